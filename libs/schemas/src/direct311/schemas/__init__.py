@@ -1,0 +1,46 @@
+"""Direct311's events and topics: all that a department needs to subscribe."""
+
+from direct311.schemas.codec import (
+    DecodeError,
+    Encoded,
+    Event,
+    decode,
+    derived_id,
+    encode,
+    isoformat,
+    read_headers,
+    signed_bytes,
+)
+from direct311.schemas.model import Instant, Model, OnDate, RecordId
+from direct311.schemas.topics import (
+    ALL,
+    BY_NAME,
+    EventType,
+    dead_letter_topic,
+    replies_topic,
+    routed_topic,
+    updates_topic,
+)
+
+__all__ = [
+    "ALL",
+    "BY_NAME",
+    "DecodeError",
+    "Encoded",
+    "Event",
+    "EventType",
+    "Instant",
+    "Model",
+    "OnDate",
+    "RecordId",
+    "dead_letter_topic",
+    "decode",
+    "derived_id",
+    "encode",
+    "isoformat",
+    "read_headers",
+    "replies_topic",
+    "routed_topic",
+    "signed_bytes",
+    "updates_topic",
+]

@@ -1,0 +1,180 @@
+"""CloudEvents 1.0 over Kafka, binary mode: attributes in headers, the data as JSON in the body.
+
+Source: CloudEvents 1.0.2 and its Kafka protocol binding, section 3.2.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+from uuid import UUID, uuid5
+
+from pydantic import TypeAdapter, ValidationError
+
+from direct311.schemas.model import Model
+from direct311.schemas.topics import BY_CE_TYPE, BY_MODEL, EventType
+
+D = TypeVar("D", bound=Model, covariant=True)
+
+SIGNATURE_CONTEXT = b"direct311-event-v1"
+
+
+class DecodeError(Exception):
+    """A message is no event of ours. Says which attribute or field is wrong, never its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[D]):
+    """One event: CloudEvents attributes and typed data.
+
+    `id`: UUID; `source`: `/direct311/<service>`; `subject`: record id, else the key; `time`: UTC.
+    """
+
+    id: str
+    source: str
+    subject: str
+    time: datetime
+    data: D
+    traceparent: str | None = None
+    keyid: str | None = None
+    signature: bytes | None = field(default=None, repr=False)
+
+    @property
+    def kind(self) -> EventType:
+        return BY_MODEL[type(self.data)]
+
+    @property
+    def name(self) -> str:
+        return self.kind.name
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What goes onto the wire: topic, key, headers and body."""
+
+    topic: str
+    key: bytes
+    headers: dict[str, str]
+    body: bytes
+
+
+def derived_id(cause: str, ce_type: str, index: int = 0) -> str:
+    """The id of an event that another one caused: a repeat of the cause gives the same id."""
+    return str(uuid5(UUID(cause), f"{ce_type}:{index}"))
+
+
+def isoformat(at: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def signed_bytes(headers: Mapping[str, str], body: bytes) -> bytes:
+    """The bytes under an event's Ed25519 signature: context, five attributes and the body."""
+    names = ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_time")
+    return b"\n".join((SIGNATURE_CONTEXT, *(headers[name].encode() for name in names), body))
+
+
+@lru_cache(maxsize=None)
+def _adapter(model: type[Model]) -> TypeAdapter[Any]:
+    return TypeAdapter(model)
+
+
+def dump(data: Model) -> bytes:
+    """The JSON body of an event."""
+    return _adapter(type(data)).dump_json(data, exclude_none=True)
+
+
+def encode(event: Event[Model], *, topic: str | None = None) -> Encoded:
+    """The message of an event. `topic` must be given where the event's own has a placeholder."""
+    kind = event.kind
+    chosen = topic or kind.topic
+    if "{" in chosen:
+        raise ValueError(f"{kind.name} needs a department's topic")
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": event.id,
+        "ce_type": kind.ce_type,
+        "ce_source": event.source,
+        "ce_subject": event.subject,
+        "ce_time": isoformat(event.time),
+        "ce_dataschema": kind.dataschema,
+        "content-type": "application/json",
+    }
+    if event.traceparent:
+        headers["traceparent"] = event.traceparent
+    return Encoded(chosen, event.subject.encode(), headers, dump(event.data))
+
+
+def read_headers(pairs: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """Kafka's header list as text; of a repeated header the first counts. Not UTF-8: dropped."""
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        try:
+            headers.setdefault(name, (value or b"").decode())
+        except UnicodeDecodeError:
+            continue
+    return headers
+
+
+def decode(headers: Mapping[str, str], body: bytes) -> Event[Model]:
+    """The event in a message.
+
+    :raises DecodeError: with the name of the attribute or the path of the field, without its value.
+    """
+    if headers.get("ce_specversion") != "1.0":
+        raise DecodeError("ce_specversion must be 1.0")
+    missing = [n for n in ("ce_id", "ce_type", "ce_source", "ce_time") if not headers.get(n)]
+    if missing:
+        raise DecodeError(f"missing header {missing[0]}")
+    kind = BY_CE_TYPE.get(headers["ce_type"])
+    if kind is None:
+        raise DecodeError("ce_type is not an event of this system")
+    try:
+        event_id = str(UUID(headers["ce_id"]))
+    except ValueError:
+        raise DecodeError("ce_id must be a UUID") from None
+    try:
+        at = datetime.fromisoformat(headers["ce_time"])
+    except ValueError:
+        raise DecodeError("ce_time must be RFC 3339") from None
+    if at.tzinfo is None:
+        raise DecodeError("ce_time must have a zone")
+    try:
+        data = _adapter(kind.model).validate_json(body)
+    except ValidationError as error:
+        raise DecodeError(f"{kind.name}: {_fields(error)}") from None
+    subject = headers.get("ce_subject") or getattr(data, "record_id", "")
+    if getattr(data, "record_id", subject) != subject:
+        raise DecodeError(f"{kind.name}: ce_subject differs from record_id")
+    signature = headers.get("ce_signature")
+    return Event(
+        id=event_id,
+        source=headers["ce_source"],
+        subject=subject,
+        time=at.astimezone(UTC),
+        data=data,
+        traceparent=headers.get("traceparent"),
+        keyid=headers.get("ce_keyid"),
+        signature=_signature(signature) if signature else None,
+    )
+
+
+def _signature(text: str) -> bytes:
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        raise DecodeError("ce_signature must be hex") from None
+    if len(value) != 64:
+        raise DecodeError("ce_signature must be 64 bytes")
+    return value
+
+
+def _fields(error: ValidationError) -> str:
+    # The location may end in a key of a mapping that the sender chose: only model fields are named.
+    found: Sequence[Mapping[str, Any]] = error.errors(
+        include_input=False, include_context=False, include_url=False
+    )
+    first = found[0]
+    path = ".".join(str(part) for part in first["loc"][:3]) or "body"
+    return f"{path}: {first['type']}"

@@ -1,0 +1,551 @@
+"""Every event of Direct311, version 1 of each.
+
+Rules: an event about a record carries `record_id` and `version`, the version of the producer's own
+document when it was emitted; it carries whole state, never a difference, so that a consumer may
+drop what is older than what it has seen. No field ever holds a resident's name, contact data, raw
+free text or device position. Within a version only optional fields may be added.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from direct311.schemas.model import (
+    DepartmentCode,
+    Instant,
+    Latitude,
+    Longitude,
+    Model,
+    OnDate,
+    RecordId,
+)
+
+
+class RecordEvent(Model):
+    """An event about exactly one record; its Kafka key is `record_id`."""
+
+    record_id: RecordId
+    version: Annotated[int, Field(ge=1)]
+
+
+# ---------------------------------------------------------------- intake
+
+
+class Place(Model):
+    """Where the problem is, as the resident gave it or as it may be shown.
+
+    Degrees in WGS 84. `address` is one line. All `None` for a protected request, which carries its
+    municipality alone (section 119.071(4)(d), F.S.).
+    """
+
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    address: str | None = None
+    address_id: str | None = None
+    municipality: str | None = None
+    zip_code: str | None = None
+
+
+class AttributeValue(Model):
+    """An answer to one of the type's questions: attribute code and its values, redacted."""
+
+    code: str
+    values: tuple[str, ...]
+
+
+class UploadRef(Model):
+    """A file that waits in the incoming bucket. `sha256` in hex, `size` in bytes."""
+
+    upload_id: RecordId
+    size: Annotated[int, Field(ge=0)]
+    sha256: str
+    content_type: str
+
+
+class PolicyAgreement(Model):
+    """Which version of the privacy policy the submission was taken under, and how (P2)."""
+
+    version: str
+    agreed: Literal["accepted", "by_use"]
+    email_notice_version: str | None = None
+
+
+RequestStatus = Literal[
+    "received",
+    "identity_required",
+    "routed",
+    "in_progress",
+    "on_hold",
+    "referred",
+    "duplicate",
+    "fixed",
+    "closed",
+    "closed_unfounded",
+    "withdrawn",
+]
+
+
+class RequestCreated(RecordEvent):
+    """A resident's request was accepted and stored. `text` is redacted by rules."""
+
+    jurisdiction_id: str
+    service_code: str
+    received_at: Instant
+    place: Place
+    text: str = ""
+    attributes: tuple[AttributeValue, ...] = ()
+    uploads: tuple[UploadRef, ...] = ()
+    channel: str = "app"
+    status: Literal["received", "identity_required"] = "received"
+    policy: PolicyAgreement
+    registry_version: int = 0
+    reporter_given: bool = False
+    likely_repeat_of: RecordId | None = None
+
+
+RequestChange = Literal[
+    "type", "place", "place_checked", "status", "text", "merge", "withdrawal", "media"
+]
+
+
+class RequestUpdated(RecordEvent):
+    """The request as it now stands, and what has changed since the version before."""
+
+    changed: tuple[RequestChange, ...]
+    service_code: str
+    status: RequestStatus
+    updated_at: Instant
+    received_at: Instant
+    place: Place
+    place_version: int = 1
+    place_checked: bool = False
+    protected: bool = False
+    registry_version: int = 0
+    text: str = ""
+    attributes: tuple[AttributeValue, ...] = ()
+    uploads: tuple[UploadRef, ...] = ()
+    duplicate_of: RecordId | None = None
+    closed_at: Instant | None = None
+
+
+class ProtectionChanged(Model):
+    """These records must be checked against the protection registry again."""
+
+    registry_version: int
+    record_ids: tuple[RecordId, ...]
+
+
+# ---------------------------------------------------------------- geo
+
+
+class LocationResolved(RecordEvent):
+    """Where a request lies, or why that is not known.
+
+    `place_version` is the intake's version of the place that was resolved. `confidence` is 0 to 1.
+    `boundary_sets` maps the name of each set that was consulted to its version.
+    """
+
+    place_version: int
+    outcome: Literal["resolved", "unresolved", "outside"]
+    reason: str | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    address: str | None = None
+    municipality: str | None = None
+    unincorporated: bool = False
+    zip_code: str | None = None
+    commission_district: str | None = None
+    layers: dict[str, str] = {}
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
+    method: Literal["point", "gazetteer", "grid", "zip", "city", "none"] = "none"
+    approximate: bool = False
+    boundary_sets: dict[str, str] = {}
+    resolved_at: Instant
+
+
+# ---------------------------------------------------------------- media
+
+
+class MediaItem(Model):
+    """One upload and its outcome. `url` is the clean public copy's, or `None` where there is none.
+
+    `sha256` (hex), `size` (bytes), `width` and `height` (pixels) are those of the public copy.
+    """
+
+    media_id: RecordId
+    state: Literal["stored", "rejected", "withdrawn"]
+    reason: str | None = None
+    content_type: str | None = None
+    url: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class MediaStored(RecordEvent):
+    """Originals are sealed; clean copies are published where there are any. `media` is the whole
+    list of the record's files, also those rejected."""
+
+    media: tuple[MediaItem, ...]
+    stored_at: Instant
+
+
+class MediaRejected(RecordEvent):
+    """A file was refused; `reason` is of the closed list of the media service."""
+
+    media_id: RecordId
+    reason: str
+    rejected_at: Instant
+
+
+# ---------------------------------------------------------------- routing
+
+
+class RequestRouted(RecordEvent):
+    """Which department has the job, by when and by which rule: enough to do the work.
+
+    `revision` counts from 1; a later revision replaces the earlier one (media, a moved place).
+    """
+
+    request_version: int
+    department: DepartmentCode
+    revision: Annotated[int, Field(ge=1)]
+    service_code: str
+    place: Place
+    commission_district: str | None = None
+    text: str = ""
+    attributes: tuple[AttributeValue, ...] = ()
+    media: tuple[MediaItem, ...] = ()
+    received_at: Instant
+    routed_at: Instant
+    due_on: OnDate | None = None
+    rule_id: str
+    rules_version: str
+    reason: str
+    protected: bool = False
+    likely_duplicates: tuple[RecordId, ...] = ()
+
+
+class RequestRecalled(RecordEvent):
+    """The department named no longer has the job."""
+
+    department: DepartmentCode
+    reason: str
+    recalled_at: Instant
+
+
+class RequestOverdue(RecordEvent):
+    """The due date has passed and the job is open."""
+
+    department: DepartmentCode
+    due_on: OnDate
+    noticed_at: Instant
+
+
+WorkStatus = Literal[
+    "in_progress", "on_hold", "referred", "duplicate", "fixed", "closed", "closed_unfounded"
+]
+
+
+class DepartmentUpdate(Model):
+    """What a department says of its job. `note` is for the reporter and is redacted before use."""
+
+    record_id: RecordId
+    department: DepartmentCode
+    status: WorkStatus
+    occurred_at: Instant
+    note: Annotated[str, Field(max_length=4000)] = ""
+    work_reference: Annotated[str, Field(max_length=100)] | None = None
+    referred_to: DepartmentCode | None = None
+    duplicate_of: RecordId | None = None
+
+
+class UpdateAccepted(RecordEvent):
+    """The department's update was taken. `update_id` is the update's event id."""
+
+    update_id: str
+    department: DepartmentCode
+    status: WorkStatus
+
+
+class UpdateRefused(Model):
+    """The department's update was not taken; `reason` says why and what would be right."""
+
+    record_id: RecordId
+    update_id: str
+    department: DepartmentCode
+    code: Literal[
+        "unknown_record", "not_assigned", "wrong_department", "transition", "malformed", "held"
+    ]
+    reason: str
+
+
+class WorkUpdated(RecordEvent):
+    """A department's answer after checks; `note` is redacted by rules."""
+
+    update_id: str
+    department: DepartmentCode
+    status: WorkStatus
+    note: str = ""
+    work_reference: str | None = None
+    duplicate_of: RecordId | None = None
+    occurred_at: Instant
+    accepted_at: Instant
+
+
+# ---------------------------------------------------------------- access to personal information
+
+AccessAction = Literal[
+    "search",
+    "list",
+    "view",
+    "export",
+    "print",
+    "disclose",
+    "redact",
+    "correct",
+    "seal",
+    "hold",
+    "destroy",
+    "key_use",
+    "policy_change",
+    "log_read",
+    "sign_in",
+]
+AccessOutcome = Literal["success", "denied", "error", "partial"]
+
+
+class AccessTime(Model):
+    """`occurred_at` by the service's clock; `producer` is service plus a UUIDv7 of its start, and
+    `sequence` counts its access events from 1 without a gap."""
+
+    occurred_at: Instant
+    producer: str
+    sequence: Annotated[int, Field(ge=1)]
+
+
+class AccessAgent(Model):
+    """Who: `id` is the token's subject, never a name or an address."""
+
+    id: str
+    roles: tuple[str, ...] = ()
+    department: str | None = None
+    on_behalf_of: str | None = None
+    authentication: Literal["oidc", "service", "signed_link", "api_key", "none"] = "oidc"
+    session: str | None = None
+    break_glass: bool = False
+
+
+class AccessWhere(Model):
+    """`client_address` is a keyed hash under a key thrown away daily, or `None`."""
+
+    service: str
+    instance: str
+    service_version: str
+    operation: str
+    client_address: str | None = None
+
+
+class AccessWhy(Model):
+    """`justification` is the caller's own words with numbers and contact data masked."""
+
+    purpose: str | None = None
+    reference: str | None = None
+    legal_basis: str | None = None
+    justification: str | None = None
+    notice_version: str | None = None
+
+
+class AccessWhat(Model):
+    """`record_ids`: at most 100. `query_fields` and `query_hmac` speak of a search alone."""
+
+    record_ids: Annotated[tuple[RecordId, ...], Field(max_length=100)] = ()
+    fields: tuple[str, ...] = ()
+    lifecycle: str | None = None
+    version_seen: int | None = None
+    query_fields: tuple[str, ...] = ()
+    query_hmac: str | None = None
+    result_count: int | None = None
+    redactions: tuple[str, ...] = ()
+
+
+class AccessDecision(Model):
+    """Which set of rules decided, and which of them."""
+
+    policy_hash: str
+    rule: str
+    reason: str | None = None
+    obligations: tuple[str, ...] = ()
+
+
+class AccessCorrelation(Model):
+    trace_id: str | None = None
+    cause: str | None = None
+
+
+class AccessRetention(Model):
+    """GS1-SL 393: an entry lives as long as the record that it relates to."""
+
+    series: str = "393"
+    related_record: RecordId | None = None
+    exempt_until: Instant | None = None
+
+
+class PiiAccessed(Model):
+    """An access to personal information, written down before it happens. Always signed.
+
+    `success` means authorised: a fetch that then fails sends a second event with the first one's
+    id as `correlation.cause`. Holds no value of a personal field and no hash of a person.
+    """
+
+    action: AccessAction
+    outcome: AccessOutcome
+    time: AccessTime
+    agent: AccessAgent
+    where: AccessWhere
+    why: AccessWhy
+    what: AccessWhat
+    decision: AccessDecision
+    recipient: str | None = None
+    correlation: AccessCorrelation = AccessCorrelation()
+    retention: AccessRetention = AccessRetention()
+
+
+# ---------------------------------------------------------------- retention
+
+HoldKind = Literal[
+    "litigation",
+    "anticipated_litigation",
+    "audit",
+    "investigation",
+    "public_records_request",
+    "court_order",
+    "other",
+]
+
+
+class HoldRequested(Model):
+    """Audit asks for a hold on behalf of a public-records case (section 119.07(1)(h), F.S.)."""
+
+    hold_id: RecordId
+    kind: HoldKind
+    authority: str
+    case_id: str
+    record_ids: tuple[RecordId, ...]
+    requested_at: Instant
+
+
+class RecordExpired(RecordEvent):
+    """The record is eligible for disposition. Nothing is destroyed by this event."""
+
+    items: tuple[str, ...]
+    decided_by: str
+    trigger: str
+    trigger_on: OnDate
+    eligible_on: OnDate
+    schedule_version: str
+
+
+class HoldPlaced(RecordEvent):
+    hold_id: RecordId
+    kind: HoldKind
+    authority: str
+    placed_at: Instant
+
+
+class HoldReleased(RecordEvent):
+    hold_id: RecordId
+    released_at: Instant
+    still_held: bool
+
+
+Holder = Literal["intake", "media", "geo", "routing", "audit"]
+
+
+class DispositionOrdered(RecordEvent):
+    """This alone makes a holder destroy its part. Two different persons stand behind it."""
+
+    order_id: RecordId
+    items: tuple[str, ...]
+    holders: tuple[Holder, ...]
+    custodian: str
+    records_officer: str
+    ordered_at: Instant
+
+
+class RecordDestroyed(Model):
+    """A holder's signed receipt. Counts are zero where it held nothing.
+
+    `recoverable_until`: when the last copy in logs and backups of this holder is gone.
+    """
+
+    record_id: RecordId
+    order_id: RecordId
+    holder: Holder
+    documents: int
+    fields: int
+    objects: int
+    bytes: int
+    keys: int
+    manner: str
+    destroyed_at: Instant
+    recoverable_until: Instant
+
+
+class DispositionCertified(Model):
+    """The certificate of rule 1B-24.003(9)(d), F.A.C., for one order.
+
+    `sha256` is the certificate document's; supplements have `supplement_to`.
+    """
+
+    certificate_id: RecordId
+    order_id: RecordId
+    record_ids: tuple[RecordId, ...]
+    schedule_number: str
+    item_number: str
+    series_title: str
+    inclusive_dates: tuple[OnDate, OnDate]
+    volume_records: int
+    volume_bytes: int
+    manner: str
+    disposed_on: OnDate
+    recoverable_until: Instant
+    sha256: str
+    supplement_to: RecordId | None = None
+    certified_at: Instant
+
+
+# ---------------------------------------------------------------- audit
+
+
+class DisclosureApproved(Model):
+    case_id: RecordId
+    kind: Literal["public_records", "law_enforcement"]
+    record_ids: tuple[RecordId, ...]
+    fields: tuple[str, ...]
+    approved_by: tuple[str, ...]
+    approved_at: Instant
+
+
+class DisclosureReleased(Model):
+    case_id: RecordId
+    record_ids: tuple[RecordId, ...]
+    released_by: str
+    released_at: Instant
+
+
+class AuditAlarm(Model):
+    """Something that an operator must look at. `about` is an id of a producer, record or event."""
+
+    kind: Literal[
+        "bad_signature",
+        "sequence_gap",
+        "unlogged_fetch",
+        "tree_mismatch",
+        "unusual_volume",
+        "checkpoint_age",
+    ]
+    about: str
+    detail: str
+    raised_at: Instant

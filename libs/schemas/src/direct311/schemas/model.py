@@ -1,0 +1,27 @@
+"""The base of every event and the types that they share."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class Model(BaseModel):
+    """A frozen value. Unknown fields are ignored, so that an old reader takes a newer writer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
+
+
+def _milliseconds_utc(value: datetime) -> datetime:
+    value = value.astimezone(UTC)
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
+# Milliseconds, because that is what the databases keep: a value survives the round trip.
+Instant = Annotated[datetime, AwareDatetime, AfterValidator(_milliseconds_utc)]
+OnDate = date
+
+RecordId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+DepartmentCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Field(ge=-180, le=180)]

@@ -1,0 +1,94 @@
+"""Which event travels on which topic, and what its key is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from direct311.schemas import events
+from direct311.schemas.model import Model
+
+TYPE_PREFIX = "gov.miamidade.direct311."
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """A kind of event. `topic` may hold `{department}`; `signed` events are refused unsigned."""
+
+    name: str
+    model: type[Model]
+    topic: str
+    producers: tuple[str, ...]
+    version: int = 1
+    signed: bool = False
+
+    @property
+    def ce_type(self) -> str:
+        return f"{TYPE_PREFIX}{self.name}.v{self.version}"
+
+    @property
+    def dataschema(self) -> str:
+        return f"urn:direct311:schema:{self.name}:v{self.version}"
+
+
+def _event(
+    name: str,
+    model: type[Model],
+    *producers: str,
+    topic: str | None = None,
+    signed: bool = False,
+) -> EventType:
+    return EventType(name, model, topic or name, producers, signed=signed)
+
+
+_SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
+
+ALL: tuple[EventType, ...] = (
+    _event("request.created", events.RequestCreated, "intake"),
+    _event("request.updated", events.RequestUpdated, "intake"),
+    _event("protection.changed", events.ProtectionChanged, "intake"),
+    _event("location.resolved", events.LocationResolved, "geo"),
+    _event("media.stored", events.MediaStored, "media"),
+    _event("media.rejected", events.MediaRejected, "media"),
+    _event("request.routed", events.RequestRouted, "routing"),
+    _event("request.recalled", events.RequestRecalled, "routing"),
+    _event("request.overdue", events.RequestOverdue, "routing"),
+    _event("department.update", events.DepartmentUpdate, "department", topic="updates.{department}"),
+    _event("update.accepted", events.UpdateAccepted, "routing", topic="replies.{department}"),
+    _event("update.refused", events.UpdateRefused, "routing", topic="replies.{department}"),
+    _event("work.updated", events.WorkUpdated, "routing"),
+    _event("pii.accessed", events.PiiAccessed, *_SERVICES, signed=True),
+    _event("hold.requested", events.HoldRequested, "audit"),
+    _event("record.expired", events.RecordExpired, "retention"),
+    _event("hold.placed", events.HoldPlaced, "retention", topic="disposition"),
+    _event("hold.released", events.HoldReleased, "retention", topic="disposition"),
+    _event("disposition.ordered", events.DispositionOrdered, "retention", topic="disposition"),
+    _event("record.destroyed", events.RecordDestroyed, *_SERVICES, signed=True),
+    _event("disposition.certified", events.DispositionCertified, "retention", signed=True),
+    _event("disclosure.approved", events.DisclosureApproved, "audit", topic="disclosure"),
+    _event("disclosure.released", events.DisclosureReleased, "audit", topic="disclosure"),
+    _event("audit.alarm", events.AuditAlarm, "audit"),
+)
+
+BY_NAME: Mapping[str, EventType] = MappingProxyType({kind.name: kind for kind in ALL})
+BY_CE_TYPE: Mapping[str, EventType] = MappingProxyType({kind.ce_type: kind for kind in ALL})
+BY_MODEL: Mapping[type[Model], EventType] = MappingProxyType({kind.model: kind for kind in ALL})
+
+
+def routed_topic(department: str) -> str:
+    """The topic that one department subscribes to: copies of request.routed, .overdue, .recalled."""
+    return f"routed.{department}"
+
+
+def updates_topic(department: str) -> str:
+    """The topic on which one department answers."""
+    return f"updates.{department}"
+
+
+def replies_topic(department: str) -> str:
+    """The topic on which routing accepts or refuses a department's updates."""
+    return f"replies.{department}"
+
+
+def dead_letter_topic(service: str) -> str:
+    """Where a service names what it could not handle: topic, partition, offset, kind of error."""
+    return f"deadletters.{service}"

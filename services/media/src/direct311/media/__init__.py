@@ -1,0 +1,1 @@
+"""Uploads: verified, sealed, and published as clean copies."""

@@ -1,0 +1,166 @@
+"""What an upload may be, and what becomes of it.
+
+An upload is accepted or rejected. Of an accepted picture there is a clean copy: decoded and encoded
+anew, so that nothing of the original but its pixels goes out. Other accepted files (P7: video,
+sound, documents) are kept sealed and have no public copy.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from direct311.schemas import Model
+
+
+class Kind(StrEnum):
+    """What a file is to a reader of the record."""
+
+    PICTURE = "picture"
+    VIDEO = "video"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+
+
+class RejectionReason(StrEnum):
+    """The closed list of reasons in `media.rejected`."""
+
+    MISSING = "missing"
+    """The bytes never came, or were swept before the request did."""
+    CHANGED = "changed"
+    """The bytes are not those that intake announced (size or SHA-256)."""
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_TYPE = "unsupported_type"
+    TYPE_MISMATCH = "type_mismatch"
+    """Announced as another kind of file than it is."""
+    DAMAGED = "damaged"
+    """Cut off, or cannot be decoded within the limits of time and memory."""
+    BOMB = "bomb"
+    """Small as a file, enormous when decoded."""
+
+
+class NoCopyReason(StrEnum):
+    """Why an accepted file has no public copy: `reason` of a `media.stored` item without `url`."""
+
+    NO_CLEAN_COPY_FOR_TYPE = "no_clean_copy_for_type"
+    PROTECTED = "protected"
+    """The record is under section 119.071(4)(d), F.S.: nothing of it is public."""
+
+
+class CleanCopy(Model):
+    """The public copy: PNG or JPEG without any metadata. `width` and `height` in pixels."""
+
+    content_type: str
+    data: bytes
+    width: int
+    height: int
+
+    def __repr__(self) -> str:
+        return f"CleanCopy({self.content_type}, {self.width}x{self.height})"
+
+
+class Accepted(Model):
+    """The file is what it says. `clean_copy` is `None` for types of which no clean copy is made."""
+
+    content_type: str
+    clean_copy: CleanCopy | None = None
+
+
+class Rejected(Model):
+    """The file is not taken."""
+
+    reason: RejectionReason
+
+
+Verdict = Accepted | Rejected
+
+CLEANABLE: Final = frozenset(
+    {"image/jpeg", "image/png", "image/webp", "image/gif", "image/heic", "image/avif"}
+)
+
+ACCEPTED: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        **dict.fromkeys(sorted(CLEANABLE), Kind.PICTURE),
+        "image/tiff": Kind.PICTURE,
+        "image/bmp": Kind.PICTURE,
+        "video/mp4": Kind.VIDEO,
+        "video/quicktime": Kind.VIDEO,
+        "video/3gpp": Kind.VIDEO,
+        "video/3gpp2": Kind.VIDEO,
+        "video/webm": Kind.VIDEO,
+        "video/x-matroska": Kind.VIDEO,
+        "video/x-msvideo": Kind.VIDEO,
+        "video/mpeg": Kind.VIDEO,
+        "audio/mpeg": Kind.AUDIO,
+        "audio/mp4": Kind.AUDIO,
+        "audio/aac": Kind.AUDIO,
+        "audio/amr": Kind.AUDIO,
+        "audio/flac": Kind.AUDIO,
+        "audio/ogg": Kind.AUDIO,
+        "audio/wav": Kind.AUDIO,
+        "application/pdf": Kind.DOCUMENT,
+        "application/rtf": Kind.DOCUMENT,
+        "application/msword": Kind.DOCUMENT,
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document": Kind.DOCUMENT,
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": Kind.DOCUMENT,
+        "application/vnd.oasis.opendocument.text": Kind.DOCUMENT,
+        "text/plain": Kind.DOCUMENT,
+        "text/csv": Kind.DOCUMENT,
+    }
+)
+
+_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "image/jpg": "image/jpeg",
+        "image/pjpeg": "image/jpeg",
+        "image/heif": "image/heic",
+        "image/heic-sequence": "image/heic",
+        "image/heif-sequence": "image/heic",
+        "image/x-ms-bmp": "image/bmp",
+        "video/x-m4v": "video/mp4",
+        "audio/mp3": "audio/mpeg",
+        "audio/m4a": "audio/mp4",
+        "audio/x-m4a": "audio/mp4",
+        "audio/x-hx-aac-adts": "audio/aac",
+        "audio/x-wav": "audio/wav",
+        "audio/vnd.wave": "audio/wav",
+        "audio/x-flac": "audio/flac",
+        "application/ogg": "audio/ogg",
+        "text/rtf": "application/rtf",
+    }
+)
+
+_MAIN_TYPES: Final[Mapping[str, Kind]] = MappingProxyType(
+    {"image": Kind.PICTURE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
+)
+
+_UNDECLARED: Final = frozenset({"", "application/octet-stream"})
+
+# The same containers (MP4, 3GP, WebM, Ogg) hold either, and recorders announce either.
+_RECORDINGS: Final = frozenset({Kind.VIDEO, Kind.AUDIO})
+
+
+def canonical(content_type: str) -> str:
+    """One name for each media type: lower case, no parameters, no alias (RFC 6838, section 4.2)."""
+    bare = content_type.partition(";")[0].strip().lower()
+    return _ALIASES.get(bare, bare)
+
+
+def verify_type(sniffed: str, declared: str) -> str | RejectionReason:
+    """The media type that a file is taken as, or why it is not taken.
+
+    What the bytes are decides. What was announced must be of the same kind; a phone that calls
+    its HEIC a JPEG means no harm, a PDF that calls itself a JPEG is refused.
+    """
+    actual = canonical(sniffed)
+    kind = ACCEPTED.get(actual)
+    if kind is None:
+        return RejectionReason.UNSUPPORTED_TYPE
+    announced = canonical(declared)
+    if announced in _UNDECLARED:
+        return actual
+    announced_kind = ACCEPTED.get(announced) or _MAIN_TYPES.get(announced.partition("/")[0])
+    if announced_kind is kind or {announced_kind, kind} <= _RECORDINGS:
+        return actual
+    return RejectionReason.TYPE_MISMATCH

@@ -1,0 +1,13 @@
+"""Offline verification of Direct311's audit log: for auditors, and for the service that keeps it.
+
+merkle      RFC 6962 hashes, inclusion and consistency proofs, growth of a tree by batches
+tiles       C2SP tlog-tiles: names and contents of hash tiles and entry bundles
+note        C2SP signed-note and cosignature/v1
+checkpoint  C2SP tlog-checkpoint, and whom a verifier trusts
+proof       C2SP tlog-proof
+event       an access event as its producer signed it
+entry       a leaf of the log: an event under a key that can be destroyed
+bundle      receipts and bundles that an auditor takes away
+log         a whole log against one or several checkpoints
+report      what a verification found, in words
+"""

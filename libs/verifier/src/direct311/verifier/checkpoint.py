@@ -1,0 +1,101 @@
+"""C2SP checkpoints: the signed head of a log, and whom a verifier trusts to sign it.
+
+    <origin>
+    <number of entries>
+    <root hash, base64>
+    [<extension line> ...]
+
+as the text of a signed note. Source: c2sp.org/tlog-checkpoint.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from direct311.verifier.merkle import HASH_SIZE
+from direct311.verifier.note import (
+    MalformedNoteError,
+    Note,
+    Signer,
+    UnverifiedNoteError,
+    VerifierKey,
+    decode_base64,
+    encode_base64,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Head of a log: `root` (32 bytes) of its first `size` entries."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        lines = (self.origin, str(self.size), encode_base64(self.root), *self.extensions)
+        return "".join(f"{line}\n" for line in lines)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a note's text as a checkpoint. Raises `MalformedNoteError`."""
+        lines = text.split("\n")
+        if len(lines) < 4 or lines.pop() != "" or "" in lines:
+            raise MalformedNoteError("a checkpoint has at least three lines, none of them empty")
+        origin, size, root, *extensions = lines
+        if not (size.isascii() and size.isdecimal()) or len(size) > 19 or str(int(size)) != size:
+            raise MalformedNoteError("the checkpoint's size is not a plain number")
+        try:
+            return cls(origin, int(size), decode_base64(root, HASH_SIZE), tuple(extensions))
+        except ValueError as error:
+            raise MalformedNoteError("the checkpoint's root is not a hash") from error
+
+    def sign(self, signers: Iterable[Signer]) -> Note:
+        """The checkpoint as a note under the signatures of one or several keys."""
+        return Note(self.text, tuple(signer.sign(self.text) for signer in signers))
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom a verifier believes, settled beforehand and never taken from what is verified.
+
+    `log_keys` are the keys of the log, several while one replaces another; `quorum` is how many of
+    `witnesses` must have cosigned.
+    """
+
+    log_keys: tuple[VerifierKey, ...]
+    witnesses: tuple[VerifierKey, ...] = ()
+    quorum: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A checkpoint whose signatures were verified; `seen_at` says when each witness saw it."""
+
+    checkpoint: Checkpoint
+    signed_by: VerifierKey
+    seen_at: dict[str, datetime]
+
+
+def verify_checkpoint(note: str, trust: Trust) -> SignedCheckpoint:
+    """Verify a checkpoint's signatures. Raises a `NoteError` that says what is wrong.
+
+    The log's signature counts under the name that stands as the checkpoint's origin alone, so that
+    a key of one log cannot vouch for another.
+    """
+    parsed = Note.parse(note)
+    signed = parsed.verify(trust.log_keys + trust.witnesses)
+    checkpoint = Checkpoint.parse(parsed.text)
+    own = [key for key in trust.log_keys if key in signed and key.name == checkpoint.origin]
+    if not own:
+        raise UnverifiedNoteError("the checkpoint is not signed by a key of the log that it names")
+    seen_at = {key.name: at for key, at in signed.items() if at and key in trust.witnesses}
+    if len(seen_at) < trust.quorum:
+        raise UnverifiedNoteError(
+            f"{len(seen_at)} of the known witnesses cosigned the checkpoint, "
+            f"{trust.quorum} are required"
+        )
+    return SignedCheckpoint(checkpoint, own[0], seen_at)

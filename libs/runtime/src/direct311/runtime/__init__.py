@@ -1,0 +1,1 @@
+"""What every Direct311 process shares."""

@@ -1,0 +1,181 @@
+"""What every HTTP face shares: errors, callers, health, metrics."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from direct311.runtime.access import Caller
+from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.health import Readiness
+from direct311.runtime.identity import Authenticator
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import VaultError
+from direct311.schemas.model import Model
+
+_log = structlog.get_logger(__name__)
+
+
+class Problem(Model):
+    """An error answer, RFC 9457 (`application/problem+json`). Nothing of the input is echoed."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": text}
+    for status, text in {
+        401: "No valid token",
+        403: "Not allowed: the rule and what would be needed",
+        404: "Not found",
+        409: "In conflict with the present state",
+        422: "Malformed: the field and what would be right",
+        503: "Not now; see Retry-After",
+    }.items()
+}
+"""Documented error answers; pass as `responses` of a router."""
+
+
+def problem(
+    status: int, code: str, detail: str, *, field: str | None = None, retry_after: int | None = None
+) -> Response:
+    """An error as RFC 9457 says."""
+    body = Problem(
+        type=f"urn:direct311:problem:{code}",
+        title=code.replace("_", " "),
+        status=status,
+        detail=detail,
+        field=field,
+    )
+    headers = {"Retry-After": str(retry_after)} if retry_after else None
+    return JSONResponse(
+        body.model_dump(exclude_none=True),
+        status,
+        headers,
+        media_type="application/problem+json",
+    )
+
+
+def caller_of(authenticator: Authenticator) -> Callable[[Request], Awaitable[Caller]]:
+    """A dependency that gives the caller, or answers 401."""
+
+    async def caller(request: Request) -> Caller:
+        return await authenticator.caller(
+            request.headers.get("authorization"), request.headers.get("x-on-behalf-of")
+        )
+
+    return caller
+
+
+def require(caller: Caller, *roles: str) -> None:
+    """:raises RefusedError: 403, unless the caller has one of these roles."""
+    if not set(roles) & set(caller.roles):
+        raise RefusedError(403, "role", f"Needs one of the roles: {', '.join(roles)}.")
+
+
+def install(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
+    """Give an application its error answers, `/health/live`, `/health/ready` and `/metrics`."""
+    app.add_middleware(_Measured, metrics=metrics)
+
+    @app.exception_handler(RefusedError)
+    async def refused(_: Request, error: RefusedError) -> Response:
+        return problem(
+            error.status,
+            error.code,
+            error.detail,
+            field=error.field,
+            retry_after=error.retry_after,
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        # Names that the caller made up stay out: only the place in the declared model is told.
+        field = ".".join(str(part) for part in first["loc"][:4] if isinstance(part, str | int))
+        kind = str(first["type"]).replace("_", " ")
+        return problem(422, "malformed", f"The field is not as described: {kind}.", field=field)
+
+    @app.exception_handler(VaultError)
+    async def unopened(_: Request, __: VaultError) -> Response:
+        return problem(410, "not_readable", "The record's key is gone; it cannot be read.")
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> Response:
+        answer = problem(
+            error.status_code,
+            {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http"),
+            {404: "There is nothing at this address.", 405: "This method is not known here."}.get(
+                error.status_code, "The request cannot be answered."
+            ),
+        )
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(TransientError)
+    async def later(_: Request, error: TransientError) -> Response:
+        _log.warning("http.transient", error=type(error).__name__)
+        return problem(503, "unavailable", "Not now; try again.", retry_after=2)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> Response:
+        _log.error("http.error", error=type(error).__name__)
+        return problem(500, "internal", "Something went wrong here; it has been noted.")
+
+    @app.get("/health/live", tags=["health"])
+    async def live() -> dict[str, str]:
+        """The process runs."""
+        return {"status": "alive"}
+
+    @app.get("/health/ready", tags=["health"], responses={503: {"description": "What is missing"}})
+    async def ready() -> Response:
+        """The process can do its work: broker, database, loops, outbox."""
+        problems = await readiness.problems()
+        status = "ready" if not problems else "not ready"
+        return JSONResponse(
+            {"status": status, "problems": dict(problems)}, 200 if not problems else 503
+        )
+
+    @app.get("/metrics", tags=["health"])
+    async def exposition() -> Response:
+        """Prometheus text format."""
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+
+class _Measured:
+    """Times each request by route template, and answers what goes wrong below it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def measured(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, measured)
+        finally:
+            route = scope.get("route")
+            name = getattr(route, "path", "none")
+            self._metrics.requests.labels(name, f"{status // 100}xx").observe(
+                time.perf_counter() - started
+            )

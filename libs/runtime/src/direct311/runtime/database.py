@@ -1,0 +1,256 @@
+"""MongoDB: the only module that knows the driver.
+
+Keep to what motor and PyMongo's own async client have in common: the day motor ends, this file
+alone changes.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from bson.codec_options import CodecOptions, TypeEncoder, TypeRegistry
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+
+from direct311.runtime import records
+from direct311.runtime.errors import RuntimeFault, TransientError
+from direct311.runtime.records import Entry, RecordState, Stored, Write
+from direct311.schemas import Encoded
+
+Document = dict[str, Any]
+Collection = AsyncIOMotorCollection[Document]
+Database = AsyncIOMotorDatabase[Document]
+S = TypeVar("S", bound=RecordState)
+
+DatabaseError = PyMongoError
+DuplicateError = DuplicateKeyError
+Index = IndexModel
+
+
+class _Dates(TypeEncoder):
+    """Days are kept as ISO text; they sort and compare as such."""
+
+    python_type = date
+
+    def transform_python(self, value: date) -> str:
+        return value.isoformat()
+
+
+CODEC: CodecOptions[Document] = CodecOptions(
+    tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_Dates()])
+)
+
+
+def connect(url: str, name: str) -> Database:
+    """One service's database. Acknowledged writes are journaled and held by a majority."""
+    client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+        url,
+        appname=f"direct311-{name}",
+        journal=True,
+        w="majority",
+        retryWrites=False,
+        serverSelectionTimeoutMS=5000,
+        connectTimeoutMS=5000,
+        socketTimeoutMS=20000,
+    )
+    return client.get_database(name, codec_options=CODEC)
+
+
+async def ping(database: Database) -> None:
+    """:raises DatabaseError: it does not answer."""
+    await database.command("ping")
+
+
+def disconnect(database: Database) -> None:
+    database.client.close()
+
+
+def _entry(document: Document) -> Entry:
+    message = Encoded(
+        document["topic"], document["key"], dict(document["headers"]), document["body"]
+    )
+    return Entry(document["id"], message)
+
+
+def _entry_document(entry: Entry) -> Document:
+    message = entry.message
+    return {
+        "id": entry.id,
+        "topic": message.topic,
+        "key": message.key,
+        "headers": message.headers,
+        "body": message.body,
+    }
+
+
+class MongoRecords(Generic[S]):
+    """`Records` and `Outbox` over one collection.
+
+    The document is the state's fields beside `_id` (the record id), `outbox`, `pending` (its
+    length, by which waiting outboxes are found), `relay_after` and `written` (the write's own
+    mark, by which a bulk write's losers are told from its winners).
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        model: type[S],
+        extra: Callable[[S], Document] | None = None,
+    ) -> None:
+        self.collection = collection
+        self._model = model
+        self._extra = extra
+
+    async def prepare(self, indexes: Sequence[Index] = ()) -> None:
+        """Create the indexes that every such collection needs, and the service's own."""
+        await self.collection.create_indexes(
+            [
+                IndexModel(
+                    [("relay_after", 1)],
+                    name="outbox",
+                    partialFilterExpression={"pending": {"$gt": 0}},
+                ),
+                IndexModel(
+                    [("lifecycle", 1)],
+                    name="destroying",
+                    partialFilterExpression={"lifecycle": "destroying"},
+                ),
+                *indexes,
+            ]
+        )
+
+    def document(self, write: Write[S], mark: bytes) -> Document:
+        """The whole document of a write."""
+        state = write.state
+        document = state.model_dump(mode="python", exclude={"record_id"})
+        if state.lifecycle == "destroyed":
+            # A tombstone: the id, and nothing else but the pending answer.
+            document = {"version": state.version, "lifecycle": "destroyed"}
+        elif self._extra is not None:
+            document |= self._extra(state)
+        return {
+            "_id": state.record_id,
+            **document,
+            "outbox": [_entry_document(entry) for entry in write.outbox],
+            "pending": len(write.outbox),
+            "relay_after": write.relay_after,
+            "written": mark,
+        }
+
+    def stored(self, document: Document) -> Stored[S]:
+        """The state and outbox in a document."""
+        outbox = tuple(_entry(entry) for entry in document.get("outbox", ()))
+        state = self._model.model_validate({**document, "record_id": document["_id"]})
+        return Stored(state, outbox)
+
+    async def load(self, record_ids: Sequence[str]) -> Mapping[str, Stored[S]]:
+        if len(record_ids) == 1:
+            document = await self.collection.find_one({"_id": record_ids[0]})
+            return {record_ids[0]: self.stored(document)} if document else {}
+        found: dict[str, Stored[S]] = {}
+        async for document in self.collection.find({"_id": {"$in": list(record_ids)}}):
+            found[document["_id"]] = self.stored(document)
+        return found
+
+    async def commit(self, writes: Sequence[Write[S]]) -> set[str]:
+        mark = os.urandom(12)
+        operations: list[InsertOne[Document] | ReplaceOne[Document]] = []
+        for write in writes:
+            document = self.document(write, mark)
+            if write.expected == 0:
+                operations.append(InsertOne(document))
+            else:
+                operations.append(
+                    ReplaceOne({"_id": document["_id"], "version": write.expected}, document)
+                )
+        try:
+            result = await self.collection.bulk_write(operations, ordered=False)
+            if result.inserted_count + result.matched_count == len(writes):
+                return set()
+        except BulkWriteError as error:
+            codes = {failure.get("code") for failure in error.details["writeErrors"]}
+            if codes - {11000}:
+                raise TransientError("a bulk write failed") from None
+        ids = [write.state.record_id for write in writes]
+        won = {
+            document["_id"]
+            async for document in self.collection.find(
+                {"_id": {"$in": ids}, "written": mark}, {"_id": 1}
+            )
+        }
+        return set(ids) - won
+
+    async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
+        operations = [
+            UpdateOne(
+                {"_id": record_id, "outbox.id": {"$all": list(ids)}},
+                {
+                    "$pull": {"outbox": {"id": {"$in": list(ids)}}},
+                    "$inc": {"pending": -len(ids)},
+                },
+            )
+            for record_id, ids in published.items()
+        ]
+        if operations:
+            await self.collection.bulk_write(operations, ordered=False)
+
+    async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
+        query = {"pending": {"$gt": 0}, "relay_after": {"$lte": now}}
+        cursor = self.collection.find(query, {"outbox": 1}).limit(limit)
+        return {
+            document["_id"]: [_entry(entry) for entry in document["outbox"]]
+            async for document in cursor
+        }
+
+    async def oldest(self) -> datetime | None:
+        document = await self.collection.find_one(
+            {"pending": {"$gt": 0}}, {"relay_after": 1}, sort=[("relay_after", 1)]
+        )
+        return document["relay_after"] if document else None
+
+    async def destroying(self, limit: int) -> Sequence[S]:
+        """Records whose destruction was begun and is not finished."""
+        cursor = self.collection.find({"lifecycle": "destroying"}).limit(limit)
+        return [self.stored(document).state async for document in cursor]
+
+
+class MongoLease:
+    """Held by one process at a time, by name, for as long as it is renewed."""
+
+    def __init__(self, collection: Collection, name: str, holder: str, length: timedelta) -> None:
+        self._collection = collection
+        self._name = name
+        self._holder = holder
+        self._length = length
+
+    async def hold(self, now: datetime) -> bool:
+        """Take or renew the lease; whether it is ours until `now` plus its length."""
+        try:
+            await self._collection.update_one(
+                {
+                    "_id": self._name,
+                    "$or": [{"until": {"$lt": now}}, {"holder": self._holder}],
+                },
+                {"$set": {"holder": self._holder, "until": now + self._length}},
+                upsert=True,
+            )
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def release(self) -> None:
+        """Let the next one have it at once."""
+        await self._collection.delete_one({"_id": self._name, "holder": self._holder})
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same step may work later: anything that the driver or the network says."""
+    return records.is_transient(error) or (
+        isinstance(error, PyMongoError) and not isinstance(error, DuplicateKeyError)
+    )
+
+
+class MissingError(RuntimeFault):
+    """A document that must be there is not."""

@@ -1,0 +1,32 @@
+"""The errors of the runtime, and how each becomes an answer."""
+
+
+class RuntimeFault(Exception):
+    """Root of the runtime's errors. A message never holds input or personal data."""
+
+
+class TransientError(RuntimeFault):
+    """It may work later: the same step is tried again."""
+
+
+class RefusedError(RuntimeFault):
+    """An answer to a caller: `status` (HTTP), `code` (for machines), `detail` (for people).
+
+    `field` names the input that was wrong; `retry_after` is in seconds.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.field = field
+        self.retry_after = retry_after

@@ -1,0 +1,119 @@
+"""The keys collection of a service, in MongoDB and in memory."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pymongo import ReturnDocument
+from pymongo.errors import BulkWriteError
+
+from direct311.runtime.database import Collection, Index
+from direct311.runtime.errors import TransientError
+from direct311.runtime.vault import KeyFetch, RecordKey
+
+
+class MongoKeys:
+    """One document for each record: `_id`, `kek`, `wrapped`, `created_at`, `fetches`.
+
+    A destroyed key leaves its document with the fetches alone, so that the audit service can still
+    tell every fetch from its event.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+
+    async def prepare(self) -> None:
+        await self.collection.create_indexes(
+            [
+                Index([("fetched_at", 1)], name="fetched", sparse=True),
+                Index([("created_at", 1)], name="created"),
+            ]
+        )
+
+    async def insert(self, keys: Sequence[RecordKey]) -> set[str]:
+        documents = [
+            {
+                "_id": key.record_id,
+                "kek": key.kek_id,
+                "wrapped": key.wrapped,
+                "created_at": key.created_at,
+            }
+            for key in keys
+        ]
+        try:
+            await self.collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            failures = error.details["writeErrors"]
+            if any(failure.get("code") != 11000 for failure in failures):
+                raise TransientError("keys could not be stored") from None
+            return {keys[failure["index"]].record_id for failure in failures}
+        return set()
+
+    async def fetch(self, record_id: str, event_id: str, at: datetime) -> RecordKey | None:
+        document = await self.collection.find_one_and_update(
+            {"_id": record_id, "wrapped": {"$exists": True}},
+            {"$push": {"fetches": {"event": event_id, "at": at}}, "$set": {"fetched_at": at}},
+            return_document=ReturnDocument.AFTER,
+        )
+        if document is None:
+            return None
+        return RecordKey(
+            record_id, document["kek"], bytes(document["wrapped"]), document["created_at"]
+        )
+
+    async def destroy(self, record_id: str) -> bool:
+        result = await self.collection.update_one(
+            {"_id": record_id}, {"$unset": {"wrapped": "", "kek": ""}}
+        )
+        return bool(result.matched_count)
+
+    async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]:
+        found = []
+        cursor = self.collection.find({"fetched_at": {"$gt": at}}, {"fetches": 1}).limit(limit)
+        async for document in cursor:
+            found += [
+                KeyFetch(document["_id"], fetch["event"], fetch["at"])
+                for fetch in document["fetches"]
+                if fetch["at"] > at
+            ]
+        return sorted(found, key=lambda fetch: fetch.at)
+
+    async def forget_unused(
+        self, older_than: datetime, used: "Collection", limit: int = 1000
+    ) -> int:
+        """Remove keys made before `older_than` whose record was never stored; how many."""
+        ids = [
+            document["_id"]
+            async for document in self.collection.find(
+                {"created_at": {"$lt": older_than}, "fetched_at": {"$exists": False}}, {"_id": 1}
+            ).limit(limit)
+        ]
+        known = {d["_id"] async for d in used.find({"_id": {"$in": ids}}, {"_id": 1})}
+        orphans = [record_id for record_id in ids if record_id not in known]
+        if orphans:
+            await self.collection.delete_many({"_id": {"$in": orphans}})
+        return len(orphans)
+
+
+class InMemoryKeys:
+    """`KeyStore` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, RecordKey] = {}
+        self.fetches: list[KeyFetch] = []
+
+    async def insert(self, keys: Sequence[RecordKey]) -> set[str]:
+        known = {key.record_id for key in keys if key.record_id in self.keys}
+        self.keys |= {key.record_id: key for key in keys if key.record_id not in known}
+        return known
+
+    async def fetch(self, record_id: str, event_id: str, at: datetime) -> RecordKey | None:
+        key = self.keys.get(record_id)
+        if key is not None:
+            self.fetches.append(KeyFetch(record_id, event_id, at))
+        return key
+
+    async def destroy(self, record_id: str) -> bool:
+        return self.keys.pop(record_id, None) is not None
+
+    async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]:
+        return [fetch for fetch in self.fetches if fetch.at > at][:limit]

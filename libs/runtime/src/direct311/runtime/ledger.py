@@ -1,0 +1,165 @@
+"""Written down before it is read: the durable, signed record of an access, made first."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from direct311.runtime.access import Caller, Decision
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.records import Entry
+from direct311.runtime.signing import Signer
+from direct311.runtime.telemetry import Metrics, current_trace_id
+from direct311.schemas import Event, encode
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+
+class DurablePublisher(Protocol):
+    async def publish_one(self, entry: Entry, timeout: float) -> None:
+        """Return once all in-sync replicas have the message."""
+        ...
+
+
+class AuditUnavailableError(RefusedError):
+    """The access could not be written down, so it does not happen."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            "audit_unavailable",
+            "The access could not be written to the audit log, so nothing is released. Try again.",
+            retry_after=5,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What somebody wants to do with personal information, and why.
+
+    `fields` are names of sealed fields; `reference` is a work, case or letter reference;
+    `operation` names the API operation.
+    """
+
+    caller: Caller
+    action: ev.AccessAction
+    purpose: str
+    operation: str
+    fields: tuple[str, ...] = ()
+    record_ids: tuple[str, ...] = ()
+    reference: str | None = None
+    justification: str | None = None
+    lifecycle: str | None = None
+    version_seen: int | None = None
+    query_fields: tuple[str, ...] = ()
+    query_hmac: str | None = None
+    result_count: int | None = None
+    recipient: str | None = None
+
+
+class Ledger:
+    """Publishes `pii.accessed`, signed and numbered, and waits until the broker has it durably."""
+
+    TIMEOUT_SECONDS = 1.5
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        instance: str,
+        version: str,
+        publisher: DurablePublisher,
+        signer: Signer,
+        clock: Clock,
+        ids: Ids,
+        metrics: Metrics,
+        mask: Callable[[str], str],
+    ) -> None:
+        self._mask = mask
+        self._service = service
+        self._instance = instance
+        self._version = version
+        self._publisher = publisher
+        self._signer = signer
+        self._clock = clock
+        self._ids = ids
+        self._metrics = metrics
+        self.producer = f"{service}/{ids.new()}"
+        self._sequence = 0
+
+    async def write(
+        self,
+        access: Access,
+        decision: Decision,
+        outcome: ev.AccessOutcome,
+        *,
+        reason: str | None = None,
+        cause: str | None = None,
+    ) -> str:
+        """The event's id, once it is durable.
+
+        :raises AuditUnavailableError: it could not be written within 1.5 seconds.
+        """
+        self._sequence += 1
+        caller = access.caller
+        at = self._clock.now()
+        why = access.justification
+        data = ev.PiiAccessed(
+            action=access.action,
+            outcome=outcome,
+            time=ev.AccessTime(occurred_at=at, producer=self.producer, sequence=self._sequence),
+            agent=ev.AccessAgent(
+                id=caller.sub,
+                roles=tuple(caller.roles),
+                department=caller.department,
+                on_behalf_of=caller.via,
+                authentication=caller.authentication,
+                session=caller.token_id,
+                break_glass="open_review" in decision.obligations,
+            ),
+            where=ev.AccessWhere(
+                service=self._service,
+                instance=self._instance,
+                service_version=self._version,
+                operation=access.operation,
+            ),
+            why=ev.AccessWhy(
+                purpose=access.purpose,
+                reference=self._mask(access.reference) if access.reference else None,
+                legal_basis=decision.legal_basis,
+                justification=self._mask(why) if why else None,
+            ),
+            what=ev.AccessWhat(
+                record_ids=access.record_ids[:100],
+                fields=access.fields,
+                lifecycle=access.lifecycle,
+                version_seen=access.version_seen,
+                query_fields=access.query_fields,
+                query_hmac=access.query_hmac,
+                result_count=access.result_count,
+            ),
+            decision=ev.AccessDecision(
+                policy_hash=decision.policy_hash,
+                rule=decision.rule_id,
+                reason=reason or (None if decision.allowed else decision.needed),
+                obligations=tuple(decision.obligations),
+            ),
+            recipient=access.recipient,
+            correlation=ev.AccessCorrelation(trace_id=current_trace_id(), cause=cause),
+            retention=ev.AccessRetention(
+                related_record=access.record_ids[0] if len(access.record_ids) == 1 else None
+            ),
+        )
+        event_id = self._ids.new()
+        subject = data.retention.related_record or self._instance
+        event: Event[Model] = Event(
+            event_id, f"/direct311/{self._service}", subject, at, data
+        )
+        entry = Entry(event_id, self._signer.sign(encode(event)))
+        try:
+            await self._publisher.publish_one(entry, self.TIMEOUT_SECONDS)
+        except Exception:
+            self._metrics.accesses.labels(access.purpose, "unwritten").inc()
+            raise AuditUnavailableError from None
+        self._metrics.accesses.labels(access.purpose, outcome).inc()
+        return event_id

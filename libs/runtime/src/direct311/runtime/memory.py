@@ -1,0 +1,88 @@
+"""Fakes of the runtime's ports, held to the same contract as the real adapters."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from direct311.runtime.records import Entry, RecordState, Stored, Write
+
+S = TypeVar("S", bound=RecordState)
+
+
+class InMemoryRecords(Generic[S]):
+    """`Records` and `Outbox` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, Write[S]] = {}
+
+    async def load(self, record_ids: Sequence[str]) -> Mapping[str, Stored[S]]:
+        return {
+            record_id: Stored(write.state, write.outbox)
+            for record_id in record_ids
+            if (write := self.documents.get(record_id)) is not None
+        }
+
+    async def commit(self, writes: Sequence[Write[S]]) -> set[str]:
+        conflicts = set()
+        for write in writes:
+            record_id = write.state.record_id
+            current = self.documents.get(record_id)
+            if (current.state.version if current else 0) != write.expected:
+                conflicts.add(record_id)
+            else:
+                self.documents[record_id] = write
+        return conflicts
+
+    async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
+        for record_id, ids in published.items():
+            write = self.documents.get(record_id)
+            if write is None or not set(ids) <= {entry.id for entry in write.outbox}:
+                continue
+            outbox = tuple(entry for entry in write.outbox if entry.id not in ids)
+            self.documents[record_id] = Write(
+                write.expected, write.state, outbox, write.relay_after
+            )
+
+    async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
+        waiting = {
+            record_id: write.outbox
+            for record_id, write in self.documents.items()
+            if write.outbox and write.relay_after <= now
+        }
+        return dict(list(waiting.items())[:limit])
+
+    async def oldest(self) -> datetime | None:
+        times = [write.relay_after for write in self.documents.values() if write.outbox]
+        return min(times, default=None)
+
+    async def destroying(self, limit: int) -> Sequence[S]:
+        states = [write.state for write in self.documents.values()]
+        return [state for state in states if state.lifecycle == "destroying"][:limit]
+
+
+class InMemoryLease:
+    def __init__(self, free: bool = True) -> None:
+        self.free = free
+
+    async def hold(self, now: datetime) -> bool:
+        return self.free
+
+    async def release(self) -> None:
+        self.free = True
+
+
+class InMemoryPublisher:
+    """Remembers what was published; `failing` topics refuse."""
+
+    def __init__(self) -> None:
+        self.sent: list[Entry] = []
+        self.failing: set[str] = set()
+
+    async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
+        results = []
+        for entry in entries:
+            works = entry.message.topic not in self.failing
+            if works:
+                self.sent.append(entry)
+            results.append(works)
+        return results

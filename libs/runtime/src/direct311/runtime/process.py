@@ -1,0 +1,334 @@
+"""One process: what it holds, how it starts, how it stops."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Generic, TypeVar
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from faststream.kafka import KafkaBroker
+
+from direct311.runtime import broker as kafka
+from direct311.runtime import database as mongo
+from direct311.runtime.broker import Consumer, KafkaPublisher, Process, Received
+from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
+from direct311.runtime.database import Collection, Database, MongoLease, MongoRecords
+from direct311.runtime.health import Readiness
+from direct311.runtime.identity import Authenticator, Issuer, ServiceToken
+from direct311.runtime.ledger import Ledger
+from direct311.runtime.peers import HttpClient, Peer
+from direct311.runtime.records import Emitter, Folder, Handler, RecordState
+from direct311.runtime.relay import Relay
+from direct311.runtime.settings import ServiceSettings
+from direct311.runtime.signing import Principals, Signer
+from direct311.runtime.telemetry import Metrics, Tracing, configure_logging
+from direct311.schemas import Event
+from direct311.schemas.model import Model
+
+_log = structlog.get_logger(__name__)
+S = TypeVar("S", bound=RecordState)
+
+
+@dataclass
+class Resources:
+    """What `__main__` opens and `create_app` receives."""
+
+    service: str
+    instance: str
+    settings: ServiceSettings
+    clock: Clock
+    ids: Ids
+    metrics: Metrics
+    tracing: Tracing
+    database: Database
+    broker: KafkaBroker
+    publisher: KafkaPublisher
+    signer: Signer
+    principals: Principals
+    http: HttpClient
+    tokens: ServiceToken
+    authenticator: Authenticator
+    mask: Callable[[str], str]
+    readiness: Readiness = field(default_factory=Readiness)
+
+    @classmethod
+    def open(cls, service: str, settings: ServiceSettings) -> "Resources":
+        """Make the clients; nothing is connected yet."""
+        configure_logging(service, settings.log_level)
+        ids = TimeOrderedIds()
+        instance = f"{service}-{socket.gethostname()}-{ids.new()[-12:]}"
+        http = HttpClient()
+        issuer = Issuer(settings.issuer_url, http)
+        broker = kafka.make_broker(settings, instance)
+        return cls(
+            service=service,
+            instance=instance,
+            settings=settings,
+            clock=SystemClock(),
+            ids=ids,
+            metrics=Metrics(),
+            tracing=Tracing(service, version(f"direct311-{service}"), settings.traces_file),
+            database=mongo.connect(
+                settings.database_url.get_secret_value(), settings.database_name
+            ),
+            broker=broker,
+            publisher=KafkaPublisher(broker),
+            signer=Signer.from_file(settings.signing_key_file),
+            principals=Principals.from_file(settings.principals_file),
+            http=http,
+            tokens=ServiceToken(
+                issuer, http, settings.client_id, settings.client_secret.get_secret_value()
+            ),
+            authenticator=Authenticator(issuer, settings.issuer_url, settings.audience),
+            mask=_withheld,
+        )
+
+    def ledger(self) -> Ledger:
+        """The writer of access events of this process. One for each process."""
+        return Ledger(
+            service=self.service,
+            instance=self.instance,
+            version=version(f"direct311-{self.service}"),
+            publisher=self.publisher,
+            signer=self.signer,
+            clock=self.clock,
+            ids=self.ids,
+            metrics=self.metrics,
+            mask=self.mask,
+        )
+
+    def lease(self, name: str, length: timedelta = timedelta(seconds=5)) -> MongoLease:
+        """A lease of this service, held by one process at a time."""
+        return MongoLease(self.database["leases"], name, self.instance, length)
+
+    def peer(self, url: str) -> Peer:
+        """Another service."""
+        return Peer(url, self.http, self.tokens)
+
+    def outgoing(self, collection: Collection, model: type[S], extra: "Extra[S]" = None) -> "Line[S]":
+        """The records of one collection with their relay."""
+        records: MongoRecords[S] = MongoRecords(collection, model, extra)
+        relay = Relay(
+            records,
+            self.publisher,
+            self.lease(f"relay-{collection.name}"),
+            self.clock,
+            self.metrics,
+        )
+        return Line(records, relay, Emitter(self.service, self.clock, self.signer))
+
+    def folder(
+        self,
+        line: "Line[S]",
+        initial: Callable[[str], S],
+        handlers: Mapping[type[Model], Handler[S]],
+    ) -> Folder[S]:
+        """What applies events to the records of a line."""
+        return Folder(
+            line.records,
+            initial,
+            handlers,
+            line.emitter,
+            line.relay,
+            self.clock,
+            mongo.is_transient,
+        )
+
+    def consumer(
+        self,
+        topics: Iterable[str],
+        process: Process,
+        *,
+        group: str | None = None,
+        max_records: int | None = None,
+    ) -> Consumer:
+        """A member of a consumer group, checked by readiness."""
+        consumer = Consumer(
+            self.broker,
+            service=self.service,
+            topics=topics,
+            process=process,
+            principals=self.principals,
+            is_transient=mongo.is_transient,
+            metrics=self.metrics,
+            tracing=self.tracing,
+            group=group,
+            max_records=max_records,
+        )
+
+        async def progress() -> str | None:
+            if consumer.stopped_because:
+                return consumer.stopped_because
+            since = consumer.busy_since
+            stuck = since is not None and time.monotonic() - since > 60
+            return "a batch has been in hand for over a minute" if stuck else None
+
+        self.readiness.add(f"consumer {group or self.service}", progress)
+        return consumer
+
+
+def _withheld(_: str) -> str:
+    return "[withheld]"
+
+
+Extra = Callable[[S], dict[str, object]] | None
+
+
+@dataclass(frozen=True)
+class Line(Generic[S]):
+    """A collection of records, its relay and the emitter of its events."""
+
+    records: MongoRecords[S]
+    relay: Relay
+    emitter: Emitter
+
+
+def folding(folder: Folder[S]) -> Process:
+    """A consumer's process that applies each event to its record."""
+
+    async def process(
+        batch: Sequence[Received],
+    ) -> Sequence[tuple[Event[Model], Exception]]:
+        return await folder.apply([item.event for item in batch])
+
+    return process
+
+
+Step = Callable[[], Awaitable[None]]
+
+
+class Loop:
+    """A job that runs every so often, on one copy of the service at a time where it has a lease."""
+
+    def __init__(self, name: str, every: timedelta, step: Step, lease: MongoLease | None, clock: Clock):
+        self.name = name
+        self._every = every.total_seconds()
+        self._step = step
+        self._lease = lease
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self.last_error: str | None = None
+
+    def wake(self) -> None:
+        """Run soon instead of at the next turn."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                if self._lease is None or await self._lease.hold(self._clock.now()):
+                    await self._step()
+                self.last_error = None
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                self.last_error = type(error).__name__
+                _log.warning("loop.failed", loop=self.name, error=self.last_error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._every)
+            self._wake.clear()
+
+
+@asynccontextmanager
+async def running(
+    resources: Resources,
+    *,
+    relays: Sequence[Relay] = (),
+    loops: Sequence[Loop] = (),
+    prepare: Sequence[Step] = (),
+) -> AsyncIterator[None]:
+    """Everything between start and stop of a process; use as the application's lifespan.
+
+    Starts: database (indexes), then broker and consumers, then relays and loops. Stops in the
+    order that loses nothing: consumers, loops, relays, producer, database.
+    """
+    readiness = resources.readiness
+    _basic_checks(resources, relays)
+    for step in prepare:
+        await _patiently(step, "database")
+    await _patiently(resources.broker.start, "broker")
+    for relay in relays:
+        relay.start()
+    tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in loops]
+    _log.info("process.started", instance=resources.instance)
+    try:
+        yield
+    finally:
+        readiness.draining = True
+        _log.info("process.draining")
+        for subscriber in resources.broker.subscribers:
+            await subscriber.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for relay in relays:
+            await relay.stop()
+        with contextlib.suppress(Exception):
+            await resources.broker.stop()
+        await resources.http.close()
+        mongo.disconnect(resources.database)
+        resources.tracing.shutdown()
+        _log.info("process.stopped")
+
+
+async def _patiently(step: Callable[[], Awaitable[object]], what: str) -> None:
+    """Do it, and do it again while the server is not up yet, for a minute."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            await step()
+            return
+        except Exception as error:
+            if time.monotonic() > deadline:
+                raise
+            _log.warning("process.waiting", part=what, error=type(error).__name__)
+            await asyncio.sleep(0.5)
+
+
+def _basic_checks(resources: Resources, relays: Sequence[Relay]) -> None:
+    async def database() -> str | None:
+        await mongo.ping(resources.database)
+        return None
+
+    async def broker() -> str | None:
+        await kafka.ping(resources.broker)
+        return None
+
+    async def outbox() -> str | None:
+        oldest = 0.0
+        now = resources.clock.now()
+        for relay in relays:
+            since = await relay.oldest()
+            if since is not None:
+                oldest = max(oldest, (now - since).total_seconds())
+        resources.metrics.outbox_age.set(oldest)
+        return "the outbox has waited for over a minute" if oldest > 60 else None
+
+    resources.readiness.add("database", database)
+    resources.readiness.add("broker", broker)
+    resources.readiness.add("outbox", outbox)
+
+
+def serve(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serve until SIGTERM or SIGINT; requests in hand are answered first."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=30,
+        h11_max_incomplete_event_size=32_768,
+    )

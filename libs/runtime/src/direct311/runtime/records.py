@@ -1,0 +1,362 @@
+"""One document for each record: state, what was handled, and what is to be published.
+
+The three change in one atomic write, guarded by the version that was read. That is the whole of
+'lost nothing, done once': a crash before the write leaves nothing, a crash after it leaves the
+events in the document's outbox, and a redelivered event is one that the document has seen.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, Literal, Protocol, TypeVar
+
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import TransientError
+from direct311.runtime.signing import Signer
+from direct311.schemas import Encoded, Event, derived_id, encode
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+Lifecycle = Literal["active", "destroying", "destroyed"]
+
+
+class RecordState(Model):
+    """What every service keeps of a record. `version` 0: nothing is stored yet.
+
+    `seen` maps an event's name to the highest producer's version that was handled. `holds` are the
+    holds in force, as retention announced them.
+    """
+
+    record_id: str
+    version: int = 0
+    seen: dict[str, int] = {}
+    lifecycle: Lifecycle = "active"
+    holds: tuple[str, ...] = ()
+    order_id: str | None = None
+
+
+S = TypeVar("S", bound=RecordState)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event to publish. `topic` where the event's own has a placeholder for a department."""
+
+    data: Model
+    topic: str | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[S]):
+    """What a handler decided: the new state and the events that tell of it.
+
+    The runtime sets `version` and `seen`; events about the record carry `state.version + 1` of the
+    state that the handler was given.
+    """
+
+    state: S
+    events: tuple[Outgoing, ...] = ()
+
+
+Handler = Callable[[S, Event[Model]], Awaitable[Change[S] | None]]
+"""A use case: the record's state and an event in, a change out, or `None` for no change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An outbox entry: a message as it will go out."""
+
+    id: str
+    message: Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[S]):
+    """A state as it was read, with what of its outbox is not yet known to be published."""
+
+    state: S
+    outbox: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Write(Generic[S]):
+    """Replace the document that has version `expected` (0: there is none) by `state`.
+
+    `outbox` is the whole outbox after the write; `in_hand` says that this process publishes it.
+    `relay_after` is when the holder of the relay's lease may take it.
+    """
+
+    expected: int
+    state: S
+    outbox: tuple[Entry, ...]
+    relay_after: datetime
+
+
+class Records(Protocol[S]):
+    """A service's documents, one for each record."""
+
+    async def load(self, record_ids: Sequence[str]) -> Mapping[str, Stored[S]]:
+        """The documents that exist among these; tombstones too."""
+        ...
+
+    async def commit(self, writes: Sequence[Write[S]]) -> set[str]:
+        """Write all that still have their expected version; the ids of those that have not."""
+        ...
+
+
+class Outbox(Protocol):
+    """What the relay needs of the documents."""
+
+    async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
+        """Take these entries (record id → entry ids) out of their outboxes."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
+        """Outboxes whose `relay_after` has passed, each in order."""
+        ...
+
+    async def oldest(self) -> datetime | None:
+        """The `relay_after` of the longest waiting outbox, for health and metrics."""
+        ...
+
+
+class Relaying(Protocol):
+    """The relay, as the one who writes sees it."""
+
+    def owned(self, entry_ids: Sequence[str]) -> bool:
+        """True if this process has published these or is about to, in order."""
+        ...
+
+    def published(self, entry_id: str) -> bool: ...
+
+    def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
+        """Publish these soon."""
+        ...
+
+
+class Emitter:
+    """Turns what a handler wants to say into messages: ids, attributes, signature."""
+
+    def __init__(self, service: str, clock: Clock, signer: Signer) -> None:
+        self.source = f"/direct311/{service}"
+        self._clock = clock
+        self._signer = signer
+
+    def entries(
+        self, cause: str, record_id: str, events: Sequence[Outgoing], traceparent: str | None
+    ) -> tuple[Entry, ...]:
+        """The outbox entries of the events that `cause` (an event id) led to."""
+        found = []
+        for index, outgoing in enumerate(events):
+            event: Event[Model] = Event(
+                id="",
+                source=self.source,
+                subject=outgoing.subject or getattr(outgoing.data, "record_id", record_id),
+                time=self._clock.now(),
+                data=outgoing.data,
+                traceparent=traceparent,
+            )
+            kind = event.kind
+            # The topic is part of the cause: a department's copy is an event of its own.
+            name = f"{kind.ce_type}@{outgoing.topic}" if outgoing.topic else kind.ce_type
+            event_id = derived_id(cause, name, index)
+            message = encode(
+                Event(event_id, event.source, event.subject, event.time, event.data, traceparent),
+                topic=outgoing.topic,
+            )
+            found.append(Entry(event_id, self._signer.sign(message) if kind.signed else message))
+        return tuple(found)
+
+
+# An in-process relay has this long before the holder of the lease takes an outbox over.
+IN_HAND_GRACE = timedelta(seconds=2)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same step may work later, as far as the standard library can tell."""
+    return isinstance(error, (TransientError, OSError, TimeoutError))
+
+
+class Folder(Generic[S]):
+    """Applies batches of events to records: the heart of every consumer."""
+
+    def __init__(
+        self,
+        records: Records[S],
+        initial: Callable[[str], S],
+        handlers: Mapping[type[Model], Handler[S]],
+        emitter: Emitter,
+        relay: Relaying,
+        clock: Clock,
+        transient: Callable[[BaseException], bool] = is_transient,
+    ) -> None:
+        self._records = records
+        self._initial = initial
+        self._handlers = dict(handlers)
+        self._emitter = emitter
+        self._relay = relay
+        self._clock = clock
+        self._transient = transient
+
+    async def apply(self, batch: Sequence[Event[Model]]) -> list[tuple[Event[Model], Exception]]:
+        """Handle every event once, in order for each record; the events that failed for good.
+
+        :raises TransientError: and what the database raises; the whole batch may be applied again.
+        """
+        failed: list[tuple[Event[Model], Exception]] = []
+        remaining: dict[str, list[Event[Model]]] = {}
+        for event in batch:
+            remaining.setdefault(event.subject, []).append(event)
+        for _ in range(20):
+            stored = await self._records.load(list(remaining))
+            writes: list[Write[S]] = []
+            added: dict[str, tuple[Entry, ...]] = {}
+            for record_id, lane in remaining.items():
+                before = stored.get(record_id) or Stored(self._initial(record_id))
+                folded = await self._fold(before, lane, failed)
+                if folded is not None:
+                    write, entries = folded
+                    writes.append(write)
+                    added[record_id] = entries
+            conflicts = await self._records.commit(writes) if writes else set()
+            for write in writes:
+                record_id = write.state.record_id
+                if record_id not in conflicts and added[record_id]:
+                    self._offer(record_id, write, added[record_id])
+            if not conflicts:
+                return failed
+            gone = {id(event) for event, _ in failed}
+            remaining = {
+                record_id: [event for event in lane if id(event) not in gone]
+                for record_id, lane in remaining.items()
+                if record_id in conflicts
+            }
+        raise TransientError("a record kept changing under the write")
+
+    def _offer(self, record_id: str, write: Write[S], added: tuple[Entry, ...]) -> None:
+        earlier = [entry.id for entry in write.outbox if entry not in added]
+        if self._relay.owned(earlier):
+            self._relay.offer(record_id, added)
+
+    async def _fold(
+        self,
+        before: Stored[S],
+        lane: Sequence[Event[Model]],
+        failed: list[tuple[Event[Model], Exception]],
+    ) -> tuple[Write[S], tuple[Entry, ...]] | None:
+        state = before.state
+        added: list[Entry] = []
+        for event in lane:
+            if not takes(state, event):
+                continue
+            handler = self._handlers.get(type(event.data))
+            if handler is None:
+                continue
+            try:
+                change = await handler(state, event)
+            except Exception as error:
+                if self._transient(error):
+                    raise
+                failed.append((event, error))
+                continue
+            if change is None:
+                continue
+            added += self._emitter.entries(
+                event.id, state.record_id, change.events, event.traceparent
+            )
+            state = advanced(state, change.state, event)
+        if state is before.state:
+            return None
+        return self.write(before, state, tuple(added)), tuple(added)
+
+    def write(self, before: Stored[S], state: S, added: tuple[Entry, ...]) -> Write[S]:
+        """The write that takes `before` to `state` and adds these entries to its outbox."""
+        waiting = tuple(e for e in before.outbox if not self._relay.published(e.id))
+        in_hand = self._relay.owned([entry.id for entry in waiting])
+        now = self._clock.now()
+        return Write(
+            before.state.version,
+            state,
+            waiting + added,
+            now + IN_HAND_GRACE if in_hand else now,
+        )
+
+    async def change(
+        self,
+        record_id: str,
+        cause: str,
+        decide: Callable[[S], Awaitable[Change[S] | None]],
+        traceparent: str | None = None,
+    ) -> S:
+        """Change one record outside a consumer: a command, whose id `cause` makes it repeatable.
+
+        The state as it then stands; `decide` may raise to refuse.
+        """
+        for _ in range(20):
+            found = (await self._records.load([record_id])).get(record_id)
+            before = found or Stored(self._initial(record_id))
+            change = await decide(before.state)
+            if change is None:
+                return before.state
+            entries = self._emitter.entries(cause, record_id, change.events, traceparent)
+            state = change.state.model_copy(update={"version": before.state.version + 1})
+            write = self.write(before, state, entries)
+            if not await self._records.commit([write]):
+                if entries:
+                    self._offer(record_id, write, entries)
+                return state
+        raise TransientError("a record kept changing under the write")
+
+
+def takes(state: RecordState, event: Event[Model]) -> bool:
+    """Whether a document takes an event at all.
+
+    A record that is being destroyed or is gone takes nothing, so that a late or repeated event
+    brings nothing back. What is not newer than what was seen is dropped.
+    """
+    if state.lifecycle != "active":
+        return False
+    version = getattr(event.data, "version", None)
+    return version is None or version > state.seen.get(event.name, 0)
+
+
+def advanced(before: S, after: S, event: Event[Model]) -> S:
+    """The state after one handled event: next version, and the event marked as seen."""
+    update: dict[str, object] = {"version": before.version + 1}
+    version = getattr(event.data, "version", None)
+    if version is not None:
+        update["seen"] = before.seen | {event.name: version}
+    return after.model_copy(update=update)
+
+
+def hold_handlers() -> dict[type[Model], Handler[RecordState]]:
+    """How every holder of records takes part in disposition: it notes holds, and begins to destroy
+    when ordered, unless a hold that it knows of stands."""
+
+    async def placed(state: RecordState, event: Event[Model]) -> Change[RecordState] | None:
+        data = event.data
+        assert isinstance(data, ev.HoldPlaced)
+        holds = tuple(sorted({*state.holds, data.hold_id}))
+        return Change(state.model_copy(update={"holds": holds}))
+
+    async def released(state: RecordState, event: Event[Model]) -> Change[RecordState] | None:
+        data = event.data
+        assert isinstance(data, ev.HoldReleased)
+        holds = tuple(hold for hold in state.holds if hold != data.hold_id)
+        return Change(state.model_copy(update={"holds": holds}))
+
+    async def ordered(state: RecordState, event: Event[Model]) -> Change[RecordState] | None:
+        data = event.data
+        assert isinstance(data, ev.DispositionOrdered)
+        if state.holds:
+            raise HeldError("ordered while a hold stands")
+        return Change(
+            state.model_copy(update={"lifecycle": "destroying", "order_id": data.order_id})
+        )
+
+    return {ev.HoldPlaced: placed, ev.HoldReleased: released, ev.DispositionOrdered: ordered}
+
+
+class HeldError(Exception):
+    """Destruction was ordered of a record under hold."""

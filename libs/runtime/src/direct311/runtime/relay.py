@@ -1,0 +1,180 @@
+"""The relay: from the outboxes to the broker, at least once, in order for each record.
+
+What a process has just written it publishes from memory, in batches, and marks in bulk. What was
+left behind (by a crash, a broker that did not answer, another copy of the service) the holder of
+the lease publishes from the database.
+"""
+
+import asyncio
+import contextlib
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from direct311.runtime.clock import Clock
+from direct311.runtime.records import Entry, Outbox
+from direct311.runtime.telemetry import Metrics
+
+_log = structlog.get_logger(__name__)
+
+
+class Publisher(Protocol):
+    async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
+        """Send all, in order for each key; which of them the broker has durably."""
+        ...
+
+
+class Lease(Protocol):
+    async def hold(self, now: datetime) -> bool: ...
+
+    async def release(self) -> None: ...
+
+
+class Relay:
+    """One for each process and outbox collection."""
+
+    BATCH = 500
+    REMEMBERED = 50_000
+    POLL_SECONDS = 0.25
+
+    def __init__(
+        self, outbox: Outbox, publisher: Publisher, lease: Lease, clock: Clock, metrics: Metrics
+    ) -> None:
+        self._outbox = outbox
+        self._publisher = publisher
+        self._lease = lease
+        self._clock = clock
+        self._metrics = metrics
+        self._queue: deque[tuple[str, tuple[Entry, ...]]] = deque()
+        self._queued: set[str] = set()
+        self._published: OrderedDict[str, None] = OrderedDict()
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    # -- what a writer asks
+
+    def owned(self, entry_ids: Sequence[str]) -> bool:
+        return all(i in self._published or i in self._queued for i in entry_ids)
+
+    def published(self, entry_id: str) -> bool:
+        return entry_id in self._published
+
+    def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
+        self._queue.append((record_id, tuple(entries)))
+        self._queued.update(entry.id for entry in entries)
+        self._wake.set()
+
+    # -- its own life
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._from_memory(), name="relay-memory"),
+            asyncio.create_task(self._from_database(), name="relay-database"),
+        ]
+
+    async def stop(self) -> None:
+        """Publish what is in hand, then stop. What fails now stays in the outboxes."""
+        self._stopping = True
+        self._wake.set()
+        if self._tasks:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._tasks[0]), timeout=5)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            with contextlib.suppress(Exception):
+                await self._lease.release()
+
+    @property
+    def waiting(self) -> int:
+        """Entries in hand that are not published yet."""
+        return len(self._queued)
+
+    async def oldest(self) -> datetime | None:
+        """Since when the longest waiting outbox could have been published."""
+        return await self._outbox.oldest()
+
+    async def _from_memory(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                batch = [
+                    self._queue.popleft() for _ in range(min(self.BATCH, len(self._queue)))
+                ]
+                await self._publish_in_hand(batch)
+            if self._stopping:
+                return
+
+    async def _publish_in_hand(self, batch: Sequence[tuple[str, tuple[Entry, ...]]]) -> None:
+        entries = [entry for _, group in batch for entry in group]
+        try:
+            results = await self._publisher.publish(entries)
+        except Exception as error:
+            _log.warning("relay.publish_failed", error=type(error).__name__)
+            results = [False] * len(entries)
+        works = dict(zip((entry.id for entry in entries), results, strict=True))
+        failed: set[str] = set()
+        done: dict[str, list[str]] = {}
+        for record_id, group in batch:
+            for entry in group:
+                self._queued.discard(entry.id)
+                if works[entry.id] and record_id not in failed:
+                    done.setdefault(record_id, []).append(entry.id)
+                    self._remember(entry.id)
+                else:
+                    failed.add(record_id)
+        if failed:
+            # Later entries of these records must not overtake: the lease's holder takes them all.
+            kept = [item for item in self._queue if item[0] not in failed]
+            for record_id, group in self._queue:
+                if record_id in failed:
+                    self._queued.difference_update(entry.id for entry in group)
+            self._queue = deque(kept)
+        self._metrics.published.inc(sum(len(ids) for ids in done.values()))
+        try:
+            await self._outbox.mark(done)
+        except Exception as error:
+            _log.warning("relay.mark_failed", error=type(error).__name__)
+
+    def _remember(self, entry_id: str) -> None:
+        self._published[entry_id] = None
+        if len(self._published) > self.REMEMBERED:
+            self._published.popitem(last=False)
+
+    async def _from_database(self) -> None:
+        while not self._stopping:
+            full = False
+            try:
+                if await self._lease.hold(self._clock.now()):
+                    full = await self.publish_due()
+            except Exception as error:
+                _log.warning("relay.poll_failed", error=type(error).__name__)
+            if not full:
+                await asyncio.sleep(self.POLL_SECONDS)
+
+    async def publish_due(self) -> bool:
+        """Publish what was left behind; whether there may be more."""
+        waiting = await self._outbox.due(self._clock.now(), self.BATCH)
+        if not waiting:
+            return False
+        entries = [entry for group in waiting.values() for entry in group]
+        results = await self._publisher.publish(entries)
+        works = dict(zip((entry.id for entry in entries), results, strict=True))
+        done = {}
+        for record_id, group in waiting.items():
+            prefix = []
+            for entry in group:
+                if not works[entry.id]:
+                    break
+                prefix.append(entry.id)
+            if prefix:
+                done[record_id] = prefix
+        self._metrics.published.inc(sum(len(ids) for ids in done.values()))
+        self._metrics.left_behind.inc(sum(len(ids) for ids in done.values()))
+        await self._outbox.mark(done)
+        return len(waiting) == self.BATCH and all(results)

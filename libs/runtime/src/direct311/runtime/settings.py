@@ -1,0 +1,49 @@
+"""Settings that every service has; each service adds its own and sets the prefix."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    environment: Literal["local", "test", "production"] = "production"
+    host: str = "127.0.0.1"
+    port: int
+    public_url: str
+
+    kafka_bootstrap: str
+    kafka_username: str
+    kafka_password: SecretStr
+    kafka_security: Literal["SASL_PLAINTEXT", "SASL_SSL"] = "SASL_SSL"
+    kafka_compression: Literal["gzip", "none"] = "none"
+
+    database_url: SecretStr
+    database_name: str
+
+    issuer_url: str
+    audience: str = "direct311"
+    client_id: str
+    client_secret: SecretStr
+
+    signing_key_file: Path
+    principals_file: Path
+
+    traces_file: Path | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class StoreSettings(BaseSettings):
+    """Where objects lie; mixed into the settings of the services that keep some."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    store_endpoint: str
+    store_access_key: str
+    store_secret_key: SecretStr
+    store_secure: bool = True

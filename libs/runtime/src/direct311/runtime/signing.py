@@ -1,0 +1,100 @@
+"""Ed25519 signatures on events: which service said this.
+
+A broker hides who sent a message; the signature shows it (RFC 8032). Public keys come with their
+owner and validity from the principals file.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from direct311.runtime.errors import RuntimeFault
+from direct311.schemas import Encoded, Event, signed_bytes
+from direct311.schemas.model import Model
+
+
+class SignatureError(RuntimeFault):
+    """An event that must be signed is not, or not by the service that it names."""
+
+
+class Signer:
+    """Signs what one service says."""
+
+    def __init__(self, keyid: str, private: Ed25519PrivateKey) -> None:
+        self.keyid = keyid
+        self._private = private
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Signer":
+        """Read `{"keyid": …, "private": base64 of the 32-byte seed}`."""
+        document = json.loads(path.read_bytes())
+        seed = base64.b64decode(document["private"])
+        return cls(document["keyid"], Ed25519PrivateKey.from_private_bytes(seed))
+
+    def sign(self, message: Encoded) -> Encoded:
+        """The message with the headers `ce_keyid` and `ce_signature` (hex)."""
+        signature = self._private.sign(signed_bytes(message.headers, message.body))
+        headers = message.headers | {"ce_keyid": self.keyid, "ce_signature": signature.hex()}
+        return Encoded(message.topic, message.key, headers, message.body)
+
+    def sign_bytes(self, value: bytes) -> bytes:
+        return self._private.sign(value)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    keyid: str
+    service: str
+    key: Ed25519PublicKey
+    not_before: datetime
+    not_after: datetime
+
+
+class Principals:
+    """The public keys that may sign, by key id."""
+
+    def __init__(self, keys: Mapping[str, PublicKey]) -> None:
+        self._keys = dict(keys)
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Principals":
+        document: dict[str, Any] = json.loads(path.read_bytes())
+        keys = {
+            entry["keyid"]: PublicKey(
+                entry["keyid"],
+                entry["service"],
+                Ed25519PublicKey.from_public_bytes(base64.b64decode(entry["public"])),
+                datetime.fromisoformat(entry["not_before"]),
+                datetime.fromisoformat(entry["not_after"]),
+            )
+            for entry in document["keys"]
+        }
+        return cls(keys)
+
+    def check(self, event: Event[Model], headers: Mapping[str, str], body: bytes) -> str:
+        """The service that signed the event.
+
+        :raises SignatureError: unsigned, unknown or expired key, another service's key, a service
+            that may not send this event, or bytes that were changed.
+        """
+        key = self._keys.get(event.keyid or "")
+        if key is None or event.signature is None:
+            raise SignatureError("no signature by a known key")
+        if event.source != f"/direct311/{key.service}":
+            raise SignatureError("signed by another service than it names")
+        if key.service not in event.kind.producers:
+            raise SignatureError("this service may not send this event")
+        if not key.not_before <= event.time <= key.not_after:
+            raise SignatureError("the key was not valid at that time")
+        try:
+            key.key.verify(event.signature, signed_bytes(headers, body))
+        except InvalidSignature:
+            raise SignatureError("the signature does not fit the event") from None
+        return key.service

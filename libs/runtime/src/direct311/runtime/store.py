@@ -1,0 +1,208 @@
+"""The object store (S3): the only module that knows the client library."""
+
+import asyncio
+import io
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+import urllib3
+from minio import Minio
+from minio.commonconfig import COMPLIANCE
+from minio.deleteobjects import DeleteObject
+from minio.error import MinioException, S3Error
+from minio.retention import Retention
+
+from direct311.runtime.errors import RuntimeFault, TransientError
+from direct311.runtime.settings import StoreSettings
+
+T = TypeVar("T")
+
+
+class MissingObjectError(RuntimeFault):
+    """There is no such object."""
+
+
+class ExistsError(RuntimeFault):
+    """An object that must be new is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """`size` in bytes; `modified_at` as the store's clock says."""
+
+    name: str
+    size: int
+    modified_at: datetime
+    version_id: str | None = None
+
+
+class ObjectStore:
+    """Buckets and objects. The library blocks, so each call runs in one of a few threads."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        *,
+        secure: bool = True,
+        threads: int = 8,
+    ) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="store")
+        http = urllib3.PoolManager(
+            maxsize=threads,
+            timeout=urllib3.Timeout(connect=2, read=15),
+            retries=urllib3.Retry(total=1, backoff_factor=0.1),
+        )
+        self._client = Minio(
+            endpoint,
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=secure,
+            region="us-east-1",
+            http_client=http,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: StoreSettings) -> "ObjectStore":
+        return cls(
+            settings.store_endpoint,
+            settings.store_access_key,
+            settings.store_secret_key.get_secret_value(),
+            secure=settings.store_secure,
+        )
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def ping(self, bucket: str) -> None:
+        """:raises TransientError: the bucket does not answer."""
+        if not await self._run(self._client.bucket_exists, bucket):
+            raise TransientError("the bucket does not exist")
+
+    async def put(
+        self,
+        bucket: str,
+        name: str,
+        body: bytes,
+        content_type: str = "application/octet-stream",
+        *,
+        locked_until: datetime | None = None,
+    ) -> None:
+        """Write an object, or write it again."""
+        retention = Retention(COMPLIANCE, locked_until) if locked_until else None
+        await self._run(
+            partial(
+                self._client.put_object,
+                bucket,
+                name,
+                io.BytesIO(body),
+                len(body),
+                content_type,
+                retention=retention,
+            )
+        )
+
+    async def put_new(
+        self,
+        bucket: str,
+        name: str,
+        body: bytes,
+        content_type: str = "application/octet-stream",
+        *,
+        locked_until: datetime | None = None,
+    ) -> None:
+        """Write an object that must not exist (`If-None-Match: *`).
+
+        :raises ExistsError: it exists; it is unchanged.
+        """
+        retention = Retention(COMPLIANCE, locked_until) if locked_until else None
+        try:
+            await self._run(
+                partial(
+                    self._client.put_object,
+                    bucket,
+                    name,
+                    io.BytesIO(body),
+                    len(body),
+                    content_type,
+                    headers={"If-None-Match": "*"},
+                    retention=retention,
+                )
+            )
+        except _StoreRefusal as refusal:
+            if refusal.code == "PreconditionFailed":
+                raise ExistsError("the object exists") from None
+            raise TransientError("the object store refused") from None
+
+    async def get(self, bucket: str, name: str) -> bytes:
+        """:raises MissingObjectError: there is none."""
+
+        def read() -> bytes:
+            answer = self._client.get_object(bucket, name)
+            try:
+                return answer.read()
+            finally:
+                answer.close()
+                answer.release_conn()
+
+        return await self._run(read)
+
+    async def remove(self, bucket: str, name: str) -> None:
+        """Remove the current version; nothing happens where there is none."""
+        await self._run(self._client.remove_object, bucket, name)
+
+    async def remove_every_version(self, bucket: str, prefix: str) -> tuple[int, int]:
+        """Remove all objects under a prefix in all their versions; how many, and their bytes."""
+
+        def remove() -> tuple[int, int]:
+            found = list(
+                self._client.list_objects(
+                    bucket, prefix=prefix, recursive=True, include_version=True
+                )
+            )
+            objects = [DeleteObject(item.object_name, item.version_id) for item in found]
+            for error in self._client.remove_objects(bucket, objects):
+                raise TransientError(f"an object could not be removed: {error.code}")
+            real = [item for item in found if not item.is_delete_marker]
+            return len(real), sum(item.size or 0 for item in real)
+
+        return await self._run(remove)
+
+    async def list(self, bucket: str, prefix: str = "") -> Sequence[ObjectInfo]:
+        """The objects under a prefix, by name."""
+
+        def read() -> list[ObjectInfo]:
+            return [
+                ObjectInfo(item.object_name or "", item.size or 0, item.last_modified)
+                for item in self._client.list_objects(bucket, prefix=prefix, recursive=True)
+            ]
+
+        return await self._run(read)
+
+    async def presigned_put(self, bucket: str, name: str, expires: timedelta) -> str:
+        """A URL that takes one object by PUT until it expires."""
+        return await self._run(
+            partial(self._client.presigned_put_object, bucket, name, expires=expires)
+        )
+
+    async def _run(self, call: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, partial(call, *arguments))
+        except S3Error as error:
+            if error.code in {"NoSuchKey", "NoSuchObject"}:
+                raise MissingObjectError("no such object") from None
+            raise _StoreRefusal(error.code or "") from None
+        except (MinioException, urllib3.exceptions.HTTPError, OSError):
+            raise TransientError("the object store does not answer") from None
+
+
+class _StoreRefusal(TransientError):
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the object store refused: {code}")
+        self.code = code

@@ -1,0 +1,191 @@
+"""The vault: the one place where personal information is ever plaintext.
+
+Envelope encryption. A record has one data key (AES-256), wrapped by the service's key-encryption
+key; each field is one ciphertext (AES-256-GCM, 96-bit random nonce, NIST SP 800-38D) whose
+associated data binds it to record, field and version. `open` first has the access written down
+durably, and only then fetches the key; the fetch leaves the event's id on the key.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from direct311.runtime.access import AccessPolicy, Decision, RecordFacts
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import RefusedError, RuntimeFault
+from direct311.runtime.keys import KeyProvider, KeyProviderError
+from direct311.runtime.ledger import Access, Ledger
+
+_NONCE = 12
+
+
+class VaultError(RuntimeFault):
+    """A ciphertext does not open: the key is gone or wrong, or the bytes were changed."""
+
+
+class DeniedError(RefusedError):
+    """The rules do not allow this access; it was written down all the same."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(403, decision.rule_id, decision.needed)
+        self.decision = decision
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """A record's wrapped data key, as it is stored."""
+
+    record_id: str
+    kek_id: str
+    wrapped: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFetch:
+    """One fetch of a key: of which record, under which access event, when."""
+
+    record_id: str
+    event_id: str
+    at: datetime
+
+
+class KeyStore(Protocol):
+    """A service's collection of wrapped data keys."""
+
+    async def insert(self, keys: Sequence[RecordKey]) -> set[str]:
+        """Store new keys; the record ids of those that already had one or could not be stored."""
+        ...
+
+    async def fetch(self, record_id: str, event_id: str, at: datetime) -> RecordKey | None:
+        """The key, if there is one, with the event's id written on it in the same update."""
+        ...
+
+    async def destroy(self, record_id: str) -> bool:
+        """Remove the wrapped key, keep the fetches; whether the record ever had one."""
+        ...
+
+    async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]:
+        """Fetches since `at`, oldest first."""
+        ...
+
+
+class DataKey:
+    """A record's key in hand, for as long as one call lasts."""
+
+    __slots__ = ("_aead", "_record_id")
+
+    def __init__(self, record_id: str, key: bytes) -> None:
+        self._record_id = record_id
+        self._aead = AESGCM(key)
+
+    def seal(self, field: str, value: bytes, version: int = 1) -> bytes:
+        """Nonce and ciphertext of one field."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._aead.encrypt(nonce, value, self._associated(field, version))
+
+    def open(self, field: str, sealed: bytes, version: int = 1) -> bytes:
+        """:raises VaultError: not sealed under this key for this field and version."""
+        try:
+            return self._aead.decrypt(
+                sealed[:_NONCE], sealed[_NONCE:], self._associated(field, version)
+            )
+        except InvalidTag:
+            raise VaultError("a sealed field does not open") from None
+
+    def _associated(self, field: str, version: int) -> bytes:
+        return f"{self._record_id}\x00{field}\x00{version}".encode()
+
+
+class Vault:
+    """One service's vault."""
+
+    def __init__(
+        self,
+        keys: KeyStore,
+        provider: KeyProvider,
+        ledger: Ledger,
+        policy: AccessPolicy,
+        clock: Clock,
+    ) -> None:
+        self.keys = keys
+        self._provider = provider
+        self._ledger = ledger
+        self._policy = policy
+        self._clock = clock
+
+    async def new_key(self, record_id: str) -> tuple[RecordKey, DataKey]:
+        """A key for a record that has none. Insert it before anything that it seals."""
+        plain = os.urandom(32)
+        kek_id, wrapped = await self._provider.wrap(plain, record_id)
+        key = RecordKey(record_id, kek_id, wrapped, self._clock.now())
+        return key, DataKey(record_id, plain)
+
+    async def authorise(self, access: Access, facts: RecordFacts) -> tuple[str, Decision]:
+        """Decide, and write the decision down. The event's id and the decision.
+
+        :raises DeniedError: not allowed; the refusal is in the log.
+        :raises AuditUnavailableError: the log cannot be written; nothing may happen.
+        """
+        decision = self._policy.decide(
+            access.caller,
+            access.purpose,
+            access.fields,
+            facts,
+            reference=access.reference,
+            justification=access.justification,
+            at=self._clock.now(),
+        )
+        if not decision.allowed:
+            await self._ledger.write(access, decision, "denied")
+            raise DeniedError(decision)
+        granted = replace(access, fields=tuple(decision.fields))
+        event_id = await self._ledger.write(granted, decision, "success")
+        return event_id, decision
+
+    async def open(
+        self,
+        access: Access,
+        facts: RecordFacts,
+        sealed: Mapping[str, bytes],
+        *,
+        version: int = 1,
+    ) -> Mapping[str, bytes]:
+        """The plaintext of the fields that were asked for, are allowed and exist.
+
+        `sealed` maps field names to ciphertexts of the one record in `access.record_ids`.
+
+        :raises DeniedError: the rules refuse.
+        :raises AuditUnavailableError: the access could not be written down; nothing was opened.
+        :raises VaultError: the key is gone or the bytes do not open; a second event says so.
+        """
+        key, decision = await self.unlock(access, facts)
+        return {
+            field: key.open(field, sealed[field], version)
+            for field in decision.fields
+            if field in sealed
+        }
+
+    async def unlock(self, access: Access, facts: RecordFacts) -> tuple[DataKey, Decision]:
+        """The record's data key, for sealing into a record that exists or opening large objects.
+
+        The same path and errors as `open`.
+        """
+        (record_id,) = access.record_ids
+        event_id, decision = await self.authorise(access, facts)
+        try:
+            wrapped = await self.keys.fetch(record_id, event_id, self._clock.now())
+            if wrapped is None:
+                raise VaultError("the record has no key here")
+            plain = await self._provider.unwrap(wrapped.kek_id, wrapped.wrapped, record_id)
+        except (VaultError, KeyProviderError) as error:
+            await self._ledger.write(
+                access, decision, "error", reason=type(error).__name__, cause=event_id
+            )
+            raise VaultError("the record's key is gone or does not open") from None
+        return DataKey(record_id, plain), decision

@@ -1,0 +1,355 @@
+"""A purpose for every access: who may open which sealed field, decided from a file of rules.
+
+The file (`data/access.yaml`, or the county's own) lists purposes, roles and fields; this module
+knows the kinds of condition and the floor below which no file may go. Deciding is pure: the same
+question always gets the same answer, and the answer names the rule and the set that it came from.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from direct311.runtime.datafile import Problem, load, packaged
+from direct311.schemas import Model
+
+Authentication = Literal["oidc", "service", "signed_link", "api_key", "none"]
+Precondition = Literal["none", "assigned", "disclosure_case", "signed_link"]
+Obligation = Literal["open_review"]
+
+SHORTEST_JUSTIFICATION = 10
+"""Characters. Long enough to be a reason, short enough to be typed in an emergency."""
+
+
+# ---------------------------------------------------------------- the question
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `via` is the service that brought the request; `link_record_id` the record that a
+    resident's signed link opens."""
+
+    sub: str
+    roles: tuple[str, ...] = ()
+    department: str | None = None
+    token_id: str | None = None
+    authentication: Authentication = "oidc"
+    via: str | None = None
+    link_record_id: str | None = None
+
+    def behind(self, service: str) -> "Caller":
+        """The same person, whose request the service `service` brings."""
+        return replace(self, via=service)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFacts:
+    """What the decision needs to know of the record; both `None` for a search over all."""
+
+    record_id: str | None = None
+    assigned_department: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer. `rule_id`: the grant that allowed, or the kind of refusal.
+
+    `needed`: what the caller lacks, in words that may be shown; empty where allowed. `fields`: what
+    may be opened, a subset of what was asked; empty where refused. `obligations`: what must follow.
+    `policy_hash`: SHA-256 (hex) of the file of rules. `legal_basis`: the purpose's citation.
+    """
+
+    allowed: bool
+    rule_id: str
+    needed: str
+    fields: tuple[str, ...]
+    obligations: tuple[str, ...]
+    policy_hash: str
+    legal_basis: str | None
+
+
+# ---------------------------------------------------------------- the file
+
+
+class SealedField(Model, extra="forbid"):
+    """A name that may be asked for. `contact`: it reaches or locates the person."""
+
+    field: str
+    contact: bool
+    description: str
+
+
+class Purpose(Model, extra="forbid"):
+    """A reason that the policy or the law gives, and what it asks for."""
+
+    purpose: str
+    sentence: str
+    citation: str
+    precondition: Precondition
+    unless_roles: tuple[str, ...] = ()
+    reference: str | None = None
+    justification: str | None = None
+    obligations: tuple[Obligation, ...] = ()
+    effective_from: date | None = None
+    effective_until: date | None = None
+
+
+class Grant(Model, extra="forbid"):
+    """A role may use a purpose for these fields; `subjects` narrows it to callers of that `sub`."""
+
+    rule: str
+    purpose: str
+    fields: tuple[str, ...]
+    subjects: tuple[str, ...] = ()
+    effective_from: date | None = None
+    effective_until: date | None = None
+
+
+class Role(Model, extra="forbid"):
+    role: str
+    title: str
+    grants: tuple[Grant, ...]
+
+
+class AccessRules(Model, extra="forbid"):
+    """The whole file. Dates are UTC days; `effective_until` is the last day in force."""
+
+    access: str
+    version: str
+    citation: str
+    effective_from: date
+    effective_until: date | None = None
+    fields: tuple[SealedField, ...]
+    purposes: tuple[Purpose, ...]
+    roles: tuple[Role, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The least that any file must ask of a purpose."""
+
+    precondition: Precondition = "none"
+    reference: bool = False
+    justification: bool = False
+    review: bool = False
+    contact: bool = True
+    unless_roles: frozenset[str] = frozenset()
+
+
+PURPOSES: Mapping[str, Floor] = MappingProxyType(
+    {
+        "respond": Floor("assigned", unless_roles=frozenset({"agent", "service"})),
+        "county_business": Floor(reference=True),
+        "public_safety": Floor(justification=True, review=True),
+        "emergency_assistance": Floor(justification=True, review=True),
+        "public_records": Floor("disclosure_case", reference=True),
+        "law_enforcement": Floor("disclosure_case", reference=True),
+        "authorised_audit": Floor(reference=True),
+        "retention": Floor(contact=False),
+        "subject_access": Floor("signed_link"),
+    }
+)
+"""The closed list. A purpose is added here, in the open, with a decision record, or nowhere."""
+
+_TRADE = re.compile(
+    r"\b(?:re)?(?:market\w*|commerc\w*|sale|sales|sell\w*|sold|exchang\w*|advert\w*|moneti[sz]\w*"
+    r"|promot\w*|telemarket\w*|broker\w*|mercad\w*|comerc\w*|publicid\w*|ventas?|vend\w*)"
+)
+"""Words of trade in personal information, English and Spanish, which the policy rules out (P12)."""
+
+
+def problems(rules: AccessRules) -> Iterator[Problem]:
+    """What is wrong with a file of rules, as entry, field and reason."""
+    contact = {each.field: each.contact for each in rules.fields}
+    declared = {each.purpose: each for each in rules.purposes}
+    yield from _once("fields", (each.field for each in rules.fields))
+    yield from _once("purposes", (each.purpose for each in rules.purposes))
+    yield from _once("roles", (each.role for each in rules.roles))
+    yield from _once("grants", (grant.rule for role in rules.roles for grant in role.grants))
+    for purpose in rules.purposes:
+        yield from ((purpose.purpose, *rest) for rest in _purpose_problems(purpose))
+    for role in rules.roles:
+        yield from ((role.role, *rest) for rest in _trade({"role": role.role, "title": role.title}))
+        for grant in role.grants:
+            entry = f"{role.role}: grants[{grant.rule}]"
+            trade = list(_trade({"purpose": grant.purpose, "rule": grant.rule}))
+            yield from ((entry, *rest) for rest in trade)
+            if grant.purpose not in declared and not trade:
+                yield entry, "purpose", "is none of the purposes of this file"
+            for field in grant.fields:
+                if field not in contact:
+                    yield entry, "fields", f"{field} is none of the fields of this file"
+                elif contact[field] and not PURPOSES.get(grant.purpose, Floor()).contact:
+                    yield entry, "fields", f"{field} reaches the person; this purpose may not"
+
+
+def _purpose_problems(purpose: Purpose) -> Iterator[tuple[str, str]]:
+    trade = list(_trade({"purpose": purpose.purpose, "sentence": purpose.sentence}))
+    yield from trade
+    floor = PURPOSES.get(purpose.purpose)
+    if floor is None:
+        if not trade:
+            yield "purpose", f"is not in the closed list ({', '.join(PURPOSES)})"
+        return
+    if not purpose.citation.strip():
+        yield "citation", "no purpose without the sentence of policy or law that it comes from"
+    if floor.precondition not in ("none", purpose.precondition):
+        yield "precondition", f"must be {floor.precondition}"
+    if extra := sorted(set(purpose.unless_roles) - floor.unless_roles):
+        yield "unless_roles", f"cannot free {', '.join(extra)} from the precondition"
+    if floor.reference and not (purpose.reference or "").strip():
+        yield "reference", "must be asked for"
+    if floor.justification and not (purpose.justification or "").strip():
+        yield "justification", "must be asked for"
+    if floor.review and "open_review" not in purpose.obligations:
+        yield "obligations", "must open a review"
+
+
+def _trade(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for field, text in texts.items():
+        plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+        words = re.sub(r"[^a-z]+", " ", plain)
+        if _TRADE.search(words) or _TRADE.search(words.replace(" ", "")):
+            yield (
+                field,
+                "personal information is never used for marketing and never sold, exchanged or "
+                "distributed for it (P12): no such purpose can be loaded",
+            )
+
+
+def _once(where: str, names: Iterable[str]) -> Iterator[Problem]:
+    for name, times in Counter(names).items():
+        if times > 1:
+            yield name, where, "named more than once"
+
+
+# ---------------------------------------------------------------- the answer
+
+
+class AccessPolicy:
+    """Decides, by one set of rules. Immutable; `hash` is the SHA-256 of the file's bytes."""
+
+    def __init__(self, rules: AccessRules, sha256: str) -> None:
+        self.rules = rules
+        self.hash = sha256
+        self._purposes = {each.purpose: each for each in rules.purposes}
+        self._fields = frozenset(each.field for each in rules.fields)
+        self._roles = {each.role: each for each in rules.roles}
+
+    def decide(
+        self,
+        caller: Caller,
+        purpose: str,
+        fields: Iterable[str],
+        facts: RecordFacts,
+        *,
+        reference: str | None = None,
+        justification: str | None = None,
+        at: datetime,
+    ) -> Decision:
+        """Whether `caller` may open `fields` of the record for `purpose`, and what it lacks.
+
+        All or nothing: one field too many is a refusal that names it. Nothing of the question but
+        field names of the closed list comes back in the answer.
+        """
+        asked = tuple(dict.fromkeys(fields))
+        on = at.astimezone(UTC).date()
+        if not _in_force(on, self.rules.effective_from, self.rules.effective_until):
+            return self._refuse("rules-not-in-force", "These rules are not in force on this day.")
+        rule = self._purposes.get(purpose)
+        if rule is None or not _in_force(on, rule.effective_from, rule.effective_until):
+            return self._refuse(
+                "purpose-unknown", f"A purpose of the list: {', '.join(self._purposes)}."
+            )
+        if not self._fields.issuperset(asked):
+            return self._refuse("field-unknown", "Only fields of the list can be opened.", rule)
+        granted = [
+            (role, grant)
+            for role in caller.roles
+            if role in self._roles
+            for grant in self._roles[role].grants
+            if grant.purpose == purpose
+            and (not grant.subjects or caller.sub in grant.subjects)
+            and _in_force(on, grant.effective_from, grant.effective_until)
+        ]
+        if not granted:
+            return self._refuse("role", "A role that may use this purpose.", rule)
+        if missing := _uncovered(asked, granted):
+            return self._refuse(
+                "fields", f"Not for this purpose and role: {', '.join(missing)}.", rule
+            )
+        if rule.reference and not (reference or "").strip():
+            return self._refuse("reference", f"Say {rule.reference}.", rule)
+        if rule.justification and len((justification or "").strip()) < SHORTEST_JUSTIFICATION:
+            return self._refuse("justification", f"Say {rule.justification}.", rule)
+        unmet = _unmet(rule.precondition, caller, facts)
+        if unmet is not None:
+            granted = [(role, grant) for role, grant in granted if role in rule.unless_roles]
+            if not granted or _uncovered(asked, granted):
+                return self._refuse(rule.precondition, unmet, rule)
+        used = dict.fromkeys(
+            grant.rule
+            for _, grant in granted
+            if not asked or any(field in grant.fields for field in asked)
+        )
+        return Decision(
+            allowed=True,
+            rule_id="+".join(used),
+            needed="",
+            fields=asked,
+            obligations=rule.obligations,
+            policy_hash=self.hash,
+            legal_basis=rule.citation,
+        )
+
+    def _refuse(self, rule_id: str, needed: str, purpose: Purpose | None = None) -> Decision:
+        return Decision(
+            allowed=False,
+            rule_id=f"refused:{rule_id}",
+            needed=needed,
+            fields=(),
+            obligations=(),
+            policy_hash=self.hash,
+            legal_basis=purpose.citation if purpose else None,
+        )
+
+
+def _uncovered(asked: tuple[str, ...], granted: list[tuple[str, Grant]]) -> list[str]:
+    covered = {field for _, grant in granted for field in grant.fields}
+    return [field for field in asked if field not in covered]
+
+
+def _unmet(precondition: Precondition, caller: Caller, facts: RecordFacts) -> str | None:
+    """What is lacking, or `None` where the precondition holds."""
+    if precondition == "assigned":
+        if caller.department is not None and caller.department == facts.assigned_department:
+            return None
+        return "The request must be assigned to your department."
+    if precondition == "signed_link":
+        if (
+            caller.authentication == "signed_link"
+            and caller.link_record_id is not None
+            and caller.link_record_id == facts.record_id
+        ):
+            return None
+        return "The signed link of this very request."
+    if precondition == "disclosure_case":
+        # Cases live in the disclosure register of the audit service. Until a decision can be shown
+        # one, there is no case that could cover anything.
+        return "An approved disclosure case; no register of cases is connected, so there is none."
+    return None
+
+
+def _in_force(on: date, start: date | None, end: date | None) -> bool:
+    return (start is None or start <= on) and (end is None or on <= end)
+
+
+def load_access_policy(path: Path | None = None) -> AccessPolicy:
+    """The county's own file at `path`, or the one packaged here. Raises `DataFileError`."""
+    file = load(AccessRules, path or packaged("direct311.runtime", "access.yaml"), problems)
+    return AccessPolicy(file.content, file.sha256)

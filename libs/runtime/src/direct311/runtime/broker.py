@@ -91,12 +91,12 @@ class KafkaPublisher:
         )
         return [not isinstance(result, BaseException) for result in results]
 
-    async def publish_one(self, entry: Entry, timeout: float) -> None:
+    async def publish_one(self, entry: Entry, seconds: float) -> None:
         """Send one and wait until all in-sync replicas have it.
 
-        :raises TimeoutError: the broker did not say so within `timeout` seconds.
+        :raises TimeoutError: the broker did not say so within `seconds`.
         """
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             await self._broker.publish(
                 entry.message.body,
                 topic=entry.message.topic,
@@ -204,9 +204,7 @@ class Consumer:
                 received.append(self._read(record))
             except (DecodeError, SignatureError) as error:
                 await self._dead_letter(record, type(error).__name__, str(error))
-        origin = {
-            id(item.event): TopicPartition(item.topic, item.partition) for item in received
-        }
+        origin = {id(item.event): TopicPartition(item.topic, item.partition) for item in received}
         offsets = {id(item.event): item.offset for item in received}
         backoff = self.FIRST_BACKOFF_SECONDS
         traces = [item.event.traceparent for item in received if item.event.traceparent]
@@ -230,10 +228,10 @@ class Consumer:
                 self._metrics.handled.labels(item.event.name, outcome).inc()
             if len(failed) < len(received):
                 self._in_a_row = 0
-            for event, error in failed:
+            for event, why in failed:
                 where = origin[id(event)]
                 await self._letter(
-                    where.topic, where.partition, offsets[id(event)], type(error).__name__
+                    where.topic, where.partition, offsets[id(event)], type(why).__name__
                 )
             return
 

@@ -15,8 +15,9 @@ from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from direct311.runtime import records
-from direct311.runtime.errors import RuntimeFault, TransientError
-from direct311.runtime.records import Entry, RecordState, Stored, Write
+from direct311.runtime.errors import RuntimeFaultError, TransientError
+from direct311.runtime.records import Entry, Stored, Write
+from direct311.runtime.state import RecordState
 from direct311.schemas import Encoded
 
 Document = dict[str, Any]
@@ -124,7 +125,7 @@ class MongoRecords(Generic[S]):
     def document(self, write: Write[S], mark: bytes) -> Document:
         """The whole document of a write."""
         state = write.state
-        document = state.model_dump(mode="python", exclude={"record_id"})
+        document = state.model_dump(mode="python", exclude={"record_id"}, exclude_none=True)
         if state.lifecycle == "destroyed":
             # A tombstone: the id, and nothing else but the pending answer.
             document = {"version": state.version, "lifecycle": "destroyed"}
@@ -252,5 +253,5 @@ def is_transient(error: BaseException) -> bool:
     )
 
 
-class MissingError(RuntimeFault):
+class MissingError(RuntimeFaultError):
     """A document that must be there is not."""

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from direct311.runtime.errors import RuntimeFault
+from direct311.runtime.errors import RuntimeFaultError
 from direct311.schemas import Model
 
 M = TypeVar("M", bound=Model)
@@ -24,7 +24,7 @@ Problem = tuple[str, str, str]
 """Entry, field, reason. The entry is empty where the file as a whole is meant."""
 
 
-class DataFileError(RuntimeFault):
+class DataFileError(RuntimeFaultError):
     """A data file was refused; `problems` says every reason why."""
 
     def __init__(self, name: str, problems: Iterable[Problem]) -> None:

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from direct311.runtime.clock import Clock
-from direct311.runtime.records import Change, Folder, Outgoing, RecordState
+from direct311.runtime.records import Folder
+from direct311.runtime.state import Change, Outgoing, RecordState
 from direct311.runtime.vault import KeyStore
 from direct311.schemas import derived_id
 from direct311.schemas import events as ev

@@ -1,15 +1,15 @@
 """The errors of the runtime, and how each becomes an answer."""
 
 
-class RuntimeFault(Exception):
+class RuntimeFaultError(Exception):
     """Root of the runtime's errors. A message never holds input or personal data."""
 
 
-class TransientError(RuntimeFault):
+class TransientError(RuntimeFaultError):
     """It may work later: the same step is tried again."""
 
 
-class RefusedError(RuntimeFault):
+class RefusedError(RuntimeFaultError):
     """An answer to a caller: `status` (HTTP), `code` (for machines), `detail` (for people).
 
     `field` names the input that was wrong; `retry_after` is in seconds.

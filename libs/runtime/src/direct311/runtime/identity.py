@@ -57,7 +57,7 @@ class Issuer:
                     if self._keys is None:
                         raise TransientError("the identity provider does not answer") from None
                     return self._keys
-                self._keys = KeySet.import_key_set(found)  # type: ignore[arg-type]
+                self._keys = KeySet.import_key_set(found)
                 self._read_at = time.monotonic()
             return self._keys
 
@@ -115,9 +115,7 @@ class Authenticator:
             # A key that was added since: read the keys again, at most every ten seconds.
             keys = await self._issuer.keys(newer_than=time.monotonic() - 10)
             try:
-                decoded = jwt.decode(
-                    token, keys, algorithms=["EdDSA", "Ed25519", "ES256", "RS256"]
-                )
+                decoded = jwt.decode(token, keys, algorithms=["EdDSA", "Ed25519", "ES256", "RS256"])
             except ValueError:
                 raise JoseError from None
         self._claims.validate(decoded.claims)

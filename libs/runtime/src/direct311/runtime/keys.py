@@ -10,10 +10,10 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from direct311.runtime.errors import RuntimeFault
+from direct311.runtime.errors import RuntimeFaultError
 
 
-class KeyProviderError(RuntimeFault):
+class KeyProviderError(RuntimeFaultError):
     """A key-encryption key is missing, malformed or the wrong one."""
 
 

@@ -16,7 +16,7 @@ from direct311.schemas.model import Model
 
 
 class DurablePublisher(Protocol):
-    async def publish_one(self, entry: Entry, timeout: float) -> None:
+    async def publish_one(self, entry: Entry, seconds: float) -> None:
         """Return once all in-sync replicas have the message."""
         ...
 
@@ -152,9 +152,7 @@ class Ledger:
         )
         event_id = self._ids.new()
         subject = data.retention.related_record or self._instance
-        event: Event[Model] = Event(
-            event_id, f"/direct311/{self._service}", subject, at, data
-        )
+        event: Event[Model] = Event(event_id, f"/direct311/{self._service}", subject, at, data)
         entry = Entry(event_id, self._signer.sign(encode(event)))
         try:
             await self._publisher.publish_one(entry, self.TIMEOUT_SECONDS)

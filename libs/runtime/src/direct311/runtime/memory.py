@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from direct311.runtime.records import Entry, RecordState, Stored, Write
+from direct311.runtime.records import Entry, Stored, Write
+from direct311.runtime.state import RecordState
 
 S = TypeVar("S", bound=RecordState)
 

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 import httpx
 
-from direct311.runtime.errors import RuntimeFault
+from direct311.runtime.errors import RuntimeFaultError
 
 
-class HttpError(RuntimeFault):
+class HttpError(RuntimeFaultError):
     """A call did not give what was asked for. `status` is `None` where nothing answered."""
 
     def __init__(self, status: int | None) -> None:
@@ -76,9 +76,7 @@ class Peer:
 
     async def post(self, path: str, body: object, *, on_behalf_of: str | None = None) -> Any:
         """:raises HttpError: no answer, or not a 2xx. `on_behalf_of`: a person's bearer header."""
-        return await self._http.post_json(
-            self._url + path, body, await self._headers(on_behalf_of)
-        )
+        return await self._http.post_json(self._url + path, body, await self._headers(on_behalf_of))
 
     async def _headers(self, on_behalf_of: str | None) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {await self._tokens.get()}"}

@@ -25,10 +25,11 @@ from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator, Issuer, ServiceToken
 from direct311.runtime.ledger import Ledger
 from direct311.runtime.peers import HttpClient, Peer
-from direct311.runtime.records import Emitter, Folder, Handler, RecordState
+from direct311.runtime.records import Emitter, Folder, Handler
 from direct311.runtime.relay import Relay
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.signing import Principals, Signer
+from direct311.runtime.state import RecordState
 from direct311.runtime.telemetry import Metrics, Tracing, configure_logging
 from direct311.schemas import Event
 from direct311.schemas.model import Model
@@ -113,7 +114,9 @@ class Resources:
         """Another service."""
         return Peer(url, self.http, self.tokens)
 
-    def outgoing(self, collection: Collection, model: type[S], extra: "Extra[S]" = None) -> "Line[S]":
+    def outgoing(
+        self, collection: Collection, model: type[S], extra: "Extra[S]" = None
+    ) -> "Line[S]":
         """The records of one collection with their relay."""
         records: MongoRecords[S] = MongoRecords(collection, model, extra)
         relay = Relay(
@@ -208,7 +211,9 @@ Step = Callable[[], Awaitable[None]]
 class Loop:
     """A job that runs every so often, on one copy of the service at a time where it has a lease."""
 
-    def __init__(self, name: str, every: timedelta, step: Step, lease: MongoLease | None, clock: Clock):
+    def __init__(
+        self, name: str, every: timedelta, step: Step, lease: MongoLease | None, clock: Clock
+    ):
         self.name = name
         self._every = every.total_seconds()
         self._step = step

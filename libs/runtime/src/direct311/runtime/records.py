@@ -8,59 +8,28 @@ events in the document's outbox, and a redelivered event is one that the documen
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import TransientError
 from direct311.runtime.signing import Signer
+from direct311.runtime.state import Change, Outgoing, RecordState, advanced, takes
 from direct311.schemas import Encoded, Event, derived_id, encode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
-Lifecycle = Literal["active", "destroying", "destroyed"]
-
-
-class RecordState(Model):
-    """What every service keeps of a record. `version` 0: nothing is stored yet.
-
-    `seen` maps an event's name to the highest producer's version that was handled. `holds` are the
-    holds in force, as retention announced them.
-    """
-
-    record_id: str
-    version: int = 0
-    seen: dict[str, int] = {}
-    lifecycle: Lifecycle = "active"
-    holds: tuple[str, ...] = ()
-    order_id: str | None = None
-
-
 S = TypeVar("S", bound=RecordState)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """An event to publish. `topic` where the event's own has a placeholder for a department."""
-
-    data: Model
-    topic: str | None = None
-    subject: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change(Generic[S]):
-    """What a handler decided: the new state and the events that tell of it.
-
-    The runtime sets `version` and `seen`; events about the record carry `state.version + 1` of the
-    state that the handler was given.
-    """
-
-    state: S
-    events: tuple[Outgoing, ...] = ()
-
+D = TypeVar("D", bound=Model)
 
 Handler = Callable[[S, Event[Model]], Awaitable[Change[S] | None]]
 """A use case: the record's state and an event in, a change out, or `None` for no change."""
+
+
+def on(
+    model: type[D], handler: Callable[[S, Event[D]], Awaitable[Change[S] | None]]
+) -> tuple[type[Model], Handler[S]]:
+    """A handler and the data that it handles, as an item of a mapping of handlers."""
+    return model, cast("Handler[S]", handler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +121,7 @@ class Emitter:
             event: Event[Model] = Event(
                 id="",
                 source=self.source,
-                subject=outgoing.subject or getattr(outgoing.data, "record_id", record_id),
+                subject=outgoing.subject or str(getattr(outgoing.data, "record_id", record_id)),
                 time=self._clock.now(),
                 data=outgoing.data,
                 traceparent=traceparent,
@@ -309,53 +278,37 @@ class Folder(Generic[S]):
         raise TransientError("a record kept changing under the write")
 
 
-def takes(state: RecordState, event: Event[Model]) -> bool:
-    """Whether a document takes an event at all.
-
-    A record that is being destroyed or is gone takes nothing, so that a late or repeated event
-    brings nothing back. What is not newer than what was seen is dropped.
-    """
-    if state.lifecycle != "active":
-        return False
-    version = getattr(event.data, "version", None)
-    return version is None or version > state.seen.get(event.name, 0)
+async def _placed(state: RecordState, event: Event[ev.HoldPlaced]) -> Change[RecordState] | None:
+    holds = tuple(sorted({*state.holds, event.data.hold_id}))
+    return Change(state.model_copy(update={"holds": holds}))
 
 
-def advanced(before: S, after: S, event: Event[Model]) -> S:
-    """The state after one handled event: next version, and the event marked as seen."""
-    update: dict[str, object] = {"version": before.version + 1}
-    version = getattr(event.data, "version", None)
-    if version is not None:
-        update["seen"] = before.seen | {event.name: version}
-    return after.model_copy(update=update)
+async def _released(
+    state: RecordState, event: Event[ev.HoldReleased]
+) -> Change[RecordState] | None:
+    holds = tuple(hold for hold in state.holds if hold != event.data.hold_id)
+    return Change(state.model_copy(update={"holds": holds}))
 
 
-def hold_handlers() -> dict[type[Model], Handler[RecordState]]:
+async def _ordered(
+    state: RecordState, event: Event[ev.DispositionOrdered]
+) -> Change[RecordState] | None:
+    if state.holds:
+        raise HeldError("ordered while a hold stands")
+    update = {"lifecycle": "destroying", "order_id": event.data.order_id}
+    return Change(state.model_copy(update=update))
+
+
+def hold_handlers() -> dict[type[Model], Handler[Any]]:
     """How every holder of records takes part in disposition: it notes holds, and begins to destroy
     when ordered, unless a hold that it knows of stands."""
-
-    async def placed(state: RecordState, event: Event[Model]) -> Change[RecordState] | None:
-        data = event.data
-        assert isinstance(data, ev.HoldPlaced)
-        holds = tuple(sorted({*state.holds, data.hold_id}))
-        return Change(state.model_copy(update={"holds": holds}))
-
-    async def released(state: RecordState, event: Event[Model]) -> Change[RecordState] | None:
-        data = event.data
-        assert isinstance(data, ev.HoldReleased)
-        holds = tuple(hold for hold in state.holds if hold != data.hold_id)
-        return Change(state.model_copy(update={"holds": holds}))
-
-    async def ordered(state: RecordState, event: Event[Model]) -> Change[RecordState] | None:
-        data = event.data
-        assert isinstance(data, ev.DispositionOrdered)
-        if state.holds:
-            raise HeldError("ordered while a hold stands")
-        return Change(
-            state.model_copy(update={"lifecycle": "destroying", "order_id": data.order_id})
+    return dict(
+        (
+            on(ev.HoldPlaced, _placed),
+            on(ev.HoldReleased, _released),
+            on(ev.DispositionOrdered, _ordered),
         )
-
-    return {ev.HoldPlaced: placed, ev.HoldReleased: released, ev.DispositionOrdered: ordered}
+    )
 
 
 class HeldError(Exception):

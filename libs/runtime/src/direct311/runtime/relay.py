@@ -103,9 +103,7 @@ class Relay:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                batch = [
-                    self._queue.popleft() for _ in range(min(self.BATCH, len(self._queue)))
-                ]
+                batch = [self._queue.popleft() for _ in range(min(self.BATCH, len(self._queue)))]
                 await self._publish_in_hand(batch)
             if self._stopping:
                 return

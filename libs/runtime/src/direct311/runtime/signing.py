@@ -15,12 +15,12 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from direct311.runtime.errors import RuntimeFault
+from direct311.runtime.errors import RuntimeFaultError
 from direct311.schemas import Encoded, Event, signed_bytes
 from direct311.schemas.model import Model
 
 
-class SignatureError(RuntimeFault):
+class SignatureError(RuntimeFaultError):
     """An event that must be signed is not, or not by the service that it names."""
 
 

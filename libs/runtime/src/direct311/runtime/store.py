@@ -1,11 +1,12 @@
 """The object store (S3): the only module that knows the client library."""
 
 import asyncio
-import io
+import base64
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,19 +15,18 @@ from minio import Minio
 from minio.commonconfig import COMPLIANCE
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
-from minio.retention import Retention
 
-from direct311.runtime.errors import RuntimeFault, TransientError
+from direct311.runtime.errors import RuntimeFaultError, TransientError
 from direct311.runtime.settings import StoreSettings
 
 T = TypeVar("T")
 
 
-class MissingObjectError(RuntimeFault):
+class MissingObjectError(RuntimeFaultError):
     """There is no such object."""
 
 
-class ExistsError(RuntimeFault):
+class ExistsError(RuntimeFaultError):
     """An object that must be new is there already."""
 
 
@@ -94,18 +94,7 @@ class ObjectStore:
         locked_until: datetime | None = None,
     ) -> None:
         """Write an object, or write it again."""
-        retention = Retention(COMPLIANCE, locked_until) if locked_until else None
-        await self._run(
-            partial(
-                self._client.put_object,
-                bucket,
-                name,
-                io.BytesIO(body),
-                len(body),
-                content_type,
-                retention=retention,
-            )
-        )
+        await self._put(bucket, name, body, _headers(body, content_type, locked_until))
 
     async def put_new(
         self,
@@ -120,24 +109,17 @@ class ObjectStore:
 
         :raises ExistsError: it exists; it is unchanged.
         """
-        retention = Retention(COMPLIANCE, locked_until) if locked_until else None
+        headers = _headers(body, content_type, locked_until) | {"If-None-Match": "*"}
         try:
-            await self._run(
-                partial(
-                    self._client.put_object,
-                    bucket,
-                    name,
-                    io.BytesIO(body),
-                    len(body),
-                    content_type,
-                    headers={"If-None-Match": "*"},
-                    retention=retention,
-                )
-            )
-        except _StoreRefusal as refusal:
+            await self._put(bucket, name, body, headers)
+        except _RefusedByStoreError as refusal:
             if refusal.code == "PreconditionFailed":
                 raise ExistsError("the object exists") from None
-            raise TransientError("the object store refused") from None
+            raise
+
+    async def _put(self, bucket: str, name: str, body: bytes, headers: dict[str, str]) -> None:
+        # The public put_object has no place for If-None-Match; this is what it calls itself.
+        await self._run(partial(self._client._put_object, bucket, name, body, headers))
 
     async def get(self, bucket: str, name: str) -> bytes:
         """:raises MissingObjectError: there is none."""
@@ -197,12 +179,26 @@ class ObjectStore:
         except S3Error as error:
             if error.code in {"NoSuchKey", "NoSuchObject"}:
                 raise MissingObjectError("no such object") from None
-            raise _StoreRefusal(error.code or "") from None
+            raise _RefusedByStoreError(error.code or "") from None
         except (MinioException, urllib3.exceptions.HTTPError, OSError):
             raise TransientError("the object store does not answer") from None
 
 
-class _StoreRefusal(TransientError):
+def _headers(body: bytes, content_type: str, locked_until: datetime | None) -> dict[str, str]:
+    headers = {"Content-Type": content_type}
+    if locked_until is not None:
+        until = locked_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        digest = hashlib.md5(body, usedforsecurity=False).digest()
+        headers |= {
+            "X-Amz-Object-Lock-Mode": COMPLIANCE,
+            "X-Amz-Object-Lock-Retain-Until-Date": until,
+            # The store asks for it with a lock (S3 API, PutObject).
+            "Content-MD5": base64.b64encode(digest).decode(),
+        }
+    return headers
+
+
+class _RefusedByStoreError(TransientError):
     def __init__(self, code: str) -> None:
         super().__init__(f"the object store refused: {code}")
         self.code = code

@@ -32,9 +32,7 @@ def configure_logging(service: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
 
-    def named(
-        _: object, __: str, event: structlog.typing.EventDict
-    ) -> structlog.typing.EventDict:
+    def named(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         event["service"] = service
         return event
 

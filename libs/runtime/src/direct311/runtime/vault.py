@@ -17,14 +17,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from direct311.runtime.access import AccessPolicy, Decision, RecordFacts
 from direct311.runtime.clock import Clock
-from direct311.runtime.errors import RefusedError, RuntimeFault
+from direct311.runtime.errors import RefusedError, RuntimeFaultError
 from direct311.runtime.keys import KeyProvider, KeyProviderError
 from direct311.runtime.ledger import Access, Ledger
 
 _NONCE = 12
 
 
-class VaultError(RuntimeFault):
+class VaultError(RuntimeFaultError):
     """A ciphertext does not open: the key is gone or wrong, or the bytes were changed."""
 
 

@@ -6,7 +6,7 @@ Source: CloudEvents 1.0.2 and its Kafka protocol binding, section 3.2.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid5
 
@@ -75,7 +75,7 @@ def signed_bytes(headers: Mapping[str, str], body: bytes) -> bytes:
     return b"\n".join((SIGNATURE_CONTEXT, *(headers[name].encode() for name in names), body))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _adapter(model: type[Model]) -> TypeAdapter[Any]:
     return TypeAdapter(model)
 
@@ -144,8 +144,9 @@ def decode(headers: Mapping[str, str], body: bytes) -> Event[Model]:
         data = _adapter(kind.model).validate_json(body)
     except ValidationError as error:
         raise DecodeError(f"{kind.name}: {_fields(error)}") from None
-    subject = headers.get("ce_subject") or getattr(data, "record_id", "")
-    if getattr(data, "record_id", subject) != subject:
+    record_id: str = getattr(data, "record_id", "")
+    subject = headers.get("ce_subject") or record_id
+    if record_id not in ("", subject):
         raise DecodeError(f"{kind.name}: ce_subject differs from record_id")
     signature = headers.get("ce_signature")
     return Event(

@@ -52,7 +52,9 @@ ALL: tuple[EventType, ...] = (
     _event("request.routed", events.RequestRouted, "routing"),
     _event("request.recalled", events.RequestRecalled, "routing"),
     _event("request.overdue", events.RequestOverdue, "routing"),
-    _event("department.update", events.DepartmentUpdate, "department", topic="updates.{department}"),
+    _event(
+        "department.update", events.DepartmentUpdate, "department", topic="updates.{department}"
+    ),
     _event("update.accepted", events.UpdateAccepted, "routing", topic="replies.{department}"),
     _event("update.refused", events.UpdateRefused, "routing", topic="replies.{department}"),
     _event("work.updated", events.WorkUpdated, "routing"),
@@ -75,7 +77,7 @@ BY_MODEL: Mapping[type[Model], EventType] = MappingProxyType({kind.model: kind f
 
 
 def routed_topic(department: str) -> str:
-    """The topic that one department subscribes to: copies of request.routed, .overdue, .recalled."""
+    """The topic that one department subscribes to: copies of what routing says of its jobs."""
     return f"routed.{department}"
 
 

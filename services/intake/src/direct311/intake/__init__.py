@@ -1,0 +1,1 @@
+"""The intake gateway: requests, sealed reporters, the catalogue, the privacy policy."""

@@ -1,0 +1,1 @@
+"""Which department, by when."""

@@ -30,6 +30,14 @@ class TileError(ValueError):
     """A tile's name or content does not follow c2sp.org/tlog-tiles."""
 
 
+class BrokenBundleError(TileError):
+    """An entry bundle ends within an entry; `complete` are the entries before that."""
+
+    def __init__(self, complete: list[bytes]) -> None:
+        super().__init__(f"the bundle breaks off within its entry {len(complete)}")
+        self.complete = complete
+
+
 @dataclass(frozen=True, slots=True)
 class Tile:
     """Name of one tile. `level` 0 holds leaf hashes, `ENTRIES` the entries themselves."""
@@ -66,7 +74,7 @@ def parse_path(path: str) -> Tile:
         int(re.sub("[x/]", "", index)),
         WIDTH if width is None else int(width),
     )
-    if tile.level > 63 or tile.path != path:
+    if tile.level > 63 or not tile.width or tile.path != path:
         raise TileError("not the path of a tile")
     return tile
 
@@ -122,14 +130,14 @@ def join_entries(entries: Iterable[bytes]) -> bytes:
 
 
 def split_entries(data: bytes) -> list[bytes]:
-    """The entries of a bundle. Raises `TileError` where a length runs past the end."""
+    """The entries of a bundle. Raises `BrokenBundleError` where a length runs past the end."""
     entries: list[bytes] = []
     at = 0
     while at < len(data):
         start = at + 2
         at = start + int.from_bytes(data[at:start], "big")
         if start > len(data) or at > len(data):
-            raise TileError(f"the bundle breaks off within its entry {len(entries)}")
+            raise BrokenBundleError(entries)
         entries.append(data[start:at])
     return entries
 

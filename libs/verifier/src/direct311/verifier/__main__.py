@@ -1,0 +1,160 @@
+"""The auditor's command: check a receipt, a bundle or a whole log, with nothing but its files."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from errno import ENOTDIR
+from pathlib import Path
+
+from direct311.verifier.bundle import verify_bundle, verify_receipt
+from direct311.verifier.checkpoint import Trust
+from direct311.verifier.event import EventError, EventKey, decode_json, parse_event_keys
+from direct311.verifier.log import directory, verify_log
+from direct311.verifier.note import Algorithm, NoteError, VerifierKey
+from direct311.verifier.report import Report
+
+GOOD, WRONG, USAGE = 0, 1, 2
+
+_EPILOG = (
+    "Ends with 0 if all is good, 1 if something is wrong (the report says what and where), "
+    "2 if the command was not understood or a file cannot be read."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the answer is its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        report: Report = options.run(options, _trust(options))
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}")
+    except (NoteError, EventError, UnicodeDecodeError) as error:
+        parser.error(str(error))
+    _say(report.text)
+    return GOOD if report.ok else WRONG
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="direct311-verifier",
+        description="Check what was taken from Direct311's audit log, offline.",
+        epilog=_EPILOG,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    trust = argparse.ArgumentParser(add_help=False)
+    trust.add_argument(
+        "--vkey",
+        action="append",
+        required=True,
+        metavar="KEY",
+        help="key of the log (name+id+base64), from a source that you trust; may be repeated",
+    )
+    trust.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="key of a witness that cosigns checkpoints; may be repeated",
+    )
+    trust.add_argument(
+        "--quorum",
+        type=int,
+        default=0,
+        metavar="N",
+        help="how many of the witnesses must have cosigned (default: 0)",
+    )
+    producers = argparse.ArgumentParser(add_help=False)
+    producers.add_argument(
+        "--producers",
+        type=Path,
+        metavar="FILE",
+        help="public keys of the services that sign events, as published; "
+        "without it those in the file are used, and the report says so",
+    )
+
+    for name, run, what in (
+        ("bundle", _bundle, "a bundle: many entries with their proofs, under one checkpoint"),
+        ("receipt", _receipt, "a receipt: one entry with its proof"),
+    ):
+        command = commands.add_parser(
+            name,
+            parents=[trust, producers],
+            help=f"check {what}",
+            description=f"Check {what}.",
+            epilog=_EPILOG,
+        )
+        command.add_argument("file", type=Path, metavar="FILE")
+        command.set_defaults(run=run)
+
+    log = commands.add_parser(
+        "log",
+        parents=[trust],
+        help="check a whole log, entry by entry",
+        description="Check a whole log that lies in a directory: checkpoint, tile/…, "
+        "tile/entries/… as in c2sp.org/tlog-tiles.",
+        epilog=_EPILOG,
+    )
+    log.add_argument("directory", type=Path, metavar="DIR")
+    log.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="check up to this checkpoint (default: the file 'checkpoint' of the log)",
+    )
+    log.add_argument(
+        "--old",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a checkpoint that you kept from an earlier day: the log must begin with it; "
+        "may be repeated",
+    )
+    log.set_defaults(run=_log)
+    return parser
+
+
+def _trust(options: argparse.Namespace) -> Trust:
+    log_keys = tuple(VerifierKey.parse(key) for key in options.vkey)
+    witnesses = tuple(VerifierKey.parse(key) for key in options.witness)
+    if any(key.algorithm is not Algorithm.ED25519 for key in log_keys):
+        raise NoteError("--vkey takes the key of a log, --witness that of a witness")
+    if any(key.algorithm is not Algorithm.COSIGNATURE_V1 for key in witnesses):
+        raise NoteError("--witness takes the key of a witness, --vkey that of a log")
+    return Trust(log_keys, witnesses, options.quorum)
+
+
+def _producers(options: argparse.Namespace) -> tuple[EventKey, ...] | None:
+    if options.producers is None:
+        return None
+    return parse_event_keys(decode_json(options.producers.read_bytes()))
+
+
+def _bundle(options: argparse.Namespace, trust: Trust) -> Report:
+    return verify_bundle(options.file.read_bytes(), trust, _producers(options))
+
+
+def _receipt(options: argparse.Namespace, trust: Trust) -> Report:
+    return verify_receipt(options.file.read_bytes(), trust, _producers(options))
+
+
+def _log(options: argparse.Namespace, trust: Trust) -> Report:
+    if not options.directory.is_dir():
+        raise NotADirectoryError(ENOTDIR, "not a directory", str(options.directory))
+    checkpoint = None if options.checkpoint is None else _note(options.checkpoint)
+    older = [_note(path) for path in options.old]
+    return verify_log(directory(options.directory), trust, older, checkpoint=checkpoint)
+
+
+def _note(path: Path) -> str:
+    return path.read_bytes().decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""How a run of entries came to differ from the one that was signed."""
+
+from collections.abc import Sequence
+
+from direct311.verifier.report import Fault, Finding, count
+
+
+def describe_difference(
+    signed: Sequence[bytes], found: Sequence[bytes], first: int, width: int
+) -> tuple[list[Finding], bool]:
+    """Compare leaf hashes; the first of each has the number `first` in the log.
+
+    Only differences within the first `width` are told. The flag says whether what follows has
+    moved, so that everything behind differs as well.
+    """
+    findings: list[Finding] = []
+    for at in range(min(width, len(signed))):
+        index = first + at
+        if at == len(found):
+            says = f"it and {count(len(signed) - at - 1, 'entry')} behind it are cut off"
+            return [*findings, Finding(Fault.MISSING, says, index)], True
+        wanted, there = signed[at], found[at]
+        if there == wanted:
+            continue
+        moved_down = wanted in found[at + 1 : at + 2]
+        if there in signed[:at]:
+            says = f"what stands here repeats entry {first + signed.index(there)}"
+            return [*findings, Finding(Fault.DOUBLED, says, index)], moved_down
+        if there in signed[at + 1 :]:
+            other = signed.index(there, at + 1)
+            if wanted in found[at + 1 :]:
+                says = f"what stands here is entry {first + other}: entries have changed places"
+                return [*findings, Finding(Fault.REORDERED, says, index)], False
+            says = f"{count(other - at, 'entry')} dropped here; later ones have moved up"
+            return [*findings, Finding(Fault.DROPPED, says, index)], True
+        if moved_down:
+            says = "what stands here was never signed; the signed entry has moved down"
+            return [*findings, Finding(Fault.INSERTED, says, index)], True
+        findings.append(Finding(Fault.CHANGED, "it is not the entry that was signed", index))
+    if not findings:
+        says = f"{count(len(found) - len(signed), 'entry')} too many behind the signed ones"
+        findings.append(Finding(Fault.INSERTED, says, first + len(signed)))
+    return findings, False

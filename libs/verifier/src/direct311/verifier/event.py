@@ -1,0 +1,216 @@
+"""An access event as its producer signed it.
+
+The signature (Ed25519) covers `Event.signed_bytes`: a context line, five CloudEvents attributes
+and the JSON body, byte for byte. Every event in the audit log is signed; a key is good for one
+service, for a stated time.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from direct311.verifier.note import decode_base64, encode_base64
+
+CONTEXT = "direct311-event-v1"
+DELIVERY_LIMIT = timedelta(days=14)
+"""The broker forgets an event after this time at most, so none can be logged later than that."""
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far the clocks of producers and of the log may differ."""
+
+SOLE_PRODUCERS = {"disposition.certified": "retention"}
+"""Events that one service alone may sign; all others in the log are every service's own account."""
+
+_TYPE = re.compile(r"gov\.miamidade\.direct311\.([a-z.]+)\.v[0-9]+")
+
+
+class EventError(ValueError):
+    """An event is malformed, or not what a service signed."""
+
+
+class MalformedEventError(EventError):
+    """An attribute or the body does not have the form of an event."""
+
+
+class EventSignatureError(EventError):
+    """The signature does not verify under the key that the event names."""
+
+
+class EventKeyError(EventError):
+    """The key is unknown, or was not valid at the time."""
+
+
+class ProducerError(EventError):
+    """The key's owner may not say this: another service's event, or a kind that is not its own."""
+
+
+class ClockError(EventError):
+    """The event's time and the time of its logging cannot both be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event. `time` is RFC 3339 as the producer wrote it, `body` JSON in UTF-8.
+
+    `keyid` names the key of `signature` (64 bytes).
+    """
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: str
+    body: bytes
+    keyid: str
+    signature: bytes
+
+    def __post_init__(self) -> None:
+        # An attribute with a newline could pass for two, under one and the same signature.
+        if any("\n" in text for text in (*self.attributes.values(), self.keyid)):
+            raise MalformedEventError("an attribute holds a newline")
+        if len(self.signature) != 64:
+            raise MalformedEventError("a signature has 64 bytes")
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        return {
+            "id": self.id,
+            "type": self.type,
+            "source": self.source,
+            "subject": self.subject,
+            "time": self.time,
+        }
+
+    @property
+    def signed_bytes(self) -> bytes:
+        """What the producer signed."""
+        head = "\n".join((CONTEXT, *self.attributes.values(), ""))
+        return head.encode() + self.body
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The event for a reader, body decoded. Raises `MalformedEventError` for a bad body."""
+        return {
+            **self.attributes,
+            "keyid": self.keyid,
+            "signature": self.signature.hex(),
+            "body": decode_json(self.body),
+        }
+
+    @property
+    def occurred_at(self) -> datetime:
+        """`time` as an instant. Raises `MalformedEventError`."""
+        return parse_instant(self.time)
+
+
+def decode_json(data: bytes | str) -> Any:
+    """Decode JSON that has one meaning: no member twice, no NaN. Raises `MalformedEventError`."""
+    try:
+        return json.loads(data, object_pairs_hook=_members, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise MalformedEventError("not JSON with one meaning") from error
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise MalformedEventError("a member stands twice")
+    return members
+
+
+def _refuse_constant(_: str) -> None:
+    raise MalformedEventError("a number is not finite")
+
+
+def parse_instant(text: str) -> datetime:
+    """Read RFC 3339. Raises `MalformedEventError`, also where the zone is missing."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise MalformedEventError("not a time") from error
+    if at.tzinfo is None:
+        raise MalformedEventError("the time has no zone")
+    return at
+
+
+@dataclass(frozen=True, slots=True)
+class EventKey:
+    """Public key (32 bytes) with which one service signed from `not_before` to `not_after`."""
+
+    keyid: str
+    service: str
+    public: bytes
+    not_before: datetime
+    not_after: datetime
+
+    def as_json(self) -> dict[str, str]:
+        return {
+            "keyid": self.keyid,
+            "service": self.service,
+            "public": encode_base64(self.public),
+            "not_before": self.not_before.isoformat(),
+            "not_after": self.not_after.isoformat(),
+        }
+
+
+def parse_event_keys(document: Any) -> tuple[EventKey, ...]:
+    """Read `{"keys": [{keyid, service, public, not_before, not_after}]}`, already decoded.
+
+    Raises `MalformedEventError`.
+    """
+    try:
+        keys = tuple(
+            EventKey(
+                keyid=str(key["keyid"]),
+                service=str(key["service"]),
+                public=decode_base64(key["public"], 32),
+                not_before=parse_instant(key["not_before"]),
+                not_after=parse_instant(key["not_after"]),
+            )
+            for key in document["keys"]
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise MalformedEventError("the list of event keys is malformed") from error
+    if len({key.keyid for key in keys}) != len(keys):
+        raise MalformedEventError("the list of event keys names a key twice")
+    return keys
+
+
+def verify_event(event: Event, logged_at: datetime, keys: Iterable[EventKey]) -> EventKey:
+    """Check that a service said this, with a key that was valid, before it was logged.
+
+    Raises the kind of `EventError` that fits.
+    """
+    key = next((key for key in keys if key.keyid == event.keyid), None)
+    if key is None:
+        raise EventKeyError("the event names a key that is not among the known ones")
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public).verify(event.signature, event.signed_bytes)
+    except (InvalidSignature, ValueError) as error:
+        raise EventSignatureError(
+            f"the signature does not verify under the key {key.keyid}"
+        ) from error
+    if event.source != f"/direct311/{key.service}":
+        raise ProducerError(
+            f"signed with a key of {key.service}, but it names another service as its source"
+        )
+    match = _TYPE.fullmatch(event.type)
+    if match is None:
+        raise ProducerError("its type is not one of this system's")
+    if SOLE_PRODUCERS.get(match[1], key.service) != key.service:
+        raise ProducerError(f"{key.service} may not sign events of the type {match[1]}")
+    occurred_at = event.occurred_at
+    if occurred_at > logged_at + CLOCK_TOLERANCE:
+        raise ClockError("it is dated after the time at which it was logged")
+    if not key.not_before <= occurred_at <= key.not_after:
+        raise EventKeyError(f"the key {key.keyid} was not valid at the time of the event")
+    # A stolen key that has run out could sign with an older date; it cannot be logged in time.
+    if logged_at > key.not_after + DELIVERY_LIMIT:
+        raise EventKeyError(f"the event was logged too long after the key {key.keyid} had run out")
+    return key

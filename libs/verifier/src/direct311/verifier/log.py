@@ -1,0 +1,438 @@
+"""Verify a whole log, file by file, against its checkpoint and against older ones.
+
+Every entry is hashed again and must lead to the signed root; so must every tile. Where files were
+changed, the report says which entry or tile, and how: entries and leaf tiles hold the same hashes
+twice, and the tiles of level 1 hold them a third time in sum. Whichever reading of them leads to
+the signed root is the true one, and what differs from it was changed. Where none does, entries and
+tiles were rewritten together, and older checkpoints bound the place. About 100 bytes of memory an
+entry are needed, to find those that stand twice.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from direct311.verifier.checkpoint import Checkpoint, Trust, verify_checkpoint
+from direct311.verifier.difference import describe_difference
+from direct311.verifier.entry import Entry, MalformedEntryError
+from direct311.verifier.event import CLOCK_TOLERANCE
+from direct311.verifier.merkle import HASH_SIZE, Frontier, leaf_hash
+from direct311.verifier.note import NoteError
+from direct311.verifier.report import Fault, Finding, Report, count
+from direct311.verifier.tiles import (
+    HEIGHT,
+    WIDTH,
+    BrokenBundleError,
+    Tile,
+    entry_bundles,
+    grown_tiles,
+    hash_tiles,
+    split_entries,
+    split_hashes,
+    subtree_root,
+)
+
+MAX_FINDINGS = 50
+"""Further findings are counted, not told one by one."""
+
+T = TypeVar("T")
+
+Read = Callable[[str], bytes]
+"""Answers with a file of the log by its path; raises `FileNotFoundError` where there is none."""
+
+
+def directory(root: Path) -> Read:
+    """Read a log that lies as files under a directory."""
+
+    def read(path: str) -> bytes:
+        try:
+            return (root / path).read_bytes()
+        except (IsADirectoryError, NotADirectoryError) as error:
+            raise FileNotFoundError(path) from error
+
+    return read
+
+
+def verify_log(
+    read: Read, trust: Trust, older: Sequence[str] = (), *, checkpoint: str | None = None
+) -> Report:
+    """Verify all files of a log up to a checkpoint, by default the log's own.
+
+    `older` are earlier checkpoints (signed notes) from other hands: the log must begin with each.
+    """
+    if checkpoint is None:
+        try:
+            checkpoint = read("checkpoint").decode()
+        except FileNotFoundError:
+            return Report((Finding(Fault.MISSING, "the log has no checkpoint"),))
+        except UnicodeDecodeError:
+            return Report((Finding(Fault.CHECKPOINT, "the checkpoint is not valid UTF-8"),))
+    try:
+        head = verify_checkpoint(checkpoint, trust).checkpoint
+    except NoteError as error:
+        return Report((Finding(Fault.CHECKPOINT, f"{error}; nothing else was checked"),))
+    findings: list[Finding] = []
+    prefixes = []
+    for position, note in enumerate(older, 1):
+        try:
+            each = verify_checkpoint(note, trust).checkpoint
+        except NoteError as error:
+            findings.append(Finding(Fault.CHECKPOINT, f"older checkpoint {position}: {error}"))
+            continue
+        findings += _compare_heads(each, head)
+        if each.origin == head.origin and each.size < head.size:
+            prefixes.append(each)
+    walk = _Walk(_Files(read, head.size), {each.size for each in prefixes})
+    walk.run()
+    return _Judgement(walk, head, prefixes, findings).report()
+
+
+def _compare_heads(older: Checkpoint, head: Checkpoint) -> Iterator[Finding]:
+    """What two signed checkpoints contradict each other in, without a look at the entries."""
+    if older.origin != head.origin:
+        yield Finding(Fault.CHECKPOINT, f"an older checkpoint is of another log: {older.origin}")
+    elif older.size > head.size:
+        yield Finding(
+            Fault.ROLLED_BACK,
+            f"the log ends before it with {count(head.size, 'entry')}, but a signed checkpoint "
+            f"says that it had {older.size:,}: {older.size - head.size:,} are gone",
+            head.size,
+        )
+    elif older.size == head.size and older.root != head.root:
+        yield Finding(
+            Fault.FORKED,
+            f"two signed checkpoints over {count(head.size, 'entry')} have different roots: "
+            "the log shows different histories to different readers",
+        )
+
+
+class _Files:
+    """The files of a log of `size` entries."""
+
+    def __init__(self, read: Read, size: int) -> None:
+        self._read = read
+        self.size = size
+
+    def _content(self, tile: Tile) -> bytes | None:
+        # A full tile may stand in the place of a partial one that was deleted.
+        for each in dict.fromkeys((tile, tile.full)):
+            try:
+                return self._read(each.path)
+            except FileNotFoundError:
+                continue
+        return None
+
+    def hashes(self, tile: Tile) -> list[bytes] | None:
+        """The hashes of a tile as far as they are there, None if the file is missing."""
+        data = self._content(tile)
+        if data is None:
+            return None
+        end = min(len(data), tile.width * HASH_SIZE)
+        return [data[at : at + HASH_SIZE] for at in range(0, end, HASH_SIZE)]
+
+    def entries(self, bundle: Tile) -> list[bytes] | None:
+        """The entries of a bundle, None if the file is missing. Raises `BrokenBundleError`."""
+        data = self._content(bundle)
+        if data is None:
+            return None
+        entries = split_entries(data)
+        return entries[: bundle.width] if len(entries) == WIDTH else entries
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides(Generic[T]):
+    """The same thing by two accounts: the entries', and the leaf tile's."""
+
+    by_entries: T
+    by_tile: T
+
+
+class _Walk:
+    """One pass over all entries and leaf tiles: what each of the two says the leaves are.
+
+    `full` are the roots of the full bundles, `kept` the leaf hashes of bundles in which the log, or
+    an older checkpoint's log, ends. `differing` are bundles whose two accounts differ, `repeated`
+    (index, leaf hash) what may have stood in the log before, `readable` how many entries can be had
+    by one account at least, without a gap.
+    """
+
+    def __init__(self, files: _Files, marks: set[int]) -> None:
+        self.files = files
+        self.findings: list[Finding] = []
+        self.full: list[_Sides[bytes]] = []
+        self.kept: dict[int, _Sides[list[bytes]]] = {}
+        self.differing: list[Tile] = []
+        self.repeated: list[tuple[int, bytes]] = []
+        self.readable = 0
+        self._ends = {size // WIDTH for size in (*marks, files.size)}
+        self._seen: set[bytes] = set()
+        self._last_logged_at: datetime | None = None
+
+    def run(self) -> None:
+        for bundle in entry_bundles(self.files.size):
+            entries, stored = self._read(bundle)
+            leaves = None if entries is None else [leaf_hash(entry) for entry in entries]
+            if entries is not None and stored is not None and leaves == stored:
+                self._inspect(entries, stored, bundle.index * WIDTH)
+            elif leaves is not None and stored is not None:
+                self.differing.append(bundle)
+            by_entries, by_tile = _complete(leaves, bundle), _complete(stored, bundle)
+            either = by_entries or by_tile
+            if either is None:
+                return
+            self._keep(bundle, _Sides(by_entries or either, by_tile or either))
+
+    def _read(self, bundle: Tile) -> tuple[list[bytes] | None, list[bytes] | None]:
+        """A bundle's entries and the hashes of its leaf tile, as far as they are there."""
+        first = bundle.index * WIDTH
+        tile = Tile(0, bundle.index, bundle.width)
+        stored = self.files.hashes(tile)
+        if stored is None:
+            self.findings.append(Finding(Fault.MISSING, f"its tile {tile.path} is missing", first))
+        try:
+            entries = self.files.entries(bundle)
+        except BrokenBundleError as error:
+            pairs = zip(error.complete, stored or [], strict=False)
+            whole = [leaf_hash(entry) == leaf for entry, leaf in pairs]
+            at = whole.index(False) if False in whole else len(error.complete)
+            says = f"from it on {bundle.path} is broken: a length was changed, or bytes are lost"
+            self.findings.append(Finding(Fault.MALFORMED, says, first + at))
+            return None, stored
+        if entries is None:
+            says = f"its bundle {bundle.path} is missing"
+            self.findings.append(Finding(Fault.MISSING, says, first))
+        return entries, stored
+
+    def _inspect(self, entries: Sequence[bytes], leaves: Sequence[bytes], first: int) -> None:
+        """Look at entries that agree with their tile: form, clock, repetition."""
+        for index, data in enumerate(entries, first):
+            try:
+                logged_at = Entry.parse(data).logged_at
+            except MalformedEntryError as error:
+                self.findings.append(Finding(Fault.MALFORMED, str(error), index))
+                continue
+            last = self._last_logged_at
+            if last is not None and logged_at < last - CLOCK_TOLERANCE:
+                says = "by its own time it was logged before the entry in front of it"
+                self.findings.append(Finding(Fault.CLOCK, says, index))
+            self._last_logged_at = logged_at
+        for index, leaf in enumerate(leaves, first):
+            if leaf[:8] in self._seen:
+                self.repeated.append((index, leaf))
+            self._seen.add(leaf[:8])
+
+    def _keep(self, bundle: Tile, leaves: _Sides[list[bytes]]) -> None:
+        self.readable += bundle.width
+        if bundle.index in self._ends:
+            self.kept[bundle.index] = leaves
+        if bundle.width == WIDTH:
+            root = subtree_root(leaves.by_tile)
+            same = leaves.by_entries == leaves.by_tile
+            self.full.append(_Sides(root if same else subtree_root(leaves.by_entries), root))
+
+
+def _complete(hashes: list[bytes] | None, bundle: Tile) -> list[bytes] | None:
+    if hashes is None or len(hashes) != bundle.width or len(hashes[-1]) != HASH_SIZE:
+        return None
+    return hashes
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One choice between the accounts for each bundle: roots, and leaves where a log ends."""
+
+    full: list[bytes]
+    ends: dict[int, list[bytes]]
+
+    def root(self, size: int) -> bytes:
+        """Root of the log's first `size` entries, read this way."""
+        whole, rest = divmod(size, WIDTH)
+        hashes = Frontier().append(self.full[:whole]).frontier.hashes
+        if rest:
+            hashes += Frontier().append(self.ends[whole][:rest]).frontier.hashes
+        return Frontier(size, hashes).root
+
+
+def _readings(walk: _Walk) -> Iterator[_Reading]:
+    """Full bundles by their entries, by their leaf tiles, or by whichever of the two the tile above
+    confirms; the last one, which no tile above sums up yet, by its entries or by its tile."""
+    parents: list[bytes] = []
+    for tile in hash_tiles(walk.files.size):
+        if tile.level == 1:
+            row = walk.files.hashes(tile) or []
+            parents += row + [b""] * (tile.width - len(row))
+    by_entries = [root.by_entries for root in walk.full]
+    by_tile = [root.by_tile for root in walk.full]
+    by_parent = [
+        root.by_entries if root.by_entries == parent else root.by_tile
+        for root, parent in zip(walk.full, parents, strict=False)
+    ]
+    ends_by_entries = {index: leaves.by_entries for index, leaves in walk.kept.items()}
+    ends_by_tile = {index: leaves.by_tile for index, leaves in walk.kept.items()}
+    for full in (by_entries, by_tile, by_parent):
+        yield _Reading(full, ends_by_entries)
+        yield _Reading(full, ends_by_tile)
+
+
+class _Judgement:
+    """Which reading of the files the signed root confirms, and so what was changed."""
+
+    def __init__(
+        self, walk: _Walk, head: Checkpoint, older: Sequence[Checkpoint], findings: list[Finding]
+    ) -> None:
+        self._walk = walk
+        self._files = walk.files
+        self._head = head
+        self._older = older
+        self._findings = findings + walk.findings
+        self._verified = [
+            f"the checkpoint of {head.origin} over {count(head.size, 'entry')} is signed by the log"
+        ]
+        self._notes = ["what the entries hold is shown by receipts and bundles, not here"]
+
+    def report(self) -> Report:
+        head = self._head
+        readings = list(_readings(self._walk))
+        true = None
+        if self._walk.readable == head.size:
+            true = next((each for each in readings if each.root(head.size) == head.root), None)
+        if true is None:
+            self._bound(readings)
+        else:
+            self._judge_bundles(true)
+            self._judge_tiles(true)
+            self._judge_older(true)
+        self._judge_repeated()
+        if not self._findings:
+            tiles = len(hash_tiles(head.size))
+            self._verified.append(
+                f"all entries were hashed again; they and {count(tiles, 'tile')} lead to its root"
+            )
+        if len(self._findings) > MAX_FINDINGS:
+            rest = len(self._findings) - MAX_FINDINGS
+            self._notes.append(f"{count(rest, 'further finding')} not shown")
+        return Report(
+            tuple(self._findings[:MAX_FINDINGS]), tuple(self._verified), tuple(self._notes)
+        )
+
+    def _judge_bundles(self, true: _Reading) -> None:
+        """Tell how the bundles that differ from their leaf tile came to differ."""
+        moved = False
+        behind = 0
+        for bundle in self._walk.differing:
+            leaves = self._leaves(bundle)
+            if _reads_so(true, bundle, leaves):
+                self._compare(Tile(0, bundle.index, bundle.width), leaves)
+            elif moved:
+                behind += 1
+            else:
+                # Entries may have moved across the bundle's end: look into the next one as well.
+                window = self._bundles(bundle.index)
+                signed = [leaf for each in window for leaf in self._stored(each)]
+                found = [leaf for each in window for leaf in self._leaves(each)]
+                told, moved = describe_difference(signed, found, bundle.index * WIDTH, bundle.width)
+                self._findings += told
+        if behind:
+            self._notes.append(
+                f"{count(behind, 'later bundle')} differ too, as they must where entries have moved"
+            )
+
+    def _bundles(self, index: int) -> list[Tile]:
+        """The bundle with this index and the one behind it."""
+        return entry_bundles(min(self._head.size, (index + 2) * WIDTH), index * WIDTH)
+
+    def _leaves(self, bundle: Tile) -> list[bytes]:
+        try:
+            return [leaf_hash(entry) for entry in self._files.entries(bundle) or []]
+        except BrokenBundleError as error:
+            return [leaf_hash(entry) for entry in error.complete]
+
+    def _stored(self, bundle: Tile) -> list[bytes]:
+        return self._files.hashes(Tile(0, bundle.index, bundle.width)) or []
+
+    def _judge_tiles(self, true: _Reading) -> None:
+        """Compare the tiles above the leaves with what the true entries give."""
+        above = grown_tiles(Frontier().append(true.full), {})
+        for tile, data in above.items():
+            self._compare(Tile(tile.level + 1, tile.index, tile.width), split_hashes(tile, data))
+
+    def _compare(self, tile: Tile, true: Sequence[bytes]) -> None:
+        stored = self._files.hashes(tile)
+        span = 1 << HEIGHT * tile.level
+        first = tile.index * WIDTH * span
+        if stored is None:
+            self._findings.append(Finding(Fault.MISSING, f"tile {tile.path} is missing", first))
+            return
+        stored += [b""] * (tile.width - len(stored))
+        for position, (found, wanted) in enumerate(zip(stored, true, strict=True)):
+            if found != wanted:
+                index = first + position * span
+                what = "this entry" if span == 1 else f"the {span:,} entries from here on"
+                says = f"hash {position} of {tile.path} is not that of {what}"
+                self._findings.append(Finding(Fault.TILE, says, index))
+
+    def _judge_older(self, true: _Reading) -> None:
+        for each in self._older:
+            if true.root(each.size) == each.root:
+                self._verified.append(f"it begins with the {each.size:,} of an older checkpoint")
+                continue
+            says = (
+                f"the log does not begin with the {count(each.size, 'entry')} that an older signed "
+                "checkpoint covers: it shows different histories to different readers"
+            )
+            self._findings.append(Finding(Fault.FORKED, says))
+
+    def _bound(self, readings: Sequence[_Reading]) -> None:
+        """No reading leads to the signed root: tell what can still be told."""
+        walk, size = self._walk, self._head.size
+        if walk.readable < size:
+            says = (
+                "the files cannot be read on from here, neither entries nor tiles, but the "
+                f"checkpoint covers {count(size, 'entry')}"
+            )
+            self._findings.append(Finding(Fault.MISSING, says, walk.readable))
+        else:
+            says = "the files do not lead to the signed root: entries and tiles were rewritten"
+            self._findings.append(Finding(Fault.REWRITTEN, says))
+        for bundle in walk.differing:
+            pairs = zip(self._leaves(bundle), self._stored(bundle), strict=False)
+            same = [entry == leaf for entry, leaf in pairs]
+            at = same.index(False) if False in same else len(same)
+            says = "entry and leaf tile differ here, and neither leads to the signed root"
+            self._findings.append(Finding(Fault.CHANGED, says, bundle.index * WIDTH + at))
+        kept, lost = 0, size
+        for each in self._older:
+            if each.size <= walk.readable:
+                if any(reading.root(each.size) == each.root for reading in readings):
+                    kept = max(kept, each.size)
+                else:
+                    lost = min(lost, each.size)
+        if self._older:
+            self._notes.append(
+                f"by the older checkpoints the first {kept:,} entries are as they were; the first "
+                f"change lies between entries {kept:,} and {lost - 1:,}"
+            )
+
+    def _judge_repeated(self) -> None:
+        """Tell which entries stand twice, and where the first time."""
+        wanted = {leaf for _, leaf in self._walk.repeated}
+        first: dict[bytes, int] = {}
+        for bundle in entry_bundles(self._walk.readable) if wanted else []:
+            for index, leaf in enumerate(self._leaves(bundle), bundle.index * WIDTH):
+                if leaf in wanted:
+                    first.setdefault(leaf, index)
+        for index, leaf in self._walk.repeated:
+            if first.get(leaf, index) < index:
+                says = f"it repeats entry {first[leaf]}, byte for byte"
+                self._findings.append(Finding(Fault.DOUBLED, says, index))
+
+
+def _reads_so(reading: _Reading, bundle: Tile, leaves: Sequence[bytes]) -> bool:
+    """Whether the reading takes a bundle for what these leaves are."""
+    if len(leaves) != bundle.width:
+        return False
+    if bundle.width == WIDTH:
+        return reading.full[bundle.index] == subtree_root(leaves)
+    return reading.ends[bundle.index] == leaves

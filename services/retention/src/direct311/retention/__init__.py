@@ -1,0 +1,1 @@
+"""Schedule, holds, review, disposition, certificates."""

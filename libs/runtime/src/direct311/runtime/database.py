@@ -27,6 +27,7 @@ S = TypeVar("S", bound=RecordState)
 
 DatabaseError = PyMongoError
 DuplicateError = DuplicateKeyError
+BulkError = BulkWriteError
 Index = IndexModel
 
 

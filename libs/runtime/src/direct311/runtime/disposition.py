@@ -5,7 +5,7 @@ the key goes, then the data, then one update makes the document a tombstone that
 until it is published. Each step may be repeated.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -41,7 +41,7 @@ class Destroyer(Generic[S]):
         *,
         holder: ev.Holder,
         folder: Folder[S],
-        destroying: Callable[[int], Awaitable[list[S]]],
+        destroying: Callable[[int], Awaitable[Sequence[S]]],
         remove: Callable[[S], Awaitable[Destroyed]],
         keys: KeyStore | None,
         clock: Clock,

@@ -1,7 +1,7 @@
 """What a service knows of a record, and what a handler may decide: pure, so that domains use it."""
 
 from dataclasses import dataclass
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ class RecordState(Model):
 
     record_id: str
     version: int = 0
-    seen: Annotated[dict[str, int], Field(default_factory=dict)]
+    seen: dict[str, int] = Field(default_factory=dict)
     lifecycle: Lifecycle = "active"
     holds: tuple[str, ...] = ()
     order_id: str | None = None

@@ -20,6 +20,7 @@ from direct311.runtime.errors import RuntimeFaultError, TransientError
 from direct311.runtime.settings import StoreSettings
 
 T = TypeVar("T")
+_Headers = dict[str, str | list[str] | tuple[str]]
 
 
 class MissingObjectError(RuntimeFaultError):
@@ -117,7 +118,7 @@ class ObjectStore:
                 raise ExistsError("the object exists") from None
             raise
 
-    async def _put(self, bucket: str, name: str, body: bytes, headers: dict[str, str]) -> None:
+    async def _put(self, bucket: str, name: str, body: bytes, headers: _Headers) -> None:
         # The public put_object has no place for If-None-Match; this is what it calls itself.
         await self._run(partial(self._client._put_object, bucket, name, body, headers))
 
@@ -184,8 +185,8 @@ class ObjectStore:
             raise TransientError("the object store does not answer") from None
 
 
-def _headers(body: bytes, content_type: str, locked_until: datetime | None) -> dict[str, str]:
-    headers = {"Content-Type": content_type}
+def _headers(body: bytes, content_type: str, locked_until: datetime | None) -> _Headers:
+    headers: _Headers = {"Content-Type": content_type}
     if locked_until is not None:
         until = locked_until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         digest = hashlib.md5(body, usedforsecurity=False).digest()

@@ -155,11 +155,11 @@ class LocationResolved(RecordEvent):
     unincorporated: bool = False
     zip_code: str | None = None
     commission_district: str | None = None
-    layers: Annotated[dict[str, str], Field(default_factory=dict)]
+    layers: dict[str, str] = Field(default_factory=dict)
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
     method: Literal["point", "gazetteer", "grid", "zip", "city", "none"] = "none"
     approximate: bool = False
-    boundary_sets: Annotated[dict[str, str], Field(default_factory=dict)]
+    boundary_sets: dict[str, str] = Field(default_factory=dict)
     resolved_at: Instant
 
 

@@ -1,0 +1,152 @@
+"""A service request as intake keeps it, and what changes it."""
+
+from typing import Literal, TypeVar
+
+from pydantic import Field
+
+from direct311.runtime.state import Outgoing, RecordState
+from direct311.schemas import Instant, Model, OnDate
+from direct311.schemas import events as ev
+
+T = TypeVar("T")
+
+CLOSED: frozenset[ev.RequestStatus] = frozenset(
+    {"duplicate", "fixed", "closed", "closed_unfounded", "withdrawn"}
+)
+"""Extended statuses that Open311 calls `closed`; a reference to another body stays open."""
+
+
+class Note(Model):
+    """One line of a request's public history. `text` is redacted."""
+
+    at: Instant
+    kind: Literal["status", "comment", "notice"]
+    status: ev.RequestStatus | None = None
+    text: str = ""
+
+
+class Located(Model):
+    """What geo found, as far as intake shows it. Degrees in WGS 84."""
+
+    outcome: Literal["resolved", "unresolved", "outside"]
+    latitude: float | None = None
+    longitude: float | None = None
+    address: str | None = None
+    municipality: str | None = None
+    zip_code: str | None = None
+    commission_district: str | None = None
+    approximate: bool = False
+
+
+class ServiceRequest(RecordState):
+    """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it.
+
+    `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.
+    `listed`: shown in public lists. `place_version` counts changes of the place by the resident.
+    """
+
+    client_id: str = ""
+    idempotency: str | None = None
+    fingerprint: str = ""
+    jurisdiction_id: str = ""
+    service_code: str = ""
+    received_at: Instant | None = None
+    updated_at: Instant | None = None
+    closed_at: Instant | None = None
+    channel: str = "app"
+    status: ev.RequestStatus = "received"
+    held_because: str | None = None
+    place: ev.Place = ev.Place()
+    place_version: int = 1
+    text: str = ""
+    attributes: tuple[ev.AttributeValue, ...] = ()
+    sealed: dict[str, bytes] = Field(default_factory=dict)
+    indexes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    uploads: tuple[ev.UploadRef, ...] = ()
+    media: tuple[ev.MediaItem, ...] = ()
+    policy: ev.PolicyAgreement | None = None
+    registry_version: int = 0
+    located: Located | None = None
+    place_checked: bool = False
+    protected: bool = False
+    listed: bool = False
+    department: str | None = None
+    due_on: OnDate | None = None
+    duplicate_of: str | None = None
+    likely_repeat_of: str | None = None
+    notes: tuple[Note, ...] = ()
+
+
+def show_place(request: ServiceRequest) -> ev.Place:
+    """The place that may travel: all of it, or of a protected request its municipality alone."""
+    located = request.located
+    municipality = located.municipality if located else None
+    if request.protected:
+        return ev.Place(municipality=municipality)
+    given = request.place
+    return ev.Place(
+        latitude=given.latitude if given.latitude is not None or not located else located.latitude,
+        longitude=(
+            given.longitude if given.longitude is not None or not located else located.longitude
+        ),
+        address=(located.address if located else None) or given.address,
+        address_id=given.address_id,
+        municipality=municipality,
+        zip_code=located.zip_code if located else given.zip_code,
+    )
+
+
+def created(request: ServiceRequest) -> Outgoing:
+    """What intake says of a new request."""
+    return Outgoing(
+        ev.RequestCreated(
+            record_id=request.record_id,
+            version=request.version,
+            jurisdiction_id=request.jurisdiction_id,
+            service_code=request.service_code,
+            received_at=_given(request.received_at),
+            place=request.place,
+            text=request.text,
+            attributes=request.attributes,
+            uploads=request.uploads,
+            channel=request.channel,
+            status="identity_required" if request.status == "identity_required" else "received",
+            policy=_given(request.policy),
+            registry_version=request.registry_version,
+            reporter_given=bool(request.sealed.keys() & {"first_name", "last_name", "email"}),
+            likely_repeat_of=request.likely_repeat_of,
+        )
+    )
+
+
+def updated(
+    before: ServiceRequest, after: ServiceRequest, *changed: ev.RequestChange
+) -> Outgoing:
+    """What intake says of a request that it changed from `before` to `after`."""
+    return Outgoing(
+        ev.RequestUpdated(
+            record_id=after.record_id,
+            version=before.version + 1,
+            changed=changed,
+            service_code=after.service_code,
+            status=after.status,
+            updated_at=_given(after.updated_at),
+            received_at=_given(after.received_at),
+            place=show_place(after),
+            place_version=after.place_version,
+            place_checked=after.place_checked,
+            protected=after.protected,
+            registry_version=after.registry_version,
+            text=after.text,
+            attributes=after.attributes,
+            uploads=after.uploads,
+            duplicate_of=after.duplicate_of,
+            closed_at=after.closed_at,
+        )
+    )
+
+
+def _given(value: T | None) -> T:
+    if value is None:
+        raise ValueError("the request is not stored yet")
+    return value

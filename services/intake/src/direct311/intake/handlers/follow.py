@@ -1,0 +1,143 @@
+"""What the other services say of a request, and what intake makes of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from direct311.intake.domain.request import (
+    CLOSED,
+    Located,
+    Note,
+    ServiceRequest,
+    updated,
+)
+from direct311.intake.ports import Protections
+from direct311.runtime.clock import Clock
+from direct311.runtime.records import Handler, on
+from direct311.runtime.state import Change
+from direct311.schemas import Event
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+PlaceHashes = Callable[[str | None, float | None, float | None], tuple[str, ...]]
+"""The keyed hashes of an address (one line, normalised) and of a point's cell."""
+
+
+class Follow:
+    """Handlers of the events that intake consumes."""
+
+    def __init__(self, protections: Protections, place_hashes: PlaceHashes, clock: Clock) -> None:
+        self._protections = protections
+        self._place_hashes = place_hashes
+        self._clock = clock
+
+    def handlers(self) -> Mapping[type[Model], Handler[Any]]:
+        return dict(
+            (
+                on(ev.LocationResolved, self.located),
+                on(ev.MediaStored, self.media),
+                on(ev.RequestRouted, self.routed),
+                on(ev.RequestRecalled, self.recalled),
+                on(ev.RequestOverdue, self.overdue),
+                on(ev.WorkUpdated, self.worked),
+            )
+        )
+
+    async def located(
+        self, state: ServiceRequest, event: Event[ev.LocationResolved]
+    ) -> Change[ServiceRequest] | None:
+        """Check the place against the protection registry; from then on it may be shown."""
+        found = event.data
+        if state.version == 0 or found.place_version != state.place_version:
+            return None
+        hashes = self._place_hashes(found.address, found.latitude, found.longitude)
+        after = state.model_copy(
+            update={
+                "located": Located.model_validate(found.model_dump()),
+                "place_checked": True,
+                "indexes": state.indexes | {"place": hashes},
+                "updated_at": self._clock.now(),
+            }
+        )
+        after = self.protect(after)
+        return Change(after, (updated(state, after, "place_checked"),))
+
+    def protect(self, state: ServiceRequest) -> ServiceRequest:
+        """The request with the registry's present word on it, and listed only if that allows."""
+        hashes = [value for values in state.indexes.values() for value in values]
+        protected = self._protections.matches(hashes)
+        return state.model_copy(
+            update={
+                "protected": protected,
+                "registry_version": self._protections.version,
+                "listed": state.place_checked and not protected,
+            }
+        )
+
+    async def recheck(self, state: ServiceRequest) -> Change[ServiceRequest] | None:
+        """Check again under a newer registry; says so only where that changes something."""
+        if state.version == 0 or state.registry_version >= self._protections.version:
+            return None
+        after = self.protect(state)
+        if after.protected == state.protected or not state.place_checked:
+            return Change(after)
+        after = after.model_copy(update={"updated_at": self._clock.now()})
+        return Change(after, (updated(state, after, "place_checked"),))
+
+    async def media(
+        self, state: ServiceRequest, event: Event[ev.MediaStored]
+    ) -> Change[ServiceRequest] | None:
+        if state.version == 0:
+            return None
+        return Change(
+            state.model_copy(update={"media": event.data.media, "updated_at": self._clock.now()})
+        )
+
+    async def routed(
+        self, state: ServiceRequest, event: Event[ev.RequestRouted]
+    ) -> Change[ServiceRequest] | None:
+        if state.version == 0:
+            return None
+        routed = event.data
+        update: dict[str, object] = {
+            "department": routed.department,
+            "due_on": routed.due_on,
+            "updated_at": self._clock.now(),
+        }
+        if state.status in ("received", "identity_required"):
+            update |= {"status": "routed"}
+        return Change(state.model_copy(update=update))
+
+    async def recalled(
+        self, state: ServiceRequest, event: Event[ev.RequestRecalled]
+    ) -> Change[ServiceRequest] | None:
+        if state.version == 0 or state.department != event.data.department:
+            return None
+        update = {"department": None, "due_on": None, "updated_at": self._clock.now()}
+        return Change(state.model_copy(update=update))
+
+    async def overdue(
+        self, state: ServiceRequest, event: Event[ev.RequestOverdue]
+    ) -> Change[ServiceRequest] | None:
+        if state.version == 0:
+            return None
+        note = Note(at=event.data.noticed_at, kind="notice", text="The due date has passed.")
+        return Change(state.model_copy(update={"notes": (*state.notes, note)}))
+
+    async def worked(
+        self, state: ServiceRequest, event: Event[ev.WorkUpdated]
+    ) -> Change[ServiceRequest] | None:
+        """The department's answer becomes the request's status and a line of its history."""
+        work = event.data
+        if state.version == 0:
+            return None
+        note = Note(at=work.occurred_at, kind="status", status=work.status, text=work.note)
+        after = state.model_copy(
+            update={
+                "status": work.status,
+                "duplicate_of": work.duplicate_of or state.duplicate_of,
+                "closed_at": work.accepted_at if work.status in CLOSED else None,
+                "notes": (*state.notes, note),
+                "updated_at": self._clock.now(),
+            }
+        )
+        return Change(after, (updated(state, after, "status"),))

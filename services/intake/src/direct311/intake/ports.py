@@ -1,0 +1,73 @@
+"""What intake's handlers need of the world."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+from direct311.intake.domain.request import ServiceRequest
+from direct311.runtime.records import Write
+from direct311.runtime.vault import RecordKey
+from direct311.schemas import Model
+from direct311.schemas.events import UploadRef
+
+
+class Submissions(Protocol):
+    """Where new requests go."""
+
+    async def insert(
+        self, key: RecordKey, write: Write[ServiceRequest]
+    ) -> Literal["new", "repeat"]:
+        """Store key and request; `repeat` where the idempotency key is taken, and nothing was.
+
+        Returns when the request is durable. Many callers share one write.
+
+        :raises TransientError: the database did not take it; the same ids may be tried again.
+        """
+        ...
+
+    async def by_idempotency(self, key: str) -> ServiceRequest | None:
+        """The request that has this idempotency key."""
+        ...
+
+    async def like(self, fingerprint: str, since: datetime) -> ServiceRequest | None:
+        """A request with the same content that was received since then."""
+        ...
+
+
+class Requests(Protocol):
+    """Requests as they stand."""
+
+    async def get(self, record_id: str) -> ServiceRequest | None: ...
+
+    async def with_index(self, field: str, value: str, limit: int) -> Sequence[str]:
+        """Ids of the records with this blind index value."""
+        ...
+
+
+class File(Model):
+    """A file of a submission: declared content type and bytes. Its name is not kept."""
+
+    content_type: str
+    body: bytes
+
+
+class Uploads(Protocol):
+    """The media service's front door."""
+
+    async def put(self, files: Sequence[File]) -> Sequence[UploadRef]:
+        """Bring files to the incoming bucket.
+
+        :raises TransientError: media or the store did not take them.
+        """
+        ...
+
+
+class Protections(Protocol):
+    """The protection registry (section 119.071(4)(d), F.S.), as keyed hashes."""
+
+    @property
+    def version(self) -> int: ...
+
+    def matches(self, hashes: Iterable[str]) -> bool:
+        """Whether any of these identifiers is a protected person's."""
+        ...

@@ -1,0 +1,70 @@
+"""Jobs in MongoDB."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from direct311.routing.domain.job import Job
+from direct311.runtime.database import Index, MongoRecords
+
+_OPEN = ("received", "routed", "in_progress", "on_hold", "referred")
+
+
+class MongoJobs:
+    """`Jobs` over the collection that the runtime's records lie in."""
+
+    INDEXES = (
+        Index([("department", 1), ("status", 1), ("_id", 1)], name="queue", sparse=True),
+        Index([("due_on", 1)], name="due", sparse=True),
+    )
+
+    def __init__(self, records: MongoRecords[Job]) -> None:
+        self._records = records
+
+    async def get(self, record_id: str) -> Job | None:
+        found = (await self._records.load([record_id])).get(record_id)
+        return found.state if found and found.state.lifecycle == "active" else None
+
+    async def queue(
+        self, department: str, statuses: Sequence[str], after: str | None, limit: int
+    ) -> Sequence[Job]:
+        query: dict[str, object] = {"department": department, "status": {"$in": list(statuses)}}
+        if after:
+            query["_id"] = {"$gt": after}
+        cursor = self._records.collection.find(query).sort("_id", 1).limit(limit)
+        return [self._records.stored(document).state async for document in cursor]
+
+    async def late(self, today: date, limit: int) -> Sequence[str]:
+        query = {
+            "due_on": {"$lt": today.isoformat()},
+            "overdue_noticed": False,
+            "status": {"$in": list(_OPEN)},
+        }
+        cursor = self._records.collection.find(query, {"_id": 1}).limit(limit)
+        return [document["_id"] async for document in cursor]
+
+    async def count(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        groups = self._records.collection.aggregate(
+            [
+                {"$match": {"lifecycle": "active"}},
+                {
+                    "$group": {
+                        "_id": {
+                            "status": "$status",
+                            "routed": {"$gt": ["$revision", 0]},
+                            "department": "$department",
+                        },
+                        "n": {"$sum": 1},
+                    }
+                },
+            ]
+        )
+        async for group in groups:
+            key = group["_id"]
+            name = key["status"]
+            if not key["routed"] and name != "identity_required":
+                name = "waiting"
+            elif key.get("department") == "triage_311":
+                name = "triage"
+            counts[name] = counts.get(name, 0) + group["n"]
+        return counts

@@ -1,0 +1,103 @@
+"""Routing, wired."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+
+from direct311.routing.adapters.mongo import MongoJobs
+from direct311.routing.adapters.rules_file import load_rules
+from direct311.routing.domain.job import Job, Refusal
+from direct311.routing.entrypoints.api import router
+from direct311.routing.entrypoints.consumers import process, topics
+from direct311.routing.handlers import Routing, refuse_unknown
+from direct311.routing.settings import RoutingSettings
+from direct311.runtime.api import caller_of, install
+from direct311.runtime.disposition import Destroyed, Destroyer
+from direct311.runtime.process import Loop, Resources, running
+from direct311.runtime.records import hold_handlers, on
+from direct311.runtime.redaction import redact
+from direct311.schemas import derived_id
+from direct311.schemas import events as ev
+
+
+def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
+    """The whole service; nothing runs until the application starts."""
+    files = load_rules(settings.rules_folder)
+    routing = Routing(files.rulebook, files.states, lambda text: redact(text).text, resources.clock)
+    line = resources.outgoing(resources.database["jobs"], Job)
+    folder = resources.folder(
+        line, lambda record_id: Job(record_id=record_id), {**hold_handlers(), **routing.handlers()}
+    )
+    refusals = resources.outgoing(resources.database["refusals"], Refusal)
+    refusing = resources.folder(
+        refusals,
+        lambda update_id: Refusal(record_id=update_id),
+        dict([on(ev.DepartmentUpdate, refuse_unknown)]),
+    )
+    jobs = MongoJobs(line.records)
+    resources.consumer(topics(files.rulebook.departments), process(folder, refusing, line.records))
+
+    async def remove(job: Job) -> Destroyed:
+        # All that routing has of a record is the document that becomes the tombstone.
+        return Destroyed(documents=1 if job.asked or job.located else 0)
+
+    destroyer = Destroyer(
+        holder="routing",
+        folder=folder,
+        destroying=line.records.destroying,
+        remove=remove,
+        keys=None,
+        clock=resources.clock,
+        recoverable_for=settings.recoverable_for,
+    )
+
+    async def overdue() -> None:
+        today = resources.clock.now().astimezone(ZoneInfo("America/New_York")).date()
+        while late := await jobs.late(today, 200):
+            for record_id in late:
+                cause = derived_id(_DUE_NAMESPACE, f"{record_id}:{today}")
+                await folder.change(record_id, cause, lambda job: routing.overdue(job, today))
+
+    loops = [
+        Loop(
+            "destroy",
+            timedelta(seconds=1),
+            destroyer.step,
+            resources.lease("destroy"),
+            resources.clock,
+        ),
+        Loop(
+            "overdue",
+            settings.overdue_every,
+            overdue,
+            resources.lease("overdue", timedelta(minutes=15)),
+            resources.clock,
+        ),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with running(
+            resources,
+            relays=[line.relay, refusals.relay],
+            loops=loops,
+            prepare=[lambda: line.records.prepare(MongoJobs.INDEXES), refusals.records.prepare],
+        ):
+            yield
+
+    app = FastAPI(
+        title="Direct311 routing",
+        version=version("direct311-routing"),
+        summary="Which department, by when",
+        lifespan=lifespan,
+    )
+    install(app, resources.readiness, resources.metrics)
+    app.include_router(router(jobs, files.rulebook, caller_of(resources.authenticator)))
+    return app
+
+
+_DUE_NAMESPACE = "5d9d6f0e-3f63-5a0a-9d0e-1f9d3f3f7a10"

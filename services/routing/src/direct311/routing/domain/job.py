@@ -1,0 +1,103 @@
+"""A request as routing keeps it: what is known of it, and whose job it is."""
+
+from direct311.routing.domain.rules import Decision, Facts
+from direct311.runtime.state import RecordState
+from direct311.schemas import Instant, Model, OnDate
+from direct311.schemas import events as ev
+
+HANDLED_UPDATES = 200
+"""How many of a department's updates a job remembers, to know a repeated one."""
+
+
+class Asked(Model):
+    """What intake said last of the request."""
+
+    version: int
+    service_code: str
+    received_at: Instant
+    place: ev.Place
+    place_version: int = 1
+    place_checked: bool = False
+    protected: bool = False
+    text: str = ""
+    attributes: tuple[ev.AttributeValue, ...] = ()
+
+
+class Job(RecordState):
+    """The join of request, location and media, and the decision that came of it.
+
+    `routed` is the last revision as it was published, without its version; `status` is where the
+    work stands.
+    """
+
+    asked: Asked | None = None
+    located: ev.LocationResolved | None = None
+    media: tuple[ev.MediaItem, ...] = ()
+    status: ev.RequestStatus = "received"
+    department: str | None = None
+    due_on: OnDate | None = None
+    revision: int = 0
+    routed: ev.RequestRouted | None = None
+    overdue_noticed: bool = False
+    handled_updates: tuple[str, ...] = ()
+
+
+class Refusal(RecordState):
+    """An update that no job could take; kept so that its answer is published exactly once."""
+
+
+def is_ready(job: Job) -> bool:
+    """All is known that a decision needs: the request, its checked place, its location."""
+    return (
+        job.asked is not None
+        and job.asked.place_checked
+        and job.located is not None
+        and job.located.place_version == job.asked.place_version
+        and job.status not in ("identity_required", "withdrawn")
+    )
+
+
+def facts(asked: Asked, located: ev.LocationResolved) -> Facts:
+    """What the rules are asked with."""
+    return Facts(
+        service_code=asked.service_code,
+        received_at=asked.received_at,
+        outcome=located.outcome,
+        municipality=located.municipality,
+        unincorporated=located.unincorporated,
+        layers=located.layers,
+    )
+
+
+def announcement(
+    job: Job, asked: Asked, located: ev.LocationResolved, decision: Decision, at: Instant
+) -> ev.RequestRouted:
+    """The event that gives `decision.department` the job. A protected place stays out of it."""
+    return ev.RequestRouted(
+        record_id=job.record_id,
+        version=job.version + 1,
+        request_version=asked.version,
+        department=decision.department,
+        revision=job.revision + 1,
+        service_code=asked.service_code,
+        place=asked.place,
+        commission_district=None if asked.protected else located.commission_district,
+        text=asked.text,
+        attributes=asked.attributes,
+        media=() if asked.protected else job.media,
+        received_at=asked.received_at,
+        routed_at=at,
+        due_on=decision.due_on,
+        rule_id=decision.rule_id,
+        rules_version=decision.rules_version,
+        reason=decision.reason,
+        protected=asked.protected,
+    )
+
+
+_OF_ONE_REVISION = {"version", "request_version", "revision", "routed_at"}
+
+
+def says_the_same(one: ev.RequestRouted, other: ev.RequestRouted) -> bool:
+    """Whether a department would learn nothing new from the second."""
+    return one.model_dump(exclude=_OF_ONE_REVISION) == other.model_dump(exclude=_OF_ONE_REVISION)

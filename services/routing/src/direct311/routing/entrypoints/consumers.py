@@ -1,0 +1,72 @@
+"""What routing reads from the broker."""
+
+from collections.abc import Iterable, Sequence
+
+from direct311.routing.domain.job import Job, Refusal
+from direct311.runtime.broker import Process, Received
+from direct311.runtime.errors import RuntimeFaultError
+from direct311.runtime.records import Folder, Records
+from direct311.schemas import Event, updates_topic
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+
+class ImpostorError(RuntimeFaultError):
+    """An update names another department than the one whose topic it came by."""
+
+
+def topics(departments: Iterable[str]) -> list[str]:
+    """The events about requests, and each department's answers."""
+    return [
+        "request.created",
+        "request.updated",
+        "location.resolved",
+        "media.stored",
+        "disposition",
+        *(updates_topic(department) for department in departments),
+    ]
+
+
+def process(jobs: Folder[Job], refusals: Folder[Refusal], known: Records[Job]) -> Process:
+    """Apply each event to its job; an update of an unknown request gets an answer all the same.
+
+    A department is who may write its topic, not who an update says it is.
+    """
+
+    async def apply(batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
+        failed: list[tuple[Event[Model], Exception]] = []
+        events: list[Event[Model]] = []
+        updates: list[Event[Model]] = []
+        for item in batch:
+            data = item.event.data
+            if not isinstance(data, ev.DepartmentUpdate):
+                events.append(item.event)
+            elif item.topic != updates_topic(data.department):
+                failed.append((item.event, ImpostorError("another department's topic")))
+            else:
+                updates.append(item.event)
+        failed += await jobs.apply(events)
+        if updates:
+            ids = [event.subject for event in updates]
+            stored = await known.load(ids)
+            there = [event for event in updates if event.subject in stored]
+            failed += await jobs.apply(there)
+            failed += await refusals.apply(
+                [_by_its_own_id(event) for event in updates if event.subject not in stored]
+            )
+        return failed
+
+    return apply
+
+
+def _by_its_own_id(event: Event[Model]) -> Event[Model]:
+    return Event(
+        event.id,
+        event.source,
+        event.id,
+        event.time,
+        event.data,
+        event.traceparent,
+        event.keyid,
+        event.signature,
+    )

@@ -1,0 +1,207 @@
+"""Routing's use cases: join, decide, announce, and take the departments' answers."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from direct311.routing.domain.job import (
+    HANDLED_UPDATES,
+    Asked,
+    Job,
+    Refusal,
+    announcement,
+    facts,
+    is_ready,
+    says_the_same,
+)
+from direct311.routing.domain.rules import Rulebook, decide
+from direct311.routing.domain.states import Move, States, allowed
+from direct311.routing.ports import Redactor
+from direct311.runtime.clock import Clock
+from direct311.runtime.records import Handler, on
+from direct311.runtime.state import Change, Outgoing
+from direct311.schemas import Event, replies_topic, routed_topic
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+
+class Routing:
+    """Handlers of the events about a request."""
+
+    def __init__(self, rulebook: Rulebook, states: States, redact: Redactor, clock: Clock) -> None:
+        self._rulebook = rulebook
+        self._states = states
+        self._redact = redact
+        self._clock = clock
+
+    def handlers(self) -> Mapping[type[Model], Handler[Any]]:
+        return dict(
+            (
+                on(ev.RequestCreated, self.created),
+                on(ev.RequestUpdated, self.updated),
+                on(ev.LocationResolved, self.located),
+                on(ev.MediaStored, self.media),
+                on(ev.DepartmentUpdate, self.answered),
+            )
+        )
+
+    async def created(self, job: Job, event: Event[ev.RequestCreated]) -> Change[Job] | None:
+        created = event.data
+        if job.asked is not None and job.asked.version >= created.version:
+            return Change(job)
+        asked = Asked.model_validate(created.model_dump(include=set(Asked.model_fields)))
+        return self._routed(job.model_copy(update={"asked": asked, "status": created.status}))
+
+    async def updated(self, job: Job, event: Event[ev.RequestUpdated]) -> Change[Job] | None:
+        updated = event.data
+        asked = Asked.model_validate(updated.model_dump(include=set(Asked.model_fields)))
+        after = job.model_copy(update={"asked": asked, "status": self._status(job, updated)})
+        if updated.status == "withdrawn":
+            return self._recalled(after, "withdrawn by the reporter")
+        return self._routed(after)
+
+    def _status(self, job: Job, updated: ev.RequestUpdated) -> ev.RequestStatus:
+        # Where the work stands is for routing to say; that it may not start, or need not, is not.
+        if updated.status in ("identity_required", "withdrawn"):
+            return updated.status
+        return "received" if job.status == "identity_required" else job.status
+
+    async def located(self, job: Job, event: Event[ev.LocationResolved]) -> Change[Job] | None:
+        return self._routed(job.model_copy(update={"located": event.data}))
+
+    async def media(self, job: Job, event: Event[ev.MediaStored]) -> Change[Job] | None:
+        return self._routed(job.model_copy(update={"media": event.data.media}))
+
+    def _routed(self, job: Job) -> Change[Job]:
+        """The job with a department, where enough is known and a department learns something."""
+        if not is_ready(job) or job.asked is None or job.located is None:
+            return Change(job)
+        decision = decide(facts(job.asked, job.located), self._rulebook)
+        routed = announcement(job, job.asked, job.located, decision, self._clock.now())
+        if job.routed is not None and says_the_same(job.routed, routed):
+            return Change(job)
+        events: list[Outgoing] = []
+        moved = job.department is not None and job.department != decision.department
+        if moved:
+            events += _recall(job, "another department has the job", self._clock)
+        events += (Outgoing(routed), Outgoing(routed, topic=routed_topic(routed.department)))
+        first = job.department is None or moved
+        return Change(
+            job.model_copy(
+                update={
+                    "status": "routed" if first else job.status,
+                    "department": decision.department,
+                    "due_on": decision.due_on,
+                    "revision": routed.revision,
+                    "routed": routed,
+                    "overdue_noticed": job.overdue_noticed and not moved,
+                }
+            ),
+            tuple(events),
+        )
+
+    def _recalled(self, job: Job, reason: str) -> Change[Job]:
+        if job.department is None:
+            return Change(job)
+        events = _recall(job, reason, self._clock)
+        update = {"department": None, "due_on": None, "routed": None}
+        return Change(job.model_copy(update=update), tuple(events))
+
+    async def answered(self, job: Job, event: Event[ev.DepartmentUpdate]) -> Change[Job] | None:
+        """Take a department's update, or refuse it and say why."""
+        update = event.data
+        if event.id in job.handled_updates:
+            return None
+        handled = (*job.handled_updates, event.id)[-HANDLED_UPDATES:]
+        after = job.model_copy(update={"handled_updates": handled})
+        refusal = self._refusal(job, update)
+        if refusal is not None:
+            return Change(after, (refused(update, event.id, *refusal),))
+        accepted = ev.UpdateAccepted(
+            record_id=job.record_id,
+            version=job.version + 1,
+            update_id=event.id,
+            department=update.department,
+            status=update.status,
+        )
+        work = ev.WorkUpdated(
+            record_id=job.record_id,
+            version=job.version + 1,
+            update_id=event.id,
+            department=update.department,
+            status=update.status,
+            note=self._redact(update.note),
+            work_reference=update.work_reference,
+            duplicate_of=update.duplicate_of,
+            occurred_at=update.occurred_at,
+            accepted_at=self._clock.now(),
+        )
+        return Change(
+            after.model_copy(update={"status": update.status}),
+            (Outgoing(accepted, topic=replies_topic(update.department)), Outgoing(work)),
+        )
+
+    def _refusal(self, job: Job, update: ev.DepartmentUpdate) -> tuple[str, str] | None:
+        if job.department is None:
+            return "not_assigned", "No department has this request at present."
+        if job.department != update.department:
+            return "wrong_department", "Another department has this request."
+        move = Move(current=job.status, proposed=update.status, actor="department")
+        if not allowed(move, self._states):
+            may = ", ".join(self._states.next(job.status, "department")) or "nothing"
+            return "transition", f"From {job.status} a department may go to: {may}."
+        return None
+
+    async def overdue(self, job: Job, today: date) -> Change[Job] | None:
+        """Tell everybody that the due date has passed, once."""
+        due = job.due_on
+        if job.department is None or due is None or due >= today or job.overdue_noticed:
+            return None
+        if self._states.state(job.status).final:
+            return None
+        overdue = ev.RequestOverdue(
+            record_id=job.record_id,
+            version=job.version + 1,
+            department=job.department,
+            due_on=due,
+            noticed_at=self._clock.now(),
+        )
+        return Change(
+            job.model_copy(update={"overdue_noticed": True}),
+            (Outgoing(overdue), Outgoing(overdue, topic=routed_topic(job.department))),
+        )
+
+
+async def refuse_unknown(
+    refusal: Refusal, event: Event[ev.DepartmentUpdate]
+) -> Change[Refusal] | None:
+    """The answer to an update of a request that routing does not know; once for each update."""
+    if refusal.version:
+        return None
+    reply = refused(event.data, event.id, "unknown_record", "There is no such request here.")
+    return Change(refusal, (reply,))
+
+
+def refused(update: ev.DepartmentUpdate, update_id: str, code: Any, reason: str) -> Outgoing:
+    """The reply that an update was not taken."""
+    reply = ev.UpdateRefused(
+        record_id=update.record_id,
+        update_id=update_id,
+        department=update.department,
+        code=code,
+        reason=reason,
+    )
+    return Outgoing(reply, topic=replies_topic(update.department))
+
+
+def _recall(job: Job, reason: str, clock: Clock) -> list[Outgoing]:
+    if job.department is None:
+        return []
+    recalled = ev.RequestRecalled(
+        record_id=job.record_id,
+        version=job.version + 1,
+        department=job.department,
+        reason=reason,
+        recalled_at=clock.now(),
+    )
+    return [Outgoing(recalled), Outgoing(recalled, topic=routed_topic(job.department))]

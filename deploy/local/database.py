@@ -1,0 +1,79 @@
+"""The database: secantusd-rs, MongoDB's wire protocol on one node, every commit synced to disk."""
+
+import time
+from pathlib import Path
+
+from pymongo import MongoClient
+from pymongo.errors import ConnectionFailure
+
+from deploy.local.bootstrap import database_program
+from deploy.local.environment import Place
+from deploy.local.secret import Credentials
+from deploy.local.topology import Topology
+
+
+def command(place: Place, *, compression: bool, auth: bool = True, port: int = 0) -> list[str]:
+    """`port` 0 means the stack's own."""
+    # A configuration file of our own, so that one lying about elsewhere is never found.
+    words = [str(database_program()), "--config", str(place.root / "database.toml")]
+    words += ["--host", "127.0.0.1", "--port", str(port or place.ports["database"])]
+    words += ["--storage-path", str(place.data / "database")]
+    # Without the first, a kill -9 loses acknowledged writes.
+    words += ["--sync-on-commit", "--cache-size", "512M", "--log-level", "WARNING"]
+    if not compression:
+        words += ["--block-compressor", "none"]
+    if auth:
+        words += ["--auth"]
+    return words
+
+
+def rooted(place: Place) -> Path:
+    """Exists once the administrator's account does."""
+    return place.data / "database.rooted"
+
+
+def create_root(port: int, topology: Topology, credentials: Credentials) -> None:
+    """The first account, on a server that asks nobody yet (on a port that nobody knows)."""
+    user = topology.admin["database"]
+    with _client(f"mongodb://127.0.0.1:{port}/?directConnection=true") as client:
+        client.admin.command("createUser", user, pwd=credentials.database[user], roles=["root"])
+
+
+def provision(place: Place, topology: Topology, credentials: Credentials) -> None:
+    """One account for each service, which may read and write in its own database alone."""
+    root = topology.admin["database"]
+    url = place.database_url(root, credentials.database[root], "admin")
+    with _client(url) as client:
+        for service in topology.services:
+            database = client[service.database]
+            if not database.command("usersInfo", service.database)["users"]:
+                database.command(
+                    "createUser",
+                    service.database,
+                    pwd=credentials.database[service.database],
+                    roles=[{"role": "readWrite", "db": service.database}],
+                )
+
+
+def answers(port: int) -> bool:
+    """Whether the server on this port answers a ping (which needs no account)."""
+    url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+    try:
+        with _client(url, milliseconds=300) as client:
+            client.admin.command("hello")
+    except ConnectionFailure:
+        return False
+    return True
+
+
+def wait_until_answers(port: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not answers(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _client(url: str, milliseconds: int = 5000) -> "MongoClient[dict[str, object]]":
+    return MongoClient(url, serverSelectionTimeoutMS=milliseconds)

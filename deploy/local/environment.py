@@ -1,0 +1,183 @@
+"""What each process is told: its environment file, and `dev.json` for people and tools."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from deploy.local.secret import Credentials
+from deploy.local.topology import Service, Topology, department_user
+
+FIXED_PORTS: Mapping[str, int] = {
+    "identity": 8310,
+    "intake": 8311,
+    "media": 8312,
+    "geo": 8313,
+    "routing": 8314,
+    "retention": 8315,
+    "audit": 8316,
+    "kafka": 19092,
+    "controller": 19093,
+    "database": 27311,
+    "store": 19311,
+}
+"""`controller` is Kafka's own second listener; nobody else speaks to it."""
+
+AUDIENCE = "direct311"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one stack lives: its folder, its ports, what kind of environment it says it is."""
+
+    root: Path
+    ports: Mapping[str, int]
+    kind: str = "local"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log"
+
+    @property
+    def pid(self) -> Path:
+        return self.root / "pid"
+
+    @property
+    def env(self) -> Path:
+        return self.root / "env"
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    def address(self, part: str) -> str:
+        return f"127.0.0.1:{self.ports[part]}"
+
+    def url(self, part: str) -> str:
+        return f"http://{self.address(part)}"
+
+    def database_url(self, user: str, password: str, database: str) -> str:
+        """`database` is where the user is known, and for a service the one that it may use."""
+        query = urlencode({"directConnection": "true", "authSource": database})
+        path = "" if database == "admin" else database
+        return f"mongodb://{user}:{password}@{self.address('database')}/{path}?{query}"
+
+
+def service_environment(
+    place: Place, topology: Topology, credentials: Credentials, service: Service
+) -> dict[str, str]:
+    """All settings of one service, by the names that it reads them under."""
+    name = service.name
+    values: dict[str, str | Path] = {
+        "ENVIRONMENT": place.kind,
+        "HOST": "127.0.0.1",
+        "PORT": str(place.ports[name]),
+        "PUBLIC_URL": place.url(name),
+        "KAFKA_BOOTSTRAP": place.address("kafka"),
+        "KAFKA_USERNAME": service.kafka,
+        "KAFKA_PASSWORD": credentials.kafka[service.kafka],
+        "KAFKA_SECURITY": "SASL_PLAINTEXT",
+        "DATABASE_URL": place.database_url(
+            service.database, credentials.database[service.database], service.database
+        ),
+        "DATABASE_NAME": service.database,
+        "ISSUER_URL": place.url("identity"),
+        "CLIENT_ID": service.client,
+        "CLIENT_SECRET": credentials.clients[service.client],
+        "AUDIENCE": AUDIENCE,
+        "SIGNING_KEY_FILE": place.keys / f"{name}-signing.json",
+        "PRINCIPALS_FILE": place.root / "principals.json",
+        "TRACES_FILE": place.log / f"{name}.spans.jsonl",
+    }
+    values |= {f"{other.name.upper()}_URL": place.url(other.name) for other in topology.services}
+    if service.seals:
+        values["KEK_FILE"] = place.keys / f"{name}-kek.json"
+    if service.store:
+        values |= {
+            "STORE_ENDPOINT": place.address("store"),
+            "STORE_ACCESS_KEY": name,
+            "STORE_SECRET_KEY": credentials.store[name],
+            "STORE_SECURE": "false",
+        }
+    if name == "intake":
+        values |= {
+            "INDEX_KEYS_FILE": place.keys / "intake-index.json",
+            "LINK_KEY_FILE": place.keys / "intake-link.json",
+            "CLIENTS_FILE": place.root / "clients.json",
+        }
+    if name == "audit":
+        values["LOG_KEY_FILE"] = place.keys / "audit-log.json"
+    return {f"{name.upper()}_{key}": str(value) for key, value in values.items()}
+
+
+def identity_environment(place: Place, credentials: Credentials) -> dict[str, str]:
+    return {
+        "DIRECT311_ENVIRONMENT": place.kind,
+        "IDENTITY_PORT": str(place.ports["identity"]),
+        "IDENTITY_ISSUER_URL": place.url("identity"),
+        "IDENTITY_KEY_FILE": str(place.keys / "identity.json"),
+        "IDENTITY_CLIENTS_FILE": str(place.keys / "identity-clients.json"),
+        "IDENTITY_OPERATOR_SECRET": credentials.operator,
+    }
+
+
+def developer_document(
+    place: Place, topology: Topology, credentials: Credentials, log_key: Mapping[str, str]
+) -> dict[str, Any]:
+    """`dev.json`: where everything answers and the administrator's way into it.
+
+    `log_key` is the audit log's name and public key.
+    """
+    admin = topology.admin
+    departments = {}
+    for code in topology.departments:
+        user = department_user(code)
+        departments[code] = {
+            "username": user,
+            "password": credentials.kafka[user],
+            "group": user,
+        }
+    names = ["identity", *(service.name for service in topology.services)]
+    return {
+        "environment": place.kind,
+        "root": str(place.root),
+        "services": {name: place.url(name) for name in names},
+        "api_keys": dict(credentials.api_keys),
+        "issuer": place.url("identity"),
+        "operator_secret": credentials.operator,
+        "kafka": {
+            "bootstrap": place.address("kafka"),
+            "username": admin["kafka"],
+            "password": credentials.kafka[admin["kafka"]],
+        },
+        "database": {
+            "url": place.database_url(
+                admin["database"], credentials.database[admin["database"]], "admin"
+            )
+        },
+        "store": {
+            "endpoint": place.address("store"),
+            "access_key": admin["store"],
+            "secret_key": credentials.store[admin["store"]],
+        },
+        "departments": departments,
+        "audit_log": dict(log_key),
+        "data_dir": str(place.data),
+        "log_dir": str(place.log),
+        "pid_dir": str(place.pid),
+    }
+
+
+def as_file(values: Mapping[str, str]) -> str:
+    """One NAME=value a line, as container engines and pydantic-settings read them."""
+    return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+def from_file(text: str) -> dict[str, str]:
+    lines = (line for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}

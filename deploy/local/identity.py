@@ -1,0 +1,237 @@
+"""An OpenID Connect issuer for development: discovery, keys, client credentials, tokens for people.
+
+It hands a token with any role to whoever knows the operator's secret, so it refuses to start
+anywhere but in a local or test stack. Production uses the county's own provider, found the same
+way.
+"""
+
+import base64
+import hmac
+import json
+import os
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from joserfc import jwt
+from joserfc.jwk import KeySet, OKPKey
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+AUDIENCE = "direct311"
+LIFETIME = 3600
+"""Seconds; the longest that a token may live."""
+ROLES = frozenset(
+    {
+        "agent",
+        "inspector",
+        "department",
+        "custodian",
+        "records_officer",
+        "counsel",
+        "liaison",
+        "emergency",
+        "auditor",
+        "admin",
+    }
+)
+ALGORITHM = "EdDSA"
+
+
+class NotDevelopmentError(Exception):
+    """The issuer was started where real people's data may be."""
+
+
+class InvalidPersonError(ValueError):
+    """The person that a token was asked for is not described well; the message says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    service: str
+    secret: str
+
+
+class Issuer:
+    """Signs access tokens. `url` is the issuer's identifier and where it answers."""
+
+    def __init__(self, url: str, keyid: str, seed: bytes) -> None:
+        self.url = url
+        private = Ed25519PrivateKey.from_private_bytes(seed)
+        self._key = OKPKey.import_key(
+            {
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "kid": keyid,
+                "use": "sig",
+                "alg": ALGORITHM,
+                "x": _base64url(private.public_key().public_bytes_raw()),
+                "d": _base64url(seed),
+            }
+        )
+
+    def discovery(self) -> dict[str, Any]:
+        """OpenID Connect Discovery 1.0, section 3."""
+        return {
+            "issuer": self.url,
+            "jwks_uri": f"{self.url}/jwks",
+            "token_endpoint": f"{self.url}/token",
+            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": [],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [ALGORITHM],
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        }
+
+    def keys(self) -> Mapping[str, Any]:
+        return KeySet([self._key]).as_dict(private=False)
+
+    def service_token(self, client_id: str, service: str) -> str:
+        claims = {"sub": f"svc:{service}", "client_id": client_id, "roles": ["service"]}
+        return self._token(claims, LIFETIME)
+
+    def person_token(self, wanted: object) -> str:
+        """A token for `{"sub", "roles", "department", "expires_in"}`, the last two optional.
+
+        Raises InvalidPersonError for a role that is not known, or a department where none belongs.
+        """
+        if not isinstance(wanted, dict):
+            raise InvalidPersonError("send an object")
+        sub, roles = wanted.get("sub"), wanted.get("roles")
+        department, lifetime = wanted.get("department"), wanted.get("expires_in", LIFETIME)
+        if not isinstance(sub, str) or not sub or sub.startswith("svc:"):
+            raise InvalidPersonError("sub must name a person")
+        if not isinstance(roles, list) or not roles or not ROLES.issuperset(map(str, roles)):
+            raise InvalidPersonError(f"roles must be some of {', '.join(sorted(ROLES))}")
+        if department is not None and not isinstance(department, str):
+            raise InvalidPersonError("department must be a code")
+        if "department" in roles and not department:
+            raise InvalidPersonError("the role department needs a department")
+        if not isinstance(lifetime, int) or not 0 < lifetime <= LIFETIME:
+            raise InvalidPersonError(f"expires_in must be from 1 to {LIFETIME} seconds")
+        claims: dict[str, Any] = {"sub": sub, "roles": roles}
+        if department:
+            claims["department"] = department
+        return self._token(claims, lifetime)
+
+    def _token(self, claims: Mapping[str, Any], lifetime: int) -> str:
+        now = int(time.time())
+        complete = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "jti": str(uuid.uuid4()),
+            "iat": now,
+            "exp": now + lifetime,
+            **claims,
+        }
+        header = {"alg": ALGORITHM, "kid": self._key.kid, "typ": "at+jwt"}
+        return jwt.encode(header, complete, self._key, algorithms=[ALGORITHM])
+
+
+def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> Starlette:
+    """The issuer over HTTP. Errors have the form of RFC 6749, section 5.2."""
+
+    async def discovery(_: Request) -> Response:
+        return JSONResponse(issuer.discovery())
+
+    async def keys(_: Request) -> Response:
+        return JSONResponse(issuer.keys())
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def token(request: Request) -> Response:
+        form = await request.form()
+        if form.get("grant_type") != "client_credentials":
+            return _error(400, "unsupported_grant_type", "only client_credentials is served here")
+        basic = _basic(request.headers.get("authorization", ""))
+        client_id, given = basic or (str(form.get("client_id")), str(form.get("client_secret")))
+        client = clients.get(client_id)
+        if client is None or not hmac.compare_digest(given.encode(), client.secret.encode()):
+            return _error(401, "invalid_client", "the client is not known, or its secret is wrong")
+        return _granted(issuer.service_token(client_id, client.service), LIFETIME)
+
+    async def person(request: Request) -> Response:
+        given = request.headers.get("x-operator-secret", "")
+        if not hmac.compare_digest(given.encode(), operator.encode()):
+            return _error(401, "invalid_client", "the operator's secret is missing or wrong")
+        try:
+            wanted = json.loads(await request.body())
+            lifetime = wanted.get("expires_in", LIFETIME) if isinstance(wanted, dict) else LIFETIME
+            return _granted(issuer.person_token(wanted), lifetime)
+        except InvalidPersonError as error:
+            return _error(400, "invalid_request", str(error))
+        except ValueError:
+            return _error(400, "invalid_request", "the body is not JSON")
+
+    return Starlette(
+        routes=[
+            Route("/.well-known/openid-configuration", discovery),
+            Route("/jwks", keys),
+            Route("/token", token, methods=["POST"]),
+            Route("/dev/token", person, methods=["POST"]),
+            Route("/health/live", health),
+            Route("/health/ready", health),
+        ]
+    )
+
+
+def _granted(token: str, lifetime: int) -> Response:
+    body = {"access_token": token, "token_type": "Bearer", "expires_in": lifetime}
+    return JSONResponse(body, headers={"cache-control": "no-store"})
+
+
+def _error(status: int, code: str, description: str) -> Response:
+    headers = {"www-authenticate": "Basic"} if status == 401 else {}
+    return JSONResponse({"error": code, "error_description": description}, status, headers)
+
+
+def _basic(header: str) -> tuple[str, str] | None:
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return user, password
+
+
+def _base64url(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def from_environment(environ: Mapping[str, str]) -> Starlette:
+    """Raises NotDevelopmentError unless DIRECT311_ENVIRONMENT is `local` or `test`."""
+    if environ.get("DIRECT311_ENVIRONMENT") not in ("local", "test"):
+        raise NotDevelopmentError(
+            "the development issuer starts only where DIRECT311_ENVIRONMENT is local or test"
+        )
+    key = json.loads(Path(environ["IDENTITY_KEY_FILE"]).read_text())
+    issuer = Issuer(environ["IDENTITY_ISSUER_URL"], key["keyid"], base64.b64decode(key["private"]))
+    entries = json.loads(Path(environ["IDENTITY_CLIENTS_FILE"]).read_text())
+    clients = {client_id: Client(**entry) for client_id, entry in entries.items()}
+    return create_app(issuer, clients, environ["IDENTITY_OPERATOR_SECRET"])
+
+
+def main() -> int:
+    try:
+        app = from_environment(os.environ)
+    except NotDevelopmentError as error:
+        print(error, file=sys.stderr)
+        return 1
+    port = int(os.environ["IDENTITY_PORT"])
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Kafka: one process that is broker and controller, SCRAM users, deny by default."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import subprocess
+from pathlib import Path
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from deploy.local import kafka_requests
+from deploy.local.bootstrap import kafka_libraries
+from deploy.local.environment import Place
+from deploy.local.secret import Credentials, write_private
+from deploy.local.topology import Topology
+
+CLUSTER_ID = "ZGlyZWN0MzExLWxvY2FsMQ"
+HEAP = ("-Xms256m", "-Xmx512m")
+
+
+class KafkaFormatError(Exception):
+    """The storage tool could not prepare the log directory."""
+
+
+def configuration(place: Place, credentials: Credentials, *, compression: bool) -> str:
+    """`server.properties`. Both listeners ask who is there; only loopback hears them."""
+    broker = credentials.kafka["broker"]
+    scram = "org.apache.kafka.common.security.scram.ScramLoginModule"
+    plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
+    login = f'required username="broker" password="{broker}"'
+    properties = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@{place.address('controller')}",
+        "listeners": f"CLIENTS://{place.address('kafka')},"
+        f"CONTROLLER://{place.address('controller')}",
+        "listener.security.protocol.map": "CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+        "inter.broker.listener.name": "CLIENTS",
+        "controller.listener.names": "CONTROLLER",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-256",
+        "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-256",
+        "listener.name.clients.scram-sha-256.sasl.jaas.config": f"{scram} {login};",
+        # SCRAM needs the log that the controller keeps, so the controller itself asks in PLAIN.
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.controller.plain.sasl.jaas.config": (
+            f'{plain} {login} user_broker="{broker}";'
+        ),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:broker;User:admin",
+        "allow.everyone.if.no.acl.found": "false",
+        "auto.create.topics.enable": "false",
+        "log.dirs": place.data / "kafka",
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 6,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "group.initial.rebalance.delay.ms": 0,
+        "compression.type": "producer" if compression else "uncompressed",
+        "log.cleaner.dedupe.buffer.size": 16_000_000,
+        "log.index.size.max.bytes": 1_000_000,
+    }
+    return "".join(f"{name}={value}\n" for name, value in properties.items())
+
+
+def prepare(place: Place, credentials: Credentials, *, compression: bool) -> None:
+    """Writes the configuration, and formats the log directory where it is new (1 s)."""
+    properties = place.root / "kafka.properties"
+    write_private(properties, configuration(place, credentials, compression=compression))
+    if (place.data / "kafka" / "meta.properties").exists():
+        return
+    # These two must be known before the broker can be asked to know anybody.
+    users = [
+        f"SCRAM-SHA-256=[name={name},password={credentials.kafka[name]}]"
+        for name in ("broker", "admin")
+    ]
+    tool = _java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties))
+    tool += [word for user in users for word in ("--add-scram", user)]
+    done = subprocess.run(tool, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise KafkaFormatError(done.stderr[-2000:])
+
+
+def command(place: Place) -> list[str]:
+    return _java("kafka.Kafka", str(place.root / "kafka.properties"))
+
+
+def provision(place: Place, topology: Topology, credentials: Credentials) -> None:
+    """Topics, users and access rules as the topology says; nothing to do when it did not change."""
+    rules = topology.access_rules()
+    passwords = {user: credentials.kafka[user] for user in topology.broker_users}
+    wanted = json.dumps([repr(topology.topics), repr(sorted(rules)), passwords], sort_keys=True)
+    digest = hashlib.sha256(wanted.encode()).hexdigest()
+    mark = place.data / "kafka.provisioned"
+    if mark.exists() and mark.read_text() == digest:
+        return
+    asyncio.run(_provision(place, topology, credentials, passwords))
+    mark.write_text(digest)
+
+
+async def _provision(
+    place: Place, topology: Topology, credentials: Credentials, passwords: dict[str, str]
+) -> None:
+    client = await _connect(place, "admin", credentials.kafka["admin"])
+    try:
+        await kafka_requests.put_topics(client, topology.topics)
+        await kafka_requests.put_users(client, passwords)
+        await kafka_requests.put_rules(client, topology.access_rules())
+    finally:
+        await client.close()
+
+
+async def _connect(place: Place, user: str, password: str) -> AIOKafkaClient:
+    """A connected client. The port answers a moment before the users are loaded: tries for 20 s."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    deadline = asyncio.get_running_loop().time() + 20
+    while True:
+        client = AIOKafkaClient(
+            bootstrap_servers=place.address("kafka"),
+            security_protocol="SASL_PLAINTEXT",
+            sasl_mechanism="SCRAM-SHA-256",
+            sasl_plain_username=user,
+            sasl_plain_password=password,
+        )
+        try:
+            await client.bootstrap()
+        except KafkaError:
+            with contextlib.suppress(KafkaError):
+                await client.close()
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return client
+
+
+def _java(main: str, *arguments: str) -> list[str]:
+    classes = str(kafka_libraries() / "*")
+    quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+    return ["java", *HEAP, quiet, "-cp", classes, main, *arguments]
+
+
+def log_directory(place: Place) -> Path:
+    return place.data / "kafka"

@@ -1,0 +1,147 @@
+"""Every password and key of a local stack: made once, kept in files that only their owner reads."""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from deploy.local.topology import Service, Topology
+
+INDEX_FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
+LOG_NAME = "direct311.miamidade.gov/audit"
+KEYS_VALID = timedelta(days=400)
+
+
+def write_secret(path: Path, document: object) -> None:
+    """Writes JSON that nobody else can read, whole or not at all."""
+    write_private(path, json.dumps(document, indent=1))
+
+
+def write_private(path: Path, text: str) -> None:
+    aside = path.with_name(f".{path.name}.new")
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    aside.rename(path)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """User → password for each server, client → secret at the issuer, front end → API key."""
+
+    kafka: Mapping[str, str] = field(default_factory=dict)
+    database: Mapping[str, str] = field(default_factory=dict)
+    store: Mapping[str, str] = field(default_factory=dict)
+    clients: Mapping[str, str] = field(default_factory=dict)
+    api_keys: Mapping[str, str] = field(default_factory=dict)
+    operator: str = field(default_factory=lambda: secrets.token_hex(24))
+
+    @classmethod
+    def keep(cls, path: Path, topology: Topology) -> Self:
+        """Reads what is there and adds what the topology needs beyond it."""
+        known = cls(**json.loads(path.read_text())) if path.exists() else cls()
+        admin = topology.admin
+        complete = cls(
+            kafka=_complete(known.kafka, [*topology.broker_users, "broker", admin["kafka"]]),
+            database=_complete(
+                known.database, [*(it.database for it in topology.services), admin["database"]]
+            ),
+            store=_complete(
+                known.store, [*(it.name for it in topology.services if it.store), admin["store"]]
+            ),
+            clients=_complete(known.clients, [service.client for service in topology.services]),
+            api_keys=_complete(known.api_keys, ["app", "legacy"]),
+            operator=known.operator,
+        )
+        if complete != known or not path.exists():
+            write_secret(path, asdict(complete))
+        return complete
+
+
+def _complete(known: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    return {**known, **{name: secrets.token_hex(24) for name in names if name not in known}}
+
+
+def keep_keys(folder: Path, services: Iterable[Service]) -> None:
+    """Makes each key that is not there yet.
+
+    `<service>-signing.json`, `<service>-kek.json` (who seals), `intake-index.json`,
+    `intake-link.json`, `audit-log.json`, `identity.json`; Ed25519 seeds and AES keys of 32 bytes
+    in base64.
+    """
+    year = datetime.now(UTC).year
+    for service in services:
+        _keep(folder / f"{service.name}-signing.json", _signing(f"{service.name}-{year}-1"))
+        if service.seals:
+            kek = {"current": "kek-1", "keys": {"kek-1": _random()}}
+            _keep(folder / f"{service.name}-kek.json", kek)
+    index = {"version": 1, "keys": {name: _random() for name in INDEX_FIELDS}}
+    _keep(folder / "intake-index.json", index)
+    _keep(folder / "intake-link.json", _signing(f"intake-link-{year}-1"))
+    _keep(folder / "audit-log.json", {"name": LOG_NAME, "private": _random()})
+    _keep(folder / "identity.json", _signing("identity-1"))
+
+
+def public_keys(folder: Path, services: Iterable[Service]) -> dict[str, Any]:
+    """`principals.json`: who signs with which key, and from when to when.
+
+    The key of intake's signed links has a name of its own, `intake-link`: it signs no event.
+    """
+    owners = {f"{service.name}-signing.json": service.name for service in services}
+    owners["intake-link.json"] = "intake-link"
+    entries = []
+    for file, owner in owners.items():
+        made = datetime.fromtimestamp((folder / file).stat().st_mtime, UTC)
+        start = made.replace(hour=0, minute=0, second=0, microsecond=0)
+        document = json.loads((folder / file).read_text())
+        entries.append(
+            {
+                "keyid": document["keyid"],
+                "service": owner,
+                "public": public_of(document["private"]),
+                "not_before": start.isoformat(),
+                "not_after": (start + KEYS_VALID).isoformat(),
+            }
+        )
+    return {"keys": entries}
+
+
+def public_of(seed: str) -> str:
+    """The public key of a base64 Ed25519 seed, in base64."""
+    private = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed))
+    return base64.b64encode(private.public_key().public_bytes_raw()).decode()
+
+
+def api_clients(api_keys: Mapping[str, str]) -> list[dict[str, Any]]:
+    """`clients.json`: the gateway's front ends. The legacy one retries without a key."""
+    return [
+        {
+            "client_id": name,
+            "name": {"app": "311Direct app", "legacy": "Legacy web form"}[name],
+            "key_sha256": hashlib.sha256(key.encode()).hexdigest(),
+            "flags": ["retries_without_key"] if name == "legacy" else [],
+            "jurisdictions": ["miamidade"],
+        }
+        for name, key in api_keys.items()
+    ]
+
+
+def _keep(path: Path, document: dict[str, Any]) -> None:
+    if not path.exists():
+        write_secret(path, document)
+
+
+def _signing(keyid: str) -> dict[str, str]:
+    return {"keyid": keyid, "private": _random()}
+
+
+def _random() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()

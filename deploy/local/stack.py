@@ -1,0 +1,392 @@
+"""One local stack: three servers, the issuer and the six services, in one folder.
+
+stack = Stack.create(Path(".stack"))          # the ports of the contract
+stack = Stack.create(tmp_path, ports="free")  # one beside it, for tests
+stack.up()
+stack.kill9("kafka"); stack.start("kafka"); stack.wait_ready("kafka")
+stack.down()
+"""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from deploy.local import database, environment, kafka, process, secret, store
+from deploy.local.bootstrap import REPOSITORY
+from deploy.local.environment import FIXED_PORTS, Place
+from deploy.local.topology import Topology
+
+SERVERS = ("kafka", "database", "store", "identity")
+Ports = Literal["fixed", "free"]
+
+
+class StackError(Exception):
+    """A part did not start, or is not known; the message says which and shows its log's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`usual` and `patience` in seconds: how long it takes to be ready, and when to give up."""
+
+    name: str
+    usual: float
+    patience: float
+    grace: float
+    """Seconds between SIGTERM and SIGKILL."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartStatus:
+    name: str
+    pid: int | None
+    port: int
+    health: str
+    """`ready`, `not ready`, or `stopped`."""
+
+
+class Stack:
+    """A stack in `root`, which holds all that it makes: data, logs, pids, settings, keys.
+
+    Opening one starts nothing. Everything but data survives `reset`; secrets are made once.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Raises StackError where no stack was created."""
+        settings = root.resolve() / "stack.json"
+        if not settings.exists():
+            raise StackError(f"there is no stack in {root}")
+        known = json.loads(settings.read_text())
+        self.place = Place(root.resolve(), known["ports"], known["kind"])
+        self.compression: bool = known["compression"]
+        self.topology = Topology.read()
+        self._write_down()
+        services = [service.name for service in self.topology.services]
+        self.services: tuple[str, ...] = tuple(services)
+        parts = [
+            Part("kafka", usual=4, patience=60, grace=15),
+            Part("database", usual=1, patience=30, grace=15),
+            Part("store", usual=1, patience=30, grace=10),
+            Part("identity", usual=2, patience=30, grace=5),
+            *(Part(name, usual=6, patience=60, grace=20) for name in services),
+        ]
+        self.parts: Mapping[str, Part] = {part.name: part for part in parts}
+        self._say: Callable[[str], None] = lambda _: None
+
+    @classmethod
+    def create(
+        cls,
+        root: Path,
+        ports: Ports = "fixed",
+        *,
+        kind: Literal["local", "test"] = "local",
+        compression: bool = True,
+    ) -> Self:
+        """The stack in `root`, made where there is none.
+
+        `compression=False` keeps database blocks and broker logs as they were sent, so that a
+        search of the files for something that must not be there sees everything. An existing stack
+        keeps what it was created with.
+        """
+        root = root.resolve()
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.chmod(0o700)
+        settings = root / "stack.json"
+        if not settings.exists():
+            numbers = dict(FIXED_PORTS) if ports == "fixed" else _free_ports(FIXED_PORTS)
+            document = {"ports": numbers, "kind": kind, "compression": compression}
+            secret.write_secret(settings, document)
+        return cls(root)
+
+    def narrate(self, say: Callable[[str], None]) -> None:
+        """Tells `say`, a line at a time, what is waited for and how long that usually takes."""
+        self._say = say
+
+    @property
+    def root(self) -> Path:
+        return self.place.root
+
+    @property
+    def dev(self) -> dict[str, Any]:
+        """What `dev.json` says."""
+        document: dict[str, Any] = json.loads((self.root / "dev.json").read_text())
+        return document
+
+    # --- the whole --------------------------------------------------------------------------------
+
+    def up(self, *, servers_only: bool = False) -> None:
+        """Starts what does not run and waits until all of it is ready.
+
+        Raises StackError with the log's end of the first part that failed; what runs keeps running.
+        """
+        started = time.monotonic()
+        self._together(self._bring_up_server, SERVERS)
+        if not servers_only:
+            self._together(self._bring_up, self.services)
+        self._say(f"up in {time.monotonic() - started:.1f} s")
+
+    def down(self) -> None:
+        """Stops everything, services first; nothing of the stack runs afterwards."""
+        self._together(self.stop, self.services)
+        self._together(self.stop, SERVERS)
+
+    def reset(self) -> None:
+        """Stops everything and deletes the data; ports, passwords and keys stay."""
+        self.down()
+        shutil.rmtree(self.place.data)
+        self._make_folders()
+
+    def status(self) -> list[PartStatus]:
+        return [self._status(name) for name in self.parts]
+
+    def _status(self, name: str) -> PartStatus:
+        running = process.find(self._pid_file(name))
+        health = "stopped" if running is None else "ready" if self.ready(name) else "not ready"
+        return PartStatus(name, running.pid if running else None, self.place.ports[name], health)
+
+    # --- one part ---------------------------------------------------------------------------------
+
+    def start(self, name: str) -> None:
+        """Starts a part that does not run, without waiting for it."""
+        self._known(name)
+        if process.find(self._pid_file(name)) is not None:
+            return
+        command, environ = self._command(name)
+        process.spawn(command, environ, self.log_file(name), self._pid_file(name))
+
+    def stop(self, name: str) -> None:
+        """Asks a part to end (SIGTERM), and ends it when it does not within its grace."""
+        part = self._known(name)
+        running = process.find(self._pid_file(name))
+        if running is not None:
+            running.signal(signal.SIGTERM)
+            if not running.gone_within(part.grace):
+                self._say(f"{name}: did not stop in {part.grace:.0f} s, killed")
+                self.kill9(name)
+        self._pid_file(name).unlink(missing_ok=True)
+
+    def kill9(self, name: str) -> None:
+        """Kills a part and its children at once, as a crash does, and waits until it is gone."""
+        self._known(name)
+        running = process.find(self._pid_file(name))
+        if running is not None:
+            running.signal(signal.SIGKILL)
+            if not running.gone_within(10):
+                raise StackError(f"{name} (pid {running.pid}) does not die")
+
+    def restart(self, name: str) -> None:
+        self.stop(name)
+        self.start(name)
+        self.wait_ready(name)
+
+    def ready(self, name: str) -> bool:
+        """Whether a part does its work now."""
+        self._known(name)
+        port = self.place.ports[name]
+        if name == "kafka":
+            return _connects(port)
+        if name == "database":
+            return database.answers(port)
+        return _answers(port, "/health" if name == "store" else "/health/ready")
+
+    def wait_ready(self, name: str, timeout: float | None = None) -> None:
+        """Waits until a part is ready. Raises StackError when it ends, or is not in time."""
+        part = self._known(name)
+        patience = part.patience if timeout is None else timeout
+        deadline = time.monotonic() + patience
+        while not self.ready(name):
+            if process.find(self._pid_file(name)) is None:
+                raise StackError(f"{name} has ended\n{self._log_end(name)}")
+            if time.monotonic() > deadline:
+                raise StackError(f"{name} not ready in {patience:.0f} s\n{self._log_end(name)}")
+            time.sleep(0.05)
+
+    def log_file(self, name: str) -> Path:
+        self._known(name)
+        return self.place.log / f"{name}.log"
+
+    # --- how -------------------------------------------------------------------------------------
+
+    def _together(self, action: Callable[[str], None], names: Iterable[str]) -> None:
+        """Side by side; waits for all, then raises the first failure."""
+        names = tuple(names)
+        with ThreadPoolExecutor(len(names)) as pool:
+            futures = [pool.submit(action, name) for name in names]
+        for future in futures:
+            future.result()
+
+    def _bring_up(self, name: str) -> None:
+        if process.find(self._pid_file(name)) is not None and self.ready(name):
+            return
+        part = self.parts[name]
+        self._say(f"{name}: starting (usually {part.usual:.0f} s)")
+        started = time.monotonic()
+        waiting = threading.Timer(
+            3 * part.usual,
+            lambda: self._say(f"{name}: still starting, see {self.log_file(name)}"),
+        )
+        waiting.daemon = True
+        waiting.start()
+        try:
+            self.start(name)
+            self.wait_ready(name)
+        finally:
+            waiting.cancel()
+        self._say(f"{name}: ready in {time.monotonic() - started:.1f} s")
+
+    def _bring_up_server(self, name: str) -> None:
+        """Prepared, started, and told of users, rights, topics and buckets."""
+        if process.find(self._pid_file(name)) is None:
+            self._check_port(name)
+            self._prepare(name)
+        self._bring_up(name)
+        provision = {
+            "kafka": kafka.provision,
+            "database": database.provision,
+            "store": store.provision,
+        }.get(name)
+        if provision is not None:
+            provision(self.place, self.topology, self.credentials)
+
+    def _prepare(self, name: str) -> None:
+        if name == "kafka":
+            kafka.prepare(self.place, self.credentials, compression=self.compression)
+        elif name == "store":
+            store.prepare(self.place, self.topology, self.credentials)
+        elif name == "database" and not database.rooted(self.place).exists():
+            self._create_database_root()
+
+    def _create_database_root(self) -> None:
+        port = _free_ports(["database"])["database"]
+        command = database.command(self.place, compression=self.compression, auth=False, port=port)
+        open_server = process.spawn(
+            command, {}, self.log_file("database"), self._pid_file("database-first")
+        )
+        try:
+            if not database.wait_until_answers(port, self.parts["database"].patience):
+                raise StackError(f"database does not start\n{self._log_end('database')}")
+            database.create_root(port, self.topology, self.credentials)
+        finally:
+            open_server.signal(signal.SIGTERM)
+            if not open_server.gone_within(15):
+                open_server.signal(signal.SIGKILL)
+                open_server.gone_within(5)
+            self._pid_file("database-first").unlink(missing_ok=True)
+        database.rooted(self.place).touch()
+
+    def _command(self, name: str) -> tuple[list[str], dict[str, str]]:
+        if name == "kafka":
+            return kafka.command(self.place), {}
+        if name == "database":
+            return database.command(self.place, compression=self.compression), {}
+        if name == "store":
+            return store.command(self.place), store.environment(self.topology, self.credentials)
+        environ = environment.from_file((self.place.env / f"{name}.env").read_text())
+        module = "deploy.local.identity" if name == "identity" else f"direct311.{name}"
+        environ |= {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
+        return [sys.executable, "-m", module], environ
+
+    def _check_port(self, name: str) -> None:
+        if _connects(self.place.ports[name]):
+            raise StackError(
+                f"port {self.place.ports[name]} of {name} is taken by something else; "
+                "another clone's stack may run: `make down` there"
+            )
+
+    def _write_down(self) -> None:
+        """Everything that the parts read, rendered anew from the deployment files."""
+        self._make_folders()
+        place, topology = self.place, self.topology
+        self.credentials = secret.Credentials.keep(place.root / "credentials.json", topology)
+        secret.keep_keys(place.keys, topology.services)
+        for service in topology.services:
+            values = environment.service_environment(place, topology, self.credentials, service)
+            text = environment.as_file(values)
+            secret.write_private(place.env / f"{service.name}.env", text)
+        identity = environment.identity_environment(place, self.credentials)
+        secret.write_private(place.env / "identity.env", environment.as_file(identity))
+        clients = {
+            service.client: {
+                "service": service.name,
+                "secret": self.credentials.clients[service.client],
+            }
+            for service in topology.services
+        }
+        secret.write_secret(place.keys / "identity-clients.json", clients)
+        secret.write_secret(
+            place.root / "principals.json", secret.public_keys(place.keys, topology.services)
+        )
+        secret.write_secret(
+            place.root / "clients.json", secret.api_clients(self.credentials.api_keys)
+        )
+        log_key = json.loads((place.keys / "audit-log.json").read_text())
+        public = {"name": log_key["name"], "public": secret.public_of(log_key["private"])}
+        document = environment.developer_document(place, topology, self.credentials, public)
+        secret.write_secret(place.root / "dev.json", document)
+        (place.root / "database.toml").touch()
+
+    def _make_folders(self) -> None:
+        place = self.place
+        for folder in (place.data, place.log, place.pid, place.env, place.keys):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def _known(self, name: str) -> Part:
+        if name not in self.parts:
+            raise StackError(f"no part {name!r}; there are {', '.join(self.parts)}")
+        return self.parts[name]
+
+    def _pid_file(self, name: str) -> Path:
+        return self.place.pid / f"{name}.json"
+
+    def _log_end(self, name: str) -> str:
+        log = self.log_file(name)
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return "\n".join([f"--- {log}", *lines[-20:]])
+
+
+def _free_ports(names: Iterable[str]) -> dict[str, int]:
+    """Ports that nobody uses now; all are held until all are found, so no two are the same."""
+    held: dict[str, socket.socket] = {}
+    try:
+        for name in names:
+            held[name] = socket.socket()
+            held[name].bind(("127.0.0.1", 0))
+        return {name: int(one.getsockname()[1]) for name, one in held.items()}
+    finally:
+        for one in held.values():
+            one.close()
+
+
+def _connects(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def default_root() -> Path:
+    """`.stack` in the checkout; DIRECT311_STACK may name another stack's `dev.json`."""
+    named = os.environ.get("DIRECT311_STACK")
+    return Path(named).parent if named else REPOSITORY / ".stack"

@@ -1,5 +1,6 @@
 """Direct311's events and topics: all that a department needs to subscribe."""
 
+from direct311.schemas import events
 from direct311.schemas.codec import (
     DecodeError,
     Encoded,
@@ -37,6 +38,7 @@ __all__ = [
     "decode",
     "derived_id",
     "encode",
+    "events",
     "isoformat",
     "read_headers",
     "replies_topic",

@@ -1,0 +1,260 @@
+"""Lost nothing, done once: the fold, the outbox and the relay, with every step failing in turn."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from direct311.runtime.errors import TransientError
+from direct311.runtime.memory import InMemoryLease, InMemoryPublisher, InMemoryRecords
+from direct311.runtime.records import Emitter, Entry, Folder, Write, hold_handlers, on
+from direct311.runtime.relay import Relay
+from direct311.runtime.signing import Signer
+from direct311.runtime.state import Change, Outgoing, RecordState
+from direct311.runtime.telemetry import Metrics
+from direct311.schemas import Event
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class FixedClock:
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class Tally(RecordState):
+    """Counts what was handled, so that a double effect shows."""
+
+    total: int = 0
+
+
+async def add(state: Tally, event: Event[ev.RequestOverdue]) -> Change[Tally] | None:
+    after = state.model_copy(update={"total": state.total + 1})
+    out = ev.RequestRecalled(
+        record_id=state.record_id,
+        version=state.version + 1,
+        department=event.data.department,
+        reason=str(after.total),
+        recalled_at=event.time,
+    )
+    return Change(after, (Outgoing(out),))
+
+
+def overdue(record_id: str, version: int) -> Event[Model]:
+    data = ev.RequestOverdue(
+        record_id=record_id,
+        version=version,
+        department="parks",
+        due_on=datetime(2026, 3, 1).date(),  # noqa: DTZ001
+        noticed_at=datetime(2026, 3, 2, tzinfo=UTC),
+    )
+    return Event(str(uuid4()), "/direct311/routing", record_id, data.noticed_at, data)
+
+
+class World:
+    """A service in memory."""
+
+    def __init__(self, records: InMemoryRecords[Tally] | None = None) -> None:
+        self.clock = FixedClock()
+        self.records = records or InMemoryRecords()
+        self.publisher = InMemoryPublisher()
+        self.relay = Relay(self.records, self.publisher, InMemoryLease(), self.clock, Metrics())
+        signer = Signer("test", Ed25519PrivateKey.generate())
+        self.folder: Folder[Tally] = Folder(
+            self.records,
+            lambda record_id: Tally(record_id=record_id),
+            {**hold_handlers(), **dict([on(ev.RequestOverdue, add)])},
+            Emitter("intake", self.clock, signer),
+            self.relay,
+            self.clock,
+        )
+
+    def state(self, record_id: str) -> Tally:
+        return self.records.documents[record_id].state
+
+    async def drain(self) -> None:
+        """What the holder of the lease does, once everything in hand is overdue."""
+        self.clock.at += timedelta(seconds=10)
+        while await self.relay.publish_due():
+            pass
+
+
+async def test_a_redelivered_event_changes_nothing() -> None:
+    world = World()
+    first, second = overdue("a", 1), overdue("a", 2)
+    await world.folder.apply([first, second])
+    await world.folder.apply([first, second])
+    await world.folder.apply([second])
+    assert world.state("a").total == 2
+    assert world.state("a").version == 2
+    await world.drain()
+    assert [entry.message.topic for entry in world.publisher.sent] == ["request.recalled"] * 2
+    assert len({entry.id for entry in world.publisher.sent}) == 2
+
+
+async def test_an_older_event_is_dropped() -> None:
+    world = World()
+    await world.folder.apply([overdue("a", 5)])
+    await world.folder.apply([overdue("a", 4)])
+    assert world.state("a").total == 1
+
+
+async def test_records_of_a_batch_do_not_mix() -> None:
+    world = World()
+    await world.folder.apply([overdue("a", 1), overdue("b", 1), overdue("a", 2)])
+    assert (world.state("a").total, world.state("b").total) == (2, 1)
+
+
+class Rival(InMemoryRecords[Tally]):
+    """Another copy of the service changes the record between read and write, the first times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def commit(self, writes: Sequence[Write[Tally]]) -> set[str]:
+        if self.times:
+            self.times -= 1
+            for write in writes:
+                record_id = write.state.record_id
+                current = self.documents.get(record_id)
+                state = current.state if current else Tally(record_id=record_id)
+                rival = state.model_copy(
+                    update={"total": state.total + 100, "version": state.version + 1}
+                )
+                self.documents[record_id] = Write(
+                    state.version, rival, current.outbox if current else (), write.relay_after
+                )
+        return await super().commit(writes)
+
+
+async def test_a_rival_write_is_folded_in_and_nothing_is_lost() -> None:
+    world = World(Rival(3))
+    await world.folder.apply([overdue("a", 1), overdue("b", 1)])
+    assert world.state("a").total == 301
+    await world.drain()
+    assert len(world.publisher.sent) == 2
+
+
+async def test_a_record_that_never_settles_is_given_back() -> None:
+    world = World(Rival(1000))
+    with pytest.raises(TransientError):
+        await world.folder.apply([overdue("a", 1)])
+
+
+async def test_a_handler_that_fails_loses_only_its_own_event() -> None:
+    world = World()
+
+    async def broken(state: Tally, event: Event[ev.RequestOverdue]) -> Change[Tally] | None:
+        if event.data.version == 2:
+            raise ValueError("a bug")
+        return await add(state, event)
+
+    world.folder._handlers[ev.RequestOverdue] = broken  # type: ignore[assignment]
+    events = [overdue("a", 1), overdue("a", 2), overdue("a", 3), overdue("b", 1)]
+    failed = await world.folder.apply(events)
+    assert [event.id for event, _ in failed] == [events[1].id]
+    assert (world.state("a").total, world.state("b").total) == (2, 1)
+
+
+async def test_what_was_published_from_memory_is_not_published_again() -> None:
+    world = World()
+    world.relay.start()
+    await world.folder.apply([overdue("a", 1), overdue("b", 1)])
+    await world.relay.stop()
+    assert len(world.publisher.sent) == 2
+    await world.drain()
+    assert len(world.publisher.sent) == 2
+    assert world.records.documents["a"].outbox == ()
+
+
+async def test_a_broker_that_refuses_keeps_order_and_loses_nothing() -> None:
+    world = World()
+    world.publisher.failing.add("request.recalled")
+    world.relay.start()
+    await world.folder.apply([overdue("a", 1)])
+    await world.folder.apply([overdue("a", 2)])
+    await world.relay.stop()
+    assert world.publisher.sent == []
+    await world.folder.apply([overdue("a", 3)])
+    world.publisher.failing.clear()
+    await world.drain()
+    reasons = [b'"reason":"%d"' % n for n in (1, 2, 3)]
+    assert all(
+        reason in entry.message.body
+        for reason, entry in zip(reasons, world.publisher.sent, strict=True)
+    )
+
+
+async def test_a_crash_after_the_write_leaves_the_events_in_the_outbox() -> None:
+    world = World()
+    await world.folder.apply([overdue("a", 1)])
+    survivor = World(world.records)
+    await survivor.drain()
+    assert len(survivor.publisher.sent) == 1
+    assert survivor.records.documents["a"].outbox == ()
+
+
+def ordered(record_id: str, version: int) -> Event[Model]:
+    data = ev.DispositionOrdered(
+        record_id=record_id,
+        version=version,
+        order_id=str(uuid4()),
+        items=("94",),
+        holders=("intake",),
+        custodian="c",
+        records_officer="r",
+        ordered_at=datetime(2026, 3, 2, tzinfo=UTC),
+    )
+    return Event(str(uuid4()), "/direct311/retention", record_id, data.ordered_at, data)
+
+
+def held(record_id: str, version: int) -> Event[Model]:
+    data = ev.HoldPlaced(
+        record_id=record_id,
+        version=version,
+        hold_id="h",
+        kind="litigation",
+        authority="case",
+        placed_at=datetime(2026, 3, 2, tzinfo=UTC),
+    )
+    return Event(str(uuid4()), "/direct311/retention", record_id, data.placed_at, data)
+
+
+async def test_a_record_being_destroyed_takes_nothing_more() -> None:
+    world = World()
+    await world.folder.apply([overdue("a", 1), ordered("a", 1)])
+    assert world.state("a").lifecycle == "destroying"
+    before: Any = world.state("a")
+    await world.folder.apply([overdue("a", 2), held("a", 9), ordered("a", 10)])
+    assert world.state("a") == before
+
+
+async def test_an_order_against_a_hold_is_refused_by_the_holder_itself() -> None:
+    world = World()
+    failed = await world.folder.apply([overdue("a", 1), held("a", 1), ordered("a", 2)])
+    assert [type(error).__name__ for _, error in failed] == ["HeldError"]
+    assert world.state("a").lifecycle == "active"
+
+
+def test_a_relay_owns_what_it_published_and_what_it_holds_in_hand() -> None:
+    world = World()
+    assert world.relay.owned([])
+    assert not world.relay.owned(["x"])
+    entry = Entry("x", None)  # type: ignore[arg-type]
+    world.relay.offer("a", [entry])
+    assert world.relay.owned(["x"])
+    assert not world.relay.published("x")

@@ -1,0 +1,236 @@
+"""The one door: written down before it is read, and closed when it cannot be written."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from direct311.runtime.access import Caller, RecordFacts, load_access_policy
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.keys import FileKeyProvider, KeyProviderError
+from direct311.runtime.keystore import InMemoryKeys
+from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.records import Entry
+from direct311.runtime.signing import Principals, PublicKey, SignatureError, Signer
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import DeniedError, Vault, VaultError
+from direct311.schemas import decode
+from direct311.schemas import events as ev
+
+pytestmark = pytest.mark.anyio
+PHONE = b"+1 305 555 0142"
+AGENT = Caller("agent-7", ("agent",))
+STRANGER = Caller("nobody", ())
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class FixedClock:
+    def now(self) -> datetime:
+        return datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+class Sequential:
+    def new(self) -> str:
+        return str(uuid4())
+
+
+class DurableLog:
+    """The broker as the ledger sees it; may be down."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.down = False
+
+    async def publish_one(self, entry: Entry, seconds: float) -> None:
+        if self.down:
+            raise TimeoutError
+        self.entries.append(entry)
+
+    def events(self) -> list[ev.PiiAccessed]:
+        found = []
+        for entry in self.entries:
+            data = decode(entry.message.headers, entry.message.body).data
+            assert isinstance(data, ev.PiiAccessed)
+            found.append(data)
+        return found
+
+
+class World:
+    def __init__(self) -> None:
+        self.log = DurableLog()
+        self.keys = InMemoryKeys()
+        self.private = Ed25519PrivateKey.generate()
+        ledger = Ledger(
+            service="intake",
+            instance="intake-1",
+            version="1",
+            publisher=self.log,
+            signer=Signer("intake-1", self.private),
+            clock=FixedClock(),
+            ids=Sequential(),
+            metrics=Metrics(),
+            mask=lambda text: text.replace("305", "[number]"),
+        )
+        self.provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
+        self.vault = Vault(self.keys, self.provider, ledger, load_access_policy(), FixedClock())
+
+    async def record(self, record_id: str) -> dict[str, bytes]:
+        key, data_key = await self.vault.new_key(record_id)
+        await self.keys.insert([key])
+        return {"phone": data_key.seal("phone", PHONE)}
+
+
+def asking(record_id: str, caller: Caller = AGENT, purpose: str = "respond") -> Access:
+    return Access(
+        caller,
+        action="view",
+        purpose=purpose,
+        operation="test",
+        fields=("phone",),
+        record_ids=(record_id,),
+        justification="call back about 305",
+    )
+
+
+async def test_what_was_sealed_opens_and_the_event_names_no_value() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    assert PHONE not in sealed["phone"]
+    opened = await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    assert opened == {"phone": PHONE}
+    (event,) = world.log.events()
+    assert (event.outcome, event.what.fields, event.what.record_ids) == (
+        "success",
+        ("phone",),
+        ("r1",),
+    )
+    assert event.why.justification == "call back about [number]"
+    assert PHONE not in world.log.entries[0].message.body
+    assert [fetch.event_id for fetch in world.keys.fetches] == [world.log.entries[0].id]
+
+
+async def test_a_log_that_cannot_be_written_keeps_the_door_closed() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    world.log.down = True
+    with pytest.raises(AuditUnavailableError) as caught:
+        await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    assert (caught.value.status, caught.value.retry_after) == (503, 5)
+    assert world.keys.fetches == []
+
+
+async def test_a_refusal_is_written_down_and_opens_nothing() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    with pytest.raises(DeniedError) as caught:
+        await world.vault.open(asking("r1", STRANGER), RecordFacts("r1"), sealed)
+    assert caught.value.status == 403
+    (event,) = world.log.events()
+    assert (event.outcome, event.what.record_ids) == ("denied", ("r1",))
+    assert world.keys.fetches == []
+
+
+async def test_a_refusal_that_cannot_be_written_says_so() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    world.log.down = True
+    with pytest.raises(AuditUnavailableError):
+        await world.vault.open(asking("r1", STRANGER), RecordFacts("r1"), sealed)
+
+
+@pytest.mark.parametrize("purpose", ["marketing", "sale", "public_records", "law_enforcement"])
+async def test_no_purpose_outside_the_policy_opens_anything(purpose: str) -> None:
+    world = World()
+    sealed = await world.record("r1")
+    with pytest.raises(RefusedError):
+        await world.vault.open(asking("r1", purpose=purpose), RecordFacts("r1"), sealed)
+    assert world.keys.fetches == []
+
+
+async def test_a_shredded_key_opens_nothing_and_the_failure_is_written_down() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    await world.keys.destroy("r1")
+    with pytest.raises(VaultError):
+        await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    first, second = world.log.events()
+    assert (first.outcome, second.outcome) == ("success", "error")
+    assert second.correlation.cause == world.log.entries[0].id
+
+
+async def test_a_ciphertext_belongs_to_its_record_and_field() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    await world.record("r2")
+    with pytest.raises(VaultError):
+        await world.vault.open(asking("r2"), RecordFacts("r2"), sealed)
+    moved = {"email": sealed["phone"]}
+    access = Access(
+        AGENT, "view", "respond", "test", ("email",), ("r1",), justification="call back now"
+    )
+    with pytest.raises(VaultError):
+        await world.vault.open(access, RecordFacts("r1"), moved)
+
+
+async def test_access_events_are_numbered_without_a_gap() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    for _ in range(3):
+        await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    events = world.log.events()
+    assert [event.time.sequence for event in events] == [1, 2, 3]
+    assert len({event.time.producer for event in events}) == 1
+
+
+async def test_an_access_event_is_signed_by_its_service() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    message = world.log.entries[0].message
+    public = world.private.public_key()
+    always = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC))
+    principals = Principals({"intake-1": PublicKey("intake-1", "intake", public, *always)})
+    event = decode(message.headers, message.body)
+    assert principals.check(event, message.headers, message.body) == "intake"
+    with pytest.raises(SignatureError):
+        principals.check(event, message.headers, message.body.replace(b"agent-7", b"agent-8"))
+    stranger = Principals({"intake-1": PublicKey("intake-1", "media", public, *always)})
+    with pytest.raises(SignatureError):
+        stranger.check(event, message.headers, message.body)
+
+
+async def test_a_wrong_key_file_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "kek.json"
+    wrong: tuple[object, ...] = (
+        {"keys": {}},
+        {"current": "a", "keys": {}},
+        {"current": "a", "keys": {"a": "AAAA"}},
+        [],
+    )
+    for document in wrong:
+        path.write_text(json.dumps(document))
+        with pytest.raises(KeyProviderError):
+            FileKeyProvider.from_file(path)
+    path.write_text(
+        json.dumps({"current": "a", "keys": {"a": base64.b64encode(bytes(32)).decode()}})
+    )
+    assert FileKeyProvider.from_file(path).current == "a"
+
+
+async def test_a_key_wrapped_by_another_key_does_not_open() -> None:
+    one = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
+    other = FileKeyProvider("kek-1", {"kek-1": bytes([1]) * 32})
+    key_id, wrapped = await one.wrap(bytes(32), "r1")
+    assert await one.unwrap(key_id, wrapped, "r1") == bytes(32)
+    with pytest.raises(KeyProviderError):
+        await other.unwrap(key_id, wrapped, "r1")
+    with pytest.raises(KeyProviderError):
+        await one.unwrap(key_id, wrapped, "r2")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -45,6 +44,10 @@ def event_key(service: str) -> EventKey:
 KEYS = (event_key("intake"), event_key("retention"))
 
 
+def uuid7(number: int) -> str:
+    return f"0195567e-8f00-7000-8000-{number:012x}"
+
+
 def signed(event: Event, service: str = "intake") -> Event:
     """The event under the signature of a service."""
     event = replace(event, keyid=f"{service}-2026-1")
@@ -53,7 +56,7 @@ def signed(event: Event, service: str = "intake") -> Event:
 
 def access(number: int, at: datetime | None = None) -> Event:
     """A signed access event about the record with this number."""
-    record = str(UUID(int=number % 97, version=7))
+    record = uuid7(number % 97)
     at = at or START + timedelta(seconds=number)
     body = {
         "action": "view",
@@ -65,7 +68,7 @@ def access(number: int, at: datetime | None = None) -> Event:
     }
     return signed(
         Event(
-            id=str(UUID(int=number, version=7)),
+            id=uuid7(number),
             type=ACCESS,
             source="/direct311/intake",
             subject=record,

@@ -6,12 +6,16 @@ from direct311.verifier.report import Fault, Finding, count
 
 
 def describe_difference(
-    signed: Sequence[bytes], found: Sequence[bytes], first: int, width: int
+    signed: Sequence[bytes],
+    found: Sequence[bytes],
+    first: int,
+    width: int,
+    before: Sequence[bytes] = (),
 ) -> tuple[list[Finding], bool]:
     """Compare leaf hashes; the first of each has the number `first` in the log.
 
-    Only differences within the first `width` are told. The flag says whether what follows has
-    moved, so that everything behind differs as well.
+    Only differences within the first `width` are told. `before` are signed ones in front of them.
+    The flag says whether what follows has moved, so that everything behind differs as well.
     """
     findings: list[Finding] = []
     for at in range(min(width, len(signed))):
@@ -23,8 +27,9 @@ def describe_difference(
         if there == wanted:
             continue
         moved_down = wanted in found[at + 1 : at + 2]
-        if there in signed[:at]:
-            says = f"what stands here repeats entry {first + signed.index(there)}"
+        earlier = [*before, *signed[:at]]
+        if there in earlier:
+            says = f"what stands here repeats entry {index - len(earlier) + earlier.index(there)}"
             return [*findings, Finding(Fault.DOUBLED, says, index)], moved_down
         if there in signed[at + 1 :]:
             other = signed.index(there, at + 1)

@@ -22,6 +22,7 @@ from direct311.verifier.merkle import HASH_SIZE, Frontier, leaf_hash
 from direct311.verifier.note import NoteError
 from direct311.verifier.report import Fault, Finding, Report, count
 from direct311.verifier.tiles import (
+    ENTRIES,
     HEIGHT,
     WIDTH,
     BrokenBundleError,
@@ -328,20 +329,23 @@ class _Judgement:
             elif moved:
                 behind += 1
             else:
-                # Entries may have moved across the bundle's end: look into the next one as well.
-                window = self._bundles(bundle.index)
-                signed = [leaf for each in window for leaf in self._stored(each)]
-                found = [leaf for each in window for leaf in self._leaves(each)]
-                told, moved = describe_difference(signed, found, bundle.index * WIDTH, bundle.width)
+                told, moved = self._describe(bundle)
                 self._findings += told
+                # Where the bundle is shorter or longer for it, the next ones have stayed in place.
+                moved = moved and len(leaves) == bundle.width
         if behind:
             self._notes.append(
                 f"{count(behind, 'later bundle')} differ too, as they must where entries have moved"
             )
 
-    def _bundles(self, index: int) -> list[Tile]:
-        """The bundle with this index and the one behind it."""
-        return entry_bundles(min(self._head.size, (index + 2) * WIDTH), index * WIDTH)
+    def _describe(self, bundle: Tile) -> tuple[list[Finding], bool]:
+        # Entries may have moved across the bundle's ends: look into its neighbours as well.
+        first = bundle.index * WIDTH
+        window = entry_bundles(min(self._head.size, first + 2 * WIDTH), first)
+        signed = [leaf for each in window for leaf in self._stored(each)]
+        found = [leaf for each in window for leaf in self._leaves(each)]
+        before = self._stored(Tile(ENTRIES, bundle.index - 1)) if bundle.index else []
+        return describe_difference(signed, found, first, bundle.width, before)
 
     def _leaves(self, bundle: Tile) -> list[bytes]:
         try:

@@ -1,7 +1,8 @@
 """Calls to other services: the only module that knows the HTTP client library."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import httpx
 
@@ -9,11 +10,15 @@ from direct311.runtime.errors import RuntimeFaultError
 
 
 class HttpError(RuntimeFaultError):
-    """A call did not give what was asked for. `status` is `None` where nothing answered."""
+    """A call did not give what was asked for. `status` is `None` where nothing answered.
 
-    def __init__(self, status: int | None) -> None:
+    `problem` is the answer's body where that is JSON: our own services never echo input in it.
+    """
+
+    def __init__(self, status: int | None, problem: Any = None) -> None:
         super().__init__("no answer" if status is None else f"status {status}")
         self.status = status
+        self.problem = problem
 
 
 class HttpClient:
@@ -48,14 +53,44 @@ class HttpClient:
         """:raises HttpError: no answer, or not a 2xx."""
         await self._send("PUT", url, content=body, headers=headers)
 
+    async def post_multipart(
+        self,
+        url: str,
+        fields: Sequence[tuple[str, str]],
+        files: Sequence[tuple[str, bytes, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """A form, with files where there are any (field, bytes, content type); its JSON answer.
+
+        :raises HttpError: no answer, or not a 2xx with JSON.
+        """
+        if files:
+            parts: list[tuple[str, Any]] = [(name, (None, value)) for name, value in fields]
+            parts += [(name, ("file", body, kind)) for name, body, kind in files]
+            return (await self._send("POST", url, files=parts, headers=headers)).json()
+        body = urlencode(fields).encode()
+        form = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
+        return (await self._send("POST", url, content=body, headers=form)).json()
+
+    async def get_bytes(self, url: str, headers: Mapping[str, str] | None = None) -> bytes:
+        """:raises HttpError: no answer, or not a 2xx."""
+        return (await self._send("GET", url, headers=headers)).content
+
     async def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
         try:
             answer = await self._client.request(method, url, **options)
         except httpx.HTTPError:
             raise HttpError(None) from None
         if not answer.is_success:
-            raise HttpError(answer.status_code)
+            raise HttpError(answer.status_code, _problem(answer))
         return answer
+
+
+def _problem(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
 
 
 class Tokens(Protocol):

@@ -1,0 +1,163 @@
+"""A department: reads its own topic, answers on its own.
+
+It needs `direct311-schemas` and a Kafka client, nothing else of Direct311. Connection and
+credentials come from the environment: DEPARTMENT, KAFKA_BOOTSTRAP, KAFKA_USERNAME,
+KAFKA_PASSWORD, KAFKA_GROUP.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from direct311.schemas import (
+    DecodeError,
+    Event,
+    decode,
+    encode,
+    events,
+    read_headers,
+    replies_topic,
+    routed_topic,
+    updates_topic,
+)
+
+
+def connection() -> dict[str, Any]:
+    """What every Kafka client of the department needs."""
+    environment = os.environ
+    return {
+        "bootstrap_servers": environment["KAFKA_BOOTSTRAP"],
+        "security_protocol": environment.get("KAFKA_SECURITY", "SASL_PLAINTEXT"),
+        "sasl_mechanism": "SCRAM-SHA-256",
+        "sasl_plain_username": environment["KAFKA_USERNAME"],
+        "sasl_plain_password": environment["KAFKA_PASSWORD"],
+    }
+
+
+@asynccontextmanager
+async def reading(topic: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer in the department's group, from the first message that is still there."""
+    consumer = AIOKafkaConsumer(
+        topic,
+        group_id=os.environ["KAFKA_GROUP"],
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        **connection(),
+    )
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def watch(department: str, topic: str | None, limit: int | None) -> None:
+    """Print each job as a line of JSON; commit when it is printed."""
+    async with reading(topic or routed_topic(department)) as consumer:
+        seen = 0
+        async for message in consumer:
+            try:
+                event = decode(read_headers(message.headers), message.value or b"")
+            except DecodeError as error:
+                print(f"offset {message.offset} is no event: {error}", file=sys.stderr)
+                continue
+            data = event.data.model_dump(mode="json", exclude_none=True)
+            print(json.dumps({"event": event.name, **data}), flush=True)
+            await consumer.commit()
+            seen += 1
+            if limit is not None and seen >= limit:
+                return
+
+
+async def answer(update: events.DepartmentUpdate) -> int:
+    """Send an update and wait for routing's reply: 0 accepted, 1 refused or no reply."""
+    event = Event(
+        str(uuid4()),
+        f"/department/{update.department}",
+        update.record_id,
+        datetime.now(UTC),
+        update,
+    )
+    message = encode(event, topic=updates_topic(update.department))
+    producer = AIOKafkaProducer(acks="all", **connection())
+    await producer.start()
+    try:
+        headers = [(name, value.encode()) for name, value in message.headers.items()]
+        await producer.send_and_wait(message.topic, message.body, key=message.key, headers=headers)
+    finally:
+        await producer.stop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(30), reading(replies_topic(update.department)) as consumer:
+            async for reply in consumer:
+                data = decode(read_headers(reply.headers), reply.value or b"").data
+                await consumer.commit()
+                if getattr(data, "update_id", None) != event.id:
+                    continue
+                print(data.model_dump_json(exclude_none=True))
+                return 0 if isinstance(data, events.UpdateAccepted) else 1
+    print("routing did not reply within 30 s", file=sys.stderr)
+    return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    commands = found.add_subparsers(dest="command", required=True)
+    watching = commands.add_parser("watch", help="print the department's jobs as they come")
+    watching.add_argument("--topic", help="another topic (a neighbour's is refused)")
+    watching.add_argument("--limit", type=int, help="stop after so many")
+    answering = commands.add_parser("answer", help="say how a job stands")
+    answering.add_argument("record_id")
+    answering.add_argument(
+        "status",
+        choices=[
+            "in_progress",
+            "on_hold",
+            "referred",
+            "duplicate",
+            "fixed",
+            "closed",
+            "closed_unfounded",
+        ],
+    )
+    answering.add_argument("--note", default="", help="what the reporter may read")
+    answering.add_argument("--reference", help="the work order")
+    return found
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    department = os.environ["DEPARTMENT"]
+    try:
+        if arguments.command == "watch":
+            asyncio.run(watch(department, arguments.topic, arguments.limit))
+            return 0
+        update = events.DepartmentUpdate(
+            record_id=arguments.record_id,
+            department=department,
+            status=arguments.status,
+            note=arguments.note,
+            work_reference=arguments.reference,
+            occurred_at=datetime.now(UTC),
+        )
+        return asyncio.run(answer(update))
+    except TopicAuthorizationFailedError:
+        print("The broker refuses: these credentials may not use that topic.", file=sys.stderr)
+        return 3
+    except KafkaError as error:
+        print(f"Kafka: {type(error).__name__}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Which stack a command works on: `dev.json`, as the local stack writes it."""
+
+import json
+import os
+from pathlib import Path
+
+from direct311.runtime.peers import HttpClient
+from direct311.schemas import Model
+
+
+class StackMissingError(Exception):
+    """There is no stack to work on; the message says what to do."""
+
+
+class Kafka(Model):
+    bootstrap: str
+    username: str
+    password: str
+
+
+class Store(Model):
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+
+class Database(Model):
+    url: str
+
+
+class Department(Model):
+    username: str
+    password: str
+    group: str
+
+
+class LocalStack(Model):
+    """Addresses and credentials of one running stack. Holds secrets: never printed whole."""
+
+    environment: str
+    root: Path
+    services: dict[str, str]
+    api_keys: dict[str, str]
+    issuer: str
+    operator_secret: str
+    kafka: Kafka
+    database: Database
+    store: Store
+    departments: dict[str, Department]
+    data_dir: Path
+    log_dir: Path
+
+
+def find() -> LocalStack:
+    """The stack that `DIRECT311_STACK` names, or `.stack` in this folder or one above it.
+
+    :raises StackMissingError: there is none, or its file cannot be read.
+    """
+    named = os.environ.get("DIRECT311_STACK")
+    if named:
+        candidates = [Path(named)]
+    else:
+        here = Path.cwd()
+        candidates = [folder / ".stack" / "dev.json" for folder in (here, *here.parents)]
+    for path in candidates:
+        if path.is_file():
+            try:
+                return LocalStack.model_validate(json.loads(path.read_bytes()))
+            except (ValueError, OSError):
+                raise StackMissingError(
+                    f"{path} is not what the local stack writes; run `make up` again."
+                ) from None
+    raise StackMissingError("No running stack here. Run `make up`, or set DIRECT311_STACK.")
+
+
+async def token(stack: LocalStack, http: HttpClient, role: str, name: str) -> str:
+    """A bearer token of the development issuer. `role` may be `department:CODE`.
+
+    :raises HttpError: the issuer does not answer or refuses.
+    """
+    kind, _, department = role.partition(":")
+    body: dict[str, object] = {"sub": name, "roles": [kind]}
+    if department:
+        body["department"] = department
+    answer = await http.post_json(
+        f"{stack.issuer}/dev/token", body, {"X-Operator-Secret": stack.operator_secret}
+    )
+    return str(answer["access_token"])
+
+
+class Session:
+    """Calls to the stack's services as somebody."""
+
+    def __init__(self, stack: LocalStack, http: HttpClient) -> None:
+        self.stack = stack
+        self.http = http
+        self._tokens: dict[tuple[str, str], str] = {}
+
+    async def headers(self, role: str, name: str) -> dict[str, str]:
+        """The Authorization header of a person with this role."""
+        key = (role, name)
+        if key not in self._tokens:
+            self._tokens[key] = await token(self.stack, self.http, role, name)
+        return {"Authorization": f"Bearer {self._tokens[key]}"}
+
+    async def get(self, service: str, path: str, role: str, name: str) -> object:
+        """A GET as somebody; the answer's JSON.
+
+        :raises HttpError: no answer, or not a 2xx.
+        """
+        url = self.stack.services[service] + path
+        return await self.http.get_json(url, await self.headers(role, name))
+
+    async def post(self, service: str, path: str, body: object, role: str, name: str) -> object:
+        """A POST as somebody; the answer's JSON.
+
+        :raises HttpError: no answer, or not a 2xx.
+        """
+        url = self.stack.services[service] + path
+        return await self.http.post_json(url, body, await self.headers(role, name))

@@ -64,6 +64,8 @@ class Bucket:
     versioned: bool
     object_lock: bool
     anonymous: tuple[str, ...]
+    forms: tuple[str, ...]
+    """Services that hand out upload forms (presigned POST) for it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -95,7 +97,13 @@ class Topology:
         services = tuple(_service(name, it) for name, it in principals["services"].items())
         departments = tuple(principals["departments"])
         buckets = tuple(
-            Bucket(name, it["versioned"], it["object_lock"], tuple(it["anonymous"]))
+            Bucket(
+                name,
+                it["versioned"],
+                it["object_lock"],
+                tuple(it["anonymous"]),
+                tuple(it["forms"]),
+            )
             for name, it in _yaml(folder / "buckets.yaml")["buckets"].items()
         )
         known = {bucket.name for bucket in buckets}
@@ -136,6 +144,11 @@ class Topology:
             on_bucket, on_objects = service.store.get(bucket.name, ((), ()))
             statements += _statement(service.name, on_bucket, bucket.name)
             statements += _statement(service.name, on_objects, f"{bucket.name}/*")
+            if service.name in bucket.forms:
+                # The gateway checks an upload form's right against the bucket, not the object, and
+                # takes a right on a bucket only beside the same right on its objects.
+                both = (bucket.name, f"{bucket.name}/*")
+                statements += _statement(service.name, ["s3:PutObject"], *both)
         statements += _statement("*", bucket.anonymous, f"{bucket.name}/*")
         if not statements:
             return None
@@ -208,9 +221,9 @@ def _topic(name: str, entry: Mapping[str, Any], users: Mapping[str, str], scale:
     )
 
 
-def _statement(who: str, actions: Iterable[str], resource: str) -> list[dict[str, Any]]:
+def _statement(who: str, actions: Iterable[str], *resources: str) -> list[dict[str, Any]]:
     if not (allowed := list(actions)):
         return []
     principal = "*" if who == "*" else {"AWS": [who]}
-    arn = f"arn:aws:s3:::{resource}"
-    return [{"Effect": "Allow", "Principal": principal, "Action": allowed, "Resource": arn}]
+    arns = [f"arn:aws:s3:::{resource}" for resource in resources]
+    return [{"Effect": "Allow", "Principal": principal, "Action": allowed, "Resource": arns}]

@@ -153,9 +153,7 @@ MAKERS: dict[str, Callable[[], bytes]] = {
 }
 
 
-def real_samples(root: Path | None) -> list[Path]:
+def real_samples(root: Path) -> list[Path]:
     """Photos from real cameras and phones, where they lie beside the checkout."""
-    if root is None:
-        return []
     endings = {".jpg", ".jpeg", ".heic", ".heif", ".avif", ".png", ".webp", ".gif"}
     return sorted(path for path in (root / "media").glob("*") if path.suffix in endings)

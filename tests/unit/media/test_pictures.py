@@ -1,6 +1,5 @@
 """What goes out is pixels and nothing else; what is not whole, or is a bomb, does not go out."""
 
-import os
 from io import BytesIO
 from pathlib import Path
 
@@ -9,24 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from direct311.media.adapters.pictures import Limits, UncleanCopyError, examine, require_bare
+from direct311.media.adapters.pictures import Limits, examine, require_bare
 from direct311.media.domain import Accepted, CleanCopy, Rejected, RejectionReason
+from direct311.media.ports import UncleanCopyError
 from tests.support import pictures
+from tests.support.real_data import REAL_DATA, needs_real_data
 
 LIMITS = Limits()
-
-
-def _shared_data() -> Path | None:
-    given_path = os.environ.get("DIRECT311_DATA")
-    beside = Path(__file__).parents[4] / "shared" / "data"
-    path = Path(given_path) if given_path else beside
-    return path if path.is_dir() else None
-
-
-DATA = _shared_data()
-needs_data = pytest.mark.skipif(
-    DATA is None, reason="real samples: set DIRECT311_DATA, or put shared/data beside the checkout"
-)
 
 
 def cleaned(data: bytes, limits: Limits = LIMITS) -> CleanCopy:
@@ -249,9 +237,9 @@ def test_a_document_is_taken_without_a_public_copy() -> None:
 # ---------------------------------------------------------------- real cameras and phones
 
 
-@needs_data
+@needs_real_data
 @pytest.mark.parametrize(
-    "path", pictures.real_samples(DATA), ids=lambda path: getattr(path, "name", "none")
+    "path", pictures.real_samples(REAL_DATA), ids=lambda path: getattr(path, "name", "none")
 )
 def test_photos_of_real_devices_come_out_clean(path: Path) -> None:
     original = path.read_bytes()
@@ -262,16 +250,15 @@ def test_photos_of_real_devices_come_out_clean(path: Path) -> None:
     assert [word for word in words if word.lower() in copy.data.lower()] == []
 
 
-@needs_data
+@needs_real_data
 @pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
 def test_a_cut_off_heic_of_a_phone_is_refused(share: float) -> None:
-    assert DATA is not None
-    whole = (DATA / "media" / "mei_cheers_1440x960.heic").read_bytes()
+    whole = (REAL_DATA / "media" / "mei_cheers_1440x960.heic").read_bytes()
     verdict = examine(whole[: int(len(whole) * share)], "image/heic", LIMITS)
     assert verdict == Rejected(reason=RejectionReason.DAMAGED)
 
 
-@needs_data
+@needs_real_data
 @pytest.mark.parametrize(
     ("name", "content_type"),
     [
@@ -284,16 +271,14 @@ def test_a_cut_off_heic_of_a_phone_is_refused(share: float) -> None:
     ],
 )
 def test_video_sound_and_documents_are_kept_without_a_copy(name: str, content_type: str) -> None:
-    assert DATA is not None
-    verdict = examine((DATA / "media" / name).read_bytes(), content_type, LIMITS)
+    verdict = examine((REAL_DATA / "media" / name).read_bytes(), content_type, LIMITS)
     assert verdict == Accepted(content_type=content_type, clean_copy=None)
 
 
-@needs_data
+@needs_real_data
 @pytest.mark.parametrize(
     "name", ["zip.zip", "gzip.gz", "rar5.rar", "svg.svg", "png-truncated.png", "gif.gif"]
 )
 def test_archives_scripts_and_broken_files_are_refused(name: str) -> None:
-    assert DATA is not None
-    verdict = examine((DATA / "media" / "small" / name).read_bytes(), "", LIMITS)
+    verdict = examine((REAL_DATA / "media" / "small" / name).read_bytes(), "", LIMITS)
     assert isinstance(verdict, Rejected)

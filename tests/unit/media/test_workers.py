@@ -14,7 +14,7 @@ from direct311.media.adapters.picture_worker import WorkerLimits
 from direct311.media.adapters.pictures import Limits, examine
 from direct311.media.adapters.workers import CleanerProcesses
 from direct311.media.domain import Accepted, Rejected, RejectionReason
-from direct311.media.ports import CleanerError
+from direct311.media.ports import CleanerBusyError
 from tests.support import pictures
 
 pytestmark = pytest.mark.anyio
@@ -128,7 +128,7 @@ async def test_memory_has_a_limit() -> None:
 
 async def test_a_slow_machine_is_not_the_files_fault() -> None:
     async with cleaning(processes=1, patience=0.001) as cleaner:
-        with pytest.raises(CleanerError):
+        with pytest.raises(CleanerBusyError):
             await cleaner.clean(pictures.jpeg(), "")
         assert _workers() == []
 

@@ -5,12 +5,14 @@ anew, so that nothing of the original but its pixels goes out. Other accepted fi
 sound, documents) are kept sealed and have no public copy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
-from direct311.schemas import Model
+from direct311.runtime.state import RecordState
+from direct311.schemas import Instant, Model, OnDate
+from direct311.schemas import events as ev
 
 
 class Kind(StrEnum):
@@ -164,3 +166,103 @@ def verify_type(sniffed: str, declared: str) -> str | RejectionReason:
     if announced_kind is kind or {announced_kind, kind} <= _RECORDINGS:
         return actual
     return RejectionReason.TYPE_MISMATCH
+
+
+# ---------------------------------------------------------------- what is kept of a record
+
+
+class PublicCopy(Model):
+    """A clean copy in the public bucket. `size` in bytes, `sha256` in hex, sides in pixels."""
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    width: int
+    height: int
+
+
+class MediaFile(Model):
+    """One upload of a record and what became of it. `size`: bytes of the sealed original."""
+
+    media_id: str
+    state: Literal["stored", "rejected", "withdrawn"]
+    reason: RejectionReason | NoCopyReason | None = None
+    content_type: str | None = None
+    size: int = 0
+    public: PublicCopy | None = None
+
+    def withdrawn(self) -> "MediaFile":
+        """The same without its public copy."""
+        update = {"state": "withdrawn", "reason": NoCopyReason.PROTECTED, "public": None}
+        return self.model_copy(update=update)
+
+    def item(self, public_url: str) -> ev.MediaItem:
+        """What others are told of it."""
+        public = self.public
+        return ev.MediaItem(
+            media_id=self.media_id,
+            state=self.state,
+            reason=None if self.reason is None else str(self.reason),
+            content_type=self.content_type if public is None else public.content_type,
+            url=None if public is None else f"{public_url}/{public.name}",
+            size=None if public is None else public.size,
+            sha256=None if public is None else public.sha256,
+            width=None if public is None else public.width,
+            height=None if public is None else public.height,
+        )
+
+
+class RecordMedia(RecordState):
+    """All uploads of one record. `department`: who has the job, for rule `respond`."""
+
+    protected: bool = False
+    files: tuple[MediaFile, ...] = ()
+    department: str | None = None
+    eligible_on: OnDate | None = None
+
+    def unknown(self, uploads: Iterable[ev.UploadRef]) -> list[ev.UploadRef]:
+        """Those uploads that nothing is known of yet, each once."""
+        known = {file.media_id for file in self.files}
+        return [u for u in {u.upload_id: u for u in uploads}.values() if u.upload_id not in known]
+
+    def file(self, media_id: str) -> MediaFile | None:
+        """An upload whose original is sealed here, or `None`."""
+        found = (file for file in self.files if file.media_id == media_id)
+        return next((file for file in found if file.state != "rejected"), None)
+
+
+def stored_event(
+    state: RecordMedia, files: Sequence[MediaFile], public_url: str, at: Instant
+) -> ev.MediaStored:
+    """The whole list of the record's files, as it is after the change."""
+    return ev.MediaStored(
+        record_id=state.record_id,
+        version=state.version + 1,
+        media=tuple(file.item(public_url) for file in files),
+        stored_at=at,
+    )
+
+
+def rejected_event(state: RecordMedia, file: MediaFile, at: Instant) -> ev.MediaRejected:
+    """One file that was refused."""
+    return ev.MediaRejected(
+        record_id=state.record_id,
+        version=state.version + 1,
+        media_id=file.media_id,
+        reason=str(file.reason),
+        rejected_at=at,
+    )
+
+
+COPY_ENDINGS: Final[Mapping[str, str]] = MappingProxyType({"image/jpeg": "jpg", "image/png": "png"})
+
+
+def copy_name(token: str, content_type: str) -> str:
+    """The public object's name: an unguessable token, and the ending that viewers go by."""
+    return f"{token}.{COPY_ENDINGS[content_type]}"
+
+
+def possible_copy_names(token: str) -> list[str]:
+    """Every name under which a copy with this token can lie."""
+    return [copy_name(token, content_type) for content_type in COPY_ENDINGS]

@@ -10,8 +10,9 @@ import resource
 import sys
 from typing import Any, BinaryIO
 
-from direct311.media.adapters.pictures import Limits, UncleanCopyError, examine
+from direct311.media.adapters.pictures import Limits, examine
 from direct311.media.domain import Rejected, Verdict
+from direct311.media.ports import UncleanCopyError
 from direct311.schemas import Model
 
 

@@ -25,6 +25,7 @@ from direct311.media.domain import (
     Verdict,
     verify_type,
 )
+from direct311.media.ports import UncleanCopyError
 from direct311.schemas import Model
 
 
@@ -38,10 +39,6 @@ class DamagedPictureError(PictureError):
 
 class PixelLimitError(PictureError):
     """More pixels than may be decoded."""
-
-
-class UncleanCopyError(PictureError):
-    """A copy holds something other than pixels. Never published; a fault of ours."""
 
 
 class Limits(Model):

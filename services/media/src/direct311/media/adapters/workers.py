@@ -8,7 +8,7 @@ from typing import Any
 
 from direct311.media.adapters.picture_worker import WorkerLimits, frame
 from direct311.media.domain import Accepted, CleanCopy, Rejected, RejectionReason, Verdict
-from direct311.media.ports import CleanerError
+from direct311.media.ports import CleanerBusyError, UncleanCopyError
 
 _WORKER = "direct311.media.adapters.picture_worker"
 _CRASHES_BEFORE_DAMAGED = 2
@@ -19,7 +19,7 @@ class CleanerProcesses:
 
     A worker that dies over a file (a decoder's crash, the limits of memory and CPU time) is tried
     once more in a new process; the second time the file is `damaged`. One that takes longer than
-    `patience` seconds by the wall clock may only be a busy machine's: `CleanerError`.
+    `patience` seconds by the wall clock may only be a busy machine's: `CleanerBusyError`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class CleanerProcesses:
                 head, body = await _exchange(worker, frame({"declared": declared}, data))
             answered = True
         except TimeoutError:
-            raise CleanerError("no verdict in time") from None
+            raise CleanerBusyError("no verdict in time") from None
         except (EOFError, OSError):
             return None
         finally:
@@ -96,7 +96,7 @@ async def _exchange(worker: Process, request: bytes) -> tuple[dict[str, Any], by
 
 def _verdict(head: dict[str, Any], body: bytes) -> Verdict:
     if head.get("unclean"):
-        raise CleanerError("a clean copy was not clean")
+        raise UncleanCopyError("a clean copy was not clean")
     if "reason" in head:
         return Rejected(reason=RejectionReason(head["reason"]))
     copy = CleanCopy(data=body, **head["copy"]) if "copy" in head else None

@@ -1,0 +1,24 @@
+"""`python -m direct311.media`"""
+
+from direct311.media.app import SERVICE, create_app
+from direct311.media.settings import MediaSettings
+from direct311.runtime.access import load_access_policy
+from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.process import Resources, serve
+from direct311.runtime.store import ObjectStore
+
+
+def main() -> None:
+    settings = MediaSettings()
+    app = create_app(
+        settings,
+        Resources.open(SERVICE, settings),
+        ObjectStore.from_settings(settings),
+        FileKeyProvider.from_file(settings.kek_file),
+        load_access_policy(settings.access_file),
+    )
+    serve(app, settings)
+
+
+if __name__ == "__main__":
+    main()

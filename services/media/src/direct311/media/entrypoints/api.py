@@ -1,0 +1,207 @@
+"""The HTTP face: upload tickets for intake, files of a record for staff."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import Field
+
+from direct311.media.domain import RecordMedia
+from direct311.media.handlers import SEALED_FIELD, sealed_name
+from direct311.media.ports import Incoming, Originals
+from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.api import PROBLEMS, caller_of, require
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.identity import Authenticator
+from direct311.runtime.ledger import Access
+from direct311.runtime.records import Records
+from direct311.runtime.store import MissingObjectError
+from direct311.runtime.vault import Vault
+from direct311.schemas import Instant, Model
+from direct311.schemas.events import MediaItem
+from direct311.schemas.model import RecordId
+
+INTAKE = "svc:intake"
+STAFF = (
+    "agent",
+    "inspector",
+    "department",
+    "custodian",
+    "records_officer",
+    "counsel",
+    "liaison",
+    "emergency",
+    "auditor",
+)
+"""Who may know that a record has files. Who may read one is for the rules of access."""
+
+
+class Announced(Model):
+    """A file that is about to come. `size` in bytes, `sha256` in hex. Its name is not asked."""
+
+    content_type: Annotated[str, Field(max_length=255)] = ""
+    size: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")]
+
+
+class TicketOrder(Model):
+    uploads: Annotated[tuple[Announced, ...], Field(min_length=1, max_length=20)]
+
+
+class Ticket(Model):
+    """PUT the bytes to `url` before `expires_at`; then name `upload_id` in the request."""
+
+    upload_id: str
+    url: str
+    expires_at: Instant
+
+
+class Tickets(Model):
+    uploads: tuple[Ticket, ...]
+
+
+class Withdrawal(Model):
+    """Uploads that no request will name."""
+
+    upload_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=20)]
+
+
+class Withdrawn(Model):
+    withdrawn: int
+
+
+class RecordFiles(Model):
+    """The files of a record and what became of them."""
+
+    record_id: str
+    media: tuple[MediaItem, ...]
+
+
+def tickets_router(
+    authenticator: Authenticator,
+    incoming: Incoming,
+    ids: Ids,
+    clock: Clock,
+    *,
+    expires: timedelta,
+    max_bytes: int,
+) -> APIRouter:
+    """What intake calls while it takes a request."""
+    router = APIRouter(prefix="/internal/uploads", tags=["uploads"], responses=PROBLEMS)
+    caller_from = Depends(caller_of(authenticator))
+
+    @router.post("")
+    async def order_tickets(order: TicketOrder, caller: Annotated[Caller, caller_from]) -> Tickets:
+        """One place in the incoming bucket for each file. Bring the bytes before the request is
+        stored: what is not there when the request is heard of is `missing`."""
+        _require_intake(caller)
+        for index, announced in enumerate(order.uploads):
+            if announced.size > max_bytes:
+                raise RefusedError(
+                    422,
+                    "too_large",
+                    f"A file may have {max_bytes} bytes.",
+                    field=f"uploads.{index}.size",
+                )
+        expires_at = clock.now() + expires
+        return Tickets(uploads=tuple([await ticket(ids.new(), expires_at) for _ in order.uploads]))
+
+    async def ticket(upload_id: str, expires_at: datetime) -> Ticket:
+        url = await incoming.ticket(upload_id, expires)
+        return Ticket(upload_id=upload_id, url=url, expires_at=expires_at)
+
+    @router.post("/withdraw")
+    async def withdraw(withdrawal: Withdrawal, caller: Annotated[Caller, caller_from]) -> Withdrawn:
+        """For a request that was not stored after all, such as a repeat: the bytes go at once."""
+        _require_intake(caller)
+        for upload_id in withdrawal.upload_ids:
+            await incoming.discard(upload_id)
+        return Withdrawn(withdrawn=len(withdrawal.upload_ids))
+
+    return router
+
+
+def _require_intake(caller: Caller) -> None:
+    require(caller, "service")
+    if caller.sub != INTAKE or caller.via is not None:
+        raise RefusedError(403, "caller", "Only intake brings uploads.")
+
+
+def files_router(
+    authenticator: Authenticator,
+    records: Records[RecordMedia],
+    originals: Originals,
+    vault: Vault,
+    public_url: str,
+) -> APIRouter:
+    """What staff reads."""
+    router = APIRouter(prefix="/internal/media", tags=["files"], responses=PROBLEMS)
+    caller_from = Depends(caller_of(authenticator))
+
+    async def state_of(record_id: str) -> RecordMedia:
+        stored = (await records.load([record_id])).get(record_id)
+        if stored is None or stored.state.lifecycle != "active" or not stored.state.files:
+            raise RefusedError(404, "not_found", "No files are kept of this record.")
+        return stored.state
+
+    @router.get("/{record_id}")
+    async def files(
+        record_id: Annotated[RecordId, Path()], caller: Annotated[Caller, caller_from]
+    ) -> RecordFiles:
+        """Which files a record has. Opens nothing."""
+        require(caller, "service", *STAFF)
+        state = await state_of(record_id)
+        return RecordFiles(
+            record_id=record_id, media=tuple(file.item(public_url) for file in state.files)
+        )
+
+    @router.get(
+        "/{record_id}/{media_id}/original",
+        response_class=Response,
+        responses={200: {"content": {"application/octet-stream": {}}}},
+    )
+    async def original(
+        record_id: Annotated[RecordId, Path()],
+        media_id: Annotated[RecordId, Path()],
+        caller: Annotated[Caller, caller_from],
+        purpose: Annotated[str, Query(max_length=40)],
+        reference: Annotated[str | None, Query(max_length=100)] = None,
+        justification: Annotated[str | None, Query(max_length=500)] = None,
+    ) -> Response:
+        """The file as it came, metadata included. Written down before it is opened."""
+        require(caller, "service", *STAFF)
+        state = await state_of(record_id)
+        file = state.file(media_id)
+        if file is None:
+            raise RefusedError(404, "not_found", "This record keeps no such file.")
+        access = Access(
+            caller,
+            action="view",
+            purpose=purpose,
+            operation="GET /internal/media/{record_id}/{media_id}/original",
+            fields=(SEALED_FIELD,),
+            record_ids=(record_id,),
+            reference=reference,
+            justification=justification,
+            version_seen=state.version,
+            result_count=1,
+        )
+        try:
+            # Ciphertext, so it may be in hand before the access is decided: nothing is left to
+            # fail after it was written down.
+            sealed = await originals.get(record_id, media_id)
+        except MissingObjectError:
+            raise RefusedError(410, "not_readable", "The original is gone.") from None
+        key, _ = await vault.unlock(access, RecordFacts(record_id, state.department))
+        return Response(
+            key.open(sealed_name(media_id), sealed),
+            media_type=file.content_type,
+            headers={
+                "Cache-Control": "no-store",
+                "Content-Disposition": f'attachment; filename="{media_id}"',
+                "X-Content-Type-Options": "nosniff",
+            },
+        )
+
+    return router

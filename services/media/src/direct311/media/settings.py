@@ -1,0 +1,40 @@
+"""Settings of the media service, from `MEDIA_…`."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic_settings import SettingsConfigDict
+
+from direct311.media.adapters.storage import PUBLIC
+from direct311.runtime.settings import ServiceSettings, StoreSettings
+
+
+class MediaSettings(ServiceSettings, StoreSettings):
+    """`public_media_url`: where the public bucket is read, by default at the store itself.
+
+    `access_file`: the county's own rules of access. `max_bytes`: of one upload. `max_pixels`: of
+    a picture as it came; `max_side`: of its copy. `abandoned_after`: see `Sweep`.
+    `recoverable_for`: how long logs and backups may still hold what was destroyed.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MEDIA_", frozen=True, extra="ignore")
+
+    kek_file: Path
+    access_file: Path | None = None
+    public_media_url: str | None = None
+
+    max_bytes: int = 50 * 1024**2
+    max_pixels: int = 80_000_000
+    max_side: int = 2048
+    cleaners: int = 2
+    ticket_expires: timedelta = timedelta(minutes=10)
+    abandoned_after: timedelta = timedelta(days=1)
+    recoverable_for: timedelta = timedelta(days=30)
+
+    @property
+    def copies_url(self) -> str:
+        """Where clean copies are read, without a slash at the end."""
+        if self.public_media_url:
+            return self.public_media_url.rstrip("/")
+        scheme = "https" if self.store_secure else "http"
+        return f"{scheme}://{self.store_endpoint}/{PUBLIC}"

@@ -1,0 +1,474 @@
+"""The media service's stores in memory, and a way to kill what uses them at any step."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from direct311.media.adapters.pictures import Limits, examine
+from direct311.media.adapters.seals import VaultSeals
+from direct311.media.domain import CleanCopy, RecordMedia, Verdict
+from direct311.media.entrypoints.consumers import handlers, taking
+from direct311.media.handlers import DestroyMedia, Sweep, TakeUploads
+from direct311.runtime.access import load_access_policy
+from direct311.runtime.broker import Received
+from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.disposition import Destroyer
+from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.keystore import InMemoryKeys
+from direct311.runtime.ledger import Ledger
+from direct311.runtime.memory import InMemoryRecords
+from direct311.runtime.records import Emitter, Entry, Folder, Stored, Write
+from direct311.runtime.signing import Signer
+from direct311.runtime.store import MissingObjectError
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import RecordKey, Vault
+from direct311.schemas import Event, decode
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
+PUBLIC_URL = "https://media.example/direct311-public"
+
+
+class KilledError(BaseException):
+    """The process died here. Not an `Exception`, so that nothing can handle it."""
+
+
+class Fate:
+    """Counts what touches the outside world, and kills at one of the counted points."""
+
+    def __init__(self) -> None:
+        self.points = 0
+        self.kill_at: int | None = None
+
+    def point(self) -> None:
+        self.points += 1
+        if self.points == self.kill_at:
+            raise KilledError
+
+
+class SteppedClock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class InMemoryIncoming:
+    def __init__(self, fate: Fate, clock: SteppedClock) -> None:
+        self.objects: dict[str, tuple[bytes, datetime]] = {}
+        self._fate = fate
+        self._clock = clock
+
+    def bring(self, upload_id: str, data: bytes) -> None:
+        self.objects[upload_id] = (data, self._clock.now())
+
+    async def ticket(self, upload_id: str, expires: timedelta) -> str:
+        return f"https://incoming.example/{upload_id}?expires={int(expires.total_seconds())}"
+
+    async def fetch(self, upload_id: str) -> bytes | None:
+        self._fate.point()
+        found = self.objects.get(upload_id)
+        return found[0] if found else None
+
+    async def discard(self, upload_id: str) -> None:
+        self._fate.point()
+        self.objects.pop(upload_id, None)
+        self._fate.point()
+
+    async def waiting(self) -> Sequence[tuple[str, datetime]]:
+        return [(name, at) for name, (_, at) in self.objects.items()]
+
+
+class InMemoryOriginals:
+    def __init__(self, fate: Fate, clock: SteppedClock) -> None:
+        self.versions: dict[tuple[str, str], list[tuple[bytes, datetime]]] = {}
+        self._fate = fate
+        self._clock = clock
+
+    async def put(self, record_id: str, media_id: str, sealed: bytes) -> None:
+        self._fate.point()
+        self.versions.setdefault((record_id, media_id), []).append((sealed, self._clock.now()))
+        self._fate.point()
+
+    async def get(self, record_id: str, media_id: str) -> bytes:
+        try:
+            return self.versions[record_id, media_id][-1][0]
+        except KeyError:
+            raise MissingObjectError("no such object") from None
+
+    async def of_record(self, record_id: str) -> Sequence[str]:
+        self._fate.point()
+        return [media_id for record, media_id in self.versions if record == record_id]
+
+    async def remove_all(self, record_id: str) -> tuple[int, int]:
+        self._fate.point()
+        gone = [key for key in self.versions if key[0] == record_id]
+        removed = [version for key in gone for version in self.versions.pop(key)]
+        self._fate.point()
+        return len(removed), sum(len(sealed) for sealed, _ in removed)
+
+    async def records_of_shard(self, shard: int, older_than: datetime) -> Sequence[str]:
+        return sorted(
+            {
+                record_id
+                for (record_id, _), versions in self.versions.items()
+                if hashlib.sha256(record_id.encode()).digest()[0] == shard
+                and versions[-1][1] < older_than
+            }
+        )
+
+
+class InMemoryCopies:
+    def __init__(self, fate: Fate, clock: SteppedClock) -> None:
+        self.objects: dict[str, tuple[CleanCopy, datetime]] = {}
+        self._fate = fate
+        self._clock = clock
+
+    async def put(self, name: str, copy: CleanCopy) -> None:
+        self._fate.point()
+        self.objects[name] = (copy, self._clock.now())
+        self._fate.point()
+
+    async def remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._fate.point()
+            self.objects.pop(name, None)
+        self._fate.point()
+
+    async def names_of_shard(self, shard: int, older_than: datetime) -> Sequence[str]:
+        return [
+            name
+            for name, (_, at) in self.objects.items()
+            if name.startswith(f"{shard:02x}") and at < older_than
+        ]
+
+
+class FixedTokens:
+    async def token(self, record_id: str, media_id: str) -> str:
+        about = f"{record_id}\0{media_id}".encode()
+        return hmac.new(b"secret", about, hashlib.sha256).hexdigest()[:40]
+
+
+class DirectCleaner:
+    """Examines in this process; counts how often."""
+
+    def __init__(self, fate: Fate) -> None:
+        self.calls = 0
+        self._fate = fate
+
+    async def clean(self, data: bytes, declared: str) -> Verdict:
+        self._fate.point()
+        self.calls += 1
+        return examine(data, declared, Limits())
+
+
+class FragileRecords(InMemoryRecords[RecordMedia]):
+    """Records whose writer may die before or after the write."""
+
+    def __init__(self, fate: Fate) -> None:
+        super().__init__()
+        self._fate = fate
+
+    async def load(self, record_ids: Sequence[str]) -> Mapping[str, Stored[RecordMedia]]:
+        self._fate.point()
+        return await super().load(record_ids)
+
+    async def commit(self, writes: Sequence[Write[RecordMedia]]) -> set[str]:
+        self._fate.point()
+        conflicts = await super().commit(writes)
+        self._fate.point()
+        return conflicts
+
+
+class FragileKeys(InMemoryKeys):
+    def __init__(self, fate: Fate) -> None:
+        super().__init__()
+        self._fate = fate
+
+    async def insert(self, keys: Sequence[RecordKey]) -> set[str]:
+        self._fate.point()
+        known = await super().insert(keys)
+        self._fate.point()
+        return known
+
+    async def destroy(self, record_id: str) -> bool:
+        self._fate.point()
+        gone = await super().destroy(record_id)
+        self._fate.point()
+        return gone
+
+
+class InMemoryHoldings:
+    def __init__(self, records: InMemoryRecords[RecordMedia]) -> None:
+        self._records = records
+
+    def _states(self) -> list[RecordMedia]:
+        return [write.state for write in self._records.documents.values()]
+
+    async def known_uploads(self, upload_ids: Sequence[str]) -> set[str]:
+        known = {f.media_id for s in self._states() for f in s.files if s.lifecycle == "active"}
+        return known & set(upload_ids)
+
+    async def named_copies(self, names: Sequence[str]) -> set[str]:
+        named = {
+            f.public.name
+            for s in self._states()
+            for f in s.files
+            if f.public and s.lifecycle == "active"
+        }
+        return named & set(names)
+
+    async def living_records(self, record_ids: Sequence[str]) -> set[str]:
+        living = {s.record_id for s in self._states() if s.lifecycle != "destroyed"}
+        return living & set(record_ids)
+
+
+class DurableMemory:
+    """Where access events go; `down` refuses them."""
+
+    def __init__(self, fate: Fate) -> None:
+        self.written: list[Entry] = []
+        self.down = False
+        self._fate = fate
+
+    async def publish_one(self, entry: Entry, seconds: float) -> None:
+        self._fate.point()
+        if self.down:
+            raise TimeoutError
+        self.written.append(entry)
+        self._fate.point()
+
+    def events(self) -> list[ev.PiiAccessed]:
+        found = [decode(e.message.headers, e.message.body).data for e in self.written]
+        return [data for data in found if isinstance(data, ev.PiiAccessed)]
+
+
+class IdleRelay:
+    """Leaves everything to the lease's holder, of which there is none: outboxes keep it all."""
+
+    def owned(self, entry_ids: Sequence[str]) -> bool:
+        return False
+
+    def published(self, entry_id: str) -> bool:
+        return False
+
+    def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
+        return None
+
+
+def _seed(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
+
+
+@dataclass
+class World:
+    """What survives a crash: buckets, documents, keys, the access log."""
+
+    fate: Fate = field(default_factory=Fate)
+    clock: SteppedClock = field(default_factory=SteppedClock)
+
+    def __post_init__(self) -> None:
+        self.incoming = InMemoryIncoming(self.fate, self.clock)
+        self.originals = InMemoryOriginals(self.fate, self.clock)
+        self.copies = InMemoryCopies(self.fate, self.clock)
+        self.records = FragileRecords(self.fate)
+        self.keys = FragileKeys(self.fate)
+        self.log = DurableMemory(self.fate)
+        self.tokens = FixedTokens()
+
+    def started(self) -> "MediaProcess":
+        return MediaProcess(self)
+
+    def state(self, record_id: str) -> RecordMedia:
+        return self.records.documents[record_id].state
+
+    def said(self, record_id: str) -> list[Event[Model]]:
+        """The events that the record's document holds for publication."""
+        outbox = self.records.documents[record_id].outbox
+        return [decode(entry.message.headers, entry.message.body) for entry in outbox]
+
+
+class MediaProcess:
+    """The service's consumer and jobs over a world, as `create_app` wires them."""
+
+    def __init__(self, world: World, max_bytes: int = 10_000_000) -> None:
+        signer = Signer("media-test", Ed25519PrivateKey.from_private_bytes(_seed("media")))
+        self.cleaner = DirectCleaner(world.fate)
+        ledger = Ledger(
+            service="media",
+            instance="media-test",
+            version="0",
+            publisher=world.log,
+            signer=signer,
+            clock=world.clock,
+            ids=TimeOrderedIds(),
+            metrics=Metrics(),
+            mask=lambda _: "withheld",
+        )
+        provider = FileKeyProvider("kek-1", {"kek-1": _seed("kek")})
+        self.vault = Vault(world.keys, provider, ledger, load_access_policy(), world.clock)
+        self.outcomes: list[str] = []
+        self.take = TakeUploads(
+            incoming=world.incoming,
+            cleaner=self.cleaner,
+            seals=VaultSeals(self.vault, "svc:media"),
+            originals=world.originals,
+            copies=world.copies,
+            tokens=world.tokens,
+            clock=world.clock,
+            public_url=PUBLIC_URL,
+            max_bytes=max_bytes,
+            count=self.outcomes.append,
+        )
+        self.folder = Folder(
+            world.records,
+            lambda record_id: RecordMedia(record_id=record_id),
+            handlers(self.take),
+            Emitter("media", world.clock, signer),
+            IdleRelay(),
+            world.clock,
+        )
+        self._process = taking(self.folder, self.take.discard, 4)
+        self.destroyer: Destroyer[RecordMedia] = Destroyer(
+            holder="media",
+            folder=self.folder,
+            destroying=world.records.destroying,
+            remove=DestroyMedia(world.originals, world.copies, world.tokens),
+            keys=world.keys,
+            clock=world.clock,
+            recoverable_for=timedelta(days=30),
+        )
+        self.sweep = Sweep(
+            incoming=world.incoming,
+            originals=world.originals,
+            copies=world.copies,
+            holdings=InMemoryHoldings(world.records),
+            clock=world.clock,
+            abandoned_after=timedelta(hours=24),
+        )
+
+    async def handle(self, *batch: Event[Model]) -> list[tuple[Event[Model], Exception]]:
+        received = [Received(event, {}, b"", event.name, 0, 0) for event in batch]
+        return list(await self._process(received))
+
+
+# ---------------------------------------------------------------- events
+
+
+def upload(upload_id: str, data: bytes, content_type: str = "image/jpeg") -> ev.UploadRef:
+    digest = hashlib.sha256(data).hexdigest()
+    return ev.UploadRef(
+        upload_id=upload_id, size=len(data), sha256=digest, content_type=content_type
+    )
+
+
+def event(data: Model, number: int = 1) -> Event[Model]:
+    """An event with an id that is the same for the same kind, record and number."""
+    record_id = str(getattr(data, "record_id", "none"))
+    digest = hashlib.md5(
+        f"{type(data).__name__}{record_id}{number}".encode(), usedforsecurity=False
+    )
+    raw = digest.hexdigest()
+    event_id = f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-8{raw[17:20]}-{raw[20:32]}"
+    return Event(event_id, "/direct311/test", record_id, START, data)
+
+
+def created(record_id: str, uploads: Sequence[ev.UploadRef], version: int = 1) -> Event[Model]:
+    data = ev.RequestCreated(
+        record_id=record_id,
+        version=version,
+        jurisdiction_id="miamidade",
+        service_code="POTHOLE",
+        received_at=START,
+        place=ev.Place(),
+        uploads=tuple(uploads),
+        policy=ev.PolicyAgreement(version="1", agreed="accepted"),
+    )
+    return event(data, version)
+
+
+def updated(
+    record_id: str,
+    version: int,
+    *,
+    uploads: Sequence[ev.UploadRef] = (),
+    protected: bool = False,
+) -> Event[Model]:
+    data = ev.RequestUpdated(
+        record_id=record_id,
+        version=version,
+        changed=("place_checked",),
+        service_code="POTHOLE",
+        status="received",
+        updated_at=START,
+        received_at=START,
+        place=ev.Place(),
+        place_checked=True,
+        protected=protected,
+        uploads=tuple(uploads),
+    )
+    return event(data, version)
+
+
+def routed(record_id: str, version: int, department: str) -> Event[Model]:
+    data = ev.RequestRouted(
+        record_id=record_id,
+        version=version,
+        request_version=1,
+        department=department,
+        revision=version,
+        service_code="POTHOLE",
+        place=ev.Place(),
+        received_at=START,
+        routed_at=START,
+        rule_id="r",
+        rules_version="1",
+        reason="test",
+    )
+    return event(data, version)
+
+
+def recalled(record_id: str, version: int, department: str) -> Event[Model]:
+    data = ev.RequestRecalled(
+        record_id=record_id,
+        version=version,
+        department=department,
+        reason="moved",
+        recalled_at=START,
+    )
+    return event(data, version)
+
+
+def hold(record_id: str, version: int) -> Event[Model]:
+    data = ev.HoldPlaced(
+        record_id=record_id,
+        version=version,
+        hold_id="hold-1",
+        kind="litigation",
+        authority="court",
+        placed_at=START,
+    )
+    return event(data, version)
+
+
+def ordered(record_id: str, version: int) -> Event[Model]:
+    data = ev.DispositionOrdered(
+        record_id=record_id,
+        version=version,
+        order_id=base64.b16encode(_seed(record_id)[:16]).decode(),
+        items=("270",),
+        holders=("intake", "media"),
+        custodian="a",
+        records_officer="b",
+        ordered_at=START,
+    )
+    return event(data, version)

@@ -1,0 +1,490 @@
+"""What becomes of uploads, in every order of events and after a crash at every step."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from direct311.media.domain import possible_copy_names
+from direct311.media.handlers import SHARDS, sealed_name, shard_of_the_minute
+from direct311.media.ports import UncleanCopyError
+from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.errors import TransientError
+from direct311.runtime.ledger import Access
+from direct311.runtime.records import HeldError
+from direct311.runtime.vault import VaultError
+from direct311.schemas import Event
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+from tests.support import pictures
+from tests.support.media import (
+    PUBLIC_URL,
+    START,
+    KilledError,
+    MediaProcess,
+    World,
+    created,
+    hold,
+    ordered,
+    recalled,
+    routed,
+    updated,
+    upload,
+)
+
+pytestmark = pytest.mark.anyio
+
+RECORD = "0195-record"
+PHOTO = pictures.jpeg()
+PDF = b"%PDF-1.7\n%%EOF\n"
+AGENT = Caller("maria", roles=("agent",))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def brought(world: World, *files: tuple[str, bytes, str]) -> list[ev.UploadRef]:
+    for upload_id, data, _ in files:
+        world.incoming.bring(upload_id, data)
+    return [upload(*file) for file in files]
+
+
+def last_stored(world: World) -> ev.MediaStored:
+    stored = [e.data for e in world.said(RECORD) if isinstance(e.data, ev.MediaStored)]
+    return stored[-1]
+
+
+def rejections(world: World) -> list[tuple[str, str]]:
+    found = [e.data for e in world.said(RECORD) if isinstance(e.data, ev.MediaRejected)]
+    return [(data.media_id, data.reason) for data in found]
+
+
+async def read_original(process: MediaProcess, world: World, media_id: str) -> bytes:
+    access = Access(
+        AGENT, "view", "respond", "test", fields=("media_original",), record_ids=(RECORD,)
+    )
+    key, _ = await process.vault.unlock(access, RecordFacts(RECORD))
+    return key.open(sealed_name(media_id), await world.originals.get(RECORD, media_id))
+
+
+# ---------------------------------------------------------------- taking in
+
+
+async def test_a_photo_is_sealed_published_told_and_no_longer_waits() -> None:
+    world = World()
+    process = world.started()
+    uploads = brought(world, ("u1", PHOTO, "image/jpeg"))
+    assert await process.handle(created(RECORD, uploads)) == []
+
+    (item,) = last_stored(world).media
+    assert item.state == "stored"
+    assert item.reason is None
+    assert item.url is not None
+    name = item.url.removeprefix(PUBLIC_URL + "/")
+    copy, _ = world.copies.objects[name]
+    assert (item.size, item.width, item.height) == (len(copy.data), copy.width, copy.height)
+    assert world.incoming.objects == {}
+    assert await read_original(process, world, "u1") == PHOTO
+    assert last_stored(world).version == world.state(RECORD).version == 1
+
+
+async def test_nothing_of_the_original_is_readable_outside_the_vault() -> None:
+    world = World()
+    await world.started().handle(
+        created(RECORD, brought(world, ("u1", PHOTO, "image/jpeg"), ("u2", PDF, "")))
+    )
+    sealed = [version for versions in world.originals.versions.values() for version, _ in versions]
+    public = [copy.data for copy, _ in world.copies.objects.values()]
+    said = [e.message.body for e in world.records.documents[RECORD].outbox]
+    for form in pictures.spellings():
+        assert form in PHOTO
+        assert not any(form in data for data in (*sealed, *public, *said))
+    assert not any(PDF in data for data in sealed)
+
+
+async def test_public_names_cannot_be_told_from_ids_and_differ() -> None:
+    world = World()
+    uploads = brought(world, ("u1", PHOTO, ""), ("u2", PHOTO, ""))
+    await world.started().handle(created(RECORD, uploads))
+    names = list(world.copies.objects)
+    assert len(set(names)) == 2
+    assert not any(RECORD in name or "u1" in name for name in names)
+
+
+async def test_files_without_a_clean_copy_are_kept_and_say_why() -> None:
+    world = World()
+    process = world.started()
+    await process.handle(created(RECORD, brought(world, ("u1", PDF, "application/pdf"))))
+    (item,) = last_stored(world).media
+    assert (item.state, item.reason, item.url) == ("stored", "no_clean_copy_for_type", None)
+    assert item.content_type == "application/pdf"
+    assert world.copies.objects == {}
+    assert await read_original(process, world, "u1") == PDF
+
+
+async def test_what_is_refused_is_told_with_its_reason_and_stops_nothing_else() -> None:
+    world = World()
+    uploads = brought(
+        world,
+        ("bad", PHOTO[:3000], "image/jpeg"),
+        ("exe", b"MZ" + bytes(100), "image/jpeg"),
+        ("pdf", PDF, "image/png"),
+        ("none", b"", "image/png"),
+        ("good", PHOTO, "image/jpeg"),
+    )
+    uploads.append(upload("gone", b"never came"))
+    uploads.append(upload("big", b"x").model_copy(update={"size": 10_000_001}))
+    changed = upload("changed", PHOTO)
+    world.incoming.bring("changed", PHOTO + b"!")
+    process = world.started()
+    assert await process.handle(created(RECORD, [*uploads, changed])) == []
+    assert rejections(world) == [
+        ("bad", "damaged"),
+        ("exe", "unsupported_type"),
+        ("pdf", "type_mismatch"),
+        ("none", "empty"),
+        ("gone", "missing"),
+        ("big", "too_large"),
+        ("changed", "changed"),
+    ]
+    states = {item.media_id: item.state for item in last_stored(world).media}
+    assert states.pop("good") == "stored"
+    assert set(states.values()) == {"rejected"}
+    assert set(world.originals.versions) == {(RECORD, "good")}
+    assert world.incoming.objects == {}
+    assert process.outcomes.count("stored") == 1
+
+
+async def test_a_record_with_refused_files_alone_gets_no_key() -> None:
+    world = World()
+    uploads = brought(world, ("u1", b"MZ" + bytes(100), ""))
+    await world.started().handle(created(RECORD, uploads))
+    assert world.keys.keys == {}
+    assert [item.state for item in last_stored(world).media] == ["rejected"]
+
+
+async def test_several_photos_have_one_key_and_need_no_key_use() -> None:
+    world = World()
+    uploads = brought(world, *((f"u{i}", PHOTO, "") for i in range(3)))
+    await world.started().handle(created(RECORD, uploads))
+    assert list(world.keys.keys) == [RECORD]
+    assert world.log.written == []
+
+
+async def test_a_request_without_files_leaves_nothing() -> None:
+    world = World()
+    await world.started().handle(created(RECORD, []), updated(RECORD, 2))
+    assert world.records.documents == {}
+
+
+async def test_files_that_come_later_use_the_key_that_is_there_and_say_so_first() -> None:
+    world = World()
+    process = world.started()
+    first = brought(world, ("u1", PHOTO, ""))
+    await process.handle(created(RECORD, first))
+    second = brought(world, ("u2", PDF, ""))
+    await process.handle(updated(RECORD, 2, uploads=[*first, *second]))
+    (access,) = world.log.events()
+    assert (access.action, access.outcome, access.agent.id) == ("seal", "success", "svc:media")
+    assert access.what.record_ids == (RECORD,)
+    assert [fetch.record_id for fetch in world.keys.fetches] == [RECORD]
+    assert [item.media_id for item in last_stored(world).media] == ["u1", "u2"]
+    assert await read_original(process, world, "u2") == PDF
+
+
+async def test_without_the_log_no_key_is_used_and_the_batch_comes_again() -> None:
+    world = World()
+    process = world.started()
+    await process.handle(created(RECORD, brought(world, ("u1", PHOTO, ""))))
+    more = brought(world, ("u2", PDF, ""))
+    world.log.down = True
+    with pytest.raises(TransientError):
+        await process.handle(updated(RECORD, 2, uploads=more))
+    assert world.keys.fetches == []
+    assert list(world.incoming.objects) == ["u2"]
+    world.log.down = False
+    assert await process.handle(updated(RECORD, 2, uploads=more)) == []
+    assert [item.media_id for item in last_stored(world).media] == ["u1", "u2"]
+
+
+async def test_an_unclean_copy_is_never_published_and_the_bytes_stay_for_a_replay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    process = world.started()
+    uploads = brought(world, ("u1", PHOTO, ""))
+
+    async def unclean(data: bytes, declared: str) -> None:
+        raise UncleanCopyError
+
+    monkeypatch.setattr(process.cleaner, "clean", unclean)
+    failed = await process.handle(created(RECORD, uploads))
+    assert [type(error) for _, error in failed] == [UncleanCopyError]
+    assert world.copies.objects == {}
+    assert list(world.incoming.objects) == ["u1"]
+
+
+async def test_redelivery_changes_nothing() -> None:
+    world = World()
+    event = created(RECORD, brought(world, ("u1", PHOTO, "")))
+    process = world.started()
+    await process.handle(event)
+    before = (world.state(RECORD), dict(world.copies.objects), len(world.said(RECORD)))
+    await process.handle(event)
+    await world.started().handle(event, event)
+    assert (world.state(RECORD), dict(world.copies.objects), len(world.said(RECORD))) == before
+    assert process.cleaner.calls == 1
+
+
+async def test_the_update_may_come_before_the_creation() -> None:
+    world = World()
+    process = world.started()
+    uploads = brought(world, ("u1", PHOTO, ""))
+    await process.handle(updated(RECORD, 2, uploads=uploads))
+    await process.handle(created(RECORD, uploads))
+    assert [item.state for item in last_stored(world).media] == ["stored"]
+    assert len(world.said(RECORD)) == 1
+
+
+# ---------------------------------------------------------------- protection
+
+
+async def test_protection_takes_copies_away_and_keeps_originals() -> None:
+    world = World()
+    process = world.started()
+    uploads = brought(world, ("u1", PHOTO, ""), ("u2", PDF, ""))
+    await process.handle(created(RECORD, uploads))
+    assert len(world.copies.objects) == 1
+    await process.handle(updated(RECORD, 2, uploads=uploads, protected=True))
+    assert world.copies.objects == {}
+    photo, document = last_stored(world).media
+    assert (photo.state, photo.reason, photo.url) == ("withdrawn", "protected", None)
+    assert (document.state, document.url) == ("stored", None)
+    assert await read_original(process, world, "u1") == PHOTO
+
+
+async def test_a_record_known_as_protected_publishes_nothing() -> None:
+    world = World()
+    process = world.started()
+    uploads = brought(world, ("u1", PHOTO, ""))
+    await process.handle(updated(RECORD, 2, protected=True))
+    await process.handle(created(RECORD, uploads))
+    assert world.copies.objects == {}
+    (item,) = last_stored(world).media
+    assert (item.state, item.reason, item.url) == ("withdrawn", "protected", None)
+
+
+async def test_an_older_update_does_not_lift_protection() -> None:
+    world = World()
+    process = world.started()
+    uploads = brought(world, ("u1", PHOTO, ""))
+    await process.handle(
+        created(RECORD, uploads), updated(RECORD, 3, protected=True), updated(RECORD, 2)
+    )
+    assert world.state(RECORD).protected
+    assert world.copies.objects == {}
+
+
+# ---------------------------------------------------------------- whose job it is
+
+
+async def test_the_department_follows_routing_in_any_order() -> None:
+    world = World()
+    process = world.started()
+    await process.handle(created(RECORD, brought(world, ("u1", PHOTO, ""))))
+    await process.handle(routed(RECORD, 1, "parks"))
+    assert world.state(RECORD).department == "parks"
+    await process.handle(recalled(RECORD, 2, "parks"))
+    assert world.state(RECORD).department is None
+    await process.handle(routed(RECORD, 4, "parks"), recalled(RECORD, 3, "parks"))
+    assert world.state(RECORD).department == "parks"
+    await process.handle(recalled(RECORD, 5, "public_works"))
+    assert world.state(RECORD).department == "parks"
+
+
+# ---------------------------------------------------------------- a crash at any step
+
+
+def files_of(world: World) -> tuple[Sequence[str], set[str], set[tuple[str, str]], set[str]]:
+    return (
+        sorted(world.incoming.objects),
+        set(world.copies.objects),
+        set(world.originals.versions),
+        set(world.keys.keys),
+    )
+
+
+async def run(process: MediaProcess, batches: Sequence[Event[Model]]) -> None:
+    for event in batches:
+        await process.handle(event)
+    await process.destroyer.step()
+
+
+def script(world: World, *, end: bool) -> list[Event[Model]]:
+    uploads = brought(
+        world, ("u1", PHOTO, ""), ("u2", PDF, ""), ("u3", PHOTO[:99], ""), ("u4", PHOTO, "")
+    )
+    events = [
+        created(RECORD, uploads[:3]),
+        routed(RECORD, 1, "parks"),
+        updated(RECORD, 2, uploads=uploads),
+    ]
+    return [*events, ordered(RECORD, 1)] if end else events
+
+
+async def points_of(*, end: bool) -> int:
+    world = World()
+    await run(world.started(), script(world, end=end))
+    return world.fate.points
+
+
+@pytest.mark.parametrize("end", [False, True], ids=["kept", "destroyed"])
+async def test_a_crash_at_any_step_ends_as_if_there_had_been_none(*, end: bool) -> None:
+    calm = World()
+    await run(calm.started(), script(calm, end=end))
+    told = [(e.id, e.data) for e in calm.said(RECORD)]
+    assert not calm.incoming.objects
+    points = await points_of(end=end)
+    assert points > 20
+    for point in range(1, points + 1):
+        world = World()
+        events = script(world, end=end)
+        world.fate.kill_at = point
+        with pytest.raises(KilledError):
+            await run(world.started(), events)
+        await run(world.started(), events)
+        assert files_of(world) == files_of(calm), point
+        assert {e.id for e in world.said(RECORD)} == {event_id for event_id, _ in told}, point
+        if end:
+            assert world.state(RECORD).lifecycle == "destroyed"
+        else:
+            assert [(e.id, e.data) for e in world.said(RECORD)] == told, point
+
+
+async def test_an_order_after_a_crash_at_any_step_leaves_nothing() -> None:
+    """The order comes before the interrupted event does again: what was half done goes too."""
+    for point in range(1, await points_of(end=False) + 1):
+        world = World()
+        events = script(world, end=False)
+        world.fate.kill_at = point
+        with pytest.raises(KilledError):
+            await run(world.started(), events)
+        process = world.started()
+        await run(process, [ordered(RECORD, 1), *events])
+        assert world.copies.objects == {}, point
+        assert world.originals.versions == {}, point
+        assert world.keys.keys == {}, point
+        assert world.incoming.objects == {}, point
+        receipt = world.said(RECORD)[-1].data
+        assert isinstance(receipt, ev.RecordDestroyed)
+
+
+async def test_protection_after_a_crash_at_any_step_leaves_no_copy() -> None:
+    for point in range(1, await points_of(end=False) + 1):
+        world = World()
+        events = script(world, end=False)
+        uploads = [upload("u1", PHOTO, ""), upload("u4", PHOTO, "")]
+        world.fate.kill_at = point
+        with pytest.raises(KilledError):
+            await run(world.started(), events)
+        await run(world.started(), [updated(RECORD, 9, uploads=uploads, protected=True), *events])
+        assert world.copies.objects == {}, point
+
+
+# ---------------------------------------------------------------- the end
+
+
+async def test_destruction_removes_every_version_and_says_what_went() -> None:
+    world = World()
+    process = world.started()
+    uploads = brought(world, ("u1", PHOTO, ""), ("u2", PDF, ""))
+    await process.handle(created(RECORD, uploads))
+    await world.originals.put(RECORD, "u1", b"an older version")
+    await process.handle(ordered(RECORD, 1))
+    await process.destroyer.step()
+    assert files_of(world) == ([], set(), set(), set())
+    receipt = world.said(RECORD)[-1].data
+    assert isinstance(receipt, ev.RecordDestroyed)
+    assert (receipt.holder, receipt.documents, receipt.fields) == ("media", 1, 2)
+    assert (receipt.objects, receipt.keys) == (4, 1)
+    assert receipt.bytes > len(PHOTO) + len(PDF)
+    assert receipt.recoverable_until == START + timedelta(days=30)
+
+
+async def test_a_holder_of_nothing_answers_with_zero() -> None:
+    world = World()
+    process = world.started()
+    await process.handle(ordered(RECORD, 1))
+    await process.destroyer.step()
+    receipt = world.said(RECORD)[-1].data
+    assert isinstance(receipt, ev.RecordDestroyed)
+    counts = (receipt.documents, receipt.fields, receipt.objects, receipt.bytes, receipt.keys)
+    assert counts == (0, 0, 0, 0, 0)
+
+
+async def test_a_late_event_brings_nothing_back() -> None:
+    world = World()
+    process = world.started()
+    event = created(RECORD, brought(world, ("u1", PHOTO, "")))
+    await process.handle(event, ordered(RECORD, 1))
+    await process.destroyer.step()
+    world.incoming.bring("u1", PHOTO)
+    await process.handle(event, updated(RECORD, 5, uploads=[upload("u1", PHOTO)]))
+    assert files_of(world) == ([], set(), set(), set())
+    with pytest.raises(VaultError):
+        await read_original(process, world, "u1")
+
+
+async def test_what_is_held_is_not_destroyed() -> None:
+    world = World()
+    process = world.started()
+    await process.handle(created(RECORD, brought(world, ("u1", PHOTO, ""))), hold(RECORD, 1))
+    failed = await process.handle(ordered(RECORD, 2))
+    await process.destroyer.step()
+    assert [type(error) for _, error in failed] == [HeldError]
+    assert await read_original(process, world, "u1") == PHOTO
+
+
+# ---------------------------------------------------------------- the sweep
+
+
+async def test_the_sweep_takes_what_nobody_will_ask_for_and_nothing_else() -> None:
+    world = World()
+    process = world.started()
+    uploads = brought(world, ("u1", PHOTO, ""))
+    await process.handle(created(RECORD, uploads))
+    world.incoming.bring("u1", PHOTO)
+    world.incoming.bring("abandoned", PHOTO)
+    assert await process.sweep.waiting() == 1
+    assert list(world.incoming.objects) == ["abandoned"]
+    world.clock.at += timedelta(hours=23)
+    world.incoming.bring("young", PHOTO)
+    assert await process.sweep.waiting() == 0
+    world.clock.at += timedelta(hours=2)
+    assert await process.sweep.waiting() == 1
+    assert list(world.incoming.objects) == ["young"]
+
+
+async def test_the_sweep_finds_copies_without_document_and_originals_of_the_dead() -> None:
+    world = World()
+    process = world.started()
+    await process.handle(created(RECORD, brought(world, ("u1", PHOTO, ""))))
+    copy, _ = next(iter(world.copies.objects.values()))
+    stray = possible_copy_names(await world.tokens.token("dead", "x"))[0]
+    await world.copies.put(stray, copy)
+    await world.originals.put("dead", "x", b"ciphertext")
+    swept = [await process.sweep.shard(shard) for shard in range(SHARDS)]
+    assert sum(swept) == 0
+    world.clock.at += timedelta(days=1, minutes=1)
+    swept = [await process.sweep.shard(shard) for shard in range(SHARDS)]
+    assert sum(swept) == 2
+    assert stray not in world.copies.objects
+    assert len(world.copies.objects) == 1
+    assert list(world.originals.versions) == [(RECORD, "u1")]
+
+
+def test_every_shard_has_its_turn() -> None:
+    turns = {shard_of_the_minute(START + timedelta(minutes=i)) for i in range(SHARDS)}
+    assert turns == set(range(SHARDS))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from direct311.verifier import merkle
 from direct311.verifier.merkle import (
     EMPTY_ROOT,
     Frontier,
@@ -292,3 +293,19 @@ def test_roots_agree_with_pymerkle(size: int) -> None:
     for each in data:
         other.append_entry(each)
     assert tree_root(MemoryHashes(leaves(size)), size) == other.get_root(size)
+
+
+def test_appending_costs_one_hash_a_leaf_whatever_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashed = 0
+
+    def counted(left: bytes, right: bytes) -> bytes:
+        nonlocal hashed
+        hashed += 1
+        return node_hash(left, right)
+
+    frontier = Frontier().append(leaves(5_000)).frontier
+    monkeypatch.setattr(merkle, "node_hash", counted)
+    frontier.append(leaves(10_000))
+    assert hashed <= 10_000 + 14

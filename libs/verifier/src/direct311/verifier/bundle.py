@@ -224,7 +224,7 @@ def _verify_receipt(receipt: Receipt, head: Checkpoint, keys: Sequence[EventKey]
         verify_inclusion(leaf_hash(receipt.entry), index, head.size, receipt.hashes, head.root)
     except ProofError as error:
         findings.append(
-            Finding(Fault.INCLUSION, f"it is not in the log as the bundle has it: {error}", index)
+            Finding(Fault.INCLUSION, f"it does not lie in the log as shown: {error}", index)
         )
     try:
         entry = Entry.parse(receipt.entry)
@@ -264,11 +264,11 @@ def _report(
     opened = sum(receipt.entry_key is not None for receipt in good)
     verified = [
         f"the checkpoint of {head.origin} over {count(head.size, 'entry')} is signed by the log",
-        f"{count(len(good), 'entry')} of {len(receipts):,} lie in the log as shown",
-        f"{count(opened, 'event')} opened, and each is what its producer signed",
+        f"entries that lie in the log as shown: {len(good):,} of {len(receipts):,}",
+        f"events that opened and are what their producer signed: {opened:,}",
     ]
     if sealed := len(good) - opened:
-        verified.append(f"{count(sealed, 'entry')} sealed: withheld or destroyed, proof alone")
+        verified.append(f"entries that stay sealed, withheld or destroyed: {sealed:,}")
     notes = ["that no entry was left out is shown by the whole log, not by a selection"]
     if opened and not own_keys:
         notes.append("the producers' keys came with the file; compare them with the published list")

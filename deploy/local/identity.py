@@ -43,7 +43,8 @@ ROLES = frozenset(
         "admin",
     }
 )
-ALGORITHM = "EdDSA"
+ALGORITHM = "Ed25519"
+"""EdDSA over Curve25519, by the name that RFC 9864 gives it."""
 
 
 class NotDevelopmentError(Exception):

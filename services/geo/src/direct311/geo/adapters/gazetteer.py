@@ -1,0 +1,65 @@
+"""Addresses of known position, held in memory."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from direct311.geo.domain.addresses import AddressReader, NormalisedAddress
+from direct311.geo.domain.gazetteer import KnownAddress
+
+# A hundred block is about 160 m long, and corners of blocks lie on either side of it.
+_BLOCK_ERROR_M = 150.0
+
+
+class InMemoryGazetteer:
+    """Implements `Gazetteer`. Of several positions of one address the last one given counts."""
+
+    def __init__(self, known: Iterable[KnownAddress] = ()) -> None:
+        self._exact = {address.canonical: address for address in known}
+        self._blocks: dict[tuple[int, str], KnownAddress] = {}
+        for address in self._exact.values():
+            number, _, street = address.canonical.partition(" ")
+            if number.isdigit():
+                self._blocks[int(number) // 100, street] = address
+
+    def __len__(self) -> int:
+        return len(self._exact)
+
+    def find(self, address: NormalisedAddress) -> KnownAddress | None:
+        found = self._exact.get(address.canonical)
+        if found is None and address.number is not None and address.street is not None:
+            near = self._blocks.get((address.number // 100, address.street.line))
+            if near is not None:
+                found = KnownAddress(
+                    near.canonical,
+                    near.latitude,
+                    near.longitude,
+                    near.zip_code,
+                    near.municipality,
+                    _BLOCK_ERROR_M,
+                )
+        if found and address.zip_code and found.zip_code not in (None, address.zip_code):
+            return None
+        return found
+
+
+def read_csv(path: Path, reader: AddressReader) -> Iterable[KnownAddress]:
+    """The addresses of a CSV file with a column `street_address` or `full_address`, `latitude` and
+    `longitude`, and perhaps `zip_code` and `city`. Rows without a position or an address are left
+    out."""
+    with path.open(encoding="utf-8-sig", newline="") as rows:
+        for row in csv.DictReader(rows):
+            address = reader.normalise(row.get("street_address") or row.get("full_address"))
+            try:
+                latitude, longitude = float(row["latitude"]), float(row["longitude"])
+            except (KeyError, TypeError, ValueError):
+                continue
+            if not (address.canonical and -90 <= latitude <= 90 and -180 <= longitude <= 180):
+                continue
+            yield KnownAddress(
+                canonical=address.canonical,
+                latitude=latitude,
+                longitude=longitude,
+                zip_code=row.get("zip_code") or None,
+                municipality=reader.gazette.canonical(row.get("city")),
+            )

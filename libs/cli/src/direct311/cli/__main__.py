@@ -1,0 +1,273 @@
+"""`direct311`: the operator's command."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from direct311.cli import deadletters as letters
+from direct311.cli import demo as demonstration
+from direct311.cli import replay as replaying
+from direct311.cli.rows import RowsError
+from direct311.cli.stack import Session, StackMissingError, find
+from direct311.cli.stack import token as mint
+from direct311.runtime.peers import HttpClient, HttpError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+retention_app = typer.Typer(no_args_is_help=True, help="Expiry, review, holds and certificates.")
+deadletters_app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
+app.add_typer(retention_app, name="retention")
+app.add_typer(deadletters_app, name="deadletters")
+
+console = Console()
+errors = Console(stderr=True)
+
+Role = Annotated[
+    str,
+    typer.Option(
+        help="agent, inspector, department:CODE, custodian, records_officer, counsel, liaison, "
+        "emergency, auditor, admin"
+    ),
+]
+As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
+
+
+def _run(work: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
+    """Do it against the stack that is there; say plainly what went wrong."""
+
+    async def call() -> None:
+        http = HttpClient(timeout=30.0)
+        try:
+            await work(Session(find(), http))
+        finally:
+            await http.close()
+
+    try:
+        asyncio.run(call())
+    except (StackMissingError, RowsError, replaying.ReplayError, demonstration.DemoError) as error:
+        errors.print(str(error), style="red")
+        raise typer.Exit(2) from None
+    except HttpError as error:
+        if error.status is None:
+            errors.print("Nothing answers. Is the stack up? `make status` shows it.", style="red")
+        else:
+            detail = error.problem.get("detail") if isinstance(error.problem, dict) else None
+            errors.print(f"Refused with {error.status}: {detail or 'no reason given'}", style="red")
+        raise typer.Exit(1) from None
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+@app.command()
+def token(role: Role, name: As) -> None:
+    """Print a bearer token of the local stack's development issuer."""
+
+    async def work(session: Session) -> None:
+        sys.stdout.write(await mint(session.stack, session.http, role, name) + "\n")
+
+    _run(work)
+
+
+@app.command()
+def status() -> None:
+    """How each service is, and how many records each counts."""
+
+    async def work(session: Session) -> None:
+        table = Table("service", "address", "ready", "records")
+        ready = True
+        for name, url in session.stack.services.items():
+            try:
+                await session.http.get_json(f"{url}/health/ready")
+                state = "ready"
+            except HttpError as error:
+                ready = False
+                found = error.problem.get("problems") if isinstance(error.problem, dict) else None
+                state = ", ".join(f"{k}: {v}" for k, v in (found or {}).items()) or "no answer"
+            table.add_row(name, url, state, await replaying.total(session, name))
+        console.print(table)
+        if not ready:
+            raise typer.Exit(1)
+
+    _run(work)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="a county export (CSV)")],
+    limit: Annotated[int | None, typer.Option(help="only the first so many rows")] = None,
+    parallel: Annotated[int, typer.Option(help="connections at a time")] = 8,
+) -> None:
+    """Send the county's own rows through the gateway and count them in every service.
+
+    Each row gets a fictional reporter. A second replay of the same file adds nothing.
+    """
+
+    async def work(session: Session) -> None:
+        if not await replaying.replay(session, file, limit, parallel, console):
+            raise typer.Exit(1)
+
+    _run(work)
+
+
+@app.command()
+def demo(
+    count: Annotated[int, typer.Option(help="how many requests")] = 300,
+    data: Annotated[
+        Path | None, typer.Option(help="folder with the county's real rows and boundaries")
+    ] = None,
+) -> None:
+    """Requests all the way: routed, read with a reason, proved, expired and destroyed."""
+
+    async def work(session: Session) -> None:
+        await demonstration.demo(session, count, data, console)
+
+    _run(work)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def department(context: typer.Context, code: str) -> None:
+    """Run examples/department with one department's credentials: CODE watch|answer …"""
+    script = Path("examples/department/department.py")
+    try:
+        stack = find()
+    except StackMissingError as error:
+        errors.print(str(error), style="red")
+        raise typer.Exit(2) from None
+    known = stack.departments.get(code)
+    if known is None or not script.exists():
+        errors.print(
+            f"Departments: {', '.join(sorted(stack.departments))}. Run this in the checkout.",
+            style="red",
+        )
+        raise typer.Exit(2)
+    os.environ |= demonstration.credentials(stack, code)
+    os.execv(sys.executable, [sys.executable, str(script), *context.args])  # noqa: S606
+
+
+@app.command()
+def boundaries(
+    file: Annotated[Path, typer.Argument(help="GeoJSON FeatureCollection")],
+    name: Annotated[str, typer.Option(help="municipality, unincorporated, county, zip …")],
+    source: Annotated[str, typer.Option(help="where it comes from")],
+    version: Annotated[str, typer.Option(help="its own version or date")],
+) -> None:
+    """Import a set of boundaries into geo."""
+
+    async def work(session: Session) -> None:
+        answer = await demonstration.import_boundaries(session, file, name, source, version)
+        _print_json(answer)
+
+    _run(work)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def verify(context: typer.Context) -> None:
+    """Check a bundle, receipt or log offline; the same as `direct311-verifier`."""
+    from direct311.verifier.__main__ import main as verifier
+
+    sys.argv = ["direct311 verify", *context.args]
+    raise typer.Exit(verifier())
+
+
+@retention_app.command()
+def expire(
+    as_of: Annotated[str | None, typer.Option(help="YYYY-MM-DD; a look ahead")] = None,
+    really: Annotated[
+        bool, typer.Option("--really", help="announce them, not only list them (local stack)")
+    ] = False,
+    name: As = "custodian-1",
+) -> None:
+    """What is eligible for disposition; by default a dry run."""
+
+    async def work(session: Session) -> None:
+        body = {"dry_run": not really} | ({"as_of": as_of} if as_of else {})
+        _print_json(await session.post("retention", "/v1/expiry", body, "custodian", name))
+
+    _run(work)
+
+
+@retention_app.command()
+def review(name: As = "custodian-1") -> None:
+    """Records that wait for review."""
+
+    async def work(session: Session) -> None:
+        _print_json(await session.get("retention", "/v1/review", "custodian", name))
+
+    _run(work)
+
+
+@retention_app.command()
+def propose(record_ids: list[str], name: As = "custodian-1") -> None:
+    """Propose records for disposition (custodian)."""
+
+    async def work(session: Session) -> None:
+        body = {"record_ids": record_ids}
+        _print_json(await session.post("retention", "/v1/dispositions", body, "custodian", name))
+
+    _run(work)
+
+
+@retention_app.command()
+def approve(disposition: str, set_hash: str, name: As = "officer-1") -> None:
+    """Approve exactly the proposed set (records officer, another person)."""
+
+    async def work(session: Session) -> None:
+        path = f"/v1/dispositions/{disposition}/approve"
+        body = {"set_hash": set_hash}
+        _print_json(await session.post("retention", path, body, "records_officer", name))
+
+    _run(work)
+
+
+@retention_app.command()
+def certificate(certificate_id: str, name: As = "officer-1") -> None:
+    """Print a certificate of destruction."""
+
+    async def work(session: Session) -> None:
+        path = f"/v1/certificates/{certificate_id}"
+        _print_json(await session.get("retention", path, "records_officer", name))
+
+    _run(work)
+
+
+@deadletters_app.command("list")
+def list_letters(service: str) -> None:
+    """Where the messages lie that a service could not handle, and what kind of error it was."""
+
+    async def work(session: Session) -> None:
+        table = Table("topic", "partition", "offset", "kind", "reason")
+        async for letter in letters.read(session.stack, service):
+            table.add_row(
+                letter.topic, str(letter.partition), str(letter.offset), letter.kind, letter.reason
+            )
+        console.print(table)
+
+    _run(work)
+
+
+@deadletters_app.command("replay")
+def replay_letters(service: str) -> None:
+    """Put them before the service again, from where they lie."""
+
+    async def work(session: Session) -> None:
+        count = await letters.replay(session.stack, service)
+        console.print(f"{count} messages given to {service} again")
+
+    _run(work)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

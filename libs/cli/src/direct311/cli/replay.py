@@ -1,0 +1,192 @@
+"""Sending the county's own rows through the gateway, and counting them everywhere."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from direct311.cli import rows
+from direct311.cli.stack import Session
+from direct311.runtime.peers import HttpError
+
+OPERATOR = "operator"
+PATIENCE_SECONDS = 180.0
+RETRIES = 20
+
+
+class ReplayError(Exception):
+    """The replay cannot go on; the message says why and what to do."""
+
+
+@dataclass
+class Outcome:
+    """What became of the rows. `refused`: reason by number of rows."""
+
+    sent: int = 0
+    accepted: dict[str, str] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+    unknown_type: Counter[str] = field(default_factory=Counter)
+
+
+async def total(session: Session, service: str) -> str:
+    """How many records a service counts, as text; empty where it counts none."""
+    if service not in ("intake", "media", "geo", "routing", "retention"):
+        return ""
+    try:
+        answer = await session.get(service, "/v1/counts", "admin", OPERATOR)
+    except HttpError:
+        return ""
+    return str(answer["total"]) if isinstance(answer, dict) and "total" in answer else ""
+
+
+async def counts(session: Session, service: str) -> dict[str, int]:
+    """A service's own counts, with their `total`.
+
+    :raises HttpError: it does not answer.
+    """
+    answer = await session.get(service, "/v1/counts", "admin", OPERATOR)
+    if not isinstance(answer, dict):
+        raise ReplayError(f"{service} counts nothing")
+    return {**answer["counts"], "total": answer["total"]}
+
+
+async def service_codes(session: Session) -> dict[str, str]:
+    """The catalogue's service codes by the county's own name of the type."""
+    answer = await session.get("intake", "/v1/services", "admin", OPERATOR)
+    if not isinstance(answer, list):
+        raise ReplayError("intake has no catalogue")
+    return {service["county_name"]: service["service_code"] for service in answer}
+
+
+async def replay(
+    session: Session, file: Path, limit: int | None, parallel: int, console: Console
+) -> bool:
+    """Send, wait until all is settled, print the counts; whether they are equal.
+
+    :raises RowsError: the file is not a county export.
+    :raises HttpError: a service does not answer.
+    """
+    found = list(rows.read(file))[:limit]
+    codes = await service_codes(session)
+    before = {
+        name: await counts(session, name) for name in ("intake", "geo", "routing", "retention")
+    }
+    outcome = await send(session, found, codes, parallel, console)
+    settled = await settle(session, console)
+    _report(outcome, before, settled, console)
+    totals = {settled[name]["total"] for name in settled}
+    return len(totals) == 1
+
+
+async def send(
+    session: Session,
+    found: list[rows.Row],
+    codes: dict[str, str],
+    parallel: int,
+    console: Console,
+) -> Outcome:
+    """Submit the rows over so many connections; a row is tried again where the gateway is away."""
+    outcome = Outcome()
+    queue = asyncio.Queue[tuple[int, rows.Row]]()
+    for item in enumerate(found):
+        queue.put_nowait(item)
+    url = f"{session.stack.services['intake']}/open311/v2/requests.json"
+    headers = {"Accept": "application/json"}
+    columns = (
+        TextColumn("sending rows"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("rows", total=len(found))
+
+        async def worker() -> None:
+            while not queue.empty():
+                number, row = queue.get_nowait()
+                await _one(session, url, headers, row, number, codes, outcome)
+                progress.advance(task)
+
+        await asyncio.gather(*(worker() for _ in range(parallel)))
+    return outcome
+
+
+async def _one(
+    session: Session,
+    url: str,
+    headers: dict[str, str],
+    row: rows.Row,
+    number: int,
+    codes: dict[str, str],
+    outcome: Outcome,
+) -> None:
+    code = codes.get(row.issue_type)
+    if code is None:
+        outcome.unknown_type[row.issue_type] += 1
+        code = "unknown"
+    fields = [("api_key", session.stack.api_keys["app"]), *rows.form(row, number, code)]
+    for attempt in range(RETRIES):
+        try:
+            answer = await session.http.post_multipart(url, fields, headers=headers)
+        except HttpError as error:
+            if error.status in (None, 429, 503) and attempt < RETRIES - 1:
+                await asyncio.sleep(min(0.2 * 2**attempt, 3.0))
+                continue
+            outcome.refused[_reason(error)] += 1
+            return
+        outcome.sent += 1
+        outcome.accepted[row.ticket_id] = answer[0]["service_request_id"]
+        return
+
+
+def _reason(error: HttpError) -> str:
+    if isinstance(error.problem, list) and error.problem:
+        return "; ".join(str(each.get("description")) for each in error.problem)
+    return f"status {error.status}"
+
+
+async def settle(session: Session, console: Console) -> dict[str, dict[str, int]]:
+    """Wait until every service counts the same and routing has nothing waiting."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    with console.status("waiting until every service has every request"):
+        while True:
+            found = {
+                name: await counts(session, name)
+                for name in ("intake", "geo", "routing", "retention")
+            }
+            totals = {each["total"] for each in found.values()}
+            if len(totals) == 1 and not found["routing"].get("waiting"):
+                return found
+            if asyncio.get_running_loop().time() > deadline:
+                return found
+            await asyncio.sleep(0.5)
+
+
+def _report(
+    outcome: Outcome,
+    before: dict[str, dict[str, int]],
+    after: dict[str, dict[str, int]],
+    console: Console,
+) -> None:
+    table = Table("", "stored (intake)", "located (geo)", "routing", "inventory (retention)")
+    names = ("intake", "geo", "routing", "retention")
+    table.add_row("before", *(str(before[name]["total"]) for name in names))
+    table.add_row("after", *(str(after[name]["total"]) for name in names))
+    added = [after[name]["total"] - before[name]["total"] for name in names]
+    table.add_row("added", *(str(n) for n in added))
+    console.print(table)
+    held = after["routing"].get("identity_required", 0)
+    triage = after["routing"].get("triage", 0)
+    waiting = after["routing"].get("waiting", 0)
+    routed = after["routing"]["total"] - held - triage - waiting
+    console.print(
+        f"accepted {outcome.sent} ({len(set(outcome.accepted.values()))} different requests); "
+        f"with a department {routed}, in triage {triage}, held for identity {held}, "
+        f"waiting {waiting}"
+    )
+    for reason, count in outcome.refused.most_common():
+        console.print(f"refused {count}: {reason}")

@@ -72,12 +72,15 @@ async def import_boundaries(
     :raises DemoError: the file is no GeoJSON.
     :raises HttpError: geo refuses it, and says why.
     """
-    try:
-        collection = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        raise DemoError(f"{file.name} is not a GeoJSON file") from None
     path = f"/boundaries?name={name}&version={version}&source={source}"
-    return await session.post("geo", path, collection, "admin", "operator")
+    return await session.post("geo", path, _collection(file), "admin", "operator")
+
+
+def _collection(file: Path) -> object:
+    try:
+        return json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        raise DemoError(f"{file.name} is not a GeoJSON file that can be read.") from None
 
 
 async def demo(session: Session, count: int, data: Path | None, console: Console) -> None:

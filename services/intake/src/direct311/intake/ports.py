@@ -1,6 +1,6 @@
 """What intake's handlers need of the world."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -70,4 +70,30 @@ class Protections(Protocol):
 
     def matches(self, hashes: Iterable[str]) -> bool:
         """Whether any of these identifiers is a protected person's."""
+        ...
+
+
+class PersonIndexes(Protocol):
+    """Keyed hashes of what identifies a person or a place; nobody else can make them."""
+
+    def person(self, field: str, value: str) -> str | None:
+        """The index value of a `phone`, `email` or `name`; `None` where it cannot be one."""
+        ...
+
+    def of(self, plain: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+        """The index values of a submission's fields, by kind."""
+        ...
+
+    def place(
+        self, address: str | None, latitude: float | None, longitude: float | None
+    ) -> tuple[str, ...]:
+        """The index values of an address (normalised, one line) and of a point's 50 m cell."""
+        ...
+
+    def around(self, latitude: float, longitude: float) -> tuple[str, ...]:
+        """The index values of a point's cell and its eight neighbours."""
+        ...
+
+    def query(self, field: str, value: str) -> str:
+        """A hash of a search under a key of this month, for the log alone."""
         ...

@@ -119,9 +119,7 @@ def created(request: ServiceRequest) -> Outgoing:
     )
 
 
-def updated(
-    before: ServiceRequest, after: ServiceRequest, *changed: ev.RequestChange
-) -> Outgoing:
+def updated(before: ServiceRequest, after: ServiceRequest, *changed: ev.RequestChange) -> Outgoing:
     """What intake says of a request that it changed from `before` to `after`."""
     return Outgoing(
         ev.RequestUpdated(

@@ -1,0 +1,45 @@
+"""Files of a submission, brought to the media service's incoming bucket by its tickets."""
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import sha256
+
+from direct311.intake.ports import File
+from direct311.runtime.errors import TransientError
+from direct311.runtime.peers import HttpClient, HttpError, Peer
+from direct311.schemas.events import UploadRef
+
+
+class MediaUploads:
+    """`Uploads` through `POST /internal/uploads` of the media service."""
+
+    def __init__(self, media: Peer, http: HttpClient) -> None:
+        self._media = media
+        self._http = http
+
+    async def put(self, files: Sequence[File]) -> Sequence[UploadRef]:
+        announced = [
+            {
+                "content_type": file.content_type,
+                "size": len(file.body),
+                "sha256": sha256(file.body).hexdigest(),
+            }
+            for file in files
+        ]
+        try:
+            answer = await self._media.post("/internal/uploads", {"uploads": announced})
+            tickets = answer["uploads"]
+            await asyncio.gather(
+                *(
+                    self._http.put_bytes(
+                        ticket["url"], file.body, {"Content-Type": "application/octet-stream"}
+                    )
+                    for ticket, file in zip(tickets, files, strict=True)
+                )
+            )
+        except (HttpError, KeyError, ValueError):
+            raise TransientError("the media service did not take the files") from None
+        return [
+            UploadRef(upload_id=ticket["upload_id"], **about)
+            for ticket, about in zip(tickets, announced, strict=True)
+        ]

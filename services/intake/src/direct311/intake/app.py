@@ -1,0 +1,195 @@
+"""Intake, wired."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from direct311.intake.adapters.catalogue_file import load_catalogue, load_policies
+from direct311.intake.adapters.clients_file import FileClients
+from direct311.intake.adapters.geo import GeoAddresses
+from direct311.intake.adapters.inserts import GroupedSubmissions
+from direct311.intake.adapters.mongo import MongoProtections, MongoRequests
+from direct311.intake.adapters.person_indexes import KeyedIndexes
+from direct311.intake.adapters.uploads import MediaUploads
+from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.entrypoints.api import (
+    internal_router,
+    policy_router,
+    protections_router,
+    staff_router,
+)
+from direct311.intake.entrypoints.open311 import GeoReport
+from direct311.intake.handlers.contact import Contact
+from direct311.intake.handlers.follow import Follow
+from direct311.intake.handlers.protect import Protect
+from direct311.intake.handlers.release import Release
+from direct311.intake.handlers.submit import Submit
+from direct311.intake.settings import IntakeSettings
+from direct311.runtime.access import load_access_policy
+from direct311.runtime.api import caller_of, install
+from direct311.runtime.disposition import Destroyed, Destroyer
+from direct311.runtime.fetches import key_fetches_router
+from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.keystore import MongoKeys
+from direct311.runtime.process import Loop, Resources, Step, folding, running
+from direct311.runtime.records import hold_handlers
+from direct311.runtime.vault import Vault
+from direct311.schemas import derived_id
+
+TOPICS = (
+    "location.resolved",
+    "media.stored",
+    "request.routed",
+    "request.recalled",
+    "request.overdue",
+    "work.updated",
+    "disposition",
+)
+
+
+def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
+    """The whole service; nothing runs until the application starts."""
+    clock = resources.clock
+    catalogue = load_catalogue(settings.catalogue_file).content
+    policies = load_policies(settings.policies_file).content
+    indexes = KeyedIndexes.from_file(settings.index_keys_file, clock)
+    keys = MongoKeys(resources.database["keys"])
+    vault = Vault(
+        keys,
+        FileKeyProvider.from_file(settings.kek_file),
+        resources.ledger(),
+        load_access_policy(settings.access_file),
+        clock,
+    )
+    line = resources.outgoing(resources.database["requests"], ServiceRequest)
+    requests = MongoRequests(line.records)
+    protections = MongoProtections(resources.database["protections"])
+    follow = Follow(protections, indexes.place, clock)
+    folder = resources.folder(
+        line,
+        lambda record_id: ServiceRequest(record_id=record_id),
+        {**hold_handlers(), **follow.handlers()},
+    )
+    submissions = GroupedSubmissions(keys, line.records)
+    submit = Submit(
+        submissions=submissions,
+        uploads=MediaUploads(resources.peer(settings.media_url), resources.http),
+        protections=protections,
+        indexes=indexes,
+        vault=vault,
+        emitter=line.emitter,
+        relay=line.relay,
+        clock=clock,
+        ids=resources.ids,
+        content_key=indexes.content_key,
+    )
+    contact = Contact(requests, vault, indexes)
+    protect = Protect(
+        protections,
+        indexes,
+        GeoAddresses(resources.peer(settings.geo_url)),
+        vault,
+        clock,
+        resources.ids,
+    )
+    resources.consumer(TOPICS, folding(folder))
+
+    async def remove(request: ServiceRequest) -> Destroyed:
+        # Everything but the key lies in the document that becomes the tombstone.
+        return Destroyed(
+            documents=1 if request.fingerprint else 0,
+            fields=len(request.sealed),
+            bytes=sum(len(value) for value in request.sealed.values()),
+        )
+
+    destroyer = Destroyer(
+        holder="intake",
+        folder=folder,
+        destroying=line.records.destroying,
+        remove=remove,
+        keys=keys,
+        clock=clock,
+        recoverable_for=settings.recoverable_for,
+    )
+
+    async def registry() -> None:
+        await protections.refresh()
+
+    async def recheck() -> None:
+        current = protections.version
+        while behind := await requests.unchecked(current, 500):
+            for record_id in behind:
+                cause = derived_id(_RECHECK, f"{record_id}:{current}")
+                await folder.change(record_id, cause, follow.recheck)
+
+    async def forget_unused_keys() -> None:
+        await keys.forget_unused(clock.now() - timedelta(days=1), line.records.collection)
+
+    def leased(name: str, every: timedelta, step: Step) -> Loop:
+        return Loop(
+            name, every, step, resources.lease(name, max(every, timedelta(seconds=5))), clock
+        )
+
+    loops = [
+        Loop("registry", settings.registry_every, registry, None, clock),
+        leased("recheck", timedelta(seconds=5), recheck),
+        leased("destroy", timedelta(seconds=1), destroyer.step),
+        leased("keys", timedelta(hours=1), forget_unused_keys),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with running(
+            resources,
+            relays=[line.relay],
+            loops=loops,
+            prepare=[
+                lambda: line.records.prepare(MongoRequests.INDEXES),
+                keys.prepare,
+                registry,
+            ],
+        ):
+            storing = asyncio.create_task(submissions.run(), name="submissions")
+            try:
+                yield
+            finally:
+                storing.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await storing
+
+    app = FastAPI(
+        title="Direct311 intake",
+        version=version("direct311-intake"),
+        summary="The gateway: Open311 GeoReport v2, and the reporter's sealed contact data",
+        lifespan=lifespan,
+    )
+    install(app, resources.readiness, resources.metrics)
+    who = caller_of(resources.authenticator)
+    georeport = GeoReport(
+        settings=settings,
+        catalogue=catalogue,
+        policies=policies,
+        clients=FileClients.from_file(settings.clients_file),
+        submit=submit,
+        requests=requests,
+        clock=clock,
+    )
+    app.router.routes.extend(georeport.routes())
+    app.include_router(
+        staff_router(
+            contact, Release(folder, vault, clock, resources.ids), requests, catalogue, who
+        )
+    )
+    app.include_router(internal_router(contact, who))
+    app.include_router(key_fetches_router(keys, who))
+    app.include_router(protections_router(protect, who))
+    app.include_router(policy_router(policies, clock))
+    return app
+
+
+_RECHECK = "0b8f2f62-4d0c-5c9b-8a44-9a4d8a8f3a51"

@@ -1,0 +1,263 @@
+"""Intake's own JSON API: staff, other services, the protection registry, the policy."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
+
+from direct311.intake.adapters.mongo import MongoRequests
+from direct311.intake.domain.catalogue import Catalogue
+from direct311.intake.domain.policy import Language, PolicyVersion, PrivacyPolicies
+from direct311.intake.handlers.contact import Contact
+from direct311.intake.handlers.protect import Protect
+from direct311.intake.handlers.release import Release
+from direct311.runtime.access import Caller
+from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import RefusedError
+from direct311.schemas import Model, RecordId
+from direct311.schemas import events as ev
+
+Text = Annotated[str, Field(max_length=500)]
+CallerOf = Callable[[Request], Awaitable[Caller]]
+
+
+class ContactQuestion(Model, extra="forbid"):
+    """What is to be read, and why. `fields`: names of the access rules."""
+
+    purpose: Annotated[str, Field(max_length=40)]
+    fields: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(min_length=1)]
+    reference: Text | None = None
+    justification: Text | None = None
+
+
+class ContactAnswer(Model):
+    """What the reporter gave of what was asked for."""
+
+    record_id: str
+    fields: dict[str, str]
+
+
+class PersonQuestion(Model, extra="forbid"):
+    """One of `phone`, `email`, `name`, and why."""
+
+    purpose: Annotated[str, Field(max_length=40)]
+    phone: Annotated[str, Field(max_length=60)] | None = None
+    email: Annotated[str, Field(max_length=254)] | None = None
+    name: Annotated[str, Field(max_length=200)] | None = None
+    reference: Text | None = None
+    justification: Text | None = None
+
+
+class PersonAnswer(Model):
+    record_ids: tuple[str, ...]
+
+
+class ReleaseOrder(Model, extra="forbid"):
+    """Why enforcement may begin without the reporter's name and address (section 125.69, F.S.)."""
+
+    basis: Literal["imminent_threat_to_public", "imminent_destruction_of_habitat", "identified"]
+    reason: Annotated[str, Field(min_length=10, max_length=500)]
+
+
+class StatusAnswer(Model):
+    record_id: str
+    status: ev.RequestStatus
+
+
+class ProtectionOrder(Model, extra="forbid"):
+    """A written request for protection. At least one identifier; none is kept but as a hash."""
+
+    reference: Annotated[str, Field(min_length=1, max_length=100)]
+    citation: Annotated[str, Field(min_length=1, max_length=200)]
+    phone: Annotated[str, Field(max_length=60)] | None = None
+    email: Annotated[str, Field(max_length=254)] | None = None
+    name: Annotated[str, Field(max_length=200)] | None = None
+    address: Annotated[str, Field(max_length=300)] | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+
+
+class ProtectionAnswer(Model):
+    protection_id: str
+    registry_version: int
+    kinds: tuple[str, ...]
+
+
+class ServiceAnswer(Model):
+    """A request type, by our code and by the county's own name."""
+
+    service_code: str
+    service_name: str
+    county_name: str
+    department: str
+    goal_days: int
+
+
+class CountsAnswer(Model):
+    """Requests by extended status; `total` is their sum."""
+
+    total: int
+    counts: dict[str, int]
+
+
+class PolicyAnswer(Model):
+    """The policy in force, in one language."""
+
+    version: str
+    language: str
+    effective_from: str
+    express_consent: bool
+    title: str
+    body: str
+    email_notice_version: str
+    email_notice: str
+    contact: dict[str, str]
+
+
+def staff_router(
+    contact: Contact,
+    release: Release,
+    requests: MongoRequests,
+    catalogue: Catalogue,
+    caller_of: CallerOf,
+) -> APIRouter:
+    api = APIRouter(prefix="/v1", responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.post("/requests/{record_id}/contact")
+    async def read_contact(
+        caller: Annotated[Caller, who], record_id: RecordId, question: ContactQuestion
+    ) -> ContactAnswer:
+        """Read sealed fields of one request. The access is written down before it happens."""
+        fields = await contact.read(
+            caller,
+            record_id,
+            purpose=question.purpose,
+            fields=question.fields,
+            reference=question.reference,
+            justification=question.justification,
+            operation="POST /v1/requests/{record_id}/contact",
+        )
+        return ContactAnswer(record_id=record_id, fields=dict(fields))
+
+    @api.post("/requests/{record_id}/release")
+    async def lift(
+        caller: Annotated[Caller, who], record_id: RecordId, order: ReleaseOrder
+    ) -> StatusAnswer:
+        """Let a complaint that is held for name and address go to enforcement (inspector)."""
+        require(caller, "inspector")
+        request = await release(caller, record_id, order.basis, order.reason)
+        return StatusAnswer(record_id=record_id, status=request.status)
+
+    @api.get("/services")
+    async def services(caller: Annotated[Caller, who]) -> list[ServiceAnswer]:
+        """The county's request types with the names that its own records use."""
+        return [
+            ServiceAnswer.model_validate(each.model_dump(include=set(ServiceAnswer.model_fields)))
+            for each in catalogue.services
+        ]
+
+    @api.get("/counts")
+    async def counts(caller: Annotated[Caller, who]) -> CountsAnswer:
+        """How many requests there are, by status."""
+        require(caller, "agent", "auditor", "custodian", "records_officer", "admin", "service")
+        found = await requests.count()
+        return CountsAnswer(total=sum(found.values()), counts=found)
+
+    return api
+
+
+def internal_router(contact: Contact, caller_of: CallerOf) -> APIRouter:
+    api = APIRouter(prefix="/internal", responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.post("/persons/resolve")
+    async def resolve(caller: Annotated[Caller, who], question: PersonQuestion) -> PersonAnswer:
+        """The records of a person. The search is an access, also where it finds nothing."""
+        person = question.model_dump(include={"phone", "email", "name"}, exclude_none=True)
+        if len(person) != 1:
+            raise RefusedError(422, "malformed", "Give one of phone, email, name.", field="phone")
+        found = await contact.records_of(
+            caller,
+            person,
+            purpose=question.purpose,
+            reference=question.reference,
+            justification=question.justification,
+            operation="POST /internal/persons/resolve",
+        )
+        return PersonAnswer(record_ids=tuple(found))
+
+    return api
+
+
+def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
+    api = APIRouter(prefix="/v1/protections", responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.post("", status_code=201)
+    async def add(caller: Annotated[Caller, who], order: ProtectionOrder) -> ProtectionAnswer:
+        """Enter a written request for protection (section 119.071(4)(d), F.S.)."""
+        require(caller, "custodian")
+        identifiers = order.model_dump(
+            include={"phone", "email", "name", "address"}, exclude_none=True
+        )
+        point = (
+            (order.latitude, order.longitude)
+            if order.latitude is not None and order.longitude is not None
+            else None
+        )
+        protection, version = await protect.add(
+            caller, order.reference, order.citation, identifiers, point
+        )
+        return ProtectionAnswer(
+            protection_id=protection.protection_id,
+            registry_version=version,
+            kinds=protection.kinds,
+        )
+
+    @api.delete("/{protection_id}", status_code=204)
+    async def withdraw(caller: Annotated[Caller, who], protection_id: RecordId) -> None:
+        """End a protection at the person's request."""
+        require(caller, "custodian")
+        await protect.withdraw(caller, protection_id)
+
+    return api
+
+
+def policy_router(policies: PrivacyPolicies, clock: Clock) -> APIRouter:
+    api = APIRouter(prefix="/v1/policy", responses={404: PROBLEMS[404]})
+
+    @api.get("")
+    async def in_force(language: Annotated[Language, Query()] = "en") -> PolicyAnswer:
+        """The privacy policy and the e-mail notice that are in force."""
+        policy = policies.in_force(clock.now().date())
+        if policy is None:
+            raise RefusedError(404, "not_found", "No policy is in force.")
+        return _policy(policy, language)
+
+    @api.get("/{version}")
+    async def one(version: str, language: Annotated[Language, Query()] = "en") -> PolicyAnswer:
+        """A version of the privacy policy, in force or not."""
+        policy = policies.by_version(version)
+        if policy is None:
+            raise RefusedError(404, "not_found", "There is no such version.")
+        return _policy(policy, language)
+
+    return api
+
+
+def _policy(policy: PolicyVersion, language: Language) -> PolicyAnswer:
+    text = policy.texts[language]
+    return PolicyAnswer(
+        version=policy.version,
+        language=language,
+        effective_from=policy.effective_from.isoformat(),
+        express_consent=policy.express_consent,
+        title=text.title,
+        body=text.body,
+        email_notice_version=policy.email_notice.version,
+        email_notice=policy.email_notice.texts[language],
+        contact=policy.contact.model_dump(),
+    )

@@ -1,0 +1,311 @@
+"""The public face: Open311 GeoReport v2 in JSON and XML.
+
+Plain Starlette routes: this is the hot path, and its documents are not JSON Schema's to describe.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from direct311.intake.adapters.clients_file import FileClients
+from direct311.intake.adapters.mongo import MongoRequests
+from direct311.intake.domain.catalogue import Catalogue, ServiceType
+from direct311.intake.domain.clients import Client
+from direct311.intake.domain.policy import PolicyVersion, PrivacyPolicies
+from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.handlers.submit import Accepted, Submit
+from direct311.intake.open311 import render, views
+from direct311.intake.open311.forms import Submission, read_submission
+from direct311.intake.open311.problems import Problem
+from direct311.intake.open311.queries import jurisdiction_problem, read_query
+from direct311.intake.open311.render import MEDIA_TYPES, Format
+from direct311.intake.ports import File
+from direct311.intake.settings import IntakeSettings
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import RefusedError, TransientError
+
+MOST_FIELDS = 300
+LARGEST_FIELD = 64 * 1024
+
+Answer = Callable[[Request, Format], Awaitable[Response]]
+
+
+class ProblemsError(Exception):
+    """Everything that is wrong with a call."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = tuple(problems)
+
+
+class GeoReport:
+    """The endpoints of GeoReport v2."""
+
+    def __init__(
+        self,
+        *,
+        settings: IntakeSettings,
+        catalogue: Catalogue,
+        policies: PrivacyPolicies,
+        clients: FileClients,
+        submit: Submit,
+        requests: MongoRequests,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._policies = policies
+        self._clients = clients
+        self._submit = submit
+        self._requests = requests
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        found = []
+        forms: tuple[Format, ...] = ("json", "xml")
+        for form in forms:
+            v2 = "/open311/v2"
+            table: Sequence[tuple[str, str, Answer]] = (
+                (f"/open311/discovery.{form}", "GET", self.discovery),
+                (f"{v2}/discovery.{form}", "GET", self.discovery),
+                (f"{v2}/services.{form}", "GET", self.services),
+                (f"{v2}/services/{{service_code}}.{form}", "GET", self.definition),
+                (f"{v2}/requests.{form}", "GET", self.requests),
+                (f"{v2}/requests.{form}", "POST", self.create),
+                (f"{v2}/requests/{{service_request_id}}.{form}", "GET", self.request),
+                (f"{v2}/tokens/{{token}}.{form}", "GET", self.token),
+            )
+            found += [
+                Route(path, _answering(answer, form), methods=[method])
+                for path, method, answer in table
+            ]
+        return found
+
+    async def discovery(self, request: Request, form: Format) -> Response:
+        policy = self._policy()
+        found = views.discovery(
+            self._settings.public_url,
+            policy.contact if policy else None,
+            self._settings.environment,
+        )
+        return _response(render.tree("discovery", found, form), form)
+
+    async def services(self, request: Request, form: Format) -> Response:
+        _check_jurisdiction(request.query_params)
+        today = self._clock.now().date()
+        found = [views.service(each) for each in self._catalogue.in_force(today)]
+        return _response(render.rows("services", found, form), form)
+
+    async def definition(self, request: Request, form: Format) -> Response:
+        _check_jurisdiction(request.query_params)
+        found = self._catalogue.by_code(request.path_params["service_code"])
+        if found is None or not found.in_force(self._clock.now().date()):
+            raise ProblemsError([Problem(404, "service_code", "service_code is not known")])
+        return _response(render.tree("service_definition", views.definition(found), form), form)
+
+    async def requests(self, request: Request, form: Format) -> Response:
+        query, problems = read_query(request.query_params, self._clock.now())
+        if problems:
+            raise ProblemsError(problems)
+        found = await self._requests.listed(query)
+        shown = [self._view(each, extensions=query.extensions) for each in found]
+        return _response(render.rows("service_requests", shown, form), form)
+
+    async def request(self, request: Request, form: Format) -> Response:
+        query, problems = read_query(request.query_params, self._clock.now())
+        if problems:
+            raise ProblemsError(problems)
+        found = await self._requests.get(request.path_params["service_request_id"])
+        if found is None:
+            raise ProblemsError(
+                [Problem(404, "service_request_id", "service_request_id is not known")]
+            )
+        shown = [self._view(found, extensions=query.extensions)]
+        return _response(render.rows("service_requests", shown, form), form)
+
+    async def token(self, request: Request, form: Format) -> Response:
+        _check_jurisdiction(request.query_params)
+        found = await self._requests.get(request.path_params["token"])
+        if found is None:
+            raise ProblemsError([Problem(404, "token", "token is not known")])
+        shown = views.token(found.record_id)
+        return _response(render.rows("service_requests", shown, form), form)
+
+    async def create(self, request: Request, form: Format) -> Response:
+        pairs, files, problems = await self._form(request)
+        client = self._client(pairs, request)
+        read = read_submission(pairs, self._catalogue, self._clock.now())
+        if read.problems or problems or read.submission is None or read.service is None:
+            raise ProblemsError([*problems, *read.problems])
+        _check_files(read.service, files)
+        policy = self._agreed(read.submission)
+        key = request.headers.get("idempotency-key", "").strip() or None
+        if key is not None and (len(key) > 200 or not key.isascii() or not key.isprintable()):
+            raise ProblemsError(
+                [
+                    Problem(
+                        400,
+                        "Idempotency-Key",
+                        "Idempotency-Key may have 200 printable ASCII characters",
+                    )
+                ]
+            )
+        accepted = await self._submit(read.submission, files, client, read.service, policy, key)
+        notice = _notice(accepted, read.submission)
+        body = render.rows("service_requests", views.accepted(accepted.record_id, notice), form)
+        return _response(body, form)
+
+    async def _form(
+        self, request: Request
+    ) -> tuple[list[tuple[str, str]], list[File], list[Problem]]:
+        """The fields and files of a form; an unreadable one is 400."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+            raise ProblemsError(
+                [
+                    Problem(
+                        400,
+                        "Content-Type",
+                        "Content-Type must be application/x-www-form-urlencoded or "
+                        "multipart/form-data",
+                    )
+                ]
+            )
+        pairs: list[tuple[str, str]] = []
+        files: list[File] = []
+        problems: list[Problem] = []
+        try:
+            async with request.form(
+                max_files=self._settings.most_files,
+                max_fields=MOST_FIELDS,
+                max_part_size=LARGEST_FIELD,
+            ) as found:
+                for name, value in found.multi_items():
+                    if not isinstance(value, UploadFile):
+                        pairs.append((name, value))
+                        continue
+                    if name not in ("media", "media[]"):
+                        continue
+                    if (value.size or 0) > self._settings.largest_file:
+                        problems.append(
+                            Problem(
+                                400,
+                                "media",
+                                f"media may have {self._settings.largest_file} bytes a file",
+                            )
+                        )
+                        continue
+                    body = await value.read()
+                    if body:
+                        files.append(File(content_type=(value.content_type or "")[:255], body=body))
+        except (HTTPException, ValueError):
+            raise ProblemsError(
+                [
+                    Problem(
+                        400, "body", "the form cannot be read, or has too many or too large parts"
+                    )
+                ]
+            ) from None
+        return pairs, files, problems
+
+    def _client(self, pairs: Sequence[tuple[str, str]], request: Request) -> Client:
+        key = next((value for name, value in pairs if name == "api_key"), "")
+        key = key.strip() or request.query_params.get("api_key", "").strip()
+        client = self._clients.by_key(key) if key else None
+        if client is None:
+            raise ProblemsError([Problem(403, "api_key", "api_key is missing or not known")])
+        return client
+
+    def _policy(self) -> PolicyVersion | None:
+        return self._policies.in_force(self._clock.now().date())
+
+    def _agreed(self, submission: Submission) -> PolicyVersion:
+        """The policy that a submission is taken under."""
+        policy = self._policy()
+        if policy is None:
+            raise RefusedError(
+                503, "no_policy", "No privacy policy is in force, so nothing is collected."
+            )
+        named = submission.policy_version
+        if named is not None and self._policies.by_version(named) is None:
+            raise ProblemsError(
+                [Problem(400, "policy_version", "policy_version must be one from GET /v1/policy")]
+            )
+        if policy.express_consent and named != policy.version:
+            raise ProblemsError(
+                [
+                    Problem(
+                        409,
+                        "policy_version",
+                        f"the policy {policy.version} needs express consent: show it from "
+                        "GET /v1/policy and send its policy_version",
+                    )
+                ]
+            )
+        return policy
+
+    def _view(self, found: ServiceRequest, *, extensions: bool) -> render.Tree:
+        service = self._catalogue.by_code(found.service_code)
+        return views.request(found, service, found.department, extensions=extensions)
+
+
+def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Response]]:
+    """Every error in the format that was asked for."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answer(request, form)
+        except ProblemsError as error:
+            codes = [problem.code for problem in error.problems]
+            status = next((code for code in (403, 404, 409) if code in codes), 400)
+            return _response(render.errors(error.problems, form), form, status)
+        except RefusedError as error:
+            problem = Problem(error.status, error.field or "", error.detail)
+            headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+            return _response(render.errors([problem], form), form, error.status, headers)
+        except TransientError:
+            problem = Problem(503, "", "The request was not stored; send it again.")
+            return _response(render.errors([problem], form), form, 503, {"Retry-After": "2"})
+
+    return endpoint
+
+
+def _response(
+    body: bytes, form: Format, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(body, status, dict(headers or {}), MEDIA_TYPES[form])
+
+
+def _check_jurisdiction(parameters: Mapping[str, str]) -> None:
+    problem = jurisdiction_problem(parameters.get("jurisdiction_id", "").strip() or None)
+    if problem:
+        raise ProblemsError([problem])
+
+
+def _check_files(service: ServiceType, files: Sequence[File]) -> None:
+    if service.flags.media == "none" and files:
+        raise ProblemsError([Problem(400, "media", "this type takes no media")])
+    if service.flags.media == "required" and not files:
+        raise ProblemsError([Problem(400, "media", "this type needs a file in the field media")])
+
+
+def _notice(accepted: Accepted, submission: Submission) -> str | None:
+    """What the resident is told with the answer."""
+    said = []
+    if accepted.status == "identity_required":
+        said.append(
+            "A code-enforcement complaint needs your first and last name and your address, which "
+            "become public record. Until then it is held (sections 125.69 and 162.06, F.S.)."
+        )
+    if accepted.masked:
+        said.append("Card, bank or social-security numbers in your text were removed.")
+    if accepted.agreed == "by_use" and submission.policy_version is not None:
+        said.append(
+            f"The privacy policy has changed: version {accepted.policy_version} applies; "
+            "see /v1/policy."
+        )
+    return " ".join(said) or None

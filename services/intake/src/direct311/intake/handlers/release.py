@@ -1,0 +1,62 @@
+"""A complaint that is held for the reporter's identity goes to work after all."""
+
+from direct311.intake.domain.request import ServiceRequest, updated
+from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.ledger import Access
+from direct311.runtime.records import Folder
+from direct311.runtime.state import Change
+from direct311.runtime.vault import Vault
+
+
+class Release:
+    """A named inspector lifts the hold of sections 125.69, 162.06 and 162.21, F.S."""
+
+    def __init__(
+        self, folder: Folder[ServiceRequest], vault: Vault, clock: Clock, ids: Ids
+    ) -> None:
+        self._folder = folder
+        self._vault = vault
+        self._clock = clock
+        self._ids = ids
+
+    async def __call__(
+        self, caller: Caller, record_id: str, basis: str, reason: str
+    ) -> ServiceRequest:
+        """The request as it then stands; who lifted it and why is in the audit log.
+
+        :raises RefusedError: 404 unknown, 409 not held.
+        """
+
+        async def check(state: ServiceRequest) -> Change[ServiceRequest] | None:
+            if state.version == 0 or state.lifecycle != "active":
+                raise RefusedError(404, "not_found", "There is no such request.")
+            if state.status != "identity_required":
+                raise RefusedError(409, "not_held", "The request is not held for identity.")
+            return None
+
+        await self._folder.change(record_id, record_id, check)
+        access = Access(
+            caller,
+            action="correct",
+            purpose="county_business",
+            operation="POST /v1/requests/{record_id}/release",
+            record_ids=(record_id,),
+            reference=basis,
+            justification=reason,
+        )
+        event_id, _ = await self._vault.authorise(access, RecordFacts(record_id))
+
+        async def lift(state: ServiceRequest) -> Change[ServiceRequest] | None:
+            await check(state)
+            after = state.model_copy(
+                update={
+                    "status": "received",
+                    "held_because": None,
+                    "updated_at": self._clock.now(),
+                }
+            )
+            return Change(after, (updated(state, after, "status"),))
+
+        return await self._folder.change(record_id, event_id, lift)

@@ -1,0 +1,217 @@
+"""A submission becomes a request: checked, redacted, sealed, stored once, answered."""
+
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Literal
+
+from direct311.intake.domain.catalogue import ServiceType
+from direct311.intake.domain.clients import Client
+from direct311.intake.domain.policy import PolicyVersion
+from direct311.intake.domain.request import ServiceRequest, created
+from direct311.intake.open311.forms import Submission
+from direct311.intake.ports import File, PersonIndexes, Protections, Submissions, Uploads
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.records import IN_HAND_GRACE, Emitter, Relaying, Write
+from direct311.runtime.redaction import mask_numbers, redact
+from direct311.runtime.vault import Vault
+from direct311.schemas import events as ev
+
+REPEAT_WINDOW = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a submission. `repeat`: the same one had been accepted before."""
+
+    record_id: str
+    status: ev.RequestStatus
+    repeat: bool
+    masked: bool
+    policy_version: str
+    agreed: Literal["accepted", "by_use"]
+
+
+class Submit:
+    """The use case behind `POST /requests`."""
+
+    def __init__(
+        self,
+        *,
+        submissions: Submissions,
+        uploads: Uploads,
+        protections: Protections,
+        indexes: PersonIndexes,
+        vault: Vault,
+        emitter: Emitter,
+        relay: Relaying,
+        clock: Clock,
+        ids: Ids,
+        content_key: bytes,
+    ) -> None:
+        self._submissions = submissions
+        self._uploads = uploads
+        self._protections = protections
+        self._indexes = indexes
+        self._vault = vault
+        self._emitter = emitter
+        self._relay = relay
+        self._clock = clock
+        self._ids = ids
+        self._content_key = content_key
+
+    async def __call__(
+        self,
+        submission: Submission,
+        files: Sequence[File],
+        client: Client,
+        service: ServiceType,
+        policy: PolicyVersion,
+        idempotency_key: str | None,
+    ) -> Accepted:
+        """Store the request once, however often it is sent.
+
+        :raises RefusedError: 409 where the key was used for other content.
+        :raises TransientError: database, store or media did not take it; nothing is half there.
+        """
+        now = self._clock.now()
+        fingerprint = self._fingerprint(submission, files)
+        key = self._key(client, idempotency_key or submission.client_request_id, fingerprint, now)
+        if key is not None and files:
+            # With files a repeat would cost uploads; without, the unique key alone decides.
+            known = await self._submissions.by_idempotency(key)
+            if known is not None:
+                return self._again(known, fingerprint)
+        like = await self._submissions.like(fingerprint, now - REPEAT_WINDOW)
+        keyless = not (idempotency_key or submission.client_request_id)
+        if like is not None and keyless and client.retries_without_key:
+            return self._again(like, fingerprint)
+        uploads = await self._uploads.put(files) if files else ()
+        record_id = self._ids.new()
+        record_key, data_key = await self._vault.new_key(record_id)
+        plain, masked = _personal(submission)
+        sealed = {
+            field: data_key.seal(field, value.encode()) for field, value in plain.items() if value
+        }
+        indexes = self._indexes.of(plain)
+        hashes = [value for values in indexes.values() for value in values]
+        accepted = submission.policy_version == policy.version
+        held = service.flags.enforcement and not _identified(plain)
+        request = ServiceRequest(
+            record_id=record_id,
+            version=1,
+            client_id=client.client_id,
+            idempotency=key,
+            fingerprint=fingerprint,
+            jurisdiction_id=submission.jurisdiction_id,
+            service_code=service.service_code,
+            received_at=now,
+            updated_at=now,
+            channel=client.channel,
+            status="identity_required" if held else "received",
+            held_because="name_and_address" if held else None,
+            place=submission.place,
+            text=redact(plain.get("description", "")).text,
+            attributes=_redacted(submission.attributes),
+            sealed=sealed,
+            indexes=indexes,
+            uploads=tuple(uploads),
+            policy=ev.PolicyAgreement(
+                version=policy.version,
+                agreed="accepted" if accepted else "by_use",
+                email_notice_version=submission.email_notice_version,
+            ),
+            registry_version=self._protections.version,
+            protected=self._protections.matches(hashes),
+            likely_repeat_of=like.record_id if like else None,
+        )
+        entries = self._emitter.entries(record_id, record_id, (created(request),), None)
+        write = Write(0, request, entries, now + IN_HAND_GRACE)
+        outcome = await self._submissions.insert(record_key, write)
+        if outcome == "repeat" and key is not None:
+            known = await self._submissions.by_idempotency(key)
+            if known is not None:
+                return self._again(known, fingerprint)
+        self._relay.offer(record_id, entries)
+        return Accepted(
+            record_id,
+            request.status,
+            repeat=False,
+            masked=masked,
+            policy_version=policy.version,
+            agreed="accepted" if accepted else "by_use",
+        )
+
+    def _key(
+        self, client: Client, given: str | None, fingerprint: str, now: datetime
+    ) -> str | None:
+        """What is unique among all requests. A client that cannot send keys gets one for the
+        content and the day; a repeat over midnight is found by its fingerprint."""
+        if given:
+            return f"{client.client_id}:{given}"
+        if client.retries_without_key:
+            return f"{client.client_id}:{fingerprint}:{now.date().isoformat()}"
+        return None
+
+    def _again(self, known: ServiceRequest, fingerprint: str) -> Accepted:
+        if known.fingerprint != fingerprint:
+            raise RefusedError(
+                409,
+                "idempotency_key",
+                "This key was used for another submission; send a new key.",
+                field="Idempotency-Key",
+            )
+        return Accepted(
+            known.record_id,
+            known.status,
+            repeat=True,
+            masked=False,
+            policy_version=known.policy.version if known.policy else "",
+            agreed=known.policy.agreed if known.policy else "by_use",
+        )
+
+    def _fingerprint(self, submission: Submission, files: Sequence[File]) -> str:
+        digest = hmac.new(self._content_key, submission.canonical(), sha256)
+        for file in files:
+            digest.update(sha256(file.body).digest())
+        return digest.hexdigest()
+
+
+def _personal(submission: Submission) -> tuple[dict[str, str], bool]:
+    """What is to be sealed, card, bank and social-security numbers masked, and whether any were."""
+    masked = False
+
+    def mask(text: str) -> str:
+        nonlocal masked
+        clean, found = mask_numbers(text)
+        masked = masked or bool(found)
+        return clean
+
+    plain = dict(submission.contact) | dict(submission.sealed_answers)
+    if submission.description:
+        plain["description"] = mask(submission.description)
+    if submission.attributes:
+        answers = {
+            code: [mask(value) for value in values]
+            for code, values in submission.attributes.items()
+        }
+        plain["attributes"] = json.dumps(answers, ensure_ascii=False)
+    if submission.media_urls:
+        plain["media_url"] = json.dumps(submission.media_urls)
+    return plain, masked
+
+
+def _identified(plain: Mapping[str, str]) -> bool:
+    """Whether enforcement may begin: name and address are given (sections 125.69, 162.06, F.S.)."""
+    return all(plain.get(field) for field in ("first_name", "last_name", "reporter_address"))
+
+
+def _redacted(answers: Mapping[str, tuple[str, ...]]) -> tuple[ev.AttributeValue, ...]:
+    return tuple(
+        ev.AttributeValue(code=code, values=tuple(redact(value).text for value in values))
+        for code, values in answers.items()
+    )

@@ -1,0 +1,159 @@
+"""The parameters of `GET /requests` (GeoReport v2, and the extensions that clients use)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from direct311.intake.domain.request import CLOSED
+from direct311.intake.open311.problems import Problem
+from direct311.schemas.events import RequestStatus
+
+LONGEST_WINDOW = timedelta(days=90)
+LARGEST_PAGE = 1000
+DEFAULT_PAGE = 50
+JURISDICTIONS = ("miamidade", "miamidade.gov")
+_OPEN: tuple[RequestStatus, ...] = (
+    "received",
+    "identity_required",
+    "routed",
+    "in_progress",
+    "on_hold",
+    "referred",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestQuery:
+    """What is asked for. `ids` overrides all filters. `bbox`: west, south, east, north (degrees).
+
+    `statuses` are extended ones; `page` counts from 1. Times are inclusive for `start` and `end`,
+    exclusive for `updated_after` and `updated_before`.
+    """
+
+    start: datetime
+    end: datetime
+    ids: tuple[str, ...] = ()
+    service_codes: tuple[str, ...] = ()
+    statuses: tuple[RequestStatus, ...] = ()
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
+    bbox: tuple[float, float, float, float] | None = None
+    page: int = 1
+    page_size: int = DEFAULT_PAGE
+    extensions: bool = False
+
+
+def read_instant(text: str) -> datetime | None:
+    """An ISO 8601 time: with `Z`, an offset, fractions, or no zone, which means UTC."""
+    text = text.strip()
+    # A plus sign that was not escaped arrives as a space.
+    for candidate in (text, "+".join(text.rsplit(" ", 1))):
+        try:
+            at = datetime.fromisoformat(candidate)
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def jurisdiction_problem(given: str | None) -> Problem | None:
+    """An unknown jurisdiction is 404; none, or an empty one, is ours."""
+    if not given or given in JURISDICTIONS:
+        return None
+    return Problem(404, "jurisdiction_id", "jurisdiction_id must be miamidade")
+
+
+def read_query(parameters: Mapping[str, str], now: datetime) -> tuple[RequestQuery, list[Problem]]:
+    """The query, and everything that is wrong with it. An empty parameter counts as not sent."""
+    given = {name: value.strip() for name, value in parameters.items() if value.strip()}
+    problems: list[Problem] = []
+    jurisdiction = jurisdiction_problem(given.get("jurisdiction_id"))
+    if jurisdiction:
+        problems.append(jurisdiction)
+    times = {
+        name: _instant(given, name, problems)
+        for name in ("start_date", "end_date", "updated_after", "updated_before")
+    }
+    start, end = _window(times["start_date"], times["end_date"], now, problems)
+    query = RequestQuery(
+        start=start,
+        end=end,
+        ids=_list(given.get("service_request_id")),
+        service_codes=_list(given.get("service_code")),
+        statuses=_statuses(given.get("status"), problems),
+        updated_after=times["updated_after"],
+        updated_before=times["updated_before"],
+        bbox=_bbox(given.get("bbox"), problems),
+        page=_count(given, "page", 1, 1_000_000, problems),
+        page_size=_count(given, "page_size", DEFAULT_PAGE, LARGEST_PAGE, problems),
+        extensions=given.get("extensions", "").lower() in ("true", "1", "v1"),
+    )
+    if len(query.ids) > LARGEST_PAGE:
+        problems.append(
+            Problem(400, "service_request_id", f"at most {LARGEST_PAGE} ids can be asked for")
+        )
+    return query, problems
+
+
+def _instant(given: Mapping[str, str], name: str, problems: list[Problem]) -> datetime | None:
+    if name not in given:
+        return None
+    at = read_instant(given[name])
+    if at is None:
+        problems.append(Problem(400, name, f"{name} must be a time such as 2026-01-31T12:00:00Z"))
+    return at
+
+
+def _window(
+    start: datetime | None, end: datetime | None, now: datetime, problems: list[Problem]
+) -> tuple[datetime, datetime]:
+    if start is None:
+        end = end or now
+        return end - LONGEST_WINDOW, end
+    end = end or min(now, start + LONGEST_WINDOW)
+    if end < start:
+        problems.append(Problem(400, "end_date", "end_date must not be before start_date"))
+    elif end - start > LONGEST_WINDOW:
+        problems.append(
+            Problem(400, "start_date", "start_date and end_date may be at most 90 days apart")
+        )
+    return start, end
+
+
+def _list(text: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
+
+
+def _statuses(text: str | None, problems: list[Problem]) -> tuple[RequestStatus, ...]:
+    wanted = {part.lower() for part in _list(text)}
+    if wanted - {"open", "closed"}:
+        problems.append(Problem(400, "status", "status must be open, closed, or both"))
+    if len(wanted) != 1:
+        return ()
+    return _OPEN if wanted == {"open"} else tuple(sorted(CLOSED))
+
+
+def _bbox(text: str | None, problems: list[Problem]) -> tuple[float, float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        west = south = east = north = math.nan
+    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
+        problems.append(Problem(400, "bbox", "bbox must be west,south,east,north in degrees"))
+        return None
+    return west, south, east, north
+
+
+def _count(
+    given: Mapping[str, str], name: str, default: int, most: int, problems: list[Problem]
+) -> int:
+    text = given.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+        problems.append(Problem(400, name, f"{name} must be a whole number from 1 to {most}"))
+        return default
+    return int(text)

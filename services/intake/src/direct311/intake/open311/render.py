@@ -1,0 +1,89 @@
+"""GeoReport v2 answers in JSON and XML, from plain trees of dictionaries, lists and scalars.
+
+A tree has the JSON's shape. In XML a dictionary's keys are elements, a list's members are elements
+of its singular name, and nothing is an empty element.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+from xml.sax.saxutils import escape
+
+from direct311.intake.open311.problems import Problem
+
+Format = Literal["json", "xml"]
+Tree = Mapping[str, object]
+
+MEDIA_TYPES: Mapping[Format, str] = {
+    "json": "application/json; charset=utf-8",
+    "xml": "text/xml; charset=utf-8",
+}
+_SINGULAR = {
+    "service_requests": "request",
+    "services": "service",
+    "attributes": "attribute",
+    "values": "value",
+    "endpoints": "endpoint",
+    "formats": "format",
+    "errors": "error",
+    "notes": "note",
+    "photos": "photo",
+    "service_request_updates": "request_update",
+}
+# XML 1.0, section 2.2: what no document may hold, escaped or not.
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def instant(at: datetime | None) -> str | None:
+    """`YYYY-MM-DDTHH:MM:SSZ`, without fractions."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+
+
+def rows(root: str, found: Sequence[Tree], form: Format) -> bytes:
+    """A list of trees: a bare array in JSON, elements under `root` in XML."""
+    return _json(found) if form == "json" else _xml(root, found)
+
+
+def tree(root: str, found: Tree, form: Format) -> bytes:
+    """One tree: bare in JSON, under `root` in XML."""
+    return _json(found) if form == "json" else _xml(root, found)
+
+
+def errors(problems: Iterable[Problem], form: Format) -> bytes:
+    """All that is wrong."""
+    return rows(
+        "errors",
+        [{"code": each.code, "description": each.description} for each in problems],
+        form,
+    )
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _xml(root: str, value: object) -> bytes:
+    parts = ['<?xml version="1.0" encoding="utf-8"?>\n']
+    _element(root, value, parts)
+    # A lone surrogate is no character of any encoding.
+    return "".join(parts).encode("utf-8", "replace")
+
+
+def _element(name: str, value: object, parts: list[str]) -> None:
+    if value is None or value == "" or value == [] or value == ():
+        parts.append(f"<{name}/>")
+        return
+    parts.append(f"<{name}>")
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            _element(str(key), member, parts)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            _element(_SINGULAR.get(name, "item"), member, parts)
+    elif isinstance(value, bool):
+        parts.append("true" if value else "false")
+    else:
+        parts.append(escape(_ILLEGAL.sub("", str(value))))
+    parts.append(f"</{name}>")

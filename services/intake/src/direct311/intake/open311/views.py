@@ -1,0 +1,153 @@
+"""What the public sees, built from an allow-list: a field that is not named here does not show."""
+
+from collections.abc import Sequence
+
+from direct311.intake.domain.catalogue import Attribute, ServiceType
+from direct311.intake.domain.policy import Contact
+from direct311.intake.domain.request import CLOSED, ServiceRequest, show_place
+from direct311.intake.open311.render import Tree, instant
+
+SPECIFICATION = "http://wiki.open311.org/GeoReport_v2"
+CHANGESET = "2026-01-05T00:00:00Z"
+
+
+def service(each: ServiceType) -> Tree:
+    """A line of the list of services."""
+    return {
+        "service_code": each.service_code,
+        "service_name": each.service_name,
+        "description": each.description,
+        "metadata": each.metadata,
+        "type": each.type,
+        "keywords": ", ".join(each.keywords),
+        "group": each.group,
+    }
+
+
+def definition(each: ServiceType) -> Tree:
+    """A type's questions."""
+    return {
+        "service_code": each.service_code,
+        "attributes": [_attribute(attribute) for attribute in each.attributes],
+    }
+
+
+def _attribute(each: Attribute) -> Tree:
+    return {
+        "variable": each.variable,
+        "code": each.code,
+        "datatype": each.datatype,
+        "required": each.required,
+        "datatype_description": each.datatype_description,
+        "order": each.order,
+        "description": each.description,
+        "values": [{"key": choice.key, "name": choice.name} for choice in each.values],
+    }
+
+
+def request(
+    each: ServiceRequest, type_: ServiceType | None, department: str | None, *, extensions: bool
+) -> Tree:
+    """A request. Its place shows once it was checked, and never where it is protected."""
+    shown = each.place_checked
+    place = show_place(each) if shown else None
+    text = each.text if shown and type_ and type_.flags.publish_text else None
+    if each.protected:
+        text = None
+    media = [] if each.protected or not shown else [m.url for m in each.media if m.url]
+    address = place.address if place else None
+    found: dict[str, object] = {
+        "service_request_id": each.record_id,
+        "status": "closed" if each.status in CLOSED else "open",
+        "status_notes": _status_notes(each),
+        "service_name": type_.service_name if type_ else None,
+        "service_code": each.service_code,
+        "description": text,
+        "agency_responsible": department,
+        "service_notice": None,
+        "requested_datetime": instant(each.received_at),
+        "updated_datetime": instant(each.updated_at),
+        "expected_datetime": f"{each.due_on.isoformat()}T21:00:00Z" if each.due_on else None,
+        "address": address or (place.municipality if place else None),
+        "address_id": place.address_id if place else None,
+        "zipcode": place.zip_code if place else None,
+        "lat": place.latitude if place else None,
+        "long": place.longitude if place else None,
+        "media_url": media[0] if media else None,
+    }
+    if extensions:
+        located = each.located if shown and not each.protected else None
+        found["attributes"] = []
+        found["extended_attributes"] = {
+            "channel": each.channel,
+            "status": each.status,
+            "district": located.commission_district if located else None,
+            "duplicate_of": each.duplicate_of,
+            "approximate": located.approximate if located else None,
+            "photos": [{"media_url": url} for url in media],
+        }
+        found["notes"] = [
+            {
+                "datetime": instant(note.at),
+                "type": note.kind,
+                "summary": note.status or note.kind,
+                "description": note.text or None,
+            }
+            for note in each.notes
+        ]
+    return found
+
+
+_NOTES = {
+    "received": "Received.",
+    "identity_required": "Held: a code-enforcement complaint needs your name and address.",
+    "routed": "With the department.",
+    "in_progress": "Work has begun.",
+    "on_hold": "On hold.",
+    "referred": "Referred to another body.",
+    "duplicate": "Closed: another request is about the same.",
+    "fixed": "Closed: fixed.",
+    "closed": "Closed.",
+    "closed_unfounded": "Closed: nothing was found.",
+    "withdrawn": "Closed: withdrawn.",
+}
+
+
+def _status_notes(each: ServiceRequest) -> str:
+    said = next((note.text for note in reversed(each.notes) if note.text), "")
+    return f"{_NOTES[each.status]} {said}".strip()
+
+
+def accepted(record_id: str, notice: str | None) -> Sequence[Tree]:
+    """The answer to a submission."""
+    return [{"service_request_id": record_id, "service_notice": notice, "account_id": None}]
+
+
+def token(value: str) -> Sequence[Tree]:
+    """A token and its request: ours are the same, known at once."""
+    return [{"token": value, "service_request_id": value}]
+
+
+def discovery(url: str, contact: Contact | None, environment: str) -> Tree:
+    """What this server is and where its endpoints are."""
+    base = f"{url.rstrip('/')}/open311/v2"
+    address = (
+        f"{contact.name}, {contact.street}, {contact.city}, {contact.state} {contact.zip_code}, "
+        f"telephone {contact.telephone}"
+        if contact
+        else None
+    )
+    return {
+        "changeset": CHANGESET,
+        "contact": address,
+        "key_service": f"{url.rstrip('/')}/docs",
+        "endpoints": [
+            {
+                "specification": SPECIFICATION,
+                "url": base,
+                "changeset": CHANGESET,
+                "type": "production" if environment == "production" else "test",
+                "formats": ["text/xml", "application/json"],
+            }
+        ],
+    }

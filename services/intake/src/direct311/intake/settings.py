@@ -1,0 +1,34 @@
+"""Settings of intake, from the environment with the prefix `INTAKE_`."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic_settings import SettingsConfigDict
+
+from direct311.runtime.settings import ServiceSettings
+
+
+class IntakeSettings(ServiceSettings):
+    """`catalogue_file`, `policies_file`, `access_file`: the county's own instead of those packaged.
+
+    `largest_file` in bytes; `recoverable_for`: how long what was deleted can still be found in the
+    database's log and in backups.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True, extra="ignore")
+
+    kek_file: Path
+    index_keys_file: Path
+    link_key_file: Path
+    clients_file: Path
+    media_url: str
+    geo_url: str
+
+    catalogue_file: Path | None = None
+    policies_file: Path | None = None
+    access_file: Path | None = None
+
+    largest_file: int = 20 * 1024 * 1024
+    most_files: int = 10
+    registry_every: timedelta = timedelta(seconds=1)
+    recoverable_for: timedelta = timedelta(days=35)

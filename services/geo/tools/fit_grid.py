@@ -86,7 +86,7 @@ def plans() -> list[Plan]:
             },
         },
         # A mile apart, as the section lines are: sixteen streets, ten avenues.
-        street_knots=tuple(float(block) for block in range(-352, 217, 16)),
+        street_knots=tuple(float(block) for block in range(-432, 217, 16)),
         avenue_knots=tuple(float(block) for block in range(-220, 31, 10)),
         belongs=lambda _, latitude, street: not (latitude < 25.5 and abs(street) < 100),
         bend=True,

@@ -128,6 +128,8 @@ def _power_cells(towns: Sequence[Seed], radii: Sequence[float]) -> list[BaseGeom
             apart = hypot(other.metres[0] - town.metres[0], other.metres[1] - town.metres[1])
             if other is not town and apart < radius + reach:
                 chord = (apart**2 + radius**2 - reach**2) / (2 * apart)
+                # Each keeps its own published point, however small it is beside the other.
+                chord = min(max(chord, 0.2 * apart), 0.8 * apart)
                 cell = cell.intersection(_side(town, other, chord))
         cells.append(cell)
     return cells
@@ -195,14 +197,18 @@ def _rows(table: Traversable) -> list[dict[str, str]]:
     return list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
 
 
+def write(collections: Mapping[str, dict[str, Any]], folder: Path) -> None:
+    """One file for each layer, one line for each feature, so that a change shows as a change."""
+    folder.mkdir(exist_ok=True)
+    for layer, collection in collections.items():
+        head = json.dumps(collection | {"features": []}).removesuffix("]}")
+        features = ",\n".join(json.dumps(feature) for feature in collection["features"])
+        (folder / f"{layer}.geojson").write_text(f"{head}\n{features}\n]}}\n", encoding="utf-8")
+
+
 def main() -> None:
     data = files("direct311.geo") / "data"
-    target = Path(str(data)) / "approximate_county"
-    target.mkdir(exist_ok=True)
-    for layer, collection in collections(data / "facts").items():
-        lines = [json.dumps(collection | {"features": []})[:-2]]
-        lines += [",\n".join(json.dumps(feature) for feature in collection["features"]), "]}"]
-        (target / f"{layer}.geojson").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write(collections(data / "facts"), Path(str(data)) / "approximate_county")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ class AddressReader:
     def normalise(self, text: str | None) -> NormalisedAddress:
         """What `text` says. `kind` is 'none' with a `reason` where it is no address."""
         line = _plain(text or "")
-        if not line:
+        if not (text or "").strip():
             return NormalisedAddress(kind="none", reason="address is empty")
         if len(line) > _LONGEST:
             return NormalisedAddress(kind="none", reason="address is too long")

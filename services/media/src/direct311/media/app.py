@@ -28,8 +28,9 @@ from direct311.media.entrypoints.consumers import TOPICS, handlers, taking
 from direct311.media.handlers import DestroyMedia, Sweep, TakeUploads, shard_of_the_minute
 from direct311.media.settings import MediaSettings
 from direct311.runtime.access import AccessPolicy
-from direct311.runtime.api import install
+from direct311.runtime.api import caller_of, install
 from direct311.runtime.disposition import Destroyer
+from direct311.runtime.fetches import key_fetches_router
 from direct311.runtime.keys import KeyProvider
 from direct311.runtime.keystore import MongoKeys
 from direct311.runtime.process import Loop, Resources, running
@@ -150,4 +151,5 @@ def create_app(
     app.include_router(
         files_router(resources.authenticator, line.records, originals, vault, settings.copies_url)
     )
+    app.include_router(key_fetches_router(keys, caller_of(resources.authenticator)))
     return app

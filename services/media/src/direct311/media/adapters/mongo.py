@@ -4,7 +4,8 @@ import contextlib
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 from direct311.runtime.database import Collection, DuplicateError, Index
 
@@ -22,23 +23,22 @@ class MongoHoldings:
         self._records = records
 
     async def known_uploads(self, upload_ids: Sequence[str]) -> set[str]:
-        return await self._among("files.media_id", upload_ids)
+        files = self._files("files.media_id", upload_ids)
+        return {file["media_id"] async for file in files} & set(upload_ids)
 
     async def named_copies(self, names: Sequence[str]) -> set[str]:
-        return await self._among("files.public.name", names)
+        files = self._files("files.public.name", names)
+        return {file.get("public", {}).get("name") async for file in files} & set(names)
 
     async def living_records(self, record_ids: Sequence[str]) -> set[str]:
         query = {"_id": {"$in": list(record_ids)}, "lifecycle": {"$ne": "destroyed"}}
         return {document["_id"] async for document in self._records.find(query, {"_id": 1})}
 
-    async def _among(self, path: str, values: Sequence[str]) -> set[str]:
-        asked, found = set(values), set[str]()
-        query = {path: {"$in": list(values)}}
-        async for document in self._records.find(query, {"files": 1}):
+    async def _files(self, path: str, values: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
+        """All files of the documents that have one of the values at `path`."""
+        async for document in self._records.find({path: {"$in": list(values)}}, {"files": 1}):
             for file in document["files"]:
-                public = file.get("public") or {}
-                found |= asked & {file["media_id"], public.get("name")}
-        return found
+                yield file
 
 
 class SecretTokens:

@@ -29,7 +29,7 @@ class MediaSettings(ServiceSettings, StoreSettings):
     cleaners: int = 2
     ticket_expires: timedelta = timedelta(minutes=10)
     abandoned_after: timedelta = timedelta(days=1)
-    recoverable_for: timedelta = timedelta(days=30)
+    recoverable_for: timedelta = timedelta(days=35)
 
     @property
     def copies_url(self) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from aiokafka.client import AIOKafkaClient
@@ -60,6 +61,9 @@ def configuration(place: Place, credentials: Credentials, *, compression: bool) 
         "transaction.state.log.min.isr": 1,
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
+        # A broker that was killed may come back once its session is over: 9 s by default.
+        "broker.session.timeout.ms": 3000,
+        "broker.heartbeat.interval.ms": 500,
         "group.initial.rebalance.delay.ms": 0,
         "compression.type": "producer" if compression else "uncompressed",
         "log.cleaner.dedupe.buffer.size": 16_000_000,
@@ -99,7 +103,8 @@ def provision(place: Place, topology: Topology, credentials: Credentials) -> Non
     mark = place.data / "kafka.provisioned"
     if mark.exists() and mark.read_text() == digest:
         return
-    asyncio.run(_provision(place, topology, credentials, passwords))
+    with _silent("aiokafka"):
+        asyncio.run(_provision(place, topology, credentials, passwords))
     mark.write_text(digest)
 
 
@@ -111,13 +116,17 @@ async def _provision(
         await kafka_requests.put_topics(client, topology.topics)
         await kafka_requests.put_users(client, passwords)
         await kafka_requests.put_rules(client, topology.access_rules())
+        # The controller has answered; the broker reads the same log a moment later.
+        while await kafka_requests.rules(client) != topology.access_rules():  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.02)
     finally:
         await client.close()
+    user = topology.broker_users[-1]
+    await (await _connect(place, user, passwords[user])).close()
 
 
 async def _connect(place: Place, user: str, password: str) -> AIOKafkaClient:
-    """A connected client. The port answers a moment before the users are loaded: tries for 20 s."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    """A connected client; tries for 20 s, for the port answers before the users are loaded."""
     deadline = asyncio.get_running_loop().time() + 20
     while True:
         client = AIOKafkaClient(
@@ -137,6 +146,18 @@ async def _connect(place: Place, user: str, password: str) -> AIOKafkaClient:
             await asyncio.sleep(0.1)
         else:
             return client
+
+
+@contextlib.contextmanager
+def _silent(logger: str) -> Iterator[None]:
+    """Attempts that are expected to fail are not worth a line each."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _java(main: str, *arguments: str) -> list[str]:

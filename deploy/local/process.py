@@ -87,7 +87,9 @@ def _born(pid: int) -> str:
     """When a process started, in the kernel's ticks; empty when it is gone or only a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # The first thread's state says Z while others still run, and hold files and ports.
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except (FileNotFoundError, ProcessLookupError):
         return ""
     state, started = fields[0], fields[19]
-    return "" if state in "ZX" else started
+    return "" if state in "ZX" and threads <= 1 else started

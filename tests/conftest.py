@@ -1,0 +1,95 @@
+"""What all tests share: one stack of servers and services, started when the first test asks."""
+
+import shutil
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.local.stack import Stack, StackError
+from tests.support import conformance
+from tests.support.county import County, entering
+from tests.support.logs import complaints
+
+ORDER = ("unit", "contract", "wire", "e2e", "privacy", "faults")
+"""Fast tests first, and last those that wear the machine out."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(conformance.Evidence(config), "policy-evidence")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        kind = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        return ORDER.index(kind) if kind in ORDER else len(ORDER)
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test of a stack shows what its processes complained of."""
+    report = yield
+    if report.failed:
+        for stack in _RUNNING:
+            report.sections += [
+                (f"{stack.root.name} {name}.log", lines) for name, lines in complaints(stack)
+            ]
+    return report
+
+
+_RUNNING: list[Stack] = []
+
+
+@contextmanager
+def stack_of_its_own(root: Path, *, services: bool = True) -> Iterator[Stack]:
+    """A new stack on free ports, up; stopped afterwards, with its data deleted and its logs kept.
+
+    Nothing that it keeps is compressed, so that its files can be searched.
+    """
+    stack = Stack.create(root, ports="free", kind="test", compression=False)
+    try:
+        try:
+            stack.up(servers_only=not services)
+        except StackError as error:
+            pytest.fail(f"the stack does not start: {error}", pytrace=False)
+        _RUNNING.append(stack)
+        yield stack
+    finally:
+        if stack in _RUNNING:
+            _RUNNING.remove(stack)
+        stack.down()
+        shutil.rmtree(stack.place.data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Kafka, database, object store and issuer, without the services. Shared: use ids of your own,
+    and say nothing in a service's name that another test would take for its own."""
+    with stack_of_its_own(tmp_path_factory.mktemp("servers") / "s", services=False) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole stack, shared by all tests that do no harm to it."""
+    with stack_of_its_own(tmp_path_factory.mktemp("stack") / "s") as stack:
+        yield stack
+
+
+@pytest.fixture
+async def county(stack: Stack) -> AsyncIterator[County]:
+    """The shared stack as its users see it."""
+    async with entering(stack) as county:
+        yield county

@@ -1,0 +1,154 @@
+"""Canaries: words that stand for a person, and the search for them in everything that is kept.
+
+A canary is searched for in every form in which software tends to write text down. The search reads
+whole files as bytes, so it needs files that are not compressed.
+"""
+
+import base64
+import binascii
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+_BLOCK = 1 << 22
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
+_SHORTEST = 5
+"""Bytes. Four would be found by chance once in every 4 GB of noise, for each form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """One planted text. `forms`: the same person said otherwise, in words or bytes."""
+
+    name: str
+    text: str
+    forms: tuple[str | bytes, ...] = ()
+
+    def spellings(self) -> Mapping[bytes, str]:
+        """Every byte form to look for, and what it is called."""
+        found: dict[bytes, str] = {}
+        for form in (self.text, *self.forms):
+            for spelling, kind in _spellings(form):
+                if len(spelling) < _SHORTEST:
+                    raise ValueError(f"{self.name}: too short to be found for certain")
+                found.setdefault(spelling, kind)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A canary where it must not be. `at`: offset in bytes."""
+
+    canary: str
+    form: str
+    file: str
+    at: int
+
+
+def _spellings(form: str | bytes) -> Iterator[tuple[bytes, str]]:
+    if isinstance(form, bytes):
+        yield from _encoded(form, "raw bytes")
+        return
+    for text, kind in {form: "", form.lower(): " lower", form.upper(): " upper"}.items():
+        plain = text.encode()
+        yield from _encoded(plain, "UTF-8" + kind)
+        # Without the outermost zero bytes both byte orders are one form.
+        yield text.encode("utf-16-le").rstrip(b"\0"), "UTF-16" + kind
+        yield text.encode("utf-16-be").lstrip(b"\0"), "UTF-16" + kind
+        for escaped in {json.dumps(text)[1:-1], quote(text, safe=""), quote_plus(text)}:
+            if escaped != text:
+                yield escaped.encode(), "escaped" + kind
+        every = "".join(f"%{byte:02X}" for byte in plain)
+        yield every.encode(), "URL-encoded" + kind
+        yield every.lower().encode(), "url-encoded" + kind
+    for name in ("utf-16-le", "utf-16-be"):
+        yield from _encoded(form.encode(name), name, plain=False)
+
+
+def _encoded(data: bytes, kind: str, *, plain: bool = True) -> Iterator[tuple[bytes, str]]:
+    if plain:
+        yield data, kind
+    for hexed in (binascii.hexlify(data), binascii.hexlify(data).upper()):
+        yield hexed, f"hex of {kind}"
+    for shift in range(3):
+        # The characters that depend on this text alone, after `shift` bytes of something else.
+        first, last = (8 * shift + 5) // 6, 8 * (shift + len(data)) // 6
+        encoded = base64.b64encode(b"\0" * shift + data)[first:last]
+        yield encoded, f"base64 of {kind}"
+        yield encoded.translate(_URLSAFE), f"base64url of {kind}"
+
+
+class Search:
+    """Looks for all canaries at once."""
+
+    def __init__(self, canaries: Iterable[Canary]) -> None:
+        self._names: dict[bytes, tuple[str, str]] = {}
+        for canary in canaries:
+            for spelling, kind in canary.spellings().items():
+                self._names.setdefault(spelling, (canary.name, kind))
+        # The longest first: where one form begins another, both must be told.
+        self._longest = max(map(len, self._names))
+        words = sorted(self._names, key=len, reverse=True)
+        self._pattern = re.compile(b"|".join(map(re.escape, words)))
+
+    def in_bytes(self, data: bytes, where: str, offset: int = 0) -> list[Found]:
+        """All occurrences in these bytes."""
+        return [
+            Found(*self._names[match[0]], where, offset + match.start())
+            for match in self._pattern.finditer(data)
+        ]
+
+    def in_file(self, path: Path, root: Path) -> list[Found]:
+        """All occurrences in a file, its name included. Holes in it are skipped."""
+        where = str(path.relative_to(root))
+        found = self.in_bytes(where.encode(errors="surrogateescape"), f"the name of {where}")
+        with path.open("rb") as file:
+            kept, offset = b"", 0
+            for start, block in _blocks(file.fileno()):
+                if start != offset:
+                    kept = b""
+                data = kept + block
+                found += self.in_bytes(data, where, start - len(kept))
+                kept = data[-(self._longest - 1) :]
+                offset = start + len(block)
+        # A form that lies across two blocks and one that lies in both may be the same.
+        return list(dict.fromkeys(found))
+
+    def in_folder(self, root: Path) -> tuple[list[Found], int]:
+        """All occurrences in files below `root`, and how many bytes were read."""
+        found: list[Found] = []
+        read = 0
+        for path in sorted(each for each in root.rglob("*") if each.is_file()):
+            found += self.in_file(path, root)
+            read += path.stat().st_size
+        return found, read
+
+
+def _blocks(file: int) -> Iterator[tuple[int, bytes]]:
+    """A file's blocks that hold data, with their offsets."""
+    offset, end = 0, os.fstat(file).st_size
+    while offset < end:
+        try:
+            offset = os.lseek(file, offset, os.SEEK_DATA)
+        except OSError:
+            return
+        limit = os.lseek(file, offset, os.SEEK_HOLE)
+        os.lseek(file, offset, os.SEEK_SET)
+        while offset < limit:
+            block = os.read(file, min(_BLOCK, limit - offset))
+            if not block:
+                return
+            yield offset, block
+            offset += len(block)
+
+
+def table(found: Sequence[Found], most: int = 20) -> str:
+    """What was found, for people: which canary, in which form, where."""
+    lines = [f"  {each.canary}, {each.form}: {each.file} at {each.at}" for each in found[:most]]
+    if len(found) > most:
+        lines.append(f"  and {len(found) - most} more")
+    return "\n".join(lines)

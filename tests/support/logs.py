@@ -1,0 +1,35 @@
+"""What the processes of a stack complain of."""
+
+import json
+from collections.abc import Iterator
+
+from deploy.local.stack import Stack
+
+_LINES = 12
+_TAIL_BYTES = 200_000
+_USUAL = ("consumer.retry", "process.waiting")
+"""Warnings of a process whose servers are not up yet."""
+
+
+def complaints(stack: Stack) -> Iterator[tuple[str, str]]:
+    """The last warnings and errors of each service's log; nothing of one that has none."""
+    for name in stack.services:
+        file = stack.log_file(name)
+        if not file.exists():
+            continue
+        with file.open("rb") as log:
+            log.seek(max(0, file.stat().st_size - _TAIL_BYTES))
+            lines = log.read().decode(errors="replace").splitlines()
+        found = [line for line in lines if _complains(line)]
+        if found:
+            yield name, "\n".join(found[-_LINES:])
+
+
+def _complains(line: str) -> bool:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return bool(line.strip())
+    if not isinstance(said, dict):
+        return True
+    return said.get("level") not in ("info", "debug") and said.get("event") not in _USUAL

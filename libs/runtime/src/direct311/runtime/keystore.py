@@ -90,7 +90,9 @@ class MongoKeys:
         known = {d["_id"] async for d in used.find({"_id": {"$in": ids}}, {"_id": 1})}
         orphans = [record_id for record_id in ids if record_id not in known]
         if orphans:
-            await self.collection.delete_many({"_id": {"$in": orphans}})
+            await self.collection.delete_many(
+                {"_id": {"$in": orphans}, "fetched_at": {"$exists": False}}
+            )
         return len(orphans)
 
 

@@ -61,6 +61,10 @@ class Uploads(Protocol):
         """
         ...
 
+    async def withdraw(self, uploads: Sequence[UploadRef]) -> None:
+        """Take files back that no request will name."""
+        ...
+
 
 class Protections(Protocol):
     """The protection registry (section 119.071(4)(d), F.S.), as keyed hashes."""

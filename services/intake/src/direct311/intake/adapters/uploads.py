@@ -1,6 +1,7 @@
 """Files of a submission, brought to the media service's incoming bucket by its tickets."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -43,3 +44,9 @@ class MediaUploads:
             UploadRef(upload_id=ticket["upload_id"], **about)
             for ticket, about in zip(tickets, announced, strict=True)
         ]
+
+    async def withdraw(self, uploads: Sequence[UploadRef]) -> None:
+        # What is not taken back now, the media service's sweep takes after a day.
+        with contextlib.suppress(HttpError):
+            ids = [upload.upload_id for upload in uploads]
+            await self._media.post("/internal/uploads/withdraw", {"upload_ids": ids})

@@ -1,8 +1,7 @@
 """A service request as intake keeps it, and what changes it."""
 
+from collections.abc import Mapping
 from typing import Literal, TypeVar
-
-from pydantic import Field
 
 from direct311.runtime.state import Outgoing, RecordState
 from direct311.schemas import Instant, Model, OnDate
@@ -60,8 +59,8 @@ class ServiceRequest(RecordState):
     place_version: int = 1
     text: str = ""
     attributes: tuple[ev.AttributeValue, ...] = ()
-    sealed: dict[str, bytes] = Field(default_factory=dict)
-    indexes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    sealed: Mapping[str, bytes] = {}
+    indexes: Mapping[str, tuple[str, ...]] = {}
     uploads: tuple[ev.UploadRef, ...] = ()
     media: tuple[ev.MediaItem, ...] = ()
     policy: ev.PolicyAgreement | None = None

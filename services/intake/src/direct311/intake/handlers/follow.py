@@ -54,7 +54,7 @@ class Follow:
             update={
                 "located": Located.model_validate(found.model_dump()),
                 "place_checked": True,
-                "indexes": state.indexes | {"place": hashes},
+                "indexes": {**state.indexes, "place": hashes},
                 "updated_at": self._clock.now(),
             }
         )

@@ -131,7 +131,10 @@ class Submit:
         )
         entries = self._emitter.entries(record_id, record_id, (created(request),), None)
         write = Write(0, request, entries, now + IN_HAND_GRACE)
+        # Where this fails the request may be there all the same, so its files stay where they are.
         outcome = await self._submissions.insert(record_key, write)
+        if outcome == "repeat" and uploads:
+            await self._uploads.withdraw(uploads)
         if outcome == "repeat" and key is not None:
             known = await self._submissions.by_idempotency(key)
             if known is not None:

@@ -68,7 +68,7 @@ def request(
         "requested_datetime": instant(each.received_at),
         "updated_datetime": instant(each.updated_at),
         "expected_datetime": f"{each.due_on.isoformat()}T21:00:00Z" if each.due_on else None,
-        "address": address or (place.municipality if place else None),
+        "address": place.municipality if place and each.protected else address,
         "address_id": place.address_id if place else None,
         "zipcode": place.zip_code if place else None,
         "lat": place.latitude if place else None,

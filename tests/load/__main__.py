@@ -1,0 +1,282 @@
+"""`make bench`: every figure in one run on one machine, with ratios against a floor of the run.
+
+Prints a table and writes it to docs/results with date, machine and commit.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.stack import Stack
+from direct311.cli.replay import counts
+from direct311.cli.stack import LocalStack, Session
+from direct311.runtime.peers import HttpClient
+from direct311.schemas import decode, events, read_headers
+from tests.load.generators import Burst, burst, steady
+from tests.load.log_appends import append_rate
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "results"
+RATES = (50, 100, 200)
+OTHERS = ("media", "geo", "routing", "retention", "audit")
+console = Console()
+
+
+@dataclass
+class Figures:
+    """What was measured, line by line."""
+
+    lines: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def add(self, what: str, value: str, note: str = "") -> None:
+        self.lines.append((what, value, note))
+        console.print(f"  {what}: {value} {note}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=15, help="length of each burst")
+    parser.add_argument("--steady", type=int, default=60, help="length of each steady rate")
+    parser.add_argument("--events", type=int, default=20_000, help="access events to append")
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    figures = Figures()
+    with tempfile.TemporaryDirectory(prefix="direct311-bench-") as folder:
+        stack = Stack.create(Path(folder) / "stack", "free", kind="test")
+        stack.narrate(lambda line: console.print(line, style="dim"))
+        try:
+            stack.up()
+            _measure(stack, Path(folder), arguments, figures)
+        finally:
+            stack.down()
+    _write(figures, time.monotonic() - started)
+    return 0
+
+
+def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> None:
+    dev = LocalStack.model_validate(stack.dev)
+    intake, key = dev.services["intake"], dev.api_keys["app"]
+    console.print("the floor: a bare handler with one journaled insert")
+    for name in OTHERS:
+        stack.stop(name)
+    floor = _floor(dev, key, arguments.seconds, folder)
+    figures.add("floor", f"{floor.per_second:,.0f}/s", _latency(floor))
+
+    console.print("the gateway, alone with its relay")
+    burst(intake, key, 3, folder)
+    alone = burst(intake, key, arguments.seconds, folder)
+    figures.add("gateway alone", f"{alone.per_second:,.0f}/s", _latency(alone))
+    figures.add("  ratio to the floor", f"{alone.per_second / floor.per_second:.2f}")
+
+    console.print("the gateway with all services running and the backlog draining")
+    for name in OTHERS:
+        stack.start(name)
+    for name in OTHERS:
+        stack.wait_ready(name)
+    together = burst(intake, key, arguments.seconds, folder)
+    figures.add("gateway, all running", f"{together.per_second:,.0f}/s", _latency(together))
+    figures.add("  ratio to the floor", f"{together.per_second / floor.per_second:.2f}")
+    drained = asyncio.run(_drain(dev))
+    figures.add("backlog drained in", f"{drained:.1f} s after the burst")
+
+    for rate in RATES:
+        console.print(f"accepted → routed at a steady {rate}/s for {arguments.steady} s")
+        start = asyncio.run(_ends(dev))
+        accepted = asyncio.run(steady(intake, key, rate, arguments.steady))
+        found = asyncio.run(_routed(dev, start, set(accepted)))
+        figures.add(
+            f"accepted → routed at {rate}/s",
+            f"p50 {_percentile(found, 50):,.0f} ms, p99 {_percentile(found, 99):,.0f} ms",
+            f"{len(accepted)} accepted, {len(found)} routed",
+        )
+
+    console.print(f"audit appends of {arguments.events} prepared access events")
+    rate_appended = append_rate(stack, arguments.events)
+    figures.add("audit appends", f"{rate_appended:,.0f}/s", "from a prepared topic")
+    for name in ("kafka", "database", "store", "identity", *stack.services):
+        figures.add(f"memory {name}", f"{_memory(stack, name):,.0f} MB")
+
+
+def _floor(dev: LocalStack, key: str, seconds: int, folder: Path) -> Burst:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.load.floor", dev.database.url, "floor", str(port)], cwd=ROOT
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        url = f"http://127.0.0.1:{port}"
+        burst(url, key, 3, folder)
+        return burst(url, key, seconds, folder)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _latency(found: Burst) -> str:
+    failed = f", {found.failed} failed" if found.failed else ""
+    return f"p50 {found.p50:.1f} ms, p99 {found.p99:.1f} ms{failed}"
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    if len(values) < 2:
+        return float("nan")
+    return statistics.quantiles(values, n=100)[percent - 1]
+
+
+def _consumer(dev: LocalStack, *topics: str) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=dev.kafka.bootstrap,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="SCRAM-SHA-256",
+        sasl_plain_username=dev.kafka.username,
+        sasl_plain_password=dev.kafka.password,
+        enable_auto_commit=False,
+    )
+
+
+def _partitions(consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+    found = consumer.partitions_for_topic("request.routed") or set()
+    return [TopicPartition("request.routed", number) for number in sorted(found)]
+
+
+async def _ends(dev: LocalStack) -> dict[TopicPartition, int]:
+    """Where the topic of routed requests ends now."""
+    consumer = _consumer(dev, "request.routed")
+    await consumer.start()
+    try:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(_partitions(consumer))
+        return ends
+    finally:
+        await consumer.stop()
+
+
+async def _routed(
+    dev: LocalStack, start: dict[TopicPartition, int], wanted: set[str]
+) -> list[float]:
+    """Milliseconds from acceptance by the gateway to the send of the first `request.routed`."""
+    consumer = _consumer(dev)
+    await consumer.start()
+    found: dict[str, float] = {}
+    deadline = time.monotonic() + 120
+    try:
+        consumer.assign(list(start))
+        for partition, offset in start.items():
+            consumer.seek(partition, offset)
+        while wanted - found.keys() and time.monotonic() < deadline:
+            for batch in (await consumer.getmany(timeout_ms=500)).values():
+                for message in batch:
+                    data = decode(read_headers(message.headers), message.value or b"").data
+                    if not isinstance(data, events.RequestRouted) or data.record_id not in wanted:
+                        continue
+                    accepted = data.received_at.timestamp() * 1000
+                    found.setdefault(data.record_id, message.timestamp - accepted)
+    finally:
+        await consumer.stop()
+    return list(found.values())
+
+
+async def _drain(dev: LocalStack) -> float:
+    """Seconds until routing has as many requests as intake, and none waiting."""
+    http = HttpClient(timeout=30)
+    session = Session(dev, http)
+    started = time.monotonic()
+    try:
+        while True:
+            stored = await counts(session, "intake")
+            routed = await counts(session, "routing")
+            kept = await counts(session, "retention")
+            same = stored["total"] == routed["total"] == kept["total"]
+            if same and not routed.get("waiting"):
+                return time.monotonic() - started
+            if time.monotonic() - started > 600:
+                raise SystemExit("the backlog did not drain in ten minutes")
+            await asyncio.sleep(0.5)
+    finally:
+        await http.close()
+
+
+def _memory(stack: Stack, name: str) -> float:
+    """Resident memory of a part and its children, in MB."""
+    part = next(each for each in stack.status() if each.name == name)
+    if part.pid is None:
+        return 0.0
+    total = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            text = status.read_text()
+        except OSError:
+            continue
+        fields = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+        mine = status.parent.name == str(part.pid) or fields.get("PPid") == str(part.pid)
+        if mine and "VmRSS" in fields:
+            total += int(fields["VmRSS"].split()[0])
+    return total / 1024
+
+
+def _write(figures: Figures, seconds: float) -> None:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    cpu = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    machine = f"{os.cpu_count()} cores, {cpu}, Python {platform.python_version()}"
+    today = datetime.now(UTC).date().isoformat()
+    table = Table("figure", "value", "", title=f"{today}, {commit}, {machine}")
+    for line in figures.lines:
+        table.add_row(*line)
+    console.print(table)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    page = [
+        f"# Bench of {today}",
+        "",
+        f"Commit `{commit}`; {machine}; {seconds / 60:.0f} minutes. `make bench` prints it again.",
+        "",
+        "| figure | value | |",
+        "|---|---|---|",
+        *(f"| {what.strip()} | {value} | {note} |" for what, value, note in figures.lines),
+        "",
+    ]
+    path = RESULTS / f"bench-{today}.md"
+    path.write_text("\n".join(page))
+    console.print(f"written to {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""The floor: a bare handler that reads the form and makes one journaled insert.
+
+Run as a process of its own, served as the services are: `python -m tests.load.floor URL NAME PORT`.
+"""
+
+import sys
+from uuid import uuid4
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from direct311.runtime.database import connect
+
+
+def application(url: str, name: str) -> Starlette:
+    collection = connect(url, name)["floor"]
+
+    async def create(request: Request) -> JSONResponse:
+        form = await request.form()
+        record_id = str(uuid4())
+        await collection.insert_one({"_id": record_id, **{k: str(v) for k, v in form.items()}})
+        return JSONResponse([{"service_request_id": record_id}])
+
+    return Starlette(routes=[Route("/open311/v2/requests.json", create, methods=["POST"])])
+
+
+def main() -> None:
+    url, name, port = sys.argv[1:]
+    uvicorn.run(
+        application(url, name),
+        host="127.0.0.1",
+        port=int(port),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""How fast the audit log takes access events that wait in its topic."""
+
+import asyncio
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+
+from deploy.local.stack import Stack
+from direct311.cli.stack import LocalStack, token
+from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.peers import HttpClient
+from direct311.runtime.signing import Signer
+from direct311.schemas import Event, encode
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+
+def append_rate(stack: Stack, count: int) -> float:
+    """Events a second from audit's start of reading until the log's head covers all of them."""
+    dev = LocalStack.model_validate(stack.dev)
+    stack.start("audit")
+    stack.wait_ready("audit")
+    before = asyncio.run(_size(dev))
+    stack.stop("audit")
+    asyncio.run(_prepare(stack, dev, count))
+    stack.start("audit")
+    stack.wait_ready("audit")
+    return asyncio.run(_watch(dev, before, count))
+
+
+async def _size(dev: LocalStack) -> int:
+    http = HttpClient()
+    try:
+        bearer = await token(dev, http, "auditor", "bench")
+        note = await http.get_bytes(
+            f"{dev.services['audit']}/log/checkpoint", {"Authorization": f"Bearer {bearer}"}
+        )
+    finally:
+        await http.close()
+    return int(note.decode().splitlines()[1])
+
+
+async def _watch(dev: LocalStack, before: int, count: int) -> float:
+    """The rate between a tenth and the whole, so that start-up does not count."""
+    marks: list[tuple[float, int]] = []
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        done = await _size(dev) - before
+        marks.append((time.monotonic(), done))
+        if done >= count:
+            break
+        await asyncio.sleep(0.1)
+    else:
+        raise SystemExit("audit did not take the prepared events in five minutes")
+    first = next((mark for mark in marks if mark[1] > 0), marks[0])
+    last = marks[-1]
+    if last[0] - first[0] < 0.5:
+        return count / max(last[0] - marks[0][0], 0.001)
+    return (last[1] - first[1]) / (last[0] - first[0])
+
+
+async def _prepare(stack: Stack, dev: LocalStack, count: int) -> None:
+    """Signed access events of intake's, about a thousand records."""
+    environment = (Path(stack.root) / "env" / "intake.env").read_text()
+    key_file = re.search(r"INTAKE_SIGNING_KEY_FILE=\"?([^\"\n]+)", environment)
+    if key_file is None:
+        raise SystemExit("intake's settings name no signing key")
+    signer = Signer.from_file(Path(key_file[1]))
+    ids = TimeOrderedIds()
+    records = [ids.new() for _ in range(1000)]
+    producer_name = f"intake/{ids.new()}"
+    producer = AIOKafkaProducer(
+        bootstrap_servers=dev.kafka.bootstrap,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="SCRAM-SHA-256",
+        sasl_plain_username=dev.kafka.username,
+        sasl_plain_password=dev.kafka.password,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=5,
+    )
+    await producer.start()
+    try:
+        for number in range(count):
+            record_id = records[number % len(records)]
+            event: Event[Model] = Event(
+                ids.new(),
+                "/direct311/intake",
+                record_id,
+                datetime.now(UTC),
+                _access(record_id, producer_name, number + 1),
+            )
+            message = signer.sign(encode(event))
+            headers = [(name, value.encode()) for name, value in message.headers.items()]
+            await producer.send(message.topic, message.body, key=message.key, headers=headers)
+        await producer.flush()
+    finally:
+        await producer.stop()
+
+
+def _access(record_id: str, producer: str, sequence: int) -> ev.PiiAccessed:
+    return ev.PiiAccessed(
+        action="view",
+        outcome="success",
+        time=ev.AccessTime(occurred_at=datetime.now(UTC), producer=producer, sequence=sequence),
+        agent=ev.AccessAgent(id=f"agent-{sequence % 40}", roles=("agent",)),
+        where=ev.AccessWhere(
+            service="intake", instance="bench", service_version="0", operation="bench"
+        ),
+        why=ev.AccessWhy(purpose="respond"),
+        what=ev.AccessWhat(record_ids=(record_id,), fields=("phone",)),
+        decision=ev.AccessDecision(policy_hash="0" * 64, rule="bench"),
+        retention=ev.AccessRetention(related_record=record_id),
+    )

@@ -12,7 +12,7 @@ from direct311.geo.domain.boundaries import BoundarySet
 from direct311.geo.domain.grid import StreetGrids
 from direct311.geo.domain.municipalities import Gazette
 from direct311.geo.domain.places import Resolution
-from direct311.geo.handlers import Resolver
+from direct311.geo.handlers.resolve import Resolver
 from direct311.schemas.events import Place
 from tests.support.real_data import REAL_DATA
 from tests.unit.geo.conftest import Rows

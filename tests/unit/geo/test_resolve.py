@@ -1,6 +1,5 @@
 """Resolving a place: what counts, what is doubted, what is said when nothing helps."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
@@ -15,24 +14,16 @@ from direct311.geo.domain.gazetteer import KnownAddress
 from direct311.geo.domain.grid import StreetGrids
 from direct311.geo.domain.municipalities import Gazette
 from direct311.geo.domain.places import LocatedRequest
-from direct311.geo.handlers import LocateRequest, Resolver, expired
+from direct311.geo.handlers.requests import LocateRequest, expired
+from direct311.geo.handlers.resolve import Resolver
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.events import Place
+from tests.support.geo import At
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 POLICY = ev.PolicyAgreement(version="2024-01", agreed="accepted")
 HIALEAH = (25.8699, -80.3029)
-
-
-@dataclass(frozen=True)
-class At:
-    """A clock that stands still."""
-
-    instant: datetime
-
-    def now(self) -> datetime:
-        return self.instant
 
 
 @pytest.fixture

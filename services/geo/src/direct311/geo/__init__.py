@@ -1,0 +1,1 @@
+"""Geo: boundaries and the place of a request."""

@@ -1,9 +1,11 @@
 """What the use cases need from outside."""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from direct311.geo.domain.addresses import NormalisedAddress
-from direct311.geo.domain.boundaries import Located, ZipArea
+from direct311.geo.domain.boundaries import BoundarySet, ImportedSet, Located, ZipArea
 from direct311.geo.domain.gazetteer import KnownAddress
 from direct311.geo.domain.grid import Estimate
 
@@ -41,3 +43,31 @@ class Addresses(Protocol):
     """Brings an address line to its one form."""
 
     def normalise(self, text: str | None) -> NormalisedAddress: ...
+
+
+class BoundarySets(Protocol):
+    """Every version of every layer that was imported, and which is in force."""
+
+    async def in_force(self) -> Mapping[str, str]:
+        """Layer → version."""
+        ...
+
+    async def load(self, versions: Mapping[str, str]) -> Sequence[BoundarySet]:
+        """These sets, whole. Versions stay loadable after others have replaced them."""
+        ...
+
+    async def put(self, one: BoundarySet, imported_by: str, at: datetime) -> None:
+        """Keep a set, then put it in force, in one step for who looks. May be repeated."""
+        ...
+
+    async def list(self) -> Sequence[ImportedSet]:
+        """All that were imported, by layer, the newest first."""
+        ...
+
+
+class Locations(Protocol):
+    """What can be asked of all located requests."""
+
+    async def count(self) -> Mapping[str, int]:
+        """How many requests have which outcome."""
+        ...

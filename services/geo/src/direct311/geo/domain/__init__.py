@@ -1,0 +1,1 @@
+"""Types and rules of places; no input or output."""

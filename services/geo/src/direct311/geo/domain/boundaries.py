@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -93,6 +94,23 @@ class BoundarySet:
         return cls(
             layer, label, version, source, licence, approximate, agreement, ordered, tuple(repaired)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedSet:
+    """A set without its features, for lists. `imported_by` is a token's subject, or 'packaged'."""
+
+    layer: str
+    version: str
+    source: str
+    licence: str
+    approximate: bool
+    agreement: float
+    features: int
+    repaired: tuple[str, ...]
+    imported_by: str
+    imported_at: datetime
+    in_force: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,273 @@
+"""The HTTP face: lookup and boundary sets for staff, address lines for intake."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
+
+from direct311.geo.adapters.shapes import read_boundary_set
+from direct311.geo.domain.addresses import NormalisedAddress
+from direct311.geo.domain.boundaries import BoundaryError, BoundarySet, ImportedSet, Located
+from direct311.geo.handlers.atlas import Atlas
+from direct311.geo.handlers.resolve import Resolver
+from direct311.geo.ports import BoundarySets, Locations
+from direct311.runtime.access import Caller
+from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.errors import RefusedError
+from direct311.schemas import Instant, Model
+from direct311.schemas.model import Latitude, Longitude
+
+STAFF = (
+    "agent",
+    "inspector",
+    "department",
+    "custodian",
+    "records_officer",
+    "counsel",
+    "liaison",
+    "emergency",
+    "auditor",
+    "admin",
+    "service",
+)
+"""Who may ask what lies where: everybody with a token. It is public data."""
+
+CallerOf = Callable[[Request], Awaitable[Caller]]
+
+
+class LocatedView(Model):
+    """What lies at a point. `border_m`: metres to the nearest municipal border, absent where it is
+    far; `snapped_m`: how far outside the area the point is. `boundary_sets`: layer → version."""
+
+    where: str
+    municipality: str | None = None
+    zip_code: str | None = None
+    commission_district: str | None = None
+    layers: dict[str, str]
+    border_m: float | None = None
+    snapped_m: float = 0.0
+    confidence: float
+    approximate: bool
+    boundary_sets: dict[str, str]
+
+
+class SetView(Model):
+    """A boundary set. `agreement`: share of known points that it puts right."""
+
+    name: str
+    version: str
+    source: str
+    licence: str
+    approximate: bool
+    agreement: float
+    features: int
+    repaired: tuple[str, ...]
+    imported_by: str
+    imported_at: Instant
+    in_force: bool
+
+
+class SetsView(Model):
+    sets: tuple[SetView, ...]
+
+
+class ImportedView(Model):
+    """What was imported, and which features had to be repaired, by code."""
+
+    name: str
+    version: str
+    approximate: bool
+    features: int
+    repaired: tuple[str, ...]
+
+
+class AddressLine(Model):
+    address: Annotated[str, Field(max_length=1000)]
+
+
+class AddressView(Model):
+    """`address`: the line in its one form, absent where the text is no address; `reason` says why.
+
+    `latitude` and `longitude` are the best point for it, within `error_m` metres; 0 where the
+    position of this very address is known.
+    """
+
+    address: str | None = None
+    kind: str
+    unit: str | None = None
+    city: str | None = None
+    zip_code: str | None = None
+    confidence: float
+    reason: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    error_m: float | None = None
+
+
+class CountsView(Model):
+    total: int
+    counts: dict[str, int]
+
+
+def router(
+    atlas: Atlas,
+    sets: BoundarySets,
+    locations: Locations,
+    resolver: Resolver,
+    caller_of: CallerOf,
+    max_import_bytes: int,
+) -> APIRouter:
+    """All that geo answers."""
+    api = APIRouter(responses=PROBLEMS, tags=["geo"])
+    who = Depends(caller_of)
+
+    @api.get("/locate", response_model_exclude_none=True)
+    async def locate(
+        caller: Annotated[Caller, who],
+        lat: Annotated[Latitude, Query(description="degrees north, WGS 84")],
+        lon: Annotated[Longitude, Query(description="degrees east, WGS 84")],
+    ) -> LocatedView:
+        """What lies at a point, by the boundary sets in force."""
+        require(caller, *STAFF)
+        return _located(atlas.current().locate(lat, lon))
+
+    @api.post("/internal/normalise", response_model_exclude_none=True)
+    async def normalise(line: AddressLine, caller: Annotated[Caller, who]) -> AddressView:
+        """An address line in the one form in which addresses are compared. Nothing is kept."""
+        require(caller, "service")
+        return _address(resolver, resolver.addresses.normalise(line.address))
+
+    @api.get("/boundaries")
+    async def boundaries(caller: Annotated[Caller, who]) -> SetsView:
+        """Every boundary set that was ever imported, and which are in force."""
+        require(caller, *STAFF)
+        return SetsView(sets=tuple(_set(one) for one in await sets.list()))
+
+    @api.post("/boundaries", status_code=201, openapi_extra=_GEOJSON)
+    async def import_boundaries(
+        request: Request,
+        caller: Annotated[Caller, who],
+        name: Annotated[str, Query(max_length=41, description="municipality, zip, …")],
+        source: Annotated[str, Query(min_length=1, max_length=300)],
+        version: Annotated[str, Query(max_length=60, pattern=r"^[\w.-]*$")] = "",
+        licence: Annotated[str, Query(max_length=300)] = "",
+        approximate: bool = False,
+    ) -> ImportedView:
+        """Put a GeoJSON FeatureCollection in force as the layer `name`, in place of what it was.
+
+        Requests that were located before keep their location and the version that they cite.
+        """
+        require(caller, "admin")
+        body = await _body(request, max_import_bytes)
+
+        def read() -> BoundarySet:
+            return read_boundary_set(
+                json.loads(body),
+                layer=name,
+                label=version,
+                source=source,
+                licence=licence,
+                approximate=approximate,
+                canonical=resolver.gazette.canonical,
+            )
+
+        try:
+            one = await asyncio.to_thread(read)
+        except BoundaryError as error:
+            field = error.field or "body"
+            place = field if error.feature is None else f"features.{error.feature}.{field}"
+            raise RefusedError(422, "boundaries", str(error), field=place) from None
+        except (ValueError, RecursionError):
+            raise RefusedError(422, "boundaries", "The body is not JSON.", field="body") from None
+        await atlas.take(one, caller.sub)
+        return ImportedView(
+            name=one.layer,
+            version=one.version,
+            approximate=one.approximate,
+            features=len(one.features),
+            repaired=one.repaired,
+        )
+
+    @api.get("/v1/counts")
+    async def counts(caller: Annotated[Caller, who]) -> CountsView:
+        """How many requests were resolved, and how many not."""
+        require(caller, *STAFF)
+        found = dict(await locations.count())
+        return CountsView(total=sum(found.values()), counts=found)
+
+    return api
+
+
+_GEOJSON: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/geo+json": {
+                "schema": {
+                    "type": "object",
+                    "description": "FeatureCollection of polygons, RFC 7946",
+                    "required": ["type", "features"],
+                }
+            }
+        },
+    }
+}
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    found = bytearray()
+    async for part in request.stream():
+        found += part
+        if len(found) > limit:
+            raise RefusedError(413, "too_large", f"A set may have {limit} bytes.", field="body")
+    return bytes(found)
+
+
+def _located(found: Located) -> LocatedView:
+    return LocatedView(
+        where=found.where,
+        municipality=found.municipality,
+        zip_code=found.zip_code,
+        commission_district=found.commission_district,
+        layers=dict(found.layers),
+        border_m=None if found.border_m is None else round(found.border_m, 1),
+        snapped_m=round(found.snapped_m, 1),
+        confidence=found.confidence,
+        approximate=found.approximate,
+        boundary_sets=dict(found.boundary_sets),
+    )
+
+
+def _set(one: ImportedSet) -> SetView:
+    return SetView(
+        name=one.layer,
+        version=one.version,
+        source=one.source,
+        licence=one.licence,
+        approximate=one.approximate,
+        agreement=one.agreement,
+        features=one.features,
+        repaired=one.repaired,
+        imported_by=one.imported_by,
+        imported_at=one.imported_at,
+        in_force=one.in_force,
+    )
+
+
+def _address(resolver: Resolver, found: NormalisedAddress) -> AddressView:
+    position = resolver.position(found) if found.canonical else None
+    return AddressView(
+        address=found.canonical or None,
+        kind=found.kind,
+        unit=found.unit,
+        city=found.city,
+        zip_code=found.zip_code,
+        confidence=found.confidence,
+        reason=found.reason,
+        latitude=position.latitude if position else None,
+        longitude=position.longitude if position else None,
+        error_m=position.error_m if position else None,
+    )

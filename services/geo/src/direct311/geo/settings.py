@@ -1,0 +1,28 @@
+"""Settings of the geo service, from `GEO_…`."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic_settings import SettingsConfigDict
+
+from direct311.runtime.settings import ServiceSettings
+
+
+class GeoSettings(ServiceSettings):
+    """`gazetteer_file`: a CSV of addresses of known position. `aliases_file`, `streets_file` and
+    `grid_file` take the place of the packaged files of that name. `approximate_county`: take the
+    packaged approximate boundaries for layers that have none. `refresh_every`: how soon another
+    copy's import shows here. `recoverable_for`: how long logs and backups may still hold what was
+    destroyed.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="GEO_", frozen=True, extra="ignore")
+
+    gazetteer_file: Path | None = None
+    aliases_file: Path | None = None
+    streets_file: Path | None = None
+    grid_file: Path | None = None
+    approximate_county: bool = True
+    max_import_bytes: int = 64 * 1024**2
+    refresh_every: timedelta = timedelta(seconds=2)
+    recoverable_for: timedelta = timedelta(days=30)

@@ -1,0 +1,66 @@
+"""Geo's ports in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from direct311.geo.domain.boundaries import BoundarySet, ImportedSet
+
+
+@dataclass(frozen=True)
+class At:
+    """A clock that stands still."""
+
+    instant: datetime
+
+    def now(self) -> datetime:
+        return self.instant
+
+
+class InMemoryBoundarySets:
+    """Implements `BoundarySets`."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], tuple[BoundarySet, str, datetime]] = {}
+        self._in_force: dict[str, str] = {}
+        self.loads = 0
+
+    async def in_force(self) -> Mapping[str, str]:
+        return dict(self._in_force)
+
+    async def load(self, versions: Mapping[str, str]) -> Sequence[BoundarySet]:
+        self.loads += 1
+        return [self._kept[version][0] for version in sorted(versions.items())]
+
+    async def put(self, one: BoundarySet, imported_by: str, at: datetime) -> None:
+        self._kept[one.layer, one.version] = (one, imported_by, at)
+        self._in_force[one.layer] = one.version
+
+    async def list(self) -> Sequence[ImportedSet]:
+        found = [
+            ImportedSet(
+                layer=one.layer,
+                version=one.version,
+                source=one.source,
+                licence=one.licence,
+                approximate=one.approximate,
+                agreement=one.agreement,
+                features=len(one.features),
+                repaired=one.repaired,
+                imported_by=imported_by,
+                imported_at=at,
+                in_force=self._in_force[one.layer] == one.version,
+            )
+            for one, imported_by, at in self._kept.values()
+        ]
+        return sorted(found, key=lambda one: (one.layer, -one.imported_at.timestamp()))
+
+
+class InMemoryLocations:
+    """Implements `Locations` with counts that are given."""
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self._counts = counts
+
+    async def count(self) -> Mapping[str, int]:
+        return self._counts

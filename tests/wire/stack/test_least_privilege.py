@@ -32,6 +32,7 @@ BUCKETS = ("direct311-incoming", "direct311-sealed", "direct311-public", "direct
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Of this file alone: it sends messages that no service could make sense of."""
     stack = Stack.create(tmp_path_factory.mktemp("stack") / "s", ports="free", kind="test")
     try:
         stack.up(servers_only=True)

@@ -16,6 +16,15 @@ ORDER = ("unit", "contract", "wire", "e2e", "privacy", "faults")
 """Fast tests first, and last those that wear the machine out."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stack",
+        type=Path,
+        metavar="DIR",
+        help="the shared stack: this running one, which is left as it is, in place of a new one",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(conformance.Evidence(config), "policy-evidence")
 
@@ -82,8 +91,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     """The whole stack, shared by all tests that do no harm to it."""
+    if running := request.config.getoption("stack"):
+        yield Stack(running)
+        return
     with stack_of_its_own(tmp_path_factory.mktemp("stack") / "s") as stack:
         yield stack
 

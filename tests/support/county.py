@@ -91,7 +91,8 @@ class County:
     ) -> httpx.Response:
         """POST a service request, as a client that knows its API key (or with none)."""
         pairs = list(fields.items()) if isinstance(fields, Mapping) else list(fields)
-        pairs.insert(0, ("jurisdiction_id", "miamidade"))
+        if "jurisdiction_id" not in dict(pairs):
+            pairs.insert(0, ("jurisdiction_id", "miamidade"))
         if client is not None:
             pairs.insert(0, ("api_key", self.known.api_keys[client]))
         url = f"{self.known.services['intake']}/open311/v2/requests.{form}"

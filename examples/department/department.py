@@ -55,8 +55,8 @@ async def reading(topic: str) -> AsyncIterator[AIOKafkaConsumer]:
         enable_auto_commit=False,
         **connection(),
     )
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()

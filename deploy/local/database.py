@@ -12,7 +12,7 @@ from deploy.local.secret import Credentials
 from deploy.local.topology import Topology
 
 
-def command(place: Place, *, compression: bool, auth: bool = True, port: int = 0) -> list[str]:
+def command(place: Place, *, auth: bool = True, port: int = 0) -> list[str]:
     """`port` 0 means the stack's own."""
     # A configuration file of our own, so that one lying about elsewhere is never found.
     words = [str(database_program()), "--config", str(place.root / "database.toml")]
@@ -20,7 +20,7 @@ def command(place: Place, *, compression: bool, auth: bool = True, port: int = 0
     words += ["--storage-path", str(place.data / "database")]
     # Without the first, a kill -9 loses acknowledged writes.
     words += ["--sync-on-commit", "--cache-size", "512M", "--log-level", "WARNING"]
-    if not compression:
+    if not place.compression:
         words += ["--block-compressor", "none"]
     if auth:
         words += ["--auth"]
@@ -32,10 +32,10 @@ def rooted(place: Place) -> Path:
     return place.data / "database.rooted"
 
 
-def create_root(port: int, topology: Topology, credentials: Credentials) -> None:
+def create_root(address: str, topology: Topology, credentials: Credentials) -> None:
     """The first account, on a server that asks nobody yet (on a port that nobody knows)."""
     user = topology.admin["database"]
-    with _client(f"mongodb://127.0.0.1:{port}/?directConnection=true") as client:
+    with _client(f"mongodb://{address}/?directConnection=true") as client:
         client.admin.command("createUser", user, pwd=credentials.database[user], roles=["root"])
 
 
@@ -55,9 +55,9 @@ def provision(place: Place, topology: Topology, credentials: Credentials) -> Non
                 )
 
 
-def answers(port: int) -> bool:
-    """Whether the server on this port answers a ping (which needs no account)."""
-    url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+def answers(address: str) -> bool:
+    """Whether a server answers at `host:port` (which needs no account)."""
+    url = f"mongodb://{address}/?directConnection=true"
     try:
         with _client(url, milliseconds=300) as client:
             client.admin.command("hello")
@@ -66,9 +66,9 @@ def answers(port: int) -> bool:
     return True
 
 
-def wait_until_answers(port: int, seconds: float) -> bool:
+def wait_until_answers(address: str, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while not answers(port):
+    while not answers(address):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)

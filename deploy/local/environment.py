@@ -1,9 +1,10 @@
 """What each process is told: its environment file, and `dev.json` for people and tools."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from deploy.local.secret import Credentials
@@ -34,6 +35,21 @@ class Place:
     root: Path
     ports: Mapping[str, int]
     kind: str = "local"
+    compression: bool = True
+    """Whether the database and the broker may compress what they keep."""
+    containers: bool = False
+    """Each part in a container of its own, found by its name, instead of on loopback."""
+
+    @classmethod
+    def read(cls, root: Path) -> Self:
+        """As it was made."""
+        return cls(root=root.resolve(), **json.loads((root / "stack.json").read_text()))
+
+    def document(self) -> dict[str, Any]:
+        """What `read` reads."""
+        document = asdict(self)
+        del document["root"]
+        return document
 
     @property
     def data(self) -> Path:
@@ -55,11 +71,22 @@ class Place:
     def keys(self) -> Path:
         return self.root / "keys"
 
+    @property
+    def listen(self) -> str:
+        """The interface that a part listens on. A container's network is its own."""
+        return "0.0.0.0" if self.containers else "127.0.0.1"  # noqa: S104
+
     def address(self, part: str) -> str:
-        return f"127.0.0.1:{self.ports[part]}"
+        """Where the other parts find it."""
+        host = part if self.containers else "127.0.0.1"
+        return f"{host}:{self.ports[part]}"
 
     def url(self, part: str) -> str:
         return f"http://{self.address(part)}"
+
+    def public_url(self, part: str) -> str:
+        """Where people find it: containers publish it on loopback."""
+        return f"http://127.0.0.1:{self.ports[part]}"
 
     def database_url(self, user: str, password: str, database: str) -> str:
         """`database` is where the user is known, and for a service the one that it may use."""
@@ -75,9 +102,9 @@ def service_environment(
     name = service.name
     values: dict[str, str | Path] = {
         "ENVIRONMENT": place.kind,
-        "HOST": "127.0.0.1",
+        "HOST": place.listen,
         "PORT": str(place.ports[name]),
-        "PUBLIC_URL": place.url(name),
+        "PUBLIC_URL": place.public_url(name),
         "KAFKA_BOOTSTRAP": place.address("kafka"),
         "KAFKA_USERNAME": service.kafka,
         "KAFKA_PASSWORD": credentials.kafka[service.kafka],
@@ -92,7 +119,7 @@ def service_environment(
         "AUDIENCE": AUDIENCE,
         "SIGNING_KEY_FILE": place.keys / f"{name}-signing.json",
         "PRINCIPALS_FILE": place.root / "principals.json",
-        "TRACES_FILE": place.log / f"{name}.spans.jsonl",
+        "TRACES_FILE": "" if place.containers else place.log / f"{name}.spans.jsonl",
     }
     values |= {f"{other.name.upper()}_URL": place.url(other.name) for other in topology.services}
     if service.seals:
@@ -118,6 +145,7 @@ def service_environment(
 def identity_environment(place: Place, credentials: Credentials) -> dict[str, str]:
     return {
         "DIRECT311_ENVIRONMENT": place.kind,
+        "IDENTITY_HOST": place.listen,
         "IDENTITY_PORT": str(place.ports["identity"]),
         "IDENTITY_ISSUER_URL": place.url("identity"),
         "IDENTITY_KEY_FILE": str(place.keys / "identity.json"),
@@ -146,7 +174,7 @@ def developer_document(
     return {
         "environment": place.kind,
         "root": str(place.root),
-        "services": {name: place.url(name) for name in names},
+        "services": {name: place.public_url(name) for name in names},
         "api_keys": dict(credentials.api_keys),
         "issuer": place.url("identity"),
         "operator_secret": credentials.operator,

@@ -230,7 +230,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     port = int(os.environ["IDENTITY_PORT"])
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+    uvicorn.run(app, host=os.environ["IDENTITY_HOST"], port=port, log_level="warning")
     return 0
 
 

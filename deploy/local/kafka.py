@@ -5,9 +5,9 @@ import contextlib
 import hashlib
 import json
 import logging
+import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
@@ -26,8 +26,8 @@ class KafkaFormatError(Exception):
     """The storage tool could not prepare the log directory."""
 
 
-def configuration(place: Place, credentials: Credentials, *, compression: bool) -> str:
-    """`server.properties`. Both listeners ask who is there; only loopback hears them."""
+def configuration(place: Place, credentials: Credentials) -> str:
+    """`server.properties`. Both listeners ask who is there."""
     broker = credentials.kafka["broker"]
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule"
     plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
@@ -35,9 +35,10 @@ def configuration(place: Place, credentials: Credentials, *, compression: bool) 
     properties = {
         "process.roles": "broker,controller",
         "node.id": 1,
-        "controller.quorum.voters": f"1@{place.address('controller')}",
-        "listeners": f"CLIENTS://{place.address('kafka')},"
-        f"CONTROLLER://{place.address('controller')}",
+        "controller.quorum.voters": f"1@127.0.0.1:{place.ports['controller']}",
+        "listeners": f"CLIENTS://{place.listen}:{place.ports['kafka']},"
+        f"CONTROLLER://127.0.0.1:{place.ports['controller']}",
+        "advertised.listeners": f"CLIENTS://{place.address('kafka')}",
         "listener.security.protocol.map": "CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
         "inter.broker.listener.name": "CLIENTS",
         "controller.listener.names": "CONTROLLER",
@@ -65,17 +66,17 @@ def configuration(place: Place, credentials: Credentials, *, compression: bool) 
         "broker.session.timeout.ms": 3000,
         "broker.heartbeat.interval.ms": 500,
         "group.initial.rebalance.delay.ms": 0,
-        "compression.type": "producer" if compression else "uncompressed",
+        "compression.type": "producer" if place.compression else "uncompressed",
         "log.cleaner.dedupe.buffer.size": 16_000_000,
         "log.index.size.max.bytes": 1_000_000,
     }
     return "".join(f"{name}={value}\n" for name, value in properties.items())
 
 
-def prepare(place: Place, credentials: Credentials, *, compression: bool) -> None:
+def prepare(place: Place, credentials: Credentials) -> None:
     """Writes the configuration, and formats the log directory where it is new (1 s)."""
     properties = place.root / "kafka.properties"
-    write_private(properties, configuration(place, credentials, compression=compression))
+    write_private(properties, configuration(place, credentials))
     if (place.data / "kafka" / "meta.properties").exists():
         return
     # These two must be known before the broker can be asked to know anybody.
@@ -92,6 +93,16 @@ def prepare(place: Place, credentials: Credentials, *, compression: bool) -> Non
 
 def command(place: Place) -> list[str]:
     return _java("kafka.Kafka", str(place.root / "kafka.properties"))
+
+
+def connects(place: Place) -> bool:
+    """Whether the broker's port answers."""
+    host, _, port = place.address("kafka").rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def provision(place: Place, topology: Topology, credentials: Credentials) -> None:
@@ -164,7 +175,3 @@ def _java(main: str, *arguments: str) -> list[str]:
     classes = str(kafka_libraries() / "*")
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     return ["java", *HEAP, quiet, "-cp", classes, main, *arguments]
-
-
-def log_directory(place: Place) -> Path:
-    return place.data / "kafka"

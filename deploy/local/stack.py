@@ -63,12 +63,9 @@ class Stack:
 
     def __init__(self, root: Path) -> None:
         """Raises StackError where no stack was created."""
-        settings = root.resolve() / "stack.json"
-        if not settings.exists():
+        if not (root / "stack.json").exists():
             raise StackError(f"there is no stack in {root}")
-        known = json.loads(settings.read_text())
-        self.place = Place(root.resolve(), known["ports"], known["kind"])
-        self.compression: bool = known["compression"]
+        self.place = Place.read(root)
         self.topology = Topology.read()
         self._write_down()
         services = [service.name for service in self.topology.services]
@@ -91,12 +88,13 @@ class Stack:
         *,
         kind: Literal["local", "test"] = "local",
         compression: bool = True,
+        containers: bool = False,
     ) -> Self:
         """The stack in `root`, made where there is none.
 
         `compression=False` keeps database blocks and broker logs as they were sent, so that a
-        search of the files for something that must not be there sees everything. An existing stack
-        keeps what it was created with.
+        search of the files for something that must not be there sees everything. `containers` is
+        for `deploy.local.containers`. An existing stack keeps what it was created with.
         """
         root = root.resolve()
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -104,8 +102,8 @@ class Stack:
         settings = root / "stack.json"
         if not settings.exists():
             numbers = dict(FIXED_PORTS) if ports == "fixed" else _free_ports(FIXED_PORTS)
-            document = {"ports": numbers, "kind": kind, "compression": compression}
-            secret.write_secret(settings, document)
+            place = Place(root, numbers, kind, compression, containers)
+            secret.write_secret(settings, place.document())
         return cls(root)
 
     def narrate(self, say: Callable[[str], None]) -> None:
@@ -194,9 +192,9 @@ class Stack:
         self._known(name)
         port = self.place.ports[name]
         if name == "kafka":
-            return _connects(port)
+            return kafka.connects(self.place)
         if name == "database":
-            return database.answers(port)
+            return database.answers(self.place.address(name))
         return _answers(port, "/health" if name == "store" else "/health/ready")
 
     def wait_ready(self, name: str, timeout: float | None = None) -> None:
@@ -248,7 +246,7 @@ class Stack:
         """Prepared, started, and told of users, rights, topics and buckets."""
         if process.find(self._pid_file(name)) is None:
             self._check_port(name)
-            self._prepare(name)
+            self.prepare(name)
         self._bring_up(name)
         provision = {
             "kafka": kafka.provision,
@@ -258,9 +256,10 @@ class Stack:
         if provision is not None:
             provision(self.place, self.topology, self.credentials)
 
-    def _prepare(self, name: str) -> None:
+    def prepare(self, name: str) -> None:
+        """What must be there before a server's first start; nothing for the other parts."""
         if name == "kafka":
-            kafka.prepare(self.place, self.credentials, compression=self.compression)
+            kafka.prepare(self.place, self.credentials)
         elif name == "store":
             store.prepare(self.place, self.topology, self.credentials)
         elif name == "database" and not database.rooted(self.place).exists():
@@ -268,14 +267,15 @@ class Stack:
 
     def _create_database_root(self) -> None:
         port = _free_ports(["database"])["database"]
-        command = database.command(self.place, compression=self.compression, auth=False, port=port)
+        address = f"127.0.0.1:{port}"
+        command = database.command(self.place, auth=False, port=port)
         open_server = process.spawn(
             command, {}, self.log_file("database"), self._pid_file("database-first")
         )
         try:
-            if not database.wait_until_answers(port, self.parts["database"].patience):
+            if not database.wait_until_answers(address, self.parts["database"].patience):
                 raise StackError(f"database does not start\n{self._log_end('database')}")
-            database.create_root(port, self.topology, self.credentials)
+            database.create_root(address, self.topology, self.credentials)
         finally:
             open_server.signal(signal.SIGTERM)
             if not open_server.gone_within(15):
@@ -288,7 +288,7 @@ class Stack:
         if name == "kafka":
             return kafka.command(self.place), {}
         if name == "database":
-            return database.command(self.place, compression=self.compression), {}
+            return database.command(self.place), {}
         if name == "store":
             return store.command(self.place), store.environment(self.topology, self.credentials)
         environ = environment.from_file((self.place.env / f"{name}.env").read_text())

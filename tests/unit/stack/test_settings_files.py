@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local import environment, secret
+from deploy.local import database, environment, secret
 from deploy.local.environment import FIXED_PORTS, Place
 from deploy.local.kafka import configuration
 from deploy.local.stack import Stack, StackError
@@ -181,7 +181,7 @@ def test_nothing_runs_in_a_new_stack(stack: Stack) -> None:
 
 
 def test_the_broker_denies_by_default_and_nobody_is_anonymous(stack: Stack) -> None:
-    lines = configuration(stack.place, stack.credentials, compression=True).splitlines()
+    lines = configuration(stack.place, stack.credentials).splitlines()
     properties = dict(line.split("=", 1) for line in lines)
     assert properties["allow.everyone.if.no.acl.found"] == "false"
     assert properties["super.users"] == "User:broker;User:admin"
@@ -192,9 +192,26 @@ def test_the_broker_denies_by_default_and_nobody_is_anonymous(stack: Stack) -> N
     assert properties["compression.type"] == "producer"
 
 
-def test_a_plain_stack_compresses_nothing(stack: Stack) -> None:
-    text = configuration(stack.place, stack.credentials, compression=False)
-    assert "compression.type=uncompressed\n" in text
+def test_a_plain_stack_compresses_nothing(tmp_path: Path) -> None:
+    plain = Stack.create(tmp_path / "plain", ports="free", kind="test", compression=False)
+    assert "compression.type=uncompressed\n" in configuration(plain.place, plain.credentials)
+    words = database.command(plain.place)
+    assert words[words.index("--block-compressor") + 1] == "none"
+
+
+def test_containers_find_each_other_by_name_and_people_find_them_on_loopback(
+    tmp_path: Path,
+) -> None:
+    stack = Stack.create(tmp_path / "c", containers=True)
+    values = _environment(stack, "media")
+    assert values["MEDIA_HOST"] == "0.0.0.0"
+    assert values["MEDIA_PUBLIC_URL"] == "http://127.0.0.1:8312"
+    assert values["MEDIA_INTAKE_URL"] == "http://intake:8311"
+    assert values["MEDIA_KAFKA_BOOTSTRAP"] == "kafka:19092"
+    assert values["MEDIA_STORE_ENDPOINT"] == "store:19311"
+    properties = configuration(stack.place, stack.credentials)
+    assert "listeners=CLIENTS://0.0.0.0:19092,CONTROLLER://127.0.0.1:19093\n" in properties
+    assert "advertised.listeners=CLIENTS://kafka:19092\n" in properties
 
 
 def test_a_database_url_names_where_its_user_is_known() -> None:

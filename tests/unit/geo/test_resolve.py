@@ -273,6 +273,7 @@ async def test_of_a_protected_request_the_municipality_alone_is_kept(
     assert kept is not None
     assert (kept.municipality, kept.latitude, kept.longitude) == ("Hialeah", None, None)
     assert (kept.address, kept.zip_code, kept.commission_district) == (None, None, None)
+    assert await handlers.updated(change.state, updated(Place(), 3, 1, protected=True)) is None
 
 
 @pytest.mark.anyio

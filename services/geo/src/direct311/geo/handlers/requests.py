@@ -40,9 +40,9 @@ class LocateRequest:
         if data.place_version > state.place_version:
             return self._say(state, data.place, data.place_version)
         if data.protected and state.location is not None:
-            return Change(
-                state.model_copy(update={"location": _municipality_alone(state.location)})
-            )
+            alone = _municipality_alone(state.location)
+            if alone != state.location:
+                return Change(state.model_copy(update={"location": alone}))
         return None
 
     def _say(

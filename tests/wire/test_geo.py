@@ -15,8 +15,8 @@ from direct311.runtime.signing import Principals
 from direct311.schemas import Event, decode, encode, read_headers
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
-from tests.conftest import stack_of_its_own
 from tests.support.county import County, entering, until
+from tests.support.stacks import stack_of_its_own
 from tests.unit.geo.test_boundaries import collection, square
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

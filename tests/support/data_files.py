@@ -1,0 +1,26 @@
+"""Packaged data files, changed in one place, to see that the loader names what is wrong."""
+
+from collections.abc import Callable
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def changed(source: Traversable, folder: Path, change: Change) -> Path:
+    """A copy of `source` in `folder`, of the same name, with `change` applied to its content."""
+    tree = yaml.safe_load(source.read_text(encoding="utf-8"))
+    change(tree)
+    path = folder / source.name
+    # Aliases would be written as &id001; the loader reads either.
+    path.write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def entry(tree: dict[str, Any], where: str, key: str, value: object) -> dict[str, Any]:
+    """The entry of the list `where` whose `key` is `value`."""
+    found: dict[str, Any] = next(each for each in tree[where] if each[key] == value)
+    return found

@@ -1,0 +1,1 @@
+"""The audit service: the tamper-evident log of every access to personal information."""

@@ -1,0 +1,220 @@
+"""What the log knows of an event in clear, what may be asked of it, and how long it is readable.
+
+Nothing here is personal information: ids of records and of staff, names of fields, purposes,
+outcomes and times. Bodies of events are sealed in the log and appear nowhere in this module.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from direct311.runtime.state import RecordState
+from direct311.schemas import Event, Instant, Model, RecordId
+from direct311.schemas import events as ev
+
+PERMANENT = "series:45"
+"""Name of the key of entries about disposition. GS1-SL item 45: records disposition documentation
+is permanent, so this key is never destroyed."""
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far the clocks of two services may differ."""
+
+DELIVERY_LIMIT = timedelta(days=14)
+"""The broker forgets after this time at most: no event is logged later than that."""
+
+
+class UnknownEventError(Exception):
+    """An event that does not belong into the log."""
+
+
+class CursorError(Exception):
+    """The cursor is not one of this query's."""
+
+
+class Facts(Model):
+    """What the query index keeps of an entry.
+
+    `event` is the event's name; `opens` says that the event authorised a fetch of keys, which is
+    then expected to follow it.
+    """
+
+    event_id: str
+    event: str
+    service: str
+    record_ids: tuple[RecordId, ...] = ()
+    actor: str
+    roles: tuple[str, ...] = ()
+    department: str | None = None
+    purpose: str | None = None
+    action: str
+    outcome: str
+    fields: tuple[str, ...] = ()
+    occurred_at: Instant
+    opens: bool = False
+
+
+def facts_of(event: Event[Model]) -> Facts:
+    """:raises UnknownEventError: the event has no place in the log."""
+    data = event.data
+    service = event.source.rpartition("/")[2]
+    if isinstance(data, ev.PiiAccessed):
+        return _facts_of_access(event.id, service, data)
+    if isinstance(data, ev.RecordDestroyed):
+        action, at = "destroy", data.destroyed_at
+        records: tuple[str, ...] = (data.record_id,)
+    elif isinstance(data, ev.DispositionCertified):
+        action, at, records = "certify", data.certified_at, data.record_ids
+    else:
+        raise UnknownEventError(event.name)
+    return Facts(
+        event_id=event.id,
+        event=event.name,
+        service=service,
+        record_ids=records,
+        actor=f"svc:{service}",
+        roles=("service",),
+        purpose="retention",
+        action=action,
+        outcome="success",
+        occurred_at=at,
+    )
+
+
+def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts:
+    what = data.what
+    related = data.retention.related_record
+    records = dict.fromkeys((*what.record_ids, *((related,) if related else ())))
+    opens = (
+        data.outcome == "success"
+        and bool(what.fields)
+        and data.action not in ("search", "list")
+        and what.result_count != 0
+    )
+    return Facts(
+        event_id=event_id,
+        event="pii.accessed",
+        service=service,
+        record_ids=tuple(records),
+        actor=data.agent.id,
+        roles=data.agent.roles,
+        department=data.agent.department,
+        purpose=data.why.purpose,
+        action=data.action,
+        outcome=data.outcome,
+        fields=what.fields,
+        occurred_at=data.time.occurred_at,
+        opens=opens,
+    )
+
+
+def key_names(facts: Facts) -> tuple[str, ...]:
+    """The keys that an entry is tied to; it can be read for as long as one of them lives.
+
+    An entry lives as long as the record that it relates to (GS1-SL item 393), one about several as
+    long as the longest. Empty: the entry is about no record and has the key of its month.
+    """
+    return facts.record_ids if facts.event == "pii.accessed" else (PERMANENT,)
+
+
+def month_key(at: datetime) -> str:
+    """Name of the key of entries about no record. No record id holds a colon."""
+    return f"month:{at:%Y-%m}"
+
+
+def entry_key(event_id: str) -> str:
+    """Name of the key of one entry about several records."""
+    return f"entry:{event_id}"
+
+
+# ---------------------------------------------------------------- queries
+
+
+class Filter(Model):
+    """Which entries are asked for. All that is given must fit; of `record_ids` any one.
+
+    `since` and `until` bound the time at which the access occurred, both included.
+    """
+
+    record_ids: tuple[RecordId, ...] = ()
+    actor: str | None = None
+    purpose: str | None = None
+    action: str | None = None
+    outcome: str | None = None
+    department: str | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells the cursors of two queries apart."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields of the query, without their values."""
+        return tuple(sorted(self.model_dump(exclude_defaults=True)))
+
+    def takes(self, facts: Facts) -> bool:
+        """Whether an entry fits."""
+        single = ("actor", "purpose", "action", "outcome", "department")
+        return (
+            all(getattr(self, name) in (None, getattr(facts, name)) for name in single)
+            and (not self.record_ids or bool({*self.record_ids} & {*facts.record_ids}))
+            and (self.since is None or facts.occurred_at >= self.since)
+            and (self.until is None or facts.occurred_at <= self.until)
+        )
+
+
+def cursor_of(query: Filter, index: int) -> str:
+    """Where the page after the one that ends with entry `index` begins."""
+    return f"{index}.{query.fingerprint}"
+
+
+def index_of(cursor: str, query: Filter) -> int:
+    """:raises CursorError: malformed, or another query's."""
+    index, _, fingerprint = cursor.partition(".")
+    if not (index.isascii() and index.isdecimal()) or len(index) > 18:
+        raise CursorError
+    if fingerprint != query.fingerprint:
+        raise CursorError
+    return int(index)
+
+
+def windows(top: int, bottom: int, first: int = 2_000) -> Iterator[tuple[int, int]]:
+    """Ranges [low, high) from `top` down to `bottom`, each eight times as wide as the one before.
+
+    The newest entries are looked for in the newest range first: a database that sorts all matches
+    of a query then never has many of them to sort.
+    """
+    width = first
+    while top > bottom:
+        low = max(bottom, top - width)
+        yield low, top
+        top, width = low, width * 8
+
+
+# ---------------------------------------------------------------- records and alarms
+
+
+class AuditedRecord(RecordState):
+    """A record whose disposition was certified, or that is held.
+
+    `destroy_at` is when audit destroys its own part: last, when the broker has forgotten too.
+    """
+
+    destroy_at: Instant | None = None
+
+
+class Alarm(RecordState):
+    """An alarm that was raised; `record_id` is the id of what it is about."""
+
+    kind: str = ""
+
+
+class Fetch(Model):
+    """A key that a service has fetched, and the access event that it gives as its reason."""
+
+    service: str
+    record_id: str
+    event_id: str
+    at: Instant

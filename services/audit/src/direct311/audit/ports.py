@@ -1,0 +1,310 @@
+"""What the handlers need of the outside: inbox, log, keys, objects, and other services."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from direct311.audit.domain import Facts, Fetch, Filter
+from direct311.verifier.event import Event
+from direct311.verifier.merkle import Frontier
+from direct311.verifier.tiles import Tile
+
+
+class FencedError(Exception):
+    """Another sequencer has taken over since this one last did."""
+
+
+class StaleStageError(Exception):
+    """What a sequencer before this one was still writing stands in the way."""
+
+
+class MissingTileError(Exception):
+    """The log has no such tile, or not yet."""
+
+
+class ExistsOtherwiseError(Exception):
+    """An object that must hold these bytes is there and holds others."""
+
+
+# ---------------------------------------------------------------- inbox
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A signed event that waits for its place in the log."""
+
+    event: Event
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Events that arrived together. `id` sorts by arrival; `offsets`: topic:partition → offset."""
+
+    id: str
+    arrived_at: datetime
+    arrivals: tuple[Arrival, ...]
+    offsets: Mapping[str, int]
+
+
+class Inbox(Protocol):
+    """Events that are durable here and not yet in the log."""
+
+    async def put(self, parcels: Sequence[Parcel]) -> None: ...
+
+    async def take(self, limit: int) -> Sequence[Parcel]:
+        """The oldest parcels, left where they are: at most `limit` events, or one parcel."""
+        ...
+
+    async def discard(self, parcel_ids: Sequence[str]) -> None: ...
+
+    async def length(self) -> int:
+        """How many parcels wait."""
+        ...
+
+    async def oldest(self) -> datetime | None:
+        """When the parcel that has waited longest arrived."""
+        ...
+
+
+# ---------------------------------------------------------------- log
+
+
+@dataclass(frozen=True)
+class Head:
+    """The log as it stands: everything below `size`, and nothing else, is in it.
+
+    `epoch` counts take-overs. `frontier` and `edge` (the tiles that are not full) are all that
+    appending needs of the tree. `logged_at`: time of the last entry. `offsets`: how far the topics
+    are in the log, for people.
+    """
+
+    epoch: int = 0
+    frontier: Frontier = field(default_factory=Frontier)
+    edge: Mapping[Tile, bytes] = field(default_factory=dict)
+    logged_at: datetime | None = None
+    offsets: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return self.frontier.size
+
+    @property
+    def root(self) -> bytes:
+        return self.frontier.root
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry: `index` in the log, `data` (the sealed leaf), its hash, and what is in clear.
+
+    `facts` is `None` once they were forgotten with the record that they spoke of.
+    """
+
+    index: int
+    event_id: str
+    logged_at: datetime
+    data: bytes
+    leaf: bytes
+    facts: Facts | None
+
+
+class Log(Protocol):
+    """The log's head and entries in the database."""
+
+    async def take_over(self) -> Head:
+        """Raise the epoch by one: from then on no earlier epoch can commit."""
+        ...
+
+    async def sweep(self, head: Head) -> None:
+        """Remove what epochs below `head`'s staged at or above its size and never committed."""
+        ...
+
+    async def head(self) -> Head: ...
+
+    async def known(self, event_ids: Sequence[str], size: int) -> set[str]:
+        """Those of the events that have an entry below `size`."""
+        ...
+
+    async def stage(self, epoch: int, rows: Sequence[Row], tiles: Mapping[Tile, bytes]) -> None:
+        """Write entries and full hash tiles above the head, where nobody sees them yet.
+
+        :raises StaleStageError: an earlier epoch's write came in between.
+        """
+        ...
+
+    async def move(self, old: Head, new: Head) -> None:
+        """Make `new` the head if it is still `old`: the one step that commits.
+
+        :raises FencedError: it is not, or its epoch is another's.
+        """
+        ...
+
+    async def waiting_tiles(self, size: int, limit: int) -> Mapping[Tile, bytes]:
+        """Full hash tiles below `size` that are not known to be in the object store."""
+        ...
+
+    async def waiting_tile(self, tile: Tile) -> bytes | None: ...
+
+    async def forget_tile(self, tile: Tile) -> None:
+        """It is in the object store."""
+        ...
+
+    async def data(self, start: int, end: int) -> Sequence[bytes]:
+        """The entries [start, end), sealed."""
+        ...
+
+
+class Entries(Protocol):
+    """The query index. Every answer lies below the head's size that is given."""
+
+    async def find(self, query: Filter, *, before: int, floor: int, limit: int) -> Sequence[Row]:
+        """At most `limit` entries in [floor, before) that fit, newest first."""
+        ...
+
+    async def by_event(self, event_id: str, size: int) -> Row | None: ...
+
+    async def first_logged(self, at: datetime, size: int) -> int:
+        """The first entry that was logged at `at` or later; `size` if there is none."""
+        ...
+
+    async def forget(self, record_id: str) -> int:
+        """Remove what is in clear of the entries about a record, but of disposition; how many.
+
+        An entry that is about other records too keeps the rest.
+        """
+        ...
+
+    async def mark_opened(self, event_ids: Sequence[str], size: int) -> set[str]:
+        """Note that the fetches which these events authorised have happened; those that exist."""
+        ...
+
+    async def not_opened(self, before: datetime, size: int, limit: int) -> tuple[int, list[str]]:
+        """Events logged before `before` that authorised a fetch which did not happen: how many,
+        and the ids of at most `limit`."""
+        ...
+
+    async def opened(self, size: int) -> int:
+        """How many events authorised a fetch that has happened."""
+        ...
+
+
+# ---------------------------------------------------------------- keys
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A body key as it is kept.
+
+    `reference`: 16 random bytes, by which leaves name it. `wrapped` (under `kek_id`) is empty once
+    the key was destroyed. The key of an entry about several records is not wrapped by a
+    key-encryption key: `copies` holds it wrapped under the key of each of them, by name.
+    """
+
+    name: str
+    reference: bytes
+    created_at: datetime
+    kek_id: str = ""
+    wrapped: bytes = b""
+    copies: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class BodyKeys(Protocol):
+    """The keys of the log's bodies."""
+
+    async def named(self, names: Iterable[str]) -> Mapping[str, StoredKey]:
+        """By name; destroyed ones too, without what they held."""
+        ...
+
+    async def insert_new(self, keys: Sequence[StoredKey]) -> None:
+        """Store those whose name is new, and leave the others as they are."""
+        ...
+
+    async def fetch_for(
+        self, references: Iterable[bytes], event_id: str, at: datetime
+    ) -> Mapping[bytes, StoredKey]:
+        """By reference, after the access event's id was left on each."""
+        ...
+
+
+# ---------------------------------------------------------------- outside
+
+
+class Objects(Protocol):
+    """The log's files under lock."""
+
+    async def put_new(self, path: str, body: bytes, content_type: str, at: datetime) -> None:
+        """Store an object that cannot be changed or removed; the same bytes again change nothing.
+
+        :raises ExistsOtherwiseError: it is there with other bytes.
+        """
+        ...
+
+    async def get(self, path: str) -> bytes:
+        """:raises MissingTileError: there is none."""
+        ...
+
+    async def empty(self) -> bool:
+        """Whether no entry of a log was ever stored."""
+        ...
+
+
+class People(Protocol):
+    """The only service that can tell which records are a person's."""
+
+    async def resolve(
+        self, person: Mapping[str, str], reference: str, authorization: str
+    ) -> Sequence[str]:
+        """The ids of the records of a phone number, e-mail address or name.
+
+        `authorization` is the auditor's own header: the search is an access of theirs.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPage:
+    """Fetches, and whether these are all."""
+
+    fetches: tuple[Fetch, ...]
+    complete: bool
+
+
+class KeyFetches(Protocol):
+    """One service's account of the keys that it has fetched."""
+
+    @property
+    def service(self) -> str: ...
+
+    async def after(self, at: datetime) -> FetchPage: ...
+
+    async def confirm(self, fetches: Sequence[Fetch]) -> None:
+        """Their events are in the log: nobody needs to hear of them again."""
+        ...
+
+
+class Watch(Protocol):
+    """What reconciliation remembers between its rounds."""
+
+    async def cursor(self, service: str) -> datetime | None: ...
+
+    async def advance(self, service: str, at: datetime) -> None: ...
+
+    async def keep(self, fetches: Sequence[Fetch]) -> None:
+        """Fetches whose event is not in the log, or not yet."""
+        ...
+
+    async def kept(self, limit: int) -> Sequence[Fetch]:
+        """Those kept, longest first."""
+        ...
+
+    async def drop(self, event_ids: Sequence[str]) -> None: ...
+
+
+class Alarms(Protocol):
+    """Where operators are told."""
+
+    async def raise_alarm(self, kind: str, about: str, detail: str) -> None:
+        """Once for each `kind` and `about`, however often it is called."""
+        ...

@@ -1,0 +1,96 @@
+"""Body keys in MongoDB: one document for each record, month, series, or entry about several."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from direct311.audit.adapters.mongo_log import insert_new
+from direct311.audit.domain import Fetch
+from direct311.audit.ports import FetchPage, StoredKey
+from direct311.runtime.database import Document, Index
+from direct311.runtime.keystore import MongoKeys
+
+
+class MongoBodyKeys(MongoKeys):
+    """`BodyKeys`, and the runtime's `KeyStore` for the keys of records.
+
+    A key's document has the runtime's form, with `reference`, and `copies` where several records
+    share it. A destroyed key leaves name, reference and fetches.
+    """
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        await self.collection.create_indexes(
+            [Index([("reference", 1)], name="reference", unique=True)]
+        )
+
+    async def named(self, names: Iterable[str]) -> Mapping[str, StoredKey]:
+        found = self.collection.find({"_id": {"$in": list(names)}}, {"fetches": 0})
+        return {document["_id"]: _stored_key(document) async for document in found}
+
+    async def insert_new(self, keys: Sequence[StoredKey]) -> None:
+        await insert_new(self.collection, [_key_document(key) for key in keys])
+
+    async def fetch_for(
+        self, references: Iterable[bytes], event_id: str, at: datetime
+    ) -> Mapping[bytes, StoredKey]:
+        query = {"reference": {"$in": list(references)}}
+        # The mark first: a fetch without one cannot happen.
+        await self.collection.update_many(
+            query,
+            {"$push": {"fetches": {"event": event_id, "at": at}}, "$set": {"fetched_at": at}},
+        )
+        found = self.collection.find(query, {"fetches": 0})
+        return {bytes(document["reference"]): _stored_key(document) async for document in found}
+
+    async def confirm(self, fetches: Sequence[Fetch]) -> None:
+        events = [fetch.event_id for fetch in fetches]
+        await self.collection.update_many(
+            {"_id": {"$in": [fetch.record_id for fetch in fetches]}},
+            {"$pull": {"fetches": {"event": {"$in": events}}}},
+        )
+
+
+class OwnFetches:
+    """`KeyFetches` of the log's own keys."""
+
+    service = "audit"
+    LIMIT = 10_000
+
+    def __init__(self, keys: MongoBodyKeys) -> None:
+        self._keys = keys
+
+    async def after(self, at: datetime) -> FetchPage:
+        found = await self._keys.fetches_after(at, self.LIMIT)
+        fetches = tuple(
+            Fetch(service="audit", record_id=each.record_id, event_id=each.event_id, at=each.at)
+            for each in found
+        )
+        return FetchPage(fetches, complete=len(found) < self.LIMIT)
+
+    async def confirm(self, fetches: Sequence[Fetch]) -> None:
+        await self._keys.confirm(fetches)
+
+
+def _key_document(key: StoredKey) -> Document:
+    document: Document = {
+        "_id": key.name,
+        "reference": key.reference,
+        "created_at": key.created_at,
+    }
+    if key.copies:
+        # Names are no names of fields: a record's may begin with anything.
+        document["copies"] = [{"of": name, "wrapped": copy} for name, copy in key.copies.items()]
+    else:
+        document |= {"kek": key.kek_id, "wrapped": key.wrapped}
+    return document
+
+
+def _stored_key(document: Document) -> StoredKey:
+    return StoredKey(
+        document["_id"],
+        bytes(document["reference"]),
+        document["created_at"],
+        document.get("kek", ""),
+        bytes(document.get("wrapped", b"")),
+        {each["of"]: bytes(each["wrapped"]) for each in document.get("copies", ())},
+    )

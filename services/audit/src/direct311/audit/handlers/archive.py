@@ -1,0 +1,78 @@
+"""From the database to where nothing can be changed: full tiles, full bundles, hourly checkpoints.
+
+Objects are written after the head moved, from what is committed, so that nothing which could still
+be discarded is ever locked. Their contents follow from the log alone; writing one again with the
+same bytes changes nothing, and one that is there with other bytes is an alarm. What is waiting is
+found in the database: a crash between writing and noting it writes it again.
+"""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+
+from direct311.audit.handlers.files import signed_checkpoint
+from direct311.audit.ports import Alarms, ExistsOtherwiseError, Head, Log, Objects
+from direct311.runtime.clock import Clock
+from direct311.verifier.note import Signer
+from direct311.verifier.tiles import ENTRIES, WIDTH, Tile, join_entries
+
+OCTETS = "application/octet-stream"
+TEXT = "text/plain; charset=utf-8"
+
+
+class Archive:
+    """Writes the log's files. Run one at a time, by lease; two at a time write the same."""
+
+    AT_ONCE = 8
+
+    def __init__(
+        self, log: Log, objects: Objects, alarms: Alarms, signer: Signer, clock: Clock
+    ) -> None:
+        self._log = log
+        self._objects = objects
+        self._alarms = alarms
+        self._signer = signer
+        self._clock = clock
+        self._hour: datetime | None = None
+
+    async def step(self) -> None:
+        """Write all that is full and not written yet, and this hour's checkpoint."""
+        head = await self._log.head()
+        while waiting := await self._log.waiting_tiles(head.size, self.AT_ONCE):
+            results = await asyncio.gather(
+                *(self._write(tile, data) for tile, data in waiting.items()),
+                return_exceptions=True,
+            )
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+        await self._write_checkpoint(head)
+
+    async def _write(self, tile: Tile, data: bytes) -> None:
+        at = self._clock.now()
+        if tile.level == 0:
+            first = tile.index * WIDTH
+            bundle = join_entries(await self._log.data(first, first + WIDTH))
+            await self._put(Tile(ENTRIES, tile.index).path, bundle, at)
+        await self._put(tile.path, data, at)
+        await self._log.forget_tile(tile)
+
+    async def _put(self, path: str, data: bytes, at: datetime) -> None:
+        try:
+            await self._objects.put_new(path, data, OCTETS, at)
+        except ExistsOtherwiseError:
+            await self._alarms.raise_alarm(
+                "tree_mismatch", path, "the object store holds another file than the log"
+            )
+            raise
+
+    async def _write_checkpoint(self, head: Head) -> None:
+        at = self._clock.now()
+        hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        if hour == self._hour or not head.size:
+            return
+        note = str(signed_checkpoint(head, self._signer))
+        # Another copy of the service may have written this hour's when the log had another size.
+        with contextlib.suppress(ExistsOtherwiseError):
+            await self._objects.put_new(f"checkpoint/{hour:%Y/%m/%dT%H}", note.encode(), TEXT, at)
+        self._hour = hour

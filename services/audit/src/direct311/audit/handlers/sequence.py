@@ -1,0 +1,120 @@
+"""One leaf for each event, whatever is killed, repeated or run twice.
+
+A step takes the oldest parcels of the inbox into the log:
+
+1. Read the head, on the first step after a start or an error by taking over: the epoch in the head
+   document rises by one. From then on no sequencer of an earlier epoch can commit, since `move`
+   names the epoch. What earlier epochs staged at or above the head's size is garbage for ever
+   (they could only have committed it before the take-over, and then it would lie below), and is
+   removed; only documents of lower epochs are, so that a removal that comes late hurts nobody.
+2. Take parcels from the inbox; they stay there. Consumers commit their offsets once a parcel is
+   durable, so Kafka may repeat one; the repeat is another parcel with the same event ids.
+3. Look the event ids up below the head's size, and drop those that have an entry. Nothing below
+   the head changes, and nobody but this epoch can add to it, so the look-up stays true until 6.
+4. Get the keys, making those that are missing. A key that is made and not used harms nobody, and
+   the next attempt finds it.
+5. Stage entries and full tiles, by index and above the head: nobody reads there. An index or an
+   event id that is taken means that an earlier epoch was still writing; the step fails.
+6. Move the head by compare-and-set on epoch and size. This commits all or nothing.
+7. Discard the parcels.
+
+Killed before 6, nothing has happened but garbage and keys. Killed after 6, the parcels are still
+there and step 3 drops their events. After any error, also one where the answer to 6 was lost, the
+next step takes over anew: the take-over and the late compare-and-set meet in one document, so one
+of them is first, and the step goes on from what the document then says. Objects are written after
+all this, from what is committed (`archive`).
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from direct311.audit.handlers.keyring import BodyKey, KeyRing
+from direct311.audit.ports import Arrival, FencedError, Head, Inbox, Log, Parcel, Row
+from direct311.runtime.clock import Clock
+from direct311.verifier.entry import seal
+from direct311.verifier.merkle import Growth, leaf_hash
+from direct311.verifier.tiles import WIDTH, Tile, grown_tiles, partial_tiles
+
+
+class Sequencer:
+    """Appends. Run one at a time, by lease; two at a time are slow, and still right."""
+
+    def __init__(
+        self, inbox: Inbox, log: Log, keys: KeyRing, clock: Clock, *, batch: int = 2_000
+    ) -> None:
+        self._inbox = inbox
+        self._log = log
+        self._keys = keys
+        self._clock = clock
+        self._batch = batch
+        self._epoch: int | None = None
+
+    async def step(self) -> int:
+        """Bring one batch into the log; how many events were taken from the inbox.
+
+        :raises FencedError: another sequencer has taken over.
+        """
+        epoch, self._epoch = self._epoch, None
+        if epoch is None:
+            head = await self._log.take_over()
+            await self._log.sweep(head)
+        else:
+            head = await self._log.head()
+            if head.epoch != epoch:
+                raise FencedError
+        parcels = await self._inbox.take(self._batch)
+        if parcels:
+            await self._append(head, parcels)
+            await self._inbox.discard([parcel.id for parcel in parcels])
+        # Kept only if nothing went wrong: see above.
+        self._epoch = head.epoch
+        return sum(len(parcel.arrivals) for parcel in parcels)
+
+    async def _append(self, head: Head, parcels: Sequence[Parcel]) -> None:
+        arrivals: dict[str, Arrival] = {}
+        for parcel in parcels:
+            for arrival in parcel.arrivals:
+                arrivals.setdefault(arrival.facts.event_id, arrival)
+        known = await self._log.known(list(arrivals), head.size)
+        fresh = [each for event_id, each in arrivals.items() if event_id not in known]
+        if not fresh:
+            return
+        now = self._clock.now()
+        # Times of logging never run backwards: queries look for them by halving.
+        at = max(now, head.logged_at or now)
+        keys = await self._keys.for_sealing([each.facts for each in fresh], at)
+        rows = await asyncio.to_thread(_seal, fresh, keys, head.size, at)
+        growth = head.frontier.append([row.leaf for row in rows])
+        tiles = grown_tiles(growth, head.edge)
+        full = {tile: data for tile, data in tiles.items() if tile.width == WIDTH}
+        await self._log.stage(head.epoch, rows, full)
+        await self._log.move(head, _grown(head, growth, tiles, parcels, at))
+
+
+def _seal(
+    arrivals: Sequence[Arrival], keys: Mapping[str, BodyKey], first: int, at: datetime
+) -> list[Row]:
+    rows = []
+    for index, arrival in enumerate(arrivals, first):
+        event_id = arrival.facts.event_id
+        reference, key = keys[event_id]
+        data = seal(arrival.event, body_key=key, key_reference=reference, logged_at=at)
+        rows.append(Row(index, event_id, at, data, leaf_hash(data), arrival.facts))
+    return rows
+
+
+def _grown(
+    head: Head,
+    growth: Growth,
+    tiles: Mapping[Tile, bytes],
+    parcels: Sequence[Parcel],
+    at: datetime,
+) -> Head:
+    contents = {**head.edge, **tiles}
+    edge = {tile: contents[tile] for tile in partial_tiles(growth.frontier.size)}
+    offsets = dict(head.offsets)
+    for parcel in parcels:
+        for partition, offset in parcel.offsets.items():
+            offsets[partition] = max(offset, offsets.get(partition, -1))
+    return Head(head.epoch, growth.frontier, edge, at, offsets)

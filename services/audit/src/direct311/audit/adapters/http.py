@@ -1,0 +1,65 @@
+"""What audit asks of other services."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from direct311.audit.domain import Fetch
+from direct311.audit.ports import FetchPage
+from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.peers import HttpError, Peer
+from direct311.schemas import isoformat
+
+_REFUSALS = {
+    400: "The person was not given as intake needs it.",
+    401: "Intake does not accept the token.",
+    403: "Intake refuses the search; it was written down there.",
+    422: "The person was not given as intake needs it.",
+}
+
+
+class IntakePeople:
+    """`People`, by intake's blind indexes."""
+
+    def __init__(self, intake: Peer) -> None:
+        self._intake = intake
+
+    async def resolve(
+        self, person: Mapping[str, str], reference: str, authorization: str
+    ) -> Sequence[str]:
+        """:raises RefusedError: intake refuses. :raises TransientError: it does not answer."""
+        question = {**person, "purpose": "authorised_audit", "reference": reference}
+        try:
+            answer = await self._intake.post(
+                "/internal/persons/resolve", question, on_behalf_of=authorization
+            )
+        except HttpError as error:
+            if error.status in _REFUSALS:
+                raise RefusedError(error.status, "intake", _REFUSALS[error.status]) from None
+            raise TransientError("intake does not answer") from None
+        return [str(record_id) for record_id in answer["record_ids"]]
+
+
+class PeerFetches:
+    """`KeyFetches` of another service, which keeps them itself."""
+
+    def __init__(self, service: str, peer: Peer) -> None:
+        self.service = service
+        self._peer = peer
+
+    async def after(self, at: datetime) -> FetchPage:
+        """:raises TransientError: the service does not answer."""
+        try:
+            answer: Any = await self._peer.get(
+                f"/internal/key-fetches?after={quote(isoformat(at))}"
+            )
+        except HttpError:
+            raise TransientError(f"{self.service} does not tell its key fetches") from None
+        fetches = tuple(
+            Fetch.model_validate({**fetch, "service": self.service}) for fetch in answer["fetches"]
+        )
+        return FetchPage(fetches, bool(answer.get("complete", True)))
+
+    async def confirm(self, fetches: Sequence[Fetch]) -> None:
+        """Nothing: the service keeps its own account."""

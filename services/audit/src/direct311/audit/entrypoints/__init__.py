@@ -1,0 +1,1 @@
+"""Where the outside comes in: events, the auditors' API, the log's files."""

@@ -1,0 +1,282 @@
+"""`/v1`: the auditors' questions. Whatever decrypts is itself an entry of the log."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import Field, model_validator
+
+from direct311.audit.domain import Fetch, Filter
+from direct311.audit.handlers.read import Asking, Opened, Page, Reading
+from direct311.audit.handlers.reconcile import Reconciler
+from direct311.runtime.access import Caller
+from direct311.runtime.api import PROBLEMS, require
+from direct311.schemas import Instant, Model, RecordId
+from direct311.schemas import events as ev
+from direct311.verifier.note import encode_base64
+from direct311.verifier.proof import TlogProof
+
+Action = ev.AccessAction | Literal["certify"]
+Code = Annotated[str, Field(max_length=100)]
+Limit = Annotated[int, Field(ge=1, le=100)]
+Cursor = Annotated[str, Field(max_length=40)]
+Reference = Annotated[
+    str, Field(max_length=200, description="The reference of the auditor's letter")
+]
+Size = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class Question(Model, extra="forbid"):
+    """Which entries. All that is given must fit."""
+
+    record: RecordId | None = None
+    actor: Annotated[str, Field(max_length=200)] | None = None
+    purpose: Code | None = None
+    action: Action | None = None
+    outcome: ev.AccessOutcome | None = None
+    department: Code | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+    @property
+    def filter(self) -> Filter:
+        given = self.model_dump(exclude={"record"})
+        return Filter(**given, record_ids=(self.record,) if self.record else ())
+
+
+class EntriesQuestion(Question):
+    reference: Reference | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class PersonQuestion(Model, extra="forbid"):
+    """One of phone, e-mail and name; it goes to intake and stays nowhere here."""
+
+    phone: Annotated[str, Field(min_length=1, max_length=50)] | None = None
+    email: Annotated[str, Field(min_length=1, max_length=320)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    reference: Reference | None = None
+    filter: Question = Question()
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "PersonQuestion":
+        if len(self.person) != 1:
+            raise ValueError("exactly one of phone, email and name")
+        return self
+
+    @property
+    def person(self) -> dict[str, str]:
+        given = {"phone": self.phone, "email": self.email, "name": self.name}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class BundleQuestion(Model, extra="forbid"):
+    filter: Question = Question()
+    reference: Reference | None = None
+
+
+class LogEntry(Model):
+    """An entry. `readable` is false once its key was destroyed with the record that it spoke of:
+    then only the index, the event's id and the time of logging are known."""
+
+    index: int
+    event_id: str
+    logged_at: Instant
+    readable: bool
+    event: str | None = None
+    service: str | None = None
+    record_ids: tuple[str, ...] = ()
+    actor: str | None = None
+    roles: tuple[str, ...] = ()
+    department: str | None = None
+    purpose: str | None = None
+    action: str | None = None
+    outcome: str | None = None
+    fields: tuple[str, ...] = ()
+    occurred_at: Instant | None = None
+    signed_event: dict[str, Any] | None = None
+
+
+class LogPage(Model):
+    """Newest first. `next` is the cursor of the following page. `size` is the log's size, and
+    `access_event` the id of the event that this call itself is."""
+
+    entries: tuple[LogEntry, ...]
+    next: str | None
+    size: int
+    access_event: str
+
+
+class PersonPage(LogPage):
+    record_ids: tuple[str, ...]
+
+
+class OneEntry(LogEntry):
+    access_event: str
+
+
+class EntryProof(Model):
+    """`entry` (the leaf's data) and `hashes` in base64; `tlog_proof` is c2sp.org/tlog-proof."""
+
+    index: int
+    event_id: str
+    size: int
+    entry: str
+    leaf_hash: str
+    hashes: tuple[str, ...]
+    checkpoint: str
+    tlog_proof: str
+
+
+class ConsistencyProof(Model):
+    """RFC 6962 section 2.1.2; roots and hashes in base64, `checkpoint` is the log's present one."""
+
+    old: int
+    new: int
+    old_root: str
+    new_root: str
+    hashes: tuple[str, ...]
+    checkpoint: str
+
+
+class ReconciliationState(Model):
+    """Fetches with their event, fetches without one, and events that opened nothing."""
+
+    fetches: int
+    without_event: tuple[Fetch, ...]
+    authorised_not_opened: int
+    not_opened: tuple[str, ...]
+
+
+def api_router(
+    reading: Reading, reconciler: Reconciler, caller: Callable[[Request], Awaitable[Caller]]
+) -> APIRouter:
+    """Role auditor. Refusals of what would decrypt are entries of the log too."""
+    router = APIRouter(prefix="/v1", tags=["log"], responses=PROBLEMS)
+    Who = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
+
+    async def auditor(who: Who) -> None:
+        require(who, "auditor")
+
+    @router.get("/entries")
+    async def entries(who: Who, question: Annotated[EntriesQuestion, Query()]) -> LogPage:
+        """Entries that fit, newest first, with their events."""
+        asking = Asking(who, "GET /v1/entries", question.reference)
+        page = await reading.page(
+            asking, question.filter, limit=question.limit, cursor=question.cursor
+        )
+        return LogPage(**_page(page))
+
+    @router.get("/entries/{event_id}")
+    async def entry(event_id: UUID, who: Who, reference: Reference | None = None) -> OneEntry:
+        """The entry of one event."""
+        asking = Asking(who, "GET /v1/entries/{event_id}", reference)
+        opened, page = await reading.one(asking, str(event_id))
+        return OneEntry(**_entry(opened), access_event=page.access_event)
+
+    @router.get("/entries/{event_id}/proof", dependencies=[Depends(auditor)])
+    async def proof(event_id: UUID) -> EntryProof:
+        """That an event's entry lies in the log. The entry stays sealed, so this is no access."""
+        found = await reading.proof(str(event_id))
+        return EntryProof(
+            index=found.row.index,
+            event_id=found.row.event_id,
+            size=found.size,
+            entry=encode_base64(found.row.data),
+            leaf_hash=encode_base64(found.row.leaf),
+            hashes=tuple(map(encode_base64, found.hashes)),
+            checkpoint=found.checkpoint,
+            tlog_proof=str(TlogProof(found.row.index, tuple(found.hashes), found.checkpoint)),
+        )
+
+    @router.get("/consistency", dependencies=[Depends(auditor)])
+    async def consistency(old: Size, new: Size | None = None) -> ConsistencyProof:
+        """That the log of `new` entries (default: all) begins with the log of `old` entries."""
+        found = await reading.consistency(old, new)
+        return ConsistencyProof(
+            old=found.old,
+            new=found.new,
+            old_root=encode_base64(found.old_root),
+            new_root=encode_base64(found.new_root),
+            hashes=tuple(map(encode_base64, found.hashes)),
+            checkpoint=found.checkpoint,
+        )
+
+    @router.post("/persons/search")
+    async def person(
+        who: Who,
+        question: PersonQuestion,
+        authorization: Annotated[str, Header(include_in_schema=False)] = "",
+    ) -> PersonPage:
+        """Who saw this person's data: the entries about all of the person's records.
+
+        Intake resolves the person, on behalf of the caller; that search is an access there.
+        """
+        asking = Asking(who, "POST /v1/persons/search", question.reference)
+        records, page = await reading.person(
+            asking,
+            question.person,
+            authorization,
+            question.filter.filter,
+            limit=question.limit,
+            cursor=question.cursor,
+        )
+        return PersonPage(**_page(page), record_ids=tuple(records))
+
+    @router.post(
+        "/bundles",
+        response_class=StreamingResponse,
+        responses={
+            200: {"description": "direct311-bundle-v1", "content": {"application/json": {}}}
+        },
+    )
+    async def bundle(who: Who, question: BundleQuestion) -> StreamingResponse:
+        """All entries that fit with their proofs, as a file that `direct311-verifier bundle`
+        checks offline. Oldest first, at most 10,000."""
+        asking = Asking(who, "POST /v1/bundles", question.reference)
+        stream = await reading.bundle(asking, question.filter.filter)
+        return StreamingResponse(
+            stream,
+            media_type="application/json",
+            headers={"Content-Disposition": 'attachment; filename="bundle.json"'},
+        )
+
+    @router.get("/reconciliation", dependencies=[Depends(auditor)])
+    async def reconciliation() -> ReconciliationState:
+        """Whether every fetch of a key has its event, and which events opened nothing."""
+        state = await reconciler.state()
+        return ReconciliationState(
+            fetches=state.fetches,
+            without_event=tuple(state.without_event),
+            authorised_not_opened=state.authorised_not_opened,
+            not_opened=tuple(state.not_opened),
+        )
+
+    return router
+
+
+def _page(page: Page) -> dict[str, Any]:
+    return {
+        "entries": tuple(LogEntry(**_entry(opened)) for opened in page.entries),
+        "next": page.next,
+        "size": page.size,
+        "access_event": page.access_event,
+    }
+
+
+def _entry(opened: Opened) -> dict[str, Any]:
+    row = opened.row
+    facts = row.facts.model_dump(exclude={"opens"}) if row.facts else {}
+    return {
+        **facts,
+        "index": row.index,
+        "event_id": row.event_id,
+        "logged_at": row.logged_at,
+        "readable": opened.event is not None,
+        "signed_event": opened.event,
+    }

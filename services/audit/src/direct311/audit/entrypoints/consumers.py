@@ -1,0 +1,35 @@
+"""Which events audit takes, and what becomes of them."""
+
+from collections.abc import Callable, Sequence
+
+from direct311.audit.domain import AuditedRecord
+from direct311.audit.handlers.dispose import Disposition
+from direct311.audit.handlers.receive import Receiving
+from direct311.runtime.broker import Process, Received
+from direct311.runtime.records import Folder
+from direct311.schemas import Event
+from direct311.schemas.model import Model
+
+LOGGED = ("pii.accessed", "record.destroyed", "disposition.certified")
+TOPICS = (*LOGGED, "disposition")
+
+
+def consuming(
+    receiving: Receiving,
+    disposition: Disposition,
+    folder: Folder[AuditedRecord],
+    wake: Callable[[], None],
+) -> Process:
+    """Signed events go into the inbox; holds to the records that they are about."""
+
+    async def process(batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
+        logged = [each for each in batch if each.event.name in LOGGED]
+        others = [each.event for each in batch if each.event.name not in LOGGED]
+        failed = [*await receiving.take(logged), *await folder.apply(others)]
+        for each in logged:
+            await disposition.note(each.event)
+        if logged:
+            wake()
+        return failed
+
+    return process

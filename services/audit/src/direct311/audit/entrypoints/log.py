@@ -1,0 +1,69 @@
+"""`/log/`: the log as C2SP tlog-tiles, for auditors and witnesses. All of it is ciphertext."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from direct311.audit.handlers.files import LogFiles, signed_checkpoint
+from direct311.audit.ports import Log, MissingTileError
+from direct311.runtime.access import Caller
+from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.errors import RefusedError
+from direct311.verifier.note import Signer
+from direct311.verifier.tiles import WIDTH, TileError, parse_path
+
+_TEXT = "text/plain; charset=utf-8"
+_OCTETS = "application/octet-stream"
+_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+_NOW = {"Cache-Control": "no-store"}
+
+
+def log_router(
+    log: Log, files: LogFiles, signer: Signer, caller: Callable[[Request], Awaitable[Caller]]
+) -> APIRouter:
+    """Checkpoint, verifier key, tiles and entry bundles."""
+
+    async def reader(who: Annotated[Caller, Depends(caller)]) -> None:
+        require(who, "auditor", "witness")
+
+    router = APIRouter(
+        prefix="/log",
+        tags=["log"],
+        dependencies=[Depends(reader)],
+        responses={status: PROBLEMS[status] for status in (401, 403)},
+    )
+
+    def plain(description: str, media_type: str) -> dict[int | str, dict[str, object]]:
+        return {200: {"description": description, "content": {media_type: {}}}}
+
+    @router.get(
+        "/checkpoint", response_class=Response, responses=plain("A signed note", "text/plain")
+    )
+    async def checkpoint() -> Response:
+        """The log's head under the log's signature (c2sp.org/tlog-checkpoint)."""
+        note = signed_checkpoint(await log.head(), signer)
+        return Response(str(note), media_type=_TEXT, headers=_NOW)
+
+    @router.get("/vkey", response_class=Response, responses=plain("A key", "text/plain"))
+    async def vkey() -> Response:
+        """The log's verifier key (c2sp.org/signed-note). Compare it with the one published."""
+        return Response(f"{signer.key}\n", media_type=_TEXT, headers=_NOW)
+
+    @router.get(
+        "/tile/{path:path}",
+        response_class=Response,
+        responses={**plain("The file", "application/octet-stream"), 404: PROBLEMS[404]},
+    )
+    async def tile(path: str) -> Response:
+        """A hash tile (`<level>/<index>`) or bundle (`entries/<index>`), partial with `.p/<width>`
+        (c2sp.org/tlog-tiles)."""
+        try:
+            wanted = parse_path(f"tile/{path}")
+            content = await files.read(wanted, await log.head())
+        except (TileError, MissingTileError):
+            raise RefusedError(404, "not_found", "The log has no such file, or not yet.") from None
+        headers = _FOR_EVER if wanted.width == WIDTH else _NOW
+        return Response(content, media_type=_OCTETS, headers=headers)
+
+    return router

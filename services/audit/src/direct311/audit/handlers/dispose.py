@@ -1,0 +1,73 @@
+"""Audit's own part of a disposition: last, when the broker has forgotten the record's events too.
+
+A certificate says that every other holder has destroyed its part. Audit then waits for as long as
+the broker may still repeat an event, and destroys the record's key: every entry about that record
+alone is unreadable from then on, while leaf, tree and every other proof stay. Entries of the
+disposition itself are permanent.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+from direct311.audit.domain import AuditedRecord
+from direct311.audit.ports import Entries
+from direct311.runtime.clock import Clock
+from direct311.runtime.disposition import Destroyed
+from direct311.runtime.records import Folder
+from direct311.runtime.state import Change
+from direct311.schemas import Event, derived_id
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+Due = Callable[[int], Awaitable[Sequence[AuditedRecord]]]
+"""At most so many records whose time has come and that no hold keeps."""
+
+
+class Disposition:
+    """Notes what was certified, and begins to destroy when it is time."""
+
+    def __init__(
+        self,
+        folder: Folder[AuditedRecord],
+        entries: Entries,
+        due: Due,
+        clock: Clock,
+        after: timedelta,
+    ) -> None:
+        self._folder = folder
+        self._entries = entries
+        self._due = due
+        self._clock = clock
+        self._after = after
+
+    async def note(self, event: Event[Model]) -> None:
+        """Set the time for each record of a certificate; a supplement is about audit's own part."""
+        data = event.data
+        if not isinstance(data, ev.DispositionCertified) or data.supplement_to is not None:
+            return
+        destroy_at = data.certified_at + self._after
+
+        async def wait(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            if state.lifecycle != "active" or state.destroy_at is not None:
+                return None
+            update = {"destroy_at": destroy_at, "order_id": data.order_id}
+            return Change(state.model_copy(update=update))
+
+        for record_id in data.record_ids:
+            await self._folder.change(record_id, derived_id(event.id, record_id), wait)
+
+    async def begin(self) -> None:
+        """Turn those whose time has come to `destroying`, unless a hold stands."""
+
+        async def destroy(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            if state.lifecycle != "active" or state.holds:
+                return None
+            return Change(state.model_copy(update={"lifecycle": "destroying"}))
+
+        for state in await self._due(100):
+            cause = derived_id(state.order_id or "", f"audit:{state.record_id}")
+            await self._folder.change(state.record_id, cause, destroy)
+
+    async def remove(self, state: AuditedRecord) -> Destroyed:
+        """What the query index says of the record; its key has gone before."""
+        return Destroyed(documents=await self._entries.forget(state.record_id))

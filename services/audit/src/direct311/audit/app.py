@@ -1,0 +1,223 @@
+"""Wiring of the audit service."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
+from prometheus_client import Counter, Gauge
+
+from direct311.audit.adapters.http import IntakePeople, PeerFetches
+from direct311.audit.adapters.mongo_keys import MongoBodyKeys, OwnFetches
+from direct311.audit.adapters.mongo_log import MongoEntries, MongoInbox, MongoLog
+from direct311.audit.adapters.mongo_watch import MongoWatch
+from direct311.audit.adapters.records import DueRecords, OutboxAlarms
+from direct311.audit.adapters.storage import LockedObjects
+from direct311.audit.domain import Alarm, AuditedRecord
+from direct311.audit.entrypoints.api import api_router
+from direct311.audit.entrypoints.consumers import TOPICS, consuming
+from direct311.audit.entrypoints.log import log_router
+from direct311.audit.handlers.archive import Archive
+from direct311.audit.handlers.dispose import Disposition
+from direct311.audit.handlers.files import LogFiles
+from direct311.audit.handlers.keyring import KeyRing
+from direct311.audit.handlers.read import Reading
+from direct311.audit.handlers.receive import Receiving
+from direct311.audit.handlers.reconcile import Reconciler
+from direct311.audit.handlers.sequence import Sequencer
+from direct311.audit.settings import AuditSettings
+from direct311.runtime.access import load_access_policy
+from direct311.runtime.api import caller_of, install
+from direct311.runtime.disposition import Destroyer
+from direct311.runtime.errors import RuntimeFaultError
+from direct311.runtime.fetches import key_fetches_router
+from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.process import Loop, Resources, running
+from direct311.runtime.records import hold_handlers
+from direct311.runtime.store import ObjectStore
+from direct311.runtime.vault import Vault
+from direct311.schemas import events as ev
+from direct311.verifier.event import decode_json, parse_event_keys
+from direct311.verifier.note import Signer
+
+LONGEST_WAIT = timedelta(seconds=60)
+
+
+class LostHeadError(RuntimeFaultError):
+    """The store holds a log and the database has no head: to begin a new log would be a fork."""
+
+
+def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore) -> FastAPI:
+    """The service: consumer, sequencer, archive, reconciliation, disposition, and its HTTP face."""
+    clock, database = resources.clock, resources.database
+    provider = FileKeyProvider.from_file(settings.kek_file)
+    signer = _log_signer(settings.log_key_file)
+    policy = load_access_policy(settings.access_file)
+
+    inbox = MongoInbox(database)
+    log = MongoLog(database)
+    entries = MongoEntries(database)
+    body_keys = MongoBodyKeys(database["keys"])
+    watch = MongoWatch(database)
+    objects = LockedObjects(store, settings.bucket, settings.locked_for)
+    keyring = KeyRing(body_keys, provider)
+    files = LogFiles(log, objects)
+
+    alarm_line = resources.outgoing(database["alarms"], Alarm)
+    alarm_folder = resources.folder(alarm_line, lambda name: Alarm(record_id=name), {})
+    alarms = OutboxAlarms(alarm_folder, clock)
+
+    record_line = resources.outgoing(database["records"], AuditedRecord)
+    holds = hold_handlers()
+    del holds[ev.DispositionOrdered]  # Audit's part comes after the certificate.
+    folder = resources.folder(
+        record_line, lambda record_id: AuditedRecord(record_id=record_id), holds
+    )
+    due = DueRecords(record_line.records, clock)
+    disposition = Disposition(folder, entries, due.due, clock, settings.destroy_after)
+    destroyer = Destroyer(
+        holder="audit",
+        folder=folder,
+        destroying=record_line.records.destroying,
+        remove=disposition.remove,
+        keys=body_keys,
+        clock=clock,
+        recoverable_for=settings.recoverable_for,
+    )
+
+    sequencer = Sequencer(inbox, log, keyring, clock, batch=settings.batch)
+    archive = Archive(log, objects, alarms, signer, clock)
+    reconciler = Reconciler(
+        [
+            PeerFetches("intake", resources.peer(settings.intake_url)),
+            PeerFetches("media", resources.peer(settings.media_url)),
+            OwnFetches(body_keys),
+        ],
+        watch,
+        log,
+        entries,
+        alarms,
+        clock,
+        patience=settings.unlogged_after,
+    )
+    reading = Reading(
+        log=log,
+        entries=entries,
+        files=files,
+        keys=keyring,
+        people=IntakePeople(resources.peer(settings.intake_url)),
+        vault=Vault(body_keys, provider, resources.ledger(), policy, clock),
+        policy=policy,
+        signer=signer,
+        producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
+        clock=clock,
+    )
+
+    registry = resources.metrics.registry
+    appended = Counter("direct311_log_taken", "Events taken into the log", registry=registry)
+    size = Gauge("direct311_log_size", "Entries in the log", registry=registry)
+    waiting = Gauge(
+        "direct311_log_inbox_age_seconds", "How long the oldest event waits", registry=registry
+    )
+    unlogged = Gauge(
+        "direct311_log_unlogged_fetches", "Key fetches without an event", registry=registry
+    )
+    sequencing = resources.lease("sequencer")
+
+    async def sequence() -> None:
+        # While there is work the lease is renewed between batches; whoever loses it stops here.
+        while taken := await sequencer.step():
+            appended.inc(taken)
+            if not await sequencing.hold(clock.now()):
+                return
+
+    async def dispose() -> None:
+        await disposition.begin()
+        await destroyer.step()
+
+    async def measure() -> None:
+        size.set((await log.head()).size)
+        oldest = await inbox.oldest()
+        waiting.set((clock.now() - oldest).total_seconds() if oldest else 0)
+        unlogged.set(len((await reconciler.state()).without_event))
+
+    second = timedelta(seconds=1)
+    sequence_loop = Loop("sequencer", second / 2, sequence, sequencing, clock)
+    loops = [
+        sequence_loop,
+        Loop("archive", second, archive.step, resources.lease("archive"), clock),
+        Loop("dispose", second, dispose, resources.lease("dispose"), clock),
+        Loop(
+            "reconcile",
+            settings.reconcile_every,
+            reconciler.step,
+            resources.lease("reconcile", settings.reconcile_every * 3),
+            clock,
+        ),
+        Loop("measure", 10 * second, measure, None, clock),
+    ]
+    resources.consumer(
+        TOPICS,
+        consuming(Receiving(inbox, clock, resources.ids), disposition, folder, sequence_loop.wake),
+        max_records=1_000,
+    )
+
+    async def begin_log() -> None:
+        if not await log.exists():
+            if not await objects.empty():
+                raise LostHeadError("the log's head is gone from the database; restore it")
+            await log.begin()
+        await keyring.check(clock.now())
+
+    async def inbox_moves() -> str | None:
+        oldest = await inbox.oldest()
+        stuck = oldest is not None and clock.now() - oldest > LONGEST_WAIT
+        return "events have waited for over a minute for the log" if stuck else None
+
+    async def bucket() -> str | None:
+        await objects.ping()
+        return None
+
+    resources.readiness.add("sequencer", inbox_moves)
+    resources.readiness.add("object store", bucket)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        prepare = [
+            log.prepare,
+            entries.prepare,
+            body_keys.prepare,
+            watch.prepare,
+            alarm_line.records.prepare,
+            due.prepare,
+            begin_log,
+        ]
+        relays = [alarm_line.relay, record_line.relay]
+        async with running(resources, relays=relays, loops=loops, prepare=prepare):
+            yield
+        store.close()
+
+    app = FastAPI(
+        title="Direct311 audit",
+        version=version("direct311-audit"),
+        description="The tamper-evident log of every access to personal information.",
+        lifespan=lifespan,
+    )
+    install(app, resources.readiness, resources.metrics)
+    caller = caller_of(resources.authenticator)
+    app.include_router(api_router(reading, reconciler, caller))
+    app.include_router(log_router(log, files, signer, caller))
+    app.include_router(key_fetches_router(body_keys, caller))
+    return app
+
+
+def _log_signer(path: Path) -> Signer:
+    """Read `{"name": origin, "private": base64 of the 32-byte seed}`."""
+    document = json.loads(path.read_bytes())
+    seed = base64.b64decode(document["private"])
+    return Signer(document["name"], Ed25519PrivateKey.from_private_bytes(seed))

@@ -1,0 +1,31 @@
+"""What can be set from outside: prefix `AUDIT_`."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic_settings import SettingsConfigDict
+
+from direct311.runtime.settings import ServiceSettings, StoreSettings
+
+
+class AuditSettings(ServiceSettings, StoreSettings):
+    """`destroy_after`: how long after a certificate audit destroys its own part; the broker's 14
+    days and one more. `locked_for`: how long the store refuses to change or remove a file of the
+    log. `recoverable_for`: when the last copy of a destroyed key in logs and backups is gone.
+    Durations in seconds or as ISO 8601."""
+
+    model_config = SettingsConfigDict(env_prefix="AUDIT_", frozen=True, extra="ignore")
+
+    kek_file: Path
+    log_key_file: Path
+    intake_url: str
+    media_url: str
+    bucket: str = "direct311-log"
+    access_file: Path | None = None
+
+    batch: int = 2_000
+    destroy_after: timedelta = timedelta(days=15)
+    locked_for: timedelta = timedelta(days=3_653)
+    recoverable_for: timedelta = timedelta(days=30)
+    unlogged_after: timedelta = timedelta(seconds=60)
+    reconcile_every: timedelta = timedelta(seconds=10)

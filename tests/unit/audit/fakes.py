@@ -1,0 +1,304 @@
+"""The audit service's ports in memory, held to the same contract as the real adapters."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from direct311.audit.domain import Facts, Fetch, Filter
+from direct311.audit.ports import (
+    ExistsOtherwiseError,
+    FencedError,
+    FetchPage,
+    Head,
+    MissingTileError,
+    Parcel,
+    Row,
+    StaleStageError,
+    StoredKey,
+)
+from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
+
+
+class SettableClock:
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, by: timedelta) -> None:
+        self.at += by
+
+
+class InMemoryInbox:
+    def __init__(self) -> None:
+        self.parcels: dict[str, Parcel] = {}
+
+    async def put(self, parcels: Sequence[Parcel]) -> None:
+        self.parcels |= {parcel.id: parcel for parcel in parcels}
+
+    async def take(self, limit: int) -> Sequence[Parcel]:
+        taken: list[Parcel] = []
+        total = 0
+        for name in sorted(self.parcels):
+            total += len(self.parcels[name].arrivals)
+            if taken and total > limit:
+                break
+            taken.append(self.parcels[name])
+        return taken
+
+    async def discard(self, parcel_ids: Sequence[str]) -> None:
+        for name in parcel_ids:
+            self.parcels.pop(name, None)
+
+    async def length(self) -> int:
+        return len(self.parcels)
+
+    async def oldest(self) -> datetime | None:
+        return self.parcels[min(self.parcels)].arrived_at if self.parcels else None
+
+
+@dataclass
+class _Tile:
+    epoch: int
+    end: int
+    data: bytes | None
+
+
+@dataclass
+class _Entry:
+    epoch: int
+    row: Row
+    opened: bool | None = None
+
+
+class InMemoryLog:
+    """`Log` and `Entries`; writing many documents pauses between them, as a server may."""
+
+    def __init__(self) -> None:
+        self.current = Head()
+        self.entries: dict[int, _Entry] = {}
+        self.tiles: dict[str, _Tile] = {}
+        self._by_event: dict[str, int] = {}
+
+    async def take_over(self) -> Head:
+        self.current = replace(self.current, epoch=self.current.epoch + 1)
+        return self.current
+
+    async def sweep(self, head: Head) -> None:
+        for index, entry in list(self.entries.items()):
+            if index >= head.size and entry.epoch < head.epoch:
+                del self.entries[index]
+        for path, tile in list(self.tiles.items()):
+            if tile.end > head.size and tile.epoch < head.epoch:
+                del self.tiles[path]
+
+    async def head(self) -> Head:
+        return self.current
+
+    async def known(self, event_ids: Sequence[str], size: int) -> set[str]:
+        stored = {each.row.event_id for index, each in self.entries.items() if index < size}
+        return stored & set(event_ids)
+
+    async def stage(self, epoch: int, rows: Sequence[Row], tiles: Mapping[Tile, bytes]) -> None:
+        whole = True
+        for row in rows:
+            await asyncio.sleep(0)
+            holder = self._by_event.get(row.event_id, -1)
+            taken = holder in self.entries and self.entries[holder].row.event_id == row.event_id
+            if taken or row.index in self.entries:
+                whole = False
+                continue
+            self._by_event[row.event_id] = row.index
+            opens = row.facts is not None and row.facts.opens
+            self.entries[row.index] = _Entry(epoch, row, False if opens else None)
+        for tile, data in tiles.items():
+            await asyncio.sleep(0)
+            if tile.path in self.tiles:
+                whole = False
+            else:
+                end = (tile.index + 1) * WIDTH << HEIGHT * tile.level
+                self.tiles[tile.path] = _Tile(epoch, end, data)
+        if not whole:
+            raise StaleStageError
+
+    async def move(self, old: Head, new: Head) -> None:
+        if (self.current.epoch, self.current.size) != (old.epoch, old.size):
+            raise FencedError
+        self.current = new
+
+    async def waiting_tiles(self, size: int, limit: int) -> Mapping[Tile, bytes]:
+        found = {
+            parse_path(path): tile.data
+            for path, tile in self.tiles.items()
+            if tile.end <= size and tile.data is not None
+        }
+        return dict(list(found.items())[:limit])
+
+    async def waiting_tile(self, tile: Tile) -> bytes | None:
+        found = self.tiles.get(tile.path)
+        return found.data if found else None
+
+    async def forget_tile(self, tile: Tile) -> None:
+        self.tiles[tile.path].data = None
+
+    async def data(self, start: int, end: int) -> Sequence[bytes]:
+        return [self.entries[index].row.data for index in range(start, end)]
+
+    # --- Entries
+
+    async def find(self, query: Filter, *, before: int, floor: int, limit: int) -> Sequence[Row]:
+        rows = [self.entries[index].row for index in range(before - 1, floor - 1, -1)]
+        everything = query == Filter()
+        fitting = [row for row in rows if (query.takes(row.facts) if row.facts else everything)]
+        return fitting[:limit]
+
+    async def by_event(self, event_id: str, size: int) -> Row | None:
+        for index, entry in self.entries.items():
+            if entry.row.event_id == event_id and index < size:
+                return entry.row
+        return None
+
+    async def first_logged(self, at: datetime, size: int) -> int:
+        times = [self.entries[index].row.logged_at for index in range(size)]
+        return next((index for index, logged in enumerate(times) if logged >= at), size)
+
+    async def forget(self, record_id: str) -> int:
+        count = 0
+        for entry in self.entries.values():
+            facts = entry.row.facts
+            if facts is None or facts.event != "pii.accessed" or record_id not in facts.record_ids:
+                continue
+            left = tuple(each for each in facts.record_ids if each != record_id)
+            kept: Facts | None = facts.model_copy(update={"record_ids": left}) if left else None
+            entry.row = replace(entry.row, facts=kept)
+            entry.opened = entry.opened if kept else None
+            count += 1
+        return count
+
+    async def mark_opened(self, event_ids: Sequence[str], size: int) -> set[str]:
+        found = set()
+        for index, entry in self.entries.items():
+            if entry.row.event_id in event_ids and index < size:
+                entry.opened = True
+                found.add(entry.row.event_id)
+        return found
+
+    async def not_opened(self, before: datetime, size: int, limit: int) -> tuple[int, list[str]]:
+        ids = [
+            each.row.event_id
+            for index, each in self.entries.items()
+            if each.opened is False and index < size and each.row.logged_at < before
+        ]
+        return len(ids), ids[:limit]
+
+    async def opened(self, size: int) -> int:
+        return sum(each.opened is True and i < size for i, each in self.entries.items())
+
+
+class InMemoryBodyKeys:
+    def __init__(self) -> None:
+        self.keys: dict[str, StoredKey] = {}
+        self.fetches: list[tuple[str, str]] = []
+        """Name of the key, id of the access event."""
+
+    async def named(self, names: Iterable[str]) -> Mapping[str, StoredKey]:
+        return {name: self.keys[name] for name in names if name in self.keys}
+
+    async def insert_new(self, keys: Sequence[StoredKey]) -> None:
+        for key in keys:
+            self.keys.setdefault(key.name, key)
+
+    async def fetch_for(
+        self, references: Iterable[bytes], event_id: str, at: datetime
+    ) -> Mapping[bytes, StoredKey]:
+        wanted = set(references)
+        found = {key.reference: key for key in self.keys.values() if key.reference in wanted}
+        self.fetches += [(key.name, event_id) for key in found.values()]
+        return found
+
+    async def destroy(self, record_id: str) -> bool:
+        if record_id not in self.keys:
+            return False
+        self.keys[record_id] = replace(self.keys[record_id], kek_id="", wrapped=b"")
+        return True
+
+
+class InMemoryObjects:
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    async def put_new(self, path: str, body: bytes, content_type: str, at: datetime) -> None:
+        if self.objects.setdefault(path, body) != body:
+            raise ExistsOtherwiseError(path)
+
+    async def get(self, path: str) -> bytes:
+        if path not in self.objects:
+            raise MissingTileError(path)
+        return self.objects[path]
+
+    async def empty(self) -> bool:
+        return "tile/0/000" not in self.objects
+
+
+@dataclass
+class InMemoryWatch:
+    cursors: dict[str, datetime] = field(default_factory=dict)
+    fetches: dict[str, Fetch] = field(default_factory=dict)
+
+    async def cursor(self, service: str) -> datetime | None:
+        return self.cursors.get(service)
+
+    async def advance(self, service: str, at: datetime) -> None:
+        self.cursors[service] = max(at, self.cursors.get(service, at))
+
+    async def keep(self, fetches: Sequence[Fetch]) -> None:
+        for fetch in fetches:
+            self.fetches.setdefault(fetch.event_id, fetch)
+
+    async def kept(self, limit: int) -> Sequence[Fetch]:
+        return sorted(self.fetches.values(), key=lambda fetch: fetch.at)[:limit]
+
+    async def drop(self, event_ids: Sequence[str]) -> None:
+        for event_id in event_ids:
+            self.fetches.pop(event_id, None)
+
+
+@dataclass
+class InMemoryFetches:
+    service: str
+    fetches: list[Fetch] = field(default_factory=list)
+    confirmed: list[str] = field(default_factory=list)
+    down: bool = False
+    page: int = 1_000
+
+    async def after(self, at: datetime) -> FetchPage:
+        if self.down:
+            raise ConnectionRefusedError
+        found = sorted((f for f in self.fetches if f.at > at), key=lambda fetch: fetch.at)
+        return FetchPage(tuple(found[: self.page]), complete=len(found) <= self.page)
+
+    async def confirm(self, fetches: Sequence[Fetch]) -> None:
+        self.confirmed += [fetch.event_id for fetch in fetches]
+
+
+@dataclass
+class InMemoryAlarms:
+    raised: list[tuple[str, str]] = field(default_factory=list)
+
+    async def raise_alarm(self, kind: str, about: str, detail: str) -> None:
+        if (kind, about) not in self.raised:
+            self.raised.append((kind, about))
+
+
+@dataclass
+class InMemoryPeople:
+    records: dict[str, list[str]] = field(default_factory=dict)
+    asked: list[tuple[dict[str, str], str, str]] = field(default_factory=list)
+
+    async def resolve(
+        self, person: Mapping[str, str], reference: str, authorization: str
+    ) -> Sequence[str]:
+        self.asked.append((dict(person), reference, authorization))
+        return self.records.get("".join(person.values()), [])

@@ -1,0 +1,60 @@
+"""A vault's account of its key fetches, over HTTP."""
+
+from datetime import timedelta
+
+import pytest
+from fastapi import FastAPI, Request
+from starlette.testclient import TestClient
+
+from direct311.runtime.access import Caller
+from direct311.runtime.api import install
+from direct311.runtime.fetches import key_fetches_router
+from direct311.runtime.health import Readiness
+from direct311.runtime.keystore import InMemoryKeys
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import KeyFetch
+from direct311.schemas import isoformat
+from tests.unit.audit.events import OTHER, RECORD, START
+
+
+@pytest.fixture
+def keys() -> InMemoryKeys:
+    keys = InMemoryKeys()
+    keys.fetches += [
+        KeyFetch(RECORD, OTHER, START + timedelta(seconds=second)) for second in range(3)
+    ]
+    return keys
+
+
+def client(keys: InMemoryKeys, role: str) -> TestClient:
+    async def caller(_: Request) -> Caller:
+        return Caller("someone", (role,))
+
+    app = FastAPI()
+    install(app, Readiness(), Metrics())
+    app.include_router(key_fetches_router(keys, caller))
+    return TestClient(app)
+
+
+def test_services_read_the_fetches_since_an_instant(keys: InMemoryKeys) -> None:
+    answer = client(keys, "service").get(
+        "/internal/key-fetches", params={"after": isoformat(START)}
+    )
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["complete"] is True
+    assert [each["event_id"] for each in body["fetches"]] == [OTHER, OTHER]
+    assert set(body["fetches"][0]) == {"record_id", "event_id", "at"}
+
+
+@pytest.mark.parametrize("role", ["auditor", "agent", "admin"])
+def test_nobody_else_does(keys: InMemoryKeys, role: str) -> None:
+    answer = client(keys, role).get("/internal/key-fetches", params={"after": isoformat(START)})
+    assert answer.status_code == 403
+
+
+def test_an_instant_without_a_zone_is_refused_by_name(keys: InMemoryKeys) -> None:
+    answer = client(keys, "service").get(
+        "/internal/key-fetches", params={"after": "2026-03-02T14:00:00"}
+    )
+    assert (answer.status_code, answer.json()["field"]) == (422, "query.after")

@@ -1,0 +1,123 @@
+"""Every fetch of a key has its event."""
+
+from datetime import timedelta
+
+import pytest
+
+from direct311.audit.domain import Fetch
+from direct311.audit.handlers.reconcile import Reconciler
+from tests.unit.audit.events import OTHER, RECORD, Producer
+from tests.unit.audit.fakes import (
+    InMemoryBodyKeys,
+    InMemoryFetches,
+    InMemoryInbox,
+    InMemoryLog,
+    InMemoryObjects,
+    InMemoryWatch,
+)
+from tests.unit.audit.log_contract import Stores
+
+pytestmark = pytest.mark.anyio
+SECOND = timedelta(seconds=1)
+
+
+class World:
+    def __init__(self) -> None:
+        log = InMemoryLog()
+        self.stores = Stores(InMemoryInbox(), log, log, InMemoryBodyKeys(), InMemoryObjects())
+        self.intake, self.media = InMemoryFetches("intake"), InMemoryFetches("media")
+        self.watch = InMemoryWatch()
+        self.alarms = self.stores.alarms
+        self.reconciler = Reconciler(
+            [self.intake, self.media], self.watch, log, log, self.alarms, self.stores.clock
+        )
+
+    def fetched(self, event_id: str, record_id: str = RECORD) -> None:
+        at = self.stores.clock.now()
+        self.intake.fetches.append(
+            Fetch(service="intake", record_id=record_id, event_id=event_id, at=at)
+        )
+
+    async def log(self, *records: str) -> str:
+        (event_id,) = await self.stores.arrive([Producer().access(*records)])
+        await self.stores.sequence()
+        return event_id
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_a_fetch_whose_event_is_logged_is_in_order(world: World) -> None:
+    event_id = await world.log(RECORD)
+    world.fetched(event_id)
+    await world.reconciler.step()
+    world.stores.clock.advance(120 * SECOND)
+    await world.reconciler.step()
+    state = await world.reconciler.state()
+    assert (state.fetches, list(state.without_event), state.authorised_not_opened) == (1, [], 0)
+    assert event_id in world.intake.confirmed
+    assert world.alarms.raised == []
+
+
+async def test_an_event_that_comes_later_closes_the_matter(world: World) -> None:
+    message = Producer().access(RECORD)
+    world.fetched(message.headers["ce_id"])
+    await world.reconciler.step()
+    world.stores.clock.advance(59 * SECOND)
+    await world.stores.arrive([message])
+    await world.stores.sequence()
+    await world.reconciler.step()
+    world.stores.clock.advance(120 * SECOND)
+    await world.reconciler.step()
+    assert world.alarms.raised == []
+    assert not (await world.reconciler.state()).without_event
+
+
+async def test_a_fetch_without_an_event_is_an_alarm_after_a_minute_and_once(world: World) -> None:
+    world.fetched(OTHER)
+    await world.reconciler.step()
+    world.stores.clock.advance(59 * SECOND)
+    await world.reconciler.step()
+    assert world.alarms.raised == []
+    world.stores.clock.advance(2 * SECOND)
+    for _ in range(3):
+        await world.reconciler.step()
+    assert world.alarms.raised == [("unlogged_fetch", OTHER)]
+    (missing,) = (await world.reconciler.state()).without_event
+    assert (missing.service, missing.record_id) == ("intake", RECORD)
+
+
+async def test_an_event_without_a_fetch_is_listed_as_authorised_not_opened(world: World) -> None:
+    opened, unopened = await world.log(RECORD), await world.log(OTHER)
+    world.fetched(opened)
+    await world.reconciler.step()
+    assert (await world.reconciler.state()).authorised_not_opened == 0
+    world.stores.clock.advance(61 * SECOND)
+    state = await world.reconciler.state()
+    assert (state.authorised_not_opened, list(state.not_opened)) == (1, [unopened])
+
+
+async def test_a_service_that_does_not_answer_keeps_none_of_the_others_from_being_read(
+    world: World,
+) -> None:
+    world.intake.down = True
+    at = world.stores.clock.now()
+    world.media.fetches.append(Fetch(service="media", record_id=RECORD, event_id=OTHER, at=at))
+    with pytest.raises(ConnectionRefusedError):
+        await world.reconciler.step()
+    assert list(world.watch.fetches) == [OTHER]
+
+
+async def test_all_pages_are_read_and_a_clock_that_lags_hides_nothing(world: World) -> None:
+    world.intake.page = 7
+    for number in range(40):
+        world.fetched(f"event-{number}")
+        world.stores.clock.advance(SECOND)
+    await world.reconciler.step()
+    assert len(world.watch.fetches) == 40
+    late = world.stores.clock.now() - timedelta(minutes=4)
+    world.intake.fetches.append(Fetch(service="intake", record_id=RECORD, event_id="late", at=late))
+    await world.reconciler.step()
+    assert "late" in world.watch.fetches

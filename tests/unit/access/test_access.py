@@ -51,6 +51,7 @@ def person(role: str, department: str | None = None) -> Caller:
 # ---------------------------------------------------------------- respond
 
 
+@pytest.mark.policy("P4", "P11")
 def test_the_department_that_has_the_job_reads_contacts_to_respond() -> None:
     decision = decide(person("department", "animal_services"), "respond", *CONTACT)
     assert decision.allowed
@@ -70,6 +71,7 @@ def test_the_department_that_has_the_job_reads_contacts_to_respond() -> None:
         (person("inspector", "regulatory"), RECORD),
     ],
 )
+@pytest.mark.policy("P4")
 def test_nobody_else_does(caller: Caller, facts: RecordFacts) -> None:
     decision = decide(caller, "respond", "phone", facts=facts)
     assert not decision.allowed
@@ -114,6 +116,7 @@ def test_intake_sends_notices_and_no_other_service_reads_contacts() -> None:
 # ---------------------------------------------------------------- other purposes
 
 
+@pytest.mark.policy("P4", "P15")
 def test_county_business_needs_a_work_reference() -> None:
     agent = person("agent")
     refused = decide(agent, "county_business", "media_original", reference="  ")
@@ -123,6 +126,7 @@ def test_county_business_needs_a_work_reference() -> None:
 
 
 @pytest.mark.parametrize("purpose", ["public_safety", "emergency_assistance"])
+@pytest.mark.policy("P4", "P11")
 def test_breaking_the_glass_needs_words_and_opens_a_review(purpose: str) -> None:
     emergency = person("emergency")
     for words in (None, "urgent", " " * 40):
@@ -193,6 +197,7 @@ def test_an_administrator_opens_nothing() -> None:
 # ---------------------------------------------------------------- every question
 
 
+@pytest.mark.policy("P12")
 def test_marketing_is_no_purpose_and_the_answer_does_not_repeat_it() -> None:
     decision = decide(person("agent"), "marketing", "email")
     assert decision.rule_id == "refused:purpose-unknown"
@@ -293,6 +298,7 @@ def test_an_answer_gives_what_was_asked_or_nothing(
 # ---------------------------------------------------------------- bad files
 
 
+@pytest.mark.policy("P4")
 def test_the_closed_list_is_that_of_the_policy() -> None:
     assert [each.purpose for each in POLICY.rules.purposes] == list(PURPOSES)
 
@@ -316,12 +322,14 @@ def new_purpose(**fields: object) -> Callable[[dict[str, Any]], None]:
         *("publicidad", "venta", "m\u00e1\u200brketing", "\uff2darketing"),
     ],
 )
+@pytest.mark.policy("P12")
 def test_no_trade_in_personal_information_can_be_loaded(tmp_path: Path, purpose: str) -> None:
     with pytest.raises(DataFileError, match="never used for marketing") as refused:
         load_access_policy(changed(SOURCE, tmp_path, new_purpose(purpose=purpose)))
     assert (purpose, "purpose") in [each[:2] for each in refused.value.problems]
 
 
+@pytest.mark.policy("P12")
 def test_nor_under_an_honest_name(tmp_path: Path) -> None:
     def change(tree: dict[str, Any]) -> None:
         entry(tree, "purposes", "purpose", "respond")["sentence"] = "To sell contacts to partners."
@@ -331,6 +339,7 @@ def test_nor_under_an_honest_name(tmp_path: Path) -> None:
     assert [each[:2] for each in refused.value.problems] == [("respond", "sentence")]
 
 
+@pytest.mark.policy("P12")
 def test_nor_by_a_role(tmp_path: Path) -> None:
     def change(tree: dict[str, Any]) -> None:
         entry(tree, "roles", "role", "agent")["grants"].append(

@@ -42,6 +42,7 @@ def test_titles_and_retentions_are_the_schedules_own_words() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda each: each.service_code)
+@pytest.mark.policy("P14")
 def test_every_type_has_an_item_and_a_date_once_closed(service: Any) -> None:
     items = ASSIGNMENTS.items_for(service.service_code)
     assert 94 in items

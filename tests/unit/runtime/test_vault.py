@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -136,6 +137,17 @@ async def test_a_refusal_is_written_down_and_opens_nothing() -> None:
     (event,) = world.log.events()
     assert (event.outcome, event.what.record_ids) == ("denied", ("r1",))
     assert world.keys.fetches == []
+
+
+async def test_a_refusal_names_only_what_is_on_the_lists() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    made_up = replace(asking("r1", purpose="Maria Lopez"), fields=("phone", "Maria Lopez"))
+    with pytest.raises(DeniedError):
+        await world.vault.open(made_up, RecordFacts("r1"), sealed)
+    (event,) = world.log.events()
+    assert (event.why.purpose, event.what.fields) == ("unknown", ("phone",))
+    assert b"Maria" not in world.log.entries[0].message.body
 
 
 async def test_a_refusal_that_cannot_be_written_says_so() -> None:

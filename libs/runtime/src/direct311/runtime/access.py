@@ -241,6 +241,12 @@ class AccessPolicy:
         self._fields = frozenset(each.field for each in rules.fields)
         self._roles = {each.role: each for each in rules.roles}
 
+    def known(self, purpose: str, fields: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+        """What of a question may be written down: names of the lists, `unknown` in place of any
+        other purpose. What a caller makes up could be anything, a person's name too."""
+        found = tuple(name for name in dict.fromkeys(fields) if name in self._fields)
+        return (purpose if purpose in self._purposes else "unknown"), found
+
     def decide(
         self,
         caller: Caller,

@@ -142,7 +142,9 @@ class Vault:
             at=self._clock.now(),
         )
         if not decision.allowed:
-            await self._ledger.write(access, decision, "denied")
+            purpose, fields = self._policy.known(access.purpose, access.fields)
+            asked = replace(access, purpose=purpose, fields=fields)
+            await self._ledger.write(asked, decision, "denied")
             raise DeniedError(decision)
         granted = replace(access, fields=tuple(decision.fields))
         event_id = await self._ledger.write(granted, decision, "success")

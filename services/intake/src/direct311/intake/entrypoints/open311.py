@@ -3,6 +3,7 @@
 Plain Starlette routes: this is the hot path, and its documents are not JSON Schema's to describe.
 """
 
+import mimetypes
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.datastructures import UploadFile
@@ -201,7 +202,7 @@ class GeoReport:
                         continue
                     body = await value.read()
                     if body:
-                        files.append(File(content_type=(value.content_type or "")[:255], body=body))
+                        files.append(File(content_type=_media_type(value.content_type), body=body))
         except (HTTPException, ValueError):
             raise ProblemsError(
                 [
@@ -251,6 +252,16 @@ class GeoReport:
     def _view(self, found: ServiceRequest, *, extensions: bool) -> render.Tree:
         service = self._catalogue.by_code(found.service_code)
         return views.request(found, service, found.department, extensions=extensions)
+
+
+def _media_type(said: str | None) -> str:
+    """A file's announced type, if it is a known one, without parameters: clients put file names
+    there, and the type travels in events."""
+    essence = (said or "").partition(";")[0].strip().lower()
+    if mimetypes.guess_extension(essence, strict=False):
+        return essence
+    main = essence.partition("/")[0]
+    return f"{main if main in ('image', 'video', 'audio') else 'application'}/octet-stream"
 
 
 def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Response]]:

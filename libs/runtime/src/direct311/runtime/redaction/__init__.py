@@ -1,0 +1,55 @@
+"""Taking personal information out of free text by rules.
+
+`mask_numbers` runs on whatever a resident typed before anything else sees it; its result is what is
+sealed. `redact` makes the copy that events and public views carry. What the rules promise is in
+`tests/unit/redaction/data/cases.yaml`; names in running text that nothing announces are not
+promised, and what slips through is measured there.
+
+Both take linear time and are idempotent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from direct311.runtime.redaction.announced import home_addresses, names
+from direct311.runtime.redaction.contacts import emails, telephones
+from direct311.runtime.redaction.numbers import banks, cards, social_security
+from direct311.runtime.redaction.spans import MARKS, Kind, Reading
+
+__all__ = ["MARKS", "Kind", "Redacted", "mask_numbers", "redact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A text with marks in place of what was taken out, and how many of each kind that were."""
+
+    text: str
+    kinds: Mapping[Kind, int]
+
+
+def mask_numbers(text: str) -> tuple[str, Mapping[Kind, int]]:
+    """The text without card, bank and social-security numbers, and how many of each it had."""
+    reading = Reading.of(text)
+    _cut_numbers(reading)
+    return reading.text(), reading.kinds()
+
+
+def redact(text: str) -> Redacted:
+    """The text as it may travel in events and be shown: without the numbers that `mask_numbers`
+    takes, e-mail addresses, telephone numbers, and the names and home addresses that it announces.
+
+    The place of the problem stays: it is public.
+    """
+    reading = Reading.of(text)
+    _cut_numbers(reading)
+    reading.cut("email", emails)
+    reading.cut("telephone", telephones)
+    reading.cut("home_address", home_addresses)
+    reading.cut("name", names)
+    return Redacted(reading.text(), reading.kinds())
+
+
+def _cut_numbers(reading: Reading) -> None:
+    reading.cut("social_security", social_security)
+    reading.cut("card", cards)
+    reading.cut("bank", banks)

@@ -1,0 +1,114 @@
+"""What was found in a shadow, taken out of it and out of the text behind it."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from direct311.runtime.redaction.fold import CUT, Folded, fold
+
+Span = tuple[int, int]
+"""Start and end of something found, as positions in a shadow."""
+
+Kind = Literal["card", "bank", "social_security", "email", "telephone", "home_address", "name"]
+
+MARKS: dict[Kind, str] = {
+    "card": "[card number]",
+    "bank": "[bank number]",
+    "social_security": "[social security number]",
+    "email": "[e-mail]",
+    "telephone": "[telephone]",
+    "home_address": "[home address]",
+    "name": "[name]",
+}
+"""What stands in a redacted text in place of what was found."""
+
+_RUN = re.compile(r"\d(?:[ \t\n\-./_,()+]{0,4}\d){6,}")
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
+
+
+@dataclass(slots=True)
+class Reading:
+    """One text while kind after kind is taken out of it.
+
+    After each kind the shadow closes over what was found, so that the next kind, and the same
+    rules on the result another day, see the same gaps. Marks of an earlier redaction are gaps too.
+
+    `words`: those of the shadow as it was at first. `runs`: where seven digits or more stand
+    together, apart from what usually separates digits. Rules ask both before they search.
+    `mixed_case`: the text has capital and small letters, so that a capital means something.
+    """
+
+    folded: Folded
+    shadow: str
+    words: frozenset[str]
+    runs: Sequence[Span]
+    mixed_case: bool
+    found: list[tuple[int, int, Kind]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, text: str) -> "Reading":
+        folded = fold(text)
+        shadow = folded.shadow
+        if "[" in shadow:
+            for mark in MARKS.values():
+                shadow = shadow.replace(mark, CUT * len(mark))
+        runs = [run.span() for run in _RUN.finditer(shadow)]
+        plain = without_marks(text)
+        mixed_case = not (plain.islower() or plain.isupper())
+        return cls(folded, shadow, frozenset(_WORD.findall(shadow)), runs, mixed_case)
+
+    def has_capital(self, position: int) -> bool:
+        """Whether a capital stands here, in a text that has small letters too."""
+        return self.mixed_case and self.folded.text[self.folded.start(position)].isupper()
+
+    def cut(self, kind: Kind, find: Callable[["Reading"], Iterator[Span]]) -> None:
+        """Take out what `find` finds; of overlapping finds the union."""
+        spans = _merged(sorted(find(self)))
+        if not spans:
+            return
+        pieces: list[str] = []
+        done = 0
+        for start, end in spans:
+            self.found.append((start, end, kind))
+            pieces += (self.shadow[done:start], CUT * (end - start))
+            done = end
+        pieces.append(self.shadow[done:])
+        self.shadow = "".join(pieces)
+
+    def text(self) -> str:
+        """The text with a mark in place of each find."""
+        if not self.found:
+            return self.folded.text
+        pieces: list[str] = []
+        done = 0
+        for start, end, kind in sorted(self.found):
+            pieces += (self.folded.text[done : self.folded.start(start)], MARKS[kind])
+            done = self.folded.start(end)
+        pieces.append(self.folded.text[done:])
+        return "".join(pieces)
+
+    def kinds(self) -> dict[Kind, int]:
+        """How many of each kind were found."""
+        counts: dict[Kind, int] = {}
+        for _, _, kind in self.found:
+            counts[kind] = counts.get(kind, 0) + 1
+        return counts
+
+
+def without_marks(text: str) -> str:
+    """The text without the marks of a redaction."""
+    if "[" in text:
+        for mark in MARKS.values():
+            text = text.replace(mark, "")
+    return text
+
+
+def _merged(spans: Sequence[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in spans:
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

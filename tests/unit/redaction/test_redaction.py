@@ -1,0 +1,91 @@
+"""What the redaction rules promise, held to a labelled set; what they do not, measured."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from direct311.runtime.redaction import MARKS, Kind, mask_numbers, redact
+
+DATA = Path(__file__).parent / "data"
+CASES: list[dict[str, Any]] = yaml.safe_load((DATA / "cases.yaml").read_text())
+RUNNING: list[dict[str, Any]] = yaml.safe_load((DATA / "running_names.yaml").read_text())
+NUMBERS: tuple[Kind, ...] = ("card", "bank", "social_security")
+
+
+def expected(case: dict[str, Any]) -> dict[Kind, list[str]]:
+    gone: dict[Kind, list[str]] = case.get("gone", {})
+    return gone
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"])[:60])
+def test_promised_forms_are_taken_out_and_the_rest_stays(case: dict[str, Any]) -> None:
+    result = redact(case["text"])
+    for kind, pieces in expected(case).items():
+        assert result.kinds.get(kind, 0) >= 1, kind
+        for piece in pieces:
+            assert piece not in result.text
+    for piece in case.get("stays", []):
+        assert piece in result.text
+    assert set(result.kinds) == set(expected(case))
+    if not expected(case):
+        assert result.text == case["text"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if set(expected(case)) & set(NUMBERS)],
+    ids=lambda case: repr(case["text"])[:60],
+)
+def test_numbers_are_masked_before_anything_else(case: dict[str, Any]) -> None:
+    masked, found = mask_numbers(case["text"])
+    assert set(found) == set(expected(case)) & set(NUMBERS)
+    for kind in found:
+        assert MARKS[kind] in masked
+        for piece in expected(case)[kind]:
+            assert piece not in masked
+
+
+def test_masking_leaves_everything_but_the_three_kinds_of_numbers() -> None:
+    text = "My name is Maria Lopez, 305-555-0142, maria@example.com, I live at 123 NW 5 St."
+    assert mask_numbers(text) == (text, {})
+
+
+def test_recall_and_precision_of_the_labelled_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(CASES) >= 150
+    wanted: Counter[Kind] = Counter()
+    met: Counter[Kind] = Counter()
+    finds: Counter[Kind] = Counter()
+    right: Counter[Kind] = Counter()
+    for case in CASES:
+        result = redact(case["text"])
+        for kind, pieces in expected(case).items():
+            wanted[kind] += len(pieces)
+            met[kind] += sum(piece not in result.text for piece in pieces)
+        for kind, count in result.kinds.items():
+            finds[kind] += count
+            right[kind] += count if kind in expected(case) else 0
+    with capsys.disabled():
+        print(f"\nredaction: {len(CASES)} labelled cases")  # noqa: T201
+        for kind in MARKS:
+            recall, precision = met[kind] / wanted[kind], right[kind] / finds[kind]
+            print(f"  {kind:16} recall {recall:7.1%}  precision {precision:7.1%}")  # noqa: T201
+    assert met == wanted
+    assert right == finds
+
+
+def test_names_in_running_text_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(RUNNING) >= 60
+    total = slipped = 0
+    for case in RUNNING:
+        left = redact(case["text"]).text
+        total += len(case["names"])
+        slipped += sum(name in left for name in case["names"])
+    with capsys.disabled():
+        print(  # noqa: T201
+            f"\nredaction: {slipped} of {total} names in running text slip through"
+            f" ({slipped / total:.0%} of {len(RUNNING)} sentences' names)"
+        )
+    assert 0 < slipped < total

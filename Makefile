@@ -21,7 +21,7 @@ down:  ## stop everything
 	@$(STACK) down
 
 status:  ## what runs, on which port, and whether it is ready
-	@$(STACK) status
+	@$(STACK) status || true
 
 logs:  ## follow the logs; S=intake for one process
 	@$(STACK) logs $(S)

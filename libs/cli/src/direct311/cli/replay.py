@@ -78,6 +78,7 @@ async def replay(
     outcome = await send(session, found, codes, parallel, console)
     settled = await settle(session, console)
     _report(outcome, before, settled, console)
+    await _compare(session, found, outcome, console)
     totals = {settled[name]["total"] for name in settled}
     return len(totals) == 1
 
@@ -190,3 +191,41 @@ def _report(
     )
     for reason, count in outcome.refused.most_common():
         console.print(f"refused {count}: {reason}")
+
+
+IDS_A_CALL = 200
+
+
+async def _compare(
+    session: Session, found: list[rows.Row], outcome: Outcome, console: Console
+) -> None:
+    """How often our jurisdiction is the one that the county's own row names."""
+    labels = {
+        outcome.accepted[row.ticket_id]: rows.label(row.city)
+        for row in found
+        if row.ticket_id in outcome.accepted and rows.label(row.city)
+    }
+    ours = await jurisdictions(session, list(labels))
+    same = sum(1 for record_id, label in labels.items() if _same(ours.get(record_id), label))
+    if labels:
+        console.print(
+            f"jurisdiction as the county's own label: {same} of {len(labels)} rows that carry one "
+            f"({100 * same / len(labels):.2f} %)"
+        )
+
+
+async def jurisdictions(session: Session, record_ids: list[str]) -> dict[str, str]:
+    """The public jurisdiction of each request that has one, by Open311."""
+    base = f"{session.stack.services['intake']}/open311/v2/requests.json?extensions=true"
+    found: dict[str, str] = {}
+    for start in range(0, len(record_ids), IDS_A_CALL):
+        ids = ",".join(record_ids[start : start + IDS_A_CALL])
+        for each in await session.http.get_json(f"{base}&service_request_id={ids}"):
+            jurisdiction = each["extended_attributes"]["jurisdiction"]
+            if jurisdiction:
+                found[each["service_request_id"]] = jurisdiction
+    return found
+
+
+def _same(ours: str | None, label: str) -> bool:
+    return ours is not None and rows.label(ours) == label

@@ -1,6 +1,7 @@
 """The county's published request rows, as submissions."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,3 +73,15 @@ def form(row: Row, number: int, service_code: str) -> list[tuple[str, str]]:
         ("phone", person.phone),
     ]
     return [(name, value) for name, value in fields if value]
+
+
+def label(city: str) -> str:
+    """A county label of a place, so that its spellings are one: `CIty_of_Opa-Locka`, `Opa-locka`.
+
+    Everything that the county calls itself is `unincorporated`; empty stays empty.
+    """
+    words = re.sub(r"[^a-z]+", " ", city.lower()).split()
+    if "unincorporated" in words or words == ["miami", "dade", "county"]:
+        return "unincorporated"
+    kept = [word for word in words if word not in ("city", "town", "village", "of")]
+    return " ".join(kept)

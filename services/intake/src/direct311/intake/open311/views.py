@@ -68,7 +68,7 @@ def request(
         "requested_datetime": instant(each.received_at),
         "updated_datetime": instant(each.updated_at),
         "expected_datetime": f"{each.due_on.isoformat()}T21:00:00Z" if each.due_on else None,
-        "address": place.municipality if place and each.protected else address,
+        "address": _jurisdiction(each) if each.protected else address,
         "address_id": place.address_id if place else None,
         "zipcode": place.zip_code if place else None,
         "lat": place.latitude if place else None,
@@ -81,6 +81,7 @@ def request(
         found["extended_attributes"] = {
             "channel": each.channel,
             "status": each.status,
+            "jurisdiction": _jurisdiction(each),
             "district": located.commission_district if located else None,
             "duplicate_of": each.duplicate_of,
             "approximate": located.approximate if located else None,
@@ -96,6 +97,17 @@ def request(
             for note in each.notes
         ]
     return found
+
+
+UNINCORPORATED = "Unincorporated Miami-Dade"
+
+
+def _jurisdiction(each: ServiceRequest) -> str | None:
+    """The municipality, or that there is none; public also where the place is not."""
+    located = each.located if each.place_checked else None
+    if located is None or located.outcome != "resolved":
+        return None
+    return located.municipality or UNINCORPORATED
 
 
 _NOTES = {

@@ -1,16 +1,15 @@
 """What all tests share: one stack of servers and services, started when the first test asks."""
 
-import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from deploy.local.stack import Stack, StackError
+from deploy.local.stack import Stack
 from tests.support import conformance
 from tests.support.county import County, entering
 from tests.support.logs import complaints
+from tests.support.stacks import RUNNING, stack_of_its_own
 
 ORDER = ("unit", "contract", "wire", "e2e", "privacy", "faults")
 """Fast tests first, and last those that wear the machine out."""
@@ -46,35 +45,11 @@ def pytest_runtest_makereport(
     """A failed test of a stack shows what its processes complained of."""
     report = yield
     if report.failed:
-        for stack in _RUNNING:
+        for stack in RUNNING:
             report.sections += [
                 (f"{stack.root.name} {name}.log", lines) for name, lines in complaints(stack)
             ]
     return report
-
-
-_RUNNING: list[Stack] = []
-
-
-@contextmanager
-def stack_of_its_own(root: Path, *, services: bool = True) -> Iterator[Stack]:
-    """A new stack on free ports, up; stopped afterwards, with its data deleted and its logs kept.
-
-    Nothing that it keeps is compressed, so that its files can be searched.
-    """
-    stack = Stack.create(root, ports="free", kind="test", compression=False)
-    try:
-        try:
-            stack.up(servers_only=not services)
-        except StackError as error:
-            pytest.fail(f"the stack does not start: {error}", pytrace=False)
-        _RUNNING.append(stack)
-        yield stack
-    finally:
-        if stack in _RUNNING:
-            _RUNNING.remove(stack)
-        stack.down()
-        shutil.rmtree(stack.place.data, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -204,7 +204,8 @@ async def test_no_role_reads_for_a_purpose_that_the_policy_rules_out(
         )
         assert answer.status_code == 403, role
     entries = await _entries(county, record_id, 6)
-    assert {(entry["purpose"], entry["outcome"]) for entry in entries} == {(purpose, "denied")}
+    assert {(entry["purpose"], entry["outcome"]) for entry in entries} == {("unknown", "denied")}
+    assert "refused:purpose-unknown" in json.dumps(entries)
 
 
 @pytest.mark.parametrize("purpose", ["public_records", "law_enforcement"])

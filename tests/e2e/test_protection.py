@@ -1,0 +1,146 @@
+"""Of a protected person nothing shows but the municipality (section 119.071(4)(d), F.S.)."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+
+from tests.support.county import County, Document, until
+from tests.support.submissions import photo, submission
+
+pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
+
+TYPE = "ANI-TETHERED-DOG"
+ORDER = {"reference": "PR-1", "citation": "section 119.071(4)(d)2.a., F.S."}
+ADDRESS = "11500 SW 104TH ST, 33176"
+POINT = (25.672500, -80.371300)
+ABOUT_TEN_METRES = 0.0001
+
+GIVEN: Mapping[str, tuple[Document, dict[str, str]]] = {
+    "address": ({"address": "11500 Southwest 104 Street"}, {"address_string": ADDRESS}),
+    "point": (
+        {"latitude": POINT[0], "longitude": POINT[1]},
+        {"lat": str(POINT[0] + ABOUT_TEN_METRES), "long": str(POINT[1])},
+    ),
+    "telephone": (
+        {"phone": "(305) 555-0163"},
+        {"lat": "25.60", "long": "-80.40", "phone": "3055550163"},
+    ),
+    "e-mail": (
+        {"email": "Protected.One@example.com"},
+        {"lat": "25.61", "long": "-80.40", "email": "protected.one@EXAMPLE.com"},
+    ),
+    "name": (
+        {"name": "Núñez, Protegida"},
+        {
+            "lat": "25.62",
+            "long": "-80.40",
+            "first_name": "protegida",
+            "last_name": "Nunez",
+        },
+    ),
+}
+
+
+@pytest.fixture
+async def registry(county: County) -> AsyncIterator[list[str]]:
+    """Ids of protections; what a test enters here is withdrawn after it."""
+    entered: list[str] = []
+    yield entered
+    for protection_id in entered:
+        path = f"/v1/protections/{protection_id}"
+        await county.ask("DELETE", "intake", path, "custodian", "carla")
+
+
+async def _protect(county: County, registry: list[str], **person: object) -> None:
+    answer = await county.post("intake", "/v1/protections", ORDER | person, "custodian", "carla")
+    registry.append(answer["protection_id"])
+
+
+async def _listed(county: County) -> set[str]:
+    answer = await county.open311("requests.json", service_code=TYPE, page_size="1000")
+    return {each["service_request_id"] for each in answer.json()}
+
+
+def _says_no_more_than_the_municipality(shown: Mapping[str, object], place: object) -> None:
+    assert shown["lat"] is None
+    assert shown["long"] is None
+    assert shown["zipcode"] is None
+    assert shown["media_url"] is None
+    assert isinstance(place, dict)
+    assert {key for key, value in place.items() if value is not None} <= {"municipality"}
+    assert shown["address"] == place.get("municipality")
+
+
+@pytest.mark.policy("P8", "P20")
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+async def test_a_protected_request_is_in_no_list_and_shows_its_municipality_alone(
+    county: County, registry: list[str], given: tuple[Document, dict[str, str]]
+) -> None:
+    protected, place = given
+    await _protect(county, registry, **protected)
+    fields = {**submission(200, TYPE, {}), **place}
+    record_id = await county.accepted(
+        fields, [("a.jpg", photo("x", (25, 40, 1), (80, 20, 1)), "image/jpeg")]
+    )
+    early = await county.request(record_id)
+    assert (early["lat"], early["long"]) == (None, None)
+    open_ = await county.accepted(submission(201, TYPE, {"lat": "25.70", "long": "-80.40"}))
+    job = await county.routed(record_id)
+    await county.routed(open_)
+
+    async def listed() -> bool:
+        return open_ in await _listed(county)
+
+    await until(listed, "an open request is in the list")
+    assert record_id not in await _listed(county)
+    assert job["routed"]["protected"]
+    _says_no_more_than_the_municipality(await county.request(record_id), job["routed"]["place"])
+    (copy,) = await county.received("animal_services", record_id)
+    assert copy["protected"]
+    assert {key for key, value in copy["place"].items() if value} <= {"municipality"}
+    assert not copy.get("media")
+    assert ADDRESS.split(",")[0] not in json.dumps(copy)
+
+
+@pytest.mark.policy("P8")
+async def test_a_protection_that_comes_later_takes_the_request_out_of_sight_and_back(
+    county: County, registry: list[str]
+) -> None:
+    fields = submission(202, TYPE, {"lat": "25.63", "long": "-80.41"}, phone="305-555-0164")
+    record_id = await county.accepted(fields)
+
+    async def seen() -> bool:
+        return record_id in await _listed(county)
+
+    async def unseen() -> bool:
+        return record_id not in await _listed(county)
+
+    async def told(protected: bool) -> Document | None:
+        copies = await county.received("animal_services", record_id)
+        return copies[-1] if copies and copies[-1]["protected"] is protected else None
+
+    await until(seen, "the request is in the list")
+    await until(lambda: told(False), "the department has the request")
+    await _protect(county, registry, phone="305-555-0164")
+    await until(unseen, "the request leaves the list")
+    copy = await until(lambda: told(True), "the department is told")
+    assert {key for key, value in copy["place"].items() if value} <= {"municipality"}
+    path = f"/v1/protections/{registry[-1]}"
+    assert (await county.ask("DELETE", "intake", path, "custodian", "carla")).status_code == 204
+    await until(seen, "the request is back in the list")
+
+
+async def test_only_a_custodian_enters_a_protection_and_nothing_of_it_is_echoed(
+    county: County,
+) -> None:
+    order = ORDER | {"phone": "305-555-0165"}
+    for role in ("agent", "admin", "auditor", "department:parks"):
+        refused = await county.ask("POST", "intake", "/v1/protections", role, "eva", order)
+        assert refused.status_code == 403, role
+    malformed = await county.ask(
+        "POST", "intake", "/v1/protections", "custodian", "carla", ORDER | {"phone": "Zoraida's"}
+    )
+    assert malformed.status_code == 422
+    assert malformed.json()["field"] == "phone"
+    assert "Zoraida" not in malformed.text

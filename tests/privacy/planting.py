@@ -1,0 +1,342 @@
+"""Where the canaries go in: every field, header, file and mistake that the gateway takes."""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from deploy.local.stack import Stack
+from tests.support.canaries import Canary
+from tests.support.county import County, Document, entering, until
+from tests.support.submissions import ENFORCEMENT, KENDALL, photo, submission
+
+# ---------------------------------------------------------------- who must never be found
+
+PERSON = {
+    "first_name": "Oktavija",
+    "last_name": "Pfefferkorn-Ybarra",
+    "email": "o.pfefferkorn@canary.example",
+    "phone": "786-555-0137",
+    "account_id": "account-of-ybarra-5517",
+    "device_id": "device-kwx-90217-ybarra",
+}
+ADDRESS = "4417 Xanthippe Terrace Apt 9"
+LINK = "https://photos.example/u/quillonquist/IMG_0042.jpg"
+
+SEALED = [
+    *(Canary(f"sealed {name}", text) for name, text in PERSON.items() if name != "phone"),
+    Canary("sealed phone", PERSON["phone"], ("7865550137", "+17865550137", "(786) 555-0137")),
+    Canary("sealed address", ADDRESS),
+    Canary("sealed link", LINK),
+]
+"""The contact fields of Open311, and what else is sealed at once."""
+
+TEXTS: Sequence[tuple[str, str, str, tuple[str, ...]]] = (
+    ("e-mail", "Write to {} for photos.", "tamsin.orlogg@canary.example", ()),
+    ("spelled e-mail", "mail: {}", "wurzelgruber at canary dot example", ("wurzelgruber",)),
+    ("Spanish e-mail", "mi correo es {}", "zacatenco arroba canario punto com", ("zacatenco",)),
+    ("telephone", "Call me at {} after six.", "305-555-0171", ("3055550171",)),
+    ("bare telephone", "{} is my number", "3055550172", ()),
+    ("telephone with country", "tel {} please", "+1 (786) 555-0173", ("7865550173",)),
+    ("short telephone", "call {} in the evening", "555-0174", ()),
+    ("Creole telephone", "rele m nan {}", "305 555 0175", ("3055550175",)),
+    ("card", "I paid with {} at the counter", "4012 8888 8888 1881", ("4012888888881881",)),
+    ("social-security number", "my SSN is {}", "219-09-9999", ("219099999",)),
+    ("bank account", "account number {} was charged", "000987654321987", ()),
+    ("IBAN", "IBAN {}", "DE89 3704 0044 0532 0130 00", ("DE89370400440532013000",)),
+    ("my name is", "My name is {} and the light is out.", "Brunhilde Ostracelli", ("Ostracelli",)),
+    ("this is", "This is {} calling about a dog.", "Cuthbert Vanderquist", ("Vanderquist",)),
+    ("I live at", "I live at {} and a dog barks.", "8847 Quimbaya Street", ()),
+    ("me llamo", "Me llamo {}, hay basura.", "Xochiquetzal Urrabieta", ("Urrabieta",)),
+    ("mwen rele", "Mwen rele {}.", "Dieujuste Tassaroux", ("Tassaroux",)),
+)
+"""Forms that the redaction rules promise to catch: name, sentence, who, and parts of it."""
+
+TEXT = [Canary(f"text: {name}", who, forms) for name, _, who, forms in TEXTS]
+
+ANSWER_PHONE = "786-555-0181"
+ANSWERS = [Canary("answer's telephone", ANSWER_PHONE, ("7865550181",))]
+
+PHOTO_WORDS = "Foto de Melusina Grawebrecht"
+PHOTO_AT = ((25, 31, 47_119), (80, 33, 58_321))
+PHOTO = [
+    Canary("photo's words", PHOTO_WORDS),
+    Canary(
+        "photo's position",
+        "25.529755",
+        (
+            "-80.549533",
+            *(
+                (number.to_bytes(4, order) + (1000).to_bytes(4, order)).strip(b"\0")
+                for number in (PHOTO_AT[0][2], PHOTO_AT[1][2])
+                for order in ("big", "little")
+            ),
+        ),
+    ),
+]
+
+AROUND = {
+    "file name": "Kasimir Wolkenstein zuhause.jpg",
+    "content type": "wolkenstein-im-garten",
+    "idempotency key": "hubertine.falkenrath@canary.example",
+    "client request id": "request-of-falkenrath-8852",
+    "unknown field": "Nachtigall Persephone",
+    "user agent": "Browser of Eberhardina",
+    "forwarded for": "198.51.100.217",
+    "cookie": "visitor-wenzeslaus-31",
+    "query": "leopoldine.query@canary.example",
+    "path": "ottokar-in-the-path",
+}
+"""What comes with a submission beside its fields."""
+ASIDE = [Canary(f"aside: {name}", text) for name, text in AROUND.items()]
+
+WRONG = "Theodolinde Krummbiegel"
+BAD = [Canary("in bad requests", WRONG, ("Theodolinde", "Krummbiegel"))]
+
+STAFF = {
+    "search by phone": "754-555-0191",
+    "search by e-mail": "suchbild@canary.example",
+    "search by name": "Walburga Suchomel",
+    "protected phone": "754-555-0192",
+    "protected name": "Adelgunde Schutzbefohlen",
+    "protected address": "9931 Zinnober Circle",
+    "justification": "754-555-0193",
+}
+ASKED = [
+    Canary(f"staff: {name}", text, (text.replace("-", ""),) if text[0].isdigit() else ())
+    for name, text in STAFF.items()
+]
+
+NEVER = [*SEALED, *TEXT, *ANSWERS, *PHOTO, *ASIDE, *BAD, *ASKED]
+
+# ---------------------------------------------------------------- who must be found
+
+CONTROL = Canary("control", "77 Leuchtturmwarte Esplanade")
+"""A place is public, so it travels in clear."""
+
+# ---------------------------------------------------------------- who may slip through
+
+RUNNING_NAMES = [
+    Canary(f"running name {number}", name)
+    for number, name in enumerate(
+        (
+            "Cornelius Habsheim",
+            "Wilhelmina Prautzsch",
+            "Baldassare Quintavalle",
+            "Yevdokiya Strelbo",
+        )
+    )
+]
+RUNNING = (
+    "{} from next door keeps dumping paint",
+    "the tree belongs to {}",
+    "I told {} at the office last week",
+    "ask for {} at the gate",
+)
+
+
+async def plant(stack: Stack, answers: Path) -> Document:
+    """Everything through the gateway, until it has gone its way; error answers go into `answers`.
+
+    The record that lives (`kept`) and the one that waits for its destruction (`doomed`).
+    """
+    async with entering(stack) as county:
+        kept = await _submissions(county)
+        doomed = await county.accepted(
+            submission(2) | PERSON | {"client_request_id": "doomed"},
+            [("a.jpg", photo(PHOTO_WORDS, *PHOTO_AT), "image/jpeg")],
+        )
+        await _mistakes(county, answers)
+        await _staff(county, kept, answers)
+        for record_id in (kept, doomed):
+            await county.routed(record_id)
+            await until(partial(_has_photo, county, record_id), "the photo is published")
+        await _settled(county)
+        return {"kept": kept, "doomed": doomed}
+
+
+async def _submissions(county: County) -> str:
+    jpeg = photo(PHOTO_WORDS, *PHOTO_AT)
+    fields = {
+        **submission(1),
+        **PERSON,
+        **KENDALL,
+        "address_string": CONTROL.text,
+        "media_url": LINK,
+        "nickname": AROUND["unknown field"],
+        "user[name]": AROUND["unknown field"],
+        "device_lat": "25.529755",
+        "device_long": "-80.549533",
+        "client_request_id": AROUND["client request id"],
+    }
+    kept = await county.accepted(
+        fields,
+        [
+            (
+                AROUND["file name"],
+                jpeg,
+                f'image/jpeg; name="{AROUND["content type"]}"',
+            )
+        ],
+        headers={
+            "Idempotency-Key": AROUND["idempotency key"],
+            "User-Agent": AROUND["user agent"],
+            "X-Forwarded-For": AROUND["forwarded for"],
+            "Cookie": f"visit={AROUND['cookie']}",
+        },
+    )
+    await county.accepted(
+        submission(3, ENFORCEMENT) | PERSON | {"attribute[REPORTER_ADDRESS]": ADDRESS}
+    )
+    await county.accepted(
+        submission(4, "ANI-LOST-PET", reported=False)
+        | {
+            "attribute[PET_DESCRIPTION]": f"My name is Oktavija Pfefferkorn-Ybarra. {ANSWER_PHONE}",
+            "attribute[TAG_NUMBER]": ANSWER_PHONE,
+        }
+    )
+    for number, (_, sentence, who, _) in enumerate(TEXTS):
+        await county.accepted(
+            submission(10 + number, reported=False, description=sentence.format(who))
+        )
+    for number, (sentence, name) in enumerate(zip(RUNNING, RUNNING_NAMES, strict=True)):
+        await county.accepted(
+            submission(50 + number, reported=False, description=sentence.format(name.text))
+        )
+    # What was accepted may be asked for with anything behind the question mark.
+    query = {"email": AROUND["query"], "first_name": WRONG}
+    await county.open311("requests.json", **query)
+    await county.open311(f"requests/{kept}.xml", **query)
+    return kept
+
+
+async def _mistakes(county: County, answers: Path) -> None:
+    """All that is refused; what was answered is kept, to be searched like everything else."""
+    changes = [
+        {name: WRONG}
+        for name in (
+            "service_code",
+            "jurisdiction_id",
+            "lat",
+            "email",
+            "media_url",
+            "policy_version",
+            "client_request_id",
+            "attribute[SIZE]",
+            "attribute[DOG_COUNT]",
+            f"attribute[{WRONG}]",
+            "attribute[LAST_SEEN]",
+        )
+    ]
+    changes += [
+        {"description": f"{WRONG}\x00"},
+        {"description": WRONG * 400},
+        {"first_name": WRONG * 20},
+        {"address_string": WRONG * 20},
+        {"phone": f"{WRONG}\x07"},
+    ]
+    bodies = (
+        ("application/json", f'{{"first_name": "{WRONG}"}}'),
+        ("multipart/form-data; boundary=x", f"--x\r\nname={WRONG}"),
+        ("multipart/form-data", WRONG),
+        ("text/plain", WRONG),
+        ("application/x-www-form-urlencoded", f"lat=%zz&{WRONG}=%00"),
+    )
+    parameters = ("start_date", "status", "bbox", "page", "jurisdiction_id")
+    paths = (f"requests/{AROUND['path']}", f"tokens/{WRONG}", f"services/{WRONG}")
+    key = {"Idempotency-Key": WRONG * 20}
+    found: list[httpx.Response] = []
+    for form in ("json", "xml"):
+        url = f"{county.known.services['intake']}/open311/v2/requests.{form}"
+        calls = [county.submit({**submission(5), **change}, form=form) for change in changes]
+        calls += [
+            county.submit(submission(5, api_key=WRONG), client=None, form=form),
+            county.submit(submission(5), headers=key, form=form),
+        ]
+        calls += [county.open311(f"{path}.{form}") for path in paths]
+        calls += [county.open311(f"requests.{form}", **{name: WRONG}) for name in parameters]
+        calls += [
+            county.http.post(url, content=body, headers={"Content-Type": kind})
+            for kind, body in bodies
+        ]
+        found += [await call for call in calls]
+    found.append(await county.open311(f"{AROUND['path']}/{WRONG}"))
+    _keep(answers, "mistake", found)
+    assert {answer.status_code for answer in found} <= {400, 403, 404}, [
+        (answer.status_code, answer.url.path) for answer in found
+    ]
+
+
+async def _staff(county: County, record_id: str, answers: Path) -> None:
+    """What staff ask, rightly and wrongly. What they are rightly told is not kept."""
+    said = f"the resident called from {STAFF['justification']}"
+    right = await county.read_contact(record_id, "agent", "olga", justification=said)
+    assert right.json()["fields"]["first_name"] == PERSON["first_name"], right.text
+    found = [
+        await county.read_contact(record_id, "department:parks", "pit", justification=said),
+        await county.read_contact(record_id, "agent", "olga", fields=[WRONG]),
+        await county.read_contact(WRONG.split()[0], "agent", "olga"),
+    ]
+    for field in ("phone", "email", "name"):
+        text = STAFF[f"search by {field.replace('email', 'e-mail')}"]
+        question = {"purpose": "respond", field: text, "justification": said}
+        path = "/internal/persons/resolve"
+        found += [
+            await county.ask("POST", "intake", path, "agent", "olga", body)
+            for body in (question, {**question, "extra": WRONG}, {"purpose": WRONG})
+        ]
+    order = {"reference": "PR-9", "citation": "section 119.071(4)(d), F.S."}
+    for kind in ("phone", "name", "address"):
+        body = order | {kind: STAFF[f"protected {kind}"]}
+        found.append(
+            await county.ask("POST", "intake", "/v1/protections", "custodian", "carla", body)
+        )
+    found.append(
+        await county.ask(
+            "POST", "intake", "/v1/protections", "custodian", "carla", order | {"phone": WRONG}
+        )
+    )
+    for service in county.stack.services:
+        found.append(await county.ask("GET", service, f"/v1/{AROUND['path']}", "agent", "olga"))
+        found.append(
+            await county.ask("GET", service, "/v1/counts", None, params={"q": AROUND["query"]})
+        )
+    _keep(answers, "staff", found)
+    assert all(answer.status_code < 500 for answer in found)
+
+
+def _keep(answers: Path, name: str, found: Sequence[httpx.Response]) -> None:
+    for number, answer in enumerate(found):
+        headers = "".join(f"{key}: {value}\n" for key, value in answer.headers.items())
+        body = f"{answer.status_code}\n{headers}\n".encode() + answer.content
+        (answers / f"{name}-{number}").write_bytes(body)
+
+
+async def _has_photo(county: County, record_id: str) -> bool:
+    return (await county.request(record_id))["media_url"] is not None
+
+
+async def _settled(county: County) -> None:
+    async def settled() -> bool:
+        counts = [await county.counts(name) for name in ("intake", "geo", "routing", "retention")]
+        return len({each["total"] for each in counts}) == 1 and not counts[2].get("waiting")
+
+    await until(settled, "every service has every request")
+
+
+async def _metrics(stack: Stack) -> dict[str, bytes]:
+    async with entering(stack) as county:
+        answers = {name: await county.ask("GET", name, "/metrics", None) for name in stack.services}
+        return {name: answer.content for name, answer in answers.items()}
+
+
+def run(stack: Stack) -> Document:
+    """Plant, and bring all that the processes tell about themselves into the stack's folder."""
+    (stack.root / "answers").mkdir()
+    planted = asyncio.run(plant(stack, stack.root / "answers"))
+    (stack.root / "metrics").mkdir()
+    for service, text in asyncio.run(_metrics(stack)).items():
+        (stack.root / "metrics" / service).write_bytes(text)
+    return planted

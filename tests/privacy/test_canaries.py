@@ -1,0 +1,164 @@
+"""Nothing that a reporter said of themselves lies anywhere in the clear.
+
+Canaries go in through the gateway; then everything stops, and all that is left on disk is searched:
+the broker's log, the database, the object store, logs, traces, metrics, error answers.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.stack import Stack
+from tests.privacy import planting
+from tests.support.canaries import Canary, Found, Search, table
+from tests.support.county import Document, entering
+from tests.support.disposition import destroyed
+from tests.support.stacks import stack_of_its_own
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+PLACES = {
+    "the broker's log": "data/kafka",
+    "the database": "data/database",
+    "the object store": "data/store",
+    "logs and traces": "log",
+    "metrics": "metrics",
+    "answers": "answers",
+}
+KEYS_OF = ("intake", "media")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a stopped stack leaves behind, and what was seen of it while it ran."""
+
+    root: Path
+    found: list[Found]
+    read: int
+    incoming: list[str]
+    control: dict[str, int]
+    running_names: set[str]
+    wrapped: dict[str, bytes]
+    remaining: dict[str, int]
+    certificate: Document
+    doomed_answers: list[int]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    with stack_of_its_own(tmp_path_factory.mktemp("privacy") / "p") as stack:
+        ids = planting.run(stack)
+        end = asyncio.run(_destroy(stack, ids["doomed"]))
+        # Stopped as in a shutdown, so that whatever was only in memory is written down.
+        stack.down()
+        found, read = Search(planting.NEVER).in_folder(stack.root)
+        yield Kept(root=stack.root, found=found, read=read, **end, **_also(stack, end["wrapped"]))
+
+
+async def _destroy(stack: Stack, record_id: str) -> dict[str, Any]:
+    """Take one record to its end; what is to be seen only while the stack runs."""
+    async with entering(stack) as county:
+        wrapped = {}
+        with county.database() as database:
+            for service in KEYS_OF:
+                document = database[service].keys.find_one({"_id": record_id})
+                assert document is not None, service
+                wrapped[service] = bytes(document["wrapped"])
+        certificate = await destroyed(county, record_id)
+        answers = [
+            (await county.read_contact(record_id, role, "olga")).status_code
+            for role in ("agent", "department:animal_services")
+        ]
+        answers.append((await county.open311(f"requests/{record_id}.json")).status_code)
+        incoming = [
+            str(each.object_name)
+            for each in county.store().list_objects(
+                bucket_name="direct311-incoming", recursive=True, include_version=True
+            )
+        ]
+        return {
+            "wrapped": wrapped,
+            "certificate": certificate,
+            "doomed_answers": answers,
+            "incoming": incoming,
+        }
+
+
+def _also(stack: Stack, wrapped: dict[str, bytes]) -> dict[str, Any]:
+    control = Search([planting.CONTROL])
+    running = Search(planting.RUNNING_NAMES)
+    keys = Search([Canary(service, "never written", (key,)) for service, key in wrapped.items()])
+    remaining = keys.in_folder(stack.place.data / "database")[0]
+    return {
+        "control": {
+            name: len(control.in_folder(stack.root / place)[0]) for name, place in PLACES.items()
+        },
+        "running_names": {each.canary for each in running.in_folder(stack.place.data)[0]},
+        "remaining": {
+            service: sum(each.canary == service for each in remaining) for service in wrapped
+        },
+    }
+
+
+@pytest.mark.policy("P5", "P9", "P20")
+def test_no_canary_is_found_in_anything_that_is_kept(kept: Kept) -> None:
+    assert kept.read > 1_000_000
+    assert not kept.found, f"{len(kept.found)} found\n{table(kept.found)}"
+
+
+def test_the_control_is_found_so_the_search_sees(kept: Kept) -> None:
+    assert kept.control["the broker's log"] > 0
+    assert kept.control["the database"] > 0
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    {
+        "the object store": b"JFIF",
+        "logs and traces": b"process.started",
+        "metrics": b"direct311_events_handled",
+        "answers": b"service_code",
+    }.items(),
+)
+def test_every_place_was_there_to_be_searched(kept: Kept, place: str, words: bytes) -> None:
+    folder = kept.root / PLACES[place]
+    assert any(words in each.read_bytes() for each in folder.rglob("*") if each.is_file())
+
+
+def test_the_incoming_bucket_is_empty(kept: Kept) -> None:
+    assert kept.incoming == []
+
+
+@pytest.mark.policy("P14", "P20")
+def test_what_was_destroyed_does_not_open_any_more(kept: Kept) -> None:
+    assert set(kept.doomed_answers) <= {404, 410}
+    assert all(key for key in kept.wrapped.values())
+
+
+def test_names_in_running_text_are_measured(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
+    slipped, planted = len(kept.running_names), len(planting.RUNNING_NAMES)
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nprivacy: {slipped} of {planted} names in running text slipped through redaction\n"
+        )
+    assert slipped <= planted
+
+
+def test_what_remains_of_destroyed_keys_is_told(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    until_ = datetime.fromisoformat(kept.certificate["recoverable_until"])
+    disposed = datetime.fromisoformat(kept.certificate["disposed_on"])
+    assert until_.date() > disposed.date()
+    with capsys.disabled():
+        for service, count in kept.remaining.items():
+            sys.stdout.write(
+                f"\nprivacy: the wrapped key of a destroyed record remains {count} times in the "
+                f"database's files of {service}; recoverable until {until_:%Y-%m-%d}\n"
+            )

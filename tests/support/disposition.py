@@ -1,0 +1,84 @@
+"""A record on its way out: work done, clock run out, two persons, destruction, certificate."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from tests.support.county import County, Document, until
+
+LATER = timedelta(days=366 * 7)
+"""Longer than any schedule item of a request whose type has no further outcome."""
+
+
+def as_of() -> date:
+    """A day on which every closed request of today is eligible."""
+    return (datetime.now(UTC) + LATER).date()
+
+
+async def record(county: County, record_id: str) -> Document:
+    """What retention's inventory says of a record; empty where it is not in it."""
+    answer = await county.ask("GET", "retention", f"/v1/records/{record_id}", "custodian", "carla")
+    return dict(answer.json()) if answer.status_code == 200 else {}
+
+
+async def closed(county: County, record_id: str) -> Document:
+    """Have the department say that the job is done; the record, once its clock runs."""
+    job = await county.routed(record_id)
+    said = await county.department(job["department"], "answer", record_id, "fixed")
+    assert said.code == 0, said.errors
+
+    async def runs() -> Document | None:
+        found = await record(county, record_id)
+        return found if found.get("eligible_on") else None
+
+    return await until(runs, f"the clock of {record_id} runs")
+
+
+async def eligible(county: County, record_id: str) -> Document:
+    """Close a record and let its time run out."""
+    await closed(county, record_id)
+    body = {"as_of": as_of().isoformat(), "dry_run": False}
+    await county.post("retention", "/v1/expiry", body, "custodian", "carla")
+
+    async def expired() -> Document | None:
+        found = await record(county, record_id)
+        return found if found.get("state") == "eligible" else None
+
+    return await until(expired, f"{record_id} is eligible")
+
+
+async def proposed(county: County, *record_ids: str) -> Document:
+    """A custodian's proposal to destroy exactly these."""
+    return dict(
+        await county.post(
+            "retention", "/v1/dispositions", {"record_ids": record_ids}, "custodian", "carla"
+        )
+    )
+
+
+async def approved(county: County, proposal: Document) -> None:
+    """A records officer's approval of exactly what was proposed."""
+    path = f"/v1/dispositions/{proposal['disposition_id']}/approve"
+    body = {"set_hash": proposal["set_hash"]}
+    await county.post("retention", path, body, "records_officer", "raul")
+
+
+async def certificate(county: County, proposal: Document) -> Document:
+    """The certificate, once every holder but audit has destroyed its part."""
+
+    async def issued() -> Document | None:
+        path = f"/v1/dispositions/{proposal['disposition_id']}"
+        found = await county.get("retention", path, "records_officer", "raul")
+        ids = found.get("certificate_ids") or []
+        if not ids:
+            return None
+        path = f"/v1/certificates/{ids[0]}"
+        return dict(await county.get("retention", path, "records_officer", "raul"))
+
+    return await until(issued, "the certificate is issued")
+
+
+async def destroyed(county: County, record_id: str) -> Document:
+    """All of it; the certificate."""
+    await eligible(county, record_id)
+    proposal = await proposed(county, record_id)
+    await approved(county, proposal)
+    return await certificate(county, proposal)

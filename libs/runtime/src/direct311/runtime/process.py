@@ -26,6 +26,7 @@ from direct311.runtime.identity import Authenticator, Issuer, ServiceToken
 from direct311.runtime.ledger import Ledger
 from direct311.runtime.peers import HttpClient, Peer
 from direct311.runtime.records import Emitter, Folder, Handler
+from direct311.runtime.redaction import redact
 from direct311.runtime.relay import Relay
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.signing import Principals, Signer
@@ -57,7 +58,6 @@ class Resources:
     http: HttpClient
     tokens: ServiceToken
     authenticator: Authenticator
-    mask: Callable[[str], str]
     readiness: Readiness = field(default_factory=Readiness)
 
     @classmethod
@@ -89,7 +89,6 @@ class Resources:
                 issuer, http, settings.client_id, settings.client_secret.get_secret_value()
             ),
             authenticator=Authenticator(issuer, settings.issuer_url, settings.audience),
-            mask=_withheld,
         )
 
     def ledger(self) -> Ledger:
@@ -103,7 +102,7 @@ class Resources:
             clock=self.clock,
             ids=self.ids,
             metrics=self.metrics,
-            mask=self.mask,
+            mask=_redacted,
         )
 
     def lease(self, name: str, length: timedelta = timedelta(seconds=5)) -> MongoLease:
@@ -178,8 +177,8 @@ class Resources:
         return consumer
 
 
-def _withheld(_: str) -> str:
-    return "[withheld]"
+def _redacted(text: str) -> str:
+    return redact(text).text
 
 
 Extra = Callable[[S], dict[str, object]] | None

@@ -2,10 +2,23 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import BeforeValidator
 from pydantic_settings import SettingsConfigDict
 
 from direct311.runtime.settings import ServiceSettings, StoreSettings
+
+
+def _seconds(value: object) -> object:
+    """A plain number is seconds, also where it comes as text from the environment."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 class AuditSettings(ServiceSettings, StoreSettings):
@@ -24,8 +37,8 @@ class AuditSettings(ServiceSettings, StoreSettings):
     access_file: Path | None = None
 
     batch: int = 2_000
-    destroy_after: timedelta = timedelta(days=15)
-    locked_for: timedelta = timedelta(days=3_653)
-    recoverable_for: timedelta = timedelta(days=30)
-    unlogged_after: timedelta = timedelta(seconds=60)
-    reconcile_every: timedelta = timedelta(seconds=10)
+    destroy_after: Duration = timedelta(days=15)
+    locked_for: Duration = timedelta(days=3_653)
+    recoverable_for: Duration = timedelta(days=30)
+    unlogged_after: Duration = timedelta(seconds=60)
+    reconcile_every: Duration = timedelta(seconds=10)

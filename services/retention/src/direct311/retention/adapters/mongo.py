@@ -1,0 +1,321 @@
+"""Retention's collections in MongoDB."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from direct311.retention.domain.certificates import Certificate
+from direct311.retention.domain.dispositions import Disposition, Status
+from direct311.retention.domain.holds import Hold, Standing
+from direct311.retention.domain.inventory import HOLDERS, InventoryRecord, Stage
+from direct311.retention.ports import Position
+from direct311.runtime.clock import Clock
+from direct311.runtime.database import (
+    Collection,
+    Database,
+    Document,
+    DuplicateError,
+    Index,
+    MissingError,
+    MongoRecords,
+)
+
+_OPEN: Final[tuple[Stage, ...]] = ("active", "eligible", "in_review")
+_ORDERED: Final[tuple[Stage, ...]] = ("ordered", "destroyed", "certified")
+_EARLIEST: Final = date(1970, 1, 1)
+
+
+class MongoInventory:
+    """Implements `Inventory` over the collection that the runtime's records lie in."""
+
+    INDEXES = (
+        Index([("stage", 1), ("eligible_on", 1), ("_id", 1)], name="queue"),
+        Index([("order_id", 1), ("stage", 1)], name="order", sparse=True),
+        Index([("holds", 1)], name="holds"),
+        Index([("service_code", 1), ("received_at", 1)], name="type", sparse=True),
+        Index([("received_at", 1)], name="received", sparse=True),
+        Index([("schedule_version", 1)], name="schedule", sparse=True),
+        Index([("behind", 1)], name="behind", partialFilterExpression={"behind": True}),
+    )
+
+    def __init__(self, records: MongoRecords[InventoryRecord]) -> None:
+        self._records = records
+        self._collection = records.collection
+
+    async def get(self, record_id: str) -> InventoryRecord | None:
+        found = (await self._records.load([record_id])).get(record_id)
+        return found.state if found else None
+
+    async def due(self, as_of: date, limit: int) -> Sequence[str]:
+        return await self._ids(
+            {"stage": "active", "eligible_on": {"$lte": as_of.isoformat()}}, limit
+        )
+
+    async def page(
+        self,
+        stage: Literal["active", "eligible"],
+        as_of: date,
+        after: Position | None,
+        limit: int,
+        *,
+        clear: bool = False,
+    ) -> Sequence[InventoryRecord]:
+        query: Document = {"stage": stage}
+        if clear:
+            query["holds"] = []
+        begin = after[0] if after else await self._earliest(query, as_of)
+        found: list[InventoryRecord] = []
+        # Ranges of days that widen, so that no page has to sort more than it must.
+        first, days, end = begin.toordinal(), 1, as_of.toordinal()
+        while first <= end and len(found) < limit:
+            last = min(first + days - 1, end)
+            query["eligible_on"] = {"$gte": _iso(first), "$lte": _iso(last)}
+            if after and first == begin.toordinal():
+                query["_id"] = {"$gt": after[1]}
+            else:
+                query.pop("_id", None)
+            cursor = self._collection.find(query).sort([("eligible_on", 1), ("_id", 1)])
+            found += [state async for state in self._states(cursor.limit(limit - len(found)))]
+            first, days = last + 1, days * 2
+        return found
+
+    async def _earliest(self, query: Document, as_of: date) -> date:
+        """The first day on which there is one, found by halving; the day after where there is
+        none."""
+        low, high = _EARLIEST.toordinal(), as_of.toordinal()
+        while low < high:
+            middle = (low + high) // 2
+            days = {"$gte": _iso(low), "$lte": _iso(middle)}
+            if await self._collection.find_one({**query, "eligible_on": days}, {"_id": 1}):
+                high = middle
+            else:
+                low = middle + 1
+        return date.fromordinal(low)
+
+    async def matching(self, hold: Hold, limit: int) -> Sequence[str]:
+        not_evaluated = {"stage": {"$in": _OPEN}, "fence": {"$lt": hold.fence}}
+        return await self._ids(not_evaluated | _under(hold), limit)
+
+    async def too_late(self, hold: Hold, limit: int) -> Sequence[str]:
+        return await self._ids({"stage": {"$in": _ORDERED}} | _under(hold), limit)
+
+    async def holding(self, hold_id: str, limit: int) -> Sequence[str]:
+        return await self._ids({"holds": hold_id, "stage": {"$in": _OPEN}}, limit)
+
+    async def behind(self, limit: int) -> Sequence[str]:
+        return await self._ids({"behind": True}, limit)
+
+    async def outdated(self, schedule_version: str, limit: int) -> Sequence[str]:
+        found: list[str] = []
+        for comparison in ("$lt", "$gt"):
+            query = {
+                "schedule_version": {comparison: schedule_version},
+                "stage": {"$in": _OPEN},
+            }
+            found += await self._ids(query, limit)
+        return found[:limit]
+
+    async def of_order(self, order_id: str) -> Sequence[InventoryRecord]:
+        query = {"order_id": order_id, "stage": {"$in": _ORDERED}}
+        return [state async for state in self._states(self._collection.find(query))]
+
+    async def waiting(self, order_id: str, *, for_audit: bool) -> bool:
+        query: Document = {"order_id": order_id, "stage": "ordered"}
+        if for_audit:
+            query |= {"stage": "certified", "answered": {"$lt": len(HOLDERS)}}
+        return bool(await self._ids(query, 1))
+
+    async def count(self) -> Mapping[Stage, int]:
+        groups = self._collection.aggregate([{"$group": {"_id": "$stage", "n": {"$sum": 1}}}])
+        return {group["_id"]: group["n"] async for group in groups}
+
+    async def _ids(self, query: Document, limit: int) -> list[str]:
+        cursor = self._collection.find(query, {"_id": 1}).limit(limit)
+        return [document["_id"] async for document in cursor]
+
+    async def _states(self, cursor: Any) -> AsyncIterator[InventoryRecord]:
+        async for document in cursor:
+            yield self._records.stored(document).state
+
+
+def _iso(day: int) -> str:
+    return date.fromordinal(day).isoformat()
+
+
+def _under(hold: Hold) -> Document:
+    """The hold's own `matches` as a query."""
+    ways: list[Document] = []
+    if hold.record_ids:
+        ways.append({"_id": {"$in": list(hold.record_ids)}})
+    if hold.query is not None:
+        asked = hold.query
+        fits: Document = {}
+        if asked.service_codes:
+            fits["service_code"] = {"$in": list(asked.service_codes)}
+        if asked.municipality is not None:
+            fits["municipality"] = asked.municipality
+        if asked.department is not None:
+            fits["department"] = asked.department
+        received = {"$gte": asked.since, "$lt": asked.until}
+        if bounds := {name: at for name, at in received.items() if at is not None}:
+            fits["received_at"] = bounds
+        ways.append(fits)
+    return ways[0] if len(ways) == 1 else {"$or": ways}
+
+
+V = TypeVar("V", Hold, Disposition)
+
+
+class _Versioned(Generic[V]):
+    """Documents that are replaced only in the version that was read."""
+
+    def __init__(self, collection: Collection, model: type[V], key: str) -> None:
+        self._collection = collection
+        self._model: type[V] = model
+        self._key = key
+
+    async def get(self, key: str) -> V | None:
+        document = await self._collection.find_one({"_id": key})
+        return self._read(document) if document else None
+
+    async def replace(self, value: V) -> bool:
+        after = value.model_copy(update={"version": value.version + 1})
+        document = self._write(after)
+        result = await self._collection.replace_one(
+            {"_id": document["_id"], "version": value.version}, document
+        )
+        return result.matched_count == 1
+
+    async def _insert(self, value: V) -> bool:
+        try:
+            await self._collection.insert_one(self._write(value))
+        except DuplicateError:
+            return False
+        return True
+
+    def _read(self, document: Document) -> V:
+        return self._model.model_validate({**document, self._key: document["_id"]})
+
+    def _write(self, value: V) -> Document:
+        document = value.model_dump(mode="python", exclude_none=True)
+        return {"_id": document.pop(self._key), **document}
+
+
+class MongoHolds(_Versioned[Hold]):
+    """Implements `Holds`. The fence is one document; the standing holds are read again when it has
+    moved."""
+
+    FRESH_FOR = timedelta(seconds=1)
+    _FENCE = "holds"
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database["holds"], Hold, "hold_id")
+        self._fence: Collection = database["fence"]
+        self._clock = clock
+        self._standing: Standing | None = None
+        self._looked_at = clock.now()
+
+    async def prepare(self) -> None:
+        """Create the fence and the indexes."""
+        await self._collection.create_indexes(
+            [Index([("state", 1)], name="state"), Index([("settle_at", 1)], name="settle")]
+        )
+        try:
+            await self._fence.insert_one({"_id": self._FENCE, "value": 0})
+        except DuplicateError:
+            return
+
+    async def add(self, hold: Hold) -> Hold:
+        if await self._insert(hold):
+            return hold
+        return await self.get(hold.hold_id) or hold
+
+    async def page(self, after: str | None, limit: int, *, standing: bool) -> Sequence[Hold]:
+        query: Document = {"state": {"$in": ["placing", "in_force"]}} if standing else {}
+        if after:
+            query["_id"] = {"$gt": after}
+        cursor = self._collection.find(query).sort("_id", 1).limit(limit)
+        return [self._read(document) async for document in cursor]
+
+    async def unfinished(self) -> Sequence[str]:
+        found: dict[str, None] = {}
+        for query in (
+            {"state": {"$in": ["placing", "releasing"]}},
+            {"settle_at": {"$lte": self._clock.now()}},
+        ):
+            async for document in self._collection.find(query, {"_id": 1}):
+                found[document["_id"]] = None
+        return list(found)
+
+    async def raise_fence(self) -> int:
+        document = await self._fence.find_one_and_update(
+            {"_id": self._FENCE}, {"$inc": {"value": 1}}, return_document=True
+        )
+        return self._value(document)
+
+    async def standing(self, fence: int) -> Standing:
+        known = self._standing
+        fresh = self._clock.now() - self._looked_at < self.FRESH_FOR
+        if known is not None and known.fence >= fence and fresh:
+            return known
+        return await self.standing_now()
+
+    async def standing_now(self) -> Standing:
+        now = self._clock.now()
+        value = self._value(await self._fence.find_one({"_id": self._FENCE}))
+        known = self._standing
+        if known is None or known.fence != value:
+            # What ends meanwhile is in neither list: nothing is placed or released because of it.
+            ended = self._collection.find({"state": {"$in": ["releasing", "released"]}})
+            holds = [self._read(document) async for document in ended]
+            standing = self._collection.find({"state": {"$in": ["placing", "in_force"]}})
+            holds += [self._read(document) async for document in standing]
+            known = Standing.of(value, holds)
+        self._standing, self._looked_at = known, now
+        return known
+
+    @staticmethod
+    def _value(document: Document | None) -> int:
+        if document is None:
+            raise MissingError("the fence")
+        return int(document["value"])
+
+
+class MongoDispositions(_Versioned[Disposition]):
+    """Implements `Dispositions`."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database["dispositions"], Disposition, "disposition_id")
+
+    async def prepare(self) -> None:
+        await self._collection.create_indexes([Index([("status", 1)], name="status")])
+
+    async def add(self, disposition: Disposition) -> None:
+        await self._insert(disposition)
+
+    async def with_status(self, statuses: Sequence[Status], limit: int) -> Sequence[str]:
+        cursor = self._collection.find({"status": {"$in": list(statuses)}}, {"_id": 1})
+        return [document["_id"] async for document in cursor.limit(limit)]
+
+    async def page(self, after: str | None, limit: int) -> Sequence[Disposition]:
+        query: Document = {"_id": {"$lt": after}} if after else {}
+        cursor = self._collection.find(query).sort("_id", -1).limit(limit)
+        return [self._read(document) async for document in cursor]
+
+
+class MongoCertificates:
+    """Implements `Certificates` over the collection that the runtime's records lie in."""
+
+    INDEXES = (Index([("content.disposed_on", 1)], name="disposed"),)
+
+    def __init__(self, records: MongoRecords[Certificate]) -> None:
+        self._records = records
+
+    async def get(self, certificate_id: str) -> Certificate | None:
+        found = (await self._records.load([certificate_id])).get(certificate_id)
+        return found.state if found else None
+
+    async def disposed(self, first_on: date, last_on: date) -> Sequence[Certificate]:
+        days = {"$gte": first_on.isoformat(), "$lte": last_on.isoformat()}
+        cursor = self._records.collection.find({"content.disposed_on": days})
+        return [self._records.stored(document).state async for document in cursor]

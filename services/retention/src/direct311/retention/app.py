@@ -1,0 +1,127 @@
+"""Wiring."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+
+from direct311.retention.adapters.mongo import (
+    MongoCertificates,
+    MongoDispositions,
+    MongoHolds,
+    MongoInventory,
+)
+from direct311.retention.adapters.schedule_file import load_retention
+from direct311.retention.domain.certificates import Certificate
+from direct311.retention.domain.inventory import InventoryRecord, RetentionRules
+from direct311.retention.entrypoints.api import UseCases, router
+from direct311.retention.entrypoints.consumers import (
+    HOLD_TOPICS,
+    TOPICS,
+    hold_requests,
+    inventorying,
+)
+from direct311.retention.handlers.certify import Certification
+from direct311.retention.handlers.expiry import Expiry
+from direct311.retention.handlers.holding import Holding
+from direct311.retention.handlers.inventory import Inventorying, Outcomes
+from direct311.retention.handlers.review import Review
+from direct311.retention.settings import RetentionSettings
+from direct311.runtime.api import caller_of, install
+from direct311.runtime.process import Loop, Resources, Step, folding, running
+
+SERVICE: Final = "retention"
+
+
+def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
+    """The service, not yet started: nothing is connected before the application's lifespan."""
+    clock, ids, database = resources.clock, resources.ids, resources.database
+    files = load_retention(settings.schedule_file, settings.assignments_file)
+    rules = RetentionRules(files.schedule, files.assignments, ZoneInfo(settings.timezone))
+    ahead = settings.environment in ("local", "test")
+
+    records = resources.outgoing(database["records"], InventoryRecord)
+    certificates = resources.outgoing(database["certificates"], Certificate)
+    inventory = MongoInventory(records.records)
+    holds = MongoHolds(database, clock)
+    dispositions = MongoDispositions(database)
+    kept = MongoCertificates(certificates.records)
+
+    folder = resources.folder(
+        records,
+        lambda record_id: InventoryRecord(record_id=record_id),
+        Inventorying(rules, holds, clock).handlers(),
+    )
+    certificate_folder = resources.folder(
+        certificates, lambda certificate_id: Certificate(record_id=certificate_id), {}
+    )
+    expiry = Expiry(folder, inventory, holds, rules, clock, ids, ahead=ahead)
+    holding = Holding(folder, inventory, holds, clock, ids, settings.settle_for)
+    review = Review(folder, inventory, holds, dispositions, rules, clock, ids, ahead=ahead)
+    certification = Certification(
+        folder,
+        certificate_folder,
+        kept,
+        inventory,
+        dispositions,
+        rules,
+        clock,
+        ids,
+        settings.audit_after,
+    )
+
+    def loop(name: str, every: timedelta, step: Step) -> Loop:
+        return Loop(name, every, step, resources.lease(name), clock)
+
+    certify = loop("certify", timedelta(seconds=5), certification.step)
+    loops = [
+        loop("expire", settings.expire_every, expiry.step),
+        loop("hold", timedelta(seconds=1), holding.step),
+        loop("review", timedelta(seconds=2), review.step),
+        certify,
+    ]
+    resources.consumer(TOPICS, inventorying(folding(folder), certify.wake))
+    resources.consumer(HOLD_TOPICS, hold_requests(holding), group=f"{SERVICE}.holds")
+
+    async def prepare() -> None:
+        await records.records.prepare(MongoInventory.INDEXES)
+        await certificates.records.prepare(MongoCertificates.INDEXES)
+        await holds.prepare()
+        await dispositions.prepare()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        relays = [records.relay, certificates.relay]
+        async with running(resources, relays=relays, loops=loops, prepare=[prepare]):
+            yield
+
+    app = FastAPI(
+        title="Direct311 retention",
+        summary="Schedule, holds, review, disposition, certificates",
+        version=version("direct311-retention"),
+        lifespan=lifespan,
+    )
+    install(app, resources.readiness, resources.metrics)
+    app.include_router(
+        router(
+            UseCases(
+                inventory=inventory,
+                holds=holds,
+                dispositions=dispositions,
+                outcomes=Outcomes(folder, rules),
+                expiry=expiry,
+                holding=holding,
+                review=review,
+                certification=certification,
+                seal=resources.signer,
+                ids=ids,
+                clock=clock,
+            ),
+            caller_of(resources.authenticator),
+        )
+    )
+    return app

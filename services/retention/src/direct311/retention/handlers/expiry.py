@@ -1,0 +1,124 @@
+"""Eligibility: the daily step, and the same on demand."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from direct311.retention.domain.holds import evaluate
+from direct311.retention.domain.inventory import InventoryRecord, RetentionRules, expired
+from direct311.retention.ports import Holds, Inventory, Position
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.records import Folder
+from direct311.runtime.state import Change, Outgoing
+
+CHUNK = 200
+"""Records in one shared write."""
+
+
+def causes(record_ids: Sequence[str], ids: Ids) -> Mapping[str, str]:
+    """A cause of its own for each record. New ones each time: that a change is made once is
+    decided by the record's state."""
+    return {record_id: ids.new() for record_id in record_ids}
+
+
+def chunks(record_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The same, in pieces for one write each."""
+    for start in range(0, len(record_ids), CHUNK):
+        yield record_ids[start : start + CHUNK]
+
+
+def check_as_of(as_of: date, today: date, *, ahead: bool, field: str) -> None:
+    """:raises RefusedError: 409, a date in the future where that is not allowed."""
+    if as_of > today and not ahead:
+        raise RefusedError(
+            409,
+            "as_of_in_future",
+            "A date in the future is for a dry run alone: retention periods are minimums.",
+            field=field,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What a run found. `records` and `more` are a page of a dry run."""
+
+    as_of: date
+    dry_run: bool
+    count: int
+    records: Sequence[InventoryRecord] = field(default=())
+    more: bool = False
+
+
+class Expiry:
+    """Makes records eligible whose time has come; each is announced once.
+
+    :param ahead: whether this is a test's or a developer's own system, which may live in the
+        future.
+    """
+
+    def __init__(
+        self,
+        folder: Folder[InventoryRecord],
+        inventory: Inventory,
+        holds: Holds,
+        rules: RetentionRules,
+        clock: Clock,
+        ids: Ids,
+        *,
+        ahead: bool,
+    ) -> None:
+        self._folder = folder
+        self._inventory = inventory
+        self._holds = holds
+        self._rules = rules
+        self._clock = clock
+        self._ids = ids
+        self._ahead = ahead
+
+    @property
+    def today(self) -> date:
+        """The day of the county's calendar."""
+        return self._rules.day(self._clock.now())
+
+    async def step(self) -> None:
+        """Bring records under the present rules, then make eligible whose time has come."""
+        await self._redetermine()
+        await self.run(self.today)
+
+    async def look(self, as_of: date, after: Position | None, limit: int) -> Expired:
+        """What a run would make eligible, page by page; nothing is changed."""
+        found = await self._inventory.page("active", as_of, after, limit + 1)
+        return Expired(as_of, True, len(found[:limit]), found[:limit], len(found) > limit)
+
+    async def run(self, as_of: date) -> Expired:
+        """Make eligible, and announce, every record whose time has come by `as_of`.
+
+        :raises RefusedError: 409, `as_of` is in the future and this is a production system.
+        """
+        check_as_of(as_of, self.today, ahead=self._ahead, field="body.as_of")
+        count = 0
+
+        async def decide(state: InventoryRecord) -> Change[InventoryRecord] | None:
+            if state.stage != "active" or state.eligible_on is None or state.eligible_on > as_of:
+                return None
+            after = self._rules.determined(state)
+            if after.eligible_on is None or after.eligible_on > as_of:
+                return Change(after)
+            now = self._clock.now()
+            after, event = expired(after, now)
+            found = evaluate(after, await self._holds.standing(after.fence), now)
+            return Change(found.record, (Outgoing(event), *found.events))
+
+        while due := await self._inventory.due(as_of, CHUNK):
+            states = await self._folder.change_each(causes(due, self._ids), decide)
+            count += sum(state.stage == "eligible" for state in states.values())
+        return Expired(as_of, False, count)
+
+    async def _redetermine(self) -> None:
+        async def decide(state: InventoryRecord) -> Change[InventoryRecord] | None:
+            after = self._rules.determined(state)
+            return Change(after) if after != state else None
+
+        while outdated := await self._inventory.outdated(self._rules.version, CHUNK):
+            await self._folder.change_each(causes(outdated, self._ids), decide)

@@ -1,0 +1,25 @@
+"""What can be set from outside: prefix `RETENTION_`."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic_settings import SettingsConfigDict
+
+from direct311.runtime.settings import ServiceSettings
+
+
+class RetentionSettings(ServiceSettings):
+    """`schedule_file`, `assignments_file`: the county's own, in place of the packaged ones.
+    `expire_every`: how often is looked for records whose time has come. `settle_for`: how long
+    after placing or releasing a hold the records are looked through once more; longer than any
+    write takes. `audit_after`: how long after a certificate audit destroys its own part.
+    Durations in seconds or as ISO 8601."""
+
+    model_config = SettingsConfigDict(env_prefix="RETENTION_", frozen=True, extra="ignore")
+
+    schedule_file: Path | None = None
+    assignments_file: Path | None = None
+    timezone: str = "America/New_York"
+    expire_every: timedelta = timedelta(hours=1)
+    settle_for: timedelta = timedelta(seconds=60)
+    audit_after: timedelta = timedelta(days=15)

@@ -103,6 +103,10 @@ class Relaying(Protocol):
         """Publish these soon."""
         ...
 
+    def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
+        """A write has dropped these published entries from the outbox."""
+        ...
+
 
 class Emitter:
     """Turns what a handler wants to say into messages: ids, attributes, signature."""
@@ -190,9 +194,8 @@ class Folder(Generic[S]):
                     added[record_id] = entries
             conflicts = await self._records.commit(writes) if writes else set()
             for write in writes:
-                record_id = write.state.record_id
-                if record_id not in conflicts and added[record_id]:
-                    self._offer(record_id, write, added[record_id])
+                if write.state.record_id not in conflicts:
+                    self._committed(stored, write, added)
             if not conflicts:
                 return failed
             gone = {id(event) for event, _ in failed}
@@ -203,10 +206,22 @@ class Folder(Generic[S]):
             }
         raise TransientError("a record kept changing under the write")
 
-    def _offer(self, record_id: str, write: Write[S], added: tuple[Entry, ...]) -> None:
-        earlier = [entry.id for entry in write.outbox if entry not in added]
-        if self._relay.owned(earlier):
-            self._relay.offer(record_id, added)
+    def _committed(
+        self,
+        stored: Mapping[str, Stored[S]],
+        write: Write[S],
+        added: Mapping[str, tuple[Entry, ...]],
+    ) -> None:
+        """Tell the relay what a write added, if it may publish it, and what it dropped."""
+        record_id = write.state.record_id
+        new = {entry.id for entry in added[record_id]}
+        kept = {entry.id for entry in write.outbox} - new
+        before = stored.get(record_id)
+        dropped = [e.id for e in before.outbox if e.id not in kept] if before else []
+        if dropped:
+            self._relay.settled(record_id, dropped)
+        if new and self._relay.owned(list(kept)):
+            self._relay.offer(record_id, added[record_id])
 
     async def _fold(
         self,
@@ -300,8 +315,7 @@ class Folder(Generic[S]):
                 record_id = write.state.record_id
                 if record_id not in conflicts:
                     done[record_id] = write.state
-                    if added[record_id]:
-                        self._offer(record_id, write, added[record_id])
+                    self._committed(stored, write, added)
         raise TransientError("a record kept changing under the write")
 
 

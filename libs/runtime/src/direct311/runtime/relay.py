@@ -8,7 +8,7 @@ the lease publishes from the database.
 import asyncio
 import contextlib
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -39,6 +39,7 @@ class Relay:
     BATCH = 500
     REMEMBERED = 50_000
     POLL_SECONDS = 0.25
+    MARK_SECONDS = 0.25
 
     def __init__(
         self, outbox: Outbox, publisher: Publisher, lease: Lease, clock: Clock, metrics: Metrics
@@ -51,6 +52,7 @@ class Relay:
         self._queue: deque[tuple[str, tuple[Entry, ...]]] = deque()
         self._queued: set[str] = set()
         self._published: OrderedDict[str, None] = OrderedDict()
+        self._unmarked: dict[str, list[str]] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -68,12 +70,19 @@ class Relay:
         self._queued.update(entry.id for entry in entries)
         self._wake.set()
 
+    def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
+        """A later write of the document has dropped these: they need no mark of their own."""
+        left = [i for i in self._unmarked.pop(record_id, ()) if i not in entry_ids]
+        if left:
+            self._unmarked[record_id] = left
+
     # -- its own life
 
     def start(self) -> None:
         self._tasks = [
             asyncio.create_task(self._from_memory(), name="relay-memory"),
             asyncio.create_task(self._from_database(), name="relay-database"),
+            asyncio.create_task(self._marking(), name="relay-marks"),
         ]
 
     async def stop(self) -> None:
@@ -86,6 +95,8 @@ class Relay:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            with contextlib.suppress(Exception):
+                await self.mark_published()
             with contextlib.suppress(Exception):
                 await self._lease.release()
 
@@ -134,10 +145,32 @@ class Relay:
                     self._queued.difference_update(entry.id for entry in group)
             self._queue = deque(kept)
         self._metrics.published.inc(sum(len(ids) for ids in done.values()))
-        try:
-            await self._outbox.mark(done)
-        except Exception as error:
-            _log.warning("relay.mark_failed", error=type(error).__name__)
+        self._leave_unmarked(done)
+
+    def _leave_unmarked(self, done: Mapping[str, Sequence[str]]) -> None:
+        for record_id, ids in done.items():
+            self._unmarked.setdefault(record_id, []).extend(ids)
+
+    async def _marking(self) -> None:
+        """Marks wait a little: many documents are written again at once by the next event, and
+        that write drops what was published without a mark."""
+        while True:
+            await asyncio.sleep(self.MARK_SECONDS)
+            try:
+                await self.mark_published()
+            except Exception as error:
+                _log.warning("relay.mark_failed", error=type(error).__name__)
+
+    async def mark_published(self) -> None:
+        """Take what was published out of the outboxes, in bulk."""
+        while self._unmarked:
+            ids = list(self._unmarked)[: self.BATCH]
+            marks = {record_id: self._unmarked.pop(record_id) for record_id in ids}
+            try:
+                await self._outbox.mark(marks)
+            except BaseException:
+                self._leave_unmarked(marks)
+                raise
 
     def _remember(self, entry_id: str) -> None:
         self._published[entry_id] = None
@@ -160,14 +193,19 @@ class Relay:
         waiting = await self._outbox.due(self._clock.now(), self.BATCH)
         if not waiting:
             return False
-        entries = [entry for group in waiting.values() for entry in group]
-        results = await self._publisher.publish(entries)
+        entries = [
+            entry
+            for group in waiting.values()
+            for entry in group
+            if entry.id not in self._published
+        ]
+        results = await self._publisher.publish(entries) if entries else []
         works = dict(zip((entry.id for entry in entries), results, strict=True))
         done = {}
         for record_id, group in waiting.items():
             prefix = []
             for entry in group:
-                if not works[entry.id]:
+                if not works.get(entry.id, True):
                     break
                 prefix.append(entry.id)
             if prefix:

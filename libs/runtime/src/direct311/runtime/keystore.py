@@ -1,7 +1,7 @@
 """The keys collection of a service, in MongoDB and in memory."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError
@@ -23,10 +23,7 @@ class MongoKeys:
 
     async def prepare(self) -> None:
         await self.collection.create_indexes(
-            [
-                Index([("fetched_at", 1)], name="fetched", sparse=True),
-                Index([("created_at", 1)], name="created"),
-            ]
+            [Index([("fetched_at", 1)], name="fetched", sparse=True)]
         )
 
     async def insert(self, keys: Sequence[RecordKey]) -> set[str]:
@@ -77,23 +74,47 @@ class MongoKeys:
             ]
         return sorted(found, key=lambda fetch: fetch.at)
 
-    async def forget_unused(
-        self, older_than: datetime, used: "Collection", limit: int = 1000
-    ) -> int:
-        """Remove keys made before `older_than` whose record was never stored; how many."""
-        ids = [
-            document["_id"]
-            async for document in self.collection.find(
-                {"created_at": {"$lt": older_than}, "fetched_at": {"$exists": False}}, {"_id": 1}
-            ).limit(limit)
-        ]
-        known = {d["_id"] async for d in used.find({"_id": {"$in": ids}}, {"_id": 1})}
-        orphans = [record_id for record_id in ids if record_id not in known]
-        if orphans:
-            await self.collection.delete_many(
-                {"_id": {"$in": orphans}, "fetched_at": {"$exists": False}}
-            )
-        return len(orphans)
+    async def forget_unused(self, older_than: datetime, used: "Collection") -> int:
+        """Remove keys made in the week before `older_than` whose record was never stored; how many.
+
+        Record ids are UUIDv7, so an hour's keys are a range of ids.
+        """
+        removed = 0
+        start = older_than - _SWEPT
+        while start < older_than:
+            end = min(start + _WINDOW, older_than)
+            removed += await self._forget_between(start, end, used)
+            start = end
+        return removed
+
+    async def _forget_between(self, start: datetime, end: datetime, used: "Collection") -> int:
+        cursor = self.collection.find(
+            {"_id": {"$gte": _first_id(start), "$lt": _first_id(end)}, "fetched_at": None},
+            {"_id": 1},
+        )
+        ids = [document["_id"] async for document in cursor]
+        removed = 0
+        for first in range(0, len(ids), 1000):
+            chunk = ids[first : first + 1000]
+            known = {d["_id"] async for d in used.find({"_id": {"$in": chunk}}, {"_id": 1})}
+            orphans = [record_id for record_id in chunk if record_id not in known]
+            if orphans:
+                # A key that was fetched since was put to use after all.
+                result = await self.collection.delete_many(
+                    {"_id": {"$in": orphans}, "fetched_at": None}
+                )
+                removed += result.deleted_count
+        return removed
+
+
+_SWEPT = timedelta(days=7)
+_WINDOW = timedelta(hours=1)
+
+
+def _first_id(at: datetime) -> str:
+    """The least UUIDv7 of a millisecond, as text (RFC 9562, section 5.7)."""
+    digits = f"{int(at.timestamp() * 1000):012x}"
+    return f"{digits[:8]}-{digits[8:]}"
 
 
 class InMemoryKeys:

@@ -29,8 +29,13 @@ class Submissions(Protocol):
         """The request that has this idempotency key."""
         ...
 
-    async def like(self, fingerprint: str, since: datetime) -> ServiceRequest | None:
-        """A request with the same content that was received since then."""
+    async def by_id(self, record_id: str) -> ServiceRequest | None: ...
+
+    async def like(self, fingerprint: str, since: datetime) -> str | None:
+        """The id of the first request with the same content that was received since then.
+
+        :raises TransientError: the database does not answer.
+        """
         ...
 
 

@@ -27,6 +27,13 @@ class _Waiting:
     outcome: "asyncio.Future[Outcome]"
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    fingerprint: str
+    since: datetime
+    answer: "asyncio.Future[str | None]"
+
+
 class GroupedSubmissions:
     """`Submissions` over the requests' collection."""
 
@@ -38,6 +45,8 @@ class GroupedSubmissions:
         self._records = records
         self._waiting: list[_Waiting] = []
         self._wake = asyncio.Event()
+        self._asked: list[_Asked] = []
+        self._wake_asked = asyncio.Event()
 
     async def insert(self, key: RecordKey, write: Write[ServiceRequest]) -> Outcome:
         loop = asyncio.get_running_loop()
@@ -47,7 +56,10 @@ class GroupedSubmissions:
         return await item.outcome
 
     async def run(self) -> None:
-        """Store what waits, batch after batch, until cancelled."""
+        """Answer and store what waits, batch after batch, until cancelled."""
+        await asyncio.gather(self._answering(), self._storing())
+
+    async def _storing(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -110,8 +122,44 @@ class GroupedSubmissions:
         document = await self._records.collection.find_one({"idempotency": key})
         return self._records.stored(document).state if document else None
 
-    async def like(self, fingerprint: str, since: datetime) -> ServiceRequest | None:
-        document = await self._records.collection.find_one(
-            {"fingerprint": fingerprint, "received_at": {"$gte": since}}
+    async def by_id(self, record_id: str) -> ServiceRequest | None:
+        found = (await self._records.load([record_id])).get(record_id)
+        return found.state if found else None
+
+    async def like(self, fingerprint: str, since: datetime) -> str | None:
+        item = _Asked(fingerprint, since, asyncio.get_running_loop().create_future())
+        self._asked.append(item)
+        self._wake_asked.set()
+        return await item.answer
+
+    async def _answering(self) -> None:
+        while True:
+            await self._wake_asked.wait()
+            self._wake_asked.clear()
+            while self._asked:
+                batch, self._asked = self._asked[: self.LARGEST], self._asked[self.LARGEST :]
+                try:
+                    known = await self._known({item.fingerprint for item in batch})
+                except (DatabaseError, OSError):
+                    for item in batch:
+                        item.answer.set_exception(TransientError("the database does not answer"))
+                    continue
+                for item in batch:
+                    if not item.answer.done():
+                        found = [
+                            (at, record_id)
+                            for at, record_id in known.get(item.fingerprint, ())
+                            if at >= item.since
+                        ]
+                        item.answer.set_result(min(found)[1] if found else None)
+
+    async def _known(self, fingerprints: set[str]) -> dict[str, list[tuple[datetime, str]]]:
+        """Requests with these contents: when each was received, and its id."""
+        known: dict[str, list[tuple[datetime, str]]] = {}
+        cursor = self._records.collection.find(
+            {"fingerprint": {"$in": list(fingerprints)}}, {"fingerprint": 1, "received_at": 1}
         )
-        return self._records.stored(document).state if document else None
+        async for document in cursor:
+            entry = (document["received_at"], document["_id"])
+            known.setdefault(document["fingerprint"], []).append(entry)
+        return known

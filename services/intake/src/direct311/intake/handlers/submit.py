@@ -89,7 +89,9 @@ class Submit:
         like = await self._submissions.like(fingerprint, now - REPEAT_WINDOW)
         keyless = not (idempotency_key or submission.client_request_id)
         if like is not None and keyless and client.retries_without_key:
-            return self._again(like, fingerprint)
+            known = await self._submissions.by_id(like)
+            if known is not None:
+                return self._again(known, fingerprint)
         uploads = await self._uploads.put(files) if files else ()
         record_id = self._ids.new()
         record_key, data_key = await self._vault.new_key(record_id)
@@ -127,7 +129,7 @@ class Submit:
             ),
             registry_version=self._protections.version,
             protected=self._protections.matches(hashes),
-            likely_repeat_of=like.record_id if like else None,
+            likely_repeat_of=like,
         )
         entries = self._emitter.entries(record_id, record_id, (created(request),), None)
         write = Write(0, request, entries, now + IN_HAND_GRACE)

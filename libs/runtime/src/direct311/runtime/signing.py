@@ -95,6 +95,7 @@ class Principals:
             raise SignatureError("the key was not valid at that time")
         try:
             key.key.verify(event.signature, signed_bytes(headers, body))
-        except InvalidSignature:
+        except (InvalidSignature, KeyError):
+            # Or it lacks an attribute that the signature covers.
             raise SignatureError("the signature does not fit the event") from None
         return key.service

@@ -144,7 +144,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         size.set((await log.head()).size)
         oldest = await inbox.oldest()
         waiting.set((clock.now() - oldest).total_seconds() if oldest else 0)
-        unlogged.set(len((await reconciler.state()).without_event))
+        unlogged.set(len(await reconciler.without_event()))
 
     second = timedelta(seconds=1)
     sequence_loop = Loop("sequencer", second / 2, sequence, sequencing, clock)
@@ -210,7 +210,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     )
     install(app, resources.readiness, resources.metrics)
     caller = caller_of(resources.authenticator)
-    app.include_router(api_router(reading, reconciler, caller))
+    app.include_router(api_router(reading, reconciler, clock, caller))
     app.include_router(log_router(log, files, signer, caller))
     app.include_router(key_fetches_router(body_keys, caller))
     return app

@@ -180,7 +180,7 @@ def index_of(cursor: str, query: Filter) -> int:
     return int(index)
 
 
-def windows(top: int, bottom: int, first: int = 2_000) -> Iterator[tuple[int, int]]:
+def windows(top: int, bottom: int, first: int = 500) -> Iterator[tuple[int, int]]:
     """Ranges [low, high) from `top` down to `bottom`, each eight times as wide as the one before.
 
     The newest entries are looked for in the newest range first: a database that sorts all matches

@@ -141,8 +141,9 @@ class Log(Protocol):
         """
         ...
 
-    async def waiting_tiles(self, size: int, limit: int) -> Mapping[Tile, bytes]:
-        """Full hash tiles below `size` that are not known to be in the object store."""
+    async def waiting_tiles(self, after: int, size: int) -> Mapping[Tile, bytes]:
+        """Hash tiles that became full when the log grew from `after` to `size` entries, and are
+        not known to be in the object store."""
         ...
 
     async def waiting_tile(self, tile: Tile) -> bytes | None: ...
@@ -180,13 +181,13 @@ class Entries(Protocol):
         """Note that the fetches which these events authorised have happened; those that exist."""
         ...
 
-    async def not_opened(self, before: datetime, size: int, limit: int) -> tuple[int, list[str]]:
-        """Events logged before `before` that authorised a fetch which did not happen: how many,
-        and the ids of at most `limit`."""
+    async def not_opened(self, start: int, end: int, limit: int) -> tuple[int, list[str]]:
+        """Events of the entries [start, end) that authorised a fetch which did not happen: how
+        many, and the ids of at most `limit`."""
         ...
 
-    async def opened(self, size: int) -> int:
-        """How many events authorised a fetch that has happened."""
+    async def opened(self, start: int, end: int) -> int:
+        """How many events of the entries [start, end) led to a fetch."""
         ...
 
 

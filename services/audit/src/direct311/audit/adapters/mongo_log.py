@@ -172,8 +172,8 @@ class MongoLog:
         if not result.matched_count:
             raise FencedError
 
-    async def waiting_tiles(self, size: int, limit: int) -> Mapping[Tile, bytes]:
-        found = self._tiles.find({"end": {"$gt": 0, "$lte": size}}).limit(limit)
+    async def waiting_tiles(self, after: int, size: int) -> Mapping[Tile, bytes]:
+        found = self._tiles.find({"end": {"$gt": after, "$lte": size}})
         return {parse_path(each["_id"]): bytes(each["data"]) async for each in found}
 
     async def waiting_tile(self, tile: Tile) -> bytes | None:
@@ -322,14 +322,13 @@ class MongoEntries:
             await self._entries.update_many({"event_id": {"$in": new}}, {"$set": {"opened": True}})
         return set(found)
 
-    async def not_opened(self, before: datetime, size: int, limit: int) -> tuple[int, list[str]]:
-        top = await self.first_logged(before, size)
-        query = {"opened": False, "_id": {"$gte": 0, "$lt": top}}
+    async def not_opened(self, start: int, end: int, limit: int) -> tuple[int, list[str]]:
+        query = {"opened": False, "_id": {"$gte": start, "$lt": end}}
         count = await self._entries.count_documents(query)
         found = self._entries.find(query, {"event_id": 1}).limit(limit)
         return count, [document["event_id"] async for document in found]
 
-    async def opened(self, size: int) -> int:
+    async def opened(self, start: int, end: int) -> int:
         return await self._entries.count_documents(
-            {"opened": True, "_id": {"$gte": 0, "$lt": size}}
+            {"opened": True, "_id": {"$gte": start, "$lt": end}}
         )

@@ -1,6 +1,7 @@
 """`/v1`: the auditors' questions. Whatever decrypts is itself an entry of the log."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from direct311.audit.handlers.read import Asking, Opened, Page, Reading
 from direct311.audit.handlers.reconcile import Reconciler
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.clock import Clock
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev
 from direct311.verifier.note import encode_base64
@@ -154,7 +156,10 @@ class ReconciliationState(Model):
 
 
 def api_router(
-    reading: Reading, reconciler: Reconciler, caller: Callable[[Request], Awaitable[Caller]]
+    reading: Reading,
+    reconciler: Reconciler,
+    clock: Clock,
+    caller: Callable[[Request], Awaitable[Caller]],
 ) -> APIRouter:
     """Role auditor. Refusals of what would decrypt are entries of the log too."""
     router = APIRouter(prefix="/v1", tags=["log"], responses=PROBLEMS)
@@ -247,9 +252,10 @@ def api_router(
         )
 
     @router.get("/reconciliation", dependencies=[Depends(auditor)])
-    async def reconciliation() -> ReconciliationState:
-        """Whether every fetch of a key has its event, and which events opened nothing."""
-        state = await reconciler.state()
+    async def reconciliation(since: Instant | None = None) -> ReconciliationState:
+        """Whether every fetch of a key has its event, and which events logged since an instant
+        (default: a day ago) authorised one and opened nothing."""
+        state = await reconciler.state(since or clock.now() - timedelta(days=1))
         return ReconciliationState(
             fetches=state.fetches,
             without_event=tuple(state.without_event),

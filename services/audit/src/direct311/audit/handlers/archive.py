@@ -8,6 +8,7 @@ found in the database: a crash between writing and noting it writes it again.
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from direct311.audit.handlers.files import signed_checkpoint
@@ -24,6 +25,8 @@ class Archive:
     """Writes the log's files. Run one at a time, by lease; two at a time write the same."""
 
     AT_ONCE = 8
+    STRIDE = 4_096
+    """Entries whose tiles are looked for together."""
 
     def __init__(
         self, log: Log, objects: Objects, alarms: Alarms, signer: Signer, clock: Clock
@@ -33,20 +36,26 @@ class Archive:
         self._alarms = alarms
         self._signer = signer
         self._clock = clock
+        self._written = 0
         self._hour: datetime | None = None
 
     async def step(self) -> None:
         """Write all that is full and not written yet, and this hour's checkpoint."""
         head = await self._log.head()
-        while waiting := await self._log.waiting_tiles(head.size, self.AT_ONCE):
-            results = await asyncio.gather(
-                *(self._write(tile, data) for tile, data in waiting.items()),
-                return_exceptions=True,
-            )
-            for result in results:
+        for start in range(self._written, head.size, self.STRIDE):
+            end = start + self.STRIDE
+            waiting = await self._log.waiting_tiles(start, min(end, head.size))
+            await self._write_all(list(waiting.items()))
+            if end <= head.size:
+                self._written = end
+        await self._write_checkpoint(head)
+
+    async def _write_all(self, tiles: Sequence[tuple[Tile, bytes]]) -> None:
+        for at in range(0, len(tiles), self.AT_ONCE):
+            writing = (self._write(tile, data) for tile, data in tiles[at : at + self.AT_ONCE])
+            for result in await asyncio.gather(*writing, return_exceptions=True):
                 if isinstance(result, BaseException):
                     raise result
-        await self._write_checkpoint(head)
 
     async def _write(self, tile: Tile, data: bytes) -> None:
         at = self._clock.now()

@@ -7,7 +7,7 @@ written it down.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from direct311.audit.domain import CLOCK_TOLERANCE, Fetch
 from direct311.audit.ports import Alarms, Entries, KeyFetches, Log, Watch
@@ -18,8 +18,9 @@ AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """`fetches` that have their event, those that have none, and how many authorised events
-    opened nothing, with the ids of the first hundred."""
+    """Of the entries since an instant: how many led to `fetches`, and how many authorised one and
+    opened nothing, with the ids of the first hundred. `without_event`: fetches, however old, whose
+    event is not in the log."""
 
     fetches: int
     without_event: Sequence[Fetch]
@@ -99,11 +100,17 @@ class Reconciler:
                 detail = f"{fetch.service} fetched a key, and the event that it names is not logged"
                 await self._alarms.raise_alarm("unlogged_fetch", fetch.event_id, detail)
 
-    async def state(self) -> Reconciliation:
-        """How it stands now."""
-        size = (await self._log.head()).size
+    async def without_event(self) -> Sequence[Fetch]:
+        """Fetches whose event should be in the log by now and is not."""
         before = self._clock.now() - self._patience
-        kept = await self._watch.kept(AT_ONCE)
-        not_opened, ids = await self._entries.not_opened(before, size, 100)
-        without = [fetch for fetch in kept if fetch.at < before]
-        return Reconciliation(await self._entries.opened(size), without, not_opened, ids)
+        return [fetch for fetch in await self._watch.kept(AT_ONCE) if fetch.at < before]
+
+    async def state(self, since: datetime) -> Reconciliation:
+        """How the entries logged at `since` or later stand now."""
+        size = (await self._log.head()).size
+        start = await self._entries.first_logged(since, size)
+        settled = await self._entries.first_logged(self._clock.now() - self._patience, size)
+        not_opened, ids = await self._entries.not_opened(start, settled, 100)
+        return Reconciliation(
+            await self._entries.opened(start, size), await self.without_event(), not_opened, ids
+        )

@@ -128,13 +128,12 @@ class InMemoryLog:
             raise FencedError
         self.current = new
 
-    async def waiting_tiles(self, size: int, limit: int) -> Mapping[Tile, bytes]:
-        found = {
+    async def waiting_tiles(self, after: int, size: int) -> Mapping[Tile, bytes]:
+        return {
             parse_path(path): tile.data
             for path, tile in self.tiles.items()
-            if tile.end <= size and tile.data is not None
+            if after < tile.end <= size and tile.data is not None
         }
-        return dict(list(found.items())[:limit])
 
     async def waiting_tile(self, tile: Tile) -> bytes | None:
         found = self.tiles.get(tile.path)
@@ -185,16 +184,16 @@ class InMemoryLog:
                 found.add(entry.row.event_id)
         return found
 
-    async def not_opened(self, before: datetime, size: int, limit: int) -> tuple[int, list[str]]:
+    async def not_opened(self, start: int, end: int, limit: int) -> tuple[int, list[str]]:
         ids = [
             each.row.event_id
             for index, each in self.entries.items()
-            if each.opened is False and index < size and each.row.logged_at < before
+            if each.opened is False and start <= index < end
         ]
         return len(ids), ids[:limit]
 
-    async def opened(self, size: int) -> int:
-        return sum(each.opened is True and i < size for i, each in self.entries.items())
+    async def opened(self, start: int, end: int) -> int:
+        return sum(each.opened is True and start <= i < end for i, each in self.entries.items())
 
 
 class InMemoryBodyKeys:

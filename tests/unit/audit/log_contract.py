@@ -20,6 +20,7 @@ from direct311.audit.handlers.sequence import Sequencer
 from direct311.audit.ports import (
     BodyKeys,
     Entries,
+    ExistsOtherwiseError,
     FencedError,
     Inbox,
     Log,
@@ -300,10 +301,48 @@ class LogContract:
             assert bundle == join_entries(entries)
             hashes = b"".join(map(leaf_hash, entries))
             assert await stores.objects.get(f"tile/0/{index:03}") == hashes
-        assert not await stores.log.waiting_tiles(head.size, 10)
+        assert not await stores.log.waiting_tiles(0, head.size)
         note = await stores.objects.get("checkpoint/2026/03/02T14")
         assert note == str(signed_checkpoint(head, LOG_SIGNER)).encode()
         await stores.check(arrived)
+
+    @pytest.mark.parametrize("how", ["before", "after"])
+    async def test_the_archive_killed_at_any_call_writes_the_same(
+        self, stores: Stores, how: str
+    ) -> None:
+        arrived: list[str] = []
+        for at in count(1):
+            arrived += await stores.arrive(accesses(WIDTH))
+            await stores.sequence()
+            fate = Fate(at, how)
+            log, objects = Through(stores.log, fate), Through(stores.objects, fate)
+            archive = Archive(
+                cast(Log, log), cast(Objects, objects), stores.alarms, LOG_SIGNER, stores.clock
+            )
+            with suppress(KilledError):
+                await archive.step()
+            await stores.archive.step()
+            index = at - 1
+            entries = await stores.log.data(index * WIDTH, at * WIDTH)
+            assert await stores.objects.get(Tile(-1, index).path) == join_entries(entries)
+            assert await stores.objects.get(Tile(0, index).path) == b"".join(
+                map(leaf_hash, entries)
+            )
+            if not fate.met:
+                break
+        assert not await stores.log.waiting_tiles(0, at * WIDTH)
+        assert stores.alarms.raised == []
+        await stores.check(arrived)
+
+    async def test_another_file_in_the_place_of_the_logs_is_an_alarm(self, stores: Stores) -> None:
+        await stores.objects.put_new("tile/entries/000", b"forged", "text/plain", START)
+        await stores.arrive(accesses(WIDTH))
+        await stores.sequence()
+        for _ in range(2):
+            with pytest.raises(ExistsOtherwiseError):
+                await stores.archive.step()
+        assert stores.alarms.raised == [("tree_mismatch", "tile/entries/000")]
+        assert await stores.objects.get("tile/entries/000") == b"forged"
 
     async def test_earlier_partial_tiles_are_answered_too(self, stores: Stores) -> None:
         await stores.arrive(accesses(300))
@@ -455,13 +494,13 @@ class LogContract:
             ]
         )
         await stores.sequence()
-        later = START + timedelta(minutes=5)
-        assert await stores.entries.not_opened(later, 4, 10) == (2, [ids[0], ids[3]])
-        assert await stores.entries.not_opened(START, 4, 10) == (0, [])
+        assert await stores.entries.not_opened(0, 4, 10) == (2, [ids[0], ids[3]])
+        assert await stores.entries.not_opened(1, 3, 10) == (0, [])
         assert await stores.entries.mark_opened([ids[3], RECORD], 4) == {ids[3]}
         assert await stores.entries.mark_opened([ids[3]], 3) == set()
-        assert await stores.entries.opened(4) == 1
-        assert await stores.entries.not_opened(later, 4, 10) == (1, [ids[0]])
+        assert await stores.entries.opened(0, 4) == 1
+        assert await stores.entries.opened(0, 3) == 0
+        assert await stores.entries.not_opened(0, 4, 10) == (1, [ids[0]])
 
 
 async def readable(stores: Stores) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from direct311.audit.domain import Fetch
 from direct311.audit.handlers.reconcile import Reconciler
-from tests.unit.audit.events import OTHER, RECORD, Producer
+from tests.unit.audit.events import OTHER, RECORD, START, Producer
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
     InMemoryFetches,
@@ -55,7 +55,7 @@ async def test_a_fetch_whose_event_is_logged_is_in_order(world: World) -> None:
     await world.reconciler.step()
     world.stores.clock.advance(120 * SECOND)
     await world.reconciler.step()
-    state = await world.reconciler.state()
+    state = await world.reconciler.state(START)
     assert (state.fetches, list(state.without_event), state.authorised_not_opened) == (1, [], 0)
     assert event_id in world.intake.confirmed
     assert world.alarms.raised == []
@@ -72,7 +72,7 @@ async def test_an_event_that_comes_later_closes_the_matter(world: World) -> None
     world.stores.clock.advance(120 * SECOND)
     await world.reconciler.step()
     assert world.alarms.raised == []
-    assert not (await world.reconciler.state()).without_event
+    assert not (await world.reconciler.state(START)).without_event
 
 
 async def test_a_fetch_without_an_event_is_an_alarm_after_a_minute_and_once(world: World) -> None:
@@ -85,7 +85,7 @@ async def test_a_fetch_without_an_event_is_an_alarm_after_a_minute_and_once(worl
     for _ in range(3):
         await world.reconciler.step()
     assert world.alarms.raised == [("unlogged_fetch", OTHER)]
-    (missing,) = (await world.reconciler.state()).without_event
+    (missing,) = (await world.reconciler.state(START)).without_event
     assert (missing.service, missing.record_id) == ("intake", RECORD)
 
 
@@ -93,9 +93,9 @@ async def test_an_event_without_a_fetch_is_listed_as_authorised_not_opened(world
     opened, unopened = await world.log(RECORD), await world.log(OTHER)
     world.fetched(opened)
     await world.reconciler.step()
-    assert (await world.reconciler.state()).authorised_not_opened == 0
+    assert (await world.reconciler.state(START)).authorised_not_opened == 0
     world.stores.clock.advance(61 * SECOND)
-    state = await world.reconciler.state()
+    state = await world.reconciler.state(START)
     assert (state.authorised_not_opened, list(state.not_opened)) == (1, [unopened])
 
 

@@ -17,11 +17,13 @@ from xml.etree import ElementTree
 
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from minio import Minio
 from pymongo import MongoClient
 
 from deploy.local.stack import Stack
 from direct311.cli.demo import credentials
+from direct311.cli.replay import counts
 from direct311.cli.stack import LocalStack, Session
 from direct311.runtime.peers import HttpClient
 
@@ -167,9 +169,8 @@ class County:
         return await self.ask("POST", "intake", path, role, name, body)
 
     async def counts(self, service: str) -> dict[str, int]:
-        """A service's counts by state, with their `total`."""
-        answer = await self.get(service, "/v1/counts", "admin", "operator")
-        return {**answer["counts"], "total": answer["total"]}
+        """A service's counts by state of the records that there are, with their `total`."""
+        return await counts(self.session, service)
 
     async def job(self, record_id: str) -> Document:
         """What routing knows of a request; empty where it knows nothing yet."""
@@ -260,6 +261,37 @@ class County:
                 )
         finally:
             await producer.stop()
+
+    async def caught_up(self) -> None:
+        """Wait until every service has handled all that lies now in the topics that it reads."""
+        admin = AIOKafkaAdminClient(**self._kafka())
+        consumer = AIOKafkaConsumer(**self._kafka())
+        await admin.start()
+        await consumer.start()
+        try:
+            for service in self.stack.services:
+                # A group's own offsets say which topics it reads; of each topic all partitions.
+                topics = {each.topic for each in await admin.list_consumer_group_offsets(service)}
+                partitions = [
+                    TopicPartition(topic, number)
+                    for topic in topics
+                    for number in await _partitions(consumer, topic)
+                ]
+                ends = await consumer.end_offsets(partitions)
+
+                async def done(
+                    group: str = service, ends: Mapping[TopicPartition, int] = ends
+                ) -> bool:
+                    committed = await admin.list_consumer_group_offsets(group)
+                    return all(
+                        not end or (at in committed and committed[at].offset >= end)
+                        for at, end in ends.items()
+                    )
+
+                await until(done, f"{service} has handled all that lies in its topics")
+        finally:
+            await consumer.stop()
+            await admin.close()
 
     def _kafka(self, **user: str) -> dict[str, Any]:
         kafka = self.known.kafka

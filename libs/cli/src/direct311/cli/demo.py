@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from direct311.cli import rows
 from direct311.cli.places import spots
-from direct311.cli.replay import service_codes
+from direct311.cli.replay import reason, service_codes
 from direct311.cli.reporters import reporter
 from direct311.cli.stack import LocalStack, Session
 from direct311.runtime.peers import HttpError
@@ -142,9 +144,10 @@ async def _submissions(session: Session, count: int, data: Path | None) -> list[
     names += sorted(set(codes) - set(names))
     for number, spot in enumerate(spots(count)):
         person = reporter(number)
+        service_code = codes[names[number % len(names)]]
         fields = [
             ("jurisdiction_id", "miamidade"),
-            ("service_code", codes[names[number % len(names)]]),
+            ("service_code", service_code),
             ("client_request_id", f"demo:{run}:{number}"),
             *spot.fields(),
             ("description", TEXTS[number % len(TEXTS)]),
@@ -153,6 +156,9 @@ async def _submissions(session: Session, count: int, data: Path | None) -> list[
             ("email", person.email),
             ("phone", person.phone),
         ]
+        if service_code.startswith("CODE-") and number % 2:
+            # A complaint for enforcement without it is held (SB 60 of 2021).
+            fields.append(("attribute[REPORTER_ADDRESS]", person.address))
         made.append((fields, [("media", photo, "image/jpeg")] if number % 10 == 0 else []))
     return made
 
@@ -164,13 +170,12 @@ async def _submit(
 ) -> list[str]:
     url = f"{session.stack.services['intake']}/open311/v2/requests.json"
     accepted: list[str] = []
-    refused = 0
+    refused: Counter[str] = Counter()
     waiting = list(submissions)
     with _progress("sending requests", console) as progress:
         task = progress.add_task("", total=len(submissions))
 
         async def worker() -> None:
-            nonlocal refused
             while waiting:
                 fields, attached = waiting.pop(0)
                 key = ("api_key", session.stack.api_keys["app"])
@@ -180,11 +185,13 @@ async def _submit(
                 except HttpError as error:
                     if error.status != 400:
                         raise
-                    refused += 1
+                    refused[reason(error)] += 1
                 progress.advance(task)
 
         await asyncio.gather(*(worker() for _ in range(8)))
-    console.print(f"accepted {len(accepted)}, refused {refused}")
+    console.print(f"accepted {len(accepted)}, refused {refused.total()}")
+    for why, count in refused.most_common():
+        console.print(f"  refused {count}: {why}")
     if not accepted:
         raise DemoError("No request was accepted; `make logs S=intake` shows why.")
     return accepted
@@ -219,23 +226,30 @@ async def _follow(
 
 
 def _show(routed: Mapping[str, Mapping[str, Any]], console: Console) -> None:
-    table = Table("request", "type", "place", "jurisdiction", "department", "due")
+    table = Table("request", "type", "place", "jurisdiction", "department", "due", box=SIMPLE)
+    for column in table.columns:
+        column.no_wrap = True
     for record_id, job in list(routed.items())[:SHOWN]:
-        event = job.get("routed") or {}
-        place = event.get("place") or {}
-        point = (
-            f"{place['latitude']:.4f}, {place['longitude']:.4f}" if place.get("latitude") else ""
-        )
+        event = job.get("routed")
+        if event is None:
+            table.add_row(record_id[-8:], "", "", "", "held for name and address", "")
+            continue
+        place = event["place"]
+        point = f"{place['latitude']:.3f} {place['longitude']:.3f}" if place.get("latitude") else ""
         table.add_row(
-            record_id[-12:],
-            str(event.get("service_code", "")),
-            str(place.get("address") or point or "not found"),
-            str(place.get("municipality") or "unincorporated"),
-            str(event.get("department") or job["status"]),
+            record_id[-8:],
+            event["service_code"],
+            str(place.get("address") or point or "not found")[:22],
+            str(place.get("municipality") or ("unincorporated" if point else "")),
+            event["department"],
             str(event.get("due_on") or ""),
         )
     console.print(table)
-    console.print(f"… {max(0, len(routed) - SHOWN)} more")
+    departments = Counter(
+        job["routed"]["department"] if job.get("routed") else "held for name and address"
+        for job in routed.values()
+    )
+    console.print(", ".join(f"{name} {count}" for name, count in departments.most_common()))
 
 
 def _of_department(routed: Mapping[str, Mapping[str, Any]], department: str) -> str | None:

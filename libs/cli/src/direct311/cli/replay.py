@@ -140,14 +140,15 @@ async def _one(
             if error.status in (None, 429, 503) and attempt < RETRIES - 1:
                 await asyncio.sleep(min(0.2 * 2**attempt, 3.0))
                 continue
-            outcome.refused[_reason(error)] += 1
+            outcome.refused[reason(error)] += 1
             return
         outcome.sent += 1
         outcome.accepted[row.ticket_id] = answer[0]["service_request_id"]
         return
 
 
-def _reason(error: HttpError) -> str:
+def reason(error: HttpError) -> str:
+    """Why the gateway refused, in its own words: they name fields, never values."""
     if isinstance(error.problem, list) and error.problem:
         return "; ".join(str(each.get("description")) for each in error.problem)
     return f"status {error.status}"

@@ -293,6 +293,7 @@ def new_id() -> str:
 # ---------------------------------------------------------------- the log
 
 
+@pytest.mark.policy("P20", "P21")
 async def test_signed_events_become_entries_that_an_auditor_takes_away_with_their_proofs(
     office: Office,
 ) -> None:
@@ -350,6 +351,7 @@ async def test_the_whole_log_verifies_against_older_checkpoints_and_a_changed_by
     assert not report.ok
 
 
+@pytest.mark.policy("P20")
 async def test_full_files_are_locked_in_the_store(office: Office) -> None:
     producer = office.producer()
     await office.publish([producer.access(new_id(), at=now()) for _ in range(300)])
@@ -373,6 +375,7 @@ async def test_full_files_are_locked_in_the_store(office: Office) -> None:
             store.remove_object("direct311-log", name, version_id=version.version_id)
 
 
+@pytest.mark.policy("P20")
 async def test_an_event_that_its_service_did_not_sign_is_no_entry(office: Office) -> None:
     record, real = new_id(), office.producer()
     forger = Producer("intake", office.producer("media").signer)
@@ -420,6 +423,7 @@ async def test_a_proof_of_one_event_verifies_by_itself(office: Office) -> None:
 # ---------------------------------------------------------------- reading
 
 
+@pytest.mark.policy("P20")
 async def test_reading_the_log_is_logged_and_so_is_a_refusal(office: Office) -> None:
     record = new_id()
     await office.publish([office.producer().access(record, at=now())])
@@ -454,6 +458,7 @@ async def test_the_files_are_for_auditors(office: Office) -> None:
         assert (await office.ask(path)).status_code == 404
 
 
+@pytest.mark.policy("P21")
 async def test_who_saw_a_persons_data(office: Office, intake: Intake) -> None:
     first, second, other = new_id(), new_id(), new_id()
     intake.persons["305-555-0142"] = [first, second]
@@ -480,6 +485,7 @@ async def test_who_saw_a_persons_data(office: Office, intake: Intake) -> None:
 # ---------------------------------------------------------------- reconciliation, disposition
 
 
+@pytest.mark.policy("P20")
 async def test_a_key_fetch_without_an_event_raises_an_alarm(office: Office, intake: Intake) -> None:
     record, producer = new_id(), office.producer()
     opened, unopened = (producer.access(record, at=now()) for _ in range(2))
@@ -505,6 +511,7 @@ async def test_a_key_fetch_without_an_event_raises_an_alarm(office: Office, inta
     assert (data.kind, data.about) == ("unlogged_fetch", phantom)
 
 
+@pytest.mark.policy("P14")
 async def test_audit_destroys_its_own_part_and_says_so(office: Office) -> None:
     record, other = new_id(), new_id()
     producer = office.producer()
@@ -638,6 +645,7 @@ async def test_a_standby_takes_over(office: Office) -> None:
     assert took < 20
 
 
+@pytest.mark.policy("P20")
 async def test_with_the_broker_stopped_nothing_is_read(office: Office) -> None:
     record = new_id()
     await office.publish([office.producer().access(record, at=now())])

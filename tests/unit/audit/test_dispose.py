@@ -102,6 +102,7 @@ async def world() -> World:
     return world
 
 
+@pytest.mark.policy("P14")
 async def test_a_certificate_destroys_after_the_broker_has_forgotten(world: World) -> None:
     ids = await readable(world.stores)
     await world.certify(RECORD)
@@ -140,6 +141,7 @@ async def test_twice_is_once_and_a_supplement_is_none_of_its_business(world: Wor
     assert [receipt.record_id for receipt in world.receipts()] == [RECORD]
 
 
+@pytest.mark.policy("P14")
 async def test_a_hold_keeps_the_key_until_it_is_released(world: World) -> None:
     ids = await readable(world.stores)
     await world.certify(RECORD)

@@ -227,8 +227,8 @@ async def _follow(
 
 def _show(routed: Mapping[str, Mapping[str, Any]], console: Console) -> None:
     table = Table("request", "type", "place", "jurisdiction", "department", "due", box=SIMPLE)
-    for column in table.columns:
-        column.no_wrap = True
+    for index in (0, 5):
+        table.columns[index].no_wrap = True
     for record_id, job in list(routed.items())[:SHOWN]:
         event = job.get("routed")
         if event is None:

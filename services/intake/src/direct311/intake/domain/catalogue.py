@@ -115,6 +115,13 @@ class Catalogue(Model, extra="forbid"):
         """The type that the county's own records call by this name, letter by letter."""
         return self._by_county_name.get(name)
 
+    def offered(self, service_code: str, on: date) -> ServiceType | None:
+        """The type with this code, where it may be asked for on this day."""
+        service = self._by_code.get(service_code)
+        if service is None or not _within(on, self.effective_from, self.effective_until):
+            return None
+        return service if service.in_force(on) else None
+
     def in_force(self, on: date) -> tuple[ServiceType, ...]:
         """What may be asked for on this day, in the order of the file."""
         if not _within(on, self.effective_from, self.effective_until):

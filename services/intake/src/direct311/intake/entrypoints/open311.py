@@ -103,8 +103,9 @@ class GeoReport:
 
     async def definition(self, request: Request, form: Format) -> Response:
         _check_jurisdiction(request.query_params)
-        found = self._catalogue.by_code(request.path_params["service_code"])
-        if found is None or not found.in_force(self._clock.now().date()):
+        today = self._clock.now().date()
+        found = self._catalogue.offered(request.path_params["service_code"], today)
+        if found is None:
             raise ProblemsError([Problem(404, "service_code", "service_code is not known")])
         return _response(render.tree("service_definition", views.definition(found), form), form)
 

@@ -168,8 +168,8 @@ def _service(
     if code is None:
         problems.append(Problem(400, "service_code", "service_code is required"))
         return None
-    service = catalogue.by_code(code)
-    if service is None or not service.in_force(at.date()):
+    service = catalogue.offered(code, at.date())
+    if service is None:
         problems.append(
             Problem(404, "service_code", "service_code must be one of those in GET /services")
         )

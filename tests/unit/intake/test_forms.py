@@ -1,0 +1,187 @@
+"""What a form may hold: every error at once, each naming its field and never its value."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from direct311.intake.adapters.catalogue_file import load_catalogue
+from direct311.intake.open311.forms import Read, read_submission
+
+AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+CATALOGUE = load_catalogue().content
+DOG = "ANI-STRAY-DOG"
+ENFORCEMENT = next(each for each in CATALOGUE.services if each.flags.enforcement)
+SECRET = "Zoraida-Quintanilla"
+
+
+def read(*pairs: tuple[str, str], service: str = DOG, point: bool = True) -> Read:
+    given = [("service_code", service)] if service else []
+    given += [("lat", "25.77"), ("long", "-80.2")] if point else []
+    return read_submission([*given, *pairs], CATALOGUE, AT)
+
+
+def test_the_least_that_is_a_submission() -> None:
+    found = read()
+    assert found.problems == ()
+    assert found.submission is not None
+    assert (found.submission.place.latitude, found.submission.place.longitude) == (25.77, -80.2)
+    assert found.submission.jurisdiction_id == "miamidade"
+
+
+def test_an_address_alone_is_a_place() -> None:
+    found = read(("address_string", "111 NW 1st St, Miami"), point=False)
+    assert found.submission is not None
+    assert found.submission.place.address == "111 NW 1st St, Miami"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "point", "code", "named"),
+    [
+        ([], False, 400, "lat"),
+        ([("lat", "25.7")], False, 400, "long"),
+        ([("long", "-80.7")], False, 400, "lat"),
+        ([("lat", SECRET), ("long", "1")], False, 400, "lat"),
+        ([("lat", "91"), ("long", "1")], False, 400, "lat"),
+        ([("lat", "nan"), ("long", "inf")], False, 400, "long"),
+        ([("lat", "1"), ("long", "-180.1")], False, 400, "long"),
+        ([("lat", "1"), ("lat", "2"), ("long", "1")], False, 400, "lat"),
+        ([("email", SECRET)], True, 400, "email"),
+        ([("email", f"{SECRET}@x"), ("phone", "9" * 61)], True, 400, "phone"),
+        ([("first_name", SECRET * 20)], True, 400, "first_name"),
+        ([("description", "x" * 4001)], True, 400, "description"),
+        ([("description", "bell \x07")], True, 400, "description"),
+        ([("media_url", f"ftp://{SECRET}")], True, 400, "media_url"),
+        ([("media_url", "http://[")], True, 400, "media_url"),
+        ([("media_url", "http://a.example/1")] * 11, True, 400, "media_url"),
+        ([("jurisdiction_id", SECRET)], True, 404, "jurisdiction_id"),
+        ([("client_request_id", "é")], True, 400, "client_request_id"),
+        ([("policy_version", "\x7f")], True, 400, "policy_version"),
+        ([(f"attribute[{SECRET}]", "1")], True, 400, "attribute"),
+        ([("attribute", SECRET)], True, 400, "attribute"),
+        ([("attribute[[x]", SECRET)], True, 400, "attribute"),
+    ],
+)
+def test_each_error_names_its_field(
+    pairs: list[tuple[str, str]], point: bool, code: int, named: str
+) -> None:
+    found = read(*pairs, point=point)
+    assert found.submission is None
+    assert (code, named) in [(each.code, each.field) for each in found.problems]
+    assert SECRET not in repr(found.problems)
+
+
+def test_all_errors_come_at_once() -> None:
+    found = read(("lat", "x"), ("long", "y"), ("email", "z"), service="NO-SUCH", point=False)
+    assert [each.field for each in found.problems] == ["service_code", "lat", "long", "email"]
+    assert found.problems[0].code == 404
+
+
+def test_an_empty_field_counts_as_not_sent() -> None:
+    found = read(("email", "  "), ("address_string", ""), ("jurisdiction_id", ""))
+    assert found.submission is not None
+    assert found.submission.contact == {}
+
+
+def test_a_type_that_ended_is_not_known() -> None:
+    found = read_submission(
+        [("service_code", DOG), ("lat", "25"), ("long", "-80")],
+        CATALOGUE,
+        datetime(1999, 1, 1, tzinfo=UTC),
+    )
+    assert [each.code for each in found.problems] == [404]
+
+
+def _with(datatype: str) -> tuple[str, str]:
+    """A type and the code of one of its questions of this datatype."""
+    return next(
+        (service.service_code, attribute.code)
+        for service in CATALOGUE.services
+        for attribute in service.attributes
+        if attribute.datatype == datatype and attribute.variable
+    )
+
+
+@pytest.mark.parametrize(
+    ("datatype", "wrong"),
+    [
+        ("number", "many"),
+        ("number", "inf"),
+        ("datetime", "yesterday"),
+        ("singlevaluelist", "NO-SUCH-KEY"),
+        ("multivaluelist", "NO-SUCH-KEY"),
+        ("string", "x" * 501),
+        ("text", "x" * 4001),
+    ],
+)
+def test_an_answer_must_be_of_its_datatype(datatype: str, wrong: str) -> None:
+    service, code = _with(datatype)
+    found = read((f"attribute[{code}]", wrong), service=service)
+    assert f"attribute[{code}]" in [each.field for each in found.problems]
+
+
+def test_a_list_takes_several_values_in_either_form() -> None:
+    service, code = _with("multivaluelist")
+    attribute = next(
+        a for s in CATALOGUE.services if s.service_code == service for a in s.attributes
+        if a.code == code
+    )  # fmt: skip
+    one, two = attribute.values[0].key, attribute.values[1].key
+    required = [
+        (f"attribute[{a.code}]", a.values[0].key if a.values else "1")
+        for s in CATALOGUE.services if s.service_code == service for a in s.attributes
+        if a.required and a.code != code and a.sealed_as is None
+    ]  # fmt: skip
+    for name in (f"attribute[{code}][]", f"attribute[{code}]"):
+        found = read((name, one), (name, two), *required, service=service)
+        assert found.submission is not None, found.problems
+        assert found.submission.attributes[code] == (one, two)
+
+
+def test_a_required_answer_is_asked_for() -> None:
+    service = next(
+        s
+        for s in CATALOGUE.services
+        if any(a.required and a.sealed_as is None for a in s.attributes)
+    )
+    code = next(a.code for a in service.attributes if a.required and a.sealed_as is None)
+    found = read(service=service.service_code)
+    assert f"attribute[{code}]" in [each.field for each in found.problems]
+
+
+def test_the_reporters_address_is_sealed_and_not_an_answer() -> None:
+    found = read(("attribute[REPORTER_ADDRESS]", "1 Main St"), service=ENFORCEMENT.service_code)
+    assert found.submission is not None, found.problems
+    assert found.submission.sealed_answers == {"reporter_address": "1 Main St"}
+    assert "REPORTER_ADDRESS" not in found.submission.attributes
+
+
+def test_a_complaint_without_it_is_taken() -> None:
+    assert read(service=ENFORCEMENT.service_code).submission is not None
+
+
+def test_the_same_content_in_another_order_is_the_same() -> None:
+    one = read(("email", "a@example.com"), ("description", "a  dog")).submission
+    two = read(("description", "a dog"), ("email", "a@example.com")).submission
+    other = read(("description", "a cat"), ("email", "a@example.com")).submission
+    assert one is not None
+    assert two is not None
+    assert other is not None
+    assert one.canonical() == two.canonical()
+    assert one.canonical() != other.canonical()
+
+
+FIELDS = (
+    "service_code lat long address_string email description attribute[X] attribute[ media_url "
+    "jurisdiction_id phone zzz"
+).split()
+
+
+@given(st.lists(st.tuples(st.sampled_from(FIELDS), st.text(max_size=60)), max_size=8))
+def test_any_form_is_a_submission_or_problems(pairs: list[tuple[str, str]]) -> None:
+    found = read_submission(pairs, CATALOGUE, AT)
+    assert (found.submission is None) == bool(found.problems)
+    for problem in found.problems:
+        assert problem.code in (400, 404)
+        assert problem.field in problem.description or problem.field.startswith("attribute")

@@ -1,0 +1,100 @@
+"""Blind indexes: the same person, however written; nobody without the keys."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from direct311.intake.adapters.person_indexes import (
+    KeyedIndexes,
+    cell,
+    normalise_email,
+    normalise_name,
+    normalise_phone,
+)
+from direct311.runtime.keys import KeyProviderError
+
+FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
+
+
+class At:
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def indexes(seed: int = 1, month: int = 3) -> KeyedIndexes:
+    keys = {name: bytes([seed, number]) * 16 for number, name in enumerate(FIELDS)}
+    return KeyedIndexes(1, keys, At(datetime(2026, month, 2, tzinfo=UTC)))
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [("(305) 555-0142", "+1 305 555 0142"), ("305.555.0142", "3055550142")],
+)
+def test_a_number_is_the_same_however_written(one: str, two: str) -> None:
+    assert indexes().person("phone", one) == indexes().person("phone", two) is not None
+
+
+def test_names_lose_case_accents_and_order() -> None:
+    assert normalise_name("Núñez, José") == normalise_name("jose nunez") == "jose nunez"
+    assert normalise_name("!?") is None
+
+
+def test_addresses_of_mail_lose_case_and_gain_ascii() -> None:
+    assert normalise_email(" Zora@EXAMPLE.com ") == "zora@example.com"
+    assert normalise_email("zora@bücher.example") == "zora@xn--bcher-kva.example"
+    assert normalise_email("zora") is None
+
+
+@pytest.mark.parametrize("text", ["", "call me", "12"])
+def test_what_is_no_number_has_no_index(text: str) -> None:
+    assert normalise_phone(text) is None
+
+
+def test_another_key_gives_another_index() -> None:
+    assert indexes(1).person("phone", "3055550142") != indexes(2).person("phone", "3055550142")
+
+
+def test_fields_do_not_share_a_key() -> None:
+    found = indexes()
+    assert found.person("email", "a@b.example") != found.person("name", "a@b.example")
+
+
+def test_a_point_is_in_its_own_neighbourhood_and_not_in_one_far_away() -> None:
+    found = indexes()
+    (own,) = found.place(None, 25.7701, -80.2001)
+    assert own in found.around(25.7701, -80.2001)
+    assert own not in found.around(25.7801, -80.2001)
+    north, east = cell(25.7701, -80.2001)
+    assert cell(25.7701 + 60 / 111_320, -80.2001)[0] == north + 1
+    assert cell(25.7701, -80.2001 + 60 / 100_400)[1] == east + 1
+
+
+def test_a_search_is_hashed_under_a_key_of_its_month() -> None:
+    assert indexes(month=3).query("phone", "3055550142") == indexes(month=3).query(
+        "phone", "(305) 555 0142"
+    )
+    assert indexes(month=3).query("phone", "1") != indexes(month=4).query("phone", "1")
+    assert "3055550142" not in indexes().query("phone", "3055550142")
+
+
+def test_a_file_without_all_keys_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "index.json"
+    clock = At(datetime(2026, 3, 2, tzinfo=UTC))
+    full = {name: base64.b64encode(bytes(32)).decode() for name in FIELDS}
+    wrong: tuple[object, ...] = (
+        {},
+        {"version": 1, "keys": {}},
+        {"version": 1, "keys": full | {"phone": "AAAA"}},
+    )
+    for document in wrong:
+        path.write_text(json.dumps(document))
+        with pytest.raises(KeyProviderError):
+            KeyedIndexes.from_file(path, clock)
+    path.write_text(json.dumps({"version": 1, "keys": full}))
+    assert KeyedIndexes.from_file(path, clock).content_key == bytes(32)

@@ -1,0 +1,90 @@
+"""The parameters of the public list."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from direct311.intake.open311.queries import LONGEST_WINDOW, read_instant, read_query
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-02T07:00:00Z",
+        "2026-03-02T02:00:00-05:00",
+        "2026-03-02T07:00:00.000Z",
+        "2026-03-02T07:00:00",
+        "2026-03-02 07:00:00",
+        "2026-03-02T09:00:00 02:00",
+        "2026-03-02T09:00:00+02:00",
+    ],
+)
+def test_times_are_read_in_every_form(text: str) -> None:
+    assert read_instant(text) == datetime(2026, 3, 2, 7, tzinfo=UTC)
+
+
+@given(st.text(max_size=40))
+def test_what_is_no_time_is_none(text: str) -> None:
+    found = read_instant(text)
+    assert found is None or found.tzinfo is not None
+
+
+def test_by_default_the_last_ninety_days() -> None:
+    query, problems = read_query({}, NOW)
+    assert problems == []
+    assert (query.start, query.end) == (NOW - timedelta(days=90), NOW)
+    assert (query.page, query.page_size) == (1, 50)
+
+
+def test_a_start_alone_reaches_ninety_days_or_to_now() -> None:
+    query, _ = read_query({"start_date": "2026-03-01T00:00:00Z"}, NOW)
+    assert query.end == NOW
+    query, _ = read_query({"start_date": "2020-01-01T00:00:00Z"}, NOW)
+    assert query.end - query.start == LONGEST_WINDOW
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"start_date": "2025-01-01T00:00:00Z", "end_date": "2026-01-01T00:00:00Z"}, "start_date"),
+        ({"start_date": "2026-02-01T00:00:00Z", "end_date": "2026-01-01T00:00:00Z"}, "end_date"),
+        ({"start_date": "soon"}, "start_date"),
+        ({"updated_after": "9999-99-99"}, "updated_after"),
+        ({"status": "pending"}, "status"),
+        ({"page": "0"}, "page"),
+        ({"page": "-1"}, "page"),
+        ({"page": "٣"}, "page"),
+        ({"page_size": "1001"}, "page_size"),
+        ({"bbox": "1,2,3"}, "bbox"),
+        ({"bbox": "-80,25,-81,26"}, "bbox"),
+        ({"bbox": "nan,nan,nan,nan"}, "bbox"),
+        ({"jurisdiction_id": "elsewhere"}, "jurisdiction_id"),
+        ({"service_request_id": ",".join(str(n) for n in range(1001))}, "service_request_id"),
+    ],
+)
+def test_what_is_wrong_is_named(parameters: dict[str, str], named: str) -> None:
+    _, problems = read_query(parameters, NOW)
+    assert [problem.field for problem in problems] == [named]
+
+
+def test_lists_are_by_comma_and_empty_means_not_sent() -> None:
+    query, problems = read_query(
+        {"service_code": "A, B,,A", "service_request_id": " ", "status": "open,closed", "page": ""},
+        NOW,
+    )
+    assert problems == []
+    assert query.service_codes == ("A", "B")
+    assert query.ids == ()
+    assert query.statuses == ()
+
+
+def test_open_and_closed_are_extended_statuses() -> None:
+    is_open, _ = read_query({"status": "open"}, NOW)
+    closed, _ = read_query({"status": "closed"}, NOW)
+    assert "in_progress" in is_open.statuses
+    assert "fixed" in closed.statuses
+    assert not set(is_open.statuses) & set(closed.statuses)

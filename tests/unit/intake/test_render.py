@@ -1,0 +1,141 @@
+"""Answers in both formats, and what the public sees of a request."""
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from direct311.intake.adapters.catalogue_file import load_catalogue
+from direct311.intake.domain.request import Located, Note, ServiceRequest
+from direct311.intake.open311 import render, views
+from direct311.intake.open311.problems import Problem
+from direct311.schemas import events as ev
+
+CATALOGUE = load_catalogue().content
+AT = datetime(2026, 3, 2, 12, 0, 0, 999000, tzinfo=UTC)
+TYPE = CATALOGUE.services[0]
+
+
+def stored(**changed: Any) -> ServiceRequest:
+    found: dict[str, Any] = {
+        "record_id": "r-1",
+        "version": 3,
+        "service_code": TYPE.service_code,
+        "received_at": AT,
+        "updated_at": AT,
+        "due_on": date(2026, 3, 9),
+        "place": ev.Place(latitude=25.77, longitude=-80.2, address="111 NW 1 ST"),
+        "located": Located(
+            outcome="resolved",
+            latitude=25.77,
+            longitude=-80.2,
+            address="111 NW 1ST ST",
+            municipality="Miami",
+            zip_code="33128",
+        ),
+        "place_checked": True,
+        "text": "a [name] here",
+        "sealed": {"phone": b"sealed"},
+        "media": (ev.MediaItem(media_id="m", state="stored", url="http://s/m.jpg"),),
+    }
+    return ServiceRequest.model_validate(found | changed)
+
+
+def shown(request: ServiceRequest) -> dict[str, Any]:
+    return dict(views.request(request, TYPE, "animal_services", extensions=True))
+
+
+def test_a_checked_request_shows_its_place() -> None:
+    found = shown(stored())
+    assert (found["lat"], found["long"], found["address"]) == (25.77, -80.2, "111 NW 1ST ST")
+    assert found["requested_datetime"] == "2026-03-02T12:00:00Z"
+    assert found["media_url"] == "http://s/m.jpg"
+    assert found["description"] is None
+
+
+def test_before_the_check_nothing_of_the_place_shows() -> None:
+    found = shown(stored(place_checked=False))
+    for name in ("lat", "long", "address", "zipcode", "media_url", "description"):
+        assert found[name] is None, name
+    assert found["extended_attributes"]["jurisdiction"] is None
+
+
+def test_a_protected_request_shows_its_municipality_alone() -> None:
+    found = shown(stored(protected=True))
+    assert found["address"] == "Miami"
+    for name in ("lat", "long", "zipcode", "media_url", "description", "address_id"):
+        assert found[name] is None, name
+    assert "NW" not in json.dumps(found)
+    assert found["extended_attributes"]["photos"] == []
+
+
+def test_text_shows_for_types_that_publish_it() -> None:
+    public = TYPE.model_copy(update={"flags": TYPE.flags.model_copy(update={"publish_text": True})})
+    assert views.request(stored(), public, None, extensions=False)["description"] == "a [name] here"
+
+
+def test_nothing_sealed_is_in_any_view() -> None:
+    assert "sealed" not in json.dumps(shown(stored()))
+
+
+@pytest.mark.parametrize(
+    ("status", "public"), [("routed", "open"), ("referred", "open"), ("fixed", "closed")]
+)
+def test_extended_statuses_are_open_or_closed(status: ev.RequestStatus, public: str) -> None:
+    found = shown(stored(status=status, notes=(Note(at=AT, kind="status", text="Done."),)))
+    assert found["status"] == public
+    assert found["status_notes"].endswith("Done.")
+
+
+def test_xml_begins_with_its_declaration_and_lists_have_singular_members() -> None:
+    body = render.rows("service_requests", [shown(stored())], "xml").decode()
+    assert body.startswith('<?xml version="1.0" encoding="utf-8"?>')
+    root = ElementTree.fromstring(body)
+    assert root.tag == "service_requests"
+    assert root.findtext("request/lat") == "25.77"
+    assert root.find("request/service_notice") is not None
+    assert root.findtext("request/extended_attributes/photos/photo/media_url") == "http://s/m.jpg"
+
+
+def test_json_drops_the_root_and_keeps_every_key() -> None:
+    found = json.loads(render.rows("service_requests", [shown(stored(due_on=None))], "json"))
+    assert isinstance(found, list)
+    assert found[0]["expected_datetime"] is None
+    assert isinstance(found[0]["lat"], float)
+
+
+def test_a_definition_has_booleans_and_values() -> None:
+    service = next(s for s in CATALOGUE.services if any(a.values for a in s.attributes))
+    found = json.loads(render.tree("service_definition", views.definition(service), "json"))
+    listed = next(a for a in found["attributes"] if a["values"])
+    assert listed["variable"] is True
+    assert set(listed["values"][0]) == {"key", "name"}
+    orders = [attribute["order"] for attribute in found["attributes"]]
+    assert orders == sorted(set(orders))
+
+
+def test_errors_in_both_formats() -> None:
+    problems = [Problem(400, "lat", "lat is wrong"), Problem(404, "x", "y")]
+    assert json.loads(render.errors(problems, "json"))[0] == {
+        "code": 400,
+        "description": "lat is wrong",
+    }
+    root = ElementTree.fromstring(render.errors(problems, "xml"))
+    assert [code.text for code in root.findall("error/code")] == ["400", "404"]
+
+
+@given(st.text())
+def test_any_text_makes_a_document_that_parses(text: str) -> None:
+    body = render.rows("service_requests", [{"description": text}], "xml")
+    ElementTree.fromstring(body)
+
+
+def test_discovery_names_the_specification_and_has_no_trailing_slash() -> None:
+    found = views.discovery("http://intake/", None, "local")
+    endpoint = found["endpoints"][0]  # type: ignore[index]
+    assert endpoint["url"] == "http://intake/open311/v2"
+    assert endpoint["type"] == "test"

@@ -119,9 +119,10 @@ def service_environment(
         "AUDIENCE": AUDIENCE,
         "SIGNING_KEY_FILE": place.keys / f"{name}-signing.json",
         "PRINCIPALS_FILE": place.root / "principals.json",
-        "TRACES_FILE": "" if place.containers else place.log / f"{name}.spans.jsonl",
     }
     values |= {f"{other.name.upper()}_URL": place.url(other.name) for other in topology.services}
+    if not place.containers:
+        values["TRACES_FILE"] = place.log / f"{name}.spans.jsonl"
     if service.seals:
         values["KEK_FILE"] = place.keys / f"{name}-kek.json"
     if service.store:

@@ -63,7 +63,7 @@ def configuration(place: Place, credentials: Credentials) -> str:
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         # A broker that was killed may come back once its session is over: 9 s by default.
-        "broker.session.timeout.ms": 3000,
+        "broker.session.timeout.ms": 5000,
         "broker.heartbeat.interval.ms": 500,
         "group.initial.rebalance.delay.ms": 0,
         "compression.type": "producer" if place.compression else "uncompressed",
@@ -137,8 +137,8 @@ async def _provision(
 
 
 async def _connect(place: Place, user: str, password: str) -> AIOKafkaClient:
-    """A connected client; tries for 20 s, for the port answers before the users are loaded."""
-    deadline = asyncio.get_running_loop().time() + 20
+    """A connected client; tries for a minute, for the port answers before the users are loaded."""
+    deadline = asyncio.get_running_loop().time() + 60
     while True:
         client = AIOKafkaClient(
             bootstrap_servers=place.address("kafka"),

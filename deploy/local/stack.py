@@ -71,11 +71,11 @@ class Stack:
         services = [service.name for service in self.topology.services]
         self.services: tuple[str, ...] = tuple(services)
         parts = [
-            Part("kafka", usual=4, patience=60, grace=15),
-            Part("database", usual=1, patience=30, grace=15),
-            Part("store", usual=1, patience=30, grace=10),
-            Part("identity", usual=2, patience=30, grace=5),
-            *(Part(name, usual=6, patience=60, grace=20) for name in services),
+            Part("kafka", usual=4, patience=120, grace=15),
+            Part("database", usual=1, patience=60, grace=15),
+            Part("store", usual=1, patience=60, grace=10),
+            Part("identity", usual=2, patience=60, grace=5),
+            *(Part(name, usual=6, patience=120, grace=20) for name in services),
         ]
         self.parts: Mapping[str, Part] = {part.name: part for part in parts}
         self._say: Callable[[str], None] = lambda _: None

@@ -172,10 +172,20 @@ def test_the_same_content_in_another_order_is_the_same() -> None:
     assert one.canonical() != other.canonical()
 
 
-FIELDS = (
-    "service_code lat long address_string email description attribute[X] attribute[ media_url "
-    "jurisdiction_id phone zzz"
-).split()
+FIELDS = [
+    "service_code",
+    "lat",
+    "long",
+    "address_string",
+    "email",
+    "description",
+    "attribute[X]",
+    "attribute[",
+    "media_url",
+    "jurisdiction_id",
+    "phone",
+    "zzz",
+]
 
 
 @given(st.lists(st.tuples(st.sampled_from(FIELDS), st.text(max_size=60)), max_size=8))

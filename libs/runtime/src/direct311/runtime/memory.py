@@ -1,7 +1,7 @@
 """Fakes of the runtime's ports, held to the same contract as the real adapters."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from direct311.runtime.records import Entry, Stored, Write
@@ -31,7 +31,7 @@ class InMemoryRecords(Generic[S]):
             if (current.state.version if current else 0) != write.expected:
                 conflicts.add(record_id)
             else:
-                self.documents[record_id] = write
+                self.documents[record_id] = _buried(write)
         return conflicts
 
     async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
@@ -61,15 +61,42 @@ class InMemoryRecords(Generic[S]):
         return [state for state in states if state.lifecycle == "destroying"][:limit]
 
 
+def _buried(write: Write[S]) -> Write[S]:
+    """A write as it is kept: of a destroyed record the id and the pending answer alone."""
+    state = write.state
+    if state.lifecycle != "destroyed":
+        return write
+    tombstone = type(state).model_validate(
+        {"record_id": state.record_id, "version": state.version, "lifecycle": "destroyed"}
+    )
+    return Write(write.expected, tombstone, write.outbox, write.relay_after)
+
+
 class InMemoryLease:
-    def __init__(self, free: bool = True) -> None:
-        self.free = free
+    """A lease among those who share `held` (name → holder and until when)."""
+
+    def __init__(
+        self,
+        held: dict[str, tuple[str, datetime]] | None = None,
+        name: str = "lease",
+        holder: str = "one",
+        length: timedelta = timedelta(seconds=5),
+    ) -> None:
+        self._held = {} if held is None else held
+        self._name = name
+        self._holder = holder
+        self._length = length
 
     async def hold(self, now: datetime) -> bool:
-        return self.free
+        holder, until = self._held.get(self._name, (self._holder, now))
+        if holder != self._holder and until >= now:
+            return False
+        self._held[self._name] = (self._holder, now + self._length)
+        return True
 
     async def release(self) -> None:
-        self.free = True
+        if self._name in self._held and self._held[self._name][0] == self._holder:
+            del self._held[self._name]
 
 
 class InMemoryPublisher:

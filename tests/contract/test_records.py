@@ -1,0 +1,223 @@
+"""Documents and their outboxes keep the same promises in memory and in the database."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+import pytest
+
+from direct311.runtime.database import MongoRecords
+from direct311.runtime.memory import InMemoryRecords
+from direct311.runtime.records import Entry, Outbox, Records, Stored, Write
+from tests.support.runtime import NOW, Tally, database_of_its_own, entry, new_id
+
+pytestmark = [pytest.mark.wire, pytest.mark.anyio]
+
+
+IN_A_TOMBSTONE = {"_id", "version", "lifecycle", "outbox", "pending", "relay_after", "written"}
+
+
+class Both(Records[Tally], Outbox, Protocol):
+    """The two ports, which one collection implements."""
+
+    async def destroying(self, limit: int) -> Sequence[Tally]: ...
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["memory", "database"])
+async def records(request: pytest.FixtureRequest) -> AsyncIterator[Both]:
+    if request.param == "memory":
+        yield InMemoryRecords()
+        return
+    async with database_of_its_own(request.getfixturevalue("servers")) as database:
+        kept: MongoRecords[Tally] = MongoRecords(database["records"], Tally)
+        await kept.prepare()
+        yield kept
+
+
+def write(
+    record_id: str,
+    expected: int,
+    *outbox: Entry,
+    total: int = 0,
+    after: float = 0.0,
+    **fields: object,
+) -> Write[Tally]:
+    state = Tally(record_id=record_id, version=expected + 1, total=total)
+    return Write(
+        expected,
+        state.model_copy(update=fields),
+        outbox,
+        NOW + timedelta(seconds=after),
+    )
+
+
+async def one(records: Both, record_id: str) -> Stored[Tally]:
+    return (await records.load([record_id]))[record_id]
+
+
+async def test_what_was_committed_is_loaded_as_it_was(records: Both) -> None:
+    first, second = entry(), entry()
+    wanted = write("a", 0, first, second, total=7, seen={"request.created": 3}, holds=("h",))
+    assert await records.commit([wanted]) == set()
+    found = await one(records, "a")
+    assert found.state == wanted.state
+    assert found.outbox == (first, second)
+
+
+async def test_only_documents_that_exist_are_loaded(records: Both) -> None:
+    await records.commit([write("a", 0), write("b", 0)])
+    assert set(await records.load(["a", "b", "c"])) == {"a", "b"}
+    assert await records.load(["c"]) == {}
+    assert await records.load([]) == {}
+
+
+async def test_a_document_is_replaced_where_it_has_the_expected_version(records: Both) -> None:
+    await records.commit([write("a", 0, entry(), total=1)])
+    assert await records.commit([write("a", 1, total=2)]) == set()
+    found = await one(records, "a")
+    assert (found.state.version, found.state.total, found.outbox) == (2, 2, ())
+
+
+async def test_a_write_over_another_version_loses_and_changes_nothing(records: Both) -> None:
+    kept = entry()
+    await records.commit([write("a", 0, total=1)])
+    await records.commit([write("a", 1, kept, total=2)])
+    for late in (write("a", 0, total=9), write("a", 1, total=9), write("a", 5, total=9)):
+        assert await records.commit([late]) == {"a"}
+    found = await one(records, "a")
+    assert (found.state.total, found.outbox) == (2, (kept,))
+
+
+async def test_a_document_that_is_not_there_cannot_be_replaced(records: Both) -> None:
+    assert await records.commit([write("a", 3)]) == {"a"}
+    assert await records.load(["a"]) == {}
+
+
+async def test_winners_and_losers_of_one_batch_are_told_apart(records: Both) -> None:
+    await records.commit([write(each, 0, total=1) for each in ("a", "b", "c")])
+    await records.commit([write("b", 1, total=2)])
+    batch = [
+        write("a", 1, total=5),
+        write("b", 1, total=5),
+        write("c", 0, total=5),
+        write("d", 0, total=5),
+        write("e", 2, total=5),
+    ]
+    assert await records.commit(batch) == {"b", "c", "e"}
+    totals = {
+        record_id: stored.state.total
+        for record_id, stored in (await records.load(["a", "b", "c", "d", "e"])).items()
+    }
+    assert totals == {"a": 5, "b": 2, "c": 1, "d": 5}
+
+
+async def test_large_batches_keep_each_result_apart(records: Both) -> None:
+    ids = [new_id() for _ in range(600)]
+    assert await records.commit([write(each, 0) for each in ids]) == set()
+    lost = set(ids[::7])
+    await records.commit([write(each, 1, total=1) for each in lost])
+    assert await records.commit([write(each, 1, total=2) for each in ids]) == lost
+    assert len(await records.load(ids)) == 600
+
+
+async def test_marked_entries_leave_their_outbox(records: Both) -> None:
+    first, second, third = entry(), entry(), entry()
+    await records.commit([write("a", 0, first, second, third), write("b", 0, entry())])
+    await records.mark({"a": [first.id, second.id]})
+    assert (await one(records, "a")).outbox == (third,)
+    assert len((await one(records, "b")).outbox) == 1
+    await records.mark({"a": [third.id]})
+    assert set(await records.due(NOW, 10)) == {"b"}
+
+
+async def test_marks_of_what_is_gone_or_partly_gone_change_nothing(records: Both) -> None:
+    """Whoever holds the lease marks what is left: nothing is lost, and nothing counted twice."""
+    first, second = entry(), entry()
+    await records.commit([write("a", 0, first, second)])
+    await records.mark({"a": [first.id]})
+    await records.mark({"a": [first.id]})
+    await records.mark({"a": [first.id, second.id]})
+    await records.mark({"nowhere": [first.id]})
+    await records.mark({})
+    assert (await one(records, "a")).outbox == (second,)
+    assert {k: list(v) for k, v in (await records.due(NOW, 10)).items()} == {"a": [second]}
+    await records.mark({"a": [second.id]})
+    assert await records.due(NOW, 10) == {}
+    assert await records.oldest() is None
+
+
+async def test_a_mark_does_not_stand_in_the_way_of_a_write(records: Both) -> None:
+    first = entry()
+    await records.commit([write("a", 0, first)])
+    await records.mark({"a": [first.id]})
+    assert await records.commit([write("a", 1, total=2)]) == set()
+
+
+async def test_an_outbox_is_due_when_its_time_has_come_and_keeps_its_order(records: Both) -> None:
+    ordered = [entry() for _ in range(5)]
+    await records.commit(
+        [
+            write("now", 0, *ordered),
+            write("later", 0, entry(), after=2),
+            write("empty", 0, after=-100),
+        ]
+    )
+    assert {k: list(v) for k, v in (await records.due(NOW, 10)).items()} == {"now": ordered}
+    assert set(await records.due(NOW + timedelta(seconds=2), 10)) == {"now", "later"}
+    assert await records.due(NOW - timedelta(milliseconds=1), 10) == {}
+
+
+async def test_no_more_outboxes_are_due_than_were_asked_for(records: Both) -> None:
+    await records.commit([write(new_id(), 0, entry()) for _ in range(5)])
+    assert len(await records.due(NOW, 3)) == 3
+
+
+async def test_the_longest_waiting_outbox_tells_its_age(records: Both) -> None:
+    assert await records.oldest() is None
+    late = entry()
+    await records.commit([write("a", 0, entry(), after=-30), write("b", 0, late, after=-60)])
+    assert await records.oldest() == NOW - timedelta(seconds=60)
+    await records.mark({"b": [late.id]})
+    assert await records.oldest() == NOW - timedelta(seconds=30)
+
+
+async def test_records_that_are_being_destroyed_are_found(records: Both) -> None:
+    await records.commit(
+        [
+            write("a", 0, lifecycle="destroying", order_id="o"),
+            write("b", 0),
+            write("c", 0, lifecycle="destroyed"),
+            write("d", 0, lifecycle="destroying", order_id="o"),
+        ]
+    )
+    assert {state.record_id for state in await records.destroying(10)} == {"a", "d"}
+    assert len(await records.destroying(1)) == 1
+
+
+async def test_a_tombstone_holds_nothing_but_its_pending_answer(records: Both) -> None:
+    answer = entry()
+    await records.commit([write("a", 0, total=41, holds=("h",), seen={"x": 1})])
+    await records.commit(
+        [write("a", 1, answer, total=41, seen={"x": 1}, order_id="o", lifecycle="destroyed")]
+    )
+    found = await one(records, "a")
+    assert found.state == Tally(record_id="a", version=2, lifecycle="destroyed")
+    assert found.outbox == (answer,)
+    if isinstance(records, MongoRecords):
+        (document,) = [each async for each in records.collection.find({})]
+        assert document.keys() == IN_A_TOMBSTONE
+
+
+async def test_a_tombstone_keeps_its_version_so_that_nothing_is_written_over_it(
+    records: Both,
+) -> None:
+    await records.commit([write("a", 0)])
+    await records.commit([write("a", 1, lifecycle="destroyed")])
+    assert await records.commit([write("a", 0, total=1)]) == {"a"}
+    assert await records.commit([write("a", 1, total=1)]) == {"a"}
+    assert (await one(records, "a")).state.lifecycle == "destroyed"

@@ -1,0 +1,125 @@
+"""The runtime's ports over real servers, and small things to keep in them."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from deploy.local.stack import Stack
+from direct311.runtime import database as mongo
+from direct311.runtime.database import Database
+from direct311.runtime.records import Entry
+from direct311.runtime.settings import ServiceSettings
+from direct311.runtime.signing import Principals, PublicKey, Signer
+from direct311.runtime.state import RecordState
+from direct311.schemas import Encoded, Event
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@dataclass
+class SetClock:
+    """A clock that a test sets."""
+
+    at: datetime = field(default=NOW)
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class Tally(RecordState):
+    """Counts what was handled, so that a double effect shows."""
+
+    total: int = 0
+
+
+def overdue(record_id: str, version: int) -> Event[Model]:
+    """An event about a record; any would do."""
+    data = ev.RequestOverdue(
+        record_id=record_id,
+        version=version,
+        department="parks",
+        due_on=NOW.date(),
+        noticed_at=NOW,
+    )
+    return Event(str(uuid4()), "/direct311/routing", record_id, NOW, data)
+
+
+def entry(name: str = "", topic: str = "request.overdue", key: str = "k") -> Entry:
+    """An outbox entry with a body that names it."""
+    entry_id = name or str(uuid4())
+    return Entry(entry_id, Encoded(topic, key.encode(), {"ce_id": entry_id}, entry_id.encode()))
+
+
+def new_id(what: str = "r") -> str:
+    """An id that no other test has."""
+    return f"{what}-{uuid4().hex}"
+
+
+@asynccontextmanager
+async def database_of_its_own(servers: Stack) -> AsyncIterator[Database]:
+    """A new database of the shared server, dropped afterwards."""
+    database = mongo.connect(servers.dev["database"]["url"], new_id("contract"))
+    try:
+        yield database
+    finally:
+        await database.client.drop_database(database.name)
+        mongo.disconnect(database)
+
+
+def operator_settings(servers: Stack) -> ServiceSettings:
+    """A process with every right on the broker."""
+    kafka = servers.dev["kafka"]
+    return ServiceSettings(
+        environment="test",
+        port=1,
+        public_url="http://127.0.0.1:1",
+        kafka_bootstrap=kafka["bootstrap"],
+        kafka_username=kafka["username"],
+        kafka_password=kafka["password"],
+        kafka_security="SASL_PLAINTEXT",
+        database_url=servers.dev["database"]["url"],
+        database_name="contract",
+        issuer_url=servers.dev["issuer"],
+        client_id="none",
+        client_secret="none",
+        signing_key_file=servers.root / "keys" / "intake-signing.json",
+        principals_file=servers.root / "principals.json",
+    )
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A key pair of a service, and who else's the principals know."""
+
+    signer: Signer
+    principals: Principals
+
+
+def signature(service: str) -> Signature:
+    """A new key of `service`, valid for ever."""
+    private = Ed25519PrivateKey.generate()
+    always = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC))
+    key = PublicKey(f"{service}-1", service, private.public_key(), *always)
+    return Signature(Signer(key.keyid, private), Principals({key.keyid: key}))
+
+
+def service_environment(servers: Stack, service: str) -> dict[str, str]:
+    """What a service's process is told, without its prefix."""
+    lines = (servers.root / "env" / f"{service}.env").read_text().splitlines()
+    prefix = f"{service.upper()}_"
+    return dict(line.removeprefix(prefix).split("=", 1) for line in lines if "=" in line)
+
+
+def claims(token: str) -> dict[str, object]:
+    """What a token says, unchecked."""
+    body = token.split(".")[1]
+    found: dict[str, object] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return found

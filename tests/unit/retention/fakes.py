@@ -1,0 +1,515 @@
+"""Retention's ports in memory, held to the same contract as MongoDB, and a world made of them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from direct311.retention.adapters.schedule_file import load_retention
+from direct311.retention.domain.certificates import Certificate
+from direct311.retention.domain.dispositions import Disposition, Status
+from direct311.retention.domain.holds import Hold, Standing
+from direct311.retention.domain.inventory import HOLDERS, InventoryRecord, RetentionRules, Stage
+from direct311.retention.handlers.certify import Certification
+from direct311.retention.handlers.expiry import Expiry
+from direct311.retention.handlers.holding import Holding
+from direct311.retention.handlers.inventory import Inventorying, Outcomes
+from direct311.retention.handlers.review import Review
+from direct311.retention.ports import Position
+from direct311.runtime.memory import InMemoryRecords
+from direct311.runtime.records import Emitter, Entry, Folder, Stored, Write
+from direct311.runtime.signing import Signer
+from direct311.schemas import Event, decode
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+START = datetime(2026, 3, 2, 17, tzinfo=UTC)
+SETTLE_FOR = timedelta(seconds=60)
+AUDIT_AFTER = timedelta(days=15)
+
+Turn = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """Whose turn it is does not matter."""
+
+
+class SettableClock:
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def advance(self, by: timedelta) -> None:
+        self.at += by
+
+
+class CountedIds:
+    """1, 2, 3 … as UUIDs."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def new(self) -> str:
+        self._last += 1
+        return str(UUID(int=self._last))
+
+
+class IdleRelay:
+    """Publishes nothing, so that every document's outbox tells all that it ever said."""
+
+    def owned(self, entry_ids: Sequence[str]) -> bool:
+        return False
+
+    def published(self, entry_id: str) -> bool:
+        return False
+
+    def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
+        """A record's first words are offered; they stay in the outbox."""
+
+    def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
+        raise AssertionError("nothing is published, so nothing is dropped")
+
+
+class WatchedRecords(InMemoryRecords[InventoryRecord]):
+    """Waits for its turn before each step, and shows each write that succeeds to `watch`.
+
+    `die_at`: the number of the write before which the process dies.
+    """
+
+    def __init__(self, turn: Turn = at_once) -> None:
+        super().__init__()
+        self._turn = turn
+        self.watch: Callable[[InventoryRecord | None, InventoryRecord], None] = lambda _, __: None
+        self.die_at: int | None = None
+        self.writes = 0
+
+    async def load(self, record_ids: Sequence[str]) -> Mapping[str, Stored[InventoryRecord]]:
+        await self._turn()
+        return await super().load(record_ids)
+
+    async def commit(self, writes: Sequence[Write[InventoryRecord]]) -> set[str]:
+        await self._turn()
+        conflicts: set[str] = set()
+        for write in writes:
+            self.writes += 1
+            if self.writes == self.die_at:
+                raise KilledError
+            before = self.documents.get(write.state.record_id)
+            if await super().commit([write]):
+                conflicts.add(write.state.record_id)
+            else:
+                self.watch(before.state if before else None, write.state)
+        return conflicts
+
+
+class KilledError(BaseException):
+    """The process was killed here."""
+
+
+_OPEN: tuple[Stage, ...] = ("active", "eligible", "in_review")
+
+
+class InMemoryInventory:
+    def __init__(self, records: InMemoryRecords[InventoryRecord], turn: Turn = at_once) -> None:
+        self._records = records
+        self._turn = turn
+
+    @property
+    def _all(self) -> list[InventoryRecord]:
+        return [write.state for write in self._records.documents.values()]
+
+    async def get(self, record_id: str) -> InventoryRecord | None:
+        found = await self._records.load([record_id])
+        return found[record_id].state if record_id in found else None
+
+    async def _ids(self, fits: Callable[[InventoryRecord], bool], limit: int) -> list[str]:
+        await self._turn()
+        return [record.record_id for record in self._all if fits(record)][:limit]
+
+    async def due(self, as_of: date, limit: int) -> Sequence[str]:
+        return await self._ids(
+            lambda each: (
+                each.stage == "active"
+                and each.eligible_on is not None
+                and each.eligible_on <= as_of
+            ),
+            limit,
+        )
+
+    async def page(
+        self,
+        stage: Literal["active", "eligible"],
+        as_of: date,
+        after: Position | None,
+        limit: int,
+        *,
+        clear: bool = False,
+    ) -> Sequence[InventoryRecord]:
+        await self._turn()
+        found = [
+            ((each.eligible_on, each.record_id), each)
+            for each in self._all
+            if each.stage == stage
+            and each.eligible_on is not None
+            and each.eligible_on <= as_of
+            and not (clear and each.holds)
+        ]
+        found.sort(key=lambda pair: pair[0])
+        return [each for position, each in found if after is None or position > after][:limit]
+
+    async def matching(self, hold: Hold, limit: int) -> Sequence[str]:
+        return await self._ids(
+            lambda each: (
+                each.stage in _OPEN and each.fence < (hold.fence or 0) and hold.matches(each)
+            ),
+            limit,
+        )
+
+    async def too_late(self, hold: Hold, limit: int) -> Sequence[str]:
+        return await self._ids(lambda each: each.stage not in _OPEN and hold.matches(each), limit)
+
+    async def holding(self, hold_id: str, limit: int) -> Sequence[str]:
+        return await self._ids(lambda each: each.stage in _OPEN and hold_id in each.holds, limit)
+
+    async def behind(self, limit: int) -> Sequence[str]:
+        return await self._ids(lambda each: each.behind, limit)
+
+    async def outdated(self, schedule_version: str, limit: int) -> Sequence[str]:
+        return await self._ids(
+            lambda each: (
+                each.stage in _OPEN and each.schedule_version not in (None, schedule_version)
+            ),
+            limit,
+        )
+
+    async def of_order(self, order_id: str) -> Sequence[InventoryRecord]:
+        await self._turn()
+        return [each for each in self._all if each.order_id == order_id and each.stage not in _OPEN]
+
+    async def waiting(self, order_id: str, *, for_audit: bool) -> bool:
+        if for_audit:
+            return bool(
+                await self._ids(
+                    lambda each: (
+                        each.order_id == order_id
+                        and each.stage == "certified"
+                        and each.answered < len(HOLDERS)
+                    ),
+                    1,
+                )
+            )
+        return bool(
+            await self._ids(lambda each: each.order_id == order_id and each.stage == "ordered", 1)
+        )
+
+    async def count(self) -> Mapping[Stage, int]:
+        counts: dict[Stage, int] = {}
+        for each in self._all:
+            counts[each.stage] = counts.get(each.stage, 0) + 1
+        return counts
+
+
+class InMemoryHolds:
+    """`stale`: what was read once is good as long as the port allows, not for a second alone."""
+
+    def __init__(self, turn: Turn = at_once, *, stale: bool = False) -> None:
+        self.holds: dict[str, Hold] = {}
+        self.fence = 0
+        self._turn = turn
+        self._stale = stale
+        self._known: Standing | None = None
+
+    async def add(self, hold: Hold) -> Hold:
+        await self._turn()
+        return self.holds.setdefault(hold.hold_id, hold)
+
+    async def get(self, hold_id: str) -> Hold | None:
+        await self._turn()
+        return self.holds.get(hold_id)
+
+    async def replace(self, hold: Hold) -> bool:
+        await self._turn()
+        if self.holds[hold.hold_id].version != hold.version:
+            return False
+        self.holds[hold.hold_id] = hold.model_copy(update={"version": hold.version + 1})
+        return True
+
+    async def page(self, after: str | None, limit: int, *, standing: bool) -> Sequence[Hold]:
+        return [
+            self.holds[key]
+            for key in sorted(self.holds)
+            if (after is None or key > after) and (not standing or self.holds[key].standing)
+        ][:limit]
+
+    async def unfinished(self) -> Sequence[str]:
+        await self._turn()
+        return [
+            key
+            for key, hold in self.holds.items()
+            if hold.state in ("placing", "releasing") or hold.settle_at is not None
+        ]
+
+    async def raise_fence(self) -> int:
+        await self._turn()
+        self.fence += 1
+        return self.fence
+
+    async def standing(self, fence: int) -> Standing:
+        known = self._known
+        if self._stale and known is not None and known.fence >= fence:
+            return known
+        return await self.standing_now()
+
+    async def standing_now(self) -> Standing:
+        await self._turn()
+        fence = self.fence
+        await self._turn()
+        self._known = Standing.of(fence, self.holds.values())
+        return self._known
+
+
+class InMemoryDispositions:
+    def __init__(self, turn: Turn = at_once) -> None:
+        self.sets: dict[str, Disposition] = {}
+        self._turn = turn
+
+    async def add(self, disposition: Disposition) -> None:
+        self.sets.setdefault(disposition.disposition_id, disposition)
+
+    async def get(self, disposition_id: str) -> Disposition | None:
+        await self._turn()
+        return self.sets.get(disposition_id)
+
+    async def replace(self, disposition: Disposition) -> bool:
+        await self._turn()
+        key = disposition.disposition_id
+        if self.sets[key].version != disposition.version:
+            return False
+        self.sets[key] = disposition.model_copy(update={"version": disposition.version + 1})
+        return True
+
+    async def with_status(self, statuses: Sequence[Status], limit: int) -> Sequence[str]:
+        await self._turn()
+        return [key for key, each in self.sets.items() if each.status in statuses][:limit]
+
+    async def page(self, after: str | None, limit: int) -> Sequence[Disposition]:
+        keys = sorted(self.sets, reverse=True)
+        return [self.sets[key] for key in keys if after is None or key < after][:limit]
+
+
+class InMemoryCertificates:
+    def __init__(self, records: InMemoryRecords[Certificate]) -> None:
+        self._records = records
+
+    async def get(self, certificate_id: str) -> Certificate | None:
+        found = await self._records.load([certificate_id])
+        return found[certificate_id].state if certificate_id in found else None
+
+    async def disposed(self, first_on: date, last_on: date) -> Sequence[Certificate]:
+        states = [write.state for write in self._records.documents.values()]
+        return [
+            each
+            for each in states
+            if each.content and first_on <= each.content.disposed_on <= last_on
+        ]
+
+
+@cache
+def packaged_rules() -> RetentionRules:
+    files = load_retention()
+    return RetentionRules(files.schedule, files.assignments, ZoneInfo("America/New_York"))
+
+
+@dataclass
+class World:
+    """Retention as a whole, without servers."""
+
+    turn: Turn = at_once
+    stale: bool = False
+    ahead: bool = True
+    rules: RetentionRules = field(default_factory=packaged_rules)
+
+    def __post_init__(self) -> None:
+        self.clock = SettableClock()
+        self.ids = CountedIds()
+        self.records = WatchedRecords(self.turn)
+        self.certificates: InMemoryRecords[Certificate] = InMemoryRecords()
+        self.inventory = InMemoryInventory(self.records, self.turn)
+        self.holds = InMemoryHolds(self.turn, stale=self.stale)
+        self.dispositions = InMemoryDispositions(self.turn)
+        self.kept = InMemoryCertificates(self.certificates)
+        self.signer = Signer("retention-test", Ed25519PrivateKey.generate())
+        self.start()
+
+    def start(self) -> None:
+        """A new process on the same stores."""
+        emitter = Emitter("retention", self.clock, self.signer)
+        self.folder: Folder[InventoryRecord] = Folder(
+            self.records,
+            lambda record_id: InventoryRecord(record_id=record_id),
+            Inventorying(self.rules, self.holds, self.clock).handlers(),
+            emitter,
+            IdleRelay(),
+            self.clock,
+        )
+        certificate_folder: Folder[Certificate] = Folder(
+            self.certificates,
+            lambda certificate_id: Certificate(record_id=certificate_id),
+            {},
+            emitter,
+            IdleRelay(),
+            self.clock,
+        )
+        shared = (self.folder, self.inventory, self.holds)
+        clock, ids = self.clock, self.ids
+        self.outcomes = Outcomes(self.folder, self.rules)
+        self.expiry = Expiry(*shared, self.rules, clock, ids, ahead=self.ahead)
+        self.holding = Holding(*shared, clock, ids, SETTLE_FOR)
+        self.review = Review(*shared, self.dispositions, self.rules, clock, ids, ahead=self.ahead)
+        self.certification = Certification(
+            self.folder,
+            certificate_folder,
+            self.kept,
+            self.inventory,
+            self.dispositions,
+            self.rules,
+            clock,
+            ids,
+            AUDIT_AFTER,
+        )
+
+    def record(self, record_id: str) -> InventoryRecord:
+        return self.records.documents[record_id].state
+
+    def said(self, record_id: str) -> list[Event[Model]]:
+        """Everything that retention said of a record, in order."""
+        write = self.records.documents.get(record_id)
+        return [decode(e.message.headers, e.message.body) for e in write.outbox] if write else []
+
+    def names(self, record_id: str) -> list[str]:
+        return [event.name for event in self.said(record_id)]
+
+    def announced(self) -> list[ev.DispositionCertified]:
+        """Every certificate that was announced."""
+        found = []
+        for write in self.certificates.documents.values():
+            for entry in write.outbox:
+                event = decode(entry.message.headers, entry.message.body)
+                assert event.signature is not None
+                assert isinstance(event.data, ev.DispositionCertified)
+                found.append(event.data)
+        return found
+
+    async def apply(self, *events: Event[Model]) -> list[str]:
+        """The kinds of error of the events that failed for good."""
+        return [type(error).__name__ for _, error in await self.folder.apply(events)]
+
+    async def eligible(self, *record_ids: str, service_code: str = "POTHOLE") -> None:
+        """Requests of long ago, closed, whose time has come."""
+        for record_id in record_ids:
+            await self.apply(
+                created(record_id, service_code),
+                updated(record_id, 2, service_code, closed_at=LONG_AGO + timedelta(days=9)),
+            )
+        await self.expiry.step()
+
+    async def ordered(self, *record_ids: str) -> Disposition:
+        """The same, proposed and approved."""
+        made = await self.review.propose("carla", record_ids, 500, None)
+        assert made.set_hash is not None
+        return await self.review.approve(made.disposition_id, "raul", made.set_hash)
+
+    async def answered(self, order: Disposition, *holders: ev.Holder) -> None:
+        """These holders' receipts for every record of an order."""
+        for each in order.records:
+            for holder in holders:
+                await self.apply(
+                    receipt(each.record_id, order.disposition_id, holder, self.clock.at)
+                )
+
+
+LONG_AGO = datetime(2015, 6, 1, 14, tzinfo=UTC)
+FOUR: tuple[ev.Holder, ...] = ("intake", "media", "geo", "routing")
+
+
+def event(data: Model, subject: str, source: str, at: datetime = START) -> Event[Model]:
+    key = f"{type(data).__name__}{subject}{getattr(data, 'version', source)}"
+    event_id = str(UUID(bytes=key.encode().ljust(16, b".")[-16:]))
+    return Event(event_id, f"/direct311/{source}", subject, at, data)
+
+
+def created(
+    record_id: str, service_code: str = "POTHOLE", received_at: datetime = LONG_AGO
+) -> Event[Model]:
+    data = ev.RequestCreated(
+        record_id=record_id,
+        version=1,
+        jurisdiction_id="miamidade",
+        service_code=service_code,
+        received_at=received_at,
+        place=ev.Place(),
+        policy=ev.PolicyAgreement(version="2024-01", agreed="accepted"),
+    )
+    return event(data, record_id, "intake", received_at)
+
+
+def updated(
+    record_id: str,
+    version: int,
+    service_code: str = "POTHOLE",
+    *,
+    closed_at: datetime | None = None,
+    updated_at: datetime | None = None,
+    received_at: datetime = LONG_AGO,
+) -> Event[Model]:
+    data = ev.RequestUpdated(
+        record_id=record_id,
+        version=version,
+        changed=("status",),
+        service_code=service_code,
+        status="fixed" if closed_at else "in_progress",
+        updated_at=updated_at or closed_at or START,
+        received_at=received_at,
+        place=ev.Place(),
+        closed_at=closed_at,
+    )
+    return event(data, record_id, "intake")
+
+
+def located(record_id: str, version: int, municipality: str | None) -> Event[Model]:
+    data = ev.LocationResolved(
+        record_id=record_id,
+        version=version,
+        place_version=1,
+        outcome="resolved",
+        municipality=municipality,
+        unincorporated=municipality is None,
+        resolved_at=START,
+    )
+    return event(data, record_id, "geo")
+
+
+def receipt(
+    record_id: str, order_id: str, holder: ev.Holder, at: datetime, *, source: str | None = None
+) -> Event[Model]:
+    data = ev.RecordDestroyed(
+        record_id=record_id,
+        order_id=order_id,
+        holder=holder,
+        documents=1,
+        fields=3 if holder == "intake" else 0,
+        objects=2 if holder == "media" else 0,
+        bytes=1000 if holder == "media" else 10,
+        keys=1,
+        manner="key shredded, data deleted",
+        destroyed_at=at,
+        recoverable_until=at + timedelta(days=35 if holder == "intake" else 30),
+    )
+    return event(data, record_id, source or holder, at)

@@ -6,7 +6,7 @@ PY     := $(VENV)/bin/python
 STACK  := $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs reset containers demo test check bench faults fuzz lock
+.PHONY: help setup up down status logs reset containers demo test check bench faults fuzz schemas conformance lock
 
 help:  ## this list
 	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ check: setup  ## style, types, architecture, compatibility of event schemas
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
-	@$(PY) -m direct311.schemas check
+	@$(PY) -m direct311.schemas check --events-page docs/events.md
 
 bench: setup  ## throughput and latency on this machine, written beside the machine's description
 	@$(PY) -m tests.load
@@ -53,6 +53,12 @@ faults: setup  ## kill processes at random moments and count what was lost; N=10
 
 fuzz: setup  ## random requests against every OpenAPI document and every decoder
 	@$(PY) -m pytest tests/fuzz -m fuzz $(T)
+
+schemas: setup  ## rewrite what is published of the events from their models
+	@$(PY) -m direct311.schemas generate --events-page docs/events.md
+
+conformance: setup  ## rewrite docs/policy-conformance.md from a run of all tests
+	@$(PY) -m tests.support.conformance
 
 lock:  ## rewrite requirements.lock from the members' requirements
 	@$(STACK) lock

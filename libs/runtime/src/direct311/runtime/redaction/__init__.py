@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from direct311.runtime.redaction.announced import home_addresses, names
 from direct311.runtime.redaction.contacts import emails, telephones
 from direct311.runtime.redaction.numbers import banks, cards, social_security
-from direct311.runtime.redaction.spans import MARKS, Kind, Reading
+from direct311.runtime.redaction.spans import MARKS, Kind, Reading, Rules
 
 __all__ = ["MARKS", "Kind", "Redacted", "mask_numbers", "redact"]
 
@@ -30,7 +30,7 @@ class Redacted:
 def mask_numbers(text: str) -> tuple[str, Mapping[Kind, int]]:
     """The text without card, bank and social-security numbers, and how many of each it had."""
     reading = Reading.of(text)
-    _cut_numbers(reading)
+    reading.cut_all(_NUMBERS)
     return reading.text(), reading.kinds()
 
 
@@ -41,15 +41,19 @@ def redact(text: str) -> Redacted:
     The place of the problem stays: it is public.
     """
     reading = Reading.of(text)
-    _cut_numbers(reading)
-    reading.cut("email", emails)
-    reading.cut("telephone", telephones)
-    reading.cut("home_address", home_addresses)
-    reading.cut("name", names)
+    reading.cut_all(_EVERYTHING)
     return Redacted(reading.text(), reading.kinds())
 
 
-def _cut_numbers(reading: Reading) -> None:
-    reading.cut("social_security", social_security)
-    reading.cut("card", cards)
-    reading.cut("bank", banks)
+_NUMBERS: Rules = (
+    ("social_security", social_security),
+    ("card", cards),
+    ("bank", banks),
+)
+_EVERYTHING: Rules = (
+    *_NUMBERS,
+    ("email", emails),
+    ("telephone", telephones),
+    ("home_address", home_addresses),
+    ("name", names),
+)

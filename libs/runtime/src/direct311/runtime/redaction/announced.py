@@ -129,9 +129,12 @@ def names(reading: Reading) -> Iterator[Span]:
     """The names that a text announces."""
     shadow, words = reading.shadow, reading.words
     if not words.isdisjoint(_STRONG_WORDS):
+        done = 0
         for form in _forms(_STRONG, shadow):
-            if not _of_a_thing(shadow, form):
-                yield from _name_after(reading, form.end(), Announced.BY_FORM)
+            if not _of_a_thing(shadow, form, done):
+                for start, end in _name_after(reading, form.end(), Announced.BY_FORM):
+                    yield start, end
+                    done = end
     if not words.isdisjoint(_CALLING_WORDS):
         for form in _forms(_CALLING, shadow):
             yield from _name_after(reading, form.end(), Announced.BY_FORM)
@@ -174,9 +177,14 @@ def _forms(pattern: re.Pattern[str], shadow: str) -> Iterator[re.Match[str]]:
         yield form
 
 
-def _of_a_thing(shadow: str, form: re.Match[str]) -> bool:
-    """Whether it is a thing's name: 'the street name is …', 'la calle se llama …'."""
-    before = shadow[max(0, form.start() - 24) : form.start()].split()
+def _of_a_thing(shadow: str, form: re.Match[str], done: int) -> bool:
+    """Whether it is a thing's name: 'the street name is …', 'la calle se llama …'.
+
+    What stands before `done` belongs to another name.
+    """
+    if not form.group().startswith(("name", "nombre", "se llama")):
+        return False
+    before = shadow[max(done, form.start() - 24) : form.start()].split()
     return bool(before) and before[-1].removesuffix("'s") in THINGS_WITH_NAMES
 
 

@@ -23,8 +23,8 @@ _SPELLED = re.compile(
     r"[ (\[][ (\[]{0,2}(?:at|arroba|arobas|arobaz|(?<=[(\[])a)[ )\]]{1,3}"
     r"(?:[a-z0-9][a-z0-9\-.]{0,62}+"
     rf"(?:{_DOT}(?:[a-z]{{2,24}}+)(?![a-z0-9])){{1,4}}+"
-    r"|[a-z0-9][a-z0-9\-]{0,62}+(?:\.[a-z0-9\-]{1,63}+){0,3}?"
-    r"\.(?:com|net|org|edu|gov|us|co|io|me|info|es|fr|ht|mx|ca|uk)(?![a-z0-9])"
+    r"|(?!www\.)[a-z0-9][a-z0-9\-]{0,62}+(?:\.[a-z0-9\-]{1,63}+){0,3}?"
+    r"\.(?:com|net|org|edu|us|co|io|me|info|es|fr|ht|mx|ca|uk)(?![a-z0-9])"
     r"|(?:g-?mail|yahoo|hotmail|outlook|icloud|aol|bellsouth|comcast|protonmail|ymail)"
     r"(?:[ ]?com)?(?![a-z0-9]))"
 )
@@ -38,7 +38,7 @@ _NATIONAL = re.compile(
     rf"(?:\d{{4}}|\d\d[ .\-]\d\d)(?!\d){_EXTENSION}"
 )
 _BARE = re.compile(r"1?\d{10}(?!\d)")
-_SPACED_OUT = re.compile(r"(?<!\d)(?:1[ .\-])?(?:\d[ .\-]){9}\d(?!\d)(?![ .\-]\d(?!\d))")
+_SPACED_OUT = re.compile(r"(?<!\d)(?:1[ .\-])?[2-9](?:[ .\-]\d){9}(?!\d)")
 _INTERNATIONAL = re.compile(
     rf"(?:\+|(?<!\d)011[ \-.]{{1,2}})[1-9]\d{{0,2}}(?:[ .\-()]{{0,3}}\d){{6,12}}(?!\d){_EXTENSION}"
 )

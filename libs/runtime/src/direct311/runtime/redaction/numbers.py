@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterator
 from itertools import accumulate
 
+from direct311.runtime.redaction.fold import CUT
 from direct311.runtime.redaction.spans import Reading, Span
 from direct311.runtime.redaction.words import OTHER_LABEL, UTILITY_LABEL, listed
 
-_LONG_RUN = re.compile(r"(?<!\d)\d(?:[ \t\n\-]{0,3}\d){12,}")
+# What follows a decimal point is a coordinate's.
+_LONG_RUN = re.compile(r"(?<!\d)(?<!\d[.,])\d(?:[ \t\n\-]{0,3}\d){12,}")
 _PUNCTUATED_CARD = re.compile(r"(?<!\d)\d{4}([./_,])\d{4}\1\d{4}\1\d{4}(?!\d)")
 _DIGITS = re.compile(r"\d+")
 _CARD_WORDS = re.compile(
@@ -37,7 +39,7 @@ _ACCOUNT = re.compile(
     r" ?(\d(?:[ \-]{0,2}\d){3,33})(?!\d)"
 )
 _IBAN = re.compile(
-    r"(?<![a-z0-9])[a-z]{2}\d{2}"
+    r"(?<![a-z])[a-z]{2}\d{2}"
     r"(?:[a-z0-9]{11,30}(?![a-z0-9])|(?:[ \-][a-z0-9]{4}){2,7}(?:[ \-][a-z0-9]{1,3}(?![a-z0-9]))?)"
 )
 _IBAN_ROOM = 40
@@ -88,10 +90,7 @@ def banks(reading: Reading) -> Iterator[Span]:
         for found in _NINE_DIGITS.finditer(shadow, begin, stop):
             if _is_routing(found.group()) and not labelled(shadow, found.start()):
                 yield found.span()
-        for found in _IBAN.finditer(shadow, max(0, begin - _IBAN_ROOM), stop + _IBAN_ROOM):
-            end = _iban_end(shadow, *found.span())
-            if end:
-                yield found.start(), end
+        yield from _ibans(shadow, max(0, begin - _IBAN_ROOM), stop + _IBAN_ROOM)
     if not reading.words.isdisjoint(_ROUTING_WORDS):
         for found in _ROUTING.finditer(shadow):
             yield found.span(1)
@@ -130,7 +129,8 @@ def labelled(shadow: str, start: int) -> bool:
 
 
 def _says_card(shadow: str, start: int) -> bool:
-    return _CARD_WORDS.search(shadow, max(0, start - 40), start) is not None
+    begin = max(0, start - 40, shadow.rfind(CUT, 0, start) + 1)
+    return _CARD_WORDS.search(shadow, begin, start) is not None
 
 
 def _compact(number: str) -> str:
@@ -213,6 +213,14 @@ def _is_routing(digits: str) -> bool:
     weights = (3, 7, 1, 3, 7, 1, 3, 7, 1)
     total = sum(weight * int(digit) for weight, digit in zip(weights, digits, strict=True))
     return total % 10 == 0 and total > 0
+
+
+def _ibans(shadow: str, begin: int, stop: int) -> Iterator[Span]:
+    while found := _IBAN.search(shadow, begin, stop):
+        end = _iban_end(shadow, *found.span())
+        if end:
+            yield found.start(), end
+        begin = end or found.start() + 4
 
 
 def _iban_end(shadow: str, start: int, end: int) -> int | None:

@@ -23,8 +23,14 @@ MARKS: dict[Kind, str] = {
 }
 """What stands in a redacted text in place of what was found."""
 
+_JOINED = re.compile(rf"{CUT}[^\s.,;:!?\"'){CUT}]|[^\s.,;:!?\"'({CUT}]{CUT}")
+_MOST_PASSES = 6
 _RUN = re.compile(r"\d(?:[ \t\n\-./_,()+]{0,4}\d){6,}")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
+
+
+Rules = Sequence[tuple[Kind, Callable[["Reading"], Iterator[Span]]]]
+"""Finders of each kind, in the order in which they search."""
 
 
 @dataclass(slots=True)
@@ -34,7 +40,7 @@ class Reading:
     After each kind the shadow closes over what was found, so that the next kind, and the same
     rules on the result another day, see the same gaps. Marks of an earlier redaction are gaps too.
 
-    `words`: those of the shadow as it was at first. `runs`: where seven digits or more stand
+    `words`: those of the shadow. `runs`: where seven digits or more stand
     together, apart from what usually separates digits. Rules ask both before they search.
     `mixed_case`: the text has capital and small letters, so that a capital means something.
     """
@@ -53,17 +59,31 @@ class Reading:
         if "[" in shadow:
             for mark in MARKS.values():
                 shadow = shadow.replace(mark, CUT * len(mark))
-        runs = [run.span() for run in _RUN.finditer(shadow)]
         plain = without_marks(text)
         mixed_case = not (plain.islower() or plain.isupper())
-        return cls(folded, shadow, frozenset(_WORD.findall(shadow)), runs, mixed_case)
+        return cls(folded, shadow, _words_of(shadow), _runs_of(shadow), mixed_case)
 
     def has_capital(self, position: int) -> bool:
         """Whether a capital stands here, in a text that has small letters too."""
         return self.mixed_case and self.folded.text[self.folded.start(position)].isupper()
 
-    def cut(self, kind: Kind, find: Callable[["Reading"], Iterator[Span]]) -> None:
-        """Take out what `find` finds; of overlapping finds the union."""
+    def cut_all(self, rules: Rules) -> None:
+        """Take out what the rules find, and then what only the cuts have laid open.
+
+        A cut can take the label off a number that is left, or part two things that were joined.
+        """
+        for _ in range(_MOST_PASSES):
+            before = len(self.found)
+            for kind, find in rules:
+                self._cut(kind, find)
+            if len(self.found) == before:
+                return
+            self.runs = _runs_of(self.shadow)
+            if not self.runs and not _JOINED.search(self.shadow):
+                return
+            self.words = _words_of(self.shadow)
+
+    def _cut(self, kind: Kind, find: Callable[["Reading"], Iterator[Span]]) -> None:
         spans = _merged(sorted(find(self)))
         if not spans:
             return
@@ -94,6 +114,14 @@ class Reading:
         for _, _, kind in self.found:
             counts[kind] = counts.get(kind, 0) + 1
         return counts
+
+
+def _words_of(shadow: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(shadow))
+
+
+def _runs_of(shadow: str) -> list[Span]:
+    return [run.span() for run in _RUN.finditer(shadow)]
 
 
 def without_marks(text: str) -> str:

@@ -43,7 +43,7 @@ class Accounts:
     copies: Mapping[str, set[str]]
     forked: Sequence[str]
     dead_letters: Sequence[str]
-    alarms: Sequence[str]
+    alarms: Sequence[Document]
     accesses: Mapping[str, Document]
     logged: set[str]
     fetched: Mapping[str, set[str]]
@@ -102,7 +102,7 @@ async def collect(county: County, checkpoints: Sequence[str]) -> Accounts:
             copies=_first_revisions(messages, set(routed)),
             forked=_forked(messages),
             dead_letters=[_letter(letter) for letter in letters],
-            alarms=[json.loads(alarm.value or b"{}")["kind"] for alarm in alarms],
+            alarms=[json.loads(alarm.value or b"{}") for alarm in alarms],
             accesses={_id(each): json.loads(each.value or b"{}") for each in accesses},
             logged={each["event_id"] for each in database.audit.entries.find({}, {"event_id": 1})},
             fetched={

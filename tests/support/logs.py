@@ -1,6 +1,7 @@
 """What the processes of a stack complain of."""
 
 import json
+import re
 from collections.abc import Iterator
 
 from deploy.local.stack import Stack
@@ -9,6 +10,8 @@ _LINES = 12
 _TAIL_BYTES = 200_000
 _USUAL = ("consumer.retry", "process.waiting")
 """Warnings of a process whose servers are not up yet."""
+_OUR_EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
+"""Libraries speak in sentences, and many of them when a server is away."""
 
 
 def complaints(stack: Stack) -> Iterator[tuple[str, str]]:
@@ -32,4 +35,6 @@ def _complains(line: str) -> bool:
         return bool(line.strip())
     if not isinstance(said, dict):
         return True
-    return said.get("level") not in ("info", "debug") and said.get("event") not in _USUAL
+    event = str(said.get("event"))
+    ours = _OUR_EVENT.fullmatch(event) is not None and event not in _USUAL
+    return said.get("level") not in ("info", "debug") and ours

@@ -1,0 +1,270 @@
+"""Retention over HTTP: who may do what, what is answered, what a bad question is told."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+from starlette.testclient import TestClient
+
+from direct311.retention.entrypoints.api import UseCases, router
+from direct311.runtime.access import Caller
+from direct311.runtime.api import install
+from direct311.runtime.health import Readiness
+from direct311.runtime.telemetry import Metrics
+from tests.unit.retention.fakes import FOUR, START, World, created, updated
+
+
+async def caller_of(request: Request) -> Caller:
+    """The caller that the test says it is: `role/name`."""
+    role, _, name = request.headers.get("x-test-caller", "").partition("/")
+    return Caller(sub=name, roles=(role,) if role else ())
+
+
+@dataclass
+class County:
+    """Retention with its callers."""
+
+    world: World = field(default_factory=World)
+
+    def __post_init__(self) -> None:
+        world = self.world
+        use = UseCases(
+            inventory=world.inventory,
+            holds=world.holds,
+            dispositions=world.dispositions,
+            outcomes=world.outcomes,
+            expiry=world.expiry,
+            holding=world.holding,
+            review=world.review,
+            certification=world.certification,
+            seal=world.signer,
+            ids=world.ids,
+            clock=world.clock,
+        )
+        app = FastAPI()
+        install(app, Readiness(), Metrics())
+        app.include_router(router(use, caller_of))
+        self.client = TestClient(app, raise_server_exceptions=False)
+
+    def get(self, path: str, caller: str = "custodian/carla", status: int = 200) -> Any:
+        answer = self.client.get(path, headers={"x-test-caller": caller})
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def post(
+        self, path: str, body: object, caller: str = "custodian/carla", status: int = 200
+    ) -> Any:
+        answer = self.client.post(path, json=body, headers={"x-test-caller": caller})
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def approved(self, *record_ids: str) -> Any:
+        made = self.post("/v1/dispositions", {"record_ids": record_ids}, status=201)
+        path = f"/v1/dispositions/{made['disposition_id']}/approve"
+        return self.post(path, {"set_hash": made["set_hash"]}, "records_officer/raul")
+
+
+@pytest.fixture
+def county() -> Iterator[County]:
+    county = County()
+    asyncio.run(county.world.eligible("r1", "r2"))
+    yield county
+    county.client.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "caller"),
+    [
+        ("GET", "/v1/records/r1", "agent/ana"),
+        ("GET", "/v1/review", "department/dora"),
+        ("GET", "/v1/counts", "resident/rita"),
+        ("GET", "/v1/dispositions", "agent/ana"),
+        ("GET", "/v1/dispositions/1", "service/svc:geo"),
+        ("GET", "/v1/holds", "agent/ana"),
+        ("GET", "/v1/holds/1", "admin/otto"),
+        ("GET", "/v1/certificates/1", "agent/ana"),
+        ("GET", "/v1/compliance?fiscal_year=2026", "admin/otto"),
+        ("POST", "/v1/expiry", "records_officer/raul"),
+        ("POST", "/v1/dispositions", "records_officer/raul"),
+        ("POST", "/v1/dispositions/1/approve", "custodian/carla"),
+        ("POST", "/v1/dispositions/1/reject", "auditor/ines"),
+        ("POST", "/v1/holds", "records_officer/raul"),
+        ("POST", "/v1/holds/1/release", "custodian/carla"),
+        ("POST", "/v1/records/r1/outcomes", "auditor/ines"),
+    ],
+)
+def test_others_are_refused(method: str, path: str, caller: str, county: County) -> None:
+    bodies: dict[str, object] = {
+        "expiry": {},
+        "dispositions": {},
+        "approve": {"set_hash": "0" * 64},
+        "reject": {"reason": "no"},
+        "release": {"reason": "no"},
+        "outcomes": {"outcome": "hearing"},
+        "holds": {"name": "n", "kind": "audit", "authority": "a", "record_ids": ["r1"]},
+    }
+    body = bodies.get(path.rpartition("/")[2]) if method == "POST" else None
+    answer = county.client.request(method, path, json=body, headers={"x-test-caller": caller})
+    assert answer.status_code == 403, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_record_says_where_it_stands_and_why(county: County) -> None:
+    shown = county.get("/v1/records/r1")
+    assert (shown["state"], shown["decided_by"], shown["items"]) == ("eligible", 94, [94])
+    assert (shown["trigger"], shown["trigger_on"], shown["eligible_on"]) == (
+        "resolved",
+        "2015-06-10",
+        "2016-06-10",
+    )
+    assert "1 anniversary year after resolved" in shown["reason"]
+    assert county.get("/v1/records/r9", status=404)["type"].endswith("unknown_record")
+    assert county.get("/v1/counts", "service/svc") == {"total": 2, "counts": {"eligible": 2}}
+
+
+def test_the_queue_is_read_page_by_page(county: County) -> None:
+    first = county.get("/v1/review?limit=1")
+    second = county.get(f"/v1/review?limit=1&cursor={first['next']}")
+    found = [page["records"][0]["record_id"] for page in (first, second)]
+    assert found == ["r1", "r2"]
+    assert "next" not in second
+
+
+@pytest.mark.parametrize("cursor", ["x", "####", "bm90IGEgZGF5fHIx", "%C3%A9"])
+def test_a_cursor_that_is_none_is_refused(cursor: str, county: County) -> None:
+    answer = county.get(f"/v1/review?cursor={cursor}", status=422)
+    assert answer["field"] == "query.cursor"
+    county.post("/v1/expiry", {"as_of": "2030-01-01", "cursor": "x"}, status=422)
+
+
+def test_a_look_ahead_is_the_default_for_a_later_day(county: County) -> None:
+    asyncio.run(county.world.apply(created("r3"), updated("r3", 2, closed_at=START)))
+    seen = county.post("/v1/expiry", {"as_of": "2027-03-02"})
+    assert (seen["dry_run"], [each["record_id"] for each in seen["records"]]) == (True, ["r3"])
+    assert county.get("/v1/records/r3")["state"] == "active"
+    done = county.post("/v1/expiry", {"as_of": "2027-03-02", "dry_run": False})
+    assert (done["dry_run"], done["count"], done["records"]) == (False, 1, [])
+    assert county.get("/v1/records/r3")["state"] == "eligible"
+    assert county.post("/v1/expiry", {})["dry_run"] is False
+
+
+def test_in_production_a_later_day_is_told_to_be_for_looking_alone() -> None:
+    county = County(World(ahead=False))
+    body = {"as_of": "2030-01-01", "dry_run": False}
+    told = county.post("/v1/expiry", body, status=409)
+    assert (told["type"], told["field"]) == (
+        "urn:direct311:problem:as_of_in_future",
+        "body.as_of",
+    )
+    told = county.post("/v1/dispositions", {"as_of": "2030-01-01"}, status=409)
+    assert told["type"] == "urn:direct311:problem:as_of_in_future"
+
+
+@pytest.mark.policy("P14")
+def test_from_proposal_to_certificate(county: County) -> None:
+    done = county.approved("r1", "r2")
+    assert (done["status"], done["records_officer"]) == ("ordered", "raul")
+    world = county.world
+    order = world.dispositions.sets[done["disposition_id"]]
+    asyncio.run(world.answered(order, *FOUR))
+    asyncio.run(world.certification.step())
+    (certificate_id,) = county.get(f"/v1/dispositions/{done['disposition_id']}")["certificate_ids"]
+    shown = county.get(f"/v1/certificates/{certificate_id}", "auditor/ines")
+    digest = shown.pop("sha256")
+    text = json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert sha256(text.encode()).hexdigest() == digest
+    assert shown["inclusive_dates"] == ["2015-06-01", "2015-06-10"]
+    statement = county.get("/v1/compliance?fiscal_year=2026")
+    assert statement["quantities"][0]["records"] == 2
+    signature = statement.pop("signature")
+    keyid, digest = statement.pop("keyid"), statement.pop("sha256")
+    assert keyid == "retention-test"
+    text = json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert sha256(text.encode()).hexdigest() == digest
+    assert world.signer.sign_bytes(bytes.fromhex(digest)).hex() == signature
+    assert county.get("/v1/records/r1")["state"] == "certified"
+    listed = county.get("/v1/dispositions")["dispositions"]
+    assert [each["status"] for each in listed] == ["certified"]
+
+
+def test_the_same_person_cannot_be_both(county: County) -> None:
+    made = county.post("/v1/dispositions", {"record_ids": ["r1"]}, status=201)
+    path = f"/v1/dispositions/{made['disposition_id']}/approve"
+    body = {"set_hash": made["set_hash"]}
+    told = county.post(path, body, "records_officer/carla", status=403)
+    assert told["type"].endswith("same_person")
+    county.post(path, {"set_hash": "1" * 64}, "records_officer/raul", status=409)
+    rejected = county.post(
+        f"/v1/dispositions/{made['disposition_id']}/reject",
+        {"reason": "wrong series"},
+        "records_officer/raul",
+    )
+    assert rejected["status"] == "rejected"
+
+
+def test_a_hold_from_placing_to_release(county: County) -> None:
+    body = {
+        "name": "Smith v. County",
+        "kind": "litigation",
+        "authority": "26-1 CA 01",
+        "query": {"service_codes": ["POTHOLE"], "until": "2020-01-01T00:00:00Z"},
+    }
+    placed = county.post("/v1/holds", body, "counsel/cole", status=201)
+    assert (placed["state"], placed["placed_by"]) == ("in_force", "cole")
+    held = county.get("/v1/records/r1")["holds"]
+    assert [each["authority"] for each in held] == ["26-1 CA 01"]
+    told = county.post("/v1/dispositions", {}, status=409)
+    assert told["type"].endswith("nothing_to_propose")
+    path = f"/v1/holds/{placed['hold_id']}"
+    told = county.post(f"{path}/release", {"reason": "settled"}, "counsel/cole", status=403)
+    assert told["type"].endswith("same_person")
+    assert [each["hold_id"] for each in county.get("/v1/holds")["holds"]] == [placed["hold_id"]]
+    county.post(f"{path}/release", {"reason": "settled"}, "counsel/clara")
+    assert county.get(path)["state"] == "released"
+    assert county.get("/v1/holds")["holds"] == []
+    assert len(county.get("/v1/holds?standing=false")["holds"]) == 1
+    assert county.get("/v1/records/r1")["holds"] == []
+    county.get("/v1/holds/none", status=404)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {},
+        {"query": {}},
+        {"query": {"service_codes": []}},
+        {"query": {"colour": "red"}},
+        {"record_ids": []},
+        {"record_ids": ["r1"], "query": {"department": "parks"}},
+        {"record_ids": ["not an id"]},
+        {"query": {"since": "2020-01-01T00:00:00"}},
+    ],
+)
+def test_a_hold_without_a_clear_scope_is_refused(scope: dict[str, object], county: County) -> None:
+    body = {"name": "n", "kind": "audit", "authority": "a", **scope}
+    told = county.post("/v1/holds", body, "counsel/cole", status=422)
+    assert told["field"].startswith("body")
+    assert "not an id" not in str(told)
+
+
+def test_an_outcome_is_said_by_a_person(county: County) -> None:
+    body = {"outcome": "incident"}
+    shown = county.post("/v1/records/r1/outcomes", body, "inspector/igor")
+    assert shown["items"] == [94, 241]
+    told = county.post("/v1/records/r1/outcomes", {"outcome": "?"}, status=422)
+    assert "citation_issued" in told["detail"]
+
+
+def test_every_route_documents_its_errors(county: County) -> None:
+    paths = county.client.app.openapi()["paths"]  # type: ignore[attr-defined]
+    described = {path: found for path, found in paths.items() if path.startswith("/v1/")}
+    assert len(described) == 14
+    for methods in described.values():
+        for operation in methods.values():
+            assert {"401", "403", "404", "409", "422", "503"} <= operation["responses"].keys()
+            assert operation["description"]

@@ -61,6 +61,24 @@ def test_an_address_alone_is_a_place() -> None:
         ([(f"attribute[{SECRET}]", "1")], True, 400, "attribute"),
         ([("attribute", SECRET)], True, 400, "attribute"),
         ([("attribute[[x]", SECRET)], True, 400, "attribute"),
+        ([("lat", "2_5"), ("long", "1")], False, 400, "lat"),
+        ([("lat", "25,77"), ("long", "1")], False, 400, "lat"),
+        ([("lat", "\u0662\u0665"), ("long", "1")], False, 400, "lat"),
+        ([("lat", "1" * 5000), ("long", "1")], False, 400, "lat"),
+        ([("lat", "91"), ("long", "1"), ("address_id", "x" * 301)], False, 400, "address_id"),
+        ([("address_string", "bell \x07")], True, 400, "address_string"),
+        ([("address_id", "one\ntwo")], True, 400, "address_id"),
+        ([("phone", "305\n555")], True, 400, "phone"),
+        ([("last_name", "half \ud800")], True, 400, "last_name"),
+        ([("description", "half \udfff")], True, 400, "description"),
+        ([("media_url", "http://a.example/\nx")], True, 400, "media_url"),
+        ([("media_url", "http://a.example/a b")], True, 400, "media_url"),
+        ([("media_url", "http://:80/")], True, 400, "media_url"),
+        ([("media_url", "http://a.example/" + "x" * 2000)], True, 400, "media_url"),
+        ([("client_request_id", "x" * 201)], True, 400, "client_request_id"),
+        ([("policy_version", "1" * 41)], True, 400, "policy_version"),
+        ([("email_notice_version", f"1 {SECRET}")], True, 400, "email_notice_version"),
+        ([("email", "a@b.example"), ("email", "c@d.example")], True, 400, "email"),
     ],
 )
 def test_each_error_names_its_field(
@@ -108,6 +126,9 @@ def _with(datatype: str) -> tuple[str, str]:
     [
         ("number", "many"),
         ("number", "inf"),
+        ("number", "1_000"),
+        ("number", "\u0663"),
+        ("datetime", "9999-12-31T23:59:59-12:00"),
         ("datetime", "yesterday"),
         ("singlevaluelist", "NO-SUCH-KEY"),
         ("multivaluelist", "NO-SUCH-KEY"),
@@ -184,6 +205,12 @@ FIELDS = [
     "media_url",
     "jurisdiction_id",
     "phone",
+    "address_id",
+    "media_url[]",
+    "attribute[DOG_COUNT]",
+    "attribute[SIZE][]",
+    "client_request_id",
+    "policy_version",
     "zzz",
 ]
 
@@ -195,3 +222,59 @@ def test_any_form_is_a_submission_or_problems(pairs: list[tuple[str, str]]) -> N
     for problem in found.problems:
         assert problem.code in (400, 404)
         assert problem.field in problem.description or problem.field.startswith("attribute")
+
+
+def test_the_same_value_twice_contradicts_nothing() -> None:
+    found = read(("jurisdiction_id", "miamidade"), ("jurisdiction_id", "miamidade"))
+    assert found.problems == ()
+
+
+def test_what_is_wrong_with_the_place_is_said_once() -> None:
+    found = read(("lat", "1"), ("lat", "2"), ("long", "x"), point=False)
+    assert [each.field for each in found.problems] == ["lat", "long"]
+
+
+def test_line_ends_are_one_character_whoever_sends_them() -> None:
+    found = read(("description", "a\r\nb\rc" + "\r\n" * 1990))
+    assert found.submission is not None
+    assert found.submission.description == "a\nb\nc"
+
+
+def test_an_address_of_several_lines_is_one_line() -> None:
+    found = read(("address_string", "19041 SW 318TH TER\r\n MIAMI,\tFL 33030"), point=False)
+    assert found.submission is not None
+    assert found.submission.place.address == "19041 SW 318TH TER MIAMI, FL 33030"
+
+
+def test_a_telephone_in_the_address_field_does_not_travel_with_the_place() -> None:
+    sent = "123 NW 5 St, call 305-555-0142, m.lopez@example.com"
+    found = read(("address_string", sent), point=False)
+    assert found.submission is not None
+    assert found.submission.place.address == "123 NW 5 St, call [telephone], [e-mail]"
+
+
+anything = st.text(max_size=30) | st.floats().map(str) | st.just("\ud800")
+forms = st.lists(st.tuples(st.sampled_from(FIELDS) | st.text(max_size=12), anything), max_size=8)
+
+
+@given(forms)
+def test_any_form_is_read_or_refused_by_its_fields(pairs: list[tuple[str, str]]) -> None:
+    found = read_submission([*pairs, ("email", f"{SECRET} @")], CATALOGUE, AT)
+    assert found.submission is None
+    assert found.problems
+    assert all(each.field and each.description for each in found.problems)
+    assert SECRET not in repr(found.problems)
+
+
+parts = st.dictionaries(
+    st.sampled_from(("first_name", "last_name", "phone", "description", "address_id")),
+    st.text("ab,:=&[]{}\"'", min_size=1, max_size=6),
+)
+
+
+@given(parts, parts)
+def test_other_content_has_other_bytes(one: dict[str, str], other: dict[str, str]) -> None:
+    first, second = read(*one.items()).submission, read(*other.items()).submission
+    assert first is not None
+    assert second is not None
+    assert (first.canonical() == second.canonical()) == (one == other)

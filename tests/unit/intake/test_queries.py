@@ -9,6 +9,20 @@ from hypothesis import strategies as st
 from direct311.intake.open311.queries import LONGEST_WINDOW, read_instant, read_query
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+PARAMETERS = [
+    "start_date",
+    "end_date",
+    "updated_after",
+    "updated_before",
+    "status",
+    "bbox",
+    "page",
+    "page_size",
+    "service_code",
+    "service_request_id",
+    "jurisdiction_id",
+    "extensions",
+]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +76,12 @@ def test_a_start_alone_reaches_ninety_days_or_to_now() -> None:
         ({"bbox": "1,2,3"}, "bbox"),
         ({"bbox": "-80,25,-81,26"}, "bbox"),
         ({"bbox": "nan,nan,nan,nan"}, "bbox"),
+        ({"bbox": "-8_1,25,-80,26"}, "bbox"),
+        ({"page": "1" + "0" * 5000}, "page"),
+        ({"page": "1000001"}, "page"),
+        ({"start_date": "9999-12-31"}, "start_date"),
+        ({"end_date": "0001-01-02"}, "end_date"),
+        ({"updated_before": "2026"}, "updated_before"),
         ({"jurisdiction_id": "elsewhere"}, "jurisdiction_id"),
         ({"service_request_id": ",".join(str(n) for n in range(1001))}, "service_request_id"),
     ],
@@ -88,3 +108,19 @@ def test_open_and_closed_are_extended_statuses() -> None:
     assert "in_progress" in is_open.statuses
     assert "fixed" in closed.statuses
     assert not set(is_open.statuses) & set(closed.statuses)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(PARAMETERS),
+        st.text(max_size=20)
+        | st.datetimes().map(str)
+        | st.integers().map(str)
+        | st.lists(st.floats().map(str), min_size=4, max_size=4).map(",".join),
+    )
+)
+def test_any_parameters_are_read_or_refused_by_name(parameters: dict[str, str]) -> None:
+    query, problems = read_query(parameters, NOW)
+    assert {problem.field for problem in problems} <= set(parameters)
+    if not problems:
+        assert timedelta(0) <= query.end - query.start <= LONGEST_WINDOW

@@ -128,10 +128,37 @@ def test_errors_in_both_formats() -> None:
     assert [code.text for code in root.findall("error/code")] == ["400", "404"]
 
 
-@given(st.text())
+legal = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff")
+    | st.sampled_from("\t\n\r<>&'\"")
+)
+
+
+@given(legal)
+def test_text_comes_back_from_both_formats_as_it_was(text: str) -> None:
+    rows = [{"description": text}]
+    root = ElementTree.fromstring(render.rows("service_requests", rows, "xml"))
+    assert (root.findtext("request/description") or "") == text
+    assert json.loads(render.rows("service_requests", rows, "json")) == rows
+
+
+@given(st.text(st.characters() | st.sampled_from("\x00\x0b\ufffe\ud800\udfff")))
 def test_any_text_makes_a_document_that_parses(text: str) -> None:
-    body = render.rows("service_requests", [{"description": text}], "xml")
-    ElementTree.fromstring(body)
+    rows = [{"description": text}]
+    ElementTree.fromstring(render.rows("service_requests", rows, "xml"))
+    json.loads(render.rows("service_requests", rows, "json"))
+
+
+def test_what_is_empty_is_null() -> None:
+    found = [
+        attribute
+        for service in CATALOGUE.services
+        for attribute in json.loads(
+            render.tree("service_definition", views.definition(service), "json")
+        )["attributes"]
+    ]
+    assert {a["datatype_description"] for a in found} > {None}
+    assert "" not in {value for a in found for value in a.values() if isinstance(value, str)}
 
 
 def test_discovery_names_the_specification_and_has_no_trailing_slash() -> None:

@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 
 from direct311.intake.domain.catalogue import Attribute, Catalogue, ServiceType
 from direct311.intake.open311.problems import Problem
-from direct311.intake.open311.queries import jurisdiction_problem
+from direct311.intake.open311.queries import jurisdiction_problem, read_instant, read_number
+from direct311.runtime.redaction import redact
 from direct311.schemas.events import Place
 
 LONGEST_DESCRIPTION = 4000
 LONGEST_TEXT_ANSWER = 4000
 LONGEST_ANSWER = 500
 MOST_VALUES = 50
+LONGEST_ADDRESS = 300
+LONGEST_URL = 2000
 MOST_MEDIA_URLS = 10
 JURISDICTION = "miamidade"
 
@@ -31,8 +34,11 @@ CONTACT_LIMITS: Mapping[str, int] = {
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]+\.[^\s@.]+")
 _ATTRIBUTE = re.compile(r"attribute\[([A-Za-z0-9_-]{1,60})\](\[\])?")
-# Tabs and line ends are text; other control characters are not.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Tabs and line ends are text; other control characters, and halves of characters, are not.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_NOT_IN_A_URL = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ def read_submission(pairs: Sequence[tuple[str, str]], catalogue: Catalogue, at: 
         problems.append(jurisdiction)
     service = _service(single("service_code"), catalogue, at, problems)
     place = _place(single, problems)
-    description = single("description") or ""
+    description = (single("description") or "").replace("\r\n", "\n").replace("\r", "\n")
     if len(description) > LONGEST_DESCRIPTION:
         problems.append(
             Problem(400, "description", f"description may have {LONGEST_DESCRIPTION} characters")
@@ -131,7 +137,7 @@ def read_submission(pairs: Sequence[tuple[str, str]], catalogue: Catalogue, at: 
             jurisdiction_id=JURISDICTION,
             service_code=service.service_code,
             place=place,
-            description=description.strip(),
+            description=description,
             attributes={code: v for code, v in answers.items() if code not in sealed},
             sealed_answers={
                 sealed[code]: values[0] for code, values in answers.items() if code in sealed
@@ -157,9 +163,10 @@ class _Singles:
         values = self._given.get(name)
         if values is None:
             return None
-        if len(values) > 1:
+        # The same value twice, in the query and in the form say, contradicts nothing.
+        if len(set(values)) > 1:
             self._problems.append(Problem(400, name, f"{name} may be sent once"))
-        return values[0].strip() if name != "description" else values[0]
+        return values[0].strip()
 
 
 def _service(
@@ -178,34 +185,39 @@ def _service(
 
 
 def _place(single: Callable[[str], str | None], problems: list[Problem]) -> Place | None:
-    latitude = _degrees("lat", single("lat"), 90, problems)
-    longitude = _degrees("long", single("long"), 180, problems)
-    address = single("address_string")
-    address_id = single("address_id")
+    """The place of the problem. It is public: what is no place is taken out of the address."""
+    before = len(problems)
+    given = {name: single(name) for name in ("lat", "long", "address_string", "address_id")}
+    latitude = _degrees("lat", given["lat"], 90, problems)
+    longitude = _degrees("long", given["long"], 180, problems)
+    address = " ".join((given["address_string"] or "").split()) or None
+    address_id = given["address_id"]
     for name, text in (("address_string", address), ("address_id", address_id)):
-        if text is not None and (len(text) > 300 or _CONTROL.search(text)):
-            problems.append(Problem(400, name, f"{name} may have 300 characters of plain text"))
-            return None
-    if (single("lat") is None) != (single("long") is None):
-        missing = "lat" if single("lat") is None else "long"
-        problems.append(Problem(400, missing, "lat and long must be sent together"))
-        return None
-    if latitude is None and address is None and address_id is None:
-        if single("lat") is None:
+        if text is not None and (len(text) > LONGEST_ADDRESS or _NOT_IN_A_LINE.search(text)):
             problems.append(
-                Problem(400, "lat", "lat and long, address_string or address_id is required")
+                Problem(400, name, f"{name} may have {LONGEST_ADDRESS} characters of plain text")
             )
+    if (given["lat"] is None) != (given["long"] is None):
+        missing = "lat" if given["lat"] is None else "long"
+        problems.append(Problem(400, missing, "lat and long must be sent together"))
+    elif not any(given.values()):
+        problems.append(
+            Problem(400, "lat", "lat and long, address_string or address_id is required")
+        )
+    if len(problems) > before:
         return None
-    return Place(latitude=latitude, longitude=longitude, address=address, address_id=address_id)
+    return Place(
+        latitude=latitude,
+        longitude=longitude,
+        address=redact(address).text if address else None,
+        address_id=address_id,
+    )
 
 
 def _degrees(name: str, text: str | None, limit: int, problems: list[Problem]) -> float | None:
     if text is None:
         return None
-    try:
-        value = float(text) if len(text) <= 40 else math.nan
-    except ValueError:
-        value = math.nan
+    value = read_number(text)
     if not -limit <= value <= limit:
         problems.append(
             Problem(400, name, f"{name} must be decimal degrees from -{limit} to {limit} (WGS 84)")
@@ -220,7 +232,7 @@ def _contact(single: Callable[[str], str | None], problems: list[Problem]) -> di
         text = single(name)
         if text is None:
             continue
-        if len(text) > limit or _CONTROL.search(text):
+        if len(text) > limit or _NOT_IN_A_LINE.search(text):
             problems.append(Problem(400, name, f"{name} may have {limit} characters of plain text"))
         elif name == "email" and not _EMAIL.fullmatch(text):
             problems.append(Problem(400, name, "email must be an address such as name@example.org"))
@@ -281,26 +293,11 @@ def _wrong(attribute: Attribute, values: tuple[str, ...]) -> str | None:
         keys = {choice.key for choice in attribute.values}
         if not keys.issuperset(values):
             return "must be one of the keys in the type's definition"
-    if attribute.datatype == "number" and not _is_number(values[0]):
+    if attribute.datatype == "number" and not math.isfinite(read_number(values[0])):
         return "must be a number"
-    if attribute.datatype == "datetime" and not _is_time(values[0]):
+    if attribute.datatype == "datetime" and read_instant(values[0]) is None:
         return "must be a time such as 2026-01-31T12:00:00Z"
     return None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return len(text) <= 40 and math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _media_urls(given: Mapping[str, list[str]], problems: list[Problem]) -> tuple[str, ...]:
@@ -313,15 +310,18 @@ def _media_urls(given: Mapping[str, list[str]], problems: list[Problem]) -> tupl
 
 
 def _is_web_address(url: str) -> bool:
+    # urlsplit drops line ends and tabs.
+    if len(url) > LONGEST_URL or _NOT_IN_A_URL.search(url):
+        return False
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc) and len(url) <= 2000
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _version(name: str, text: str | None, problems: list[Problem]) -> str | None:
-    if text is not None and not _KEY.fullmatch(text[:100]):
+    if text is not None and not _VERSION.fullmatch(text):
         problems.append(Problem(400, name, f"{name} must be a version from GET /v1/policy"))
         return None
     return text

@@ -1,6 +1,7 @@
 """The parameters of `GET /requests` (GeoReport v2, and the extensions that clients use)."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,15 @@ from direct311.schemas.events import RequestStatus
 LONGEST_WINDOW = timedelta(days=90)
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
+MOST_PAGES = 1_000_000
+_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
+_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 JURISDICTIONS = ("miamidade", "miamidade.gov")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+# float() also takes 1_000, digits of other scripts, inf and nan.
+_DECIMAL = re.compile(
+    r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,2})?"
+)
 _OPEN: tuple[RequestStatus, ...] = (
     "received",
     "identity_required",
@@ -51,10 +60,17 @@ def read_instant(text: str) -> datetime | None:
     for candidate in (text, "+".join(text.rsplit(" ", 1))):
         try:
             at = datetime.fromisoformat(candidate)
-            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
         except (ValueError, OverflowError):
             continue
+        # Days are added to it and taken from it: at the ends of the calendar that fails.
+        return at if _FIRST <= at <= _LAST else None
     return None
+
+
+def read_number(text: str) -> float:
+    """A decimal number in ASCII; what is none is not a number (NaN), so that no range has it."""
+    return float(text) if _DECIMAL.fullmatch(text.strip()) else math.nan
 
 
 def jurisdiction_problem(given: str | None) -> Problem | None:
@@ -85,7 +101,7 @@ def read_query(parameters: Mapping[str, str], now: datetime) -> tuple[RequestQue
         updated_after=times["updated_after"],
         updated_before=times["updated_before"],
         bbox=_bbox(given.get("bbox"), problems),
-        page=_count(given, "page", 1, 1_000_000, problems),
+        page=_count(given, "page", 1, MOST_PAGES, problems),
         page_size=_count(given, "page_size", DEFAULT_PAGE, LARGEST_PAGE, problems),
         extensions=given.get("extensions", "").lower() in ("true", "1", "v1"),
     )
@@ -111,7 +127,7 @@ def _window(
     if start is None:
         end = end or now
         return end - LONGEST_WINDOW, end
-    end = end or min(now, start + LONGEST_WINDOW)
+    end = end or max(start, min(now, start + LONGEST_WINDOW))
     if end < start:
         problems.append(Problem(400, "end_date", "end_date must not be before start_date"))
     elif end - start > LONGEST_WINDOW:
@@ -138,7 +154,7 @@ def _bbox(text: str | None, problems: list[Problem]) -> tuple[float, float, floa
     if text is None:
         return None
     try:
-        west, south, east, north = (float(part) for part in text.split(","))
+        west, south, east, north = (read_number(part) for part in text.split(","))
     except ValueError:
         west = south = east = north = math.nan
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
@@ -153,7 +169,7 @@ def _count(
     text = given.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= most:
         problems.append(Problem(400, name, f"{name} must be a whole number from 1 to {most}"))
         return default
     return int(text)

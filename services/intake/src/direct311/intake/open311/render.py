@@ -34,6 +34,8 @@ _SINGULAR = {
 }
 # XML 1.0, section 2.2: what no document may hold, escaped or not.
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Half a character, of no encoding, becomes a question mark.
+_LONE_SURROGATES = "replace"
 
 
 def instant(at: datetime | None) -> str | None:
@@ -61,14 +63,14 @@ def errors(problems: Iterable[Problem], form: Format) -> bytes:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", _LONE_SURROGATES)
 
 
 def _xml(root: str, value: object) -> bytes:
     parts = ['<?xml version="1.0" encoding="utf-8"?>\n']
     _element(root, value, parts)
-    # A lone surrogate is no character of any encoding.
-    return "".join(parts).encode("utf-8", "replace")
+    return "".join(parts).encode("utf-8", _LONE_SURROGATES)
 
 
 def _element(name: str, value: object, parts: list[str]) -> None:
@@ -85,5 +87,6 @@ def _element(name: str, value: object, parts: list[str]) -> None:
     elif isinstance(value, bool):
         parts.append("true" if value else "false")
     else:
-        parts.append(escape(_ILLEGAL.sub("", str(value))))
+        # A carriage return that is not escaped is read as a line feed (XML 1.0, section 2.11).
+        parts.append(escape(_ILLEGAL.sub("", str(value)), {"\r": "&#13;"}))
     parts.append(f"</{name}>")

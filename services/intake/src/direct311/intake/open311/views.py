@@ -19,7 +19,7 @@ def service(each: ServiceType) -> Tree:
         "description": each.description,
         "metadata": each.metadata,
         "type": each.type,
-        "keywords": ", ".join(each.keywords),
+        "keywords": ", ".join(each.keywords) or None,
         "group": each.group,
     }
 
@@ -38,7 +38,7 @@ def _attribute(each: Attribute) -> Tree:
         "code": each.code,
         "datatype": each.datatype,
         "required": each.required,
-        "datatype_description": each.datatype_description,
+        "datatype_description": each.datatype_description or None,
         "order": each.order,
         "description": each.description,
         "values": [{"key": choice.key, "name": choice.name} for choice in each.values],

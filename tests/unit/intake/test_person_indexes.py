@@ -98,3 +98,17 @@ def test_a_file_without_all_keys_is_told_at_once(tmp_path: Path) -> None:
             KeyedIndexes.from_file(path, clock)
     path.write_text(json.dumps({"version": 1, "keys": full}))
     assert KeyedIndexes.from_file(path, clock).content_key == bytes(32)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Наталья Петрова", "ПЕТРОВА, наталья"),
+        ("Łukasz Øster", "øster łukasz"),
+        ("Jose\u0301 Nu\u0301n\u0303ez", "José Núñez"),
+        ("Straße", "STRASSE"),
+    ],
+)
+def test_a_name_is_found_in_any_script(one: str, other: str) -> None:
+    assert normalise_name(one) is not None
+    assert normalise_name(one) == normalise_name(other)

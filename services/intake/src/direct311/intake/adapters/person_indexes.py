@@ -50,8 +50,9 @@ def normalise_email(value: str) -> str | None:
 
 def normalise_name(value: str) -> str | None:
     """Without case, accents, punctuation and order: `Núñez, José` is `jose nunez`."""
-    plain = unicodedata.normalize("NFKD", value).encode("ascii", "ignore").decode().lower()
-    words = "".join(c if c.isalnum() else " " for c in plain).split()
+    plain = unicodedata.normalize("NFKD", value.casefold())
+    letters = (c for c in plain if not unicodedata.combining(c))
+    words = "".join(c if c.isalnum() else " " for c in letters).split()
     return " ".join(sorted(words)) or None
 
 

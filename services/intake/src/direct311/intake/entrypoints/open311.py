@@ -237,6 +237,18 @@ class GeoReport:
             raise ProblemsError(
                 [Problem(400, "policy_version", "policy_version must be one from GET /v1/policy")]
             )
+        notices = {each.email_notice.version for each in self._policies.policies}
+        if submission.email_notice_version not in {None, *notices}:
+            # It travels in events, so it is one of ours or none.
+            raise ProblemsError(
+                [
+                    Problem(
+                        400,
+                        "email_notice_version",
+                        "email_notice_version must be one from GET /v1/policy",
+                    )
+                ]
+            )
         if policy.express_consent and named != policy.version:
             raise ProblemsError(
                 [

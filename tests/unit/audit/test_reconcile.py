@@ -28,8 +28,14 @@ class World:
         self.intake, self.media = InMemoryFetches("intake"), InMemoryFetches("media")
         self.watch = InMemoryWatch()
         self.alarms = self.stores.alarms
+        self.start()
+
+    def start(self) -> None:
+        """As after a restart of the process: what is stored stays."""
+        log = self.stores.log
+        sources = [self.intake, self.media]
         self.reconciler = Reconciler(
-            [self.intake, self.media], self.watch, log, log, self.alarms, self.stores.clock
+            sources, self.watch, log, self.stores.entries, self.alarms, self.stores.clock
         )
 
     def fetched(self, event_id: str, record_id: str = RECORD) -> None:
@@ -87,6 +93,23 @@ async def test_a_fetch_without_an_event_is_an_alarm_after_a_minute_and_once(worl
     assert world.alarms.raised == [("unlogged_fetch", OTHER)]
     (missing,) = (await world.reconciler.state(START)).without_event
     assert (missing.service, missing.record_id) == ("intake", RECORD)
+
+
+async def test_events_that_waited_while_audit_was_away_get_a_minute_before_an_alarm(
+    world: World,
+) -> None:
+    message = Producer().access(RECORD)
+    world.fetched(message.headers["ce_id"])
+    world.fetched(OTHER)
+    world.stores.clock.advance(600 * SECOND)
+    world.start()
+    await world.reconciler.step()
+    assert world.alarms.raised == []
+    await world.stores.arrive([message])
+    await world.stores.sequence()
+    world.stores.clock.advance(61 * SECOND)
+    await world.reconciler.step()
+    assert world.alarms.raised == [("unlogged_fetch", OTHER)]
 
 
 async def test_an_event_without_a_fetch_is_listed_as_authorised_not_opened(world: World) -> None:

@@ -142,6 +142,11 @@ REFUSED = {
     "no such choice": ({"attribute[SIZE]": "gigantic"}, 400, ["attribute[SIZE]"]),
     "words for a number": ({"attribute[DOG_COUNT]": "many"}, 400, ["attribute[DOG_COUNT]"]),
     "a link that is none": ({"media_url": "javascript:alert(1)"}, 400, ["media_url"]),
+    "a notice that is none": (
+        {"email_notice_version": "no-such-notice"},
+        400,
+        ["email_notice_version"],
+    ),
     "a county that is none": ({"jurisdiction_id": "broward"}, 404, ["jurisdiction_id"]),
     "two at once": ({"lat": "91", "email": "no"}, 400, ["lat", "email"]),
 }

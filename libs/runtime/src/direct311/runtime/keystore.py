@@ -27,6 +27,8 @@ class MongoKeys:
         )
 
     async def insert(self, keys: Sequence[RecordKey]) -> set[str]:
+        if not keys:
+            return set()
         documents = [
             {
                 "_id": key.record_id,
@@ -64,15 +66,16 @@ class MongoKeys:
         return bool(result.matched_count)
 
     async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]:
-        found = []
-        cursor = self.collection.find({"fetched_at": {"$gt": at}}, {"fetches": 1}).limit(limit)
-        async for document in cursor:
+        found: list[KeyFetch] = []
+        async for document in self.collection.find({"fetched_at": {"$gt": at}}, {"fetches": 1}):
             found += [
                 KeyFetch(document["_id"], fetch["event"], fetch["at"])
                 for fetch in document["fetches"]
                 if fetch["at"] > at
             ]
-        return sorted(found, key=lambda fetch: fetch.at)
+            if len(found) > 2 * limit:
+                found = _oldest(found, limit)
+        return _oldest(found, limit)
 
     async def forget_unused(self, older_than: datetime, used: "Collection") -> int:
         """Remove keys made in the week before `older_than` whose record was never stored; how many.
@@ -117,15 +120,29 @@ def _first_id(at: datetime) -> str:
     return f"{digits[:8]}-{digits[8:]}"
 
 
+def _oldest(fetches: Sequence[KeyFetch], limit: int) -> list[KeyFetch]:
+    """The first page, with all that are as old as its last: who asks again after it misses none."""
+    ordered = sorted(fetches, key=lambda fetch: fetch.at)
+    if len(ordered) <= limit:
+        return ordered
+    last = ordered[limit - 1].at
+    return [fetch for fetch in ordered if fetch.at <= last]
+
+
 class InMemoryKeys:
     """`KeyStore` in a dictionary."""
 
     def __init__(self) -> None:
         self.keys: dict[str, RecordKey] = {}
         self.fetches: list[KeyFetch] = []
+        self._destroyed: set[str] = set()
 
     async def insert(self, keys: Sequence[RecordKey]) -> set[str]:
-        known = {key.record_id for key in keys if key.record_id in self.keys}
+        known = {
+            key.record_id
+            for key in keys
+            if key.record_id in self.keys or key.record_id in self._destroyed
+        }
         self.keys |= {key.record_id: key for key in keys if key.record_id not in known}
         return known
 
@@ -136,7 +153,9 @@ class InMemoryKeys:
         return key
 
     async def destroy(self, record_id: str) -> bool:
-        return self.keys.pop(record_id, None) is not None
+        if self.keys.pop(record_id, None) is not None:
+            self._destroyed.add(record_id)
+        return record_id in self._destroyed
 
     async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]:
-        return [fetch for fetch in self.fetches if fetch.at > at][:limit]
+        return _oldest([fetch for fetch in self.fetches if fetch.at > at], limit)

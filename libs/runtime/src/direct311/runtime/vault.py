@@ -71,7 +71,8 @@ class KeyStore(Protocol):
         ...
 
     async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]:
-        """Fetches since `at`, oldest first."""
+        """The oldest fetches later than `at`, in order: `limit` of them, and all that happened in
+        the same millisecond as the last. Fewer than `limit` where no more follow."""
         ...
 
 

@@ -1,6 +1,8 @@
 """What the redaction rules promise, held to a labelled set; what they do not, measured."""
 
 import csv
+import itertools
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ def expected(case: dict[str, Any]) -> dict[Kind, list[str]]:
     return gone
 
 
+@pytest.mark.policy("P5")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"])[:60])
 def test_promised_forms_are_taken_out_and_the_rest_stays(case: dict[str, Any]) -> None:
     result = redact(case["text"])
@@ -36,6 +39,7 @@ def test_promised_forms_are_taken_out_and_the_rest_stays(case: dict[str, Any]) -
         assert result.text == case["text"]
 
 
+@pytest.mark.policy("P5")
 @pytest.mark.parametrize(
     "case",
     [case for case in CASES if set(expected(case)) & set(NUMBERS)],
@@ -76,6 +80,115 @@ def test_recall_and_precision_of_the_labelled_set(capsys: pytest.CaptureFixture[
             print(f"  {kind:16} recall {recall:7.1%}  precision {precision:7.1%}")  # noqa: T201
     assert met == wanted
     assert right == finds
+
+
+STRONG_FORMS = [
+    "my name is {}",
+    "My full name is {}",
+    "name: {}",
+    "Name is {}",
+    "this is {} calling",
+    "This is {}, speaking",
+    "me llamo {}",
+    "Mi nombre es {}",
+    "Nombre: {}",
+    "le habla {}",
+    "se llama {}",
+    "non mwen se {}",
+    "Non mwen: {}",
+    "mwen rele {}",
+    "M rele {}",
+    "yo rele m {}",
+    "Mrs. {}",
+    "signed by Mr {}",
+]
+WEAK_FORMS = ["I am {}", "I'm {}", "Hello, this is {}", "soy {}", "Mwen se {}", "Se {} k ap pale"]
+WHO = [
+    "Ermengarde Blanchfleur",
+    "Tobias van der Merwe",
+    "Ludmila Cruz",
+    "Ngozi Adichie-Okoro",
+    "Xóchitl Íñiguez",
+    "Jean-Baptiste Toussaint",
+    "D'Angelo Washington",
+    "Mei-Ling Wu",
+    "Rosalba de los Santos",
+    "Bob Rice",
+    "Wisly Senatus",
+    "Fritzner Jn-Baptiste",
+    "Yoel Hdez",
+    "Sol Rivera",
+    "Angel Luis Ortiz Colon",
+    "Dina St. Fleur",
+    "K. Achterberg",
+]
+WHAT_FOLLOWS = [
+    "",
+    " and there is a pothole on NW 5 St",
+    ", the light is out",
+    ". Please fix it",
+    " y hay un bache",
+    " gen yon twou",
+    " from Kendall",
+    "; I need help",
+    " at 305-555-0142",
+    "\nTrash everywhere",
+]
+
+
+def survivors(text: str, name: str) -> set[str]:
+    """Which words of a name are left in what redaction makes of a text."""
+    left = set(re.findall(r"[^\W\d_]+", redact(text).text.lower()))
+    return left & {word for word in re.findall(r"[^\W\d_]+", name.lower()) if len(word) > 2}
+
+
+@pytest.mark.parametrize("form", STRONG_FORMS)
+def test_a_strong_form_takes_any_name_in_any_case_before_anything(form: str) -> None:
+    for name, tail in itertools.product(WHO, WHAT_FOLLOWS):
+        for said in (form.format(name), form.format(name).lower(), form.format(name).upper()):
+            assert not survivors(said + tail, name), said + tail
+
+
+@pytest.mark.parametrize("form", WEAK_FORMS)
+def test_a_weak_form_takes_any_name_with_a_capital(form: str) -> None:
+    for name, tail in itertools.product(WHO, WHAT_FOLLOWS):
+        assert not survivors(form.format(name) + tail, name), form.format(name) + tail
+
+
+HOME_FORMS = [
+    "I live at {}",
+    "i live in {}",
+    "My address is {}",
+    "My home is at {}",
+    "I reside at {}",
+    "vivo en {}",
+    "Mi dirección es {}",
+    "mi casa queda en {}",
+    "resido en {}",
+    "mwen rete {}",
+    "mwen rete nan {}",
+    "adrès mwen se {}",
+    "kay mwen nan {}",
+    "my apartment is at {}",
+]
+WHERE = [
+    "123 NW 5 St",
+    "12345 SW 117th Avenue",
+    "1 Brickell Ave Apt 1203",
+    "900 NE 195 St #412",
+    "77 E Flagler",
+    "18 Palm Island",
+    "4455 N Kendall Dr, Miami FL 33156",
+    "22 calle Ocho",
+]
+
+
+@pytest.mark.parametrize("form", HOME_FORMS)
+def test_a_form_takes_any_home_address(form: str) -> None:
+    for where in WHERE:
+        assert redact(form.format(where) + " and nobody comes").text == (
+            form.format("[home address]") + " and nobody comes"
+        )
 
 
 def test_names_in_running_text_are_measured(capsys: pytest.CaptureFixture[str]) -> None:

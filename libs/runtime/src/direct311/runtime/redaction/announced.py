@@ -27,6 +27,7 @@ from direct311.runtime.redaction.words import (
 )
 
 _LONGEST_NAME = 5
+_LONGEST_SMALL_NAME = 4
 _LONGEST_ADDRESS = 18
 
 
@@ -52,9 +53,9 @@ _STRONG_WORDS = listed(
     nonm non'm siyati rele habla parte mr mrs mister sra srta msye madan
     """
 )
-_CALLING = _form(
-    r"(?:this is|it is)(?=[^\d\x01\n.;!?]{2,50} (?:calling|speaking|writing|reporting)(?![a-z]))"
-)
+# Up to what follows a name; the point of 'St.' or of an initial may stand in it.
+_UP_TO = r"(?:[^\d\x01\n.;!?]|(?<![a-z]{3})\.){2,50}[, ]"
+_CALLING = _form(rf"(?:this is|it is)(?={_UP_TO}(?:calling|speaking|writing|reporting)(?![a-z]))")
 _CALLING_WORDS = listed("calling speaking writing reporting")
 _GREETING = _form(
     r"(?:hello|hi|hey|greetings|morning|afternoon|evening)[,.!\- ]{1,3}(?:this is|it is|it's)"
@@ -62,7 +63,7 @@ _GREETING = _form(
 _GREETING_WORDS = listed("hello hi hey greetings morning afternoon evening")
 _WEAK_CAPITAL = _form(
     r"i am|i'm|im|call me|my name|mi nombre|named|soy|mwen se|m se|non'?m|non se"
-    r"|se(?=[^\d\x01\n.,;!?]{2,40} k ?ap (?:pale|rele|ekri))"
+    rf"|se(?={_UP_TO}k ?ap (?:pale|rele|ekri))"
     r"|ms|senora?|senorita|madam|don"
 )
 _WEAK_CAPITAL_WORDS = listed(
@@ -213,7 +214,8 @@ def _name_after(reading: Reading, at: int, announced: Announced) -> Iterator[Spa
         if not word or count == _LONGEST_NAME:
             break
         token, at = word.group(), word.end()
-        if token in TITLES and not count:
+        initial = len(token) == 1 and shadow[at : at + 1] == "."
+        if initial or (token in TITLES and not count):
             at = _skip(shadow, at, dotted=True)
             continue
         if token in CONJUNCTIONS:
@@ -234,7 +236,7 @@ def _name_after(reading: Reading, at: int, announced: Announced) -> Iterator[Spa
             if not (turned and turned.group() in GIVEN_NAMES):
                 break
             at = comma.end()
-        elif (following := _skip(shadow, at, dotted=len(token) == 1)) > at:
+        elif (following := _skip(shadow, at, dotted=False)) > at:
             at = following
         else:
             break
@@ -244,15 +246,15 @@ def _name_after(reading: Reading, at: int, announced: Announced) -> Iterator[Spa
 
 def _is_name(reading: Reading, token: str, at: int, count: int, announced: Announced) -> bool:
     """Whether a word is one of a name that has `count` words before it."""
+    by_form = announced is Announced.BY_FORM
     if token in COMMON:
-        certain = announced is Announced.BY_FORM and not count
-        capital = (certain or token in NAMES_TOO) and reading.has_capital(at)
-        return capital or (certain and token in NAMES_TOO)
-    if token in GIVEN_NAMES or (not count and announced is Announced.BY_FORM):
+        if token in NAMES_TOO:
+            return by_form or (count > 0 and reading.has_capital(at))
+        return by_form and not count and reading.has_capital(at)
+    if token in GIVEN_NAMES or (by_form and count < _LONGEST_SMALL_NAME):
         return True
     if count:
-        small_words = 3 if announced is Announced.BY_FORM else 2
-        return count < small_words or reading.has_capital(at)
+        return count < 2 or reading.has_capital(at)
     return announced is Announced.BY_CAPITAL and len(token) > 1 and reading.has_capital(at)
 
 
@@ -271,7 +273,7 @@ def _address_after(shadow: str, at: int, *, number_will_do: bool) -> Iterator[Sp
     end = 0
     before = ""
     numbered = streetlike = crossing = False
-    for _ in range(_LONGEST_ADDRESS):
+    for place in range(_LONGEST_ADDRESS):
         token = _TOKEN.match(shadow, at)
         if not token:
             break
@@ -283,8 +285,10 @@ def _address_after(shadow: str, at: int, *, number_will_do: bool) -> Iterator[Sp
         if word in STREET_TYPES or word in DIRECTIONS:
             crossing = crossing or word in ("corner", "esquina", "intersection", "kwen")
             streetlike = streetlike or (bool(before) and before not in ARTICLES)
-        elif before in STREET_TYPES and word not in ARTICLES:
-            streetlike = True
+        elif before in STREET_TYPES:
+            streetlike = streetlike or word not in ARTICLES
+        elif place == 1 and before.isdigit() and word.isalpha():
+            streetlike = word not in COMMON
         before, end = word, token.end()
         if _ends_sentence(token.group(), word):
             end -= 1

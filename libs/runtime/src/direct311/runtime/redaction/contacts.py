@@ -31,7 +31,7 @@ _SPELLED = re.compile(
 _JOINS = listed("dot punto pwen underscore dash hyphen plus guion tire .")
 _LOCAL_WORD = re.compile(r"[\w.+\-]+")
 
-_S = r"[ \t\n.\-/]{0,3}"
+_S = r"[ \t\n.\-/_:~*]{0,3}"
 _EXTENSION = r"(?:[ ,;]{0,3}(?:extension|ext|x|#)[ .:#]{0,2}\d{1,6}(?!\d))?"
 _NATIONAL = re.compile(
     rf"(?<!\d)(?:\+?1{_S})?(?:\({_S}\d{{3}}{_S}\)|\d{{3}}\)?){_S}\d{{3}}{_S}"
@@ -117,7 +117,7 @@ def _is_national(shadow: str, start: int, end: int) -> bool:
     bare = _BARE.match(number)
     if not bare:
         # Nothing else groups three, three and four; area codes start at 2.
-        return number.lstrip("+1(. \t\n-/")[:1] >= "2"
+        return number.lstrip("+1(. \t\n-/_:~*")[:1] >= "2"
     area, exchange = bare.group()[-10], bare.group()[-7]
     fraction = shadow[max(0, start - 1) : start] == "." and shadow[start - 2 : start - 1].isdigit()
     return area >= "2" and exchange >= "2" and not fraction and not labelled(shadow, start)

@@ -25,7 +25,7 @@ MARKS: dict[Kind, str] = {
 
 _JOINED = re.compile(rf"{CUT}[^\s.,;:!?\"'){CUT}]|[^\s.,;:!?\"'({CUT}]{CUT}")
 _MOST_PASSES = 6
-_RUN = re.compile(r"\d(?:[ \t\n\-./_,()+]{0,4}\d){6,}")
+_RUN = re.compile(r"\d(?:[ \t\n\-./_,()+:~*]{0,4}\d){6,}")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 
 

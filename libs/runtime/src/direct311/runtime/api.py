@@ -8,7 +8,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from direct311.runtime.access import Caller
@@ -32,16 +32,22 @@ class Problem(Model):
     field: str | None = None
 
 
+_IN_WORDS = {
+    400: "The body cannot be read",
+    401: "No valid token",
+    403: "Not allowed: the rule and what would be needed",
+    404: "Not found",
+    409: "In conflict with the present state",
+    410: "The record's key is gone",
+    422: "Malformed: the field and what would be right",
+    503: "Not now; see Retry-After",
+}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text}
-    for status, text in {
-        401: "No valid token",
-        403: "Not allowed: the rule and what would be needed",
-        404: "Not found",
-        409: "In conflict with the present state",
-        422: "Malformed: the field and what would be right",
-        503: "Not now; see Retry-After",
-    }.items()
+    status: {
+        "description": words,
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+    }
+    for status, words in _IN_WORDS.items()
 }
 """Documented error answers; pass as `responses` of a router."""
 
@@ -113,10 +119,7 @@ def install(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
     async def http(_: Request, error: HTTPException) -> Response:
         answer = problem(
             error.status_code,
-            {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http"),
-            {404: "There is nothing at this address.", 405: "This method is not known here."}.get(
-                error.status_code, "The request cannot be answered."
-            ),
+            *_OF_THE_FRAMEWORK.get(error.status_code, ("http", "The request cannot be answered.")),
         )
         answer.headers.update(error.headers or {})
         return answer
@@ -145,10 +148,18 @@ def install(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
             {"status": status, "problems": dict(problems)}, 200 if not problems else 503
         )
 
-    @app.get("/metrics", tags=["health"])
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def exposition() -> Response:
         """Prometheus text format."""
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+
+_OF_THE_FRAMEWORK = {
+    400: ("unreadable", "The body must be JSON that can be read."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This method is not known here."),
+    413: ("too_large", "The body is too large."),
+}
 
 
 class _Measured:

@@ -8,9 +8,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ServiceSettings(BaseSettings):
-    """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`."""
+    """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`. What
+    is set to nothing counts as not set."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Literal["local", "test", "production"] = "production"
     host: str = "127.0.0.1"
@@ -41,7 +42,7 @@ class ServiceSettings(BaseSettings):
 class StoreSettings(BaseSettings):
     """Where objects lie; mixed into the settings of the services that keep some."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     store_endpoint: str
     store_access_key: str

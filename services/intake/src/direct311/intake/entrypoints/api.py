@@ -227,7 +227,7 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
 
 
 def policy_router(policies: PrivacyPolicies, clock: Clock) -> APIRouter:
-    api = APIRouter(prefix="/v1/policy", responses={404: PROBLEMS[404]})
+    api = APIRouter(prefix="/v1/policy", responses={404: PROBLEMS[404], 422: PROBLEMS[422]})
 
     @api.get("")
     async def in_force(language: Annotated[Language, Query()] = "en") -> PolicyAnswer:

@@ -95,6 +95,7 @@ def run(program: Path, log: Log, *more: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, answer
 
 
+@pytest.mark.policy("P20")
 def test_foreign_verifiers_find_everything_good(program: Path, log: Log) -> None:
     status, answer = run(program, log)
     assert (status, answer) == (
@@ -125,6 +126,7 @@ def another_signature(log: Log) -> None:
     path.write_text(str(Note(text, (stranger.sign(text),))))
 
 
+@pytest.mark.policy("P20")
 @pytest.mark.parametrize(
     ("tamper", "says"),
     [

@@ -250,6 +250,7 @@ def new_id() -> str:
 # ---------------------------------------------------------------- tests
 
 
+@pytest.mark.policy("P7", "P15")
 async def test_a_photo_all_the_way_and_its_original_read_by_staff(stack: Stack) -> None:
     record_id, photo = new_id(), pictures.jpeg_with_manifest_and_archive()
     uploads = await asyncio.to_thread(
@@ -350,6 +351,7 @@ async def test_only_intake_brings_uploads(stack: Stack) -> None:
     assert names_in(stack, "direct311-incoming") == []
 
 
+@pytest.mark.policy("P14")
 async def test_protection_withdraws_and_destruction_leaves_nothing(stack: Stack) -> None:
     record_id, photo = new_id(), pictures.heic()
     uploads = await asyncio.to_thread(brought, stack, (photo, "image/heic"))
@@ -391,6 +393,7 @@ async def test_protection_withdraws_and_destruction_leaves_nothing(stack: Stack)
     assert [name for name in names_in(stack, "direct311-sealed") if record_id in name] == []
 
 
+@pytest.mark.policy("P20")
 async def test_without_the_broker_no_original_is_read(stack: Stack) -> None:
     record_id = new_id()
     uploads = await asyncio.to_thread(brought, stack, (PDF, "application/pdf"))
@@ -444,6 +447,7 @@ async def test_kills_under_load_lose_nothing_and_double_nothing(stack: Stack) ->
     assert len([n for n in sealed if n.split("/")[1] in records]) == 60
 
 
+@pytest.mark.policy("P5", "P20")
 async def test_nothing_personal_lies_outside_the_vault(stack: Stack) -> None:
     """After all of the above: broker, database, store, logs and traces hold no canary."""
     control = "Control-Ysabel-Ferrer"

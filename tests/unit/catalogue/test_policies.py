@@ -20,6 +20,7 @@ def add_version(tree: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.policy("P2")
 def test_the_version_in_force_is_the_newest_that_has_begun(tmp_path: Path) -> None:
     policies = load_policies(changed(SOURCE, tmp_path, add_version)).content
     in_force = [
@@ -37,6 +38,7 @@ def test_the_version_in_force_is_the_newest_that_has_begun(tmp_path: Path) -> No
     assert earlier.effective_from == date(2025, 1, 1)
 
 
+@pytest.mark.policy("P1", "P23")
 def test_policy_and_notice_come_in_three_languages_with_a_contact() -> None:
     (policy,) = load_policies().content.policies
     assert set(policy.texts) == set(policy.email_notice.texts) == set(LANGUAGES)

@@ -171,6 +171,7 @@ def test_a_required_answer_is_asked_for() -> None:
     assert f"attribute[{code}]" in [each.field for each in found.problems]
 
 
+@pytest.mark.policy("P5")
 def test_the_reporters_address_is_sealed_and_not_an_answer() -> None:
     found = read(("attribute[REPORTER_ADDRESS]", "1 Main St"), service=ENFORCEMENT.service_code)
     assert found.submission is not None, found.problems

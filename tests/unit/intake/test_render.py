@@ -64,6 +64,7 @@ def test_before_the_check_nothing_of_the_place_shows() -> None:
     assert found["extended_attributes"]["jurisdiction"] is None
 
 
+@pytest.mark.policy("P8")
 def test_a_protected_request_shows_its_municipality_alone() -> None:
     found = shown(stored(protected=True))
     assert found["address"] == "Miami"
@@ -78,6 +79,7 @@ def test_text_shows_for_types_that_publish_it() -> None:
     assert views.request(stored(), public, None, extensions=False)["description"] == "a [name] here"
 
 
+@pytest.mark.policy("P5")
 def test_nothing_sealed_is_in_any_view() -> None:
     assert "sealed" not in json.dumps(shown(stored()))
 

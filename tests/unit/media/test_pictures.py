@@ -33,6 +33,7 @@ def opened(copy: CleanCopy) -> Image.Image:
 # ---------------------------------------------------------------- nothing but pixels
 
 
+@pytest.mark.policy("P5", "P20")
 @pytest.mark.parametrize("name", pictures.MAKERS)
 def test_no_canary_survives_cleaning(name: str) -> None:
     original = pictures.MAKERS[name]()
@@ -43,6 +44,7 @@ def test_no_canary_survives_cleaning(name: str) -> None:
     assert found == []
 
 
+@pytest.mark.policy("P9")
 @pytest.mark.parametrize("name", ["jpeg", "png", "webp", "avif", "heic"])
 def test_the_position_is_in_the_original_and_not_in_the_copy(name: str) -> None:
     original = pictures.MAKERS[name]()

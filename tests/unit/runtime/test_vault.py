@@ -118,6 +118,7 @@ async def test_what_was_sealed_opens_and_the_event_names_no_value() -> None:
     assert [fetch.event_id for fetch in world.keys.fetches] == [world.log.entries[0].id]
 
 
+@pytest.mark.policy("P20")
 async def test_a_log_that_cannot_be_written_keeps_the_door_closed() -> None:
     world = World()
     sealed = await world.record("r1")
@@ -128,6 +129,7 @@ async def test_a_log_that_cannot_be_written_keeps_the_door_closed() -> None:
     assert world.keys.fetches == []
 
 
+@pytest.mark.policy("P4")
 async def test_a_refusal_is_written_down_and_opens_nothing() -> None:
     world = World()
     sealed = await world.record("r1")

@@ -104,6 +104,7 @@ def test_one_changed_byte_of_an_entry(index: int) -> None:
     assert found(verify(repacked(path, edit))) == [(Fault.CHANGED, index)]
 
 
+@pytest.mark.policy("P20")
 @given(st.data())
 def test_any_changed_byte_of_any_file_is_found_in_its_place(data: st.DataObject) -> None:
     current = [

@@ -83,6 +83,7 @@ async def _read(stack: Stack, user: str, topic: str, group: str) -> bytes:
         return value
 
 
+@pytest.mark.policy("P20")
 async def test_a_department_reads_its_topic_and_not_its_neighbours(servers: Stack) -> None:
     await _send(servers, "routing", "routed.parks", b"for parks")
     await _send(servers, "routing", "routed.solid_waste", b"for solid waste")
@@ -123,6 +124,7 @@ def _database(stack: Stack, service: str) -> "MongoClient[dict[str, Any]]":
     return MongoClient(values[f"{service.upper()}_DATABASE_URL"])
 
 
+@pytest.mark.policy("P20")
 def test_a_service_writes_in_its_database_and_is_refused_in_anothers(servers: Stack) -> None:
     with _database(servers, "geo") as client:
         client.geo.probe.insert_one({"place": 1})
@@ -168,6 +170,7 @@ def _refused(action: Any) -> None:
     assert caught.value.code == "AccessDenied"
 
 
+@pytest.mark.policy("P20")
 @pytest.mark.parametrize("bucket", BUCKETS)
 def test_each_bucket_has_one_service_that_may_use_it(servers: Stack, bucket: str) -> None:
     may, may_not = ("audit", "media") if bucket == "direct311-log" else ("media", "audit")
@@ -185,6 +188,7 @@ def test_each_bucket_has_one_service_that_may_use_it(servers: Stack, bucket: str
         _refused(lambda client=client: client.remove_bucket(bucket_name=bucket))
 
 
+@pytest.mark.policy("P20")
 def test_a_locked_entry_of_the_log_cannot_be_deleted_by_anybody(servers: Stack) -> None:
     audit, root = _store(servers, "audit"), _store(servers, "root")
     until = datetime.now(UTC) + timedelta(days=1)
@@ -222,6 +226,7 @@ def _anonymous(stack: Stack, method: str, path: str, body: bytes | None = None) 
         return connection.getresponse().status
 
 
+@pytest.mark.policy("P20")
 def test_anybody_reads_a_public_object_and_nothing_else(servers: Stack) -> None:
     for bucket in BUCKETS:
         owner = "audit" if bucket == "direct311-log" else "media"

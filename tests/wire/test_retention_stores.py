@@ -230,7 +230,7 @@ async def test_a_hold_finds_what_it_would_match(
         record("r6"),
     ]
     await stores.put(*known)
-    one = hold(**scope).model_copy(update={"fence": 7})
+    one = Hold.model_validate(hold().model_dump() | scope | {"fence": 7})
     assert set(await stores.inventory.matching(one, 10)) == fits
     assert {each.record_id for each in known[:3] if one.matches(each)} == fits
     too_late = {"r4"} if one.matches(known[3]) else set()
@@ -301,22 +301,23 @@ async def test_what_stands_is_known_with_the_value_of_the_fence(stores: Stores) 
     assert await holds.replace(one.model_copy(update={"state": "releasing"}))
     await holds.raise_fence()
     found = await holds.standing(3)
-    assert (found.fence, found.released, found.by_record) == (3, {"h1"}, {})
+    assert found.fence == 3
+    assert found.released == frozenset({"h1"})
+    assert not found.by_record
     await holds.raise_fence()
     stores.clock.advance(timedelta(seconds=2))
     assert (await holds.standing(0)).fence == 4
 
 
 async def test_holds_are_listed_and_the_unfinished_found(stores: Stores) -> None:
-    for number, update in enumerate(
-        (
-            {"state": "placing"},
-            {"state": "in_force"},
-            {"state": "in_force", "settle_at": START},
-            {"state": "releasing"},
-            {"state": "released"},
-        )
-    ):
+    states: tuple[dict[str, object], ...] = (
+        {"state": "placing"},
+        {"state": "in_force"},
+        {"state": "in_force", "settle_at": START},
+        {"state": "releasing"},
+        {"state": "released"},
+    )
+    for number, update in enumerate(states):
         one = hold(f"h{number}", record_ids=("r1",))
         await stores.holds.add(Hold.model_validate(one.model_dump() | update))
     assert sorted(await stores.holds.unfinished()) == ["h0", "h2", "h3"]

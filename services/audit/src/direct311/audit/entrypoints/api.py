@@ -13,7 +13,7 @@ from direct311.audit.domain import Fetch, Filter
 from direct311.audit.handlers.read import Asking, Opened, Page, Reading
 from direct311.audit.handlers.reconcile import Reconciler
 from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, Problem, require
+from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.clock import Clock
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev
@@ -162,7 +162,7 @@ def api_router(
     caller: Callable[[Request], Awaitable[Caller]],
 ) -> APIRouter:
     """Role auditor. Refusals of what would decrypt are entries of the log too."""
-    responses = {**PROBLEMS, 400: {"model": Problem, "description": "No JSON, or a wrong cursor"}}
+    responses = PROBLEMS
     router = APIRouter(prefix="/v1", tags=["log"], responses=responses)
     Who = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
 

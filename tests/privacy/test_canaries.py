@@ -45,6 +45,7 @@ class Kept:
     control: dict[str, int]
     running_names: set[str]
     wrapped: dict[str, bytes]
+    left_of_keys: list[Document]
     remaining: dict[str, int]
     certificate: Document
     doomed_answers: list[int]
@@ -82,8 +83,11 @@ async def _destroy(stack: Stack, record_id: str) -> dict[str, Any]:
                 bucket_name="direct311-incoming", recursive=True, include_version=True
             )
         ]
+        with county.database() as database:
+            left = [database[service]["keys"].find_one({"_id": record_id}) for service in KEYS_OF]
         return {
             "wrapped": wrapped,
+            "left_of_keys": left,
             "certificate": certificate,
             "doomed_answers": answers,
             "incoming": incoming,
@@ -138,7 +142,8 @@ def test_the_incoming_bucket_is_empty(kept: Kept) -> None:
 @pytest.mark.policy("P14", "P20")
 def test_what_was_destroyed_does_not_open_any_more(kept: Kept) -> None:
     assert set(kept.doomed_answers) <= {404, 410}
-    assert all(key for key in kept.wrapped.values())
+    assert all(len(key) > 32 for key in kept.wrapped.values())
+    assert all("wrapped" not in document for document in kept.left_of_keys)
 
 
 def test_names_in_running_text_are_measured(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,6 +164,6 @@ def test_what_remains_of_destroyed_keys_is_told(
     with capsys.disabled():
         for service, count in kept.remaining.items():
             sys.stdout.write(
-                f"\nprivacy: the wrapped key of a destroyed record remains {count} times in the "
-                f"database's files of {service}; recoverable until {until_:%Y-%m-%d}\n"
+                f"\nprivacy: {service}'s wrapped key of a destroyed record is {count} times in the "
+                f"database's files; recoverable until {until_:%Y-%m-%d}\n"
             )

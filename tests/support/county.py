@@ -331,7 +331,7 @@ async def entering(stack: Stack) -> AsyncIterator[County]:
 
 def xml(answer: httpx.Response) -> ElementTree.Element:
     """The root of an XML answer."""
-    return ElementTree.parse(io.BytesIO(answer.content)).getroot()  # noqa: S314 - our own answer
+    return ElementTree.parse(io.BytesIO(answer.content)).getroot()
 
 
 def _json(answer: httpx.Response) -> Any:

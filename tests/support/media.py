@@ -261,6 +261,9 @@ class IdleRelay:
     def published(self, entry_id: str) -> bool:
         return False
 
+    def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
+        """Nothing was published from here."""
+
     def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
         return None
 

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -239,8 +240,19 @@ def certificate(certificate_id: str, name: As = "officer-1") -> None:
     _run(work)
 
 
+class Service(StrEnum):
+    """The services that have dead letters."""
+
+    INTAKE = "intake"
+    MEDIA = "media"
+    GEO = "geo"
+    ROUTING = "routing"
+    RETENTION = "retention"
+    AUDIT = "audit"
+
+
 @deadletters_app.command("list")
-def list_letters(service: str) -> None:
+def list_letters(service: Service) -> None:
     """Where the messages lie that a service could not handle, and what kind of error it was."""
 
     async def work(session: Session) -> None:
@@ -255,7 +267,7 @@ def list_letters(service: str) -> None:
 
 
 @deadletters_app.command("replay")
-def replay_letters(service: str) -> None:
+def replay_letters(service: Service) -> None:
     """Put them before the service again, from where they lie."""
 
     async def work(session: Session) -> None:

@@ -239,7 +239,7 @@ def _show(routed: Mapping[str, Mapping[str, Any]], console: Console) -> None:
         table.add_row(
             record_id[-8:],
             event["service_code"],
-            str(place.get("address") or point or "not found")[:22],
+            str(place.get("address") or point or "no point")[:22],
             str(place.get("municipality") or ("unincorporated" if point else "")),
             event["department"],
             str(event.get("due_on") or ""),

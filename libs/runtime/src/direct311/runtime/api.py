@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from direct311.runtime.access import Caller
+from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator
@@ -129,6 +130,11 @@ def install(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
         _log.warning("http.transient", error=type(error).__name__)
         return problem(503, "unavailable", "Not now; try again.", retry_after=2)
 
+    @app.exception_handler(DatabaseError)
+    async def no_database(_: Request, error: DatabaseError) -> Response:
+        _log.warning("http.database", error=type(error).__name__)
+        return problem(503, "unavailable", "Not now; try again.", retry_after=2)
+
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:
         _log.error("http.error", error=type(error).__name__)
@@ -143,10 +149,9 @@ def install(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
     async def ready() -> Response:
         """The process can do its work: broker, database, loops, outbox."""
         problems = await readiness.problems()
-        status = "ready" if not problems else "not ready"
-        return JSONResponse(
-            {"status": status, "problems": dict(problems)}, 200 if not problems else 503
-        )
+        blocked = readiness.blocking(problems)
+        status = "not ready" if blocked else "degraded" if problems else "ready"
+        return JSONResponse({"status": status, "problems": dict(problems)}, 503 if blocked else 200)
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def exposition() -> Response:

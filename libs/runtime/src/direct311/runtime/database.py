@@ -53,8 +53,8 @@ def connect(url: str, name: str) -> Database:
         journal=True,
         w="majority",
         retryWrites=False,
-        serverSelectionTimeoutMS=5000,
-        connectTimeoutMS=5000,
+        serverSelectionTimeoutMS=2000,
+        connectTimeoutMS=2000,
         socketTimeoutMS=20000,
     )
     return client.get_database(name, codec_options=CODEC)

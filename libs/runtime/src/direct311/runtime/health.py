@@ -14,10 +14,18 @@ class Readiness:
 
     def __init__(self) -> None:
         self._checks: dict[str, Check] = {}
+        self._optional: set[str] = set()
         self.draining = False
 
-    def add(self, name: str, check: Check) -> None:
+    def add(self, name: str, check: Check, *, required: bool = True) -> None:
+        """A check. One that is not required is reported and keeps nobody away."""
         self._checks[name] = check
+        if not required:
+            self._optional.add(name)
+
+    def blocking(self, problems: Mapping[str, str]) -> bool:
+        """Whether any of these problems keeps the process from taking work."""
+        return any(name not in self._optional for name in problems)
 
     async def problems(self) -> Mapping[str, str]:
         """What is wrong, by check; empty when ready."""

@@ -248,14 +248,16 @@ async def running(
     relays: Sequence[Relay] = (),
     loops: Sequence[Loop] = (),
     prepare: Sequence[Step] = (),
+    broker_required: bool = True,
 ) -> AsyncIterator[None]:
     """Everything between start and stop of a process; use as the application's lifespan.
 
     Starts: database (indexes), then broker and consumers, then relays and loops. Stops in the
-    order that loses nothing: consumers, loops, relays, producer, database.
+    order that loses nothing: consumers, loops, relays, producer, database. A process that can do
+    its main work while the broker is away says so with `broker_required=False`.
     """
     readiness = resources.readiness
-    _basic_checks(resources, relays)
+    _basic_checks(resources, relays, broker_required)
     for step in prepare:
         await _patiently(step, "database")
     await _patiently(resources.broker.start, "broker")
@@ -297,7 +299,7 @@ async def _patiently(step: Callable[[], Awaitable[object]], what: str) -> None:
             await asyncio.sleep(0.5)
 
 
-def _basic_checks(resources: Resources, relays: Sequence[Relay]) -> None:
+def _basic_checks(resources: Resources, relays: Sequence[Relay], broker_required: bool) -> None:
     async def database() -> str | None:
         await mongo.ping(resources.database)
         return None
@@ -317,8 +319,8 @@ def _basic_checks(resources: Resources, relays: Sequence[Relay]) -> None:
         return "the outbox has waited for over a minute" if oldest > 60 else None
 
     resources.readiness.add("database", database)
-    resources.readiness.add("broker", broker)
-    resources.readiness.add("outbox", outbox)
+    resources.readiness.add("broker", broker, required=broker_required)
+    resources.readiness.add("outbox", outbox, required=broker_required)
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:

@@ -152,6 +152,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
                 keys.prepare,
                 registry,
             ],
+            # Requests are taken and kept while the broker is away.
+            broker_required=False,
         ):
             storing = asyncio.create_task(submissions.run(), name="submissions")
             try:

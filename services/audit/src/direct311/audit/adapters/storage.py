@@ -34,4 +34,8 @@ class LockedObjects:
             raise MissingTileError(path) from None
 
     async def empty(self) -> bool:
-        return not await self._store.list(self._bucket, "tile/0/000")
+        # A log of less than a full tile has left its hourly checkpoints alone.
+        for prefix in ("tile/0/000", "checkpoint/"):
+            if await self._store.list(self._bucket, prefix):
+                return False
+        return True

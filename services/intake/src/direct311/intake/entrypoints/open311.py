@@ -28,6 +28,7 @@ from direct311.intake.open311.render import MEDIA_TYPES, Format
 from direct311.intake.ports import File
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.clock import Clock
+from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
 
 MOST_FIELDS = 300
@@ -308,8 +309,8 @@ def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Re
             problem = Problem(error.status, error.field or "", error.detail)
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
             return _response(render.errors([problem], form), form, error.status, headers)
-        except TransientError:
-            problem = Problem(503, "", "The request was not stored; send it again.")
+        except (TransientError, DatabaseError):
+            problem = Problem(503, "", "This cannot be answered now; send it again.")
             return _response(render.errors([problem], form), form, 503, {"Retry-After": "2"})
 
     return endpoint

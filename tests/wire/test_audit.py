@@ -120,30 +120,41 @@ def standing_in(stack: Stack, service: str, intake: Intake) -> Iterator[None]:
 
 
 @pytest.fixture
-async def stores(stack: Stack) -> AsyncIterator[Stores]:
-    """An empty log in a database and a bucket of its own."""
-    name = f"t{uuid4().hex}"
-    database = mongo.connect(stack.dev["database"]["url"], name)
+async def database(stack: Stack) -> AsyncIterator[mongo.Database]:
+    """A database of its own."""
+    database = mongo.connect(stack.dev["database"]["url"], f"t{uuid4().hex}")
+    yield database
+    await database.client.drop_database(database.name)
+    mongo.disconnect(database)
+
+
+@pytest.fixture
+async def stores(stack: Stack, database: mongo.Database) -> AsyncIterator[Stores]:
+    """An empty log, with a bucket of its own."""
     keys = stack.dev["store"]
     credentials = (keys["endpoint"], keys["access_key"], keys["secret_key"])
-    Minio(*credentials, secure=False, region="us-east-1").make_bucket(name, object_lock=True)
+    bucket = database.name
+    Minio(*credentials, secure=False, region="us-east-1").make_bucket(bucket, object_lock=True)
     store = ObjectStore(*credentials, secure=False)
-    log, entries, body_keys = (
-        MongoLog(database),
-        MongoEntries(database),
-        MongoBodyKeys(database["keys"]),
-    )
+    log, entries = MongoLog(database), MongoEntries(database)
+    body_keys = MongoBodyKeys(database["keys"])
     for step in (log.prepare, entries.prepare, body_keys.prepare, log.begin):
         await step()
-    objects = LockedObjects(store, name, timedelta(days=3650))
+    objects = LockedObjects(store, bucket, timedelta(days=3650))
     yield Stores(MongoInbox(database), log, entries, body_keys, objects)
-    await database.client.drop_database(name)
-    mongo.disconnect(database)
     store.close()
 
 
 class TestOnRealServers(LogContract):
-    pass
+    async def test_what_one_process_took_in_another_finds_as_it_was(
+        self, stores: Stores, database: mongo.Database
+    ) -> None:
+        producer = Producer()
+        await stores.arrive([producer.access(new_id(), new_id(), department="parks")] * 3)
+        await stores.arrive([producer.access()])
+        mine, anothers = await stores.inbox.take(10), await MongoInbox(database).take(10)
+        assert [len(parcel.arrivals) for parcel in mine] == [3, 1]
+        assert list(anothers) == list(mine)
 
 
 # ---------------------------------------------------------------- the other side of each wire

@@ -36,29 +36,44 @@ async def insert_new(collection: Collection, documents: Sequence[Document]) -> b
 
 class MongoInbox:
     """`Inbox`: one document for each parcel, a few hundred events in it, so that taking a thousand
-    events in and out again costs a handful of writes."""
+    events in and out again costs a handful of writes.
+
+    A parcel that this process has put in is not read back: documents here never change.
+    """
+
+    IN_HAND = 32
 
     def __init__(self, database: Database) -> None:
         self._parcels: Collection = database["inbox"]
+        self._in_hand: dict[str, Parcel] = {}
 
     async def put(self, parcels: Sequence[Parcel]) -> None:
         await self._parcels.insert_many([_parcel_document(parcel) for parcel in parcels])
+        self._in_hand |= {parcel.id: parcel for parcel in parcels}
+        for name in list(self._in_hand)[: -self.IN_HAND]:
+            del self._in_hand[name]
 
     async def take(self, limit: int) -> Sequence[Parcel]:
-        parcels: list[Parcel] = []
+        chosen: list[str] = []
         total = 0
-        async for document in self._parcels.find({}).sort("_id", 1).batch_size(4):
+        async for document in self._parcels.find({}, {"count": 1}).sort("_id", 1):
             total += document["count"]
-            if parcels and total > limit:
+            if chosen and total > limit:
                 break
-            parcels.append(_parcel(document))
-        return parcels
-
-    async def length(self) -> int:
-        return await self._parcels.estimated_document_count()
+            chosen.append(document["_id"])
+        found = {name: self._in_hand[name] for name in chosen if name in self._in_hand}
+        if missing := [name for name in chosen if name not in found]:
+            async for document in self._parcels.find({"_id": {"$in": missing}}):
+                found[document["_id"]] = _parcel(document)
+        return [found[name] for name in chosen if name in found]
 
     async def discard(self, parcel_ids: Sequence[str]) -> None:
         await self._parcels.delete_many({"_id": {"$in": list(parcel_ids)}})
+        for name in parcel_ids:
+            self._in_hand.pop(name, None)
+
+    async def length(self) -> int:
+        return await self._parcels.estimated_document_count()
 
     async def oldest(self) -> datetime | None:
         document = await self._parcels.find_one({}, {"arrived_at": 1}, sort=[("_id", 1)])

@@ -1,6 +1,7 @@
 """What the log's stores must keep to: run on the fakes, and over the wire on the real ones."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -90,10 +91,14 @@ class Stores:
     async def sequence(self, batch: int = 2_000) -> None:
         """Bring the whole inbox into the log, whatever others did before."""
         sequencer = self.sequencer(batch)
-        for _ in range(100):
-            with suppress(FencedError, StaleStageError):
+        for attempt in range(200):
+            try:
                 if not await sequencer.step():
                     return
+            except (FencedError, StaleStageError):
+                # As the service's loop does: those who fence each other off wait before they try
+                # again, one longer than the other.
+                await asyncio.sleep(random.uniform(0, 0.005 * attempt))
         raise AssertionError("the inbox does not empty")
 
     async def check(self, arrived: Sequence[str]) -> None:

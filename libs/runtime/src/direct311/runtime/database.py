@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from bson.codec_options import CodecOptions, TypeEncoder, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo import IndexModel, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from direct311.runtime import records
 from direct311.runtime.errors import RuntimeFaultError, TransientError
@@ -158,23 +158,22 @@ class MongoRecords(Generic[S]):
 
     async def commit(self, writes: Sequence[Write[S]]) -> set[str]:
         mark = os.urandom(12)
-        operations: list[InsertOne[Document] | ReplaceOne[Document]] = []
-        for write in writes:
+        inserts: list[Document] = []
+        replacements: list[ReplaceOne[Document]] = []
+        # In one order everywhere, so that two writers never wait for each other.
+        for write in sorted(writes, key=lambda write: write.state.record_id):
             document = self.document(write, mark)
             if write.expected == 0:
-                operations.append(InsertOne(document))
+                inserts.append(document)
             else:
-                operations.append(
+                replacements.append(
                     ReplaceOne({"_id": document["_id"], "version": write.expected}, document)
                 )
-        try:
-            result = await self.collection.bulk_write(operations, ordered=False)
-            if result.inserted_count + result.matched_count == len(writes):
-                return set()
-        except BulkWriteError as error:
-            codes = {failure.get("code") for failure in error.details["writeErrors"]}
-            if codes - {11000}:
-                raise TransientError("a bulk write failed") from None
+        done = await self._insert(inserts) if inserts else 0
+        if replacements:
+            done += await self._together(replacements)
+        if done == len(writes):
+            return set()
         ids = [write.state.record_id for write in writes]
         won = {
             document["_id"]
@@ -183,6 +182,42 @@ class MongoRecords(Generic[S]):
             )
         }
         return set(ids) - won
+
+    async def _insert(self, documents: Sequence[Document]) -> int:
+        """Insert what is not there yet; how many were."""
+        try:
+            await self.collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            failures = error.details["writeErrors"]
+            if {failure.get("code") for failure in failures} - {11000}:
+                raise TransientError("a bulk write failed") from None
+            return len(documents) - len(failures)
+        return len(documents)
+
+    async def _together(
+        self, operations: Sequence[ReplaceOne[Document]] | Sequence[UpdateOne]
+    ) -> int:
+        """One bulk write of single-document updates; how many documents matched.
+
+        Each of them stands for itself. They share a transaction only so that they share one
+        journal write: a hundred take 15 ms instead of 50. Where that meets another writer, they
+        go out without it.
+        """
+        if len(operations) > 1:
+            try:
+                client = self.collection.database.client
+                async with await client.start_session() as session, session.start_transaction():
+                    result = await self.collection.bulk_write(
+                        list(operations), ordered=False, session=session
+                    )
+                return result.matched_count
+            except (OperationFailure, BulkWriteError):
+                pass
+        try:
+            result = await self.collection.bulk_write(list(operations), ordered=False)
+        except BulkWriteError:
+            raise TransientError("a bulk write failed") from None
+        return result.matched_count
 
     async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
         operations = [
@@ -193,10 +228,10 @@ class MongoRecords(Generic[S]):
                     "$inc": {"pending": -len(ids)},
                 },
             )
-            for record_id, ids in published.items()
+            for record_id, ids in sorted(published.items())
         ]
         if operations:
-            await self.collection.bulk_write(operations, ordered=False)
+            await self._together(operations)
 
     async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
         query = {"pending": {"$gt": 0}, "relay_after": {"$lte": now}}

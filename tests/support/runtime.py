@@ -1,23 +1,30 @@
 """The runtime's ports over real servers, and small things to keep in them."""
 
+import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from faststream.kafka import KafkaBroker
 
 from deploy.local.stack import Stack
 from direct311.runtime import database as mongo
+from direct311.runtime.broker import make_broker
 from direct311.runtime.database import Database
 from direct311.runtime.records import Entry
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.signing import Principals, PublicKey, Signer
 from direct311.runtime.state import RecordState
-from direct311.schemas import Encoded, Event
+from direct311.schemas import Encoded, Event, dead_letter_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
@@ -123,3 +130,99 @@ def claims(token: str) -> dict[str, object]:
     body = token.split(".")[1]
     found: dict[str, object] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return found
+
+
+async def until(look: Callable[[], object], promise: str, *, seconds: float = 30.0) -> None:
+    """Wait until `look` says something true.
+
+    :raises AssertionError: it did not in time; the message says what was promised.
+    """
+    deadline = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < deadline, f"within {seconds:.0f} s: {promise}"
+        await asyncio.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A topic of its own on the real broker, and somebody's way to it."""
+
+    settings: ServiceSettings
+    topic: str
+    service: str
+    admin: AIOKafkaAdminClient
+    sasl: Mapping[str, Any]
+
+    @asynccontextmanager
+    async def broker(self, *, started: bool = True) -> AsyncIterator[KafkaBroker]:
+        """A process's broker; stopped at the end."""
+        broker = make_broker(self.settings, new_id("instance"))
+        if started:
+            await broker.start()
+        try:
+            yield broker
+        finally:
+            await broker.stop()
+
+    async def create(self, topic: str, partitions: int) -> None:
+        await self.admin.create_topics([NewTopic(topic, partitions, 1)])
+
+    async def send(
+        self, message: Encoded, headers: Sequence[tuple[str, bytes | None]] = ()
+    ) -> None:
+        """Put a message on the topic, whatever is in it."""
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.settings.kafka_bootstrap, **self.sasl
+        ) as producer:
+            pairs = [(name, value.encode()) for name, value in message.headers.items()]
+            await producer.send_and_wait(
+                self.topic, message.body, key=message.key, headers=[*pairs, *headers]
+            )
+
+    async def read(self, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
+        """All that lies on a topic now."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.settings.kafka_bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            **self.sasl,
+        )
+        await consumer.start()
+        try:
+            await consumer._client._wait_on_metadata(topic)
+            places = [TopicPartition(topic, p) for p in consumer.partitions_for_topic(topic) or ()]
+            consumer.assign(places)
+            ends = await consumer.end_offsets(places)
+            found: list[ConsumerRecord[bytes, bytes]] = []
+            while len(found) < sum(ends.values()):
+                for records in (await consumer.getmany(timeout_ms=1000)).values():
+                    found += records
+            return found
+        finally:
+            await consumer.stop()
+
+    async def committed(self, group: str) -> int:
+        """How many messages of the topic a group has done with."""
+        offsets = await self.admin.list_consumer_group_offsets(group)
+        return sum(at.offset for place, at in offsets.items() if place.topic == self.topic)
+
+
+@asynccontextmanager
+async def wire(servers: Stack) -> AsyncIterator[Wire]:
+    """A new topic of three partitions, and a service's dead letters."""
+    settings = operator_settings(servers)
+    sasl: dict[str, Any] = {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "SCRAM-SHA-256",
+        "sasl_plain_username": settings.kafka_username,
+        "sasl_plain_password": settings.kafka_password.get_secret_value(),
+    }
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, **sasl)
+    await admin.start()
+    try:
+        found = Wire(settings, new_id("topic"), new_id("service"), admin, sasl)
+        await found.create(found.topic, 3)
+        await found.create(dead_letter_topic(found.service), 1)
+        yield found
+    finally:
+        await admin.close()

@@ -2,18 +2,21 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 import ssl
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import KafkaAckableMessage
 from faststream.security import SASLScram256
 
 from direct311.runtime.errors import TransientError
@@ -54,7 +57,7 @@ def make_broker(settings: ServiceSettings, instance: str) -> KafkaBroker:
         compression_type=compression,
         ack_policy=AckPolicy.MANUAL,
         decoder=_undecoded,
-        logger=None,
+        logger=_BrokerLog(),
         graceful_timeout=15.0,
     )
 
@@ -64,32 +67,78 @@ async def _undecoded(_: object) -> None:
     return None
 
 
+class _BrokerLog:
+    """What FastStream has to say: of an error its class alone, for its text may quote a message."""
+
+    def log(
+        self,
+        level: int,
+        msg: Any,
+        /,
+        *,
+        exc_info: Any = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        if level >= logging.ERROR and not isinstance(exc_info, asyncio.CancelledError):
+            _log.error("broker.error", error=type(exc_info).__name__)
+
+
 class KafkaPublisher:
-    """Sends outbox entries; keys keep their order because one producer sends them."""
+    """Sends outbox entries; a topic's keys keep their order because one producer sends them."""
 
     TIMEOUT_SECONDS = 12.0
+    QUEUE_SECONDS = 3.0
+    """How long a topic's entries may wait to be queued: its partitions are not known, or full."""
 
     def __init__(self, broker: KafkaBroker) -> None:
         self._broker = broker
 
     async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
-        futures: list[Awaitable[Any]] = []
-        for entry in entries:
-            message = entry.message
-            futures.append(
-                await self._broker.publish(
-                    message.body,
-                    topic=message.topic,
-                    key=message.key,
-                    headers=message.headers,
-                    correlation_id=entry.id,
-                    no_confirm=True,
-                )
+        lanes: dict[str, list[int]] = {}
+        for index, entry in enumerate(entries):
+            lanes.setdefault(entry.message.topic, []).append(index)
+        sent: dict[int, asyncio.Future[Any]] = {}
+        # A topic that is missing, or forbidden, keeps nobody else's entries waiting.
+        await asyncio.gather(*(self._queue(entries, lane, sent) for lane in lanes.values()))
+        if sent:
+            await asyncio.wait(sent.values(), timeout=self.TIMEOUT_SECONDS)
+        results = [False] * len(entries)
+        for index, future in sent.items():
+            if future.done():
+                results[index] = not future.cancelled() and future.exception() is None
+            else:
+                future.cancel()
+        return results
+
+    async def _queue(
+        self, entries: Sequence[Entry], lane: Sequence[int], sent: dict[int, asyncio.Future[Any]]
+    ) -> None:
+        """Hand a topic's entries to the producer, in order; what follows one that it does not take
+        would overtake it."""
+        refused: set[bytes] = set()
+        try:
+            async with asyncio.timeout(self.QUEUE_SECONDS):
+                for index in lane:
+                    message = entries[index].message
+                    if message.key in refused:
+                        continue
+                    try:
+                        sent[index] = await self._broker.publish(
+                            message.body,
+                            topic=message.topic,
+                            key=message.key,
+                            headers=message.headers,
+                            correlation_id=entries[index].id,
+                            no_confirm=True,
+                        )
+                    except MessageSizeTooLargeError:
+                        refused.add(message.key)
+        except (KafkaError, TimeoutError) as error:
+            _log.warning(
+                "broker.topic_refused",
+                topic=entries[lane[0]].message.topic,
+                error=type(error).__name__,
             )
-        results = await asyncio.wait_for(
-            asyncio.gather(*futures, return_exceptions=True), self.TIMEOUT_SECONDS
-        )
-        return [not isinstance(result, BaseException) for result in results]
 
     async def publish_one(self, entry: Entry, seconds: float) -> None:
         """Send one and wait until all in-sync replicas have it.
@@ -122,17 +171,24 @@ Process = Callable[[Sequence[Received]], Awaitable[Sequence[tuple[Event[Model], 
 """Handles a batch; returns the events that failed for good. Raises what is transient."""
 
 
+class _LeavingError(Exception):
+    """The process stops; what is in hand comes again, here or elsewhere."""
+
+
 class Consumer:
     """One consumer group's member: batches, retries, dead letters.
 
     A message has three outcomes. Done. Transient: the batch is tried again with back-off and
     jitter. Dead-lettered: what names topic, partition, offset and the kind of error goes to the
-    service's dead-letter topic. After `DEAD_LETTERS_IN_A_ROW` the consumer stops by itself, since
-    then it is more likely that the code is wrong than all of the messages.
+    service's dead-letter topic. After `DEAD_LETTERS_IN_A_ROW`, without anything done in between,
+    the consumer stops by itself, since then it is more likely that the code is wrong than all of
+    the messages. What others than our services write (`foreign` topics) may well all be wrong.
     """
 
     DEAD_LETTERS_IN_A_ROW = 100
     MAX_RECORDS = 500
+    IDLE_MILLISECONDS = 100
+    """How long a poll waits, and then pauses, where nothing comes."""
     FIRST_BACKOFF_SECONDS = 0.1
     LONGEST_BACKOFF_SECONDS = 5.0
 
@@ -149,6 +205,7 @@ class Consumer:
         tracing: Tracing,
         group: str | None = None,
         max_records: int | None = None,
+        foreign: Iterable[str] = (),
     ) -> None:
         self._broker = broker
         self._service = service
@@ -157,37 +214,62 @@ class Consumer:
         self._is_transient = is_transient
         self._metrics = metrics
         self._tracing = tracing
+        self._foreign = frozenset(foreign)
         self._in_a_row = 0
-        self._current: frozenset[tuple[str, int, int]] = frozenset()
+        self._leaving = asyncio.Event()
         self.stopped_because: str | None = None
         self.busy_since: float | None = None
         self.recent_failures: deque[str] = deque(maxlen=20)
-        subscriber = broker.subscriber(
+        self._subscriber = broker.subscriber(
             *topics,
             batch=True,
             group_id=group or service,
             auto_offset_reset="earliest",
             max_records=max_records or self.MAX_RECORDS,
-            batch_timeout_ms=500,
+            batch_timeout_ms=self.IDLE_MILLISECONDS,
             fetch_max_wait_ms=500,
             max_poll_interval_ms=900_000,
             session_timeout_ms=10_000,
             ack_policy=AckPolicy.MANUAL,
             no_reply=True,
+            parser=self._unparsed,
         )
-        subscriber(self._handle)
+        self._subscriber(self._handle)
+
+    async def _unparsed(self, raw: tuple["ConsumerRecord[Any, Any]", ...]) -> KafkaMessage:
+        # FastStream's parser reads all headers as UTF-8, and drops a batch where one is not.
+        consumer = self._subscriber.consumer
+        assert consumer is not None  # noqa: S101 - it has just read the batch
+        return KafkaAckableMessage(raw, b"", consumer=consumer)
+
+    def leave(self) -> None:
+        """Try nothing again: the process stops. What is not done by now stays uncommitted."""
+        self._leaving.set()
 
     async def _handle(self, message: KafkaMessage) -> None:
+        """Whatever happens, a batch is committed when all of it has its outcome, or never.
+
+        FastStream drops what is raised here and goes on to the next batch, whose commit would
+        count for this one too.
+        """
         raw = message.raw_message
         records: Sequence[ConsumerRecord[Any, Any]] = raw if isinstance(raw, tuple) else (raw,)
+        if self._leaving.is_set():
+            return
         self.busy_since = time.monotonic()
         try:
             await self.apply(records)
+        except _LeavingError:
+            return
+        except Exception as error:
+            _log.error("consumer.broken", error=type(error).__name__)
+            self.stopped_because = f"broken: {type(error).__name__}"
         finally:
             self.busy_since = None
         if self.stopped_because:
             # Uncommitted, so that the batch comes again after a restart.
-            await asyncio.Event().wait()
+            await self._leaving.wait()
+            return
         await self._commit(message)
 
     async def _commit(self, message: KafkaMessage) -> None:
@@ -198,42 +280,78 @@ class Consumer:
 
     async def apply(self, records: Sequence["ConsumerRecord[Any, Any]"]) -> None:
         """Bring every record to its outcome."""
-        received = []
+        received: list[Received] = []
+        unread: list[tuple[ConsumerRecord[Any, Any], DecodeError | SignatureError]] = []
         for record in records:
             try:
                 received.append(self._read(record))
             except (DecodeError, SignatureError) as error:
-                await self._dead_letter(record, type(error).__name__, str(error))
-        origin = {id(item.event): TopicPartition(item.topic, item.partition) for item in received}
-        offsets = {id(item.event): item.offset for item in received}
-        backoff = self.FIRST_BACKOFF_SECONDS
+                unread.append((record, error))
+        failed = await self._outcomes(received) if received else []
+        lost = {id(event): why for event, why in failed}
+        outcomes = Counter(
+            (item.event.name, "dead_letter" if id(item.event) in lost else "done")
+            for item in received
+        )
+        for names, count in outcomes.items():
+            self._metrics.handled.labels(*names).inc(count)
+        alone = len(lost) == len(received)
+        if not alone:
+            self._in_a_row = 0
+        for record, refusal in unread:
+            await self._letter(record, refusal, str(refusal), alone)
+        for item in received:
+            if (why := lost.get(id(item.event))) is not None:
+                await self._letter(item, why, "", alone)
+
+    async def _outcomes(
+        self, received: Sequence[Received]
+    ) -> Sequence[tuple[Event[Model], Exception]]:
+        """Handle a batch, however often that takes; the events that failed for good."""
         traces = [item.event.traceparent for item in received if item.event.traceparent]
-        while received:
+        backoff = self.FIRST_BACKOFF_SECONDS
+        while True:
             started = time.perf_counter()
             try:
                 with self._tracing.span(f"{self._service} handle", traces[:50]):
                     failed = await self._process(received)
             except Exception as error:
                 if not self._is_transient(error):
-                    raise
+                    return await self._traced(received, error)
                 self._metrics.retries.inc()
                 _log.warning("consumer.retry", error=type(error).__name__, records=len(received))
-                await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-                backoff = min(backoff * 2, self.LONGEST_BACKOFF_SECONDS)
+                backoff = await self._back_off(backoff)
                 continue
             self._metrics.batch_seconds.observe(time.perf_counter() - started)
-            lost = {id(event) for event, _ in failed}
-            for item in received:
-                outcome = "dead_letter" if id(item.event) in lost else "done"
-                self._metrics.handled.labels(item.event.name, outcome).inc()
-            if len(failed) < len(received):
-                self._in_a_row = 0
-            for event, why in failed:
-                where = origin[id(event)]
-                await self._letter(
-                    where.topic, where.partition, offsets[id(event)], type(why).__name__
-                )
-            return
+            return failed
+
+    async def _traced(
+        self, received: Sequence[Received], error: Exception
+    ) -> Sequence[tuple[Event[Model], Exception]]:
+        """What breaks the process is traced to its event: by record, then one by one."""
+        if len(received) == 1:
+            return [(received[0].event, error)]
+        _log.error("consumer.batch_broken", error=type(error).__name__, records=len(received))
+        lanes: dict[str, list[Received]] = {}
+        for item in received:
+            lanes.setdefault(item.event.subject, []).append(item)
+        parts = lanes.values() if len(lanes) > 1 else [[item] for item in received]
+        failed: list[tuple[Event[Model], Exception]] = []
+        for part in parts:
+            failed += await self._outcomes(part)
+        return failed
+
+    async def _back_off(self, seconds: float) -> float:
+        """Wait about so long; how long to wait the next time.
+
+        :raises _LeavingError: the process stops.
+        """
+        with contextlib.suppress(TimeoutError):
+            jitter = random.uniform(0.5, 1.0)  # noqa: S311
+            await asyncio.wait_for(self._leaving.wait(), seconds * jitter)
+        if self._leaving.is_set():
+            raise _LeavingError
+        return min(seconds * 2, self.LONGEST_BACKOFF_SECONDS)
 
     def _read(self, record: "ConsumerRecord[Any, Any]") -> Received:
         headers = read_headers(record.headers)
@@ -243,24 +361,30 @@ class Consumer:
             self._principals.check(event, headers, body)
         return Received(event, headers, body, record.topic, record.partition, record.offset)
 
-    async def _dead_letter(
-        self, record: "ConsumerRecord[Any, Any]", kind: str, reason: str
-    ) -> None:
-        await self._letter(record.topic, record.partition, record.offset, kind, reason)
-
     async def _letter(
-        self, topic: str, partition: int, offset: int, kind: str, reason: str = ""
+        self,
+        at: "ConsumerRecord[Any, Any] | Received",
+        why: Exception,
+        reason: str,
+        alone: bool,
     ) -> None:
         """Name the message in the dead-letter topic; try until the broker has it."""
+        if self.stopped_because:
+            return
+        kind = type(why).__name__
         self._metrics.dead_letters.labels(kind).inc()
         self.recent_failures.append(kind)
         _log.error(
-            "consumer.dead_letter", topic=topic, partition=partition, offset=offset, kind=kind
+            "consumer.dead_letter",
+            topic=at.topic,
+            partition=at.partition,
+            offset=at.offset,
+            kind=kind,
         )
         headers = {
-            "dl_topic": topic,
-            "dl_partition": str(partition),
-            "dl_offset": str(offset),
+            "dl_topic": at.topic,
+            "dl_partition": str(at.partition),
+            "dl_offset": str(at.offset),
             "dl_kind": kind,
             "dl_reason": reason,
             "dl_service": self._service,
@@ -272,17 +396,17 @@ class Consumer:
                 await self._broker.publish(
                     b"",
                     topic=dead_letter_topic(self._service),
-                    key=f"{topic}:{partition}:{offset}".encode(),
+                    key=f"{at.topic}:{at.partition}:{at.offset}".encode(),
                     headers=headers,
                 )
                 break
             except Exception as error:
                 _log.warning("consumer.dead_letter_failed", error=type(error).__name__)
-                await asyncio.sleep(backoff)
-                backoff = min(backoff * 2, self.LONGEST_BACKOFF_SECONDS)
-        self._in_a_row += 1
-        if self._in_a_row >= self.DEAD_LETTERS_IN_A_ROW:
-            self.stopped_because = "too many dead letters in a row"
+                backoff = await self._back_off(backoff)
+        if alone and at.topic not in self._foreign:
+            self._in_a_row += 1
+            if self._in_a_row >= self.DEAD_LETTERS_IN_A_ROW:
+                self.stopped_because = "too many dead letters in a row"
 
 
 class BrokerDownError(TransientError):

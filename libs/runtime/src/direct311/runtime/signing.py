@@ -87,6 +87,8 @@ class Principals:
         key = self._keys.get(event.keyid or "")
         if key is None or event.signature is None:
             raise SignatureError("no signature by a known key")
+        if "ce_subject" not in headers:
+            raise SignatureError("ce_subject is signed, and missing")
         if event.source != f"/direct311/{key.service}":
             raise SignatureError("signed by another service than it names")
         if key.service not in event.kind.producers:

@@ -3,6 +3,7 @@
 Source: CloudEvents 1.0.2 and its Kafka protocol binding, section 3.2.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ from uuid import UUID, uuid5
 
 from pydantic import TypeAdapter, ValidationError
 
+from direct311.schemas import events
 from direct311.schemas.model import Model
 from direct311.schemas.topics import BY_CE_TYPE, BY_MODEL, EventType
 
 D = TypeVar("D", bound=Model, covariant=True)
 
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 SIGNATURE_CONTEXT = b"direct311-event-v1"
 
 
@@ -134,12 +137,7 @@ def decode(headers: Mapping[str, str], body: bytes) -> Event[Model]:
         event_id = str(UUID(headers["ce_id"]))
     except ValueError:
         raise DecodeError("ce_id must be a UUID") from None
-    try:
-        at = datetime.fromisoformat(headers["ce_time"])
-    except ValueError:
-        raise DecodeError("ce_time must be RFC 3339") from None
-    if at.tzinfo is None:
-        raise DecodeError("ce_time must have a zone")
+    at = _instant(headers["ce_time"])
     try:
         data = _adapter(kind.model).validate_json(body)
     except ValidationError as error:
@@ -153,12 +151,27 @@ def decode(headers: Mapping[str, str], body: bytes) -> Event[Model]:
         id=event_id,
         source=headers["ce_source"],
         subject=subject,
-        time=at.astimezone(UTC),
+        time=at,
         data=data,
-        traceparent=headers.get("traceparent"),
+        traceparent=_traceparent(headers.get("traceparent")),
         keyid=headers.get("ce_keyid"),
         signature=_signature(signature) if signature else None,
     )
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            raise DecodeError("ce_time must have a zone")
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise DecodeError("ce_time must be RFC 3339") from None
+
+
+def _traceparent(text: str | None) -> str | None:
+    # It travels on with all that the event leads to, so it is one (W3C Trace Context, 3.2) or none.
+    return text if text is not None and _TRACEPARENT.fullmatch(text) else None
 
 
 def _signature(text: str) -> bytes:
@@ -172,10 +185,21 @@ def _signature(text: str) -> bytes:
 
 
 def _fields(error: ValidationError) -> str:
-    # The location may end in a key of a mapping that the sender chose: only model fields are named.
     found: Sequence[Mapping[str, Any]] = error.errors(
         include_input=False, include_context=False, include_url=False
     )
     first = found[0]
-    path = ".".join(str(part) for part in first["loc"][:3]) or "body"
-    return f"{path}: {first['type']}"
+    # The location may hold a key of a mapping, which the sender chose: only fields are named.
+    steps = [str(step) if step in _names() else "*" for step in first["loc"][:3]]
+    return f"{'.'.join(steps) or 'body'}: {first['type']}"
+
+
+@cache
+def _names() -> frozenset[str | int]:
+    """The names of all fields of all events."""
+    models = [
+        each
+        for each in vars(events).values()
+        if isinstance(each, type) and issubclass(each, Model)
+    ]
+    return frozenset(name for model in models for name in model.model_fields)

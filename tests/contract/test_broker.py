@@ -1,0 +1,377 @@
+"""What the runtime promises of the broker, on the real one."""
+
+import contextlib
+import os
+import signal
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from deploy.local.stack import Stack
+from direct311.runtime.access import Caller, RecordFacts, load_access_policy
+from direct311.runtime.broker import Consumer, KafkaPublisher, Received
+from direct311.runtime.clock import SystemClock, TimeOrderedIds
+from direct311.runtime.errors import TransientError
+from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.records import Entry, is_transient
+from direct311.runtime.signing import Principals
+from direct311.runtime.telemetry import Metrics, Tracing
+from direct311.schemas import Encoded, Event, dead_letter_topic, encode
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+from tests.support.runtime import NOW, Wire, entry, new_id, overdue, signature, until, wire
+
+pytestmark = [pytest.mark.wire, pytest.mark.anyio]
+
+Failed = Sequence[tuple[Event[Model], Exception]]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def line(servers: Stack) -> AsyncIterator[Wire]:
+    async with wire(servers) as line:
+        yield line
+
+
+class Reader:
+    """A consumer's process that notes what came, and fails as it is told."""
+
+    def __init__(self, fail: Callable[[Received], Exception | None] = lambda _: None) -> None:
+        self.handled: list[Received] = []
+        self.batches: list[int] = []
+        self._fail = fail
+
+    async def __call__(self, batch: Sequence[Received]) -> Failed:
+        self.batches.append(len(batch))
+        failed = []
+        for item in batch:
+            error = self._fail(item)
+            if isinstance(error, TransientError | RuntimeError):
+                raise error
+            if error is not None:
+                failed.append((item.event, error))
+        gone = {id(event) for event, _ in failed}
+        self.handled += [item for item in batch if id(item.event) not in gone]
+        return failed
+
+    @property
+    def subjects(self) -> list[str]:
+        return [item.event.subject for item in self.handled]
+
+
+@contextlib.asynccontextmanager
+async def consuming(
+    line: Wire,
+    reader: Reader,
+    principals: Principals | None = None,
+    max_records: int | None = None,
+    foreign: Sequence[str] = (),
+) -> AsyncIterator[Consumer]:
+    """A member of the service's group; it leaves at the end."""
+    async with line.broker(started=False) as broker:
+        consumer = Consumer(
+            broker,
+            service=line.service,
+            topics=[line.topic],
+            process=reader,
+            principals=principals or Principals({}),
+            is_transient=is_transient,
+            metrics=Metrics(),
+            tracing=Tracing("test", "1", None),
+            max_records=max_records,
+            foreign=foreign,
+        )
+        await broker.start()
+        yield consumer
+        consumer.leave()
+
+
+def message(event: Event[Model], line: Wire) -> Encoded:
+    return encode(event, topic=line.topic)
+
+
+async def put(line: Wire, *events: Event[Model]) -> None:
+    async with line.broker() as broker:
+        entries = [Entry(event.id, message(event, line)) for event in events]
+        assert all(await KafkaPublisher(broker).publish(entries))
+
+
+async def letters(line: Wire) -> list[dict[str, str]]:
+    """The dead letters of the service, as their headers say."""
+    found = await line.read(dead_letter_topic(line.service))
+    assert all(not record.value for record in found)
+    return [{name: value.decode() for name, value in record.headers} for record in found]
+
+
+# ---------------------------------------------------------------- publishing
+
+
+async def test_entries_of_a_key_keep_their_order(line: Wire) -> None:
+    entries = [
+        Entry(str(n), Encoded(line.topic, f"key-{n % 20}".encode(), {}, str(n).encode()))
+        for n in range(1000)
+    ]
+    async with line.broker() as broker:
+        publisher = KafkaPublisher(broker)
+        for first in range(0, 1000, 250):
+            assert list(await publisher.publish(entries[first : first + 250])) == [True] * 250
+    found: dict[bytes, list[int]] = defaultdict(list)
+    for record in await line.read(line.topic):
+        found[record.key or b""].append(int(record.value or b""))
+    assert len(found) == 20
+    assert all(numbers == sorted(numbers) and len(numbers) == 50 for numbers in found.values())
+
+
+async def test_a_message_arrives_as_it_was_encoded(line: Wire) -> None:
+    event = overdue("a", 1)
+    await put(line, event)
+    (record,) = await line.read(line.topic)
+    sent = message(event, line)
+    headers = {name: value.decode() for name, value in record.headers}
+    assert (record.key, record.value) == (sent.key, sent.body)
+    assert headers.items() >= sent.headers.items()
+
+
+async def test_an_entry_that_cannot_be_sent_does_not_keep_the_others(line: Wire) -> None:
+    """A topic that is missing, a message that is too large: each fails alone."""
+    nowhere = entry(topic=new_id("nowhere"))
+    large = Entry("large", Encoded(line.topic, b"large", {}, bytes(2_000_000)))
+    behind = Entry("behind", Encoded(line.topic, b"large", {}, b"must not overtake"))
+    entries = [
+        entry(topic=line.topic),
+        nowhere,
+        large,
+        behind,
+        nowhere,
+        entry(topic=line.topic),
+    ]
+    async with line.broker() as broker:
+        results = await KafkaPublisher(broker).publish(entries)
+    assert list(results) == [True, False, False, False, False, True]
+    sent = {record.value for record in await line.read(line.topic)}
+    assert sent == {entries[0].message.body, entries[5].message.body}
+
+
+# ---------------------------------------------------------------- consuming
+
+
+async def test_every_event_is_handled_in_the_order_of_its_key(line: Wire) -> None:
+    events = [overdue(f"record-{n % 30}", n) for n in range(1, 901)]
+    await put(line, *events)
+    reader = Reader()
+    async with consuming(line, reader, max_records=100):
+        await until(lambda: len(reader.handled) >= 900, "all are handled")
+    seen: dict[str, list[str]] = defaultdict(list)
+    sent: dict[str, list[str]] = defaultdict(list)
+    for item in reader.handled:
+        seen[item.event.subject].append(item.event.id)
+    for event in events:
+        sent[event.subject].append(event.id)
+    assert seen == sent
+    assert await line.committed(line.service) == 900
+
+
+class Dying(Reader):
+    """It has handled a batch, and does not come to say so."""
+
+    async def __call__(self, batch: Sequence[Received]) -> Failed:
+        await super().__call__(batch)
+        raise TransientError("killed")
+
+
+async def test_what_was_not_committed_comes_again_and_what_was_does_not(line: Wire) -> None:
+    await put(line, overdue("a", 1))
+    first = Reader()
+    async with consuming(line, first) as consumer:
+        await until(lambda: first.handled, "the first is handled")
+        await until(lambda: consumer.busy_since is None, "and done with")
+    await put(line, overdue("b", 1))
+    dying = Dying()
+    async with consuming(line, dying):
+        await until(lambda: dying.handled, "the second is handled")
+    assert dying.subjects == ["b"]
+    last = Reader()
+    async with consuming(line, last):
+        await until(lambda: last.handled, "the second comes again")
+    assert last.subjects == ["b"]
+
+
+async def test_what_is_transient_is_tried_again_until_it_works(line: Wire) -> None:
+    await put(line, overdue("a", 1), overdue("b", 1))
+    refusals = [TransientError("not now")] * 3 + [TransientError("not yet")]
+    reader = Reader(lambda _: refusals.pop() if refusals else None)
+    async with consuming(line, reader):
+        await until(lambda: len(reader.handled) == 2, "both are handled in the end")
+    assert sorted(reader.subjects) == ["a", "b"]
+    assert await letters(line) == []
+
+
+async def test_an_event_that_fails_for_good_is_named_in_a_dead_letter(line: Wire) -> None:
+    await put(line, *(overdue(each, 1) for each in "abc"))
+    reader = Reader(lambda item: ValueError("Maria") if item.event.subject == "b" else None)
+    async with consuming(line, reader):
+        await until(lambda: len(reader.handled) == 2, "the others are handled")
+    (letter,) = await letters(line)
+    (wanted,) = [r for r in await line.read(line.topic) if r.key == b"b"]
+    assert letter["dl_topic"] == line.topic
+    assert (int(letter["dl_partition"]), int(letter["dl_offset"])) == (
+        wanted.partition,
+        wanted.offset,
+    )
+    assert (letter["dl_kind"], letter["dl_service"]) == ("ValueError", line.service)
+    assert "Maria" not in str(letter)
+
+
+async def test_a_batch_that_breaks_the_process_loses_nothing_but_the_event_that_does(
+    line: Wire,
+) -> None:
+    """A bug, or a document that cannot be read: whatever is raised, the others are handled."""
+    await put(line, *(overdue(f"{n}", v) for v in (1, 2) for n in range(20)))
+    reader = Reader(lambda item: RuntimeError("Maria") if item.event.subject == "7" else None)
+    async with consuming(line, reader):
+        await until(lambda: len(reader.handled) >= 38, "the others are handled")
+        await put(line, overdue("later", 1))
+        await until(lambda: "later" in reader.subjects, "and so is what comes afterwards")
+    assert set(reader.subjects) == {*(f"{n}" for n in range(20) if n != 7), "later"}
+    found = await letters(line)
+    assert [letter["dl_kind"] for letter in found] == ["RuntimeError", "RuntimeError"]
+    assert "Maria" not in str(found)
+    assert await line.committed(line.service) == 41
+
+
+def unsigned() -> Event[Model]:
+    data = ev.RecordDestroyed(
+        record_id="gone",
+        order_id=str(uuid4()),
+        holder="geo",
+        documents=1,
+        fields=0,
+        objects=0,
+        bytes=0,
+        keys=0,
+        manner="deleted",
+        destroyed_at=NOW,
+        recoverable_until=NOW,
+    )
+    return Event(str(uuid4()), "/direct311/geo", "gone", NOW, data)
+
+
+async def test_messages_that_are_no_events_of_ours_are_named_and_the_others_handled(
+    line: Wire,
+) -> None:
+    good = message(overdue("good", 1), line)
+    geo, media = signature("geo"), signature("media")
+    receipt = message(unsigned(), line)
+    forged = media.signer.sign(receipt)
+    signed = geo.signer.sign(receipt)
+    no_subject = {k: v for k, v in signed.headers.items() if k != "ce_subject"}
+    early = b'{"record_id":"a","version":1,"department":"parks","due_on":"2026-03-01",'
+    bad = {
+        "body": Encoded(line.topic, b"1", good.headers, b"{"),
+        "no body": Encoded(line.topic, b"2", good.headers, b""),
+        "type": Encoded(line.topic, b"3", good.headers | {"ce_type": "another"}, good.body),
+        "time": Encoded(
+            line.topic, b"4", good.headers | {"ce_time": "0001-01-01T00:00:00+14:00"}, good.body
+        ),
+        "an instant": Encoded(
+            line.topic,
+            b"5",
+            good.headers | {"ce_subject": "a"},
+            early + b'"noticed_at":"0001-01-01T00:00:00+14:00"}',
+        ),
+        "unsigned": receipt,
+        "forged": forged,
+        "changed": Encoded(
+            line.topic,
+            b"6",
+            signed.headers,
+            signed.body.replace(b'"documents":1', b'"documents":2'),
+        ),
+        "another subject than signed": Encoded(line.topic, b"7", no_subject, signed.body),
+    }
+    for message_ in bad.values():
+        await line.send(message_)
+    await line.send(Encoded(line.topic, b"8", {}, b"no headers at all"))
+    await line.send(good, [("comment", b"\xff\xfe not text")])
+    await line.send(message(overdue("null", 1), line), [("comment", None)])
+    await line.send(signed)
+    both = Principals({**geo.principals._keys, **media.principals._keys})
+    reader = Reader()
+    async with consuming(line, reader, both):
+        await until(lambda: len(reader.handled) >= 3, "the good ones are handled")
+    assert sorted(reader.subjects) == ["gone", "good", "null"]
+    found = await letters(line)
+    assert len(found) == len(bad) + 1
+    kinds = sorted(letter["dl_kind"] for letter in found)
+    assert kinds == ["DecodeError"] * 6 + ["SignatureError"] * 4
+    assert await line.committed(line.service) == len(bad) + 4
+
+
+async def test_too_many_dead_letters_in_a_row_stop_the_consumer(
+    line: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Consumer, "DEAD_LETTERS_IN_A_ROW", 5)
+    await put(line, *(overdue(f"{n}", 1) for n in range(8)))
+    reader = Reader(lambda _: ValueError())
+    async with consuming(line, reader) as consumer:
+        await until(lambda: consumer.stopped_because, "the consumer stops")
+        await put(line, overdue("later", 1))
+        broken = len(await letters(line))
+        assert broken >= 5
+        assert reader.handled == []
+    assert await line.committed(line.service) == 0
+    mended = Reader()
+    async with consuming(line, mended):
+        await until(lambda: len(mended.handled) == 9, "after a restart all come again")
+
+
+# ---------------------------------------------------------------- written down before it is read
+
+
+async def test_an_access_that_cannot_be_written_down_is_refused_within_two_seconds(
+    line: Wire, servers: Stack
+) -> None:
+    policy = load_access_policy()
+    caller = Caller("agent-7", ("agent",))
+    access = Access(caller, "view", "respond", "test", ("phone",), ("r",))
+    at = datetime.now(UTC)
+    decision = policy.decide(caller, "respond", ("phone",), RecordFacts("r"), at=at)
+    (pid,) = [part.pid for part in servers.status() if part.name == "kafka"]
+    assert pid is not None
+    async with line.broker() as broker:
+        ledger = Ledger(
+            service="intake",
+            instance="intake-1",
+            version="1",
+            publisher=KafkaPublisher(broker),
+            signer=signature("intake").signer,
+            clock=SystemClock(),
+            ids=TimeOrderedIds(),
+            metrics=Metrics(),
+            mask=str,
+        )
+        assert await ledger.write(access, decision, "success")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            started = time.monotonic()
+            with pytest.raises(AuditUnavailableError) as refused:
+                await ledger.write(access, decision, "success")
+            took = time.monotonic() - started
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert refused.value.status == 503
+        assert took < 2
+        again = time.monotonic() + 20
+        while True:
+            with contextlib.suppress(AuditUnavailableError):
+                await ledger.write(access, decision, "success")
+                break
+            assert time.monotonic() < again, "the log is written again when the broker is back"

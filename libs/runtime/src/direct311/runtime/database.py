@@ -60,6 +60,18 @@ def connect(url: str, name: str) -> Database:
     return client.get_database(name, codec_options=CODEC)
 
 
+def duplicates(error: BulkWriteError) -> Mapping[int, Document]:
+    """What a bulk insert found to be there already: its place in the bulk, and what was said.
+
+    :raises TransientError: something else went wrong too, or a majority may not have the others.
+    """
+    failures = {failure["index"]: failure for failure in error.details["writeErrors"]}
+    others = any(failure.get("code") != 11000 for failure in failures.values())
+    if others or error.details.get("writeConcernErrors"):
+        raise TransientError("a bulk write failed") from None
+    return failures
+
+
 async def ping(database: Database) -> None:
     """:raises DatabaseError: it does not answer."""
     await database.command("ping")
@@ -188,10 +200,7 @@ class MongoRecords(Generic[S]):
         try:
             await self.collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            failures = error.details["writeErrors"]
-            if {failure.get("code") for failure in failures} - {11000}:
-                raise TransientError("a bulk write failed") from None
-            return len(documents) - len(failures)
+            return len(documents) - len(duplicates(error))
         return len(documents)
 
     async def _together(

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError
 
-from direct311.runtime.database import Collection, Index
-from direct311.runtime.errors import TransientError
+from direct311.runtime.database import Collection, Index, duplicates
 from direct311.runtime.vault import KeyFetch, RecordKey
 
 
@@ -41,10 +40,7 @@ class MongoKeys:
         try:
             await self.collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            failures = error.details["writeErrors"]
-            if any(failure.get("code") != 11000 for failure in failures):
-                raise TransientError("keys could not be stored") from None
-            return {keys[failure["index"]].record_id for failure in failures}
+            return {keys[index].record_id for index in duplicates(error)}
         return set()
 
     async def fetch(self, record_id: str, event_id: str, at: datetime) -> RecordKey | None:

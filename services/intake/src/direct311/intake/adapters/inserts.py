@@ -8,16 +8,21 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from direct311.intake.domain.request import ServiceRequest
-from direct311.runtime.database import BulkError, DatabaseError, Document, MongoRecords
+from direct311.runtime.database import (
+    BulkError,
+    DatabaseError,
+    Document,
+    MongoRecords,
+    duplicates,
+)
 from direct311.runtime.errors import TransientError
 from direct311.runtime.records import Write
 from direct311.runtime.vault import KeyStore, RecordKey
 
 Outcome = Literal["new", "repeat"]
-_DUPLICATE = 11000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class GroupedSubmissions:
     """`Submissions` over the requests' collection."""
 
     LARGEST = 256
+    MOST_WAITING = 5_000
+    """More than these, and what comes is sent away: the database is away or too slow."""
     TRIES = 5
 
     def __init__(self, keys: KeyStore, records: MongoRecords[ServiceRequest]) -> None:
@@ -49,6 +56,8 @@ class GroupedSubmissions:
         self._wake_asked = asyncio.Event()
 
     async def insert(self, key: RecordKey, write: Write[ServiceRequest]) -> Outcome:
+        if len(self._waiting) >= self.MOST_WAITING:
+            raise TransientError("too many submissions wait")
         loop = asyncio.get_running_loop()
         item = _Waiting(key, self._records.document(write, b""), loop.create_future())
         self._waiting.append(item)
@@ -93,30 +102,24 @@ class GroupedSubmissions:
                 await asyncio.sleep(0.1 * 2**attempt)
 
     async def _insert(self, batch: Sequence[_Waiting]) -> None:
-        failures: dict[int, dict[str, Any]] = {}
+        refused: list[_Waiting] = []
         try:
             await self._records.collection.insert_many(
                 [item.document for item in batch], ordered=False
             )
         except BulkError as error:
-            failures = {failure["index"]: failure for failure in error.details["writeErrors"]}
-            if any(failure.get("code") != _DUPLICATE for failure in failures.values()):
-                raise TransientError("a bulk insert failed") from None
-        for index, item in enumerate(batch):
-            if item.outcome.done():
-                continue
-            failure = failures.get(index)
-            if failure is None or "_id" in failure.get("keyPattern", {}):
-                item.outcome.set_result("new")
-            elif "idempotency" in failure.get("keyPattern", {}):
-                item.outcome.set_result("repeat")
-            else:
-                item.outcome.set_result(await self._which(item))
+            refused = [batch[index] for index in duplicates(error)]
+        # What was refused is there from a try before, or its idempotency key is another's. Which
+        # index refused does not tell the two apart: the first try took both.
+        ours = await self._stored([item.document["_id"] for item in refused]) if refused else set()
+        lost = {item.document["_id"] for item in refused} - ours
+        for item in batch:
+            if not item.outcome.done():
+                item.outcome.set_result("repeat" if item.document["_id"] in lost else "new")
 
-    async def _which(self, item: _Waiting) -> Outcome:
-        # A server that does not say which index refused: it is ours if our id is there.
-        found = await self._records.collection.find_one({"_id": item.document["_id"]}, {"_id": 1})
-        return "new" if found else "repeat"
+    async def _stored(self, record_ids: Sequence[str]) -> set[str]:
+        found = self._records.collection.find({"_id": {"$in": list(record_ids)}}, {"_id": 1})
+        return {document["_id"] async for document in found}
 
     async def by_idempotency(self, key: str) -> ServiceRequest | None:
         document = await self._records.collection.find_one({"idempotency": key})
@@ -140,9 +143,12 @@ class GroupedSubmissions:
                 batch, self._asked = self._asked[: self.LARGEST], self._asked[self.LARGEST :]
                 try:
                     known = await self._known({item.fingerprint for item in batch})
-                except (DatabaseError, OSError):
+                except Exception:
                     for item in batch:
-                        item.answer.set_exception(TransientError("the database does not answer"))
+                        if not item.answer.done():
+                            item.answer.set_exception(
+                                TransientError("the database does not answer")
+                            )
                     continue
                 for item in batch:
                     if not item.answer.done():

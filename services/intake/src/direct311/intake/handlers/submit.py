@@ -15,7 +15,7 @@ from direct311.intake.domain.request import ServiceRequest, created
 from direct311.intake.open311.forms import Submission
 from direct311.intake.ports import File, PersonIndexes, Protections, Submissions, Uploads
 from direct311.runtime.clock import Clock, Ids
-from direct311.runtime.errors import RefusedError
+from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.records import IN_HAND_GRACE, Emitter, Relaying, Write
 from direct311.runtime.redaction import mask_numbers, redact
 from direct311.runtime.vault import Vault
@@ -137,10 +137,11 @@ class Submit:
         outcome = await self._submissions.insert(record_key, write)
         if outcome == "repeat" and uploads:
             await self._uploads.withdraw(uploads)
-        if outcome == "repeat" and key is not None:
-            known = await self._submissions.by_idempotency(key)
-            if known is not None:
-                return self._again(known, fingerprint)
+        if outcome == "repeat":
+            known = await self._submissions.by_idempotency(key) if key is not None else None
+            if known is None:
+                raise TransientError("the request that had this key has just gone")
+            return self._again(known, fingerprint)
         self._relay.offer(record_id, entries)
         return Accepted(
             record_id,

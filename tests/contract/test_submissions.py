@@ -1,0 +1,220 @@
+"""Submissions that share their writes: each caller has its own result, whatever happens."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.errors import AutoReconnect, BulkWriteError
+from uuid_utils import compat
+
+from deploy.local.stack import Stack
+from direct311.intake.adapters.inserts import GroupedSubmissions
+from direct311.intake.adapters.mongo import MongoRequests
+from direct311.intake.domain.request import ServiceRequest
+from direct311.runtime.database import Document, MongoRecords
+from direct311.runtime.errors import TransientError
+from direct311.runtime.keystore import MongoKeys
+from direct311.runtime.records import Write
+from direct311.runtime.vault import RecordKey
+from tests.support.runtime import NOW, database_of_its_own, entry
+
+pytestmark = [pytest.mark.wire, pytest.mark.anyio]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Unsure:
+    """A collection whose inserts fail as they are told, before or after they happened."""
+
+    def __init__(self, collection: Any) -> None:
+        self._collection = collection
+        self.before: list[Exception] = []
+        self.after: list[Exception] = []
+        self.inserts: list[int] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collection, name)
+
+    async def insert_many(self, documents: Sequence[Document], **options: Any) -> Any:
+        self.inserts.append(len(documents))
+        if self.before:
+            raise self.before.pop()
+        result: Any = None
+        try:
+            result = await self._collection.insert_many(documents, **options)
+        except BulkWriteError:
+            if not self.after:
+                raise
+        if self.after:
+            raise self.after.pop()
+        return result
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What the gateway has of the database."""
+
+    submissions: GroupedSubmissions
+    requests: Unsure
+    keys: Unsure
+
+    async def send(self, write: Write[ServiceRequest]) -> str:
+        record_id = write.state.record_id
+        key = RecordKey(record_id, "kek-1", b"wrapped", NOW)
+        return await self.submissions.insert(key, write)
+
+    async def stored(self) -> dict[str, Document]:
+        return {document["_id"]: document async for document in self.requests.find({})}
+
+
+@pytest.fixture
+async def gateway(servers: Stack) -> AsyncIterator[Gateway]:
+    async with database_of_its_own(servers) as database:
+        records = MongoRecords(database["requests"], ServiceRequest)
+        await records.prepare(MongoRequests.INDEXES)
+        keys = MongoKeys(database["keys"])
+        await keys.prepare()
+        requests, kept = Unsure(records.collection), Unsure(keys.collection)
+        records.collection = requests  # type: ignore[assignment]
+        keys.collection = kept  # type: ignore[assignment]
+        submissions = GroupedSubmissions(keys, records)
+        running = asyncio.create_task(submissions.run())
+        try:
+            yield Gateway(submissions, requests, kept)
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+
+def new(idempotency: str | None = None, **fields: Any) -> Write[ServiceRequest]:
+    state = ServiceRequest(
+        record_id=str(compat.uuid7()),
+        version=1,
+        idempotency=idempotency,
+        **{"fingerprint": "content", "received_at": NOW, **fields},
+    )
+    return Write(0, state, (entry(),), NOW)
+
+
+async def test_many_at_once_are_all_stored_in_a_few_writes(gateway: Gateway) -> None:
+    writes = [new() for _ in range(700)]
+    outcomes = await asyncio.gather(*(gateway.send(write) for write in writes))
+    assert outcomes == ["new"] * 700
+    stored = await gateway.stored()
+    assert stored.keys() == {write.state.record_id for write in writes}
+    assert all(document["pending"] == 1 for document in stored.values())
+    assert len(gateway.requests.inserts) <= 5
+    assert max(gateway.requests.inserts) <= GroupedSubmissions.LARGEST
+
+
+async def test_each_has_a_key_before_it_has_a_document(gateway: Gateway) -> None:
+    gateway.keys.before = [AutoReconnect()] * GroupedSubmissions.TRIES
+    with pytest.raises(TransientError):
+        await gateway.send(new())
+    assert gateway.requests.inserts == []
+    write = new()
+    await gateway.send(write)
+    assert await gateway.keys.count_documents({"_id": write.state.record_id}) == 1
+
+
+async def test_of_equal_idempotency_keys_one_is_stored_and_the_others_are_told(
+    gateway: Gateway,
+) -> None:
+    writes = [new("app:1") for _ in range(20)] + [new("app:2") for _ in range(20)] + [new()]
+    outcomes = await asyncio.gather(*(gateway.send(write) for write in writes))
+    assert sorted(outcomes) == ["new"] * 3 + ["repeat"] * 38
+    won = {w.state.record_id for w, o in zip(writes, outcomes, strict=True) if o == "new"}
+    assert (await gateway.stored()).keys() == won
+    assert await gateway.send(new("app:1")) == "repeat"
+    winner = await gateway.submissions.by_idempotency("app:1")
+    assert winner is not None
+    assert winner.record_id in won
+    assert await gateway.submissions.by_idempotency("app:3") is None
+
+
+async def test_a_write_whose_result_is_unknown_is_repeated_and_stored_once(
+    gateway: Gateway,
+) -> None:
+    """The same ids again: a duplicate id then means that it had worked."""
+    gateway.requests.after = [AutoReconnect(), AutoReconnect()]
+    gateway.keys.after = [AutoReconnect()]
+    writes = [new(f"app:{number}") for number in range(5)] + [new()]
+    outcomes = await asyncio.gather(*(gateway.send(write) for write in writes))
+    assert outcomes == ["new"] * 6
+    assert (await gateway.stored()).keys() == {write.state.record_id for write in writes}
+
+
+async def test_who_had_lost_before_an_unknown_result_is_still_told(gateway: Gateway) -> None:
+    await gateway.send(new("app:1"))
+    gateway.requests.after = [AutoReconnect()]
+    outcomes = await asyncio.gather(gateway.send(new("app:1")), gateway.send(new("app:2")))
+    assert list(outcomes) == ["repeat", "new"]
+
+
+async def test_a_write_that_a_majority_may_not_have_is_repeated(gateway: Gateway) -> None:
+    unsure = BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 91}]})
+    gateway.requests.before = [unsure]
+    gateway.keys.before = [unsure]
+    write = new()
+    assert await gateway.send(write) == "new"
+    assert await gateway.keys.count_documents({"_id": write.state.record_id}) == 1
+    assert write.state.record_id in await gateway.stored()
+
+
+async def test_a_database_that_stays_away_is_said_and_the_next_ones_are_stored(
+    gateway: Gateway,
+) -> None:
+    gateway.requests.before = [AutoReconnect()] * GroupedSubmissions.TRIES
+    with pytest.raises(TransientError):
+        await gateway.send(new())
+    assert await gateway.send(new()) == "new"
+
+
+async def test_what_cannot_be_written_at_all_leaves_the_others_alone(gateway: Gateway) -> None:
+    """Whatever a request may be, the gateway goes on."""
+    with pytest.raises(TransientError):
+        await gateway.send(new(text="\ud800"))
+    assert await gateway.send(new()) == "new"
+
+
+async def test_a_caller_that_has_gone_does_not_stop_the_others(gateway: Gateway) -> None:
+    gone = asyncio.create_task(gateway.send(new()))
+    asked = asyncio.create_task(gateway.submissions.like("content", NOW))
+    await asyncio.sleep(0)
+    gone.cancel()
+    asked.cancel()
+    assert await gateway.send(new()) == "new"
+    assert await gateway.submissions.like("other", NOW) is None
+
+
+async def test_a_request_of_the_same_content_is_found_since_an_instant(gateway: Gateway) -> None:
+    early, late = new(), new(received_at=NOW + timedelta(hours=1))
+    await asyncio.gather(gateway.send(early), gateway.send(late))
+    ask = gateway.submissions.like
+    found: Sequence[str | None] = await asyncio.gather(
+        ask("content", NOW),
+        ask("content", NOW + timedelta(minutes=1)),
+        ask("content", NOW + timedelta(hours=2)),
+        ask("other", NOW),
+    )
+    assert list(found) == [early.state.record_id, late.state.record_id, None, None]
+
+
+async def test_more_than_can_wait_are_sent_away_at_once(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GroupedSubmissions, "MOST_WAITING", 10)
+    results = await asyncio.gather(
+        *(gateway.send(new()) for _ in range(300)), return_exceptions=True
+    )
+    refused = [result for result in results if isinstance(result, TransientError)]
+    assert len(refused) >= 300 - 10
+    assert len(await gateway.stored()) == 300 - len(refused)

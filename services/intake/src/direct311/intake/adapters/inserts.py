@@ -142,7 +142,9 @@ class GroupedSubmissions:
             while self._asked:
                 batch, self._asked = self._asked[: self.LARGEST], self._asked[self.LARGEST :]
                 try:
-                    known = await self._known({item.fingerprint for item in batch})
+                    known = await self._known(
+                        {item.fingerprint for item in batch}, min(item.since for item in batch)
+                    )
                 except Exception:
                     for item in batch:
                         if not item.answer.done():
@@ -159,11 +161,14 @@ class GroupedSubmissions:
                         ]
                         item.answer.set_result(min(found)[1] if found else None)
 
-    async def _known(self, fingerprints: set[str]) -> dict[str, list[tuple[datetime, str]]]:
-        """Requests with these contents: when each was received, and its id."""
+    async def _known(
+        self, fingerprints: set[str], since: datetime
+    ) -> dict[str, list[tuple[datetime, str]]]:
+        """Requests with these contents since then: when each was received, and its id."""
         known: dict[str, list[tuple[datetime, str]]] = {}
         cursor = self._records.collection.find(
-            {"fingerprint": {"$in": list(fingerprints)}}, {"fingerprint": 1, "received_at": 1}
+            {"fingerprint": {"$in": list(fingerprints)}, "received_at": {"$gte": since}},
+            {"fingerprint": 1, "received_at": 1},
         )
         async for document in cursor:
             entry = (document["received_at"], document["_id"])

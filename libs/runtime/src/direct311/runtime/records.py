@@ -143,7 +143,7 @@ class Emitter:
 
 
 # An in-process relay has this long before the holder of the lease takes an outbox over.
-IN_HAND_GRACE = timedelta(seconds=2)
+IN_HAND_GRACE = timedelta(seconds=5)
 
 
 def is_transient(error: BaseException) -> bool:

@@ -7,6 +7,7 @@ the lease publishes from the database.
 
 import asyncio
 import contextlib
+import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -39,7 +40,8 @@ class Relay:
     BATCH = 500
     REMEMBERED = 50_000
     POLL_SECONDS = 0.25
-    MARK_SECONDS = 0.25
+    MARK_SECONDS = 0.5
+    MARK_AFTER_SECONDS = 1.5
 
     def __init__(
         self, outbox: Outbox, publisher: Publisher, lease: Lease, clock: Clock, metrics: Metrics
@@ -52,7 +54,7 @@ class Relay:
         self._queue: deque[tuple[str, tuple[Entry, ...]]] = deque()
         self._queued: set[str] = set()
         self._published: OrderedDict[str, None] = OrderedDict()
-        self._unmarked: dict[str, list[str]] = {}
+        self._unmarked: dict[str, tuple[float, list[str]]] = {}
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -72,9 +74,10 @@ class Relay:
 
     def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
         """A later write of the document has dropped these: they need no mark of their own."""
-        left = [i for i in self._unmarked.pop(record_id, ()) if i not in entry_ids]
+        since, ids = self._unmarked.pop(record_id, (0.0, []))
+        left = [i for i in ids if i not in entry_ids]
         if left:
-            self._unmarked[record_id] = left
+            self._unmarked[record_id] = (since, left)
 
     # -- its own life
 
@@ -148,8 +151,9 @@ class Relay:
         self._leave_unmarked(done)
 
     def _leave_unmarked(self, done: Mapping[str, Sequence[str]]) -> None:
+        now = time.monotonic()
         for record_id, ids in done.items():
-            self._unmarked.setdefault(record_id, []).extend(ids)
+            self._unmarked.setdefault(record_id, (now, []))[1].extend(ids)
 
     async def _marking(self) -> None:
         """Marks wait a little: many documents are written again at once by the next event, and
@@ -157,20 +161,30 @@ class Relay:
         while True:
             await asyncio.sleep(self.MARK_SECONDS)
             try:
-                await self.mark_published()
+                await self.mark_published(self.MARK_AFTER_SECONDS)
             except Exception as error:
                 _log.warning("relay.mark_failed", error=type(error).__name__)
 
-    async def mark_published(self) -> None:
-        """Take what was published out of the outboxes, in bulk."""
-        while self._unmarked:
-            ids = list(self._unmarked)[: self.BATCH]
-            marks = {record_id: self._unmarked.pop(record_id) for record_id in ids}
+    async def mark_published(self, at_least: float = 0.0) -> None:
+        """Take what was published `at_least` so many seconds ago out of the outboxes, in bulk."""
+        before = time.monotonic() - at_least
+        while ripe := self._ripe(before):
+            marks = {record_id: self._unmarked.pop(record_id) for record_id in ripe}
             try:
-                await self._outbox.mark(marks)
+                await self._outbox.mark({record_id: ids for record_id, (_, ids) in marks.items()})
             except BaseException:
-                self._leave_unmarked(marks)
+                for record_id, (since, ids) in marks.items():
+                    self._unmarked.setdefault(record_id, (since, []))[1].extend(ids)
                 raise
+
+    def _ripe(self, before: float) -> list[str]:
+        found: list[str] = []
+        # Oldest first, as they were put in.
+        for record_id, (since, _) in self._unmarked.items():
+            if since > before or len(found) == self.BATCH:
+                break
+            found.append(record_id)
+        return found
 
     def _remember(self, entry_id: str) -> None:
         self._published[entry_id] = None

@@ -1,6 +1,7 @@
 """Who is calling: OpenID Connect access tokens, checked offline, and the service's own token."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,8 @@ class Issuer:
     """An OpenID Connect provider, found by discovery (OpenID Connect Discovery 1.0, section 4)."""
 
     KEYS_FOR_SECONDS = 300.0
+    ASK_AGAIN_SECONDS = 10.0
+    """A provider that did not answer is left alone for so long, where its keys are known."""
 
     def __init__(self, url: str, http: HttpClient) -> None:
         self._url = url.rstrip("/")
@@ -32,34 +35,61 @@ class Issuer:
         self._document: Mapping[str, Any] | None = None
         self._keys: KeySet | None = None
         self._read_at = 0.0
+        self._failed_at = -math.inf
         self._lock = asyncio.Lock()
 
     async def document(self) -> Mapping[str, Any]:
-        """The discovery document."""
+        """The discovery document.
+
+        :raises TransientError: the provider does not answer, or not with one.
+        """
         if self._document is None:
-            try:
-                self._document = await self._http.get_json(
-                    f"{self._url}/.well-known/openid-configuration"
-                )
-            except HttpError:
-                raise TransientError("the identity provider does not answer") from None
+            found = await self._read(f"{self._url}/.well-known/openid-configuration")
+            if not isinstance(found, dict) or not {"jwks_uri", "token_endpoint"} <= found.keys():
+                raise TransientError("the identity provider says nothing of keys and tokens")
+            self._document = found
         return self._document
 
     async def keys(self, *, newer_than: float = 0.0) -> KeySet:
-        """The provider's keys, read again when older than five minutes or `newer_than`."""
-        async with self._lock:
-            stale = time.monotonic() - self._read_at > self.KEYS_FOR_SECONDS
-            if self._keys is None or stale or self._read_at < newer_than:
-                document = await self.document()
-                try:
-                    found = await self._http.get_json(document["jwks_uri"])
-                except HttpError:
-                    if self._keys is None:
-                        raise TransientError("the identity provider does not answer") from None
-                    return self._keys
-                self._keys = KeySet.import_key_set(found)
-                self._read_at = time.monotonic()
+        """The provider's keys, read again when older than five minutes or `newer_than`; those that
+        are known where it does not answer.
+
+        :raises TransientError: it never answered.
+        """
+        if self._keys is not None and self._lock.locked() and not newer_than:
             return self._keys
+        async with self._lock:
+            now = time.monotonic()
+            old = now - self._read_at > self.KEYS_FOR_SECONDS or self._read_at < newer_than
+            patience = self.ASK_AGAIN_SECONDS if self._keys is not None else 1.0
+            if self._keys is None or old:
+                if now - self._failed_at < patience:
+                    return self._known()
+                try:
+                    document = await self.document()
+                    self._keys = _key_set(await self._read(str(document["jwks_uri"])))
+                    self._read_at = time.monotonic()
+                except TransientError:
+                    self._failed_at = time.monotonic()
+            return self._known()
+
+    def _known(self) -> KeySet:
+        if self._keys is None:
+            raise TransientError("the identity provider has not answered yet")
+        return self._keys
+
+    async def _read(self, url: str) -> Any:
+        try:
+            return await self._http.get_json(url)
+        except HttpError:
+            raise TransientError("the identity provider does not answer") from None
+
+
+def _key_set(document: Any) -> KeySet:
+    try:
+        return KeySet.import_key_set(document)
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+        raise TransientError("the identity provider's keys cannot be read") from None
 
 
 class Authenticator:
@@ -140,28 +170,36 @@ class ServiceToken:
         self._client_id = client_id
         self._client_secret = client_secret
         self._token = ""
-        self._until = 0.0
+        self._until = -math.inf
         self._lock = asyncio.Lock()
 
     async def get(self) -> str:
-        """A token with at least half a minute to live.
+        """A token with at least half a minute to live, or what is left where there is no new one.
 
         :raises TransientError: the provider does not answer.
         """
         async with self._lock:
             if time.monotonic() > self._until - 30:
-                document = await self._issuer.document()
                 try:
-                    answer = await self._http.post_form(
-                        document["token_endpoint"],
-                        {
-                            "grant_type": "client_credentials",
-                            "client_id": self._client_id,
-                            "client_secret": self._client_secret,
-                        },
-                    )
-                except HttpError:
-                    raise TransientError("the identity provider gives no token") from None
-                self._token = str(answer["access_token"])
-                self._until = time.monotonic() + float(answer.get("expires_in", 60))
+                    await self._renew()
+                except TransientError:
+                    if time.monotonic() > self._until:
+                        raise
             return self._token
+
+    async def _renew(self) -> None:
+        document = await self._issuer.document()
+        try:
+            answer = await self._http.post_form(
+                str(document["token_endpoint"]),
+                {
+                    "grant_type": "client_credentials",
+                    "client_id": self._client_id,
+                    "client_secret": self._client_secret,
+                },
+            )
+            token, lives = str(answer["access_token"]), float(answer.get("expires_in", 60))
+        except (HttpError, KeyError, TypeError, ValueError, AttributeError):
+            raise TransientError("the identity provider gives no token") from None
+        self._token = token
+        self._until = time.monotonic() + lives

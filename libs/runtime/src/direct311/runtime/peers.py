@@ -37,17 +37,17 @@ class HttpClient:
 
     async def get_json(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
         """:raises HttpError: no answer, or not a 2xx with JSON."""
-        return (await self._send("GET", url, headers=headers)).json()
+        return _json(await self._send("GET", url, headers=headers))
 
     async def post_json(
         self, url: str, body: object, headers: Mapping[str, str] | None = None
     ) -> Any:
         """:raises HttpError: no answer, or not a 2xx with JSON."""
-        return (await self._send("POST", url, json=body, headers=headers)).json()
+        return _json(await self._send("POST", url, json=body, headers=headers))
 
     async def post_form(self, url: str, form: Mapping[str, str]) -> Any:
         """:raises HttpError: no answer, or not a 2xx with JSON."""
-        return (await self._send("POST", url, data=dict(form))).json()
+        return _json(await self._send("POST", url, data=dict(form)))
 
     async def put_bytes(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         """:raises HttpError: no answer, or not a 2xx."""
@@ -67,10 +67,10 @@ class HttpClient:
         if files:
             parts: list[tuple[str, Any]] = [(name, (None, value)) for name, value in fields]
             parts += [(name, ("file", body, kind)) for name, body, kind in files]
-            return (await self._send("POST", url, files=parts, headers=headers)).json()
+            return _json(await self._send("POST", url, files=parts, headers=headers))
         body = urlencode(fields).encode()
         form = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
-        return (await self._send("POST", url, content=body, headers=form)).json()
+        return _json(await self._send("POST", url, content=body, headers=form))
 
     async def get_bytes(self, url: str, headers: Mapping[str, str] | None = None) -> bytes:
         """:raises HttpError: no answer, or not a 2xx."""
@@ -79,11 +79,18 @@ class HttpClient:
     async def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
         try:
             answer = await self._client.request(method, url, **options)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             raise HttpError(None) from None
         if not answer.is_success:
             raise HttpError(answer.status_code, _problem(answer))
         return answer
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise HttpError(answer.status_code) from None
 
 
 def _problem(answer: httpx.Response) -> Any:

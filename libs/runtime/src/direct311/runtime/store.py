@@ -143,11 +143,11 @@ class ObjectStore:
         """Remove all objects under a prefix in all their versions; how many, and their bytes."""
 
         def remove() -> tuple[int, int]:
-            found = list(
-                self._client.list_objects(
-                    bucket, prefix=prefix, recursive=True, include_version=True
-                )
+            listed = self._client.list_objects(
+                bucket, prefix=prefix, recursive=True, include_version=True
             )
+            # Where a list goes on over several answers, a store may say an object twice.
+            found = {(item.object_name, item.version_id): item for item in listed}.values()
             objects = [DeleteObject(item.object_name, item.version_id) for item in found]
             for error in self._client.remove_objects(bucket, objects):
                 raise TransientError(f"an object could not be removed: {error.code}")

@@ -45,7 +45,9 @@ class Issuer:
         """
         if self._document is None:
             found = await self._read(f"{self._url}/.well-known/openid-configuration")
-            if not isinstance(found, dict) or not {"jwks_uri", "token_endpoint"} <= found.keys():
+            named = found if isinstance(found, dict) else {}
+            addresses = [str(named.get(name)) for name in ("jwks_uri", "token_endpoint")]
+            if not all(each.startswith(("https://", "http://")) for each in addresses):
                 raise TransientError("the identity provider says nothing of keys and tokens")
             self._document = found
         return self._document
@@ -67,7 +69,7 @@ class Issuer:
                     return self._known()
                 try:
                     document = await self.document()
-                    self._keys = _key_set(await self._read(str(document["jwks_uri"])))
+                    self._keys = _key_set(await self._read(document["jwks_uri"]))
                     self._read_at = time.monotonic()
                 except TransientError:
                     self._failed_at = time.monotonic()
@@ -191,7 +193,7 @@ class ServiceToken:
         document = await self._issuer.document()
         try:
             answer = await self._http.post_form(
-                str(document["token_endpoint"]),
+                document["token_endpoint"],
                 {
                     "grant_type": "client_credentials",
                     "client_id": self._client_id,

@@ -71,9 +71,15 @@ def _library_line(
 ) -> structlog.typing.EventDict:
     # What a library says may quote what it was given: of an exception only its class is kept.
     exc_info = event.pop("exc_info", None)
+    lines = str(event.get("event", "")).strip().splitlines()
     if exc_info:
         kind = exc_info[0] if isinstance(exc_info, tuple) else type(exc_info)
         event["error"] = getattr(kind, "__name__", "Exception")
+        event["event"] = "library error"
+    elif len(lines) > 1:
+        # A traceback as text, as servers print where a start fails.
+        last = lines[-1].partition(":")[0]
+        event["error"] = last if last.replace(".", "").isidentifier() else "unknown"
         event["event"] = "library error"
     event.pop("exception", None)
     event.pop("stack", None)

@@ -11,7 +11,6 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from direct311.intake.adapters.clients_file import FileClients
 from direct311.intake.adapters.mongo import MongoRequests
@@ -27,6 +26,7 @@ from direct311.intake.open311.queries import jurisdiction_problem, read_query
 from direct311.intake.open311.render import MEDIA_TYPES, Format
 from direct311.intake.ports import File
 from direct311.intake.settings import IntakeSettings
+from direct311.runtime.api import PlainRoute
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
@@ -69,7 +69,7 @@ class GeoReport:
         self._requests = requests
         self._clock = clock
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[PlainRoute]:
         found = []
         forms: tuple[Format, ...] = ("json", "xml")
         for form in forms:
@@ -85,7 +85,7 @@ class GeoReport:
                 (f"{v2}/tokens/{{token}}.{form}", "GET", self.token),
             )
             found += [
-                Route(path, _answering(answer, form), methods=[method])
+                PlainRoute(path, _answering(answer, form), methods=[method])
                 for path, method, answer in table
             ]
         return found

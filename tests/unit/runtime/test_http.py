@@ -1,0 +1,188 @@
+"""What every HTTP face shares: clear answers, and nothing of the input in any of them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import pytest
+from fastapi import FastAPI, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+from starlette.testclient import TestClient
+
+from direct311.runtime.access import Caller
+from direct311.runtime.api import PlainRoute, install, require
+from direct311.runtime.database import DatabaseError
+from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.health import Readiness
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import VaultError
+from direct311.schemas import Instant, Model
+
+CANARY = "Maria-Lopez-305-555-0142"
+
+
+class Question(Model, extra="forbid"):
+    phone: Annotated[str, Field(max_length=5)] | None = None
+    inner: "Question | None" = None
+    many: tuple[int, ...] = ()
+
+
+class World:
+    """An application with one route for each thing that can go wrong."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.app = FastAPI()
+        install(self.app, Readiness(), self.metrics)
+        self.errors: dict[str, Exception] = {
+            "refused": RefusedError(409, "conflict", "Not so.", field="phone", retry_after=7),
+            "transient": TransientError(CANARY),
+            "database": DatabaseError(CANARY),
+            "vault": VaultError(CANARY),
+            "bug": ValueError(CANARY),
+        }
+
+        @self.app.get("/broken/{name}")
+        async def broken(name: str) -> None:
+            raise self.errors[name]
+
+        @self.app.post("/questions/{name}")
+        async def questions(name: str, question: Question) -> str:
+            return "ok"
+
+        @self.app.get("/since")
+        async def since(after: Annotated[Instant, Query()]) -> str:
+            return "ok"
+
+        async def plain(_: Request) -> Response:
+            return Response(b"plain")
+
+        self.app.router.routes.append(PlainRoute("/plain/{name}.json", plain))
+        self.client = TestClient(self.app, raise_server_exceptions=False)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [
+        ("refused", 409, "conflict"),
+        ("transient", 503, "unavailable"),
+        ("database", 503, "unavailable"),
+        ("vault", 410, "not_readable"),
+        ("bug", 500, "internal"),
+    ],
+)
+def test_every_error_is_a_problem_that_says_nothing_of_the_input(
+    world: World, name: str, status: int, code: str
+) -> None:
+    answer = world.client.get(f"/broken/{name}", params={"name": CANARY})
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == f"urn:direct311:problem:{code}"
+    assert CANARY not in answer.text
+    assert ("retry-after" in answer.headers) == (name in ("refused", "transient", "database"))
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"phone": CANARY}, "body.phone"),
+        ({CANARY: 1}, "body"),
+        ({"inner": {CANARY: 1}}, "body.inner"),
+        ({"inner": {"phone": CANARY}}, "body.inner.phone"),
+        ({"many": [1, CANARY]}, "body.many.1"),
+        ([CANARY], "body"),
+        (CANARY, "body"),
+    ],
+)
+def test_a_malformed_body_is_named_by_its_declared_field_alone(
+    world: World, body: object, field: str
+) -> None:
+    answer = world.client.post("/questions/a", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["field"] == field
+    assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize(
+    "content", [CANARY.encode(), b"{", b'{"phone":"\\ud800"}', b"\xff", b"[" * 100_000]
+)
+def test_a_body_that_is_no_json_is_refused(world: World, content: bytes) -> None:
+    answer = world.client.post(
+        "/questions/a", content=content, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code in (400, 422)
+    assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize(
+    "instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-03-02", CANARY, ""]
+)
+def test_an_instant_that_is_none_is_refused_by_name(world: World, instant: str) -> None:
+    answer = world.client.get("/since", params={"after": instant})
+    assert (answer.status_code, answer.json()["field"]) == (422, "query.after")
+    assert CANARY not in answer.text
+
+
+def test_what_is_not_there_is_a_problem_too(world: World) -> None:
+    for answer in (world.client.get(f"/{CANARY}"), world.client.put(f"/plain/{CANARY}.json")):
+        assert answer.status_code in (404, 405)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert CANARY not in answer.text
+
+
+def test_requests_are_measured_by_route_and_never_by_path(world: World) -> None:
+    world.client.get(f"/plain/{CANARY}.json")
+    world.client.post(f"/questions/{CANARY}", json={})
+    world.client.get(f"/broken/{CANARY}")
+    world.client.get(f"/{CANARY}")
+    text = world.client.get("/metrics").text
+    assert CANARY not in text
+    for labels in (
+        'route="/plain/{name}.json",status="2xx"',
+        'route="/questions/{name}",status="2xx"',
+        'route="/broken/{name}",status="5xx"',
+        'route="none",status="4xx"',
+    ):
+        assert f"direct311_http_seconds_count{{{labels}}} 1.0" in text
+
+
+@pytest.mark.parametrize(
+    ("roles", "allowed"), [(("agent",), True), (("auditor",), False), ((), False)]
+)
+def test_a_role_is_asked_for(roles: tuple[str, ...], allowed: bool) -> None:
+    check: Callable[[], None] = lambda: require(Caller("a", roles), "agent", "admin")  # noqa: E731
+    if allowed:
+        check()
+        return
+    with pytest.raises(RefusedError) as refused:
+        check()
+    assert refused.value.status == 403
+
+
+@pytest.mark.anyio
+async def test_readiness_says_what_is_missing_and_waits_two_seconds_at_most() -> None:
+    readiness = Readiness()
+
+    def check(result: str | Exception | None) -> Callable[[], Awaitable[str | None]]:
+        async def one() -> str | None:
+            if isinstance(result, Exception):
+                raise result
+            return result
+
+        return one
+
+    readiness.add("well", check(None))
+    readiness.add("ill", check("too slow"))
+    readiness.add("broken", check(ValueError(CANARY)), required=False)
+    problems = await readiness.problems()
+    assert problems == {"ill": "too slow", "broken": "ValueError"}
+    assert readiness.blocking(problems)
+    assert not readiness.blocking({"broken": "ValueError"})
+    readiness.draining = True
+    assert await readiness.problems() == {"process": "draining"}
+    assert readiness.blocking({"process": "draining"})

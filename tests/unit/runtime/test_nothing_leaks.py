@@ -1,0 +1,136 @@
+"""Whatever goes wrong in a process, its output tells the kind of error and nothing else."""
+
+import contextlib
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+CANARY = "Maria-Lopez-305-555-0142"
+
+PROGRAM = """
+import asyncio, logging, sys, warnings
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+import structlog
+from fastapi import FastAPI
+from direct311.runtime.api import install
+from direct311.runtime.health import Readiness
+from direct311.runtime.process import serve
+from direct311.runtime.telemetry import Metrics, configure_logging
+
+CANARY, port, fails = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "fails"
+configure_logging("test", "INFO")
+
+def bug():
+    raise ValueError(CANARY)
+
+async def background():
+    bug()
+
+@asynccontextmanager
+async def lifespan(_):
+    if fails:
+        bug()
+    structlog.get_logger("own").error("own.event", error="ValueError")
+    library = logging.getLogger("library")
+    library.warning("plain words of a library")
+    try:
+        bug()
+    except ValueError as error:
+        structlog.get_logger("own").exception("own.exception")
+        structlog.get_logger("own").error("own.exc_info", exc_info=error, stack_info=True)
+        library.exception("about %s", CANARY)
+        library.error("about %s", CANARY, exc_info=error, stack_info=True)
+    library.error("Traceback (most recent call last):\\n  File\\nValueError: %s", CANARY)
+    library.debug(CANARY)
+    library.info(CANARY)
+    asyncio.get_running_loop().create_task(background())
+    asyncio.get_running_loop().call_soon(bug)
+    yield
+
+app = FastAPI(lifespan=lifespan)
+install(app, Readiness(), Metrics())
+
+@app.post("/bug/{name}")
+async def broken(name: str):
+    bug()
+
+serve(app, SimpleNamespace(host="127.0.0.1", port=port))
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextlib.contextmanager
+def program(port: int, ends: str) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, CANARY, str(port), ends],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ask(port: int, method: str, path: str, body: str = "") -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
+
+
+def wait_until_it_answers(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(OSError):
+            ask(port, "GET", "/health/live")
+            return
+        assert time.monotonic() < deadline, "the program answers"
+        time.sleep(0.1)
+
+
+def test_errors_are_told_by_their_kind() -> None:
+    port = free_port()
+    with program(port, "works") as process:
+        wait_until_it_answers(port)
+        assert ask(port, "POST", f"/bug/{CANARY}?q={CANARY}", CANARY) == 500
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.sendall(f"NONSENSE {CANARY}\r\n\r\n".encode())
+            raw.recv(1000)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+    lines = [json.loads(line) for line in output.splitlines()]
+    said = {line["event"] for line in lines}
+    assert CANARY not in output
+    assert {"own.event", "own.exception", "own.exc_info", "http.error"} <= said
+    assert "plain words of a library" in said
+    assert [line["error"] for line in lines if line["event"] == "library error"].count(
+        "ValueError"
+    ) >= 4
+    assert all(line["service"] == "test" for line in lines)
+
+
+def test_a_start_that_fails_is_told_by_its_kind() -> None:
+    with program(free_port(), "fails") as process:
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    assert CANARY not in output
+    assert "ValueError" in output
+    assert "Traceback" not in output

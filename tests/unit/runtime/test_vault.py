@@ -11,14 +11,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.runtime.access import Caller, RecordFacts, load_access_policy
-from direct311.runtime.errors import RefusedError
+from direct311.runtime.database import DatabaseError
+from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.keys import FileKeyProvider, KeyProviderError
 from direct311.runtime.keystore import InMemoryKeys
 from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
 from direct311.runtime.records import Entry
 from direct311.runtime.signing import Principals, PublicKey, SignatureError, Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import DeniedError, Vault, VaultError
+from direct311.runtime.vault import DeniedError, RecordKey, Vault, VaultError
 from direct311.schemas import decode
 from direct311.schemas import events as ev
 
@@ -178,6 +179,48 @@ async def test_a_shredded_key_opens_nothing_and_the_failure_is_written_down() ->
     first, second = world.log.events()
     assert (first.outcome, second.outcome) == ("success", "error")
     assert second.correlation.cause == world.log.entries[0].id
+
+
+async def test_bytes_that_do_not_open_are_written_down_too() -> None:
+    """`success` means authorised: what then fails is told by a second event that cites the first."""
+    world = World()
+    sealed = await world.record("r1")
+    changed = {"phone": sealed["phone"][:-1] + bytes([sealed["phone"][-1] ^ 1])}
+    with pytest.raises(VaultError):
+        await world.vault.open(asking("r1"), RecordFacts("r1"), changed)
+    first, second = world.log.events()
+    assert (first.outcome, second.outcome) == ("success", "error")
+    assert second.correlation.cause == world.log.entries[0].id
+
+
+@pytest.mark.parametrize("error", [TransientError("away"), DatabaseError("away"), OSError("away")])
+async def test_a_fetch_that_fails_is_written_down_and_may_be_tried_again(error: Exception) -> None:
+    world = World()
+    sealed = await world.record("r1")
+
+    async def fail(record_id: str, event_id: str, at: datetime) -> RecordKey | None:
+        raise error
+
+    world.keys.fetch = fail  # type: ignore[method-assign]
+    with pytest.raises(type(error)):
+        await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    first, second = world.log.events()
+    assert (first.outcome, second.outcome) == ("success", "error")
+    assert second.correlation.cause == world.log.entries[0].id
+    assert second.decision.reason == type(error).__name__
+
+
+async def test_a_fetch_that_fails_as_the_log_does_says_what_failed_first() -> None:
+    world = World()
+    sealed = await world.record("r1")
+
+    async def fail(record_id: str, event_id: str, at: datetime) -> RecordKey | None:
+        world.log.down = True
+        raise TransientError("away")
+
+    world.keys.fetch = fail  # type: ignore[method-assign]
+    with pytest.raises(TransientError):
+        await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
 
 
 async def test_a_ciphertext_belongs_to_its_record_and_field() -> None:

@@ -6,6 +6,7 @@ associated data binds it to record, field and version. `open` first has the acce
 durably, and only then fetches the key; the fetch leaves the event's id on the key.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from direct311.runtime.access import AccessPolicy, Decision, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, RuntimeFaultError
 from direct311.runtime.keys import KeyProvider, KeyProviderError
-from direct311.runtime.ledger import Access, Ledger
+from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
 
 _NONCE = 12
 
@@ -167,28 +168,47 @@ class Vault:
         :raises AuditUnavailableError: the access could not be written down; nothing was opened.
         :raises VaultError: the key is gone or the bytes do not open; a second event says so.
         """
-        key, decision = await self.unlock(access, facts)
-        return {
-            field: key.open(field, sealed[field], version)
-            for field in decision.fields
-            if field in sealed
-        }
+        event_id, decision = await self.authorise(access, facts)
+        key = await self._fetched(access, decision, event_id)
+        try:
+            return {
+                field: key.open(field, sealed[field], version)
+                for field in decision.fields
+                if field in sealed
+            }
+        except VaultError as error:
+            await self._tell(access, decision, event_id, error)
+            raise
 
     async def unlock(self, access: Access, facts: RecordFacts) -> tuple[DataKey, Decision]:
         """The record's data key, for sealing into a record that exists or opening large objects.
 
         The same path and errors as `open`.
         """
-        (record_id,) = access.record_ids
         event_id, decision = await self.authorise(access, facts)
+        return await self._fetched(access, decision, event_id), decision
+
+    async def _fetched(self, access: Access, decision: Decision, event_id: str) -> DataKey:
+        (record_id,) = access.record_ids
         try:
             wrapped = await self.keys.fetch(record_id, event_id, self._clock.now())
             if wrapped is None:
                 raise VaultError("the record has no key here")
             plain = await self._provider.unwrap(wrapped.kek_id, wrapped.wrapped, record_id)
         except (VaultError, KeyProviderError) as error:
+            await self._tell(access, decision, event_id, error)
+            raise VaultError("the record's key is gone or does not open") from None
+        except Exception as error:
+            await self._tell(access, decision, event_id, error)
+            raise
+        return DataKey(record_id, plain)
+
+    async def _tell(
+        self, access: Access, decision: Decision, event_id: str, error: Exception
+    ) -> None:
+        """Write down that what was authorised failed. Where that fails too, the first event shows
+        as authorised and not opened, unless the fetch happened."""
+        with contextlib.suppress(AuditUnavailableError):
             await self._ledger.write(
                 access, decision, "error", reason=type(error).__name__, cause=event_id
             )
-            raise VaultError("the record's key is gone or does not open") from None
-        return DataKey(record_id, plain), decision

@@ -182,7 +182,7 @@ async def test_a_shredded_key_opens_nothing_and_the_failure_is_written_down() ->
 
 
 async def test_bytes_that_do_not_open_are_written_down_too() -> None:
-    """`success` means authorised: what then fails is told by a second event that cites the first."""
+    """`success` means authorised: what then fails is told by a second event."""
     world = World()
     sealed = await world.record("r1")
     changed = {"phone": sealed["phone"][:-1] + bytes([sealed["phone"][-1] ^ 1])}

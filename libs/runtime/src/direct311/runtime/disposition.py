@@ -5,7 +5,7 @@ the key goes, then the data, then one update makes the document a tombstone that
 until it is published. Each step may be repeated.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -56,10 +56,21 @@ class Destroyer(Generic[S]):
         self._recoverable_for = recoverable_for
 
     async def step(self) -> None:
-        """Finish every destruction that was begun."""
-        while states := await self._destroying(100):
-            for state in states:
-                await self.destroy(state)
+        """Finish every destruction that was begun. One that cannot be finished now keeps no other
+        from it; its error is raised at the end."""
+        failed: dict[str, Exception] = {}
+        while fresh := await self._begun(failed.keys()):
+            for state in fresh:
+                try:
+                    await self.destroy(state)
+                except Exception as error:
+                    failed[state.record_id] = error
+        for error in failed.values():
+            raise error
+
+    async def _begun(self, but: Collection[str]) -> Sequence[S]:
+        states = await self._destroying(100 + len(but))
+        return [state for state in states if state.record_id not in but]
 
     async def destroy(self, state: S) -> None:
         """Key, data, tombstone with receipt."""

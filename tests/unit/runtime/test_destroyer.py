@@ -1,0 +1,116 @@
+"""Destruction goes to its end, whatever fails on the way, and one record keeps no other."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from direct311.runtime.disposition import Destroyed, Destroyer
+from direct311.runtime.errors import TransientError
+from direct311.runtime.keystore import InMemoryKeys
+from direct311.runtime.memory import InMemoryLease, InMemoryPublisher, InMemoryRecords
+from direct311.runtime.records import Emitter, Folder, Write
+from direct311.runtime.relay import Relay
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import RecordKey
+from direct311.schemas import decode
+from direct311.schemas import events as ev
+from tests.support.runtime import NOW, SetClock, Tally, signature
+
+pytestmark = pytest.mark.anyio
+
+
+class World:
+    """A holder of records in memory, with some that are being destroyed."""
+
+    def __init__(self) -> None:
+        self.clock = SetClock()
+        self.records: InMemoryRecords[Tally] = InMemoryRecords()
+        self.publisher = InMemoryPublisher()
+        self.relay = Relay(self.records, self.publisher, InMemoryLease(), self.clock, Metrics())
+        self.keys = InMemoryKeys()
+        self.removed: list[str] = []
+        self.stuck: set[str] = set()
+        folder: Folder[Tally] = Folder(
+            self.records,
+            lambda record_id: Tally(record_id=record_id),
+            {},
+            Emitter("intake", self.clock, signature("intake").signer),
+            self.relay,
+            self.clock,
+        )
+        self.destroyer = Destroyer(
+            holder="intake",
+            folder=folder,
+            destroying=self.records.destroying,
+            remove=self.remove,
+            keys=self.keys,
+            clock=self.clock,
+            recoverable_for=timedelta(days=35),
+        )
+
+    async def remove(self, state: Tally) -> Destroyed:
+        if state.record_id in self.stuck:
+            raise TransientError("the object store does not answer")
+        self.removed.append(state.record_id)
+        return Destroyed(documents=1, fields=2, objects=3, bytes=4)
+
+    async def ordered(self, record_id: str) -> None:
+        await self.keys.insert([RecordKey(record_id, "kek", b"wrapped", NOW)])
+        state = Tally(
+            record_id=record_id,
+            version=1,
+            total=7,
+            lifecycle="destroying",
+            order_id=str(uuid4()),
+        )
+        await self.records.commit([Write(0, state, (), NOW)])
+
+    async def receipts(self) -> list[ev.RecordDestroyed]:
+        self.clock.at += timedelta(seconds=60)
+        while await self.relay.publish_due():
+            pass
+        found = [decode(e.message.headers, e.message.body).data for e in self.publisher.sent]
+        return [data for data in found if isinstance(data, ev.RecordDestroyed)]
+
+
+async def test_key_and_data_go_and_a_tombstone_with_its_receipt_stays() -> None:
+    world = World()
+    await world.ordered("a")
+    await world.destroyer.step()
+    assert world.records.documents["a"].state == Tally(
+        record_id="a", version=2, lifecycle="destroyed"
+    )
+    assert world.keys.keys == {}
+    (receipt,) = await world.receipts()
+    assert (receipt.record_id, receipt.holder, receipt.keys) == ("a", "intake", 1)
+    assert (receipt.documents, receipt.fields, receipt.objects, receipt.bytes) == (1, 2, 3, 4)
+    await world.destroyer.step()
+    assert world.removed == ["a"]
+
+
+async def test_a_destruction_that_failed_half_way_says_the_same_in_the_end() -> None:
+    world = World()
+    await world.ordered("a")
+    world.stuck.add("a")
+    with pytest.raises(TransientError):
+        await world.destroyer.step()
+    assert world.records.documents["a"].state.lifecycle == "destroying"
+    world.stuck.clear()
+    await world.destroyer.step()
+    (receipt,) = await world.receipts()
+    assert receipt.keys == 1
+
+
+async def test_a_record_that_cannot_be_destroyed_now_does_not_keep_the_others() -> None:
+    world = World()
+    for number in range(250):
+        await world.ordered(f"{number:03}")
+    world.stuck.update(f"{number:03}" for number in range(150))
+    with pytest.raises(TransientError):
+        await world.destroyer.step()
+    left = {state.record_id for state in await world.records.destroying(1000)}
+    assert left == world.stuck
+    world.stuck.clear()
+    await world.destroyer.step()
+    assert len(await world.receipts()) == 250

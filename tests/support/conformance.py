@@ -138,37 +138,39 @@ def render(all_statements: Iterable[Statement], proofs: Mapping[str, Proof]) -> 
         "Made by `python -m tests.support.conformance` from the markers on the tests and from how "
         "they last came out; change the tests or `tests/support/policy_statements.yaml`, not this "
         "page. The statements are those of the county's published 311Direct privacy and security "
-        "policy, in our words. A statement without a passing test is **open**.",
+        "policy, in our words. A statement without a passing test is **open**; *in part* says that "
+        "something remains, which its section names.",
         "",
         "| | the policy says | proof |",
         "|---|---|---|",
     ]
-    lines += [f"| [{s.id}](#{s.id.lower()}) | {s.policy} | {verdict(of[s.id])} |" for s in found]
+    said = {each.id: verdict(of[each.id], in_part=bool(each.remains)) for each in found}
+    lines += [f"| [{s.id}](#{s.id.lower()}) | {s.policy} | {said[s.id]} |" for s in found]
     for each in found:
         lines += ["", f"## {each.id}", "", f"> {each.policy}", "", each.mechanism]
         if each.remains:
             lines += ["", f"Remains: {each.remains}"]
-        lines += ["", f"Proof: {verdict(of[each.id])}"]
+        lines += ["", f"Proof: {said[each.id]}"]
         if of[each.id]:
             lines += ["", *(f"- {_line(t, outcome)}" for t, outcome in sorted(of[each.id].items()))]
     return "\n".join(lines) + "\n"
 
 
-def verdict(outcomes: Mapping[str, Outcome]) -> str:
-    """One phrase about a statement's tests."""
+def verdict(outcomes: Mapping[str, Outcome], *, in_part: bool = False) -> str:
+    """One phrase about a statement's tests. `in_part`: something remains that they do not prove."""
     passed = sum(outcome == "passed" for outcome in outcomes.values())
     if not outcomes:
         return "**open**: no test yet"
     if passed == len(outcomes):
-        return f"{passed} {'test' if passed == 1 else 'tests'}"
+        return f"{passed} {'test' if passed == 1 else 'tests'}{', in part' if in_part else ''}"
     return f"**open**: {len(outcomes) - passed} of {len(outcomes)} tests did not pass"
 
 
 def _line(test: str, outcome: Outcome) -> str:
-    file, _, name = test.partition("::")
-    words = name.replace("::", " ").removeprefix("test_").replace("_", " ")
+    name = test.rpartition("::")[2]
+    words = name.removeprefix("test_").replace("_", " ")
     note = "" if outcome == "passed" else f" (**{outcome}**)"
-    return f"{words}{note}: `{file}`"
+    return f"{words}{note}: `{file_of(test)}`"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

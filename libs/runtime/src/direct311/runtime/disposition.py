@@ -65,8 +65,8 @@ class Destroyer(Generic[S]):
                     await self.destroy(state)
                 except Exception as error:
                     failed[state.record_id] = error
-        for error in failed.values():
-            raise error
+        if failed:
+            raise next(iter(failed.values()))
 
     async def _begun(self, but: Collection[str]) -> Sequence[S]:
         states = await self._destroying(100 + len(but))

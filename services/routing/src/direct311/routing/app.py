@@ -20,7 +20,7 @@ from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.process import Loop, Resources, running
 from direct311.runtime.records import hold_handlers, on
 from direct311.runtime.redaction import redact
-from direct311.schemas import derived_id
+from direct311.schemas import derived_id, updates_topic
 from direct311.schemas import events as ev
 
 
@@ -39,7 +39,12 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
         dict([on(ev.DepartmentUpdate, refuse_unknown)]),
     )
     jobs = MongoJobs(line.records)
-    resources.consumer(topics(files.rulebook.departments), process(folder, refusing, line.records))
+    departments = list(files.rulebook.departments)
+    resources.consumer(
+        topics(departments),
+        process(folder, refusing, line.records, refusals.records),
+        foreign=[updates_topic(department) for department in departments],
+    )
 
     async def remove(job: Job) -> Destroyed:
         # All that routing has of a record is the document that becomes the tombstone.

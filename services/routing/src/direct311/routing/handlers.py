@@ -155,6 +155,8 @@ class Routing:
     async def overdue(self, job: Job, today: date) -> Change[Job] | None:
         """Tell everybody that the due date has passed, once."""
         due = job.due_on
+        if job.lifecycle != "active":
+            return None
         if job.department is None or due is None or due >= today or job.overdue_noticed:
             return None
         if self._states.state(job.status).final:

@@ -132,7 +132,7 @@ def router(
 
 
 def _may_see(caller: Caller, department: str | None) -> None:
-    if "department" in caller.roles and caller.department == department:
+    if "department" in caller.roles and department and caller.department == department:
         return
     require(caller, *STAFF)
 

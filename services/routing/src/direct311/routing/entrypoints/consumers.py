@@ -27,8 +27,14 @@ def topics(departments: Iterable[str]) -> list[str]:
     ]
 
 
-def process(jobs: Folder[Job], refusals: Folder[Refusal], known: Records[Job]) -> Process:
-    """Apply each event to its job; an update of an unknown request gets an answer all the same.
+def process(
+    jobs: Folder[Job],
+    refusals: Folder[Refusal],
+    known: Records[Job],
+    refused: Records[Refusal],
+) -> Process:
+    """Apply each event to its job; an update of an unknown request gets an answer all the same,
+    and keeps it when the request comes after all and the update again.
 
     A department is who may write its topic, not who an update says it is.
     """
@@ -47,14 +53,21 @@ def process(jobs: Folder[Job], refusals: Folder[Refusal], known: Records[Job]) -
                 updates.append(item.event)
         failed += await jobs.apply(events)
         if updates:
-            ids = [event.subject for event in updates]
-            stored = await known.load(ids)
-            there = [event for event in updates if event.subject in stored]
-            failed += await jobs.apply(there)
-            failed += await refusals.apply(
-                [_by_its_own_id(event) for event in updates if event.subject not in stored]
+            stored = await known.load([event.subject for event in updates])
+            active = {each for each, job in stored.items() if job.state.lifecycle == "active"}
+            answered = await refused.load([event.id for event in updates])
+            failed += await jobs.apply(
+                [each for each in updates if each.subject in active and each.id not in answered]
             )
+            failed += await _refuse([each for each in updates if each.subject not in active])
         return failed
+
+    async def _refuse(
+        updates: Sequence[Event[Model]],
+    ) -> Sequence[tuple[Event[Model], Exception]]:
+        by_id = {event.id: event for event in updates}
+        failed = await refusals.apply([_by_its_own_id(event) for event in updates])
+        return [(by_id[event.id], error) for event, error in failed]
 
     return apply
 

@@ -67,7 +67,8 @@ async def settled(county: County, tally: Tally) -> None:
                 return False
         waiting = (await county.counts("routing")).get("waiting", 0)
         state = await county.get("audit", "/v1/reconciliation", "auditor", "ines")
-        return waiting == 0 and not state["without_event"]
+        logged = state["fetches"] >= len(tally.read) and not state["without_event"]
+        return waiting == 0 and logged
 
     try:
         await until(done, "all that was accepted is everywhere", seconds=120)

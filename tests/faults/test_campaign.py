@@ -139,6 +139,7 @@ def test_the_log_begins_with_each_of_its_earlier_checkpoints(after: Aftermath) -
 def test_every_fetch_of_a_key_has_its_event_in_the_log(after: Aftermath) -> None:
     accounts = after.accounts
     assert accounts.reconciliation["without_event"] == []
+    assert accounts.reconciliation["fetches"] >= len(after.tally.read)
     for service, fetched in accounts.fetched.items():
         assert fetched <= accounts.logged, service
     assert set(accounts.accesses) <= accounts.logged

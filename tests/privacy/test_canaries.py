@@ -135,6 +135,12 @@ def test_every_place_was_there_to_be_searched(kept: Kept, place: str, words: byt
     assert any(words in each.read_bytes() for each in folder.rglob("*") if each.is_file())
 
 
+def test_every_service_left_its_traces_to_be_searched(kept: Kept) -> None:
+    traces = {each.name: each.stat().st_size for each in (kept.root / "log").glob("*.spans.jsonl")}
+    assert len(traces) == 6
+    assert all(traces.values()), traces
+
+
 def test_the_incoming_bucket_is_empty(kept: Kept) -> None:
     assert kept.incoming == []
 

@@ -198,8 +198,6 @@ def _fields(error: ValidationError) -> str:
 def _names() -> frozenset[str | int]:
     """The names of all fields of all events."""
     models = [
-        each
-        for each in vars(events).values()
-        if isinstance(each, type) and issubclass(each, Model)
+        each for each in vars(events).values() if isinstance(each, type) and issubclass(each, Model)
     ]
     return frozenset(name for model in models for name in model.model_fields)

@@ -167,8 +167,9 @@ async def test_every_event_is_handled_in_the_order_of_its_key(line: Wire) -> Non
     events = [overdue(f"record-{n % 30}", n) for n in range(1, 901)]
     await put(line, *events)
     reader = Reader()
-    async with consuming(line, reader, max_records=100):
+    async with consuming(line, reader, max_records=100) as consumer:
         await until(lambda: len(reader.handled) >= 900, "all are handled")
+        await until(lambda: consumer.busy_since is None, "and done with")
     seen: dict[str, list[str]] = defaultdict(list)
     sent: dict[str, list[str]] = defaultdict(list)
     for item in reader.handled:
@@ -217,8 +218,9 @@ async def test_what_is_transient_is_tried_again_until_it_works(line: Wire) -> No
 async def test_an_event_that_fails_for_good_is_named_in_a_dead_letter(line: Wire) -> None:
     await put(line, *(overdue(each, 1) for each in "abc"))
     reader = Reader(lambda item: ValueError("Maria") if item.event.subject == "b" else None)
-    async with consuming(line, reader):
+    async with consuming(line, reader) as consumer:
         await until(lambda: len(reader.handled) == 2, "the others are handled")
+        await until(lambda: consumer.busy_since is None, "and done with")
     (letter,) = await letters(line)
     (wanted,) = [r for r in await line.read(line.topic) if r.key == b"b"]
     assert letter["dl_topic"] == line.topic
@@ -236,10 +238,11 @@ async def test_a_batch_that_breaks_the_process_loses_nothing_but_the_event_that_
     """A bug, or a document that cannot be read: whatever is raised, the others are handled."""
     await put(line, *(overdue(f"{n}", v) for v in (1, 2) for n in range(20)))
     reader = Reader(lambda item: RuntimeError("Maria") if item.event.subject == "7" else None)
-    async with consuming(line, reader):
+    async with consuming(line, reader) as consumer:
         await until(lambda: len(reader.handled) >= 38, "the others are handled")
         await put(line, overdue("later", 1))
         await until(lambda: "later" in reader.subjects, "and so is what comes afterwards")
+        await until(lambda: consumer.busy_since is None, "and done with")
     assert set(reader.subjects) == {*(f"{n}" for n in range(20) if n != 7), "later"}
     found = await letters(line)
     assert [letter["dl_kind"] for letter in found] == ["RuntimeError", "RuntimeError"]
@@ -305,8 +308,9 @@ async def test_messages_that_are_no_events_of_ours_are_named_and_the_others_hand
     await line.send(signed)
     both = Principals({**geo.principals._keys, **media.principals._keys})
     reader = Reader()
-    async with consuming(line, reader, both):
+    async with consuming(line, reader, both) as consumer:
         await until(lambda: len(reader.handled) >= 3, "the good ones are handled")
+        await until(lambda: consumer.busy_since is None, "and done with")
     assert sorted(reader.subjects) == ["gone", "good", "null"]
     found = await letters(line)
     assert len(found) == len(bad) + 1

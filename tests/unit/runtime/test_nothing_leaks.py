@@ -10,6 +10,11 @@ import sys
 import time
 from collections.abc import Iterator
 
+import pytest
+from pydantic import ValidationError
+
+from direct311.intake.settings import IntakeSettings
+
 CANARY = "Maria-Lopez-305-555-0142"
 
 PROGRAM = """
@@ -38,7 +43,9 @@ async def lifespan(_):
         bug()
     structlog.get_logger("own").error("own.event", error="ValueError")
     library = logging.getLogger("library")
-    library.warning("plain words of a library")
+    for number in range(50):
+        library.warning("plain words of a library")
+        library.warning("words with a number: %d", number)
     try:
         bug()
     except ValueError as error:
@@ -120,7 +127,8 @@ def test_errors_are_told_by_their_kind() -> None:
     said = {line["event"] for line in lines}
     assert CANARY not in output
     assert {"own.event", "own.exception", "own.exc_info", "http.error"} <= said
-    assert "plain words of a library" in said
+    told = [line["event"] for line in lines if "words" in line["event"]]
+    assert told == ["plain words of a library", "words with a number: 0"]
     assert [line["error"] for line in lines if line["event"] == "library error"].count(
         "ValueError"
     ) >= 4
@@ -134,3 +142,19 @@ def test_a_start_that_fails_is_told_by_its_kind() -> None:
     assert CANARY not in output
     assert "ValueError" in output
     assert "Traceback" not in output
+
+
+def test_settings_that_are_wrong_are_named_without_their_values(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {
+        "INTAKE_KAFKA_PASSWORD": CANARY,
+        "INTAKE_PORT": CANARY,
+        "INTAKE_DATABASE_URL": CANARY,
+        "INTAKE_ENVIRONMENT": CANARY,
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as wrong:
+        IntakeSettings()
+    assert "port" in str(wrong.value)
+    assert CANARY not in str(wrong.value)

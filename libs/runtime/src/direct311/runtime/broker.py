@@ -398,13 +398,10 @@ class Consumer:
         backoff = self.FIRST_BACKOFF_SECONDS
         while True:
             try:
-                await self._broker.publish(
-                    b"",
-                    topic=dead_letter_topic(self._service),
-                    key=f"{at.topic}:{at.partition}:{at.offset}".encode(),
-                    headers=headers,
-                )
+                await self._send_letter(f"{at.topic}:{at.partition}:{at.offset}", headers)
                 break
+            except _LeavingError:
+                raise
             except Exception as error:
                 _log.warning("consumer.dead_letter_failed", error=type(error).__name__)
                 backoff = await self._back_off(backoff)
@@ -412,6 +409,23 @@ class Consumer:
             self._in_a_row += 1
             if self._in_a_row >= self.DEAD_LETTERS_IN_A_ROW:
                 self.stopped_because = "too many dead letters in a row"
+
+    async def _send_letter(self, key: str, headers: dict[str, str]) -> None:
+        # The producer waits for a broker that is away as long as it takes; who leaves does not.
+        topic = dead_letter_topic(self._service)
+        sending = asyncio.create_task(
+            self._broker.publish(b"", topic=topic, key=key.encode(), headers=headers)
+        )
+        leaving = asyncio.create_task(self._leaving.wait())
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sending}, timeout=2)
+            if not sending.done():
+                raise _LeavingError
+            sending.result()
+        finally:
+            sending.cancel()
+            leaving.cancel()
 
 
 class BrokerDownError(TransientError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 import time
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
+from types import FrameType
 from typing import Generic, TypeVar
 
 import structlog
@@ -298,7 +300,11 @@ async def _within(seconds: float, step: Awaitable[object]) -> None:
     """Do what belongs to stopping, if that can be done in time."""
     try:
         await asyncio.wait_for(step, seconds)
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # A client whose server is away may also cancel itself.
         _log.warning("process.not_stopped", error=type(error).__name__)
 
 
@@ -345,16 +351,32 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     # The database driver works in threads. At the default of 5 ms each of its calls waits for a
     # busy loop several times over; measured, that was most of a batch's time.
     sys.setswitchinterval(SWITCH_SECONDS)
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-        timeout_keep_alive=30,
-        h11_max_incomplete_event_size=32_768,
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+            timeout_keep_alive=30,
+            h11_max_incomplete_event_size=32_768,
+        )
     )
+    server.run()
+    if not server.started:
+        sys.exit(3)
+
+
+class _Server(uvicorn.Server):
+    """Ends at once where it is told to while it still waits for the others to come up."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if not self.started:
+            # Nothing is in hand yet.
+            sys.stdout.flush()
+            os._exit(0)

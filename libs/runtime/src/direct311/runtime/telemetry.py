@@ -6,7 +6,8 @@ Traces carry ids of events and records, never content; spans go to a file of JSO
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -53,9 +54,30 @@ def configure_logging(service: str, level: str) -> None:
             ],
         )
     )
+    handler.addFilter(_seldom())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+
+
+REPEATED_SECONDS = 10.0
+
+
+def _seldom() -> Callable[[logging.LogRecord], bool]:
+    """The same words of a library once in ten seconds: one says a hundred times a second that the
+    broker is away."""
+    until: dict[tuple[str, str], float] = {}
+
+    def is_new(record: logging.LogRecord) -> bool:
+        key, now = (record.name, str(record.msg)), time.monotonic()
+        if now < until.get(key, 0.0):
+            return False
+        if len(until) > 1000:
+            until.clear()
+        until[key] = now + REPEATED_SECONDS
+        return True
+
+    return is_new
 
 
 def _without_traceback(
@@ -77,10 +99,12 @@ def _library_line(
         event["error"] = getattr(kind, "__name__", "Exception")
         event["event"] = "library error"
     elif len(lines) > 1:
-        # A traceback as text, as servers print where a start fails.
+        # A traceback as text, as servers print where a start fails; else what follows a headline.
         last = lines[-1].partition(":")[0]
-        event["error"] = last if last.replace(".", "").isidentifier() else "unknown"
-        event["event"] = "library error"
+        traceback = lines[0].startswith("Traceback") and last.replace(".", "").isidentifier()
+        event["event"] = "library error" if traceback else lines[0]
+        if traceback:
+            event["error"] = last
     event.pop("exception", None)
     event.pop("stack", None)
     return event

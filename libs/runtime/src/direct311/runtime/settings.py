@@ -11,7 +11,9 @@ class ServiceSettings(BaseSettings):
     """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`. What
     is set to nothing counts as not set."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     environment: Literal["local", "test", "production"] = "production"
     host: str = "127.0.0.1"
@@ -42,7 +44,9 @@ class ServiceSettings(BaseSettings):
 class StoreSettings(BaseSettings):
     """Where objects lie; mixed into the settings of the services that keep some."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     store_endpoint: str
     store_access_key: str

@@ -32,7 +32,7 @@ class World:
 
     def __init__(self) -> None:
         self.metrics = Metrics()
-        self.app = FastAPI()
+        self.app = FastAPI(max_body_size=100_000)
         install(self.app, Readiness(), self.metrics)
         self.errors: dict[str, Exception] = {
             "refused": RefusedError(409, "conflict", "Not so.", field="phone", retry_after=7),
@@ -109,7 +109,7 @@ def test_a_malformed_body_is_named_by_its_declared_field_alone(
 
 
 @pytest.mark.parametrize(
-    "content", [CANARY.encode(), b"{", b'{"phone":"\\ud800"}', b"\xff", b"[" * 100_000]
+    "content", [CANARY.encode(), b"{", b'{"phone":"\\ud800"}', b"\xff", b"[" * 50_000]
 )
 def test_a_body_that_is_no_json_is_refused(world: World, content: bytes) -> None:
     answer = world.client.post(
@@ -125,6 +125,12 @@ def test_a_body_that_is_no_json_is_refused(world: World, content: bytes) -> None
 def test_an_instant_that_is_none_is_refused_by_name(world: World, instant: str) -> None:
     answer = world.client.get("/since", params={"after": instant})
     assert (answer.status_code, answer.json()["field"]) == (422, "query.after")
+    assert CANARY not in answer.text
+
+
+def test_a_body_that_is_too_large_is_not_read(world: World) -> None:
+    answer = world.client.post("/questions/a", json={"phone": CANARY * 10_000})
+    assert answer.status_code == 413
     assert CANARY not in answer.text
 
 

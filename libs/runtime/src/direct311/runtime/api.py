@@ -44,6 +44,9 @@ _IN_WORDS = {
     422: "Malformed: the field and what would be right",
     503: "Not now; see Retry-After",
 }
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a request's body, where a route has no limit of its own; pass to `FastAPI`."""
+
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
         "description": words,

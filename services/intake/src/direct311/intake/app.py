@@ -31,7 +31,7 @@ from direct311.intake.handlers.release import Release
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.access import load_access_policy
-from direct311.runtime.api import caller_of, install
+from direct311.runtime.api import LARGEST_BODY, caller_of, install
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.fetches import key_fetches_router
 from direct311.runtime.keys import FileKeyProvider
@@ -168,6 +168,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         version=version("direct311-intake"),
         summary="The gateway: Open311 GeoReport v2, and the reporter's sealed contact data",
         lifespan=lifespan,
+        max_body_size=LARGEST_BODY,
     )
     install(app, resources.readiness, resources.metrics)
     who = caller_of(resources.authenticator)

@@ -85,10 +85,19 @@ class GeoReport:
                 (f"{v2}/tokens/{{token}}.{form}", "GET", self.token),
             )
             found += [
-                PlainRoute(path, _answering(answer, form), methods=[method])
+                PlainRoute(
+                    path,
+                    _answering(answer, form),
+                    methods=[method],
+                    max_body_size=self._largest_submission if method == "POST" else None,
+                )
                 for path, method, answer in table
             ]
         return found
+
+    @property
+    def _largest_submission(self) -> int:
+        return self._settings.most_files * self._settings.largest_file + LARGEST_FORM
 
     async def discovery(self, request: Request, form: Format) -> Response:
         policy = self._policy()

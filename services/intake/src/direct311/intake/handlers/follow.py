@@ -75,7 +75,9 @@ class Follow:
 
     async def recheck(self, state: ServiceRequest) -> Change[ServiceRequest] | None:
         """Check again under a newer registry; says so only where that changes something."""
-        if state.version == 0 or state.registry_version >= self._protections.version:
+        if state.version == 0 or state.lifecycle != "active":
+            return None
+        if state.registry_version >= self._protections.version:
             return None
         after = self.protect(state)
         if after.protected == state.protected or not state.place_checked:

@@ -1,6 +1,6 @@
 """Lost nothing, done once: the fold, the outbox and the relay, with every step failing in turn."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -258,3 +258,50 @@ def test_a_relay_owns_what_it_published_and_what_it_holds_in_hand() -> None:
     world.relay.offer("a", [entry])
     assert world.relay.owned(["x"])
     assert not world.relay.published("x")
+
+
+class Overtaken(InMemoryRecords[Tally]):
+    """The relay publishes and marks between a writer's read and its write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def commit(self, writes: Sequence[Write[Tally]]) -> set[str]:
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
+        return await super().commit(writes)
+
+
+async def test_a_write_that_brings_published_entries_back_does_not_publish_them_again() -> None:
+    records = Overtaken()
+    world = World(records)
+    await world.folder.apply([overdue("a", 1)])
+    records.meanwhile = world.drain
+    await world.folder.apply([overdue("a", 2)])
+    assert len(world.records.documents["a"].outbox) == 2
+    await world.drain()
+    reasons = [entry.message.body.count(b'"reason":"1"') for entry in world.publisher.sent]
+    assert reasons == [1, 0]
+    assert not world.records.documents["a"].outbox
+
+
+async def test_one_that_never_goes_out_keeps_only_its_own_record_waiting() -> None:
+    world = World()
+    await world.folder.apply([overdue("stuck", 1), overdue("free", 1)])
+
+    class OneFails(InMemoryPublisher):
+        async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
+            works = [entry.message.key != b"stuck" for entry in entries]
+            self.sent += [entry for entry, one in zip(entries, works, strict=True) if one]
+            return works
+
+    world.relay._publisher = OneFails()
+    world.clock.at += timedelta(seconds=10)
+    await world.relay.publish_due()
+    await world.folder.apply([overdue("stuck", 2), overdue("free", 2)])
+    world.clock.at += timedelta(seconds=10)
+    await world.relay.publish_due()
+    assert len(world.records.documents["stuck"].outbox) == 2
+    assert not world.records.documents["free"].outbox

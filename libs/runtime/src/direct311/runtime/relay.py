@@ -222,6 +222,7 @@ class Relay:
                 if not works.get(entry.id, True):
                     break
                 prefix.append(entry.id)
+                self._remember(entry.id)
             if prefix:
                 done[record_id] = prefix
         self._metrics.published.inc(sum(len(ids) for ids in done.values()))

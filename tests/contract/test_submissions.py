@@ -38,6 +38,10 @@ class Unsure:
         self.before: list[Exception] = []
         self.after: list[Exception] = []
         self.inserts: list[int] = []
+        self.read = 0
+
+    def find(self, *arguments: Any, **options: Any) -> "_Counted":
+        return _Counted(self, self._collection.find(*arguments, **options))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._collection, name)
@@ -55,6 +59,22 @@ class Unsure:
         if self.after:
             raise self.after.pop()
         return result
+
+
+class _Counted:
+    """A cursor that counts what is read of it."""
+
+    def __init__(self, unsure: Unsure, cursor: Any) -> None:
+        self._unsure = unsure
+        self._cursor = cursor
+
+    def limit(self, most: int) -> "_Counted":
+        return _Counted(self._unsure, self._cursor.limit(most))
+
+    async def __aiter__(self) -> AsyncIterator[Document]:
+        async for document in self._cursor:
+            self._unsure.read += 1
+            yield document
 
 
 @dataclass(frozen=True)
@@ -206,6 +226,20 @@ async def test_a_request_of_the_same_content_is_found_since_an_instant(gateway: 
         ask("other", NOW),
     )
     assert list(found) == [early.state.record_id, late.state.record_id, None, None]
+
+
+async def test_a_content_that_came_in_thousands_is_found_as_fast_and_hides_no_other(
+    gateway: Gateway,
+) -> None:
+    await asyncio.gather(*(gateway.send(new()) for _ in range(2000)))
+    rare = new(fingerprint="rare")
+    await gateway.send(rare)
+    gateway.requests.read = 0
+    ask = gateway.submissions.like
+    found = await asyncio.gather(*(ask("content", NOW) for _ in range(20)), ask("rare", NOW))
+    assert all(found)
+    assert found[-1] == rare.state.record_id
+    assert gateway.requests.read < 200
 
 
 async def test_more_than_can_wait_are_sent_away_at_once(

@@ -46,6 +46,7 @@ class GroupedSubmissions:
     MOST_WAITING = 5_000
     """More than these, and what comes is sent away: the database is away or too slow."""
     TRIES = 5
+    OF_EACH = 8
 
     def __init__(self, keys: KeyStore, records: MongoRecords[ServiceRequest]) -> None:
         self._keys = keys
@@ -164,13 +165,32 @@ class GroupedSubmissions:
     async def _known(
         self, fingerprints: set[str], since: datetime
     ) -> dict[str, list[tuple[datetime, str]]]:
-        """Requests with these contents since then: when each was received, and its id."""
+        """Requests with these contents since then: when each was received, and its id.
+
+        A few of each, however many there are: one content may come in thousands.
+        """
         known: dict[str, list[tuple[datetime, str]]] = {}
+        most = self.OF_EACH * len(fingerprints)
+        seen = await self._seen({"$in": list(fingerprints)}, since, most, known)
+        if seen == most:
+            for left in fingerprints - known.keys():
+                await self._seen(left, since, 1, known)
+        return known
+
+    async def _seen(
+        self,
+        fingerprint: object,
+        since: datetime,
+        most: int,
+        known: dict[str, list[tuple[datetime, str]]],
+    ) -> int:
         cursor = self._records.collection.find(
-            {"fingerprint": {"$in": list(fingerprints)}, "received_at": {"$gte": since}},
+            {"fingerprint": fingerprint, "received_at": {"$gte": since}},
             {"fingerprint": 1, "received_at": 1},
-        )
+        ).limit(most)
+        seen = 0
         async for document in cursor:
+            seen += 1
             entry = (document["received_at"], document["_id"])
             known.setdefault(document["fingerprint"], []).append(entry)
-        return known
+        return seen

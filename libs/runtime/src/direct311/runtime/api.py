@@ -45,7 +45,7 @@ _IN_WORDS = {
     503: "Not now; see Retry-After",
 }
 LARGEST_BODY = 1024 * 1024
-"""Bytes of a request's body, where a route has no limit of its own; pass to `FastAPI`."""
+"""Bytes of a request's body, where a route has no limit of its own; pass to `include_router`."""
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {

@@ -168,7 +168,6 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         version=version("direct311-intake"),
         summary="The gateway: Open311 GeoReport v2, and the reporter's sealed contact data",
         lifespan=lifespan,
-        max_body_size=LARGEST_BODY,
     )
     install(app, resources.readiness, resources.metrics)
     who = caller_of(resources.authenticator)
@@ -182,15 +181,15 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock=clock,
     )
     app.router.routes.extend(georeport.routes())
-    app.include_router(
-        staff_router(
-            contact, Release(folder, vault, clock, resources.ids), requests, catalogue, who
-        )
-    )
-    app.include_router(internal_router(contact, who))
-    app.include_router(key_fetches_router(keys, who))
-    app.include_router(protections_router(protect, who))
-    app.include_router(policy_router(policies, clock))
+    release = Release(folder, vault, clock, resources.ids)
+    for router in (
+        staff_router(contact, release, requests, catalogue, who),
+        internal_router(contact, who),
+        key_fetches_router(keys, who),
+        protections_router(protect, who),
+        policy_router(policies, clock),
+    ):
+        app.include_router(router, max_body_size=LARGEST_BODY)
     return app
 
 

@@ -99,10 +99,12 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
         version=version("direct311-routing"),
         summary="Which department, by when",
         lifespan=lifespan,
-        max_body_size=LARGEST_BODY,
     )
     install(app, resources.readiness, resources.metrics)
-    app.include_router(router(jobs, files.rulebook, caller_of(resources.authenticator)))
+    app.include_router(
+        router(jobs, files.rulebook, caller_of(resources.authenticator)),
+        max_body_size=LARGEST_BODY,
+    )
     return app
 
 

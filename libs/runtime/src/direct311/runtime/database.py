@@ -251,8 +251,10 @@ class MongoRecords(Generic[S]):
         }
 
     async def oldest(self) -> datetime | None:
+        # Bounded by the index's own key, or the index is not used.
+        query = {"pending": {"$gt": 0}, "relay_after": {"$gt": _EPOCH}}
         document = await self.collection.find_one(
-            {"pending": {"$gt": 0}}, {"relay_after": 1}, sort=[("relay_after", 1)]
+            query, {"relay_after": 1}, sort=[("relay_after", 1)]
         )
         return document["relay_after"] if document else None
 
@@ -260,6 +262,9 @@ class MongoRecords(Generic[S]):
         """Records whose destruction was begun and is not finished."""
         cursor = self.collection.find({"lifecycle": "destroying"}).limit(limit)
         return [self.stored(document).state async for document in cursor]
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MongoLease:

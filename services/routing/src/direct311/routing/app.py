@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from direct311.routing.adapters.mongo import MongoJobs
+from direct311.routing.adapters.mongo import MongoJobs, watched
 from direct311.routing.adapters.rules_file import load_rules
 from direct311.routing.domain.job import Job, Refusal
 from direct311.routing.entrypoints.api import router
@@ -28,7 +28,7 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
     """The whole service; nothing runs until the application starts."""
     files = load_rules(settings.rules_folder)
     routing = Routing(files.rulebook, files.states, lambda text: redact(text).text, resources.clock)
-    line = resources.outgoing(resources.database["jobs"], Job)
+    line = resources.outgoing(resources.database["jobs"], Job, watched)
     folder = resources.folder(
         line, lambda record_id: Job(record_id=record_id), {**hold_handlers(), **routing.handlers()}
     )

@@ -54,7 +54,9 @@ class MongoRequests:
     async def unchecked(self, registry_version: int, limit: int) -> Sequence[str]:
         """Ids of requests that were checked against an older registry."""
         cursor = self._records.collection.find(
-            {"registry_version": {"$lt": registry_version}, "lifecycle": "active"}, {"_id": 1}
+            # Where all are checked, a range up to the version before is empty.
+            {"registry_version": {"$lte": registry_version - 1}, "lifecycle": "active"},
+            {"_id": 1},
         )
         return [document["_id"] async for document in cursor.limit(limit)]
 

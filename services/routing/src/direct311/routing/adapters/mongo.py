@@ -4,9 +4,18 @@ from collections.abc import Sequence
 from datetime import date
 
 from direct311.routing.domain.job import Job
-from direct311.runtime.database import Index, MongoRecords
+from direct311.runtime.database import Document, Index, MongoRecords
 
 _OPEN = ("received", "routed", "in_progress", "on_hold", "referred")
+
+
+def watched(job: Job) -> Document:
+    """What of a job is kept beside its state: the due date that may still have to be told, so that
+    a look for those does not pass over all that were closed long ago."""
+    told = job.overdue_noticed or job.department is None or job.due_on is None
+    if told or job.status not in _OPEN or job.lifecycle != "active":
+        return {}
+    return {"watched_until": job.due_on}
 
 
 class MongoJobs:
@@ -14,7 +23,7 @@ class MongoJobs:
 
     INDEXES = (
         Index([("department", 1), ("status", 1), ("_id", 1)], name="queue", sparse=True),
-        Index([("due_on", 1)], name="due", sparse=True),
+        Index([("watched_until", 1)], name="watched", sparse=True),
     )
 
     def __init__(self, records: MongoRecords[Job]) -> None:
@@ -34,11 +43,7 @@ class MongoJobs:
         return [self._records.stored(document).state async for document in cursor]
 
     async def late(self, today: date, limit: int) -> Sequence[str]:
-        query = {
-            "due_on": {"$lt": today.isoformat()},
-            "overdue_noticed": False,
-            "status": {"$in": list(_OPEN)},
-        }
+        query = {"watched_until": {"$lt": today.isoformat()}}
         cursor = self._records.collection.find(query, {"_id": 1}).limit(limit)
         return [document["_id"] async for document in cursor]
 

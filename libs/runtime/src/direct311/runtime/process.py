@@ -361,6 +361,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=10,
             timeout_keep_alive=30,
             h11_max_incomplete_event_size=32_768,

@@ -30,7 +30,7 @@ from direct311.runtime.ledger import Ledger
 from direct311.runtime.peers import HttpClient, Peer
 from direct311.runtime.records import Emitter, Folder, Handler
 from direct311.runtime.redaction import redact
-from direct311.runtime.relay import Relay
+from direct311.runtime.relay import Lease, Relay
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.signing import Principals, Signer
 from direct311.runtime.state import RecordState
@@ -220,9 +220,7 @@ Step = Callable[[], Awaitable[None]]
 class Loop:
     """A job that runs every so often, on one copy of the service at a time where it has a lease."""
 
-    def __init__(
-        self, name: str, every: timedelta, step: Step, lease: MongoLease | None, clock: Clock
-    ):
+    def __init__(self, name: str, every: timedelta, step: Step, lease: Lease | None, clock: Clock):
         self.name = name
         self._every = every.total_seconds()
         self._step = step
@@ -234,6 +232,11 @@ class Loop:
     def wake(self) -> None:
         """Run soon instead of at the next turn."""
         self._wake.set()
+
+    async def give_back(self) -> None:
+        """Let another copy have the job at once."""
+        if self._lease is not None:
+            await self._lease.release()
 
     async def run(self) -> None:
         while True:
@@ -286,6 +289,7 @@ async def running(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(_within(3, loop.give_back()) for loop in loops))
         for relay in relays:
             await relay.stop()
         # The producer waits for what it cannot send as long as the broker is away.

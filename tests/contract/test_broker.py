@@ -1,11 +1,12 @@
-"""What the runtime promises of the broker, on the real one."""
+"""What the runtime promises of the broker, on the real one and, where there is a fake, on that."""
 
 import contextlib
 import os
 import signal
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -17,7 +18,9 @@ from direct311.runtime.broker import Consumer, KafkaPublisher, Received
 from direct311.runtime.clock import SystemClock, TimeOrderedIds
 from direct311.runtime.errors import TransientError
 from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.memory import InMemoryPublisher
 from direct311.runtime.records import Entry, is_transient
+from direct311.runtime.relay import Publisher
 from direct311.runtime.signing import Principals
 from direct311.runtime.telemetry import Metrics, Tracing
 from direct311.schemas import Encoded, Event, dead_letter_topic, encode
@@ -114,20 +117,64 @@ async def letters(line: Wire) -> list[dict[str, str]]:
 # ---------------------------------------------------------------- publishing
 
 
-async def test_entries_of_a_key_keep_their_order(line: Wire) -> None:
+@dataclass(frozen=True)
+class Publishing:
+    """A publisher, a topic that there is and one that is not, and what has arrived on the first."""
+
+    publisher: Publisher
+    topic: str
+    missing: str
+    arrived: Callable[[], Awaitable[list[tuple[bytes, bytes]]]]
+
+
+@pytest.fixture(params=["memory", "broker"])
+async def publishing(request: pytest.FixtureRequest) -> AsyncIterator[Publishing]:
+    if request.param == "memory":
+        memory = InMemoryPublisher()
+        memory.failing.add("missing")
+
+        async def sent() -> list[tuple[bytes, bytes]]:
+            return [(each.message.key, each.message.body) for each in memory.sent]
+
+        yield Publishing(memory, "topic", "missing", sent)
+        return
+    async with wire(request.getfixturevalue("servers")) as line, line.broker() as broker:
+
+        async def read() -> list[tuple[bytes, bytes]]:
+            return [(each.key or b"", each.value or b"") for each in await line.read(line.topic)]
+
+        yield Publishing(KafkaPublisher(broker), line.topic, new_id("missing"), read)
+
+
+async def test_entries_of_a_key_keep_their_order(publishing: Publishing) -> None:
     entries = [
-        Entry(str(n), Encoded(line.topic, f"key-{n % 20}".encode(), {}, str(n).encode()))
+        Entry(str(n), Encoded(publishing.topic, f"key-{n % 20}".encode(), {}, str(n).encode()))
         for n in range(1000)
     ]
-    async with line.broker() as broker:
-        publisher = KafkaPublisher(broker)
-        for first in range(0, 1000, 250):
-            assert list(await publisher.publish(entries[first : first + 250])) == [True] * 250
+    for first in range(0, 1000, 250):
+        results = await publishing.publisher.publish(entries[first : first + 250])
+        assert list(results) == [True] * 250
     found: dict[bytes, list[int]] = defaultdict(list)
-    for record in await line.read(line.topic):
-        found[record.key or b""].append(int(record.value or b""))
+    for key, body in await publishing.arrived():
+        found[key].append(int(body))
     assert len(found) == 20
     assert all(numbers == sorted(numbers) and len(numbers) == 50 for numbers in found.values())
+
+
+async def test_a_topic_that_is_missing_keeps_no_other_waiting(publishing: Publishing) -> None:
+    entries = [
+        entry(topic=publishing.topic),
+        entry(topic=publishing.missing),
+        entry(topic=publishing.missing),
+        entry(topic=publishing.topic),
+    ]
+    assert list(await publishing.publisher.publish(entries)) == [True, False, False, True]
+    arrived = {body for _, body in await publishing.arrived()}
+    assert arrived == {entries[0].message.body, entries[3].message.body}
+
+
+async def test_nothing_is_published_at_once(publishing: Publishing) -> None:
+    assert list(await publishing.publisher.publish([])) == []
 
 
 async def test_a_message_arrives_as_it_was_encoded(line: Wire) -> None:
@@ -140,24 +187,18 @@ async def test_a_message_arrives_as_it_was_encoded(line: Wire) -> None:
     assert headers.items() >= sent.headers.items()
 
 
-async def test_an_entry_that_cannot_be_sent_does_not_keep_the_others(line: Wire) -> None:
-    """A topic that is missing, a message that is too large: each fails alone."""
-    nowhere = entry(topic=new_id("nowhere"))
-    large = Entry("large", Encoded(line.topic, b"large", {}, bytes(2_000_000)))
-    behind = Entry("behind", Encoded(line.topic, b"large", {}, b"must not overtake"))
+async def test_a_message_that_is_too_large_is_overtaken_by_none_of_its_key(line: Wire) -> None:
     entries = [
         entry(topic=line.topic),
-        nowhere,
-        large,
-        behind,
-        nowhere,
+        Entry("large", Encoded(line.topic, b"large", {}, bytes(2_000_000))),
+        Entry("behind", Encoded(line.topic, b"large", {}, b"must not overtake")),
         entry(topic=line.topic),
     ]
     async with line.broker() as broker:
         results = await KafkaPublisher(broker).publish(entries)
-    assert list(results) == [True, False, False, False, False, True]
+    assert list(results) == [True, False, False, True]
     sent = {record.value for record in await line.read(line.topic)}
-    assert sent == {entries[0].message.body, entries[5].message.body}
+    assert sent == {entries[0].message.body, entries[3].message.body}
 
 
 # ---------------------------------------------------------------- consuming
@@ -178,6 +219,36 @@ async def test_every_event_is_handled_in_the_order_of_its_key(line: Wire) -> Non
         sent[event.subject].append(event.id)
     assert seen == sent
     assert await line.committed(line.service) == 900
+
+
+async def test_members_of_a_group_share_the_work_and_lose_none_of_it(line: Wire) -> None:
+    """One joins while the other is at work, and that one leaves: each event is handled, and a
+    repeated one comes behind nothing newer of its key that it had not come before."""
+    events = [overdue(f"record-{n % 30}", n) for n in range(1, 601)]
+    one, other = Reader(), Reader()
+    await put(line, *events[:300])
+    async with consuming(line, other, max_records=20) as second:
+        async with consuming(line, one, max_records=20):
+            await put(line, *events[300:])
+            await until(lambda: len(one.handled) + len(other.handled) >= 300, "they are at work")
+        await until(
+            lambda: (
+                {item.event.id for item in (*one.handled, *other.handled)}
+                >= {event.id for event in events}
+            ),
+            "all are handled",
+        )
+        await until(lambda: second.busy_since is None, "and done with")
+    for reader in (one, other):
+        highest: dict[str, int] = {}
+        seen: set[str] = set()
+        for item in reader.handled:
+            assert isinstance(item.event.data, ev.RequestOverdue)
+            if item.event.id not in seen:
+                assert item.event.data.version > highest.get(item.event.subject, 0)
+                highest[item.event.subject] = item.event.data.version
+            seen.add(item.event.id)
+    assert await line.committed(line.service) == 600
 
 
 class Dying(Reader):

@@ -148,6 +148,7 @@ async def test_a_token_that_has_expired_or_was_changed_is_refused(desk: Desk) ->
         desk.forged(own, token, exp=now - 3600),
         desk.forged(own, token, aud=["another"]),
         desk.forged(own, token, roles="admin"),
+        desk.forged(own, token, department=["parks"]),
         desk.forged(own, token, exp=None),
         desk.forged(own, token, exp="never"),
         desk.forged(own, token, sub=None),

@@ -128,14 +128,15 @@ class Authenticator:
             claims = await self._decode(token)
         except JoseError:
             raise UnauthenticatedError("The token is not valid here.") from None
-        roles = claims.get("roles", [])
-        if not isinstance(roles, list):
-            raise UnauthenticatedError("The token's roles must be a list.")
+        roles, department = claims.get("roles", []), claims.get("department")
+        if not isinstance(roles, list) or not isinstance(department, str | None):
+            raise UnauthenticatedError("The token's roles must be a list, its department a code.")
+        token_id = claims.get("jti")
         return Caller(
             sub=str(claims["sub"]),
             roles=tuple(str(role) for role in roles),
-            department=claims.get("department"),
-            token_id=claims.get("jti"),
+            department=department,
+            token_id=None if token_id is None else str(token_id),
             authentication="service" if "service" in roles else "oidc",
         )
 

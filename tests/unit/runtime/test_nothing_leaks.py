@@ -135,6 +135,19 @@ def test_errors_are_told_by_their_kind() -> None:
     assert all(line["service"] == "test" for line in lines)
 
 
+def test_a_request_with_an_endless_head_is_refused_and_one_with_a_long_body_is_not() -> None:
+    port = free_port()
+    with program(port, "works"):
+        wait_until_it_answers(port)
+        for head in (b"GET /" + b"x" * 3_000_000, b"GET / HTTP/1.1\r\nX: " + b"x" * 3_000_000):
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as raw:
+                with contextlib.suppress(OSError):
+                    raw.sendall(head)
+                with contextlib.suppress(ConnectionResetError):
+                    assert raw.recv(1000).startswith(b"HTTP/1.1 400 ")
+        assert ask(port, "POST", "/bug/a", "x" * 3_000_000) == 500
+
+
 def test_a_start_that_fails_is_told_by_its_kind() -> None:
     with program(free_port(), "fails") as process:
         output, _ = process.communicate(timeout=60)

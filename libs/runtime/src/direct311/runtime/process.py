@@ -18,6 +18,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 from faststream.kafka import KafkaBroker
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from direct311.runtime import broker as kafka
 from direct311.runtime import database as mongo
@@ -361,7 +362,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=_BoundedHeads,
             access_log=False,
             log_config=None,
             server_header=False,
@@ -374,6 +375,31 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     server.run()
     if not server.started:
         sys.exit(3)
+
+
+class _BoundedHeads(HttpToolsProtocol):
+    """Takes no request whose address and headers have more than a megabyte: the parser takes any,
+    and keeps it in memory."""
+
+    LARGEST_HEAD = 1024 * 1024
+
+    _head: int | None = 0
+    """Bytes of a head that is not complete; `None` where a body is read."""
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._head = 0
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head is not None and not self.transport.is_closing():
+            self._head += len(data)
+            if self._head > self.LARGEST_HEAD:
+                self.send_400_response("The request's head is too large.")
 
 
 class _Server(uvicorn.Server):

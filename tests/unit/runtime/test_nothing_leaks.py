@@ -79,17 +79,16 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def program(port: int, ends: str) -> Iterator["subprocess.Popen[str]"]:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, CANARY, str(port), ends],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def ask(port: int, method: str, path: str, body: str = "") -> int:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import Any
 
 from direct311.intake.ports import File
 from direct311.runtime.errors import TransientError
@@ -19,14 +20,7 @@ class MediaUploads:
         self._http = http
 
     async def put(self, files: Sequence[File]) -> Sequence[UploadRef]:
-        announced = [
-            {
-                "content_type": file.content_type,
-                "size": len(file.body),
-                "sha256": sha256(file.body).hexdigest(),
-            }
-            for file in files
-        ]
+        announced = await asyncio.to_thread(_announced, files)
         try:
             answer = await self._media.post("/internal/uploads", {"uploads": announced})
             tickets = answer["uploads"]
@@ -50,3 +44,14 @@ class MediaUploads:
         with contextlib.suppress(HttpError):
             ids = [upload.upload_id for upload in uploads]
             await self._media.post("/internal/uploads/withdraw", {"upload_ids": ids})
+
+
+def _announced(files: Sequence[File]) -> list[dict[str, Any]]:
+    return [
+        {
+            "content_type": file.content_type,
+            "size": len(file.body),
+            "sha256": sha256(file.body).hexdigest(),
+        }
+        for file in files
+    ]

@@ -1,5 +1,6 @@
 """A submission becomes a request: checked, redacted, sealed, stored once, answered."""
 
+import asyncio
 import hmac
 import json
 from collections.abc import Mapping, Sequence
@@ -79,7 +80,9 @@ class Submit:
         :raises TransientError: database, store or media did not take it; nothing is half there.
         """
         now = self._clock.now()
-        fingerprint = self._fingerprint(submission, files)
+        # A large file takes tens of milliseconds, in which nobody else would be answered.
+        digests = await asyncio.to_thread(_digests, files) if files else ()
+        fingerprint = self._fingerprint(submission, digests)
         key = self._key(client, idempotency_key or submission.client_request_id, fingerprint, now)
         if key is not None and files:
             # With files a repeat would cost uploads; without, the unique key alone decides.
@@ -182,11 +185,15 @@ class Submit:
             agreed=known.policy.agreed if known.policy else "by_use",
         )
 
-    def _fingerprint(self, submission: Submission, files: Sequence[File]) -> str:
+    def _fingerprint(self, submission: Submission, files: Sequence[bytes]) -> str:
         digest = hmac.new(self._content_key, submission.canonical(), sha256)
         for file in files:
-            digest.update(sha256(file.body).digest())
+            digest.update(file)
         return digest.hexdigest()
+
+
+def _digests(files: Sequence[File]) -> Sequence[bytes]:
+    return [sha256(file.body).digest() for file in files]
 
 
 def _personal(submission: Submission) -> tuple[dict[str, str], bool]:

@@ -50,6 +50,24 @@ async def test_it_runs_out_unless_it_is_renewed(leases: Leases) -> None:
     assert not await one.hold(NOW + LENGTH + LENGTH + INSTANT)
 
 
+async def test_it_is_renewed_before_it_runs_out(leases: Leases) -> None:
+    one, other = leases("relay", "a"), leases("relay", "b")
+    assert await one.hold(NOW)
+    # Asked often, as loops do: at any time it is ours for half of its length yet.
+    for tenth in range(1, 31):
+        now = NOW + tenth * LENGTH / 10
+        assert await one.hold(now)
+        assert not await other.hold(now + LENGTH / 2)
+
+
+async def test_who_asks_no_more_loses_it(leases: Leases) -> None:
+    one, other = leases("relay", "a"), leases("relay", "b")
+    assert await one.hold(NOW)
+    assert await one.hold(NOW + LENGTH / 4)
+    assert await other.hold(NOW + LENGTH / 4 + LENGTH + INSTANT)
+    assert not await one.hold(NOW + LENGTH / 4 + LENGTH + INSTANT)
+
+
 async def test_it_can_be_given_back_by_its_holder_alone(leases: Leases) -> None:
     one, other = leases("relay", "a"), leases("relay", "b")
     assert await one.hold(NOW)

@@ -1,7 +1,6 @@
 """Submissions that share their writes: each caller has its own result, whatever happens."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,11 +11,12 @@ from pymongo.errors import AutoReconnect, BulkWriteError
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
-from direct311.intake.adapters.inserts import GroupedSubmissions
+from direct311.intake.adapters.inserts import TRIES, GroupedSubmissions
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.request import ServiceRequest
 from direct311.runtime.database import Document, MongoRecords
 from direct311.runtime.errors import TransientError
+from direct311.runtime.grouping import Grouped
 from direct311.runtime.keystore import MongoKeys
 from direct311.runtime.records import Write
 from direct311.runtime.vault import RecordKey
@@ -71,6 +71,11 @@ class _Counted:
     def limit(self, most: int) -> "_Counted":
         return _Counted(self._unsure, self._cursor.limit(most))
 
+    async def to_list(self, most: int) -> list[Document]:
+        documents: list[Document] = await self._cursor.to_list(most)
+        self._unsure.read += len(documents)
+        return documents
+
     async def __aiter__(self) -> AsyncIterator[Document]:
         async for document in self._cursor:
             self._unsure.read += 1
@@ -88,7 +93,8 @@ class Gateway:
     async def send(self, write: Write[ServiceRequest]) -> str:
         record_id = write.state.record_id
         key = RecordKey(record_id, "kek-1", b"wrapped", NOW)
-        return await self.submissions.insert(key, write)
+        await self.submissions.keep(key)
+        return await self.submissions.insert(write)
 
     async def stored(self) -> dict[str, Document]:
         return {document["_id"]: document async for document in self.requests.find({})}
@@ -105,13 +111,7 @@ async def gateway(servers: Stack) -> AsyncIterator[Gateway]:
         records.collection = requests  # type: ignore[assignment]
         keys.collection = kept  # type: ignore[assignment]
         submissions = GroupedSubmissions(keys, records)
-        running = asyncio.create_task(submissions.run())
-        try:
-            yield Gateway(submissions, requests, kept)
-        finally:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+        yield Gateway(submissions, requests, kept)
 
 
 def new(idempotency: str | None = None, **fields: Any) -> Write[ServiceRequest]:
@@ -132,11 +132,11 @@ async def test_many_at_once_are_all_stored_in_a_few_writes(gateway: Gateway) -> 
     assert stored.keys() == {write.state.record_id for write in writes}
     assert all(document["pending"] == 1 for document in stored.values())
     assert len(gateway.requests.inserts) <= 5
-    assert max(gateway.requests.inserts) <= GroupedSubmissions.LARGEST
+    assert max(gateway.requests.inserts) <= Grouped.LARGEST
 
 
 async def test_each_has_a_key_before_it_has_a_document(gateway: Gateway) -> None:
-    gateway.keys.before = [AutoReconnect()] * GroupedSubmissions.TRIES
+    gateway.keys.before = [AutoReconnect()] * TRIES
     with pytest.raises(TransientError):
         await gateway.send(new())
     assert gateway.requests.inserts == []
@@ -192,7 +192,7 @@ async def test_a_write_that_a_majority_may_not_have_is_repeated(gateway: Gateway
 async def test_a_database_that_stays_away_is_said_and_the_next_ones_are_stored(
     gateway: Gateway,
 ) -> None:
-    gateway.requests.before = [AutoReconnect()] * GroupedSubmissions.TRIES
+    gateway.requests.before = [AutoReconnect()] * TRIES
     with pytest.raises(TransientError):
         await gateway.send(new())
     assert await gateway.send(new()) == "new"
@@ -245,7 +245,7 @@ async def test_a_content_that_came_in_thousands_is_found_as_fast_and_hides_no_ot
 async def test_more_than_can_wait_are_sent_away_at_once(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GroupedSubmissions, "MOST_WAITING", 10)
+    monkeypatch.setattr(Grouped, "MOST_WAITING", 10)
     results = await asyncio.gather(
         *(gateway.send(new()) for _ in range(300)), return_exceptions=True
     )

@@ -37,7 +37,7 @@ def form(number: int, key: str, run: str) -> bytes:
         "service_code": "ANI-STRAY-DOG",
         "lat": f"{25.60 + number % 300 / 1000:.6f}",
         "long": f"{-80.40 + number // 7 % 180 / 1000:.6f}",
-        "description": f"A brown dog without a collar runs along the canal, seen {number} times.",
+        "description": f"A brown dog without a collar along the canal, seen {number} times {run}",
         "first_name": person.first_name,
         "last_name": person.last_name,
         "email": person.email,
@@ -70,7 +70,7 @@ def burst(url: str, key: str, seconds: int, folder: Path) -> Burst:
     run = uuid4().hex[:8]
     body = (
         f"api_key={key}&service_code=ANI-STRAY-DOG&lat=%.6f&long=%.6f"
-        "&description=A+brown+dog+without+a+collar+runs+along+the+canal+seen+%d+times"
+        f"&description=A+brown+dog+without+a+collar+runs+along+the+canal+seen+%d+times+{run}"
         "&first_name=Zoraida&last_name=Quintanilla&email=z%d@example.com&phone=305-555-0142"
         f"&client_request_id={run}-%d"
     )

@@ -5,7 +5,10 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import phonenumbers
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from direct311.intake.adapters.person_indexes import (
     KeyedIndexes,
@@ -38,6 +41,24 @@ def indexes(seed: int = 1, month: int = 3) -> KeyedIndexes:
 )
 def test_a_number_is_the_same_however_written(one: str, two: str) -> None:
     assert indexes().person("phone", one) == indexes().person("phone", two) is not None
+
+
+@given(
+    digits=st.from_regex(r"[0-9]{9,11}", fullmatch=True),
+    form=st.sampled_from(
+        ["{}{}{}", "({}) {}-{}", "({}){}-{}", "{}-{}-{}", "{}.{}.{}", "{} {} {}", "+1 {} {} {}",
+         "1-{}-{}-{}", "+1{}{}{}", "1 ({}) {}-{}", "{}--{}-{}", "({} {}-{}"]
+    ),
+)  # fmt: skip
+def test_usual_numbers_are_read_as_the_library_reads_them(digits: str, form: str) -> None:
+    text = form.format(digits[:3], digits[3:6], digits[6:])
+    try:
+        number = phonenumbers.parse(text, "US")
+    except phonenumbers.NumberParseException:
+        assert normalise_phone(text) is None
+        return
+    read = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    assert normalise_phone(text) == (read if phonenumbers.is_possible_number(number) else None)
 
 
 def test_names_lose_case_accents_and_order() -> None:

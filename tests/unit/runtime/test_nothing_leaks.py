@@ -22,7 +22,7 @@ import asyncio, logging, sys, warnings
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from direct311.runtime.api import install
 from direct311.runtime.health import Readiness
 from direct311.runtime.process import serve
@@ -62,6 +62,10 @@ async def lifespan(_):
 
 app = FastAPI(lifespan=lifespan)
 install(app, Readiness(), Metrics())
+
+@app.post("/length")
+async def length(request: Request):
+    return sum([len(chunk) async for chunk in request.stream()])
 
 @app.post("/bug/{name}")
 async def broken(name: str):
@@ -144,7 +148,7 @@ def test_a_request_with_an_endless_head_is_refused_and_one_with_a_long_body_is_n
                     raw.sendall(head)
                 with contextlib.suppress(ConnectionResetError):
                     assert raw.recv(1000).startswith(b"HTTP/1.1 400 ")
-        assert ask(port, "POST", "/bug/a", "x" * 3_000_000) == 500
+        assert ask(port, "POST", "/length", "x" * 3_000_000) == 200
 
 
 def test_a_start_that_fails_is_told_by_its_kind() -> None:

@@ -187,8 +187,10 @@ class Consumer:
 
     DEAD_LETTERS_IN_A_ROW = 100
     MAX_RECORDS = 500
-    GATHER_BELOW = 50
-    GATHER_SECONDS = 0.02
+    GATHER_BELOW = 250
+    GATHER_SECONDS = (0.02, 0.25)
+    """Least and most. After a batch that is not large the consumer pauses for twice as long as the
+    batch took: the busier the machine, the larger the batches and the less each event costs."""
     IDLE_MILLISECONDS = 100
     """How long a poll waits, and then pauses, where nothing comes."""
     FIRST_BACKOFF_SECONDS = 0.1
@@ -229,7 +231,8 @@ class Consumer:
             auto_offset_reset="earliest",
             max_records=max_records or self.MAX_RECORDS,
             batch_timeout_ms=self.IDLE_MILLISECONDS,
-            fetch_max_wait_ms=500,
+            fetch_max_wait_ms=50,
+            fetch_min_bytes=65_536,
             max_poll_interval_ms=900_000,
             session_timeout_ms=10_000,
             ack_policy=AckPolicy.MANUAL,
@@ -258,7 +261,7 @@ class Consumer:
         records: Sequence[ConsumerRecord[Any, Any]] = raw if isinstance(raw, tuple) else (raw,)
         if self._leaving.is_set():
             return
-        self.busy_since = time.monotonic()
+        started = self.busy_since = time.monotonic()
         try:
             await self.apply(records)
         except _LeavingError:
@@ -275,7 +278,8 @@ class Consumer:
         await self._commit(message)
         if len(records) < self.GATHER_BELOW and not self._leaving.is_set():
             # What arrives meanwhile shares a read, a write and a commit with what follows.
-            await asyncio.sleep(self.GATHER_SECONDS)
+            least, most = self.GATHER_SECONDS
+            await asyncio.sleep(min(max(2 * (time.monotonic() - started), least), most))
 
     async def _commit(self, message: KafkaMessage) -> None:
         # A rebalance may have taken the partitions away: then another member does the batch

@@ -4,13 +4,20 @@ Keep to what motor and PyMongo's own async client have in common: the day motor 
 alone changes.
 """
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from bson.codec_options import CodecOptions, TypeEncoder, TypeRegistry
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
 from pymongo import IndexModel, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
@@ -203,44 +210,55 @@ class MongoRecords(Generic[S]):
             return len(documents) - len(duplicates(error))
         return len(documents)
 
-    async def _together(
-        self, operations: Sequence[ReplaceOne[Document]] | Sequence[UpdateOne]
-    ) -> int:
-        """One bulk write of single-document updates; how many documents matched.
+    async def _together(self, operations: Sequence[ReplaceOne[Document]]) -> int:
+        """One bulk write of replacements; how many documents matched.
 
         Each of them stands for itself. They share a transaction only so that they share one
         journal write: a hundred take 15 ms instead of 50. Where that meets another writer, they
         go out without it.
         """
         if len(operations) > 1:
-            try:
-                client = self.collection.database.client
-                async with await client.start_session() as session, session.start_transaction():
+            with contextlib.suppress(OperationFailure, BulkWriteError):
+                async with self._transaction() as session:
                     result = await self.collection.bulk_write(
                         list(operations), ordered=False, session=session
                     )
                 return result.matched_count
-            except (OperationFailure, BulkWriteError):
-                pass
         try:
             result = await self.collection.bulk_write(list(operations), ordered=False)
         except BulkWriteError:
             raise TransientError("a bulk write failed") from None
         return result.matched_count
 
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncIOMotorClientSession]:
+        client = self.collection.database.client
+        async with await client.start_session() as session, session.start_transaction():
+            yield session
+
     async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
-        operations = [
-            UpdateOne(
-                {"_id": record_id, "outbox.id": {"$all": list(ids)}},
-                {
-                    "$pull": {"outbox": {"id": {"$in": list(ids)}}},
-                    "$inc": {"pending": -len(ids)},
-                },
-            )
-            for record_id, ids in sorted(published.items())
+        if not published:
+            return
+        ids = [entry_id for group in published.values() for entry_id in group]
+        left = {"$filter": {"input": "$outbox", "cond": {"$not": {"$in": ["$$this.id", ids]}}}}
+        change: list[Document] = [
+            {"$set": {"outbox": left}},
+            {"$set": {"pending": {"$size": "$outbox"}}},
         ]
-        if operations:
-            await self._together(operations)
+        # One statement for all: a tenth of what as many single updates cost. In a transaction it
+        # gives up at once where it meets another writer.
+        with contextlib.suppress(OperationFailure):
+            async with self._transaction() as session:
+                await self.collection.update_many(
+                    {"_id": {"$in": sorted(published)}}, change, session=session
+                )
+            return
+        try:
+            await self.collection.bulk_write(
+                [UpdateOne({"_id": record_id}, change) for record_id in published], ordered=False
+            )
+        except BulkWriteError:
+            raise TransientError("a bulk write failed") from None
 
     async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
         query = {"pending": {"$gt": 0}, "relay_after": {"$lte": now}}
@@ -268,31 +286,40 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MongoLease:
-    """Held by one process at a time, by name, for as long as it is renewed."""
+    """Held by one process at a time, by name, for as long as it is renewed.
+
+    Renewed when half of its time is over: each renewal is a journaled write.
+    """
 
     def __init__(self, collection: Collection, name: str, holder: str, length: timedelta) -> None:
         self._collection = collection
         self._name = name
         self._holder = holder
         self._length = length
+        self._until = _EPOCH
 
     async def hold(self, now: datetime) -> bool:
-        """Take or renew the lease; whether it is ours until `now` plus its length."""
+        """Take or renew the lease; whether it is ours for half of its length or more."""
+        if now + self._length / 2 <= self._until:
+            return True
+        until = now + self._length
         try:
             await self._collection.update_one(
                 {
                     "_id": self._name,
                     "$or": [{"until": {"$lt": now}}, {"holder": self._holder}],
                 },
-                {"$set": {"holder": self._holder, "until": now + self._length}},
+                {"$set": {"holder": self._holder, "until": until}},
                 upsert=True,
             )
         except DuplicateKeyError:
             return False
+        self._until = until
         return True
 
     async def release(self) -> None:
         """Let the next one have it at once."""
+        self._until = _EPOCH
         await self._collection.delete_one({"_id": self._name, "holder": self._holder})
 
 

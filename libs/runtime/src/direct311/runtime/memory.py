@@ -37,7 +37,7 @@ class InMemoryRecords(Generic[S]):
     async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
         for record_id, ids in published.items():
             write = self.documents.get(record_id)
-            if write is None or not set(ids) <= {entry.id for entry in write.outbox}:
+            if write is None:
                 continue
             outbox = tuple(entry for entry in write.outbox if entry.id not in ids)
             self.documents[record_id] = Write(

@@ -40,6 +40,10 @@ class Relay:
     BATCH = 500
     REMEMBERED = 50_000
     POLL_SECONDS = 0.25
+    SMALL = 50
+    GATHER_SECONDS = 0.01
+    """After a batch that is small what comes next waits so long, so that it goes out together."""
+    MARKED_AT_ONCE = 100
     MARK_SECONDS = 0.5
     MARK_AFTER_SECONDS = 1.5
 
@@ -119,6 +123,8 @@ class Relay:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(self.BATCH, len(self._queue)))]
                 await self._publish_in_hand(batch)
+                if len(batch) < self.SMALL and not self._stopping:
+                    await asyncio.sleep(self.GATHER_SECONDS)
             if self._stopping:
                 return
 
@@ -181,7 +187,7 @@ class Relay:
         found: list[str] = []
         # Oldest first, as they were put in.
         for record_id, (since, _) in self._unmarked.items():
-            if since > before or len(found) == self.BATCH:
+            if since > before or len(found) == self.MARKED_AT_ONCE:
                 break
             found.append(record_id)
         return found

@@ -1,7 +1,5 @@
 """Intake, wired."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -155,13 +153,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             # Requests are taken and kept while the broker is away.
             broker_required=False,
         ):
-            storing = asyncio.create_task(submissions.run(), name="submissions")
-            try:
-                yield
-            finally:
-                storing.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await storing
+            yield
 
     app = FastAPI(
         title="Direct311 intake",

@@ -14,10 +14,15 @@ from direct311.schemas.events import UploadRef
 class Submissions(Protocol):
     """Where new requests go."""
 
-    async def insert(
-        self, key: RecordKey, write: Write[ServiceRequest]
-    ) -> Literal["new", "repeat"]:
-        """Store key and request; `repeat` where the idempotency key is taken, and nothing was.
+    async def keep(self, key: RecordKey) -> None:
+        """Store the key of a record that is to be; must be done before its `insert` begins.
+
+        :raises TransientError: the database did not take it.
+        """
+        ...
+
+    async def insert(self, write: Write[ServiceRequest]) -> Literal["new", "repeat"]:
+        """Store a request; `repeat` where the idempotency key is taken, and nothing was.
 
         Returns when the request is durable. Many callers share one write.
 

@@ -7,6 +7,7 @@ so that a rebuild under new keys can live beside the old one.
 import base64
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from hashlib import sha256
@@ -25,8 +26,16 @@ _REFERENCE_LATITUDE = 25.6
 """The middle of the county: cells are 50 m wide there, and within 1 % of it everywhere else."""
 
 
+_USUAL_PHONE = re.compile(
+    r"(?:\+?1[-. ]?)?(?:\(([2-9]\d\d)\) ?|([2-9]\d\d)[-. ]?)([2-9]\d\d)[-. ]?(\d{4})", re.ASCII
+)
+
+
 def normalise_phone(value: str) -> str | None:
     """E.164, read as a number of the United States where it has no country."""
+    # Almost all are written in one of a few ways, which the library takes twenty times as long for.
+    if usual := _USUAL_PHONE.fullmatch(value):
+        return "+1" + "".join(part for part in usual.groups() if part)
     try:
         number = phonenumbers.parse(value, "US")
     except phonenumbers.NumberParseException:

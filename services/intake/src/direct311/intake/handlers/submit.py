@@ -89,15 +89,19 @@ class Submit:
             known = await self._submissions.by_idempotency(key)
             if known is not None:
                 return self._again(known, fingerprint)
-        like = await self._submissions.like(fingerprint, now - REPEAT_WINDOW)
+        record_id = self._ids.new()
+        record_key, data_key = await self._vault.new_key(record_id)
+        # A key whose record does not come to be is swept.
+        like, _ = await asyncio.gather(
+            self._submissions.like(fingerprint, now - REPEAT_WINDOW),
+            self._submissions.keep(record_key),
+        )
         keyless = not (idempotency_key or submission.client_request_id)
         if like is not None and keyless and client.retries_without_key:
             known = await self._submissions.by_id(like)
             if known is not None:
                 return self._again(known, fingerprint)
         uploads = await self._uploads.put(files) if files else ()
-        record_id = self._ids.new()
-        record_key, data_key = await self._vault.new_key(record_id)
         plain, masked = _personal(submission)
         sealed = {
             field: data_key.seal(field, value.encode()) for field, value in plain.items() if value
@@ -137,7 +141,7 @@ class Submit:
         entries = self._emitter.entries(record_id, record_id, (created(request),), None)
         write = Write(0, request, entries, now + IN_HAND_GRACE)
         # Where this fails the request may be there all the same, so its files stay where they are.
-        outcome = await self._submissions.insert(record_key, write)
+        outcome = await self._submissions.insert(write)
         if outcome == "repeat" and uploads:
             await self._uploads.withdraw(uploads)
         if outcome == "repeat":

@@ -1,0 +1,92 @@
+"""Calls that arrive together share one, and each caller has its own answer."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from direct311.runtime.errors import TransientError
+from direct311.runtime.grouping import Grouped
+
+pytestmark = pytest.mark.anyio
+
+
+class Doubling:
+    """Doubles numbers; remembers the groups that it was given; fails as it is told."""
+
+    def __init__(self) -> None:
+        self.groups: list[int] = []
+        self.failures: list[BaseException] = []
+        self.asked = asyncio.Event()
+        self.free = asyncio.Event()
+        self.free.set()
+
+    async def __call__(self, numbers: Sequence[int]) -> Sequence[int]:
+        self.groups.append(len(numbers))
+        self.asked.set()
+        await self.free.wait()
+        if self.failures:
+            raise self.failures.pop()
+        return [2 * number for number in numbers]
+
+
+async def test_each_has_the_answer_to_its_own_question() -> None:
+    doubling = Doubling()
+    ask = Grouped("doubling", doubling)
+    assert await asyncio.gather(*map(ask, range(20))) == [2 * n for n in range(20)]
+    assert doubling.groups == [20]
+    assert await ask(21) == 42
+
+
+async def test_what_comes_while_one_is_under_way_goes_out_as_the_next() -> None:
+    doubling = Doubling()
+    doubling.free.clear()
+    ask = Grouped("doubling", doubling)
+    first = asyncio.create_task(ask(1))
+    await doubling.asked.wait()
+    later = [asyncio.create_task(ask(n)) for n in range(2, 300)]
+    await asyncio.sleep(0.01)
+    doubling.free.set()
+    assert await asyncio.gather(first, *later) == [2 * n for n in range(1, 300)]
+    assert doubling.groups == [1, Grouped.LARGEST, 298 - Grouped.LARGEST]
+
+
+@pytest.mark.parametrize("failure", [ValueError("secret"), TransientError("away")])
+async def test_a_failure_is_told_to_its_own_group_alone(failure: Exception) -> None:
+    doubling = Doubling()
+    ask = Grouped("doubling", doubling)
+    doubling.failures.append(failure)
+    told = await asyncio.gather(ask(1), ask(2), return_exceptions=True)
+    assert [(type(each), str(each)) for each in told] == [
+        (TransientError, "doubling: no answer")
+    ] * 2
+    assert await ask(3) == 6
+
+
+async def test_who_has_gone_takes_nobody_along() -> None:
+    doubling = Doubling()
+    ask = Grouped("doubling", doubling)
+    gone, there = asyncio.create_task(ask(1)), asyncio.create_task(ask(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await there == 4
+    assert gone.cancelled()
+
+
+async def test_who_asks_while_too_many_wait_is_sent_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Grouped, "MOST_WAITING", 2)
+    ask = Grouped("doubling", Doubling())
+    answers = await asyncio.gather(*map(ask, range(5)), return_exceptions=True)
+    assert answers[:2] == [0, 2]
+    assert all(isinstance(each, TransientError) for each in answers[2:])
+    assert await ask(5) == 10
+
+
+async def test_a_wrong_number_of_answers_is_a_failure() -> None:
+    async def short(_: Sequence[int]) -> Sequence[int]:
+        return []
+
+    with pytest.raises(TransientError):
+        await Grouped("short", short)(1)

@@ -5,7 +5,7 @@
 #
 # For development only. In production these are the county's own Kafka, MongoDB and S3 store.
 
-ARG BASE=docker.io/library/debian:bookworm-slim
+ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS kafka
 ARG KAFKA=4.3.1

@@ -3,7 +3,7 @@
 #
 #   docker build -f deploy/images/tools.Dockerfile -t direct311/tools .
 
-ARG BASE=docker.io/library/python:3.11-slim-bookworm
+ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE}
 ARG UV=0.13.9

@@ -47,7 +47,11 @@ class Process:
 
 
 def spawn(
-    command: Sequence[str | Path], environ: Mapping[str, str], log: Path, pid_file: Path
+    command: Sequence[str | Path],
+    environ: Mapping[str, str],
+    log: Path,
+    pid_file: Path,
+    niceness: int = 0,
 ) -> Process:
     """Starts a detached process; its output is appended to the log."""
     if log.exists() and log.stat().st_size > LOG_LIMIT:
@@ -68,9 +72,20 @@ def spawn(
         ],
         setsid=True,
     )
+    if niceness:
+        _give_way(pid, niceness)
     process = Process(pid, _born(pid))
     pid_file.write_text(json.dumps({"pid": pid, "born": process.born}))
     return process
+
+
+def _give_way(pid: int, niceness: int) -> None:
+    """Where the processor is short the others go first."""
+    with contextlib.suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+    # Linux groups processes by session, and then only the groups' own niceness counts.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 
 
 def find(pid_file: Path) -> Process | None:

@@ -28,6 +28,9 @@ from deploy.local.environment import FIXED_PORTS, Place
 from deploy.local.topology import Topology
 
 SERVERS = ("kafka", "database", "store", "identity")
+GIVE_WAY = ("media", "geo", "routing", "retention", "audit")
+NICENESS = 10
+"""What works a backlog off gives way to what answers residents: the gateway and the servers."""
 Ports = Literal["fixed", "free"]
 
 
@@ -160,7 +163,8 @@ class Stack:
         if process.find(self._pid_file(name)) is not None:
             return
         command, environ = self._command(name)
-        process.spawn(command, environ, self.log_file(name), self._pid_file(name))
+        niceness = NICENESS if name in GIVE_WAY else 0
+        process.spawn(command, environ, self.log_file(name), self._pid_file(name), niceness)
 
     def stop(self, name: str) -> None:
         """Asks a part to end (SIGTERM), and ends it when it does not within its grace."""

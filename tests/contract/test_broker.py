@@ -14,7 +14,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from direct311.runtime.access import Caller, RecordFacts, load_access_policy
-from direct311.runtime.broker import Consumer, KafkaPublisher, Received
+from direct311.runtime.broker import PROMPT, Consumer, KafkaPublisher, Pace, Received
 from direct311.runtime.clock import SystemClock, TimeOrderedIds
 from direct311.runtime.errors import TransientError
 from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
@@ -75,7 +75,7 @@ async def consuming(
     line: Wire,
     reader: Reader,
     principals: Principals | None = None,
-    max_records: int | None = None,
+    pace: Pace = PROMPT,
     foreign: Sequence[str] = (),
 ) -> AsyncIterator[Consumer]:
     """A member of the service's group; it leaves at the end."""
@@ -89,7 +89,7 @@ async def consuming(
             is_transient=is_transient,
             metrics=Metrics(),
             tracing=Tracing("test", "1", None),
-            max_records=max_records,
+            pace=pace,
             foreign=foreign,
         )
         await broker.start()
@@ -208,7 +208,7 @@ async def test_every_event_is_handled_in_the_order_of_its_key(line: Wire) -> Non
     events = [overdue(f"record-{n % 30}", n) for n in range(1, 901)]
     await put(line, *events)
     reader = Reader()
-    async with consuming(line, reader, max_records=100) as consumer:
+    async with consuming(line, reader, pace=Pace(records=100)) as consumer:
         await until(lambda: len(reader.handled) >= 900, "all are handled")
         await until(lambda: consumer.busy_since is None, "and done with")
     seen: dict[str, list[str]] = defaultdict(list)
@@ -227,8 +227,8 @@ async def test_members_of_a_group_share_the_work_and_lose_none_of_it(line: Wire)
     events = [overdue(f"record-{n % 30}", n) for n in range(1, 601)]
     one, other = Reader(), Reader()
     await put(line, *events[:300])
-    async with consuming(line, other, max_records=20) as second:
-        async with consuming(line, one, max_records=20):
+    async with consuming(line, other, pace=Pace(records=20)) as second:
+        async with consuming(line, one, pace=Pace(records=20)):
             await put(line, *events[300:])
             await until(lambda: len(one.handled) + len(other.handled) >= 300, "they are at work")
         await until(

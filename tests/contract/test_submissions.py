@@ -93,7 +93,7 @@ class Gateway:
     async def send(self, write: Write[ServiceRequest]) -> str:
         record_id = write.state.record_id
         key = RecordKey(record_id, "kek-1", b"wrapped", NOW)
-        await self.submissions.keep(key)
+        await self.submissions.keep([key])
         return await self.submissions.insert(write)
 
     async def stored(self) -> dict[str, Document]:
@@ -247,7 +247,7 @@ async def test_more_than_can_wait_are_sent_away_at_once(
 ) -> None:
     monkeypatch.setattr(Grouped, "MOST_WAITING", 10)
     results = await asyncio.gather(
-        *(gateway.send(new()) for _ in range(300)), return_exceptions=True
+        *(gateway.submissions.insert(new()) for _ in range(300)), return_exceptions=True
     )
     refused = [result for result in results if isinstance(result, TransientError)]
     assert len(refused) >= 300 - 10

@@ -20,6 +20,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.security import SASLScram256
 
 from direct311.runtime.errors import TransientError
+from direct311.runtime.pacing import paced
 from direct311.runtime.records import Entry
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.signing import Principals, SignatureError
@@ -175,6 +176,32 @@ class _LeavingError(Exception):
     """The process stops; what is in hand comes again, here or elsewhere."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a consumer gathers: it pauses after each batch, for as long as the batch took, twice as
+    long after one that is less than half full; so what a batch costs whatever its size is shared by
+    the more events the busier the machine is, and a backlog leaves time for what is new.
+
+    `records`: of the largest batch; `least` and `most`: seconds of a pause.
+    """
+
+    records: int = 500
+    least: float = 0.02
+    most: float = 0.25
+
+    def pause(self, records: int, took: float) -> float:
+        """Seconds to wait after a batch of so many records that took so long."""
+        often = 1 if records >= self.records // 2 else 2
+        return min(max(often * took, self.least), self.most)
+
+
+PROMPT = Pace()
+PATIENT = Pace(records=2_000, least=0.4, most=0.4)
+"""Nobody waits for the outcome: most of what a request leads to is handled in one go."""
+EAGER = Pace(records=1_000, least=0.0, most=0.02)
+"""Events that must be safe soon, however many."""
+
+
 class Consumer:
     """One consumer group's member: batches, retries, dead letters.
 
@@ -186,11 +213,9 @@ class Consumer:
     """
 
     DEAD_LETTERS_IN_A_ROW = 100
-    MAX_RECORDS = 500
-    GATHER_BELOW = 250
-    GATHER_SECONDS = (0.02, 0.25)
-    """Least and most. After a batch that is not large the consumer pauses for twice as long as the
-    batch took: the busier the machine, the larger the batches and the less each event costs."""
+    GIVE_WAY = 20
+    GIVE_WAY_SECONDS = 0.05
+    """How often, and each time how long, the next batch waits for something more urgent."""
     IDLE_MILLISECONDS = 100
     """How long a poll waits, and then pauses, where nothing comes."""
     FIRST_BACKOFF_SECONDS = 0.1
@@ -208,8 +233,9 @@ class Consumer:
         metrics: Metrics,
         tracing: Tracing,
         group: str | None = None,
-        max_records: int | None = None,
         foreign: Iterable[str] = (),
+        pace: Pace = PROMPT,
+        gives_way: Callable[[], bool] = lambda: False,
     ) -> None:
         self._broker = broker
         self._service = service
@@ -219,6 +245,8 @@ class Consumer:
         self._metrics = metrics
         self._tracing = tracing
         self._foreign = frozenset(foreign)
+        self._gives_way = gives_way
+        self._pace = pace
         self._in_a_row = 0
         self._leaving = asyncio.Event()
         self.stopped_because: str | None = None
@@ -229,7 +257,7 @@ class Consumer:
             batch=True,
             group_id=group or service,
             auto_offset_reset="earliest",
-            max_records=max_records or self.MAX_RECORDS,
+            max_records=pace.records,
             batch_timeout_ms=self.IDLE_MILLISECONDS,
             fetch_max_wait_ms=50,
             fetch_min_bytes=65_536,
@@ -276,10 +304,16 @@ class Consumer:
             await self._leaving.wait()
             return
         await self._commit(message)
-        if len(records) < self.GATHER_BELOW and not self._leaving.is_set():
-            # What arrives meanwhile shares a read, a write and a commit with what follows.
-            least, most = self.GATHER_SECONDS
-            await asyncio.sleep(min(max(2 * (time.monotonic() - started), least), most))
+        await self._pause(self._pace.pause(len(records), time.monotonic() - started))
+        for _ in range(self.GIVE_WAY):
+            if not self._gives_way():
+                break
+            await self._pause(self.GIVE_WAY_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless the process stops."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._leaving.wait(), seconds)
 
     async def _commit(self, message: KafkaMessage) -> None:
         # A rebalance may have taken the partitions away: then another member does the batch
@@ -291,7 +325,7 @@ class Consumer:
         """Bring every record to its outcome."""
         received: list[Received] = []
         unread: list[tuple[ConsumerRecord[Any, Any], DecodeError | SignatureError]] = []
-        for record in records:
+        async for record in paced(records):
             try:
                 received.append(self._read(record))
             except (DecodeError, SignatureError) as error:
@@ -355,9 +389,7 @@ class Consumer:
 
         :raises _LeavingError: the process stops.
         """
-        with contextlib.suppress(TimeoutError):
-            jitter = random.uniform(0.5, 1.0)  # noqa: S311
-            await asyncio.wait_for(self._leaving.wait(), seconds * jitter)
+        await self._pause(seconds * random.uniform(0.5, 1.0))  # noqa: S311
         if self._leaving.is_set():
             raise _LeavingError
         return min(seconds * 2, self.LONGEST_BACKOFF_SECONDS)

@@ -23,6 +23,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, 
 
 from direct311.runtime import records
 from direct311.runtime.errors import RuntimeFaultError, TransientError
+from direct311.runtime.pacing import paced
 from direct311.runtime.records import Entry, Stored, Write
 from direct311.runtime.state import RecordState
 from direct311.schemas import Encoded
@@ -114,6 +115,10 @@ class MongoRecords(Generic[S]):
     mark, by which a bulk write's losers are told from its winners).
     """
 
+    TOGETHER = 500
+    """Replacements in one transaction: so many, that others who write here wait for a few
+    milliseconds only."""
+
     def __init__(
         self,
         collection: Collection,
@@ -170,17 +175,18 @@ class MongoRecords(Generic[S]):
         if len(record_ids) == 1:
             document = await self.collection.find_one({"_id": record_ids[0]})
             return {record_ids[0]: self.stored(document)} if document else {}
-        found: dict[str, Stored[S]] = {}
-        async for document in self.collection.find({"_id": {"$in": list(record_ids)}}):
-            found[document["_id"]] = self.stored(document)
-        return found
+        cursor = self.collection.find(
+            {"_id": {"$in": list(record_ids)}}, batch_size=len(record_ids)
+        )
+        documents = await cursor.to_list(None)
+        return {document["_id"]: self.stored(document) async for document in paced(documents)}
 
     async def commit(self, writes: Sequence[Write[S]]) -> set[str]:
         mark = os.urandom(12)
         inserts: list[Document] = []
         replacements: list[ReplaceOne[Document]] = []
         # In one order everywhere, so that two writers never wait for each other.
-        for write in sorted(writes, key=lambda write: write.state.record_id):
+        async for write in paced(sorted(writes, key=lambda write: write.state.record_id)):
             document = self.document(write, mark)
             if write.expected == 0:
                 inserts.append(document)
@@ -190,7 +196,8 @@ class MongoRecords(Generic[S]):
                 )
         done = await self._insert(inserts) if inserts else 0
         if replacements:
-            done += await self._together(replacements)
+            for first in range(0, len(replacements), self.TOGETHER):
+                done += await self._together(replacements[first : first + self.TOGETHER])
         if done == len(writes):
             return set()
         ids = [write.state.record_id for write in writes]

@@ -23,7 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from direct311.runtime import broker as kafka
 from direct311.runtime import database as mongo
-from direct311.runtime.broker import Consumer, KafkaPublisher, Process, Received
+from direct311.runtime.broker import PROMPT, Consumer, KafkaPublisher, Pace, Process, Received
 from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
 from direct311.runtime.database import Collection, Database, MongoLease, MongoRecords
 from direct311.runtime.health import Readiness
@@ -160,11 +160,12 @@ class Resources:
         process: Process,
         *,
         group: str | None = None,
-        max_records: int | None = None,
         foreign: Iterable[str] = (),
+        pace: Pace = PROMPT,
+        gives_way: Callable[[], bool] = lambda: False,
     ) -> Consumer:
         """A member of a consumer group, checked by readiness. `foreign`: topics of other writers
-        than our services."""
+        than our services. `gives_way`: whether the process has something more urgent to do."""
         consumer = Consumer(
             self.broker,
             service=self.service,
@@ -175,8 +176,9 @@ class Resources:
             metrics=self.metrics,
             tracing=self.tracing,
             group=group,
-            max_records=max_records,
             foreign=foreign,
+            pace=pace,
+            gives_way=gives_way,
         )
         self.consumers.append(consumer)
 

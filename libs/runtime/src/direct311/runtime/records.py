@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import TransientError
+from direct311.runtime.pacing import paced
 from direct311.runtime.signing import Signer
 from direct311.runtime.state import Change, Outgoing, RecordState, advanced, takes
 from direct311.schemas import Encoded, Event, derived_id, encode
@@ -185,7 +186,7 @@ class Folder(Generic[S]):
             stored = await self._records.load(list(remaining))
             writes: list[Write[S]] = []
             added: dict[str, tuple[Entry, ...]] = {}
-            for record_id, lane in remaining.items():
+            async for record_id, lane in paced(remaining.items()):
                 before = stored.get(record_id) or Stored(self._initial(record_id))
                 folded = await self._fold(before, lane, failed)
                 if folded is not None:

@@ -33,6 +33,7 @@ from direct311.audit.handlers.sequence import Sequencer
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.access import load_access_policy
 from direct311.runtime.api import caller_of, install
+from direct311.runtime.broker import EAGER
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RuntimeFaultError
 from direct311.runtime.fetches import key_fetches_router
@@ -164,7 +165,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     resources.consumer(
         TOPICS,
         consuming(Receiving(inbox, clock, resources.ids), disposition, folder, sequence_loop.wake),
-        max_records=1_000,
+        pace=EAGER,
     )
 
     async def begin_log() -> None:

@@ -36,6 +36,7 @@ from direct311.runtime.keys import FileKeyProvider
 from direct311.runtime.keystore import MongoKeys
 from direct311.runtime.process import Loop, Resources, Step, folding, running
 from direct311.runtime.records import hold_handlers
+from direct311.runtime.reserve import KeyReserve
 from direct311.runtime.vault import Vault
 from direct311.schemas import derived_id
 
@@ -79,11 +80,10 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         uploads=MediaUploads(resources.peer(settings.media_url), resources.http),
         protections=protections,
         indexes=indexes,
-        vault=vault,
+        keys=KeyReserve(vault, submissions.keep, resources.ids),
         emitter=line.emitter,
         relay=line.relay,
         clock=clock,
-        ids=resources.ids,
         content_key=indexes.content_key,
     )
     contact = Contact(requests, vault, indexes)
@@ -95,7 +95,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock,
         resources.ids,
     )
-    resources.consumer(TOPICS, folding(folder))
+    resources.consumer(TOPICS, folding(folder), gives_way=lambda: submit.busy)
 
     async def remove(request: ServiceRequest) -> Destroyed:
         # Everything but the key lies in the document that becomes the tombstone.

@@ -14,10 +14,10 @@ from direct311.schemas.events import UploadRef
 class Submissions(Protocol):
     """Where new requests go."""
 
-    async def keep(self, key: RecordKey) -> None:
-        """Store the key of a record that is to be; must be done before its `insert` begins.
+    async def keep(self, keys: Sequence[RecordKey]) -> None:
+        """Store the keys of records that are to be; must be done before their `insert` begins.
 
-        :raises TransientError: the database did not take it.
+        :raises TransientError: the database did not take them; they may be tried again.
         """
         ...
 

@@ -29,6 +29,7 @@ from direct311.media.handlers import DestroyMedia, Sweep, TakeUploads, shard_of_
 from direct311.media.settings import MediaSettings
 from direct311.runtime.access import AccessPolicy
 from direct311.runtime.api import caller_of, install
+from direct311.runtime.broker import Pace
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.fetches import key_fetches_router
 from direct311.runtime.keys import KeyProvider
@@ -82,7 +83,9 @@ def create_app(
         line, lambda record_id: RecordMedia(record_id=record_id), handlers(take)
     )
     # Twice as many records in hand as are decoded, so that the store's time is not idle time.
-    resources.consumer(TOPICS, taking(folder, take.discard, 2 * settings.cleaners), max_records=50)
+    resources.consumer(
+        TOPICS, taking(folder, take.discard, 2 * settings.cleaners), pace=Pace(records=50)
+    )
     destroyer = Destroyer(
         holder=SERVICE,
         folder=folder,

@@ -32,6 +32,7 @@ from direct311.retention.handlers.inventory import Inventorying, Outcomes
 from direct311.retention.handlers.review import Review
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.api import caller_of, install
+from direct311.runtime.broker import PATIENT
 from direct311.runtime.process import Loop, Resources, Step, folding, running
 
 SERVICE: Final = "retention"
@@ -84,7 +85,7 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
         loop("review", timedelta(seconds=2), review.step),
         certify,
     ]
-    resources.consumer(TOPICS, inventorying(folding(folder), certify.wake))
+    resources.consumer(TOPICS, inventorying(folding(folder), certify.wake), pace=PATIENT)
     resources.consumer(HOLD_TOPICS, hold_requests(holding), group=f"{SERVICE}.holds")
 
     async def prepare() -> None:

@@ -1,7 +1,6 @@
 """Submissions that arrive together are stored together.
 
-Keys go first, while the database is asked for requests of the same content: who has no key is not
-stored.
+Keys go first: what has no key is not stored.
 """
 
 import asyncio
@@ -43,26 +42,21 @@ class GroupedSubmissions:
     def __init__(self, keys: KeyStore, records: MongoRecords[ServiceRequest]) -> None:
         self._keys = keys
         self._records = records
-        self._keeping: Grouped[RecordKey, None] = Grouped("keys", self._keep)
         self._storing: Grouped[Document, Outcome] = Grouped("requests", self._store)
         self._asking: Grouped[_Asked, str | None] = Grouped("like requests", self._like)
 
-    async def keep(self, key: RecordKey) -> None:
-        await self._keeping(key)
+    async def keep(self, keys: Sequence[RecordKey]) -> None:
+        async def insert() -> None:
+            # A key that is there already was stored by a try before.
+            await self._keys.insert(keys)
+
+        await _repeatedly(insert)
 
     async def insert(self, write: Write[ServiceRequest]) -> Outcome:
         return await self._storing(self._records.document(write, b""))
 
     async def like(self, fingerprint: str, since: datetime) -> str | None:
         return await self._asking(_Asked(fingerprint, since))
-
-    async def _keep(self, keys: Sequence[RecordKey]) -> Sequence[None]:
-        async def insert() -> None:
-            # A key that is there already is this very submission's, from a try before.
-            await self._keys.insert(keys)
-
-        await _repeatedly(insert)
-        return [None] * len(keys)
 
     async def _store(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         return await _repeatedly(lambda: self._insert(documents))
@@ -141,9 +135,9 @@ class GroupedSubmissions:
 
 async def _repeatedly(step: Callable[[], Awaitable[T]]) -> T:
     """Do it again where the result is unknown: the same ids, and a duplicate then means success."""
-    for attempt in range(TRIES - 1):
+    for attempt in range(TRIES):
         try:
             return await step()
         except (DatabaseError, TransientError, OSError):
-            await asyncio.sleep(0.1 * 2**attempt)
-    return await step()
+            await asyncio.sleep(0.1 * 2**attempt if attempt < TRIES - 1 else 0)
+    raise TransientError("the database did not take it")

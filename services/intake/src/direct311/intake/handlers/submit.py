@@ -15,14 +15,16 @@ from direct311.intake.domain.policy import PolicyVersion
 from direct311.intake.domain.request import ServiceRequest, created
 from direct311.intake.open311.forms import Submission
 from direct311.intake.ports import File, PersonIndexes, Protections, Submissions, Uploads
-from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.records import IN_HAND_GRACE, Emitter, Relaying, Write
 from direct311.runtime.redaction import mask_numbers, redact
-from direct311.runtime.vault import Vault
+from direct311.runtime.reserve import KeyReserve
 from direct311.schemas import events as ev
 
 REPEAT_WINDOW = timedelta(days=1)
+MANY = 4
+"""Submissions in hand; from so many on, what else the process does waits a little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +49,27 @@ class Submit:
         uploads: Uploads,
         protections: Protections,
         indexes: PersonIndexes,
-        vault: Vault,
+        keys: KeyReserve,
         emitter: Emitter,
         relay: Relaying,
         clock: Clock,
-        ids: Ids,
         content_key: bytes,
     ) -> None:
         self._submissions = submissions
         self._uploads = uploads
         self._protections = protections
         self._indexes = indexes
-        self._vault = vault
+        self._keys = keys
         self._emitter = emitter
         self._relay = relay
         self._clock = clock
-        self._ids = ids
         self._content_key = content_key
+        self._in_hand = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether many submissions wait for their answer."""
+        return self._in_hand >= MANY
 
     async def __call__(
         self,
@@ -79,6 +85,21 @@ class Submit:
         :raises RefusedError: 409 where the key was used for other content.
         :raises TransientError: database, store or media did not take it; nothing is half there.
         """
+        self._in_hand += 1
+        try:
+            return await self._accept(submission, files, client, service, policy, idempotency_key)
+        finally:
+            self._in_hand -= 1
+
+    async def _accept(
+        self,
+        submission: Submission,
+        files: Sequence[File],
+        client: Client,
+        service: ServiceType,
+        policy: PolicyVersion,
+        idempotency_key: str | None,
+    ) -> Accepted:
         now = self._clock.now()
         # A large file takes tens of milliseconds, in which nobody else would be answered.
         digests = await asyncio.to_thread(_digests, files) if files else ()
@@ -89,12 +110,9 @@ class Submit:
             known = await self._submissions.by_idempotency(key)
             if known is not None:
                 return self._again(known, fingerprint)
-        record_id = self._ids.new()
-        record_key, data_key = await self._vault.new_key(record_id)
         # A key whose record does not come to be is swept.
-        like, _ = await asyncio.gather(
-            self._submissions.like(fingerprint, now - REPEAT_WINDOW),
-            self._submissions.keep(record_key),
+        (record_id, data_key), like = await asyncio.gather(
+            self._keys.take(), self._submissions.like(fingerprint, now - REPEAT_WINDOW)
         )
         keyless = not (idempotency_key or submission.client_request_id)
         if like is not None and keyless and client.retries_without_key:

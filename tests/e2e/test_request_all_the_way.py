@@ -324,11 +324,15 @@ async def test_each_request_records_the_policy_that_it_was_taken_under(county: C
     accepted = await county.accepted(submission(14, policy_version=version))
     by_use = await county.accepted(submission(15))
     for record_id, agreed in ((accepted, "accepted"), (by_use, "by_use")):
-        created = [
-            json.loads(message.value or b"{}")
-            for message in await county.messages("request.created")
-            if message.key == record_id.encode()
-        ]
+
+        async def said(record_id: str = record_id) -> list[Document]:
+            return [
+                json.loads(message.value or b"{}")
+                for message in await county.messages("request.created")
+                if message.key == record_id.encode()
+            ]
+
+        created = await until(said, "the request is announced")
         assert [each["policy"]["agreed"] for each in created] == [agreed]
         assert created[0]["policy"]["version"] == version
 

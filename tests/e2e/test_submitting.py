@@ -61,12 +61,16 @@ async def test_a_client_that_retries_without_a_key_gets_the_same_request(county:
     app = await county.accepted(fields)
     again = await county.accepted(fields)
     assert len({first, app, again}) == 3
-    events = [
-        json.loads(message.value or b"{}")
-        for message in await county.messages("request.created")
-        if message.key == again.encode()
-    ]
-    assert events[0]["likely_repeat_of"] in (first, app)
+
+    async def said() -> list[Document]:
+        return [
+            json.loads(message.value or b"{}")
+            for message in await county.messages("request.created")
+            if message.key == again.encode()
+        ]
+
+    (event,) = await until(said, "the request is announced")
+    assert event["likely_repeat_of"] in (first, app)
 
 
 # ---------------------------------------------------------------- what needs a name

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from direct311.cli import rows
 from direct311.cli.places import spots
-from direct311.cli.replay import reason, service_codes
+from direct311.cli.replay import reason, service_codes, takes_media
 from direct311.cli.reporters import reporter
 from direct311.cli.stack import LocalStack, Session
 from direct311.runtime.peers import HttpError
@@ -129,6 +129,7 @@ async def _real_boundaries(session: Session, data: Path, console: Console) -> No
 async def _submissions(session: Session, count: int, data: Path | None) -> list[Form]:
     """Forms and files. With the real data: real types, places and texts, fictional reporters."""
     codes = await service_codes(session)
+    photographed = await takes_media(session)
     # A run of its own, so that a second demonstration shows new requests.
     run = uuid4().hex[:8]
     photo = files("direct311.cli").joinpath("data/pothole.jpg").read_bytes()
@@ -142,9 +143,12 @@ async def _submissions(session: Session, count: int, data: Path | None) -> list[
         return made
     names = [name for name in TYPES if name in codes] or sorted(codes)
     names += sorted(set(codes) - set(names))
+    answers: dict[str, list[tuple[str, str]]] = {}
     for number, spot in enumerate(spots(count)):
         person = reporter(number)
         service_code = codes[names[number % len(names)]]
+        if service_code not in answers:
+            answers[service_code] = await _answers(session, service_code)
         fields = [
             ("jurisdiction_id", "miamidade"),
             ("service_code", service_code),
@@ -155,12 +159,25 @@ async def _submissions(session: Session, count: int, data: Path | None) -> list[
             ("last_name", person.last_name),
             ("email", person.email),
             ("phone", person.phone),
+            *answers[service_code],
         ]
         if service_code.startswith("CODE-") and number % 2:
             # A complaint for enforcement without it is held (SB 60 of 2021).
             fields.append(("attribute[REPORTER_ADDRESS]", person.address))
-        made.append((fields, [("media", photo, "image/jpeg")] if number % 10 == 0 else []))
+        pictured = number % 10 == 0 and service_code in photographed
+        made.append((fields, [("media", photo, "image/jpeg")] if pictured else []))
     return made
+
+
+async def _answers(session: Session, service_code: str) -> list[tuple[str, str]]:
+    """An answer to each question that must be answered, as the type's definition lists them."""
+    intake = session.stack.services["intake"]
+    definition = await session.http.get_json(f"{intake}/open311/v2/services/{service_code}.json")
+    return [
+        (f"attribute[{question['code']}]", str(question["values"][0]["key"]))
+        for question in definition["attributes"]
+        if question["required"] and question.get("values")
+    ]
 
 
 async def _submit(

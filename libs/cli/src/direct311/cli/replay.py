@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -59,10 +60,19 @@ async def counts(session: Session, service: str) -> dict[str, int]:
 
 async def service_codes(session: Session) -> dict[str, str]:
     """The catalogue's service codes by the county's own name of the type."""
+    return {each["county_name"]: each["service_code"] for each in await _catalogue(session)}
+
+
+async def takes_media(session: Session) -> set[str]:
+    """The codes of the types that take files."""
+    return {each["service_code"] for each in await _catalogue(session) if each["media"] != "none"}
+
+
+async def _catalogue(session: Session) -> list[dict[str, Any]]:
     answer = await session.get("intake", "/v1/services", "admin", OPERATOR)
     if not isinstance(answer, list):
         raise ReplayError("intake has no catalogue")
-    return {service["county_name"]: service["service_code"] for service in answer}
+    return answer
 
 
 async def replay(

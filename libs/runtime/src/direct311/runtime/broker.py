@@ -178,25 +178,24 @@ class _LeavingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a consumer gathers: it pauses after each batch, for as long as the batch took, twice as
-    long after one that is less than half full; so what a batch costs whatever its size is shared by
-    the more events the busier the machine is, and a backlog leaves time for what is new.
+    """How a consumer gathers: after each batch it pauses for twice as long as the batch took. What a
+    batch costs whatever its size is then shared by the more events the busier the machine is, and a
+    backlog leaves time for what is new.
 
     `records`: of the largest batch; `least` and `most`: seconds of a pause.
     """
 
     records: int = 500
     least: float = 0.02
-    most: float = 0.25
+    most: float = 1.0
 
-    def pause(self, records: int, took: float) -> float:
-        """Seconds to wait after a batch of so many records that took so long."""
-        often = 1 if records >= self.records // 2 else 2
-        return min(max(often * took, self.least), self.most)
+    def pause(self, took: float) -> float:
+        """Seconds to wait after a batch that took so long."""
+        return min(max(2 * took, self.least), self.most)
 
 
 PROMPT = Pace()
-PATIENT = Pace(records=2_000, least=0.4, most=0.4)
+PATIENT = Pace(records=2_000, least=0.4, most=2.0)
 """Nobody waits for the outcome: most of what a request leads to is handled in one go."""
 EAGER = Pace(records=1_000, least=0.0, most=0.02)
 """Events that must be safe soon, however many."""
@@ -304,7 +303,7 @@ class Consumer:
             await self._leaving.wait()
             return
         await self._commit(message)
-        await self._pause(self._pace.pause(len(records), time.monotonic() - started))
+        await self._pause(self._pace.pause(time.monotonic() - started))
         for _ in range(self.GIVE_WAY):
             if not self._gives_way():
                 break

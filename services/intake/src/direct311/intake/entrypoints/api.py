@@ -86,13 +86,14 @@ class ProtectionAnswer(Model):
 
 
 class ServiceAnswer(Model):
-    """A request type, by our code and by the county's own name."""
+    """A request type, by our code and by the county's own name. `media`: whether files may come."""
 
     service_code: str
     service_name: str
     county_name: str
     department: str
     goal_days: int
+    media: Literal["allowed", "required", "none"]
 
 
 class CountsAnswer(Model):
@@ -155,7 +156,7 @@ def staff_router(
     async def services(caller: Annotated[Caller, who]) -> list[ServiceAnswer]:
         """The county's request types with the names that its own records use."""
         return [
-            ServiceAnswer.model_validate(each.model_dump(include=set(ServiceAnswer.model_fields)))
+            ServiceAnswer.model_validate(each.model_dump() | {"media": each.flags.media})
             for each in catalogue.services
         ]
 

@@ -116,13 +116,22 @@ async def steady(url: str, key: str, rate: int, seconds: int) -> list[str]:
 
     async def one(number: int) -> None:
         body = form(number, key, run)
-        reader, writer = free.pop() if free else await asyncio.open_connection(host, port)
-        writer.write(
-            b"POST /open311/v2/requests.json HTTP/1.1\r\nHost: bench\r\n"
-            b"Content-Type: application/x-www-form-urlencoded\r\n"
-            b"Content-Length: %d\r\n\r\n" % len(body) + body
-        )
-        head = await reader.readuntil(b"\r\n\r\n")
+        while True:
+            kept = free.pop() if free else None
+            reader, writer = kept or await asyncio.open_connection(host, port)
+            writer.write(
+                b"POST /open311/v2/requests.json HTTP/1.1\r\nHost: bench\r\n"
+                b"Content-Type: application/x-www-form-urlencoded\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(body) + body
+            )
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+                break
+            except (asyncio.IncompleteReadError, ConnectionError):
+                writer.close()
+                if kept is None:
+                    raise
+                # The server had closed what was idle for long; the same submission again.
         length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
         answer = await reader.readexactly(int(length[1]) if length else 0)
         free.append((reader, writer))

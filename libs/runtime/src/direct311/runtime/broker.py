@@ -178,9 +178,9 @@ class _LeavingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a consumer gathers: after each batch it pauses for twice as long as the batch took. What a
-    batch costs whatever its size is then shared by the more events the busier the machine is, and a
-    backlog leaves time for what is new.
+    """How a consumer gathers: after each batch it pauses for twice as long as the batch took. The
+    busier the machine, the more events share what a batch costs whatever its size; and a backlog
+    leaves time for what is new.
 
     `records`: of the largest batch; `least` and `most`: seconds of a pause.
     """

@@ -1,6 +1,7 @@
 """Load: as fast as eight connections go (wrk), and at a steady rate (open loop)."""
 
 import asyncio
+import contextlib
 import re
 import shutil
 import subprocess
@@ -114,27 +115,32 @@ async def steady(url: str, key: str, rate: int, seconds: int) -> list[str]:
     free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     accepted: list[str] = []
 
+    async def sent(
+        connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], body: bytes
+    ) -> bytes:
+        """The answer's head."""
+        reader, writer = connection
+        writer.write(
+            b"POST /open311/v2/requests.json HTTP/1.1\r\nHost: bench\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body) + body
+        )
+        return await reader.readuntil(b"\r\n\r\n")
+
     async def one(number: int) -> None:
         body = form(number, key, run)
-        while True:
-            kept = free.pop() if free else None
-            reader, writer = kept or await asyncio.open_connection(host, port)
-            writer.write(
-                b"POST /open311/v2/requests.json HTTP/1.1\r\nHost: bench\r\n"
-                b"Content-Type: application/x-www-form-urlencoded\r\n"
-                b"Content-Length: %d\r\n\r\n" % len(body) + body
-            )
-            try:
-                head = await reader.readuntil(b"\r\n\r\n")
-                break
-            except (asyncio.IncompleteReadError, ConnectionError):
-                writer.close()
-                if kept is None:
-                    raise
-                # The server had closed what was idle for long; the same submission again.
+        head = b""
+        while free and not head:
+            connection = free.pop()
+            # The server closes what is idle for long; then the same submission goes out again.
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                head = await sent(connection, body)
+        if not head:
+            connection = await asyncio.open_connection(host, port)
+            head = await sent(connection, body)
         length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-        answer = await reader.readexactly(int(length[1]) if length else 0)
-        free.append((reader, writer))
+        answer = await connection[0].readexactly(int(length[1]) if length else 0)
+        free.append(connection)
         found = re.search(rb'"service_request_id":"([^"]+)"', answer)
         if b" 200 " in head[:20] and found:
             accepted.append(found[1].decode())

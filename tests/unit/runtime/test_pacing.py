@@ -53,7 +53,7 @@ async def test_quick_items_do_not_give_way() -> None:
         (PROMPT, 0.05, 0.1),
         (PROMPT, 10.0, 1.0),
         (PATIENT, 0.001, 0.4),
-        (PATIENT, 3.0, 2.0),
+        (PATIENT, 3.0, 5.0),
         (EAGER, 0.0, 0.0),
         (EAGER, 0.2, 0.02),
         (Pace(records=50), 0.1, 0.2),

@@ -195,7 +195,7 @@ class Pace:
 
 
 PROMPT = Pace()
-PATIENT = Pace(records=2_000, least=0.4, most=2.0)
+PATIENT = Pace(records=2_000, least=0.4, most=5.0)
 """Nobody waits for the outcome: most of what a request leads to is handled in one go."""
 EAGER = Pace(records=1_000, least=0.0, most=0.02)
 """Events that must be safe soon, however many."""

@@ -14,6 +14,7 @@ from uuid import uuid4
 from direct311.cli.reporters import reporter
 
 CONNECTIONS = 8
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class GeneratorError(Exception):
@@ -112,12 +113,10 @@ async def steady(url: str, key: str, rate: int, seconds: int) -> list[str]:
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 80
     run = uuid4().hex[:8]
-    free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    free: list[Connection] = []
     accepted: list[str] = []
 
-    async def sent(
-        connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], body: bytes
-    ) -> bytes:
+    async def sent(connection: Connection, body: bytes) -> bytes:
         """The answer's head."""
         reader, writer = connection
         writer.write(
@@ -127,17 +126,18 @@ async def steady(url: str, key: str, rate: int, seconds: int) -> list[str]:
         )
         return await reader.readuntil(b"\r\n\r\n")
 
-    async def one(number: int) -> None:
-        body = form(number, key, run)
-        head = b""
-        while free and not head:
-            connection = free.pop()
+    async def answered(body: bytes) -> tuple[Connection, bytes]:
+        """The connection on which an answer begins, and the answer's head."""
+        while free:
+            kept = free.pop()
             # The server closes what is idle for long; then the same submission goes out again.
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-                head = await sent(connection, body)
-        if not head:
-            connection = await asyncio.open_connection(host, port)
-            head = await sent(connection, body)
+                return kept, await sent(kept, body)
+        connection = await asyncio.open_connection(host, port)
+        return connection, await sent(connection, body)
+
+    async def one(number: int) -> None:
+        connection, head = await answered(form(number, key, run))
         length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
         answer = await connection[0].readexactly(int(length[1]) if length else 0)
         free.append(connection)

@@ -90,3 +90,20 @@ async def test_a_wrong_number_of_answers_is_a_failure() -> None:
 
     with pytest.raises(TransientError):
         await Grouped("short", short)(1)
+
+
+async def test_where_the_work_is_ended_nobody_waits_for_ever() -> None:
+    doubling = Doubling()
+    doubling.free.clear()
+    ask = Grouped("doubling", doubling)
+    first = asyncio.create_task(ask(1))
+    await doubling.asked.wait()
+    later = asyncio.create_task(ask(2))
+    await asyncio.sleep(0)
+    for task in asyncio.all_tasks():
+        if task.get_name() == "doubling":
+            task.cancel()
+    told = await asyncio.gather(first, later, return_exceptions=True)
+    assert all(isinstance(each, TransientError) for each in told)
+    doubling.free.set()
+    assert await ask(3) == 6

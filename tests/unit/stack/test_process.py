@@ -108,3 +108,20 @@ def test_a_long_log_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_program_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         process.spawn(["no-such-program"], {}, tmp_path / "log", tmp_path / "pid")
+
+
+def test_what_gives_way_has_a_lower_priority(tmp_path: Path) -> None:
+    gives_way = process.spawn(
+        [sys.executable, "-c", "import time; time.sleep(60)"],
+        {},
+        tmp_path / "log",
+        tmp_path / "pid",
+        niceness=7,
+    )
+    try:
+        assert os.getpriority(os.PRIO_PROCESS, gives_way.pid) == 7
+        group = Path(f"/proc/{gives_way.pid}/autogroup")
+        assert not group.exists() or group.read_text().endswith("nice 7\n")
+    finally:
+        gives_way.signal(signal.SIGKILL)
+        assert gives_way.gone_within(5)

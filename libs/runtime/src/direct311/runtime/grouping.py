@@ -52,6 +52,8 @@ class Grouped(Generic[Q, A]):
                 await self._answer(group)
         finally:
             self._task = None
+            left, self._waiting = self._waiting, []
+            self._fail(left)
 
     async def _answer(self, group: Sequence[tuple[Q, "asyncio.Future[A]"]]) -> None:
         try:
@@ -60,8 +62,11 @@ class Grouped(Generic[Q, A]):
                 if not future.done():
                     future.set_result(answer)
         except BaseException as error:
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(TransientError(f"{self._what}: no answer"))
+            self._fail(group)
             if not isinstance(error, Exception):
                 raise
+
+    def _fail(self, group: Sequence[tuple[Q, "asyncio.Future[A]"]]) -> None:
+        for _, future in group:
+            if not future.done():
+                future.set_exception(TransientError(f"{self._what}: no answer"))

@@ -84,7 +84,7 @@ def create_app(
     )
     # Twice as many records in hand as are decoded, so that the store's time is not idle time.
     resources.consumer(
-        TOPICS, taking(folder, take.discard, 2 * settings.cleaners), pace=Pace(records=50)
+        TOPICS, taking(folder, take.discard, 2 * settings.cleaners), pace=Pace(records=50, most=0.25)
     )
     destroyer = Destroyer(
         holder=SERVICE,

@@ -83,9 +83,8 @@ def create_app(
         line, lambda record_id: RecordMedia(record_id=record_id), handlers(take)
     )
     # Twice as many records in hand as are decoded, so that the store's time is not idle time.
-    resources.consumer(
-        TOPICS, taking(folder, take.discard, 2 * settings.cleaners), pace=Pace(records=50, most=0.25)
-    )
+    process = taking(folder, take.discard, 2 * settings.cleaners)
+    resources.consumer(TOPICS, process, pace=Pace(records=50, most=0.25))
     destroyer = Destroyer(
         holder=SERVICE,
         folder=folder,

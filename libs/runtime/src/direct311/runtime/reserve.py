@@ -47,15 +47,17 @@ class KeyReserve:
         self._since = time.monotonic()
         self._making: asyncio.Task[None] | None = None
 
-    async def take(self) -> New:
-        """:raises TransientError: there was none, and the database did not take a new one."""
+    def at_hand(self) -> New | None:
+        """One that was made ahead, if there is one."""
         self._taken += 1
         now = time.monotonic()
         while self._ready and self._ready[0][0] < now - self.FRESH_SECONDS:
             self._ready.popleft()
         self._make_ahead(now)
-        if self._ready:
-            return self._ready.popleft()[1]
+        return self._ready.popleft()[1] if self._ready else None
+
+    async def make(self) -> New:
+        """:raises TransientError: the database did not take it."""
         key, new = await self._new()
         await self._keeping(key)
         return new

@@ -111,9 +111,13 @@ class Submit:
             if known is not None:
                 return self._again(known, fingerprint)
         # A key whose record does not come to be is swept.
-        (record_id, data_key), like = await asyncio.gather(
-            self._keys.take(), self._submissions.like(fingerprint, now - REPEAT_WINDOW)
-        )
+        new = self._keys.at_hand()
+        asked = self._submissions.like(fingerprint, now - REPEAT_WINDOW)
+        if new is None:
+            new, like = await asyncio.gather(self._keys.make(), asked)
+        else:
+            like = await asked
+        record_id, data_key = new
         keyless = not (idempotency_key or submission.client_request_id)
         if like is not None and keyless and client.retries_without_key:
             known = await self._submissions.by_id(like)
@@ -184,7 +188,7 @@ class Submit:
         content and the day; a repeat over midnight is found by its fingerprint."""
         if given:
             # Some clients make their keys of the reporter's e-mail address: kept as a keyed hash.
-            digest = hmac.new(self._content_key, given.encode(), sha256).hexdigest()
+            digest = hmac.digest(self._content_key, given.encode(), sha256).hex()
             return f"{client.client_id}:{digest}"
         if client.retries_without_key:
             return f"{client.client_id}:{fingerprint}:{now.date().isoformat()}"
@@ -208,10 +212,8 @@ class Submit:
         )
 
     def _fingerprint(self, submission: Submission, files: Sequence[bytes]) -> str:
-        digest = hmac.new(self._content_key, submission.canonical(), sha256)
-        for file in files:
-            digest.update(file)
-        return digest.hexdigest()
+        content = b"".join((submission.canonical(), *files))
+        return hmac.digest(self._content_key, content, sha256).hex()
 
 
 def _digests(files: Sequence[File]) -> Sequence[bytes]:

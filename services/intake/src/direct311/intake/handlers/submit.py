@@ -114,10 +114,9 @@ class Submit:
         new = self._keys.at_hand()
         asked = self._submissions.like(fingerprint, now - REPEAT_WINDOW)
         if new is None:
-            new, like = await asyncio.gather(self._keys.make(), asked)
+            (record_id, data_key), like = await asyncio.gather(self._keys.make(), asked)
         else:
-            like = await asked
-        record_id, data_key = new
+            (record_id, data_key), like = new, await asked
         keyless = not (idempotency_key or submission.client_request_id)
         if like is not None and keyless and client.retries_without_key:
             known = await self._submissions.by_id(like)

@@ -23,7 +23,7 @@ from direct311.runtime.reserve import KeyReserve
 from direct311.schemas import events as ev
 
 REPEAT_WINDOW = timedelta(days=1)
-MANY = 4
+MANY = 6
 """Submissions in hand; from so many on, what else the process does waits a little."""
 
 

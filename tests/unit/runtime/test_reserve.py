@@ -36,7 +36,7 @@ class Keys:
 
 
 def reserve(keys: Keys) -> KeyReserve:
-    return KeyReserve(keys, keys.store, TimeOrderedIds())  # type: ignore[arg-type]
+    return KeyReserve(keys, keys.store, TimeOrderedIds())
 
 
 async def take(ahead: KeyReserve) -> tuple[str, DataKey]:

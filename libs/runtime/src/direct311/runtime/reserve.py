@@ -9,17 +9,24 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 import structlog
 
 from direct311.runtime.clock import Ids
 from direct311.runtime.grouping import Grouped
-from direct311.runtime.vault import DataKey, RecordKey, Vault
+from direct311.runtime.vault import DataKey, RecordKey
 
 _log = structlog.get_logger(__name__)
 
 New = tuple[str, DataKey]
 """A record's id and its key in hand."""
+
+
+class KeyMaker(Protocol):
+    """What a reserve needs of the vault."""
+
+    async def new_key(self, record_id: str) -> tuple[RecordKey, DataKey]: ...
 
 
 class KeyReserve:
@@ -36,7 +43,7 @@ class KeyReserve:
     FRESH_SECONDS = 10.0
 
     def __init__(
-        self, vault: Vault, store: Callable[[Sequence[RecordKey]], Awaitable[None]], ids: Ids
+        self, vault: KeyMaker, store: Callable[[Sequence[RecordKey]], Awaitable[None]], ids: Ids
     ) -> None:
         self._vault = vault
         self._store = store

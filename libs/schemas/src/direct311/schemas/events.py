@@ -312,21 +312,27 @@ AccessAction = Literal[
     "policy_change",
     "log_read",
     "sign_in",
+    "void",
 ]
 AccessOutcome = Literal["success", "denied", "error", "partial"]
 
 
 class AccessTime(Model):
-    """`occurred_at` by the service's clock; `producer` is service plus a UUIDv7 of its start, and
-    `sequence` counts its access events from 1 without a gap."""
+    """`occurred_at`: when it was asked for, by the service's clock; `observed_at`: when the event
+    was made, later only where many were counted into one. When it was logged, the log says.
+    `producer` is service plus a UUIDv7 of its start, and `sequence` counts its access events from 1
+    without a gap."""
 
     occurred_at: Instant
+    observed_at: Instant | None = None
     producer: str
     sequence: Annotated[int, Field(ge=1)]
 
 
 class AccessAgent(Model):
-    """Who: `id` is the token's subject, never a name or an address."""
+    """Who: `id` is the token's subject, never a name or an address. `on_behalf_of`: the service that
+    brought this person's request. `session`: the token's id, so that all that a stolen credential
+    touched can be found. `break_glass`: opened under a purpose that a review must follow."""
 
     id: str
     roles: tuple[str, ...] = ()
@@ -338,7 +344,8 @@ class AccessAgent(Model):
 
 
 class AccessWhere(Model):
-    """`client_address` is a keyed hash under a key thrown away daily, or `None`."""
+    """`client_address`: keyed hash of the network address, under a key that the process makes anew
+    each day and never stores: it tells two sources of a day apart, and names neither."""
 
     service: str
     instance: str
@@ -348,20 +355,26 @@ class AccessWhere(Model):
 
 
 class AccessWhy(Model):
-    """`justification` is the caller's own words with numbers and contact data masked."""
+    """`justification` and `reference` are the caller's own words with numbers and contact data
+    masked; `case_id` is a disclosure case of the register; `notice_version` the privacy notice under
+    which the record was collected."""
 
     purpose: str | None = None
     reference: str | None = None
+    case_id: str | None = None
     legal_basis: str | None = None
     justification: str | None = None
     notice_version: str | None = None
 
 
 class AccessWhat(Model):
-    """`record_ids`: at most 100. `query_fields` and `query_hmac` speak of a search alone."""
+    """`record_ids`: at most 100. `query_fields` and `query_hmac` speak of a search alone.
+    `sensitivity`: `contact` where a field reaches or locates the person, else `content`.
+    `result_count` of a failed sign-in: how many there were in its minute from its source."""
 
     record_ids: Annotated[tuple[RecordId, ...], Field(max_length=100)] = ()
     fields: tuple[str, ...] = ()
+    sensitivity: Literal["contact", "content"] | None = None
     lifecycle: str | None = None
     version_seen: int | None = None
     query_fields: tuple[str, ...] = ()
@@ -371,7 +384,7 @@ class AccessWhat(Model):
 
 
 class AccessDecision(Model):
-    """Which set of rules decided, and which of them."""
+    """Which set of rules decided, and which of them; `policy_hash` is SHA-256 (hex) of its file."""
 
     policy_hash: str
     rule: str
@@ -385,7 +398,8 @@ class AccessCorrelation(Model):
 
 
 class AccessRetention(Model):
-    """GS1-SL 393: an entry lives as long as the record that it relates to."""
+    """GS1-SL 393: an entry lives as long as the record that it relates to. `exempt_until`: until then
+    the entry is withheld from ordinary auditors (section 119.071(2)(c), F.S.)."""
 
     series: str = "393"
     related_record: RecordId | None = None
@@ -396,7 +410,12 @@ class PiiAccessed(Model):
     """An access to personal information, written down before it happens. Always signed.
 
     `success` means authorised: a fetch that then fails sends a second event with the first one's
-    id as `correlation.cause`. Holds no value of a personal field and no hash of a person.
+    id as `correlation.cause`, outcome `partial` where some fields could be read. Holds no value of a
+    personal field and no hash of a person.
+
+    `void` fills the number of an event that could not be sent, so that a gap in the numbers is never
+    an accident; what it would have told did not happen. The event itself may still arrive: then it
+    opened nothing.
     """
 
     action: AccessAction
@@ -545,6 +564,10 @@ class AuditAlarm(Model):
         "tree_mismatch",
         "unusual_volume",
         "checkpoint_age",
+        "forked_view",
+        "index_mismatch",
+        "rate_limited",
+        "failed_sign_ins",
     ]
     about: str
     detail: str

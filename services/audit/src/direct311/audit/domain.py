@@ -35,21 +35,29 @@ class Facts(Model):
     """What the query index keeps of an entry.
 
     `event` is the event's name; `opens` says that the event authorised a fetch of keys, which is
-    then expected to follow it.
+    then expected to follow it. `session` is the token's id, `instance` the process that answered,
+    `producer` and `sequence` the number that the producer gave the event.
     """
 
     event_id: str
     event: str
     service: str
+    instance: str | None = None
     record_ids: tuple[RecordId, ...] = ()
     actor: str
     roles: tuple[str, ...] = ()
     department: str | None = None
+    session: str | None = None
+    break_glass: bool = False
     purpose: str | None = None
+    case_id: str | None = None
     action: str
     outcome: str
     fields: tuple[str, ...] = ()
     occurred_at: Instant
+    exempt_until: Instant | None = None
+    producer: str | None = None
+    sequence: int | None = None
     opens: bool = False
 
 
@@ -87,22 +95,29 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
     opens = (
         data.outcome == "success"
         and bool(what.fields)
-        and data.action not in ("search", "list")
+        and data.action not in ("search", "list", "sign_in", "void")
         and what.result_count != 0
     )
     return Facts(
         event_id=event_id,
         event="pii.accessed",
         service=service,
+        instance=data.where.instance,
         record_ids=tuple(records),
         actor=data.agent.id,
         roles=data.agent.roles,
         department=data.agent.department,
+        session=data.agent.session,
+        break_glass=data.agent.break_glass,
         purpose=data.why.purpose,
+        case_id=data.why.case_id,
         action=data.action,
         outcome=data.outcome,
         fields=what.fields,
         occurred_at=data.time.occurred_at,
+        exempt_until=data.retention.exempt_until,
+        producer=data.time.producer,
+        sequence=data.time.sequence,
         opens=opens,
     )
 

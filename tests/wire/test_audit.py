@@ -77,7 +77,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, intake: Intake) -> Iterator[
     with stack_of_its_own(tmp_path_factory.mktemp("audit") / "s", services=False) as stack:
         settings = stack.root / "env" / "audit.env"
         with settings.open("a") as file:
-            file.write("AUDIT_DESTROY_AFTER=0\nAUDIT_UNLOGGED_AFTER=2\nAUDIT_RECONCILE_EVERY=0.5\n")
+            file.write("AUDIT_DESTROY_AFTER=0\nAUDIT_UNLOGGED_AFTER=5\nAUDIT_RECONCILE_EVERY=0.5\n")
         with standing_in(stack, "intake", intake), standing_in(stack, "media", Intake()):
             stack.start("audit")
             stack.wait_ready("audit")
@@ -443,7 +443,7 @@ async def test_reading_the_log_is_logged_and_so_is_a_refusal(office: Office) -> 
     assert refused.status_code == 403
     assert record not in refused.text
     no_reason = await office.ask(f"/v1/entries?record={record}", "auditor", "otto")
-    assert no_reason.status_code == 403
+    assert (no_reason.status_code, no_reason.json()["field"]) == (422, "reference")
     assert (await office.ask("/v1/entries", None)).status_code == 401
 
     async def look() -> dict[str, Document]:
@@ -516,10 +516,10 @@ async def test_a_key_fetch_without_an_event_raises_an_alarm(office: Office, inta
     assert opened.headers["ce_id"] not in state["not_opened"]
     assert state["fetches"] >= 1
     assert state["authorised_not_opened"] >= 1
-    (alarm,) = await messages_of(office.stack, "audit.alarm", 1)
-    data = decode(read_headers(alarm.headers), alarm.value).data
-    assert isinstance(data, ev.AuditAlarm)
-    assert (data.kind, data.about) == ("unlogged_fetch", phantom)
+    alarms = await messages_of(office.stack, "audit.alarm", 1)
+    raised = [decode(read_headers(alarm.headers), alarm.value).data for alarm in alarms]
+    assert [each.kind for each in raised if isinstance(each, ev.AuditAlarm)] == ["unlogged_fetch"]
+    assert [each.about for each in raised if isinstance(each, ev.AuditAlarm)] == [phantom]
 
 
 @pytest.mark.policy("P14")

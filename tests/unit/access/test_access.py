@@ -95,7 +95,7 @@ def test_an_agents_role_does_not_free_a_departments_field(tmp_path: Path) -> Non
         grants = entry(tree, "roles", "role", "department")["grants"]
         grants[0]["fields"] = ["device_position"]
 
-    policy = load_access_policy(changed(SOURCE, tmp_path, change))
+    policy = load_access_policy(changed(SOURCE, tmp_path, change), rules_only=True)
     both = Caller("maria", ("agent", "department"), "parks")
     decision = policy.decide(both, "respond", ["device_position"], RECORD, at=NOW)
     assert decision.rule_id == "refused:assigned"
@@ -234,7 +234,7 @@ def test_rules_purposes_and_grants_are_in_force_on_their_days_only(tmp_path: Pat
         entry(tree, "purposes", "purpose", "county_business")["effective_from"] = date(2026, 6, 1)
         entry(tree, "roles", "role", "agent")["grants"][0]["effective_until"] = date(2026, 3, 31)
 
-    policy = load_access_policy(changed(SOURCE, tmp_path, change))
+    policy = load_access_policy(changed(SOURCE, tmp_path, change), rules_only=True)
 
     def rule(purpose: str, day: date) -> str:
         at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
@@ -335,7 +335,7 @@ def test_nor_under_an_honest_name(tmp_path: Path) -> None:
         entry(tree, "purposes", "purpose", "respond")["sentence"] = "To sell contacts to partners."
 
     with pytest.raises(DataFileError, match="never used for marketing") as refused:
-        load_access_policy(changed(SOURCE, tmp_path, change))
+        load_access_policy(changed(SOURCE, tmp_path, change), rules_only=True)
     assert [each[:2] for each in refused.value.problems] == [("respond", "sentence")]
 
 
@@ -347,7 +347,7 @@ def test_nor_by_a_role(tmp_path: Path) -> None:
         )
 
     with pytest.raises(DataFileError, match="never used for marketing") as refused:
-        load_access_policy(changed(SOURCE, tmp_path, change))
+        load_access_policy(changed(SOURCE, tmp_path, change), rules_only=True)
     assert [each[:2] for each in refused.value.problems] == [
         ("agent: grants[agent-more]", "purpose")
     ]
@@ -391,7 +391,7 @@ def test_a_file_below_the_floor_is_refused_by_entry_and_field(
     tmp_path: Path, change: Callable[[dict[str, Any]], None], problem: tuple[str, str]
 ) -> None:
     with pytest.raises(DataFileError) as refused:
-        load_access_policy(changed(SOURCE, tmp_path, change))
+        load_access_policy(changed(SOURCE, tmp_path, change), rules_only=True)
     assert problem in [each[:2] for each in refused.value.problems]
 
 
@@ -401,7 +401,7 @@ def test_a_file_may_demand_more(tmp_path: Path) -> None:
             unless_roles=[], reference="the number of the call"
         )
 
-    policy = load_access_policy(changed(SOURCE, tmp_path, change))
+    policy = load_access_policy(changed(SOURCE, tmp_path, change), rules_only=True)
     agent = Caller("maria", ("agent",), "animal_services")
     assert not policy.decide(agent, "respond", ["phone"], RECORD, at=NOW).allowed
     assert policy.decide(agent, "respond", ["phone"], RECORD, reference="C-1", at=NOW).allowed

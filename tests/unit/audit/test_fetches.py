@@ -1,5 +1,6 @@
 """A vault's account of its key fetches, over HTTP."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -26,13 +27,21 @@ def keys() -> InMemoryKeys:
     return keys
 
 
+class Running:
+    async def beat(self, producer: str) -> None:
+        raise NotImplementedError
+
+    async def running(self) -> Sequence[str]:
+        return ["intake/1", "intake/2"]
+
+
 def client(keys: InMemoryKeys, role: str) -> TestClient:
     async def caller(_: Request) -> Caller:
         return Caller("someone", (role,))
 
     app = FastAPI()
     install(app, Readiness(), Metrics())
-    app.include_router(key_fetches_router(keys, caller))
+    app.include_router(key_fetches_router(keys, Running(), caller))
     return TestClient(app)
 
 
@@ -43,6 +52,7 @@ def test_services_read_the_fetches_since_an_instant(keys: InMemoryKeys) -> None:
     assert answer.status_code == 200
     body = answer.json()
     assert body["complete"] is True
+    assert body["producers"] == ["intake/1", "intake/2"]
     assert [each["event_id"] for each in body["fetches"]] == [OTHER, OTHER]
     assert set(body["fetches"][0]) == {"record_id", "event_id", "at"}
 

@@ -1,5 +1,6 @@
 """The one door: written down before it is read, and closed when it cannot be written."""
 
+import asyncio
 import base64
 import json
 from dataclasses import replace
@@ -10,7 +11,13 @@ from uuid import uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from direct311.runtime.access import Caller, RecordFacts, load_access_policy
+from direct311.runtime.access import (
+    AccessPolicy,
+    Caller,
+    Rate,
+    RecordFacts,
+    load_access_policy,
+)
 from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.keys import FileKeyProvider, KeyProviderError
@@ -50,8 +57,11 @@ class DurableLog:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.down = False
+        self.hangs = False
 
     async def publish_one(self, entry: Entry, seconds: float) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.down:
             raise TimeoutError
         self.entries.append(entry)
@@ -66,11 +76,11 @@ class DurableLog:
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, agents: str = "1200/hour") -> None:
         self.log = DurableLog()
         self.keys = InMemoryKeys()
         self.private = Ed25519PrivateKey.generate()
-        ledger = Ledger(
+        self.ledger = Ledger(
             service="intake",
             instance="intake-1",
             version="1",
@@ -82,12 +92,23 @@ class World:
             mask=lambda text: text.replace("305", "[number]"),
         )
         self.provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
-        self.vault = Vault(self.keys, self.provider, ledger, load_access_policy(), FixedClock())
+        self.vault = Vault(self.keys, self.provider, self.ledger, _rules(agents), FixedClock())
 
     async def record(self, record_id: str) -> dict[str, bytes]:
         key, data_key = await self.vault.new_key(record_id)
         await self.keys.insert([key])
         return {"phone": data_key.seal("phone", PHONE)}
+
+
+def _rules(agents: str) -> AccessPolicy:
+    """The packaged rules with another rate for one agent."""
+    policy = load_access_policy()
+    rate = Rate(person=agents, role="30000/hour")
+    roles = tuple(
+        role.model_copy(update={"rate": rate}) if role.role == "agent" else role
+        for role in policy.rules.roles
+    )
+    return AccessPolicy(policy.rules.model_copy(update={"roles": roles}), policy.hash)
 
 
 def asking(record_id: str, caller: Caller = AGENT, purpose: str = "respond") -> Access:
@@ -291,3 +312,100 @@ async def test_a_key_wrapped_by_another_key_does_not_open() -> None:
         await other.unwrap(key_id, wrapped, "r1")
     with pytest.raises(KeyProviderError):
         await one.unwrap(key_id, wrapped, "r2")
+
+
+# --- numbers that were not sent
+
+
+async def test_events_of_a_process_lie_in_one_partition_whatever_they_are_about() -> None:
+    world = World()
+    for record_id in ("r1", "r2"):
+        await world.vault.open(
+            asking(record_id), RecordFacts(record_id), await world.record(record_id)
+        )
+    messages = [entry.message for entry in world.log.entries]
+    assert {message.key for message in messages} == {world.ledger.producer.encode()}
+    assert [message.headers["ce_subject"] for message in messages] == ["r1", "r2"]
+
+
+async def test_a_number_that_was_not_sent_is_filled_by_a_void_event() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    world.log.down = True
+    for _ in range(2):
+        with pytest.raises(AuditUnavailableError):
+            await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    with pytest.raises(TimeoutError):
+        await world.ledger.fill()
+    world.log.down = False
+    await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    await world.ledger.fill()
+    await world.ledger.fill()
+    events = world.log.events()
+    assert sorted(event.time.sequence for event in events) == [1, 2, 3]
+    assert [event.action for event in events] == ["view", "void", "void"]
+    assert all(event.what.record_ids == () for event in events if event.action == "void")
+
+
+async def test_a_caller_who_hangs_up_leaves_no_gap() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    world.log.hangs = True
+    opening = asyncio.ensure_future(world.vault.open(asking("r1"), RecordFacts("r1"), sealed))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    world.log.hangs = False
+    await world.ledger.fill()
+    assert [(e.time.sequence, e.action) for e in world.log.events()] == [(1, "void")]
+    assert world.keys.fetches == []
+
+
+# --- what must be said, and how often
+
+
+async def test_a_reason_that_is_missing_is_named_and_the_refusal_written_down() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    for purpose, field in (
+        ("county_business", "reference"),
+        ("emergency_assistance", "justification"),
+    ):
+        unsaid = replace(asking("r1", purpose=purpose), justification=None)
+        with pytest.raises(DeniedError) as caught:
+            await world.vault.open(unsaid, RecordFacts("r1"), sealed)
+        assert (caught.value.status, caught.value.field) == (422, field)
+    assert [event.outcome for event in world.log.events()] == ["denied"] * 2
+    assert world.keys.fetches == []
+
+
+async def test_too_many_openings_are_refused_for_a_while_and_written_down() -> None:
+    world = World(agents="2/hour")
+    sealed = await world.record("r1")
+    for _ in range(2):
+        await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    with pytest.raises(DeniedError) as caught:
+        await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    assert caught.value.status == 429
+    assert caught.value.retry_after is not None
+    assert 3_590 < caught.value.retry_after <= 3_600
+    last = world.log.events()[-1]
+    assert (last.outcome, last.decision.rule) == ("denied", "refused:rate")
+    assert len(world.keys.fetches) == 2
+
+
+async def test_the_event_says_how_sensitive_the_fields_are() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    text = replace(asking("r1"), fields=("description",))
+    await world.vault.open(text, RecordFacts("r1"), {})
+    with pytest.raises(DeniedError):
+        await world.vault.open(asking("r1", STRANGER), RecordFacts("r1"), sealed)
+    assert [event.what.sensitivity for event in world.log.events()] == [
+        "contact",
+        "content",
+        "contact",
+    ]

@@ -16,6 +16,7 @@ from rich.table import Table
 from direct311.cli import deadletters as letters
 from direct311.cli import demo as demonstration
 from direct311.cli import replay as replaying
+from direct311.cli import rules
 from direct311.cli.rows import RowsError
 from direct311.cli.stack import Session, StackMissingError, find
 from direct311.cli.stack import token as mint
@@ -26,6 +27,7 @@ retention_app = typer.Typer(no_args_is_help=True, help="Expiry, review, holds an
 deadletters_app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 app.add_typer(retention_app, name="retention")
 app.add_typer(deadletters_app, name="deadletters")
+app.add_typer(rules.app, name="rules")
 
 console = Console()
 errors = Console(stderr=True)

@@ -13,14 +13,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from direct311.runtime.approvals import NotApprovedError, approvers_of
 from direct311.runtime.datafile import Problem, load, packaged
 from direct311.schemas import Model
 
 Authentication = Literal["oidc", "service", "signed_link", "api_key", "none"]
 Precondition = Literal["none", "assigned", "disclosure_case", "signed_link"]
 Obligation = Literal["open_review"]
+Sensitivity = Literal["contact", "content"]
+
+SUBJECT = "access-rules"
+"""What approvals of a file of rules are for."""
 
 SHORTEST_JUSTIFICATION = 10
 """Characters. Long enough to be a reason, short enough to be typed in an emergency."""
@@ -32,7 +39,7 @@ SHORTEST_JUSTIFICATION = 10
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks. `via` is the service that brought the request; `link_record_id` the record that a
-    resident's signed link opens."""
+    resident's signed link opens; `address` a keyed hash of where the request came from."""
 
     sub: str
     roles: tuple[str, ...] = ()
@@ -41,6 +48,7 @@ class Caller:
     authentication: Authentication = "oidc"
     via: str | None = None
     link_record_id: str | None = None
+    address: str | None = None
 
     def behind(self, service: str) -> "Caller":
         """The same person, whose request the service `service` brings."""
@@ -62,6 +70,9 @@ class Decision:
     `needed`: what the caller lacks, in words that may be shown; empty where allowed. `fields`: what
     may be opened, a subset of what was asked; empty where refused. `obligations`: what must follow.
     `policy_hash`: SHA-256 (hex) of the file of rules. `legal_basis`: the purpose's citation.
+    `sensitivity` of the fields that were asked for: `contact`, `content`, or `None` without any.
+    `unsaid`: the part of the question that is missing, `reference` or `justification`. `roles`:
+    those of the caller's roles by which it was allowed.
     """
 
     allowed: bool
@@ -71,6 +82,9 @@ class Decision:
     obligations: tuple[str, ...]
     policy_hash: str
     legal_basis: str | None
+    sensitivity: Sensitivity | None = None
+    unsaid: str | None = None
+    roles: tuple[str, ...] = ()
 
 
 # ---------------------------------------------------------------- the file
@@ -110,10 +124,22 @@ class Grant(Model, extra="forbid"):
     effective_until: date | None = None
 
 
+_RATE = r"^[1-9]\d{0,6}/(second|minute|hour|day)$"
+
+
+class Rate(Model, extra="forbid"):
+    """How many openings, such as `600/hour`: of one person, and of all who have the role, in each
+    copy of a service."""
+
+    person: Annotated[str, Field(pattern=_RATE)]
+    role: Annotated[str, Field(pattern=_RATE)]
+
+
 class Role(Model, extra="forbid"):
     role: str
     title: str
     grants: tuple[Grant, ...]
+    rate: Rate | None = None
 
 
 class AccessRules(Model, extra="forbid"):
@@ -232,13 +258,15 @@ def _once(where: str, names: Iterable[str]) -> Iterator[Problem]:
 
 
 class AccessPolicy:
-    """Decides, by one set of rules. Immutable; `hash` is the SHA-256 of the file's bytes."""
+    """Decides, by one set of rules. Immutable; `hash` is the SHA-256 of the file's bytes,
+    `approved_by` names the persons behind a file of the county's own."""
 
-    def __init__(self, rules: AccessRules, sha256: str) -> None:
+    def __init__(self, rules: AccessRules, sha256: str, approved_by: tuple[str, ...] = ()) -> None:
         self.rules = rules
         self.hash = sha256
+        self.approved_by = approved_by
         self._purposes = {each.purpose: each for each in rules.purposes}
-        self._fields = frozenset(each.field for each in rules.fields)
+        self._fields = {each.field: each.contact for each in rules.fields}
         self._roles = {each.role: each for each in rules.roles}
 
     def known(self, purpose: str, fields: Iterable[str]) -> tuple[str, tuple[str, ...]]:
@@ -265,15 +293,28 @@ class AccessPolicy:
         """
         asked = tuple(dict.fromkeys(fields))
         on = at.astimezone(UTC).date()
-        if not _in_force(on, self.rules.effective_from, self.rules.effective_until):
-            return self._refuse("rules-not-in-force", "These rules are not in force on this day.")
         rule = self._purposes.get(purpose)
-        if rule is None or not _in_force(on, rule.effective_from, rule.effective_until):
-            return self._refuse(
-                "purpose-unknown", f"A purpose of the list: {', '.join(self._purposes)}."
+        sensitivity = self._sensitivity(asked)
+
+        def refuse(rule_id: str, needed: str, unsaid: str | None = None) -> Decision:
+            return Decision(
+                allowed=False,
+                rule_id=f"refused:{rule_id}",
+                needed=needed,
+                fields=(),
+                obligations=(),
+                policy_hash=self.hash,
+                legal_basis=rule.citation if rule else None,
+                sensitivity=sensitivity,
+                unsaid=unsaid,
             )
-        if not self._fields.issuperset(asked):
-            return self._refuse("field-unknown", "Only fields of the list can be opened.", rule)
+
+        if not _in_force(on, self.rules.effective_from, self.rules.effective_until):
+            return refuse("rules-not-in-force", "These rules are not in force on this day.")
+        if rule is None or not _in_force(on, rule.effective_from, rule.effective_until):
+            return refuse("purpose-unknown", f"A purpose of the list: {', '.join(self._purposes)}.")
+        if not self._fields.keys() >= set(asked):
+            return refuse("field-unknown", "Only fields of the list can be opened.")
         granted = [
             (role, grant)
             for role in caller.roles
@@ -284,20 +325,19 @@ class AccessPolicy:
             and _in_force(on, grant.effective_from, grant.effective_until)
         ]
         if not granted:
-            return self._refuse("role", "A role that may use this purpose.", rule)
+            return refuse("role", "A role that may use this purpose.")
         if missing := _uncovered(asked, granted):
-            return self._refuse(
-                "fields", f"Not for this purpose and role: {', '.join(missing)}.", rule
-            )
+            return refuse("fields", f"Not for this purpose and role: {', '.join(missing)}.")
         if rule.reference and not (reference or "").strip():
-            return self._refuse("reference", f"Say {rule.reference}.", rule)
+            return refuse("reference", f"Say {rule.reference}.", "reference")
         if rule.justification and len((justification or "").strip()) < SHORTEST_JUSTIFICATION:
-            return self._refuse("justification", f"Say {rule.justification}.", rule)
+            needed = f"Say {rule.justification}, in at least {SHORTEST_JUSTIFICATION} characters."
+            return refuse("justification", needed, "justification")
         unmet = _unmet(rule.precondition, caller, facts)
         if unmet is not None:
             granted = [(role, grant) for role, grant in granted if role in rule.unless_roles]
             if not granted or _uncovered(asked, granted):
-                return self._refuse(rule.precondition, unmet, rule)
+                return refuse(rule.precondition, unmet)
         used = dict.fromkeys(
             grant.rule
             for _, grant in granted
@@ -311,18 +351,29 @@ class AccessPolicy:
             obligations=rule.obligations,
             policy_hash=self.hash,
             legal_basis=rule.citation,
+            sensitivity=sensitivity,
+            roles=tuple(dict.fromkeys(role for role, _ in granted)),
         )
 
-    def _refuse(self, rule_id: str, needed: str, purpose: Purpose | None = None) -> Decision:
-        return Decision(
+    def too_often(self, decision: Decision, seconds: int) -> Decision:
+        """An allowed decision turned into a refusal, because there were too many before it."""
+        return replace(
+            decision,
             allowed=False,
-            rule_id=f"refused:{rule_id}",
-            needed=needed,
+            rule_id="refused:rate",
+            needed=f"Too many openings; the next is possible in {seconds} seconds.",
             fields=(),
             obligations=(),
-            policy_hash=self.hash,
-            legal_basis=purpose.citation if purpose else None,
         )
+
+    @property
+    def rates(self) -> Mapping[str, Rate]:
+        """The rates by role."""
+        return {name: role.rate for name, role in self._roles.items() if role.rate is not None}
+
+    def _sensitivity(self, fields: Iterable[str]) -> Sensitivity | None:
+        contact = [self._fields[name] for name in fields if name in self._fields]
+        return ("contact" if any(contact) else "content") if contact else None
 
 
 def _uncovered(asked: tuple[str, ...], granted: list[tuple[str, Grant]]) -> list[str]:
@@ -355,7 +406,18 @@ def _in_force(on: date, start: date | None, end: date | None) -> bool:
     return (start is None or start <= on) and (end is None or on <= end)
 
 
-def load_access_policy(path: Path | None = None) -> AccessPolicy:
-    """The county's own file at `path`, or the one packaged here. Raises `DataFileError`."""
+def load_access_policy(
+    path: Path | None = None, approvers: Path | None = None, *, rules_only: bool = False
+) -> AccessPolicy:
+    """The county's own file at `path`, or the one packaged here. `approvers`: the file of those two
+    of whom must have approved the county's own; `rules_only` looks at the rules alone, for those
+    who are about to approve them.
+
+    :raises DataFileError: the file is not good. :raises NotApprovedError: nobody stands behind it.
+    """
     file = load(AccessRules, path or packaged("direct311.runtime", "access.yaml"), problems)
-    return AccessPolicy(file.content, file.sha256)
+    if path is None or rules_only:
+        return AccessPolicy(file.content, file.sha256)
+    if approvers is None:
+        raise NotApprovedError(f"{path.name} needs a file of approvers; set …_APPROVERS_FILE too")
+    return AccessPolicy(file.content, file.sha256, approvers_of(SUBJECT, path, approvers))

@@ -12,13 +12,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from direct311.runtime.access import Caller
+from direct311.runtime.access import Caller, Decision
 from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator
+from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import VaultError
+from direct311.runtime.vault import DeniedError, VaultError
 from direct311.schemas.model import Model
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ _IN_WORDS = {
     409: "In conflict with the present state",
     410: "The record's key is gone",
     422: "Malformed: the field and what would be right",
+    429: "Too often; see Retry-After",
     503: "Not now; see Retry-After",
 }
 LARGEST_BODY = 1024 * 1024
@@ -81,9 +83,13 @@ def caller_of(authenticator: Authenticator) -> Callable[[Request], Awaitable[Cal
     """A dependency that gives the caller, or answers 401."""
 
     async def caller(request: Request) -> Caller:
-        return await authenticator.caller(
-            request.headers.get("authorization"), request.headers.get("x-on-behalf-of")
+        found = await authenticator.caller(
+            request.headers.get("authorization"),
+            request.headers.get("x-on-behalf-of"),
+            request.client.host if request.client else None,
         )
+        request.state.caller = found
+        return found
 
     return caller
 
@@ -94,12 +100,24 @@ def require(caller: Caller, *roles: str) -> None:
         raise RefusedError(403, "role", f"Needs one of the roles: {', '.join(roles)}.")
 
 
-def install(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
-    """Give an application its error answers, `/health/live`, `/health/ready` and `/metrics`."""
+def install(
+    app: FastAPI, readiness: Readiness, metrics: Metrics, ledger: Ledger | None = None
+) -> None:
+    """Give an application its error answers, `/health/live`, `/health/ready` and `/metrics`.
+
+    A 403 is an event of the access log: the vault has written its own down; the others are written
+    to `ledger` here.
+    """
     app.add_middleware(_Measured, metrics=metrics)
 
     @app.exception_handler(RefusedError)
-    async def refused(_: Request, error: RefusedError) -> Response:
+    async def refused(request: Request, error: RefusedError) -> Response:
+        caller = getattr(request.state, "caller", None)
+        if error.status == 403 and caller and ledger and not isinstance(error, DeniedError):
+            try:
+                await ledger.write(*_denied(request, caller, error), "denied")
+            except AuditUnavailableError as unavailable:
+                error = unavailable
         return problem(
             error.status,
             error.code,
@@ -162,6 +180,27 @@ def install(app: FastAPI, readiness: Readiness, metrics: Metrics) -> None:
     async def exposition() -> Response:
         """Prometheus text format."""
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+
+def _denied(request: Request, caller: Caller, error: RefusedError) -> tuple[Access, Decision]:
+    """A refusal by role, before any record was looked at."""
+    route = getattr(request.scope.get("route"), "path", "unknown")
+    access = Access(
+        caller,
+        action="view" if request.method in ("GET", "HEAD") else "correct",
+        purpose="unknown",
+        operation=f"{request.method} {route}",
+    )
+    decision = Decision(
+        allowed=False,
+        rule_id=f"refused:{error.code}",
+        needed=error.detail,
+        fields=(),
+        obligations=(),
+        policy_hash="",
+        legal_basis=None,
+    )
+    return access, decision
 
 
 _OF_THE_FRAMEWORK = {

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.producers import Producers
 from direct311.runtime.vault import KeyStore
 from direct311.schemas.model import Instant, Model
 
@@ -22,13 +23,17 @@ class FetchedKey(Model):
 
 
 class KeyFetches(Model):
-    """`complete` is false where more follow: ask again, after the latest of these."""
+    """`complete` is false where more follow: ask again, after the latest of these. `producers`: the
+    processes of this service that write access events now, in all its copies."""
 
     fetches: tuple[FetchedKey, ...]
     complete: bool
+    producers: tuple[str, ...]
 
 
-def key_fetches_router(keys: KeyStore, caller: Callable[[Request], Awaitable[Caller]]) -> APIRouter:
+def key_fetches_router(
+    keys: KeyStore, producers: Producers, caller: Callable[[Request], Awaitable[Caller]]
+) -> APIRouter:
     """`GET /internal/key-fetches?after=`, for services alone. No key is in the answer."""
     router = APIRouter(tags=["internal"], responses={s: PROBLEMS[s] for s in (401, 403, 422)})
 
@@ -46,6 +51,7 @@ def key_fetches_router(keys: KeyStore, caller: Callable[[Request], Awaitable[Cal
                 for each in found
             ),
             complete=len(found) < LIMIT,
+            producers=tuple(await producers.running()),
         )
 
     return router

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from joserfc import jwt
@@ -13,6 +14,7 @@ from joserfc.jwk import KeySet
 from direct311.runtime.access import Caller
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.peers import HttpClient, HttpError
+from direct311.runtime.sign_ins import SignIns
 
 
 class UnauthenticatedError(RefusedError):
@@ -97,8 +99,15 @@ def _key_set(document: Any) -> KeySet:
 class Authenticator:
     """Turns a bearer token into a `Caller`."""
 
-    def __init__(self, issuer: Issuer, issuer_url: str, audience: str) -> None:
+    def __init__(
+        self,
+        issuer: Issuer,
+        issuer_url: str,
+        audience: str,
+        sign_ins: SignIns | None = None,
+    ) -> None:
         self._issuer = issuer
+        self._sign_ins = sign_ins
         self._claims = jwt.JWTClaimsRegistry(
             leeway=30,
             iss={"essential": True, "value": issuer_url},
@@ -107,14 +116,33 @@ class Authenticator:
             sub={"essential": True},
         )
 
-    async def caller(self, authorization: str | None, on_behalf_of: str | None = None) -> Caller:
-        """The caller of a request with these headers.
+    async def caller(
+        self,
+        authorization: str | None,
+        on_behalf_of: str | None = None,
+        host: str | None = None,
+    ) -> Caller:
+        """The caller of a request with these headers, which came from the network address `host`.
 
         A service may bring the token of the person behind it (`X-On-Behalf-Of`): the caller is
-        then that person, `via` the service.
+        then that person, `via` the service. First uses of a token and failures are noted.
 
         :raises UnauthenticatedError: no token, or none that is valid here.
         """
+        if self._sign_ins is None:
+            return await self._caller(authorization, on_behalf_of)
+        source = self._sign_ins.sources.name(host)
+        try:
+            caller = await self._caller(authorization, on_behalf_of)
+        except UnauthenticatedError:
+            self._sign_ins.failed(source)
+            raise
+        # The address that a service's call comes from is not the person's.
+        caller = caller if caller.via else replace(caller, address=source)
+        self._sign_ins.came(caller)
+        return caller
+
+    async def _caller(self, authorization: str | None, on_behalf_of: str | None) -> Caller:
         caller = await self._one(_bearer(authorization))
         if on_behalf_of is None:
             return caller

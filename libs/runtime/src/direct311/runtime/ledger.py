@@ -1,7 +1,14 @@
-"""Written down before it is read: the durable, signed record of an access, made first."""
+"""Written down before it is read: the durable, signed record of an access, made first.
+
+All events of a process have its producer as key, and so lie in one partition in the order of
+their numbers: openings that run at the same time share one round trip, and whatever kills the
+process cuts the numbers off and leaves no gap. A number whose event could not be sent is filled by
+a void event.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 from direct311.runtime.access import Caller, Decision
@@ -38,7 +45,7 @@ class Access:
     """What somebody wants to do with personal information, and why.
 
     `fields` are names of sealed fields; `reference` is a work, case or letter reference;
-    `operation` names the API operation.
+    `operation` names the API operation. `occurred_at`: where the event tells of something earlier.
     """
 
     caller: Caller
@@ -55,6 +62,11 @@ class Access:
     query_hmac: str | None = None
     result_count: int | None = None
     recipient: str | None = None
+    case_id: str | None = None
+    notice_version: str | None = None
+    redactions: tuple[str, ...] = ()
+    exempt_until: datetime | None = None
+    occurred_at: datetime | None = None
 
 
 class Ledger:
@@ -86,6 +98,7 @@ class Ledger:
         self._metrics = metrics
         self.producer = f"{service}/{ids.new()}"
         self._sequence = 0
+        self._unwritten: list[int] = []
 
     async def write(
         self,
@@ -101,13 +114,56 @@ class Ledger:
         :raises AuditUnavailableError: it could not be written within 1.5 seconds.
         """
         self._sequence += 1
-        caller = access.caller
-        at = self._clock.now()
-        why = access.justification
-        data = ev.PiiAccessed(
+        sequence = self._sequence
+        data = self._event(access, decision, outcome, sequence, reason, cause)
+        try:
+            event_id = await self._publish(data)
+        except BaseException as error:
+            self._unwritten.append(sequence)
+            if not isinstance(error, Exception):
+                raise
+            self._metrics.accesses.labels(access.purpose, "unwritten").inc()
+            raise AuditUnavailableError from None
+        self._metrics.accesses.labels(access.purpose, outcome).inc()
+        return event_id
+
+    async def fill(self) -> None:
+        """Send a void event for every number whose event failed. What failed may still arrive: a
+        send that nobody waited for any longer opened nothing, and the log then shows both.
+
+        :raises Exception: the broker does not take them yet; try again.
+        """
+        while self._unwritten:
+            sequence = self._unwritten[0]
+            void = Access(
+                Caller(f"svc:{self._service}", ("service",), authentication="service"),
+                action="void",
+                purpose="authorised_audit",
+                operation="fill the number of an event that was not written",
+            )
+            data = self._event(void, _VOID, "error", sequence, "nothing was released", None)
+            await self._publish(data)
+            self._unwritten.remove(sequence)
+
+    def _event(
+        self,
+        access: Access,
+        decision: Decision,
+        outcome: ev.AccessOutcome,
+        sequence: int,
+        reason: str | None,
+        cause: str | None,
+    ) -> ev.PiiAccessed:
+        caller, at, why = access.caller, self._clock.now(), access.justification
+        return ev.PiiAccessed(
             action=access.action,
             outcome=outcome,
-            time=ev.AccessTime(occurred_at=at, producer=self.producer, sequence=self._sequence),
+            time=ev.AccessTime(
+                occurred_at=access.occurred_at or at,
+                observed_at=at,
+                producer=self.producer,
+                sequence=sequence,
+            ),
             agent=ev.AccessAgent(
                 id=caller.sub,
                 roles=tuple(caller.roles),
@@ -122,21 +178,26 @@ class Ledger:
                 instance=self._instance,
                 service_version=self._version,
                 operation=access.operation,
+                client_address=caller.address,
             ),
             why=ev.AccessWhy(
                 purpose=access.purpose,
                 reference=self._mask(access.reference) if access.reference else None,
+                case_id=access.case_id,
                 legal_basis=decision.legal_basis,
                 justification=self._mask(why) if why else None,
+                notice_version=access.notice_version,
             ),
             what=ev.AccessWhat(
                 record_ids=access.record_ids[:100],
                 fields=access.fields,
+                sensitivity=decision.sensitivity,
                 lifecycle=access.lifecycle,
                 version_seen=access.version_seen,
                 query_fields=access.query_fields,
                 query_hmac=access.query_hmac,
                 result_count=access.result_count,
+                redactions=access.redactions,
             ),
             decision=ev.AccessDecision(
                 policy_hash=decision.policy_hash,
@@ -147,17 +208,28 @@ class Ledger:
             recipient=access.recipient,
             correlation=ev.AccessCorrelation(trace_id=current_trace_id(), cause=cause),
             retention=ev.AccessRetention(
-                related_record=access.record_ids[0] if len(access.record_ids) == 1 else None
+                related_record=access.record_ids[0] if len(access.record_ids) == 1 else None,
+                exempt_until=access.exempt_until,
             ),
         )
+
+    async def _publish(self, data: ev.PiiAccessed) -> str:
         event_id = self._ids.new()
         subject = data.retention.related_record or self._instance
+        at = data.time.observed_at or data.time.occurred_at
         event: Event[Model] = Event(event_id, f"/direct311/{self._service}", subject, at, data)
-        entry = Entry(event_id, self._signer.sign(encode(event)))
-        try:
-            await self._publisher.publish_one(entry, self.TIMEOUT_SECONDS)
-        except Exception:
-            self._metrics.accesses.labels(access.purpose, "unwritten").inc()
-            raise AuditUnavailableError from None
-        self._metrics.accesses.labels(access.purpose, outcome).inc()
+        signed = self._signer.sign(encode(event))
+        entry = Entry(event_id, replace(signed, key=self.producer.encode()))
+        await self._publisher.publish_one(entry, self.TIMEOUT_SECONDS)
         return event_id
+
+
+_VOID = Decision(
+    allowed=True,
+    rule_id="void",
+    needed="",
+    fields=(),
+    obligations=(),
+    policy_hash="",
+    legal_basis=None,
+)

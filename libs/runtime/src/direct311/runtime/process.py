@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import math
 import os
 import socket
 import sys
@@ -23,17 +24,21 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from direct311.runtime import broker as kafka
 from direct311.runtime import database as mongo
+from direct311.runtime.access import AccessPolicy, load_access_policy
 from direct311.runtime.broker import PROMPT, Consumer, KafkaPublisher, Pace, Process, Received
 from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
 from direct311.runtime.database import Collection, Database, MongoLease, MongoRecords
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator, Issuer, ServiceToken
+from direct311.runtime.in_force import InForce
 from direct311.runtime.ledger import Ledger
 from direct311.runtime.peers import HttpClient, Peer
+from direct311.runtime.producers import MongoProducers
 from direct311.runtime.records import Emitter, Folder, Handler
 from direct311.runtime.redaction import redact
 from direct311.runtime.relay import Lease, Relay
 from direct311.runtime.settings import ServiceSettings
+from direct311.runtime.sign_ins import SignIns
 from direct311.runtime.signing import Principals, Signer
 from direct311.runtime.state import RecordState
 from direct311.runtime.telemetry import Metrics, Tracing, configure_logging
@@ -44,6 +49,7 @@ _log = structlog.get_logger(__name__)
 S = TypeVar("S", bound=RecordState)
 
 SWITCH_SECONDS = 0.0005
+BEAT_SECONDS = 15.0
 COLLECT_AFTER = 20_000
 """Objects; the default of 700 is a collection for every few requests."""
 
@@ -67,6 +73,10 @@ class Resources:
     http: HttpClient
     tokens: ServiceToken
     authenticator: Authenticator
+    ledger: Ledger
+    sign_ins: SignIns
+    producers: MongoProducers
+    in_force: InForce
     readiness: Readiness = field(default_factory=Readiness)
     consumers: list[Consumer] = field(default_factory=list)
 
@@ -79,41 +89,54 @@ class Resources:
         http = HttpClient()
         issuer = Issuer(settings.issuer_url, http)
         broker = kafka.make_broker(settings, instance)
+        clock, metrics, publisher = SystemClock(), Metrics(), KafkaPublisher(broker)
+        signer = Signer.from_file(settings.signing_key_file)
+        database = mongo.connect(settings.database_url.get_secret_value(), settings.database_name)
+        ledger = Ledger(
+            service=service,
+            instance=instance,
+            version=version(f"direct311-{service}"),
+            publisher=publisher,
+            signer=signer,
+            clock=clock,
+            ids=ids,
+            metrics=metrics,
+            mask=_redacted,
+        )
+        sign_ins = SignIns(ledger, clock)
         return cls(
             service=service,
             instance=instance,
             settings=settings,
-            clock=SystemClock(),
+            clock=clock,
             ids=ids,
-            metrics=Metrics(),
+            metrics=metrics,
             tracing=Tracing(service, version(f"direct311-{service}"), settings.traces_file),
-            database=mongo.connect(
-                settings.database_url.get_secret_value(), settings.database_name
-            ),
+            database=database,
             broker=broker,
-            publisher=KafkaPublisher(broker),
-            signer=Signer.from_file(settings.signing_key_file),
+            publisher=publisher,
+            signer=signer,
             principals=Principals.from_file(settings.principals_file),
             http=http,
             tokens=ServiceToken(
                 issuer, http, settings.client_id, settings.client_secret.get_secret_value()
             ),
-            authenticator=Authenticator(issuer, settings.issuer_url, settings.audience),
+            authenticator=Authenticator(issuer, settings.issuer_url, settings.audience, sign_ins),
+            ledger=ledger,
+            sign_ins=sign_ins,
+            producers=MongoProducers(database["producers"], clock),
+            in_force=InForce(database["in_force"], ledger, clock),
         )
 
-    def ledger(self) -> Ledger:
-        """The writer of access events of this process. One for each process."""
-        return Ledger(
-            service=self.service,
-            instance=self.instance,
-            version=version(f"direct311-{self.service}"),
-            publisher=self.publisher,
-            signer=self.signer,
-            clock=self.clock,
-            ids=self.ids,
-            metrics=self.metrics,
-            mask=_redacted,
-        )
+    def access_policy(self) -> AccessPolicy:
+        """The rules of access: the county's own with the approval of two persons, or those that
+        come with the software. That they are in force is written down.
+
+        :raises DataFileError, NotApprovedError: the file is not good.
+        """
+        policy = load_access_policy(self.settings.access_file, self.settings.approvers_file)
+        self.in_force.expect("access rules", policy.hash, policy.approved_by)
+        return policy
 
     def lease(self, name: str, length: timedelta = timedelta(seconds=5)) -> MongoLease:
         """A lease of this service, held by one process at a time."""
@@ -282,6 +305,7 @@ async def running(
     await _patiently(resources.broker.start, "broker")
     for relay in relays:
         relay.start()
+    loops = [*loops, _bookkeeping(resources)]
     tasks = [asyncio.create_task(loop.run(), name=loop.name) for loop in loops]
     _log.info("process.started", instance=resources.instance)
     try:
@@ -304,6 +328,24 @@ async def running(
         mongo.disconnect(resources.database)
         resources.tracing.shutdown()
         _log.info("process.stopped")
+
+
+def _bookkeeping(resources: Resources) -> Loop:
+    """What every process writes down beside accesses: that it runs, numbers whose event failed,
+    sign-ins, and what is in force."""
+    resources.in_force.expect("principals", resources.principals.hash)
+    beaten = -math.inf
+
+    async def step() -> None:
+        nonlocal beaten
+        if time.monotonic() - beaten > BEAT_SECONDS:
+            await resources.producers.beat(resources.ledger.producer)
+            beaten = time.monotonic()
+        await resources.ledger.fill()
+        await resources.in_force.announce()
+        await resources.sign_ins.flush()
+
+    return Loop("bookkeeping", timedelta(seconds=1), step, None, resources.clock)
 
 
 async def _within(seconds: float, step: Awaitable[object]) -> None:

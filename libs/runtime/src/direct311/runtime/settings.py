@@ -9,7 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 class ServiceSettings(BaseSettings):
     """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`. What
-    is set to nothing counts as not set."""
+    is set to nothing counts as not set. `access_file`: the county's own rules of access, which two
+    of the persons in `approvers_file` must have approved."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
@@ -36,6 +37,8 @@ class ServiceSettings(BaseSettings):
 
     signing_key_file: Path
     principals_file: Path
+    access_file: Path | None = None
+    approvers_file: Path | None = None
 
     traces_file: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +59,16 @@ class PublicKey:
 
 
 class Principals:
-    """The public keys that may sign, by key id."""
+    """The public keys that may sign, by key id; `hash` is the SHA-256 (hex) of their file."""
 
-    def __init__(self, keys: Mapping[str, PublicKey]) -> None:
+    def __init__(self, keys: Mapping[str, PublicKey], sha256: str = "") -> None:
         self._keys = dict(keys)
+        self.hash = sha256
 
     @classmethod
     def from_file(cls, path: Path) -> "Principals":
-        document: dict[str, Any] = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        document: dict[str, Any] = json.loads(content)
         keys = {
             entry["keyid"]: PublicKey(
                 entry["keyid"],
@@ -76,7 +79,7 @@ class Principals:
             )
             for entry in document["keys"]
         }
-        return cls(keys)
+        return cls(keys, sha256(content).hexdigest())
 
     def check(self, event: Event[Model], headers: Mapping[str, str], body: bytes) -> str:
         """The service that signed the event.

@@ -21,6 +21,7 @@ from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, RuntimeFaultError
 from direct311.runtime.keys import KeyProvider, KeyProviderError
 from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.rates import Rates
 
 _NONCE = 12
 
@@ -30,10 +31,18 @@ class VaultError(RuntimeFaultError):
 
 
 class DeniedError(RefusedError):
-    """The rules do not allow this access; it was written down all the same."""
+    """The rules do not allow this access; it was written down all the same. 422 where only a reason
+    is missing, 429 where there were too many, else 403."""
 
-    def __init__(self, decision: Decision) -> None:
-        super().__init__(403, decision.rule_id, decision.needed)
+    def __init__(self, decision: Decision, *, retry_after: int | None = None) -> None:
+        status = 429 if retry_after else 422 if decision.unsaid else 403
+        super().__init__(
+            status,
+            decision.rule_id,
+            decision.needed,
+            field=decision.unsaid,
+            retry_after=retry_after,
+        )
         self.decision = decision
 
 
@@ -119,6 +128,7 @@ class Vault:
         self._provider = provider
         self._ledger = ledger
         self._policy = policy
+        self._rates = Rates(policy.rates)
         self._clock = clock
 
     async def new_key(self, record_id: str) -> tuple[RecordKey, DataKey]:
@@ -131,7 +141,7 @@ class Vault:
     async def authorise(self, access: Access, facts: RecordFacts) -> tuple[str, Decision]:
         """Decide, and write the decision down. The event's id and the decision.
 
-        :raises DeniedError: not allowed; the refusal is in the log.
+        :raises DeniedError: not allowed, or too often; the refusal is in the log.
         :raises AuditUnavailableError: the log cannot be written; nothing may happen.
         """
         decision = self._policy.decide(
@@ -143,11 +153,16 @@ class Vault:
             justification=access.justification,
             at=self._clock.now(),
         )
+        wait = None
+        if decision.allowed:
+            wait = await self._rates.take(access.caller.sub, decision.roles)
+            if wait:
+                decision = self._policy.too_often(decision, wait)
         if not decision.allowed:
             purpose, fields = self._policy.known(access.purpose, access.fields)
             asked = replace(access, purpose=purpose, fields=fields)
             await self._ledger.write(asked, decision, "denied")
-            raise DeniedError(decision)
+            raise DeniedError(decision, retry_after=wait)
         granted = replace(access, fields=tuple(decision.fields))
         event_id = await self._ledger.write(granted, decision, "success")
         return event_id, decision

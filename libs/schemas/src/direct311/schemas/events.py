@@ -330,9 +330,9 @@ class AccessTime(Model):
 
 
 class AccessAgent(Model):
-    """Who: `id` is the token's subject, never a name or an address. `on_behalf_of`: the service that
-    brought this person's request. `session`: the token's id, so that all that a stolen credential
-    touched can be found. `break_glass`: opened under a purpose that a review must follow."""
+    """Who: `id` is the token's subject, never a name or an address. `on_behalf_of`: the service
+    that brought this person's request. `session`: the token's id, so that all that a stolen
+    credential touched can be found. `break_glass`: under a purpose that a review must follow."""
 
     id: str
     roles: tuple[str, ...] = ()
@@ -356,8 +356,8 @@ class AccessWhere(Model):
 
 class AccessWhy(Model):
     """`justification` and `reference` are the caller's own words with numbers and contact data
-    masked; `case_id` is a disclosure case of the register; `notice_version` the privacy notice under
-    which the record was collected."""
+    masked; `case_id` is a disclosure case of the register; `notice_version` the privacy notice
+    under which the record was collected."""
 
     purpose: str | None = None
     reference: str | None = None
@@ -398,8 +398,8 @@ class AccessCorrelation(Model):
 
 
 class AccessRetention(Model):
-    """GS1-SL 393: an entry lives as long as the record that it relates to. `exempt_until`: until then
-    the entry is withheld from ordinary auditors (section 119.071(2)(c), F.S.)."""
+    """GS1-SL 393: an entry lives as long as the record that it relates to. `exempt_until`: until
+    then the entry is withheld from ordinary auditors (section 119.071(2)(c), F.S.)."""
 
     series: str = "393"
     related_record: RecordId | None = None
@@ -410,12 +410,12 @@ class PiiAccessed(Model):
     """An access to personal information, written down before it happens. Always signed.
 
     `success` means authorised: a fetch that then fails sends a second event with the first one's
-    id as `correlation.cause`, outcome `partial` where some fields could be read. Holds no value of a
-    personal field and no hash of a person.
+    id as `correlation.cause`, outcome `partial` where a part was handed out. Holds no value of
+    a personal field and no hash of a person.
 
-    `void` fills the number of an event that could not be sent, so that a gap in the numbers is never
-    an accident; what it would have told did not happen. The event itself may still arrive: then it
-    opened nothing.
+    `void` fills the number of an event that could not be sent, so that a gap in the numbers is
+    never an accident; what it would have told did not happen. The event itself may still arrive:
+    then it opened nothing.
     """
 
     action: AccessAction

@@ -31,7 +31,6 @@ from direct311.audit.handlers.receive import Receiving
 from direct311.audit.handlers.reconcile import Reconciler
 from direct311.audit.handlers.sequence import Sequencer
 from direct311.audit.settings import AuditSettings
-from direct311.runtime.access import load_access_policy
 from direct311.runtime.api import caller_of, install
 from direct311.runtime.broker import EAGER
 from direct311.runtime.disposition import Destroyer
@@ -58,7 +57,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     clock, database = resources.clock, resources.database
     provider = FileKeyProvider.from_file(settings.kek_file)
     signer = _log_signer(settings.log_key_file)
-    policy = load_access_policy(settings.access_file)
+    policy = resources.access_policy()
 
     inbox = MongoInbox(database)
     log = MongoLog(database)
@@ -112,7 +111,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         files=files,
         keys=keyring,
         people=IntakePeople(resources.peer(settings.intake_url)),
-        vault=Vault(body_keys, provider, resources.ledger(), policy, clock),
+        vault=Vault(body_keys, provider, resources.ledger, policy, clock),
         policy=policy,
         signer=signer,
         producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
@@ -209,11 +208,11 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         description="The tamper-evident log of every access to personal information.",
         lifespan=lifespan,
     )
-    install(app, resources.readiness, resources.metrics)
+    install(app, resources.readiness, resources.metrics, resources.ledger)
     caller = caller_of(resources.authenticator)
     app.include_router(api_router(reading, reconciler, clock, caller))
     app.include_router(log_router(log, files, signer, caller))
-    app.include_router(key_fetches_router(body_keys, caller))
+    app.include_router(key_fetches_router(body_keys, resources.producers, caller))
     return app
 
 

@@ -34,7 +34,6 @@ class AuditSettings(ServiceSettings, StoreSettings):
     intake_url: str
     media_url: str
     bucket: str = "direct311-log"
-    access_file: Path | None = None
 
     batch: int = 2_000
     destroy_after: Duration = timedelta(days=15)

@@ -94,7 +94,7 @@ def create_app(settings: GeoSettings, resources: Resources) -> FastAPI:
         version=version("direct311-geo"),
         lifespan=lifespan,
     )
-    install(app, resources.readiness, resources.metrics)
+    install(app, resources.readiness, resources.metrics, resources.ledger)
     app.include_router(
         router(
             atlas,

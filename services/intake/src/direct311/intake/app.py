@@ -28,7 +28,6 @@ from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.release import Release
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.settings import IntakeSettings
-from direct311.runtime.access import load_access_policy
 from direct311.runtime.api import LARGEST_BODY, caller_of, install
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.fetches import key_fetches_router
@@ -61,8 +60,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     vault = Vault(
         keys,
         FileKeyProvider.from_file(settings.kek_file),
-        resources.ledger(),
-        load_access_policy(settings.access_file),
+        resources.ledger,
+        resources.access_policy(),
         clock,
     )
     line = resources.outgoing(resources.database["requests"], ServiceRequest)
@@ -161,7 +160,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         summary="The gateway: Open311 GeoReport v2, and the reporter's sealed contact data",
         lifespan=lifespan,
     )
-    install(app, resources.readiness, resources.metrics)
+    install(app, resources.readiness, resources.metrics, resources.ledger)
     who = caller_of(resources.authenticator)
     georeport = GeoReport(
         settings=settings,
@@ -177,7 +176,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     for router in (
         staff_router(contact, release, requests, catalogue, who),
         internal_router(contact, who),
-        key_fetches_router(keys, who),
+        key_fetches_router(keys, resources.producers, who),
         protections_router(protect, who),
         policy_router(policies, clock),
     ):

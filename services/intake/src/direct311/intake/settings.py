@@ -9,7 +9,7 @@ from direct311.runtime.settings import ServiceSettings
 
 
 class IntakeSettings(ServiceSettings):
-    """`catalogue_file`, `policies_file`, `access_file`: the county's own instead of those packaged.
+    """`catalogue_file`, `policies_file`: the county's own instead of those packaged.
 
     `largest_file` in bytes; `recoverable_for`: how long what was deleted can still be found in the
     database's log and in backups.
@@ -26,7 +26,6 @@ class IntakeSettings(ServiceSettings):
 
     catalogue_file: Path | None = None
     policies_file: Path | None = None
-    access_file: Path | None = None
 
     largest_file: int = 20 * 1024 * 1024
     most_files: int = 10

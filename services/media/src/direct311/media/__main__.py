@@ -2,7 +2,6 @@
 
 from direct311.media.app import SERVICE, create_app
 from direct311.media.settings import MediaSettings
-from direct311.runtime.access import load_access_policy
 from direct311.runtime.keys import FileKeyProvider
 from direct311.runtime.process import Resources, serve
 from direct311.runtime.store import ObjectStore
@@ -10,12 +9,13 @@ from direct311.runtime.store import ObjectStore
 
 def main() -> None:
     settings = MediaSettings()
+    resources = Resources.open(SERVICE, settings)
     app = create_app(
         settings,
-        Resources.open(SERVICE, settings),
+        resources,
         ObjectStore.from_settings(settings),
         FileKeyProvider.from_file(settings.kek_file),
-        load_access_policy(settings.access_file),
+        resources.access_policy(),
     )
     serve(app, settings)
 

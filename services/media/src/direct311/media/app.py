@@ -52,7 +52,7 @@ def create_app(
     clock, database = resources.clock, resources.database
     line = resources.outgoing(database["records"], RecordMedia)
     keys = MongoKeys(database["keys"])
-    vault = Vault(keys, provider, resources.ledger(), policy, clock)
+    vault = Vault(keys, provider, resources.ledger, policy, clock)
     incoming, originals, copies = StoreIncoming(store), StoreOriginals(store), StoreCopies(store)
     tokens = SecretTokens(database["secrets"])
     limits = Limits(max_pixels=settings.max_pixels, max_side=settings.max_side)
@@ -139,7 +139,7 @@ def create_app(
         version=version("direct311-media"),
         lifespan=lifespan,
     )
-    install(app, resources.readiness, resources.metrics)
+    install(app, resources.readiness, resources.metrics, resources.ledger)
     app.include_router(
         tickets_router(
             resources.authenticator,
@@ -153,5 +153,6 @@ def create_app(
     app.include_router(
         files_router(resources.authenticator, line.records, originals, vault, settings.copies_url)
     )
-    app.include_router(key_fetches_router(keys, caller_of(resources.authenticator)))
+    caller = caller_of(resources.authenticator)
+    app.include_router(key_fetches_router(keys, resources.producers, caller))
     return app

@@ -12,15 +12,14 @@ from direct311.runtime.settings import ServiceSettings, StoreSettings
 class MediaSettings(ServiceSettings, StoreSettings):
     """`public_media_url`: where the public bucket is read, by default at the store itself.
 
-    `access_file`: the county's own rules of access. `max_bytes`: of one upload. `max_pixels`: of
-    a picture as it came; `max_side`: of its copy. `abandoned_after`: see `Sweep`.
+    `max_bytes`: of one upload. `max_pixels`: of a picture as it came; `max_side`: of its copy.
+    `abandoned_after`: see `Sweep`.
     `recoverable_for`: how long logs and backups may still hold what was destroyed.
     """
 
     model_config = SettingsConfigDict(env_prefix="MEDIA_", frozen=True, extra="ignore")
 
     kek_file: Path
-    access_file: Path | None = None
     public_media_url: str | None = None
 
     max_bytes: int = 50 * 1024**2

@@ -106,7 +106,7 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
         version=version("direct311-retention"),
         lifespan=lifespan,
     )
-    install(app, resources.readiness, resources.metrics)
+    install(app, resources.readiness, resources.metrics, resources.ledger)
     app.include_router(
         router(
             UseCases(

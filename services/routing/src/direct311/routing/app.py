@@ -100,7 +100,7 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
         summary="Which department, by when",
         lifespan=lifespan,
     )
-    install(app, resources.readiness, resources.metrics)
+    install(app, resources.readiness, resources.metrics, resources.ledger)
     app.include_router(
         router(jobs, files.rulebook, caller_of(resources.authenticator)),
         max_body_size=LARGEST_BODY,

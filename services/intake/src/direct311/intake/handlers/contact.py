@@ -50,6 +50,7 @@ class Contact:
             justification=justification,
             lifecycle=request.status,
             version_seen=request.version,
+            notice_version=request.policy.version if request.policy else None,
             result_count=len(request.sealed.keys() & set(fields)),
         )
         facts = RecordFacts(record_id, request.department)

@@ -12,8 +12,10 @@ from direct311.audit.ports import (
     FetchPage,
     Head,
     MissingTileError,
+    Numbered,
     Parcel,
     Row,
+    Sighting,
     StaleStageError,
     StoredKey,
 )
@@ -153,6 +155,10 @@ class InMemoryLog:
         fitting = [row for row in rows if (query.takes(row.facts) if row.facts else everything)]
         return fitting[:limit]
 
+    async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
+        rows = [self.entries[index].row for index in range(start, end)]
+        return [Sighting(row.index, row.event_id, row.logged_at, row.facts) for row in rows]
+
     async def by_event(self, event_id: str, size: int) -> Row | None:
         for index, entry in self.entries.items():
             if entry.row.event_id == event_id and index < size:
@@ -245,6 +251,7 @@ class InMemoryObjects:
 class InMemoryWatch:
     cursors: dict[str, datetime] = field(default_factory=dict)
     fetches: dict[str, Fetch] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
 
     async def cursor(self, service: str) -> datetime | None:
         return self.cursors.get(service)
@@ -263,6 +270,26 @@ class InMemoryWatch:
         for event_id in event_ids:
             self.fetches.pop(event_id, None)
 
+    async def place(self, name: str) -> int:
+        return self.places.get(name, 0)
+
+    async def move_place(self, name: str, index: int) -> None:
+        self.places[name] = index
+
+
+@dataclass
+class InMemoryNumbers:
+    states: dict[str, Numbered] = field(default_factory=dict)
+
+    async def of(self, producers: Iterable[str]) -> Mapping[str, Numbered]:
+        return {name: self.states[name] for name in producers if name in self.states}
+
+    async def save(self, states: Sequence[Numbered]) -> None:
+        self.states |= {state.producer: state for state in states}
+
+    async def with_gaps(self) -> Sequence[Numbered]:
+        return [state for state in self.states.values() if state.missing]
+
 
 @dataclass
 class InMemoryFetches:
@@ -271,12 +298,13 @@ class InMemoryFetches:
     confirmed: list[str] = field(default_factory=list)
     down: bool = False
     page: int = 1_000
+    producers: tuple[str, ...] = ()
 
     async def after(self, at: datetime) -> FetchPage:
         if self.down:
             raise ConnectionRefusedError
         found = sorted((f for f in self.fetches if f.at > at), key=lambda fetch: fetch.at)
-        return FetchPage(tuple(found[: self.page]), complete=len(found) <= self.page)
+        return FetchPage(tuple(found[: self.page]), len(found) <= self.page, self.producers)
 
     async def confirm(self, fetches: Sequence[Fetch]) -> None:
         self.confirmed += [fetch.event_id for fetch in fetches]

@@ -15,7 +15,7 @@ from prometheus_client import Counter, Gauge
 from direct311.audit.adapters.http import IntakePeople, PeerFetches
 from direct311.audit.adapters.mongo_keys import MongoBodyKeys, OwnFetches
 from direct311.audit.adapters.mongo_log import MongoEntries, MongoInbox, MongoLog
-from direct311.audit.adapters.mongo_watch import MongoWatch
+from direct311.audit.adapters.mongo_watch import MongoNumbers, MongoWatch
 from direct311.audit.adapters.records import DueRecords, OutboxAlarms
 from direct311.audit.adapters.storage import LockedObjects
 from direct311.audit.domain import Alarm, AuditedRecord
@@ -26,10 +26,13 @@ from direct311.audit.handlers.archive import Archive
 from direct311.audit.handlers.dispose import Disposition
 from direct311.audit.handlers.files import LogFiles
 from direct311.audit.handlers.keyring import KeyRing
+from direct311.audit.handlers.numbers import Numbering
 from direct311.audit.handlers.read import Reading
 from direct311.audit.handlers.receive import Receiving
 from direct311.audit.handlers.reconcile import Reconciler
 from direct311.audit.handlers.sequence import Sequencer
+from direct311.audit.handlers.volume import Volume, load_volume_rules
+from direct311.audit.handlers.walk import Walk
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.api import caller_of, install
 from direct311.runtime.broker import EAGER
@@ -63,7 +66,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     log = MongoLog(database)
     entries = MongoEntries(database)
     body_keys = MongoBodyKeys(database["keys"])
-    watch = MongoWatch(database)
+    watch, numbers = MongoWatch(database), MongoNumbers(database)
     objects = LockedObjects(store, settings.bucket, settings.locked_for)
     keyring = KeyRing(body_keys, provider)
     files = LogFiles(log, objects)
@@ -96,7 +99,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         [
             PeerFetches("intake", resources.peer(settings.intake_url)),
             PeerFetches("media", resources.peer(settings.media_url)),
-            OwnFetches(body_keys),
+            OwnFetches(body_keys, resources.producers),
         ],
         watch,
         log,
@@ -105,6 +108,12 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         clock,
         patience=settings.unlogged_after,
     )
+    numbering = Numbering(numbers, alarms, clock, patience=settings.unlogged_after)
+    volume = Volume(load_volume_rules(settings.volume_file).rules, alarms, log, entries, clock)
+    walks = [
+        Walk("numbers", numbering, log, entries, watch),
+        Walk("volume", volume, log, entries, watch),
+    ]
     reading = Reading(
         log=log,
         entries=entries,
@@ -127,6 +136,9 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     unlogged = Gauge(
         "direct311_log_unlogged_fetches", "Key fetches without an event", registry=registry
     )
+    gaps = Gauge(
+        "direct311_log_missing_numbers", "Numbers of producers without a leaf", registry=registry
+    )
     sequencing = resources.lease("sequencer")
 
     async def sequence() -> None:
@@ -139,6 +151,16 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     async def dispose() -> None:
         await disposition.begin()
         await destroyer.step()
+
+    async def reconcile() -> None:
+        for walk in walks:
+            await walk.step()
+        try:
+            await reconciler.step()
+        finally:
+            # A service that does not answer hides no gap of another's.
+            late = {fetch.service for fetch in await reconciler.without_event()}
+            gaps.set(len(await numbering.step(reconciler.running, late)))
 
     async def measure() -> None:
         size.set((await log.head()).size)
@@ -155,7 +177,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         Loop(
             "reconcile",
             settings.reconcile_every,
-            reconciler.step,
+            reconcile,
             resources.lease("reconcile", settings.reconcile_every * 3),
             clock,
         ),
@@ -193,6 +215,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
             entries.prepare,
             body_keys.prepare,
             watch.prepare,
+            numbers.prepare,
             alarm_line.records.prepare,
             due.prepare,
             begin_log,

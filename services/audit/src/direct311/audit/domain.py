@@ -36,7 +36,8 @@ class Facts(Model):
 
     `event` is the event's name; `opens` says that the event authorised a fetch of keys, which is
     then expected to follow it. `session` is the token's id, `instance` the process that answered,
-    `producer` and `sequence` the number that the producer gave the event.
+    `producer` and `sequence` the number that the producer gave the event, `query` the keyed hash of
+    a search, under a key that intake changes every month and audit never has.
     """
 
     event_id: str
@@ -58,6 +59,7 @@ class Facts(Model):
     exempt_until: Instant | None = None
     producer: str | None = None
     sequence: int | None = None
+    query: str | None = None
     opens: bool = False
 
 
@@ -118,6 +120,7 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
         exempt_until=data.retention.exempt_until,
         producer=data.time.producer,
         sequence=data.time.sequence,
+        query=what.query_hmac,
         opens=opens,
     )
 

@@ -110,6 +110,16 @@ class Row:
     facts: Facts | None
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What those who watch the log see of an entry; `facts` as in `Row`."""
+
+    index: int
+    event_id: str
+    logged_at: datetime
+    facts: Facts | None
+
+
 class Log(Protocol):
     """The log's head and entries in the database."""
 
@@ -162,6 +172,10 @@ class Entries(Protocol):
 
     async def find(self, query: Filter, *, before: int, floor: int, limit: int) -> Sequence[Row]:
         """At most `limit` entries in [floor, before) that fit, newest first."""
+        ...
+
+    async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
+        """The entries [start, end) in order, without what they hold."""
         ...
 
     async def by_event(self, event_id: str, size: int) -> Row | None: ...
@@ -266,10 +280,11 @@ class People(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FetchPage:
-    """Fetches, and whether these are all."""
+    """Fetches, whether these are all, and the producers of the service that run."""
 
     fetches: tuple[Fetch, ...]
     complete: bool
+    producers: tuple[str, ...]
 
 
 class KeyFetches(Protocol):
@@ -301,6 +316,42 @@ class Watch(Protocol):
         ...
 
     async def drop(self, event_ids: Sequence[str]) -> None: ...
+
+    async def place(self, name: str) -> int:
+        """How far an observer has come in the log; 0 at first."""
+        ...
+
+    async def move_place(self, name: str, index: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """What is known of one producer. `index`: the last entry that was looked at; `missing`: number
+    → when a later one was logged; `void`: numbers that were filled; `closed`: how many numbers were
+    never sent."""
+
+    producer: str
+    highest: int = 0
+    index: int = -1
+    missing: Mapping[int, datetime] = field(default_factory=dict)
+    void: frozenset[int] = frozenset()
+    closed: int = 0
+
+    @property
+    def service(self) -> str:
+        return self.producer.partition("/")[0]
+
+
+class Numbers(Protocol):
+    """What is known of each producer's numbers."""
+
+    async def of(self, producers: Iterable[str]) -> Mapping[str, Numbered]: ...
+
+    async def save(self, states: Sequence[Numbered]) -> None: ...
+
+    async def with_gaps(self) -> Sequence[Numbered]:
+        """Those of whose numbers one is missing."""
+        ...
 
 
 class Alarms(Protocol):

@@ -25,7 +25,8 @@ class AuditSettings(ServiceSettings, StoreSettings):
     """`destroy_after`: how long after a certificate audit destroys its own part; the broker's 14
     days and one more. `locked_for`: how long the store refuses to change or remove a file of the
     log. `recoverable_for`: when the last copy of a destroyed key in logs and backups is gone.
-    Durations in seconds or as ISO 8601."""
+    `volume_file`: the county's own thresholds of unusual volume. Durations in seconds or as ISO
+    8601."""
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_", frozen=True, extra="ignore")
 
@@ -34,6 +35,7 @@ class AuditSettings(ServiceSettings, StoreSettings):
     intake_url: str
     media_url: str
     bucket: str = "direct311-log"
+    volume_file: Path | None = None
 
     batch: int = 2_000
     destroy_after: Duration = timedelta(days=15)

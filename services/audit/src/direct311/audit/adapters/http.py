@@ -59,7 +59,9 @@ class PeerFetches:
         fetches = tuple(
             Fetch.model_validate({**fetch, "service": self.service}) for fetch in answer["fetches"]
         )
-        return FetchPage(fetches, bool(answer.get("complete", True)))
+        return FetchPage(
+            fetches, bool(answer.get("complete", True)), tuple(answer.get("producers", ()))
+        )
 
     async def confirm(self, fetches: Sequence[Fetch]) -> None:
         """Nothing: the service keeps its own account."""

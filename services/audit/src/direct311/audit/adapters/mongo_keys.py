@@ -8,6 +8,7 @@ from direct311.audit.domain import Fetch
 from direct311.audit.ports import FetchPage, StoredKey
 from direct311.runtime.database import Document, Index
 from direct311.runtime.keystore import MongoKeys
+from direct311.runtime.producers import Producers
 
 
 class MongoBodyKeys(MongoKeys):
@@ -56,8 +57,9 @@ class OwnFetches:
     service = "audit"
     LIMIT = 10_000
 
-    def __init__(self, keys: MongoBodyKeys) -> None:
+    def __init__(self, keys: MongoBodyKeys, producers: Producers) -> None:
         self._keys = keys
+        self._producers = producers
 
     async def after(self, at: datetime) -> FetchPage:
         found = await self._keys.fetches_after(at, self.LIMIT)
@@ -65,7 +67,8 @@ class OwnFetches:
             Fetch(service="audit", record_id=each.record_id, event_id=each.event_id, at=each.at)
             for each in found
         )
-        return FetchPage(fetches, complete=len(found) < self.LIMIT)
+        running = tuple(await self._producers.running())
+        return FetchPage(fetches, len(found) < self.LIMIT, running)
 
     async def confirm(self, fetches: Sequence[Fetch]) -> None:
         await self._keys.confirm(fetches)

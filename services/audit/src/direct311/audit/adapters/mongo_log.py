@@ -14,7 +14,15 @@ from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError
 
 from direct311.audit.domain import Facts, Filter
-from direct311.audit.ports import Arrival, FencedError, Head, Parcel, Row, StaleStageError
+from direct311.audit.ports import (
+    Arrival,
+    FencedError,
+    Head,
+    Parcel,
+    Row,
+    Sighting,
+    StaleStageError,
+)
 from direct311.runtime.database import Collection, Database, Document, Index, MissingError
 from direct311.verifier.event import Event
 from direct311.verifier.merkle import Frontier
@@ -256,15 +264,18 @@ that a repeated event is still known."""
 _FORGOTTEN = {name: "" for name in (*Facts.model_fields, "opened") if name not in _KEPT}
 
 
+def _facts(document: Document) -> Facts | None:
+    return Facts.model_validate(document) if "actor" in document else None
+
+
 def _row(document: Document) -> Row:
-    facts = Facts.model_validate(document) if "actor" in document else None
     return Row(
         document["_id"],
         document["event_id"],
         document["logged_at"],
         bytes(document["data"]),
         bytes(document["leaf"]),
-        facts,
+        _facts(document),
     )
 
 
@@ -301,6 +312,15 @@ class MongoEntries:
             wanted["occurred_at"] = {name: at for name, at in bounds.items() if at}
         found = self._entries.find(wanted).sort("_id", -1).limit(limit)
         return [_row(document) async for document in found]
+
+    async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
+        found = self._entries.find(
+            {"_id": {"$gte": start, "$lt": end}}, {"data": 0, "leaf": 0, "epoch": 0}
+        ).sort("_id", 1)
+        return [
+            Sighting(each["_id"], each["event_id"], each["logged_at"], _facts(each))
+            async for each in found
+        ]
 
     async def by_event(self, event_id: str, size: int) -> Row | None:
         document = await self._entries.find_one({"event_id": event_id})

@@ -1,15 +1,20 @@
-"""What reconciliation remembers, in MongoDB.
+"""What those who watch the log remember, in MongoDB.
 
 fetches  fetches of keys whose event is not in the log; `_id`: the event's id
-cursors  how far each service's fetches were read; `_id`: the service
+cursors  how far each service's fetches were read, `_id`: the service; and how far each observer has
+         come in the log, `_id`: `place:` and its name
+numbers  of each producer the highest number, and those that are missing; `_id`: the producer
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+
+from pymongo import ReplaceOne
 
 from direct311.audit.adapters.mongo_log import insert_new
 from direct311.audit.domain import Fetch
-from direct311.runtime.database import Collection, Database, Index
+from direct311.audit.ports import Numbered
+from direct311.runtime.database import Collection, Database, Document, Index
 
 
 class MongoWatch:
@@ -46,3 +51,58 @@ class MongoWatch:
     async def drop(self, event_ids: Sequence[str]) -> None:
         if event_ids:
             await self._fetches.delete_many({"_id": {"$in": list(event_ids)}})
+
+    async def place(self, name: str) -> int:
+        document = await self._cursors.find_one({"_id": f"place:{name}"})
+        return document["index"] if document else 0
+
+    async def move_place(self, name: str, index: int) -> None:
+        await self._cursors.update_one(
+            {"_id": f"place:{name}"}, {"$set": {"index": index}}, upsert=True
+        )
+
+
+class MongoNumbers:
+    """`Numbers`."""
+
+    def __init__(self, database: Database) -> None:
+        self._numbers: Collection = database["numbers"]
+
+    async def prepare(self) -> None:
+        await self._numbers.create_indexes([Index([("gaps", 1)], name="gaps", sparse=True)])
+
+    async def of(self, producers: Iterable[str]) -> Mapping[str, Numbered]:
+        found = self._numbers.find({"_id": {"$in": list(producers)}})
+        return {document["_id"]: _numbered(document) async for document in found}
+
+    async def save(self, states: Sequence[Numbered]) -> None:
+        if states:
+            await self._numbers.bulk_write(
+                [ReplaceOne({"_id": s.producer}, _numbers_document(s), upsert=True) for s in states]
+            )
+
+    async def with_gaps(self) -> Sequence[Numbered]:
+        return [_numbered(document) async for document in self._numbers.find({"gaps": True})]
+
+
+def _numbers_document(state: Numbered) -> Document:
+    document: Document = {
+        "_id": state.producer,
+        "highest": state.highest,
+        "index": state.index,
+        "missing": [{"number": n, "since": since} for n, since in state.missing.items()],
+        "void": sorted(state.void),
+        "closed": state.closed,
+    }
+    return document | ({"gaps": True} if state.missing else {})
+
+
+def _numbered(document: Document) -> Numbered:
+    return Numbered(
+        document["_id"],
+        document["highest"],
+        document["index"],
+        {each["number"]: each["since"] for each in document["missing"]},
+        frozenset(document["void"]),
+        document["closed"],
+    )

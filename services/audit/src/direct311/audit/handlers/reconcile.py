@@ -50,6 +50,8 @@ class Reconciler:
         self._clock = clock
         self._patience = patience
         self._started_at = clock.now()
+        self.running: dict[str, frozenset[str]] = {}
+        """The producers that run, by service; without the services that did not answer."""
 
     async def step(self) -> None:
         """Read every service's fetches since the last round, then look again at what is open.
@@ -57,6 +59,7 @@ class Reconciler:
         A service that does not answer does not keep the others from being read.
         """
         failed: Exception | None = None
+        self.running.clear()
         for source in self._sources:
             try:
                 await self._read(source)
@@ -71,6 +74,7 @@ class Reconciler:
         after = (cursor or self._clock.now() - timedelta(days=30)) - CLOCK_TOLERANCE
         while True:
             page = await source.after(after)
+            self.running[source.service] = frozenset(page.producers)
             # The same fetch comes again in every page that overlaps.
             await self._sort(source, page.fetches)
             latest = max((fetch.at for fetch in page.fetches), default=None)

@@ -1,0 +1,176 @@
+"""Reading that is unusual in its volume: one who opens hundreds, many who look up the same person.
+
+Counts are kept in memory and made again from the log after a restart, as far back as the longest
+window reaches and `MOST_REPLAYED` entries allow. Rules and thresholds are data.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from direct311.audit.domain import Facts
+from direct311.audit.ports import Alarms, Entries, Log, Sighting
+from direct311.runtime.clock import Clock
+from direct311.runtime.datafile import Problem, load, packaged
+from direct311.schemas import Model
+from direct311.schemas import events as ev
+
+MOST_REPLAYED = 200_000
+"""Entries that are read again after a restart, at most."""
+
+By = Literal["actor", "record", "query", "session"]
+Counted = Literal["actor", "record", "query", "event"]
+
+
+class VolumeRule(Model, extra="forbid"):
+    """See the file. `window` is an ISO 8601 duration."""
+
+    rule: str
+    says: str
+    by: By
+    counts: Counted
+    actions: tuple[ev.AccessAction, ...]
+    outcome: ev.AccessOutcome
+    roles_but: tuple[str, ...] = ()
+    window: timedelta
+    alarm: Annotated[int, Field(ge=2)]
+
+
+class VolumeRules(Model, extra="forbid"):
+    """The whole file."""
+
+    volume: str
+    version: str
+    citation: str
+    effective_from: date
+    rules: tuple[VolumeRule, ...]
+
+
+def _problems(rules: VolumeRules) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for rule in rules.rules:
+        if rule.rule in seen:
+            yield rule.rule, "rules", "named more than once"
+        seen.add(rule.rule)
+        if rule.by == rule.counts:
+            yield rule.rule, "counts", "the same as by: there is always one"
+        if not timedelta(minutes=1) <= rule.window <= timedelta(days=7):
+            yield rule.rule, "window", "between a minute and a week"
+
+
+def load_volume_rules(path: Path | None = None) -> VolumeRules:
+    """The county's own file at `path`, or the one packaged here. Raises `DataFileError`."""
+    return load(VolumeRules, path or packaged("direct311.audit", "volume.yaml"), _problems).content
+
+
+class _Count:
+    """The values that one rule has seen for one subject: value → when last, oldest first."""
+
+    __slots__ = ("raised_at", "values")
+
+    def __init__(self) -> None:
+        self.values: OrderedDict[str, datetime] = OrderedDict()
+        self.raised_at: datetime | None = None
+
+    def forget(self, before: datetime) -> None:
+        while self.values and next(iter(self.values.values())) < before:
+            self.values.popitem(last=False)
+
+
+class Volume:
+    """Watches volume. An `Observer`."""
+
+    def __init__(
+        self, rules: Iterable[VolumeRule], alarms: Alarms, log: Log, entries: Entries, clock: Clock
+    ) -> None:
+        self._rules = tuple(rules)
+        self._alarms = alarms
+        self._log = log
+        self._entries = entries
+        self._clock = clock
+        self._counts: dict[str, OrderedDict[str, _Count]] = {
+            rule.rule: OrderedDict() for rule in self._rules
+        }
+        self._ready = False
+
+    async def see(self, sightings: Sequence[Sighting]) -> None:
+        """Count these entries in; raise what is over its threshold."""
+        if not self._ready and sightings:
+            await self._remember(sightings[0].index)
+            self._ready = True
+        for facts in _facts(sightings):
+            for rule in self._rules:
+                for subject, count in self._count(rule, facts):
+                    await self._raise(rule, subject, count, facts)
+        self._forget()
+
+    async def _remember(self, until: int) -> None:
+        """Count what was logged before a restart, without raising anything again."""
+        longest = max((rule.window for rule in self._rules), default=timedelta())
+        start = await self._entries.first_logged(self._clock.now() - longest, until)
+        for low in range(max(start, until - MOST_REPLAYED), until, 2_000):
+            for facts in _facts(await self._entries.sightings(low, min(low + 2_000, until))):
+                for rule in self._rules:
+                    for _, count in self._count(rule, facts):
+                        if len(count.values) >= rule.alarm:
+                            count.raised_at = facts.occurred_at
+
+    def _count(self, rule: VolumeRule, facts: Facts) -> Iterator[tuple[str, _Count]]:
+        if (
+            facts.action not in rule.actions
+            or facts.outcome != rule.outcome
+            or not set(rule.roles_but).isdisjoint(facts.roles)
+        ):
+            return
+        counts = self._counts[rule.rule]
+        for subject in _values(rule.by, facts):
+            count = counts.setdefault(subject, _Count())
+            counts.move_to_end(subject)
+            for value in _values(rule.counts, facts):
+                count.values[value] = facts.occurred_at
+                count.values.move_to_end(value)
+            count.forget(facts.occurred_at - rule.window)
+            yield subject, count
+
+    async def _raise(self, rule: VolumeRule, subject: str, count: _Count, facts: Facts) -> None:
+        at = facts.occurred_at
+        if len(count.values) < rule.alarm:
+            return
+        if count.raised_at is not None and at - count.raised_at < rule.window:
+            return
+        count.raised_at = at
+        # A search is told by the event that showed it: its keyed hash stays in the log.
+        about = facts.event_id if rule.by == "query" else subject
+        detail = f"{rule.rule}: {rule.says}; {len(count.values)} within {rule.window}"
+        await self._alarms.raise_alarm("unusual_volume", f"{about} {at:%Y-%m-%dT%H}", detail)
+
+    def _forget(self) -> None:
+        now = self._clock.now()
+        for rule in self._rules:
+            counts = self._counts[rule.rule]
+            while counts:
+                subject, count = next(iter(counts.items()))
+                count.forget(now - rule.window)
+                if count.values:
+                    break
+                del counts[subject]
+
+
+def _facts(sightings: Sequence[Sighting]) -> Iterator[Facts]:
+    return (each.facts for each in sightings if each.facts is not None)
+
+
+def _values(what: By | Counted, facts: Facts) -> tuple[str, ...]:
+    if what == "record":
+        return facts.record_ids
+    found = {
+        "actor": facts.actor,
+        "query": facts.query,
+        "session": facts.session,
+        "event": facts.event_id,
+    }[what]
+    return (found,) if found else ()

@@ -1,0 +1,37 @@
+"""Reads what is new in the log, oldest first, and shows it to those who watch for something."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from direct311.audit.ports import Entries, Log, Sighting, Watch
+
+AT_ONCE = 2_000
+
+
+class Observer(Protocol):
+    async def see(self, sightings: Sequence[Sighting]) -> None:
+        """Entries in the order of the log. The same ones may come again after a crash."""
+        ...
+
+
+class Walk:
+    """One observer's way through the log. Run one at a time, by lease."""
+
+    def __init__(
+        self, name: str, observer: Observer, log: Log, entries: Entries, watch: Watch
+    ) -> None:
+        self._name = name
+        self._observer = observer
+        self._log = log
+        self._entries = entries
+        self._watch = watch
+
+    async def step(self) -> None:
+        """Show the observer all that is new since the last step, also before a restart."""
+        at = await self._watch.place(self._name)
+        size = (await self._log.head()).size
+        while at < size:
+            end = min(at + AT_ONCE, size)
+            await self._observer.see(await self._entries.sightings(at, end))
+            await self._watch.move_place(self._name, end)
+            at = end

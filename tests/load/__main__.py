@@ -29,6 +29,7 @@ from direct311.cli.stack import LocalStack
 from direct311.schemas import decode, events, read_headers
 from tests.load.generators import Burst, burst, steady
 from tests.load.log_appends import append_rate
+from tests.load.openings import openings
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -108,6 +109,16 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
     console.print(f"audit appends of {arguments.events} prepared access events")
     rate_appended = append_rate(stack, arguments.events)
     figures.add("audit appends", f"{rate_appended:,.0f}/s", "from a prepared topic")
+    console.print("opening, beside the acknowledged send that it begins with")
+    for measured in openings(stack):
+        for percent in (50, 99):
+            acked = _percentile(measured.acknowledged, percent)
+            opened = _percentile(measured.opened, percent)
+            figures.add(
+                f"open at {measured.callers}, p{percent}",
+                f"{opened:.1f} ms",
+                f"{opened - acked:+.1f} ms above the broker's acknowledgement ({acked:.1f} ms)",
+            )
     for name in ("kafka", "database", "store", "identity", *stack.services):
         figures.add(f"memory {name}", f"{_memory(stack, name):,.0f} MB")
 

@@ -31,6 +31,15 @@ def append_rate(stack: Stack, count: int) -> float:
     return asyncio.run(_watch(dev, before, count))
 
 
+def signing_key(stack: Stack) -> Path:
+    """The file with intake's signing key."""
+    environment = (Path(stack.root) / "env" / "intake.env").read_text()
+    found = re.search(r"INTAKE_SIGNING_KEY_FILE=\"?([^\"\n]+)", environment)
+    if found is None:
+        raise SystemExit("intake's settings name no signing key")
+    return Path(found[1])
+
+
 async def _size(dev: LocalStack) -> int:
     http = HttpClient()
     try:
@@ -64,11 +73,7 @@ async def _watch(dev: LocalStack, before: int, count: int) -> float:
 
 async def _prepare(stack: Stack, dev: LocalStack, count: int) -> None:
     """Signed access events of intake's, about a thousand records."""
-    environment = (Path(stack.root) / "env" / "intake.env").read_text()
-    key_file = re.search(r"INTAKE_SIGNING_KEY_FILE=\"?([^\"\n]+)", environment)
-    if key_file is None:
-        raise SystemExit("intake's settings name no signing key")
-    signer = Signer.from_file(Path(key_file[1]))
+    signer = Signer.from_file(signing_key(stack))
     ids = TimeOrderedIds()
     records = [ids.new() for _ in range(1000)]
     producer_name = f"intake/{ids.new()}"

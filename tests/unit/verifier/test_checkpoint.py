@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from direct311.verifier.checkpoint import Checkpoint, Trust, verify_checkpoint
+from direct311.verifier.checkpoint import Checkpoint, Quorum, Trust, verify_checkpoint
 from direct311.verifier.merkle import (
     MemoryHashes,
     ProofError,
@@ -92,10 +92,10 @@ def test_a_quorum_of_witnesses_is_counted() -> None:
     keys = tuple(witness.key for witness in witnesses)
     note = HEAD.sign([LOG_SIGNER])
     cosigned = Note(note.text, (*note.signatures, *(w.sign(note.text, AT) for w in witnesses[:2])))
-    signed = verify_checkpoint(str(cosigned), Trust((LOG_SIGNER.key,), keys, 2))
+    signed = verify_checkpoint(str(cosigned), Trust((LOG_SIGNER.key,), keys, Quorum("all", 2, keys)))
     assert signed.seen_at == {"witness.example.org/0": AT, "witness.example.org/1": AT}
-    with pytest.raises(UnverifiedNoteError, match="2 of the known witnesses"):
-        verify_checkpoint(str(cosigned), Trust((LOG_SIGNER.key,), keys, 3))
+    with pytest.raises(UnverifiedNoteError, match="2 of the 3 members of the quorum .all. .* missing: witness.example.org/2"):
+        verify_checkpoint(str(cosigned), Trust((LOG_SIGNER.key,), keys, Quorum("all", 3, keys)))
     # A witness cannot stand in for the log.
     without = Note(note.text, cosigned.signatures[1:])
     with pytest.raises(UnverifiedNoteError):
@@ -103,7 +103,7 @@ def test_a_quorum_of_witnesses_is_counted() -> None:
     # Nor does one witness count twice.
     twice = Note(note.text, (*note.signatures, *(witnesses[0].sign(note.text, AT) for _ in "ab")))
     with pytest.raises(UnverifiedNoteError):
-        verify_checkpoint(str(twice), Trust((LOG_SIGNER.key,), keys, 2))
+        verify_checkpoint(str(twice), Trust((LOG_SIGNER.key,), keys, Quorum("all", 2, keys)))
 
 
 @pytest.mark.parametrize("change", ["20852164", "1"])

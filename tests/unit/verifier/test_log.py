@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from direct311.verifier.checkpoint import Checkpoint, Trust
+from direct311.verifier.checkpoint import Checkpoint, Quorum, Trust
 from direct311.verifier.difference import describe_difference
 from direct311.verifier.log import MAX_FINDINGS, directory, verify_log
 from direct311.verifier.note import Cosigner, Note, Signer
@@ -310,7 +310,7 @@ def test_an_older_checkpoint_of_another_log() -> None:
 
 def test_a_checkpoint_without_its_witnesses() -> None:
     witness = Cosigner("witness.example.org", private_key("w"))
-    trust = Trust((LOG_SIGNER.key,), (witness.key,), 1)
+    trust = Trust((LOG_SIGNER.key,), (witness.key,), Quorum("one", 1, (witness.key,)))
     assert found(verify_log(LOG.read, trust)) == [(Fault.CHECKPOINT, None)]
     note = Note.parse(LOG.checkpoints[808])
     cosigned = Note(note.text, (*note.signatures, witness.sign(note.text, START)))

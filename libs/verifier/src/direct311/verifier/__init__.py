@@ -4,6 +4,7 @@ merkle      RFC 6962 hashes, inclusion and consistency proofs, growth of a tree 
 tiles       C2SP tlog-tiles: names and contents of hash tiles and entry bundles
 note        C2SP signed-note and cosignature/v1
 checkpoint  C2SP tlog-checkpoint, and whom a verifier trusts
+policy      C2SP tlog-policy: that trust in a file, with the witnesses' addresses
 proof       C2SP tlog-proof
 event       an access event as its producer signed it
 entry       a leaf of the log: an event under a key that can be destroyed

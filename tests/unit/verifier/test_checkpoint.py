@@ -92,10 +92,11 @@ def test_a_quorum_of_witnesses_is_counted() -> None:
     keys = tuple(witness.key for witness in witnesses)
     note = HEAD.sign([LOG_SIGNER])
     cosigned = Note(note.text, (*note.signatures, *(w.sign(note.text, AT) for w in witnesses[:2])))
-    signed = verify_checkpoint(str(cosigned), Trust((LOG_SIGNER.key,), keys, Quorum("all", 2, keys)))
+    two, three = (Trust((LOG_SIGNER.key,), keys, Quorum("some", least, keys)) for least in (2, 3))
+    signed = verify_checkpoint(str(cosigned), two)
     assert signed.seen_at == {"witness.example.org/0": AT, "witness.example.org/1": AT}
-    with pytest.raises(UnverifiedNoteError, match="2 of the 3 members of the quorum .all. .* missing: witness.example.org/2"):
-        verify_checkpoint(str(cosigned), Trust((LOG_SIGNER.key,), keys, Quorum("all", 3, keys)))
+    with pytest.raises(UnverifiedNoteError, match=r"2 of the 3 members .* witness\.example\.org/2"):
+        verify_checkpoint(str(cosigned), three)
     # A witness cannot stand in for the log.
     without = Note(note.text, cosigned.signatures[1:])
     with pytest.raises(UnverifiedNoteError):
@@ -103,7 +104,7 @@ def test_a_quorum_of_witnesses_is_counted() -> None:
     # Nor does one witness count twice.
     twice = Note(note.text, (*note.signatures, *(witnesses[0].sign(note.text, AT) for _ in "ab")))
     with pytest.raises(UnverifiedNoteError):
-        verify_checkpoint(str(twice), Trust((LOG_SIGNER.key,), keys, Quorum("all", 2, keys)))
+        verify_checkpoint(str(twice), two)
 
 
 @pytest.mark.parametrize("change", ["20852164", "1"])

@@ -48,7 +48,7 @@ class Policy:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read a policy file. Raises `PolicyError`."""
-        if any(byte < 0x20 and byte not in b"\t\n" or byte == 0x7F for byte in data):
+        if any((byte < 0x20 and byte not in b"\t\n") or byte == 0x7F for byte in data):
             raise PolicyError("the policy holds control characters")
         if data and not data.endswith(b"\n"):
             raise PolicyError("the policy's last line does not end")

@@ -163,8 +163,8 @@ def policy(place: Place) -> str:
         [
             *(f"log {key}\n" for key in log_keys),
             *(f"witness {name} {key} {place.url(name)}\n" for name, key in cosigners.items()),
-            f"group quorum 2 {' '.join(WITNESSES)}\n",
-            "quorum quorum\n",
+            f"group two-of-three 2 {' '.join(WITNESSES)}\n",
+            "quorum two-of-three\n",
         ]
     )
 

@@ -133,9 +133,14 @@ class Stack:
         Raises StackError with the log's end of the first part that failed; what runs keeps running.
         """
         started = time.monotonic()
-        self._together(self._bring_up_server, (*SERVERS, *WITNESSES))
-        if not servers_only:
-            self._together(self._bring_up, self.services)
+        # They have time until the services are up, and nobody waits for them before.
+        for name in WITNESSES:
+            if process.find(self._pid_file(name)) is None:
+                self._check_port(name)
+                self.prepare(name)
+                self.start(name)
+        self._together(self._bring_up_server, SERVERS)
+        self._together(self._bring_up, WITNESSES if servers_only else (*WITNESSES, *self.services))
         self._say(f"up in {time.monotonic() - started:.1f} s")
 
     def down(self) -> None:

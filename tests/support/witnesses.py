@@ -1,6 +1,15 @@
-"""A log that can fork, and what it sends to witnesses."""
+"""A log that can fork, what it sends to witnesses, and witnesses that run."""
 
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from direct311.verifier.checkpoint import Checkpoint
 from direct311.verifier.merkle import EMPTY_ROOT, MemoryHashes, consistency_proof, leaf_hash
@@ -36,3 +45,62 @@ class History:
     def submission(self, old: int, size: int, signer: Signer = LOG_SIGNER) -> Submission:
         note = self.checkpoint(size).sign([signer])
         return Submission(old, self.proof(old, size), note)
+
+
+def serving(folder: Path, port: int = 0) -> list[str]:
+    return [
+        "serve",
+        f"--key={folder / 'key'}",
+        f"--policy={folder / 'policy'}",
+        f"--memory={folder / 'memory'}",
+        f"--port={port}",
+    ]
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+class Served:
+    """A witness as a client meets it."""
+
+    def __init__(self, port: int) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+    def ask(self, path: str, body: str | None = None) -> tuple[int, str | None, str]:
+        method = "GET" if body is None else "POST"
+        self.connection.request(method, path, None if body is None else body.encode())
+        answer = self.connection.getresponse()
+        return answer.status, answer.getheader("content-type"), answer.read().decode()
+
+    def ready(self) -> bool:
+        try:
+            return self.ask("/health/ready")[0] == 200
+        except OSError:
+            self.connection.close()
+            return False
+
+
+@contextmanager
+def served(folder: Path, *more: str, port: int | None = None) -> Iterator[Served]:
+    """A process with `key` and `policy` of a folder, which gets its `memory` and its `log`."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "direct311.witness", *serving(folder, port), *more]
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, stderr=log)
+    try:
+        client = Served(port)
+        deadline = time.monotonic() + 20
+        while not client.ready():
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield client
+        client.connection.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) in (0, -signal.SIGTERM)
+    finally:
+        process.kill()
+        process.wait()

@@ -1,15 +1,7 @@
 """The command and the HTTP face, as others meet them."""
 
-import http.client
 import os
-import signal
-import socket
 import stat
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +9,7 @@ import pytest
 from direct311.verifier.note import Algorithm, Note, VerifierKey
 from direct311.witness.__main__ import main
 from tests.support.audit_log import LOG_SIGNER
-from tests.support.witnesses import History
+from tests.support.witnesses import History, served, serving
 
 TRUE = History(40)
 
@@ -31,62 +23,6 @@ def folder(tmp_path: Path) -> Path:
 def keygen(folder: Path, capsys: pytest.CaptureFixture[str]) -> VerifierKey:
     assert main(["keygen", "witness.example.org/w1", str(folder / "key")]) == 0
     return VerifierKey.parse(capsys.readouterr().out.strip())
-
-
-def serving(folder: Path, port: int = 0) -> list[str]:
-    return [
-        "serve",
-        f"--key={folder / 'key'}",
-        f"--policy={folder / 'policy'}",
-        f"--memory={folder / 'memory'}",
-        f"--port={port}",
-    ]
-
-
-def free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return int(held.getsockname()[1])
-
-
-class Served:
-    def __init__(self, port: int) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-
-    def ask(self, path: str, body: str | None = None) -> tuple[int, str | None, str]:
-        method = "GET" if body is None else "POST"
-        self.connection.request(method, path, None if body is None else body.encode())
-        answer = self.connection.getresponse()
-        return answer.status, answer.getheader("content-type"), answer.read().decode()
-
-    def ready(self) -> bool:
-        try:
-            return self.ask("/health/ready")[0] == 200
-        except OSError:
-            self.connection.close()
-            return False
-
-
-@contextmanager
-def served(folder: Path, *more: str) -> Iterator[Served]:
-    port = free_port()
-    command = [sys.executable, "-m", "direct311.witness", *serving(folder, port), *more]
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(command, stderr=log)
-    try:
-        client = Served(port)
-        deadline = time.monotonic() + 20
-        while not client.ready():
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield client
-        client.connection.close()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) in (0, -signal.SIGTERM)
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_a_key_is_made_once_and_for_its_owner(

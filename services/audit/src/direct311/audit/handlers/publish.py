@@ -73,7 +73,7 @@ class Witnessed:
         self,
         publications: Publications,
         *,
-        patience: timedelta = timedelta(seconds=2),
+        patience: timedelta = timedelta(seconds=5),
         pause: timedelta = timedelta(seconds=0.1),
     ) -> None:
         self._publications = publications

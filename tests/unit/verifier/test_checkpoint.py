@@ -24,6 +24,7 @@ from direct311.verifier.note import (
     WrongSignatureError,
 )
 from direct311.verifier.proof import MalformedProofError, TlogProof
+from tests.load.proof_size import proof_bytes
 from tests.support.audit_log import LOG_SIGNER, ORIGIN, TRUST, private_key
 
 ROOT = bytes(range(32))
@@ -167,3 +168,7 @@ def test_a_proof_of_another_entry_is_refused() -> None:
         replace(proof_of(5), index=6).verify(ENTRIES[5], TRUST)
     with pytest.raises(UnverifiedNoteError):
         proof_of(5).verify(ENTRIES[5], Trust((Signer(ORIGIN, private_key("x")).key,)))
+
+
+def test_a_proof_at_100_million_entries_with_three_cosignatures_has_at_most_2_kb() -> None:
+    assert proof_bytes(1, 0) < proof_bytes(100_000_000, 3) <= 2_000

@@ -315,6 +315,12 @@ def test_a_checkpoint_without_its_witnesses() -> None:
     note = Note.parse(LOG.checkpoints[808])
     cosigned = Note(note.text, (*note.signatures, witness.sign(note.text, START)))
     assert verify_log(LOG.read, trust, checkpoint=str(cosigned)).ok
+    # A checkpoint that was kept from a time before the witnesses still convicts.
+    older = [min(LOG.checkpoints.items())[1]]
+    assert verify_log(LOG.read, trust, older, checkpoint=str(cosigned)).ok
+    forked = str(Checkpoint(ORIGIN, 808, bytes(32)).sign([LOG_SIGNER]))
+    report = verify_log(LOG.read, trust, [forked], checkpoint=str(cosigned))
+    assert Fault.FORKED in {finding.fault for finding in report.findings}
 
 
 def test_many_findings_are_counted_not_listed() -> None:

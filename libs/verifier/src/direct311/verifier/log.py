@@ -62,6 +62,7 @@ def verify_log(
     """Verify all files of a log up to a checkpoint, by default the log's own.
 
     `older` are earlier checkpoints (signed notes) from other hands: the log must begin with each.
+    Of them the log's signature is enough, cosigned or not.
     """
     if checkpoint is None:
         try:
@@ -78,7 +79,8 @@ def verify_log(
     prefixes = []
     for position, note in enumerate(older, 1):
         try:
-            each = verify_checkpoint(note, trust).checkpoint
+            # What the log itself signed is held against it, also from a time before its witnesses.
+            each = verify_checkpoint(note, Trust(trust.log_keys)).checkpoint
         except NoteError as error:
             findings.append(Finding(Fault.CHECKPOINT, f"older checkpoint {position}: {error}"))
             continue

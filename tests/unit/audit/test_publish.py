@@ -8,8 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from direct311.audit.adapters.http import HttpWitness
 from direct311.audit.adapters.log_keys import read_log_keys, read_policy
 from direct311.audit.domain import Filter
 from direct311.audit.handlers.archive import Archive
@@ -22,6 +24,7 @@ from direct311.audit.ports import (
     WitnessSilentError,
 )
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.peers import HttpClient
 from direct311.verifier.bundle import verify_bundle
 from direct311.verifier.checkpoint import Checkpoint, Trust, verify_checkpoint
 from direct311.verifier.note import (
@@ -339,6 +342,45 @@ async def test_what_no_witness_signed_does_not_count(altered: Any, cosigned: boo
         assert note.verify([COSIGNERS["a"].key])
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (httpx.Response(200, text="— line\n"), "— line\n"),
+        (httpx.Response(200, content=b"\xff"), ""),
+        (httpx.Response(409, text="9\n"), WitnessConflictError(9)),
+        (httpx.Response(409, text="nine\n"), WitnessRefusedError(409)),
+        (httpx.Response(409, text="-9\n"), WitnessRefusedError(409)),
+        (httpx.Response(409, text="true\n"), WitnessRefusedError(409)),
+        (httpx.Response(422, text="wrong proof\n"), WitnessRefusedError(422)),
+        (httpx.Response(404), WitnessRefusedError(404)),
+        (httpx.Response(503), WitnessSilentError()),
+        (httpx.ConnectError("refused"), WitnessSilentError()),
+    ],
+    ids=range(10),
+)
+async def test_a_witness_over_http_is_understood(
+    answer: httpx.Response | Exception, expected: str | Exception
+) -> None:
+    submission = Submission(0, (), Checkpoint(ORIGIN, 3, bytes(32)).sign([LOG_SIGNER]))
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        assert (request.method, str(request.url)) == ("POST", "http://w/prefix/add-checkpoint")
+        assert Submission.parse(request.content.decode()) == submission
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    http = HttpClient(transport=httpx.MockTransport(reply))
+    witness = HttpWitness("w", COSIGNERS["a"].key, "http://w/prefix/", http)
+    if isinstance(expected, str):
+        assert await witness.add_checkpoint(submission) == expected
+    else:
+        with pytest.raises(type(expected)) as raised:
+            await witness.add_checkpoint(submission)
+        assert vars(raised.value) == vars(expected)
+    await http.close()
+
+
 # ---------------------------------------------------------------- forks
 
 
@@ -459,6 +501,18 @@ async def test_a_log_at_rest_is_signed_anew_when_its_keys_change() -> None:
     # With the old key gone the note that both signed is as good as one of the new key alone.
     note = (await county.published.current()).note
     assert verify_checkpoint(note, Trust((SUCCESSOR.key,))).checkpoint.size == 3
+
+
+async def test_without_a_key_in_force_what_is_published_stays_and_alarms() -> None:
+    county = County(keys=LogKeys([LogKey(LOG_SIGNER, None, START + timedelta(days=20))]))
+    await county.grow(3)
+    await county.publisher.step()
+    county.clock.at = START + timedelta(days=20)
+    await county.grow(3)
+    county.clock.advance(timedelta(seconds=61))
+    await county.publisher.step()
+    assert await county.published_size() == 3
+    assert county.alarms == [("checkpoint_age", f"{ORIGIN} 3")]
 
 
 def test_keys_sign_in_their_time_alone() -> None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from direct311.audit.domain import Filter
 from direct311.audit.handlers.files import LogFiles
-from direct311.audit.handlers.log_keys import LogKeys
+from direct311.audit.handlers.log_keys import LogKeys, NoLogKeyError
 from direct311.audit.ports import (
     Alarms,
     Entries,
@@ -139,7 +139,11 @@ class Publisher:
         """Publish the head, if it is news and the quorum cosigns it."""
         head, latest = await self._log.head(), await self._publications.latest()
         at = self._clock.now()
-        signers = self._keys.in_force(at)
+        try:
+            signers = self._keys.in_force(at)
+        except NoLogKeyError as error:
+            await self._warn(latest, str(error))
+            return
         if latest is not None and not _is_news(head, signers, latest):
             return
         note = sign_head(head, self._keys, at)

@@ -400,8 +400,8 @@ async def test_a_witness_that_knows_another_history_is_an_alarm(county: County, 
     for _ in range(3):
         await county.publisher.step()
         await county.grow(1)
-    assert county.alarms[0] == ("tree_mismatch", f"b.example.org {size}")
-    assert {kind for kind, _ in county.alarms} == {"tree_mismatch"}
+    assert county.alarms[0] == ("forked_view", f"b.example.org {size}")
+    assert {kind for kind, _ in county.alarms} == {"forked_view"}
     assert {about for _, about in county.alarms} == {f"b.example.org {size}"}
     # The others carry the quorum.
     assert await county.published_size() == 7
@@ -418,7 +418,7 @@ async def test_a_log_that_was_set_back_is_an_alarm_and_is_not_published(county: 
     await restored.publisher.step()
     assert await restored.publications.latest() is None
     assert sorted(restored.alarms) == [
-        ("tree_mismatch", f"{name}.example.org 9") for name in COSIGNERS
+        ("forked_view", f"{name}.example.org 9") for name in COSIGNERS
     ]
 
 

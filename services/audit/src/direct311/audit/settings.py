@@ -25,10 +25,10 @@ class AuditSettings(ServiceSettings, StoreSettings):
     """`destroy_after`: how long after a certificate audit destroys its own part; the broker's 14
     days and one more. `locked_for`: how long the store refuses to change or remove a file of the
     log. `recoverable_for`: when the last copy of a destroyed key in logs and backups is gone.
-    `volume_file`: the county's own thresholds of unusual volume. `policy_file`: witnesses and quorum
-    (c2sp.org/tlog-policy); without it checkpoints are published as they are. `unpublished_after`: how
-    long an entry may wait for a published checkpoint before an alarm. Durations in seconds or as ISO
-    8601."""
+    `volume_file`: the county's own thresholds of unusual volume. `policy_file`: witnesses and their
+    quorum (c2sp.org/tlog-policy); without it checkpoints are published as they are.
+    `unpublished_after`: how long an entry may wait for a published checkpoint before an alarm.
+    Durations in seconds or as ISO 8601."""
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_", frozen=True, extra="ignore")
 

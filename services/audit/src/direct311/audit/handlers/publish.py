@@ -242,7 +242,7 @@ class Publisher:
         """The witness has cosigned a tree of `size` entries that is not the beginning of this one:
         the log has two histories, or was set back."""
         await self._alarms.raise_alarm(
-            "tree_mismatch",
+            "forked_view",
             f"{witness.key.name} {size}",
             "a witness has cosigned a tree that is not the beginning of the log",
         )

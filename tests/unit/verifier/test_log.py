@@ -314,7 +314,9 @@ def test_a_checkpoint_without_its_witnesses() -> None:
     assert found(verify_log(LOG.read, trust)) == [(Fault.CHECKPOINT, None)]
     note = Note.parse(LOG.checkpoints[808])
     cosigned = Note(note.text, (*note.signatures, witness.sign(note.text, START)))
-    assert verify_log(LOG.read, trust, checkpoint=str(cosigned)).ok
+    report = verify_log(LOG.read, trust, checkpoint=str(cosigned))
+    assert report.ok
+    assert report.verified[0].endswith("is signed by the log, cosigned by witness.example.org")
     # A checkpoint that was kept from a time before the witnesses still convicts.
     older = [min(LOG.checkpoints.items())[1]]
     assert verify_log(LOG.read, trust, older, checkpoint=str(cosigned)).ok

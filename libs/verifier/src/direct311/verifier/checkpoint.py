@@ -23,6 +23,7 @@ from direct311.verifier.note import (
     decode_base64,
     encode_base64,
 )
+from direct311.verifier.report import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,14 @@ class SignedCheckpoint:
     checkpoint: Checkpoint
     signed_by: VerifierKey
     seen_at: dict[str, datetime]
+
+    @property
+    def says(self) -> str:
+        """What was verified, for a report."""
+        head = self.checkpoint
+        cosigned = f", cosigned by {', '.join(sorted(self.seen_at))}" if self.seen_at else ""
+        entries = count(head.size, "entry")
+        return f"the checkpoint of {head.origin} over {entries} is signed by the log{cosigned}"
 
 
 def verify_checkpoint(note: str, trust: Trust) -> SignedCheckpoint:

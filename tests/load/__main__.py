@@ -30,6 +30,7 @@ from direct311.schemas import decode, events, read_headers
 from tests.load.generators import Burst, burst, steady
 from tests.load.log_appends import append_rate
 from tests.load.openings import openings
+from tests.load.proof_size import proof_bytes
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -119,7 +120,8 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
                 f"{opened:.1f} ms",
                 f"{opened - acked:+.1f} ms above the broker's acknowledgement ({acked:.1f} ms)",
             )
-    for name in ("kafka", "database", "store", "identity", *stack.services):
+    figures.add("proof", f"{proof_bytes(100_000_000, 3):,} bytes", "100M entries, 3 cosignatures")
+    for name in ("kafka", "database", "store", "identity", "witness-1", *stack.services):
         figures.add(f"memory {name}", f"{_memory(stack, name):,.0f} MB")
 
 

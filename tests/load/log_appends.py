@@ -9,9 +9,10 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 
 from deploy.local.stack import Stack
-from direct311.cli.stack import LocalStack, token
+from direct311.audit.adapters.mongo_log import MongoLog
+from direct311.cli.stack import LocalStack
+from direct311.runtime import database as mongo
 from direct311.runtime.clock import TimeOrderedIds
-from direct311.runtime.peers import HttpClient
 from direct311.runtime.signing import Signer
 from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
@@ -41,15 +42,12 @@ def signing_key(stack: Stack) -> Path:
 
 
 async def _size(dev: LocalStack) -> int:
-    http = HttpClient()
+    """The log's head; what is published follows it once a quorum of witnesses has cosigned."""
+    database = mongo.connect(dev.database.url, "audit")
     try:
-        bearer = await token(dev, http, "auditor", "bench")
-        note = await http.get_bytes(
-            f"{dev.services['audit']}/log/checkpoint", {"Authorization": f"Bearer {bearer}"}
-        )
+        return (await MongoLog(database).head()).size
     finally:
-        await http.close()
-    return int(note.decode().splitlines()[1])
+        mongo.disconnect(database)
 
 
 async def _watch(dev: LocalStack, before: int, count: int) -> float:

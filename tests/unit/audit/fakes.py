@@ -14,6 +14,7 @@ from direct311.audit.ports import (
     MissingTileError,
     Numbered,
     Parcel,
+    Publication,
     Row,
     Sighting,
     StaleStageError,
@@ -200,6 +201,22 @@ class InMemoryLog:
 
     async def opened(self, start: int, end: int) -> int:
         return sum(each.opened is True and start <= i < end for i, each in self.entries.items())
+
+
+@dataclass
+class InMemoryPublications:
+    published: Publication | None = None
+
+    async def latest(self) -> Publication | None:
+        return self.published
+
+    async def keep(self, publication: Publication) -> bool:
+        if self.published is not None:
+            there, new = self.published.head, publication.head
+            if there.size > new.size or (there.size == new.size and there.root != new.root):
+                return False
+        self.published = publication
+        return True
 
 
 class InMemoryBodyKeys:

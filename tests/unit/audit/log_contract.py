@@ -14,8 +14,10 @@ from uuid_utils import compat
 
 from direct311.audit.domain import Filter, facts_of
 from direct311.audit.handlers.archive import Archive
-from direct311.audit.handlers.files import LogFiles, signed_checkpoint
+from direct311.audit.handlers.files import LogFiles
 from direct311.audit.handlers.keyring import KeyRing
+from direct311.audit.handlers.log_keys import LogKey, LogKeys
+from direct311.audit.handlers.publish import Unwitnessed, sign_head
 from direct311.audit.handlers.receive import Receiving
 from direct311.audit.handlers.sequence import Sequencer
 from direct311.audit.ports import (
@@ -49,6 +51,7 @@ from tests.unit.audit.events import (
 from tests.unit.audit.fakes import InMemoryAlarms, SettableClock
 
 LOG_SIGNER = Signer("direct311.miamidade.gov/audit", private_key("log"))
+LOG_KEYS = LogKeys([LogKey(LOG_SIGNER)])
 PROVIDER = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
 
 
@@ -76,7 +79,8 @@ class Stores:
         self.alarms = InMemoryAlarms()
         self.keyring = KeyRing(self.keys, PROVIDER)
         self.files = LogFiles(self.log, self.objects)
-        self.archive = Archive(self.log, self.objects, self.alarms, LOG_SIGNER, self.clock)
+        self.published = Unwitnessed(self.log, LOG_KEYS, self.clock)
+        self.archive = Archive(self.log, self.objects, self.alarms, self.published, self.clock)
 
     def sequencer(self, batch: int = 2_000) -> Sequencer:
         return Sequencer(self.inbox, self.log, self.keyring, self.clock, batch=batch)
@@ -308,7 +312,7 @@ class LogContract:
             assert await stores.objects.get(f"tile/0/{index:03}") == hashes
         assert not await stores.log.waiting_tiles(0, head.size)
         note = await stores.objects.get("checkpoint/2026/03/02T14")
-        assert note == str(signed_checkpoint(head, LOG_SIGNER)).encode()
+        assert note == str(sign_head(head, LOG_KEYS, stores.clock.now())).encode()
         await stores.check(arrived)
 
     @pytest.mark.parametrize("how", ["before", "after"])
@@ -322,7 +326,11 @@ class LogContract:
             fate = Fate(at, how)
             log, objects = Through(stores.log, fate), Through(stores.objects, fate)
             archive = Archive(
-                cast(Log, log), cast(Objects, objects), stores.alarms, LOG_SIGNER, stores.clock
+                cast(Log, log),
+                cast(Objects, objects),
+                stores.alarms,
+                Unwitnessed(cast(Log, log), LOG_KEYS, stores.clock),
+                stores.clock,
             )
             with suppress(KilledError):
                 await archive.step()

@@ -43,7 +43,14 @@ from tests.unit.audit.fakes import (
     InMemoryObjects,
     InMemoryPeople,
 )
-from tests.unit.audit.log_contract import LOG_SIGNER, PROVIDER, Stores, TimeOrdered, readable
+from tests.unit.audit.log_contract import (
+    LOG_KEYS,
+    LOG_SIGNER,
+    PROVIDER,
+    Stores,
+    TimeOrdered,
+    readable,
+)
 
 pytestmark = pytest.mark.anyio
 AUDITOR = Caller("ada", ("auditor",))
@@ -103,7 +110,8 @@ class World:
             people=self.people,
             vault=Vault(InMemoryKeys(), PROVIDER, ledger, policy, clock),
             policy=policy,
-            signer=LOG_SIGNER,
+            published=self.stores.published,
+            log_keys=LOG_KEYS,
             producers=producers(),
             clock=clock,
         )

@@ -14,6 +14,7 @@ from deploy.local.environment import FIXED_PORTS, Place
 from deploy.local.kafka import configuration
 from deploy.local.stack import Stack, StackError
 from deploy.local.topology import Topology
+from direct311.audit.adapters.log_keys import read_log_keys, read_policy
 from direct311.runtime.settings import ServiceSettings, StoreSettings
 from direct311.runtime.signing import Principals, Signer
 
@@ -163,6 +164,25 @@ def test_a_second_stack_shares_no_port_and_no_secret(tmp_path: Path, stack: Stac
     assert not set(other.place.ports.values()) & set(stack.place.ports.values())
     assert len(set(other.place.ports.values())) == len(FIXED_PORTS)
     assert not set(other.credentials.kafka.values()) & set(stack.credentials.kafka.values())
+
+
+def test_the_policy_names_the_logs_key_and_asks_for_two_of_three_witnesses(stack: Stack) -> None:
+    values = _environment(stack, "audit")
+    keys = read_log_keys(Path(values["AUDIT_LOG_KEY_FILE"]))
+    policy = read_policy(Path(values["AUDIT_POLICY_FILE"]), keys)
+    assert policy.log_keys == tuple(each.signer.key for each in keys.all)
+    assert [(each.name, each.url) for each in policy.witnesses] == [
+        (f"witness-{number}", f"http://127.0.0.1:832{number}") for number in (1, 2, 3)
+    ]
+    assert (policy.quorum.least, len(policy.quorum.members)) == (2, 3)
+
+
+def test_a_stack_from_before_a_part_was_added_gives_it_its_usual_port(tmp_path: Path) -> None:
+    older = Stack.create(tmp_path / "older", kind="test").root / "stack.json"
+    document = json.loads(older.read_text())
+    del document["ports"]["witness-2"]
+    older.write_text(json.dumps(document))
+    assert Stack(older.parent).place.ports["witness-2"] == FIXED_PORTS["witness-2"]
 
 
 def test_a_stack_that_was_never_made_is_not_opened(tmp_path: Path) -> None:

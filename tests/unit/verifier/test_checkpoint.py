@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from direct311.verifier.checkpoint import Checkpoint, Trust, verify_checkpoint
+from direct311.verifier.checkpoint import Checkpoint, Quorum, Trust, verify_checkpoint
 from direct311.verifier.merkle import (
     MemoryHashes,
     ProofError,
@@ -24,6 +24,7 @@ from direct311.verifier.note import (
     WrongSignatureError,
 )
 from direct311.verifier.proof import MalformedProofError, TlogProof
+from tests.load.proof_size import proof_bytes
 from tests.support.audit_log import LOG_SIGNER, ORIGIN, TRUST, private_key
 
 ROOT = bytes(range(32))
@@ -92,10 +93,11 @@ def test_a_quorum_of_witnesses_is_counted() -> None:
     keys = tuple(witness.key for witness in witnesses)
     note = HEAD.sign([LOG_SIGNER])
     cosigned = Note(note.text, (*note.signatures, *(w.sign(note.text, AT) for w in witnesses[:2])))
-    signed = verify_checkpoint(str(cosigned), Trust((LOG_SIGNER.key,), keys, 2))
+    two, three = (Trust((LOG_SIGNER.key,), keys, Quorum("some", least, keys)) for least in (2, 3))
+    signed = verify_checkpoint(str(cosigned), two)
     assert signed.seen_at == {"witness.example.org/0": AT, "witness.example.org/1": AT}
-    with pytest.raises(UnverifiedNoteError, match="2 of the known witnesses"):
-        verify_checkpoint(str(cosigned), Trust((LOG_SIGNER.key,), keys, 3))
+    with pytest.raises(UnverifiedNoteError, match=r"2 of the 3 members .* witness\.example\.org/2"):
+        verify_checkpoint(str(cosigned), three)
     # A witness cannot stand in for the log.
     without = Note(note.text, cosigned.signatures[1:])
     with pytest.raises(UnverifiedNoteError):
@@ -103,7 +105,7 @@ def test_a_quorum_of_witnesses_is_counted() -> None:
     # Nor does one witness count twice.
     twice = Note(note.text, (*note.signatures, *(witnesses[0].sign(note.text, AT) for _ in "ab")))
     with pytest.raises(UnverifiedNoteError):
-        verify_checkpoint(str(twice), Trust((LOG_SIGNER.key,), keys, 2))
+        verify_checkpoint(str(twice), two)
 
 
 @pytest.mark.parametrize("change", ["20852164", "1"])
@@ -166,3 +168,7 @@ def test_a_proof_of_another_entry_is_refused() -> None:
         replace(proof_of(5), index=6).verify(ENTRIES[5], TRUST)
     with pytest.raises(UnverifiedNoteError):
         proof_of(5).verify(ENTRIES[5], Trust((Signer(ORIGIN, private_key("x")).key,)))
+
+
+def test_a_proof_at_100_million_entries_with_three_cosignatures_has_at_most_2_kb() -> None:
+    assert proof_bytes(1, 0) < proof_bytes(100_000_000, 3) <= 2_000

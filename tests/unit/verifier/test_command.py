@@ -46,6 +46,9 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "old").write_text(LOG.checkpoints[4])
     keys = {"keys": [key.as_json() for key in KEYS]}
     (tmp_path / "producers.json").write_text(json.dumps(keys))
+    (tmp_path / "policy").write_text(f"log {VKEY}\nwitness w {WITNESS}\nquorum none\n")
+    (tmp_path / "strict").write_text(f"log {VKEY}\nwitness w {WITNESS}\nquorum w\n")
+    (tmp_path / "keyless").write_text("quorum none\n")
     return tmp_path
 
 
@@ -58,6 +61,8 @@ def test_good_files_end_with_0(files: Path, capsys: pytest.CaptureFixture[str]) 
         ["log", str(files / "log"), "--vkey", VKEY, "--old", str(files / "old")],
         ["log", str(files / "log"), "--vkey", VKEY, "--checkpoint", str(files / "old")],
         ["log", str(files / "log"), "--vkey", VKEY, "--witness", WITNESS],
+        ["log", str(files / "log"), "--policy", str(files / "policy")],
+        ["log", str(files / "log"), "--policy", str(files / "keyless"), "--vkey", VKEY],
     ):
         assert main(arguments) == 0
         assert capsys.readouterr().out.startswith("GOOD\n")
@@ -77,6 +82,9 @@ def test_wrong_files_end_with_1_and_words(files: Path, capsys: pytest.CaptureFix
     assert main(["bundle", str(files / "receipt.json"), "--vkey", VKEY]) == 1
     witnessed = ["--witness", WITNESS, "--quorum", "1"]
     assert main(["bundle", str(files / "bundle.json"), "--vkey", VKEY, *witnessed]) == 1
+    capsys.readouterr()
+    assert main(["bundle", str(files / "bundle.json"), "--policy", str(files / "strict")]) == 1
+    assert "0 of the 1 members of the quorum 'w'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -91,6 +99,11 @@ def test_wrong_files_end_with_1_and_words(files: Path, capsys: pytest.CaptureFix
         ["bundle", "bundle.json", "--vkey", VKEY, "--witness", VKEY],
         ["bundle", "bundle.json", "--vkey", VKEY, "--producers", "bundle.json.none"],
         ["bundle", "bundle.json", "--vkey", VKEY, "--producers", "old"],
+        ["bundle", "bundle.json", "--policy", "none"],
+        ["bundle", "bundle.json", "--policy", "keyless"],
+        ["bundle", "bundle.json", "--policy", "bundle.json"],
+        ["bundle", "bundle.json", "--policy", "policy", "--witness", WITNESS],
+        ["bundle", "bundle.json", "--policy", "policy", "--quorum", "1"],
         ["log", "none", "--vkey", VKEY],
         ["log", "bundle.json", "--vkey", VKEY],
         ["log", "log", "--vkey", VKEY, "--old", "none"],

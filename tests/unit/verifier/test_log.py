@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from direct311.verifier.checkpoint import Checkpoint, Trust
+from direct311.verifier.checkpoint import Checkpoint, Quorum, Trust
 from direct311.verifier.difference import describe_difference
 from direct311.verifier.log import MAX_FINDINGS, directory, verify_log
 from direct311.verifier.note import Cosigner, Note, Signer
@@ -310,11 +310,19 @@ def test_an_older_checkpoint_of_another_log() -> None:
 
 def test_a_checkpoint_without_its_witnesses() -> None:
     witness = Cosigner("witness.example.org", private_key("w"))
-    trust = Trust((LOG_SIGNER.key,), (witness.key,), 1)
+    trust = Trust((LOG_SIGNER.key,), (witness.key,), Quorum("one", 1, (witness.key,)))
     assert found(verify_log(LOG.read, trust)) == [(Fault.CHECKPOINT, None)]
     note = Note.parse(LOG.checkpoints[808])
     cosigned = Note(note.text, (*note.signatures, witness.sign(note.text, START)))
-    assert verify_log(LOG.read, trust, checkpoint=str(cosigned)).ok
+    report = verify_log(LOG.read, trust, checkpoint=str(cosigned))
+    assert report.ok
+    assert report.verified[0].endswith("is signed by the log, cosigned by witness.example.org")
+    # A checkpoint that was kept from a time before the witnesses still convicts.
+    older = [min(LOG.checkpoints.items())[1]]
+    assert verify_log(LOG.read, trust, older, checkpoint=str(cosigned)).ok
+    forked = str(Checkpoint(ORIGIN, 808, bytes(32)).sign([LOG_SIGNER]))
+    report = verify_log(LOG.read, trust, [forked], checkpoint=str(cosigned))
+    assert Fault.FORKED in {finding.fault for finding in report.findings}
 
 
 def test_many_findings_are_counted_not_listed() -> None:

@@ -24,8 +24,7 @@ from direct311.cli.reporters import reporter
 from direct311.cli.stack import LocalStack, Session
 from direct311.runtime.peers import HttpError
 from direct311.verifier.bundle import verify_bundle
-from direct311.verifier.checkpoint import Trust
-from direct311.verifier.note import VerifierKey
+from direct311.verifier.policy import Policy
 
 PATIENCE_SECONDS = 120.0
 SHOWN = 12
@@ -299,13 +298,8 @@ async def _read_and_prove(session: Session, record_id: str, console: Console) ->
         "auditor",
         "ines",
     )
-    vkey = (
-        await session.http.get_bytes(
-            f"{session.stack.services['audit']}/log/vkey", await session.headers("auditor", "ines")
-        )
-    ).decode()
-    trust = Trust((VerifierKey.parse(vkey.strip()),))
-    report = verify_bundle(json.dumps(bundle).encode(), trust)
+    policy = Policy.parse((session.stack.root / "audit.policy").read_bytes())
+    report = verify_bundle(json.dumps(bundle).encode(), policy.trust)
     console.print(
         f"audit entry {entry['index']}: {entry['actor']} · {entry['action']} · "
         f"{entry['purpose']} · {', '.join(entry['fields'])} · {entry['occurred_at']}"

@@ -76,6 +76,10 @@ class HttpClient:
         """:raises HttpError: no answer, or not a 2xx."""
         return (await self._send("GET", url, headers=headers)).content
 
+    async def post_bytes(self, url: str, body: bytes) -> bytes:
+        """A body of no type, and the answer's. :raises HttpError: no answer, or not a 2xx."""
+        return (await self._send("POST", url, content=body)).content
+
     async def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
         try:
             answer = await self._client.request(method, url, **options)

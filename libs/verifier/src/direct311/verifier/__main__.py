@@ -7,10 +7,11 @@ from errno import ENOTDIR
 from pathlib import Path
 
 from direct311.verifier.bundle import verify_bundle, verify_receipt
-from direct311.verifier.checkpoint import Trust
+from direct311.verifier.checkpoint import Quorum, Trust
 from direct311.verifier.event import EventError, EventKey, decode_json, parse_event_keys
 from direct311.verifier.log import directory, verify_log
 from direct311.verifier.note import Algorithm, NoteError, VerifierKey
+from direct311.verifier.policy import Policy, PolicyError
 from direct311.verifier.report import Report
 
 GOOD, WRONG, USAGE = 0, 1, 2
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report: Report = options.run(options, _trust(options))
     except OSError as error:
         parser.error(f"{error.filename}: {error.strerror}")
-    except (NoteError, EventError, UnicodeDecodeError) as error:
+    except (NoteError, EventError, PolicyError, UnicodeDecodeError) as error:
         parser.error(str(error))
     _say(report.text)
     return GOOD if report.ok else WRONG
@@ -49,9 +50,16 @@ def _parser() -> argparse.ArgumentParser:
 
     trust = argparse.ArgumentParser(add_help=False)
     trust.add_argument(
+        "--policy",
+        type=Path,
+        metavar="FILE",
+        help="keys of the log, witnesses and quorum in one file (c2sp.org/tlog-policy), from a "
+        "source that you trust",
+    )
+    trust.add_argument(
         "--vkey",
         action="append",
-        required=True,
+        default=[],
         metavar="KEY",
         help="key of the log (name+id+base64), from a source that you trust; may be repeated",
     )
@@ -127,7 +135,16 @@ def _trust(options: argparse.Namespace) -> Trust:
         raise NoteError("--vkey takes the key of a log, --witness that of a witness")
     if any(key.algorithm is not Algorithm.COSIGNATURE_V1 for key in witnesses):
         raise NoteError("--witness takes the key of a witness, --vkey that of a log")
-    return Trust(log_keys, witnesses, options.quorum)
+    quorum = Quorum("given", options.quorum, witnesses)
+    if options.policy is not None:
+        if witnesses or options.quorum:
+            raise NoteError("--policy names the witnesses: it goes without --witness and --quorum")
+        policy = Policy.parse(options.policy.read_bytes())
+        log_keys = (*log_keys, *policy.trust.log_keys)
+        witnesses, quorum = policy.trust.witnesses, policy.trust.quorum
+    if not log_keys:
+        raise NoteError("a key of the log is needed: --vkey, or a policy with a log line")
+    return Trust(log_keys, witnesses, quorum)
 
 
 def _producers(options: argparse.Namespace) -> tuple[EventKey, ...] | None:

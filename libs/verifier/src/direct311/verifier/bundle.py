@@ -19,7 +19,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from direct311.verifier.checkpoint import Checkpoint, Trust, verify_checkpoint
+from direct311.verifier.checkpoint import (
+    Checkpoint,
+    SignedCheckpoint,
+    Trust,
+    verify_checkpoint,
+)
 from direct311.verifier.entry import DecryptionError, DigestError, Entry, EntryError
 from direct311.verifier.event import (
     ClockError,
@@ -37,7 +42,7 @@ from direct311.verifier.event import (
 from direct311.verifier.merkle import HASH_SIZE, ProofError, leaf_hash, verify_inclusion
 from direct311.verifier.note import NoteError, VerifierKey, decode_base64, encode_base64
 from direct311.verifier.proof import MalformedProofError, TlogProof
-from direct311.verifier.report import Fault, Finding, Report, count
+from direct311.verifier.report import Fault, Finding, Report
 
 RECEIPT_FORMAT = "direct311-receipt-v1"
 BUNDLE_FORMAT = "direct311-bundle-v1"
@@ -169,7 +174,7 @@ def verify_bundle(data: bytes, trust: Trust, keys: Sequence[EventKey] | None = N
     except (KeyError, TypeError, ValueError):
         return _broken(f"the file is not a bundle ({BUNDLE_FORMAT})")
     try:
-        head = verify_checkpoint(note, trust).checkpoint
+        signed = verify_checkpoint(note, trust)
     except NoteError as error:
         return Report((Finding(Fault.CHECKPOINT, f"{error}; nothing else was checked"),))
 
@@ -188,8 +193,8 @@ def verify_bundle(data: bytes, trust: Trust, keys: Sequence[EventKey] | None = N
                 Finding(Fault.DOUBLED, "the bundle has more than one receipt of it", receipt.index)
             )
         receipts[receipt.index] = receipt
-        findings += _verify_receipt(receipt, head, producers)
-    return _report(head, list(receipts.values()), findings, own_keys=keys is not None)
+        findings += _verify_receipt(receipt, signed.checkpoint, producers)
+    return _report(signed, list(receipts.values()), findings, own_keys=keys is not None)
 
 
 def verify_receipt(data: bytes, trust: Trust, keys: Sequence[EventKey] | None = None) -> Report:
@@ -206,11 +211,11 @@ def verify_receipt(data: bytes, trust: Trust, keys: Sequence[EventKey] | None = 
     except (AttributeError, KeyError, TypeError, ValueError):
         return _broken(f"the file is not a receipt ({RECEIPT_FORMAT})")
     try:
-        head = verify_checkpoint(proof.checkpoint, trust).checkpoint
+        signed = verify_checkpoint(proof.checkpoint, trust)
     except NoteError as error:
         return Report((Finding(Fault.CHECKPOINT, f"{error}; nothing else was checked"),))
-    findings = _verify_receipt(receipt, head, producers)
-    return _report(head, [receipt], findings, own_keys=keys is not None)
+    findings = _verify_receipt(receipt, signed.checkpoint, producers)
+    return _report(signed, [receipt], findings, own_keys=keys is not None)
 
 
 def _broken(says: str) -> Report:
@@ -257,13 +262,17 @@ def _spelt(value: Any) -> str:
 
 
 def _report(
-    head: Checkpoint, receipts: Sequence[Receipt], findings: list[Finding], *, own_keys: bool
+    signed: SignedCheckpoint,
+    receipts: Sequence[Receipt],
+    findings: list[Finding],
+    *,
+    own_keys: bool,
 ) -> Report:
     wrong = {finding.index for finding in findings}
     good = [receipt for receipt in receipts if receipt.index not in wrong]
     opened = sum(receipt.entry_key is not None for receipt in good)
     verified = [
-        f"the checkpoint of {head.origin} over {count(head.size, 'entry')} is signed by the log",
+        signed.says,
         f"entries that lie in the log as shown: {len(good):,} of {len(receipts):,}",
         f"events that opened and are what their producer signed: {opened:,}",
     ]

@@ -8,7 +8,7 @@
 as the text of a signed note. Source: c2sp.org/tlog-checkpoint.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -23,6 +23,7 @@ from direct311.verifier.note import (
     decode_base64,
     encode_base64,
 )
+from direct311.verifier.report import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +60,44 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Quorum:
+    """A rule for cosignatures: at least `least` of `members`, which are witnesses or rules again.
+
+    `name` is for people.
+    """
+
+    name: str = "none"
+    least: int = 0
+    members: tuple["VerifierKey | Quorum", ...] = ()
+
+    def reached(self, cosigned: Container[VerifierKey]) -> bool:
+        return sum(_has_cosigned(each, cosigned) for each in self.members) >= self.least
+
+    def shortfall(self, cosigned: Container[VerifierKey]) -> str:
+        """In words, what is missing where the rule is not reached."""
+        missing = [each for each in self.members if not _has_cosigned(each, cosigned)]
+        return (
+            f"{len(self.members) - len(missing)} of the {len(self.members)} members of the quorum "
+            f"'{self.name}' cosigned the checkpoint, {self.least} are required; missing: "
+            + ", ".join(each.name for each in missing)
+        )
+
+
+def _has_cosigned(member: VerifierKey | Quorum, cosigned: Container[VerifierKey]) -> bool:
+    return member.reached(cosigned) if isinstance(member, Quorum) else member in cosigned
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """Whom a verifier believes, settled beforehand and never taken from what is verified.
 
-    `log_keys` are the keys of the log, several while one replaces another; `quorum` is how many of
+    `log_keys` are the keys of the log, several while one replaces another; `quorum` says which of
     `witnesses` must have cosigned.
     """
 
     log_keys: tuple[VerifierKey, ...]
     witnesses: tuple[VerifierKey, ...] = ()
-    quorum: int = 0
+    quorum: Quorum = Quorum()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +107,14 @@ class SignedCheckpoint:
     checkpoint: Checkpoint
     signed_by: VerifierKey
     seen_at: dict[str, datetime]
+
+    @property
+    def says(self) -> str:
+        """What was verified, for a report."""
+        head = self.checkpoint
+        cosigned = f", cosigned by {', '.join(sorted(self.seen_at))}" if self.seen_at else ""
+        entries = count(head.size, "entry")
+        return f"the checkpoint of {head.origin} over {entries} is signed by the log{cosigned}"
 
 
 def verify_checkpoint(note: str, trust: Trust) -> SignedCheckpoint:
@@ -93,9 +130,6 @@ def verify_checkpoint(note: str, trust: Trust) -> SignedCheckpoint:
     if not own:
         raise UnverifiedNoteError("the checkpoint is not signed by a key of the log that it names")
     seen_at = {key.name: at for key, at in signed.items() if at and key in trust.witnesses}
-    if len(seen_at) < trust.quorum:
-        raise UnverifiedNoteError(
-            f"{len(seen_at)} of the known witnesses cosigned the checkpoint, "
-            f"{trust.quorum} are required"
-        )
+    if not trust.quorum.reached(signed):
+        raise UnverifiedNoteError(trust.quorum.shortfall(signed))
     return SignedCheckpoint(checkpoint, own[0], seen_at)

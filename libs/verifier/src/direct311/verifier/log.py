@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from direct311.verifier.checkpoint import Checkpoint, Trust, verify_checkpoint
+from direct311.verifier.checkpoint import Checkpoint, SignedCheckpoint, Trust, verify_checkpoint
 from direct311.verifier.difference import describe_difference
 from direct311.verifier.entry import Entry, MalformedEntryError
 from direct311.verifier.event import CLOCK_TOLERANCE
@@ -62,6 +62,7 @@ def verify_log(
     """Verify all files of a log up to a checkpoint, by default the log's own.
 
     `older` are earlier checkpoints (signed notes) from other hands: the log must begin with each.
+    Of them the log's signature is enough, cosigned or not.
     """
     if checkpoint is None:
         try:
@@ -71,14 +72,16 @@ def verify_log(
         except UnicodeDecodeError:
             return Report((Finding(Fault.CHECKPOINT, "the checkpoint is not valid UTF-8"),))
     try:
-        head = verify_checkpoint(checkpoint, trust).checkpoint
+        signed = verify_checkpoint(checkpoint, trust)
     except NoteError as error:
         return Report((Finding(Fault.CHECKPOINT, f"{error}; nothing else was checked"),))
+    head = signed.checkpoint
     findings: list[Finding] = []
     prefixes = []
     for position, note in enumerate(older, 1):
         try:
-            each = verify_checkpoint(note, trust).checkpoint
+            # What the log itself signed is held against it, also from a time before its witnesses.
+            each = verify_checkpoint(note, Trust(trust.log_keys)).checkpoint
         except NoteError as error:
             findings.append(Finding(Fault.CHECKPOINT, f"older checkpoint {position}: {error}"))
             continue
@@ -87,7 +90,7 @@ def verify_log(
             prefixes.append(each)
     walk = _Walk(_Files(read, head.size), {each.size for each in prefixes})
     walk.run()
-    return _Judgement(walk, head, prefixes, findings).report()
+    return _Judgement(walk, signed, prefixes, findings).report()
 
 
 def _compare_heads(older: Checkpoint, head: Checkpoint) -> Iterator[Finding]:
@@ -281,16 +284,18 @@ class _Judgement:
     """Which reading of the files the signed root confirms, and so what was changed."""
 
     def __init__(
-        self, walk: _Walk, head: Checkpoint, older: Sequence[Checkpoint], findings: list[Finding]
+        self,
+        walk: _Walk,
+        signed: SignedCheckpoint,
+        older: Sequence[Checkpoint],
+        findings: list[Finding],
     ) -> None:
         self._walk = walk
         self._files = walk.files
-        self._head = head
+        self._head = signed.checkpoint
         self._older = older
         self._findings = findings + walk.findings
-        self._verified = [
-            f"the checkpoint of {head.origin} over {count(head.size, 'entry')} is signed by the log"
-        ]
+        self._verified = [signed.says]
         self._notes = ["what the entries hold is shown by receipts and bundles, not here"]
 
     def report(self) -> Report:

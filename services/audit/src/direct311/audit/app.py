@@ -1,20 +1,18 @@
 """Wiring of the audit service."""
 
-import base64
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from prometheus_client import Counter, Gauge
 
-from direct311.audit.adapters.http import IntakePeople, PeerFetches
+from direct311.audit.adapters.http import HttpWitness, IntakePeople, PeerFetches
+from direct311.audit.adapters.log_keys import read_log_keys, read_policy
 from direct311.audit.adapters.mongo_keys import MongoBodyKeys, OwnFetches
 from direct311.audit.adapters.mongo_log import MongoEntries, MongoInbox, MongoLog
+from direct311.audit.adapters.mongo_published import MongoPublications
 from direct311.audit.adapters.mongo_watch import MongoNumbers, MongoWatch
 from direct311.audit.adapters.records import DueRecords, OutboxAlarms
 from direct311.audit.adapters.storage import LockedObjects
@@ -27,12 +25,14 @@ from direct311.audit.handlers.dispose import Disposition
 from direct311.audit.handlers.files import LogFiles
 from direct311.audit.handlers.keyring import KeyRing
 from direct311.audit.handlers.numbers import Numbering
+from direct311.audit.handlers.publish import Publisher, Unwitnessed, Witnessed
 from direct311.audit.handlers.read import Reading
 from direct311.audit.handlers.receive import Receiving
 from direct311.audit.handlers.reconcile import Reconciler
 from direct311.audit.handlers.sequence import Sequencer
 from direct311.audit.handlers.volume import Volume, load_volume_rules
 from direct311.audit.handlers.walk import Walk
+from direct311.audit.ports import Published
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.api import caller_of, install
 from direct311.runtime.broker import EAGER
@@ -46,7 +46,6 @@ from direct311.runtime.store import ObjectStore
 from direct311.runtime.vault import Vault
 from direct311.schemas import events as ev
 from direct311.verifier.event import decode_json, parse_event_keys
-from direct311.verifier.note import Signer
 
 LONGEST_WAIT = timedelta(seconds=60)
 
@@ -56,10 +55,11 @@ class LostHeadError(RuntimeFaultError):
 
 
 def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore) -> FastAPI:
-    """The service: consumer, sequencer, archive, reconciliation, disposition, and its HTTP face."""
+    """The service: consumer, sequencer, publisher, archive, reconciliation, disposition, HTTP."""
     clock, database = resources.clock, resources.database
     provider = FileKeyProvider.from_file(settings.kek_file)
-    signer = _log_signer(settings.log_key_file)
+    log_keys = read_log_keys(settings.log_key_file)
+    log_keys.in_force(clock.now())
     policy = resources.access_policy()
 
     inbox = MongoInbox(database)
@@ -94,7 +94,30 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     )
 
     sequencer = Sequencer(inbox, log, keyring, clock, batch=settings.batch)
-    archive = Archive(log, objects, alarms, signer, clock)
+    published: Published = Unwitnessed(log, log_keys, clock)
+    publisher = None
+    if settings.policy_file is not None:
+        witnessing = read_policy(settings.policy_file, log_keys)
+        publications = MongoPublications(database)
+        published = Witnessed(publications)
+        publisher = Publisher(
+            log,
+            entries,
+            files,
+            publications,
+            [
+                HttpWitness(each.name, each.key, each.url, resources.http)
+                for each in witnessing.witnesses
+                if each.url
+            ],
+            witnessing,
+            log_keys,
+            alarms,
+            clock,
+            patience=settings.unpublished_after,
+            answered=lambda witness, how: answers.labels(witness, how).inc(),
+        )
+    archive = Archive(log, objects, alarms, published, clock)
     reconciler = Reconciler(
         [
             PeerFetches("intake", resources.peer(settings.intake_url)),
@@ -122,7 +145,8 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         people=IntakePeople(resources.peer(settings.intake_url)),
         vault=Vault(body_keys, provider, resources.ledger, policy, clock),
         policy=policy,
-        signer=signer,
+        published=published,
+        log_keys=log_keys,
         producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
         clock=clock,
     )
@@ -138,6 +162,17 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     )
     gaps = Gauge(
         "direct311_log_missing_numbers", "Numbers of producers without a leaf", registry=registry
+    )
+    unpublished = Gauge(
+        "direct311_log_unpublished_age_seconds",
+        "How long the oldest entry waits for a published checkpoint",
+        registry=registry,
+    )
+    answers = Counter(
+        "direct311_witness_answers",
+        "What witnesses answered",
+        ["witness", "answer"],
+        registry=registry,
     )
     sequencing = resources.lease("sequencer")
 
@@ -167,6 +202,8 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         oldest = await inbox.oldest()
         waiting.set((clock.now() - oldest).total_seconds() if oldest else 0)
         unlogged.set(len(await reconciler.without_event()))
+        if publisher is not None:
+            unpublished.set((await publisher.waiting()).total_seconds())
 
     second = timedelta(seconds=1)
     sequence_loop = Loop("sequencer", second / 2, sequence, sequencing, clock)
@@ -183,6 +220,9 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         ),
         Loop("measure", 10 * second, measure, None, clock),
     ]
+    if publisher is not None:
+        publishing = resources.lease("publisher")
+        loops.append(Loop("publish", settings.publish_every, publisher.step, publishing, clock))
     resources.consumer(
         TOPICS,
         consuming(Receiving(inbox, clock, resources.ids), disposition, folder, sequence_loop.wake),
@@ -234,13 +274,6 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     install(app, resources.readiness, resources.metrics, resources.ledger)
     caller = caller_of(resources.authenticator)
     app.include_router(api_router(reading, reconciler, clock, caller))
-    app.include_router(log_router(log, files, signer, caller))
+    app.include_router(log_router(log, files, published, log_keys, clock, caller))
     app.include_router(key_fetches_router(body_keys, resources.producers, caller))
     return app
-
-
-def _log_signer(path: Path) -> Signer:
-    """Read `{"name": origin, "private": base64 of the 32-byte seed}`."""
-    document = json.loads(path.read_bytes())
-    seed = base64.b64decode(document["private"])
-    return Signer(document["name"], Ed25519PrivateKey.from_private_bytes(seed))

@@ -25,8 +25,10 @@ class AuditSettings(ServiceSettings, StoreSettings):
     """`destroy_after`: how long after a certificate audit destroys its own part; the broker's 14
     days and one more. `locked_for`: how long the store refuses to change or remove a file of the
     log. `recoverable_for`: when the last copy of a destroyed key in logs and backups is gone.
-    `volume_file`: the county's own thresholds of unusual volume. Durations in seconds or as ISO
-    8601."""
+    `volume_file`: the county's own thresholds of unusual volume. `policy_file`: witnesses and their
+    quorum (c2sp.org/tlog-policy); without it checkpoints are published as they are.
+    `unpublished_after`: how long an entry may wait for a published checkpoint before an alarm.
+    Durations in seconds or as ISO 8601."""
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_", frozen=True, extra="ignore")
 
@@ -36,10 +38,13 @@ class AuditSettings(ServiceSettings, StoreSettings):
     media_url: str
     bucket: str = "direct311-log"
     volume_file: Path | None = None
+    policy_file: Path | None = None
 
     batch: int = 2_000
     destroy_after: Duration = timedelta(days=15)
     locked_for: Duration = timedelta(days=3_653)
     recoverable_for: Duration = timedelta(days=30)
     unlogged_after: Duration = timedelta(seconds=60)
+    unpublished_after: Duration = timedelta(seconds=60)
+    publish_every: Duration = timedelta(seconds=0.5)
     reconcile_every: Duration = timedelta(seconds=10)

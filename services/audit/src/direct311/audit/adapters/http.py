@@ -6,10 +6,17 @@ from typing import Any
 from urllib.parse import quote
 
 from direct311.audit.domain import Fetch
-from direct311.audit.ports import FetchPage
+from direct311.audit.ports import (
+    FetchPage,
+    WitnessConflictError,
+    WitnessRefusedError,
+    WitnessSilentError,
+)
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.peers import HttpError, Peer
+from direct311.runtime.peers import HttpClient, HttpError, Peer
 from direct311.schemas import isoformat
+from direct311.verifier.note import VerifierKey
+from direct311.verifier.submission import PATH, Submission
 
 _REFUSALS = {
     400: "The person was not given as intake needs it.",
@@ -65,3 +72,28 @@ class PeerFetches:
 
     async def confirm(self, fetches: Sequence[Fetch]) -> None:
         """Nothing: the service keeps its own account."""
+
+
+class HttpWitness:
+    """`Witness`, as c2sp.org/tlog-witness; `url` is its submission prefix."""
+
+    def __init__(self, name: str, key: VerifierKey, url: str, http: HttpClient) -> None:
+        self.name = name
+        self.key = key
+        self._url = f"{url.rstrip('/')}/{PATH}"
+        self._http = http
+
+    async def add_checkpoint(self, submission: Submission) -> str:
+        try:
+            answer = await self._http.post_bytes(self._url, str(submission).encode())
+            return answer.decode()
+        except HttpError as error:
+            # The size in an answer 409 is a number and a newline, which is JSON too.
+            size = error.problem
+            if error.status == 409 and type(size) is int and 0 <= size < 2**63:
+                raise WitnessConflictError(size) from None
+            if error.status is None or error.status >= 500:
+                raise WitnessSilentError from None
+            raise WitnessRefusedError(error.status) from None
+        except UnicodeDecodeError:
+            return ""

@@ -1,7 +1,7 @@
 """Inbox, log and query index in MongoDB.
 
 inbox    parcels of events that are not in the log yet; `_id` sorts by arrival
-log      one document, `_id: head`
+log      one document, `_id: head`; the published checkpoint beside it (`mongo_published`)
 entries  one document for each entry, `_id`: its index; those at or above the head's size are
          staged and do not count
 tiles    full hash tiles, `_id`: path; with `end` and `data` until the object store has them
@@ -152,14 +152,14 @@ class MongoLog:
     async def begin(self) -> None:
         """Make the empty head where there is none."""
         await self._heads.update_one(
-            {"_id": "head"}, {"$setOnInsert": {"epoch": 0, **_head_fields(Head())}}, upsert=True
+            {"_id": "head"}, {"$setOnInsert": {"epoch": 0, **head_fields(Head())}}, upsert=True
         )
 
     async def take_over(self) -> Head:
         document = await self._heads.find_one_and_update(
             {"_id": "head"}, {"$inc": {"epoch": 1}}, return_document=ReturnDocument.AFTER
         )
-        return _head(document)
+        return head_of(document)
 
     async def sweep(self, head: Head) -> None:
         earlier = {"epoch": {"$lt": head.epoch}}
@@ -167,7 +167,7 @@ class MongoLog:
         await self._tiles.delete_many({"end": {"$gt": head.size}, **earlier})
 
     async def head(self) -> Head:
-        return _head(await self._heads.find_one({"_id": "head"}))
+        return head_of(await self._heads.find_one({"_id": "head"}))
 
     async def known(self, event_ids: Sequence[str], size: int) -> set[str]:
         query = {"event_id": {"$in": list(event_ids)}}
@@ -190,7 +190,7 @@ class MongoLog:
 
     async def move(self, old: Head, new: Head) -> None:
         result = await self._heads.update_one(
-            {"_id": "head", "epoch": old.epoch, "size": old.size}, {"$set": _head_fields(new)}
+            {"_id": "head", "epoch": old.epoch, "size": old.size}, {"$set": head_fields(new)}
         )
         if not result.matched_count:
             raise FencedError
@@ -219,7 +219,8 @@ def _end(tile: Tile) -> int:
     return (tile.index + 1) * WIDTH << HEIGHT * tile.level
 
 
-def _head_fields(head: Head) -> Document:
+def head_fields(head: Head) -> Document:
+    """A head as a document, without its epoch."""
     return {
         "size": head.size,
         "root": head.root,
@@ -230,7 +231,8 @@ def _head_fields(head: Head) -> Document:
     }
 
 
-def _head(document: Document | None) -> Head:
+def head_of(document: Document | None) -> Head:
+    """:raises MissingError: there is none."""
     if document is None:
         raise MissingError("the head of the log")
     return Head(

@@ -5,12 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from direct311.audit.handlers.files import LogFiles, signed_checkpoint
-from direct311.audit.ports import Log, MissingTileError
+from direct311.audit.handlers.files import LogFiles
+from direct311.audit.handlers.log_keys import LogKeys
+from direct311.audit.ports import Log, MissingTileError, Published
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
-from direct311.verifier.note import Signer
 from direct311.verifier.tiles import WIDTH, TileError, parse_path
 
 _TEXT = "text/plain; charset=utf-8"
@@ -20,9 +21,14 @@ _NOW = {"Cache-Control": "no-store"}
 
 
 def log_router(
-    log: Log, files: LogFiles, signer: Signer, caller: Callable[[Request], Awaitable[Caller]]
+    log: Log,
+    files: LogFiles,
+    published: Published,
+    keys: LogKeys,
+    clock: Clock,
+    caller: Callable[[Request], Awaitable[Caller]],
 ) -> APIRouter:
-    """Checkpoint, verifier key, tiles and entry bundles."""
+    """Checkpoint, verifier keys, tiles and entry bundles."""
 
     async def reader(who: Annotated[Caller, Depends(caller)]) -> None:
         require(who, "auditor", "witness")
@@ -38,17 +44,27 @@ def log_router(
         return {200: {"description": description, "content": {media_type: {}}}}
 
     @router.get(
-        "/checkpoint", response_class=Response, responses=plain("A signed note", "text/plain")
+        "/checkpoint",
+        response_class=Response,
+        responses={**plain("A signed note", "text/plain"), 503: PROBLEMS[503]},
     )
     async def checkpoint() -> Response:
-        """The log's head under the log's signature (c2sp.org/tlog-checkpoint)."""
-        note = signed_checkpoint(await log.head(), signer)
-        return Response(str(note), media_type=_TEXT, headers=_NOW)
+        """The published checkpoint (c2sp.org/tlog-checkpoint): the log's head under the log's
+        signature and, where a policy asks for it, cosigned by a quorum of witnesses
+        (c2sp.org/tlog-cosignature)."""
+        note = (await published.current()).note
+        return Response(note, media_type=_TEXT, headers=_NOW)
 
-    @router.get("/vkey", response_class=Response, responses=plain("A key", "text/plain"))
+    @router.get(
+        "/vkey",
+        response_class=Response,
+        responses={**plain("A key a line", "text/plain"), 503: PROBLEMS[503]},
+    )
     async def vkey() -> Response:
-        """The log's verifier key (c2sp.org/signed-note). Compare it with the one published."""
-        return Response(f"{signer.key}\n", media_type=_TEXT, headers=_NOW)
+        """The log's verifier keys in force (c2sp.org/signed-note), one a line: one, or two while
+        one replaces the other. Compare them with those published."""
+        text = "".join(f"{each.key}\n" for each in keys.in_force(clock.now()))
+        return Response(text, media_type=_TEXT, headers=_NOW)
 
     @router.get(
         "/tile/{path:path}",

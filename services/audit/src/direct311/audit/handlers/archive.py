@@ -11,10 +11,15 @@ import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from direct311.audit.handlers.files import signed_checkpoint
-from direct311.audit.ports import Alarms, ExistsOtherwiseError, Head, Log, Objects
+from direct311.audit.ports import (
+    Alarms,
+    ExistsOtherwiseError,
+    Log,
+    NotPublishedError,
+    Objects,
+    Published,
+)
 from direct311.runtime.clock import Clock
-from direct311.verifier.note import Signer
 from direct311.verifier.tiles import ENTRIES, WIDTH, Tile, join_entries
 
 OCTETS = "application/octet-stream"
@@ -29,18 +34,18 @@ class Archive:
     """Entries whose tiles are looked for together."""
 
     def __init__(
-        self, log: Log, objects: Objects, alarms: Alarms, signer: Signer, clock: Clock
+        self, log: Log, objects: Objects, alarms: Alarms, published: Published, clock: Clock
     ) -> None:
         self._log = log
         self._objects = objects
         self._alarms = alarms
-        self._signer = signer
+        self._published = published
         self._clock = clock
         self._written = 0
         self._hour: datetime | None = None
 
     async def step(self) -> None:
-        """Write all that is full and not written yet, and this hour's checkpoint."""
+        """Write all that is full and not written yet, and this hour's published checkpoint."""
         head = await self._log.head()
         for start in range(self._written, head.size, self.STRIDE):
             end = start + self.STRIDE
@@ -48,7 +53,7 @@ class Archive:
             await self._write_all(list(waiting.items()))
             if end <= head.size:
                 self._written = end
-        await self._write_checkpoint(head)
+        await self._write_checkpoint()
 
     async def _write_all(self, tiles: Sequence[tuple[Tile, bytes]]) -> None:
         for at in range(0, len(tiles), self.AT_ONCE):
@@ -75,13 +80,20 @@ class Archive:
             )
             raise
 
-    async def _write_checkpoint(self, head: Head) -> None:
+    async def _write_checkpoint(self) -> None:
         at = self._clock.now()
         hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        if hour == self._hour or not head.size:
+        if hour == self._hour:
             return
-        note = str(signed_checkpoint(head, self._signer))
+        try:
+            published = await self._published.current()
+        except NotPublishedError:
+            return
+        if not published.head.size:
+            return
         # Another copy of the service may have written this hour's when the log had another size.
         with contextlib.suppress(ExistsOtherwiseError):
-            await self._objects.put_new(f"checkpoint/{hour:%Y/%m/%dT%H}", note.encode(), TEXT, at)
+            await self._objects.put_new(
+                f"checkpoint/{hour:%Y/%m/%dT%H}", published.note.encode(), TEXT, at
+            )
         self._hour = hour

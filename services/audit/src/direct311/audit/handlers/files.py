@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from direct311.audit.ports import Head, Log, MissingTileError, Objects
-from direct311.verifier.checkpoint import Checkpoint
 from direct311.verifier.merkle import (
     HASH_SIZE,
     Node,
@@ -21,7 +20,6 @@ from direct311.verifier.merkle import (
     root_nodes,
     tree_root,
 )
-from direct311.verifier.note import Note, Signer
 from direct311.verifier.tiles import (
     ENTRIES,
     HEIGHT,
@@ -31,11 +29,6 @@ from direct311.verifier.tiles import (
     join_entries,
     tile_for,
 )
-
-
-def signed_checkpoint(head: Head, signer: Signer) -> Note:
-    """The head as the log's key vouches for it; the key's name is the log's origin."""
-    return Checkpoint(signer.key.name, head.size, head.root).sign([signer])
 
 
 class LogFiles:

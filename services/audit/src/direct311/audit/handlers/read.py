@@ -20,9 +20,18 @@ from direct311.audit.domain import (
     index_of,
     windows,
 )
-from direct311.audit.handlers.files import LogFiles, signed_checkpoint
+from direct311.audit.handlers.files import LogFiles
 from direct311.audit.handlers.keyring import BodyKey, KeyRing
-from direct311.audit.ports import Entries, Head, Log, People, Row
+from direct311.audit.handlers.log_keys import LogKeys
+from direct311.audit.ports import (
+    Entries,
+    Head,
+    Log,
+    NotPublishedError,
+    People,
+    Published,
+    Row,
+)
 from direct311.runtime.access import AccessPolicy, Caller, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
@@ -31,7 +40,6 @@ from direct311.runtime.vault import Vault
 from direct311.verifier.bundle import Receipt, encode_bundle
 from direct311.verifier.entry import Entry, derive_entry_key
 from direct311.verifier.event import EventKey
-from direct311.verifier.note import Signer
 
 PURPOSE = "authorised_audit"
 FIELDS = ("audit_entry",)
@@ -101,7 +109,8 @@ class Reading:
         people: People,
         vault: Vault,
         policy: AccessPolicy,
-        signer: Signer,
+        published: Published,
+        log_keys: LogKeys,
         producers: Sequence[EventKey],
         clock: Clock,
     ) -> None:
@@ -112,7 +121,8 @@ class Reading:
         self._people = people
         self._vault = vault
         self._policy = policy
-        self._signer = signer
+        self._published = published
+        self._log_keys = log_keys
         self._producers = producers
         self._clock = clock
 
@@ -182,21 +192,28 @@ class Reading:
         return opened[0], Page(opened, None, head.size, access_event)
 
     async def proof(self, event_id: str) -> Proof:
-        """The proof of an event's entry; nothing is opened. :raises RefusedError: 404."""
-        head = await self._log.head()
-        row = await self._entries.by_event(event_id, head.size)
+        """The proof of an event's entry under the published checkpoint; nothing is opened.
+
+        :raises RefusedError: 404. :raises NotPublishedError: the entry lies above it.
+        """
+        row = await self._entries.by_event(event_id, (await self._log.head()).size)
         if row is None:
             raise _unknown()
+        published = await self._published.covering(row.index + 1)
+        head = published.head
+        if row.index >= head.size:
+            raise NotPublishedError
         hashes = (await self._files.inclusion([row.index], head))[row.index]
-        return Proof(row, hashes, str(signed_checkpoint(head, self._signer)), head.size)
+        return Proof(row, hashes, published.note, head.size)
 
     async def consistency(self, old: int, new: int | None) -> Consistency:
-        """:raises RefusedError: 422, the sizes are not those of this log."""
-        head = await self._log.head()
+        """:raises RefusedError: 422, the sizes are not those of the log as it is published."""
+        published = await self._published.current()
+        head = published.head
         new = head.size if new is None else new
         if not 0 <= old <= new <= head.size:
             raise RefusedError(
-                422, "sizes", f"0 ≤ old ≤ new ≤ {head.size}, the log's size.", field="old"
+                422, "sizes", f"0 ≤ old ≤ new ≤ {head.size}, the published size.", field="old"
             )
         return Consistency(
             old,
@@ -204,15 +221,19 @@ class Reading:
             await self._files.root(old, head),
             await self._files.root(new, head),
             await self._files.consistency(old, new, head),
-            str(signed_checkpoint(head, self._signer)),
+            published.note,
         )
 
     async def bundle(self, asking: Asking, query: Filter) -> AsyncIterator[bytes]:
         """A file that verifies offline, piece by piece: all entries that fit, oldest first.
 
+        It reaches to the published checkpoint that it holds; what was logged a moment ago is waited
+        for, and left out where no quorum cosigns.
+
         :raises RefusedError: 422 for more than `MOST_IN_A_BUNDLE`; 403, 503 as `page`.
         """
-        head = await self._log.head()
+        published = await self._published.covering((await self._log.head()).size)
+        head = published.head
         rows = await self._find(query, head.size, head, MOST_IN_A_BUNDLE + 1)
         if len(rows) > MOST_IN_A_BUNDLE:
             raise RefusedError(
@@ -229,8 +250,8 @@ class Reading:
             return [_receipt(row, hashes[row.index], keys) for row in reversed(rows)]
 
         pieces = encode_bundle(
-            str(signed_checkpoint(head, self._signer)),
-            [self._signer.key],
+            published.note,
+            [each.key for each in self._log_keys.in_force(self._clock.now())],
             self._producers,
             await asyncio.to_thread(receipts),
         )

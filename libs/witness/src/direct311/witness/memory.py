@@ -1,0 +1,81 @@
+"""What a witness has cosigned, in SQLite: one row for each log.
+
+A commit is on the disk before `advance` returns. In the mode that SQLite calls WAL, with
+`synchronous=FULL`, a commit syncs the log that holds it; with the older rollback journal the last
+commit can be undone by a loss of power (sqlite.org/pragma.html, synchronous).
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from direct311.verifier.merkle import EMPTY_ROOT
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS logs (
+    origin TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    note TEXT NOT NULL
+) STRICT
+"""
+
+
+class ForgottenError(Exception):
+    """There is no memory where one should be. A witness that has forgotten what it cosigned must
+    not go on under the same key: it could be made to cosign a second history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A tree that was cosigned: `root` (32 bytes) of its `size` entries."""
+
+    size: int = 0
+    root: bytes = EMPTY_ROOT
+
+
+class Memory:
+    """The latest head of each log. Any number of threads and processes may share one file."""
+
+    def __init__(self, path: Path, origins: Iterable[str], *, begin: bool = False) -> None:
+        """`begin` makes an empty memory where there is none.
+
+        Raises `ForgottenError` where there is none, without `begin`.
+        """
+        if not begin and not path.exists():
+            raise ForgottenError(f"{path} does not exist")
+        self._lock = Lock()
+        self._database = sqlite3.connect(
+            path, timeout=10, isolation_level=None, check_same_thread=False
+        )
+        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+            self._database.execute(f"PRAGMA {pragma}")
+        self._database.execute(_TABLE)
+        for origin in origins:
+            empty = (origin, 0, EMPTY_ROOT, "")
+            self._database.execute("INSERT OR IGNORE INTO logs VALUES (?, ?, ?, ?)", empty)
+
+    def latest(self, origin: str) -> Head:
+        """The head that was cosigned last; the empty tree where there was none."""
+        with self._lock, closing(self._database.cursor()) as cursor:
+            cursor.execute("SELECT size, root FROM logs WHERE origin = ?", (origin,))
+            return Head(*cursor.fetchone())
+
+    def advance(self, origin: str, old: Head, new: Head, note: str) -> bool:
+        """Remember `new` in place of `old`; false, and nothing done, if `old` is not the latest.
+
+        `note` is kept for people.
+        """
+        with self._lock, closing(self._database.cursor()) as cursor:
+            cursor.execute(
+                "UPDATE logs SET size = ?, root = ?, note = ? "
+                "WHERE origin = ? AND size = ? AND root = ?",
+                (new.size, new.root, note, origin, old.size, old.root),
+            )
+            return cursor.rowcount == 1
+
+    def close(self) -> None:
+        self._database.close()

@@ -300,7 +300,7 @@ async def test_a_wrong_key_file_is_told_at_once(tmp_path: Path) -> None:
     path.write_text(
         json.dumps({"current": "a", "keys": {"a": base64.b64encode(bytes(32)).decode()}})
     )
-    assert FileKeyProvider.from_file(path).current == "a"
+    assert await FileKeyProvider.from_file(path).current() == "a"
 
 
 async def test_a_key_wrapped_by_another_key_does_not_open() -> None:

@@ -55,3 +55,22 @@ class StoreSettings(BaseSettings):
     store_access_key: str
     store_secret_key: SecretStr
     store_secure: bool = True
+
+
+class VaultSettings(BaseSettings):
+    """Where key-encryption keys lie; mixed into the settings of the services that seal.
+
+    `kek_provider`: `file`, `vault:https://host:8200/mount/key` (HashiCorp Vault or OpenBao) or
+    `awskms:key` (its ARN or `alias/name`). Several, with spaces between: the first wraps, all
+    unwrap. `key_token_file`: the token for Vault, read again at each call. `key_ca_file`: whom to
+    trust there (PEM), where that is no well-known authority.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    kek_provider: str = "file"
+    kek_file: Path | None = None
+    key_token_file: Path | None = None
+    key_ca_file: Path | None = None

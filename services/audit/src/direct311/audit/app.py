@@ -39,7 +39,7 @@ from direct311.runtime.broker import EAGER
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RuntimeFaultError
 from direct311.runtime.fetches import key_fetches_router
-from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.keyservices import key_provider
 from direct311.runtime.process import Loop, Resources, running
 from direct311.runtime.records import hold_handlers
 from direct311.runtime.store import ObjectStore
@@ -58,7 +58,7 @@ class LostHeadError(RuntimeFaultError):
 def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore) -> FastAPI:
     """The service: consumer, sequencer, archive, reconciliation, disposition, and its HTTP face."""
     clock, database = resources.clock, resources.database
-    provider = FileKeyProvider.from_file(settings.kek_file)
+    provider = key_provider(settings, resources.http)
     signer = _log_signer(settings.log_key_file)
     policy = resources.access_policy()
 

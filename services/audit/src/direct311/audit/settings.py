@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 from pydantic_settings import SettingsConfigDict
 
-from direct311.runtime.settings import ServiceSettings, StoreSettings
+from direct311.runtime.settings import ServiceSettings, StoreSettings, VaultSettings
 
 
 def _seconds(value: object) -> object:
@@ -21,7 +21,7 @@ def _seconds(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
-class AuditSettings(ServiceSettings, StoreSettings):
+class AuditSettings(ServiceSettings, StoreSettings, VaultSettings):
     """`destroy_after`: how long after a certificate audit destroys its own part; the broker's 14
     days and one more. `locked_for`: how long the store refuses to change or remove a file of the
     log. `recoverable_for`: when the last copy of a destroyed key in logs and backups is gone.
@@ -30,7 +30,6 @@ class AuditSettings(ServiceSettings, StoreSettings):
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_", frozen=True, extra="ignore")
 
-    kek_file: Path
     log_key_file: Path
     intake_url: str
     media_url: str

@@ -31,7 +31,7 @@ from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import LARGEST_BODY, caller_of, install
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.fetches import key_fetches_router
-from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.keyservices import key_provider
 from direct311.runtime.keystore import MongoKeys
 from direct311.runtime.process import Loop, Resources, Step, folding, running
 from direct311.runtime.records import hold_handlers
@@ -57,9 +57,10 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     policies = load_policies(settings.policies_file).content
     indexes = KeyedIndexes.from_file(settings.index_keys_file, clock)
     keys = MongoKeys(resources.database["keys"])
+    provider = key_provider(settings, resources.http)
     vault = Vault(
         keys,
-        FileKeyProvider.from_file(settings.kek_file),
+        provider,
         resources.ledger,
         resources.access_policy(),
         clock,

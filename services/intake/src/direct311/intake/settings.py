@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
-from direct311.runtime.settings import ServiceSettings
+from direct311.runtime.settings import ServiceSettings, VaultSettings
 
 
-class IntakeSettings(ServiceSettings):
+class IntakeSettings(ServiceSettings, VaultSettings):
     """`catalogue_file`, `policies_file`: the county's own instead of those packaged.
 
     `largest_file` in bytes; `recoverable_for`: how long what was deleted can still be found in the
@@ -17,7 +17,6 @@ class IntakeSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True, extra="ignore")
 
-    kek_file: Path
     index_keys_file: Path
     link_key_file: Path
     clients_file: Path

@@ -6,10 +6,10 @@ from pathlib import Path
 from pydantic_settings import SettingsConfigDict
 
 from direct311.media.adapters.storage import PUBLIC
-from direct311.runtime.settings import ServiceSettings, StoreSettings
+from direct311.runtime.settings import ServiceSettings, StoreSettings, VaultSettings
 
 
-class MediaSettings(ServiceSettings, StoreSettings):
+class MediaSettings(ServiceSettings, StoreSettings, VaultSettings):
     """`public_media_url`: where the public bucket is read, by default at the store itself.
 
     `max_bytes`: of one upload. `max_pixels`: of a picture as it came; `max_side`: of its copy.
@@ -19,7 +19,6 @@ class MediaSettings(ServiceSettings, StoreSettings):
 
     model_config = SettingsConfigDict(env_prefix="MEDIA_", frozen=True, extra="ignore")
 
-    kek_file: Path
     public_media_url: str | None = None
 
     max_bytes: int = 50 * 1024**2

@@ -42,6 +42,7 @@ from direct311.runtime.fetches import key_fetches_router
 from direct311.runtime.keyservices import key_provider
 from direct311.runtime.process import Loop, Resources, running
 from direct311.runtime.records import hold_handlers
+from direct311.runtime.rotation import KeyRotation, keys_router
 from direct311.runtime.store import ObjectStore
 from direct311.runtime.vault import Vault
 from direct311.schemas import events as ev
@@ -114,13 +115,15 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         Walk("numbers", numbering, log, entries, watch),
         Walk("volume", volume, log, entries, watch),
     ]
+    vault = Vault(body_keys, provider, resources.ledger, policy, clock)
+    rotation = KeyRotation(body_keys, provider, vault, database, clock)
     reading = Reading(
         log=log,
         entries=entries,
         files=files,
         keys=keyring,
         people=IntakePeople(resources.peer(settings.intake_url)),
-        vault=Vault(body_keys, provider, resources.ledger, policy, clock),
+        vault=vault,
         policy=policy,
         signer=signer,
         producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
@@ -182,6 +185,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
             clock,
         ),
         Loop("measure", 10 * second, measure, None, clock),
+        *rotation.loops(resources),
     ]
     resources.consumer(
         TOPICS,
@@ -214,6 +218,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
             log.prepare,
             entries.prepare,
             body_keys.prepare,
+            rotation.checks.check,
             watch.prepare,
             numbers.prepare,
             alarm_line.records.prepare,
@@ -236,6 +241,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     app.include_router(api_router(reading, reconciler, clock, caller))
     app.include_router(log_router(log, files, signer, caller))
     app.include_router(key_fetches_router(body_keys, resources.producers, caller))
+    app.include_router(keys_router(rotation, caller))
     return app
 
 

@@ -36,6 +36,7 @@ from direct311.runtime.keystore import MongoKeys
 from direct311.runtime.process import Loop, Resources, Step, folding, running
 from direct311.runtime.records import hold_handlers
 from direct311.runtime.reserve import KeyReserve
+from direct311.runtime.rotation import KeyRotation, keys_router
 from direct311.runtime.vault import Vault
 from direct311.schemas import derived_id
 
@@ -65,6 +66,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         resources.access_policy(),
         clock,
     )
+    rotation = KeyRotation(keys, provider, vault, resources.database, clock)
     line = resources.outgoing(resources.database["requests"], ServiceRequest)
     requests = MongoRequests(line.records)
     protections = MongoProtections(resources.database["protections"])
@@ -137,6 +139,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         leased("recheck", timedelta(seconds=5), recheck),
         leased("destroy", timedelta(seconds=1), destroyer.step),
         leased("keys", timedelta(hours=1), forget_unused_keys),
+        *rotation.loops(resources),
     ]
 
     @asynccontextmanager
@@ -148,6 +151,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             prepare=[
                 lambda: line.records.prepare(MongoRequests.INDEXES),
                 keys.prepare,
+                rotation.checks.check,
                 registry,
             ],
             # Requests are taken and kept while the broker is away.
@@ -178,6 +182,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         staff_router(contact, release, requests, catalogue, who),
         internal_router(contact, who),
         key_fetches_router(keys, resources.producers, who),
+        keys_router(rotation, who),
         protections_router(protect, who),
         policy_router(policies, clock),
     ):

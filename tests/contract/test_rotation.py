@@ -101,7 +101,7 @@ class Counting:
         self.open = {f"{number:04}" for number in range(1, most + 1)}
         self.batches = 0
 
-    async def batch(self, after: str) -> Batch:
+    async def batch(self, after: str, _: str) -> Batch:
         self.batches += 1
         found = sorted(each for each in self.open if each > after)[:10]
         self.open -= set(found)
@@ -152,7 +152,7 @@ async def test_two_that_run_at_once_leave_nothing_out(database: Database) -> Non
 
 
 async def test_what_cannot_be_done_is_said_and_ends_the_job(database: Database) -> None:
-    async def batch(after: str) -> Batch:
+    async def batch(after: str, _: str) -> Batch:
         return Batch() if after else Batch("0009", 0, 3, "three have no key")
 
     job = Job("count", database["key_jobs"], batch, nothing_left, SetClock())

@@ -80,7 +80,7 @@ class World:
         provider.happening = list(meanwhile)
         rewrapping = Rewrapping(self.store, provider)
         rewrapping.SIZE = 3
-        done = await rewrapping.batch(self.after[copy])
+        done = await rewrapping.batch(self.after[copy], "T-1")
         self.after[copy] = done.last or ""
         return done.last is not None
 
@@ -151,7 +151,7 @@ async def test_a_key_whose_own_key_is_gone_keeps_none_of_its_neighbours_back() -
     assert lost is not None
     world.store.keys["r0001"] = RecordKey("r0001", "kek-lost", lost.wrapped, AT)
     await world.rotate()
-    batch = await Rewrapping(world.store, world.provider()).batch("")
+    batch = await Rewrapping(world.store, world.provider()).batch("", "T-1")
     assert (batch.done, batch.failed, batch.last) == (2, 1, "r0002")
     assert batch.reason == "the key-encryption key kek-lost is not in the key file"
     with pytest.raises(KeyProviderError):

@@ -47,8 +47,12 @@ class Progress(Model):
     updated_at: Instant | None = None
 
 
+Work = Callable[[str, str], Awaitable[Batch]]
+"""Does what follows an id, under the reference that the job was started with."""
+
+
 class Job:
-    """One job of a service; `batch` does what follows an id, `left` counts what is to do."""
+    """One job of a service; `left` counts what is to do."""
 
     LONGEST_PAUSE = 0.25
 
@@ -56,7 +60,7 @@ class Job:
         self,
         name: str,
         collection: Collection,
-        batch: Callable[[str], Awaitable[Batch]],
+        batch: Work,
         left: Callable[[], Awaitable[int]],
         clock: Clock,
     ) -> None:
@@ -98,7 +102,7 @@ class Job:
         """Work for as long as it is to run, and `mine` says that it is ours to do."""
         while document := await self._collection.find_one({"_id": self.name, "state": "running"}):
             began = time.monotonic()
-            await self._note(document, await self._batch(document["after"]))
+            await self._note(document, await self._batch(document["after"], document["reference"]))
             # Who answers residents comes first: at most half of the time is the job's.
             await asyncio.sleep(min(time.monotonic() - began, self.LONGEST_PAUSE))
             if not await mine():

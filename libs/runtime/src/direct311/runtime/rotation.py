@@ -20,7 +20,7 @@ from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import Collection, Database
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.jobs import Batch, Job, Progress
+from direct311.runtime.jobs import Batch, Job, Progress, Work
 from direct311.runtime.keys import KeyProvider, KeyProviderError
 from direct311.runtime.ledger import Access
 from direct311.runtime.process import Loop, Resources
@@ -66,8 +66,10 @@ class Rewrapping:
         self._keys = keys
         self._provider = provider
 
-    async def batch(self, after: str) -> Batch:
-        """:raises KeyServiceError: the server of the keys does not answer or refuses."""
+    async def batch(self, after: str, reference: str) -> Batch:
+        """Opens nothing, so there is no access to cite the `reference` for.
+
+        :raises KeyServiceError: the server of the keys does not answer or refuses."""
         current = await self._provider.current()
         found = await self._keys.not_under(current, after, self.SIZE)
         if not found:
@@ -188,7 +190,7 @@ class KeyRotation:
     def add(
         self,
         name: str,
-        batch: Callable[[str], Awaitable[Batch]],
+        batch: Work,
         left: Callable[[], Awaitable[int]],
     ) -> None:
         """Another job on keys."""

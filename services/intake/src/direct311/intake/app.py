@@ -11,7 +11,7 @@ from direct311.intake.adapters.catalogue_file import load_catalogue, load_polici
 from direct311.intake.adapters.clients_file import FileClients
 from direct311.intake.adapters.geo import GeoAddresses
 from direct311.intake.adapters.inserts import GroupedSubmissions
-from direct311.intake.adapters.mongo import MongoProtections, MongoRequests
+from direct311.intake.adapters.mongo import IndexChecks, MongoProtections, MongoRequests
 from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.adapters.uploads import MediaUploads
 from direct311.intake.domain.request import ServiceRequest
@@ -25,6 +25,7 @@ from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.protect import Protect
+from direct311.intake.handlers.reindex import Reindex
 from direct311.intake.handlers.release import Release
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.settings import IntakeSettings
@@ -88,6 +89,14 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock=clock,
         content_key=indexes.content_key,
     )
+    index_checks = IndexChecks(
+        resources.database["index_checks"],
+        line.records.collection,
+        resources.database["protections"],
+        indexes,
+    )
+    reindex = Reindex(requests, folder, vault, indexes, index_checks.newest)
+    rotation.add("reindex", reindex.batch, reindex.left)
     contact = Contact(requests, vault, indexes)
     protect = Protect(
         protections,
@@ -152,6 +161,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
                 lambda: line.records.prepare(MongoRequests.INDEXES),
                 keys.prepare,
                 rotation.checks.check,
+                index_checks.check,
                 registry,
             ],
             # Requests are taken and kept while the broker is away.

@@ -14,7 +14,6 @@ class MediaSettings(ServiceSettings, StoreSettings, VaultSettings):
 
     `max_bytes`: of one upload. `max_pixels`: of a picture as it came; `max_side`: of its copy.
     `abandoned_after`: see `Sweep`.
-    `recoverable_for`: how long logs and backups may still hold what was destroyed.
     """
 
     model_config = SettingsConfigDict(env_prefix="MEDIA_", frozen=True, extra="ignore")
@@ -27,7 +26,6 @@ class MediaSettings(ServiceSettings, StoreSettings, VaultSettings):
     cleaners: int = 2
     ticket_expires: timedelta = timedelta(minutes=10)
     abandoned_after: timedelta = timedelta(days=1)
-    recoverable_for: timedelta = timedelta(days=35)
 
     @property
     def copies_url(self) -> str:

@@ -215,8 +215,13 @@ class Vault:
             alone, values = replace(access, record_ids=(record_id,)), sealed[record_id]
             try:
                 key = await self._fetched(alone, decision, event_id)
-                return {each: key.open(each, values[each]) for each in values}
             except VaultError:
+                return None
+            try:
+                fields = [field for field in decision.fields if field in values]
+                return {field: key.open(field, values[field]) for field in fields}
+            except VaultError as error:
+                await self._tell(alone, decision, event_id, error)
                 return None
 
         found = await asyncio.gather(*(one(record_id) for record_id in access.record_ids))

@@ -11,8 +11,8 @@ from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings,
 class AuditSettings(ServiceSettings, StoreSettings, VaultSettings):
     """`destroy_after`: how long after a certificate audit destroys its own part; the broker's 14
     days and one more. `locked_for`: how long the store refuses to change or remove a file of the
-    log. `volume_file`: the county's own thresholds of unusual volume. Durations in seconds or as ISO
-    8601."""
+    log. `volume_file`: the county's own thresholds of unusual volume. Durations in seconds or as
+    ISO 8601."""
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_", frozen=True, extra="ignore")
 

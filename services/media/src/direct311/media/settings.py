@@ -1,7 +1,6 @@
 """Settings of the media service, from `MEDIA_…`."""
 
 from datetime import timedelta
-from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 

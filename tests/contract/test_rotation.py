@@ -83,6 +83,18 @@ async def test_a_key_is_replaced_only_where_the_old_one_stands(keys: Keys) -> No
     assert await keys.insert([old["b"]]) == {"b"}
 
 
+async def test_a_copy_under_keys_of_records_is_no_business_of_a_rotation(
+    database: Database,
+) -> None:
+    """Audit's key of an entry about several records: each of their keys wraps a copy."""
+    copies = [{"of": "a", "wrapped": b"copy"}]
+    await database["keys"].insert_one({"_id": "entry:1", "created_at": NOW, "copies": copies})
+    keys = MongoKeys(database["keys"])
+    assert await keys.not_under("kek-2", "", 10) == []
+    assert dict(await keys.counts()) == {}
+    assert await keys.under("kek-1") is None
+
+
 # ---------------------------------------------------------------- a job, on the database alone
 
 

@@ -204,7 +204,8 @@ class Vault:
     ) -> Mapping[str, Mapping[str, bytes]]:
         """As `open`, of the records in `access.record_ids` (at most 100) under one event.
 
-        A record whose key is gone or does not open is left out; a second event says so.
+        For a service on its own behalf: rates count events, not records. A record whose key is
+        gone or does not open is left out; a second event says so.
 
         :raises DeniedError: the rules refuse.
         :raises AuditUnavailableError: the access could not be written down; nothing was opened.

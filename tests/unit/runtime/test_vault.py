@@ -202,6 +202,34 @@ async def test_a_shredded_key_opens_nothing_and_the_failure_is_written_down() ->
     assert second.correlation.cause == world.log.entries[0].id
 
 
+async def test_records_are_opened_together_under_one_event_and_only_what_was_decided() -> None:
+    world = World()
+    sealed = {name: await world.record(name) for name in ("r1", "r2", "r3", "r4")}
+    other = {"email": sealed["r1"]["phone"]}
+    sealed["r3"] = {"phone": sealed["r1"]["phone"]}
+    await world.keys.destroy("r4")
+    asked = replace(asking("r1"), record_ids=tuple(sealed))
+    opened = await world.vault.open_each(
+        asked, RecordFacts(), {**sealed, "r2": sealed["r2"] | other}
+    )
+    assert opened == {"r1": {"phone": PHONE}, "r2": {"phone": PHONE}}
+    first, *failures = world.log.events()
+    assert first.what.record_ids == tuple(sealed)
+    assert {(each.outcome, each.what.record_ids) for each in failures} == {
+        ("error", ("r3",)),
+        ("error", ("r4",)),
+    }
+    assert [fetch.record_id for fetch in world.keys.fetches] == ["r1", "r2", "r3"]
+
+
+async def test_records_are_not_opened_together_by_who_may_open_none_of_them() -> None:
+    world = World()
+    sealed = {"r1": await world.record("r1")}
+    with pytest.raises(DeniedError):
+        await world.vault.open_each(asking("r1", STRANGER), RecordFacts(), sealed)
+    assert world.keys.fetches == []
+
+
 async def test_bytes_that_do_not_open_are_written_down_too() -> None:
     """`success` means authorised: what then fails is told by a second event."""
     world = World()
@@ -300,7 +328,7 @@ async def test_a_wrong_key_file_is_told_at_once(tmp_path: Path) -> None:
     path.write_text(
         json.dumps({"current": "a", "keys": {"a": base64.b64encode(bytes(32)).decode()}})
     )
-    assert FileKeyProvider.from_file(path).current == "a"
+    assert await FileKeyProvider.from_file(path).current() == "a"
 
 
 async def test_a_key_wrapped_by_another_key_does_not_open() -> None:

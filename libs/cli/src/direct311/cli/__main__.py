@@ -15,6 +15,7 @@ from rich.table import Table
 
 from direct311.cli import deadletters as letters
 from direct311.cli import demo as demonstration
+from direct311.cli import keys as keeping
 from direct311.cli import replay as replaying
 from direct311.cli import rules
 from direct311.cli.rows import RowsError
@@ -28,6 +29,8 @@ deadletters_app = typer.Typer(no_args_is_help=True, help="Messages that could no
 app.add_typer(retention_app, name="retention")
 app.add_typer(deadletters_app, name="deadletters")
 app.add_typer(rules.app, name="rules")
+keys_app = typer.Typer(no_args_is_help=True, help="Key-encryption keys and index keys over time.")
+app.add_typer(keys_app, name="keys")
 
 console = Console()
 errors = Console(stderr=True)
@@ -275,6 +278,72 @@ def replay_letters(service: Service) -> None:
     async def work(session: Session) -> None:
         count = await letters.replay(session.stack, service)
         console.print(f"{count} messages given to {service} again")
+
+    _run(work)
+
+
+class KeyHolder(StrEnum):
+    """The services that have a vault."""
+
+    INTAKE = "intake"
+    MEDIA = "media"
+    AUDIT = "audit"
+
+
+Only = Annotated[KeyHolder | None, typer.Option("--service", help="one alone; else all three")]
+Reference = Annotated[str, typer.Option(help="the ticket or work order; it goes into the log")]
+Wait = Annotated[bool, typer.Option("--wait", help="show the progress until it has ended")]
+
+
+def _holders(only: KeyHolder | None) -> list[str]:
+    return [only.value] if only else [each.value for each in KeyHolder]
+
+
+@keys_app.command("status")
+def keys_status(only: Only = None, name: As = "admin-1") -> None:
+    """How many data keys each key-encryption key wraps, and how far the jobs are."""
+
+    async def work(session: Session) -> None:
+        await keeping.show(session, _holders(only), name, console)
+
+    _run(work)
+
+
+def _work_on_keys(services: list[str], job: str, reference: str, wait: bool, name: str) -> None:
+    async def work(session: Session) -> None:
+        await keeping.command(session, services, job, "start", reference, name)
+        ended = not wait or await keeping.wait(session, services, job, name, console)
+        await keeping.show(session, services, name, console)
+        if not ended:
+            raise typer.Exit(1)
+
+    _run(work)
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    reference: Reference, only: Only = None, wait: Wait = False, name: As = "admin-1"
+) -> None:
+    """Wrap every data key anew under the current key-encryption key; resumes what was stopped."""
+    _work_on_keys(_holders(only), "rewrap", reference, wait, name)
+
+
+@keys_app.command("reindex")
+def keys_reindex(reference: Reference, wait: Wait = False, name: As = "admin-1") -> None:
+    """Make intake's person indexes anew under the index keys in force; resumes what was stopped."""
+    _work_on_keys(["intake"], "reindex", reference, wait, name)
+
+
+@keys_app.command("stop")
+def keys_stop(reference: Reference, only: Only = None, name: As = "admin-1") -> None:
+    """Begin no further batch of either job. `rotate` and `reindex` go on from there."""
+
+    async def work(session: Session) -> None:
+        services = _holders(only)
+        await keeping.command(session, services, "rewrap", "stop", reference, name)
+        if "intake" in services:
+            await keeping.command(session, ["intake"], "reindex", "stop", reference, name)
+        await keeping.show(session, services, name, console)
 
     _run(work)
 

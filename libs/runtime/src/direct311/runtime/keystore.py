@@ -1,12 +1,15 @@
 """The keys collection of a service, in MongoDB and in memory."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from direct311.runtime.database import Collection, Index, duplicates
+from direct311.runtime.database import Collection, Document, Index, duplicates
+from direct311.runtime.errors import TransientError
+from direct311.runtime.grouping import Grouped
 from direct311.runtime.vault import KeyFetch, RecordKey
 
 
@@ -19,6 +22,7 @@ class MongoKeys:
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
+        self._fetching: Grouped[KeyFetch, RecordKey | None] = Grouped("key fetches", self._fetch)
 
     async def prepare(self) -> None:
         await self.collection.create_indexes(
@@ -44,16 +48,28 @@ class MongoKeys:
         return set()
 
     async def fetch(self, record_id: str, event_id: str, at: datetime) -> RecordKey | None:
-        document = await self.collection.find_one_and_update(
-            {"_id": record_id, "wrapped": {"$exists": True}},
-            {"$push": {"fetches": {"event": event_id, "at": at}}, "$set": {"fetched_at": at}},
-            return_document=ReturnDocument.AFTER,
+        return await self._fetching(KeyFetch(record_id, event_id, at))
+
+    async def _fetch(self, fetches: Sequence[KeyFetch]) -> Sequence[RecordKey | None]:
+        """One for each fetch. Those that come together share one write, which waits for the disk."""
+        marks: dict[str, list[KeyFetch]] = {}
+        for fetch in fetches:
+            marks.setdefault(fetch.record_id, []).append(fetch)
+        if len(marks) == 1:
+            ((record_id, marked),) = marks.items()
+            document = await self.collection.find_one_and_update(
+                _living(record_id), _mark(marked), return_document=ReturnDocument.AFTER
+            )
+            key = _record_key(document) if document else None
+            return [key] * len(fetches)
+        updates = [UpdateOne(_living(record_id), _mark(each)) for record_id, each in marks.items()]
+        await self.collection.bulk_write(updates, ordered=False)
+        # The marks are there: what was destroyed in between is not found, and the mark stays.
+        found = self.collection.find(
+            {"_id": {"$in": list(marks)}, "wrapped": {"$exists": True}}, _WRAPPED
         )
-        if document is None:
-            return None
-        return RecordKey(
-            record_id, document["kek"], bytes(document["wrapped"]), document["created_at"]
-        )
+        keys = {document["_id"]: _record_key(document) async for document in found}
+        return [keys.get(fetch.record_id) for fetch in fetches]
 
     async def destroy(self, record_id: str) -> bool:
         result = await self.collection.update_one(
@@ -72,6 +88,40 @@ class MongoKeys:
             if len(found) > 2 * limit:
                 found = _oldest(found, limit)
         return _oldest(found, limit)
+
+    async def not_under(self, kek_id: str, after: str, limit: int) -> Sequence[RecordKey]:
+        wanted = {"_id": {"$gt": after}, "wrapped": {"$exists": True}, "kek": {"$ne": kek_id}}
+        cursor = self.collection.find(wanted, _WRAPPED).sort("_id", 1).limit(limit)
+        return [_record_key(document) async for document in cursor]
+
+    async def rewrap(self, pairs: Sequence[tuple[RecordKey, RecordKey]]) -> int:
+        updates = [
+            UpdateOne(
+                {"_id": old.record_id, "kek": old.kek_id, "wrapped": old.wrapped},
+                {"$set": {"kek": new.kek_id, "wrapped": new.wrapped}},
+            )
+            for old, new in pairs
+        ]
+        try:
+            result = await self.collection.bulk_write(updates, ordered=False)
+        except BulkWriteError:
+            raise TransientError("a bulk write failed") from None
+        return result.modified_count
+
+    async def counts(self) -> Mapping[str, int]:
+        groups = self.collection.aggregate(
+            [
+                {"$match": {"wrapped": {"$exists": True}}},
+                {"$group": {"_id": "$kek", "n": {"$sum": 1}}},
+            ]
+        )
+        return {group["_id"]: group["n"] async for group in groups}
+
+    async def under(self, kek_id: str) -> RecordKey | None:
+        document = await self.collection.find_one(
+            {"kek": kek_id, "wrapped": {"$exists": True}}, _WRAPPED
+        )
+        return _record_key(document) if document else None
 
     async def forget_unused(self, older_than: datetime, used: "Collection") -> int:
         """Remove keys made in the week before `older_than` whose record was never stored; how many.
@@ -104,6 +154,27 @@ class MongoKeys:
                 )
                 removed += result.deleted_count
         return removed
+
+
+def _living(record_id: str) -> Document:
+    return {"_id": record_id, "wrapped": {"$exists": True}}
+
+
+def _mark(fetches: Sequence[KeyFetch]) -> Document:
+    marks = [{"event": fetch.event_id, "at": fetch.at} for fetch in fetches]
+    return {
+        "$push": {"fetches": {"$each": marks}},
+        "$set": {"fetched_at": max(fetch.at for fetch in fetches)},
+    }
+
+
+_WRAPPED = {"kek": 1, "wrapped": 1, "created_at": 1}
+
+
+def _record_key(document: Document) -> RecordKey:
+    return RecordKey(
+        document["_id"], document["kek"], bytes(document["wrapped"]), document["created_at"]
+    )
 
 
 _SWEPT = timedelta(days=7)
@@ -152,6 +223,21 @@ class InMemoryKeys:
         if self.keys.pop(record_id, None) is not None:
             self._destroyed.add(record_id)
         return record_id in self._destroyed
+
+    async def not_under(self, kek_id: str, after: str, limit: int) -> Sequence[RecordKey]:
+        ids = sorted(of for of, key in self.keys.items() if of > after and key.kek_id != kek_id)
+        return [self.keys[record_id] for record_id in ids[:limit]]
+
+    async def rewrap(self, pairs: Sequence[tuple[RecordKey, RecordKey]]) -> int:
+        still = {old.record_id: new for old, new in pairs if self.keys.get(old.record_id) == old}
+        self.keys |= still
+        return len(still)
+
+    async def counts(self) -> Mapping[str, int]:
+        return Counter(key.kek_id for key in self.keys.values())
+
+    async def under(self, kek_id: str) -> RecordKey | None:
+        return next((key for key in self.keys.values() if key.kek_id == kek_id), None)
 
     async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]:
         return _oldest([fetch for fetch in self.fetches if fetch.at > at], limit)

@@ -1,6 +1,8 @@
 """Calls to other services: the only module that knows the HTTP client library."""
 
+import ssl
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -24,11 +26,18 @@ class HttpError(RuntimeFaultError):
 class HttpClient:
     """A pool of connections with time limits."""
 
-    def __init__(self, timeout: float = 5.0, transport: httpx.AsyncBaseTransport | None = None):
+    def __init__(
+        self,
+        timeout: float = 5.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        ca_file: Path | None = None,
+    ) -> None:
+        """`ca_file`: whom to trust (PEM) in place of the well-known authorities."""
         self._client = httpx.AsyncClient(
             timeout=timeout,
             transport=transport,
             trust_env=False,
+            verify=ssl.create_default_context(cafile=ca_file) if ca_file else True,
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
         )
 

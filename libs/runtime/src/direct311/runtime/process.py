@@ -31,6 +31,7 @@ from direct311.runtime.database import Collection, Database, MongoLease, MongoRe
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator, Issuer, ServiceToken
 from direct311.runtime.in_force import InForce
+from direct311.runtime.keys import KeyProviderError, KeyServiceError
 from direct311.runtime.ledger import Ledger
 from direct311.runtime.peers import HttpClient, Peer
 from direct311.runtime.producers import MongoProducers
@@ -367,10 +368,15 @@ async def _patiently(step: Callable[[], Awaitable[object]], what: str) -> None:
         try:
             await step()
             return
+        except KeyProviderError as error:
+            # Waiting mends no key; and its message is ours, and holds no input.
+            _log.error("process.wrong_key", reason=str(error))
+            raise
         except Exception as error:
+            reason = str(error) if isinstance(error, KeyServiceError) else None
+            _log.warning("process.waiting", part=what, error=type(error).__name__, reason=reason)
             if time.monotonic() > deadline:
                 raise
-            _log.warning("process.waiting", part=what, error=type(error).__name__)
             await asyncio.sleep(0.5)
 
 

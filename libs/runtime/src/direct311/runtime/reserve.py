@@ -81,7 +81,8 @@ class KeyReserve:
 
     async def _make(self, wanted: int) -> None:
         try:
-            made = [await self._new() for _ in range(wanted)]
+            # All at once: a provider on another machine then takes them as one.
+            made = await asyncio.gather(*(self._new() for _ in range(wanted)))
             await self._store([key for key, _ in made])
             at = time.monotonic()
             self._ready.extend((at, new) for _, new in made)

@@ -1,16 +1,34 @@
 """Settings that every service has; each service adds its own and sets the prefix."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import SecretStr
+from pydantic import BeforeValidator, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _seconds(value: object) -> object:
+    """A plain number is seconds, also where it comes as text from the environment."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+"""In seconds, or as ISO 8601."""
 
 
 class ServiceSettings(BaseSettings):
     """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`. What
     is set to nothing counts as not set. `access_file`: the county's own rules of access, which two
-    of the persons in `approvers_file` must have approved."""
+    of the persons in `approvers_file` must have approved.
+
+    For how long what was destroyed can still be found: `database_log_kept`, the window of the
+    database's log; `backups_kept`, the age of the oldest backup; `topics_kept`, the retention of
+    the broker's topics with the age of a segment (`deploy/topics.yaml`). They must say what is so.
+    """
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
@@ -40,8 +58,17 @@ class ServiceSettings(BaseSettings):
     access_file: Path | None = None
     approvers_file: Path | None = None
 
+    database_log_kept: Duration = timedelta(days=7)
+    backups_kept: Duration = timedelta(days=35)
+    topics_kept: Duration = timedelta(days=15)
+
     traces_file: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def recoverable_for(self) -> timedelta:
+        """When after a destruction the last copy is gone."""
+        return max(self.database_log_kept, self.backups_kept, self.topics_kept)
 
 
 class StoreSettings(BaseSettings):
@@ -55,3 +82,22 @@ class StoreSettings(BaseSettings):
     store_access_key: str
     store_secret_key: SecretStr
     store_secure: bool = True
+
+
+class VaultSettings(BaseSettings):
+    """Where key-encryption keys lie; mixed into the settings of the services that seal.
+
+    `kek_provider`: `file`, `vault:https://host:8200/mount/key` (HashiCorp Vault or OpenBao) or
+    `awskms:key` (its ARN or `alias/name`). Several, with spaces between: the first wraps, all
+    unwrap. `key_token_file`: the token for Vault, read again at each call. `key_ca_file`: whom to
+    trust there (PEM), where that is no well-known authority.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    kek_provider: str = "file"
+    kek_file: Path | None = None
+    key_token_file: Path | None = None
+    key_ca_file: Path | None = None

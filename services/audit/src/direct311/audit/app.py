@@ -39,9 +39,10 @@ from direct311.runtime.broker import EAGER
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RuntimeFaultError
 from direct311.runtime.fetches import key_fetches_router
-from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.keyservices import key_provider
 from direct311.runtime.process import Loop, Resources, running
 from direct311.runtime.records import hold_handlers
+from direct311.runtime.rotation import KeyRotation, keys_router
 from direct311.runtime.store import ObjectStore
 from direct311.runtime.vault import Vault
 from direct311.schemas import events as ev
@@ -57,7 +58,7 @@ class LostHeadError(RuntimeFaultError):
 def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore) -> FastAPI:
     """The service: consumer, sequencer, publisher, archive, reconciliation, disposition, HTTP."""
     clock, database = resources.clock, resources.database
-    provider = FileKeyProvider.from_file(settings.kek_file)
+    provider = key_provider(settings, resources.http)
     log_keys = read_log_keys(settings.log_key_file)
     log_keys.in_force(clock.now())
     policy = resources.access_policy()
@@ -137,13 +138,15 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         Walk("numbers", numbering, log, entries, watch),
         Walk("volume", volume, log, entries, watch),
     ]
+    vault = Vault(body_keys, provider, resources.ledger, policy, clock)
+    rotation = KeyRotation(body_keys, provider, vault, database, clock)
     reading = Reading(
         log=log,
         entries=entries,
         files=files,
         keys=keyring,
         people=IntakePeople(resources.peer(settings.intake_url)),
-        vault=Vault(body_keys, provider, resources.ledger, policy, clock),
+        vault=vault,
         policy=policy,
         published=published,
         log_keys=log_keys,
@@ -219,6 +222,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
             clock,
         ),
         Loop("measure", 10 * second, measure, None, clock),
+        *rotation.loops(resources),
     ]
     if publisher is not None:
         publishing = resources.lease("publisher")
@@ -254,6 +258,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
             log.prepare,
             entries.prepare,
             body_keys.prepare,
+            rotation.checks.check,
             watch.prepare,
             numbers.prepare,
             alarm_line.records.prepare,
@@ -276,4 +281,5 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     app.include_router(api_router(reading, reconciler, clock, caller))
     app.include_router(log_router(log, files, published, log_keys, clock, caller))
     app.include_router(key_fetches_router(body_keys, resources.producers, caller))
+    app.include_router(keys_router(rotation, caller))
     return app

@@ -12,8 +12,7 @@ class GeoSettings(ServiceSettings):
     """`gazetteer_file`: a CSV of addresses of known position. `aliases_file`, `streets_file` and
     `grid_file` take the place of the packaged files of that name. `approximate_county`: take the
     packaged approximate boundaries for layers that have none. `refresh_every`: how soon another
-    copy's import shows here. `recoverable_for`: how long logs and backups may still hold what was
-    destroyed.
+    copy's import shows here.
     """
 
     model_config = SettingsConfigDict(env_prefix="GEO_", frozen=True, extra="ignore")
@@ -25,4 +24,3 @@ class GeoSettings(ServiceSettings):
     approximate_county: bool = True
     max_import_bytes: int = 64 * 1024**2
     refresh_every: timedelta = timedelta(seconds=2)
-    recoverable_for: timedelta = timedelta(days=30)

@@ -11,7 +11,7 @@ from direct311.intake.adapters.catalogue_file import load_catalogue, load_polici
 from direct311.intake.adapters.clients_file import FileClients
 from direct311.intake.adapters.geo import GeoAddresses
 from direct311.intake.adapters.inserts import GroupedSubmissions
-from direct311.intake.adapters.mongo import MongoProtections, MongoRequests
+from direct311.intake.adapters.mongo import IndexChecks, MongoProtections, MongoRequests
 from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.adapters.uploads import MediaUploads
 from direct311.intake.domain.request import ServiceRequest
@@ -25,17 +25,19 @@ from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.protect import Protect
+from direct311.intake.handlers.reindex import Reindex
 from direct311.intake.handlers.release import Release
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import LARGEST_BODY, caller_of, install
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.fetches import key_fetches_router
-from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.keyservices import key_provider
 from direct311.runtime.keystore import MongoKeys
 from direct311.runtime.process import Loop, Resources, Step, folding, running
 from direct311.runtime.records import hold_handlers
 from direct311.runtime.reserve import KeyReserve
+from direct311.runtime.rotation import KeyRotation, keys_router
 from direct311.runtime.vault import Vault
 from direct311.schemas import derived_id
 
@@ -57,13 +59,15 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     policies = load_policies(settings.policies_file).content
     indexes = KeyedIndexes.from_file(settings.index_keys_file, clock)
     keys = MongoKeys(resources.database["keys"])
+    provider = key_provider(settings, resources.http)
     vault = Vault(
         keys,
-        FileKeyProvider.from_file(settings.kek_file),
+        provider,
         resources.ledger,
         resources.access_policy(),
         clock,
     )
+    rotation = KeyRotation(keys, provider, vault, resources.database, clock)
     line = resources.outgoing(resources.database["requests"], ServiceRequest)
     requests = MongoRequests(line.records)
     protections = MongoProtections(resources.database["protections"])
@@ -85,6 +89,14 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock=clock,
         content_key=indexes.content_key,
     )
+    index_checks = IndexChecks(
+        resources.database["index_checks"],
+        line.records.collection,
+        resources.database["protections"],
+        indexes,
+    )
+    reindex = Reindex(requests, folder, vault, indexes, index_checks.newest)
+    rotation.add("reindex", reindex.batch, reindex.left)
     contact = Contact(requests, vault, indexes)
     protect = Protect(
         protections,
@@ -136,6 +148,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         leased("recheck", timedelta(seconds=5), recheck),
         leased("destroy", timedelta(seconds=1), destroyer.step),
         leased("keys", timedelta(hours=1), forget_unused_keys),
+        *rotation.loops(resources),
     ]
 
     @asynccontextmanager
@@ -147,6 +160,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             prepare=[
                 lambda: line.records.prepare(MongoRequests.INDEXES),
                 keys.prepare,
+                rotation.checks.check,
+                index_checks.check,
                 registry,
             ],
             # Requests are taken and kept while the broker is away.
@@ -177,6 +192,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         staff_router(contact, release, requests, catalogue, who),
         internal_router(contact, who),
         key_fetches_router(keys, resources.producers, who),
+        keys_router(rotation, who),
         protections_router(protect, who),
         policy_router(policies, clock),
     ):

@@ -49,9 +49,21 @@ class Requests(Protocol):
 
     async def get(self, record_id: str) -> ServiceRequest | None: ...
 
-    async def with_index(self, field: str, value: str, limit: int) -> Sequence[str]:
-        """Ids of the records with this blind index value."""
+    async def with_index(self, field: str, values: Sequence[str], limit: int) -> Sequence[str]:
+        """Ids of the records with one of these blind index values."""
         ...
+
+
+class Indexed(Protocol):
+    """Requests by the versions of the keys that their person indexes were made under."""
+
+    async def indexed_otherwise(
+        self, versions: Sequence[int], after: str, limit: int
+    ) -> Sequence[ServiceRequest]:
+        """The next requests by id that were not indexed under just these versions."""
+        ...
+
+    async def count_otherwise(self, versions: Sequence[int]) -> int: ...
 
 
 class File(Model):
@@ -90,8 +102,13 @@ class Protections(Protocol):
 class PersonIndexes(Protocol):
     """Keyed hashes of what identifies a person or a place; nobody else can make them."""
 
-    def person(self, field: str, value: str) -> str | None:
-        """The index value of a `phone`, `email` or `name`; `None` where it cannot be one."""
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """The versions of the keys in force, newest first. All values are made under each."""
+        ...
+
+    def person(self, field: str, value: str) -> tuple[str, ...]:
+        """The index values of a `phone`, `email` or `name`; none where it cannot be one."""
         ...
 
     def of(self, plain: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

@@ -5,19 +5,17 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
-from direct311.runtime.settings import ServiceSettings
+from direct311.runtime.settings import ServiceSettings, VaultSettings
 
 
-class IntakeSettings(ServiceSettings):
+class IntakeSettings(ServiceSettings, VaultSettings):
     """`catalogue_file`, `policies_file`: the county's own instead of those packaged.
 
-    `largest_file` in bytes; `recoverable_for`: how long what was deleted can still be found in the
-    database's log and in backups.
+    `largest_file` in bytes.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True, extra="ignore")
 
-    kek_file: Path
     index_keys_file: Path
     link_key_file: Path
     clients_file: Path
@@ -30,4 +28,3 @@ class IntakeSettings(ServiceSettings):
     largest_file: int = 20 * 1024 * 1024
     most_files: int = 10
     registry_every: timedelta = timedelta(seconds=1)
-    recoverable_for: timedelta = timedelta(days=35)

@@ -2,7 +2,7 @@
 
 from direct311.media.app import SERVICE, create_app
 from direct311.media.settings import MediaSettings
-from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.keyservices import key_provider
 from direct311.runtime.process import Resources, serve
 from direct311.runtime.store import ObjectStore
 
@@ -14,7 +14,7 @@ def main() -> None:
         settings,
         resources,
         ObjectStore.from_settings(settings),
-        FileKeyProvider.from_file(settings.kek_file),
+        key_provider(settings, resources.http),
         resources.access_policy(),
     )
     serve(app, settings)

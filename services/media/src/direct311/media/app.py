@@ -35,6 +35,7 @@ from direct311.runtime.fetches import key_fetches_router
 from direct311.runtime.keys import KeyProvider
 from direct311.runtime.keystore import MongoKeys
 from direct311.runtime.process import Loop, Resources, running
+from direct311.runtime.rotation import KeyRotation, keys_router
 from direct311.runtime.store import ObjectStore
 from direct311.runtime.vault import Vault
 
@@ -53,6 +54,7 @@ def create_app(
     line = resources.outgoing(database["records"], RecordMedia)
     keys = MongoKeys(database["keys"])
     vault = Vault(keys, provider, resources.ledger, policy, clock)
+    rotation = KeyRotation(keys, provider, vault, database, clock)
     incoming, originals, copies = StoreIncoming(store), StoreOriginals(store), StoreCopies(store)
     tokens = SecretTokens(database["secrets"])
     limits = Limits(max_pixels=settings.max_pixels, max_side=settings.max_side)
@@ -111,6 +113,7 @@ def create_app(
     loops = [
         Loop("destroy", timedelta(seconds=1), destroyer.step, resources.lease("destroy"), clock),
         Loop("tidy", timedelta(minutes=1), tidy, resources.lease("tidy"), clock),
+        *rotation.loops(resources),
     ]
 
     async def buckets() -> str | None:
@@ -123,6 +126,7 @@ def create_app(
     async def indexes() -> None:
         await line.records.prepare(INDEXES)
         await keys.prepare()
+        await rotation.checks.check()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -155,4 +159,5 @@ def create_app(
     )
     caller = caller_of(resources.authenticator)
     app.include_router(key_fetches_router(keys, resources.producers, caller))
+    app.include_router(keys_router(rotation, caller))
     return app

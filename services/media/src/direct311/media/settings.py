@@ -1,25 +1,22 @@
 """Settings of the media service, from `MEDIA_…`."""
 
 from datetime import timedelta
-from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
 from direct311.media.adapters.storage import PUBLIC
-from direct311.runtime.settings import ServiceSettings, StoreSettings
+from direct311.runtime.settings import ServiceSettings, StoreSettings, VaultSettings
 
 
-class MediaSettings(ServiceSettings, StoreSettings):
+class MediaSettings(ServiceSettings, StoreSettings, VaultSettings):
     """`public_media_url`: where the public bucket is read, by default at the store itself.
 
     `max_bytes`: of one upload. `max_pixels`: of a picture as it came; `max_side`: of its copy.
     `abandoned_after`: see `Sweep`.
-    `recoverable_for`: how long logs and backups may still hold what was destroyed.
     """
 
     model_config = SettingsConfigDict(env_prefix="MEDIA_", frozen=True, extra="ignore")
 
-    kek_file: Path
     public_media_url: str | None = None
 
     max_bytes: int = 50 * 1024**2
@@ -28,7 +25,6 @@ class MediaSettings(ServiceSettings, StoreSettings):
     cleaners: int = 2
     ticket_expires: timedelta = timedelta(minutes=10)
     abandoned_after: timedelta = timedelta(days=1)
-    recoverable_for: timedelta = timedelta(days=35)
 
     @property
     def copies_url(self) -> str:

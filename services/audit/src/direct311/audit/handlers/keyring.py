@@ -7,6 +7,7 @@ name keys by random references, so that the log's files do not show which entrie
 in any other way than by being about the same record.
 """
 
+import asyncio
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -100,7 +101,8 @@ class KeyRing:
         known = dict(await self._keys.named(wanted))
         missing = sorted(wanted - known.keys())
         if missing:
-            await self._keys.insert_new([await self._new(name, at) for name in missing])
+            new = await asyncio.gather(*(self._new(name, at) for name in missing))
+            await self._keys.insert_new(new)
             # Read again: another sequencer may have been first.
             known |= await self._keys.named(missing)
         return await self._open(known.values())
@@ -110,12 +112,14 @@ class KeyRing:
         return StoredKey(name, os.urandom(REFERENCE_SIZE), at, kek_id, wrapped)
 
     async def _open(self, keys: Iterable[StoredKey]) -> dict[str, BodyKey]:
-        opened = {}
-        for key in keys:
-            if key.wrapped:
-                plain = await self._provider.unwrap(key.kek_id, key.wrapped, key.name)
-                opened[key.name] = BodyKey(key.reference, plain)
-        return opened
+        kept = [key for key in keys if key.wrapped]
+        plain = await asyncio.gather(
+            *(self._provider.unwrap(key.kek_id, key.wrapped, key.name) for key in kept)
+        )
+        return {
+            key.name: BodyKey(key.reference, opened)
+            for key, opened in zip(kept, plain, strict=True)
+        }
 
 
 def _copy_cipher(record_key: bytes, reference: bytes) -> AESGCM:

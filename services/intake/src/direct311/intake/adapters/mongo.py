@@ -2,11 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from direct311.intake.domain.protection import Protection
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.open311.queries import RequestQuery
 from direct311.runtime.database import Collection, Document, Index, MongoRecords
+from direct311.runtime.keys import KeyProviderError
+
+
+class IndexKeys(Protocol):
+    """What can be told of the index keys in force."""
+
+    @property
+    def versions(self) -> tuple[int, ...]: ...
+
+    def fingerprint(self, version: int) -> str: ...
 
 
 class MongoRequests:
@@ -31,9 +42,20 @@ class MongoRequests:
         )
         return self._records.stored(document).state if document else None
 
-    async def with_index(self, field: str, value: str, limit: int) -> Sequence[str]:
-        cursor = self._records.collection.find({f"indexes.{field}": value}, {"_id": 1})
+    async def with_index(self, field: str, values: Sequence[str], limit: int) -> Sequence[str]:
+        wanted = {f"indexes.{field}": {"$in": list(values)}}
+        cursor = self._records.collection.find(wanted, {"_id": 1})
         return [document["_id"] async for document in cursor.limit(limit)]
+
+    async def indexed_otherwise(
+        self, versions: Sequence[int], after: str, limit: int
+    ) -> Sequence[ServiceRequest]:
+        wanted = {"_id": {"$gt": after}, **_otherwise(versions)}
+        cursor = self._records.collection.find(wanted).sort("_id", 1).limit(limit)
+        return [self._records.stored(document).state async for document in cursor]
+
+    async def count_otherwise(self, versions: Sequence[int]) -> int:
+        return await self._records.collection.count_documents(_otherwise(versions))
 
     async def listed(self, query: RequestQuery) -> Sequence[ServiceRequest]:
         """One page of the public list, newest first."""
@@ -69,6 +91,71 @@ class MongoRequests:
             ]
         )
         return {group["_id"]: group["n"] async for group in groups}
+
+
+def _otherwise(versions: Sequence[int]) -> Document:
+    return {"lifecycle": "active", "index_versions": {"$ne": list(versions)}}
+
+
+class IndexChecks:
+    """Remembers which index keys were used, by the fingerprint of each version."""
+
+    def __init__(
+        self, checks: Collection, requests: Collection, protections: Collection, keys: IndexKeys
+    ) -> None:
+        self._checks = checks
+        self._requests = requests
+        self._protections = protections
+        self._keys = keys
+
+    async def check(self) -> None:
+        """:raises KeyProviderError: keys that are needed are gone, or others under their number."""
+        known = {each["_id"]: each["fingerprint"] async for each in self._checks.find({})}
+        for version, fingerprint in known.items():
+            if version not in self._keys.versions:
+                await self._without(version)
+            elif fingerprint != self._keys.fingerprint(version):
+                raise KeyProviderError(
+                    f"version {version} of the index keys is not what was used so far"
+                )
+        for version in self._keys.versions:
+            if version not in known:
+                await self._checks.update_one(
+                    {"_id": version},
+                    {"$set": {"fingerprint": self._keys.fingerprint(version)}},
+                    upsert=True,
+                )
+
+    async def newest(self) -> int:
+        """The newest version that any copy of the service has had."""
+        found = await self._checks.find_one({}, sort=[("_id", -1)])
+        return found["_id"] if found else 0
+
+    async def _without(self, version: int) -> None:
+        versions = list(self._keys.versions)
+        requests = await self._requests.count_documents(
+            {
+                "lifecycle": "active",
+                "$or": [
+                    {"index_versions": {"$in": [version], "$nin": versions}},
+                    # Of before the versions were noted.
+                    {"index_versions.0": {"$exists": False}},
+                ],
+            }
+        )
+        protections = 0
+        in_force = tuple(f"{each}:" for each in versions)
+        wanted = {"withdrawn_at": None, "hashes.0": {"$exists": True}}
+        async for entry in self._protections.find(wanted, {"hashes": 1}):
+            protections += not any(hashed.startswith(in_force) for hashed in entry["hashes"])
+        if requests or protections:
+            raise KeyProviderError(
+                f"{requests} requests and {protections} protections need version {version} of the "
+                "index keys, which is not in the file. Put it back among the older ones; it can be "
+                "taken away once `direct311 keys reindex` is done and the protections are entered "
+                "anew."
+            )
+        await self._checks.delete_one({"_id": version})
 
 
 def _filter(query: RequestQuery) -> Document:

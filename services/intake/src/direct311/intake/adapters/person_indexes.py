@@ -1,7 +1,8 @@
 """Blind indexes: keyed hashes that only intake can make.
 
-HMAC-SHA-256 of the normalised value under one key for each field, with the key's version in front,
-so that a rebuild under new keys can live beside the old one.
+HMAC-SHA-256 of the normalised value under one key for each field, with the key's version in front.
+While several versions are in force every value is made under each of them, so that whoever searches
+finds what was indexed under any.
 """
 
 import base64
@@ -9,17 +10,19 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
+from types import MappingProxyType
 
 import phonenumbers
 
 from direct311.runtime.clock import Clock
 from direct311.runtime.keys import KeyProviderError
 
-_FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
+_SEARCHED = ("phone", "email", "name", "address", "cell")
+_FIELDS = (*_SEARCHED, "content", "search")
 _CELL_METRES = 50.0
 _METRES_A_DEGREE = 111_320.0
 _REFERENCE_LATITUDE = 25.6
@@ -85,64 +88,90 @@ _NORMALISE = {"phone": normalise_phone, "email": normalise_email, "name": normal
 class KeyedIndexes:
     """`PersonIndexes` under the keys of a file."""
 
-    def __init__(self, version: int, keys: Mapping[str, bytes], clock: Clock) -> None:
-        self._prefix = f"{version}:"
+    def __init__(
+        self,
+        version: int,
+        keys: Mapping[str, bytes],
+        clock: Clock,
+        older: Mapping[int, Mapping[str, bytes]] = MappingProxyType({}),
+    ) -> None:
         self._keys = dict(keys)
+        self._all = {version: self._keys, **{each: older[each] for each in sorted(older)[::-1]}}
         self._clock = clock
 
     @classmethod
     def from_file(cls, path: Path, clock: Clock) -> "KeyedIndexes":
-        """Read `{"version": n, "keys": {field: base64 of 32 bytes}}`.
+        """Read `{"version": n, "keys": {field: base64 of 32 bytes}}`, and beside them, while they
+        are in force, `"older": {"m": {field: …}}`.
 
         :raises KeyProviderError: a key is missing or malformed.
         """
         try:
             document = json.loads(path.read_bytes())
-            keys = {name: base64.b64decode(document["keys"][name]) for name in _FIELDS}
+            keys = _read_keys(document["keys"], _FIELDS)
             version = int(document["version"])
-        except (OSError, ValueError, KeyError, TypeError):
+            older = {
+                int(each): _read_keys(found, _SEARCHED)
+                for each, found in document.get("older", {}).items()
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise KeyProviderError(
-                f"{path.name} must hold a version and the keys {', '.join(_FIELDS)}"
+                f"{path.name} must hold a version and the keys {', '.join(_FIELDS)}, and of each "
+                f"older version the keys {', '.join(_SEARCHED)}"
             ) from None
-        if any(len(key) != 32 for key in keys.values()):
+        if any(len(key) != 32 for found in (keys, *older.values()) for key in found.values()):
             raise KeyProviderError(f"{path.name}: an index key must have 32 bytes")
-        return cls(version, keys, clock)
+        if any(each >= version for each in older):
+            raise KeyProviderError(f"{path.name}: an older version has a lower number")
+        return cls(version, keys, clock, older)
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        return tuple(self._all)
+
+    def fingerprint(self, version: int) -> str:
+        """By which the keys of a version are known again; tells nothing of them."""
+        keys = self._all[version]
+        told = (digest(keys[name], b"direct311 key check", sha256) for name in _SEARCHED)
+        return sha256(b"".join(told)).hexdigest()
 
     @property
     def content_key(self) -> bytes:
         """For the fingerprint of a submission's content."""
         return self._keys["content"]
 
-    def person(self, field: str, value: str) -> str | None:
+    def person(self, field: str, value: str) -> tuple[str, ...]:
         normalise = _NORMALISE.get(field)
         normalised = normalise(value) if normalise else None
-        return self._blind(field, normalised) if normalised else None
+        return self._blind(field, normalised) if normalised else ()
 
     def of(self, plain: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         name = " ".join(plain.get(part, "") for part in ("first_name", "last_name")).strip()
         values = {"phone": plain.get("phone"), "email": plain.get("email"), "name": name}
-        found = {
+        return {
             field: hashed
             for field, value in values.items()
             if value and (hashed := self.person(field, value))
         }
-        return {field: (hashed,) for field, hashed in found.items()}
 
     def place(
         self, address: str | None, latitude: float | None, longitude: float | None
     ) -> tuple[str, ...]:
-        found = []
+        found: tuple[str, ...] = ()
         line = normalise_address(address) if address else None
         if line:
-            found.append(self._blind("address", line))
+            found += self._blind("address", line)
         if latitude is not None and longitude is not None:
-            found.append(self._cell(*cell(latitude, longitude)))
-        return tuple(found)
+            found += self._cell(*cell(latitude, longitude))
+        return found
 
     def around(self, latitude: float, longitude: float) -> tuple[str, ...]:
         north, east = cell(latitude, longitude)
         return tuple(
-            self._cell(north + up, east + right) for up in (-1, 0, 1) for right in (-1, 0, 1)
+            hashed
+            for up in (-1, 0, 1)
+            for right in (-1, 0, 1)
+            for hashed in self._cell(north + up, east + right)
         )
 
     def query(self, field: str, value: str) -> str:
@@ -152,8 +181,16 @@ class KeyedIndexes:
         normalised = (normalise(value) if normalise else None) or ""
         return f"{month}:{digest(key, f'{field}={normalised}'.encode(), sha256).hex()}"
 
-    def _cell(self, north: int, east: int) -> str:
+    def _cell(self, north: int, east: int) -> tuple[str, ...]:
         return self._blind("cell", f"{north}:{east}")
 
-    def _blind(self, field: str, normalised: str) -> str:
-        return self._prefix + digest(self._keys[field], normalised.encode(), sha256).hex()[:40]
+    def _blind(self, field: str, normalised: str) -> tuple[str, ...]:
+        value = normalised.encode()
+        return tuple(
+            f"{version}:{digest(keys[field], value, sha256).hex()[:40]}"
+            for version, keys in self._all.items()
+        )
+
+
+def _read_keys(found: Mapping[str, str], names: Iterable[str]) -> dict[str, bytes]:
+    return {name: base64.b64decode(found[name]) for name in names}

@@ -40,6 +40,7 @@ class Located(Model):
 class ServiceRequest(RecordState):
     """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it.
 
+    `index_versions`: of the keys that these were made under, empty where nobody noted it.
     `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.
     `listed`: shown in public lists. `place_version` counts changes of the place by the resident.
     """
@@ -61,6 +62,7 @@ class ServiceRequest(RecordState):
     attributes: tuple[ev.AttributeValue, ...] = ()
     sealed: Mapping[str, bytes] = {}
     indexes: Mapping[str, tuple[str, ...]] = {}
+    index_versions: tuple[int, ...] = ()
     uploads: tuple[ev.UploadRef, ...] = ()
     media: tuple[ev.MediaItem, ...] = ()
     policy: ev.PolicyAgreement | None = None

@@ -78,7 +78,7 @@ class Contact:
         if more:
             raise RefusedError(422, "malformed", "Give one of phone, email, name.")
         hashed = self._indexes.person(field, value)
-        if hashed is None:
+        if not hashed:
             raise RefusedError(
                 422, "malformed", "The value cannot be one of this kind.", field=field
             )

@@ -91,8 +91,7 @@ class Protect:
 
     async def _hashes(self, field: str, value: str) -> list[str]:
         if field != "address":
-            hashed = self._indexes.person(field, value)
-            return [hashed] if hashed else []
+            return list(self._indexes.person(field, value))
         try:
             line = await self._addresses.normalise(value)
         except TransientError:

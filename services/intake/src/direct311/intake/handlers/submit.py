@@ -149,6 +149,7 @@ class Submit:
             attributes=_redacted(submission.attributes),
             sealed=sealed,
             indexes=indexes,
+            index_versions=self._indexes.versions,
             uploads=tuple(uploads),
             policy=ev.PolicyAgreement(
                 version=policy.version,

@@ -1,0 +1,139 @@
+"""Person indexes are made anew under the index keys in force.
+
+The values that they are made of are sealed, so this opens them: an access of the service on its own
+behalf, written down for each batch of records before it happens. Hashes of places need no opening:
+a place is public. What needs no new value is only rid of values under keys no longer in force.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.ports import Indexed, PersonIndexes
+from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.errors import TransientError
+from direct311.runtime.jobs import Batch
+from direct311.runtime.ledger import Access
+from direct311.runtime.records import Folder
+from direct311.runtime.state import Change
+from direct311.runtime.vault import Vault
+from direct311.schemas import derived_id
+
+FIELDS = ("first_name", "last_name", "email", "phone")
+KINDS = ("phone", "email", "name")
+SIZE = 100
+"""Records of a batch: as many as one access event names."""
+SELF = Caller("svc:intake", roles=("service",), authentication="service")
+_CAUSE = "5a8f6a0e-31c2-5f0b-9d53-1f6e0d2c7b44"
+
+
+class Reindex:
+    """The work of `direct311 keys reindex`, batch by batch."""
+
+    def __init__(
+        self,
+        requests: Indexed,
+        folder: Folder[ServiceRequest],
+        vault: Vault,
+        indexes: PersonIndexes,
+        newest: Callable[[], Awaitable[int]],
+    ) -> None:
+        self._requests = requests
+        self._folder = folder
+        self._vault = vault
+        self._indexes = indexes
+        self._newest = newest
+
+    async def left(self) -> int:
+        return await self._requests.count_otherwise(self._indexes.versions)
+
+    async def batch(self, after: str, reference: str) -> Batch:
+        """:raises RefusedError: the access could not be written down; nothing was opened.
+        :raises TransientError: this copy has older keys than another, or the database is away.
+        """
+        versions = self._indexes.versions
+        if await self._newest() > versions[0]:
+            raise TransientError("another copy has newer index keys than this one")
+        found = await self._requests.indexed_otherwise(versions, after, SIZE)
+        if not found:
+            return Batch()
+        seen = {request.record_id: request for request in found}
+        sealed = {
+            request.record_id: {
+                field: request.sealed[field] for field in FIELDS if field in request.sealed
+            }
+            for request in found
+            if self._lacks(request)
+        }
+        plain = await self._open(sealed, reference)
+        moved: set[str] = set()
+        again: set[str] = set()
+
+        async def decide(state: ServiceRequest) -> Change[ServiceRequest] | None:
+            moved.discard(state.record_id)
+            if state.lifecycle != "active":
+                return None
+            if state.sealed != seen[state.record_id].sealed:
+                again.add(state.record_id)
+                return None
+            moved.add(state.record_id)
+            indexes = self._fresh(state, plain.get(state.record_id))
+            return Change(state.model_copy(update={"indexes": indexes, "index_versions": versions}))
+
+        able = [each for each in seen if each not in sealed or each in plain]
+        await self._folder.change_each(
+            {each: derived_id(_CAUSE, f"{each}:{versions}") for each in able}, decide
+        )
+        failed = len(sealed) - len(plain)
+        reason = "the keys of some requests are gone or do not open" if failed else None
+        # What was sealed anew meanwhile counts too, so that there is a further pass to take it.
+        return Batch(found[-1].record_id, len(moved | again), failed, reason)
+
+    async def _open(
+        self, sealed: Mapping[str, Mapping[str, bytes]], reference: str
+    ) -> Mapping[str, Mapping[str, str]]:
+        if not sealed:
+            return {}
+        access = Access(
+            SELF,
+            action="key_use",
+            purpose="county_business",
+            operation="make person indexes anew",
+            fields=FIELDS,
+            record_ids=tuple(sealed),
+            reference=reference,
+            result_count=len(sealed),
+        )
+        opened = await self._vault.open_each(access, RecordFacts(), sealed)
+        return {
+            record_id: {field: value.decode() for field, value in values.items()}
+            for record_id, values in opened.items()
+        }
+
+    def _lacks(self, request: ServiceRequest) -> bool:
+        """Whether it has values to be indexed, and not under all keys in force."""
+        stored = {_version(value) for kind in KINDS for value in request.indexes.get(kind, ())}
+        return not stored.issuperset(self._indexes.versions) and any(
+            field in request.sealed for field in FIELDS
+        )
+
+    def _fresh(
+        self, state: ServiceRequest, plain: Mapping[str, str] | None
+    ) -> dict[str, tuple[str, ...]]:
+        if plain is not None:
+            indexes = self._indexes.of(plain)
+        else:
+            in_force = set(self._indexes.versions)
+            kept = {
+                kind: tuple(each for each in state.indexes[kind] if _version(each) in in_force)
+                for kind in KINDS
+                if kind in state.indexes
+            }
+            indexes = {kind: values for kind, values in kept.items() if values}
+        if "place" in state.indexes and (at := state.located) is not None:
+            place = self._indexes.place(at.address, at.latitude, at.longitude)
+            return {**indexes, "place": place}
+        return dict(indexes)
+
+
+def _version(hashed: str) -> int:
+    return int(hashed.partition(":")[0])

@@ -1,0 +1,204 @@
+"""Person indexes under other keys: opened only where they must be, and written down first."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from direct311.intake.adapters.person_indexes import KeyedIndexes
+from direct311.intake.domain.request import Located, ServiceRequest
+from direct311.intake.handlers.reindex import Reindex
+from direct311.runtime.access import load_access_policy
+from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.errors import TransientError
+from direct311.runtime.jobs import Batch
+from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.keystore import InMemoryKeys
+from direct311.runtime.ledger import AuditUnavailableError, Ledger
+from direct311.runtime.memory import InMemoryRecords
+from direct311.runtime.records import Emitter, Folder, Write
+from direct311.runtime.signing import Signer
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import Vault
+from tests.support.media import DurableMemory, Fate, IdleRelay
+from tests.support.runtime import NOW, SetClock
+
+pytestmark = pytest.mark.anyio
+FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
+KEYS = {version: {name: os.urandom(32) for name in FIELDS} for version in (1, 2, 3)}
+PERSON = {"first_name": "Zora", "last_name": "Neale", "phone": "305 555 0142"}
+
+
+def indexes(version: int, *older: int) -> KeyedIndexes:
+    return KeyedIndexes(version, KEYS[version], SetClock(), {each: KEYS[each] for each in older})
+
+
+class Requests:
+    """`Indexed` over the records in memory."""
+
+    def __init__(self, records: InMemoryRecords[ServiceRequest]) -> None:
+        self.records = records
+
+    async def indexed_otherwise(
+        self, versions: Sequence[int], after: str, limit: int
+    ) -> Sequence[ServiceRequest]:
+        states = [write.state for write in self.records.documents.values()]
+        found = [
+            state
+            for state in sorted(states, key=lambda state: state.record_id)
+            if state.record_id > after and state.index_versions != tuple(versions)
+        ]
+        return [state for state in found if state.lifecycle == "active"][:limit]
+
+    async def count_otherwise(self, versions: Sequence[int]) -> int:
+        return len(await self.indexed_otherwise(versions, "", 1000))
+
+
+class World:
+    def __init__(self) -> None:
+        self.log = DurableMemory(Fate())
+        self.keys = InMemoryKeys()
+        self.records: InMemoryRecords[ServiceRequest] = InMemoryRecords()
+        self.requests = Requests(self.records)
+        self.newest = 1
+        signer = Signer("intake-test", Ed25519PrivateKey.generate())
+        ledger = Ledger(
+            service="intake",
+            instance="intake-test",
+            version="0",
+            publisher=self.log,
+            signer=signer,
+            clock=SetClock(),
+            ids=TimeOrderedIds(),
+            metrics=Metrics(),
+            mask=lambda text: text,
+        )
+        provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
+        self.vault = Vault(self.keys, provider, ledger, load_access_policy(), SetClock())
+        self.folder = Folder(
+            self.records,
+            lambda record_id: ServiceRequest(record_id=record_id),
+            {},
+            Emitter("intake", SetClock(), signer),
+            IdleRelay(),
+            SetClock(),
+        )
+
+    async def request(
+        self, record_id: str, under: KeyedIndexes, plain: Mapping[str, str] = PERSON
+    ) -> None:
+        key, data_key = await self.vault.new_key(record_id)
+        await self.keys.insert([key])
+        state = ServiceRequest(
+            record_id=record_id,
+            version=1,
+            received_at=NOW,
+            sealed={field: data_key.seal(field, text.encode()) for field, text in plain.items()},
+            indexes={**under.of(plain), "place": under.place("1 NW 1 ST", 25.77, -80.2)},
+            index_versions=under.versions,
+            located=Located(
+                outcome="resolved", latitude=25.77, longitude=-80.2, address="1 NW 1 ST"
+            ),
+        )
+        await self.records.commit([Write(0, state, (), NOW)])
+
+    def state(self, record_id: str) -> ServiceRequest:
+        return self.records.documents[record_id].state
+
+    async def batch(self, under: KeyedIndexes, after: str = "") -> Batch:
+        async def newest() -> int:
+            return self.newest
+
+        work = Reindex(self.requests, self.folder, self.vault, under, newest)
+        return await work.batch(after, "T-1")
+
+
+async def test_a_new_version_is_added_by_opening_under_one_event_for_all() -> None:
+    world, both = World(), indexes(2, 1)
+    for number in range(3):
+        await world.request(f"r{number}", indexes(1))
+    await world.request("r9", both)
+    assert await world.batch(both) == Batch("r2", 3)
+    for number in range(3):
+        state = world.state(f"r{number}")
+        assert state.indexes == {
+            **both.of(PERSON),
+            "place": both.place("1 NW 1 ST", 25.77, -80.2),
+        }
+        assert (state.index_versions, state.version) == ((2, 1), 2)
+    (event,) = world.log.events()
+    assert (event.action, event.agent.id, event.why.reference) == ("key_use", "svc:intake", "T-1")
+    assert event.what.record_ids == ("r0", "r1", "r2")
+    assert set(event.what.fields) == {"first_name", "last_name", "email", "phone"}
+    # Every key that was fetched was fetched under that event.
+    assert {fetch.record_id for fetch in world.keys.fetches} == {"r0", "r1", "r2"}
+    assert len({fetch.event_id for fetch in world.keys.fetches}) == 1
+    assert await world.batch(both) == Batch()
+
+
+async def test_nothing_is_opened_to_be_rid_of_a_version() -> None:
+    world, alone = World(), indexes(2)
+    await world.request("r0", indexes(2, 1))
+    assert await world.batch(alone) == Batch("r0", 1)
+    assert world.state("r0").indexes["phone"] == alone.person("phone", PERSON["phone"])
+    assert world.state("r0").indexes["place"] == alone.place("1 NW 1 ST", 25.77, -80.2)
+    assert world.log.events() == []
+
+
+async def test_an_anonymous_request_is_not_opened() -> None:
+    world, both = World(), indexes(2, 1)
+    await world.request("r0", indexes(1), {"description": "A dog."})
+    assert await world.batch(both) == Batch("r0", 1)
+    assert world.state("r0").indexes.keys() == {"place"}
+    assert world.log.events() == []
+
+
+async def test_nothing_is_opened_where_it_cannot_be_written_down() -> None:
+    world = World()
+    await world.request("r0", indexes(1))
+    world.log.down = True
+    with pytest.raises(AuditUnavailableError):
+        await world.batch(indexes(2, 1))
+    assert world.keys.fetches == []
+    assert world.state("r0").index_versions == (1,)
+
+
+async def test_one_whose_key_is_gone_keeps_none_of_its_neighbours_back() -> None:
+    world, both = World(), indexes(2, 1)
+    for number in range(3):
+        await world.request(f"r{number}", indexes(1))
+    await world.keys.destroy("r1")
+    batch = await world.batch(both)
+    assert (batch.last, batch.done, batch.failed) == ("r2", 2, 1)
+    assert batch.reason
+    assert [world.state(f"r{n}").index_versions for n in range(3)] == [(2, 1), (1,), (2, 1)]
+    first, second = world.log.events()
+    assert (first.outcome, second.outcome, second.what.record_ids) == ("success", "error", ("r1",))
+
+
+async def test_what_is_destroyed_meanwhile_stays_so_and_what_is_sealed_anew_is_taken_again() -> (
+    None
+):
+    world, both = World(), indexes(2, 1)
+    await world.request("r0", indexes(1))
+    await world.request("r1", indexes(1))
+    old = dict(world.records.documents)
+    for name, update in (("r0", {"lifecycle": "destroying"}), ("r1", {"sealed": {}})):
+        state = old[name].state.model_copy(update={"version": 2, **update})
+        await world.records.commit([Write(1, state, (), NOW)])
+    meanwhile = Requests(InMemoryRecords())
+    meanwhile.records.documents = old
+    world.requests = meanwhile
+    assert (await world.batch(both)).done == 1
+    assert world.state("r0").lifecycle == "destroying"
+    assert world.state("r1").index_versions == (1,)
+
+
+async def test_a_copy_with_older_keys_undoes_nothing() -> None:
+    world = World()
+    await world.request("r0", indexes(2, 1))
+    world.newest = 2
+    with pytest.raises(TransientError):
+        await world.batch(indexes(1))
+    assert world.state("r0").index_versions == (2, 1)

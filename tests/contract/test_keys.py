@@ -1,5 +1,6 @@
 """Wrapped keys are kept the same way in memory and in the database."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -73,6 +74,22 @@ async def test_every_fetch_leaves_its_event_on_the_key(keys: KeyStore) -> None:
         KeyFetch("a", "event-3", NOW + timedelta(seconds=2)),
     ]
     assert list(await keys.fetches_after(NOW + DAY, 100)) == []
+
+
+async def test_fetches_at_the_same_time_get_each_its_own_key_and_leave_each_its_event(
+    keys: KeyStore,
+) -> None:
+    ids = [f"record-{number}" for number in range(5)]
+    await keys.insert([key(record_id) for record_id in ids])
+    wanted = [*ids, *ids, "nowhere"]
+    found = await asyncio.gather(
+        *(keys.fetch(record_id, f"event-{n}", NOW) for n, record_id in enumerate(wanted))
+    )
+    assert list(found) == [*(key(record_id) for record_id in wanted[:-1]), None]
+    fetches = await keys.fetches_after(NOW - DAY, 100)
+    assert sorted((each.record_id, each.event_id) for each in fetches) == sorted(
+        (record_id, f"event-{n}") for n, record_id in enumerate(wanted[:-1])
+    )
 
 
 async def test_a_fetch_of_no_key_leaves_nothing(keys: KeyStore) -> None:

@@ -51,7 +51,7 @@ class MongoKeys:
         return await self._fetching(KeyFetch(record_id, event_id, at))
 
     async def _fetch(self, fetches: Sequence[KeyFetch]) -> Sequence[RecordKey | None]:
-        """One for each fetch. Those that come together share one write, which waits for the disk."""
+        """One answer for each. What comes together shares one write, which waits for the disk."""
         marks: dict[str, list[KeyFetch]] = {}
         for fetch in fetches:
             marks.setdefault(fetch.record_id, []).append(fetch)

@@ -49,7 +49,7 @@ bench: setup  ## throughput and latency on this machine, written beside the mach
 	@$(PY) -m tests.load
 
 faults: setup  ## kill processes at random moments and count what was lost; N=100 rounds
-	@FAULTS=$(or $(N),20) $(PY) -m pytest tests/faults -m faults $(T)
+	@FAULTS=$(or $(N),20) LOG_FAULTS=$(or $(N),20) $(PY) -m pytest tests/faults -m faults $(T)
 
 fuzz: setup  ## random requests against every OpenAPI document; N=200 examples for each operation
 	@FUZZ_EXAMPLES=$(or $(N),50) $(PY) -m pytest tests/fuzz $(T)

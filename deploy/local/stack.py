@@ -169,7 +169,7 @@ class Stack:
         self._known(name)
         if process.find(self._pid_file(name)) is not None:
             return
-        command, environ = self._command(name)
+        command, environ = self.command(name)
         niceness = NICENESS if name in GIVE_WAY else 0
         process.spawn(command, environ, self.log_file(name), self._pid_file(name), niceness)
 
@@ -297,7 +297,8 @@ class Stack:
             self._pid_file("database-first").unlink(missing_ok=True)
         database.rooted(self.place).touch()
 
-    def _command(self, name: str) -> tuple[list[str], dict[str, str]]:
+    def command(self, name: str) -> tuple[list[str], dict[str, str]]:
+        """How a part is started: its command, and what its environment has beside this one."""
         if name == "kafka":
             return kafka.command(self.place), {}
         if name == "database":

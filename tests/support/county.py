@@ -262,6 +262,17 @@ class County:
         finally:
             await producer.stop()
 
+    async def forge(self, message: "ConsumerRecord[bytes, bytes]", body: bytes) -> None:
+        """Publish a message's key and headers, signature included, with another body."""
+        producer = AIOKafkaProducer(**self._kafka(), acks="all")
+        await producer.start()
+        try:
+            await producer.send_and_wait(
+                message.topic, body, key=message.key, headers=list(message.headers)
+            )
+        finally:
+            await producer.stop()
+
     async def caught_up(self) -> None:
         """Wait until every service has handled all that lies now in the topics that it reads."""
         admin = AIOKafkaAdminClient(**self._kafka())

@@ -1,0 +1,166 @@
+"""A producer of access events at a steady rate, and a second copy of the audit service."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from deploy.local.stack import Stack
+from direct311.cli.stack import LocalStack
+from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.signing import Signer
+from direct311.schemas import Encoded, Event, encode
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+from tests.load.log_appends import signing_key
+
+TICK = 0.05
+ACTORS = 40
+
+
+@dataclass
+class Load:
+    """Access events of a process of intake's: numbered, signed, sent until acknowledged."""
+
+    stack: Stack
+    rate: int
+    acknowledged: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        ids = TimeOrderedIds()
+        self._ids = ids
+        self._records = [ids.new() for _ in range(500)]
+        self._producer = f"intake/{ids.new()}"
+        self._signer = Signer.from_file(signing_key(self.stack))
+        self._number = 0
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Sends while the block runs; at its end all that was begun is acknowledged."""
+        stopped = asyncio.Event()
+        sending = asyncio.create_task(self._send(stopped))
+        try:
+            yield
+        finally:
+            stopped.set()
+            await sending
+
+    async def _send(self, stopped: asyncio.Event) -> None:
+        """In batches, each until all of it is acknowledged: what is sent again has the same id."""
+        producer = await self._connected()
+        started, behind = time.monotonic(), 0
+        try:
+            while not stopped.is_set():
+                behind = int((time.monotonic() - started) * self.rate) - self._number
+                batch = [self._event() for _ in range(min(behind, self.rate))]
+                while batch:
+                    try:
+                        await asyncio.wait_for(self._all(producer, batch), 10)
+                        self.acknowledged += [event_id for event_id, _ in batch]
+                        batch = []
+                    except (KafkaError, TimeoutError):
+                        with contextlib.suppress(Exception):
+                            await asyncio.wait_for(producer.stop(), 2)
+                        producer = await self._connected()
+                await asyncio.sleep(TICK)
+        finally:
+            await producer.stop()
+
+    async def _all(self, producer: AIOKafkaProducer, batch: list[tuple[str, Encoded]]) -> None:
+        sent = []
+        for _, message in batch:
+            headers = [(name, value.encode()) for name, value in message.headers.items()]
+            key = self._producer.encode()
+            sent.append(await producer.send(message.topic, message.body, key=key, headers=headers))
+        await asyncio.gather(*sent)
+
+    async def _connected(self) -> AIOKafkaProducer:
+        dev = LocalStack.model_validate(self.stack.dev)
+        while True:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=dev.kafka.bootstrap,
+                security_protocol="SASL_PLAINTEXT",
+                sasl_mechanism="SCRAM-SHA-256",
+                sasl_plain_username=dev.kafka.username,
+                sasl_plain_password=dev.kafka.password,
+                acks="all",
+                enable_idempotence=True,
+                linger_ms=5,
+            )
+            try:
+                await producer.start()
+            except KafkaError:
+                with contextlib.suppress(Exception):
+                    await producer.stop()
+                await asyncio.sleep(0.5)
+            else:
+                return producer
+
+    def _event(self) -> tuple[str, Encoded]:
+        self._number += 1
+        record_id = self._records[self._number % len(self._records)]
+        at = datetime.now(UTC)
+        data = ev.PiiAccessed(
+            action="view",
+            outcome="success",
+            time=ev.AccessTime(occurred_at=at, producer=self._producer, sequence=self._number),
+            agent=ev.AccessAgent(id=f"load-{self._number % ACTORS}", roles=("service",)),
+            where=ev.AccessWhere(
+                service="intake", instance="load", service_version="0", operation="load"
+            ),
+            why=ev.AccessWhy(purpose="respond"),
+            what=ev.AccessWhat(record_ids=(record_id,), fields=("phone",)),
+            decision=ev.AccessDecision(policy_hash="0" * 64, rule="load"),
+            retention=ev.AccessRetention(related_record=record_id),
+        )
+        event_id = self._ids.new()
+        event: Event[Model] = Event(event_id, "/direct311/intake", record_id, at, data)
+        return event_id, self._signer.sign(encode(event))
+
+
+class Standby:
+    """A second copy of the audit service on the same stack, which may be killed too."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+
+    def start(self) -> None:
+        """Start it where it does not run."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        command, environ = self._stack.command("audit")
+        log = self._stack.log_file("audit").with_name("standby.log")
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                env={**os.environ, **environ, "AUDIT_PORT": str(self._port)},
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    def kill9(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+
+    @contextmanager
+    def running(self) -> Iterator["Standby"]:
+        self.start()
+        try:
+            yield self
+        finally:
+            self.kill9()

@@ -1,0 +1,35 @@
+"""Disclosure: nothing goes out without a case, and nothing public says who reported."""
+
+import pytest
+
+from tests.protection.traces import refusal
+from tests.support.county import County
+from tests.support.submissions import submission
+
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P21")]
+
+
+@pytest.mark.parametrize("purpose", ["public_records", "law_enforcement"])
+async def test_without_an_approved_case_nothing_is_disclosed(county: County, purpose: str) -> None:
+    fields = submission(720)
+    record_id = await county.accepted(fields)
+    name = f"leak-{purpose.replace('_', '-')}"
+    answer = await county.read_contact(
+        record_id, "counsel", name, purpose=purpose, reference="CASE-1"
+    )
+    assert answer.status_code == 403
+    assert fields["phone"] not in answer.text
+    entry = await refusal(county, name, "refused:disclosure_case")
+    assert entry["purpose"] == purpose
+
+
+async def test_no_public_answer_says_who_reported(county: County) -> None:
+    fields = submission(721)
+    record_id = await county.accepted(fields)
+    await county.routed(record_id)
+    for path in (f"requests/{record_id}.json", f"requests/{record_id}.xml", "requests.json"):
+        answer = await county.open311(path, extensions="true")
+        assert answer.status_code == 200
+        assert record_id in answer.text or path == "requests.json"
+        for name in ("first_name", "last_name", "email", "phone"):
+            assert fields[name] not in answer.text, (path, name)

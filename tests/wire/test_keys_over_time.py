@@ -93,7 +93,8 @@ async def refuses_to_start(stack: Stack, service: str) -> str:
     before = stack.log_file(service).stat().st_size if stack.log_file(service).exists() else 0
     stack.start(service)
     with pytest.raises(StackError):
-        await asyncio.to_thread(stack.wait_ready, service, 45)
+        # It gives way to whatever else the machine does, and ends as soon as it has looked.
+        await asyncio.to_thread(stack.wait_ready, service, 120)
     await asyncio.to_thread(stack.stop, service)
     lines = stack.log_file(service).read_text()[before:].splitlines()
     said = [json.loads(line) for line in lines if "process.wrong_key" in line]
@@ -388,10 +389,13 @@ async def test_person_indexes_are_made_anew_and_every_search_finds_all_the_time(
     stack.start("intake")
     await asyncio.to_thread(stack.wait_ready, "intake")
     assert list(before)[5] in await found(before[list(before)[5]])
+    good = path.read_text()
     change(path, lambda document: document["keys"].update(phone=random_key()))
-    assert "version 2 of the index keys is not what was used so far" in await refuses_to_start(
-        stack, "intake"
-    )
+    reason = await refuses_to_start(stack, "intake")
+    assert "version 2 of the index keys is not what was used so far" in reason
+    path.write_text(good)
+    stack.start("intake")
+    await asyncio.to_thread(stack.wait_ready, "intake")
 
 
 async def _moved(county: County) -> bool:

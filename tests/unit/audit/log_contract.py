@@ -48,7 +48,7 @@ from direct311.runtime.vault import Vault
 from direct311.schemas import Encoded, decode
 from direct311.schemas import events as ev
 from direct311.verifier.bundle import Receipt
-from direct311.verifier.checkpoint import Trust
+from direct311.verifier.checkpoint import Checkpoint, Trust
 from direct311.verifier.entry import Entry, derive_entry_key
 from direct311.verifier.event import verify_event
 from direct311.verifier.merkle import MemoryHashes, leaf_hash, tree_root, verify_inclusion
@@ -754,7 +754,7 @@ class LogContract:
 
     @pytest.mark.parametrize("how", ["before", "after"])
     async def test_a_rebuild_killed_at_any_call_goes_on(self, stores: Stores, how: str) -> None:
-        await full_log(stores)
+        await full_log(stores, 280)
         before = await stores.rows()
         for at in count(1):
             await stores.meddler.drop()
@@ -812,6 +812,20 @@ class LogContract:
         await stores.sequence()
         await stores.check(arrived)
 
+    async def test_a_log_that_was_cut_back_is_not_taken_for_whole(self, stores: Stores) -> None:
+        await stores.arrive(accesses(5))
+        await stores.sequence()
+        longer = Checkpoint(LOG_SIGNER.key.name, 9, bytes(32)).sign([LOG_SIGNER])
+        await stores.objects.put_new(
+            "checkpoint/2026/03/01T10", str(longer).encode(), "text/plain", START
+        )
+        await stores.index_watch.step()
+        assert stores.alarms.raised == [("tree_mismatch", "checkpoint/2026/03/01T10")]
+        failed = await stores.rebuild()
+        assert failed.state == "failed"
+        assert failed.problem is not None
+        assert failed.problem.startswith("entry 5: the log ends before it")
+
     async def test_what_does_not_lead_to_the_root_is_named_and_stays_unasked(
         self, stores: Stores
     ) -> None:
@@ -835,11 +849,11 @@ class LogContract:
         assert (await stores.rebuild()).state == "done"
 
 
-async def full_log(stores: Stores) -> list[Encoded]:
-    """700 entries of every kind, two full bundles of them in the store, one record destroyed."""
+async def full_log(stores: Stores, number: int = 700) -> list[Encoded]:
+    """Entries of every kind, full bundles of them in the store, one record destroyed."""
     producer, retention = Producer(), Producer("retention")
     messages = [
-        *accesses(680),
+        *accesses(number - 20),
         producer.destroyed(RECORD),
         retention.certified(RECORD, THIRD),
         *(producer.access(outcome="denied", purpose="unknown") for _ in range(18)),

@@ -164,6 +164,12 @@ class Rebuilding:
         await self._log.mark_lost()
         head = await self._log.take_over()
         await self._log.sweep(head)
+        signed = max(await self._stored_checkpoints(), default=0)
+        if signed > head.size:
+            raise LogBrokenError(
+                f"entry {head.size}: the log ends before it, and a checkpoint under lock covers "
+                f"{signed:,} entries"
+            )
         if head.size:
             return work.model_copy(update={"size": head.size})
         await self._log.mark_whole(self._clock.now())

@@ -225,7 +225,7 @@ class InMemoryLog:
         return fitting[:limit]
 
     async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
-        rows = [self.entries[index].row for index in range(start, end)]
+        rows = await self.rows(start, end)
         return [Sighting(row.index, row.event_id, row.logged_at, row.facts) for row in rows]
 
     async def by_event(self, event_id: str, size: int) -> Row | None:

@@ -17,6 +17,7 @@ from direct311.schemas import isoformat
 from direct311.verifier.merkle import leaf_hash
 
 _NOT_SAID = ("event_id", "opens")
+_spelt = json.JSONEncoder(default=isoformat, check_circular=False).encode
 _LABEL = b"direct311-index-row-v1\n"
 
 
@@ -47,7 +48,7 @@ def _said(row: Row) -> bytes:
     told = vars(row.facts) if row.facts else {}
     facts = {name: value for name, value in told.items() if value and name not in _NOT_SAID}
     said = (row.index, row.event_id, row.logged_at, row.leaf.hex(), facts)
-    return _LABEL + json.dumps(said, default=isoformat).encode()
+    return _LABEL + _spelt(said).encode()
 
 
 def is_right(row: Row | None, leaf: bytes, tag: Tagger) -> bool:

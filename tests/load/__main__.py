@@ -29,6 +29,7 @@ from direct311.cli.stack import LocalStack
 from direct311.schemas import decode, events, read_headers
 from tests.load.generators import Burst, burst, steady
 from tests.load.log_appends import append_rate
+from tests.load.log_rebuild import rebuild_rate
 from tests.load.openings import openings
 from tests.load.proof_size import proof_bytes
 
@@ -110,6 +111,9 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
     console.print(f"audit appends of {arguments.events} prepared access events")
     rate_appended = append_rate(stack, arguments.events)
     figures.add("audit appends", f"{rate_appended:,.0f}/s", "from a prepared topic")
+    console.print("the query index dropped and made again")
+    rate_rebuilt, entries = rebuild_rate(stack)
+    figures.add("audit rebuild", f"{rate_rebuilt:,.0f}/s", f"{entries:,} entries opened")
     console.print("opening, beside the acknowledged send that it begins with")
     for measured in openings(stack):
         for percent in (50, 99):

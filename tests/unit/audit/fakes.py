@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from direct311.audit.domain import Facts, Fetch, Filter
+from direct311.audit.domain import Facts, Fetch, Filter, IndexWalk, Rebuild
 from direct311.audit.ports import (
     ExistsOtherwiseError,
     FencedError,
@@ -19,6 +20,7 @@ from direct311.audit.ports import (
     Sighting,
     StaleStageError,
     StoredKey,
+    Tagger,
 )
 from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
 
@@ -76,6 +78,13 @@ class _Entry:
     opened: bool | None = None
 
 
+@dataclass
+class _Edge:
+    epoch: int
+    end: int
+    entries: list[bytes]
+
+
 class InMemoryLog:
     """`Log` and `Entries`; writing many documents pauses between them, as a server may."""
 
@@ -83,7 +92,15 @@ class InMemoryLog:
         self.current = Head()
         self.entries: dict[int, _Entry] = {}
         self.tiles: dict[str, _Tile] = {}
+        self.edge: dict[int, _Edge] = {}
+        self.mark: datetime | None = datetime(2026, 1, 1, tzinfo=UTC)
+        self.kept_ids: dict[int, str] = {}
         self._by_event: dict[str, int] = {}
+
+    def drop_index(self) -> None:
+        """As an administrator of the database may."""
+        self.entries.clear()
+        self.mark = None
 
     async def take_over(self) -> Head:
         self.current = replace(self.current, epoch=self.current.epoch + 1)
@@ -96,6 +113,9 @@ class InMemoryLog:
         for path, tile in list(self.tiles.items()):
             if tile.end > head.size and tile.epoch < head.epoch:
                 del self.tiles[path]
+        for first, part in list(self.edge.items()):
+            if part.end > head.size and part.epoch < head.epoch:
+                del self.edge[first]
 
     async def head(self) -> Head:
         return self.current
@@ -115,7 +135,15 @@ class InMemoryLog:
                 continue
             self._by_event[row.event_id] = row.index
             opens = row.facts is not None and row.facts.opens
-            self.entries[row.index] = _Entry(epoch, row, False if opens else None)
+            self.entries[row.index] = _Entry(epoch, _kept(row), False if opens else None)
+        if not whole:
+            raise StaleStageError
+        await asyncio.sleep(0)
+        if rows and rows[0].index in self.edge:
+            raise StaleStageError
+        if rows:
+            part = _Edge(epoch, rows[-1].index + 1, [row.data for row in rows])
+            self.edge[rows[0].index] = part
         for tile, data in tiles.items():
             await asyncio.sleep(0)
             if tile.path in self.tiles:
@@ -146,7 +174,47 @@ class InMemoryLog:
         self.tiles[tile.path].data = None
 
     async def data(self, start: int, end: int) -> Sequence[bytes]:
-        return [self.entries[index].row.data for index in range(start, end)]
+        entries: dict[int, bytes] = {}
+        for first, part in sorted(self.edge.items(), key=lambda each: each[1].epoch):
+            entries |= enumerate(part.entries, first)
+        if not entries.keys() >= set(range(start, end)):
+            raise MissingTileError
+        return [entries[index] for index in range(start, end)]
+
+    async def edge_start(self) -> int:
+        return min(self.edge, default=self.current.size)
+
+    async def release(self, before: int) -> None:
+        for first, part in list(self.edge.items()):
+            if part.end <= before:
+                del self.edge[first]
+
+    async def whole_since(self, head: Head) -> datetime | None:
+        last = self.entries.get(head.size - 1)
+        if head.size and (last is None or head.last_leaf not in (None, last.row.leaf)):
+            return None
+        return self.mark
+
+    async def mark_whole(self, at: datetime) -> None:
+        self.mark = at
+
+    async def mark_lost(self) -> None:
+        self.mark = None
+
+    # --- the meddler's part
+
+    async def drop(self) -> None:
+        self.drop_index()
+
+    async def remove(self, index: int) -> None:
+        del self.entries[index]
+
+    async def edit(self, index: int, fields: Mapping[str, Any]) -> None:
+        row = self.entries[index].row
+        own = {name: value for name, value in fields.items() if name in _OF_ROWS}
+        told = {name: value for name, value in fields.items() if name not in _OF_ROWS}
+        facts = row.facts.model_copy(update=told) if row.facts and told else row.facts
+        self.entries[index].row = replace(row, **{"facts": facts, **own})
 
     # --- Entries
 
@@ -157,7 +225,7 @@ class InMemoryLog:
         return fitting[:limit]
 
     async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
-        rows = [self.entries[index].row for index in range(start, end)]
+        rows = await self.rows(start, end)
         return [Sighting(row.index, row.event_id, row.logged_at, row.facts) for row in rows]
 
     async def by_event(self, event_id: str, size: int) -> Row | None:
@@ -170,7 +238,31 @@ class InMemoryLog:
         times = [self.entries[index].row.logged_at for index in range(size)]
         return next((index for index, logged in enumerate(times) if logged >= at), size)
 
-    async def forget(self, record_id: str) -> int:
+    async def rows(self, start: int, end: int) -> Sequence[Row]:
+        return [self.entries[index].row for index in range(start, end) if index in self.entries]
+
+    async def indexes_of(self, event_ids: Sequence[str], before: int) -> Mapping[str, int]:
+        return {
+            each.row.event_id: index
+            for index, each in self.entries.items()
+            if index < before and each.row.event_id in event_ids
+        }
+
+    async def restore(self, rows: Sequence[Row], epoch: int) -> None:
+        ids = {row.event_id: row.index for row in rows}
+        for index, each in list(self.entries.items()):
+            if ids.get(each.row.event_id, index) != index:
+                del self.entries[index]
+        for row in rows:
+            there = self.entries.get(row.index)
+            if there is None or there.row != _kept(row):
+                self.entries[row.index] = _Entry(epoch, _kept(row))
+            self._by_event[row.event_id] = row.index
+
+    async def forgotten(self, start: int, end: int) -> Mapping[int, str]:
+        return {index: name for index, name in self.kept_ids.items() if start <= index < end}
+
+    async def forget(self, record_id: str, tag: Tagger) -> int:
         count = 0
         for entry in self.entries.values():
             facts = entry.row.facts
@@ -178,7 +270,9 @@ class InMemoryLog:
                 continue
             left = tuple(each for each in facts.record_ids if each != record_id)
             kept: Facts | None = facts.model_copy(update={"record_ids": left}) if left else None
-            entry.row = replace(entry.row, facts=kept)
+            self.kept_ids[entry.row.index] = entry.row.event_id
+            row = replace(entry.row, facts=kept)
+            entry.row = replace(row, tag=tag(row))
             entry.opened = entry.opened if kept else None
             count += 1
         return count
@@ -201,6 +295,15 @@ class InMemoryLog:
 
     async def opened(self, start: int, end: int) -> int:
         return sum(each.opened is True and start <= i < end for i, each in self.entries.items())
+
+
+_OF_ROWS = ("event_id", "logged_at", "data", "leaf", "tag", "facts")
+
+
+def _kept(row: Row) -> Row:
+    """As a database gives it back: `opens` becomes the mark of reconciliation."""
+    facts = row.facts.model_copy(update={"opens": False}) if row.facts else None
+    return replace(row, facts=facts)
 
 
 @dataclass
@@ -263,6 +366,9 @@ class InMemoryObjects:
     async def empty(self) -> bool:
         return "tile/0/000" not in self.objects
 
+    async def checkpoints(self) -> Sequence[str]:
+        return sorted(path for path in self.objects if path.startswith("checkpoint/"))
+
 
 @dataclass
 class InMemoryWatch:
@@ -287,6 +393,9 @@ class InMemoryWatch:
         for event_id in event_ids:
             self.fetches.pop(event_id, None)
 
+    async def rewind(self) -> None:
+        self.cursors.clear()
+
     async def place(self, name: str) -> int:
         return self.places.get(name, 0)
 
@@ -306,6 +415,29 @@ class InMemoryNumbers:
 
     async def with_gaps(self) -> Sequence[Numbered]:
         return [state for state in self.states.values() if state.missing]
+
+
+@dataclass
+class InMemoryProgress:
+    asked: Rebuild | None = None
+    at: IndexWalk = field(default_factory=IndexWalk)
+
+    async def rebuild(self) -> Rebuild | None:
+        return self.asked
+
+    async def keep_rebuild(self, old: Rebuild | None, new: Rebuild) -> bool:
+        if old is not None and (self.asked is None or self.asked.step != old.step):
+            return False
+        if old is None and self.asked is not None:
+            return False
+        self.asked = new
+        return True
+
+    async def walk(self) -> IndexWalk:
+        return self.at
+
+    async def keep_walk(self, walk: IndexWalk) -> None:
+        self.at = walk
 
 
 @dataclass

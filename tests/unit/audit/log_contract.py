@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,32 +12,56 @@ from typing import Any, Protocol, cast
 import pytest
 from uuid_utils import compat
 
-from direct311.audit.domain import Filter, facts_of
+from direct311.audit.domain import Filter, Rebuild, facts_of
 from direct311.audit.handlers.archive import Archive
 from direct311.audit.handlers.files import LogFiles
 from direct311.audit.handlers.keyring import KeyRing
 from direct311.audit.handlers.log_keys import LogKey, LogKeys
 from direct311.audit.handlers.publish import Unwitnessed, sign_head
+from direct311.audit.handlers.rebuild import Rebuilding
 from direct311.audit.handlers.receive import Receiving
 from direct311.audit.handlers.sequence import Sequencer
+from direct311.audit.handlers.tags import Tags, is_right
+from direct311.audit.handlers.watch_index import IndexWatch
 from direct311.audit.ports import (
     BodyKeys,
     Entries,
     ExistsOtherwiseError,
     FencedError,
     Inbox,
+    IndexLostError,
     Log,
     Objects,
+    Progress,
+    Row,
     StaleStageError,
+    Watch,
 )
+from direct311.runtime.access import Caller, load_access_policy
 from direct311.runtime.keys import FileKeyProvider
-from direct311.schemas import Encoded
+from direct311.runtime.keystore import InMemoryKeys
+from direct311.runtime.ledger import AuditUnavailableError, Ledger
+from direct311.runtime.records import Entry as RelayEntry
+from direct311.runtime.signing import Signer as EventSigner
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import Vault
+from direct311.schemas import Encoded, decode
+from direct311.schemas import events as ev
 from direct311.verifier.bundle import Receipt
+from direct311.verifier.checkpoint import Checkpoint, Trust
 from direct311.verifier.entry import Entry, derive_entry_key
 from direct311.verifier.event import verify_event
 from direct311.verifier.merkle import MemoryHashes, leaf_hash, tree_root, verify_inclusion
 from direct311.verifier.note import Signer
-from direct311.verifier.tiles import WIDTH, Tile, hash_tiles, join_entries, partial_tiles
+from direct311.verifier.tiles import (
+    WIDTH,
+    Tile,
+    entry_bundles,
+    hash_tiles,
+    join_entries,
+    partial_tiles,
+    split_entries,
+)
 from tests.unit.audit.events import (
     OTHER,
     RECORD,
@@ -48,11 +72,22 @@ from tests.unit.audit.events import (
     producers,
     received,
 )
-from tests.unit.audit.fakes import InMemoryAlarms, SettableClock
+from tests.unit.audit.fakes import (
+    InMemoryAlarms,
+    InMemoryBodyKeys,
+    InMemoryInbox,
+    InMemoryLog,
+    InMemoryObjects,
+    InMemoryProgress,
+    InMemoryWatch,
+    SettableClock,
+)
 
 LOG_SIGNER = Signer("direct311.miamidade.gov/audit", private_key("log"))
 LOG_KEYS = LogKeys([LogKey(LOG_SIGNER)])
+TRUST = Trust((LOG_SIGNER.key,))
 PROVIDER = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
+ADMIN = Caller("root-1", ("admin",))
 
 
 class TimeOrdered:
@@ -64,6 +99,36 @@ class DestroyableKeys(BodyKeys, Protocol):
     async def destroy(self, record_id: str) -> bool: ...
 
 
+class Meddler(Protocol):
+    """What an administrator of the database may do to the index, and nobody else."""
+
+    async def drop(self) -> None: ...
+
+    async def remove(self, index: int) -> None: ...
+
+    async def edit(self, index: int, fields: Mapping[str, Any]) -> None:
+        """Set these of an entry's document."""
+        ...
+
+
+class InMemoryBroker:
+    """Takes access events, or is down."""
+
+    def __init__(self) -> None:
+        self.sent: list[RelayEntry] = []
+        self.down = False
+
+    async def publish_one(self, entry: RelayEntry, seconds: float) -> None:
+        if self.down:
+            raise TimeoutError
+        self.sent.append(entry)
+
+    @property
+    def events(self) -> list[ev.PiiAccessed]:
+        found = [decode(each.message.headers, each.message.body).data for each in self.sent]
+        return [each for each in found if isinstance(each, ev.PiiAccessed)]
+
+
 @dataclass
 class Stores:
     """One empty log."""
@@ -73,6 +138,9 @@ class Stores:
     entries: Entries
     keys: DestroyableKeys
     objects: Objects
+    progress: Progress
+    watch: Watch
+    meddler: Meddler
 
     def __post_init__(self) -> None:
         self.clock = SettableClock(START)
@@ -81,9 +149,79 @@ class Stores:
         self.files = LogFiles(self.log, self.objects)
         self.published = Unwitnessed(self.log, LOG_KEYS, self.clock)
         self.archive = Archive(self.log, self.objects, self.alarms, self.published, self.clock)
+        self.tags = Tags(self.keyring)
+        self.broker = InMemoryBroker()
+        ledger = Ledger(
+            service="audit",
+            instance="audit-1",
+            version="0.1.0",
+            publisher=self.broker,
+            signer=EventSigner("audit-1", private_key("audit")),
+            clock=self.clock,
+            ids=TimeOrdered(),
+            metrics=Metrics(),
+            mask=lambda text: text,
+        )
+        policy = load_access_policy()
+        self.vault = Vault(InMemoryKeys(), PROVIDER, ledger, policy, self.clock)
+        self.index_watch = IndexWatch(
+            progress=self.progress,
+            log=self.log,
+            entries=self.entries,
+            files=self.files,
+            objects=self.objects,
+            tags=self.tags,
+            alarms=self.alarms,
+            trust=TRUST,
+            clock=self.clock,
+        )
+
+    def rebuilding(self, fate: "Fate | None" = None) -> Rebuilding:
+        """A process that makes the index again, and meets its fate where it has one."""
+
+        def through(inner: object) -> Any:
+            return inner if fate is None else Through(inner, fate)
+
+        log, objects = through(self.log), through(self.objects)
+        return Rebuilding(
+            progress=through(self.progress),
+            log=log,
+            entries=through(self.entries),
+            files=LogFiles(log, objects),
+            objects=objects,
+            keys=KeyRing(through(self.keys), PROVIDER),
+            tags=self.tags,
+            vault=self.vault,
+            watch=through(self.watch),
+            alarms=self.alarms,
+            trust=TRUST,
+            clock=self.clock,
+        )
+
+    async def rebuild(self) -> Rebuild:
+        """Make the index again, or go on with it, to the end."""
+        rebuilding = self.rebuilding()
+        await rebuilding.start(ADMIN, "WO-7")
+        while await rebuilding.step():
+            pass
+        return await rebuilding.state()
+
+    async def rows(self) -> Sequence[Row]:
+        return await self.entries.rows(0, (await self.log.head()).size)
 
     def sequencer(self, batch: int = 2_000) -> Sequencer:
         return Sequencer(self.inbox, self.log, self.keyring, self.clock, batch=batch)
+
+    async def data(self, start: int, end: int) -> Sequence[bytes]:
+        """The entries [start, end) as the log's files have them."""
+        head = await self.log.head()
+        found: list[bytes] = []
+        for bundle in entry_bundles(end, start // WIDTH * WIDTH):
+            found += split_entries(await self.files.read(bundle, head))
+        return found[start % WIDTH :]
+
+    async def forget(self, record_id: str) -> int:
+        return await self.entries.forget(record_id, await self.tags.tagger(self.clock.now()))
 
     async def arrive(self, messages: Sequence[Encoded]) -> list[str]:
         """Into the inbox, as one batch; the events' ids."""
@@ -114,8 +252,10 @@ class Stores:
         )
         assert [row.event_id for row in rows] == list(arrived)
         assert [row.index for row in rows] == list(range(head.size))
-        data = await self.log.data(0, head.size)
+        data = await self.data(0, head.size)
         assert data == [row.data for row in rows]
+        tag = await self.tags.tagger(self.clock.now())
+        assert all(is_right(row, row.leaf, tag) for row in rows)
         leaves = [leaf_hash(each) for each in data]
         assert leaves == [row.leaf for row in rows]
         tree = MemoryHashes(leaves)
@@ -137,6 +277,12 @@ class Stores:
             assert await self.files.read(tile, head) == b"".join(wanted)
 
 
+def in_memory(log: InMemoryLog, keys: InMemoryBodyKeys) -> Stores:
+    """One empty log in memory."""
+    progress, watch = InMemoryProgress(), InMemoryWatch()
+    return Stores(InMemoryInbox(), log, log, keys, InMemoryObjects(), progress, watch, log)
+
+
 # ---------------------------------------------------------------- what can go wrong, and when
 
 
@@ -154,6 +300,7 @@ class Fate:
     met: bool = False
     stopped: asyncio.Event | None = None
     go_on: asyncio.Event | None = None
+    meddler: Meddler | None = None
 
 
 class Through:
@@ -172,6 +319,9 @@ class Through:
             if fate.calls != fate.at:
                 return await method(*arguments)
             fate.met = True
+            if fate.how == "wiped" and fate.meddler:
+                await fate.meddler.drop()
+                return await method(*arguments)
             if fate.how == "stopped" and fate.stopped and fate.go_on:
                 fate.stopped.set()
                 await fate.go_on.wait()
@@ -306,7 +456,7 @@ class LogContract:
         head = await stores.log.head()
         for index in range(2):
             bundle = await stores.objects.get(f"tile/entries/{index:03}")
-            entries = await stores.log.data(index * WIDTH, (index + 1) * WIDTH)
+            entries = await stores.data(index * WIDTH, (index + 1) * WIDTH)
             assert bundle == join_entries(entries)
             hashes = b"".join(map(leaf_hash, entries))
             assert await stores.objects.get(f"tile/0/{index:03}") == hashes
@@ -336,7 +486,7 @@ class LogContract:
                 await archive.step()
             await stores.archive.step()
             index = at - 1
-            entries = await stores.log.data(index * WIDTH, at * WIDTH)
+            entries = await stores.data(index * WIDTH, at * WIDTH)
             assert await stores.objects.get(Tile(-1, index).path) == join_entries(entries)
             assert await stores.objects.get(Tile(0, index).path) == b"".join(
                 map(leaf_hash, entries)
@@ -361,13 +511,13 @@ class LogContract:
         await stores.arrive(accesses(300))
         await stores.sequence()
         head = await stores.log.head()
-        leaves = [leaf_hash(each) for each in await stores.log.data(0, 300)]
+        leaves = [leaf_hash(each) for each in await stores.data(0, 300)]
         for tile in (Tile(0, 0, 17), Tile(0, 1, 3)):
             start = tile.index * WIDTH
             wanted = b"".join(leaves[start : start + tile.width])
             assert await stores.files.read(tile, head) == wanted
         bundle = await stores.files.read(Tile(-1, 1, 5), head)
-        assert bundle == join_entries(await stores.log.data(256, 261))
+        assert bundle == join_entries(await stores.data(256, 261))
 
     async def test_proofs_verify(self, stores: Stores) -> None:
         await stores.arrive(accesses(700))
@@ -377,7 +527,7 @@ class LogContract:
         indexes = [0, 1, 255, 256, 511, 512, 699]
         proofs = await stores.files.inclusion(indexes, head)
         for index in indexes:
-            (data,) = await stores.log.data(index, index + 1)
+            (data,) = await stores.data(index, index + 1)
             verify_inclusion(leaf_hash(data), index, head.size, proofs[index], head.root)
 
     async def test_queries_find_what_fits_newest_first(self, stores: Stores) -> None:
@@ -462,12 +612,12 @@ class LogContract:
         before = await stores.log.head()
         assert await readable(stores) == ids
         assert await stores.keys.destroy(RECORD)
-        assert await stores.entries.forget(RECORD) == 2
+        assert await stores.forget(RECORD) == 2
         assert await readable(stores) == ids[1:]
         rows = await stores.entries.find(Filter(record_ids=(RECORD,)), before=5, floor=0, limit=10)
         assert [row.event_id for row in rows] == [ids[4], ids[3]]
         assert await stores.keys.destroy(OTHER)
-        assert await stores.entries.forget(OTHER) == 1
+        assert await stores.forget(OTHER) == 1
         assert await readable(stores) == ids[2:]
         assert not await stores.keys.destroy("never-heard-of")
         # The tree has not changed, nor does a repeat come in again.
@@ -514,6 +664,206 @@ class LogContract:
         assert await stores.entries.opened(0, 4) == 1
         assert await stores.entries.opened(0, 3) == 0
         assert await stores.entries.not_opened(0, 4, 10) == (1, [ids[0]])
+
+    # --- the index is no part of the log
+
+    async def test_a_wiped_index_is_made_again_as_it_was(self, stores: Stores) -> None:
+        messages = await full_log(stores)
+        before, head = await stores.rows(), await stores.log.head()
+        await stores.meddler.drop()
+        assert await stores.log.whole_since(head) is None
+        # A repeat would come in again: nothing is appended.
+        await stores.arrive([*messages, *accesses(5)])
+        for _ in range(2):
+            with pytest.raises(IndexLostError):
+                await stores.sequencer().step()
+        assert (await stores.log.head()).size == head.size
+        done = await stores.rebuild()
+        assert (done.state, done.next, done.mended, done.unnamed) == ("done", 700, 700, 0)
+        assert await stores.rows() == before
+        await stores.sequence()
+        assert (await stores.log.head()).size == head.size + 5
+        await stores.archive.step()
+        assert stores.alarms.raised == []
+
+    async def test_opening_bodies_for_it_is_an_access_written_down_first(
+        self, stores: Stores
+    ) -> None:
+        await full_log(stores)
+        await stores.meddler.drop()
+        await stores.rebuilding().start(ADMIN, "WO-7")
+        await stores.rebuilding().step()
+        stores.broker.down = True
+        with pytest.raises(AuditUnavailableError):
+            await stores.rebuilding().step()
+        assert await stores.entries.rows(0, 700) == []
+        stores.broker.down = False
+        assert (await stores.rebuild()).state == "done"
+        (event,) = stores.broker.events
+        assert (event.action, event.outcome, event.agent.id) == ("key_use", "success", "svc:audit")
+        assert (event.why.purpose, event.why.reference) == ("county_business", "WO-7")
+        assert "root-1" in (event.why.justification or "")
+        assert event.what.result_count == 700
+
+    async def test_an_edited_index_is_found_located_and_mended_and_nothing_else_is_opened(
+        self, stores: Stores
+    ) -> None:
+        await full_log(stores)
+        before = await stores.rows()
+        await stores.index_watch.step()
+        assert stores.alarms.raised == []
+        await stores.meddler.edit(301, {"actor": "somebody-else"})
+        await stores.meddler.remove(302)
+        await stores.index_watch.step()
+        assert stores.alarms.raised == [("index_mismatch", "entry:301 2026-03-02")]
+        assert await stores.index_watch.mismatches() == 2
+        done = await stores.rebuild()
+        assert (done.state, done.mended) == ("done", 2)
+        assert await stores.rows() == before
+        (event,) = stores.broker.events
+        assert event.what.result_count == 2
+        await stores.index_watch.step()
+        assert await stores.index_watch.mismatches() == 0
+
+    async def test_an_event_at_the_place_of_another_is_put_back(self, stores: Stores) -> None:
+        await full_log(stores)
+        before = await stores.rows()
+        first, second = before[10].event_id, before[500].event_id
+        await stores.meddler.remove(10)
+        await stores.meddler.edit(500, {"event_id": first})
+        assert (await stores.rebuild()).mended == 2
+        assert await stores.rows() == before
+        assert before[500].event_id == second
+
+    async def test_an_event_let_in_twice_over_a_hole_in_the_index_is_told(
+        self, stores: Stores
+    ) -> None:
+        messages = await full_log(stores)
+        before = await stores.rows()
+        await stores.meddler.remove(31)
+        await stores.arrive([messages[31]])
+        await stores.sequence()
+        assert (await stores.log.head()).size == 701
+        assert (await stores.rebuild()).state == "done"
+        assert stores.alarms.raised == [("tree_mismatch", "entry:700")]
+        *same, double = await stores.rows()
+        assert same == before
+        assert double.event_id == "entry:700"
+        await stores.index_watch.step()
+        assert await stores.index_watch.mismatches() == 0
+
+    @pytest.mark.parametrize("how", ["before", "after"])
+    async def test_a_rebuild_killed_at_any_call_goes_on(self, stores: Stores, how: str) -> None:
+        await full_log(stores, 280)
+        before = await stores.rows()
+        for at in count(1):
+            await stores.meddler.drop()
+            await stores.rebuilding().start(ADMIN, "WO-7")
+            fate = Fate(at, how)
+            with suppress(KilledError):
+                doomed = stores.rebuilding(fate)
+                while await doomed.step():
+                    pass
+            assert (await stores.rebuild()).state == "done"
+            assert await stores.rows() == before
+            assert await stores.log.whole_since(await stores.log.head()) is not None
+            if not fate.met:
+                break
+        assert at > 20
+
+    @pytest.mark.parametrize("at", range(1, CALLS))
+    async def test_an_index_wiped_at_any_call_of_the_sequencer_lets_no_event_in_twice(
+        self, stores: Stores, at: int
+    ) -> None:
+        messages = accesses(100)
+        arrived = await stores.arrive(messages)
+        await stores.sequence()
+        fresh = accesses(50)
+        arrived += (await stores.arrive([*messages[:30], *fresh]))[30:]
+        fate = Fate(at, "wiped", meddler=stores.meddler)
+        with suppress(IndexLostError):
+            await doomed(stores, fate).step()
+        assert (await stores.rebuild()).state == "done"
+        await stores.arrive([*messages, *fresh])
+        await stores.sequence()
+        await stores.check(arrived)
+
+    @pytest.mark.parametrize("at", range(1, CALLS))
+    async def test_a_sequencer_stopped_at_any_call_cannot_use_what_it_knew_before_a_rebuild(
+        self, stores: Stores, at: int
+    ) -> None:
+        messages = accesses(100)
+        arrived = await stores.arrive(messages)
+        await stores.sequence()
+        await stores.meddler.drop()
+        fresh = accesses(50)
+        arrived += (await stores.arrive([*messages[:30], *fresh]))[30:]
+        fate = Fate(at, "stopped", stopped=asyncio.Event(), go_on=asyncio.Event())
+        assert fate.stopped is not None
+        assert fate.go_on is not None
+        old = asyncio.create_task(doomed(stores, fate).step())
+        stopping = asyncio.create_task(fate.stopped.wait())
+        await asyncio.wait({old, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        assert (await stores.rebuild()).state == "done"
+        fate.go_on.set()
+        with suppress(FencedError, StaleStageError, IndexLostError):
+            await old
+        stopping.cancel()
+        await stores.sequence()
+        await stores.check(arrived)
+
+    async def test_a_log_that_was_cut_back_is_not_taken_for_whole(self, stores: Stores) -> None:
+        await stores.arrive(accesses(5))
+        await stores.sequence()
+        longer = Checkpoint(LOG_SIGNER.key.name, 9, bytes(32)).sign([LOG_SIGNER])
+        await stores.objects.put_new(
+            "checkpoint/2026/03/01T10", str(longer).encode(), "text/plain", START
+        )
+        await stores.index_watch.step()
+        assert stores.alarms.raised == [("tree_mismatch", "checkpoint/2026/03/01T10")]
+        failed = await stores.rebuild()
+        assert failed.state == "failed"
+        assert failed.problem is not None
+        assert failed.problem.startswith("entry 5: the log ends before it")
+
+    async def test_what_does_not_lead_to_the_root_is_named_and_stays_unasked(
+        self, stores: Stores
+    ) -> None:
+        await full_log(stores)
+        await stores.meddler.drop()
+        genuine = stores.objects.get
+
+        async def forged(path: str) -> bytes:
+            content = bytearray(await genuine(path))
+            if path == "tile/entries/001":
+                content[-1] ^= 1
+            return bytes(content)
+
+        stores.objects.get = forged  # type: ignore[method-assign]
+        failed = await stores.rebuild()
+        assert failed.state == "failed"
+        assert failed.problem == "entry 511: tile/entries/001 differs from tile/0/001"
+        assert stores.alarms.raised == [("tree_mismatch", "entry:0")]
+        assert await stores.log.whole_since(await stores.log.head()) is None
+        stores.objects.get = genuine  # type: ignore[method-assign]
+        assert (await stores.rebuild()).state == "done"
+
+
+async def full_log(stores: Stores, number: int = 700) -> list[Encoded]:
+    """Entries of every kind, full bundles of them in the store, one record destroyed."""
+    producer, retention = Producer(), Producer("retention")
+    messages = [
+        *accesses(number - 20),
+        producer.destroyed(RECORD),
+        retention.certified(RECORD, THIRD),
+        *(producer.access(outcome="denied", purpose="unknown") for _ in range(18)),
+    ]
+    await stores.arrive(messages)
+    await stores.sequence(batch=300)
+    await stores.archive.step()
+    await stores.keys.destroy(RECORD)
+    await stores.forget(RECORD)
+    return messages
 
 
 async def readable(stores: Stores) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 
 from direct311.audit.domain import AuditedRecord
 from direct311.audit.handlers.dispose import Disposition
+from direct311.audit.ports import IndexLostError
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.memory import InMemoryLease, InMemoryPublisher, InMemoryRecords
 from direct311.runtime.records import Emitter, Folder, hold_handlers
@@ -17,11 +18,9 @@ from direct311.schemas import events as ev
 from tests.unit.audit.events import ORDER, OTHER, RECORD, START, Producer, private_key, received
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
-    InMemoryInbox,
     InMemoryLog,
-    InMemoryObjects,
 )
-from tests.unit.audit.log_contract import Stores, readable
+from tests.unit.audit.log_contract import in_memory, readable
 
 pytestmark = pytest.mark.anyio
 WAIT = timedelta(days=15)
@@ -30,7 +29,7 @@ WAIT = timedelta(days=15)
 class World:
     def __init__(self) -> None:
         log, keys = InMemoryLog(), InMemoryBodyKeys()
-        self.stores = Stores(InMemoryInbox(), log, log, keys, InMemoryObjects())
+        self.stores = in_memory(log, keys)
         clock = self.stores.clock
         self.records: InMemoryRecords[AuditedRecord] = InMemoryRecords()
         self.publisher = InMemoryPublisher()
@@ -45,7 +44,9 @@ class World:
             self.relay,
             clock,
         )
-        self.disposition = Disposition(self.folder, log, self.due, clock, WAIT)
+        self.disposition = Disposition(
+            self.folder, log, log, self.stores.tags, self.due, clock, WAIT
+        )
         self.destroyer = Destroyer(
             holder="audit",
             folder=self.folder,
@@ -177,3 +178,13 @@ async def test_a_crash_at_any_step_still_destroys_and_answers_once(world: World)
     assert [receipt.keys for receipt in world.receipts()] == [1]
     state = (await world.records.load([RECORD]))[RECORD].state
     assert state.lifecycle == "destroyed"
+
+
+async def test_nothing_is_destroyed_while_the_index_is_lost(world: World) -> None:
+    before = await world.stores.rows()
+    await world.stores.log.mark_lost()
+    with pytest.raises(IndexLostError):
+        await world.disposition.begin()
+    with pytest.raises(IndexLostError):
+        await world.disposition.remove(AuditedRecord(record_id=RECORD))
+    assert await world.stores.rows() == before

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryInbox, InMemoryLog, InMemoryObjects
-from tests.unit.audit.log_contract import LogContract, Stores
+from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog
+from tests.unit.audit.log_contract import LogContract, Stores, in_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def stores() -> Stores:
     log = InMemoryLog()
-    return Stores(InMemoryInbox(), log, log, InMemoryBodyKeys(), InMemoryObjects())
+    return in_memory(log, InMemoryBodyKeys())
 
 
 class TestInMemory(LogContract):

@@ -9,19 +9,17 @@ from hypothesis import strategies as st
 from direct311.audit.domain import Facts
 from direct311.audit.handlers.numbers import Numbering
 from direct311.audit.handlers.walk import Walk
-from direct311.audit.ports import Sighting
+from direct311.audit.ports import IndexLostError, Sighting
 from tests.unit.audit.events import RECORD, START, Producer
 from tests.unit.audit.fakes import (
     InMemoryAlarms,
     InMemoryBodyKeys,
-    InMemoryInbox,
     InMemoryLog,
     InMemoryNumbers,
-    InMemoryObjects,
     InMemoryWatch,
     SettableClock,
 )
-from tests.unit.audit.log_contract import Stores
+from tests.unit.audit.log_contract import in_memory
 
 pytestmark = pytest.mark.anyio
 ONE, TWO = "intake/one", "intake/two"
@@ -143,7 +141,7 @@ async def test_whatever_the_order_what_is_missing_is_what_did_not_come(
 
 async def test_an_observer_sees_every_entry_and_goes_on_where_it_was() -> None:
     log, watch = InMemoryLog(), InMemoryWatch()
-    stores = Stores(InMemoryInbox(), log, log, InMemoryBodyKeys(), InMemoryObjects())
+    stores = in_memory(log, InMemoryBodyKeys())
     producer, numbers = Producer(), InMemoryNumbers()
 
     async def walk() -> None:
@@ -156,3 +154,21 @@ async def test_an_observer_sees_every_entry_and_goes_on_where_it_was() -> None:
         await walk()
     (state,) = numbers.states.values()
     assert (state.highest, dict(state.missing), watch.places) == (5, {}, {"numbers": 5})
+
+
+async def test_an_observer_is_shown_nothing_of_an_index_that_is_lost() -> None:
+    log, watch, numbers = InMemoryLog(), InMemoryWatch(), InMemoryNumbers()
+    stores = in_memory(log, InMemoryBodyKeys())
+    producer = Producer()
+    numbering = Numbering(numbers, stores.alarms, stores.clock)
+    observer = Walk("numbers", numbering, log, log, watch)
+    await stores.arrive([producer.access(RECORD) for _ in range(5)])
+    await stores.sequence()
+    log.drop_index()
+    with pytest.raises(IndexLostError):
+        await observer.step()
+    assert (numbers.states, watch.places) == ({}, {})
+    await stores.rebuild()
+    await observer.step()
+    (state,) = numbers.states.values()
+    assert (state.highest, dict(state.missing)) == (5, {})

@@ -38,17 +38,15 @@ from tests.unit.audit.events import (
 )
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
-    InMemoryInbox,
     InMemoryLog,
-    InMemoryObjects,
     InMemoryPeople,
 )
 from tests.unit.audit.log_contract import (
     LOG_KEYS,
     LOG_SIGNER,
     PROVIDER,
-    Stores,
     TimeOrdered,
+    in_memory,
     readable,
 )
 
@@ -86,7 +84,7 @@ class Broker:
 class World:
     def __init__(self) -> None:
         log, self.keys = InMemoryLog(), InMemoryBodyKeys()
-        self.stores = Stores(InMemoryInbox(), log, log, self.keys, InMemoryObjects())
+        self.stores = in_memory(log, self.keys)
         self.broker = Broker(self.keys)
         self.people = InMemoryPeople()
         policy = load_access_policy()
@@ -295,7 +293,7 @@ async def test_more_than_a_hundred_records_are_several_events(world: World) -> N
 async def test_an_entry_whose_record_is_gone_is_shown_as_unreadable(world: World) -> None:
     (gone,) = await world.log(Producer().access(RECORD))
     await world.keys.destroy(RECORD)
-    await world.stores.entries.forget(RECORD)
+    await world.stores.forget(RECORD)
     opened, _ = await world.reading.one(ASKING, gone)
     assert opened.event is None
     assert opened.row.facts is None
@@ -339,7 +337,7 @@ async def test_a_bundle_verifies_offline_and_tampering_is_found(world: World) ->
         *(Producer().access(RECORD if n % 3 else OTHER, actor=f"a{n % 2}") for n in range(30))
     )
     await world.keys.destroy(OTHER)
-    await world.stores.entries.forget(OTHER)
+    await world.stores.forget(OTHER)
     data = await world.bundle(Filter())
     report = verify_bundle(data, TRUST, producers())
     assert report.ok, report.text

@@ -10,12 +10,10 @@ from tests.unit.audit.events import OTHER, RECORD, START, Producer
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
     InMemoryFetches,
-    InMemoryInbox,
     InMemoryLog,
-    InMemoryObjects,
     InMemoryWatch,
 )
-from tests.unit.audit.log_contract import Stores
+from tests.unit.audit.log_contract import in_memory
 
 pytestmark = pytest.mark.anyio
 SECOND = timedelta(seconds=1)
@@ -24,7 +22,7 @@ SECOND = timedelta(seconds=1)
 class World:
     def __init__(self) -> None:
         log = InMemoryLog()
-        self.stores = Stores(InMemoryInbox(), log, log, InMemoryBodyKeys(), InMemoryObjects())
+        self.stores = in_memory(log, InMemoryBodyKeys())
         self.intake, self.media = InMemoryFetches("intake"), InMemoryFetches("media")
         self.watch = InMemoryWatch()
         self.alarms = self.stores.alarms

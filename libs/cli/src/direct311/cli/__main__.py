@@ -15,6 +15,7 @@ from rich.table import Table
 
 from direct311.cli import deadletters as letters
 from direct311.cli import demo as demonstration
+from direct311.cli import index as query_index
 from direct311.cli import keys as keeping
 from direct311.cli import replay as replaying
 from direct311.cli import rules
@@ -25,8 +26,10 @@ from direct311.runtime.peers import HttpClient, HttpError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 retention_app = typer.Typer(no_args_is_help=True, help="Expiry, review, holds and certificates.")
+audit_app = typer.Typer(no_args_is_help=True, help="The audit log.")
 deadletters_app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 app.add_typer(retention_app, name="retention")
+app.add_typer(audit_app, name="audit")
 app.add_typer(deadletters_app, name="deadletters")
 app.add_typer(rules.app, name="rules")
 keys_app = typer.Typer(no_args_is_help=True, help="Key-encryption keys and index keys over time.")
@@ -241,6 +244,28 @@ def certificate(certificate_id: str, name: As = "officer-1") -> None:
     async def work(session: Session) -> None:
         path = f"/v1/certificates/{certificate_id}"
         _print_json(await session.get("retention", path, "records_officer", name))
+
+    _run(work)
+
+
+@audit_app.callback()
+def audit() -> None:
+    """The audit log."""
+
+
+@audit_app.command("rebuild")
+def rebuild_index(
+    reference: Annotated[str, typer.Option(help="the number of the work order; the log cites it")],
+    name: As = "admin-1",
+) -> None:
+    """Make the query index again from the log's tiles and the body keys, with progress.
+
+    Nothing is appended and no question answered meanwhile; events wait. Can be repeated.
+    """
+
+    async def work(session: Session) -> None:
+        if not await query_index.rebuild(session, reference, name, console):
+            raise typer.Exit(1)
 
     _run(work)
 

@@ -15,7 +15,7 @@ trusted for being there: whoever verifies brings the log's key along.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -194,6 +194,7 @@ def verify_bundle(data: bytes, trust: Trust, keys: Sequence[EventKey] | None = N
             )
         receipts[receipt.index] = receipt
         findings += _verify_receipt(receipt, signed.checkpoint, producers)
+    findings += _replayed(receipts, {finding.index for finding in findings})
     return _report(signed, list(receipts.values()), findings, own_keys=keys is not None)
 
 
@@ -241,6 +242,17 @@ def _verify_receipt(receipt: Receipt, head: Checkpoint, keys: Sequence[EventKey]
     except (EntryError, EventError) as error:
         findings.append(Finding(_FAULTS.get(type(error), Fault.MALFORMED), str(error), index))
     return findings
+
+
+def _replayed(receipts: Mapping[int, Receipt], wrong: Container[int | None]) -> Iterator[Finding]:
+    """Events that have more than one entry, told of the later ones."""
+    first: dict[str, int] = {}
+    for index in sorted(receipts):
+        if receipts[index].event is None or index in wrong:
+            continue
+        earlier = first.setdefault(receipts[index].event["id"], index)
+        if earlier != index:
+            yield Finding(Fault.DOUBLED, f"it holds the same event as entry {earlier}", index)
 
 
 def _compare_shown(receipt: Receipt, event: Event) -> list[Finding]:

@@ -383,13 +383,16 @@ class _Judgement:
                 self._findings.append(Finding(Fault.TILE, says, index))
 
     def _judge_older(self, true: _Reading) -> None:
-        for each in self._older:
+        kept = 0
+        for each in sorted(self._older, key=lambda each: each.size):
             if true.root(each.size) == each.root:
                 self._verified.append(f"it begins with the {each.size:,} of an older checkpoint")
+                kept = each.size
                 continue
             says = (
                 f"the log does not begin with the {count(each.size, 'entry')} that an older signed "
-                "checkpoint covers: it shows different histories to different readers"
+                "checkpoint covers: it shows different histories to different readers, which part "
+                f"between entries {kept:,} and {each.size - 1:,}"
             )
             self._findings.append(Finding(Fault.FORKED, says))
 

@@ -1,11 +1,12 @@
 """Wiring of the audit service."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from prometheus_client import Counter, Gauge
 
 from direct311.audit.adapters.http import HttpWitness, IntakePeople, PeerFetches
@@ -13,12 +14,13 @@ from direct311.audit.adapters.log_keys import read_log_keys, read_policy
 from direct311.audit.adapters.mongo_keys import MongoBodyKeys, OwnFetches
 from direct311.audit.adapters.mongo_log import MongoEntries, MongoInbox, MongoLog
 from direct311.audit.adapters.mongo_published import MongoPublications
-from direct311.audit.adapters.mongo_watch import MongoNumbers, MongoWatch
+from direct311.audit.adapters.mongo_watch import MongoNumbers, MongoProgress, MongoWatch
 from direct311.audit.adapters.records import DueRecords, OutboxAlarms
 from direct311.audit.adapters.storage import LockedObjects
 from direct311.audit.domain import Alarm, AuditedRecord
 from direct311.audit.entrypoints.api import api_router
 from direct311.audit.entrypoints.consumers import TOPICS, consuming
+from direct311.audit.entrypoints.index import answering, index_router
 from direct311.audit.entrypoints.log import log_router
 from direct311.audit.handlers.archive import Archive
 from direct311.audit.handlers.dispose import Disposition
@@ -27,12 +29,15 @@ from direct311.audit.handlers.keyring import KeyRing
 from direct311.audit.handlers.numbers import Numbering
 from direct311.audit.handlers.publish import Publisher, Unwitnessed, Witnessed
 from direct311.audit.handlers.read import Reading
+from direct311.audit.handlers.rebuild import Rebuilding
 from direct311.audit.handlers.receive import Receiving
 from direct311.audit.handlers.reconcile import Reconciler
 from direct311.audit.handlers.sequence import Sequencer
+from direct311.audit.handlers.tags import Tags
 from direct311.audit.handlers.volume import Volume, load_volume_rules
 from direct311.audit.handlers.walk import Walk
-from direct311.audit.ports import Published
+from direct311.audit.handlers.watch_index import IndexWatch
+from direct311.audit.ports import IndexLostError, Published
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.api import caller_of, install
 from direct311.runtime.broker import EAGER
@@ -46,6 +51,7 @@ from direct311.runtime.rotation import KeyRotation, keys_router
 from direct311.runtime.store import ObjectStore
 from direct311.runtime.vault import Vault
 from direct311.schemas import events as ev
+from direct311.verifier.checkpoint import Trust
 from direct311.verifier.event import decode_json, parse_event_keys
 
 LONGEST_WAIT = timedelta(seconds=60)
@@ -68,9 +74,12 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     entries = MongoEntries(database)
     body_keys = MongoBodyKeys(database["keys"])
     watch, numbers = MongoWatch(database), MongoNumbers(database)
+    progress = MongoProgress(database)
     objects = LockedObjects(store, settings.bucket, settings.locked_for)
     keyring = KeyRing(body_keys, provider)
     files = LogFiles(log, objects)
+    tags = Tags(keyring)
+    trust = Trust(tuple(each.signer.key for each in log_keys.all))
 
     alarm_line = resources.outgoing(database["alarms"], Alarm)
     alarm_folder = resources.folder(alarm_line, lambda name: Alarm(record_id=name), {})
@@ -83,7 +92,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         record_line, lambda record_id: AuditedRecord(record_id=record_id), holds
     )
     due = DueRecords(record_line.records, clock)
-    disposition = Disposition(folder, entries, due.due, clock, settings.destroy_after)
+    disposition = Disposition(folder, log, entries, tags, due.due, clock, settings.destroy_after)
     destroyer = Destroyer(
         holder="audit",
         folder=folder,
@@ -140,6 +149,31 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     ]
     vault = Vault(body_keys, provider, resources.ledger, policy, clock)
     rotation = KeyRotation(body_keys, provider, vault, database, clock)
+    rebuilding = Rebuilding(
+        progress=progress,
+        log=log,
+        entries=entries,
+        files=files,
+        objects=objects,
+        keys=keyring,
+        tags=tags,
+        vault=vault,
+        watch=watch,
+        alarms=alarms,
+        trust=trust,
+        clock=clock,
+    )
+    index_watch = IndexWatch(
+        progress=progress,
+        log=log,
+        entries=entries,
+        files=files,
+        objects=objects,
+        tags=tags,
+        alarms=alarms,
+        trust=trust,
+        clock=clock,
+    )
     reading = Reading(
         log=log,
         entries=entries,
@@ -177,20 +211,42 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         ["witness", "answer"],
         registry=registry,
     )
-    sequencing = resources.lease("sequencer")
+    mismatches = Gauge(
+        "direct311_log_index_mismatches",
+        "Entries that the query index lacks or tells otherwise than the log",
+        registry=registry,
+    )
+    whole = Gauge("direct311_log_index_whole", "Whether it can be asked", registry=registry)
+    sequencing, rebuild_lease = resources.lease("sequencer"), resources.lease("rebuild")
 
     async def sequence() -> None:
         # While there is work the lease is renewed between batches; whoever loses it stops here.
-        while taken := await sequencer.step():
-            appended.inc(taken)
-            if not await sequencing.hold(clock.now()):
+        # Without its index it waits: readiness and an alarm say so.
+        with contextlib.suppress(IndexLostError):
+            while taken := await sequencer.step():
+                appended.inc(taken)
+                if not await sequencing.hold(clock.now()):
+                    return
+
+    async def rebuild() -> None:
+        before = await progress.rebuild()
+        if before is not None and before.state == "running" and not before.size:
+            # An index that was dropped has lost its indexes too.
+            await entries.prepare()
+        while await rebuilding.step():
+            if not await rebuild_lease.hold(clock.now()):
                 return
 
     async def dispose() -> None:
-        await disposition.begin()
-        await destroyer.step()
+        with contextlib.suppress(IndexLostError):
+            await disposition.begin()
+            await destroyer.step()
 
     async def reconcile() -> None:
+        # What waited while the index was lost gets the time to arrive that every event gets.
+        since = await log.whole_since(await log.head())
+        if since is None or clock.now() - since < settings.unlogged_after:
+            return
         for walk in walks:
             await walk.step()
         try:
@@ -201,7 +257,10 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
             gaps.set(len(await numbering.step(reconciler.running, late)))
 
     async def measure() -> None:
-        size.set((await log.head()).size)
+        head = await log.head()
+        size.set(head.size)
+        whole.set(await log.whole_since(head) is not None)
+        mismatches.set(await index_watch.mismatches())
         oldest = await inbox.oldest()
         waiting.set((clock.now() - oldest).total_seconds() if oldest else 0)
         unlogged.set(len(await reconciler.without_event()))
@@ -210,6 +269,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
 
     second = timedelta(seconds=1)
     sequence_loop = Loop("sequencer", second / 2, sequence, sequencing, clock)
+    rebuild_loop = Loop("rebuild", 2 * second, rebuild, rebuild_lease, clock)
     loops = [
         sequence_loop,
         Loop("archive", second, archive.step, resources.lease("archive"), clock),
@@ -221,6 +281,14 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
             resources.lease("reconcile", settings.reconcile_every * 3),
             clock,
         ),
+        Loop(
+            "watch index",
+            settings.watch_every,
+            index_watch.step,
+            resources.lease("watch index", settings.watch_every * 3),
+            clock,
+        ),
+        rebuild_loop,
         Loop("measure", 10 * second, measure, None, clock),
         *rotation.loops(resources),
     ]
@@ -245,11 +313,16 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         stuck = oldest is not None and clock.now() - oldest > LONGEST_WAIT
         return "events have waited for over a minute for the log" if stuck else None
 
+    async def index_whole() -> str | None:
+        lost = await log.whole_since(await log.head()) is None
+        return "it is gone, or is being made again from the log" if lost else None
+
     async def bucket() -> str | None:
         await objects.ping()
         return None
 
     resources.readiness.add("sequencer", inbox_moves)
+    resources.readiness.add("query index", index_whole, required=False)
     resources.readiness.add("object store", bucket)
 
     @asynccontextmanager
@@ -278,7 +351,10 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     )
     install(app, resources.readiness, resources.metrics, resources.ledger)
     caller = caller_of(resources.authenticator)
-    app.include_router(api_router(reading, reconciler, clock, caller))
+    app.include_router(
+        api_router(reading, reconciler, clock, caller), dependencies=[Depends(answering(log))]
+    )
+    app.include_router(index_router(rebuilding, rebuild_loop.wake, caller))
     app.include_router(log_router(log, files, published, log_keys, clock, caller))
     app.include_router(key_fetches_router(body_keys, resources.producers, caller))
     app.include_router(keys_router(rotation, caller))

@@ -7,6 +7,7 @@ outcomes and times. Bodies of events are sealed in the log and appear nowhere in
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Literal
 
 from direct311.runtime.state import RecordState
 from direct311.schemas import Event, Instant, Model, RecordId
@@ -15,6 +16,9 @@ from direct311.schemas import events as ev
 PERMANENT = "series:45"
 """Name of the key of entries about disposition. GS1-SL item 45: records disposition documentation
 is permanent, so this key is never destroyed."""
+
+INDEX = "index:1"
+"""Name of the key that vouches for what the query index says. It opens nothing."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far the clocks of two services may differ."""
@@ -236,3 +240,43 @@ class Fetch(Model):
     record_id: str
     event_id: str
     at: Instant
+
+
+# ---------------------------------------------------------------- the query index
+
+
+class Rebuild(Model):
+    """The query index made again. `next` and `frontier`: how far the tree was verified, and its
+    hashes there; `mended`: entries that the index lacked or told otherwise; `unnamed`: those of
+    them whose event's id nobody knows any more; `problem`: why it failed, in words.
+
+    `step` counts the writes, so that of two who go on from the same place one is refused.
+    """
+
+    state: Literal["running", "done", "failed"] = "running"
+    step: int = 0
+    reference: str
+    started_by: str
+    started_at: Instant
+    finished_at: Instant | None = None
+    size: int = 0
+    next: int = 0
+    frontier: tuple[bytes, ...] = ()
+    mended: int = 0
+    unnamed: int = 0
+    problem: str | None = None
+
+
+class IndexWalk(Model):
+    """Where the endless walk over the index is: the next entry, the last checkpoint compared, and
+    how many entries were found otherwise in this walk and in the one before."""
+
+    next: int = 0
+    checkpoint: str = ""
+    found: int = 0
+    found_before: int = 0
+
+
+def unnamed(index: int) -> str:
+    """What stands for the id of an event that is not known, or that has an earlier entry."""
+    return f"entry:{index}"

@@ -1,14 +1,14 @@
 """What the handlers need of the outside: inbox, log, keys, objects, and other services."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from direct311.audit.domain import Facts, Fetch, Filter
+from direct311.audit.domain import Facts, Fetch, Filter, IndexWalk, Rebuild
 from direct311.runtime.errors import RefusedError
 from direct311.verifier.event import Event
-from direct311.verifier.merkle import Frontier
+from direct311.verifier.merkle import HASH_SIZE, Frontier
 from direct311.verifier.note import VerifierKey
 from direct311.verifier.submission import Submission
 from direct311.verifier.tiles import Tile
@@ -24,6 +24,10 @@ class StaleStageError(Exception):
 
 class MissingTileError(Exception):
     """The log has no such tile, or not yet."""
+
+
+class IndexLostError(Exception):
+    """The query index is gone or is being made again: it cannot say what the log has."""
 
 
 class ExistsOtherwiseError(Exception):
@@ -122,6 +126,14 @@ class Head:
     offsets: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def last_leaf(self) -> bytes | None:
+        """The last entry's hash; `None` where the log ends with a full tile, or is empty."""
+        for tile, hashes in self.edge.items():
+            if tile.level == 0:
+                return hashes[-HASH_SIZE:]
+        return None
+
+    @property
     def size(self) -> int:
         return self.frontier.size
 
@@ -134,7 +146,8 @@ class Head:
 class Row:
     """An entry: `index` in the log, `data` (the sealed leaf), its hash, and what is in clear.
 
-    `facts` is `None` once they were forgotten with the record that they spoke of.
+    `facts` is `None` once they were forgotten with the record that they spoke of. `tag` vouches for
+    all of it: see `tags`.
     """
 
     index: int
@@ -143,6 +156,11 @@ class Row:
     data: bytes
     leaf: bytes
     facts: Facts | None
+    tag: bytes = b""
+
+
+Tagger = Callable[[Row], bytes]
+"""The tag of a row, from all else that it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +174,11 @@ class Sighting:
 
 
 class Log(Protocol):
-    """The log's head and entries in the database."""
+    """The log's head in the database, and what the object store does not have yet.
+
+    That is the log's *edge*: the sealed entries of bundles that are not full, or not written. The
+    query index (`Entries`) is no part of the log, and can be made again from edge and store.
+    """
 
     async def take_over(self) -> Head:
         """Raise the epoch by one: from then on no earlier epoch can commit."""
@@ -169,11 +191,26 @@ class Log(Protocol):
     async def head(self) -> Head: ...
 
     async def known(self, event_ids: Sequence[str], size: int) -> set[str]:
-        """Those of the events that have an entry below `size`."""
+        """Those of the events that have an entry below `size`, by the query index."""
+        ...
+
+    async def whole_since(self, head: Head) -> datetime | None:
+        """Since when the query index has all entries below the head; `None` where it has not.
+
+        The sign: a mark that lies in the index itself and goes with it, and the last entry of the
+        log. A single entry that was removed does not show here; `IndexWatch` finds it.
+        """
+        ...
+
+    async def mark_whole(self, at: datetime) -> None: ...
+
+    async def mark_lost(self) -> None:
+        """From now on `whole_since` is `None`."""
         ...
 
     async def stage(self, epoch: int, rows: Sequence[Row], tiles: Mapping[Tile, bytes]) -> None:
-        """Write entries and full hash tiles above the head, where nobody sees them yet.
+        """Write entries, to index and edge, and full hash tiles above the head, where nobody sees
+        them yet.
 
         :raises StaleStageError: an earlier epoch's write came in between.
         """
@@ -198,7 +235,18 @@ class Log(Protocol):
         ...
 
     async def data(self, start: int, end: int) -> Sequence[bytes]:
-        """The entries [start, end), sealed."""
+        """The entries [start, end), sealed, from the edge.
+
+        :raises MissingTileError: they are not all there: the object store has them.
+        """
+        ...
+
+    async def edge_start(self) -> int:
+        """The first entry that the edge holds; the head's size or more where it is empty."""
+        ...
+
+    async def release(self, before: int) -> None:
+        """The object store has all entries below `before`: the edge may forget them."""
         ...
 
 
@@ -276,11 +324,31 @@ class Entries(Protocol):
         """The first entry that was logged at `at` or later; `size` if there is none."""
         ...
 
-    async def forget(self, record_id: str) -> int:
+    async def rows(self, start: int, end: int) -> Sequence[Row]:
+        """What it says of the entries [start, end), in order; some may be missing."""
+        ...
+
+    async def indexes_of(self, event_ids: Sequence[str], before: int) -> Mapping[str, int]:
+        """The entries below `before` that these events have."""
+        ...
+
+    async def restore(self, rows: Sequence[Row], epoch: int) -> None:
+        """Make it say this; what says so already stays as it is.
+
+        `rows` are in order, and their events have no other entry in the log.
+        """
+        ...
+
+    async def forget(self, record_id: str, tag: Tagger) -> int:
         """Remove what is in clear of the entries about a record, but of disposition; how many.
 
-        An entry that is about other records too keeps the rest.
+        An entry that is about other records too keeps the rest. The ids of the events are kept
+        apart from the index (`forgotten`): the day may come when no key opens their entries.
         """
+        ...
+
+    async def forgotten(self, start: int, end: int) -> Mapping[int, str]:
+        """The ids of events whose entries [start, end) were forgotten in part or whole."""
         ...
 
     async def mark_opened(self, event_ids: Sequence[str], size: int) -> set[str]:
@@ -356,6 +424,10 @@ class Objects(Protocol):
         """Whether no entry of a log was ever stored."""
         ...
 
+    async def checkpoints(self) -> Sequence[str]:
+        """Paths of the checkpoints under lock, oldest first."""
+        ...
+
 
 class People(Protocol):
     """The only service that can tell which records are a person's."""
@@ -409,6 +481,10 @@ class Watch(Protocol):
 
     async def drop(self, event_ids: Sequence[str]) -> None: ...
 
+    async def rewind(self) -> None:
+        """Forget the cursors: every service is read again from as far back as it tells."""
+        ...
+
     async def place(self, name: str) -> int:
         """How far an observer has come in the log; 0 at first."""
         ...
@@ -444,6 +520,22 @@ class Numbers(Protocol):
     async def with_gaps(self) -> Sequence[Numbered]:
         """Those of whose numbers one is missing."""
         ...
+
+
+class Progress(Protocol):
+    """What the rebuilding and the watching of the index remember between their steps."""
+
+    async def rebuild(self) -> Rebuild | None:
+        """The last one that was asked for."""
+        ...
+
+    async def keep_rebuild(self, old: Rebuild | None, new: Rebuild) -> bool:
+        """Replace `old` by `new`; whether it was still there."""
+        ...
+
+    async def walk(self) -> IndexWalk: ...
+
+    async def keep_walk(self, walk: IndexWalk) -> None: ...
 
 
 class Alarms(Protocol):

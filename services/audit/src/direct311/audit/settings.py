@@ -32,3 +32,4 @@ class AuditSettings(ServiceSettings, StoreSettings, VaultSettings):
     unpublished_after: Duration = timedelta(seconds=60)
     publish_every: Duration = timedelta(seconds=0.5)
     reconcile_every: Duration = timedelta(seconds=10)
+    watch_every: Duration = timedelta(seconds=10)

@@ -2,40 +2,66 @@
 
 inbox    parcels of events that are not in the log yet; `_id` sorts by arrival
 log      one document, `_id: head`; the published checkpoint beside it (`mongo_published`)
-entries  one document for each entry, `_id`: its index; those at or above the head's size are
-         staged and do not count
+edge     sealed entries that no full bundle in the object store has yet; a document for each staged
+         batch (several for a large one), `_id`: index of the first, `end`: that behind the last
 tiles    full hash tiles, `_id`: path; with `end` and `data` until the object store has them
+entries  the query index: one document for each entry, `_id`: its index, and one (`MARK`) that goes
+         when the collection goes
+forgotten  the event's id of each entry whose facts went with its record, `_id`: its index
+
+In `edge`, `tiles` and `entries`, what lies at or above the head's size is staged, and does not
+count.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from pymongo import ReturnDocument
-from pymongo.errors import BulkWriteError
+from pymongo import ReplaceOne, ReturnDocument, UpdateOne
 
 from direct311.audit.domain import Facts, Filter
 from direct311.audit.ports import (
     Arrival,
     FencedError,
     Head,
+    MissingTileError,
     Parcel,
     Row,
     Sighting,
     StaleStageError,
+    Tagger,
 )
-from direct311.runtime.database import Collection, Database, Document, Index, MissingError
+from direct311.runtime.database import (
+    BulkError,
+    Collection,
+    Database,
+    Document,
+    Index,
+    MissingError,
+)
+from direct311.runtime.errors import TransientError
 from direct311.verifier.event import Event
 from direct311.verifier.merkle import Frontier
 from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
 
 _DUPLICATE = 11000
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MARK = -1
+"""`_id` of the document in the query index that says that it is whole. No query looks below 0."""
+
+FORGOTTEN_AT_ONCE = 500
+
+EDGE_BYTES = 8_000_000
+"""Entries in one document of the edge; the database takes 16 MiB."""
+
 
 async def insert_new(collection: Collection, documents: Sequence[Document]) -> bool:
     """Insert those whose keys are new; whether that was all of them."""
     try:
         await collection.insert_many(documents, ordered=False)
-    except BulkWriteError as error:
+    except BulkError as error:
         if any(each.get("code") != _DUPLICATE for each in error.details["writeErrors"]):
             raise
         return False
@@ -140,17 +166,20 @@ class MongoLog:
     def __init__(self, database: Database) -> None:
         self._heads: Collection = database["log"]
         self._entries: Collection = database["entries"]
+        self._edge: Collection = database["edge"]
         self._tiles: Collection = database["tiles"]
 
     async def prepare(self) -> None:
-        await self._tiles.create_indexes([Index([("end", 1)], name="end")])
+        for collection in (self._tiles, self._edge):
+            await collection.create_indexes([Index([("end", 1)], name="end")])
 
     async def exists(self) -> bool:
         """Whether the log was ever begun."""
         return await self._heads.find_one({"_id": "head"}, {"_id": 1}) is not None
 
     async def begin(self) -> None:
-        """Make the empty head where there is none."""
+        """Make the empty head where there is none, over an index that was never lost."""
+        await self.mark_whole(_EPOCH)
         await self._heads.update_one(
             {"_id": "head"}, {"$setOnInsert": {"epoch": 0, **head_fields(Head())}}, upsert=True
         )
@@ -164,6 +193,7 @@ class MongoLog:
     async def sweep(self, head: Head) -> None:
         earlier = {"epoch": {"$lt": head.epoch}}
         await self._entries.delete_many({"_id": {"$gte": head.size}, **earlier})
+        await self._edge.delete_many({"end": {"$gt": head.size}, **earlier})
         await self._tiles.delete_many({"end": {"$gt": head.size}, **earlier})
 
     async def head(self) -> Head:
@@ -174,11 +204,32 @@ class MongoLog:
         found = self._entries.find(query, {"event_id": 1})
         return {document["event_id"] async for document in found if document["_id"] < size}
 
+    async def whole_since(self, head: Head) -> datetime | None:
+        last = head.size - 1
+        signs = self._entries.find({"_id": {"$in": [MARK, last]}}, {"since": 1, "leaf": 1})
+        found = {document["_id"]: document async for document in signs}
+        if MARK not in found or last not in found:
+            return None
+        if head.size and head.last_leaf not in (None, bytes(found[last].get("leaf", b""))):
+            return None
+        since: datetime = found[MARK]["since"]
+        return since
+
+    async def mark_whole(self, at: datetime) -> None:
+        await self._entries.update_one(
+            {"_id": MARK}, {"$set": {"event_id": "mark", "since": at}}, upsert=True
+        )
+
+    async def mark_lost(self) -> None:
+        await self._entries.delete_one({"_id": MARK})
+
     async def stage(self, epoch: int, rows: Sequence[Row], tiles: Mapping[Tile, bytes]) -> None:
         whole = await insert_new(
             self._entries,
             [{"_id": row.index, "epoch": epoch, **_row_fields(row)} for row in rows],
         )
+        if whole:
+            whole = await insert_new(self._edge, list(_edge_documents(epoch, rows)))
         if whole and tiles:
             documents = [
                 {"_id": tile.path, "epoch": epoch, "end": _end(tile), "data": data}
@@ -209,9 +260,35 @@ class MongoLog:
         await self._tiles.update_one({"_id": tile.path}, {"$unset": {"end": "", "data": ""}})
 
     async def data(self, start: int, end: int) -> Sequence[bytes]:
-        found = self._entries.find({"_id": {"$gte": start, "$lt": end}}, {"data": 1})
-        entries = {document["_id"]: bytes(document["data"]) async for document in found}
-        return [entries[index] for index in range(start, end)]
+        # A sequencer that was stopped while staging may leave a document below the head when it
+        # goes on. What was committed there, and is not in the store yet, is of a later epoch.
+        found = self._edge.find({"_id": {"$lt": end}, "end": {"$gt": start}}).sort("epoch", 1)
+        entries: dict[int, bytes] = {}
+        async for document in found:
+            entries |= enumerate(map(bytes, document["entries"]), document["_id"])
+        try:
+            return [entries[index] for index in range(start, end)]
+        except KeyError:
+            raise MissingTileError from None
+
+    async def edge_start(self) -> int:
+        document = await self._edge.find_one({}, {"_id": 1}, sort=[("_id", 1)])
+        return int(document["_id"]) if document else (await self.head()).size
+
+    async def release(self, before: int) -> None:
+        await self._edge.delete_many({"end": {"$lte": before}})
+
+
+def _edge_documents(epoch: int, rows: Sequence[Row]) -> Iterator[Document]:
+    part: list[bytes] = []
+    size = 0
+    for at, row in enumerate(rows, 1):
+        part.append(row.data)
+        size += len(row.data)
+        if size >= EDGE_BYTES or at == len(rows):
+            end = row.index + 1
+            yield {"_id": end - len(part), "epoch": epoch, "end": end, "entries": part}
+            part, size = [], 0
 
 
 def _end(tile: Tile) -> int:
@@ -254,12 +331,13 @@ def _row_fields(row: Row) -> Document:
         "logged_at": row.logged_at,
         "data": row.data,
         "leaf": row.leaf,
+        "tag": row.tag,
     }
 
 
 _SINGLE = ("actor", "purpose", "action", "outcome", "department")
 
-_KEPT = {"_id", "epoch", "event_id", "logged_at", "data", "leaf"}
+_KEPT = {"_id", "epoch", "event_id", "logged_at", "data", "leaf", "tag"}
 """What stays of an entry's document when its record goes: the sealed leaf, and the event's id, so
 that a repeated event is still known."""
 
@@ -278,7 +356,31 @@ def _row(document: Document) -> Row:
         bytes(document["data"]),
         bytes(document["leaf"]),
         _facts(document),
+        bytes(document.get("tag", b"")),
     )
+
+
+def _told(document: Document) -> Document:
+    """What an entry's document says, whoever wrote it and whatever was opened since."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in document.items()
+        if name not in ("epoch", "opened")
+    }
+
+
+def _forgetting(document: Document, record_id: str, tag: Tagger) -> UpdateOne:
+    """Without the record; without all that is in clear where it is about no other."""
+    row = _row(document)
+    left = tuple(each for each in document["record_ids"] if each != record_id)
+    facts = row.facts.model_copy(update={"record_ids": left}) if row.facts and left else None
+    change: Document = {"$set": {"tag": tag(replace(row, facts=facts))}}
+    if facts:
+        change["$set"]["record_ids"] = list(left)
+    else:
+        change["$unset"] = _FORGOTTEN
+    # Another record of the same entry may go at the same time: then it is found again.
+    return UpdateOne({"_id": row.index, "record_ids": document["record_ids"]}, change)
 
 
 class MongoEntries:
@@ -286,6 +388,7 @@ class MongoEntries:
 
     def __init__(self, database: Database) -> None:
         self._entries: Collection = database["entries"]
+        self._forgotten: Collection = database["forgotten"]
 
     async def prepare(self) -> None:
         await self._entries.create_indexes(
@@ -339,13 +442,67 @@ class MongoEntries:
                 low = middle + 1
         return low
 
-    async def forget(self, record_id: str) -> int:
+    async def rows(self, start: int, end: int) -> Sequence[Row]:
+        found = self._entries.find({"_id": {"$gte": start, "$lt": end}}).sort("_id", 1)
+        rows = []
+        async for document in found:
+            # What is no row any more counts as missing.
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                rows.append(_row(document))
+        return rows
+
+    async def indexes_of(self, event_ids: Sequence[str], before: int) -> Mapping[str, int]:
+        query = {"event_id": {"$in": list(event_ids)}, "_id": {"$gte": 0, "$lt": before}}
+        found = self._entries.find(query, {"event_id": 1})
+        return {document["event_id"]: int(document["_id"]) async for document in found}
+
+    async def restore(self, rows: Sequence[Row], epoch: int) -> None:
+        wanted = {row.index: {"_id": row.index, "epoch": epoch, **_row_fields(row)} for row in rows}
+        span = {"_id": {"$gte": rows[0].index, "$lte": rows[-1].index}}
+        for _ in range(3):
+            there = {each["_id"]: each async for each in self._entries.find(span)}
+            missing = [document for index, document in wanted.items() if index not in there]
+            # Each only if it still is as it was seen: who was overtaken long ago changes nothing.
+            other = [
+                ReplaceOne(there[index], document)
+                for index, document in wanted.items()
+                if index in there and _told(there[index]) != _told(document)
+            ]
+            if not missing and not other:
+                return
+            whole = await insert_new(self._entries, missing) if missing else True
+            if other:
+                with contextlib.suppress(BulkError):
+                    await self._entries.bulk_write(other, ordered=False)
+            if other or not whole:
+                await self._remove_strays(wanted)
+        raise TransientError("the query index changes while it is mended")
+
+    async def _remove_strays(self, wanted: Mapping[int, Document]) -> None:
+        """Events that stand at another index than their own, or were staged and never committed."""
+        own = {document["event_id"]: index for index, document in wanted.items()}
+        found = self._entries.find({"event_id": {"$in": list(own)}}, {"event_id": 1})
+        strays = [each["_id"] async for each in found if own[each["event_id"]] != each["_id"]]
+        await self._entries.delete_many({"_id": {"$in": strays}})
+
+    async def forget(self, record_id: str, tag: Tagger) -> int:
         about = {"record_ids": record_id, "event": "pii.accessed"}
-        alone = await self._entries.update_many(
-            {**about, "record_ids": [record_id]}, {"$unset": _FORGOTTEN}
-        )
-        shared = await self._entries.update_many(about, {"$pull": {"record_ids": record_id}})
-        return int(alone.modified_count + shared.modified_count)
+        count = 0
+        while True:
+            found = self._entries.find(about).limit(FORGOTTEN_AT_ONCE)
+            documents = [document async for document in found]
+            if not documents:
+                return count
+            await insert_new(
+                self._forgotten,
+                [{"_id": each["_id"], "event_id": each["event_id"]} for each in documents],
+            )
+            changes = [_forgetting(document, record_id, tag) for document in documents]
+            count += (await self._entries.bulk_write(changes, ordered=False)).modified_count
+
+    async def forgotten(self, start: int, end: int) -> Mapping[int, str]:
+        found = self._forgotten.find({"_id": {"$gte": start, "$lt": end}})
+        return {document["_id"]: document["event_id"] async for document in found}
 
     async def mark_opened(self, event_ids: Sequence[str], size: int) -> set[str]:
         found: dict[str, bool] = {}

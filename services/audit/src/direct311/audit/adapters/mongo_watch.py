@@ -4,6 +4,7 @@ fetches  fetches of keys whose event is not in the log; `_id`: the event's id
 cursors  how far each service's fetches were read, `_id`: the service; and how far each observer has
          come in the log, `_id`: `place:` and its name
 numbers  of each producer the highest number, and those that are missing; `_id`: the producer
+index    the last rebuild of the query index, and where the walk over it is
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +13,15 @@ from datetime import datetime
 from pymongo import ReplaceOne
 
 from direct311.audit.adapters.mongo_log import insert_new
-from direct311.audit.domain import Fetch
+from direct311.audit.domain import Fetch, IndexWalk, Rebuild
 from direct311.audit.ports import Numbered
-from direct311.runtime.database import Collection, Database, Document, Index
+from direct311.runtime.database import (
+    Collection,
+    Database,
+    Document,
+    DuplicateError,
+    Index,
+)
 
 
 class MongoWatch:
@@ -51,6 +58,9 @@ class MongoWatch:
     async def drop(self, event_ids: Sequence[str]) -> None:
         if event_ids:
             await self._fetches.delete_many({"_id": {"$in": list(event_ids)}})
+
+    async def rewind(self) -> None:
+        await self._cursors.delete_many({"at": {"$exists": True}})
 
     async def place(self, name: str) -> int:
         document = await self._cursors.find_one({"_id": f"place:{name}"})
@@ -106,3 +116,33 @@ def _numbered(document: Document) -> Numbered:
         frozenset(document["void"]),
         document["closed"],
     )
+
+
+class MongoProgress:
+    """`Progress`."""
+
+    def __init__(self, database: Database) -> None:
+        self._states: Collection = database["index"]
+
+    async def rebuild(self) -> Rebuild | None:
+        document = await self._states.find_one({"_id": "rebuild"})
+        return Rebuild.model_validate(document) if document else None
+
+    async def keep_rebuild(self, old: Rebuild | None, new: Rebuild) -> bool:
+        if old is None:
+            try:
+                await self._states.insert_one({"_id": "rebuild", **new.model_dump()})
+            except DuplicateError:
+                return False
+            return True
+        result = await self._states.update_one(
+            {"_id": "rebuild", "step": old.step}, {"$set": new.model_dump()}
+        )
+        return bool(result.matched_count)
+
+    async def walk(self) -> IndexWalk:
+        document = await self._states.find_one({"_id": "walk"})
+        return IndexWalk.model_validate(document) if document else IndexWalk()
+
+    async def keep_walk(self, walk: IndexWalk) -> None:
+        await self._states.update_one({"_id": "walk"}, {"$set": walk.model_dump()}, upsert=True)

@@ -1,5 +1,6 @@
 """The log's files in the object store, locked against change and removal."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from direct311.audit.ports import ExistsOtherwiseError, MissingTileError
@@ -32,6 +33,9 @@ class LockedObjects:
             return await self._store.get(self._bucket, path)
         except MissingObjectError:
             raise MissingTileError(path) from None
+
+    async def checkpoints(self) -> Sequence[str]:
+        return sorted(each.name for each in await self._store.list(self._bucket, "checkpoint/"))
 
     async def empty(self) -> bool:
         # A log of less than a full tile has left its hourly checkpoints alone.

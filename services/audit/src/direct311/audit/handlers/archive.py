@@ -3,7 +3,9 @@
 Objects are written after the head moved, from what is committed, so that nothing which could still
 be discarded is ever locked. Their contents follow from the log alone; writing one again with the
 same bytes changes nothing, and one that is there with other bytes is an alarm. What is waiting is
-found in the database: a crash between writing and noting it writes it again.
+found in the database: a crash between writing and noting it writes it again. Entries come from the
+edge and must have the hashes that their tile has, or nothing is locked; the edge forgets them once
+their bundle lies in the store.
 """
 
 import asyncio
@@ -14,13 +16,24 @@ from datetime import UTC, datetime
 from direct311.audit.ports import (
     Alarms,
     ExistsOtherwiseError,
+    Head,
     Log,
+    MissingTileError,
     NotPublishedError,
     Objects,
     Published,
 )
 from direct311.runtime.clock import Clock
-from direct311.verifier.tiles import ENTRIES, WIDTH, Tile, join_entries
+from direct311.verifier.merkle import leaf_hash
+from direct311.verifier.tiles import (
+    ENTRIES,
+    WIDTH,
+    Tile,
+    TileError,
+    join_entries,
+    split_entries,
+    split_hashes,
+)
 
 OCTETS = "application/octet-stream"
 TEXT = "text/plain; charset=utf-8"
@@ -42,6 +55,8 @@ class Archive:
         self._published = published
         self._clock = clock
         self._written = 0
+        self._released: int | None = None
+        self._put_here: set[int] = set()
         self._hour: datetime | None = None
 
     async def step(self) -> None:
@@ -53,7 +68,24 @@ class Archive:
             await self._write_all(list(waiting.items()))
             if end <= head.size:
                 self._written = end
+        await self._release(head)
         await self._write_checkpoint()
+
+    async def _release(self, head: Head) -> None:
+        """Let the edge forget the entries whose bundles lie in the store.
+
+        :raises MissingTileError: a bundle is neither waiting to be written nor there.
+        """
+        if self._released is None:
+            self._released = await self._log.edge_start() // WIDTH
+        before = self._released
+        while self._released < head.size // WIDTH:
+            if self._released not in self._put_here:
+                await self._objects.get(Tile(ENTRIES, self._released).path)
+            self._put_here.discard(self._released)
+            self._released += 1
+        if self._released > before:
+            await self._log.release(self._released * WIDTH)
 
     async def _write_all(self, tiles: Sequence[tuple[Tile, bytes]]) -> None:
         for at in range(0, len(tiles), self.AT_ONCE):
@@ -65,11 +97,34 @@ class Archive:
     async def _write(self, tile: Tile, data: bytes) -> None:
         at = self._clock.now()
         if tile.level == 0:
-            first = tile.index * WIDTH
-            bundle = join_entries(await self._log.data(first, first + WIDTH))
-            await self._put(Tile(ENTRIES, tile.index).path, bundle, at)
+            await self._put(Tile(ENTRIES, tile.index).path, await self._bundle(tile, data), at)
+            self._put_here.add(tile.index)
         await self._put(tile.path, data, at)
         await self._log.forget_tile(tile)
+
+    async def _bundle(self, tile: Tile, hashes: bytes) -> bytes:
+        """The entries of a leaf tile.
+
+        :raises ExistsOtherwiseError: the database holds others than the tree was made of.
+        """
+        path = Tile(ENTRIES, tile.index).path
+        first = tile.index * WIDTH
+        wanted = split_hashes(tile, hashes)
+        entries: Sequence[bytes] = []
+        with contextlib.suppress(MissingTileError):
+            entries = await self._log.data(first, first + WIDTH)
+        if [leaf_hash(entry) for entry in entries] == wanted:
+            return join_entries(entries)
+        # Another copy of the service may have written it, and the edge have forgotten it.
+        with contextlib.suppress(MissingTileError, TileError):
+            stored = await self._objects.get(path)
+            if [leaf_hash(entry) for entry in split_entries(stored)] == wanted:
+                return stored
+        pairs = zip(entries, wanted, strict=False)
+        wrong = next((at for at, (entry, leaf) in enumerate(pairs) if leaf_hash(entry) != leaf), 0)
+        detail = f"entry {first + wrong}: the database holds another, or none, than was logged"
+        await self._alarms.raise_alarm("tree_mismatch", path, detail)
+        raise ExistsOtherwiseError(path)
 
     async def _put(self, path: str, data: bytes, at: datetime) -> None:
         try:

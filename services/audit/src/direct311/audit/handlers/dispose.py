@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from direct311.audit.domain import AuditedRecord
-from direct311.audit.ports import Entries
+from direct311.audit.handlers.tags import Tags
+from direct311.audit.ports import Entries, IndexLostError, Log
 from direct311.runtime.clock import Clock
 from direct311.runtime.disposition import Destroyed
 from direct311.runtime.records import Folder
@@ -29,13 +30,17 @@ class Disposition:
     def __init__(
         self,
         folder: Folder[AuditedRecord],
+        log: Log,
         entries: Entries,
+        tags: Tags,
         due: Due,
         clock: Clock,
         after: timedelta,
     ) -> None:
         self._folder = folder
+        self._log = log
         self._entries = entries
+        self._tags = tags
         self._due = due
         self._clock = clock
         self._after = after
@@ -57,7 +62,11 @@ class Disposition:
             await self._folder.change(record_id, derived_id(event.id, record_id), wait)
 
     async def begin(self) -> None:
-        """Turn those whose time has come to `destroying`, unless a hold stands."""
+        """Turn those whose time has come to `destroying`, unless a hold stands.
+
+        :raises IndexLostError: what it says of the records could not be removed.
+        """
+        await self._check_index()
 
         async def destroy(state: AuditedRecord) -> Change[AuditedRecord] | None:
             if state.lifecycle != "active" or state.holds:
@@ -69,5 +78,15 @@ class Disposition:
             await self._folder.change(state.record_id, cause, destroy)
 
     async def remove(self, state: AuditedRecord) -> Destroyed:
-        """What the query index says of the record; its key has gone before."""
-        return Destroyed(documents=await self._entries.forget(state.record_id))
+        """What the query index says of the record; its key has gone before.
+
+        :raises IndexLostError: an index that is being made again may still get something of the
+            record, from a body that was opened before the key went.
+        """
+        await self._check_index()
+        tag = await self._tags.tagger(self._clock.now())
+        return Destroyed(documents=await self._entries.forget(state.record_id, tag))
+
+    async def _check_index(self) -> None:
+        if await self._log.whole_since(await self._log.head()) is None:
+            raise IndexLostError

@@ -1,12 +1,13 @@
 """The log's files as witnesses and verifiers read them, and the proofs that are made of them.
 
-Full files come from the object store. What is still growing is answered from the database: the
-edge of the tree lies in the head document, so that a checkpoint and the tiles that lead to it are
-always of one piece. A partial tile is the beginning of the one that replaces it, so that those of
-earlier checkpoints can be answered as well.
+Full files come from the object store. What is still growing is answered from the database, and
+never from the query index: the edge of the tree lies in the head document, so that a checkpoint and
+the tiles that lead to it are always of one piece. A partial tile is the beginning of the one that
+replaces it, so that those of earlier checkpoints can be answered as well.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from direct311.audit.ports import Head, Log, MissingTileError, Objects
@@ -27,6 +28,7 @@ from direct311.verifier.tiles import (
     Tile,
     TileHashes,
     join_entries,
+    split_entries,
     tile_for,
 )
 
@@ -47,18 +49,25 @@ class LogFiles:
         if (tile.index * WIDTH + tile.width) << HEIGHT * level > head.size:
             raise MissingTileError
         if tile.level == ENTRIES:
-            return await self._bundle(tile)
+            return await self._bundle(tile, head)
         return (await self._hashes(tile, head))[: tile.width * HASH_SIZE]
 
-    async def _bundle(self, tile: Tile) -> bytes:
-        if tile.width == WIDTH:
-            try:
-                return await self._objects.get(tile.path)
-            except MissingTileError:
-                # Committed, and not written yet.
-                pass
+    async def _bundle(self, tile: Tile, head: Head) -> bytes:
         first = tile.index * WIDTH
-        return join_entries(await self._log.data(first, first + tile.width))
+        full = first + WIDTH <= head.size
+        if full:
+            # The store first: what lies there is out of anybody's reach.
+            with contextlib.suppress(MissingTileError):
+                return await self._stored(tile)
+        try:
+            return join_entries(await self._log.data(first, first + tile.width))
+        except MissingTileError:
+            # It has been written since.
+            return await self._stored(tile)
+
+    async def _stored(self, tile: Tile) -> bytes:
+        bundle = await self._objects.get(tile.full.path)
+        return bundle if tile.width == WIDTH else join_entries(split_entries(bundle)[: tile.width])
 
     async def _hashes(self, tile: Tile, head: Head) -> bytes:
         """The tile, full or as far as it reaches at `head`."""

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from direct311.audit.domain import PERMANENT, Facts, entry_key, key_names, month_key
+from direct311.audit.domain import INDEX, PERMANENT, Facts, entry_key, key_names, month_key
 from direct311.audit.ports import BodyKeys, StoredKey
 from direct311.runtime.keys import KeyProvider, KeyProviderError
 from direct311.verifier.entry import KEY_SIZE, REFERENCE_SIZE
@@ -28,10 +28,14 @@ _NONCE = 12
 
 
 class BodyKey(NamedTuple):
-    """A key in hand: `reference` (16 bytes) as leaves name it, `key` 32 bytes."""
+    """A key in hand: `reference` (16 bytes) as leaves name it, `key` 32 bytes.
+
+    `gone`: records that shared it and were destroyed since.
+    """
 
     reference: bytes
     key: bytes
+    gone: frozenset[str] = frozenset()
 
 
 class KeyRing:
@@ -44,6 +48,10 @@ class KeyRing:
     async def check(self, at: datetime) -> None:
         """:raises KeyProviderError: the key-encryption key is not the one that was used so far."""
         await self._living([PERMANENT], at)
+
+    async def index_key(self, at: datetime) -> bytes:
+        """The key (32 bytes) that vouches for the query index. It opens no entry."""
+        return (await self._living([INDEX], at))[INDEX].key
 
     async def for_sealing(self, facts: Sequence[Facts], at: datetime) -> Mapping[str, BodyKey]:
         """The key of each event (event id → key), made where it is the first about its record.
@@ -92,7 +100,8 @@ class KeyRing:
         found = {key.reference: key for key in whole.values()}
         for key in stored.values():
             if not living.keys().isdisjoint(key.copies):
-                found[key.reference] = _from_copies(key, living)
+                gone = frozenset(key.copies.keys() - living.keys())
+                found[key.reference] = _from_copies(key, living)._replace(gone=gone)
         return found
 
     async def _living(self, names: Iterable[str], at: datetime) -> dict[str, BodyKey]:

@@ -11,10 +11,20 @@ A step takes the oldest parcels of the inbox into the log:
    durable, so Kafka may repeat one; the repeat is another parcel with the same event ids.
 3. Look the event ids up below the head's size, and drop those that have an entry. Nothing below
    the head changes, and nobody but this epoch can add to it, so the look-up stays true until 6.
+   The look-up is in the query index, which is no part of the log and may be lost. So afterwards,
+   and before anything is written, the index must show that it is whole (`Log.whole_since`); if not,
+   the step fails, and so does every other until the index was made again. An index that was lost
+   before the look-up does not show it any more; one that is lost after it has answered already.
+   It can be whole again in between, or be taken away to be made anew, only by a rebuild, and that
+   takes over when it begins and before it ends: then 6 fails.
 4. Get the keys, making those that are missing. A key that is made and not used harms nobody, and
    the next attempt finds it.
-5. Stage entries and full tiles, by index and above the head: nobody reads there. An index or an
-   event id that is taken means that an earlier epoch was still writing; the step fails.
+5. Stage entries, first in the query index, then in the edge, and full tiles, by index and above the
+   head: nobody reads there. An index or an event id that is taken means that an earlier epoch was
+   still writing; the step fails. Who is overtaken between index and edge, and goes on when the
+   archive has let go of what was committed there, leaves entries in the edge that no 6 commits:
+   they lie below the head then, the archive removes them, and whoever reads takes the store's
+   bundle before the edge, and in the edge what the latest epoch wrote.
 6. Move the head by compare-and-set on epoch and size. This commits all or nothing.
 7. Discard the parcels.
 
@@ -22,15 +32,28 @@ Killed before 6, nothing has happened but garbage and keys. Killed after 6, the 
 there and step 3 drops their events. After any error, also one where the answer to 6 was lost, the
 next step takes over anew: the take-over and the late compare-and-set meet in one document, so one
 of them is first, and the step goes on from what the document then says. Objects are written after
-all this, from what is committed (`archive`).
+all this, from the edge of what is committed (`archive`), which then forgets it. The query index is
+never read for what the log is.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from direct311.audit.handlers.keyring import BodyKey, KeyRing
-from direct311.audit.ports import Arrival, FencedError, Head, Inbox, Log, Parcel, Row
+from direct311.audit.handlers.tags import Tags
+from direct311.audit.ports import (
+    Arrival,
+    FencedError,
+    Head,
+    Inbox,
+    IndexLostError,
+    Log,
+    Parcel,
+    Row,
+    Tagger,
+)
 from direct311.runtime.clock import Clock
 from direct311.verifier.entry import seal
 from direct311.verifier.merkle import Growth, leaf_hash
@@ -46,6 +69,7 @@ class Sequencer:
         self._inbox = inbox
         self._log = log
         self._keys = keys
+        self._tags = Tags(keys)
         self._clock = clock
         self._batch = batch
         self._epoch: int | None = None
@@ -54,6 +78,7 @@ class Sequencer:
         """Bring one batch into the log; how many events were taken from the inbox.
 
         :raises FencedError: another sequencer has taken over.
+        :raises IndexLostError: nobody can tell which events have an entry already.
         """
         epoch, self._epoch = self._epoch, None
         if epoch is None:
@@ -77,6 +102,8 @@ class Sequencer:
             for arrival in parcel.arrivals:
                 arrivals.setdefault(arrival.facts.event_id, arrival)
         known = await self._log.known(list(arrivals), head.size)
+        if await self._log.whole_since(head) is None:
+            raise IndexLostError
         fresh = [each for event_id, each in arrivals.items() if event_id not in known]
         if not fresh:
             return
@@ -84,7 +111,8 @@ class Sequencer:
         # Times of logging never run backwards: queries look for them by halving.
         at = max(now, head.logged_at or now)
         keys = await self._keys.for_sealing([each.facts for each in fresh], at)
-        rows = await asyncio.to_thread(_seal, fresh, keys, head.size, at)
+        tag = await self._tags.tagger(at)
+        rows = await asyncio.to_thread(_seal, fresh, keys, head.size, at, tag)
         growth = head.frontier.append([row.leaf for row in rows])
         tiles = grown_tiles(growth, head.edge)
         full = {tile: data for tile, data in tiles.items() if tile.width == WIDTH}
@@ -93,14 +121,19 @@ class Sequencer:
 
 
 def _seal(
-    arrivals: Sequence[Arrival], keys: Mapping[str, BodyKey], first: int, at: datetime
+    arrivals: Sequence[Arrival],
+    keys: Mapping[str, BodyKey],
+    first: int,
+    at: datetime,
+    tag: Tagger,
 ) -> list[Row]:
     rows = []
     for index, arrival in enumerate(arrivals, first):
         event_id = arrival.facts.event_id
-        reference, key = keys[event_id]
-        data = seal(arrival.event, body_key=key, key_reference=reference, logged_at=at)
-        rows.append(Row(index, event_id, at, data, leaf_hash(data), arrival.facts))
+        body = keys[event_id]
+        data = seal(arrival.event, body_key=body.key, key_reference=body.reference, logged_at=at)
+        row = Row(index, event_id, at, data, leaf_hash(data), arrival.facts)
+        rows.append(replace(row, tag=tag(row)))
     return rows
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from direct311.audit.ports import Entries, Log, Sighting, Watch
+from direct311.audit.ports import Entries, IndexLostError, Log, Sighting, Watch
 
 AT_ONCE = 2_000
 
@@ -27,11 +27,18 @@ class Walk:
         self._watch = watch
 
     async def step(self) -> None:
-        """Show the observer all that is new since the last step, also before a restart."""
+        """Show the observer all that is new since the last step, also before a restart.
+
+        :raises IndexLostError: the index cannot tell what the log has.
+        """
         at = await self._watch.place(self._name)
-        size = (await self._log.head()).size
+        head = await self._log.head()
+        size = head.size
         while at < size:
             end = min(at + AT_ONCE, size)
-            await self._observer.see(await self._entries.sightings(at, end))
+            sightings = await self._entries.sightings(at, end)
+            if await self._log.whole_since(head) is None:
+                raise IndexLostError
+            await self._observer.see(sightings)
             await self._watch.move_place(self._name, end)
             at = end

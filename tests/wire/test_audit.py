@@ -321,6 +321,17 @@ async def messages_of(stack: Stack, topic: str, number: int) -> list[Any]:
     return found
 
 
+async def alarms_of(stack: Stack, kind: str) -> list[ev.AuditAlarm]:
+    """The alarms of one kind, once there is one; others may have been raised as well."""
+
+    async def look() -> list[ev.AuditAlarm]:
+        letters = await messages_of(stack, "audit.alarm", 1)
+        alarms = [decode(read_headers(each.headers), each.value).data for each in letters]
+        return [each for each in alarms if isinstance(each, ev.AuditAlarm) and each.kind == kind]
+
+    return await until(look, f"an alarm of the kind {kind}")
+
+
 def now() -> datetime:
     at = datetime.now(UTC)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
@@ -588,10 +599,7 @@ async def test_a_key_fetch_without_an_event_raises_an_alarm(office: Office, inta
     assert state["authorised_not_opened"] >= 1
 
     async def told() -> list[str]:
-        alarms = await messages_of(office.stack, "audit.alarm", 1)
-        raised = [decode(read_headers(alarm.headers), alarm.value).data for alarm in alarms]
-        wanted = [each for each in raised if isinstance(each, ev.AuditAlarm)]
-        return [each.about for each in wanted if each.kind == "unlogged_fetch"]
+        return [each.about for each in await alarms_of(office.stack, "unlogged_fetch")]
 
     assert await until(told, "the alarm is raised") == [phantom]
 

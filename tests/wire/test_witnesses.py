@@ -15,8 +15,6 @@ from deploy.local.stack import Stack
 from direct311.audit.adapters.mongo_published import MongoPublications
 from direct311.audit.ports import Publications
 from direct311.runtime import database as mongo
-from direct311.schemas import decode, read_headers
-from direct311.schemas import events as ev
 from direct311.verifier.checkpoint import SignedCheckpoint, Trust, verify_checkpoint
 from direct311.verifier.log import directory, verify_log
 from direct311.verifier.note import VerifierKey, decode_base64, encode_base64
@@ -26,7 +24,7 @@ from tests.support.audit_log import private_key
 from tests.support.county import until
 from tests.support.stacks import stack_of_its_own
 from tests.unit.audit.publications_contract import PublicationsContract
-from tests.wire.test_audit import Office, messages_of, new_id, now, producing
+from tests.wire.test_audit import Office, alarms_of, new_id, now, producing
 
 GO = shutil.which("go")
 VERIFIER = Path(__file__).parent / "foreign_verifier"
@@ -111,10 +109,8 @@ async def test_the_log_goes_on_without_witnesses_and_publishes_with_them(county:
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
     assert refused.json()["title"] == "not published"
     assert (await county.ask(f"/v1/entries/{proved}/proof")).status_code == 200
-    (letter,) = await messages_of(stack, "audit.alarm", 1)
-    alarm = decode(read_headers(letter.headers), letter.value).data
-    assert isinstance(alarm, ev.AuditAlarm)
-    assert (alarm.kind, alarm.about.split()[1]) == ("checkpoint_age", str(before.checkpoint.size))
+    (alarm,) = await alarms_of(stack, "checkpoint_age")
+    assert alarm.about.split()[1] == str(before.checkpoint.size)
     assert "localhost/witness-1, localhost/witness-2" in alarm.detail
     assert stack.ready("audit")
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from direct311.audit.domain import Facts
@@ -121,6 +121,7 @@ async def test_the_same_entries_again_change_nothing() -> None:
     assert sorted(world.numbers.states[ONE].missing) == [3, 4]
 
 
+@settings(deadline=None)
 @given(st.permutations(range(1, 9)), st.sets(st.integers(1, 8)), st.data())
 async def test_whatever_the_order_what_is_missing_is_what_did_not_come(
     order: list[int], lost: set[int], data: st.DataObject

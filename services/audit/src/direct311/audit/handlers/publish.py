@@ -67,13 +67,16 @@ class Unwitnessed:
 
 
 class Witnessed:
-    """`Published` where a quorum of witnesses must have cosigned."""
+    """`Published` where a quorum of witnesses must have cosigned.
+
+    `patience` is less than callers wait for an answer (5 s in `runtime.peers`).
+    """
 
     def __init__(
         self,
         publications: Publications,
         *,
-        patience: timedelta = timedelta(seconds=5),
+        patience: timedelta = timedelta(seconds=4),
         pause: timedelta = timedelta(seconds=0.1),
     ) -> None:
         self._publications = publications

@@ -108,7 +108,7 @@ def signing(
     )
 
 
-def made(private: Ed25519PrivateKey, header: Mapping[str, str] = {}, **changed: object) -> str:
+def made(private: Ed25519PrivateKey, header: Mapping[str, str], **changed: object) -> str:
     """A link as another hand would make it."""
     claims: dict[str, Any] = {
         "iss": ISSUER,
@@ -151,13 +151,13 @@ def test_two_links_of_a_record_are_both_good_and_told_apart(
 
 def test_what_another_hand_makes_rightly_is_taken(links: Links) -> None:
     # Or the refusals below would be for another reason.
-    assert links.caller(made(PRIVATE)).link_record_id == "r-1"
+    assert links.caller(made(PRIVATE, {})).link_record_id == "r-1"
 
 
 def test_a_link_ends(signer: LinkSigner, links: Links, clock: SetClock) -> None:
     link = signer.issue("r-1")
     clock.at = link.expires_at - timedelta(seconds=1)
-    assert links.caller(link.token)
+    assert links.caller(link.token).link_record_id == "r-1"
     clock.at = link.expires_at + timedelta(minutes=1)
     with pytest.raises(LinkError):
         links.caller(link.token)
@@ -180,7 +180,7 @@ def test_a_link_ends(signer: LinkSigner, links: Links, clock: SetClock) -> None:
 )
 def test_a_link_lacks_nothing(links: Links, change: Mapping[str, object]) -> None:
     with pytest.raises(LinkError):
-        links.caller(made(PRIVATE, **change))
+        links.caller(made(PRIVATE, {}, **change))
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,6 @@ class SubjectReading:
 
 
 def _may(facts: Facts, now: datetime) -> bool:
-    """Whether the subject may know of an entry. What was done to destroy the record is no access."""
+    """Whether the subject may know of an entry. What destroyed the record is no access to it."""
     exempt = facts.exempt_until is not None and facts.exempt_until > now
     return facts.event == "pii.accessed" and facts.purpose != NEVER_SHOWN and not exempt

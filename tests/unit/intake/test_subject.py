@@ -76,13 +76,13 @@ class Crowded(InMemoryRecords[ServiceRequest]):
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, indexes: KeyedIndexes | None = None) -> None:
         self.clock = SetClock()
         self.log = DurableMemory(Fate())
         self.keys = InMemoryKeys()
         self.records = Crowded()
         self.registry = Registry()
-        self.indexes = KeyedIndexes(1, KEYS, self.clock)
+        self.indexes = indexes or KeyedIndexes(1, KEYS, self.clock)
         self.follow = Follow(self.registry, self.indexes.place, self.clock)
         links, self.signer = signed_links(self.clock)
         signer = Signer("intake-test", Ed25519PrivateKey.generate())
@@ -137,6 +137,7 @@ class World:
             updated_at=NOW,
             sealed={field: data_key.seal(field, text.encode()) for field, text in plain.items()},
             indexes={**self.indexes.of(plain), "place": ("1:place",)},
+            index_versions=self.indexes.versions,
             place_checked=True,
             listed=True,
             uploads=(ev.UploadRef(upload_id="u-1", size=7, sha256="00", content_type="image/png"),),
@@ -304,7 +305,7 @@ async def test_a_corrected_value_takes_the_place_of_the_old_one_everywhere(world
     assert event.what.fields == ("phone",)
     # Nothing that others know has changed, so nobody is told.
     assert world.said() == []
-    assert "555" not in after.model_dump_json(exclude={"sealed"})
+    assert "555-0143" not in after.model_dump_json(exclude={"sealed"})
 
 
 async def test_the_index_of_a_name_follows_from_both_its_parts(world: World) -> None:
@@ -384,6 +385,36 @@ async def test_a_correction_and_another_change_at_the_same_time_both_stand(world
     after = world.state()
     assert (after.version, after.status) == (before.version + 2, "in_progress")
     assert world.held().json()["fields"]["phone"] == NEW_PHONE["phone"]
+
+
+async def test_what_was_not_written_down_is_not_opened_when_it_comes_meanwhile(
+    world: World,
+) -> None:
+    last_name = (await world.request()).sealed["last_name"]
+    await world.request("r-2", {"first_name": "Zora"})
+    world.records.meanwhile = {"sealed": {**world.state("r-2").sealed, "last_name": last_name}}
+    answer = world.correct({"first_name": "Zoë"}, None, "r-2")
+    assert (answer.status_code, answer.json()["title"]) == (503, "unavailable")
+    assert world.state("r-2").corrections == ()
+
+
+async def test_under_other_index_keys_than_the_requests_all_is_indexed_anew(world: World) -> None:
+    before = await world.request()
+    newer = {name: os.urandom(32) for name in FIELDS}
+    later = World(KeyedIndexes(2, newer, world.clock, {1: KEYS}))
+    await later.request(indexes=before.indexes, index_versions=before.index_versions)
+    assert later.correct(NEW_PHONE).status_code == 200
+    after = later.state()
+    fresh = later.indexes.of({**PERSON, **NEW_PHONE})
+    assert {kind: after.indexes[kind] for kind in fresh} == fresh
+    assert after.index_versions == (2, 1)
+    # What was opened for it is named too.
+    assert later.log.events()[0].what.fields == ("email", "first_name", "last_name", "phone")
+    # An address is in no index.
+    await later.request("r-2", {"reporter_address": "1 NW 1 ST"}, index_versions=(1,))
+    assert later.correct({"reporter_address": "2 NW 2 ST"}, None, "r-2").status_code == 200
+    assert later.state("r-2").index_versions == (1,)
+    assert later.log.events()[-1].what.fields == ("reporter_address",)
 
 
 async def test_of_two_same_retries_at_once_one_is_done(world: World) -> None:

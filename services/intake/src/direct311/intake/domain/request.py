@@ -15,6 +15,11 @@ CLOSED: frozenset[ev.RequestStatus] = frozenset(
 """Extended statuses that Open311 calls `closed`; a reference to another body stays open."""
 
 
+EARLIER = "earlier"
+"""The kind of index values that were corrected while the registry protected the request: nobody
+finds it by them any more, and the registry still knows it."""
+
+
 class Note(Model):
     """One line of a request's public history. `text` is redacted."""
 
@@ -51,9 +56,7 @@ class Correction(Model):
 
 
 class ServiceRequest(RecordState):
-    """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it, by kind:
-    those of `earlier` (values that were corrected while the request was protected) only the
-    registry is asked for.
+    """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it, by kind.
 
     `index_versions`: of the keys that these were made under, empty where nobody noted it.
     `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from direct311.intake.domain.request import Correction, ServiceRequest, updated
+from direct311.intake.domain.request import EARLIER, Correction, ServiceRequest, updated
 from direct311.intake.handlers.contact import NO_SUCH_REQUEST
+from direct311.intake.handlers.reindex import FIELDS, KINDS
 from direct311.intake.open311.forms import contact_problem
 from direct311.intake.ports import PersonIndexes
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
-from direct311.runtime.errors import RefusedError
+from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.ledger import Access
 from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
 from direct311.runtime.records import Folder
@@ -122,7 +123,7 @@ class Subject:
             if (done := _known(state, mark, content)) is not None:
                 return done
             _must_be_held(state, given)
-        opened = _read_for_indexes(state, given)
+        opened = self._opened(state, given)
         access = replace(
             _access(caller, state, "correct", PURPOSE, "POST /v1/requests/{record_id}/corrections"),
             fields=tuple(sorted({*given, *opened})),
@@ -139,6 +140,8 @@ class Subject:
             if _known(now, mark, content) is not None:
                 return None
             _must_be_held(now, given)
+            if not set(self._opened(now, given)) <= set(opened):
+                raise TransientError("what must be opened has changed since it was written down")
             return self._amended(now, given, data_key, correction)
 
         after = await self._folder.change(record_id, self._ids.new(), amend)
@@ -151,23 +154,25 @@ class Subject:
         data_key: DataKey,
         correction: Correction,
     ) -> Change[ServiceRequest]:
-        others = _read_for_indexes(state, given)
-        read = {each: data_key.open(each, state.sealed[each]).decode() for each in others}
+        read = {
+            field: data_key.open(field, state.sealed[field]).decode()
+            for field in self._opened(state, given)
+        }
         fresh = self._indexes.of({**read, **given})
-        renewed = {"name" if field in NAME else field for field in given}
-        replaced = {value for kind in renewed for value in state.indexes.get(kind, ())}
-        kept = {kind: values for kind, values in state.indexes.items() if kind not in renewed}
-        indexes = {**kept, **{kind: fresh[kind] for kind in sorted(renewed & fresh.keys())}}
+        changed = {"name" if field in NAME else field for field in given} & set(KINDS)
+        renewed = set(KINDS) if changed and self._is_behind(state) else changed
+        replaced = {value for kind in changed for value in state.indexes.get(kind, ())}
+        indexes = {kind: found for kind, found in state.indexes.items() if kind not in renewed}
+        indexes |= {kind: fresh[kind] for kind in KINDS if kind in renewed and kind in fresh}
         if state.protected and replaced:
-            # Nobody finds the request by these any more; the registry still knows it by them.
-            earlier = {*state.indexes.get("earlier", ()), *replaced}
-            indexes["earlier"] = tuple(sorted(earlier))
+            indexes[EARLIER] = tuple(sorted({*state.indexes.get(EARLIER, ()), *replaced}))
         sealed = {field: data_key.seal(field, value.encode()) for field, value in given.items()}
         after = self._protect(
             state.model_copy(
                 update={
                     "sealed": {**state.sealed, **sealed},
                     "indexes": indexes,
+                    "index_versions": self._indexes.versions if renewed else state.index_versions,
                     "corrections": (*state.corrections, correction)[-REMEMBERED:],
                 }
             )
@@ -176,6 +181,19 @@ class Subject:
             return Change(after)
         after = after.model_copy(update={"updated_at": correction.at})
         return Change(after, (updated(state, after, "place_checked"),))
+
+    def _opened(self, state: ServiceRequest, given: Mapping[str, str]) -> tuple[str, ...]:
+        """What must be opened beside the new values to index them: a name is indexed whole, and
+        under other keys than those in force nothing stays."""
+        wanted: tuple[str, ...] = ()
+        if given.keys() & set(FIELDS) and self._is_behind(state):
+            wanted = FIELDS
+        elif given.keys() & set(NAME):
+            wanted = NAME
+        return tuple(field for field in wanted if field not in given and field in state.sealed)
+
+    def _is_behind(self, state: ServiceRequest) -> bool:
+        return state.index_versions != self._indexes.versions
 
     async def _look(self, record_id: str) -> ServiceRequest:
         async def look(_: ServiceRequest) -> None:
@@ -238,13 +256,6 @@ def _known(state: ServiceRequest, mark: str, content: str) -> Correction | None:
             field="Idempotency-Key",
         )
     return found
-
-
-def _read_for_indexes(state: ServiceRequest, given: Mapping[str, str]) -> tuple[str, ...]:
-    """What must be opened beside the new values: a name is indexed whole."""
-    if not given.keys() & set(NAME):
-        return ()
-    return tuple(part for part in NAME if part not in given and part in state.sealed)
 
 
 def _access(

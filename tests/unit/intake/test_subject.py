@@ -111,6 +111,7 @@ class World:
             folder=folder,
             vault=self.vault,
             indexes=self.indexes,
+            protections=self.registry,
             protect=self.follow.protect,
             links=self.signer,
             clock=self.clock,
@@ -470,7 +471,10 @@ async def test_a_correction_lifts_no_protection_and_the_registry_does(world: Wor
     after = world.state()
     assert (after.protected, after.listed) == (True, False)
     assert world.said() == []
-    # Who searches for the old number does not find it.
+    # Who searches for the old number does not find it; what is not protected is not kept at all.
+    assert after.indexes["earlier"] == old
+    assert world.correct({"email": "z@example.org"}).status_code == 200
+    assert world.state().indexes["earlier"] == old
     assert not set(old) & set(after.indexes["phone"])
     world.registry.hashes, world.registry.version = set(), 2
     lifted = await world.follow.recheck(after)

@@ -114,6 +114,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         folder=folder,
         vault=vault,
         indexes=indexes,
+        protections=protections,
         protect=follow.protect,
         links=links,
         clock=clock,

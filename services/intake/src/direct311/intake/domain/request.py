@@ -16,8 +16,8 @@ CLOSED: frozenset[ev.RequestStatus] = frozenset(
 
 
 EARLIER = "earlier"
-"""The kind of index values that were corrected while the registry protected the request: nobody
-finds it by them any more, and the registry still knows it."""
+"""The kind of those index values of corrected fields that the registry protects: nobody finds the
+request by them any more, and the registry still knows it."""
 
 
 class Note(Model):

@@ -10,7 +10,7 @@ from direct311.intake.domain.request import EARLIER, Correction, ServiceRequest,
 from direct311.intake.handlers.contact import NO_SUCH_REQUEST
 from direct311.intake.handlers.reindex import FIELDS, KINDS
 from direct311.intake.open311.forms import contact_problem
-from direct311.intake.ports import PersonIndexes
+from direct311.intake.ports import PersonIndexes, Protections
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
@@ -48,6 +48,7 @@ class Subject:
         folder: Folder[ServiceRequest],
         vault: Vault,
         indexes: PersonIndexes,
+        protections: Protections,
         protect: Protect,
         links: LinkSigner,
         clock: Clock,
@@ -57,6 +58,7 @@ class Subject:
         self._folder = folder
         self._vault = vault
         self._indexes = indexes
+        self._protections = protections
         self._protect = protect
         self._links = links
         self._clock = clock
@@ -164,8 +166,8 @@ class Subject:
         replaced = {value for kind in changed for value in state.indexes.get(kind, ())}
         indexes = {kind: found for kind, found in state.indexes.items() if kind not in renewed}
         indexes |= {kind: fresh[kind] for kind in KINDS if kind in renewed and kind in fresh}
-        if state.protected and replaced:
-            indexes[EARLIER] = tuple(sorted({*state.indexes.get(EARLIER, ()), *replaced}))
+        if protecting := {value for value in replaced if self._protections.matches((value,))}:
+            indexes[EARLIER] = tuple(sorted({*state.indexes.get(EARLIER, ()), *protecting}))
         sealed = {field: data_key.seal(field, value.encode()) for field, value in given.items()}
         after = self._protect(
             state.model_copy(

@@ -24,13 +24,8 @@ from direct311.schemas import events as ev
 from tests.support.links import Door, bearer, signed_links
 from tests.support.media import DurableMemory, Fate
 from tests.unit.audit.events import OTHER, RECORD, START, Producer, private_key
-from tests.unit.audit.fakes import (
-    InMemoryBodyKeys,
-    InMemoryInbox,
-    InMemoryLog,
-    InMemoryObjects,
-)
-from tests.unit.audit.log_contract import PROVIDER, Stores, TimeOrdered
+from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog
+from tests.unit.audit.log_contract import PROVIDER, TimeOrdered, in_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -38,9 +33,7 @@ pytestmark = pytest.mark.anyio
 class World:
     def __init__(self) -> None:
         self.entries, self.keys = InMemoryLog(), InMemoryBodyKeys()
-        self.stores = Stores(
-            InMemoryInbox(), self.entries, self.entries, self.keys, InMemoryObjects()
-        )
+        self.stores = in_memory(self.entries, self.keys)
         self.broker = DurableMemory(Fate())
         self.clock = self.stores.clock
         policy = load_access_policy()

@@ -361,9 +361,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     app.include_router(index_router(rebuilding, rebuild_loop.wake, caller))
     app.include_router(log_router(log, files, published, log_keys, clock, caller))
     resident = caller_of(resources.authenticator, residents=True)
-    app.include_router(
-        subject_router(subject, resident), dependencies=[Depends(answering(log))]
-    )
+    app.include_router(subject_router(subject, resident), dependencies=[Depends(answering(log))])
     app.include_router(key_fetches_router(body_keys, resources.producers, caller))
     app.include_router(keys_router(rotation, caller))
     return app

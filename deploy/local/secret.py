@@ -94,27 +94,28 @@ def keep_keys(folder: Path, services: Iterable[Service], witnesses: Iterable[str
 
 
 def public_keys(folder: Path, services: Iterable[Service]) -> dict[str, Any]:
-    """`principals.json`: who signs with which key, and from when to when.
+    """`principals.json`: who signs events with which key, and from when to when (`keys`), and the
+    keys of residents' links (`link_keys`), which sign no event."""
+    return {
+        "keys": [
+            _public_key(folder / f"{service.name}-signing.json", service.name)
+            for service in services
+        ],
+        "link_keys": [_public_key(folder / "intake-link.json", "intake")],
+    }
 
-    The key of intake's signed links has a name of its own, `intake-link`: it signs no event.
-    """
-    owners = {f"{service.name}-signing.json": service.name for service in services}
-    owners["intake-link.json"] = "intake-link"
-    entries = []
-    for file, owner in owners.items():
-        made = datetime.fromtimestamp((folder / file).stat().st_mtime, UTC)
-        start = made.replace(hour=0, minute=0, second=0, microsecond=0)
-        document = json.loads((folder / file).read_text())
-        entries.append(
-            {
-                "keyid": document["keyid"],
-                "service": owner,
-                "public": public_of(document["private"]),
-                "not_before": start.isoformat(),
-                "not_after": (start + KEYS_VALID).isoformat(),
-            }
-        )
-    return {"keys": entries}
+
+def _public_key(file: Path, owner: str) -> dict[str, str]:
+    made = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    start = made.replace(hour=0, minute=0, second=0, microsecond=0)
+    document = json.loads(file.read_text())
+    return {
+        "keyid": document["keyid"],
+        "service": owner,
+        "public": public_of(document["private"]),
+        "not_before": start.isoformat(),
+        "not_after": (start + KEYS_VALID).isoformat(),
+    }
 
 
 def log_keys_in(folder: Path) -> list[VerifierKey]:

@@ -109,7 +109,18 @@ ASKED = [
     for name, text in STAFF.items()
 ]
 
-NEVER = [*SEALED, *TEXT, *ANSWERS, *PHOTO, *ASIDE, *BAD, *ASKED]
+CORRECTED = {
+    "last_name": "Umlauf-Berichtigt",
+    "email": "b.umlauf@canary.example",
+    "phone": "754-555-0195",
+}
+OWN = [
+    *(Canary(f"corrected {name}", text) for name, text in CORRECTED.items() if name != "phone"),
+    Canary("corrected phone", CORRECTED["phone"], ("7545550195", "+17545550195")),
+]
+"""What the resident says instead, by the signed link."""
+
+NEVER = [*SEALED, *TEXT, *ANSWERS, *PHOTO, *ASIDE, *BAD, *ASKED, *OWN]
 
 # ---------------------------------------------------------------- who must be found
 
@@ -140,7 +151,8 @@ RUNNING = (
 async def plant(stack: Stack, answers: Path) -> Document:
     """Everything through the gateway, until it has gone its way; error answers go into `answers`.
 
-    The record that lives (`kept`) and the one that waits for its destruction (`doomed`).
+    The record that lives (`kept`), the one that waits for its destruction (`doomed`), and the
+    signed links that were given (`links`).
     """
     async with entering(stack) as county:
         kept = await _submissions(county)
@@ -150,11 +162,12 @@ async def plant(stack: Stack, answers: Path) -> Document:
         )
         await _mistakes(county, answers)
         await _staff(county, kept, answers)
+        links = await _residents(county, kept, answers)
         for record_id in (kept, doomed):
             await county.routed(record_id)
             await until(partial(_has_photo, county, record_id), "the photo is published")
         await _settled(county)
-        return {"kept": kept, "doomed": doomed}
+        return {"kept": kept, "doomed": doomed, "links": links}
 
 
 async def _submissions(county: County) -> str:
@@ -305,6 +318,45 @@ async def _staff(county: County, record_id: str, answers: Path) -> None:
         )
     _keep(answers, "staff", found)
     assert all(answer.status_code < 500 for answer in found)
+
+
+async def _residents(county: County, record_id: str, answers: Path) -> list[str]:
+    """Links, and what residents do with them, rightly and wrongly; the links that were given."""
+    submitted = await county.submit(submission(60, extensions="true"))
+    (accepted,) = submitted.json()
+    said = f"the resident called from {STAFF['justification']}"
+    path = f"/v1/requests/{record_id}"
+    given = await county.post("intake", f"{path}/link", {"justification": said}, "agent", "olga")
+    links = [str(accepted["extended_attributes"]["link_token"]), str(given["token"])]
+    other, own = ({"Authorization": f"Bearer {link}"} for link in links)
+    intake, audit = (county.known.services[name] for name in ("intake", "audit"))
+
+    async def correct(values: dict[str, str], headers: dict[str, str]) -> httpx.Response:
+        url = f"{intake}{path}/corrections"
+        return await county.http.post(url, json=values, headers=headers)
+
+    key = {"Idempotency-Key": AROUND["idempotency key"]}
+    for _ in range(2):
+        assert (await correct(CORRECTED, own | key)).status_code == 200
+    held = await county.http.get(f"{intake}{path}/subject", headers=own)
+    assert held.json()["fields"] | CORRECTED == held.json()["fields"], held.text
+    found = [
+        await correct({"email": WRONG}, own),
+        await correct({WRONG: WRONG}, own),
+        await correct({"phone": WRONG}, own | key),
+        await correct({"phone": WRONG}, other),
+        await correct({"phone": WRONG}, {"Authorization": f"{own['Authorization']}{WRONG}"}),
+        await county.http.get(f"{intake}{path}/subject", headers=other),
+        await county.http.get(f"{intake}/v1/counts", headers=own),
+        await county.http.get(f"{audit}/v1/subject/{record_id}/accesses", headers=own),
+        await county.http.get(
+            f"{audit}/v1/subject/{record_id}/accesses", headers=own, params={"cursor": WRONG}
+        ),
+    ]
+    _keep(answers, "resident", found)
+    statuses = [answer.status_code for answer in found]
+    assert statuses == [422, 422, 409, 403, 401, 403, 403, 200, 400]
+    return links
 
 
 def _keep(answers: Path, name: str, found: Sequence[httpx.Response]) -> None:

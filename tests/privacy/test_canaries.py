@@ -58,7 +58,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         end = asyncio.run(_destroy(stack, ids["doomed"]))
         # Stopped as in a shutdown, so that whatever was only in memory is written down.
         stack.down()
-        found, read = Search(planting.NEVER).in_folder(stack.root)
+        links = [Canary("signed link", link, (link.rpartition(".")[2],)) for link in ids["links"]]
+        found, read = Search([*planting.NEVER, *links]).in_folder(stack.root)
         yield Kept(root=stack.root, found=found, read=read, **end, **_also(stack, end["wrapped"]))
 
 

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.domain.request import Located, ServiceRequest
+from direct311.intake.domain.request import EARLIER, Located, ServiceRequest
 from direct311.intake.handlers.reindex import Reindex
 from direct311.runtime.access import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
@@ -202,3 +202,20 @@ async def test_a_copy_with_older_keys_undoes_nothing() -> None:
     with pytest.raises(TransientError):
         await world.batch(indexes(1))
     assert world.state("r0").index_versions == (2, 1)
+
+
+async def test_what_was_corrected_while_protected_stays_known_under_its_own_version() -> None:
+    world, both = World(), indexes(2, 1)
+    await world.request("r0", indexes(1))
+    state = world.state("r0")
+    earlier = {EARLIER: ("1:corrected",)}
+    changed = state.model_copy(update={"version": 2, "indexes": {**state.indexes, **earlier}})
+    await world.records.commit([Write(1, changed, (), NOW)])
+    assert await world.batch(both) == Batch("r0", 1)
+    assert world.state("r0").indexes == {
+        **both.of(PERSON),
+        **earlier,
+        "place": both.place("1 NW 1 ST", 25.77, -80.2),
+    }
+    assert await world.batch(indexes(2)) == Batch("r0", 1)
+    assert EARLIER not in world.state("r0").indexes

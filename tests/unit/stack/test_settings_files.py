@@ -105,12 +105,15 @@ def test_nobody_else_can_read_a_stack(stack: Stack) -> None:
 
 def test_public_keys_fit_the_private_ones_and_are_valid_now(stack: Stack) -> None:
     document = json.loads((stack.root / "principals.json").read_text())
-    entries: dict[str, dict[str, Any]] = {entry["service"]: entry for entry in document["keys"]}
-    assert set(entries) == {*SERVICES, "intake-link"}
+    entries: dict[str, dict[str, Any]] = {
+        f"{entry['service']}-signing": entry for entry in document["keys"]
+    }
+    assert set(entries) == {f"{service}-signing" for service in SERVICES}
+    # The key of residents' links signs no event.
+    (entries["intake-link"],) = document["link_keys"]
     now = datetime.now(UTC)
-    for service, entry in entries.items():
-        file = "intake-link.json" if service == "intake-link" else f"{service}-signing.json"
-        private = json.loads((stack.place.keys / file).read_text())
+    for name, entry in entries.items():
+        private = json.loads((stack.place.keys / f"{name}.json").read_text())
         assert entry["keyid"] == private["keyid"]
         assert entry["public"] == secret.public_of(private["private"])
         before, after = (datetime.fromisoformat(entry[it]) for it in ("not_before", "not_after"))

@@ -79,8 +79,11 @@ def problem(
     )
 
 
-def caller_of(authenticator: Authenticator) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency that gives the caller, or answers 401."""
+def caller_of(
+    authenticator: Authenticator, *, residents: bool = False
+) -> Callable[[Request], Awaitable[Caller]]:
+    """A dependency that gives the caller, or answers 401. Who holds a resident's signed link is
+    refused (403) where `residents` does not let them in."""
 
     async def caller(request: Request) -> Caller:
         found = await authenticator.caller(
@@ -89,6 +92,8 @@ def caller_of(authenticator: Authenticator) -> Callable[[Request], Awaitable[Cal
             request.client.host if request.client else None,
         )
         request.state.caller = found
+        if found.authentication == "signed_link" and not residents:
+            raise RefusedError(403, "role", "A signed link opens what is held in its own request.")
         return found
 
     return caller

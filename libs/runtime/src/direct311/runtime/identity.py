@@ -1,4 +1,5 @@
-"""Who is calling: OpenID Connect access tokens, checked offline, and the service's own token."""
+"""Who is calling: OpenID Connect access tokens and signed links, checked offline, and the service's
+own token."""
 
 import asyncio
 import math
@@ -13,6 +14,7 @@ from joserfc.jwk import KeySet
 
 from direct311.runtime.access import Caller
 from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.links import LinkError, Links, is_link
 from direct311.runtime.peers import HttpClient, HttpError
 from direct311.runtime.sign_ins import SignIns
 
@@ -97,7 +99,7 @@ def _key_set(document: Any) -> KeySet:
 
 
 class Authenticator:
-    """Turns a bearer token into a `Caller`."""
+    """Turns a bearer token into a `Caller`: a person's or service's of the issuer, or a link."""
 
     def __init__(
         self,
@@ -105,8 +107,10 @@ class Authenticator:
         issuer_url: str,
         audience: str,
         sign_ins: SignIns | None = None,
+        links: Links | None = None,
     ) -> None:
         self._issuer = issuer
+        self._links = links
         self._sign_ins = sign_ins
         self._claims = jwt.JWTClaimsRegistry(
             leeway=30,
@@ -137,8 +141,10 @@ class Authenticator:
         except UnauthenticatedError:
             self._sign_ins.failed(source)
             raise
-        # The address that a service's call comes from is not the person's.
-        caller = caller if caller.via else replace(caller, address=source)
+        # The address that a service's call comes from is not the person's, and where residents call
+        # from is not kept.
+        if caller.via is None and caller.authentication != "signed_link":
+            caller = replace(caller, address=source)
         self._sign_ins.came(caller)
         return caller
 
@@ -152,6 +158,11 @@ class Authenticator:
         return person.behind(caller.sub)
 
     async def _one(self, token: str) -> Caller:
+        if self._links is not None and is_link(token):
+            try:
+                return self._links.caller(token)
+            except LinkError:
+                raise UnauthenticatedError("The token is not valid here.") from None
         try:
             claims = await self._decode(token)
         except JoseError:

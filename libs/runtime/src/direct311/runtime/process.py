@@ -33,6 +33,7 @@ from direct311.runtime.identity import Authenticator, Issuer, ServiceToken
 from direct311.runtime.in_force import InForce
 from direct311.runtime.keys import KeyProviderError, KeyServiceError
 from direct311.runtime.ledger import Ledger
+from direct311.runtime.links import Links
 from direct311.runtime.peers import HttpClient, Peer
 from direct311.runtime.producers import MongoProducers
 from direct311.runtime.records import Emitter, Folder, Handler
@@ -73,6 +74,7 @@ class Resources:
     principals: Principals
     http: HttpClient
     tokens: ServiceToken
+    links: Links
     authenticator: Authenticator
     ledger: Ledger
     sign_ins: SignIns
@@ -105,6 +107,7 @@ class Resources:
             mask=_redacted,
         )
         sign_ins = SignIns(ledger, clock)
+        links = Links.from_file(settings.principals_file, settings.audience, clock)
         return cls(
             service=service,
             instance=instance,
@@ -122,7 +125,10 @@ class Resources:
             tokens=ServiceToken(
                 issuer, http, settings.client_id, settings.client_secret.get_secret_value()
             ),
-            authenticator=Authenticator(issuer, settings.issuer_url, settings.audience, sign_ins),
+            links=links,
+            authenticator=Authenticator(
+                issuer, settings.issuer_url, settings.audience, sign_ins, links
+            ),
             ledger=ledger,
             sign_ins=sign_ins,
             producers=MongoProducers(database["producers"], clock),

@@ -35,9 +35,7 @@ class Signer:
     @classmethod
     def from_file(cls, path: Path) -> "Signer":
         """Read `{"keyid": …, "private": base64 of the 32-byte seed}`."""
-        document = json.loads(path.read_bytes())
-        seed = base64.b64decode(document["private"])
-        return cls(document["keyid"], Ed25519PrivateKey.from_private_bytes(seed))
+        return cls(*read_private(path))
 
     def sign(self, message: Encoded) -> Encoded:
         """The message with the headers `ce_keyid` and `ce_signature` (hex)."""
@@ -49,6 +47,13 @@ class Signer:
         return self._private.sign(value)
 
 
+def read_private(path: Path) -> tuple[str, Ed25519PrivateKey]:
+    """The id and the key in a file `{"keyid": …, "private": base64 of the 32-byte seed}`."""
+    document = json.loads(path.read_bytes())
+    seed = base64.b64decode(document["private"])
+    return document["keyid"], Ed25519PrivateKey.from_private_bytes(seed)
+
+
 @dataclass(frozen=True, slots=True)
 class PublicKey:
     keyid: str
@@ -58,8 +63,22 @@ class PublicKey:
     not_after: datetime
 
 
+def public_keys(document: Mapping[str, Any], member: str) -> dict[str, PublicKey]:
+    """The keys that one member of a principals file lists, by id; none where it has no such."""
+    return {
+        entry["keyid"]: PublicKey(
+            entry["keyid"],
+            entry["service"],
+            Ed25519PublicKey.from_public_bytes(base64.b64decode(entry["public"])),
+            datetime.fromisoformat(entry["not_before"]),
+            datetime.fromisoformat(entry["not_after"]),
+        )
+        for entry in document.get(member, ())
+    }
+
+
 class Principals:
-    """The public keys that may sign, by key id; `hash` is the SHA-256 (hex) of their file."""
+    """The public keys that may sign events, by key id; `hash`: SHA-256 (hex) of their file."""
 
     def __init__(self, keys: Mapping[str, PublicKey], sha256: str = "") -> None:
         self._keys = dict(keys)
@@ -68,17 +87,7 @@ class Principals:
     @classmethod
     def from_file(cls, path: Path) -> "Principals":
         content = path.read_bytes()
-        document: dict[str, Any] = json.loads(content)
-        keys = {
-            entry["keyid"]: PublicKey(
-                entry["keyid"],
-                entry["service"],
-                Ed25519PublicKey.from_public_bytes(base64.b64decode(entry["public"])),
-                datetime.fromisoformat(entry["not_before"]),
-                datetime.fromisoformat(entry["not_after"]),
-            )
-            for entry in document["keys"]
-        }
+        keys = public_keys(json.loads(content), "keys")
         return cls(keys, sha256(content).hexdigest())
 
     def check(self, event: Event[Model], headers: Mapping[str, str], body: bytes) -> str:

@@ -22,6 +22,7 @@ from direct311.audit.entrypoints.api import api_router
 from direct311.audit.entrypoints.consumers import TOPICS, consuming
 from direct311.audit.entrypoints.index import answering, index_router
 from direct311.audit.entrypoints.log import log_router
+from direct311.audit.entrypoints.subject import subject_router
 from direct311.audit.handlers.archive import Archive
 from direct311.audit.handlers.dispose import Disposition
 from direct311.audit.handlers.files import LogFiles
@@ -33,6 +34,7 @@ from direct311.audit.handlers.rebuild import Rebuilding
 from direct311.audit.handlers.receive import Receiving
 from direct311.audit.handlers.reconcile import Reconciler
 from direct311.audit.handlers.sequence import Sequencer
+from direct311.audit.handlers.subject import SubjectReading
 from direct311.audit.handlers.tags import Tags
 from direct311.audit.handlers.volume import Volume, load_volume_rules
 from direct311.audit.handlers.walk import Walk
@@ -187,6 +189,8 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
         clock=clock,
     )
+
+    subject = SubjectReading(log=log, entries=entries, vault=vault, policy=policy, clock=clock)
 
     registry = resources.metrics.registry
     appended = Counter("direct311_log_taken", "Events taken into the log", registry=registry)
@@ -356,6 +360,8 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     )
     app.include_router(index_router(rebuilding, rebuild_loop.wake, caller))
     app.include_router(log_router(log, files, published, log_keys, clock, caller))
+    resident = caller_of(resources.authenticator, residents=True)
+    app.include_router(subject_router(subject, resident), dependencies=[Depends(answering(log))])
     app.include_router(key_fetches_router(body_keys, resources.producers, caller))
     app.include_router(keys_router(rotation, caller))
     return app

@@ -22,11 +22,13 @@ from direct311.intake.entrypoints.api import (
     staff_router,
 )
 from direct311.intake.entrypoints.open311 import GeoReport
+from direct311.intake.entrypoints.subject import link_router, subject_router
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.reindex import Reindex
 from direct311.intake.handlers.release import Release
+from direct311.intake.handlers.subject import Subject
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import LARGEST_BODY, caller_of, install
@@ -34,10 +36,12 @@ from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.fetches import key_fetches_router
 from direct311.runtime.keyservices import key_provider
 from direct311.runtime.keystore import MongoKeys
+from direct311.runtime.links import LinkSigner
 from direct311.runtime.process import Loop, Resources, Step, folding, running
 from direct311.runtime.records import hold_handlers
 from direct311.runtime.reserve import KeyReserve
 from direct311.runtime.rotation import KeyRotation, keys_router
+from direct311.runtime.signing import read_private
 from direct311.runtime.vault import Vault
 from direct311.schemas import derived_id
 
@@ -98,6 +102,25 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     reindex = Reindex(requests, folder, vault, indexes, index_checks.newest)
     rotation.add("reindex", reindex.batch, reindex.left)
     contact = Contact(requests, vault, indexes)
+    links = LinkSigner(
+        *read_private(settings.link_key_file),
+        links=resources.links,
+        audience=settings.audience,
+        lifetime=settings.link_lifetime,
+        clock=clock,
+        ids=resources.ids,
+    )
+    subject = Subject(
+        folder=folder,
+        vault=vault,
+        indexes=indexes,
+        protections=protections,
+        protect=follow.protect,
+        links=links,
+        clock=clock,
+        ids=resources.ids,
+        content_key=indexes.content_key,
+    )
     protect = Protect(
         protections,
         indexes,
@@ -184,12 +207,15 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clients=FileClients.from_file(settings.clients_file),
         submit=submit,
         requests=requests,
+        links=links,
         clock=clock,
     )
     app.router.routes.extend(georeport.routes())
     release = Release(folder, vault, clock, resources.ids)
     for router in (
         staff_router(contact, release, requests, catalogue, who),
+        link_router(subject, who),
+        subject_router(subject, caller_of(resources.authenticator, residents=True)),
         internal_router(contact, who),
         key_fetches_router(keys, resources.producers, who),
         keys_router(rotation, who),

@@ -11,7 +11,7 @@ from direct311.runtime.settings import ServiceSettings, VaultSettings
 class IntakeSettings(ServiceSettings, VaultSettings):
     """`catalogue_file`, `policies_file`: the county's own instead of those packaged.
 
-    `largest_file` in bytes.
+    `link_lifetime`: how long a resident's signed link is good. `largest_file` in bytes.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True, extra="ignore")
@@ -25,6 +25,7 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     catalogue_file: Path | None = None
     policies_file: Path | None = None
 
+    link_lifetime: timedelta = timedelta(days=90)
     largest_file: int = 20 * 1024 * 1024
     most_files: int = 10
     registry_every: timedelta = timedelta(seconds=1)

@@ -15,6 +15,11 @@ CLOSED: frozenset[ev.RequestStatus] = frozenset(
 """Extended statuses that Open311 calls `closed`; a reference to another body stays open."""
 
 
+EARLIER = "earlier"
+"""The kind of those index values of corrected fields that the registry protects: nobody finds the
+request by them any more, and the registry still knows it."""
+
+
 class Note(Model):
     """One line of a request's public history. `text` is redacted."""
 
@@ -37,8 +42,21 @@ class Located(Model):
     approximate: bool = False
 
 
+class Correction(Model):
+    """That the resident has given new values of contact fields: when, and of which; no value.
+
+    `mark` and `content` are keyed hashes of the retry's key and of what was sent under it, so that
+    a repeat is known; empty where no key was sent.
+    """
+
+    at: Instant
+    fields: tuple[str, ...]
+    mark: str = ""
+    content: str = ""
+
+
 class ServiceRequest(RecordState):
-    """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it.
+    """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it, by kind.
 
     `index_versions`: of the keys that these were made under, empty where nobody noted it.
     `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.
@@ -76,6 +94,7 @@ class ServiceRequest(RecordState):
     duplicate_of: str | None = None
     likely_repeat_of: str | None = None
     notes: tuple[Note, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
 
 def show_place(request: ServiceRequest) -> ev.Place:

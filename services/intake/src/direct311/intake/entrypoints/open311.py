@@ -7,6 +7,7 @@ import mimetypes
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
+import structlog
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,7 +23,7 @@ from direct311.intake.handlers.submit import Accepted, Submit
 from direct311.intake.open311 import render, views
 from direct311.intake.open311.forms import Submission, read_submission
 from direct311.intake.open311.problems import Problem
-from direct311.intake.open311.queries import jurisdiction_problem, read_query
+from direct311.intake.open311.queries import jurisdiction_problem, read_query, wants_extensions
 from direct311.intake.open311.render import MEDIA_TYPES, Format
 from direct311.intake.ports import File
 from direct311.intake.settings import IntakeSettings
@@ -30,6 +31,9 @@ from direct311.runtime.api import PlainRoute
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
+
+_log = structlog.get_logger(__name__)
 
 MOST_FIELDS = 300
 LARGEST_FIELD = 64 * 1024
@@ -59,8 +63,10 @@ class GeoReport:
         clients: FileClients,
         submit: Submit,
         requests: MongoRequests,
+        links: LinkSigner,
         clock: Clock,
     ) -> None:
+        self._links = links
         self._settings = settings
         self._catalogue = catalogue
         self._policies = policies
@@ -171,8 +177,20 @@ class GeoReport:
             )
         accepted = await self._submit(read.submission, files, client, read.service, policy, key)
         notice = _notice(accepted, read.submission)
-        body = render.rows("service_requests", views.accepted(accepted.record_id, notice), form)
-        return _response(body, form)
+        # A link that nobody asked for would lie about in front ends that do not know it.
+        wanted = wants_extensions(request.query_params) or wants_extensions(dict(pairs))
+        link = self._link(accepted.record_id) if wanted else None
+        found = views.accepted(accepted.record_id, notice, link)
+        headers = {"Cache-Control": "no-store"} if link else None
+        return _response(render.rows("service_requests", found, form), form, headers=headers)
+
+    def _link(self, record_id: str) -> SignedLink | None:
+        try:
+            return self._links.issue(record_id)
+        except LinkKeyError:
+            # The request is taken all the same; an agent can give a link later.
+            _log.error("links.key_not_in_force")
+            return None
 
     async def _form(
         self, request: Request

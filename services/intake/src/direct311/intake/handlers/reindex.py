@@ -7,7 +7,7 @@ a place is public. What needs no new value is only rid of values under keys no l
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.domain.request import EARLIER, ServiceRequest
 from direct311.intake.ports import Indexed, PersonIndexes
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.errors import TransientError
@@ -119,16 +119,16 @@ class Reindex:
     def _fresh(
         self, state: ServiceRequest, plain: Mapping[str, str] | None
     ) -> dict[str, tuple[str, ...]]:
+        in_force = set(self._indexes.versions)
+        kept = {
+            kind: tuple(each for each in state.indexes[kind] if _version(each) in in_force)
+            # Nothing is held any more of which those of `earlier` could be made anew.
+            for kind in (EARLIER, *(KINDS if plain is None else ()))
+            if kind in state.indexes
+        }
+        indexes = {kind: values for kind, values in kept.items() if values}
         if plain is not None:
-            indexes = self._indexes.of(plain)
-        else:
-            in_force = set(self._indexes.versions)
-            kept = {
-                kind: tuple(each for each in state.indexes[kind] if _version(each) in in_force)
-                for kind in KINDS
-                if kind in state.indexes
-            }
-            indexes = {kind: values for kind, values in kept.items() if values}
+            indexes |= self._indexes.of(plain)
         if "place" in state.indexes and (at := state.located) is not None:
             place = self._indexes.place(at.address, at.latitude, at.longitude)
             return {**indexes, "place": place}

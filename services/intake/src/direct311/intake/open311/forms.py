@@ -228,17 +228,25 @@ def _degrees(name: str, text: str | None, limit: int, problems: list[Problem]) -
 
 def _contact(single: Callable[[str], str | None], problems: list[Problem]) -> dict[str, str]:
     contact = {}
-    for name, limit in CONTACT_LIMITS.items():
+    for name in CONTACT_LIMITS:
         text = single(name)
         if text is None:
             continue
-        if len(text) > limit or _NOT_IN_A_LINE.search(text):
-            problems.append(Problem(400, name, f"{name} may have {limit} characters of plain text"))
-        elif name == "email" and not _EMAIL.fullmatch(text):
-            problems.append(Problem(400, name, "email must be an address such as name@example.org"))
+        if wrong := contact_problem(name, text):
+            problems.append(Problem(400, name, wrong))
         else:
             contact[name] = text
     return contact
+
+
+def contact_problem(name: str, text: str) -> str | None:
+    """What a contact field, or the reporter's own address, must be, where it is not."""
+    limit = CONTACT_LIMITS.get(name, LONGEST_ANSWER)
+    if not text or len(text) > limit or _NOT_IN_A_LINE.search(text):
+        return f"{name} may have {limit} characters of plain text"
+    if name == "email" and not _EMAIL.fullmatch(text):
+        return "email must be an address such as name@example.org"
+    return None
 
 
 def _answers(

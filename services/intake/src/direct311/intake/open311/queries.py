@@ -103,13 +103,18 @@ def read_query(parameters: Mapping[str, str], now: datetime) -> tuple[RequestQue
         bbox=_bbox(given.get("bbox"), problems),
         page=_count(given, "page", 1, MOST_PAGES, problems),
         page_size=_count(given, "page_size", DEFAULT_PAGE, LARGEST_PAGE, problems),
-        extensions=given.get("extensions", "").lower() in ("true", "1", "v1"),
+        extensions=wants_extensions(given),
     )
     if len(query.ids) > LARGEST_PAGE:
         problems.append(
             Problem(400, "service_request_id", f"at most {LARGEST_PAGE} ids can be asked for")
         )
     return query, problems
+
+
+def wants_extensions(given: Mapping[str, str]) -> bool:
+    """Whether the answer may say more than GeoReport v2 knows."""
+    return given.get("extensions", "").strip().lower() in ("true", "1", "v1")
 
 
 def _instant(given: Mapping[str, str], name: str, problems: list[Problem]) -> datetime | None:

@@ -6,6 +6,7 @@ from direct311.intake.domain.catalogue import Attribute, ServiceType
 from direct311.intake.domain.policy import Contact
 from direct311.intake.domain.request import CLOSED, ServiceRequest, show_place
 from direct311.intake.open311.render import Tree, instant
+from direct311.runtime.links import SignedLink
 
 SPECIFICATION = "http://wiki.open311.org/GeoReport_v2"
 CHANGESET = "2026-01-05T00:00:00Z"
@@ -130,9 +131,19 @@ def _status_notes(each: ServiceRequest) -> str:
     return f"{_NOTES[each.status]} {said}".strip()
 
 
-def accepted(record_id: str, notice: str | None) -> Sequence[Tree]:
-    """The answer to a submission."""
-    return [{"service_request_id": record_id, "service_notice": notice, "account_id": None}]
+def accepted(record_id: str, notice: str | None, link: SignedLink | None = None) -> Sequence[Tree]:
+    """The answer to a submission; `link`: what opens to the resident what is held of them."""
+    found: dict[str, object] = {
+        "service_request_id": record_id,
+        "service_notice": notice,
+        "account_id": None,
+    }
+    if link is not None:
+        found["extended_attributes"] = {
+            "link_token": link.token,
+            "link_expires_datetime": instant(link.expires_at),
+        }
+    return [found]
 
 
 def token(value: str) -> Sequence[Tree]:

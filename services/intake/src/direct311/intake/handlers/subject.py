@@ -1,0 +1,275 @@
+"""What the signed link of a request is good for: to see what is held, and to correct it."""
+
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from direct311.intake.domain.request import EARLIER, Correction, ServiceRequest, updated
+from direct311.intake.handlers.contact import NO_SUCH_REQUEST
+from direct311.intake.handlers.reindex import FIELDS, KINDS
+from direct311.intake.open311.forms import contact_problem
+from direct311.intake.ports import PersonIndexes, Protections
+from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.ledger import Access
+from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
+from direct311.runtime.records import Folder
+from direct311.runtime.state import Change
+from direct311.runtime.vault import DataKey, Vault
+from direct311.schemas import events as ev
+
+PURPOSE = "subject_access"
+CORRECTABLE = ("first_name", "last_name", "email", "phone", "reporter_address")
+NAME = ("first_name", "last_name")
+REMEMBERED = 20
+"""Corrections that a request remembers, so that a retry of one is known."""
+
+Protect = Callable[[ServiceRequest], ServiceRequest]
+"""The request with the protection registry's present word on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A request, and what is sealed of it in clear."""
+
+    request: ServiceRequest
+    fields: Mapping[str, str]
+
+
+class Subject:
+    """Use cases of the person whom a request is about, and of the agent who gives them the link."""
+
+    def __init__(
+        self,
+        *,
+        folder: Folder[ServiceRequest],
+        vault: Vault,
+        indexes: PersonIndexes,
+        protections: Protections,
+        protect: Protect,
+        links: LinkSigner,
+        clock: Clock,
+        ids: Ids,
+        content_key: bytes,
+    ) -> None:
+        self._folder = folder
+        self._vault = vault
+        self._indexes = indexes
+        self._protections = protections
+        self._protect = protect
+        self._links = links
+        self._clock = clock
+        self._ids = ids
+        self._content_key = content_key
+
+    async def link(self, caller: Caller, record_id: str, justification: str) -> SignedLink:
+        """A link for a resident who has shown an agent otherwise that the request is theirs.
+
+        Its uses are known in the access log by the id of the event that this is.
+
+        :raises RefusedError: 404 unknown, 403 refused by a rule, 503 not written down.
+        """
+        state = await self._look(record_id)
+        if state.version == 0 or state.lifecycle != "active":
+            raise NO_SUCH_REQUEST
+        access = replace(
+            _access(caller, state, "disclose", "respond", "POST /v1/requests/{record_id}/link"),
+            justification=justification,
+            recipient="the resident, by a signed link",
+        )
+        event_id, _ = await self._vault.authorise(access, RecordFacts(record_id, state.department))
+        try:
+            return self._links.issue(record_id, event_id)
+        except LinkKeyError:
+            raise RefusedError(
+                503, "link_key", "Links cannot be signed until a new key is in force."
+            ) from None
+
+    async def held(self, caller: Caller, record_id: str) -> Held:
+        """All that is held of a request.
+
+        :raises RefusedError: 403 without the link of this request, 404 unknown, 410 destroyed or
+            being destroyed, 503 not written down.
+        """
+        state = await self._look(record_id)
+        self._must_stand(caller, state)
+        fields = tuple(sorted(state.sealed))
+        access = replace(
+            _access(caller, state, "view", PURPOSE, "GET /v1/requests/{record_id}/subject"),
+            fields=fields,
+            result_count=len(fields),
+        )
+        facts = RecordFacts(record_id, state.department)
+        opened = await self._vault.open(access, facts, state.sealed)
+        return Held(state, {field: value.decode() for field, value in opened.items()})
+
+    async def correct(
+        self, caller: Caller, record_id: str, values: Mapping[str, str], key: str | None
+    ) -> Correction:
+        """Seal new values of contact fields in place of those held; the old ones are not kept.
+
+        A repeat with the same `key` is the same correction. Indexes and the word of the protection
+        registry follow in the same write; what the registry protected stays protected.
+
+        :raises RefusedError: 422 a value that cannot be one, 409 the key was used for other values,
+            and as `held`.
+        """
+        given = _checked(values)
+        state = await self._look(record_id)
+        self._must_stand(caller, state)
+        mark, content = self._marks(key, given)
+        if caller.link_record_id == record_id:
+            if (done := _known(state, mark, content)) is not None:
+                return done
+            _must_be_held(state, given)
+        opened = self._opened(state, given)
+        access = replace(
+            _access(caller, state, "correct", PURPOSE, "POST /v1/requests/{record_id}/corrections"),
+            fields=tuple(sorted({*given, *opened})),
+        )
+        facts = RecordFacts(record_id, state.department)
+        data_key, _ = await self._vault.unlock(access, facts)
+        correction = Correction(
+            at=self._clock.now(), fields=tuple(sorted(given)), mark=mark, content=content
+        )
+
+        async def amend(now: ServiceRequest) -> Change[ServiceRequest] | None:
+            # It may have changed since it was looked at.
+            self._must_stand(caller, now)
+            if _known(now, mark, content) is not None:
+                return None
+            _must_be_held(now, given)
+            if not set(self._opened(now, given)) <= set(opened):
+                raise TransientError("what must be opened has changed since it was written down")
+            return self._amended(now, given, data_key, correction)
+
+        after = await self._folder.change(record_id, self._ids.new(), amend)
+        return _known(after, mark, content) or correction
+
+    def _amended(
+        self,
+        state: ServiceRequest,
+        given: Mapping[str, str],
+        data_key: DataKey,
+        correction: Correction,
+    ) -> Change[ServiceRequest]:
+        read = {
+            field: data_key.open(field, state.sealed[field]).decode()
+            for field in self._opened(state, given)
+        }
+        fresh = self._indexes.of({**read, **given})
+        changed = {"name" if field in NAME else field for field in given} & set(KINDS)
+        renewed = set(KINDS) if changed and self._is_behind(state) else changed
+        replaced = {value for kind in changed for value in state.indexes.get(kind, ())}
+        indexes = {kind: found for kind, found in state.indexes.items() if kind not in renewed}
+        indexes |= {kind: fresh[kind] for kind in KINDS if kind in renewed and kind in fresh}
+        if protecting := {value for value in replaced if self._protections.matches((value,))}:
+            indexes[EARLIER] = tuple(sorted({*state.indexes.get(EARLIER, ()), *protecting}))
+        sealed = {field: data_key.seal(field, value.encode()) for field, value in given.items()}
+        after = self._protect(
+            state.model_copy(
+                update={
+                    "sealed": {**state.sealed, **sealed},
+                    "indexes": indexes,
+                    "index_versions": self._indexes.versions if renewed else state.index_versions,
+                    "corrections": (*state.corrections, correction)[-REMEMBERED:],
+                }
+            )
+        )
+        if after.protected == state.protected or not state.place_checked:
+            return Change(after)
+        after = after.model_copy(update={"updated_at": correction.at})
+        return Change(after, (updated(state, after, "place_checked"),))
+
+    def _opened(self, state: ServiceRequest, given: Mapping[str, str]) -> tuple[str, ...]:
+        """What must be opened beside the new values to index them: a name is indexed whole, and
+        under other keys than those in force nothing stays."""
+        wanted: tuple[str, ...] = ()
+        if given.keys() & set(FIELDS) and self._is_behind(state):
+            wanted = FIELDS
+        elif given.keys() & set(NAME):
+            wanted = NAME
+        return tuple(field for field in wanted if field not in given and field in state.sealed)
+
+    def _is_behind(self, state: ServiceRequest) -> bool:
+        return state.index_versions != self._indexes.versions
+
+    async def _look(self, record_id: str) -> ServiceRequest:
+        async def look(_: ServiceRequest) -> None:
+            return None
+
+        return await self._folder.change(record_id, record_id, look)
+
+    def _must_stand(self, caller: Caller, state: ServiceRequest) -> None:
+        """Tell the holder of the link, and nobody else, that the request is gone: all others the
+        rules refuse, whether there is one or not."""
+        if caller.link_record_id != state.record_id:
+            return
+        if state.version == 0:
+            raise NO_SUCH_REQUEST
+        if state.lifecycle != "active":
+            raise RefusedError(
+                410, "destroyed", "The request was destroyed, or is being destroyed."
+            )
+
+    def _marks(self, key: str | None, given: Mapping[str, str]) -> tuple[str, str]:
+        """Keyed hashes of the retry's key, which some clients make of an e-mail address, and of the
+        values under it; empty where there is no key."""
+        if key is None:
+            return "", ""
+        content = json.dumps([key, given], sort_keys=True, ensure_ascii=False)
+        return self._hash(key), self._hash(content)
+
+    def _hash(self, text: str) -> str:
+        return hmac.digest(self._content_key, text.encode(), sha256).hex()
+
+
+def _checked(values: Mapping[str, str]) -> dict[str, str]:
+    given = {field: value.strip() for field, value in values.items()}
+    if not given:
+        raise RefusedError(422, "malformed", "Give at least one new value.", field="phone")
+    for field, value in given.items():
+        if wrong := contact_problem(field, value):
+            raise RefusedError(422, "malformed", wrong, field=field)
+    return given
+
+
+def _must_be_held(state: ServiceRequest, given: Mapping[str, str]) -> None:
+    if "reporter_address" in given and "reporter_address" not in state.sealed:
+        raise RefusedError(
+            422,
+            "not_held",
+            "This request holds no address of the reporter's.",
+            field="reporter_address",
+        )
+
+
+def _known(state: ServiceRequest, mark: str, content: str) -> Correction | None:
+    """The correction that this is a retry of."""
+    found = next((each for each in state.corrections if mark and each.mark == mark), None)
+    if found is not None and found.content != content:
+        raise RefusedError(
+            409,
+            "idempotency_key",
+            "This key was used for other values; send a new key.",
+            field="Idempotency-Key",
+        )
+    return found
+
+
+def _access(
+    caller: Caller, state: ServiceRequest, action: ev.AccessAction, purpose: str, operation: str
+) -> Access:
+    return Access(
+        caller,
+        action=action,
+        purpose=purpose,
+        operation=operation,
+        record_ids=(state.record_id,),
+        lifecycle=state.status,
+        version_seen=state.version,
+        notice_version=state.policy.version if state.policy else None,
+    )

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P14", "P21
 
 async def test_an_agent_cannot_propose_a_destruction(county: County) -> None:
     record_id = await county.accepted(submission(760))
-    body = {"record_ids": [record_id], "reason": "housekeeping"}
+    body = {"record_ids": [record_id]}
     answer = await county.ask("POST", "retention", "/v1/dispositions", "agent", "shredder", body)
     assert answer.status_code == 403
     await refusal(county, "shredder", "refused:role")

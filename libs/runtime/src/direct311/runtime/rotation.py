@@ -269,7 +269,9 @@ class KeyCommand(Model, extra="forbid"):
 
 def keys_router(rotation: KeyRotation, caller: Callable[[Request], Awaitable[Caller]]) -> APIRouter:
     """`/internal/keys`, for administrators. No key is in any answer."""
-    router = APIRouter(tags=["internal"], responses={s: PROBLEMS[s] for s in (401, 403, 422, 503)})
+    router = APIRouter(
+        tags=["internal"], responses={s: PROBLEMS[s] for s in (400, 401, 403, 422, 503)}
+    )
 
     @router.get("/internal/keys")
     async def keys(who: Annotated[Caller, Depends(caller)]) -> KeyState:

@@ -672,7 +672,7 @@ async def test_an_export_breaks_off_goes_on_and_leaves_no_work_when_nobody_reads
     async def logged() -> bool:
         return await office.size() >= before + len(messages)
 
-    await until(logged, "the accesses are in the log")
+    await until(logged, "the accesses are in the log", seconds=150)
     question = {"filter": {"session": session}, "reference": "L-6"}
     url = f"{office.stack.dev['services']['audit']}/v1/exports"
     headers = {"Authorization": f"Bearer {await office.token('auditor', 'ines')}"}

@@ -104,6 +104,19 @@ async def test_who_saw_a_person_says_who_when_and_why(world: World) -> None:
     assert "maria" not in "".join(each.message.body.decode() for each in world.broker.sent)
 
 
+async def test_a_persons_answer_can_be_narrowed_to_one_record(world: World) -> None:
+    world.people.records["maria"] = [RECORD, THIRD]
+    person = {"name": "maria"}
+    found = await world.exporting.who_saw(ASKING, person, "t", Filter(record_ids=(THIRD,)))
+    assert list(found.record_ids) == [THIRD]
+    assert await indexes(found.outflow) == [n for n in range(50) if n % 3 == 2]
+    # Somebody else's record is none of hers.
+    other = await world.exporting.who_saw(ASKING, person, "t", Filter(record_ids=(OTHER,)))
+    assert (list(other.record_ids), other.outflow.entries) == ([], 0)
+    _, page = await world.reading.person(ASKING, person, "t", Filter(record_ids=(OTHER,)), limit=9)
+    assert list(page.entries) == []
+
+
 async def test_whom_nobody_knows_nobody_saw(world: World) -> None:
     found = await world.exporting.who_saw(ASKING, {"name": "nobody"}, "t", Filter())
     assert (list(found.record_ids), found.outflow.entries) == ([], 0)

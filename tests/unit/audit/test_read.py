@@ -158,7 +158,7 @@ async def test_who_saw_a_persons_data_goes_through_intake(world: World) -> None:
     records, page = await world.reading.person(
         ASKING, {"phone": "+13055550142"}, "Bearer auditor", Filter(), limit=10
     )
-    assert records == [RECORD, THIRD]
+    assert list(records) == [RECORD, THIRD]
     assert ids_of(page.entries) == [about_both, mine]
     assert world.people.asked == [({"phone": "+13055550142"}, "Letter 12", "Bearer auditor")]
     (event,) = world.broker.events

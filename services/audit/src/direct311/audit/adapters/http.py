@@ -27,6 +27,7 @@ _REFUSALS = {
     401: "Intake does not accept the token.",
     403: "Intake refuses the search; it was written down there.",
     422: "The person was not given as intake needs it.",
+    429: "Intake asks to wait: too many searches in a short time.",
 }
 
 

@@ -5,7 +5,7 @@ outcomes and times. Bodies of events are sealed in the log and appear nowhere in
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -201,6 +201,11 @@ class Filter(Model):
         """What of the query a withheld entry answers to: records and time, and nothing that it
         says of who, why and how."""
         return Filter(record_ids=self.record_ids, since=self.since, until=self.until)
+
+    def among(self, record_ids: Iterable[str]) -> tuple[str, ...]:
+        """Those of a person's records that the query asks for: all, if it names none."""
+        asked = set(self.record_ids)
+        return tuple(each for each in record_ids if not asked or each in asked)
 
     def takes(self, facts: Facts) -> bool:
         """Whether an entry fits."""

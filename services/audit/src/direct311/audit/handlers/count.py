@@ -110,8 +110,9 @@ class Counting:
         """
         await self._door.refuse_early(asking, query)
         if person is not None:
-            found = await self._people.resolve(person, asking.reference or "", authorization)
-            query = query.model_copy(update={"record_ids": tuple(found)})
+            resolved = await self._people.resolve(person, asking.reference or "", authorization)
+            found = query.among(resolved)
+            query = query.model_copy(update={"record_ids": found})
             if not found:
                 event = await self._door.authorise(asking, "log_read", query, 0, ())
                 return Timeline((), 0, 0, (), event)

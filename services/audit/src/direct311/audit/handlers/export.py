@@ -107,9 +107,11 @@ class Exporting:
     async def records_of(
         self, asking: Asking, person: Mapping[str, str], authorization: str, query: Filter
     ) -> Sequence[str]:
-        """The person's records, by intake; that search is an access of the caller's there."""
+        """The person's records that `query` asks for, by intake; that search is an access of the
+        caller's there."""
         await self._door.refuse_early(asking, query)
-        return await self._people.resolve(person, asking.reference or "", authorization)
+        found = await self._people.resolve(person, asking.reference or "", authorization)
+        return query.among(found)
 
 
 async def _nothing() -> AsyncGenerator[Sequence[Opened], None]:

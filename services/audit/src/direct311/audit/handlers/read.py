@@ -134,10 +134,11 @@ class Reading:
         Intake resolves the person, which is an access of the caller's there.
         """
         await self._door.refuse_early(asking, query)
-        records = await self._people.resolve(person, asking.reference or "", authorization)
+        resolved = await self._people.resolve(person, asking.reference or "", authorization)
+        records = query.among(resolved)
         if not records:
             event_id, _ = await self._open(asking, query, [], None)
-            return [], Page([], None, (await self._log.head()).size, 0, event_id)
+            return (), Page([], None, (await self._log.head()).size, 0, event_id)
         page = await self.page(asking, query, limit=limit, cursor=cursor, about=records)
         return records, page
 

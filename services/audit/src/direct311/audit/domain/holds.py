@@ -9,7 +9,8 @@ class LogHold(Model):
     """A hold on the entries that fit `filter`: while it stands, nothing that keeps one of them
     readable is destroyed. It has no end date; somebody else than who placed it releases it.
 
-    `too_late`: records that were being destroyed when it was placed.
+    `too_late`: records that were being destroyed when it was placed. `cleared`: it was released,
+    and is on no record any more.
     """
 
     hold_id: str
@@ -23,6 +24,7 @@ class LogHold(Model):
     released_by: str | None = None
     released_at: Instant | None = None
     release_reason: str | None = None
+    cleared: bool = False
 
     @property
     def mark(self) -> str:

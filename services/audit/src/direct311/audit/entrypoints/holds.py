@@ -81,5 +81,5 @@ def holds_router(holding: LogHolding, caller: Callable[[Request], Awaitable[Call
 
 
 def _state(hold: LogHold) -> HoldState:
-    given = hold.model_dump(exclude={"filter"})
+    given = hold.model_dump(exclude={"filter", "cleared"})
     return HoldState(**given, filter=hold.filter.model_dump(mode="json", exclude_defaults=True))

@@ -96,12 +96,14 @@ class Disposition:
     async def clear(self) -> None:
         """Take holds that were released off the records that they kept."""
         for hold in await self._holds.all():
-            if hold.released_at is None:
+            if hold.released_at is None or hold.cleared:
                 continue
             while found := await self._marked(hold.mark, 100):
                 for state in found:
                     cause = derived_id(hold.hold_id, f"released:{state.record_id}")
                     await self._unmark(state.record_id, cause, hold.mark)
+            # Nothing marks a record with a hold that was released: see `begin`, which comes after.
+            await self._holds.replace(hold.model_copy(update={"cleared": True}))
 
     async def unheld(self, destroying: Sequence[AuditedRecord]) -> Sequence[AuditedRecord]:
         """Of records that are about to lose their key, those that no hold on the log keeps: the

@@ -67,7 +67,16 @@ async def _fill(collection: Any, end: int) -> None:
     async def insert(low: int) -> None:
         high = min(end, low + CHUNK)
         writes = [InsertOne(_document(index, end, leaf, chances)) for index in range(low, high)]
-        await collection.bulk_write(writes, ordered=False)
+        while True:
+            try:
+                await collection.bulk_write(writes, ordered=False)
+            except mongo.BulkError as error:
+                mongo.duplicates(error)  # Nothing but what an attempt before this one stored.
+            except mongo.DatabaseError:
+                # A full cache stalls the local server for longer than a connection waits.
+                await asyncio.sleep(5)
+                continue
+            return
 
     for low in range(0, end, 2 * CHUNK):
         await asyncio.gather(*(insert(at) for at in range(low, min(end, low + 2 * CHUNK), CHUNK)))

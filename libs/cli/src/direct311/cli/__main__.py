@@ -27,7 +27,7 @@ from direct311.runtime.peers import HttpClient, HttpError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 retention_app = typer.Typer(no_args_is_help=True, help="Expiry, review, holds and certificates.")
-audit_app = typer.Typer(no_args_is_help=True, help="The access log: questions to it, and its index.")
+audit_app = typer.Typer(no_args_is_help=True, help="The access log: questions, and its index.")
 deadletters_app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 app.add_typer(retention_app, name="retention")
 app.add_typer(audit_app, name="audit")

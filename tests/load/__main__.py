@@ -28,6 +28,7 @@ from deploy.local.stack import Stack
 from direct311.cli.stack import LocalStack
 from direct311.schemas import decode, events, read_headers
 from tests.load.generators import Burst, burst, steady
+from tests.load.history import history_times
 from tests.load.log_appends import append_rate
 from tests.load.log_rebuild import rebuild_rate
 from tests.load.openings import openings
@@ -55,6 +56,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("--seconds", type=int, default=15, help="length of each burst")
     parser.add_argument("--steady", type=int, default=60, help="length of each steady rate")
+    parser.add_argument(
+        "--history", type=int, nargs="*", default=[1_000_000, 5_000_000], help="sizes of the log"
+    )
     parser.add_argument("--events", type=int, default=20_000, help="access events to append")
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -125,6 +129,14 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
                 f"{opened - acked:+.1f} ms above the broker's acknowledgement ({acked:.1f} ms)",
             )
     figures.add("proof", f"{proof_bytes(100_000_000, 3):,} bytes", "100M entries, 3 cosignatures")
+    console.print("one person's history")
+    sizes = tuple(arguments.history)
+    for each in asyncio.run(history_times(dev.database.url, sizes, console.print)):
+        figures.add(
+            f"{each.question}, {each.entries:,} entries",
+            f"p50 {each.p50:,.1f} ms, p99 {each.p99:,.1f} ms",
+            "from the query index",
+        )
     for name in ("kafka", "database", "store", "identity", "witness-1", *stack.services):
         figures.add(f"memory {name}", f"{_memory(stack, name):,.0f} MB")
 

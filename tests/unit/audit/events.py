@@ -78,6 +78,15 @@ class Producer:
         fields: tuple[str, ...] = ("phone",),
         at: datetime = START,
         event_id: str | None = None,
+        roles: tuple[str, ...] = ("agent",),
+        instance: str | None = None,
+        session: str | None = None,
+        break_glass: bool = False,
+        case_id: str | None = None,
+        reference: str | None = None,
+        justification: str | None = None,
+        result_count: int | None = None,
+        exempt_until: datetime | None = None,
     ) -> Encoded:
         """An access to these records."""
         self.sequence += 1
@@ -87,17 +96,27 @@ class Producer:
             time=ev.AccessTime(
                 occurred_at=at, producer=f"{self.service}/{self.started}", sequence=self.sequence
             ),
-            agent=ev.AccessAgent(id=actor, roles=("agent",), department=department),
+            agent=ev.AccessAgent(
+                id=actor,
+                roles=roles,
+                department=department,
+                session=session,
+                break_glass=break_glass,
+            ),
             where=ev.AccessWhere(
                 service=self.service,
-                instance=f"{self.service}-1",
+                instance=instance or f"{self.service}-1",
                 service_version="0.1.0",
                 operation="GET /v1/requests/{id}/contact",
             ),
-            why=ev.AccessWhy(purpose=purpose),
-            what=ev.AccessWhat(record_ids=records, fields=fields),
+            why=ev.AccessWhy(
+                purpose=purpose, case_id=case_id, reference=reference, justification=justification
+            ),
+            what=ev.AccessWhat(record_ids=records, fields=fields, result_count=result_count),
             decision=ev.AccessDecision(policy_hash="0" * 64, rule="agent-respond"),
-            retention=ev.AccessRetention(related_record=records[0] if len(records) == 1 else None),
+            retention=ev.AccessRetention(
+                related_record=records[0] if len(records) == 1 else None, exempt_until=exempt_until
+            ),
         )
         subject = records[0] if len(records) == 1 else f"{self.service}-1"
         return self.encoded(data, subject, at, event_id)

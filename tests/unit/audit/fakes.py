@@ -6,7 +6,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from direct311.audit.domain import Facts, Fetch, Filter, IndexWalk, Rebuild
+from direct311.audit.domain import (
+    Dimension,
+    Exempt,
+    Facts,
+    Fetch,
+    Filter,
+    Group,
+    IndexWalk,
+    Rebuild,
+    keys_of,
+)
+from direct311.audit.domain.holds import LogHold
 from direct311.audit.ports import (
     ExistsOtherwiseError,
     FencedError,
@@ -15,6 +26,7 @@ from direct311.audit.ports import (
     MissingTileError,
     Numbered,
     Parcel,
+    Persons,
     Publication,
     Row,
     Sighting,
@@ -218,11 +230,49 @@ class InMemoryLog:
 
     # --- Entries
 
-    async def find(self, query: Filter, *, before: int, floor: int, limit: int) -> Sequence[Row]:
+    async def find(
+        self,
+        query: Filter,
+        *,
+        before: int,
+        floor: int,
+        limit: int,
+        exempt: Exempt | None = None,
+        oldest_first: bool = False,
+    ) -> Sequence[Row]:
         rows = [self.entries[index].row for index in range(before - 1, floor - 1, -1)]
         everything = query == Filter()
-        fitting = [row for row in rows if (query.takes(row.facts) if row.facts else everything)]
-        return fitting[:limit]
+        fitting = [
+            row
+            for row in rows
+            if (query.takes(row.facts) if row.facts else everything)
+            and (exempt is None or exempt.takes(row.facts))
+        ]
+        return (fitting[::-1] if oldest_first else fitting)[:limit]
+
+    async def groups(
+        self,
+        query: Filter,
+        by: Sequence[Dimension],
+        *,
+        before: int,
+        floor: int,
+        exempt: Exempt | None = None,
+    ) -> Sequence[Group]:
+        found: dict[tuple[str | None, ...], Group] = {}
+        rows = await self.find(query, before=before, floor=floor, limit=before, exempt=exempt)
+        for facts in (row.facts for row in rows if row.facts):
+            for key in keys_of(facts, by):
+                one = Group(key, 1, facts.occurred_at, facts.occurred_at)
+                found[key] = one.joined(found.get(key))
+        return list(found.values())
+
+    async def forget_rows(self, rows: Sequence[Row], tag: Tagger) -> None:
+        for row in rows:
+            self.kept_ids[row.index] = row.event_id
+            left = replace(row, facts=None)
+            entry = self.entries[row.index]
+            entry.row, entry.opened = replace(left, tag=tag(left)), None
 
     async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
         rows = await self.rows(start, end)
@@ -327,6 +377,7 @@ class InMemoryBodyKeys:
         self.keys: dict[str, StoredKey] = {}
         self.fetches: list[tuple[str, str]] = []
         """Name of the key, id of the access event."""
+        self.going: set[str] = set()
 
     async def named(self, names: Iterable[str]) -> Mapping[str, StoredKey]:
         return {name: self.keys[name] for name in names if name in self.keys}
@@ -342,6 +393,19 @@ class InMemoryBodyKeys:
         found = {key.reference: key for key in self.keys.values() if key.reference in wanted}
         self.fetches += [(key.name, event_id) for key in found.values()]
         return found
+
+    async def months(self) -> Sequence[StoredKey]:
+        found = [key for name, key in self.keys.items() if name.startswith("month:")]
+        return sorted((key for key in found if key.wrapped), key=lambda key: key.name)
+
+    async def leaving(self) -> Sequence[StoredKey]:
+        return [key for key in await self.months() if key.name in self.going]
+
+    async def leave(self, name: str) -> None:
+        self.going.add(name)
+
+    async def stay(self, name: str) -> None:
+        self.going.discard(name)
 
     async def destroy(self, record_id: str) -> bool:
         if record_id not in self.keys:
@@ -470,7 +534,11 @@ class InMemoryAlarms:
 
 @dataclass
 class InMemoryPeople:
+    """`records` of each person; `without_contact`: records of nobody that can be told."""
+
     records: dict[str, list[str]] = field(default_factory=dict)
+    without_contact: set[str] = field(default_factory=set)
+    grouped: list[tuple[list[str], str, str]] = field(default_factory=list)
     asked: list[tuple[dict[str, str], str, str]] = field(default_factory=list)
 
     async def resolve(
@@ -478,3 +546,29 @@ class InMemoryPeople:
     ) -> Sequence[str]:
         self.asked.append((dict(person), reference, authorization))
         return self.records.get("".join(person.values()), [])
+
+    async def group(self, record_ids: Sequence[str], reference: str, authorization: str) -> Persons:
+        self.grouped.append((list(record_ids), reference, authorization))
+        of = [[each for each in record_ids if each in mine] for mine in self.records.values()]
+        without = [each for each in record_ids if each in self.without_contact]
+        return Persons([each for each in of if each], without)
+
+
+class InMemoryLogHolds:
+    def __init__(self) -> None:
+        self.holds: dict[str, LogHold] = {}
+
+    async def add(self, hold: LogHold) -> None:
+        self.holds[hold.hold_id] = hold
+
+    async def replace(self, hold: LogHold) -> None:
+        self.holds[hold.hold_id] = hold
+
+    async def get(self, hold_id: str) -> LogHold | None:
+        return self.holds.get(hold_id)
+
+    async def all(self) -> Sequence[LogHold]:
+        return list(self.holds.values())
+
+    async def standing(self) -> Sequence[LogHold]:
+        return [hold for hold in self.holds.values() if hold.released_at is None]

@@ -1,26 +1,37 @@
 """Audit destroys its own part last, and says so."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from direct311.audit.domain import AuditedRecord
+from direct311.audit.adapters.rules_file import load_month_key_rules
+from direct311.audit.domain import AuditedRecord, Filter
+from direct311.audit.domain.months import month_of
 from direct311.audit.handlers.dispose import Disposition
-from direct311.audit.ports import IndexLostError
+from direct311.audit.handlers.holds import Held, LogHolding
+from direct311.audit.handlers.months import MonthDisposition
+from direct311.audit.ports import IndexLostError, StoredKey
+from direct311.runtime.access import Caller
 from direct311.runtime.disposition import Destroyer
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.ledger import AuditUnavailableError
 from direct311.runtime.memory import InMemoryLease, InMemoryPublisher, InMemoryRecords
 from direct311.runtime.records import Emitter, Folder, hold_handlers
 from direct311.runtime.relay import Relay
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import DeniedError
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
 from tests.unit.audit.events import ORDER, OTHER, RECORD, START, Producer, private_key, received
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
     InMemoryLog,
+    InMemoryLogHolds,
 )
-from tests.unit.audit.log_contract import in_memory, readable
+from tests.unit.audit.log_contract import TimeOrdered, in_memory, readable
+from tests.unit.audit.world import Broker, vault_of
 
 pytestmark = pytest.mark.anyio
 WAIT = timedelta(days=15)
@@ -44,13 +55,26 @@ class World:
             self.relay,
             clock,
         )
+        self.keys = keys
+        self.broker = Broker(keys)
+        self.holds = InMemoryLogHolds()
+        self.held = Held(self.holds, log, log)
         self.disposition = Disposition(
-            self.folder, log, log, self.stores.tags, self.due, clock, WAIT
+            self.folder,
+            log,
+            log,
+            self.stores.tags,
+            self.due,
+            clock,
+            WAIT,
+            held=self.held,
+            holds=self.holds,
+            marked=self.marked,
         )
         self.destroyer = Destroyer(
             holder="audit",
             folder=self.folder,
-            destroying=self.records.destroying,
+            destroying=self.destroying,
             remove=self.disposition.remove,
             keys=keys,  # type: ignore[arg-type]  # of a key store it only destroys
             clock=clock,
@@ -69,11 +93,19 @@ class World:
             and state.destroy_at <= now
         ][:limit]
 
+    async def marked(self, hold: str, limit: int) -> list[AuditedRecord]:
+        states = [write.state for write in self.records.documents.values()]
+        return [state for state in states if hold in state.holds][:limit]
+
+    async def destroying(self, limit: int) -> Sequence[AuditedRecord]:
+        return await self.disposition.unheld(await self.records.destroying(limit))
+
     async def certify(self, *records: str, supplement_to: str | None = None) -> None:
         message = Producer("retention").certified(*records, supplement_to=supplement_to)
         await self.disposition.note(received(message).event)
 
     async def run(self) -> None:
+        await self.disposition.clear()
         await self.disposition.begin()
         await self.destroyer.step()
         self.stores.clock.advance(timedelta(seconds=5))
@@ -188,3 +220,220 @@ async def test_nothing_is_destroyed_while_the_index_is_lost(world: World) -> Non
     with pytest.raises(IndexLostError):
         await world.disposition.remove(AuditedRecord(record_id=RECORD))
     assert await world.stores.rows() == before
+
+
+# ---------------------------------------------------------------- holds on entries
+
+
+CARLA, ROSA = Caller("carla", ("custodian",)), Caller("rosa", ("records_officer",))
+
+
+@pytest.fixture
+def holding(world: World) -> LogHolding:
+    return LogHolding(
+        world.holds,
+        world.held,
+        Leaving(world),
+        vault_of(world.broker, world.stores.clock),
+        world.stores.clock,
+        TimeOrdered(),
+    )
+
+
+class Leaving:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def records(self) -> Sequence[str]:
+        return [state.record_id for state in await self._world.records.destroying(100)]
+
+    async def months(self) -> Sequence[StoredKey]:
+        return await self._world.keys.leaving()
+
+
+@pytest.mark.policy("P14")
+async def test_a_hold_on_entries_keeps_the_record_that_they_speak_of(
+    world: World, holding: LogHolding
+) -> None:
+    ids = await readable(world.stores)
+    hold = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(actor="maria"))
+    await world.certify(RECORD, OTHER)
+    world.stores.clock.advance(WAIT)
+    await world.run()
+    await world.run()
+    assert world.receipts() == []
+    assert await readable(world.stores) == ids
+    # What is held does not stand in the way of what is not.
+    assert await world.due(10) == []
+    await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
+    await world.run()
+    assert {receipt.record_id for receipt in world.receipts()} == {RECORD, OTHER}
+
+
+async def test_a_hold_keeps_only_what_it_finds(world: World, holding: LogHolding) -> None:
+    await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(record_ids=(OTHER,)))
+    await holding.place(CARLA, "Roe", "other", "Case 13", Filter(actor="nobody"))
+    await world.certify(RECORD, OTHER)
+    world.stores.clock.advance(WAIT)
+    await world.run()
+    assert [receipt.record_id for receipt in world.receipts()] == [RECORD]
+
+
+async def test_two_holds_are_released_one_after_the_other(
+    world: World, holding: LogHolding
+) -> None:
+    first = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(actor="maria"))
+    second = await holding.place(CARLA, "Roe", "audit", "Letter 3", Filter(record_ids=(RECORD,)))
+    await world.certify(RECORD)
+    world.stores.clock.advance(WAIT)
+    await world.run()
+    await holding.release(ROSA, first.hold_id, "The case was dismissed.")
+    await world.run()
+    assert world.receipts() == []
+    await holding.release(ROSA, second.hold_id, "The audit is over.")
+    await world.run()
+    assert len(world.receipts()) == 1
+
+
+async def test_a_hold_that_comes_too_late_says_for_what(world: World, holding: LogHolding) -> None:
+    await world.certify(RECORD)
+    world.stores.clock.advance(WAIT)
+    await world.disposition.begin()
+    hold = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(actor="maria"))
+    assert hold.too_late == (RECORD,)
+    # It was not too late after all: the last look comes after the record says that it goes.
+    await world.run()
+    assert world.receipts() == []
+    await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
+    await world.run()
+    assert len(world.receipts()) == 1
+
+
+async def test_who_placed_a_hold_does_not_release_it_and_each_step_is_an_event(
+    world: World, holding: LogHolding
+) -> None:
+    hold = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(record_ids=(OTHER,)))
+    with pytest.raises(RefusedError) as refused:
+        await holding.release(CARLA, hold.hold_id, "The case was dismissed.")
+    assert (refused.value.status, refused.value.code) == (403, "same_person")
+    with pytest.raises(RefusedError) as refused:
+        await holding.release(ROSA, ORDER, "The case was dismissed.")
+    assert refused.value.status == 404
+    with pytest.raises(DeniedError):
+        await holding.place(Caller("ada", ("auditor",)), "Doe", "litigation", "Case 12", Filter())
+    await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
+    (listed,) = await holding.all(CARLA)
+    assert (listed.placed_by, listed.released_by) == ("carla", "rosa")
+    events = [(event.action, event.outcome, event.agent.id) for event in world.broker.events]
+    assert events == [
+        ("hold", "success", "carla"),
+        ("hold", "success", "carla"),
+        ("hold", "success", "rosa"),
+        ("hold", "denied", "ada"),
+        ("hold", "success", "rosa"),
+        ("hold", "success", "carla"),
+    ]
+    placed = world.broker.events[0]
+    assert (placed.why.purpose, placed.why.reference) == ("retention", "Case 12")
+    assert placed.what.record_ids == (OTHER,)
+
+
+# ---------------------------------------------------------------- keys of months
+
+
+@pytest.fixture
+async def months(world: World, holding: LogHolding) -> MonthDisposition:
+    """With entries about no record, one logged in March and one in April."""
+    for month in (3, 4):
+        world.stores.clock.at = datetime(2026, month, 20, tzinfo=UTC)
+        await world.stores.arrive([Producer().access(action="sign_in", fields=(), actor="ines")])
+        await world.stores.sequence()
+    return MonthDisposition(
+        world.keys,
+        world.stores.entries,
+        world.stores.log,
+        world.held,
+        world.stores.tags,
+        vault_of(world.broker, world.stores.clock),
+        load_month_key_rules().content,
+        world.stores.clock,
+    )
+
+
+async def signed_in(world: World) -> list[int]:
+    size = (await world.stores.log.head()).size
+    rows = await world.stores.entries.find(
+        Filter(action="sign_in"), before=size, floor=0, limit=9, oldest_first=True
+    )
+    return [row.index for row in rows]
+
+
+@pytest.mark.policy("P14")
+async def test_the_key_of_a_month_goes_when_its_item_is_due(
+    world: World, months: MonthDisposition
+) -> None:
+    world.stores.clock.at = datetime(2027, 3, 31, 23, 59, tzinfo=UTC)
+    await months.step()
+    assert await signed_in(world) == [4, 5]
+    assert world.broker.events == []
+    ids = await readable(world.stores)
+    world.stores.clock.at = datetime(2027, 4, 1, tzinfo=UTC)
+    await months.step()
+    await months.step()
+    assert await signed_in(world) == [5]
+    gone = set(ids) - set(await readable(world.stores))
+    assert len(gone) == 1
+    (event,) = world.broker.events
+    assert (event.action, event.agent.id, event.why.purpose) == (
+        "destroy",
+        "svc:audit",
+        "retention",
+    )
+    assert (event.why.reference, event.where.operation) == ("month:2026-03", "GS1-SL item 189")
+
+
+async def test_a_hold_keeps_the_key_of_a_month(
+    world: World, months: MonthDisposition, holding: LogHolding
+) -> None:
+    hold = await holding.place(CARLA, "Doe", "audit", "Letter 3", Filter(actor="ines"))
+    world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
+    await months.step()
+    assert await signed_in(world) == [4, 5]
+    assert await world.keys.leaving() == []
+    await holding.release(ROSA, hold.hold_id, "The audit is over.")
+    await months.step()
+    assert await signed_in(world) == []
+
+
+async def test_without_the_event_no_key_of_a_month_goes(
+    world: World, months: MonthDisposition
+) -> None:
+    world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
+    world.broker.down = True
+    with pytest.raises(AuditUnavailableError):
+        await months.step()
+    assert await signed_in(world) == [4, 5]
+    assert len(await world.keys.months()) >= 2
+
+
+async def test_the_key_of_dispositions_is_permanent(world: World, months: MonthDisposition) -> None:
+    world.stores.clock.at = datetime(2099, 1, 1, tzinfo=UTC)
+    await months.step()
+    assert world.keys.keys["series:45"].wrapped
+
+
+@pytest.mark.parametrize(
+    ("month", "due"),
+    [
+        (date(2026, 3, 1), date(2027, 4, 1)),
+        (date(2026, 12, 1), date(2028, 1, 1)),
+        (date(2027, 1, 1), date(2028, 2, 1)),
+    ],
+)
+def test_a_month_is_due_an_anniversary_year_after_its_end(month: date, due: date) -> None:
+    assert load_month_key_rules().content.due_on(month) == due
+
+
+def test_only_keys_of_months_are_months() -> None:
+    assert month_of("month:2026-12") == (date(2026, 12, 1), date(2027, 1, 1))
+    assert [month_of(name) for name in (RECORD, "series:45", "entry:2026-01")] == [None] * 3

@@ -43,7 +43,7 @@ from tests.unit.audit.events import RECORD, START, Producer, private_key, produc
 from tests.unit.audit.fakes import InMemoryPublications
 from tests.unit.audit.log_contract import LOG_KEYS, LOG_SIGNER
 from tests.unit.audit.publications_contract import PublicationsContract
-from tests.unit.audit.test_read import ASKING, World
+from tests.unit.audit.world import ASKING, World
 
 pytestmark = pytest.mark.anyio
 ORIGIN = LOG_SIGNER.key.name
@@ -231,9 +231,9 @@ async def test_without_a_quorum_appends_go_on_and_what_is_published_stays(county
 
     # Entries can be read; what is proved is what is published.
     assert len((await county.reading.page(ASKING, Filter(), limit=20)).entries) == 10
-    assert (await county.reading.proof(ids[4])).size == 5
+    assert (await county.reading.proof(ASKING, ids[4])).size == 5
     with pytest.raises(NotPublishedError) as unproved:
-        await county.reading.proof(ids[5])
+        await county.reading.proof(ASKING, ids[5])
     assert (unproved.value.status, unproved.value.retry_after) == (503, 2)
     assert (await county.reading.consistency(2, None)).new == 5
     with pytest.raises(RefusedError) as above:
@@ -245,7 +245,7 @@ async def test_without_a_quorum_appends_go_on_and_what_is_published_stays(county
 
     county.away()
     await county.publisher.step()
-    assert (await county.reading.proof(ids[5])).size == 10
+    assert (await county.reading.proof(ASKING, ids[5])).size == 10
 
 
 async def test_an_outage_alarms_once_and_the_next_one_again(county: County) -> None:
@@ -285,7 +285,7 @@ async def test_before_the_first_quorum_nothing_is_published(county: County) -> N
     await county.publisher.step()
     for question in (
         county.published.current(),
-        county.reading.proof(event_id),
+        county.reading.proof(ASKING, event_id),
         county.reading.bundle(ASKING, Filter()),
         county.reading.consistency(0, None),
     ):
@@ -311,7 +311,7 @@ async def test_before_the_first_quorum_nothing_is_published(county: County) -> N
 async def test_a_proof_of_what_was_just_logged_waits_for_its_checkpoint(county: County) -> None:
     await county.publisher.step()
     (event_id,) = await county.grow(1)
-    asking = asyncio.create_task(county.reading.proof(event_id))
+    asking = asyncio.create_task(county.reading.proof(ASKING, event_id))
     await asyncio.sleep(0.01)
     await county.publisher.step()
     proof = await asking

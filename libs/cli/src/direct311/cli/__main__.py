@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from direct311.cli import audit as auditing
 from direct311.cli import deadletters as letters
 from direct311.cli import demo as demonstration
 from direct311.cli import index as query_index
@@ -26,7 +27,7 @@ from direct311.runtime.peers import HttpClient, HttpError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 retention_app = typer.Typer(no_args_is_help=True, help="Expiry, review, holds and certificates.")
-audit_app = typer.Typer(no_args_is_help=True, help="The audit log.")
+audit_app = typer.Typer(no_args_is_help=True, help="The access log: questions, and its index.")
 deadletters_app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 app.add_typer(retention_app, name="retention")
 app.add_typer(audit_app, name="audit")
@@ -371,6 +372,9 @@ def keys_stop(reference: Reference, only: Only = None, name: As = "admin-1") -> 
         await keeping.show(session, services, name, console)
 
     _run(work)
+
+
+auditing.register(audit_app, _run, _print_json, console)
 
 
 def main() -> None:

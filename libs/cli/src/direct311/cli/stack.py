@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
 from direct311.runtime.peers import HttpClient
 from direct311.schemas import Model
@@ -118,3 +120,24 @@ class Session:
         """
         url = self.stack.services[service] + path
         return await self.http.post_json(url, body, await self.headers(role, name))
+
+    async def get_query(
+        self, service: str, path: str, query: Mapping[str, object], role: str, name: str
+    ) -> object:
+        """A GET with a query, as somebody; the answer's JSON.
+
+        :raises HttpError: no answer, or not a 2xx.
+        """
+        return await self.get(service, f"{path}?{urlencode(query)}", role, name)
+
+    async def save(
+        self, service: str, path: str, body: object, role: str, name: str, out: Path
+    ) -> Mapping[str, str]:
+        """A POST as somebody, whose answer goes into a file as it comes; the answer's headers.
+
+        :raises HttpError: no answer, or not a 2xx.
+        """
+        url = self.stack.services[service] + path
+        headers = await self.headers(role, name)
+        with out.open("wb") as file:
+            return await self.http.post_stream(url, body, file.write, headers)

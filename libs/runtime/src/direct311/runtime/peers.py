@@ -1,7 +1,7 @@
 """Calls to other services: the only module that knows the HTTP client library."""
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -49,10 +49,19 @@ class HttpClient:
         return _json(await self._send("GET", url, headers=headers))
 
     async def post_json(
-        self, url: str, body: object, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        body: object,
+        headers: Mapping[str, str] | None = None,
+        *,
+        seconds: float | None = None,
     ) -> Any:
-        """:raises HttpError: no answer, or not a 2xx with JSON."""
-        return _json(await self._send("POST", url, json=body, headers=headers))
+        """Waits for `seconds` where the client's own time limit is too short.
+
+        :raises HttpError: no answer, or not a 2xx with JSON.
+        """
+        limit = {} if seconds is None else {"timeout": seconds}
+        return _json(await self._send("POST", url, json=body, headers=headers, **limit))
 
     async def post_form(self, url: str, form: Mapping[str, str]) -> Any:
         """:raises HttpError: no answer, or not a 2xx with JSON."""
@@ -88,6 +97,28 @@ class HttpClient:
     async def post_bytes(self, url: str, body: bytes) -> bytes:
         """A body of no type, and the answer's. :raises HttpError: no answer, or not a 2xx."""
         return (await self._send("POST", url, content=body)).content
+
+    async def post_stream(
+        self,
+        url: str,
+        body: object,
+        write: Callable[[bytes], object],
+        headers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, str]:
+        """The answer, piece by piece as it comes, of any size; its headers, names in lower case.
+
+        :raises HttpError: no answer, one that broke off, or not a 2xx.
+        """
+        try:
+            async with self._client.stream("POST", url, json=body, headers=headers) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise HttpError(answer.status_code, _problem(answer))
+                async for piece in answer.aiter_bytes():
+                    write(piece)
+                return dict(answer.headers)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            raise HttpError(None) from None
 
     async def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
         try:
@@ -129,9 +160,20 @@ class Peer:
         """:raises HttpError: no answer, or not a 2xx. `on_behalf_of`: a person's bearer header."""
         return await self._http.get_json(self._url + path, await self._headers(on_behalf_of))
 
-    async def post(self, path: str, body: object, *, on_behalf_of: str | None = None) -> Any:
-        """:raises HttpError: no answer, or not a 2xx. `on_behalf_of`: a person's bearer header."""
-        return await self._http.post_json(self._url + path, body, await self._headers(on_behalf_of))
+    async def post(
+        self,
+        path: str,
+        body: object,
+        *,
+        on_behalf_of: str | None = None,
+        seconds: float | None = None,
+    ) -> Any:
+        """`on_behalf_of`: a person's bearer header. `seconds`: a time limit for a long answer.
+
+        :raises HttpError: no answer, or not a 2xx.
+        """
+        headers = await self._headers(on_behalf_of)
+        return await self._http.post_json(self._url + path, body, headers, seconds=seconds)
 
     async def _headers(self, on_behalf_of: str | None) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {await self._tokens.get()}"}

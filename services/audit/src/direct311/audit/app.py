@@ -1,7 +1,7 @@
 """Wiring of the audit service."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
@@ -11,22 +11,34 @@ from prometheus_client import Counter, Gauge
 
 from direct311.audit.adapters.http import HttpWitness, IntakePeople, PeerFetches
 from direct311.audit.adapters.log_keys import read_log_keys, read_policy
+from direct311.audit.adapters.mongo_holds import MongoLeaving, MongoLogHolds
 from direct311.audit.adapters.mongo_keys import MongoBodyKeys, OwnFetches
 from direct311.audit.adapters.mongo_log import MongoEntries, MongoInbox, MongoLog
 from direct311.audit.adapters.mongo_published import MongoPublications
 from direct311.audit.adapters.mongo_watch import MongoNumbers, MongoProgress, MongoWatch
 from direct311.audit.adapters.records import DueRecords, OutboxAlarms
+from direct311.audit.adapters.rules_file import load_breach_rules, load_month_key_rules
 from direct311.audit.adapters.storage import LockedObjects
 from direct311.audit.domain import Alarm, AuditedRecord
 from direct311.audit.entrypoints.api import api_router
+from direct311.audit.entrypoints.breach import breach_router
 from direct311.audit.entrypoints.consumers import TOPICS, consuming
+from direct311.audit.entrypoints.counts import counts_router
+from direct311.audit.entrypoints.exports import exports_router
+from direct311.audit.entrypoints.holds import holds_router
 from direct311.audit.entrypoints.index import answering, index_router
 from direct311.audit.entrypoints.log import log_router
 from direct311.audit.entrypoints.subject import subject_router
 from direct311.audit.handlers.archive import Archive
+from direct311.audit.handlers.breach import Breach
+from direct311.audit.handlers.count import Counting
 from direct311.audit.handlers.dispose import Disposition
+from direct311.audit.handlers.door import Door
+from direct311.audit.handlers.export import Exporting
 from direct311.audit.handlers.files import LogFiles
+from direct311.audit.handlers.holds import Held, LogHolding
 from direct311.audit.handlers.keyring import KeyRing
+from direct311.audit.handlers.months import MonthDisposition
 from direct311.audit.handlers.numbers import Numbering
 from direct311.audit.handlers.publish import Publisher, Unwitnessed, Witnessed
 from direct311.audit.handlers.read import Reading
@@ -41,7 +53,7 @@ from direct311.audit.handlers.walk import Walk
 from direct311.audit.handlers.watch_index import IndexWatch
 from direct311.audit.ports import IndexLostError, Published
 from direct311.audit.settings import AuditSettings
-from direct311.runtime.api import caller_of, install
+from direct311.runtime.api import LARGEST_BODY, caller_of, install
 from direct311.runtime.broker import EAGER
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RuntimeFaultError
@@ -94,11 +106,29 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         record_line, lambda record_id: AuditedRecord(record_id=record_id), holds
     )
     due = DueRecords(record_line.records, clock)
-    disposition = Disposition(folder, log, entries, tags, due.due, clock, settings.destroy_after)
+    vault = Vault(body_keys, provider, resources.ledger, policy, clock)
+    log_holds = MongoLogHolds(database)
+    held = Held(log_holds, entries, log)
+    disposition = Disposition(
+        folder,
+        log,
+        entries,
+        tags,
+        due.due,
+        clock,
+        settings.destroy_after,
+        held=held,
+        holds=log_holds,
+        marked=due.marked,
+    )
+
+    async def destroying(limit: int) -> Sequence[AuditedRecord]:
+        return await disposition.unheld(await record_line.records.destroying(limit))
+
     destroyer = Destroyer(
         holder="audit",
         folder=folder,
-        destroying=record_line.records.destroying,
+        destroying=destroying,
         remove=disposition.remove,
         keys=body_keys,
         clock=clock,
@@ -149,7 +179,6 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         Walk("numbers", numbering, log, entries, watch),
         Walk("volume", volume, log, entries, watch),
     ]
-    vault = Vault(body_keys, provider, resources.ledger, policy, clock)
     rotation = KeyRotation(body_keys, provider, vault, database, clock)
     rebuilding = Rebuilding(
         progress=progress,
@@ -176,18 +205,36 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         trust=trust,
         clock=clock,
     )
+    people = IntakePeople(resources.peer(settings.intake_url))
+    door = Door(log=log, entries=entries, keys=keyring, vault=vault, policy=policy, clock=clock)
     reading = Reading(
+        door=door,
         log=log,
         entries=entries,
         files=files,
-        keys=keyring,
-        people=IntakePeople(resources.peer(settings.intake_url)),
-        vault=vault,
-        policy=policy,
+        people=people,
         published=published,
         log_keys=log_keys,
         producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
         clock=clock,
+    )
+    holding = LogHolding(
+        log_holds,
+        held,
+        MongoLeaving(record_line.records, body_keys),
+        vault,
+        clock,
+        resources.ids,
+    )
+    months = MonthDisposition(
+        body_keys,
+        entries,
+        log,
+        held,
+        tags,
+        vault,
+        load_month_key_rules(settings.month_keys_file).content,
+        clock,
     )
 
     subject = SubjectReading(log=log, entries=entries, vault=vault, policy=policy, clock=clock)
@@ -243,8 +290,10 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
 
     async def dispose() -> None:
         with contextlib.suppress(IndexLostError):
+            await disposition.clear()
             await disposition.begin()
             await destroyer.step()
+            await months.step()
 
     async def reconcile() -> None:
         # What waited while the index was lost gets the time to arrive that every event gets.
@@ -355,9 +404,18 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     )
     install(app, resources.readiness, resources.metrics, resources.ledger)
     caller = caller_of(resources.authenticator)
-    app.include_router(
-        api_router(reading, reconciler, clock, caller), dependencies=[Depends(answering(log))]
-    )
+    exporting = Exporting(door, log, people)
+    rules = load_breach_rules(settings.breach_file).content
+    for router in (
+        api_router(reading, reconciler, clock, caller),
+        counts_router(Counting(door, log, people), caller),
+        exports_router(exporting, reading, caller),
+        breach_router(Breach(door, log, people, rules), clock, caller),
+        holds_router(holding, caller),
+    ):
+        app.include_router(
+            router, max_body_size=LARGEST_BODY, dependencies=[Depends(answering(log))]
+        )
     app.include_router(index_router(rebuilding, rebuild_loop.wake, caller))
     app.include_router(log_router(log, files, published, log_keys, clock, caller))
     resident = caller_of(resources.authenticator, residents=True)

@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from direct311.audit.domain import Facts, Fetch, Filter, IndexWalk, Rebuild
+from direct311.audit.domain import (
+    Dimension,
+    Exempt,
+    Facts,
+    Fetch,
+    Filter,
+    Group,
+    IndexWalk,
+    Rebuild,
+)
+from direct311.audit.domain.holds import LogHold
 from direct311.runtime.errors import RefusedError
 from direct311.verifier.event import Event
 from direct311.verifier.merkle import HASH_SIZE, Frontier
@@ -310,8 +320,33 @@ class Witness(Protocol):
 class Entries(Protocol):
     """The query index. Every answer lies below the head's size that is given."""
 
-    async def find(self, query: Filter, *, before: int, floor: int, limit: int) -> Sequence[Row]:
-        """At most `limit` entries in [floor, before) that fit, newest first."""
+    async def find(
+        self,
+        query: Filter,
+        *,
+        before: int,
+        floor: int,
+        limit: int,
+        exempt: Exempt | None = None,
+        oldest_first: bool = False,
+    ) -> Sequence[Row]:
+        """At most `limit` entries in [floor, before) that fit, newest first unless told otherwise.
+
+        `exempt`: how withheld entries are met; without it they are like others.
+        """
+        ...
+
+    async def groups(
+        self,
+        query: Filter,
+        by: Sequence[Dimension],
+        *,
+        before: int,
+        floor: int,
+        exempt: Exempt | None = None,
+    ) -> Sequence[Group]:
+        """The entries in [floor, before) that fit, counted by these dimensions (none: one group of
+        all, or none where nothing fits). Entries whose facts were forgotten do not count."""
         ...
 
     async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
@@ -345,6 +380,10 @@ class Entries(Protocol):
         An entry that is about other records too keeps the rest. The ids of the events are kept
         apart from the index (`forgotten`): the day may come when no key opens their entries.
         """
+        ...
+
+    async def forget_rows(self, rows: Sequence[Row], tag: Tagger) -> None:
+        """Remove what is in clear of these entries, as `forget` does."""
         ...
 
     async def forgotten(self, start: int, end: int) -> Mapping[int, str]:
@@ -403,6 +442,55 @@ class BodyKeys(Protocol):
         ...
 
 
+class MonthKeys(Protocol):
+    """The keys of entries about no record."""
+
+    async def months(self) -> Sequence[StoredKey]:
+        """Those that live, oldest first."""
+        ...
+
+    async def leave(self, name: str) -> None:
+        """Note that a month's key is being destroyed."""
+        ...
+
+    async def stay(self, name: str) -> None:
+        """Note that it is not after all."""
+        ...
+
+    async def destroy(self, record_id: str) -> bool:
+        """Destroy a key by its name; whether there was one."""
+        ...
+
+
+# ---------------------------------------------------------------- holds
+
+
+class LogHolds(Protocol):
+    """Holds on entries of the log."""
+
+    async def add(self, hold: LogHold) -> None: ...
+
+    async def replace(self, hold: LogHold) -> None: ...
+
+    async def get(self, hold_id: str) -> LogHold | None: ...
+
+    async def all(self) -> Sequence[LogHold]:
+        """Every hold, in the order of placing."""
+        ...
+
+    async def standing(self) -> Sequence[LogHold]:
+        """Those that were not released."""
+        ...
+
+
+class Leaving(Protocol):
+    """What is being destroyed at this moment."""
+
+    async def records(self) -> Sequence[str]: ...
+
+    async def months(self) -> Sequence[StoredKey]: ...
+
+
 # ---------------------------------------------------------------- outside
 
 
@@ -429,6 +517,15 @@ class Objects(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """Records sorted by the person that they are of; those whose person cannot be told, since they
+    hold neither a telephone number nor an e-mail address."""
+
+    persons: Sequence[Sequence[str]]
+    without_contact: Sequence[str]
+
+
 class People(Protocol):
     """The only service that can tell which records are a person's."""
 
@@ -439,6 +536,11 @@ class People(Protocol):
 
         `authorization` is the auditor's own header: the search is an access of theirs.
         """
+        ...
+
+    async def group(self, record_ids: Sequence[str], reference: str, authorization: str) -> Persons:
+        """Which of these records are the same person's; an access of the auditor's too. What does
+        not exist any more is in neither list."""
         ...
 
 

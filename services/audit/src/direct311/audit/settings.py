@@ -11,8 +11,9 @@ from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings,
 class AuditSettings(ServiceSettings, StoreSettings, VaultSettings):
     """`destroy_after`: how long after a certificate audit destroys its own part; the broker's 14
     days and one more. `locked_for`: how long the store refuses to change or remove a file of the
-    log. `volume_file`: the county's own thresholds of unusual volume. `policy_file`: witnesses and
-    their quorum (c2sp.org/tlog-policy); without it checkpoints are published as they are.
+    log. `volume_file`, `breach_file`, `month_keys_file`: the county's own thresholds of unusual
+    volume, rules of notice after a breach, item for the keys of months. `policy_file`: witnesses
+    and their quorum (c2sp.org/tlog-policy); without it checkpoints are published as they are.
     `unpublished_after`: how long an entry may wait for a published checkpoint before an alarm.
     Durations in seconds or as ISO 8601."""
 
@@ -24,6 +25,8 @@ class AuditSettings(ServiceSettings, StoreSettings, VaultSettings):
     bucket: str = "direct311-log"
     volume_file: Path | None = None
     policy_file: Path | None = None
+    breach_file: Path | None = None
+    month_keys_file: Path | None = None
 
     batch: int = 2_000
     destroy_after: Duration = timedelta(days=15)

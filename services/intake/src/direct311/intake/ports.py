@@ -53,6 +53,12 @@ class Requests(Protocol):
         """Ids of the records with one of these blind index values."""
         ...
 
+    async def indexes_of(
+        self, record_ids: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """The blind index values of those records that there are, by id and kind."""
+        ...
+
 
 class Indexed(Protocol):
     """Requests by the versions of the keys that their person indexes were made under."""

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from direct311.audit.domain import Fetch
 from direct311.audit.ports import (
     FetchPage,
+    Persons,
     WitnessConflictError,
     WitnessRefusedError,
     WitnessSilentError,
@@ -18,11 +19,15 @@ from direct311.schemas import isoformat
 from direct311.verifier.note import VerifierKey
 from direct311.verifier.submission import PATH, Submission
 
+LONGEST_ANSWER = 30.0
+"""Seconds. Whose a hundred thousand records are takes intake some time."""
+
 _REFUSALS = {
     400: "The person was not given as intake needs it.",
     401: "Intake does not accept the token.",
     403: "Intake refuses the search; it was written down there.",
     422: "The person was not given as intake needs it.",
+    429: "Intake asks to wait: too many searches in a short time.",
 }
 
 
@@ -36,16 +41,30 @@ class IntakePeople:
         self, person: Mapping[str, str], reference: str, authorization: str
     ) -> Sequence[str]:
         """:raises RefusedError: intake refuses. :raises TransientError: it does not answer."""
-        question = {**person, "purpose": "authorised_audit", "reference": reference}
+        answer = await self._ask("resolve", person, reference, authorization)
+        return [str(record_id) for record_id in answer["record_ids"]]
+
+    async def group(self, record_ids: Sequence[str], reference: str, authorization: str) -> Persons:
+        """:raises RefusedError: intake refuses. :raises TransientError: it does not answer."""
+        question = {"record_ids": list(record_ids)}
+        answer = await self._ask("group", question, reference, authorization)
+        return Persons(answer["persons"], answer["without_contact"])
+
+    async def _ask(
+        self, what: str, question: Mapping[str, object], reference: str, authorization: str
+    ) -> Any:
+        body = {**question, "purpose": "authorised_audit", "reference": reference}
         try:
-            answer = await self._intake.post(
-                "/internal/persons/resolve", question, on_behalf_of=authorization
+            return await self._intake.post(
+                f"/internal/persons/{what}",
+                body,
+                on_behalf_of=authorization,
+                seconds=LONGEST_ANSWER,
             )
         except HttpError as error:
             if error.status in _REFUSALS:
                 raise RefusedError(error.status, "intake", _REFUSALS[error.status]) from None
             raise TransientError("intake does not answer") from None
-        return [str(record_id) for record_id in answer["record_ids"]]
 
 
 class PeerFetches:

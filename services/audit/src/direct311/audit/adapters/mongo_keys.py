@@ -43,6 +43,24 @@ class MongoBodyKeys(MongoKeys):
         found = self.collection.find(query, {"fetches": 0})
         return {bytes(document["reference"]): _stored_key(document) async for document in found}
 
+    async def months(self) -> Sequence[StoredKey]:
+        return [_stored_key(document) for document in await self._months()]
+
+    async def leaving(self) -> Sequence[StoredKey]:
+        """Keys of months that are being destroyed."""
+        return [_stored_key(each) for each in await self._months() if each.get("leaving")]
+
+    async def _months(self) -> Sequence[Document]:
+        found = self.collection.find({"_id": {"$gte": "month:", "$lt": "month;"}}, {"fetches": 0})
+        living = [document async for document in found if document.get("wrapped")]
+        return sorted(living, key=lambda document: str(document["_id"]))
+
+    async def leave(self, name: str) -> None:
+        await self.collection.update_one({"_id": name}, {"$set": {"leaving": True}})
+
+    async def stay(self, name: str) -> None:
+        await self.collection.update_one({"_id": name}, {"$unset": {"leaving": ""}})
+
     async def confirm(self, fetches: Sequence[Fetch]) -> None:
         events = [fetch.event_id for fetch in fetches]
         await self.collection.update_many(

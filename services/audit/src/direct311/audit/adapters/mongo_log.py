@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 
 from pymongo import ReplaceOne, ReturnDocument, UpdateOne
 
-from direct311.audit.domain import Facts, Filter
+from direct311.audit.adapters.mongo_entries import INDEXES, grouping, key_of, matching
+from direct311.audit.domain import Dimension, Exempt, Facts, Filter, Group
 from direct311.audit.ports import (
     Arrival,
     FencedError,
@@ -335,8 +336,6 @@ def _row_fields(row: Row) -> Document:
     }
 
 
-_SINGLE = ("actor", "purpose", "action", "outcome", "department")
-
 _KEPT = {"_id", "epoch", "event_id", "logged_at", "data", "leaf", "tag"}
 """What stays of an entry's document when its record goes: the sealed leaf, and the event's id, so
 that a repeated event is still known."""
@@ -394,7 +393,7 @@ class MongoEntries:
         await self._entries.create_indexes(
             [
                 Index([("event_id", 1)], name="event", unique=True),
-                *(Index([(name, 1), ("_id", 1)], name=name) for name in ("record_ids", *_SINGLE)),
+                *INDEXES,
                 Index(
                     [("opened", 1), ("_id", 1)],
                     name="opened",
@@ -403,19 +402,23 @@ class MongoEntries:
             ]
         )
 
-    async def find(self, query: Filter, *, before: int, floor: int, limit: int) -> Sequence[Row]:
-        # Both bounds always: with one of them alone the database reads every document.
-        wanted: Document = {"_id": {"$gte": floor, "$lt": before}}
-        for name in _SINGLE:
-            value = getattr(query, name)
-            if value is not None:
-                wanted[name] = value
-        if query.record_ids:
-            wanted["record_ids"] = {"$in": list(query.record_ids)}
-        if query.since or query.until:
-            bounds = {"$gte": query.since, "$lte": query.until}
-            wanted["occurred_at"] = {name: at for name, at in bounds.items() if at}
-        found = self._entries.find(wanted).sort("_id", -1).limit(limit)
+    async def find(
+        self,
+        query: Filter,
+        *,
+        before: int,
+        floor: int,
+        limit: int,
+        exempt: Exempt | None = None,
+        oldest_first: bool = False,
+    ) -> Sequence[Row]:
+        found = self._entries.aggregate(
+            [
+                *matching(query, floor, before, exempt),
+                {"$sort": {"_id": 1 if oldest_first else -1}},
+                {"$limit": limit},
+            ]
+        )
         return [_row(document) async for document in found]
 
     async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
@@ -426,6 +429,34 @@ class MongoEntries:
             Sighting(each["_id"], each["event_id"], each["logged_at"], _facts(each))
             async for each in found
         ]
+
+    async def groups(
+        self,
+        query: Filter,
+        by: Sequence[Dimension],
+        *,
+        before: int,
+        floor: int,
+        exempt: Exempt | None = None,
+    ) -> Sequence[Group]:
+        found = self._entries.aggregate([*matching(query, floor, before, exempt), *grouping(by)])
+        return [
+            Group(key_of(each, by), each["count"], each["first"], each["last"])
+            async for each in found
+        ]
+
+    async def forget_rows(self, rows: Sequence[Row], tag: Tagger) -> None:
+        await insert_new(
+            self._forgotten, [{"_id": row.index, "event_id": row.event_id} for row in rows]
+        )
+        changes = [
+            UpdateOne(
+                {"_id": row.index},
+                {"$set": {"tag": tag(replace(row, facts=None))}, "$unset": _FORGOTTEN},
+            )
+            for row in rows
+        ]
+        await self._entries.bulk_write(changes, ordered=False)
 
     async def by_event(self, event_id: str, size: int) -> Row | None:
         document = await self._entries.find_one({"event_id": event_id})

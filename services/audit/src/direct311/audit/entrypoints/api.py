@@ -1,51 +1,39 @@
-"""`/v1`: the auditors' questions. Whatever decrypts is itself an entry of the log."""
+"""`/v1`: entries, one by one and in pages, and their proofs.
+
+Whatever decrypts is itself an entry of the log.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import Field, model_validator
 
-from direct311.audit.domain import Fetch, Filter
-from direct311.audit.handlers.read import Asking, Opened, Page, Reading
+from direct311.audit.domain import Fetch
+from direct311.audit.entrypoints.questions import (
+    CaseId,
+    Cursor,
+    Limit,
+    LogEntry,
+    OnePerson,
+    Question,
+    Reference,
+    Size,
+    entry_of,
+    shown,
+)
+from direct311.audit.handlers.door import Asking
+from direct311.audit.handlers.read import Page, Reading
 from direct311.audit.handlers.reconcile import Reconciler
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.clock import Clock
-from direct311.schemas import Instant, Model, RecordId
-from direct311.schemas import events as ev
+from direct311.runtime.errors import RefusedError
+from direct311.schemas import Instant, Model
 from direct311.verifier.note import encode_base64
 from direct311.verifier.proof import TlogProof
-
-Action = ev.AccessAction | Literal["certify"]
-Code = Annotated[str, Field(max_length=100)]
-Limit = Annotated[int, Field(ge=1, le=100)]
-Cursor = Annotated[str, Field(max_length=40)]
-Reference = Annotated[
-    str, Field(max_length=200, description="The reference of the auditor's letter")
-]
-Size = Annotated[int, Field(ge=0, le=2**53)]
-
-
-class Question(Model, extra="forbid"):
-    """Which entries. All that is given must fit."""
-
-    record: RecordId | None = None
-    actor: Annotated[str, Field(max_length=200)] | None = None
-    purpose: Code | None = None
-    action: Action | None = None
-    outcome: ev.AccessOutcome | None = None
-    department: Code | None = None
-    since: Instant | None = None
-    until: Instant | None = None
-
-    @property
-    def filter(self) -> Filter:
-        given = self.model_dump(exclude={"record"})
-        return Filter(**given, record_ids=(self.record,) if self.record else ())
 
 
 class EntriesQuestion(Question):
@@ -54,27 +42,13 @@ class EntriesQuestion(Question):
     cursor: Cursor | None = None
 
 
-class PersonQuestion(Model, extra="forbid"):
+class PersonQuestion(OnePerson):
     """One of phone, e-mail and name; it goes to intake and stays nowhere here."""
 
-    phone: Annotated[str, Field(min_length=1, max_length=50)] | None = None
-    email: Annotated[str, Field(min_length=1, max_length=320)] | None = None
-    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     reference: Reference | None = None
     filter: Question = Question()
     limit: Limit = 50
     cursor: Cursor | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> "PersonQuestion":
-        if len(self.person) != 1:
-            raise ValueError("exactly one of phone, email and name")
-        return self
-
-    @property
-    def person(self) -> dict[str, str]:
-        given = {"phone": self.phone, "email": self.email, "name": self.name}
-        return {name: value for name, value in given.items() if value is not None}
 
 
 class BundleQuestion(Model, extra="forbid"):
@@ -82,35 +56,15 @@ class BundleQuestion(Model, extra="forbid"):
     reference: Reference | None = None
 
 
-class LogEntry(Model):
-    """An entry. `readable` is false once its key was destroyed with the record that it spoke of:
-    then only the index, the event's id and the time of logging are known."""
-
-    index: int
-    event_id: str
-    logged_at: Instant
-    readable: bool
-    event: str | None = None
-    service: str | None = None
-    record_ids: tuple[str, ...] = ()
-    actor: str | None = None
-    roles: tuple[str, ...] = ()
-    department: str | None = None
-    purpose: str | None = None
-    action: str | None = None
-    outcome: str | None = None
-    fields: tuple[str, ...] = ()
-    occurred_at: Instant | None = None
-    signed_event: dict[str, Any] | None = None
-
-
 class LogPage(Model):
-    """Newest first. `next` is the cursor of the following page. `size` is the log's size, and
-    `access_event` the id of the event that this call itself is."""
+    """Newest first. `next` is the cursor of the following page. `size` is the log's size,
+    `withheld` how many exempt entries lie at the question's records and time, and `access_event`
+    the id of the event that this call itself is."""
 
     entries: tuple[LogEntry, ...]
     next: str | None
     size: int
+    withheld: int
     access_event: str
 
 
@@ -146,6 +100,12 @@ class ConsistencyProof(Model):
     checkpoint: str
 
 
+class CaseState(Model):
+    """What the register of disclosure cases will say of one."""
+
+    case_id: str
+
+
 class ReconciliationState(Model):
     """Fetches with their event, fetches without one, and events that opened nothing."""
 
@@ -167,7 +127,7 @@ def api_router(
     Who = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
 
     async def auditor(who: Who) -> None:
-        require(who, "auditor")
+        require(who, "auditor", "counsel")
 
     @router.get("/entries")
     async def entries(who: Who, question: Annotated[EntriesQuestion, Query()]) -> LogPage:
@@ -183,12 +143,13 @@ def api_router(
         """The entry of one event."""
         asking = Asking(who, "GET /v1/entries/{event_id}", reference)
         opened, page = await reading.one(asking, str(event_id))
-        return OneEntry(**_entry(opened), access_event=page.access_event)
+        return OneEntry(**shown(opened), access_event=page.access_event)
 
     @router.get("/entries/{event_id}/proof", dependencies=[Depends(auditor)])
-    async def proof(event_id: UUID) -> EntryProof:
+    async def proof(event_id: UUID, who: Who, reference: Reference | None = None) -> EntryProof:
         """That an event's entry lies in the log. The entry stays sealed, so this is no access."""
-        found = await reading.proof(str(event_id))
+        asking = Asking(who, "GET /v1/entries/{event_id}/proof", reference)
+        found = await reading.proof(asking, str(event_id))
         return EntryProof(
             index=found.row.index,
             event_id=found.row.event_id,
@@ -252,6 +213,14 @@ def api_router(
             headers={"Content-Disposition": 'attachment; filename="bundle.json"'},
         )
 
+    @router.get("/cases/{case_id}", dependencies=[Depends(auditor)])
+    async def case(case_id: CaseId) -> CaseState:
+        """A disclosure case. No register of cases is connected yet: the answer is always 404
+        `no_register`. Entries are found by `case` all the same."""
+        raise RefusedError(
+            404, "no_register", "No register of disclosure cases is connected to the log yet."
+        )
+
     @router.get("/reconciliation", dependencies=[Depends(auditor)])
     async def reconciliation(since: Instant | None = None) -> ReconciliationState:
         """Whether every fetch of a key has its event, and which events logged since an instant
@@ -269,21 +238,9 @@ def api_router(
 
 def _page(page: Page) -> dict[str, Any]:
     return {
-        "entries": tuple(LogEntry(**_entry(opened)) for opened in page.entries),
+        "entries": tuple(entry_of(opened) for opened in page.entries),
         "next": page.next,
         "size": page.size,
+        "withheld": page.withheld,
         "access_event": page.access_event,
-    }
-
-
-def _entry(opened: Opened) -> dict[str, Any]:
-    row = opened.row
-    facts = row.facts.model_dump(exclude={"opens"}) if row.facts else {}
-    return {
-        **facts,
-        "index": row.index,
-        "event_id": row.event_id,
-        "logged_at": row.logged_at,
-        "readable": opened.event is not None,
-        "signed_event": opened.event,
     }

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from direct311.audit.domain import AuditedRecord
+from direct311.audit.handlers.holds import Held
 from direct311.audit.handlers.tags import Tags
-from direct311.audit.ports import Entries, IndexLostError, Log
+from direct311.audit.ports import Entries, IndexLostError, Log, LogHolds
 from direct311.runtime.clock import Clock
 from direct311.runtime.disposition import Destroyed
 from direct311.runtime.records import Folder
@@ -20,8 +21,12 @@ from direct311.schemas import Event, derived_id
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
-Due = Callable[[int], Awaitable[Sequence[AuditedRecord]]]
-"""At most so many records whose time has come and that no hold keeps."""
+Records = Callable[[int], Awaitable[Sequence[AuditedRecord]]]
+"""At most so many records: whose time has come and that no hold keeps; or that are being
+destroyed."""
+
+Marked = Callable[[str, int], Awaitable[Sequence[AuditedRecord]]]
+"""At most so many records that have this among their holds."""
 
 
 class Disposition:
@@ -33,15 +38,22 @@ class Disposition:
         log: Log,
         entries: Entries,
         tags: Tags,
-        due: Due,
+        due: Records,
         clock: Clock,
         after: timedelta,
+        *,
+        held: Held,
+        holds: LogHolds,
+        marked: Marked,
     ) -> None:
         self._folder = folder
         self._log = log
         self._entries = entries
         self._tags = tags
         self._due = due
+        self._held = held
+        self._holds = holds
+        self._marked = marked
         self._clock = clock
         self._after = after
 
@@ -62,7 +74,8 @@ class Disposition:
             await self._folder.change(record_id, derived_id(event.id, record_id), wait)
 
     async def begin(self) -> None:
-        """Turn those whose time has come to `destroying`, unless a hold stands.
+        """Turn those whose time has come to `destroying`, unless a hold stands: on the record, or
+        on an entry about it, which is then written into the record too.
 
         :raises IndexLostError: what it says of the records could not be removed.
         """
@@ -75,7 +88,45 @@ class Disposition:
 
         for state in await self._due(100):
             cause = derived_id(state.order_id or "", f"audit:{state.record_id}")
-            await self._folder.change(state.record_id, cause, destroy)
+            if holds := await self._held.keeping_record(state.record_id):
+                await self._mark(state.record_id, cause, [hold.mark for hold in holds])
+            else:
+                await self._folder.change(state.record_id, cause, destroy)
+
+    async def clear(self) -> None:
+        """Take holds that were released off the records that they kept."""
+        for hold in await self._holds.all():
+            if hold.released_at is None or hold.cleared:
+                continue
+            while found := await self._marked(hold.mark, 100):
+                for state in found:
+                    cause = derived_id(hold.hold_id, f"released:{state.record_id}")
+                    await self._unmark(state.record_id, cause, hold.mark)
+            # Nothing marks a record with a hold that was released: see `begin`, which comes after.
+            await self._holds.replace(hold.model_copy(update={"cleared": True}))
+
+    async def unheld(self, destroying: Sequence[AuditedRecord]) -> Sequence[AuditedRecord]:
+        """Of records that are about to lose their key, those that no hold on the log keeps: the
+        last look, after the record says that it is being destroyed."""
+        return [
+            state for state in destroying if not await self._held.keeping_record(state.record_id)
+        ]
+
+    async def _mark(self, record_id: str, cause: str, marks: Sequence[str]) -> None:
+        async def mark(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            if state.lifecycle != "active":
+                return None
+            holds = tuple(sorted({*state.holds, *marks}))
+            return Change(state.model_copy(update={"holds": holds}))
+
+        await self._folder.change(record_id, cause, mark)
+
+    async def _unmark(self, record_id: str, cause: str, gone: str) -> None:
+        async def unmark(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            holds = tuple(hold for hold in state.holds if hold != gone)
+            return Change(state.model_copy(update={"holds": holds}))
+
+        await self._folder.change(record_id, cause, unmark)
 
     async def remove(self, state: AuditedRecord) -> Destroyed:
         """What the query index says of the record; its key has gone before.

@@ -1,6 +1,6 @@
 """Requests and the protection registry in MongoDB."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -56,6 +56,19 @@ class MongoRequests:
 
     async def count_otherwise(self, versions: Sequence[int]) -> int:
         return await self._records.collection.count_documents(_otherwise(versions))
+
+    async def indexes_of(
+        self, record_ids: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        found: dict[str, Mapping[str, Sequence[str]]] = {}
+        for start in range(0, len(record_ids), 1000):
+            chunk = list(record_ids[start : start + 1000])
+            cursor = self._records.collection.find(
+                {"_id": {"$in": chunk}, "lifecycle": "active"}, {"indexes": 1}
+            )
+            async for document in cursor:
+                found[document["_id"]] = document.get("indexes") or {}
+        return found
 
     async def listed(self, query: RequestQuery) -> Sequence[ServiceRequest]:
         """One page of the public list, newest first."""

@@ -20,6 +20,10 @@ from direct311.schemas import Model, RecordId
 from direct311.schemas import events as ev
 
 Text = Annotated[str, Field(max_length=500)]
+MOST_IN_A_QUESTION = 100_000
+LARGEST_QUESTION = 8 * 1024 * 1024
+"""Bytes of the body of a question about so many records."""
+
 CallerOf = Callable[[Request], Awaitable[Caller]]
 
 
@@ -52,6 +56,24 @@ class PersonQuestion(Model, extra="forbid"):
 
 class PersonAnswer(Model):
     record_ids: tuple[str, ...]
+
+
+class RecordsQuestion(Model, extra="forbid"):
+    """Records, and why it is asked whose they are."""
+
+    purpose: Annotated[str, Field(max_length=40)]
+    record_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=MOST_IN_A_QUESTION)]
+    reference: Text | None = None
+    justification: Text | None = None
+
+
+class PersonsAnswer(Model):
+    """The records of each person. Whose telephone number and e-mail address are not held is in
+    `without_contact`; what does not exist any more in `gone`."""
+
+    persons: tuple[tuple[str, ...], ...]
+    without_contact: tuple[str, ...]
+    gone: tuple[str, ...]
 
 
 class ReleaseOrder(Model, extra="forbid"):
@@ -189,6 +211,21 @@ def internal_router(contact: Contact, caller_of: CallerOf) -> APIRouter:
             operation="POST /internal/persons/resolve",
         )
         return PersonAnswer(record_ids=tuple(found))
+
+    @api.post("/persons/group", max_body_size=LARGEST_QUESTION)
+    async def group(caller: Annotated[Caller, who], question: RecordsQuestion) -> PersonsAnswer:
+        """Which of these records are the same person's: record ids alone. An access."""
+        found = await contact.persons_of(
+            caller,
+            question.record_ids,
+            purpose=question.purpose,
+            reference=question.reference,
+            justification=question.justification,
+            operation="POST /internal/persons/group",
+        )
+        return PersonsAnswer(
+            persons=found.persons, without_contact=found.without_contact, gone=found.gone
+        )
 
     return api
 

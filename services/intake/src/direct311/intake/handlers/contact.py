@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from direct311.intake.domain.persons import Persons, sorted_by_person
 from direct311.intake.ports import PersonIndexes, Requests
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
@@ -95,6 +96,38 @@ class Contact:
             query_fields=(field,),
             query_hmac=self._indexes.query(field, value),
             result_count=len(found),
+        )
+        await self._vault.authorise(access, RecordFacts())
+        return found
+
+    async def persons_of(
+        self,
+        caller: Caller,
+        record_ids: Sequence[str],
+        *,
+        purpose: str,
+        reference: str | None,
+        justification: str | None,
+        operation: str,
+    ) -> Persons:
+        """How many persons these records are about: the records of each, and nothing of them.
+
+        An access like a search: the log gets the first hundred records and the number of persons.
+
+        :raises RefusedError: 403 refused by a rule, 503 not written down.
+        """
+        found = sorted_by_person(record_ids, await self._requests.indexes_of(record_ids))
+        access = Access(
+            caller,
+            action="search",
+            purpose=purpose,
+            operation=operation,
+            fields=("person_index",),
+            record_ids=tuple(record_ids[:100]),
+            reference=reference,
+            justification=justification,
+            query_fields=("record_ids",),
+            result_count=len(found.persons),
         )
         await self._vault.authorise(access, RecordFacts())
         return found

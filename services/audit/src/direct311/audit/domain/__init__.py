@@ -4,7 +4,9 @@ Nothing here is personal information: ids of records and of staff, names of fiel
 outcomes and times. Bodies of events are sealed in the log and appear nowhere in this module.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
@@ -41,7 +43,9 @@ class Facts(Model):
     `event` is the event's name; `opens` says that the event authorised a fetch of keys, which is
     then expected to follow it. `session` is the token's id, `instance` the process that answered,
     `producer` and `sequence` the number that the producer gave the event, `query` the keyed hash of
-    a search, under a key that intake changes every month and audit never has.
+    a search, under a key that intake changes every month and audit never has. `result_count`: how
+    many records a search found; it names at most 100 of them. `exempt_until`: until then the entry
+    is withheld from whoever may not see exempt ones.
     """
 
     event_id: str
@@ -59,12 +63,17 @@ class Facts(Model):
     action: str
     outcome: str
     fields: tuple[str, ...] = ()
+    result_count: int | None = None
     occurred_at: Instant
     exempt_until: Instant | None = None
     producer: str | None = None
     sequence: int | None = None
     query: str | None = None
     opens: bool = False
+
+    def withheld(self, at: datetime) -> bool:
+        """Whether the entry is exempt from inspection at that time."""
+        return self.exempt_until is not None and self.exempt_until > at
 
 
 def facts_of(event: Event[Model]) -> Facts:
@@ -120,6 +129,7 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
         action=data.action,
         outcome=data.outcome,
         fields=what.fields,
+        result_count=what.result_count,
         occurred_at=data.time.occurred_at,
         exempt_until=data.retention.exempt_until,
         producer=data.time.producer,
@@ -154,15 +164,25 @@ def entry_key(event_id: str) -> str:
 class Filter(Model):
     """Which entries are asked for. All that is given must fit; of `record_ids` any one.
 
-    `since` and `until` bound the time at which the access occurred, both included.
+    `role` and `field` are one of those that the access had. `instance` is one process from its
+    start to its end, `host` the machine on which processes of any service ran. `since` and `until`
+    bound the time at which the access occurred, both included.
     """
 
     record_ids: tuple[RecordId, ...] = ()
     actor: str | None = None
+    department: str | None = None
+    role: str | None = None
     purpose: str | None = None
+    case_id: str | None = None
     action: str | None = None
     outcome: str | None = None
-    department: str | None = None
+    field: str | None = None
+    service: str | None = None
+    instance: str | None = None
+    host: str | None = None
+    session: str | None = None
+    break_glass: bool | None = None
     since: Instant | None = None
     until: Instant | None = None
 
@@ -176,15 +196,120 @@ class Filter(Model):
         """The fields of the query, without their values."""
         return tuple(sorted(self.model_dump(exclude_defaults=True)))
 
+    @property
+    def by_place_and_time(self) -> "Filter":
+        """What of the query a withheld entry answers to: records and time, and nothing that it
+        says of who, why and how."""
+        return Filter(record_ids=self.record_ids, since=self.since, until=self.until)
+
+    def among(self, record_ids: Iterable[str]) -> tuple[str, ...]:
+        """Those of a person's records that the query asks for: all, if it names none."""
+        asked = set(self.record_ids)
+        return tuple(each for each in record_ids if not asked or each in asked)
+
     def takes(self, facts: Facts) -> bool:
         """Whether an entry fits."""
-        single = ("actor", "purpose", "action", "outcome", "department")
         return (
-            all(getattr(self, name) in (None, getattr(facts, name)) for name in single)
+            all(getattr(self, name) in (None, getattr(facts, name)) for name in SINGLE)
             and (not self.record_ids or bool({*self.record_ids} & {*facts.record_ids}))
+            and (self.role is None or self.role in facts.roles)
+            and (self.field is None or self.field in facts.fields)
+            and (self.host is None or self.host == host_of(facts.instance))
             and (self.since is None or facts.occurred_at >= self.since)
             and (self.until is None or facts.occurred_at <= self.until)
         )
+
+
+SINGLE = (
+    "session",
+    "case_id",
+    "actor",
+    "break_glass",
+    "department",
+    "purpose",
+    "action",
+    "outcome",
+    "service",
+    "instance",
+)
+"""Facts of which an entry has one each and a filter may name one; those that few entries share
+first."""
+
+
+def host_of(instance: str | None) -> str | None:
+    """The host in the name of a process: `intake-web1-0a1b2c3d4e5f` runs on `web1`."""
+    found = re.fullmatch(INSTANCE_ON.format("(.+)"), instance or "")
+    return found[1] if found else None
+
+
+INSTANCE_ON = "^[a-z]+-{}-[0-9a-f]{{12}}$"
+"""A pattern for the names of processes on a host, which is put in escaped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """How entries that are withheld at an instant are met: left out, or `only` they."""
+
+    at: datetime
+    only: bool = False
+
+    def takes(self, facts: Facts | None) -> bool:
+        withheld = facts is not None and facts.withheld(self.at)
+        return withheld is self.only
+
+
+Dimension = Literal[
+    "actor",
+    "purpose",
+    "department",
+    "day",
+    "hour",
+    "action",
+    "outcome",
+    "record",
+    "service",
+    "instance",
+    "case",
+    "fields",
+]
+"""By what entries are counted. `day` and `hour` are of UTC, as `2026-03-02` and `2026-03-02T14`.
+`fields`: the names of an entry's fields, with commas between. An entry about several records counts
+for each of them, and one about none for `None`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries that agree in each dimension: `key` in the order asked for, how many, and when the
+    first and the last of them occurred."""
+
+    key: tuple[str | None, ...]
+    count: int
+    first: datetime
+    last: datetime
+
+    def joined(self, other: "Group | None") -> "Group":
+        """Both together."""
+        if other is None:
+            return self
+        return Group(
+            self.key,
+            self.count + other.count,
+            min(self.first, other.first),
+            max(self.last, other.last),
+        )
+
+
+def keys_of(facts: Facts, by: Sequence[Dimension]) -> Iterator[tuple[str | None, ...]]:
+    """The groups that an entry counts in."""
+    single = {
+        **{name: getattr(facts, name) for name in SINGLE if name != "break_glass"},
+        "case": facts.case_id,
+        "day": f"{facts.occurred_at:%Y-%m-%d}",
+        "hour": f"{facts.occurred_at:%Y-%m-%dT%H}",
+        "fields": ",".join(facts.fields),
+    }
+    for record in (facts.record_ids or (None,)) if "record" in by else (None,):
+        yield tuple(record if name == "record" else single[name] for name in by)
 
 
 def cursor_of(query: Filter, index: int) -> str:

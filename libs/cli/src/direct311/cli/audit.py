@@ -1,0 +1,333 @@
+"""`direct311 audit`: an auditor's questions to the access log, from the command line."""
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from direct311.cli.stack import Session
+
+Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
+PrintJson = Callable[[object], None]
+
+As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
+Reference = Annotated[str, typer.Option(help="the reference of the auditor's letter")]
+Role = Annotated[str, typer.Option(help="auditor, or counsel for exempt entries")]
+Out = Annotated[Path, typer.Option(help="the file to write")]
+Record = Annotated[str | None, typer.Option(help="a record's id")]
+Actor = Annotated[str | None, typer.Option(help="who had the access")]
+Department = Annotated[str | None, typer.Option()]
+Purpose = Annotated[str | None, typer.Option()]
+Case = Annotated[str | None, typer.Option(help="a disclosure case")]
+Action = Annotated[str | None, typer.Option(help="search, view, export …")]
+Outcome = Annotated[str | None, typer.Option(help="success, denied, error or partial")]
+Field = Annotated[str | None, typer.Option(help="a field that was opened")]
+Service = Annotated[str | None, typer.Option()]
+Host = Annotated[str | None, typer.Option(help="the machine that processes ran on")]
+Credential = Annotated[str | None, typer.Option("--session", help="the credential: a token's id")]
+BreakGlass = Annotated[bool | None, typer.Option(help="only those under broken glass")]
+Since = Annotated[datetime | None, typer.Option(help="UTC")]
+Until = Annotated[datetime | None, typer.Option(help="UTC")]
+
+
+class Shape(StrEnum):
+    """Forms of an answer about a person."""
+
+    JSON = "json"
+    CSV = "csv"
+    BUNDLE = "bundle"
+
+
+class Export(StrEnum):
+    """Forms of an export."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+    OCSF = "ocsf"
+
+
+def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console) -> None:
+    """Add the questions to the command group `app`."""
+
+    @app.command("who-saw")
+    def who_saw(
+        phone: Annotated[str | None, typer.Option()] = None,
+        email: Annotated[str | None, typer.Option()] = None,
+        person: Annotated[str | None, typer.Option("--name", help="the person's name")] = None,
+        shape: Annotated[Shape, typer.Option("--format")] = Shape.JSON,
+        out: Annotated[Path | None, typer.Option(help="a file; the screen if not given")] = None,
+        reference: Reference = "Letter 1",
+        role: Role = "auditor",
+        name: As = "auditor-1",
+    ) -> None:
+        """Who saw this person's data, when, why and under which case.
+
+        Give one of phone, email and name. It goes in the request's body, to intake, and stays
+        nowhere. With `-` it is asked for, so that it does not stay in the shell's history either.
+        """
+        one = {"phone": phone, "email": email, "name": person}
+        body = {
+            key: typer.prompt(key) if value == "-" else value
+            for key, value in one.items()
+            if value is not None
+        }
+        body |= {"reference": reference, "format": shape.value}
+
+        async def work(session: Session) -> None:
+            if out is not None or shape is not Shape.JSON:
+                where = out or Path(f"who-saw.{shape.value}")
+                await session.save("audit", "/v1/persons/who-saw", body, role, name, where)
+                console.print(f"written to {where}", highlight=False)
+                return
+            answer: Any = await session.post("audit", "/v1/persons/who-saw", body, role, name)
+            console.print(f"records: {', '.join(answer['record_ids']) or 'none'}")
+            table = Table("when (UTC)", "who", "did", "fields", "purpose", "why", "case")
+            for each in answer["entries"]:
+                table.add_row(*_line(each))
+            console.print(table)
+            console.print(
+                f"{answer['count']} entries, {answer['withheld']} of them withheld; "
+                f"this question is event {answer['access_event']}",
+                highlight=False,
+            )
+
+        run(work)
+
+    @app.command()
+    def entries(
+        record: Record = None,
+        actor: Actor = None,
+        department: Department = None,
+        purpose: Purpose = None,
+        case: Case = None,
+        action: Action = None,
+        outcome: Outcome = None,
+        field: Field = None,
+        service: Service = None,
+        host: Host = None,
+        credential: Credential = None,
+        break_glass: BreakGlass = None,
+        since: Since = None,
+        until: Until = None,
+        limit: Annotated[int, typer.Option(help="at most so many")] = 20,
+        reference: Reference = "Letter 1",
+        role: Role = "auditor",
+        name: As = "auditor-1",
+    ) -> None:
+        """Entries of the log that fit, newest first."""
+        given = _filter(locals())
+
+        async def work(session: Session) -> None:
+            table = Table("index", "when (UTC)", "who", "did", "records", "fields", "purpose")
+            left, cursor = limit, None
+            while left > 0:
+                query = given | {"reference": reference, "limit": min(left, 100)}
+                if cursor:
+                    query["cursor"] = cursor
+                page: Any = await session.get_query("audit", "/v1/entries", query, role, name)
+                for each in page["entries"]:
+                    when, who, did, fields, why_for, *_ = _line(each)
+                    records = " ".join(each["record_ids"])
+                    table.add_row(str(each["index"]), when, who, did, records, fields, why_for)
+                left, cursor = left - len(page["entries"]), page["next"]
+                if cursor is None:
+                    break
+            console.print(table)
+
+        run(work)
+
+    @app.command()
+    def count(
+        by: Annotated[list[str] | None, typer.Option(help="one or two dimensions")] = None,
+        record: Record = None,
+        actor: Actor = None,
+        department: Department = None,
+        purpose: Purpose = None,
+        case: Case = None,
+        action: Action = None,
+        outcome: Outcome = None,
+        field: Field = None,
+        service: Service = None,
+        host: Host = None,
+        credential: Credential = None,
+        break_glass: BreakGlass = None,
+        since: Since = None,
+        until: Until = None,
+        reference: Reference = "Letter 1",
+        role: Role = "auditor",
+        name: As = "auditor-1",
+    ) -> None:
+        """Count entries by actor, purpose, department, day, action, outcome, record or service."""
+        given = _filter(locals())
+
+        async def work(session: Session) -> None:
+            body = {"filter": given, "by": by or [], "reference": reference}
+            answer: Any = await session.post("audit", "/v1/counts", body, role, name)
+            table = Table(*(by or []), "entries", "first (UTC)", "last (UTC)")
+            for each in answer["groups"]:
+                keys = (key or "-" for key in each["key"])
+                table.add_row(*keys, str(each["count"]), each["first"], each["last"])
+            if by:
+                console.print(table)
+            console.print(
+                f"{answer['entries']} entries fit; {answer['withheld']} more are withheld",
+                highlight=False,
+            )
+
+        run(work)
+
+    @app.command()
+    def breach(
+        credential: Credential = None,
+        actor: Actor = None,
+        host: Host = None,
+        service: Service = None,
+        since: Since = None,
+        until: Until = None,
+        out: Annotated[Path | None, typer.Option(help="the records, as CSV")] = None,
+        reference: Reference = "Letter 1",
+        role: Role = "auditor",
+        name: As = "auditor-1",
+    ) -> None:
+        """Every record and person that a credential, host, service or time touched, and what notice
+        section 501.171, F.S., asks for."""
+        body = _filter(locals()) | {"reference": reference}
+
+        async def work(session: Session) -> None:
+            if out is not None:
+                question = body | {"format": "csv"}
+                await session.save("audit", "/v1/breaches", question, role, name, out)
+                console.print(f"written to {out}", highlight=False)
+                return
+            answer: Any = await session.post("audit", "/v1/breaches", body, role, name)
+            records = answer.pop("records")
+            for notice in answer["notices"]:
+                del notice["note"]
+            print_json(answer)
+            console.print(f"{len(records)} records; --out writes them as CSV", highlight=False)
+
+        run(work)
+
+    @app.command()
+    def export(
+        out: Out,
+        form: Annotated[Export, typer.Option("--format")] = Export.NDJSON,
+        after: Annotated[int | None, typer.Option(help="the index of the last entry got")] = None,
+        size: Annotated[int | None, typer.Option(help="the log's size at first")] = None,
+        record: Record = None,
+        actor: Actor = None,
+        department: Department = None,
+        purpose: Purpose = None,
+        case: Case = None,
+        action: Action = None,
+        outcome: Outcome = None,
+        field: Field = None,
+        service: Service = None,
+        host: Host = None,
+        credential: Credential = None,
+        break_glass: BreakGlass = None,
+        since: Since = None,
+        until: Until = None,
+        reference: Reference = "Letter 1",
+        role: Role = "auditor",
+        name: As = "auditor-1",
+    ) -> None:
+        """All entries that fit into a file: NDJSON, CSV, or OCSF 1.8.0."""
+        body: dict[str, object] = {
+            "filter": _filter(locals()),
+            "format": form.value,
+            "reference": reference,
+        }
+        body |= {"after": after} if after is not None else {}
+        body |= {"size": size} if size is not None else {}
+
+        async def work(session: Session) -> None:
+            headers = await session.save("audit", "/v1/exports", body, role, name, out)
+            console.print(
+                f"{headers['direct311-entries']} entries of a log of "
+                f"{headers['direct311-log-size']}, written to {out}; this export is event "
+                f"{headers['direct311-access-event']}",
+                highlight=False,
+            )
+
+        run(work)
+
+    @app.command()
+    def bundle(
+        out: Out,
+        record: Record = None,
+        actor: Actor = None,
+        purpose: Purpose = None,
+        outcome: Outcome = None,
+        since: Since = None,
+        until: Until = None,
+        reference: Reference = "Letter 1",
+        role: Role = "auditor",
+        name: As = "auditor-1",
+    ) -> None:
+        """Entries with their proofs, for `direct311-verifier bundle`."""
+        body = {"filter": _filter(locals()), "reference": reference}
+
+        async def work(session: Session) -> None:
+            await session.save("audit", "/v1/bundles", body, role, name, out)
+            console.print(f"written to {out}", highlight=False)
+
+        run(work)
+
+
+_NAMES = (
+    "record",
+    "actor",
+    "department",
+    "purpose",
+    "case",
+    "action",
+    "outcome",
+    "field",
+    "service",
+    "host",
+    "break_glass",
+)
+
+
+def _filter(given: dict[str, Any]) -> dict[str, object]:
+    """What of a command's options is a filter."""
+    found = {key: given[key] for key in _NAMES if given.get(key) is not None}
+    if given.get("credential") is not None:
+        found["session"] = given["credential"]
+    for key in ("since", "until"):
+        if given.get(key) is not None:
+            found[key] = f"{given[key].isoformat()}Z"
+    return found
+
+
+def _line(entry: dict[str, Any]) -> tuple[str, ...]:
+    """When (to the second), who, what, fields, purpose, why, case."""
+    when = (entry["occurred_at"] or entry["logged_at"])[: len("2026-03-02T14:00:00")]
+    if entry["withheld"]:
+        return (when, "withheld", "", "", "", "", "")
+    if not entry["actor"]:
+        return (when, "destroyed with its record", "", "", "", "", "")
+    event = entry["signed_event"] or {}
+    why = event.get("body", {}).get("why", {})
+    reason = why.get("justification") or why.get("reference") or ""
+    who = f"{entry['actor']} ({', '.join(entry['roles'])})"
+    did = (
+        entry["action"]
+        if entry["outcome"] == "success"
+        else f"{entry['action']}: " + entry["outcome"]
+    )
+    return (
+        when,
+        who,
+        did,
+        ", ".join(entry["fields"]),
+        entry["purpose"] or "",
+        reason,
+        entry["case_id"] or "",
+    )

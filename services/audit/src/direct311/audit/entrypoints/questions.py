@@ -1,0 +1,142 @@
+"""What auditors' questions look like, and how an entry is shown."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from direct311.audit.domain import Filter
+from direct311.audit.handlers.door import Opened
+from direct311.schemas import Instant, Model, RecordId
+from direct311.schemas import events as ev
+
+Action = Literal[ev.AccessAction, "certify"]
+Code = Annotated[str, Field(max_length=100)]
+Name = Annotated[str, Field(max_length=200)]
+CaseId = Annotated[str, Field(max_length=200)]
+Limit = Annotated[int, Field(ge=1, le=100)]
+Cursor = Annotated[str, Field(max_length=40)]
+Reference = Annotated[
+    str, Field(max_length=200, description="The reference of the auditor's letter")
+]
+Size = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class Question(Model, extra="forbid"):
+    """Which entries. All that is given must fit.
+
+    `role` and `field`: one of those that the access had. `session`: the id of the credential that
+    was used. `instance`: one process of a service; `host`: the machine that processes ran on.
+    `case`: a disclosure case. `since` and `until` (both included) bound when it occurred.
+    """
+
+    record: RecordId | None = None
+    actor: Name | None = None
+    department: Code | None = None
+    role: Code | None = None
+    purpose: Code | None = None
+    case: CaseId | None = None
+    action: Action | None = None
+    outcome: ev.AccessOutcome | None = None
+    field: Code | None = None
+    service: Code | None = None
+    instance: Name | None = None
+    host: Name | None = None
+    session: Name | None = None
+    break_glass: bool | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+    @property
+    def filter(self) -> Filter:
+        given = {name: getattr(self, name) for name in Question.model_fields}
+        record, case = given.pop("record"), given.pop("case")
+        return Filter(**given, case_id=case, record_ids=(record,) if record else ())
+
+
+class Person(Model, extra="forbid"):
+    """One of phone, e-mail and name; it goes to intake and stays nowhere here."""
+
+    phone: Annotated[str, Field(min_length=1, max_length=50)] | None = None
+    email: Annotated[str, Field(min_length=1, max_length=320)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+    @property
+    def person(self) -> dict[str, str]:
+        given = {"phone": self.phone, "email": self.email, "name": self.name}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class OnePerson(Person, extra="forbid"):
+    """Exactly one of phone, e-mail and name."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "OnePerson":
+        if len(self.person) != 1:
+            raise ValueError("exactly one of phone, email and name")
+        return self
+
+
+class LogEntry(Model):
+    """An entry.
+
+    `readable` is false once its key was destroyed with what it spoke of: then only the index, the
+    event's id and the time of logging are known. `withheld`: exempt from inspection until
+    `withheld_until` (section 119.071(2)(c), F.S.); nothing but its place in the log is shown.
+    `case_state`: no register of disclosure cases is connected yet that could say more of `case_id`.
+    """
+
+    index: int
+    event_id: str | None
+    logged_at: Instant
+    readable: bool
+    withheld: bool = False
+    withheld_until: Instant | None = None
+    event: str | None = None
+    service: str | None = None
+    instance: str | None = None
+    record_ids: tuple[str, ...] = ()
+    actor: str | None = None
+    roles: tuple[str, ...] = ()
+    department: str | None = None
+    session: str | None = None
+    break_glass: bool | None = None
+    purpose: str | None = None
+    case_id: str | None = None
+    case_state: Literal["unresolved"] | None = None
+    action: str | None = None
+    outcome: str | None = None
+    fields: tuple[str, ...] = ()
+    result_count: int | None = None
+    occurred_at: Instant | None = None
+    exempt_until: Instant | None = None
+    producer: str | None = None
+    sequence: int | None = None
+    signed_event: dict[str, Any] | None = None
+
+
+def shown(opened: Opened) -> dict[str, Any]:
+    """The fields of a `LogEntry`."""
+    row = opened.row
+    place = {"index": row.index, "event_id": row.event_id, "logged_at": row.logged_at}
+    if opened.withheld:
+        until = row.facts.exempt_until if row.facts else None
+        return {
+            **place,
+            "event_id": None,
+            "readable": False,
+            "withheld": True,
+            "withheld_until": until,
+        }
+    facts = row.facts.model_dump(exclude={"opens", "query"}) if row.facts else {}
+    return {
+        **facts,
+        **place,
+        "case_state": "unresolved" if facts.get("case_id") else None,
+        "readable": opened.event is not None,
+        "signed_event": opened.event,
+    }
+
+
+def entry_of(opened: Opened) -> LogEntry:
+    """An entry as it is shown."""
+    return LogEntry(**shown(opened))

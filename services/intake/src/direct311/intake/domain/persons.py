@@ -1,0 +1,61 @@
+"""Which of these records are the same person's: by keyed hashes, without knowing who."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+CONTACT = ("phone", "email")
+"""What tells persons apart. Two people can share a name; a name alone reaches nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Persons:
+    """Records sorted by person. `without_contact`: neither a telephone number nor an e-mail address
+    is held, so that whose they are cannot be told. `gone`: there are no such records any more."""
+
+    persons: tuple[tuple[str, ...], ...]
+    without_contact: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+def sorted_by_person(
+    record_ids: Sequence[str], indexes: Mapping[str, Mapping[str, Sequence[str]]]
+) -> Persons:
+    """Records that share a telephone number or an e-mail address, directly or through others, are
+    one person's.
+
+    :param indexes: by record id, the blind index values of each kind; records that are gone lack.
+    """
+    leaders: dict[str, str] = {}
+
+    def leader(name: str) -> str:
+        while leaders.setdefault(name, name) != name:
+            leaders[name] = name = leaders[leaders[name]]
+        return name
+
+    asked = tuple(dict.fromkeys(record_ids))
+    without, known = [], []
+    for record_id in asked:
+        if record_id not in indexes:
+            continue
+        values = list(_contacts(indexes[record_id]))
+        if not values:
+            without.append(record_id)
+            continue
+        known.append(record_id)
+        for value in values:
+            # No record id holds a slash.
+            leaders[leader(value)] = leader(record_id)
+    persons: dict[str, list[str]] = {}
+    for record_id in known:
+        persons.setdefault(leader(record_id), []).append(record_id)
+    return Persons(
+        tuple(tuple(each) for each in persons.values()),
+        tuple(without),
+        tuple(record_id for record_id in asked if record_id not in indexes),
+    )
+
+
+def _contacts(indexes: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for kind in CONTACT:
+        for value in indexes.get(kind, ()):
+            yield f"{kind}/{value}"

@@ -1,0 +1,121 @@
+"""The auditors' side of the audit service in memory: a log, its keys, a broker and intake."""
+
+from collections.abc import AsyncIterator
+
+from direct311.audit.adapters.rules_file import load_breach_rules
+from direct311.audit.domain import Filter
+from direct311.audit.handlers.breach import Breach
+from direct311.audit.handlers.count import Counting
+from direct311.audit.handlers.door import Asking, Door
+from direct311.audit.handlers.export import Exporting
+from direct311.audit.handlers.read import Reading
+from direct311.runtime.access import Caller, load_access_policy
+from direct311.runtime.clock import Clock
+from direct311.runtime.keystore import InMemoryKeys
+from direct311.runtime.ledger import Ledger
+from direct311.runtime.records import Entry
+from direct311.runtime.signing import Signer
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import Vault
+from direct311.schemas import Encoded, decode
+from direct311.schemas import events as ev
+from direct311.verifier.checkpoint import Trust
+from tests.unit.audit.events import private_key, producers
+from tests.unit.audit.fakes import (
+    InMemoryBodyKeys,
+    InMemoryLog,
+    InMemoryPeople,
+)
+from tests.unit.audit.log_contract import LOG_KEYS, LOG_SIGNER, PROVIDER, TimeOrdered, in_memory
+
+AUDITOR = Caller("ada", ("auditor",))
+ASKING = Asking(AUDITOR, "GET /v1/entries", "Letter 12")
+COUNSEL = Asking(Caller("cora", ("counsel",)), "GET /v1/entries", "Letter 12")
+TRUST = Trust((LOG_SIGNER.key,))
+
+
+class Broker:
+    """Takes access events, or is down. Remembers which keys had been fetched before each."""
+
+    def __init__(self, keys: InMemoryBodyKeys) -> None:
+        self.sent: list[Entry] = []
+        self.down = False
+        self.fetched_before: list[int] = []
+        self._keys = keys
+
+    async def publish_one(self, entry: Entry, seconds: float) -> None:
+        if self.down:
+            raise TimeoutError
+        self.fetched_before.append(len(self._keys.fetches))
+        self.sent.append(entry)
+
+    @property
+    def events(self) -> list[ev.PiiAccessed]:
+        found = []
+        for entry in self.sent:
+            data = decode(entry.message.headers, entry.message.body).data
+            assert isinstance(data, ev.PiiAccessed)
+            found.append(data)
+        return found
+
+
+def vault_of(broker: Broker, clock: Clock) -> Vault:
+    """Audit's vault, which writes down through this broker."""
+    ledger = Ledger(
+        service="audit",
+        instance="audit-1",
+        version="0.1.0",
+        publisher=broker,
+        signer=Signer("audit-1", private_key("audit")),
+        clock=clock,
+        ids=TimeOrdered(),
+        metrics=Metrics(),
+        mask=lambda text: text,
+    )
+    return Vault(InMemoryKeys(), PROVIDER, ledger, load_access_policy(), clock)
+
+
+class World:
+    def __init__(self) -> None:
+        log, self.keys = InMemoryLog(), InMemoryBodyKeys()
+        self.stores = in_memory(log, self.keys)
+        self.broker = Broker(self.keys)
+        self.people = InMemoryPeople()
+        policy = load_access_policy()
+        clock = self.stores.clock
+        self.vault = vault_of(self.broker, clock)
+        self.door = Door(
+            log=log,
+            entries=log,
+            keys=self.stores.keyring,
+            vault=self.vault,
+            policy=policy,
+            clock=clock,
+        )
+        self.reading = Reading(
+            door=self.door,
+            log=log,
+            entries=log,
+            files=self.stores.files,
+            people=self.people,
+            published=self.stores.published,
+            log_keys=LOG_KEYS,
+            producers=producers(),
+            clock=clock,
+        )
+        self.counting = Counting(self.door, log, self.people)
+        self.exporting = Exporting(self.door, log, self.people)
+        self.breach = Breach(self.door, log, self.people, load_breach_rules().content)
+
+    async def log(self, *messages: Encoded) -> list[str]:
+        ids = await self.stores.arrive(messages)
+        await self.stores.sequence()
+        return ids
+
+    async def bundle(self, query: Filter, asking: Asking = ASKING) -> bytes:
+        return await whole(await self.reading.bundle(asking, query))
+
+
+async def whole(stream: AsyncIterator[bytes]) -> bytes:
+    """All of a stream."""
+    return b"".join([piece async for piece in stream])

@@ -584,163 +584,6 @@ async def test_who_saw_a_persons_data(office: Office, intake: Intake) -> None:
     assert both.status_code == 422
 
 
-@pytest.mark.policy("P20", "P21")
-async def test_who_saw_a_person_in_one_call_as_json_csv_and_a_bundle_that_verifies(
-    office: Office, intake: Intake
-) -> None:
-    record, other, producer = new_id(), new_id(), office.producer()
-    intake.persons["305-555-0177"] = [record]
-    messages = [
-        producer.access(record, actor=f"agent-{n % 3}", at=now(), reference=f"Work order {n}")
-        for n in range(9)
-    ]
-    withheld = producer.access(
-        record, actor="officer", case_id="D-1", at=now(), exempt_until=now() + timedelta(days=1)
-    )
-    await office.publish([*messages, withheld, producer.access(other, at=now())])
-
-    async def logged() -> bool:
-        found = await office.get(f"/v1/entries?reference=L-1&record={record}")
-        return len(found["entries"]) >= 10
-
-    await until(logged, "the entries are in the log")
-    question = {"phone": "305-555-0177", "reference": "L-5", "filter": {"action": "view"}}
-    answer = await office.ask("/v1/persons/who-saw", body=question)
-    found = answer.json()
-    assert {each["actor"]: each["count"] for each in found["actors"]} == {
-        "agent-0": 3,
-        "agent-1": 3,
-        "agent-2": 3,
-    }
-    assert (found["count"], found["withheld"]) == (9, 1)
-    whys = [each["signed_event"]["body"]["why"]["reference"] for each in found["entries"]]
-    assert whys == [f"Work order {n}" for n in range(9)]
-    assert "officer" not in answer.text
-
-    text = (await office.ask("/v1/persons/who-saw", body=question | {"format": "csv"})).text
-    assert len(text.splitlines()) == 10
-    del question["filter"]
-    bundle = (await office.ask("/v1/persons/who-saw", body=question | {"format": "bundle"})).content
-    keys = parse_event_keys(json.loads((office.stack.root / "principals.json").read_bytes()))
-    report = verify_bundle(bundle, await office.trust(), keys)
-    assert report.ok, report.text
-    sealed = [each for each in json.loads(bundle)["receipts"] if each["event"] is None]
-    assert len(sealed) == 1
-    hidden = withheld.headers["ce_id"]
-    unknown = await office.ask(f"/v1/entries/{new_id()}?reference=L-5")
-    answer = await office.ask(f"/v1/entries/{hidden}?reference=L-5")
-    assert (answer.status_code, answer.json()) == (404, unknown.json())
-    answer = await office.ask(f"/v1/entries/{hidden}?reference=L-5", role="counsel", name="cora")
-    assert answer.json()["actor"] == "officer"
-
-
-async def test_a_breach_lists_what_a_credential_touched_and_who_must_be_told(
-    office: Office, intake: Intake
-) -> None:
-    session, producer = new_id(), office.producer()
-    records = [new_id() for _ in range(4)]
-    await office.publish(
-        [producer.access(each, session=session, actor="thief", at=now()) for each in records]
-    )
-
-    async def logged() -> bool:
-        found = await office.get(f"/v1/entries?reference=L-1&session={session}")
-        return len(found["entries"]) == 4
-
-    await until(logged, "the accesses are in the log")
-    question = {"session": session, "reference": "L-8", "determined_on": "2026-03-10"}
-    answer = (await office.ask("/v1/breaches", body=question)).json()
-    assert (answer["persons"], answer["persons_at_most"]) == (1, 2)
-    assert {each["record_id"] for each in answer["records"]} == set(records)
-    _, asked, headers = next(
-        each for each in reversed(intake.asked) if each[0] == "/internal/persons/group"
-    )
-    assert (asked["purpose"], asked["reference"]) == ("authorised_audit", "L-8")
-    assert headers["X-On-Behalf-Of"] == f"Bearer {await office.token('auditor', 'ines')}"
-    text = (await office.ask("/v1/breaches", body=question | {"format": "csv"})).text
-    assert len(text.splitlines()) == 5
-
-
-async def test_an_export_breaks_off_goes_on_and_leaves_no_work_when_nobody_reads(
-    office: Office,
-) -> None:
-    session, producer = new_id(), office.producer()
-    messages = [producer.access(new_id(), session=session, at=now()) for _ in range(3_000)]
-    before = await office.size()
-    await office.publish(messages)
-
-    async def logged() -> bool:
-        return await office.size() >= before + len(messages)
-
-    await until(logged, "the accesses are in the log", seconds=150)
-    question = {"filter": {"session": session}, "reference": "L-6"}
-    url = f"{office.stack.dev['services']['audit']}/v1/exports"
-    headers = {"Authorization": f"Bearer {await office.token('auditor', 'ines')}"}
-    got: list[int] = []
-    async with office.http.stream("POST", url, json=question, headers=headers) as answer:
-        assert answer.headers["direct311-entries"] == str(len(messages))
-        size = int(answer.headers["direct311-log-size"])
-        event = answer.headers["direct311-access-event"]
-        async for line in answer.aiter_lines():
-            got.append(json.loads(line)["index"])
-            if len(got) == 1_100:
-                break
-    rest = await office.ask("/v1/exports", body=question | {"after": got[-1], "size": size})
-    again = [json.loads(line)["index"] for line in rest.content.splitlines()]
-    assert rest.headers["direct311-entries"] == str(len(again))
-    assert len(got) + len(again) == len(set(got + again)) == len(messages)
-
-    async def fetched() -> int:
-        document = {"fetches.event": event}
-        return int(await audit_database["keys"].count_documents(document))
-
-    audit_database = mongo.connect(office.stack.dev["database"]["url"], "audit")
-    try:
-        opened = await fetched()
-        await asyncio.sleep(1)
-        # What lay in the wires' buffers was opened; the rest never is.
-        assert await fetched() == opened < len(messages)
-    finally:
-        mongo.disconnect(audit_database)
-
-
-@pytest.mark.policy("P14")
-async def test_a_hold_on_entries_keeps_a_record_that_is_due(office: Office) -> None:
-    record, producer = new_id(), office.producer()
-    actor = f"agent-{record[-6:]}"
-    await office.publish([producer.access(record, actor=actor, at=now())])
-
-    async def logged() -> list[Document]:
-        return await office.entries(f"record={record}&actor={actor}")
-
-    await until(logged, "the access is in the log")
-    order = {
-        "name": "Doe",
-        "kind": "litigation",
-        "authority": "Case 12",
-        "filter": {"actor": actor},
-    }
-    answer = await office.ask("/v1/holds", body=order, role="auditor")
-    assert answer.status_code == 403
-    answer = await office.ask("/v1/holds", body=order, role="custodian", name="carla")
-    assert answer.status_code == 201, answer.text
-    hold = answer.json()
-    await office.publish([office.producer("retention").certified(record, at=now())])
-    await asyncio.sleep(4)
-    (entry,) = await logged()
-    assert entry["readable"]
-    path, reason = f"/v1/holds/{hold['hold_id']}/release", {"reason": "The case was dismissed."}
-    answer = await office.ask(path, body=reason, role="custodian", name="carla")
-    assert answer.status_code == 403
-    answer = await office.ask(path, body=reason, role="records_officer", name="rosa")
-    assert answer.status_code == 200, answer.text
-
-    async def gone() -> bool:
-        return not await logged()
-
-    await until(gone, "the record's entries are unreadable")
-
-
 # ---------------------------------------------------------------- reconciliation, disposition
 
 
@@ -929,3 +772,163 @@ async def test_with_the_broker_stopped_nothing_is_read(office: Office) -> None:
         return answer.status_code == 200
 
     await until(back, "the log can be read again")
+
+
+# ---------------------------------------------------------------- questions; they leave alarms
+
+
+@pytest.mark.policy("P20", "P21")
+async def test_who_saw_a_person_in_one_call_as_json_csv_and_a_bundle_that_verifies(
+    office: Office, intake: Intake
+) -> None:
+    record, other, producer = new_id(), new_id(), office.producer()
+    intake.persons["305-555-0177"] = [record]
+    messages = [
+        producer.access(record, actor=f"agent-{n % 3}", at=now(), reference=f"Work order {n}")
+        for n in range(9)
+    ]
+    withheld = producer.access(
+        record, actor="officer", case_id="D-1", at=now(), exempt_until=now() + timedelta(days=1)
+    )
+    await office.publish([*messages, withheld, producer.access(other, at=now())])
+
+    async def logged() -> bool:
+        found = await office.get(f"/v1/entries?reference=L-1&record={record}")
+        return len(found["entries"]) >= 10
+
+    await until(logged, "the entries are in the log")
+    question = {"phone": "305-555-0177", "reference": "L-5", "filter": {"action": "view"}}
+    answer = await office.ask("/v1/persons/who-saw", body=question)
+    found = answer.json()
+    assert {each["actor"]: each["count"] for each in found["actors"]} == {
+        "agent-0": 3,
+        "agent-1": 3,
+        "agent-2": 3,
+    }
+    assert (found["count"], found["withheld"]) == (9, 1)
+    whys = [each["signed_event"]["body"]["why"]["reference"] for each in found["entries"]]
+    assert whys == [f"Work order {n}" for n in range(9)]
+    assert "officer" not in answer.text
+
+    text = (await office.ask("/v1/persons/who-saw", body=question | {"format": "csv"})).text
+    assert len(text.splitlines()) == 10
+    del question["filter"]
+    bundle = (await office.ask("/v1/persons/who-saw", body=question | {"format": "bundle"})).content
+    keys = parse_event_keys(json.loads((office.stack.root / "principals.json").read_bytes()))
+    report = verify_bundle(bundle, await office.trust(), keys)
+    assert report.ok, report.text
+    sealed = [each for each in json.loads(bundle)["receipts"] if each["event"] is None]
+    assert len(sealed) == 1
+    hidden = withheld.headers["ce_id"]
+    unknown = await office.ask(f"/v1/entries/{new_id()}?reference=L-5")
+    answer = await office.ask(f"/v1/entries/{hidden}?reference=L-5")
+    assert (answer.status_code, answer.json()) == (404, unknown.json())
+    answer = await office.ask(f"/v1/entries/{hidden}?reference=L-5", role="counsel", name="cora")
+    assert answer.json()["actor"] == "officer"
+
+
+async def test_a_breach_lists_what_a_credential_touched_and_who_must_be_told(
+    office: Office, intake: Intake
+) -> None:
+    session, producer = new_id(), office.producer()
+    records = [new_id() for _ in range(4)]
+    await office.publish(
+        [producer.access(each, session=session, actor="thief", at=now()) for each in records]
+    )
+
+    async def logged() -> bool:
+        found = await office.get(f"/v1/entries?reference=L-1&session={session}")
+        return len(found["entries"]) == 4
+
+    await until(logged, "the accesses are in the log")
+    question = {"session": session, "reference": "L-8", "determined_on": "2026-03-10"}
+    answer = (await office.ask("/v1/breaches", body=question)).json()
+    assert (answer["persons"], answer["persons_at_most"]) == (1, 2)
+    assert {each["record_id"] for each in answer["records"]} == set(records)
+    _, asked, headers = next(
+        each for each in reversed(intake.asked) if each[0] == "/internal/persons/group"
+    )
+    assert (asked["purpose"], asked["reference"]) == ("authorised_audit", "L-8")
+    assert headers["X-On-Behalf-Of"] == f"Bearer {await office.token('auditor', 'ines')}"
+    text = (await office.ask("/v1/breaches", body=question | {"format": "csv"})).text
+    assert len(text.splitlines()) == 5
+
+
+async def test_an_export_breaks_off_goes_on_and_leaves_no_work_when_nobody_reads(
+    office: Office,
+) -> None:
+    session, producer = new_id(), office.producer()
+    messages = [producer.access(new_id(), session=session, at=now()) for _ in range(3_000)]
+    before = await office.size()
+    await office.publish(messages)
+
+    async def logged() -> bool:
+        return await office.size() >= before + len(messages)
+
+    await until(logged, "the accesses are in the log", seconds=150)
+    question = {"filter": {"session": session}, "reference": "L-6"}
+    url = f"{office.stack.dev['services']['audit']}/v1/exports"
+    headers = {"Authorization": f"Bearer {await office.token('auditor', 'ines')}"}
+    got: list[int] = []
+    async with office.http.stream("POST", url, json=question, headers=headers) as answer:
+        assert answer.headers["direct311-entries"] == str(len(messages))
+        size = int(answer.headers["direct311-log-size"])
+        event = answer.headers["direct311-access-event"]
+        async for line in answer.aiter_lines():
+            got.append(json.loads(line)["index"])
+            if len(got) == 1_100:
+                break
+    rest = await office.ask("/v1/exports", body=question | {"after": got[-1], "size": size})
+    again = [json.loads(line)["index"] for line in rest.content.splitlines()]
+    assert rest.headers["direct311-entries"] == str(len(again))
+    assert len(got) + len(again) == len(set(got + again)) == len(messages)
+
+    async def fetched() -> int:
+        document = {"fetches.event": event}
+        return int(await audit_database["keys"].count_documents(document))
+
+    audit_database = mongo.connect(office.stack.dev["database"]["url"], "audit")
+    try:
+        opened = await fetched()
+        await asyncio.sleep(1)
+        # What lay in the wires' buffers was opened; the rest never is.
+        assert await fetched() == opened < len(messages)
+    finally:
+        mongo.disconnect(audit_database)
+
+
+@pytest.mark.policy("P14")
+async def test_a_hold_on_entries_keeps_a_record_that_is_due(office: Office) -> None:
+    record, producer = new_id(), office.producer()
+    actor = f"agent-{record[-6:]}"
+    await office.publish([producer.access(record, actor=actor, at=now())])
+
+    async def logged() -> list[Document]:
+        return await office.entries(f"record={record}&actor={actor}")
+
+    await until(logged, "the access is in the log")
+    order = {
+        "name": "Doe",
+        "kind": "litigation",
+        "authority": "Case 12",
+        "filter": {"actor": actor},
+    }
+    answer = await office.ask("/v1/holds", body=order, role="auditor")
+    assert answer.status_code == 403
+    answer = await office.ask("/v1/holds", body=order, role="custodian", name="carla")
+    assert answer.status_code == 201, answer.text
+    hold = answer.json()
+    await office.publish([office.producer("retention").certified(record, at=now())])
+    await asyncio.sleep(4)
+    (entry,) = await logged()
+    assert entry["readable"]
+    path, reason = f"/v1/holds/{hold['hold_id']}/release", {"reason": "The case was dismissed."}
+    answer = await office.ask(path, body=reason, role="custodian", name="carla")
+    assert answer.status_code == 403
+    answer = await office.ask(path, body=reason, role="records_officer", name="rosa")
+    assert answer.status_code == 200, answer.text
+
+    async def gone() -> bool:
+        return not await logged()
+
+    await until(gone, "the record's entries are unreadable")

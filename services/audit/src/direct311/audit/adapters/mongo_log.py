@@ -412,6 +412,8 @@ class MongoEntries:
         exempt: Exempt | None = None,
         oldest_first: bool = False,
     ) -> Sequence[Row]:
+        if not limit:
+            return []
         found = self._entries.aggregate(
             [
                 *matching(query, floor, before, exempt),

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pymongo import ReplaceOne, ReturnDocument, UpdateOne
+from pymongo import DeleteOne, ReplaceOne, ReturnDocument, UpdateOne
 
 from direct311.audit.adapters.mongo_entries import INDEXES, grouping, key_of, matching
 from direct311.audit.domain import Dimension, Exempt, Facts, Filter, Group
@@ -38,6 +38,7 @@ from direct311.runtime.database import (
     Collection,
     Database,
     Document,
+    DuplicateError,
     Index,
     MissingError,
 )
@@ -65,6 +66,9 @@ async def insert_new(collection: Collection, documents: Sequence[Document]) -> b
     except BulkError as error:
         if any(each.get("code") != _DUPLICATE for each in error.details["writeErrors"]):
             raise
+        return False
+    except DuplicateError:
+        # How the local server tells of a second unique index, for the whole command.
         return False
     return True
 
@@ -496,17 +500,24 @@ class MongoEntries:
             there = {each["_id"]: each async for each in self._entries.find(span)}
             missing = [document for index, document in wanted.items() if index not in there]
             # Each only if it still is as it was seen: who was overtaken long ago changes nothing.
-            other = [
-                ReplaceOne(there[index], document)
-                for index, document in wanted.items()
-                if index in there and _told(there[index]) != _told(document)
-            ]
+            # A row of another event goes and comes anew: the local server keeps the key of a unique
+            # index when a document is replaced.
+            other: list[ReplaceOne[Document] | DeleteOne] = []
+            for index, document in wanted.items():
+                seen = there.get(index)
+                if seen is None or _told(seen) == _told(document):
+                    continue
+                if seen["event_id"] == document["event_id"]:
+                    other.append(ReplaceOne(seen, document))
+                else:
+                    other.append(DeleteOne(seen))
+                    missing.append(document)
             if not missing and not other:
                 return
-            whole = await insert_new(self._entries, missing) if missing else True
             if other:
                 with contextlib.suppress(BulkError):
                     await self._entries.bulk_write(other, ordered=False)
+            whole = await insert_new(self._entries, missing) if missing else True
             if other or not whole:
                 await self._remove_strays(wanted)
         raise TransientError("the query index changes while it is mended")

@@ -33,6 +33,7 @@ from tests.load.log_appends import append_rate
 from tests.load.log_rebuild import rebuild_rate
 from tests.load.openings import openings
 from tests.load.proof_size import proof_bytes
+from tests.load.verification import verification_rates
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -129,6 +130,9 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
                 f"{opened - acked:+.1f} ms above the broker's acknowledgement ({acked:.1f} ms)",
             )
     figures.add("proof", f"{proof_bytes(100_000_000, 3):,} bytes", "100M entries, 3 cosignatures")
+    rates = verification_rates()
+    figures.add("receipts verified", f"{rates.receipts:,.0f}/s", "opened, and signatures checked")
+    figures.add("whole log verified", f"{rates.entries:,.0f}/s", "entries hashed into the root")
     console.print("one person's history")
     sizes = tuple(arguments.history)
     for each in asyncio.run(history_times(dev.database.url, sizes, console.print)):

@@ -98,7 +98,9 @@ async def _prepare(stack: Stack, dev: LocalStack, count: int) -> None:
             )
             message = signer.sign(encode(event))
             headers = [(name, value.encode()) for name, value in message.headers.items()]
-            await producer.send(message.topic, message.body, key=message.key, headers=headers)
+            await producer.send(
+                message.topic, message.body, key=producer_name.encode(), headers=headers
+            )
         await producer.flush()
     finally:
         await producer.stop()

@@ -28,9 +28,5 @@ def proof_bytes(entries: int, cosignatures: int, log_keys: int = 1) -> int:
     return len(str(TlogProof(0, tuple(hashes), str(Note(note.text, lines)))).encode())
 
 
-def _any_hash(level: int, index: int) -> bytes:
-    return sha256(f"{level} {index}".encode()).digest()
-
-
 def _key(name: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(sha256(name.encode()).digest())

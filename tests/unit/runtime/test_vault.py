@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import ValidationError
 
 from direct311.runtime.access import (
     AccessPolicy,
@@ -373,6 +374,16 @@ async def test_a_number_that_was_not_sent_is_filled_by_a_void_event() -> None:
     assert sorted(event.time.sequence for event in events) == [1, 2, 3]
     assert [event.action for event in events] == ["view", "void", "void"]
     assert all(event.what.record_ids == () for event in events if event.action == "void")
+
+
+async def test_what_cannot_be_an_event_uses_no_number() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    with pytest.raises(ValidationError):
+        await world.vault.open(asking("no such/id"), RecordFacts("r1"), sealed)
+    await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
+    await world.ledger.fill()
+    assert [event.time.sequence for event in world.log.events()] == [1]
 
 
 async def test_a_caller_who_hangs_up_leaves_no_gap() -> None:

@@ -193,7 +193,7 @@ def _denied(request: Request, caller: Caller, error: RefusedError) -> tuple[Acce
     access = Access(
         caller,
         action="view" if request.method in ("GET", "HEAD") else "correct",
-        purpose="unknown",
+        purpose=None,
         operation=f"{request.method} {route}",
     )
     decision = Decision(

@@ -47,7 +47,7 @@ class InForce:
             access = Access(
                 caller,
                 action="policy_change",
-                purpose="county_business",
+                purpose=None,
                 operation=f"{kind} in force",
                 reference=f"approved by {', '.join(approved_by)}" if approved_by else None,
             )

@@ -45,12 +45,13 @@ class Access:
     """What somebody wants to do with personal information, and why.
 
     `fields` are names of sealed fields; `reference` is a work, case or letter reference;
-    `operation` names the API operation. `occurred_at`: where the event tells of something earlier.
+    `operation` names the API operation. `purpose` is `None` for what needs none: sign-ins, void
+    numbers, what is in force. `occurred_at`: where the event tells of something earlier.
     """
 
     caller: Caller
     action: ev.AccessAction
-    purpose: str
+    purpose: str | None
     operation: str
     fields: tuple[str, ...] = ()
     record_ids: tuple[str, ...] = ()
@@ -113,18 +114,19 @@ class Ledger:
 
         :raises AuditUnavailableError: it could not be written within 1.5 seconds.
         """
-        self._sequence += 1
-        sequence = self._sequence
+        sequence = self._sequence + 1
         data = self._event(access, decision, outcome, sequence, reason, cause)
+        # Taken only now: what cannot be an event uses no number.
+        self._sequence = sequence
         try:
             event_id = await self._publish(data)
         except BaseException as error:
             self._unwritten.append(sequence)
             if not isinstance(error, Exception):
                 raise
-            self._metrics.accesses.labels(access.purpose, "unwritten").inc()
+            self._metrics.accesses.labels(access.purpose or "none", "unwritten").inc()
             raise AuditUnavailableError from None
-        self._metrics.accesses.labels(access.purpose, outcome).inc()
+        self._metrics.accesses.labels(access.purpose or "none", outcome).inc()
         return event_id
 
     async def fill(self) -> None:
@@ -138,7 +140,7 @@ class Ledger:
             void = Access(
                 Caller(f"svc:{self._service}", ("service",), authentication="service"),
                 action="void",
-                purpose="authorised_audit",
+                purpose=None,
                 operation="fill the number of an event that was not written",
             )
             data = self._event(void, _VOID, "error", sequence, "nothing was released", None)

@@ -98,7 +98,7 @@ def _access(caller: Caller, at: datetime, count: int = 1) -> Access:
     return Access(
         caller,
         action="sign_in",
-        purpose="authorised_audit",
+        purpose=None,
         operation="sign-in",
         result_count=count,
         occurred_at=at,

@@ -147,7 +147,7 @@ class Vault:
         """
         decision = self._policy.decide(
             access.caller,
-            access.purpose,
+            access.purpose or "unknown",
             access.fields,
             facts,
             reference=access.reference,
@@ -160,7 +160,7 @@ class Vault:
             if wait:
                 decision = self._policy.too_often(decision, wait)
         if not decision.allowed:
-            purpose, fields = self._policy.known(access.purpose, access.fields)
+            purpose, fields = self._policy.known(access.purpose or "unknown", access.fields)
             asked = replace(access, purpose=purpose, fields=fields)
             await self._ledger.write(asked, decision, "denied")
             raise DeniedError(decision, retry_after=wait)

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pymongo import DeleteOne, ReplaceOne, ReturnDocument, UpdateOne
 
 from direct311.audit.adapters.mongo_entries import INDEXES, grouping, key_of, matching
-from direct311.audit.domain import Dimension, Exempt, Facts, Filter, Group
+from direct311.audit.domain import Dimension, Exempt, Facts, Filter, Group, unnamed
 from direct311.audit.ports import (
     Arrival,
     FencedError,
@@ -500,18 +500,18 @@ class MongoEntries:
             there = {each["_id"]: each async for each in self._entries.find(span)}
             missing = [document for index, document in wanted.items() if index not in there]
             # Each only if it still is as it was seen: who was overtaken long ago changes nothing.
-            # A row of another event goes and comes anew: the local server keeps the key of a unique
-            # index when a document is replaced.
+            # A row that loses its event to an earlier one goes first and comes anew: the local
+            # server keeps the old key of a unique index when a document is replaced.
             other: list[ReplaceOne[Document] | DeleteOne] = []
             for index, document in wanted.items():
                 seen = there.get(index)
                 if seen is None or _told(seen) == _told(document):
                     continue
-                if seen["event_id"] == document["event_id"]:
-                    other.append(ReplaceOne(seen, document))
-                else:
+                if document["event_id"] == unnamed(index):
                     other.append(DeleteOne(seen))
                     missing.append(document)
+                else:
+                    other.append(ReplaceOne(seen, document))
             if not missing and not other:
                 return
             if other:

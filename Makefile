@@ -35,8 +35,8 @@ containers: setup  ## settings, keys and data for deploy/compose.yaml, in .stack
 demo: up  ## one request's life, from submission to audit; DATA=folder brings a county's own data
 	@$(VENV)/bin/direct311 demo $(if $(DATA),--data $(DATA))
 
-test: setup  ## all tests; they start a stack of their own beside a running one. T="-k name" picks
-	@$(PY) -m pytest $(T)
+test: setup  ## all tests but the campaigns of `make faults`, on stacks of their own. T="-k name" picks
+	@$(PY) -m pytest -m "not campaign" $(T)
 
 check: setup  ## style, types, architecture, compatibility of event schemas
 	@$(VENV)/bin/ruff check
@@ -48,8 +48,8 @@ check: setup  ## style, types, architecture, compatibility of event schemas
 bench: setup  ## throughput and latency on this machine, written beside the machine's description
 	@$(PY) -m tests.load
 
-faults: setup  ## kill processes at random moments and count what was lost; N=100 rounds
-	@FAULTS=$(or $(N),20) LOG_FAULTS=$(or $(N),20) $(PY) -m pytest tests/faults -m faults $(T)
+faults: setup  ## kill processes under load and count what was lost; keys and log too; N=100 rounds
+	@FAULTS=$(or $(N),20) LOG_FAULTS=$(or $(N),20) $(PY) -m pytest tests -m "faults or campaign" $(T)
 
 fuzz: setup  ## random requests against every OpenAPI document; N=200 examples for each operation
 	@FUZZ_EXAMPLES=$(or $(N),50) $(PY) -m pytest tests/fuzz $(T)

@@ -32,7 +32,11 @@ SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(1_000
 SERVERS = ("kafka", "database", "store")
 OTHERS = ("geo", "routing", "retention")
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600 + 300 * ROUNDS)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.campaign,
+    pytest.mark.timeout(600 + 300 * ROUNDS),
+]
 
 
 @dataclass(frozen=True)

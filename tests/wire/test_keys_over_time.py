@@ -169,6 +169,7 @@ async def all_open(county: County, accepted: dict[str, int]) -> None:
         assert answer.json()["fields"] == {"phone": submission(number)["phone"]}
 
 
+@pytest.mark.campaign
 async def test_keys_are_wrapped_anew_under_load_through_crashes(
     stack: Stack, county: County, database: Database
 ) -> None:
@@ -326,6 +327,7 @@ async def test_a_wrong_or_lost_key_is_told_at_the_start(stack: Stack, service: s
     await start(stack, service)
 
 
+@pytest.mark.campaign
 async def test_person_indexes_are_made_anew_and_every_search_finds_all_the_time(
     stack: Stack, county: County, database: Database
 ) -> None:
@@ -403,6 +405,7 @@ async def _moved(county: County) -> bool:
     return int((await progress(county, "reindex"))["done"]) > 0
 
 
+@pytest.mark.campaign
 async def test_a_county_moves_from_the_file_to_a_key_server(
     stack: Stack, county: County, database: Database, tmp_path: Path
 ) -> None:

@@ -175,7 +175,7 @@ async def _collect(
     with county.database() as database:
         entries = list(
             database.audit.entries.find(
-                {"_id": {"$lt": size}}, {"event_id": 1, "sequence": 1, "instance": 1}
+                {"_id": {"$gte": 0, "$lt": size}}, {"event_id": 1, "sequence": 1, "instance": 1}
             )
         )
     receipts = {}

@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -19,12 +18,10 @@ from direct311.cli.stack import LocalStack
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.signing import Signer
 from direct311.schemas import Encoded, Event, encode
-from direct311.schemas import events as ev
 from direct311.schemas.model import Model
-from tests.load.log_appends import signing_key
+from tests.load.log_appends import access_of, producer_of, signing_key
 
 TICK = 0.05
-ACTORS = 40
 
 
 @dataclass
@@ -86,16 +83,7 @@ class Load:
     async def _connected(self) -> AIOKafkaProducer:
         dev = LocalStack.model_validate(self.stack.dev)
         while True:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=dev.kafka.bootstrap,
-                security_protocol="SASL_PLAINTEXT",
-                sasl_mechanism="SCRAM-SHA-256",
-                sasl_plain_username=dev.kafka.username,
-                sasl_plain_password=dev.kafka.password,
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=5,
-            )
+            producer = producer_of(dev)
             try:
                 await producer.start()
             except KafkaError:
@@ -108,22 +96,11 @@ class Load:
     def _event(self) -> tuple[str, Encoded]:
         self._number += 1
         record_id = self._records[self._number % len(self._records)]
-        at = datetime.now(UTC)
-        data = ev.PiiAccessed(
-            action="view",
-            outcome="success",
-            time=ev.AccessTime(occurred_at=at, producer=self._producer, sequence=self._number),
-            agent=ev.AccessAgent(id=f"load-{self._number % ACTORS}", roles=("service",)),
-            where=ev.AccessWhere(
-                service="intake", instance="load", service_version="0", operation="load"
-            ),
-            why=ev.AccessWhy(purpose="respond"),
-            what=ev.AccessWhat(record_ids=(record_id,), fields=("phone",)),
-            decision=ev.AccessDecision(policy_hash="0" * 64, rule="load"),
-            retention=ev.AccessRetention(related_record=record_id),
-        )
+        data = access_of(record_id, self._producer, self._number, instance="load")
         event_id = self._ids.new()
-        event: Event[Model] = Event(event_id, "/direct311/intake", record_id, at, data)
+        event: Event[Model] = Event(
+            event_id, "/direct311/intake", record_id, data.time.occurred_at, data
+        )
         return event_id, self._signer.sign(encode(event))
 
 

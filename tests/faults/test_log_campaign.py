@@ -22,7 +22,8 @@ from direct311.verifier.event import decode_json, parse_event_keys
 from direct311.verifier.policy import Policy
 from direct311.verifier.report import Report
 from tests.faults.accounts import checkpoint, verified
-from tests.faults.log_load import ACTORS, Load, Standby
+from tests.faults.log_load import Load, Standby
+from tests.load.log_appends import ACTORS
 from tests.support.county import County, Document, NotHappeningError, entering, until
 from tests.support.stacks import stack_of_its_own
 

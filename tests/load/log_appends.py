@@ -18,6 +18,8 @@ from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
+ACTORS = 40
+
 
 def append_rate(stack: Stack, count: int) -> float:
     """Events a second from audit's start of reading until the log's head covers all of them."""
@@ -75,16 +77,7 @@ async def _prepare(stack: Stack, dev: LocalStack, count: int) -> None:
     ids = TimeOrderedIds()
     records = [ids.new() for _ in range(1000)]
     producer_name = f"intake/{ids.new()}"
-    producer = AIOKafkaProducer(
-        bootstrap_servers=dev.kafka.bootstrap,
-        security_protocol="SASL_PLAINTEXT",
-        sasl_mechanism="SCRAM-SHA-256",
-        sasl_plain_username=dev.kafka.username,
-        sasl_plain_password=dev.kafka.password,
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=5,
-    )
+    producer = producer_of(dev)
     await producer.start()
     try:
         for number in range(count):
@@ -94,7 +87,7 @@ async def _prepare(stack: Stack, dev: LocalStack, count: int) -> None:
                 "/direct311/intake",
                 record_id,
                 datetime.now(UTC),
-                _access(record_id, producer_name, number + 1),
+                access_of(record_id, producer_name, number + 1, instance="bench"),
             )
             message = signer.sign(encode(event))
             headers = [(name, value.encode()) for name, value in message.headers.items()]
@@ -106,17 +99,32 @@ async def _prepare(stack: Stack, dev: LocalStack, count: int) -> None:
         await producer.stop()
 
 
-def _access(record_id: str, producer: str, sequence: int) -> ev.PiiAccessed:
+def producer_of(dev: LocalStack) -> AIOKafkaProducer:
+    """The administrator's, as durable and in order as a service's own."""
+    return AIOKafkaProducer(
+        bootstrap_servers=dev.kafka.bootstrap,
+        security_protocol="SASL_PLAINTEXT",
+        sasl_mechanism="SCRAM-SHA-256",
+        sasl_plain_username=dev.kafka.username,
+        sasl_plain_password=dev.kafka.password,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=5,
+    )
+
+
+def access_of(record_id: str, producer: str, sequence: int, *, instance: str) -> ev.PiiAccessed:
+    """An access of one of `ACTORS` services' accounts, whose volume surprises nobody."""
     return ev.PiiAccessed(
         action="view",
         outcome="success",
         time=ev.AccessTime(occurred_at=datetime.now(UTC), producer=producer, sequence=sequence),
-        agent=ev.AccessAgent(id=f"agent-{sequence % 40}", roles=("agent",)),
+        agent=ev.AccessAgent(id=f"{instance}-{sequence % ACTORS}", roles=("service",)),
         where=ev.AccessWhere(
-            service="intake", instance="bench", service_version="0", operation="bench"
+            service="intake", instance=instance, service_version="0", operation=instance
         ),
         why=ev.AccessWhy(purpose="respond"),
         what=ev.AccessWhat(record_ids=(record_id,), fields=("phone",)),
-        decision=ev.AccessDecision(policy_hash="0" * 64, rule="bench"),
+        decision=ev.AccessDecision(policy_hash="0" * 64, rule=instance),
         retention=ev.AccessRetention(related_record=record_id),
     )

@@ -28,9 +28,6 @@ def keys() -> InMemoryKeys:
 
 
 class Running:
-    async def beat(self, producer: str) -> None:
-        raise NotImplementedError
-
     async def running(self) -> Sequence[str]:
         return ["intake/1", "intake/2"]
 

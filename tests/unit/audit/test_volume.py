@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from direct311.audit.adapters.rules_file import load_volume_rules
 from direct311.audit.domain import Facts
-from direct311.audit.handlers.volume import Volume, VolumeRule, load_volume_rules
+from direct311.audit.domain.volume import VolumeRule
+from direct311.audit.handlers.volume import Volume
 from direct311.audit.ports import Sighting
 from direct311.runtime.datafile import DataFileError, packaged
 from tests.support.data_files import changed, entry
@@ -17,7 +19,7 @@ from tests.unit.audit.fakes import InMemoryAlarms, InMemoryLog, SettableClock
 
 pytestmark = pytest.mark.anyio
 HOUR = timedelta(hours=1)
-RULES = {rule.rule: rule for rule in load_volume_rules().rules}
+RULES = {rule.rule: rule for rule in load_volume_rules().content.rules}
 
 
 def facts(

@@ -19,10 +19,6 @@ _FORGOTTEN = timedelta(days=30)
 
 
 class Producers(Protocol):
-    async def beat(self, producer: str) -> None:
-        """`producer` runs."""
-        ...
-
     async def running(self) -> Sequence[str]:
         """The producers that run, in all copies of the service."""
         ...
@@ -36,6 +32,7 @@ class MongoProducers:
         self._clock = clock
 
     async def beat(self, producer: str) -> None:
+        """`producer` runs."""
         now = self._clock.now()
         await self._collection.update_one(
             {"_id": producer}, {"$set": {"seen_at": now}}, upsert=True

@@ -17,7 +17,11 @@ from direct311.audit.adapters.mongo_log import MongoEntries, MongoInbox, MongoLo
 from direct311.audit.adapters.mongo_published import MongoPublications
 from direct311.audit.adapters.mongo_watch import MongoNumbers, MongoProgress, MongoWatch
 from direct311.audit.adapters.records import DueRecords, OutboxAlarms
-from direct311.audit.adapters.rules_file import load_breach_rules, load_month_key_rules
+from direct311.audit.adapters.rules_file import (
+    load_breach_rules,
+    load_month_key_rules,
+    load_volume_rules,
+)
 from direct311.audit.adapters.storage import LockedObjects
 from direct311.audit.domain import Alarm, AuditedRecord
 from direct311.audit.entrypoints.api import api_router
@@ -48,7 +52,7 @@ from direct311.audit.handlers.reconcile import Reconciler
 from direct311.audit.handlers.sequence import Sequencer
 from direct311.audit.handlers.subject import SubjectReading
 from direct311.audit.handlers.tags import Tags
-from direct311.audit.handlers.volume import Volume, load_volume_rules
+from direct311.audit.handlers.volume import Volume
 from direct311.audit.handlers.walk import Walk
 from direct311.audit.handlers.watch_index import IndexWatch
 from direct311.audit.ports import IndexLostError, Published
@@ -174,11 +178,9 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         patience=settings.unlogged_after,
     )
     numbering = Numbering(numbers, alarms, clock, patience=settings.unlogged_after)
-    volume = Volume(load_volume_rules(settings.volume_file).rules, alarms, log, entries, clock)
-    walks = [
-        Walk("numbers", numbering, log, entries, watch),
-        Walk("volume", volume, log, entries, watch),
-    ]
+    volume_rules = load_volume_rules(settings.volume_file).content.rules
+    volume = Volume(volume_rules, alarms, log, entries, clock)
+    walk = Walk([numbering, volume], log, entries, watch)
     rotation = KeyRotation(body_keys, provider, vault, database, clock)
     rebuilding = Rebuilding(
         progress=progress,
@@ -300,8 +302,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         since = await log.whole_since(await log.head())
         if since is None or clock.now() - since < settings.unlogged_after:
             return
-        for walk in walks:
-            await walk.step()
+        await walk.step()
         try:
             await reconciler.step()
         finally:

@@ -6,65 +6,15 @@ window reaches and `MOST_REPLAYED` entries allow. Rules and thresholds are data.
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, timedelta
-from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
+from datetime import datetime, timedelta
 
 from direct311.audit.domain import Facts
+from direct311.audit.domain.volume import By, Counted, VolumeRule
 from direct311.audit.ports import Alarms, Entries, Log, Sighting
 from direct311.runtime.clock import Clock
-from direct311.runtime.datafile import Problem, load, packaged
-from direct311.schemas import Model
-from direct311.schemas import events as ev
 
 MOST_REPLAYED = 200_000
 """Entries that are read again after a restart, at most."""
-
-By = Literal["actor", "record", "query", "session"]
-Counted = Literal["actor", "record", "query", "event"]
-
-
-class VolumeRule(Model, extra="forbid"):
-    """See the file. `window` is an ISO 8601 duration."""
-
-    rule: str
-    says: str
-    by: By
-    counts: Counted
-    actions: tuple[ev.AccessAction, ...]
-    outcome: ev.AccessOutcome
-    roles_but: tuple[str, ...] = ()
-    window: timedelta
-    alarm: Annotated[int, Field(ge=2)]
-
-
-class VolumeRules(Model, extra="forbid"):
-    """The whole file."""
-
-    volume: str
-    version: str
-    citation: str
-    effective_from: date
-    rules: tuple[VolumeRule, ...]
-
-
-def _problems(rules: VolumeRules) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for rule in rules.rules:
-        if rule.rule in seen:
-            yield rule.rule, "rules", "named more than once"
-        seen.add(rule.rule)
-        if rule.by == rule.counts:
-            yield rule.rule, "counts", "the same as by: there is always one"
-        if not timedelta(minutes=1) <= rule.window <= timedelta(days=7):
-            yield rule.rule, "window", "between a minute and a week"
-
-
-def load_volume_rules(path: Path | None = None) -> VolumeRules:
-    """The county's own file at `path`, or the one packaged here. Raises `DataFileError`."""
-    return load(VolumeRules, path or packaged("direct311.audit", "volume.yaml"), _problems).content
 
 
 class _Count:

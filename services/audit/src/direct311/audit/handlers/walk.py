@@ -15,23 +15,26 @@ class Observer(Protocol):
 
 
 class Walk:
-    """One observer's way through the log. Run one at a time, by lease."""
+    """The observers' common way through the log: each entry is read once for all of them. Run one
+    at a time, by lease."""
+
+    NAME = "observers"
 
     def __init__(
-        self, name: str, observer: Observer, log: Log, entries: Entries, watch: Watch
+        self, observers: Sequence[Observer], log: Log, entries: Entries, watch: Watch
     ) -> None:
-        self._name = name
-        self._observer = observer
+        self._observers = observers
         self._log = log
         self._entries = entries
         self._watch = watch
 
     async def step(self) -> None:
-        """Show the observer all that is new since the last step, also before a restart.
+        """Show them all that is new since the last step, also before a restart. Where one fails,
+        all see the same entries again.
 
         :raises IndexLostError: the index cannot tell what the log has.
         """
-        at = await self._watch.place(self._name)
+        at = await self._watch.place(self.NAME)
         head = await self._log.head()
         size = head.size
         while at < size:
@@ -39,6 +42,7 @@ class Walk:
             sightings = await self._entries.sightings(at, end)
             if await self._log.whole_since(head) is None:
                 raise IndexLostError
-            await self._observer.see(sightings)
-            await self._watch.move_place(self._name, end)
+            for observer in self._observers:
+                await observer.see(sightings)
+            await self._watch.move_place(self.NAME, end)
             at = end

@@ -20,6 +20,7 @@ from direct311.runtime.ledger import Ledger
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault import Vault
+from direct311.schemas import Encoded
 from direct311.schemas import events as ev
 from tests.support.links import Door, bearer, signed_links
 from tests.support.media import DurableMemory, Fate
@@ -61,7 +62,7 @@ class World:
         app.include_router(subject_router(reading, caller_of(Door(links), residents=True)))
         self.http = TestClient(app, raise_server_exceptions=False)
 
-    async def log(self, *messages) -> list[str]:  # type: ignore[no-untyped-def]
+    async def log(self, *messages: Encoded) -> list[str]:
         ids = await self.stores.arrive(messages)
         await self.stores.sequence()
         return ids

@@ -261,7 +261,9 @@ class Consumer:
             fetch_max_wait_ms=50,
             fetch_min_bytes=65_536,
             max_poll_interval_ms=900_000,
-            session_timeout_ms=10_000,
+            # A copy that was killed is missed after six seconds (Kafka allows no less).
+            session_timeout_ms=6_000,
+            heartbeat_interval_ms=2_000,
             ack_policy=AckPolicy.MANUAL,
             no_reply=True,
             parser=self._unparsed,

@@ -23,6 +23,7 @@ from direct311.intake.entrypoints.api import (
 )
 from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.entrypoints.subject import link_router, subject_router
+from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.protect import Protect
@@ -203,7 +204,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     georeport = GeoReport(
         settings=settings,
         catalogue=catalogue,
-        policies=policies,
+        agreement=Agreement(policies, clock),
         clients=FileClients.from_file(settings.clients_file),
         submit=submit,
         requests=requests,

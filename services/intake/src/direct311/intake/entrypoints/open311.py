@@ -17,11 +17,11 @@ from direct311.intake.adapters.clients_file import FileClients
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue, ServiceType
 from direct311.intake.domain.clients import Client
-from direct311.intake.domain.policy import PolicyVersion, PrivacyPolicies
 from direct311.intake.domain.request import ServiceRequest
-from direct311.intake.handlers.submit import Accepted, Submit
+from direct311.intake.handlers.agreement import Agreement, notice
+from direct311.intake.handlers.submit import Submit
 from direct311.intake.open311 import render, views
-from direct311.intake.open311.forms import Submission, read_submission
+from direct311.intake.open311.forms import read_submission
 from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_query, wants_extensions
 from direct311.intake.open311.render import MEDIA_TYPES, Format
@@ -59,7 +59,7 @@ class GeoReport:
         *,
         settings: IntakeSettings,
         catalogue: Catalogue,
-        policies: PrivacyPolicies,
+        agreement: Agreement,
         clients: FileClients,
         submit: Submit,
         requests: MongoRequests,
@@ -69,7 +69,7 @@ class GeoReport:
         self._links = links
         self._settings = settings
         self._catalogue = catalogue
-        self._policies = policies
+        self._agreement = agreement
         self._clients = clients
         self._submit = submit
         self._requests = requests
@@ -106,7 +106,7 @@ class GeoReport:
         return self._settings.most_files * self._settings.largest_file + LARGEST_FORM
 
     async def discovery(self, request: Request, form: Format) -> Response:
-        policy = self._policy()
+        policy = self._agreement.in_force()
         found = views.discovery(
             self._settings.public_url,
             policy.contact if policy else None,
@@ -163,7 +163,7 @@ class GeoReport:
         if read.problems or problems or read.submission is None or read.service is None:
             raise ProblemsError([*problems, *read.problems])
         _check_files(read.service, files)
-        policy = self._agreed(read.submission)
+        policy = self._agreement.of(read.submission)
         key = request.headers.get("idempotency-key", "").strip() or None
         if key is not None and (len(key) > 200 or not key.isascii() or not key.isprintable()):
             raise ProblemsError(
@@ -176,11 +176,11 @@ class GeoReport:
                 ]
             )
         accepted = await self._submit(read.submission, files, client, read.service, policy, key)
-        notice = _notice(accepted, read.submission)
+        told = notice(accepted, read.submission)
         # A link that nobody asked for would lie about in front ends that do not know it.
         wanted = wants_extensions(request.query_params) or wants_extensions(dict(pairs))
         link = self._link(accepted.record_id) if wanted else None
-        found = views.accepted(accepted.record_id, notice, link)
+        found = views.accepted(accepted.record_id, told, link)
         headers = {"Cache-Control": "no-store"} if link else None
         return _response(render.rows("service_requests", found, form), form, headers=headers)
 
@@ -248,46 +248,6 @@ class GeoReport:
         if client is None:
             raise ProblemsError([Problem(403, "api_key", "api_key is missing or not known")])
         return client
-
-    def _policy(self) -> PolicyVersion | None:
-        return self._policies.in_force(self._clock.now().date())
-
-    def _agreed(self, submission: Submission) -> PolicyVersion:
-        """The policy that a submission is taken under."""
-        policy = self._policy()
-        if policy is None:
-            raise RefusedError(
-                503, "no_policy", "No privacy policy is in force, so nothing is collected."
-            )
-        named = submission.policy_version
-        if named is not None and self._policies.by_version(named) is None:
-            raise ProblemsError(
-                [Problem(400, "policy_version", "policy_version must be one from GET /v1/policy")]
-            )
-        notices = {each.email_notice.version for each in self._policies.policies}
-        if submission.email_notice_version not in {None, *notices}:
-            # It travels in events, so it is one of ours or none.
-            raise ProblemsError(
-                [
-                    Problem(
-                        400,
-                        "email_notice_version",
-                        "email_notice_version must be one from GET /v1/policy",
-                    )
-                ]
-            )
-        if policy.express_consent and named != policy.version:
-            raise ProblemsError(
-                [
-                    Problem(
-                        409,
-                        "policy_version",
-                        f"the policy {policy.version} needs express consent: show it from "
-                        "GET /v1/policy and send its policy_version",
-                    )
-                ]
-            )
-        return policy
 
     def _view(self, found: ServiceRequest, *, extensions: bool) -> render.Tree:
         service = self._catalogue.by_code(found.service_code)
@@ -360,21 +320,3 @@ def _check_files(service: ServiceType, files: Sequence[File]) -> None:
         raise ProblemsError([Problem(400, "media", "this type takes no media")])
     if service.flags.media == "required" and not files:
         raise ProblemsError([Problem(400, "media", "this type needs a file in the field media")])
-
-
-def _notice(accepted: Accepted, submission: Submission) -> str | None:
-    """What the resident is told with the answer."""
-    said = []
-    if accepted.status == "identity_required":
-        said.append(
-            "A code-enforcement complaint needs your first and last name and your address, which "
-            "become public record. Until then it is held (sections 125.69 and 162.06, F.S.)."
-        )
-    if accepted.masked:
-        said.append("Card, bank or social-security numbers in your text were removed.")
-    if accepted.agreed == "by_use" and submission.policy_version is not None:
-        said.append(
-            f"The privacy policy has changed: version {accepted.policy_version} applies; "
-            "see /v1/policy."
-        )
-    return " ".join(said) or None

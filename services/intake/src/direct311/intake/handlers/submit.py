@@ -13,7 +13,7 @@ from direct311.intake.domain.catalogue import ServiceType
 from direct311.intake.domain.clients import Client
 from direct311.intake.domain.policy import PolicyVersion
 from direct311.intake.domain.request import ServiceRequest, created
-from direct311.intake.open311.forms import Submission
+from direct311.intake.domain.submission import Submission
 from direct311.intake.ports import File, PersonIndexes, Protections, Submissions, Uploads
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError

@@ -1,14 +1,14 @@
 """Reading a submission: `POST /requests` of GeoReport v2, with all that is wrong told at once."""
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from direct311.intake.domain.catalogue import Attribute, Catalogue, ServiceType
+from direct311.intake.domain.submission import Submission
 from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_instant, read_number
 from direct311.runtime.redaction import redact
@@ -39,40 +39,6 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_URL = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A submission that can be taken. `attributes`: answers by code; `sealed_answers`: those that a
-    type wants sealed, by the vault's field. `contact`: what was given of the contact fields."""
-
-    jurisdiction_id: str
-    service_code: str
-    place: Place
-    description: str = ""
-    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    sealed_answers: Mapping[str, str] = field(default_factory=dict)
-    contact: Mapping[str, str] = field(default_factory=dict)
-    media_urls: tuple[str, ...] = ()
-    client_request_id: str | None = None
-    policy_version: str | None = None
-    email_notice_version: str | None = None
-
-    def canonical(self) -> bytes:
-        """The same bytes for the same content, whatever order it was sent in."""
-        place = self.place.model_dump(exclude_none=True)
-        content = {
-            "service": self.service_code,
-            "place": place,
-            "text": " ".join(self.description.split()),
-            "attributes": {code: list(values) for code, values in self.attributes.items()},
-            "sealed": dict(self.sealed_answers),
-            "contact": dict(self.contact),
-            "media": list(self.media_urls),
-        }
-        return json.dumps(content, sort_keys=True, ensure_ascii=False).encode(
-            "utf-8", "surrogatepass"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,41 @@
+"""What a resident submits, whatever format it came in."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from direct311.schemas.events import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submission that can be taken. `attributes`: answers by code; `sealed_answers`: those that a
+    type wants sealed, by the vault's field. `contact`: what was given of the contact fields."""
+
+    jurisdiction_id: str
+    service_code: str
+    place: Place
+    description: str = ""
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sealed_answers: Mapping[str, str] = field(default_factory=dict)
+    contact: Mapping[str, str] = field(default_factory=dict)
+    media_urls: tuple[str, ...] = ()
+    client_request_id: str | None = None
+    policy_version: str | None = None
+    email_notice_version: str | None = None
+
+    def canonical(self) -> bytes:
+        """The same bytes for the same content, whatever order it was sent in."""
+        place = self.place.model_dump(exclude_none=True)
+        content = {
+            "service": self.service_code,
+            "place": place,
+            "text": " ".join(self.description.split()),
+            "attributes": {code: list(values) for code, values in self.attributes.items()},
+            "sealed": dict(self.sealed_answers),
+            "contact": dict(self.contact),
+            "media": list(self.media_urls),
+        }
+        return json.dumps(content, sort_keys=True, ensure_ascii=False).encode(
+            "utf-8", "surrogatepass"
+        )

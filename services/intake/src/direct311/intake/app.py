@@ -11,6 +11,7 @@ from direct311.intake.adapters.catalogue_file import load_catalogue, load_polici
 from direct311.intake.adapters.clients_file import FileClients
 from direct311.intake.adapters.geo import GeoAddresses
 from direct311.intake.adapters.inserts import GroupedSubmissions
+from direct311.intake.adapters.listing import listed_fields
 from direct311.intake.adapters.mongo import IndexChecks, MongoProtections, MongoRequests
 from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.adapters.uploads import MediaUploads
@@ -73,8 +74,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock,
     )
     rotation = KeyRotation(keys, provider, vault, resources.database, clock)
-    line = resources.outgoing(resources.database["requests"], ServiceRequest)
-    requests = MongoRequests(line.records)
+    line = resources.outgoing(resources.database["requests"], ServiceRequest, listed_fields)
+    requests = MongoRequests(line.records, clock)
     protections = MongoProtections(resources.database["protections"])
     follow = Follow(protections, indexes.place, clock)
     folder = resources.folder(

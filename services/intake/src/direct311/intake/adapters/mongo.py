@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from direct311.intake.adapters import listing
+from direct311.intake.adapters.listing import MongoListing
 from direct311.intake.domain.protection import Protection
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.open311.queries import RequestQuery
+from direct311.runtime.clock import Clock
 from direct311.runtime.database import Collection, Document, Index, MongoRecords
 from direct311.runtime.keys import KeyProviderError
 
@@ -26,15 +29,16 @@ class MongoRequests:
     INDEXES = (
         Index([("idempotency", 1)], name="idempotency", unique=True, sparse=True),
         Index([("fingerprint", 1), ("received_at", 1)], name="fingerprint", sparse=True),
-        Index([("received_at", 1)], name="listed", partialFilterExpression={"listed": True}),
         Index([("registry_version", 1)], name="registry", sparse=True),
         Index([("indexes.phone", 1)], name="phone", sparse=True),
         Index([("indexes.email", 1)], name="email", sparse=True),
         Index([("indexes.name", 1)], name="name", sparse=True),
+        *listing.INDEXES,
     )
 
-    def __init__(self, records: MongoRecords[ServiceRequest]) -> None:
+    def __init__(self, records: MongoRecords[ServiceRequest], clock: Clock) -> None:
         self._records = records
+        self._listing = MongoListing(records.collection, clock)
 
     async def get(self, record_id: str) -> ServiceRequest | None:
         document = await self._records.collection.find_one(
@@ -71,20 +75,14 @@ class MongoRequests:
         return found
 
     async def listed(self, query: RequestQuery) -> Sequence[ServiceRequest]:
-        """One page of the public list, newest first."""
-        collection = self._records.collection
+        """One page of the public list, newest first; by ids, what there is of them."""
         if query.ids:
             wanted: Document = {"_id": {"$in": list(query.ids)}, "lifecycle": "active"}
-            return [
-                self._records.stored(document).state async for document in collection.find(wanted)
-            ]
-        cursor = (
-            collection.find(_filter(query))
-            .sort([("received_at", -1), ("_id", -1)])
-            .skip((query.page - 1) * query.page_size)
-            .limit(query.page_size)
-        )
-        return [self._records.stored(document).state async for document in cursor]
+            found = self._records.collection.find(wanted, listing.PROJECTION)
+            return [self._records.stored(document).state async for document in found]
+        return [
+            self._records.stored(document).state for document in await self._listing.page(query)
+        ]
 
     async def unchecked(self, registry_version: int, limit: int) -> Sequence[str]:
         """Ids of requests that were checked against an older registry."""
@@ -169,29 +167,6 @@ class IndexChecks:
                 "anew."
             )
         await self._checks.delete_one({"_id": version})
-
-
-def _filter(query: RequestQuery) -> Document:
-    wanted: Document = {
-        "listed": True,
-        "received_at": {"$gte": query.start, "$lte": query.end},
-    }
-    if query.service_codes:
-        wanted["service_code"] = {"$in": list(query.service_codes)}
-    if query.statuses:
-        wanted["status"] = {"$in": list(query.statuses)}
-    between: Document = {}
-    if query.updated_after:
-        between["$gt"] = query.updated_after
-    if query.updated_before:
-        between["$lt"] = query.updated_before
-    if between:
-        wanted["updated_at"] = between
-    if query.bbox:
-        west, south, east, north = query.bbox
-        wanted["located.longitude"] = {"$gte": west, "$lte": east}
-        wanted["located.latitude"] = {"$gte": south, "$lte": north}
-    return wanted
 
 
 class MongoProtections:

@@ -1,0 +1,284 @@
+"""The public list in MongoDB, page by page, at a cost that does not grow with what is stored.
+
+A request that is listed carries what lists are asked by: `listed_at` and `listed_updated_at` (its
+times), `open`, `area` (the square and week that it lies in). One equality and a range of time are
+what one index answers whole; a page is read backwards in windows of time that widen until it is
+full. So a few hundred rows are sorted at most, and no server needs an index in the list's order.
+"""
+
+import asyncio
+import heapq
+import math
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from direct311.intake.domain.request import CLOSED, ServiceRequest
+from direct311.intake.open311.queries import RequestQuery
+from direct311.runtime.clock import Clock
+from direct311.runtime.database import Collection, Document, Index
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANT = timedelta(milliseconds=1)
+"""As fine as the database keeps times."""
+
+SQUARE = 0.02
+"""Degrees. A district's map shows some ten squares, a city's some hundred."""
+MOST_SQUARES = 36
+"""From more on a list is walked by time and filtered: then most rows of a window are on the map."""
+WEEK = timedelta(days=7)
+
+SHOWN = (
+    "lifecycle", "version", "service_code", "received_at", "updated_at", "closed_at", "channel",
+    "status", "place", "text", "attributes", "media", "located", "place_checked", "protected",
+    "listed", "department", "due_on", "duplicate_of", "notes",
+)  # fmt: skip
+"""What public views are made of; nothing sealed, no index value and no outbox leaves the database
+for them."""
+PROJECTION: Document = dict.fromkeys(SHOWN, 1)
+
+_LISTED: Document = {"listed_at": {"$gt": _EPOCH}}
+INDEXES = (
+    Index([("listed_at", 1)], name="listed_at", sparse=True),
+    Index([("listed_updated_at", 1)], name="listed_updated_at", sparse=True),
+    Index([("area", 1)], name="area", sparse=True),
+    Index(
+        [("service_code", 1), ("listed_at", 1)],
+        name="type_listed_at",
+        partialFilterExpression=_LISTED,
+    ),
+    Index([("open", 1), ("listed_at", 1)], name="open_listed_at", partialFilterExpression=_LISTED),
+)
+
+
+def listed_fields(request: ServiceRequest) -> Document:
+    """The fields that a listed request is found by; none of one that is not listed."""
+    if not request.listed or request.received_at is None:
+        return {}
+    found: Document = {
+        "listed_at": request.received_at,
+        "listed_updated_at": request.updated_at or request.received_at,
+        "open": request.status not in CLOSED,
+    }
+    at = request.located
+    if at is not None and at.latitude is not None and at.longitude is not None:
+        square = _square(at.longitude), _square(at.latitude)
+        found["area"] = _area(square, _week(request.received_at))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a list is read: rows of `leads` (conditions that exclude each other) whose `field` is in
+    [low, high), and that fit `rest`. `squares`: the leads are areas, week by week."""
+
+    field: str
+    low: datetime
+    high: datetime
+    leads: tuple[Document, ...]
+    rest: Document
+    squares: tuple[tuple[int, int], ...] = ()
+
+    def stages(self, lead: Document, bottom: datetime, edge: datetime) -> list[Document]:
+        """The first stage is what one index answers whole (as in audit's questions)."""
+        span: Document = {self.field: {"$gte": bottom, "$lt": edge}}
+        rest = self.rest
+        if self.squares:
+            weeks = range(_week(bottom), _week(edge - _INSTANT) + 1)
+            lead = {"area": {"$in": [_area(s, week) for week in weeks for s in self.squares]}}
+            rest = {**span, **rest}
+        else:
+            lead = {**lead, **span}
+        return [{"$match": lead}, *([{"$match": rest}] if rest else [])]
+
+
+def plan(query: RequestQuery) -> Plan:
+    """The way to a query's rows that touches the fewest others."""
+    rest: Document = {}
+    updated = {
+        name: at
+        for name, at in (("$gt", query.updated_after), ("$lt", query.updated_before))
+        if at is not None
+    }
+    if updated:
+        rest["listed_updated_at"] = updated
+    if query.service_codes:
+        rest["service_code"] = {"$in": list(query.service_codes)}
+    if query.statuses:
+        rest["open"] = query.statuses[0] not in CLOSED
+    if query.bbox:
+        west, south, east, north = query.bbox
+        rest["located.longitude"] = {"$gte": west, "$lte": east}
+        rest["located.latitude"] = {"$gte": south, "$lte": north}
+    low, high = query.start, query.end + _INSTANT
+    squares = _squares(query.bbox) if query.bbox else ()
+    if squares:
+        return Plan("listed_at", low, high, ({},), rest, squares)
+    if len(query.service_codes) in range(1, MOST_SQUARES):
+        del rest["service_code"]
+        leads = tuple({"service_code": code} for code in query.service_codes)
+        return Plan("listed_at", low, high, leads, rest)
+    if query.statuses:
+        return Plan("listed_at", low, high, ({"open": rest.pop("open")},), rest)
+    return Plan("listed_at", low, high, ({},), rest)
+
+
+@dataclass(slots=True)
+class Walk:
+    """What is known of a list: how many of its rows come before some times, and how close they lie.
+
+    `edges`: times, newest first, and the number of rows in [time, head). Rows that appear between
+    them later, or go, make these wrong by as many, for as long as the walk is kept.
+    """
+
+    head: datetime
+    made_at: datetime
+    edges: list[tuple[datetime, int]] = field(default_factory=list)
+    density: float = 0.0
+    """Rows a second, of what was read last."""
+
+    def nearest(self, skip: int, fresh: int) -> tuple[datetime, int] | None:
+        """The last known edge with at most `skip` rows before it, and their number; `fresh`: rows
+        that came after the walk's head."""
+        place = bisect_right(self.edges, skip - fresh, key=lambda edge: edge[1])
+        if not place:
+            return None
+        at, rows = self.edges[place - 1]
+        return at, rows + fresh
+
+    def note(self, edge: datetime, rows: int) -> None:
+        if not self.edges or edge < self.edges[-1][0]:
+            self.edges.append((edge, rows))
+
+
+class MongoListing:
+    """Pages of public lists, newest first."""
+
+    COUNTED = 500
+    """Rows of a window that is only counted, about."""
+    FIRST_WINDOW = timedelta(hours=6)
+    WIDENING = 4
+    KEPT_FOR = timedelta(seconds=30)
+    MOST_WALKS = 1_000
+    LIVE = timedelta(minutes=1)
+    """A list whose end is so near to now grows at its head."""
+
+    def __init__(self, collection: Collection, clock: Clock) -> None:
+        self._collection = collection
+        self._clock = clock
+        self._walks: OrderedDict[str, Walk] = OrderedDict()
+
+    async def page(self, query: RequestQuery) -> Sequence[Document]:
+        """The rows of one page; fewer, or none, past the end.
+
+        A page's number is a position in a list that moves: who must have each row once asks by
+        windows of time.
+        """
+        way = plan(query)
+        walk = self._walk(way)
+        skip, left = (query.page - 1) * query.page_size, query.page_size
+        at_head = walk.head == way.high
+        fresh = await self._count(way, walk.head, way.high) if skip and not at_head else 0
+        edge, passed = walk.nearest(skip, fresh) or (way.high, 0)
+        noting = at_head or skip > 0
+        skip -= passed
+        width = timedelta(0)
+        found: list[Document] = []
+        while left and edge > way.low:
+            width = self._width(walk, self.COUNTED if skip else 2 * left, width)
+            bottom = max(way.low, edge - width) if edge - way.low > width else way.low
+            counted = await self._count(way, bottom, edge) if skip else None
+            if counted is None or counted > skip:
+                found += await self._rows(way, bottom, edge, skip, left)
+            rows = len(found) - (query.page_size - left) if counted is None else counted
+            left = query.page_size - len(found)
+            skip = max(0, skip - rows)
+            passed += rows
+            exact = counted is not None or left > 0
+            if exact and noting:
+                walk.note(bottom, passed - fresh)
+            last = found[-1][way.field] if found and not exact else bottom
+            walk.density = (
+                rows / max((edge - last).total_seconds(), 1.0)
+                if rows
+                else walk.density / self.WIDENING
+            )
+            edge = bottom
+        return found
+
+    def _walk(self, way: Plan) -> Walk:
+        """What is known of this list, or that nothing is."""
+        now = self._clock.now()
+        end = "" if now - way.high < self.LIVE else way.high.isoformat()
+        key = repr((way.field, end, way.leads, way.rest, way.squares))
+        walk = self._walks.get(key)
+        if walk is None or walk.head > way.high or now - walk.made_at > self.KEPT_FOR:
+            density = walk.density if walk else 0.0
+            walk = self._walks[key] = Walk(way.high, now, density=density)
+        self._walks.move_to_end(key)
+        while len(self._walks) > self.MOST_WALKS:
+            self._walks.popitem(last=False)
+        return walk
+
+    def _width(self, walk: Walk, rows: int, before: timedelta) -> timedelta:
+        """How long a window with so many rows is; after one that came up short, a longer one."""
+        if not walk.density:
+            return max(self.FIRST_WINDOW, before * self.WIDENING)
+        seconds = min(rows / walk.density, 100 * 365 * 86_400.0)
+        return max(timedelta(seconds=seconds), _SHORTEST)
+
+    async def _count(self, way: Plan, bottom: datetime, edge: datetime) -> int:
+        async def one(lead: Document) -> int:
+            stages = [*way.stages(lead, bottom, edge), {"$count": "n"}]
+            return sum([each["n"] async for each in self._collection.aggregate(stages)])
+
+        return sum(await asyncio.gather(*(one(lead) for lead in way.leads)))
+
+    async def _rows(
+        self, way: Plan, bottom: datetime, edge: datetime, skip: int, limit: int
+    ) -> Sequence[Document]:
+        """The window's rows from the one after `skip`, newest first."""
+        alone = len(way.leads) == 1
+
+        async def one(lead: Document) -> Sequence[Document]:
+            stages = [
+                *way.stages(lead, bottom, edge),
+                {"$sort": {way.field: -1, "_id": -1}},
+                *([{"$skip": skip}] if alone and skip else []),
+                {"$limit": limit if alone else skip + limit},
+                {"$project": {**PROJECTION, way.field: 1}},
+            ]
+            found: list[Document] = await self._collection.aggregate(stages).to_list(None)
+            return found
+
+        several = await asyncio.gather(*(one(lead) for lead in way.leads))
+        if alone:
+            return several[0]
+        merged = heapq.merge(*several, key=lambda row: (row[way.field], row["_id"]), reverse=True)
+        return list(islice(merged, skip, skip + limit))
+
+
+_SHORTEST = timedelta(minutes=1)
+
+
+def _square(degrees: float) -> int:
+    return math.floor(degrees / SQUARE)
+
+
+def _squares(bbox: tuple[float, float, float, float]) -> tuple[tuple[int, int], ...]:
+    """The squares of a map; none where there are too many."""
+    west, south, east, north = (_square(degrees) for degrees in bbox)
+    if (east - west + 1) * (north - south + 1) > MOST_SQUARES:
+        return ()
+    return tuple((x, y) for x in range(west, east + 1) for y in range(south, north + 1))
+
+
+def _week(at: datetime) -> int:
+    return (at - _EPOCH) // WEEK
+
+
+def _area(square: tuple[int, int], week: int) -> str:
+    return f"{square[0]}:{square[1]}:{week}"

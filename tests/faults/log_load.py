@@ -1,13 +1,10 @@
-"""A producer of access events at a steady rate, and a second copy of the audit service."""
+"""A producer of access events at a steady rate."""
 
 import asyncio
 import contextlib
-import os
-import socket
-import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaProducer
@@ -102,42 +99,3 @@ class Load:
             event_id, "/direct311/intake", record_id, data.time.occurred_at, data
         )
         return event_id, self._signer.sign(encode(event))
-
-
-class Standby:
-    """A second copy of the audit service on the same stack, which may be killed too."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-
-    def start(self) -> None:
-        """Start it where it does not run."""
-        if self._process is not None and self._process.poll() is None:
-            return
-        command, environ = self._stack.command("audit")
-        log = self._stack.log_file("audit").with_name("standby.log")
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                command,
-                env={**os.environ, **environ, "AUDIT_PORT": str(self._port)},
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-
-    def kill9(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-
-    @contextmanager
-    def running(self) -> Iterator["Standby"]:
-        self.start()
-        try:
-            yield self
-        finally:
-            self.kill9()

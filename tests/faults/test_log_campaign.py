@@ -22,8 +22,9 @@ from direct311.verifier.event import decode_json, parse_event_keys
 from direct311.verifier.policy import Policy
 from direct311.verifier.report import Report
 from tests.faults.accounts import checkpoint, verified
-from tests.faults.log_load import Load, Standby
+from tests.faults.log_load import Load
 from tests.load.log_appends import ACTORS
+from tests.support.copies import Copy
 from tests.support.county import County, Document, NotHappeningError, entering, until
 from tests.support.stacks import stack_of_its_own
 
@@ -70,7 +71,7 @@ def after(
         for name in OTHERS:
             stack.stop(name)
         say(f"{ROUNDS} rounds at {RATE}/s, FAULT_SEED={SEED}")
-        with Standby(stack).running() as standby:
+        with Copy(stack, "audit").running() as standby:
             aftermath = asyncio.run(_campaign(stack, standby, say))
         say(
             f"{len(aftermath.sent)} events acknowledged, {aftermath.size} leaves, "
@@ -79,7 +80,7 @@ def after(
         yield aftermath
 
 
-async def _campaign(stack: Stack, standby: Standby, say: Callable[[str], None]) -> Aftermath:
+async def _campaign(stack: Stack, standby: Copy, say: Callable[[str], None]) -> Aftermath:
     dice = random.Random(f"{SEED} log")
     kills: Counter[str] = Counter()
     checkpoints: list[str] = []
@@ -109,7 +110,7 @@ async def _campaign(stack: Stack, standby: Standby, say: Callable[[str], None]) 
         return await _collect(county, load, checkpoints, kills, taken_over)
 
 
-async def _takes_over(county: County, standby: Standby, say: Callable[[str], None]) -> float:
+async def _takes_over(county: County, standby: Copy, say: Callable[[str], None]) -> float:
     """Seconds from the death of one copy to the next leaf of the other."""
     await asyncio.to_thread(county.stack.kill9, "audit")
     before, started = _size(county), time.monotonic()
@@ -125,7 +126,7 @@ async def _takes_over(county: County, standby: Standby, say: Callable[[str], Non
     return took
 
 
-def _start_all(stack: Stack, standby: Standby) -> None:
+def _start_all(stack: Stack, standby: Copy) -> None:
     for name in (*SERVERS, *WITNESSES, "identity", "intake", "media", "audit"):
         stack.start(name)
     standby.start()

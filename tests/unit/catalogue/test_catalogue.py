@@ -1,14 +1,15 @@
 """The county's request types: complete, well formed, and refused by name where they are not."""
 
 import csv
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from direct311.intake.adapters.catalogue_file import load_catalogue
+from direct311.intake.adapters.catalogue_file import load_catalogue, load_catalogues
 from direct311.intake.domain.catalogue import Catalogue, ServiceType
 from direct311.runtime.datafile import DataFileError, packaged
 from tests.support.data_files import changed, entry
@@ -91,6 +92,23 @@ def test_enforcement_types_ask_for_the_reporters_address_sealed_and_are_not_anon
         assert not service.flags.anonymous
 
 
+@pytest.mark.policy("P13")
+def test_enforcement_types_say_before_they_ask_that_name_and_address_become_public_record() -> None:
+    words = {"en": "public record", "es": "registro público", "ht": "dosye piblik"}
+    for language, catalogue in load_catalogues().items():
+        for service in catalogue.services:
+            if not service.flags.enforcement:
+                continue
+            notice = service.attribute("IDENTITY_NOTICE")
+            address = service.attribute("REPORTER_ADDRESS")
+            assert notice is not None
+            assert address is not None
+            assert not notice.variable
+            assert notice.order < address.order
+            assert words[language] in notice.description
+            assert words[language] in address.datatype_description
+
+
 def test_other_types_welcome_anonymous_reports_and_seal_no_answer() -> None:
     for service in CATALOGUE.services:
         if not service.flags.enforcement:
@@ -102,6 +120,20 @@ def test_all_of_code_compliance_is_enforcement() -> None:
     for service in CATALOGUE.services:
         if service.owner == "Regulatory_and_Economic_Resources":
             assert service.flags.enforcement
+
+
+def test_types_of_each_kind_and_conditional_questions_are_in_use() -> None:
+    kinds = Counter(each.type for each in CATALOGUE.services)
+    assert kinds["batch"] >= 3
+    assert kinds["blackbox"] >= 2
+    assert {each.flags.media for each in CATALOGUE.services} >= {"allowed", "none"}
+    conditional = {
+        service.service_code
+        for service in CATALOGUE.services
+        for each in service.attributes
+        if each.asked_if
+    }
+    assert len(conditional) >= 5
 
 
 def test_a_type_has_metadata_when_it_asks_questions() -> None:
@@ -133,11 +165,19 @@ def _set(code: str, field: str, value: object) -> Callable[[dict[str, Any]], Non
     return change
 
 
-def _attribute(code: str, field: str, value: object) -> Callable[[dict[str, Any]], None]:
+def _attribute(
+    code: str, field: str, value: object, *, number: int = 0
+) -> Callable[[dict[str, Any]], None]:
     def change(tree: dict[str, Any]) -> None:
-        entry(tree, "services", "service_code", code)["attributes"][0][field] = value
+        entry(tree, "services", "service_code", code)["attributes"][number][field] = value
 
     return change
+
+
+def _asked_if(
+    service: str, number: int, *, code: str = "PROBLEM", values: Sequence[str] = ("damaged",)
+) -> Callable[[dict[str, Any]], None]:
+    return _attribute(service, "asked_if", {"code": code, "values": list(values)}, number=number)
 
 
 @pytest.mark.parametrize(
@@ -160,11 +200,52 @@ def _attribute(code: str, field: str, value: object) -> Callable[[dict[str, Any]
             ("ROAD-POTHOLE", "attributes[SIZE].datatype"),
         ),
         (
-            _attribute("CODE-BOAT", "required", True),
+            _attribute("CODE-BOAT", "required", True, number=1),
             ("CODE-BOAT", "attributes[REPORTER_ADDRESS].required"),
         ),
         (_set("CODE-BOAT", "attributes", []), ("CODE-BOAT", "attributes")),
+        (
+            _attribute("CODE-BOAT", "variable", True),
+            ("CODE-BOAT", "attributes[REPORTER_ADDRESS].order"),
+        ),
+        (
+            _attribute("CODE-BOAT", "required", True),
+            ("CODE-BOAT", "attributes[IDENTITY_NOTICE].required"),
+        ),
+        (
+            _asked_if("LIGHT-STREET", 2, code="COLOUR"),
+            ("LIGHT-STREET", "attributes[BARE_WIRES].asked_if.code"),
+        ),
+        (
+            _asked_if("LIGHT-STREET", 2, code="BARE_WIRES"),
+            ("LIGHT-STREET", "attributes[BARE_WIRES].asked_if.code"),
+        ),
+        (
+            _asked_if("LIGHT-STREET", 0, code="BARE_WIRES", values=["yes"]),
+            ("LIGHT-STREET", "attributes[PROBLEM].asked_if.code"),
+        ),
+        (
+            _asked_if("LIGHT-STREET", 2, code="POLE_NUMBER"),
+            ("LIGHT-STREET", "attributes[BARE_WIRES].asked_if.code"),
+        ),
+        (
+            _asked_if("LIGHT-STREET", 2, values=["broken"]),
+            ("LIGHT-STREET", "attributes[BARE_WIRES].asked_if.values[broken]"),
+        ),
+        (
+            _asked_if("LIGHT-STREET", 2, values=["out", "out"]),
+            ("LIGHT-STREET", "attributes[BARE_WIRES].asked_if.values[out]"),
+        ),
+        (
+            _asked_if("LIGHT-STREET", 2, values=[]),
+            ("LIGHT-STREET", "attributes[BARE_WIRES].asked_if.values"),
+        ),
+        (
+            _asked_if("CODE-JUNK", 1, code="WHAT", values=["trash"]),
+            ("CODE-JUNK", "attributes[REPORTER_ADDRESS].asked_if"),
+        ),
         (_set("CODE-BOAT", "flags", {"enforcement": True}), ("CODE-BOAT", "flags.anonymous")),
+        (_set("CODE-BOAT", "type", "blackbox"), ("CODE-BOAT", "type")),
     ],
 )
 def test_a_bad_entry_is_refused_by_code_and_field(

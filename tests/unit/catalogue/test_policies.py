@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from direct311.intake.adapters.catalogue_file import load_policies
-from direct311.intake.domain.policy import LANGUAGES
+from direct311.intake.domain.language import LANGUAGES
 from direct311.runtime.datafile import DataFileError, packaged
 from tests.support.data_files import changed
 

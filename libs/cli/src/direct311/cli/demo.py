@@ -19,7 +19,7 @@ from rich.table import Table
 
 from direct311.cli import rows
 from direct311.cli.places import spots
-from direct311.cli.replay import reason, service_codes, takes_media
+from direct311.cli.replay import number, reason, service_codes, takes_media
 from direct311.cli.reporters import reporter
 from direct311.cli.stack import LocalStack, Session
 from direct311.runtime.peers import HttpError
@@ -186,18 +186,26 @@ async def _submit(
 ) -> list[str]:
     url = f"{session.stack.services['intake']}/open311/v2/requests.json"
     accepted: list[str] = []
+    tokens: list[str] = []
+    unnumbered = 0
     refused: Counter[str] = Counter()
     waiting = list(submissions)
     with _progress("sending requests", console) as progress:
         task = progress.add_task("", total=len(submissions))
 
         async def worker() -> None:
+            nonlocal unnumbered
             while waiting:
                 fields, attached = waiting.pop(0)
                 key = ("api_key", session.stack.api_keys["app"])
                 try:
                     answer = await session.http.post_multipart(url, [key, *fields], attached)
-                    accepted.append(answer[0]["service_request_id"])
+                    if token := answer[0].get("token"):
+                        tokens.append(token)
+                    elif record_id := answer[0]["service_request_id"]:
+                        accepted.append(record_id)
+                    else:
+                        unnumbered += 1
                 except HttpError as error:
                     if error.status != 400:
                         raise
@@ -205,12 +213,29 @@ async def _submit(
                 progress.advance(task)
 
         await asyncio.gather(*(worker() for _ in range(8)))
-    console.print(f"accepted {len(accepted)}, refused {refused.total()}")
+    accepted += await _numbers(session, tokens)
+    console.print(f"accepted {len(accepted) + unnumbered}, refused {refused.total()}")
+    if unnumbered:
+        console.print(f"  {unnumbered} of a kind that never has a public number, not followed")
     for why, count in refused.most_common():
         console.print(f"  refused {count}: {why}")
     if not accepted:
         raise DemoError("No request was accepted; `make logs S=intake` shows why.")
     return accepted
+
+
+async def _numbers(session: Session, tokens: Sequence[str]) -> list[str]:
+    """The numbers of batch requests, which come once their places were checked."""
+    found: dict[str, str] = {}
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    while len(found) < len(tokens):
+        for token in [each for each in tokens if each not in found]:
+            if record_id := await number(session, token):
+                found[token] = record_id
+        if asyncio.get_running_loop().time() > deadline:
+            raise DemoError(f"{len(tokens) - len(found)} tokens have no number yet.")
+        await asyncio.sleep(0.2)
+    return list(found.values())
 
 
 async def _follow(

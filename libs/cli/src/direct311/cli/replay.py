@@ -27,10 +27,16 @@ class ReplayError(Exception):
 
 @dataclass
 class Outcome:
-    """What became of the rows. `refused`: reason by number of rows."""
+    """What became of the rows. `refused`: reason by number of rows.
+
+    By ticket: `accepted` with a request's number, `tokens` with a batch request's token,
+    `unnumbered` of those that never have a public number.
+    """
 
     sent: int = 0
     accepted: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    unnumbered: set[str] = field(default_factory=set)
     refused: Counter[str] = field(default_factory=Counter)
     unknown_type: Counter[str] = field(default_factory=Counter)
 
@@ -90,6 +96,9 @@ async def replay(
     }
     outcome = await send(session, found, codes, parallel, console)
     settled = await settle(session, console)
+    for ticket_id, token in outcome.tokens.items():
+        if record_id := await number(session, token):
+            outcome.accepted[ticket_id] = record_id
     _report(outcome, before, settled, console)
     await _compare(session, found, outcome, console)
     totals = {settled[name]["total"] for name in settled}
@@ -153,8 +162,22 @@ async def _one(
             outcome.refused[reason(error)] += 1
             return
         outcome.sent += 1
-        outcome.accepted[row.ticket_id] = answer[0]["service_request_id"]
+        taken = answer[0]
+        if token := taken.get("token"):
+            outcome.tokens[row.ticket_id] = token
+        elif record_id := taken["service_request_id"]:
+            outcome.accepted[row.ticket_id] = record_id
+        else:
+            outcome.unnumbered.add(row.ticket_id)
         return
+
+
+async def number(session: Session, token: str) -> str | None:
+    """The number of a batch request, once it is known."""
+    url = f"{session.stack.services['intake']}/open311/v2/tokens/{token}.json"
+    (found,) = await session.http.get_json(url)
+    known: str | None = found.get("service_request_id")
+    return known
 
 
 def reason(error: HttpError) -> str:
@@ -198,8 +221,10 @@ def _report(
     triage = after["routing"].get("triage", 0)
     waiting = after["routing"].get("waiting", 0)
     routed = after["routing"]["total"] - held - triage - waiting
+    different = len(set(outcome.accepted.values())) + len(outcome.unnumbered)
     console.print(
-        f"accepted {outcome.sent} ({len(set(outcome.accepted.values()))} different requests); "
+        f"accepted {outcome.sent} ({different} different requests, {len(outcome.unnumbered)} of "
+        "them without a public number); "
         f"with a department {routed}, in triage {triage}, held for identity {held}, "
         f"waiting {waiting}"
     )

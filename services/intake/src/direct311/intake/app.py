@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from direct311.intake.adapters.catalogue_file import load_catalogue, load_policies
+from direct311.intake.adapters.catalogue_file import load_catalogues, load_policies
 from direct311.intake.adapters.clients_file import FileClients
 from direct311.intake.adapters.geo import GeoAddresses
 from direct311.intake.adapters.inserts import GroupedSubmissions
@@ -61,7 +61,8 @@ TOPICS = (
 def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     """The whole service; nothing runs until the application starts."""
     clock = resources.clock
-    catalogue = load_catalogue(settings.catalogue_file).content
+    catalogues = load_catalogues(settings.catalogue_file)
+    catalogue = catalogues["en"]
     policies = load_policies(settings.policies_file).content
     indexes = KeyedIndexes.from_file(settings.index_keys_file, clock)
     keys = MongoKeys(resources.database["keys"])
@@ -204,7 +205,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     who = caller_of(resources.authenticator)
     georeport = GeoReport(
         settings=settings,
-        catalogue=catalogue,
+        catalogues=catalogues,
         agreement=Agreement(policies, clock),
         clients=FileClients.from_file(settings.clients_file),
         submit=submit,

@@ -9,7 +9,9 @@ from direct311.runtime.settings import ServiceSettings, VaultSettings
 
 
 class IntakeSettings(ServiceSettings, VaultSettings):
-    """`catalogue_file`, `policies_file`: the county's own instead of those packaged.
+    """`catalogue_file`, `policies_file`: the county's own instead of those packaged. Beside
+    `NAME.yaml`, its catalogue, lie `NAME.es.yaml` and `NAME.ht.yaml`, its words in Spanish and
+    Haitian Creole.
 
     `link_lifetime`: how long a resident's signed link is good. `largest_file` in bytes.
     """

@@ -1,17 +1,43 @@
-"""Reads the catalogue and the privacy policies from their files."""
+"""Reads the catalogue, its translations and the privacy policies from their files."""
 
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from direct311.intake.domain import catalogue, policy
+from direct311.intake.domain import catalogue, policy, translation
 from direct311.intake.domain.catalogue import Catalogue
+from direct311.intake.domain.language import Language
 from direct311.intake.domain.policy import PrivacyPolicies
-from direct311.runtime.datafile import DataFile, load, packaged
+from direct311.intake.domain.translation import Translation, translated
+from direct311.runtime.datafile import DataFile, DataFileError, load, packaged
+
+TRANSLATIONS: tuple[Language, ...] = ("es", "ht")
 
 
 def load_catalogue(path: Path | None = None) -> DataFile[Catalogue]:
     """The county's own file at `path`, or the one packaged here. Raises `DataFileError`."""
     source = path or packaged("direct311.intake", "catalogue.yaml")
     return load(Catalogue, source, catalogue.problems)
+
+
+def load_catalogues(path: Path | None = None) -> Mapping[Language, Catalogue]:
+    """The catalogue in every language: `catalogue.yaml`, and beside it `catalogue.es.yaml` and
+    `catalogue.ht.yaml`, whatever the county calls its own file. Raises `DataFileError`."""
+    english = load_catalogue(path).content
+    found: dict[Language, Catalogue] = {"en": english}
+    for language in TRANSLATIONS:
+        source = _beside(path, language)
+        words = load(Translation, source, lambda each: translation.problems(english, each)).content
+        if words.language != language:
+            raise DataFileError(source.name, [("", "language", f"is not {language}")])
+        found[language] = translated(english, words)
+    return found
+
+
+def _beside(path: Path | None, language: Language) -> Path | Traversable:
+    if path is None:
+        return packaged("direct311.intake", f"catalogue.{language}.yaml")
+    return path.with_name(f"{path.stem}.{language}{path.suffix}")
 
 
 def load_policies(path: Path | None = None) -> DataFile[PrivacyPolicies]:

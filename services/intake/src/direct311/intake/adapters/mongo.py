@@ -29,6 +29,7 @@ class MongoRequests:
     INDEXES = (
         Index([("idempotency", 1)], name="idempotency", unique=True, sparse=True),
         Index([("fingerprint", 1), ("received_at", 1)], name="fingerprint", sparse=True),
+        Index([("token", 1)], name="token", unique=True, sparse=True),
         Index([("registry_version", 1)], name="registry", sparse=True),
         Index([("indexes.phone", 1)], name="phone", sparse=True),
         Index([("indexes.email", 1)], name="email", sparse=True),
@@ -44,6 +45,16 @@ class MongoRequests:
         document = await self._records.collection.find_one(
             {"_id": record_id, "lifecycle": "active"}
         )
+        return self._records.stored(document).state if document else None
+
+    async def public(self, record_id: str) -> ServiceRequest | None:
+        """The request with this number, unless the public must not find it."""
+        found = await self.get(record_id)
+        return found if found and found.is_public else None
+
+    async def by_token(self, token: str) -> ServiceRequest | None:
+        """The batch request that was answered with this token."""
+        document = await self._records.collection.find_one({"token": token, "lifecycle": "active"})
         return self._records.stored(document).state if document else None
 
     async def with_index(self, field: str, values: Sequence[str], limit: int) -> Sequence[str]:
@@ -77,7 +88,12 @@ class MongoRequests:
     async def listed(self, query: RequestQuery) -> Sequence[ServiceRequest]:
         """One page of the public list, newest first; by ids, what there is of them."""
         if query.ids:
-            wanted: Document = {"_id": {"$in": list(query.ids)}, "lifecycle": "active"}
+            wanted: Document = {
+                "_id": {"$in": list(query.ids)},
+                "lifecycle": "active",
+                # Never public, by number as little as in a list.
+                "delivery": {"$ne": "blackbox"},
+            }
             found = self._records.collection.find(wanted, listing.PROJECTION)
             return [self._records.stored(document).state async for document in found]
         return [

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from typing import Literal
@@ -21,11 +21,19 @@ class Choice(Model, extra="forbid"):
     name: str
 
 
+class AskedIf(Model, extra="forbid"):
+    """When a question is asked: an earlier one, `code`, has one of these `values` as an answer."""
+
+    code: str
+    values: tuple[str, ...]
+
+
 class Attribute(Model, extra="forbid"):
     """One question of a type, in the words of GeoReport v2's service definition.
 
-    `variable` false: a text to read, not a question. `sealed_as` names the vault's field that an
-    answer is sealed under at once; it then appears nowhere else.
+    `variable` false: a text to read, not a question. `asked_if`: asked only then, and `required`
+    holds only then. `sealed_as` names the vault's field that an answer is sealed under at once; it
+    then appears nowhere else.
     """
 
     code: str
@@ -36,7 +44,12 @@ class Attribute(Model, extra="forbid"):
     variable: bool = True
     datatype_description: str = ""
     values: tuple[Choice, ...] = ()
+    asked_if: AskedIf | None = None
     sealed_as: Literal["reporter_address"] | None = None
+
+    @property
+    def is_list(self) -> bool:
+        return self.datatype in ("singlevaluelist", "multivaluelist")
 
 
 class Flags(Model, extra="forbid"):
@@ -44,7 +57,8 @@ class Flags(Model, extra="forbid"):
 
     `enforcement`: held without the reporter's name and address (sections 125.69, 162.06 and
     162.21, F.S.). `emergency_hint`: the resident is told to call 911 where somebody is in danger.
-    `publish_text`: the redacted text shows in public. `anonymous`: goes to work without a name.
+    `publish_text`: the redacted text shows in public. `media`: of files; where they are required,
+    the address of one will do. `anonymous`: goes to work without a name.
     """
 
     enforcement: bool = False
@@ -52,6 +66,11 @@ class Flags(Model, extra="forbid"):
     publish_text: bool = False
     media: Literal["allowed", "required", "none"] = "allowed"
     anonymous: bool = True
+
+
+Delivery = Literal["realtime", "batch", "blackbox"]
+"""What GeoReport v2 calls a service's type: the number of a request is told at once; a token is,
+which the number is found by once the place was checked; or none, and it is never public."""
 
 
 class ServiceType(Model, extra="forbid"):
@@ -69,7 +88,7 @@ class ServiceType(Model, extra="forbid"):
     owner: str
     department: str
     goal_days: int
-    type: Literal["realtime", "batch", "blackbox"] = "realtime"
+    type: Delivery = "realtime"
     flags: Flags = Flags()
     attributes: tuple[Attribute, ...] = ()
     effective_from: date | None = None
@@ -79,6 +98,12 @@ class ServiceType(Model, extra="forbid"):
     def metadata(self) -> bool:
         """Open311's word for: there are questions to ask."""
         return bool(self.attributes)
+
+    @cached_property
+    def questions(self) -> Mapping[str, Attribute]:
+        """What is asked, by code and in order; texts to read are none."""
+        ordered = sorted(self.attributes, key=lambda each: each.order)
+        return {each.code: each for each in ordered if each.variable}
 
     def attribute(self, code: str) -> Attribute | None:
         return next((each for each in self.attributes if each.code == code), None)
@@ -160,6 +185,9 @@ def _service_problems(service: ServiceType) -> Iterator[tuple[str, str]]:
         place = f"attributes[{attribute.code}]"
         for field, reason in _attribute_problems(attribute):
             yield f"{place}.{field}", reason
+        if attribute.asked_if is not None:
+            for field, reason in _condition_problems(attribute, attribute.asked_if, service):
+                yield f"{place}.{field}", reason
     if service.flags.enforcement:
         yield from _enforcement_problems(service)
 
@@ -174,27 +202,62 @@ def _order(attributes: tuple[Attribute, ...]) -> Iterator[tuple[str, str]]:
 def _attribute_problems(attribute: Attribute) -> Iterator[tuple[str, str]]:
     if not _CODE.fullmatch(attribute.code):
         yield "code", "only A-Z, 0-9, _ and -, at most 40 of them"
-    is_list = attribute.datatype in ("singlevaluelist", "multivaluelist")
-    if is_list and not attribute.values:
+    if attribute.is_list and attribute.variable and not attribute.values:
         yield "values", "a list needs values"
-    if not is_list and attribute.values:
+    if not attribute.is_list and attribute.values:
         yield "values", "only a list has values"
+    if not attribute.description.strip():
+        yield "description", "is empty"
+    if attribute.required and not attribute.variable:
+        yield "required", "a text to read cannot be answered"
     for key in _repeated(choice.key for choice in attribute.values):
         yield f"values[{key}]", "offered more than once"
     if attribute.sealed_as and attribute.datatype not in ("string", "text"):
         yield "sealed_as", "only words can be sealed"
 
 
+def _condition_problems(
+    attribute: Attribute, asked_if: AskedIf, service: ServiceType
+) -> Iterator[tuple[str, str]]:
+    """A condition can be met, by an answer that was given before."""
+    if attribute.sealed_as:
+        yield "asked_if", "what is sealed is asked of everybody"
+    other = service.attribute(asked_if.code)
+    if other is None or not other.variable:
+        yield "asked_if.code", "is no question of this type"
+        return
+    if other.order >= attribute.order:
+        yield "asked_if.code", "must come before this question"
+    if not other.is_list:
+        yield "asked_if.code", "must be a list, so that its answers can be told apart"
+    if not asked_if.values:
+        yield "asked_if.values", "are none"
+    keys = {choice.key for choice in other.values}
+    for value in asked_if.values:
+        if other.is_list and value not in keys:
+            yield f"asked_if.values[{value}]", f"is no key of {other.code}"
+    for value in _repeated(asked_if.values):
+        yield f"asked_if.values[{value}]", "named more than once"
+
+
 def _enforcement_problems(service: ServiceType) -> Iterator[tuple[str, str]]:
     if service.flags.anonymous:
         yield "flags.anonymous", "an enforcement type cannot go to work without a name"
+    if service.type != "realtime":
+        yield "type", "who is to add name and address must know the request's number"
     address = next((each for each in service.attributes if each.sealed_as), None)
     if address is None:
         yield "attributes", "an enforcement type must ask for the reporter's address, sealed"
-    elif address.required:
+        return
+    if address.required:
         yield (
             f"attributes[{address.code}].required",
             "a complaint without address is accepted and held, so it cannot be required",
+        )
+    if not any(not each.variable and each.order < address.order for each in service.attributes):
+        yield (
+            f"attributes[{address.code}].order",
+            "a text to read must say before it that name and address become public record",
         )
 
 

@@ -3,14 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Literal, get_args
+from typing import Literal
 
+from direct311.intake.domain.language import LANGUAGES as LANGUAGES
+from direct311.intake.domain.language import Language as Language
 from direct311.schemas import Model
-
-Language = Literal["en", "es", "ht"]
-"""English, Spanish, Haitian Creole."""
-
-LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 class Contact(Model, extra="forbid"):

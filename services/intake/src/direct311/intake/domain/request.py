@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
+from direct311.intake.domain.catalogue import Delivery
 from direct311.runtime.state import Outgoing, RecordState
 from direct311.schemas import Instant, Model, OnDate
 from direct311.schemas import events as ev
@@ -61,6 +62,8 @@ class ServiceRequest(RecordState):
     `index_versions`: of the keys that these were made under, empty where nobody noted it.
     `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.
     `listed`: shown in public lists. `place_version` counts changes of the place by the resident.
+    `delivery`: what the type promised when the request was accepted, whatever the type is now.
+    `token`: unique among all requests; only a batch request has one.
     """
 
     client_id: str = ""
@@ -93,8 +96,20 @@ class ServiceRequest(RecordState):
     due_on: OnDate | None = None
     duplicate_of: str | None = None
     likely_repeat_of: str | None = None
+    delivery: Delivery = "realtime"
+    token: str | None = None
     notes: tuple[Note, ...] = ()
     corrections: tuple[Correction, ...] = ()
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it may ever show in public: by number, by token, or in a list."""
+        return self.delivery != "blackbox"
+
+    @property
+    def number_is_known(self) -> bool:
+        """Whether the public may learn it: of a batch request once the place was checked."""
+        return self.is_public and (self.delivery == "realtime" or self.place_checked)
 
 
 def show_place(request: ServiceRequest) -> ev.Place:

@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
-from direct311.intake.domain.policy import Language, PolicyVersion, PrivacyPolicies
+from direct311.intake.domain.language import Language, preferred
+from direct311.intake.domain.policy import PolicyVersion, PrivacyPolicies
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.release import Release
@@ -266,27 +267,37 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
 
 def policy_router(policies: PrivacyPolicies, clock: Clock) -> APIRouter:
     api = APIRouter(prefix="/v1/policy", responses={404: PROBLEMS[404], 422: PROBLEMS[422]})
+    wanted = Depends(_wanted)
 
     @api.get("")
-    async def in_force(language: Annotated[Language, Query()] = "en") -> PolicyAnswer:
+    async def in_force(language: Annotated[Language, wanted], response: Response) -> PolicyAnswer:
         """The privacy policy and the e-mail notice that are in force."""
         policy = policies.in_force(clock.now().date())
         if policy is None:
             raise RefusedError(404, "not_found", "No policy is in force.")
-        return _policy(policy, language)
+        return _policy(policy, language, response)
 
     @api.get("/{version}")
-    async def one(version: str, language: Annotated[Language, Query()] = "en") -> PolicyAnswer:
+    async def one(
+        version: str, language: Annotated[Language, wanted], response: Response
+    ) -> PolicyAnswer:
         """A version of the privacy policy, in force or not."""
         policy = policies.by_version(version)
         if policy is None:
             raise RefusedError(404, "not_found", "There is no such version.")
-        return _policy(policy, language)
+        return _policy(policy, language, response)
 
     return api
 
 
-def _policy(policy: PolicyVersion, language: Language) -> PolicyAnswer:
+def _wanted(request: Request, language: Annotated[Language | None, Query()] = None) -> Language:
+    """The language that the parameter names, or else the one that `Accept-Language` prefers."""
+    return language or preferred(", ".join(request.headers.getlist("accept-language")))
+
+
+def _policy(policy: PolicyVersion, language: Language, response: Response) -> PolicyAnswer:
+    response.headers["Content-Language"] = language
+    response.headers["Vary"] = "Accept-Language"
     text = policy.texts[language]
     return PolicyAnswer(
         version=policy.version,

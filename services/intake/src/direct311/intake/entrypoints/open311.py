@@ -17,6 +17,7 @@ from direct311.intake.adapters.clients_file import FileClients
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue, ServiceType
 from direct311.intake.domain.clients import Client
+from direct311.intake.domain.language import Language, preferred
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.handlers.agreement import Agreement, notice
 from direct311.intake.handlers.submit import Submit
@@ -58,7 +59,7 @@ class GeoReport:
         self,
         *,
         settings: IntakeSettings,
-        catalogue: Catalogue,
+        catalogues: Mapping[Language, Catalogue],
         agreement: Agreement,
         clients: FileClients,
         submit: Submit,
@@ -68,7 +69,8 @@ class GeoReport:
     ) -> None:
         self._links = links
         self._settings = settings
-        self._catalogue = catalogue
+        self._catalogues = catalogues
+        self._catalogue = catalogues["en"]
         self._agreement = agreement
         self._clients = clients
         self._submit = submit
@@ -117,43 +119,49 @@ class GeoReport:
     async def services(self, request: Request, form: Format) -> Response:
         _check_jurisdiction(request.query_params)
         today = self._clock.now().date()
-        found = [views.service(each) for each in self._catalogue.in_force(today)]
-        return _response(render.rows("services", found, form), form)
+        language = _language(request)
+        found = [views.service(each) for each in self._catalogues[language].in_force(today)]
+        return _response(render.rows("services", found, form), form, language=language)
 
     async def definition(self, request: Request, form: Format) -> Response:
         _check_jurisdiction(request.query_params)
         today = self._clock.now().date()
-        found = self._catalogue.offered(request.path_params["service_code"], today)
+        language = _language(request)
+        found = self._catalogues[language].offered(request.path_params["service_code"], today)
         if found is None:
             raise ProblemsError([Problem(404, "service_code", "service_code is not known")])
-        return _response(render.tree("service_definition", views.definition(found), form), form)
+        shown = views.definition(found, language)
+        return _response(render.tree("service_definition", shown, form), form, language=language)
 
     async def requests(self, request: Request, form: Format) -> Response:
         query, problems = read_query(request.query_params, self._clock.now())
         if problems:
             raise ProblemsError(problems)
         found = await self._requests.listed(query)
-        shown = [self._view(each, extensions=query.extensions) for each in found]
-        return _response(render.rows("service_requests", shown, form), form)
+        language = _language(request)
+        shown = [self._view(each, language, extensions=query.extensions) for each in found]
+        return _response(render.rows("service_requests", shown, form), form, language=language)
 
     async def request(self, request: Request, form: Format) -> Response:
         query, problems = read_query(request.query_params, self._clock.now())
         if problems:
             raise ProblemsError(problems)
-        found = await self._requests.get(request.path_params["service_request_id"])
+        found = await self._requests.public(request.path_params["service_request_id"])
         if found is None:
             raise ProblemsError(
                 [Problem(404, "service_request_id", "service_request_id is not known")]
             )
-        shown = [self._view(found, extensions=query.extensions)]
-        return _response(render.rows("service_requests", shown, form), form)
+        language = _language(request)
+        shown = [self._view(found, language, extensions=query.extensions)]
+        return _response(render.rows("service_requests", shown, form), form, language=language)
 
     async def token(self, request: Request, form: Format) -> Response:
         _check_jurisdiction(request.query_params)
-        found = await self._requests.get(request.path_params["token"])
+        found = await self._requests.by_token(request.path_params["token"])
         if found is None:
             raise ProblemsError([Problem(404, "token", "token is not known")])
-        shown = views.token(found.record_id)
+        known = found.record_id if found.number_is_known else None
+        shown = views.token(request.path_params["token"], known)
         return _response(render.rows("service_requests", shown, form), form)
 
     async def create(self, request: Request, form: Format) -> Response:
@@ -162,7 +170,7 @@ class GeoReport:
         read = read_submission(pairs, self._catalogue, self._clock.now())
         if read.problems or problems or read.submission is None or read.service is None:
             raise ProblemsError([*problems, *read.problems])
-        _check_files(read.service, files)
+        _check_files(read.service, files, read.submission.media_urls)
         policy = self._agreement.of(read.submission)
         key = request.headers.get("idempotency-key", "").strip() or None
         if key is not None and (len(key) > 200 or not key.isascii() or not key.isprintable()):
@@ -176,13 +184,17 @@ class GeoReport:
                 ]
             )
         accepted = await self._submit(read.submission, files, client, read.service, policy, key)
-        told = notice(accepted, read.submission)
+        language = _language(request)
+        told = notice(accepted, read.submission, language)
         # A link that nobody asked for would lie about in front ends that do not know it.
         wanted = wants_extensions(request.query_params) or wants_extensions(dict(pairs))
-        link = self._link(accepted.record_id) if wanted else None
-        found = views.accepted(accepted.record_id, told, link)
+        # A link names its request, which the answer must not do where it gives no number.
+        link = self._link(accepted.record_id) if wanted and accepted.public_id else None
+        found = views.accepted(accepted.public_id, told, link, accepted.token)
         headers = {"Cache-Control": "no-store"} if link else None
-        return _response(render.rows("service_requests", found, form), form, headers=headers)
+        return _response(
+            render.rows("service_requests", found, form), form, headers=headers, language=language
+        )
 
     def _link(self, record_id: str) -> SignedLink | None:
         try:
@@ -249,9 +261,11 @@ class GeoReport:
             raise ProblemsError([Problem(403, "api_key", "api_key is missing or not known")])
         return client
 
-    def _view(self, found: ServiceRequest, *, extensions: bool) -> render.Tree:
-        service = self._catalogue.by_code(found.service_code)
-        return views.request(found, service, found.department, extensions=extensions)
+    def _view(self, found: ServiceRequest, language: Language, *, extensions: bool) -> render.Tree:
+        service = self._catalogues[language].by_code(found.service_code)
+        return views.request(
+            found, service, found.department, extensions=extensions, language=language
+        )
 
 
 def _media_type(said: str | None) -> str:
@@ -303,10 +317,23 @@ def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Re
     return endpoint
 
 
+def _language(request: Request) -> Language:
+    # RFC 9110, section 5.3: lines of one name are one list.
+    return preferred(", ".join(request.headers.getlist("accept-language")))
+
+
 def _response(
-    body: bytes, form: Format, status: int = 200, headers: Mapping[str, str] | None = None
+    body: bytes,
+    form: Format,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    language: Language | None = None,
 ) -> Response:
-    return Response(body, status, dict(headers or {}), MEDIA_TYPES[form])
+    """`language`: what the caller chose it in; answers without one are the same for everybody."""
+    found = dict(headers or {})
+    if language is not None:
+        found |= {"Content-Language": language, "Vary": "Accept-Language"}
+    return Response(body, status, found, MEDIA_TYPES[form])
 
 
 def _check_jurisdiction(parameters: Mapping[str, str]) -> None:
@@ -315,8 +342,9 @@ def _check_jurisdiction(parameters: Mapping[str, str]) -> None:
         raise ProblemsError([problem])
 
 
-def _check_files(service: ServiceType, files: Sequence[File]) -> None:
+def _check_files(service: ServiceType, files: Sequence[File], urls: Sequence[str]) -> None:
     if service.flags.media == "none" and files:
         raise ProblemsError([Problem(400, "media", "this type takes no media")])
-    if service.flags.media == "required" and not files:
-        raise ProblemsError([Problem(400, "media", "this type needs a file in the field media")])
+    if service.flags.media == "required" and not files and not urls:
+        wanted = "this type needs a file in the field media, or a media_url"
+        raise ProblemsError([Problem(400, "media", wanted)])

@@ -1,5 +1,7 @@
 """Which policy a submission is taken under, and what the resident is told with the answer."""
 
+from direct311.intake.domain import wording
+from direct311.intake.domain.language import Language
 from direct311.intake.domain.policy import PolicyVersion, PrivacyPolicies
 from direct311.intake.domain.submission import Submission
 from direct311.intake.handlers.submit import Accepted
@@ -47,21 +49,20 @@ class Agreement:
         return policy
 
 
-def notice(accepted: Accepted, submission: Submission) -> str | None:
+def notice(accepted: Accepted, submission: Submission, language: Language = "en") -> str | None:
     """What the resident is told with the answer."""
     said = []
     if accepted.status == "identity_required":
-        said.append(
-            "A code-enforcement complaint needs your first and last name and your address, which "
-            "become public record. Until then it is held (sections 125.69 and 162.06, F.S.)."
-        )
+        said.append(wording.IDENTITY_REQUIRED[language])
     if accepted.masked:
-        said.append("Card, bank or social-security numbers in your text were removed.")
+        said.append(wording.NUMBERS_REMOVED[language])
     if accepted.agreed == "by_use" and submission.policy_version is not None:
-        said.append(
-            f"The privacy policy has changed: version {accepted.policy_version} applies; "
-            "see /v1/policy."
-        )
+        changed = wording.POLICY_CHANGED[language]
+        said.append(changed.format(version=accepted.policy_version))
+    if accepted.delivery == "batch":
+        said.append(wording.BATCH[language])
+    if accepted.delivery == "blackbox":
+        said.append(wording.BLACKBOX[language])
     return " ".join(said) or None
 
 

@@ -69,7 +69,7 @@ class Follow:
             update={
                 "protected": protected,
                 "registry_version": self._protections.version,
-                "listed": state.place_checked and not protected,
+                "listed": state.is_public and state.place_checked and not protected,
             }
         )
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
-from direct311.intake.domain.catalogue import ServiceType
+from direct311.intake.domain.catalogue import Delivery, ServiceType
 from direct311.intake.domain.clients import Client
 from direct311.intake.domain.policy import PolicyVersion
 from direct311.intake.domain.request import ServiceRequest, created
@@ -23,13 +23,17 @@ from direct311.runtime.reserve import KeyReserve
 from direct311.schemas import events as ev
 
 REPEAT_WINDOW = timedelta(days=1)
+TOKEN_BYTES = 20
 MANY = 6
 """Submissions in hand; from so many on, what else the process does waits a little."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to a submission. `repeat`: the same one had been accepted before."""
+    """The answer to a submission. `repeat`: the same one had been accepted before.
+
+    `token`: what a batch request's number is found by; only a batch request has one.
+    """
 
     record_id: str
     status: ev.RequestStatus
@@ -37,6 +41,13 @@ class Accepted:
     masked: bool
     policy_version: str
     agreed: Literal["accepted", "by_use"]
+    delivery: Delivery = "realtime"
+    token: str | None = None
+
+    @property
+    def public_id(self) -> str | None:
+        """The request's number, where the answer to a submission may tell it."""
+        return self.record_id if self.delivery == "realtime" else None
 
 
 class Submit:
@@ -159,6 +170,8 @@ class Submit:
             registry_version=self._protections.version,
             protected=self._protections.matches(hashes),
             likely_repeat_of=like,
+            delivery=service.type,
+            token=self._token(record_id) if service.type == "batch" else None,
         )
         entries = self._emitter.entries(record_id, record_id, (created(request),), None)
         write = Write(0, request, entries, now + IN_HAND_GRACE)
@@ -179,6 +192,8 @@ class Submit:
             masked=masked,
             policy_version=policy.version,
             agreed="accepted" if accepted else "by_use",
+            delivery=request.delivery,
+            token=request.token,
         )
 
     def _key(
@@ -209,7 +224,14 @@ class Submit:
             masked=False,
             policy_version=known.policy.version if known.policy else "",
             agreed=known.policy.agreed if known.policy else "by_use",
+            delivery=known.delivery,
+            token=known.token,
         )
+
+    def _token(self, record_id: str) -> str:
+        """What says nothing of the record and cannot be made from its id by anybody else."""
+        made = hmac.digest(self._content_key, b"token:" + record_id.encode(), sha256)
+        return made[:TOKEN_BYTES].hex()
 
     def _fingerprint(self, submission: Submission, files: Sequence[bytes]) -> str:
         content = b"".join((submission.canonical(), *files))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from direct311.intake.domain.catalogue import Attribute, Catalogue, ServiceType
+from direct311.intake.domain.catalogue import AskedIf, Attribute, Catalogue, ServiceType
 from direct311.intake.domain.submission import Submission
 from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_instant, read_number
@@ -230,29 +230,44 @@ def _answers(
         sent.setdefault(match[1], []).extend(values)
     if service is None:
         return {}
-    known = {each.code: each for each in service.attributes if each.variable}
+    known = service.questions
     if any(code not in known for code in sent):
         problems.append(
             Problem(
                 400, "attribute", "attribute codes must be those of GET /services/{service_code}"
             )
         )
-    answers = {}
+    answers: dict[str, tuple[str, ...]] = {}
+    unclear: set[str] = set()
     for code, attribute in known.items():
         answered = tuple(value.strip() for value in sent.get(code, ()))
-        if not answered:
+        wrong = _wrong(attribute, answered) if answered else None
+        asked_if = attribute.asked_if
+        if asked_if is not None and asked_if.code in unclear:
+            # Whether it is asked cannot be told, so only the answer that is wrong is named.
+            unclear.add(code)
+        elif asked_if is not None and not _asked(asked_if, answers):
+            if answered:
+                wrong = f"is asked only if {_condition(asked_if)}"
+        elif not answered and attribute.required and attribute.sealed_as is None:
             # What a complaint lacks to be enforced, it may lack: then it is held, not refused.
-            if attribute.required and attribute.sealed_as is None:
-                problems.append(
-                    Problem(400, f"attribute[{code}]", f"attribute[{code}] is required")
-                )
-            continue
-        wrong = _wrong(attribute, answered)
+            wrong = "is required"
+            if asked_if is not None:
+                wrong += f" if {_condition(asked_if)}"
         if wrong:
+            unclear.add(code)
             problems.append(Problem(400, f"attribute[{code}]", f"attribute[{code}] {wrong}"))
-        else:
+        elif answered:
             answers[code] = answered
     return answers
+
+
+def _asked(asked_if: AskedIf, answers: Mapping[str, tuple[str, ...]]) -> bool:
+    return not set(asked_if.values).isdisjoint(answers.get(asked_if.code, ()))
+
+
+def _condition(asked_if: AskedIf) -> str:
+    return f"attribute[{asked_if.code}] is {' or '.join(asked_if.values)}"
 
 
 def _wrong(attribute: Attribute, values: tuple[str, ...]) -> str | None:
@@ -263,7 +278,7 @@ def _wrong(attribute: Attribute, values: tuple[str, ...]) -> str | None:
     longest = LONGEST_TEXT_ANSWER if attribute.datatype == "text" else LONGEST_ANSWER
     if any(len(value) > longest or _CONTROL.search(value) for value in values):
         return f"may have {longest} characters of plain text"
-    if attribute.datatype in ("singlevaluelist", "multivaluelist"):
+    if attribute.is_list:
         keys = {choice.key for choice in attribute.values}
         if not keys.issuperset(values):
             return "must be one of the keys in the type's definition"

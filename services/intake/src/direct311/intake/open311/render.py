@@ -25,6 +25,7 @@ _SINGULAR = {
     "services": "service",
     "attributes": "attribute",
     "values": "value",
+    "keys": "key",
     "endpoints": "endpoint",
     "formats": "format",
     "errors": "error",

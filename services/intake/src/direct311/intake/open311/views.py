@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from direct311.intake.domain import wording
 from direct311.intake.domain.catalogue import Attribute, ServiceType
+from direct311.intake.domain.language import Language
 from direct311.intake.domain.policy import Contact
 from direct311.intake.domain.request import CLOSED, ServiceRequest, show_place
 from direct311.intake.open311.render import Tree, instant
@@ -25,29 +27,49 @@ def service(each: ServiceType) -> Tree:
     }
 
 
-def definition(each: ServiceType) -> Tree:
-    """A type's questions."""
+def definition(each: ServiceType, language: Language = "en") -> Tree:
+    """A type's questions, in the language that `each` has its words in.
+
+    A client that knows nothing of conditional questions may leave them out (`required` is false)
+    and shows when they are asked (`datatype_description`). One that does finds it in `asked_if`,
+    an extension of ours: the earlier question's code, those of its keys with which this one is
+    asked, and whether it must then be answered.
+    """
+    ordered = sorted(each.attributes, key=lambda attribute: attribute.order)
     return {
         "service_code": each.service_code,
-        "attributes": [_attribute(attribute) for attribute in each.attributes],
+        "attributes": [_attribute(each, attribute, language) for attribute in ordered],
     }
 
 
-def _attribute(each: Attribute) -> Tree:
-    return {
+def _attribute(service: ServiceType, each: Attribute, language: Language) -> Tree:
+    described = (wording.condition(service, each, language), each.datatype_description)
+    found: dict[str, object] = {
         "variable": each.variable,
         "code": each.code,
         "datatype": each.datatype,
-        "required": each.required,
-        "datatype_description": each.datatype_description or None,
+        "required": each.required and each.asked_if is None,
+        "datatype_description": " ".join(part for part in described if part) or None,
         "order": each.order,
         "description": each.description,
         "values": [{"key": choice.key, "name": choice.name} for choice in each.values],
     }
+    if each.asked_if is not None:
+        found["asked_if"] = {
+            "code": each.asked_if.code,
+            "keys": list(each.asked_if.values),
+            "required": each.required,
+        }
+    return found
 
 
 def request(
-    each: ServiceRequest, type_: ServiceType | None, department: str | None, *, extensions: bool
+    each: ServiceRequest,
+    type_: ServiceType | None,
+    department: str | None,
+    *,
+    extensions: bool,
+    language: Language = "en",
 ) -> Tree:
     """A request. Its place shows once it was checked, and never where it is protected."""
     shown = each.place_checked
@@ -60,7 +82,7 @@ def request(
     found: dict[str, object] = {
         "service_request_id": each.record_id,
         "status": "closed" if each.status in CLOSED else "open",
-        "status_notes": _status_notes(each),
+        "status_notes": _status_notes(each, language),
         "service_name": type_.service_name if type_ else None,
         "service_code": each.service_code,
         "description": text,
@@ -111,33 +133,27 @@ def _jurisdiction(each: ServiceRequest) -> str | None:
     return located.municipality or UNINCORPORATED
 
 
-_NOTES = {
-    "received": "Received.",
-    "identity_required": "Held: a code-enforcement complaint needs your name and address.",
-    "routed": "With the department.",
-    "in_progress": "Work has begun.",
-    "on_hold": "On hold.",
-    "referred": "Referred to another body.",
-    "duplicate": "Closed: another request is about the same.",
-    "fixed": "Closed: fixed.",
-    "closed": "Closed.",
-    "closed_unfounded": "Closed: nothing was found.",
-    "withdrawn": "Closed: withdrawn.",
-}
-
-
-def _status_notes(each: ServiceRequest) -> str:
+def _status_notes(each: ServiceRequest, language: Language) -> str:
     said = next((note.text for note in reversed(each.notes) if note.text), "")
-    return f"{_NOTES[each.status]} {said}".strip()
+    return f"{wording.STATUSES[language][each.status]} {said}".strip()
 
 
-def accepted(record_id: str, notice: str | None, link: SignedLink | None = None) -> Sequence[Tree]:
-    """The answer to a submission; `link`: what opens to the resident what is held of them."""
-    found: dict[str, object] = {
-        "service_request_id": record_id,
-        "service_notice": notice,
-        "account_id": None,
-    }
+def accepted(
+    record_id: str | None,
+    notice: str | None,
+    link: SignedLink | None = None,
+    token: str | None = None,
+) -> Sequence[Tree]:
+    """The answer to a submission; `link`: what opens to the resident what is held of them.
+
+    With a token there is no number, not even an empty one (GeoReport v2: it "will not be returned
+    if token is returned"), since clients take an empty element for a number. Of a blackbox service
+    there is neither.
+    """
+    found: dict[str, object] = (
+        {"service_request_id": record_id} if token is None else {"token": token}
+    )
+    found |= {"service_notice": notice, "account_id": None}
     if link is not None:
         found["extended_attributes"] = {
             "link_token": link.token,
@@ -146,9 +162,11 @@ def accepted(record_id: str, notice: str | None, link: SignedLink | None = None)
     return [found]
 
 
-def token(value: str) -> Sequence[Tree]:
-    """A token and its request: ours are the same, known at once."""
-    return [{"token": value, "service_request_id": value}]
+def token(value: str, record_id: str | None) -> Sequence[Tree]:
+    """A token, and its request once that may be known."""
+    if record_id is None:
+        return [{"token": value}]
+    return [{"service_request_id": record_id, "token": value}]
 
 
 def discovery(url: str, contact: Contact | None, environment: str) -> Tree:

@@ -17,11 +17,11 @@ from direct311.intake.adapters.uploads import MediaUploads
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.entrypoints.api import (
     internal_router,
-    policy_router,
     protections_router,
     staff_router,
 )
 from direct311.intake.entrypoints.open311 import GeoReport
+from direct311.intake.entrypoints.policy import policy_router
 from direct311.intake.entrypoints.subject import link_router, subject_router
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.contact import Contact
@@ -201,10 +201,11 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     )
     install(app, resources.readiness, resources.metrics, resources.ledger)
     who = caller_of(resources.authenticator)
+    agreement = Agreement(policies, clock, f"{settings.public_url.rstrip('/')}/v1/policy")
     georeport = GeoReport(
         settings=settings,
         catalogue=catalogue,
-        agreement=Agreement(policies, clock),
+        agreement=agreement,
         clients=FileClients.from_file(settings.clients_file),
         submit=submit,
         requests=requests,
@@ -221,7 +222,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         key_fetches_router(keys, resources.producers, who),
         keys_router(rotation, who),
         protections_router(protect, who),
-        policy_router(policies, clock),
+        policy_router(agreement),
     ):
         app.include_router(router, max_body_size=LARGEST_BODY)
     return app

@@ -1,20 +1,18 @@
-"""Intake's own JSON API: staff, other services, the protection registry, the policy."""
+"""Intake's own JSON API: staff, other services, the protection registry."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
-from direct311.intake.domain.policy import Language, PolicyVersion, PrivacyPolicies
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.release import Release
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
-from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import Model, RecordId
 from direct311.schemas import events as ev
@@ -123,20 +121,6 @@ class CountsAnswer(Model):
 
     total: int
     counts: dict[str, int]
-
-
-class PolicyAnswer(Model):
-    """The policy in force, in one language."""
-
-    version: str
-    language: str
-    effective_from: str
-    express_consent: bool
-    title: str
-    body: str
-    email_notice_version: str
-    email_notice: str
-    contact: dict[str, str]
 
 
 def staff_router(
@@ -262,40 +246,3 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
         await protect.withdraw(caller, protection_id)
 
     return api
-
-
-def policy_router(policies: PrivacyPolicies, clock: Clock) -> APIRouter:
-    api = APIRouter(prefix="/v1/policy", responses={404: PROBLEMS[404], 422: PROBLEMS[422]})
-
-    @api.get("")
-    async def in_force(language: Annotated[Language, Query()] = "en") -> PolicyAnswer:
-        """The privacy policy and the e-mail notice that are in force."""
-        policy = policies.in_force(clock.now().date())
-        if policy is None:
-            raise RefusedError(404, "not_found", "No policy is in force.")
-        return _policy(policy, language)
-
-    @api.get("/{version}")
-    async def one(version: str, language: Annotated[Language, Query()] = "en") -> PolicyAnswer:
-        """A version of the privacy policy, in force or not."""
-        policy = policies.by_version(version)
-        if policy is None:
-            raise RefusedError(404, "not_found", "There is no such version.")
-        return _policy(policy, language)
-
-    return api
-
-
-def _policy(policy: PolicyVersion, language: Language) -> PolicyAnswer:
-    text = policy.texts[language]
-    return PolicyAnswer(
-        version=policy.version,
-        language=language,
-        effective_from=policy.effective_from.isoformat(),
-        express_consent=policy.express_consent,
-        title=text.title,
-        body=text.body,
-        email_notice_version=policy.email_notice.version,
-        email_notice=policy.email_notice.texts[language],
-        contact=policy.contact.model_dump(),
-    )

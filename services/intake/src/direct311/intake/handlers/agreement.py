@@ -1,28 +1,69 @@
 """Which policy a submission is taken under, and what the resident is told with the answer."""
 
-from direct311.intake.domain.policy import PolicyVersion, PrivacyPolicies
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from direct311.intake.domain.policy import Language, PolicyVersion, PrivacyPolicies
 from direct311.intake.domain.submission import Submission
 from direct311.intake.handlers.submit import Accepted
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 
+COUNTY = ZoneInfo("America/New_York")
+"""A version comes into force when its day begins here."""
+
+
+class ConsentNeededError(RefusedError):
+    """409: the policy in force needs express consent. `policy` is what must be shown and named."""
+
+    def __init__(self, policy: PolicyVersion, language: Language, read_at: str) -> None:
+        text = policy.texts[language]
+        super().__init__(
+            409,
+            "consent",
+            _CONSENT[language].format(version=policy.version, read_at=read_at)
+            + f" {text.title}. {text.body}".rstrip(),
+            field="policy_version",
+        )
+        self.policy = policy
+
 
 class Agreement:
-    """The versions that the county has published, and the one in force."""
+    """The versions that the county has published, and the one in force.
 
-    def __init__(self, policies: PrivacyPolicies, clock: Clock) -> None:
+    :param read_at: the address under which anybody reads them.
+    """
+
+    def __init__(
+        self, policies: PrivacyPolicies, clock: Clock, read_at: str = "/v1/policy"
+    ) -> None:
         self._policies = policies
         self._clock = clock
+        self._read_at = read_at
+        self._notices = {each.email_notice.version for each in policies.policies}
+
+    @property
+    def policies(self) -> PrivacyPolicies:
+        """All versions."""
+        return self._policies
 
     def in_force(self) -> PolicyVersion | None:
         """The policy that applies today."""
-        return self._policies.in_force(self._clock.now().date())
+        return self._policies.in_force(self._clock.now().astimezone(COUNTY).date())
 
-    def of(self, submission: Submission) -> PolicyVersion:
+    def of(
+        self, submission: Submission, *, notice_shown: bool = False, language: Language = "en"
+    ) -> PolicyVersion:
         """The policy that a submission is taken under.
 
-        :raises RefusedError: 503 where none is in force, 400 a version that never was, 409 where
-            the one in force needs express consent and the submission does not name it.
+        Who names an older version of it, or none, agrees by use (P2).
+
+        :param notice_shown: the way in can say which e-mail notice was shown, so that whoever gives
+            an e-mail address must (section 668.6076, F.S.). Open311 has no field for it.
+        :raises RefusedError: 503 where none is in force; 400 a version that never was, or an e-mail
+            address without the notice's version.
+        :raises ConsentNeededError: 409, the one in force needs express consent and the submission
+            does not name it.
         """
         policy = self.in_force()
         if policy is None:
@@ -32,38 +73,116 @@ class Agreement:
         named = submission.policy_version
         if named is not None and self._policies.by_version(named) is None:
             raise _unknown("policy_version")
-        notices = {each.email_notice.version for each in self._policies.policies}
-        if submission.email_notice_version not in {None, *notices}:
+        if submission.email_notice_version not in {None, *self._notices}:
             # It travels in events, so it is one of ours or none.
             raise _unknown("email_notice_version")
-        if policy.express_consent and named != policy.version:
+        if (
+            notice_shown
+            and submission.contact.get("email")
+            and submission.email_notice_version is None
+        ):
             raise RefusedError(
-                409,
-                "consent",
-                f"the policy {policy.version} needs express consent: show it from "
-                "GET /v1/policy and send its policy_version",
-                field="policy_version",
+                400,
+                "malformed",
+                "email_notice_version is required with an e-mail address: show the notice from "
+                "GET /v1/policy and name its version",
+                field="email_notice_version",
             )
+        if policy.express_consent and named != policy.version:
+            raise ConsentNeededError(policy, language, self._read_at)
         return policy
 
+    def notice(
+        self, accepted: Accepted, submission: Submission, language: Language = "en"
+    ) -> str | None:
+        """What the resident is told with the answer; `None` where there is nothing to tell."""
+        said = []
+        if accepted.status == "identity_required":
+            said.append(_IDENTITY[language])
+        if accepted.masked:
+            said.append(_MASKED[language])
+        if changed := self._changed(accepted, submission, language):
+            said.append(changed)
+        if told := self._email_notice(accepted, submission, language):
+            said.append(told)
+        return " ".join(said) or None
 
-def notice(accepted: Accepted, submission: Submission) -> str | None:
-    """What the resident is told with the answer."""
-    said = []
-    if accepted.status == "identity_required":
-        said.append(
-            "A code-enforcement complaint needs your first and last name and your address, which "
-            "become public record. Until then it is held (sections 125.69 and 162.06, F.S.)."
+    def _changed(
+        self, accepted: Accepted, submission: Submission, language: Language
+    ) -> str | None:
+        policy = self._policies.by_version(accepted.policy_version)
+        if accepted.agreed != "by_use" or policy is None:
+            return None
+        named = submission.policy_version
+        changes = [
+            each.changes[language]
+            for each in self._policies.since(named, policy)
+            if language in each.changes
+        ]
+        return _APPLIES[language].format(
+            version=policy.version,
+            date=policy.effective_from.isoformat(),
+            changes=_CHANGED[language].format(changes=" ".join(changes)) if changes else "",
+            read_at=self._read_at,
         )
-    if accepted.masked:
-        said.append("Card, bank or social-security numbers in your text were removed.")
-    if accepted.agreed == "by_use" and submission.policy_version is not None:
-        said.append(
-            f"The privacy policy has changed: version {accepted.policy_version} applies; "
-            "see /v1/policy."
-        )
-    return " ".join(said) or None
+
+    def _email_notice(
+        self, accepted: Accepted, submission: Submission, language: Language
+    ) -> str | None:
+        """Of an address that came without the notice in force: its rule, and where to read it."""
+        policy = self._policies.by_version(accepted.policy_version)
+        if policy is None or not submission.contact.get("email"):
+            return None
+        notice = policy.email_notice
+        if submission.email_notice_version == notice.version:
+            return None
+        return _EMAIL[language].format(version=notice.version, read_at=self._read_at)
 
 
 def _unknown(field: str) -> RefusedError:
     return RefusedError(400, "malformed", f"{field} must be one from GET /v1/policy", field=field)
+
+
+# The translations have not been reviewed by a native speaker.
+_IDENTITY: Mapping[Language, str] = {
+    "en": "A code-enforcement complaint needs your first and last name and your address, which "
+    "become public record. Until then it is held (sections 125.69 and 162.06, F.S.).",
+    "es": "Una queja de cumplimiento de códigos requiere su nombre, apellido y dirección, que "
+    "pasan a ser registro público. Hasta entonces queda retenida (secciones 125.69 y 162.06, "
+    "F.S.).",
+    "ht": "Yon plent sou vyolasyon kòd bezwen non ou, siyati ou ak adrès ou, ki vin dosye piblik. "
+    "Jiskaske ou bay yo, plent lan ap tann (seksyon 125.69 ak 162.06, F.S.).",
+}
+_MASKED: Mapping[Language, str] = {
+    "en": "Card, bank or social-security numbers in your text were removed.",
+    "es": "Se quitaron de su texto números de tarjeta, de banco o de seguro social.",
+    "ht": "Nou retire nimewo kat, nimewo labank oswa nimewo sekirite sosyal nan tèks ou a.",
+}
+_APPLIES: Mapping[Language, str] = {
+    "en": "By use you agree to the privacy policy {version}, in force since {date}{changes}: "
+    "{read_at}",
+    "es": "Con el uso usted acepta la política de privacidad {version}, vigente desde "
+    "{date}{changes}: {read_at}",
+    "ht": "Lè ou sèvi ak sèvis la, ou dakò ak règ vi prive {version}, anvigè depi {date}{changes}: "
+    "{read_at}",
+}
+_CHANGED: Mapping[Language, str] = {
+    "en": " (new: {changes})",
+    "es": " (nuevo: {changes})",
+    "ht": " (nouvo: {changes})",
+}
+_EMAIL: Mapping[Language, str] = {
+    "en": "E-mail addresses are public records (section 668.6076, F.S.; notice {version}): "
+    "{read_at}",
+    "es": "Las direcciones de correo electrónico son registros públicos (sección 668.6076, F.S.; "
+    "aviso {version}): {read_at}",
+    "ht": "Adrès imèl se dosye piblik (seksyon 668.6076, F.S.; avi {version}): {read_at}",
+}
+_CONSENT: Mapping[Language, str] = {
+    "en": "The privacy policy {version} needs express consent: show it ({read_at}) and send its "
+    "policy_version.",
+    "es": "La política de privacidad {version} requiere consentimiento expreso: muéstrela "
+    "({read_at}) y envíe su policy_version.",
+    "ht": "Règ vi prive {version} mande konsantman eksplisit: montre l ({read_at}) epi voye "
+    "policy_version li.",
+}

@@ -78,7 +78,9 @@ def no_changes(tree: dict[str, Any]) -> None:
 
 
 def other_notice(tree: dict[str, Any]) -> None:
-    tree["policies"][1]["email_notice"]["texts"]["en"] = "Something else."
+    notice = tree["policies"][1]["email_notice"]
+    texts = notice["texts"] | {"en": "Something else."}
+    tree["policies"][1]["email_notice"] = notice | {"texts": texts}
 
 
 @pytest.mark.parametrize(

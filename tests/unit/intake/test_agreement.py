@@ -97,10 +97,16 @@ def test_whoever_missed_several_versions_is_told_of_each() -> None:
     assert packaged.policies[-1].changes["en"] not in alone
 
 
-@pytest.mark.parametrize("field", ["policy_version", "email_notice_version"])
-def test_a_version_that_never_was_is_refused_by_field_alone(field: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "sent"),
+    [
+        ("policy_version", submission("1999-9")),
+        ("email_notice_version", submission(notice_version="1999-9")),
+    ],
+)
+def test_a_version_that_never_was_is_refused_by_field_alone(field: str, sent: Submission) -> None:
     with pytest.raises(RefusedError) as refused:
-        agreement().of(replace(submission(), **{field: "1999-9"}))
+        agreement().of(sent)
     assert (refused.value.status, refused.value.field) == (400, field)
     assert "1999-9" not in refused.value.detail
 

@@ -1,26 +1,28 @@
 """Intake's own JSON API: staff, other services, the protection registry."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
+from direct311.intake.domain.protection import SERIES, Protection
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.release import Release
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.errors import RefusedError
-from direct311.schemas import Model, RecordId
+from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
 Text = Annotated[str, Field(max_length=500)]
 MOST_IN_A_QUESTION = 100_000
 LARGEST_QUESTION = 8 * 1024 * 1024
 """Bytes of the body of a question about so many records."""
+MOST_ENTRIES = 500
 
 CallerOf = Callable[[Request], Awaitable[Caller]]
 
@@ -87,10 +89,14 @@ class StatusAnswer(Model):
 
 
 class ProtectionOrder(Model, extra="forbid"):
-    """A written request for protection. At least one identifier; none is kept but as a hash."""
+    """A written request for protection. At least one identifier; none is kept but as a hash.
+
+    `received_on`: the day on which it was received, today unless given.
+    """
 
     reference: Annotated[str, Field(min_length=1, max_length=100)]
     citation: Annotated[str, Field(min_length=1, max_length=200)]
+    received_on: OnDate | None = None
     phone: Annotated[str, Field(max_length=60)] | None = None
     email: Annotated[str, Field(max_length=254)] | None = None
     name: Annotated[str, Field(max_length=200)] | None = None
@@ -103,6 +109,34 @@ class ProtectionAnswer(Model):
     protection_id: str
     registry_version: int
     kinds: tuple[str, ...]
+
+
+class ProtectionEntry(Model):
+    """An entry of the registry. What identifies the person is not told: it is not held.
+
+    `series` is the record series of the written request; the time for which it must be kept ends
+    with `keep_until`: never while it is in force.
+    """
+
+    protection_id: str
+    reference: str
+    citation: str
+    kinds: tuple[str, ...]
+    received_on: OnDate
+    entered_at: Instant
+    entered_by: str
+    in_force: bool
+    withdrawn_at: Instant | None
+    withdrawn_by: str | None
+    series: str
+    keep_until: Instant | None
+
+
+class ProtectionsAnswer(Model):
+    """Entries by id; `after` asks for the next ones."""
+
+    protections: Sequence[ProtectionEntry]
+    after: str | None
 
 
 class ServiceAnswer(Model):
@@ -220,7 +254,8 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
 
     @api.post("", status_code=201)
     async def add(caller: Annotated[Caller, who], order: ProtectionOrder) -> ProtectionAnswer:
-        """Enter a written request for protection (section 119.071(4)(d), F.S.)."""
+        """Enter a written request for protection (section 119.071(4)(d), F.S.). The answer comes
+        once it has taken effect, after some seconds."""
         require(caller, "custodian")
         identifiers = order.model_dump(
             include={"phone", "email", "name", "address"}, exclude_none=True
@@ -231,13 +266,32 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
             else None
         )
         protection, version = await protect.add(
-            caller, order.reference, order.citation, identifiers, point
+            caller, order.reference, order.citation, identifiers, point, order.received_on
         )
         return ProtectionAnswer(
             protection_id=protection.protection_id,
             registry_version=version,
             kinds=protection.kinds,
         )
+
+    @api.get("")
+    async def entries(
+        caller: Annotated[Caller, who],
+        in_force: bool | None = None,
+        after: Annotated[str, Query(max_length=40)] = "",
+        limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = MOST_ENTRIES,
+    ) -> ProtectionsAnswer:
+        """The registry's entries, without what identifies anybody."""
+        require(caller, "custodian")
+        found = await protect.entries(caller, in_force=in_force, after=after, limit=limit)
+        last = found[-1].protection_id if len(found) == limit else None
+        return ProtectionsAnswer(protections=[_entry(each) for each in found], after=last)
+
+    @api.get("/{protection_id}")
+    async def one(caller: Annotated[Caller, who], protection_id: RecordId) -> ProtectionEntry:
+        """An entry, in force or withdrawn."""
+        require(caller, "custodian")
+        return _entry(await protect.one(caller, protection_id))
 
     @api.delete("/{protection_id}", status_code=204)
     async def withdraw(caller: Annotated[Caller, who], protection_id: RecordId) -> None:
@@ -246,3 +300,20 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
         await protect.withdraw(caller, protection_id)
 
     return api
+
+
+def _entry(each: Protection) -> ProtectionEntry:
+    return ProtectionEntry(
+        protection_id=each.protection_id,
+        reference=each.reference,
+        citation=each.citation,
+        kinds=each.kinds,
+        received_on=each.received_on or each.received_at.date(),
+        entered_at=each.received_at,
+        entered_by=each.entered_by,
+        in_force=each.withdrawn_at is None,
+        withdrawn_at=each.withdrawn_at,
+        withdrawn_by=each.withdrawn_by,
+        series=SERIES,
+        keep_until=each.withdrawn_at,
+    )

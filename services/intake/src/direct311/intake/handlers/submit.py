@@ -14,7 +14,14 @@ from direct311.intake.domain.clients import Client
 from direct311.intake.domain.policy import PolicyVersion
 from direct311.intake.domain.request import ServiceRequest, created
 from direct311.intake.domain.submission import Submission
-from direct311.intake.ports import File, PersonIndexes, Protections, Submissions, Uploads
+from direct311.intake.ports import (
+    File,
+    Home,
+    PersonIndexes,
+    Protections,
+    Submissions,
+    Uploads,
+)
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.records import IN_HAND_GRACE, Emitter, Relaying, Write
@@ -49,6 +56,7 @@ class Submit:
         uploads: Uploads,
         protections: Protections,
         indexes: PersonIndexes,
+        home: Home,
         keys: KeyReserve,
         emitter: Emitter,
         relay: Relaying,
@@ -59,6 +67,7 @@ class Submit:
         self._uploads = uploads
         self._protections = protections
         self._indexes = indexes
+        self._home = home
         self._keys = keys
         self._emitter = emitter
         self._relay = relay
@@ -128,6 +137,8 @@ class Submit:
             field: data_key.seal(field, value.encode()) for field, value in plain.items() if value
         }
         indexes = self._indexes.of(plain)
+        if plain.get("reporter_address"):
+            indexes["home"] = await self._home(plain["reporter_address"])
         hashes = [value for values in indexes.values() for value in values]
         accepted = submission.policy_version == policy.version
         held = service.flags.enforcement and not _identified(plain)

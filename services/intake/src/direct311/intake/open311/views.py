@@ -113,7 +113,8 @@ def _jurisdiction(each: ServiceRequest) -> str | None:
 
 _NOTES = {
     "received": "Received.",
-    "identity_required": "Held: a code-enforcement complaint needs your name and address.",
+    "identity_required": "Held: a code-enforcement complaint needs its reporter's name and address,"
+    " which become public record.",
     "routed": "With the department.",
     "in_progress": "Work has begun.",
     "on_hold": "On hold.",

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.domain.request import EARLIER, Located, ServiceRequest
+from direct311.intake.handlers.homes import Homes
 from direct311.intake.handlers.reindex import Reindex
 from direct311.runtime.access import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
@@ -21,6 +22,7 @@ from direct311.runtime.records import Emitter, Folder, Write
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault import Vault
+from tests.support.addresses import InOneLine
 from tests.support.media import DurableMemory, Fate, IdleRelay
 from tests.support.runtime import NOW, SetClock
 
@@ -110,7 +112,9 @@ class World:
         async def newest() -> int:
             return self.newest
 
-        work = Reindex(self.requests, self.folder, self.vault, under, newest)
+        work = Reindex(
+            self.requests, self.folder, self.vault, under, Homes(InOneLine(), under), newest
+        )
         return await work.batch(after, "T-1")
 
 
@@ -130,11 +134,19 @@ async def test_a_new_version_is_added_by_opening_under_one_event_for_all() -> No
     (event,) = world.log.events()
     assert (event.action, event.agent.id, event.why.reference) == ("key_use", "svc:intake", "T-1")
     assert event.what.record_ids == ("r0", "r1", "r2")
-    assert set(event.what.fields) == {"first_name", "last_name", "email", "phone"}
+    assert set(event.what.fields) == {*PERSON, "email", "reporter_address"}
     # Every key that was fetched was fetched under that event.
     assert {fetch.record_id for fetch in world.keys.fetches} == {"r0", "r1", "r2"}
     assert len({fetch.event_id for fetch in world.keys.fetches}) == 1
     assert await world.batch(both) == Batch()
+
+
+async def test_a_reporters_address_is_indexed_again_as_geo_reads_it() -> None:
+    world, both = World(), indexes(2, 1)
+    home = {"reporter_address": "9 Elm Street"}
+    await world.request("r0", indexes(1), {**PERSON, **home})
+    assert await world.batch(both) == Batch("r0", 1)
+    assert world.state("r0").indexes["home"] == both.place("9 ELM ST", None, None)
 
 
 async def test_nothing_is_opened_to_be_rid_of_a_version() -> None:

@@ -15,6 +15,7 @@ from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.entrypoints.subject import link_router, subject_router
 from direct311.intake.handlers.follow import Follow
+from direct311.intake.handlers.homes import Homes
 from direct311.intake.handlers.subject import REMEMBERED, Subject
 from direct311.runtime.access import load_access_policy
 from direct311.runtime.api import caller_of, install
@@ -30,6 +31,7 @@ from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault import Vault
 from direct311.schemas import decode
 from direct311.schemas import events as ev
+from tests.support.addresses import InOneLine
 from tests.support.links import Door, bearer, signed_links
 from tests.support.media import DurableMemory, Fate, IdleRelay
 from tests.support.runtime import NOW, SetClock
@@ -83,6 +85,7 @@ class World:
         self.records = Crowded()
         self.registry = Registry()
         self.indexes = indexes or KeyedIndexes(1, KEYS, self.clock)
+        self.addresses = InOneLine()
         self.follow = Follow(self.registry, self.indexes.place, self.clock)
         links, self.signer = signed_links(self.clock)
         signer = Signer("intake-test", Ed25519PrivateKey.generate())
@@ -111,6 +114,7 @@ class World:
             folder=folder,
             vault=self.vault,
             indexes=self.indexes,
+            home=Homes(self.addresses, self.indexes),
             protections=self.registry,
             protect=self.follow.protect,
             links=self.signer,
@@ -411,10 +415,11 @@ async def test_under_other_index_keys_than_the_requests_all_is_indexed_anew(worl
     assert after.index_versions == (2, 1)
     # What was opened for it is named too.
     assert later.log.events()[0].what.fields == ("email", "first_name", "last_name", "phone")
-    # An address is in no index.
+    # An address alone is indexed too.
     await later.request("r-2", {"reporter_address": "1 NW 1 ST"}, index_versions=(1,))
     assert later.correct({"reporter_address": "2 NW 2 ST"}, None, "r-2").status_code == 200
-    assert later.state("r-2").index_versions == (1,)
+    assert later.state("r-2").index_versions == (2, 1)
+    assert later.state("r-2").indexes["home"] == later.indexes.place("2 NW 2 ST", None, None)
     assert later.log.events()[-1].what.fields == ("reporter_address",)
 
 
@@ -530,3 +535,43 @@ async def test_a_link_is_given_with_a_reason_and_of_what_there_is(world: World) 
     assert world.give_link(AGENT, "never").status_code == 404
     world.clock.at += timedelta(days=400)
     assert world.give_link(AGENT).status_code == 503
+
+
+# ---------------------------------------------------------------- name and address
+
+HOME = {"reporter_address": "9 Elm Street"}
+COMPLAINT = {"service_code": "CODE-JUNK", "status": "identity_required", "held_because": "x"}
+
+
+@pytest.mark.policy("P3")
+async def test_a_complaint_goes_to_work_once_its_reporter_gave_name_and_address(
+    world: World,
+) -> None:
+    await world.request(plain={"description": "Junk."}, **COMPLAINT)
+    assert world.correct({"first_name": "Zora", "last_name": "Neale"}).status_code == 200
+    assert world.state().status == "identity_required"
+    assert world.said() == []
+    assert world.correct(HOME).status_code == 200
+    state = world.state()
+    assert (state.status, state.held_because) == ("received", None)
+    (said,) = world.said()
+    assert (said.changed, said.status) == (("status",), "received")
+    assert world.held().json()["fields"]["reporter_address"] == HOME["reporter_address"]
+
+
+async def test_an_address_that_comes_later_is_held_against_the_registry(world: World) -> None:
+    await world.request(plain={"description": "Junk."}, **COMPLAINT)
+    world.registry.hashes = set(world.indexes.place("9 ELM ST", None, None))
+    assert world.correct(HOME).status_code == 200
+    state = world.state()
+    assert (state.protected, state.listed) == (True, False)
+    assert world.correct({"reporter_address": "10 Oak Street"}).status_code == 200
+    assert world.state().protected
+    assert "Elm" not in state.model_dump_json(exclude={"sealed"})
+
+
+async def test_an_address_is_taken_while_geo_is_away(world: World) -> None:
+    await world.request(plain={"description": "Junk."}, **COMPLAINT)
+    world.addresses.away = True
+    assert world.correct(HOME).status_code == 200
+    assert world.state().indexes["home"] == world.indexes.place("9 Elm Street", None, None)

@@ -1,6 +1,6 @@
 """Intake, wired."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
@@ -18,15 +18,16 @@ from direct311.intake.adapters.uploads import MediaUploads
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.entrypoints.api import (
     internal_router,
-    policy_router,
     protections_router,
     staff_router,
 )
 from direct311.intake.entrypoints.open311 import GeoReport
+from direct311.intake.entrypoints.policy import policy_router
 from direct311.intake.entrypoints.subject import link_router, subject_router
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.follow import Follow
+from direct311.intake.handlers.homes import Homes
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.reindex import Reindex
 from direct311.intake.handlers.release import Release
@@ -84,12 +85,15 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         lambda record_id: ServiceRequest(record_id=record_id),
         {**hold_handlers(), **follow.handlers()},
     )
+    addresses = GeoAddresses(resources.peer(settings.geo_url))
+    homes = Homes(addresses, indexes)
     submissions = GroupedSubmissions(keys, line.records)
     submit = Submit(
         submissions=submissions,
         uploads=MediaUploads(resources.peer(settings.media_url), resources.http),
         protections=protections,
         indexes=indexes,
+        home=homes,
         keys=KeyReserve(vault, submissions.keep, resources.ids),
         emitter=line.emitter,
         relay=line.relay,
@@ -102,7 +106,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         resources.database["protections"],
         indexes,
     )
-    reindex = Reindex(requests, folder, vault, indexes, index_checks.newest)
+    reindex = Reindex(requests, folder, vault, indexes, homes, index_checks.newest)
     rotation.add("reindex", reindex.batch, reindex.left)
     contact = Contact(requests, vault, indexes)
     links = LinkSigner(
@@ -117,6 +121,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         folder=folder,
         vault=vault,
         indexes=indexes,
+        home=homes,
         protections=protections,
         protect=follow.protect,
         links=links,
@@ -124,13 +129,25 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         ids=resources.ids,
         content_key=indexes.content_key,
     )
+
+    async def recheck_these(found: Sequence[str], registry_version: int) -> None:
+        causes = {each: derived_id(_RECHECK, f"{each}:{registry_version}") for each in found}
+        await folder.change_each(causes, follow.recheck)
+
+    async def recheck_with(hashes: Sequence[str]) -> None:
+        current = protections.version
+        while behind := await requests.unchecked_with(hashes, current, 500):
+            await recheck_these(behind, current)
+
     protect = Protect(
         protections,
         indexes,
-        GeoAddresses(resources.peer(settings.geo_url)),
+        addresses,
+        recheck_with,
         vault,
         clock,
         resources.ids,
+        2 * settings.registry_every,
     )
     resources.consumer(TOPICS, folding(folder), gives_way=lambda: submit.busy)
 
@@ -158,8 +175,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     async def recheck() -> None:
         current = protections.version
         while behind := await requests.unchecked(current, 500):
-            causes = {each: derived_id(_RECHECK, f"{each}:{current}") for each in behind}
-            await folder.change_each(causes, follow.recheck)
+            await recheck_these(behind, current)
 
     async def forget_unused_keys() -> None:
         await keys.forget_unused(clock.now() - timedelta(days=1), line.records.collection)
@@ -203,10 +219,11 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     )
     install(app, resources.readiness, resources.metrics, resources.ledger)
     who = caller_of(resources.authenticator)
+    agreement = Agreement(policies, clock, f"{settings.public_url.rstrip('/')}/v1/policy")
     georeport = GeoReport(
         settings=settings,
         catalogues=catalogues,
-        agreement=Agreement(policies, clock),
+        agreement=agreement,
         clients=FileClients.from_file(settings.clients_file),
         submit=submit,
         requests=requests,
@@ -223,7 +240,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         key_fetches_router(keys, resources.producers, who),
         keys_router(rotation, who),
         protections_router(protect, who),
-        policy_router(policies, clock),
+        policy_router(agreement),
     ):
         app.include_router(router, max_body_size=LARGEST_BODY)
     return app

@@ -105,6 +105,23 @@ class Protections(Protocol):
         ...
 
 
+class Addresses(Protocol):
+    """Geo's reading of an address."""
+
+    async def normalise(self, address: str) -> str | None:
+        """The address in one normalised line, or `None` where it is none.
+
+        :raises TransientError: geo does not answer.
+        """
+        ...
+
+
+class Home(Protocol):
+    async def __call__(self, address: str) -> tuple[str, ...]:
+        """The index values of a reporter's own address, under the kind `home`."""
+        ...
+
+
 class PersonIndexes(Protocol):
     """Keyed hashes of what identifies a person or a place; nobody else can make them."""
 

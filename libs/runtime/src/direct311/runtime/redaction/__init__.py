@@ -16,7 +16,7 @@ from direct311.runtime.redaction.contacts import emails, telephones
 from direct311.runtime.redaction.numbers import banks, cards, social_security
 from direct311.runtime.redaction.spans import MARKS, Kind, Reading, Rules
 
-__all__ = ["MARKS", "Kind", "Redacted", "mask_numbers", "redact"]
+__all__ = ["MARKS", "Kind", "Redacted", "mask_numbers", "redact", "redact_place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,15 @@ def redact(text: str) -> Redacted:
     takes, e-mail addresses, telephone numbers, and the names and home addresses that it announces.
 
     The place of the problem stays: it is public.
+    """
+    reading = Reading.of(text)
+    reading.cut_all(_EVERYTHING)
+    return Redacted(reading.text(), reading.kinds())
+
+
+def redact_place(text: str) -> Redacted:
+    """An address or the description of a place as it may travel and be shown: as `redact`, but what
+    nothing announces as a person's name stays, since streets, parks and schools are named so.
     """
     reading = Reading.of(text)
     reading.cut_all(_EVERYTHING)

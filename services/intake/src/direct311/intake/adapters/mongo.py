@@ -7,7 +7,7 @@ from typing import Protocol
 from direct311.intake.adapters import listing
 from direct311.intake.adapters.listing import MongoListing
 from direct311.intake.domain.protection import Protection
-from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.domain.request import EARLIER, ServiceRequest
 from direct311.intake.open311.queries import RequestQuery
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import Collection, Document, Index, MongoRecords
@@ -23,6 +23,10 @@ class IndexKeys(Protocol):
     def fingerprint(self, version: int) -> str: ...
 
 
+INDEXED = ("phone", "email", "name", "home", "place", EARLIER)
+"""Kinds of index values that the protection registry goes by."""
+
+
 class MongoRequests:
     """`Requests` over the collection that the runtime's records lie in."""
 
@@ -35,6 +39,9 @@ class MongoRequests:
         Index([("indexes.email", 1)], name="email", sparse=True),
         Index([("indexes.name", 1)], name="name", sparse=True),
         *listing.INDEXES,
+        Index([("indexes.home", 1)], name="home", sparse=True),
+        Index([("indexes.place", 1)], name="place", sparse=True),
+        Index([("indexes.earlier", 1)], name="earlier", sparse=True),
     )
 
     def __init__(self, records: MongoRecords[ServiceRequest], clock: Clock) -> None:
@@ -108,6 +115,22 @@ class MongoRequests:
             {"_id": 1},
         )
         return [document["_id"] async for document in cursor.limit(limit)]
+
+    async def unchecked_with(
+        self, hashes: Sequence[str], registry_version: int, limit: int
+    ) -> Sequence[str]:
+        """Those of `unchecked` that have one of these index values, of whatever kind."""
+        found: dict[str, None] = {}
+        # One question each: every kind has an index of its own.
+        for kind in INDEXED:
+            wanted = {
+                f"indexes.{kind}": {"$in": list(hashes)},
+                "registry_version": {"$lte": registry_version - 1},
+                "lifecycle": "active",
+            }
+            cursor = self._records.collection.find(wanted, {"_id": 1}).limit(limit)
+            found |= {document["_id"]: None async for document in cursor}
+        return list(found)
 
     async def count(self) -> dict[str, int]:
         """Requests by status; tombstones do not count."""
@@ -226,17 +249,41 @@ class MongoProtections:
         await self._collection.replace_one({"_id": document["_id"]}, document, upsert=True)
         return await self._moved()
 
-    async def withdraw(self, protection_id: str, at: datetime) -> bool:
-        """End an entry, keep that it was there; whether there was one in force."""
-        result = await self._collection.update_one(
-            {"_id": protection_id, "withdrawn_at": None},
-            {"$set": {"withdrawn_at": at, "hashes": []}},
+    async def withdraw(self, protection_id: str, at: datetime, by: str) -> tuple[str, ...] | None:
+        """End an entry, keep that it was there. The hashes that it had; `None` where none is in
+        force."""
+        before = await self._collection.find_one_and_update(
+            {"_id": protection_id, "withdrawn_at": None, "reference": {"$exists": True}},
+            {"$set": {"withdrawn_at": at, "withdrawn_by": by, "hashes": []}},
         )
-        if result.modified_count:
-            await self._moved()
-        return bool(result.modified_count)
+        if before is None:
+            return None
+        await self._moved()
+        return tuple(before["hashes"])
+
+    async def get(self, protection_id: str) -> Protection | None:
+        document = await self._collection.find_one(
+            {"_id": protection_id, "reference": {"$exists": True}}
+        )
+        return _protection(document) if document else None
+
+    async def entries(
+        self, *, in_force: bool | None, after: str, limit: int
+    ) -> Sequence[Protection]:
+        """The next entries by id."""
+        wanted: Document = {"_id": {"$gt": after}, "reference": {"$exists": True}}
+        if in_force is not None:
+            wanted["withdrawn_at"] = None if in_force else {"$ne": None}
+        cursor = self._collection.find(wanted).sort("_id", 1).limit(limit)
+        return [_protection(document) async for document in cursor]
 
     async def _moved(self) -> int:
         await self._collection.update_one({"_id": "version"}, {"$inc": {"version": 1}}, upsert=True)
         await self.refresh()
         return self._version
+
+
+def _protection(document: Document) -> Protection:
+    return Protection.model_validate(
+        {**{k: v for k, v in document.items() if k != "_id"}, "protection_id": document["_id"]}
+    )

@@ -1,7 +1,7 @@
 """Versions of the privacy policy and of the notices that a resident sees with it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Literal
 
@@ -43,6 +43,7 @@ class PolicyVersion(Model, extra="forbid"):
     """One version, in force from the start of `effective_from` in the county's time.
 
     `express_consent`: a submission must name this version; otherwise use counts as agreement (P2).
+    `changes`: what it changes against the version before, one sentence or two; the first has none.
     """
 
     version: str
@@ -52,6 +53,7 @@ class PolicyVersion(Model, extra="forbid"):
     translations_reviewed: bool
     contact: Contact
     email_notice: EmailNotice
+    changes: Mapping[Language, str] = {}
     texts: Mapping[Language, PolicyText]
 
 
@@ -71,6 +73,22 @@ class PrivacyPolicies(Model, extra="forbid"):
         begun = [each for each in self.policies if each.effective_from <= on]
         return max(begun, key=lambda each: each.effective_from, default=None)
 
+    def history(self) -> Sequence[PolicyVersion]:
+        """All versions, the newest first; those that are still to come too."""
+        return sorted(self.policies, key=lambda each: each.effective_from, reverse=True)
+
+    def since(self, named: str | None, current: PolicyVersion) -> Sequence[PolicyVersion]:
+        """What came into force after the version that somebody `named`, up to the current one,
+        oldest first. Who names none, or one still to come, is told of the current one alone."""
+        known = self.by_version(named) if named is not None else None
+        if known is None or known.effective_from > current.effective_from:
+            return (current,)
+        return [
+            each
+            for each in reversed(self.history())
+            if known.effective_from < each.effective_from <= current.effective_from
+        ]
+
 
 def problems(policies: PrivacyPolicies) -> Iterator[tuple[str, str, str]]:
     """What is wrong with the versions, as version, field and reason."""
@@ -78,7 +96,11 @@ def problems(policies: PrivacyPolicies) -> Iterator[tuple[str, str, str]]:
         yield "", "policies", "there are none"
     versions = Counter(each.version for each in policies.policies)
     starts = Counter(each.effective_from for each in policies.policies)
+    first = min((each.effective_from for each in policies.policies), default=None)
+    notices: dict[str, EmailNotice] = {}
     for each in policies.policies:
+        if notices.setdefault(each.email_notice.version, each.email_notice) != each.email_notice:
+            yield each.version, "email_notice.version", "another text has this number"
         if versions[each.version] > 1:
             yield each.version, "version", "more than one has this number"
         if starts[each.effective_from] > 1:
@@ -88,3 +110,5 @@ def problems(policies: PrivacyPolicies) -> Iterator[tuple[str, str, str]]:
                 yield each.version, f"texts.{language}", "is missing"
             if not each.email_notice.texts.get(language, "").strip():
                 yield each.version, f"email_notice.texts.{language}", "is missing"
+            if each.effective_from != first and not each.changes.get(language, "").strip():
+                yield each.version, f"changes.{language}", "is missing"

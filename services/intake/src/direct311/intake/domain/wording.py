@@ -31,12 +31,35 @@ NUMBERS_REMOVED: Wording = {
     "es": "Se quitaron de su texto números de tarjeta, de cuenta bancaria o de seguro social.",
     "ht": "Nou retire nimewo kat, nimewo bank oswa nimewo sekirite sosyal ki te nan tèks ou a.",
 }
-POLICY_CHANGED: Wording = {
-    "en": "The privacy policy has changed: version {version} applies; see /v1/policy.",
-    "es": "La política de privacidad ha cambiado: rige la versión {version}; vea /v1/policy.",
-    "ht": "Règ sou vi prive yo chanje: se vèsyon {version} ki anvigè; gade /v1/policy.",
+POLICY_APPLIES: Wording = {
+    "en": "By use you agree to the privacy policy {version}, in force since {date}{changes}: "
+    "{read_at}",
+    "es": "Con el uso usted acepta la política de privacidad {version}, vigente desde "
+    "{date}{changes}: {read_at}",
+    "ht": "Lè ou sèvi ak sèvis la, ou dakò ak règ vi prive {version}, anvigè depi {date}{changes}: "
+    "{read_at}",
 }
-"""`version`: the one in force."""
+POLICY_NEWS: Wording = {
+    "en": " (new: {changes})",
+    "es": " (nuevo: {changes})",
+    "ht": " (nouvo: {changes})",
+}
+EMAIL_NOTICE: Wording = {
+    "en": "E-mail addresses are public records (section 668.6076, F.S.; notice {version}): "
+    "{read_at}",
+    "es": "Las direcciones de correo electrónico son registros públicos (sección 668.6076, F.S.; "
+    "aviso {version}): {read_at}",
+    "ht": "Adrès imèl se dosye piblik (seksyon 668.6076, F.S.; avi {version}): {read_at}",
+}
+CONSENT_NEEDED: Wording = {
+    "en": "The privacy policy {version} needs express consent: show it ({read_at}) and send its "
+    "policy_version.",
+    "es": "La política de privacidad {version} requiere consentimiento expreso: muéstrela "
+    "({read_at}) y envíe su policy_version.",
+    "ht": "Règ vi prive {version} mande konsantman eksplisit: montre l ({read_at}) epi voye "
+    "policy_version li.",
+}
+"""`version`: the policy's, or the notice's; `read_at`: where."""
 BATCH: Wording = {
     "en": "You will find the number of your request with the token, once its place was checked.",
     "es": (

@@ -1,29 +1,28 @@
-"""Intake's own JSON API: staff, other services, the protection registry, the policy."""
+"""Intake's own JSON API: staff, other services, the protection registry."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
-from direct311.intake.domain.language import Language, preferred
-from direct311.intake.domain.policy import PolicyVersion, PrivacyPolicies
+from direct311.intake.domain.protection import SERIES, Protection
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.release import Release
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
-from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
-from direct311.schemas import Model, RecordId
+from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
 Text = Annotated[str, Field(max_length=500)]
 MOST_IN_A_QUESTION = 100_000
 LARGEST_QUESTION = 8 * 1024 * 1024
 """Bytes of the body of a question about so many records."""
+MOST_ENTRIES = 500
 
 CallerOf = Callable[[Request], Awaitable[Caller]]
 
@@ -90,10 +89,14 @@ class StatusAnswer(Model):
 
 
 class ProtectionOrder(Model, extra="forbid"):
-    """A written request for protection. At least one identifier; none is kept but as a hash."""
+    """A written request for protection. At least one identifier; none is kept but as a hash.
+
+    `received_on`: the day on which it was received, today unless given.
+    """
 
     reference: Annotated[str, Field(min_length=1, max_length=100)]
     citation: Annotated[str, Field(min_length=1, max_length=200)]
+    received_on: OnDate | None = None
     phone: Annotated[str, Field(max_length=60)] | None = None
     email: Annotated[str, Field(max_length=254)] | None = None
     name: Annotated[str, Field(max_length=200)] | None = None
@@ -106,6 +109,34 @@ class ProtectionAnswer(Model):
     protection_id: str
     registry_version: int
     kinds: tuple[str, ...]
+
+
+class ProtectionEntry(Model):
+    """An entry of the registry. What identifies the person is not told: it is not held.
+
+    `series` is the record series of the written request; the time for which it must be kept ends
+    with `keep_until`: never while it is in force.
+    """
+
+    protection_id: str
+    reference: str
+    citation: str
+    kinds: tuple[str, ...]
+    received_on: OnDate
+    entered_at: Instant
+    entered_by: str
+    in_force: bool
+    withdrawn_at: Instant | None
+    withdrawn_by: str | None
+    series: str
+    keep_until: Instant | None
+
+
+class ProtectionsAnswer(Model):
+    """Entries by id; `after` asks for the next ones."""
+
+    protections: Sequence[ProtectionEntry]
+    after: str | None
 
 
 class ServiceAnswer(Model):
@@ -124,20 +155,6 @@ class CountsAnswer(Model):
 
     total: int
     counts: dict[str, int]
-
-
-class PolicyAnswer(Model):
-    """The policy in force, in one language."""
-
-    version: str
-    language: str
-    effective_from: str
-    express_consent: bool
-    title: str
-    body: str
-    email_notice_version: str
-    email_notice: str
-    contact: dict[str, str]
 
 
 def staff_router(
@@ -237,7 +254,8 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
 
     @api.post("", status_code=201)
     async def add(caller: Annotated[Caller, who], order: ProtectionOrder) -> ProtectionAnswer:
-        """Enter a written request for protection (section 119.071(4)(d), F.S.)."""
+        """Enter a written request for protection (section 119.071(4)(d), F.S.). The answer comes
+        once it has taken effect, after some seconds."""
         require(caller, "custodian")
         identifiers = order.model_dump(
             include={"phone", "email", "name", "address"}, exclude_none=True
@@ -248,13 +266,32 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
             else None
         )
         protection, version = await protect.add(
-            caller, order.reference, order.citation, identifiers, point
+            caller, order.reference, order.citation, identifiers, point, order.received_on
         )
         return ProtectionAnswer(
             protection_id=protection.protection_id,
             registry_version=version,
             kinds=protection.kinds,
         )
+
+    @api.get("")
+    async def entries(
+        caller: Annotated[Caller, who],
+        in_force: bool | None = None,
+        after: Annotated[str, Query(max_length=40)] = "",
+        limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = MOST_ENTRIES,
+    ) -> ProtectionsAnswer:
+        """The registry's entries, without what identifies anybody."""
+        require(caller, "custodian")
+        found = await protect.entries(caller, in_force=in_force, after=after, limit=limit)
+        last = found[-1].protection_id if len(found) == limit else None
+        return ProtectionsAnswer(protections=[_entry(each) for each in found], after=last)
+
+    @api.get("/{protection_id}")
+    async def one(caller: Annotated[Caller, who], protection_id: RecordId) -> ProtectionEntry:
+        """An entry, in force or withdrawn."""
+        require(caller, "custodian")
+        return _entry(await protect.one(caller, protection_id))
 
     @api.delete("/{protection_id}", status_code=204)
     async def withdraw(caller: Annotated[Caller, who], protection_id: RecordId) -> None:
@@ -265,48 +302,18 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
     return api
 
 
-def policy_router(policies: PrivacyPolicies, clock: Clock) -> APIRouter:
-    api = APIRouter(prefix="/v1/policy", responses={404: PROBLEMS[404], 422: PROBLEMS[422]})
-    wanted = Depends(_wanted)
-
-    @api.get("")
-    async def in_force(language: Annotated[Language, wanted], response: Response) -> PolicyAnswer:
-        """The privacy policy and the e-mail notice that are in force."""
-        policy = policies.in_force(clock.now().date())
-        if policy is None:
-            raise RefusedError(404, "not_found", "No policy is in force.")
-        return _policy(policy, language, response)
-
-    @api.get("/{version}")
-    async def one(
-        version: str, language: Annotated[Language, wanted], response: Response
-    ) -> PolicyAnswer:
-        """A version of the privacy policy, in force or not."""
-        policy = policies.by_version(version)
-        if policy is None:
-            raise RefusedError(404, "not_found", "There is no such version.")
-        return _policy(policy, language, response)
-
-    return api
-
-
-def _wanted(request: Request, language: Annotated[Language | None, Query()] = None) -> Language:
-    """The language that the parameter names, or else the one that `Accept-Language` prefers."""
-    return language or preferred(", ".join(request.headers.getlist("accept-language")))
-
-
-def _policy(policy: PolicyVersion, language: Language, response: Response) -> PolicyAnswer:
-    response.headers["Content-Language"] = language
-    response.headers["Vary"] = "Accept-Language"
-    text = policy.texts[language]
-    return PolicyAnswer(
-        version=policy.version,
-        language=language,
-        effective_from=policy.effective_from.isoformat(),
-        express_consent=policy.express_consent,
-        title=text.title,
-        body=text.body,
-        email_notice_version=policy.email_notice.version,
-        email_notice=policy.email_notice.texts[language],
-        contact=policy.contact.model_dump(),
+def _entry(each: Protection) -> ProtectionEntry:
+    return ProtectionEntry(
+        protection_id=each.protection_id,
+        reference=each.reference,
+        citation=each.citation,
+        kinds=each.kinds,
+        received_on=each.received_on or each.received_at.date(),
+        entered_at=each.received_at,
+        entered_by=each.entered_by,
+        in_force=each.withdrawn_at is None,
+        withdrawn_at=each.withdrawn_at,
+        withdrawn_by=each.withdrawn_by,
+        series=SERIES,
+        keep_until=each.withdrawn_at,
     )

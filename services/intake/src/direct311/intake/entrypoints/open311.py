@@ -19,7 +19,7 @@ from direct311.intake.domain.catalogue import Catalogue, ServiceType
 from direct311.intake.domain.clients import Client
 from direct311.intake.domain.language import Language, preferred
 from direct311.intake.domain.request import ServiceRequest
-from direct311.intake.handlers.agreement import Agreement, notice
+from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.open311 import render, views
 from direct311.intake.open311.forms import read_submission
@@ -171,7 +171,8 @@ class GeoReport:
         if read.problems or problems or read.submission is None or read.service is None:
             raise ProblemsError([*problems, *read.problems])
         _check_files(read.service, files, read.submission.media_urls)
-        policy = self._agreement.of(read.submission)
+        language = _language(request)
+        policy = self._agreement.of(read.submission, language=language)
         key = request.headers.get("idempotency-key", "").strip() or None
         if key is not None and (len(key) > 200 or not key.isascii() or not key.isprintable()):
             raise ProblemsError(
@@ -184,8 +185,7 @@ class GeoReport:
                 ]
             )
         accepted = await self._submit(read.submission, files, client, read.service, policy, key)
-        language = _language(request)
-        told = notice(accepted, read.submission, language)
+        told = self._agreement.notice(accepted, read.submission, language)
         # A link that nobody asked for would lie about in front ends that do not know it.
         wanted = wants_extensions(request.query_params) or wants_extensions(dict(pairs))
         # A link names its request, which the answer must not do where it gives no number.

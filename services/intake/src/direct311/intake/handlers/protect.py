@@ -1,53 +1,67 @@
-"""Entering and ending protections."""
+"""Entering, reading and ending protections."""
 
-from collections.abc import Mapping
-from datetime import datetime
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from direct311.intake.domain.protection import Protection
-from direct311.intake.ports import PersonIndexes
+from direct311.intake.domain.protection import SERIES, Protection
+from direct311.intake.handlers.agreement import COUNTY
+from direct311.intake.ports import Addresses, PersonIndexes
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.ledger import Access
 from direct311.runtime.vault import Vault
+from direct311.schemas.events import AccessAction
+
+Recheck = Callable[[Sequence[str]], Awaitable[None]]
+"""Hold the requests that have one of these hashes against the registry again."""
 
 
 class ProtectionStore(Protocol):
-    async def add(self, protection: Protection) -> int: ...
+    async def add(self, protection: Protection) -> int:
+        """Store an entry; the registry's new version."""
+        ...
 
-    async def withdraw(self, protection_id: str, at: datetime) -> bool: ...
+    async def withdraw(self, protection_id: str, at: datetime, by: str) -> tuple[str, ...] | None:
+        """End an entry. The hashes that it had; `None` where none is in force."""
+        ...
 
+    async def get(self, protection_id: str) -> Protection | None: ...
 
-class Addresses(Protocol):
-    """Geo's reading of an address."""
-
-    async def normalise(self, address: str) -> str | None:
-        """The address in one normalised line, or `None` where it is none.
-
-        :raises TransientError: geo does not answer.
-        """
+    async def entries(
+        self, *, in_force: bool | None, after: str, limit: int
+    ) -> Sequence[Protection]:
+        """The next entries by id."""
         ...
 
 
 class Protect:
-    """Use cases of a custodian. Each is an event of the audit log."""
+    """Use cases of a custodian. Each is an event of the audit log.
+
+    :param settling: how long until every copy of the service has read a changed registry.
+    """
 
     def __init__(
         self,
         store: ProtectionStore,
         indexes: PersonIndexes,
         addresses: Addresses,
+        recheck: Recheck,
         vault: Vault,
         clock: Clock,
         ids: Ids,
+        settling: timedelta,
     ) -> None:
         self._store = store
         self._indexes = indexes
         self._addresses = addresses
+        self._recheck = recheck
         self._vault = vault
         self._clock = clock
         self._ids = ids
+        self._settling = settling
 
     async def add(
         self,
@@ -56,11 +70,22 @@ class Protect:
         citation: str,
         identifiers: Mapping[str, str],
         point: tuple[float, float] | None,
+        received_on: date | None = None,
     ) -> tuple[Protection, int]:
         """The entry and the registry's version with it.
 
-        :raises RefusedError: 422 an identifier that cannot be one of its kind, or none at all.
+        When this returns, every copy of the service knows the entry, and what was there before is
+        out of the public's sight.
+
+        :raises RefusedError: 422 an identifier that cannot be one of its kind, or none at all, or a
+            day to come.
         """
+        now = self._clock.now()
+        today = now.astimezone(COUNTY).date()
+        if received_on is not None and received_on > today:
+            raise RefusedError(
+                422, "malformed", "The request cannot have come after today.", field="received_on"
+            )
         hashes: list[str] = []
         kinds: list[str] = []
         for field, value in identifiers.items():
@@ -77,7 +102,7 @@ class Protect:
         if not hashes:
             raise RefusedError(422, "malformed", "Give at least one identifier.", field="phone")
         await self._vault.authorise(
-            self._access(caller, "POST /v1/protections", reference), RecordFacts()
+            _access(caller, "policy_change", "POST /v1/protections", reference), RecordFacts()
         )
         protection = Protection(
             protection_id=self._ids.new(),
@@ -85,9 +110,21 @@ class Protect:
             citation=citation,
             kinds=tuple(kinds),
             hashes=tuple(hashes),
-            received_at=self._clock.now(),
+            received_at=now,
+            received_on=received_on or today,
+            entered_by=caller.sub,
         )
-        return protection, await self._store.add(protection)
+        version = await self._store.add(protection)
+        await self._take_effect(hashes)
+        return protection, version
+
+    async def _take_effect(self, hashes: Sequence[str]) -> None:
+        # At once for what is there, and once more for what another copy, which had not read the
+        # change yet, has shown meanwhile. Should this end half way, the job of every few seconds
+        # does the same for all records.
+        await self._recheck(hashes)
+        await asyncio.sleep(self._settling.total_seconds())
+        await self._recheck(hashes)
 
     async def _hashes(self, field: str, value: str) -> list[str]:
         if field != "address":
@@ -103,17 +140,44 @@ class Protect:
     async def withdraw(self, caller: Caller, protection_id: str) -> None:
         """:raises RefusedError: 404 where none is in force."""
         await self._vault.authorise(
-            self._access(caller, "DELETE /v1/protections/{protection_id}", protection_id),
+            _access(
+                caller, "policy_change", "DELETE /v1/protections/{protection_id}", protection_id
+            ),
             RecordFacts(),
         )
-        if not await self._store.withdraw(protection_id, self._clock.now()):
+        hashes = await self._store.withdraw(protection_id, self._clock.now(), caller.sub)
+        if hashes is None:
             raise RefusedError(404, "not_found", "There is no such protection in force.")
+        await self._recheck(hashes)
 
-    def _access(self, caller: Caller, operation: str, reference: str) -> Access:
-        return Access(
-            caller,
-            action="policy_change",
-            purpose="county_business",
-            operation=operation,
-            reference=reference,
+    async def one(self, caller: Caller, protection_id: str) -> Protection:
+        """:raises RefusedError: 404 there never was one."""
+        await self._vault.authorise(
+            _access(caller, "view", "GET /v1/protections/{protection_id}", protection_id),
+            RecordFacts(),
         )
+        found = await self._store.get(protection_id)
+        if found is None:
+            raise RefusedError(404, "not_found", "There is no such protection.")
+        return found
+
+    async def entries(
+        self, caller: Caller, *, in_force: bool | None, after: str, limit: int
+    ) -> Sequence[Protection]:
+        """The next entries by id, those that were withdrawn too unless they are not asked for."""
+        found = await self._store.entries(in_force=in_force, after=after, limit=limit)
+        # The file that a list serves is the series itself.
+        await self._vault.authorise(
+            _access(caller, "view", "GET /v1/protections", SERIES), RecordFacts()
+        )
+        return found
+
+
+def _access(caller: Caller, action: AccessAction, operation: str, reference: str) -> Access:
+    return Access(
+        caller,
+        action=action,
+        purpose="county_business",
+        operation=operation,
+        reference=reference,
+    )

@@ -8,7 +8,7 @@ a place is public. What needs no new value is only rid of values under keys no l
 from collections.abc import Awaitable, Callable, Mapping
 
 from direct311.intake.domain.request import EARLIER, ServiceRequest
-from direct311.intake.ports import Indexed, PersonIndexes
+from direct311.intake.ports import Home, Indexed, PersonIndexes
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.errors import TransientError
 from direct311.runtime.jobs import Batch
@@ -18,8 +18,8 @@ from direct311.runtime.state import Change
 from direct311.runtime.vault import Vault
 from direct311.schemas import derived_id
 
-FIELDS = ("first_name", "last_name", "email", "phone")
-KINDS = ("phone", "email", "name")
+FIELDS = ("first_name", "last_name", "email", "phone", "reporter_address")
+KINDS = ("phone", "email", "name", "home")
 SIZE = 100
 """Records of a batch: as many as one access event names."""
 SELF = Caller("svc:intake", roles=("service",), authentication="service")
@@ -35,12 +35,14 @@ class Reindex:
         folder: Folder[ServiceRequest],
         vault: Vault,
         indexes: PersonIndexes,
+        home: Home,
         newest: Callable[[], Awaitable[int]],
     ) -> None:
         self._requests = requests
         self._folder = folder
         self._vault = vault
         self._indexes = indexes
+        self._home = home
         self._newest = newest
 
     async def left(self) -> int:
@@ -65,6 +67,11 @@ class Reindex:
             if self._lacks(request)
         }
         plain = await self._open(sealed, reference)
+        homes = {
+            record_id: await self._home(fields["reporter_address"])
+            for record_id, fields in plain.items()
+            if fields.get("reporter_address")
+        }
         moved: set[str] = set()
         again: set[str] = set()
 
@@ -77,6 +84,8 @@ class Reindex:
                 return None
             moved.add(state.record_id)
             indexes = self._fresh(state, plain.get(state.record_id))
+            if state.record_id in homes:
+                indexes["home"] = homes[state.record_id]
             return Change(state.model_copy(update={"indexes": indexes, "index_versions": versions}))
 
         able = [each for each in seen if each not in sealed or each in plain]

@@ -10,7 +10,7 @@ from direct311.intake.domain.request import EARLIER, Correction, ServiceRequest,
 from direct311.intake.handlers.contact import NO_SUCH_REQUEST
 from direct311.intake.handlers.reindex import FIELDS, KINDS
 from direct311.intake.open311.forms import contact_problem
-from direct311.intake.ports import PersonIndexes, Protections
+from direct311.intake.ports import Home, PersonIndexes, Protections
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
@@ -24,6 +24,9 @@ from direct311.schemas import events as ev
 PURPOSE = "subject_access"
 CORRECTABLE = ("first_name", "last_name", "email", "phone", "reporter_address")
 NAME = ("first_name", "last_name")
+_KIND_OF = {"first_name": "name", "last_name": "name", "reporter_address": "home"}
+IDENTITY = (*NAME, "reporter_address")
+"""What enforcement needs of a reporter (sections 125.69 and 162.06, F.S.)."""
 REMEMBERED = 20
 """Corrections that a request remembers, so that a retry of one is known."""
 
@@ -48,6 +51,7 @@ class Subject:
         folder: Folder[ServiceRequest],
         vault: Vault,
         indexes: PersonIndexes,
+        home: Home,
         protections: Protections,
         protect: Protect,
         links: LinkSigner,
@@ -58,6 +62,7 @@ class Subject:
         self._folder = folder
         self._vault = vault
         self._indexes = indexes
+        self._home = home
         self._protections = protections
         self._protect = protect
         self._links = links
@@ -112,7 +117,8 @@ class Subject:
         """Seal new values of contact fields in place of those held; the old ones are not kept.
 
         A repeat with the same `key` is the same correction. Indexes and the word of the protection
-        registry follow in the same write; what the registry protected stays protected.
+        registry follow in the same write; what the registry protected stays protected. A complaint
+        that waits for its reporter's name and address goes to work once it has both.
 
         :raises RefusedError: 422 a value that cannot be one, 409 the key was used for other values,
             and as `held`.
@@ -144,12 +150,12 @@ class Subject:
             _must_be_held(now, given)
             if not set(self._opened(now, given)) <= set(opened):
                 raise TransientError("what must be opened has changed since it was written down")
-            return self._amended(now, given, data_key, correction)
+            return await self._amended(now, given, data_key, correction)
 
         after = await self._folder.change(record_id, self._ids.new(), amend)
         return _known(after, mark, content) or correction
 
-    def _amended(
+    async def _amended(
         self,
         state: ServiceRequest,
         given: Mapping[str, str],
@@ -160,29 +166,41 @@ class Subject:
             field: data_key.open(field, state.sealed[field]).decode()
             for field in self._opened(state, given)
         }
-        fresh = self._indexes.of({**read, **given})
-        changed = {"name" if field in NAME else field for field in given} & set(KINDS)
+        plain = {**read, **given}
+        fresh = self._indexes.of(plain)
+        if plain.get("reporter_address"):
+            fresh["home"] = await self._home(plain["reporter_address"])
+        changed = {_KIND_OF.get(field, field) for field in given} & set(KINDS)
         renewed = set(KINDS) if changed and self._is_behind(state) else changed
         replaced = {value for kind in changed for value in state.indexes.get(kind, ())}
         indexes = {kind: found for kind, found in state.indexes.items() if kind not in renewed}
         indexes |= {kind: fresh[kind] for kind in KINDS if kind in renewed and kind in fresh}
         if protecting := {value for value in replaced if self._protections.matches((value,))}:
             indexes[EARLIER] = tuple(sorted({*state.indexes.get(EARLIER, ()), *protecting}))
-        sealed = {field: data_key.seal(field, value.encode()) for field, value in given.items()}
+        sealed = {
+            **state.sealed,
+            **{field: data_key.seal(field, value.encode()) for field, value in given.items()},
+        }
+        lifted = state.status == "identity_required" and sealed.keys() >= set(IDENTITY)
+        status = {"status": "received", "held_because": None} if lifted else {}
         after = self._protect(
             state.model_copy(
                 update={
-                    "sealed": {**state.sealed, **sealed},
+                    **status,
+                    "sealed": sealed,
                     "indexes": indexes,
                     "index_versions": self._indexes.versions if renewed else state.index_versions,
                     "corrections": (*state.corrections, correction)[-REMEMBERED:],
                 }
             )
         )
-        if after.protected == state.protected or not state.place_checked:
+        said: list[ev.RequestChange] = ["status"] if lifted else []
+        if after.protected != state.protected and state.place_checked:
+            said.append("place_checked")
+        if not said:
             return Change(after)
         after = after.model_copy(update={"updated_at": correction.at})
-        return Change(after, (updated(state, after, "place_checked"),))
+        return Change(after, (updated(state, after, *said),))
 
     def _opened(self, state: ServiceRequest, given: Mapping[str, str]) -> tuple[str, ...]:
         """What must be opened beside the new values to index them: a name is indexed whole, and
@@ -238,7 +256,8 @@ def _checked(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _must_be_held(state: ServiceRequest, given: Mapping[str, str]) -> None:
-    if "reporter_address" in given and "reporter_address" not in state.sealed:
+    held = state.status == "identity_required" or "reporter_address" in state.sealed
+    if "reporter_address" in given and not held:
         raise RefusedError(
             422,
             "not_held",

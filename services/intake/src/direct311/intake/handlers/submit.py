@@ -14,11 +14,18 @@ from direct311.intake.domain.clients import Client
 from direct311.intake.domain.policy import PolicyVersion
 from direct311.intake.domain.request import ServiceRequest, created
 from direct311.intake.domain.submission import Submission
-from direct311.intake.ports import File, PersonIndexes, Protections, Submissions, Uploads
+from direct311.intake.ports import (
+    File,
+    Home,
+    PersonIndexes,
+    Protections,
+    Submissions,
+    Uploads,
+)
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.records import IN_HAND_GRACE, Emitter, Relaying, Write
-from direct311.runtime.redaction import mask_numbers, redact
+from direct311.runtime.redaction import mask_numbers, redact, redact_place
 from direct311.runtime.reserve import KeyReserve
 from direct311.schemas import events as ev
 
@@ -60,6 +67,7 @@ class Submit:
         uploads: Uploads,
         protections: Protections,
         indexes: PersonIndexes,
+        home: Home,
         keys: KeyReserve,
         emitter: Emitter,
         relay: Relaying,
@@ -70,6 +78,7 @@ class Submit:
         self._uploads = uploads
         self._protections = protections
         self._indexes = indexes
+        self._home = home
         self._keys = keys
         self._emitter = emitter
         self._relay = relay
@@ -120,7 +129,7 @@ class Submit:
             # With files a repeat would cost uploads; without, the unique key alone decides.
             known = await self._submissions.by_idempotency(key)
             if known is not None:
-                return self._again(known, fingerprint)
+                return self._again(known, fingerprint, submission)
         # A key whose record does not come to be is swept.
         new = self._keys.at_hand()
         asked = self._submissions.like(fingerprint, now - REPEAT_WINDOW)
@@ -132,13 +141,15 @@ class Submit:
         if like is not None and keyless and client.retries_without_key:
             known = await self._submissions.by_id(like)
             if known is not None:
-                return self._again(known, fingerprint)
+                return self._again(known, fingerprint, submission)
         uploads = await self._uploads.put(files) if files else ()
-        plain, masked = _personal(submission)
+        plain, place, masked = taken_in(submission)
         sealed = {
             field: data_key.seal(field, value.encode()) for field, value in plain.items() if value
         }
         indexes = self._indexes.of(plain)
+        if plain.get("reporter_address"):
+            indexes["home"] = await self._home(plain["reporter_address"])
         hashes = [value for values in indexes.values() for value in values]
         accepted = submission.policy_version == policy.version
         held = service.flags.enforcement and not _identified(plain)
@@ -155,7 +166,7 @@ class Submit:
             channel=client.channel,
             status="identity_required" if held else "received",
             held_because="name_and_address" if held else None,
-            place=submission.place,
+            place=place,
             text=redact(plain.get("description", "")).text,
             attributes=_redacted(submission.attributes),
             sealed=sealed,
@@ -183,7 +194,7 @@ class Submit:
             known = await self._submissions.by_idempotency(key) if key is not None else None
             if known is None:
                 raise TransientError("the request that had this key has just gone")
-            return self._again(known, fingerprint)
+            return self._again(known, fingerprint, submission)
         self._relay.offer(record_id, entries)
         return Accepted(
             record_id,
@@ -209,7 +220,7 @@ class Submit:
             return f"{client.client_id}:{fingerprint}:{now.date().isoformat()}"
         return None
 
-    def _again(self, known: ServiceRequest, fingerprint: str) -> Accepted:
+    def _again(self, known: ServiceRequest, fingerprint: str, submission: Submission) -> Accepted:
         if known.fingerprint != fingerprint:
             raise RefusedError(
                 409,
@@ -221,7 +232,8 @@ class Submit:
             known.record_id,
             known.status,
             repeat=True,
-            masked=False,
+            # The same content gets the same answer.
+            masked=taken_in(submission)[2],
             policy_version=known.policy.version if known.policy else "",
             agreed=known.policy.agreed if known.policy else "by_use",
             delivery=known.delivery,
@@ -242,8 +254,13 @@ def _digests(files: Sequence[File]) -> Sequence[bytes]:
     return [sha256(file.body).digest() for file in files]
 
 
-def _personal(submission: Submission) -> tuple[dict[str, str], bool]:
-    """What is to be sealed, card, bank and social-security numbers masked, and whether any were."""
+MASKED_CONTACT = ("first_name", "last_name", "reporter_address")
+"""Contact fields that are words: what is typed there can hold a card's number too."""
+
+
+def taken_in(submission: Submission) -> tuple[dict[str, str], ev.Place, bool]:
+    """What is to be sealed and the place, card, bank and social-security numbers masked in both,
+    and whether any were. The place is public, so that all else that is no place goes too."""
     masked = False
 
     def mask(text: str) -> str:
@@ -253,6 +270,9 @@ def _personal(submission: Submission) -> tuple[dict[str, str], bool]:
         return clean
 
     plain = dict(submission.contact) | dict(submission.sealed_answers)
+    for field in MASKED_CONTACT:
+        if field in plain:
+            plain[field] = mask(plain[field])
     if submission.description:
         plain["description"] = mask(submission.description)
     if submission.attributes:
@@ -263,7 +283,10 @@ def _personal(submission: Submission) -> tuple[dict[str, str], bool]:
         plain["attributes"] = json.dumps(answers, ensure_ascii=False)
     if submission.media_urls:
         plain["media_url"] = json.dumps(submission.media_urls)
-    return plain, masked
+    place = submission.place
+    if place.address:
+        place = place.model_copy(update={"address": redact_place(mask(place.address)).text})
+    return plain, place, masked
 
 
 def _identified(plain: Mapping[str, str]) -> bool:

@@ -11,7 +11,6 @@ from direct311.intake.domain.catalogue import AskedIf, Attribute, Catalogue, Ser
 from direct311.intake.domain.submission import Submission
 from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_instant, read_number
-from direct311.runtime.redaction import redact
 from direct311.schemas.events import Place
 
 LONGEST_DESCRIPTION = 4000
@@ -38,6 +37,8 @@ _ATTRIBUTE = re.compile(r"attribute\[([A-Za-z0-9_-]{1,60})\](\[\])?")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_URL = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
+_ADDRESS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
+"""An id is shown in public as it is: a sentence is none."""
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -151,18 +152,27 @@ def _service(
 
 
 def _place(single: Callable[[str], str | None], problems: list[Problem]) -> Place | None:
-    """The place of the problem. It is public: what is no place is taken out of the address."""
+    """The place of the problem, as it was sent; what is no place is taken out where it is taken."""
     before = len(problems)
     given = {name: single(name) for name in ("lat", "long", "address_string", "address_id")}
     latitude = _degrees("lat", given["lat"], 90, problems)
     longitude = _degrees("long", given["long"], 180, problems)
     address = " ".join((given["address_string"] or "").split()) or None
     address_id = given["address_id"]
-    for name, text in (("address_string", address), ("address_id", address_id)):
-        if text is not None and (len(text) > LONGEST_ADDRESS or _NOT_IN_A_LINE.search(text)):
-            problems.append(
-                Problem(400, name, f"{name} may have {LONGEST_ADDRESS} characters of plain text")
+    if address and (len(address) > LONGEST_ADDRESS or _NOT_IN_A_LINE.search(address)):
+        problems.append(
+            Problem(
+                400,
+                "address_string",
+                f"address_string may have {LONGEST_ADDRESS} characters of plain text",
             )
+        )
+    if address_id and not _ADDRESS_ID.fullmatch(address_id):
+        problems.append(
+            Problem(
+                400, "address_id", "address_id may have 100 letters, digits and any of . _ : / -"
+            )
+        )
     if (given["lat"] is None) != (given["long"] is None):
         missing = "lat" if given["lat"] is None else "long"
         problems.append(Problem(400, missing, "lat and long must be sent together"))
@@ -175,7 +185,7 @@ def _place(single: Callable[[str], str | None], problems: list[Problem]) -> Plac
     return Place(
         latitude=latitude,
         longitude=longitude,
-        address=redact(address).text if address else None,
+        address=address,
         address_id=address_id,
     )
 

@@ -1,0 +1,33 @@
+"""Keyed hashes of a reporter's own address, by which the protection registry knows it."""
+
+import asyncio
+
+import structlog
+
+from direct311.intake.ports import Addresses, PersonIndexes
+from direct311.runtime.errors import TransientError
+
+_log = structlog.get_logger(__name__)
+
+PATIENCE = 1.0
+"""Seconds that a submission waits for geo's reading of the address."""
+
+
+class Homes:
+    """The hashes of an address as geo reads it and, where geo does not answer, as it was typed.
+
+    Only a few types ask for an address, so that few submissions wait for geo.
+    """
+
+    def __init__(self, addresses: Addresses, indexes: PersonIndexes) -> None:
+        self._addresses = addresses
+        self._indexes = indexes
+
+    async def __call__(self, address: str) -> tuple[str, ...]:
+        line: str | None = None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                line = await self._addresses.normalise(address)
+        except (TransientError, TimeoutError):
+            _log.warning("homes.geo_does_not_answer")
+        return self._indexes.place(line or address, None, None)

@@ -1,0 +1,242 @@
+"""The registry's use cases: what is kept of an entry, when it takes effect, who learns what."""
+
+import os
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
+from httpx import Response
+from starlette.testclient import TestClient
+
+from direct311.intake.adapters.person_indexes import KeyedIndexes
+from direct311.intake.domain.protection import Protection
+from direct311.intake.entrypoints.api import protections_router
+from direct311.intake.handlers.protect import Protect
+from direct311.runtime.access import load_access_policy
+from direct311.runtime.api import caller_of, install
+from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.health import Readiness
+from direct311.runtime.keys import FileKeyProvider
+from direct311.runtime.keystore import InMemoryKeys
+from direct311.runtime.ledger import Ledger
+from direct311.runtime.signing import Signer
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import Vault
+from tests.support.addresses import InOneLine
+from tests.support.links import Door, bearer, signed_links
+from tests.support.media import DurableMemory, Fate
+from tests.support.runtime import SetClock
+
+FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
+CARLA = bearer("custodian:carla")
+ORDER = {"reference": "PR-1", "citation": "section 119.071(4)(d)2.a., F.S."}
+PERSON = {
+    "phone": "305-555-0142",
+    "email": "zora@example.org",
+    "name": "Zora Neale",
+    "address": "9 Elm Street",
+    "latitude": 25.7,
+    "longitude": -80.3,
+}
+ALL_KINDS = ["phone", "email", "name", "address", "point"]
+
+
+class Store:
+    """`ProtectionStore` in memory."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.kept: dict[str, Protection] = {}
+
+    async def add(self, protection: Protection) -> int:
+        self.kept[protection.protection_id] = protection
+        self.version += 1
+        return self.version
+
+    async def withdraw(self, protection_id: str, at: datetime, by: str) -> tuple[str, ...] | None:
+        found = self.kept.get(protection_id)
+        if found is None or found.withdrawn_at is not None:
+            return None
+        gone = {"withdrawn_at": at, "withdrawn_by": by, "hashes": ()}
+        self.kept[protection_id] = found.model_copy(update=gone)
+        self.version += 1
+        return found.hashes
+
+    async def get(self, protection_id: str) -> Protection | None:
+        return self.kept.get(protection_id)
+
+    async def entries(
+        self, *, in_force: bool | None, after: str, limit: int
+    ) -> Sequence[Protection]:
+        found = [
+            each
+            for _, each in sorted(self.kept.items())
+            if each.protection_id > after
+            and (in_force is None or (each.withdrawn_at is None) is in_force)
+        ]
+        return found[:limit]
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock = SetClock()
+        self.store = Store()
+        self.log = DurableMemory(Fate())
+        self.addresses = InOneLine()
+        self.rechecked: list[tuple[int, tuple[str, ...]]] = []
+        self.indexes = KeyedIndexes(1, {name: os.urandom(32) for name in FIELDS}, self.clock)
+        links, _ = signed_links(self.clock)
+        ledger = Ledger(
+            service="intake",
+            instance="intake-test",
+            version="0",
+            publisher=self.log,
+            signer=Signer("intake-test", Ed25519PrivateKey.generate()),
+            clock=self.clock,
+            ids=TimeOrderedIds(),
+            metrics=Metrics(),
+            mask=lambda text: text,
+        )
+        provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
+        vault = Vault(InMemoryKeys(), provider, ledger, load_access_policy(), self.clock)
+
+        async def recheck(hashes: Sequence[str]) -> None:
+            self.rechecked.append((self.store.version, tuple(hashes)))
+
+        protect = Protect(
+            self.store,
+            self.indexes,
+            self.addresses,
+            recheck,
+            vault,
+            self.clock,
+            TimeOrderedIds(),
+            timedelta(0),
+        )
+        app = FastAPI()
+        install(app, Readiness(), Metrics(), ledger)
+        app.include_router(protections_router(protect, caller_of(Door(links))))
+        self.http = TestClient(app, raise_server_exceptions=False)
+
+    def enter(self, **order: Any) -> Response:
+        answer: Response = self.http.post("/v1/protections", headers=CARLA, json=ORDER | order)
+        return answer
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.policy("P8", "P20")
+def test_an_entry_takes_every_kind_of_identifier_and_keeps_hashes_alone(world: World) -> None:
+    answer = world.enter(**PERSON, received_on="2026-02-27")
+    assert answer.status_code == 201
+    assert answer.json()["kinds"] == ALL_KINDS
+    (kept,) = world.store.kept.values()
+    assert (kept.received_on, kept.entered_by) == (date(2026, 2, 27), "carla")
+    # Telephone, e-mail, name, address, a cell and its eight neighbours.
+    assert len(set(kept.hashes)) == 4 + 9
+    words = kept.model_dump_json() + world.log.events()[0].model_dump_json()
+    for secret in ("555-0142", "5550142", "zora", "Neale", "Elm", "25.7", "80.3"):
+        assert secret.lower() not in words.lower()
+
+
+def test_what_is_there_is_held_against_it_before_the_answer_comes(world: World) -> None:
+    world.enter(phone=PERSON["phone"])
+    hashes = world.indexes.person("phone", "3055550142")
+    # Once at once, and once more after every copy has read the registry.
+    assert world.rechecked == [(1, hashes), (1, hashes)]
+
+
+def test_a_withdrawn_entry_loses_its_hashes_and_begins_its_time(world: World) -> None:
+    protection_id = world.enter(**PERSON).json()["protection_id"]
+    path = f"/v1/protections/{protection_id}"
+    before = world.http.get(path, headers=CARLA).json()
+    assert (before["in_force"], before["keep_until"]) == (True, None)
+    assert before["series"] == "GS1-SL 392"
+    hashes = world.store.kept[protection_id].hashes
+    assert world.http.delete(path, headers=CARLA).status_code == 204
+    assert world.rechecked[-1] == (2, hashes)
+    after = world.http.get(path, headers=CARLA).json()
+    assert (after["in_force"], after["withdrawn_by"]) == (False, "carla")
+    assert after["keep_until"] == after["withdrawn_at"] is not None
+    assert world.store.kept[protection_id].hashes == ()
+    assert world.http.delete(path, headers=CARLA).status_code == 404
+
+
+def test_the_list_names_files_and_kinds_and_nobody(world: World) -> None:
+    entered = [world.enter(**PERSON).json()["protection_id"] for _ in range(3)]
+    world.http.delete(f"/v1/protections/{entered[0]}", headers=CARLA)
+
+    def listed(query: str) -> dict[str, Any]:
+        answer = world.http.get(f"/v1/protections{query}", headers=CARLA)
+        found: dict[str, Any] = answer.json()
+        assert "hashes" not in answer.text
+        assert not any(hashed in answer.text for hashed in world.store.kept[entered[1]].hashes)
+        return found
+
+    def ids(found: dict[str, Any]) -> list[str]:
+        return [each["protection_id"] for each in found["protections"]]
+
+    assert ids(listed("")) == entered
+    assert ids(listed("?in_force=true")) == entered[1:]
+    assert ids(listed("?in_force=false")) == entered[:1]
+    first = listed("?limit=2")
+    assert (ids(first), first["after"]) == (entered[:2], entered[1])
+    assert ids(listed(f"?limit=2&after={first['after']}")) == entered[2:]
+    assert {each["kinds"][0] for each in first["protections"]} == {"phone"}
+
+
+def test_each_use_is_an_event_of_the_log(world: World) -> None:
+    protection_id = world.enter(phone=PERSON["phone"]).json()["protection_id"]
+    world.http.get("/v1/protections", headers=CARLA)
+    world.http.get(f"/v1/protections/{protection_id}", headers=CARLA)
+    world.http.delete(f"/v1/protections/{protection_id}", headers=CARLA)
+    assert [event.action for event in world.log.events()] == [
+        "policy_change",
+        "view",
+        "view",
+        "policy_change",
+    ]
+    world.log.down = True
+    assert world.http.get("/v1/protections", headers=CARLA).status_code == 503
+    assert world.enter(phone=PERSON["phone"]).status_code == 503
+    assert len(world.store.kept) == 1
+
+
+@pytest.mark.parametrize("role", ["agent:a", "admin:a", "auditor:a", "records_officer:a"])
+def test_others_than_custodians_read_nothing(world: World, role: str) -> None:
+    protection_id = world.enter(phone=PERSON["phone"]).json()["protection_id"]
+    for path in ("/v1/protections", f"/v1/protections/{protection_id}"):
+        assert world.http.get(path, headers=bearer(role)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("order", "field"),
+    [
+        ({}, "phone"),
+        ({"phone": "Zora"}, "phone"),
+        ({"email": "zora at home"}, "email"),
+        ({"name": "--"}, "name"),
+        ({"phone": "305-555-0142", "received_on": "2026-03-03"}, "received_on"),
+        ({"phone": "305-555-0142", "received_on": "Zora"}, "body.received_on"),
+    ],
+)
+def test_what_cannot_be_an_identifier_is_refused_by_field(
+    world: World, order: dict[str, str], field: str
+) -> None:
+    refused = world.enter(**order)
+    assert (refused.status_code, refused.json()["field"]) == (422, field)
+    assert "zora" not in refused.text.lower()
+    assert world.store.kept == {}
+
+
+def test_no_address_is_taken_on_trust_while_geo_is_away(world: World) -> None:
+    world.addresses.away = True
+    refused = world.enter(address="9 Elm Street")
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"]

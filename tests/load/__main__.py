@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from rich.console import Console
@@ -27,8 +29,9 @@ from rich.table import Table
 from deploy.local.stack import Stack
 from direct311.cli.stack import LocalStack
 from direct311.schemas import decode, events, read_headers
-from tests.load.generators import Burst, burst, steady
+from tests.load.generators import Burst, burst, form, reads, steady
 from tests.load.history import history_times
+from tests.load.listing import fill, list_times
 from tests.load.log_appends import append_rate
 from tests.load.log_rebuild import rebuild_rate
 from tests.load.openings import openings
@@ -60,6 +63,9 @@ def main() -> int:
     parser.add_argument(
         "--history", type=int, nargs="*", default=[1_000_000, 5_000_000], help="sizes of the log"
     )
+    parser.add_argument(
+        "--listed", type=int, nargs="*", default=[10_000, 1_000_000], help="requests to list from"
+    )
     parser.add_argument("--events", type=int, default=20_000, help="access events to append")
     arguments = parser.parse_args()
     started = time.monotonic()
@@ -82,14 +88,20 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
     console.print("the floor: a bare handler with one journaled insert")
     for name in OTHERS:
         stack.stop(name)
-    floor = _floor(dev, key, arguments.seconds, folder)
-    figures.add("floor", f"{floor.per_second:,.0f}/s", _latency(floor))
+    with _bare(dev) as bare:
+        burst(bare, key, 3, folder)
+        floor = burst(bare, key, arguments.seconds, folder)
+        figures.add("floor", f"{floor.per_second:,.0f}/s", _latency(floor))
+        stored = _one_stored(bare, key)
+        floor_read = reads(f"{bare}/open311/v2/requests/{stored}.json", arguments.seconds)
+        figures.add("floor of a read", f"{floor_read.per_second:,.0f}/s", _latency(floor_read))
 
     console.print("the gateway, alone with its relay")
     burst(intake, key, 3, folder)
     alone = burst(intake, key, arguments.seconds, folder)
     figures.add("gateway alone", f"{alone.per_second:,.0f}/s", _latency(alone))
     figures.add("  ratio to the floor", f"{alone.per_second / floor.per_second:.2f}")
+    _reads(intake, key, arguments.seconds, floor_read, figures)
 
     console.print("the gateway with all services running and the backlog draining")
     for name in OTHERS:
@@ -133,6 +145,15 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
     rates = verification_rates()
     figures.add("receipts verified", f"{rates.receipts:,.0f}/s", "opened, and signatures checked")
     figures.add("whole log verified", f"{rates.entries:,.0f}/s", "entries hashed into the root")
+    for stored_requests in arguments.listed:
+        console.print(f"lists of {stored_requests:,} stored requests")
+        asyncio.run(fill(dev.database.url, "intake", stored_requests, console.print))
+        for measured_list in asyncio.run(list_times(intake, stored_requests)):
+            figures.add(
+                f"{measured_list.question}, {stored_requests:,} stored",
+                f"p50 {measured_list.p50:,.1f} ms, p99 {measured_list.p99:,.1f} ms",
+                f"{measured_list.rows} rows",
+            )
     console.print("one person's history")
     sizes = tuple(arguments.history)
     for each in asyncio.run(history_times(dev.database.url, sizes, console.print)):
@@ -145,7 +166,32 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
         figures.add(f"memory {name}", f"{_memory(stack, name):,.0f} MB")
 
 
-def _floor(dev: LocalStack, key: str, seconds: int, folder: Path) -> Burst:
+def _reads(intake: str, key: str, seconds: int, floor: Burst, figures: Figures) -> None:
+    """What anybody may read: the catalogue, and one request."""
+    services = f"{intake}/open311/v2/services.json"
+    listed = reads(services, seconds)
+    figures.add("GET services", f"{listed.per_second:,.0f}/s", _latency(listed))
+    tag = httpx.get(services, trust_env=False).headers["etag"]
+    same = reads(services, seconds, f"If-None-Match: {tag}")
+    figures.add("GET services, unchanged (304)", f"{same.per_second:,.0f}/s", _latency(same))
+    one = reads(f"{intake}/open311/v2/requests/{_one_stored(intake, key)}.json", seconds)
+    figures.add("GET one request", f"{one.per_second:,.0f}/s", _latency(one))
+    figures.add("  ratio to the floor of a read", f"{one.per_second / floor.per_second:.2f}")
+
+
+def _one_stored(url: str, key: str) -> str:
+    answer = httpx.post(
+        f"{url}/open311/v2/requests.json",
+        content=form(0, key, "read"),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        trust_env=False,
+    )
+    return str(answer.raise_for_status().json()[0]["service_request_id"])
+
+
+@contextmanager
+def _bare(dev: LocalStack) -> Iterator[str]:
+    """The floor's own server."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -162,9 +208,7 @@ def _floor(dev: LocalStack, key: str, seconds: int, folder: Path) -> Burst:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
-        url = f"http://127.0.0.1:{port}"
-        burst(url, key, 3, folder)
-        return burst(url, key, seconds, folder)
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)

@@ -1,4 +1,4 @@
-"""The floor: a bare handler that reads the form and makes one journaled insert.
+"""The floor: bare handlers that read a form and make one journaled insert, or make one `find_one`.
 
 Run as a process of its own, served as the services are: `python -m tests.load.floor URL NAME PORT`.
 """
@@ -24,7 +24,16 @@ def application(url: str, name: str) -> Starlette:
         await collection.insert_one({"_id": record_id, **{k: str(v) for k, v in form.items()}})
         return JSONResponse([{"service_request_id": record_id}])
 
-    return Starlette(routes=[Route("/open311/v2/requests.json", create, methods=["POST"])])
+    async def read(request: Request) -> JSONResponse:
+        record_id = request.path_params["record_id"].removesuffix(".json")
+        return JSONResponse([await collection.find_one({"_id": record_id})])
+
+    return Starlette(
+        routes=[
+            Route("/open311/v2/requests.json", create, methods=["POST"]),
+            Route("/open311/v2/requests/{record_id}", read),
+        ]
+    )
 
 
 def main() -> None:

@@ -67,8 +67,6 @@ def burst(url: str, key: str, seconds: int, folder: Path) -> Burst:
 
     :raises GeneratorError: wrk is missing or failed.
     """
-    if shutil.which("wrk") is None:
-        raise GeneratorError("wrk is missing: apt-get install wrk")
     run = uuid4().hex[:8]
     body = (
         f"api_key={key}&service_code=ANI-STRAY-DOG&lat=%.6f&long=%.6f"
@@ -79,11 +77,25 @@ def burst(url: str, key: str, seconds: int, folder: Path) -> Burst:
     script = folder / "burst.lua"
     script.write_text(_SCRIPT.format(body=body))
     script.chmod(0o600)
-    command = [
-        "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(script), url,
-    ]  # fmt: skip
+    try:
+        return _wrk(url, seconds, "-s", str(script))
+    finally:
+        script.unlink()
+
+
+def reads(url: str, seconds: int, *headers: str) -> Burst:
+    """As many answers to one question as eight connections take.
+
+    :raises GeneratorError: wrk is missing or failed.
+    """
+    return _wrk(url, seconds, *(word for header in headers for word in ("-H", header)))
+
+
+def _wrk(url: str, seconds: int, *more: str) -> Burst:
+    if shutil.which("wrk") is None:
+        raise GeneratorError("wrk is missing: apt-get install wrk")
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", *more, url]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    script.unlink()
     if done.returncode:
         raise GeneratorError(f"wrk failed: {done.stderr.strip()[-200:]}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)

@@ -26,6 +26,7 @@ from direct311.intake.open311.forms import read_submission
 from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_query, wants_extensions
 from direct311.intake.open311.render import MEDIA_TYPES, Format
+from direct311.intake.open311.unchanged import Unchanging, is_known
 from direct311.intake.ports import File
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import PlainRoute
@@ -76,6 +77,7 @@ class GeoReport:
         self._submit = submit
         self._requests = requests
         self._clock = clock
+        self._unchanging = Unchanging()
 
     def routes(self) -> list[PlainRoute]:
         found = []
@@ -120,8 +122,12 @@ class GeoReport:
         _check_jurisdiction(request.query_params)
         today = self._clock.now().date()
         language = _language(request)
-        found = [views.service(each) for each in self._catalogues[language].in_force(today)]
-        return _response(render.rows("services", found, form), form, language=language)
+
+        def made() -> bytes:
+            found = self._catalogues[language].in_force(today)
+            return render.rows("services", [views.service(each) for each in found], form)
+
+        return self._unchanged(request, form, language, ("services",), made)
 
     async def definition(self, request: Request, form: Format) -> Response:
         _check_jurisdiction(request.query_params)
@@ -130,8 +136,26 @@ class GeoReport:
         found = self._catalogues[language].offered(request.path_params["service_code"], today)
         if found is None:
             raise ProblemsError([Problem(404, "service_code", "service_code is not known")])
-        shown = views.definition(found, language)
-        return _response(render.tree("service_definition", shown, form), form, language=language)
+
+        def made() -> bytes:
+            return render.tree("service_definition", views.definition(found, language), form)
+
+        return self._unchanged(request, form, language, ("service", found.service_code), made)
+
+    def _unchanged(
+        self,
+        request: Request,
+        form: Format,
+        language: Language,
+        name: tuple[str, ...],
+        made: Callable[[], bytes],
+    ) -> Response:
+        """What is the same for everybody who reads this language, or that it is still the same."""
+        today = self._clock.now().date()
+        body, headers = self._unchanging.body(today, (*name, language, form), made)
+        if is_known(request.headers.get("if-none-match"), headers["ETag"]):
+            return _response(b"", form, 304, headers, language)
+        return _response(body, form, headers=headers, language=language)
 
     async def requests(self, request: Request, form: Format) -> Response:
         query, problems = read_query(request.query_params, self._clock.now())

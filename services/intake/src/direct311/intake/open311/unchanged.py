@@ -1,0 +1,37 @@
+"""Answers that are the same for everybody for a day: made once, with an entity tag."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from hashlib import sha256
+
+MAX_AGE = 300
+"""Seconds for which a cache need not ask again."""
+
+
+class Unchanging:
+    """Bodies of one day by name. Names are few: a resource, a language, a format."""
+
+    def __init__(self) -> None:
+        self._day: date | None = None
+        self._bodies: dict[tuple[str, ...], tuple[bytes, str]] = {}
+
+    def body(
+        self, on: date, name: tuple[str, ...], make: Callable[[], bytes]
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """The body, and the headers that let it be kept (RFC 9110, section 8.8.3; RFC 9111)."""
+        if on != self._day:
+            self._day, self._bodies = on, {}
+        kept = self._bodies.get(name)
+        if kept is None:
+            body = make()
+            kept = self._bodies[name] = (body, f'"{sha256(body).hexdigest()[:32]}"')
+        body, tag = kept
+        return body, {"ETag": tag, "Cache-Control": f"public, max-age={MAX_AGE}"}
+
+
+def is_known(if_none_match: str | None, tag: str) -> bool:
+    """Whether the caller has what has this tag (RFC 9110, section 13.1.2: weak comparison)."""
+    if not if_none_match:
+        return False
+    known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return "*" in known or tag in known

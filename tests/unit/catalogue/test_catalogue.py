@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from direct311.intake.adapters.catalogue_file import load_catalogue, load_catalogues
-from direct311.intake.domain.catalogue import Catalogue, ServiceType
+from direct311.intake.domain.catalogue import Catalogue, Flags, ServiceType
 from direct311.runtime.datafile import DataFileError, packaged
 from tests.support.data_files import changed, entry
 from tests.support.real_data import REAL_DATA, needs_real_data
@@ -134,6 +134,26 @@ def test_types_of_each_kind_and_conditional_questions_are_in_use() -> None:
         if each.asked_if
     }
     assert len(conditional) >= 5
+
+
+@pytest.mark.parametrize(
+    ("media", "files", "addresses", "taken"),
+    [
+        ("allowed", 0, 0, True),
+        ("allowed", 2, 1, True),
+        ("none", 0, 0, True),
+        ("none", 1, 0, False),
+        ("none", 0, 1, True),
+        ("required", 0, 0, False),
+        ("required", 1, 0, True),
+        ("required", 0, 1, True),
+    ],
+)
+def test_files_come_where_they_may_and_where_they_must(
+    media: Literal["allowed", "required", "none"], files: int, addresses: int, taken: bool
+) -> None:
+    service = by_code("ROAD-CURB").model_copy(update={"flags": Flags(media=media)})
+    assert (service.media_problem(files, addresses) is None) is taken
 
 
 def test_a_type_has_metadata_when_it_asks_questions() -> None:

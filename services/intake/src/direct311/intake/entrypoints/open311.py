@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from direct311.intake.adapters.clients_file import FileClients
 from direct311.intake.adapters.mongo import MongoRequests
-from direct311.intake.domain.catalogue import Catalogue, ServiceType
+from direct311.intake.domain.catalogue import Catalogue
 from direct311.intake.domain.clients import Client
 from direct311.intake.domain.language import Language, preferred
 from direct311.intake.domain.request import ServiceRequest
@@ -194,7 +194,8 @@ class GeoReport:
         read = read_submission(pairs, self._catalogue, self._clock.now())
         if read.problems or problems or read.submission is None or read.service is None:
             raise ProblemsError([*problems, *read.problems])
-        _check_files(read.service, files, read.submission.media_urls)
+        if wrong := read.service.media_problem(len(files), len(read.submission.media_urls)):
+            raise ProblemsError([Problem(400, "media", wrong)])
         language = _language(request)
         policy = self._agreement.of(read.submission, language=language)
         key = request.headers.get("idempotency-key", "").strip() or None
@@ -364,11 +365,3 @@ def _check_jurisdiction(parameters: Mapping[str, str]) -> None:
     problem = jurisdiction_problem(parameters.get("jurisdiction_id", "").strip() or None)
     if problem:
         raise ProblemsError([problem])
-
-
-def _check_files(service: ServiceType, files: Sequence[File], urls: Sequence[str]) -> None:
-    if service.flags.media == "none" and files:
-        raise ProblemsError([Problem(400, "media", "this type takes no media")])
-    if service.flags.media == "required" and not files and not urls:
-        wanted = "this type needs a file in the field media, or a media_url"
-        raise ProblemsError([Problem(400, "media", wanted)])

@@ -169,7 +169,9 @@ def test_every_notice_and_status_is_said_in_every_language() -> None:
     notices = (
         wording.IDENTITY_REQUIRED,
         wording.NUMBERS_REMOVED,
-        wording.POLICY_CHANGED,
+        wording.POLICY_APPLIES,
+        wording.EMAIL_NOTICE,
+        wording.CONSENT_NEEDED,
         wording.BATCH,
         wording.BLACKBOX,
     )
@@ -178,7 +180,7 @@ def test_every_notice_and_status_is_said_in_every_language() -> None:
         assert len(set(notice.values())) == len(LANGUAGES)
     for language in LANGUAGES:
         assert set(wording.STATUSES[language]) == set(get_args(RequestStatus))
-        assert "{version}" in wording.POLICY_CHANGED[language]
+        assert "{version}" in wording.POLICY_APPLIES[language]
 
 
 def _said(catalogue: Catalogue, language: Language, code: str, question: str) -> str:

@@ -1,16 +1,17 @@
 """Batch and blackbox services (GeoReport v2): when a request's number may be known, and to whom."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from direct311.intake.adapters.catalogue_file import load_catalogue
+from direct311.intake.adapters.catalogue_file import load_catalogue, load_policies
+from direct311.intake.domain import wording
 from direct311.intake.domain.catalogue import Delivery
 from direct311.intake.domain.language import LANGUAGES
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.domain.submission import Submission
-from direct311.intake.handlers.agreement import notice
+from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.submit import Accepted
 from direct311.intake.open311 import render, views
@@ -19,6 +20,10 @@ from direct311.schemas.events import Place
 from tests.support.runtime import NOW, SetClock
 
 CATALOGUE = load_catalogue().content
+AGREEMENT = Agreement(load_policies().content, SetClock())
+
+
+DELIVERIES: tuple[Delivery, ...] = get_args(Delivery)
 
 
 class NobodyProtected:
@@ -99,17 +104,24 @@ def test_what_a_request_was_accepted_as_stays_whatever_its_type_becomes() -> Non
 
 def test_the_resident_is_told_in_each_language_what_comes_instead_of_a_number() -> None:
     submission = Submission("miamidade", "SIGNAL-NEW", Place(address="1 Main St"))
-    for delivery in ("batch", "blackbox"):
-        told = {notice(taken(delivery), submission, language) for language in LANGUAGES}
-        assert len(told) == len(LANGUAGES)
-        assert None not in told
-    assert notice(taken("realtime"), submission, "es") is None
+    for language in LANGUAGES:
+        told = {
+            delivery: AGREEMENT.notice(taken(delivery), submission, language)
+            for delivery in DELIVERIES
+        }
+        assert told == {
+            "realtime": None,
+            "batch": wording.BATCH[language],
+            "blackbox": wording.BLACKBOX[language],
+        }
 
 
 def test_notices_are_in_the_language_that_was_asked_for() -> None:
     submission = Submission("miamidade", "CODE-JUNK", Place(address="1"), policy_version="2025-1")
     held = Accepted("r-1", "identity_required", False, True, "2026-1", "by_use")
-    english, spanish, creole = (notice(held, submission, language) for language in LANGUAGES)
+    english, spanish, creole = (
+        AGREEMENT.notice(held, submission, language) for language in LANGUAGES
+    )
     assert english is not None
     assert spanish is not None
     assert creole is not None
@@ -120,7 +132,7 @@ def test_notices_are_in_the_language_that_was_asked_for() -> None:
         assert "2026-1" in told
         assert "{" not in told
     # Who says nothing hears English.
-    assert notice(held, submission) == english
+    assert AGREEMENT.notice(held, submission) == english
 
 
 def test_status_notes_and_names_are_in_the_language_that_was_asked_for() -> None:

@@ -8,12 +8,13 @@ promised, and what slips through is measured there.
 Both take linear time and are idempotent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from direct311.runtime.redaction.announced import home_addresses, names
 from direct311.runtime.redaction.contacts import emails, telephones
 from direct311.runtime.redaction.numbers import banks, cards, social_security
+from direct311.runtime.redaction.people import people
 from direct311.runtime.redaction.spans import MARKS, Kind, Reading, Rules
 
 __all__ = ["MARKS", "Kind", "Redacted", "mask_numbers", "redact", "redact_place"]
@@ -21,10 +22,12 @@ __all__ = ["MARKS", "Kind", "Redacted", "mask_numbers", "redact", "redact_place"
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """A text with marks in place of what was taken out, and how many of each kind that were."""
+    """A text with marks in place of what was taken out, how many of each kind that were, and where
+    they stood in the text as it came (start, end, kind)."""
 
     text: str
     kinds: Mapping[Kind, int]
+    spans: Sequence[tuple[int, int, Kind]]
 
 
 def mask_numbers(text: str) -> tuple[str, Mapping[Kind, int]]:
@@ -41,8 +44,17 @@ def redact(text: str) -> Redacted:
     The place of the problem stays: it is public.
     """
     reading = Reading.of(text)
+    reading.cut_all(_WITH_PEOPLE)
+    return Redacted(reading.text(), reading.kinds(), reading.spans())
+
+
+def redact_place(text: str) -> Redacted:
+    """An address or the description of a place as it may travel and be shown: as `redact`, but what
+    nothing announces as a person's name stays, since streets, parks and schools are named so.
+    """
+    reading = Reading.of(text)
     reading.cut_all(_EVERYTHING)
-    return Redacted(reading.text(), reading.kinds())
+    return Redacted(reading.text(), reading.kinds(), reading.spans())
 
 
 def redact_place(text: str) -> Redacted:
@@ -66,3 +78,4 @@ _EVERYTHING: Rules = (
     ("home_address", home_addresses),
     ("name", names),
 )
+_WITH_PEOPLE: Rules = (*_EVERYTHING, ("name", people))

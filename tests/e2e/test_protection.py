@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
@@ -267,3 +269,34 @@ async def test_only_a_custodian_enters_a_protection_and_nothing_of_it_is_echoed(
     assert malformed.status_code == 422
     assert malformed.json()["field"] == "phone"
     assert "Zoraida" not in malformed.text
+
+
+async def test_a_custodian_enters_lists_and_withdraws_by_the_command(county: County) -> None:
+    environ = {
+        **os.environ,
+        "DIRECT311_STACK": str(county.stack.root / "dev.json"),
+        "COLUMNS": "200",
+    }
+
+    async def says(*words: str, typed: str = "") -> str:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "direct311.cli", "protection", *words),
+            env=environ,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        out, _ = await process.communicate(typed.encode())
+        assert process.returncode == 0, out.decode()
+        assert "786-555-0167" not in out.decode()
+        return out.decode()
+
+    order = ("--reference", "PR-9", "--citation", str(ORDER["citation"]), "--phone", "786-555-0167")
+    entered = await says("add", *order, "--received-on", "2026-01-05")
+    protection_id = json.loads(entered)["protection_id"]
+    assert json.loads(await says("show", protection_id))["received_on"] == "2026-01-05"
+    assert "PR-9" in await says("list")
+    await says("withdraw", protection_id)
+    assert json.loads(await says("show", protection_id))["keep_until"]
+    assert "PR-9" not in await says("list")
+    assert "PR-9" in await says("list", "--all")

@@ -57,15 +57,6 @@ def redact_place(text: str) -> Redacted:
     return Redacted(reading.text(), reading.kinds(), reading.spans())
 
 
-def redact_place(text: str) -> Redacted:
-    """An address or the description of a place as it may travel and be shown: as `redact`, but what
-    nothing announces as a person's name stays, since streets, parks and schools are named so.
-    """
-    reading = Reading.of(text)
-    reading.cut_all(_EVERYTHING)
-    return Redacted(reading.text(), reading.kinds())
-
-
 _NUMBERS: Rules = (
     ("social_security", social_security),
     ("card", cards),

@@ -2,8 +2,8 @@
 
 `mask_numbers` runs on whatever a resident typed before anything else sees it; its result is what is
 sealed. `redact` makes the copy that events and public views carry. What the rules promise is in
-`tests/unit/redaction/data/cases.yaml`; names in running text that nothing announces are not
-promised, and what slips through is measured there.
+`tests/unit/redaction/data/cases.yaml`; how many names in running text are found is measured in
+`tests/redaction`, and not all are.
 
 Both take linear time and are idempotent.
 """
@@ -39,7 +39,8 @@ def mask_numbers(text: str) -> tuple[str, Mapping[Kind, int]]:
 
 def redact(text: str) -> Redacted:
     """The text as it may travel in events and be shown: without the numbers that `mask_numbers`
-    takes, e-mail addresses, telephone numbers, and the names and home addresses that it announces.
+    takes, e-mail addresses, telephone numbers, the names and home addresses that it announces, and
+    what else looks like the name of a person.
 
     The place of the problem stays: it is public.
     """

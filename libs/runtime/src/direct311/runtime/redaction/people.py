@@ -25,6 +25,8 @@ from direct311.runtime.redaction.words import (
 
 _LONGEST = 4
 """Words of a name, the particles apart."""
+_LONGEST_SPAN = 12
+"""And with them."""
 _FAR = 3
 """Words from a cue to the name that it announces."""
 
@@ -359,7 +361,7 @@ def _rest(reading: Reading, words: _Words, at: int, lists: _Lists) -> _Found:
         return _Found(end - 2, at + 1, count)
     sure = texts[at] in lists.sure
     after = place = at + 1
-    while place < len(texts) and count < _LONGEST:
+    while place < min(len(texts), at + _LONGEST_SPAN) and count < _LONGEST:
         gap = words.gap(shadow, place)
         dotted = len(texts[place - 1]) == 1 and gap.startswith(".")
         if gap not in (" ", "  ") and not dotted:

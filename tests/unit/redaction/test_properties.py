@@ -27,6 +27,10 @@ pieces = st.one_of(
         ("my name is", "I am ", "soy ", "call me at ", "ssn ", "card ", "account number ")
     ),
     st.sampled_from(("I live at ", "thanks, ", "@", " at ", " dot com", "Maria", " Lopez", ", ")),
+    st.sampled_from(("my neighbor ", "Dr. ", "told ", "the ", " family", "Carlos", "'s ", " Park")),
+    st.sampled_from(
+        (" and ", "ROSA", "rosa", " de la ", "my dog ", "calle ", "reported by ", "J. ")
+    ),
     st.text(alphabet="0123456789 -.()+/", max_size=24),
     st.text(max_size=12),
 )
@@ -140,6 +144,13 @@ HOSTILE: dict[str, str] = {
     "plus": "+1",
     "quotes": "'",
     "hyphens": "my name is a-",
+    "given names": "Carlos ",
+    "names and particles": "Rosa de la ",
+    "particles after a name": "Rosa" + " de" * 400 + " ",
+    "titles": "dr. ",
+    "neighbors": "my neighbor Ana and ",
+    "initials": "Ana J. ",
+    "families": "the lopez family ",
 }
 
 

@@ -203,7 +203,7 @@ def test_names_in_running_text_are_measured(capsys: pytest.CaptureFixture[str]) 
             f"\nredaction: {slipped} of {total} names in running text slip through"
             f" ({slipped / total:.0%} of {len(RUNNING)} sentences' names)"
         )
-    assert 0 < slipped < total
+    assert 0 < slipped <= 10
 
 
 @needs_real_data

@@ -7,7 +7,7 @@ import pytest
 
 from direct311.schemas import Event as TypedEvent
 from direct311.schemas import encode, signed_bytes
-from direct311.schemas.events import ProtectionChanged
+from direct311.schemas.events import RequestOverdue
 from direct311.schemas.topics import BY_CE_TYPE
 from direct311.verifier.event import (
     SOLE_PRODUCERS,
@@ -38,7 +38,13 @@ def test_what_is_signed_here_is_what_services_sign() -> None:
         source=EVENT.source,
         subject="batch",
         time=datetime(2026, 3, 2, 14, tzinfo=UTC),
-        data=ProtectionChanged.model_construct(registry_version=1, record_ids=()),
+        data=RequestOverdue(
+            record_id="a",
+            version=1,
+            department="parks",
+            due_on=LOGGED_AT.date(),
+            noticed_at=LOGGED_AT,
+        ),
     )
     message = encode(typed)
     event = Event(

@@ -18,6 +18,7 @@ from direct311.cli import deadletters as letters
 from direct311.cli import demo as demonstration
 from direct311.cli import index as query_index
 from direct311.cli import keys as keeping
+from direct311.cli import protections as protecting
 from direct311.cli import replay as replaying
 from direct311.cli import rules
 from direct311.cli.rows import RowsError
@@ -35,6 +36,8 @@ app.add_typer(deadletters_app, name="deadletters")
 app.add_typer(rules.app, name="rules")
 keys_app = typer.Typer(no_args_is_help=True, help="Key-encryption keys and index keys over time.")
 app.add_typer(keys_app, name="keys")
+protection_app = typer.Typer(no_args_is_help=True, help="The protection registry (custodians).")
+app.add_typer(protection_app, name="protection")
 
 console = Console()
 errors = Console(stderr=True)
@@ -375,6 +378,7 @@ def keys_stop(reference: Reference, only: Only = None, name: As = "admin-1") -> 
 
 
 auditing.register(audit_app, _run, _print_json, console)
+protecting.register(protection_app, _run, _print_json, console)
 
 
 def main() -> None:

@@ -121,6 +121,14 @@ class Session:
         url = self.stack.services[service] + path
         return await self.http.post_json(url, body, await self.headers(role, name))
 
+    async def delete(self, service: str, path: str, role: str, name: str) -> None:
+        """A DELETE as somebody.
+
+        :raises HttpError: no answer, or not a 2xx.
+        """
+        url = self.stack.services[service] + path
+        await self.http.delete(url, await self.headers(role, name))
+
     async def get_query(
         self, service: str, path: str, query: Mapping[str, object], role: str, name: str
     ) -> object:

@@ -48,6 +48,10 @@ class HttpClient:
         """:raises HttpError: no answer, or not a 2xx with JSON."""
         return _json(await self._send("GET", url, headers=headers))
 
+    async def delete(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        """:raises HttpError: no answer, or not a 2xx."""
+        await self._send("DELETE", url, headers=headers)
+
     async def post_json(
         self,
         url: str,

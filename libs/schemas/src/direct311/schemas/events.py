@@ -128,13 +128,6 @@ class RequestUpdated(RecordEvent):
     closed_at: Instant | None = None
 
 
-class ProtectionChanged(Model):
-    """These records must be checked against the protection registry again."""
-
-    registry_version: int
-    record_ids: tuple[RecordId, ...]
-
-
 # ---------------------------------------------------------------- geo
 
 

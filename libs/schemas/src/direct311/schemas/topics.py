@@ -45,7 +45,6 @@ _SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
 ALL: tuple[EventType, ...] = (
     _event("request.created", events.RequestCreated, "intake"),
     _event("request.updated", events.RequestUpdated, "intake"),
-    _event("protection.changed", events.ProtectionChanged, "intake"),
     _event("location.resolved", events.LocationResolved, "geo"),
     _event("media.stored", events.MediaStored, "media"),
     _event("media.rejected", events.MediaRejected, "media"),

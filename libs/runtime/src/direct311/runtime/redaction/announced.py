@@ -42,7 +42,7 @@ def _form(alternatives: str) -> re.Pattern[str]:
 _STRONG = _form(
     r"(?:surname|firstname|lastname|fullname|name|nombre|apellidos|apellido)"
     r"(?: completo)?(?: is| was| es| era|'s|s(?= )|[ ]?[:=])"
-    r"|me llamo|se llamo|se llama"
+    r"|me llamo|se llamo|se llama|non ?[:=]"
     r"|non (?:mwen|m)(?: se|[:=])?|non'?m(?: se|[:=])|siyati (?:mwen|m)(?: se|[:=])?"
     r"|mwen rele|m rele|li rele|rele (?:mwen|m)|le habla|les habla|te habla|de parte de"
     r"|mr|mrs|mister|sra|srta|msye|madan"
@@ -86,7 +86,7 @@ _SIGN_OFF_WORDS = listed(
     saludos cordialmente mesi firmado
     """
 )
-_GAP = re.compile(r"[ \t\n:,;\"'*\-.=(]{1,6}")
+_GAP = re.compile(r"[ \t\n:,;!\"'*\-.=(]{1,6}")
 _WORD = re.compile(r"[^\W\d_]++(?:['\-][^\W\d_]++)*+")
 _SPACE = re.compile(r"[ \t]{1,3}")
 _DOT = re.compile(r"\.[ \t]{0,3}")

@@ -35,7 +35,7 @@ _ACCOUNT_WORDS = listed("account accounts acct accts cuenta kont")
 _ACCOUNT = re.compile(
     r"(?<![a-z])(?:accounts?|accts?|cuenta|kont)(?![a-z])\.?"
     r"(?: ?(?:number|num|no|nbr|nr|numero|nimewo|is|es|se|ending in|bancaria|labank|bank"
-    r"|corriente|de ahorros?|de banco|:|#|=|\.|-|,|\()){0,5}"
+    r"|corriente|de ahorros?|de banco|mwen|m|:|#|=|\.|-|,|\()){0,5}"
     r" ?(\d(?:[ \-]{0,2}\d){3,33})(?!\d)"
 )
 _IBAN = re.compile(

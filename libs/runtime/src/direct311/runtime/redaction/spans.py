@@ -108,6 +108,13 @@ class Reading:
         pieces.append(self.folded.text[done:])
         return "".join(pieces)
 
+    def spans(self) -> Sequence[tuple[int, int, Kind]]:
+        """What was found, as positions in the text."""
+        return [
+            (self.folded.start(start), self.folded.start(end), kind)
+            for start, end, kind in sorted(self.found)
+        ]
+
     def kinds(self) -> dict[Kind, int]:
         """How many of each kind were found."""
         counts: dict[Kind, int] = {}

@@ -131,6 +131,12 @@ def show_place(request: ServiceRequest) -> ev.Place:
     )
 
 
+def public_words(request: ServiceRequest, note: Note) -> str:
+    """The words of a note as anybody may read them: none of a protected request, since who worked
+    there writes where it was, nor before its place was checked."""
+    return note.text if request.place_checked and not request.protected else ""
+
+
 def created(request: ServiceRequest) -> Outgoing:
     """What intake says of a new request."""
     return Outgoing(

@@ -75,7 +75,10 @@ BLACKBOX: Wording = {
 STATUSES: Mapping[Language, Mapping[RequestStatus, str]] = {
     "en": {
         "received": "Received.",
-        "identity_required": "Held: a code-enforcement complaint needs your name and address.",
+        "identity_required": (
+            "Held: a code-enforcement complaint needs its reporter's name and address, which "
+            "become public record."
+        ),
         "routed": "With the department.",
         "in_progress": "Work has begun.",
         "on_hold": "On hold.",
@@ -89,7 +92,8 @@ STATUSES: Mapping[Language, Mapping[RequestStatus, str]] = {
     "es": {
         "received": "Recibida.",
         "identity_required": (
-            "En espera: una queja por infracción de códigos necesita su nombre y dirección."
+            "En espera: una queja por infracción de códigos necesita el nombre y la dirección de "
+            "quien la presenta, que pasan a ser registro público."
         ),
         "routed": "En manos del departamento.",
         "in_progress": "El trabajo ha comenzado.",
@@ -103,7 +107,10 @@ STATUSES: Mapping[Language, Mapping[RequestStatus, str]] = {
     },
     "ht": {
         "received": "Nou resevwa l.",
-        "identity_required": "An atant: yon plent sou vyolasyon kòd bezwen non ou ak adrès ou.",
+        "identity_required": (
+            "An atant: yon plent sou vyolasyon kòd bezwen non ak adrès moun ki fè l la, ki vin "
+            "dosye piblik."
+        ),
         "routed": "Nan men depatman an.",
         "in_progress": "Travay la kòmanse.",
         "on_hold": "An poz.",

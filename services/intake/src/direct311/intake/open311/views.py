@@ -6,7 +6,7 @@ from direct311.intake.domain import wording
 from direct311.intake.domain.catalogue import Attribute, ServiceType
 from direct311.intake.domain.language import Language
 from direct311.intake.domain.policy import Contact
-from direct311.intake.domain.request import CLOSED, ServiceRequest, show_place
+from direct311.intake.domain.request import CLOSED, ServiceRequest, public_words, show_place
 from direct311.intake.open311.render import Tree, instant
 from direct311.runtime.links import SignedLink
 
@@ -115,7 +115,7 @@ def request(
                 "datetime": instant(note.at),
                 "type": note.kind,
                 "summary": note.status or note.kind,
-                "description": note.text or None,
+                "description": public_words(each, note) or None,
             }
             for note in each.notes
         ]
@@ -134,7 +134,7 @@ def _jurisdiction(each: ServiceRequest) -> str | None:
 
 
 def _status_notes(each: ServiceRequest, language: Language) -> str:
-    said = next((note.text for note in reversed(each.notes) if note.text), "")
+    said = next((words for note in reversed(each.notes) if (words := public_words(each, note))), "")
     return f"{wording.STATUSES[language][each.status]} {said}".strip()
 
 

@@ -1,0 +1,112 @@
+"""`direct311 protection`: the registry of section 119.071(4)(d), F.S., for custodians."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from direct311.cli.stack import Session
+
+Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
+PrintJson = Callable[[object], None]
+
+As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
+PATH = "/v1/protections"
+PAGE = 500
+
+Identifier = Annotated[str | None, typer.Option(help="`-` asks for it")]
+
+
+def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console) -> None:
+    """Add the commands to the group `app`."""
+
+    @app.command()
+    def add(
+        reference: Annotated[str, typer.Option(help="the file that holds the written request")],
+        citation: Annotated[str, typer.Option(help="the paragraph that it cites")],
+        received_on: Annotated[
+            str | None, typer.Option(help="YYYY-MM-DD, when the request came; today if not given")
+        ] = None,
+        phone: Identifier = None,
+        email: Identifier = None,
+        person: Annotated[str | None, typer.Option("--name", help="`-` asks for it")] = None,
+        address: Identifier = None,
+        latitude: Annotated[float | None, typer.Option()] = None,
+        longitude: Annotated[float | None, typer.Option()] = None,
+        name: As = "custodian-1",
+    ) -> None:
+        """Enter a written request. Comes back once it has taken effect, after some seconds.
+
+        Identifiers are kept as keyed hashes alone. With `-` one is asked for, so that it does not
+        stay in the shell's history.
+        """
+        given = {"phone": phone, "email": email, "name": person, "address": address}
+        body: dict[str, object] = {
+            "reference": reference,
+            "citation": citation,
+            "received_on": received_on,
+            "latitude": latitude,
+            "longitude": longitude,
+        }
+        for field, value in given.items():
+            body[field] = typer.prompt(field, hide_input=True) if value == "-" else value
+        sent = {field: value for field, value in body.items() if value is not None}
+
+        async def work(session: Session) -> None:
+            print_json(await session.post("intake", PATH, sent, "custodian", name))
+
+        run(work)
+
+    @app.command("list")
+    def entries(
+        everything: Annotated[
+            bool, typer.Option("--all", help="those that were withdrawn too")
+        ] = False,
+        name: As = "custodian-1",
+    ) -> None:
+        """The entries in force: their files and dates. Whom they protect is not held."""
+
+        async def work(session: Session) -> None:
+            table = Table("id", "reference", "citation", "kinds", "received", "withdrawn")
+            after = ""
+            while True:
+                query: dict[str, object] = {"after": after, "limit": PAGE}
+                if not everything:
+                    query["in_force"] = "true"
+                page: Any = await session.get_query("intake", PATH, query, "custodian", name)
+                for each in page["protections"]:
+                    table.add_row(
+                        each["protection_id"],
+                        each["reference"],
+                        each["citation"],
+                        ", ".join(each["kinds"]),
+                        each["received_on"],
+                        (each["withdrawn_at"] or "")[:10],
+                    )
+                if not page["after"]:
+                    break
+                after = page["after"]
+            console.print(table)
+
+        run(work)
+
+    @app.command()
+    def show(protection_id: str, name: As = "custodian-1") -> None:
+        """One entry."""
+
+        async def work(session: Session) -> None:
+            print_json(await session.get("intake", f"{PATH}/{protection_id}", "custodian", name))
+
+        run(work)
+
+    @app.command()
+    def withdraw(protection_id: str, name: As = "custodian-1") -> None:
+        """End a protection at the person's request. What it hid may show again."""
+
+        async def work(session: Session) -> None:
+            await session.delete("intake", f"{PATH}/{protection_id}", "custodian", name)
+            console.print("withdrawn")
+
+        run(work)

@@ -1,0 +1,1 @@
+"""How well the redaction does: on a labelled set, and on real rows."""

@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from direct311.cli import audit as auditing
+from direct311.cli import clients, rules
 from direct311.cli import deadletters as letters
 from direct311.cli import demo as demonstration
 from direct311.cli import index as query_index
 from direct311.cli import keys as keeping
 from direct311.cli import replay as replaying
-from direct311.cli import rules
 from direct311.cli.rows import RowsError
 from direct311.cli.stack import Session, StackMissingError, find
 from direct311.cli.stack import token as mint
@@ -35,6 +35,8 @@ app.add_typer(deadletters_app, name="deadletters")
 app.add_typer(rules.app, name="rules")
 keys_app = typer.Typer(no_args_is_help=True, help="Key-encryption keys and index keys over time.")
 app.add_typer(keys_app, name="keys")
+client_app = typer.Typer(no_args_is_help=True, help="Front ends: their keys, scopes and quotas.")
+app.add_typer(client_app, name="client")
 
 console = Console()
 errors = Console(stderr=True)
@@ -375,6 +377,7 @@ def keys_stop(reference: Reference, only: Only = None, name: As = "admin-1") -> 
 
 
 auditing.register(audit_app, _run, _print_json, console)
+clients.register(client_app, _run, _print_json)
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ async def test_a_new_client_submits_within_seconds_and_a_revoked_one_no_more(
         operations = {
             event["where"]["operation"]
             for event in events
-            if event["action"] == "policy_change" and client_id in (event["why"]["reference"] or "")
+            if event["action"] == "policy_change" and client_id in event["why"].get("reference", "")
         }
         return operations == {"POST /v1/clients", "POST /v1/clients/{client_id}/revoke"}
 

@@ -243,12 +243,16 @@ class _Answer:
         if message["type"] != "http.response.start":
             await self._send(message)
             return
+        given: Headers = list(message.get("headers", ()))
         refusal = self._body.refusal if self._body else None
-        if refusal is not None and message["status"] != refusal.status:
-            # A framework that reads the body takes its refusal for something else.
+        if refusal is not None and (
+            message["status"] != refusal.status
+            or (b"content-type", b"application/problem+json") in given
+        ):
+            # A framework that reads the body takes its refusal for something else. Who knows it
+            # answers in the format that was asked for.
             await self.instead(refusal)
             return
-        given: Headers = list(message.get("headers", ()))
         names = {name for name, _ in given}
         headers = [*given, *self._always]
         if b"cache-control" not in names:

@@ -431,7 +431,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http=_BoundedHeads,
+            http=BoundedHeads,
             access_log=False,
             log_config=None,
             server_header=False,
@@ -447,7 +447,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         sys.exit(3)
 
 
-class _BoundedHeads(HttpToolsProtocol):
+class BoundedHeads(HttpToolsProtocol):
     """Cuts who is slow, and takes no request whose address and headers have more than 64 KB: the
     parser takes any, keeps it in memory, and waits for ever.
 

@@ -143,7 +143,7 @@ async def test_a_key_ends_when_it_says() -> None:
 async def test_a_key_is_good_for_what_it_is_for_alone(
     about: Mapping[str, object], call: Mapping[str, str], word: str
 ) -> None:
-    key, one = client(**about)
+    key, one = client("test", **about)
     door, _ = admission(one)
     error = await refusal(door, key, **call)
     assert (error.status, word in error.detail) == (403, True)

@@ -44,6 +44,13 @@ class Submissions(Protocol):
         """
         ...
 
+    async def with_image(self, images: Sequence[str], since: datetime) -> str | None:
+        """The id of a request with one of these files that was received since then.
+
+        :raises TransientError: the database does not answer.
+        """
+        ...
+
 
 class Requests(Protocol):
     """Requests as they stand."""

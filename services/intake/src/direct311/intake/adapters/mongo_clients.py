@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from direct311.intake.domain.clients import Client
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import Collection, Document, DuplicateError, Update
+from direct311.runtime.errors import TransientError
 
 HEAD = "#"
 """The document that counts changes; no client has such an id."""
@@ -121,29 +122,33 @@ class MongoQuotas:
     """`QuotaStore`: one document for each client and window, `taken` never above the limit."""
 
     KEPT = timedelta(hours=1)
+    TRIES = 20
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
     async def take(self, window: str, wanted: int, limit: int, until: datetime) -> tuple[int, int]:
-        # One atomic step, so that copies that ask at the same time share what is left.
-        more = {"$min": [limit, {"$add": [{"$ifNull": ["$taken", 0]}, wanted]}]}
-        # A limit that was lowered meanwhile takes nothing back.
-        change = {"$max": [{"$ifNull": ["$taken", 0]}, more]}
-        try:
-            before = await self._take(window, change, until)
-        except DuplicateError:
-            # Another copy has just made it.
-            before = await self._take(window, change, until)
-        taken = before["taken"] if before else 0
-        after = max(taken, min(limit, taken + wanted))
-        return after - taken, max(0, limit - after)
+        for _ in range(self.TRIES):
+            taken = await self._taken(window, until)
+            granted = min(wanted, limit - taken)
+            if granted <= 0:
+                return 0, 0
+            # The condition is in the update itself. What an atomic find-and-update answers would do
+            # in one step less; but not every server answers it with the document that it changed.
+            done = await self._collection.update_one(
+                {"_id": window, "taken": {"$lte": limit - granted}}, {"$inc": {"taken": granted}}
+            )
+            if done.modified_count:
+                return granted, limit - taken - granted
+        raise TransientError("too many ask for the same quota at once")
 
-    async def _take(self, window: str, taken: Document, until: datetime) -> Document | None:
-        found: Document | None = await self._collection.find_one_and_update(
-            {"_id": window}, [{"$set": {"taken": taken, "until": until}}], upsert=True
-        )
-        return found
+    async def _taken(self, window: str, until: datetime) -> int:
+        found = await self._collection.find_one({"_id": window}, {"taken": 1})
+        if found is not None:
+            return int(found["taken"])
+        with contextlib.suppress(DuplicateError):
+            await self._collection.insert_one({"_id": window, "taken": 0, "until": until})
+        return 0
 
     async def give_back(self, window: str, count: int) -> None:
         await self._collection.update_one(

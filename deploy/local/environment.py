@@ -118,6 +118,7 @@ def service_environment(
         "HOST": place.listen,
         "PORT": str(place.ports[name]),
         "PUBLIC_URL": place.public_url(name),
+        "HOSTS": f"127.0.0.1 localhost {name}",
         "KAFKA_BOOTSTRAP": place.address("kafka"),
         "KAFKA_USERNAME": service.kafka,
         "KAFKA_PASSWORD": credentials.kafka[service.kafka],
@@ -150,6 +151,8 @@ def service_environment(
             "INDEX_KEYS_FILE": place.keys / "intake-index.json",
             "LINK_KEY_FILE": place.keys / "intake-link.json",
             "CLIENTS_FILE": place.root / "clients.json",
+            "READS_PER_MINUTE": "1000000",
+            "FAILED_KEYS_PER_MINUTE": "100000",
         }
     if name == "audit":
         values |= {"LOG_KEY_FILE": place.keys / "audit-log.json", "POLICY_FILE": place.policy}

@@ -19,6 +19,7 @@ from direct311.verifier.note import Cosigner, Signer, VerifierKey
 INDEX_FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
 LOG_NAME = "direct311.miamidade.gov/audit"
 KEYS_VALID = timedelta(days=400)
+TEST_KEY = "d311_test_"
 
 
 def write_secret(path: Path, document: object) -> None:
@@ -59,7 +60,7 @@ class Credentials:
                 known.store, [*(it.name for it in topology.services if it.store), admin["store"]]
             ),
             clients=_complete(known.clients, [service.client for service in topology.services]),
-            api_keys=_complete(known.api_keys, ["app", "legacy"]),
+            api_keys=_complete_keys(known.api_keys, ["app", "legacy"]),
             operator=known.operator,
         )
         if complete != known or not path.exists():
@@ -69,6 +70,13 @@ class Credentials:
 
 def _complete(known: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     return {**known, **{name: secrets.token_hex(24) for name in names if name not in known}}
+
+
+def _complete_keys(known: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """API keys, of the form that the gateway gives out for tests."""
+    kept = {name: key for name, key in known.items() if key.startswith(TEST_KEY)}
+    new = {name: TEST_KEY + secrets.token_urlsafe(32) for name in names if name not in kept}
+    return {**kept, **new}
 
 
 def keep_keys(folder: Path, services: Iterable[Service], witnesses: Iterable[str]) -> None:
@@ -144,12 +152,15 @@ def _private(seed: str) -> Ed25519PrivateKey:
 
 
 def api_clients(api_keys: Mapping[str, str]) -> list[dict[str, Any]]:
-    """`clients.json`: the gateway's front ends. The legacy one retries without a key."""
+    """`clients.json`: the front ends that the gateway begins with. The legacy one retries without a
+    key. Their quotas are there, so that they are counted, and no test reaches them."""
     return [
         {
             "client_id": name,
             "name": {"app": "311Direct app", "legacy": "Legacy web form"}[name],
             "key_sha256": hashlib.sha256(key.encode()).hexdigest(),
+            "prefix": key[:14],
+            "quota": {"minute": 1_000_000, "day": 1_000_000_000, "reads": 1_000_000},
             "flags": ["retries_without_key"] if name == "legacy" else [],
             "jurisdictions": ["miamidade"],
         }

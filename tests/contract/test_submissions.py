@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pymongo.errors import AutoReconnect, BulkWriteError
+from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
@@ -143,6 +143,35 @@ async def test_each_has_a_key_before_it_has_a_document(gateway: Gateway) -> None
     write = new()
     await gateway.send(write)
     assert await gateway.keys.count_documents({"_id": write.state.record_id}) == 1
+
+
+FULL = {
+    "a full disk": BulkWriteError(
+        {"writeErrors": [{"index": 0, "code": 14031, "errmsg": "x"}], "writeConcernErrors": []}
+    ),
+    "a full disk, for the command": OperationFailure("x", 14031),
+    "a majority without room": BulkWriteError(
+        {"writeErrors": [], "writeConcernErrors": [{"code": 64, "errmsg": "x"}]}
+    ),
+    "no answer": AutoReconnect(),
+}
+
+
+@pytest.mark.parametrize("error", FULL.values(), ids=FULL)
+async def test_a_database_that_is_full_takes_nothing_and_keeps_what_it_has(
+    gateway: Gateway, error: Exception
+) -> None:
+    kept = new("app:kept")
+    await gateway.send(kept)
+    gateway.requests.before = [error] * TRIES
+    refused = new("app:refused")
+    with pytest.raises(TransientError):
+        await gateway.send(refused)
+    assert (await gateway.stored()).keys() == {kept.state.record_id}
+    # There is room again: the client sends it once more, and it is the only one.
+    again = new("app:refused")
+    assert await gateway.send(again) == "new"
+    assert (await gateway.stored()).keys() == {kept.state.record_id, again.state.record_id}
 
 
 async def test_of_equal_idempotency_keys_one_is_stored_and_the_others_are_told(

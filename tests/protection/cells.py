@@ -16,6 +16,7 @@ TEXTS = {
 PATTERNS = {
     r"^[A-Za-z0-9_-]{1,64}$": TEXTS["uuid"],
     r"^[a-z][a-z0-9_]{1,40}$": "public_works",
+    r"^[a-z0-9][a-z0-9-]{0,39}$": "matrix",
 }
 
 Document = dict[str, Any]

@@ -13,7 +13,6 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from direct311.intake.adapters.catalogue_file import load_catalogue, load_policies
-from direct311.intake.adapters.clients_file import FileClients
 from direct311.intake.domain.language import LANGUAGES
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.entrypoints.open311 import GeoReport
@@ -154,11 +153,16 @@ def answers(request: ServiceRequest, *, publish_text: bool = False) -> Iterator[
     clock = SetClock()
     report = GeoReport(
         settings=IntakeSettings.model_construct(
-            public_url="http://county.example", environment="local", most_files=1, largest_file=1
+            public_url="http://county.example",
+            environment="local",
+            most_files=1,
+            largest_file=1,
+            files_in_hand=1,
         ),
         catalogues=dict.fromkeys(LANGUAGES, catalogue),
         agreement=Agreement(load_policies().content, clock),
-        clients=FileClients({}),
+        admission=None,  # type: ignore[arg-type]
+        failed_keys=None,  # type: ignore[arg-type]
         submit=None,  # type: ignore[arg-type]
         requests=Stored(request),  # type: ignore[arg-type]
         links=None,  # type: ignore[arg-type]

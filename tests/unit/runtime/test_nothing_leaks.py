@@ -71,7 +71,10 @@ async def length(request: Request):
 async def broken(name: str):
     bug()
 
-serve(app, SimpleNamespace(host="127.0.0.1", port=port))
+settings = SimpleNamespace(
+    host="127.0.0.1", port=port, hosts=(), proxies=(), public_url="http://x", most_connections=50
+)
+serve(app, settings)
 """
 
 

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from direct311.cli import audit as auditing
+from direct311.cli import clients, rules
 from direct311.cli import deadletters as letters
 from direct311.cli import demo as demonstration
 from direct311.cli import index as query_index
 from direct311.cli import keys as keeping
 from direct311.cli import protections as protecting
 from direct311.cli import replay as replaying
-from direct311.cli import rules
 from direct311.cli.rows import RowsError
 from direct311.cli.stack import Session, StackMissingError, find
 from direct311.cli.stack import token as mint
@@ -38,6 +38,8 @@ keys_app = typer.Typer(no_args_is_help=True, help="Key-encryption keys and index
 app.add_typer(keys_app, name="keys")
 protection_app = typer.Typer(no_args_is_help=True, help="The protection registry (custodians).")
 app.add_typer(protection_app, name="protection")
+client_app = typer.Typer(no_args_is_help=True, help="Front ends: their keys, scopes and quotas.")
+app.add_typer(client_app, name="client")
 
 console = Console()
 errors = Console(stderr=True)
@@ -379,6 +381,7 @@ def keys_stop(reference: Reference, only: Only = None, name: As = "admin-1") -> 
 
 auditing.register(audit_app, _run, _print_json, console)
 protecting.register(protection_app, _run, _print_json, console)
+clients.register(client_app, _run, _print_json)
 
 
 def main() -> None:

@@ -40,8 +40,10 @@ _IN_WORDS = {
     401: "No valid token",
     403: "Not allowed: the rule and what would be needed",
     404: "Not found",
+    408: "The body did not arrive in time",
     409: "In conflict with the present state",
     410: "The record's key is gone",
+    413: "The body is too large",
     422: "Malformed: the field and what would be right",
     429: "Too often; see Retry-After",
     503: "Not now; see Retry-After",
@@ -211,6 +213,7 @@ def _denied(request: Request, caller: Caller, error: RefusedError) -> tuple[Acce
 _OF_THE_FRAMEWORK = {
     400: ("unreadable", "The body must be JSON that can be read."),
     404: ("not_found", "There is nothing at this address."),
+    408: ("too_slow", "The body did not arrive in time."),
     405: ("method_not_allowed", "This method is not known here."),
     413: ("too_large", "The body is too large."),
 }

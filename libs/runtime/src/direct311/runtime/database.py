@@ -37,6 +37,7 @@ DatabaseError = PyMongoError
 DuplicateError = DuplicateKeyError
 BulkError = BulkWriteError
 Index = IndexModel
+Update = UpdateOne
 
 
 class _Dates(TypeEncoder):

@@ -28,6 +28,7 @@ from direct311.runtime.access import AccessPolicy, load_access_policy
 from direct311.runtime.broker import PROMPT, Consumer, KafkaPublisher, Pace, Process, Received
 from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
 from direct311.runtime.database import Collection, Database, MongoLease, MongoRecords
+from direct311.runtime.front import Front
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator, Issuer, ServiceToken
 from direct311.runtime.in_force import InForce
@@ -421,18 +422,24 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     gc.set_threshold(COLLECT_AFTER, 20, 50)
     server = _Server(
         uvicorn.Config(
-            app,
+            Front(
+                app,
+                hosts=settings.hosts,
+                proxies=settings.proxies,
+                https=settings.public_url.startswith("https://"),
+            ),
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http=_BoundedHeads,
+            http=BoundedHeads,
             access_log=False,
             log_config=None,
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=10,
             timeout_keep_alive=30,
-            h11_max_incomplete_event_size=32_768,
+            limit_concurrency=settings.most_connections,
+            ws="none",
         )
     )
     server.run()
@@ -440,29 +447,79 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         sys.exit(3)
 
 
-class _BoundedHeads(HttpToolsProtocol):
-    """Takes no request whose address and headers have more than a megabyte: the parser takes any,
-    and keeps it in memory."""
+class BoundedHeads(HttpToolsProtocol):
+    """Cuts who is slow, and takes no request whose address and headers have more than 64 KB: the
+    parser takes any, keeps it in memory, and waits for ever.
 
-    LARGEST_HEAD = 1024 * 1024
+    A head must be complete so many seconds after its first byte, or after the connection was made;
+    what we answer must be taken off our hands as fast. How bodies arrive is watched over HTTP
+    (`direct311.runtime.front`).
+    """
+
+    LARGEST_HEAD = 64 * 1024
+    HEAD_SECONDS = 15.0
+    UNREAD_SECONDS = 30.0
 
     _head: int | None = 0
     """Bytes of a head that is not complete; `None` where a body is read."""
+    _completed = False
+    _head_timer: asyncio.TimerHandle | None = None
+    _unread_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        _cancel(self._head_timer)
+        _cancel(self._unread_timer)
+        self._head_timer = self._unread_timer = None
+        super().connection_lost(exc)
 
     def on_headers_complete(self) -> None:
         self._head = None
+        _cancel(self._head_timer)
+        self._head_timer = None
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._head = 0
+        self._completed = True
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
+        if self._head is not None and self._head_timer is None:
+            self._await_head()
+        self._completed = False
         super().data_received(data)
-        if self._head is not None and not self.transport.is_closing():
+        # A piece that ended a message was, nearly all of it, that message's.
+        if self._head is not None and not self._completed and not self.transport.is_closing():
             self._head += len(data)
             if self._head > self.LARGEST_HEAD:
                 self.send_400_response("The request's head is too large.")
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread_timer is None:
+            self._unread_timer = self.loop.call_later(self.UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        _cancel(self._unread_timer)
+        self._unread_timer = None
+        super().resume_writing()
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.HEAD_SECONDS, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self._head is not None and not self.transport.is_closing():
+            self.transport.close()
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
 
 
 class _Server(uvicorn.Server):

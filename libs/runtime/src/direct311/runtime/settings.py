@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _seconds(value: object) -> object:
@@ -20,10 +20,22 @@ Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 """In seconds, or as ISO 8601."""
 
 
+def _words(value: object) -> object:
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+"""Several, with spaces between."""
+
+
 class ServiceSettings(BaseSettings):
     """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`. What
     is set to nothing counts as not set. `access_file`: the county's own rules of access, which two
     of the persons in `approvers_file` must have approved.
+
+    `hosts`: names that the service may be called by, with spaces between; none: any. `proxies`:
+    networks of the proxies in front of it, whose `X-Forwarded-For` is believed; nobody else's is.
+    `most_connections`: more at a time are answered with 503.
 
     For how long what was destroyed can still be found: `database_log_kept`, the window of the
     database's log; `backups_kept`, the age of the oldest backup; `topics_kept`, the retention of
@@ -38,6 +50,9 @@ class ServiceSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int
     public_url: str
+    hosts: Words = ()
+    proxies: Words = ()
+    most_connections: int = 2_000
 
     kafka_bootstrap: str
     kafka_username: str

@@ -1,5 +1,6 @@
 """Intake, wired."""
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -8,27 +9,40 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from direct311.intake.adapters.catalogue_file import load_catalogues, load_policies
-from direct311.intake.adapters.clients_file import FileClients
+from direct311.intake.adapters.first_clients import read_clients
 from direct311.intake.adapters.geo import GeoAddresses
 from direct311.intake.adapters.inserts import GroupedSubmissions
 from direct311.intake.adapters.listing import listed_fields
 from direct311.intake.adapters.mongo import IndexChecks, MongoProtections, MongoRequests
+from direct311.intake.adapters.mongo_clients import (
+    MongoClients,
+    MongoCounts,
+    MongoQuotas,
+    MongoSalts,
+)
 from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.adapters.uploads import MediaUploads
+from direct311.intake.domain.clients import served_by
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.entrypoints.api import (
     internal_router,
     protections_router,
     staff_router,
 )
+from direct311.intake.entrypoints.clients import clients_router
+from direct311.intake.entrypoints.front import CrossOrigin, FailedKeys, ReadLimited
 from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.entrypoints.policy import policy_router
 from direct311.intake.entrypoints.subject import link_router, subject_router
+from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
+from direct311.intake.handlers.clients import ManageClients
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.homes import Homes
 from direct311.intake.handlers.protect import Protect
+from direct311.intake.handlers.quotas import Quotas
+from direct311.intake.handlers.reads import ReadLimits, SharedNames
 from direct311.intake.handlers.reindex import Reindex
 from direct311.intake.handlers.release import Release
 from direct311.intake.handlers.subject import Subject
@@ -149,6 +163,21 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         resources.ids,
         2 * settings.registry_every,
     )
+    clients = MongoClients(resources.database["clients"], resources.database["client_uses"], clock)
+    quota_store = MongoQuotas(resources.database["quotas"])
+    quotas = Quotas(quota_store, clock)
+    own_origin = settings.public_url.rstrip("/")
+    admission = Admission(
+        clients, quotas, clock, environment=settings.environment, own_origin=own_origin
+    )
+    counts = MongoCounts(resources.database["reads"])
+    reads = ReadLimits(counts, clock, worth=max(1, settings.reads_per_minute // 10))
+    callers = SharedNames(
+        resources.sign_ins.sources,
+        clock,
+        indexes.content_key,
+        MongoSalts(resources.database["salts"]).of,
+    )
     resources.consumer(TOPICS, folding(folder), gives_way=lambda: submit.busy)
 
     async def remove(request: ServiceRequest) -> Destroyed:
@@ -172,6 +201,29 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     async def registry() -> None:
         await protections.refresh()
 
+    async def first_clients() -> None:
+        if settings.clients_file is not None:
+            serves = served_by(settings.environment)
+            for client in read_clients(settings.clients_file, serves, clock.now()):
+                if await clients.add(client):
+                    # An event of the log, like each later change.
+                    resources.in_force.expect(
+                        f"API client {client.client_id}", client.keys[0].key_id
+                    )
+        await clients.refresh()
+        await callers.refresh()
+
+    async def settle() -> None:
+        await clients.refresh()
+        await callers.refresh()
+        await quotas.settle()
+        await reads.settle()
+        await clients.settle()
+
+    async def forget_counts() -> None:
+        await quota_store.forget(clock.now())
+        await counts.forget(clock.now())
+
     async def recheck() -> None:
         current = protections.version
         while behind := await requests.unchecked(current, 500):
@@ -187,6 +239,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
 
     loops = [
         Loop("registry", settings.registry_every, registry, None, clock),
+        Loop("callers", timedelta(seconds=1), settle, None, clock),
+        leased("counts", timedelta(hours=1), forget_counts),
         leased("recheck", timedelta(seconds=5), recheck),
         leased("destroy", timedelta(seconds=1), destroyer.step),
         leased("keys", timedelta(hours=1), forget_unused_keys),
@@ -205,11 +259,14 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
                 rotation.checks.check,
                 index_checks.check,
                 registry,
+                first_clients,
             ],
             # Requests are taken and kept while the broker is away.
             broker_required=False,
         ):
             yield
+            with contextlib.suppress(Exception):
+                await quotas.close()
 
     app = FastAPI(
         title="Direct311 intake",
@@ -218,13 +275,22 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         lifespan=lifespan,
     )
     install(app, resources.readiness, resources.metrics, resources.ledger)
+    app.add_middleware(
+        ReadLimited,
+        limits=reads,
+        names=callers,
+        reader=admission.reader,
+        most=settings.reads_per_minute,
+    )
+    app.add_middleware(CrossOrigin, clients=clients, own_origin=own_origin)
     who = caller_of(resources.authenticator)
     agreement = Agreement(policies, clock, f"{settings.public_url.rstrip('/')}/v1/policy")
     georeport = GeoReport(
         settings=settings,
         catalogues=catalogues,
         agreement=agreement,
-        clients=FileClients.from_file(settings.clients_file),
+        admission=admission,
+        failed_keys=FailedKeys(reads, callers, settings.failed_keys_per_minute),
         submit=submit,
         requests=requests,
         links=links,
@@ -240,6 +306,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         key_fetches_router(keys, resources.producers, who),
         keys_router(rotation, who),
         protections_router(protect, who),
+        clients_router(ManageClients(clients, vault, clock, resources.ids), who),
         policy_router(agreement),
     ):
         app.include_router(router, max_body_size=LARGEST_BODY)

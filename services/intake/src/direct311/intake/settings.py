@@ -13,6 +13,13 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     `NAME.yaml`, its catalogue, lie `NAME.es.yaml` and `NAME.ht.yaml`, its words in Spanish and
     Haitian Creole.
 
+    `clients_file`: front ends to begin with, by the hashes of their keys: a list that is taken into
+    the database at the start, where their ids are not known there yet, and never again.
+
+    `reads_per_minute`: for one network address, without key. `failed_keys_per_minute`: calls from
+    one address whose key is none. `files_in_hand`: bytes of files that all submissions which are
+    being received may hold in memory together.
+
     `link_lifetime`: how long a resident's signed link is good. `largest_file` in bytes.
     """
 
@@ -20,12 +27,16 @@ class IntakeSettings(ServiceSettings, VaultSettings):
 
     index_keys_file: Path
     link_key_file: Path
-    clients_file: Path
     media_url: str
     geo_url: str
 
     catalogue_file: Path | None = None
     policies_file: Path | None = None
+    clients_file: Path | None = None
+
+    reads_per_minute: int = 1_200
+    failed_keys_per_minute: int = 60
+    files_in_hand: int = 256 * 1024 * 1024
 
     link_lifetime: timedelta = timedelta(days=90)
     largest_file: int = 20 * 1024 * 1024

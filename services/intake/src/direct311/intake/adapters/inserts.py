@@ -84,6 +84,14 @@ class GroupedSubmissions:
         found = (await self._records.load([record_id])).get(record_id)
         return found.state if found else None
 
+    async def with_image(self, images: Sequence[str], since: datetime) -> str | None:
+        wanted = {"images": {"$in": list(images)}, "received_at": {"$gte": since}}
+        try:
+            found = await self._records.collection.find_one(wanted, {"_id": 1})
+        except DatabaseError:
+            raise TransientError("the database does not answer") from None
+        return found["_id"] if found else None
+
     async def _like(self, asked: Sequence[_Asked]) -> Sequence[str | None]:
         known = await self._known(
             {each.fingerprint for each in asked}, min(each.since for each in asked)

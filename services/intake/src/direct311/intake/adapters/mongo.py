@@ -7,7 +7,7 @@ from typing import Protocol
 from direct311.intake.adapters import listing
 from direct311.intake.adapters.listing import MongoListing
 from direct311.intake.domain.protection import Protection
-from direct311.intake.domain.request import EARLIER, ServiceRequest
+from direct311.intake.domain.request import EARLIER, Mark, ServiceRequest
 from direct311.intake.open311.queries import RequestQuery
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import Collection, Document, Index, MongoRecords
@@ -35,6 +35,8 @@ class MongoRequests:
         Index([("fingerprint", 1), ("received_at", 1)], name="fingerprint", sparse=True),
         Index([("token", 1)], name="token", unique=True, sparse=True),
         Index([("registry_version", 1)], name="registry", sparse=True),
+        Index([("images", 1)], name="images", sparse=True),
+        Index([("marked_at", 1)], name="marked", sparse=True),
         Index([("indexes.phone", 1)], name="phone", sparse=True),
         Index([("indexes.email", 1)], name="email", sparse=True),
         Index([("indexes.name", 1)], name="name", sparse=True),
@@ -55,8 +57,11 @@ class MongoRequests:
         return self._records.stored(document).state if document else None
 
     async def public(self, record_id: str) -> ServiceRequest | None:
-        """The request with this number, unless the public must not find it."""
-        found = await self.get(record_id)
+        """What the public may see of the request with this number, unless it must not find it."""
+        document = await self._records.collection.find_one(
+            {"_id": record_id, "lifecycle": "active"}, listing.PROJECTION
+        )
+        found = self._records.stored(document).state if document else None
         return found if found and found.is_public else None
 
     async def by_token(self, token: str) -> ServiceRequest | None:
@@ -131,6 +136,16 @@ class MongoRequests:
             cursor = self._records.collection.find(wanted, {"_id": 1}).limit(limit)
             found |= {document["_id"]: None async for document in cursor}
         return list(found)
+
+    async def marked(
+        self, mark: Mark | None, before: datetime, limit: int
+    ) -> Sequence[ServiceRequest]:
+        """Requests that were marked before then, newest first."""
+        wanted: Document = {"marked_at": {"$lt": before}, "lifecycle": "active"}
+        if mark is not None:
+            wanted["marks"] = mark
+        cursor = self._records.collection.find(wanted).sort("marked_at", -1).limit(limit)
+        return [self._records.stored(document).state async for document in cursor]
 
     async def count(self) -> dict[str, int]:
         """Requests by status; tombstones do not count."""

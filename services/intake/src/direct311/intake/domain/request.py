@@ -16,6 +16,10 @@ CLOSED: frozenset[ev.RequestStatus] = frozenset(
 """Extended statuses that Open311 calls `closed`; a reference to another body stays open."""
 
 
+Mark = Literal["repeat_content", "repeat_image", "burst"]
+"""Why staff should look at a request: the same content within a day, one of its files within a
+week, or one of many from the same sender within minutes. No mark refuses anything."""
+
 EARLIER = "earlier"
 """The kind of those index values of corrected fields that the registry protects: nobody finds the
 request by them any more, and the registry still knows it."""
@@ -61,6 +65,7 @@ class ServiceRequest(RecordState):
 
     `index_versions`: of the keys that these were made under, empty where nobody noted it.
     `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.
+    `images` are keyed hashes of its files. `marked_at` is set where there are `marks`.
     `listed`: shown in public lists. `place_version` counts changes of the place by the resident.
     `delivery`: what the type promised when the request was accepted, whatever the type is now.
     `token`: unique among all requests; only a batch request has one.
@@ -98,6 +103,9 @@ class ServiceRequest(RecordState):
     likely_repeat_of: str | None = None
     delivery: Delivery = "realtime"
     token: str | None = None
+    images: tuple[str, ...] | None = None
+    marks: tuple[Mark, ...] = ()
+    marked_at: Instant | None = None
     notes: tuple[Note, ...] = ()
     corrections: tuple[Correction, ...] = ()
 

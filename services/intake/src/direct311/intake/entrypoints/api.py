@@ -1,6 +1,7 @@
 """Intake's own JSON API: staff, other services, the protection registry."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,6 +10,7 @@ from pydantic import Field
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
 from direct311.intake.domain.protection import SERIES, Protection
+from direct311.intake.domain.request import Mark
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.release import Release
@@ -23,6 +25,8 @@ MOST_IN_A_QUESTION = 100_000
 LARGEST_QUESTION = 8 * 1024 * 1024
 """Bytes of the body of a question about so many records."""
 MOST_ENTRIES = 500
+
+_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 CallerOf = Callable[[Request], Awaitable[Caller]]
 
@@ -150,6 +154,18 @@ class ServiceAnswer(Model):
     media: Literal["allowed", "required", "none"]
 
 
+class MarkedAnswer(Model):
+    """A request that staff should look at, and why. Nothing of who sent it, or of where it is."""
+
+    record_id: str
+    received_at: Instant
+    service_code: str
+    status: ev.RequestStatus
+    client_id: str
+    marks: tuple[Mark, ...]
+    likely_repeat_of: str | None
+
+
 class CountsAnswer(Model):
     """Requests by extended status; `total` is their sum."""
 
@@ -199,6 +215,18 @@ def staff_router(
             ServiceAnswer.model_validate(each.model_dump() | {"media": each.flags.media})
             for each in catalogue.services
         ]
+
+    @api.get("/marked")
+    async def marked(
+        caller: Annotated[Caller, who],
+        mark: Annotated[Mark | None, Query()] = None,
+        before: Annotated[Instant | None, Query()] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> list[MarkedAnswer]:
+        """Likely repeats and bursts, newest first: taken like all others, and told to staff."""
+        require(caller, "agent")
+        found = await requests.marked(mark, before or _LAST, limit)
+        return [MarkedAnswer.model_validate(each.model_dump()) for each in found]
 
     @api.get("/counts")
     async def counts(caller: Annotated[Caller, who]) -> CountsAnswer:

@@ -3,22 +3,27 @@
 Plain Starlette routes: this is the hot path, and its documents are not JSON Schema's to describe.
 """
 
-import mimetypes
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from urllib.parse import parse_qsl
 
 import structlog
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from direct311.intake.adapters.clients_file import FileClients
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
-from direct311.intake.domain.clients import Client
+from direct311.intake.domain.clients import Client, Scope
 from direct311.intake.domain.language import Language, preferred
 from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.entrypoints.forms import (
+    LARGEST_FORM,
+    Form,
+    InHand,
+    UnreadableFormError,
+    first,
+    read_form,
+)
+from direct311.intake.entrypoints.front import FailedKeys
+from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.open311 import render, views
@@ -27,7 +32,6 @@ from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_query, wants_extensions
 from direct311.intake.open311.render import MEDIA_TYPES, Format
 from direct311.intake.open311.unchanged import Unchanging, is_known
-from direct311.intake.ports import File
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import PlainRoute
 from direct311.runtime.clock import Clock
@@ -36,11 +40,6 @@ from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
 
 _log = structlog.get_logger(__name__)
-
-MOST_FIELDS = 300
-LARGEST_FIELD = 64 * 1024
-LARGEST_FORM = 512 * 1024
-"""Bytes of a form without files."""
 
 Answer = Callable[[Request, Format], Awaitable[Response]]
 
@@ -62,7 +61,8 @@ class GeoReport:
         settings: IntakeSettings,
         catalogues: Mapping[Language, Catalogue],
         agreement: Agreement,
-        clients: FileClients,
+        admission: Admission,
+        failed_keys: FailedKeys,
         submit: Submit,
         requests: MongoRequests,
         links: LinkSigner,
@@ -73,7 +73,9 @@ class GeoReport:
         self._catalogues = catalogues
         self._catalogue = catalogues["en"]
         self._agreement = agreement
-        self._clients = clients
+        self._admission = admission
+        self._failed_keys = failed_keys
+        self._in_hand = InHand(settings.files_in_hand)
         self._submit = submit
         self._requests = requests
         self._clock = clock
@@ -189,8 +191,23 @@ class GeoReport:
         return _response(render.rows("service_requests", shown, form), form)
 
     async def create(self, request: Request, form: Format) -> Response:
-        pairs, files, problems = await self._form(request)
-        client = self._client(pairs, request)
+        with self._in_hand.share() as share:
+            try:
+                sent = await read_form(
+                    request,
+                    share,
+                    most_files=self._settings.most_files,
+                    largest_file=self._settings.largest_file,
+                )
+            except UnreadableFormError as error:
+                raise ProblemsError([error.problem]) from None
+            client = await self._client(sent.pairs, request, "submit")
+            return await self._created(request, form, sent, client)
+
+    async def _created(
+        self, request: Request, form: Format, sent: Form, client: Client
+    ) -> Response:
+        pairs, files, problems = sent.pairs, sent.files, sent.problems
         read = read_submission(pairs, self._catalogue, self._clock.now())
         if read.problems or problems or read.submission is None or read.service is None:
             raise ProblemsError([*problems, *read.problems])
@@ -229,96 +246,29 @@ class GeoReport:
             _log.error("links.key_not_in_force")
             return None
 
-    async def _form(
-        self, request: Request
-    ) -> tuple[list[tuple[str, str]], list[File], list[Problem]]:
-        """The fields and files of a form; an unreadable one is 400."""
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
-            raise ProblemsError(
-                [
-                    Problem(
-                        400,
-                        "Content-Type",
-                        "Content-Type must be application/x-www-form-urlencoded or "
-                        "multipart/form-data",
-                    )
-                ]
-            )
-        if kind == "application/x-www-form-urlencoded":
-            return await _urlencoded(request), [], []
-        pairs: list[tuple[str, str]] = []
-        files: list[File] = []
-        problems: list[Problem] = []
-        try:
-            async with request.form(
-                max_files=self._settings.most_files,
-                max_fields=MOST_FIELDS,
-                max_part_size=LARGEST_FIELD,
-            ) as found:
-                for name, value in found.multi_items():
-                    if not isinstance(value, UploadFile):
-                        pairs.append((name, value))
-                        continue
-                    if name not in ("media", "media[]"):
-                        continue
-                    if (value.size or 0) > self._settings.largest_file:
-                        problems.append(
-                            Problem(
-                                400,
-                                "media",
-                                f"media may have {self._settings.largest_file} bytes a file",
-                            )
-                        )
-                        continue
-                    body = await value.read()
-                    if body:
-                        files.append(File(content_type=_media_type(value.content_type), body=body))
-        except (HTTPException, ValueError):
-            raise ProblemsError([_UNREADABLE]) from None
-        return pairs, files, problems
+    async def _client(
+        self, pairs: Sequence[tuple[str, str]], request: Request, scope: Scope
+    ) -> Client:
+        """Whose key the call has, in the form or in the query. The call is counted.
 
-    def _client(self, pairs: Sequence[tuple[str, str]], request: Request) -> Client:
-        key = next((value for name, value in pairs if name == "api_key"), "")
-        key = key.strip() or request.query_params.get("api_key", "").strip()
-        client = self._clients.by_key(key) if key else None
-        if client is None:
-            raise ProblemsError([Problem(403, "api_key", "api_key is missing or not known")])
-        return client
+        :raises RefusedError: 403 none that is good for this; 429 too many calls.
+        """
+        key = first(pairs, "api_key") or request.query_params.get("api_key", "").strip()
+        try:
+            return await self._admission(key, scope, origin=request.headers.get("origin"))
+        except RefusedError as error:
+            wait = self._failed_keys.wait(request) if error.status == 403 else None
+            if wait is None:
+                raise
+            raise RefusedError(
+                429, "too_often", "Too many calls without a good api_key.", retry_after=wait
+            ) from None
 
     def _view(self, found: ServiceRequest, language: Language, *, extensions: bool) -> render.Tree:
         service = self._catalogues[language].by_code(found.service_code)
         return views.request(
             found, service, found.department, extensions=extensions, language=language
         )
-
-
-def _media_type(said: str | None) -> str:
-    """A file's announced type, if it is a known one, without parameters: clients put file names
-    there, and the type travels in events."""
-    essence = (said or "").partition(";")[0].strip().lower()
-    if mimetypes.guess_extension(essence, strict=False):
-        return essence
-    main = essence.partition("/")[0]
-    return f"{main if main in ('image', 'video', 'audio') else 'application'}/octet-stream"
-
-
-_UNREADABLE = Problem(400, "body", "the form cannot be read, or has too many or too large parts")
-
-
-async def _urlencoded(request: Request) -> list[tuple[str, str]]:
-    """The fields of a form without files; read whole, which is five times as fast as in parts."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_FORM:
-            raise ProblemsError([_UNREADABLE])
-    try:
-        return parse_qsl(
-            body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"
-        )
-    except ValueError:
-        raise ProblemsError([_UNREADABLE]) from None
 
 
 def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Response]]:

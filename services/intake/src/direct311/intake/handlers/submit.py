@@ -12,8 +12,9 @@ from typing import Literal
 from direct311.intake.domain.catalogue import Delivery, ServiceType
 from direct311.intake.domain.clients import Client
 from direct311.intake.domain.policy import PolicyVersion
-from direct311.intake.domain.request import ServiceRequest, created
+from direct311.intake.domain.request import Mark, ServiceRequest, created
 from direct311.intake.domain.submission import Submission
+from direct311.intake.handlers.bursts import Bursts
 from direct311.intake.ports import (
     File,
     Home,
@@ -31,6 +32,7 @@ from direct311.schemas import events as ev
 
 REPEAT_WINDOW = timedelta(days=1)
 TOKEN_BYTES = 20
+IMAGE_WINDOW = timedelta(days=7)
 MANY = 6
 """Submissions in hand; from so many on, what else the process does waits a little."""
 
@@ -85,6 +87,7 @@ class Submit:
         self._clock = clock
         self._content_key = content_key
         self._in_hand = 0
+        self._bursts = Bursts()
 
     @property
     def busy(self) -> bool:
@@ -142,6 +145,10 @@ class Submit:
             known = await self._submissions.by_id(like)
             if known is not None:
                 return self._again(known, fingerprint, submission)
+        images = tuple(hmac.digest(self._content_key, each, sha256).hex() for each in digests)
+        same_image = (
+            await self._submissions.with_image(images, now - IMAGE_WINDOW) if images else None
+        )
         uploads = await self._uploads.put(files) if files else ()
         plain, place, masked = taken_in(submission)
         sealed = {
@@ -151,6 +158,11 @@ class Submit:
         if plain.get("reporter_address"):
             indexes["home"] = await self._home(plain["reporter_address"])
         hashes = [value for values in indexes.values() for value in values]
+        marks: list[Mark] = ["repeat_content"] if like is not None else []
+        if same_image is not None:
+            marks.append("repeat_image")
+        if self._bursts.note(client.client_id, submission, indexes, now):
+            marks.append("burst")
         accepted = submission.policy_version == policy.version
         held = service.flags.enforcement and not _identified(plain)
         request = ServiceRequest(
@@ -180,7 +192,10 @@ class Submit:
             ),
             registry_version=self._protections.version,
             protected=self._protections.matches(hashes),
-            likely_repeat_of=like,
+            likely_repeat_of=like or same_image,
+            images=images or None,
+            marks=tuple(marks),
+            marked_at=now if marks else None,
             delivery=service.type,
             token=self._token(record_id) if service.type == "batch" else None,
         )

@@ -1,0 +1,290 @@
+"""What stands before every application: whose address, which host, how a body arrives, and the
+headers that every answer carries.
+
+Plain ASGI, and little of it: each call passes here. How connections and heads are bounded, below
+HTTP, is in `direct311.runtime.process`.
+"""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from direct311.runtime.errors import RefusedError
+
+Headers = list[tuple[bytes, bytes]]
+Network = IPv4Network | IPv6Network
+
+_ONCE = frozenset({b"host", b"content-type", b"authorization", b"idempotency-key", b"origin"})
+"""What is sent twice is read one way here and another way by somebody in front of us."""
+_DOCS_POLICY = (
+    b"default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
+    b"style-src 'unsafe-inline' https://cdn.jsdelivr.net; connect-src 'self'; "
+    b"img-src data: https://fastapi.tiangolo.com; frame-ancestors 'none'; base-uri 'none'"
+)
+_NOTHING_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+_DOCS = ("/docs", "/redoc")
+_STRUCTURE = re.compile(rb'["\\\\\[\]{}]')
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How a body must arrive: never a longer pause than `pause` seconds; after `grace` seconds at
+    least `rate` bytes a second on average; and JSON nested no deeper than `depth`."""
+
+    pause: float = 10.0
+    grace: float = 20.0
+    rate: float = 4096.0
+    depth: int = 32
+
+
+class BodyRefusedError(RefusedError):
+    """The body is not read to its end."""
+
+
+class Front:
+    """An application behind its front.
+
+    `hosts`: names that it may be called by (without port); none: any. `proxies`: networks whose
+    `X-Forwarded-For` is believed. `https`: it is reached through HTTPS alone.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Iterable[str] = (),
+        proxies: Iterable[str] = (),
+        https: bool = False,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._proxies = tuple(ip_network(each) for each in proxies)
+        self._bounds = bounds or Bounds()
+        self._always: Headers = [
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+        ]
+        if https:
+            self._always.append((b"strict-transport-security", b"max-age=31536000"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        seen = _seen(scope["headers"])
+        if self._proxies:
+            scope["client"] = (_address(scope, self._proxies), 0)
+        body = None
+        if b"content-length" in seen or b"transfer-encoding" in seen:
+            depth = self._bounds.depth if b"json" in seen.get(b"content-type", b"") else None
+            body = _Body(receive, self._bounds, depth)
+            receive = body.receive
+        answer = _Answer(send, self._always, scope["path"], body)
+        if refused := self._refused(scope, seen):
+            await answer.instead(refused)
+            return
+        await self._app(scope, receive, answer.send)
+
+    def _refused(self, scope: Scope, seen: dict[bytes, bytes]) -> RefusedError | None:
+        if b"" in seen:
+            return RefusedError(400, "header", f"{seen[b''].decode()} may be sent once.")
+        if self._hosts and not scope["path"].startswith("/health/"):
+            name = seen.get(b"host", b"").decode("latin-1").lower()
+            host = name.rpartition(":")[0] if name.rpartition(":")[2].isdigit() else name
+            if host not in self._hosts:
+                return RefusedError(400, "host", "Host must be one of this gateway's names.")
+        raw: bytes = scope.get("raw_path") or b""
+        if (b"%" in raw or b"." in raw or b"\\" in raw or b"//" in raw) and _tricky(raw):
+            return RefusedError(404, "not_found", "There is nothing at this address.")
+        return None
+
+
+def _seen(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers by name; under the empty name one that came twice and may not."""
+    seen: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in seen and name in _ONCE:
+            seen[b""] = name.title()
+        seen[name] = value
+    return seen
+
+
+def _tricky(raw: bytes) -> bool:
+    """Whether a path means one thing here and may mean another to a proxy: encoded separators and
+    control characters, dots that lead up, empty segments."""
+    low = raw.lower()
+    if any(each in low for each in (b"%2f", b"%5c", b"\\", b"//", b"%00", b"%0a", b"%0d")):
+        return True
+    return any(segment in (b".", b"..") for segment in low.replace(b"%2e", b".").split(b"/"))
+
+
+def _address(scope: Scope, proxies: Sequence[Network]) -> str:
+    """Where a call came from: the last address before the proxies that we trust."""
+    peer: str = scope["client"][0] if scope.get("client") else ""
+    if not _within(peer, proxies):
+        return peer
+    said = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    for hop in reversed(said.decode("latin-1").split(",")):
+        address = hop.strip()
+        try:
+            ip_address(address)
+        except ValueError:
+            return peer
+        if not _within(address, proxies):
+            return address
+        peer = address
+    return peer
+
+
+def _within(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        at = ip_address(address)
+    except ValueError:
+        return False
+    return any(at in network for network in networks)
+
+
+class _Body:
+    """A body as it arrives. Once it is refused, `refusal` says why."""
+
+    def __init__(self, receive: Receive, bounds: Bounds, depth: int | None) -> None:
+        self._receive = receive
+        self._bounds = bounds
+        self._nesting = None if depth is None else _Nesting(depth)
+        self._started = time.monotonic()
+        self._bytes = 0
+        self.complete = False
+        self.refusal: RefusedError | None = None
+
+    async def receive(self) -> Message:
+        if self.complete:
+            # The application waits for the client to go away.
+            return await self._receive()
+        limit = self._bounds.grace + self._bytes / self._bounds.rate
+        left = self._started + limit - time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, min(self._bounds.pause, left))):
+                message = await self._receive()
+        except TimeoutError:
+            raise self._refuse(408, "too_slow", "The body did not arrive in time.") from None
+        if message["type"] != "http.request":
+            return message
+        piece = message.get("body", b"")
+        self._bytes += len(piece)
+        self.complete = not message.get("more_body", False)
+        if self._nesting is not None and self._nesting.too_deep(piece, self.complete):
+            depth = self._bounds.depth
+            raise self._refuse(400, "too_deep", f"JSON may be nested {depth} deep.")
+        return message
+
+    def _refuse(self, status: int, code: str, detail: str) -> RefusedError:
+        self.refusal = BodyRefusedError(status, code, detail)
+        return self.refusal
+
+
+class _Nesting:
+    """How deep JSON is nested, piece by piece, without parsing it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._opened = 0
+        self._depth = 0
+        self._in_text = False
+        self._escaped = False
+
+    def too_deep(self, piece: bytes, last: bool) -> bool:
+        self._opened += piece.count(b"[") + piece.count(b"{")
+        if last and self._opened <= self._most:
+            # So few brackets cannot be nested deeper, whatever else is in it.
+            return False
+        skip = 0 if self._escaped else -1
+        self._escaped = False
+        for found in _STRUCTURE.finditer(piece):
+            at, sign = found.start(), found[0]
+            if at == skip:
+                continue
+            if self._in_text:
+                if sign == b"\\":
+                    skip = at + 1
+                    self._escaped = skip == len(piece)
+                elif sign == b'"':
+                    self._in_text = False
+            elif sign == b'"':
+                self._in_text = True
+            elif sign in b"[{":
+                self._depth += 1
+                if self._depth > self._most:
+                    return True
+            elif sign in b"]}":
+                self._depth -= 1
+        return False
+
+
+class _Answer:
+    """The answer on its way out: headers that it lacks, or another answer in its place."""
+
+    def __init__(self, send: Send, always: Headers, path: str, body: _Body | None) -> None:
+        self._send = send
+        self._always = always
+        self._path = path
+        self._body = body
+        self._replaced = False
+
+    async def send(self, message: Message) -> None:
+        if self._replaced:
+            return
+        if message["type"] != "http.response.start":
+            await self._send(message)
+            return
+        given: Headers = list(message.get("headers", ()))
+        refusal = self._body.refusal if self._body else None
+        if refusal is not None and (
+            message["status"] != refusal.status
+            or (b"content-type", b"application/problem+json") in given
+        ):
+            # A framework that reads the body takes its refusal for something else. Who knows it
+            # answers in the format that was asked for.
+            await self.instead(refusal)
+            return
+        names = {name for name, _ in given}
+        headers = [*given, *self._always]
+        if b"cache-control" not in names:
+            headers.append((b"cache-control", b"no-store"))
+        if b"content-security-policy" not in names:
+            docs = self._path.startswith(_DOCS)
+            headers.append((b"content-security-policy", _DOCS_POLICY if docs else _NOTHING_POLICY))
+        if self._body is not None and not self._body.complete:
+            # What is still on its way is nobody's; the client shall not go on sending it.
+            headers.append((b"connection", b"close"))
+        await self._send({**message, "headers": headers})
+
+    async def instead(self, refused: RefusedError) -> None:
+        """Answer with this, whatever the application says."""
+        problem = {
+            "type": f"urn:direct311:problem:{refused.code}",
+            "title": refused.code.replace("_", " "),
+            "status": refused.status,
+            "detail": refused.detail,
+        }
+        body = json.dumps(problem).encode()
+        start: Message = {
+            "type": "http.response.start",
+            "status": refused.status,
+            "headers": [
+                (b"content-type", b"application/problem+json"),
+                (b"content-length", str(len(body)).encode()),
+                (b"connection", b"close"),
+            ],
+        }
+        refusal, self._body = self._body, None
+        await self.send(start)
+        self._replaced = True
+        self._body = refusal
+        await self._send({"type": "http.response.body", "body": body})

@@ -1,0 +1,167 @@
+"""What stands before intake's calls: the limit of reads without key, and CORS by client.
+
+Plain ASGI: `GET services` is to cost little more than its bytes.
+"""
+
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from direct311.intake.domain.clients import Client
+from direct311.intake.handlers.reads import ReadLimits, SharedNames
+from direct311.intake.open311 import render
+from direct311.intake.open311.problems import Problem
+from direct311.intake.open311.render import MEDIA_TYPES
+from direct311.intake.ports import KnownClients
+from direct311.runtime.api import problem
+
+UNCOUNTED = ("/health/", "/metrics", "/internal/")
+"""Asked by machines of ours. The front proxy lets nobody else at them."""
+OPEN = ("/open311/", "/v1/policy")
+"""What anybody may read, from any page of the web: it is the same for everybody, and no cookie and
+no token plays a part in it."""
+METHODS = b"GET, POST, DELETE"
+HEADERS = b"Authorization, Content-Type, Idempotency-Key, Accept-Language"
+SECONDS = b"600"
+
+
+class ReadLimited:
+    """Refuses reads (429) of a caller that has read too often this minute."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: ReadLimits,
+        names: SharedNames,
+        reader: Callable[[str], Client | None],
+        most: int,
+    ) -> None:
+        self._app = app
+        self._limits = limits
+        self._names = names
+        self._reader = reader
+        self._most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
+            path: str = scope["path"]
+            if not path.startswith(UNCOUNTED):
+                name, most = self._caller(scope)
+                wait = self._limits.take(name, most)
+                if wait is not None:
+                    await _too_often(path, wait)(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+    def _caller(self, scope: Scope) -> tuple[str, int]:
+        query: bytes = scope["query_string"]
+        if b"api_key=" in query:
+            given = parse_qs(query.decode("latin-1"), max_num_fields=300).get("api_key", [""])[0]
+            client = self._reader(given.strip())
+            if client is not None:
+                return f"client:{client.client_id}", client.quota.reads
+        address = scope["client"][0] if scope.get("client") else ""
+        return self._names.name(address), self._most
+
+
+class FailedKeys:
+    """Counts calls with a key that is none, so that nobody tries them by the million."""
+
+    def __init__(self, limits: ReadLimits, names: SharedNames, most: int) -> None:
+        self._limits = limits
+        self._names = names
+        self._most = most
+
+    def wait(self, request: Request) -> int | None:
+        """Count one; in how many seconds the caller may try again, where that is too many."""
+        address = request.client.host if request.client else ""
+        return self._limits.take(f"keys:{self._names.name(address)}", self._most)
+
+
+def _too_often(path: str, wait: int) -> Response:
+    words = "Too many reads from this address in a minute; see Retry-After."
+    if not path.startswith("/open311/"):
+        return problem(429, "too_often", words, retry_after=wait)
+    form: render.Format = "xml" if path.endswith(".xml") else "json"
+    body = render.errors([Problem(429, "", words)], form)
+    return Response(body, 429, {"Retry-After": str(wait)}, MEDIA_TYPES[form])
+
+
+class CrossOrigin:
+    """CORS (Fetch standard, section 3.2): what is open to anybody is so from any page; all else is
+    only from pages that a client names as its own. No cookie is ever let through."""
+
+    def __init__(self, app: ASGIApp, *, clients: KnownClients, own_origin: str) -> None:
+        self._app = app
+        self._clients = clients
+        self._own = own_origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        origin = _header(scope, b"origin")
+        if origin is None:
+            if not _is_open(scope):
+                await self._app(scope, receive, send)
+                return
+            # A cache that keeps the answer may give it to a page.
+            await self._app(scope, receive, _with(send, [_ANY]))
+            return
+        wanted = _header(scope, b"access-control-request-method")
+        if scope["method"] == "OPTIONS" and wanted is not None:
+            await self._preflight(scope, origin, wanted)(scope, receive, send)
+            return
+        if _is_open(scope):
+            headers = [_ANY]
+        elif self._known(origin):
+            headers = [(b"access-control-allow-origin", origin.encode("latin-1")), _VARY]
+        else:
+            headers = [_VARY]
+        await self._app(scope, receive, _with(send, headers))
+
+    def _known(self, origin: str) -> bool:
+        return origin == self._own or self._clients.has_origin(origin)
+
+    def _preflight(self, scope: Scope, origin: str, wanted: str) -> Response:
+        reads = wanted in ("GET", "HEAD") and scope["path"].startswith(OPEN)
+        if scope["path"].startswith(UNCOUNTED) or not (reads or self._known(origin)):
+            return problem(403, "origin", "No client may be used from this origin.", field="Origin")
+        answer = Response(status_code=204)
+        allowed = b"*" if reads else origin.encode("latin-1")
+        answer.raw_headers += [
+            (b"access-control-allow-origin", allowed),
+            (b"access-control-allow-methods", METHODS),
+            (b"access-control-allow-headers", HEADERS),
+            (b"access-control-max-age", SECONDS),
+            _VARY,
+        ]
+        return answer
+
+
+_ANY = (b"access-control-allow-origin", b"*")
+_VARY = (b"vary", b"Origin")
+
+
+def _is_open(scope: Scope) -> bool:
+    return scope["method"] in ("GET", "HEAD") and scope["path"].startswith(OPEN)
+
+
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value.decode("latin-1"))
+    return None
+
+
+def _with(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
+    async def answering(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *headers]}
+        await send(message)
+
+    return answering

@@ -1,0 +1,157 @@
+"""Clients, quotas and counts on the real database, with two copies at work on them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from deploy.local.stack import Stack
+from direct311.intake.adapters.mongo_clients import (
+    MongoClients,
+    MongoCounts,
+    MongoQuotas,
+    MongoSalts,
+)
+from direct311.intake.domain.clients import Client, Quota, hashed, new_key
+from direct311.intake.handlers.quotas import Quotas
+from direct311.runtime.database import Database
+from tests.support.runtime import NOW, SetClock, database_of_its_own
+
+pytestmark = [pytest.mark.wire, pytest.mark.anyio]
+
+
+@pytest.fixture
+async def database(servers: Stack) -> AsyncIterator[Database]:
+    async with database_of_its_own(servers) as database:
+        yield database
+
+
+def _client(name: str = "c") -> tuple[str, Client]:
+    key, kept = new_key("test", f"{name}-1", NOW, None)
+    return key, Client(
+        client_id=name, name="C", environment="test", created_at=NOW, keys=(kept,), origins=("o",)
+    )
+
+
+async def test_a_change_reaches_the_other_copy_with_its_next_look(database: Database) -> None:
+    clock = SetClock()
+    one, two = (MongoClients(database["clients"], database["uses"], clock) for _ in range(2))
+    await two.refresh()
+    key, client = _client()
+    assert await one.add(client)
+    assert not await one.add(client)
+    assert one.by_key(hashed(key)) == client
+    assert two.by_key(hashed(key)) is None
+    assert await two.refresh()
+    assert not await two.refresh()
+    assert two.by_key(hashed(key)) == client
+    assert two.has_origin("o")
+
+    revoked = client.model_copy(update={"revoked_at": NOW, "version": 2})
+    assert await one.replace(revoked)
+    # Whoever had looked before is told that somebody else was faster.
+    assert not await two.replace(revoked)
+    await two.refresh()
+    found = two.by_key(hashed(key))
+    assert found is not None
+    assert found.revoked_at == NOW
+    assert not two.has_origin("o")
+    assert [each.client_id for each in await two.all()] == ["c"]
+
+
+async def test_a_change_whose_count_was_lost_is_found_all_the_same(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients = MongoClients(database["clients"], database["uses"], SetClock())
+    key, client = _client()
+    await clients.add(client)
+    await database["clients"].update_one({"_id": "c"}, {"$set": {"name": "D"}})
+    assert not await clients.refresh()
+    monkeypatch.setattr(MongoClients, "WHOLE_SECONDS", 0.0)
+    assert await clients.refresh()
+    found = clients.by_key(hashed(key))
+    assert found is not None
+    assert found.name == "D"
+
+
+async def test_uses_are_written_together_and_never_backwards(database: Database) -> None:
+    clock = SetClock()
+    clients = MongoClients(database["clients"], database["uses"], clock)
+    for _ in range(100):
+        clients.note_use("k-1")
+    clients.note_use("k-2")
+    await clients.settle()
+    clock.at -= timedelta(hours=1)
+    clients.note_use("k-1")
+    await clients.settle()
+    await clients.settle()
+    assert await clients.used() == {"k-1": NOW, "k-2": NOW}
+
+
+async def test_two_copies_and_a_third_after_them_never_exceed_the_quota(
+    database: Database,
+) -> None:
+    clock = SetClock()
+    store = MongoQuotas(database["quotas"])
+    quota = Quota(minute=300, day=None)
+
+    async def calls(copy: Quotas, count: int) -> int:
+        return sum([await copy.take("c", quota) is None for _ in range(count)])
+
+    copies = [Quotas(store, clock) for _ in range(2)]
+    # Many callers of each copy, at once.
+    let_in = sum(await asyncio.gather(*(calls(copy, 60) for copy in copies for _ in range(4))))
+    assert let_in <= 300
+    taken = await database["quotas"].find_one({})
+    assert taken is not None
+    assert taken["taken"] == 300
+    for copy in copies:
+        await copy.close()
+    clock.at += timedelta(seconds=1)
+    # What they had not used up is there for the one that comes after a restart: all of it.
+    let_in += await calls(Quotas(store, clock), 300)
+    assert let_in == 300
+
+    await store.forget(clock.at)
+    assert await database["quotas"].count_documents({}) == 1
+    await store.forget(clock.at + timedelta(days=1))
+    assert await database["quotas"].count_documents({}) == 0
+
+
+async def test_many_copies_that_ask_at_once_get_together_what_there_is(database: Database) -> None:
+    store = MongoQuotas(database["quotas"])
+    until = NOW + timedelta(minutes=1)
+
+    async def ask() -> int:
+        return sum([(await store.take("w", 1, 100, until))[0] for _ in range(30)])
+
+    assert sum(await asyncio.gather(*(ask() for _ in range(6)))) == 100
+
+
+async def test_a_limit_that_was_lowered_takes_nothing_back(database: Database) -> None:
+    store = MongoQuotas(database["quotas"])
+    until = NOW + timedelta(minutes=1)
+    assert await store.take("w", 30, 100, until) == (30, 70)
+    assert await store.take("w", 30, 20, until) == (0, 0)
+    assert await store.take("w", 99, 100, until) == (70, 0)
+    await store.give_back("w", 500)
+    assert await store.take("w", 1, 100, until) == (0, 0)
+    await store.give_back("w", 5)
+    assert await store.take("w", 9, 100, until) == (5, 0)
+
+
+async def test_copies_add_to_the_same_counts(database: Database) -> None:
+    one, two = MongoCounts(database["reads"]), MongoCounts(database["reads"])
+    assert await one.add({"a": 3, "b": 1}, NOW) == {"a": 3, "b": 1}
+    assert await two.add({"a": 4}, NOW) == {"a": 7}
+    await one.forget(NOW + timedelta(hours=1))
+    assert await database["reads"].count_documents({}) == 0
+
+
+async def test_copies_share_a_days_salt_and_it_goes_with_the_day(database: Database) -> None:
+    one, two = MongoSalts(database["salts"]), MongoSalts(database["salts"])
+    salts = await asyncio.gather(one.of("2026-03-02", b"a" * 32), two.of("2026-03-02", b"b" * 32))
+    assert salts[0] == salts[1]
+    assert await two.of("2026-03-03", b"c" * 32) == b"c" * 32
+    assert [each["_id"] async for each in database["salts"].find()] == ["2026-03-03"]

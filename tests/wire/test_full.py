@@ -1,0 +1,108 @@
+"""Full or away: the gateway says 503 with when to come again, and what it took it keeps."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.county import County, entering, until
+from tests.support.stacks import stack_of_its_own
+from tests.support.submissions import photo, submission
+
+pytestmark = [pytest.mark.wire, pytest.mark.anyio, pytest.mark.timeout(900)]
+
+PHOTO = [("a.jpg", photo("x", (25, 40, 1), (80, 20, 1)), "image/jpeg")]
+INCOMING = "direct311-incoming"
+
+
+@pytest.fixture(scope="module")
+async def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[County]:
+    with stack_of_its_own(tmp_path_factory.mktemp("full") / "s") as stack:
+        async with entering(stack) as county:
+            yield county
+
+
+def _later(answer: httpx.Response, form: str) -> None:
+    """503 in the format asked for, with when to come again and nothing of the input."""
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["retry-after"]) > 0
+    start = "<?xml" if form == "xml" else '[{"code":503'
+    assert answer.text.replace(" ", "").startswith(start)
+    for secret in (submission(700)["phone"], "Brown dog"):
+        assert secret not in answer.text
+
+
+async def _requests(county: County) -> int:
+    return int((await county.get("intake", "/v1/counts", "agent"))["total"])
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+async def test_a_bucket_that_takes_nothing_stops_files_alone(own: County, form: str) -> None:
+    before = await _requests(own)
+    store = own.store()
+    policy = store.get_bucket_policy(INCOMING)
+    store.delete_bucket_policy(INCOMING)
+    try:
+        _later(await own.submit(submission(700), PHOTO, form=form), form)
+        assert (await own.submit(submission(701), form=form)).status_code == 200
+        assert await _requests(own) == before + 1
+    finally:
+        store.set_bucket_policy(INCOMING, policy)
+    await own.accepted(submission(702), PHOTO)
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+async def test_a_store_that_is_away_stops_files_alone(own: County, form: str) -> None:
+    own.stack.stop("store")
+    try:
+        _later(await own.submit(submission(703), PHOTO, form=form), form)
+        kept = await own.accepted(submission(704))
+    finally:
+        own.stack.start("store")
+        own.stack.wait_ready("store")
+    assert (await own.request(kept))["service_request_id"] == kept
+
+    async def taken() -> bool:
+        return (await own.submit(submission(705), PHOTO)).status_code == 200
+
+    await until(taken, "files are taken again")
+
+
+async def test_a_broker_that_is_away_stops_nothing_that_comes_in(own: County) -> None:
+    own.stack.stop("kafka")
+    try:
+        kept = [await own.accepted(submission(710 + number)) for number in range(3)]
+    finally:
+        own.stack.start("kafka")
+        own.stack.wait_ready("kafka")
+    for record_id in kept:
+        assert (await own.routed(record_id))["department"]
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+async def test_a_database_that_is_away_takes_nothing_and_loses_nothing(
+    own: County, form: str
+) -> None:
+    kept = await own.accepted(submission(720))
+    header = {"Idempotency-Key": f"full-{form}"}
+    own.stack.stop("database")
+    try:
+        refused = await own.submit(submission(721), form=form, headers=header, seconds=60)
+        _later(refused, form)
+    finally:
+        own.stack.start("database")
+        own.stack.wait_ready("database")
+
+    async def taken() -> Any:
+        answer = await own.submit(submission(721), headers=header, seconds=60)
+        return answer.json()[0]["service_request_id"] if answer.status_code == 200 else None
+
+    first = await until(taken, "requests are taken again")
+    assert await own.accepted(submission(721), headers=header) == first
+    assert (await own.request(kept))["service_request_id"] == kept

@@ -36,8 +36,8 @@ CATALOGUE = load_catalogue().content
 TYPE = CATALOGUE.services[0]
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-CLIENT = Client(client_id="fixmystreet", name="FixMyStreet", key_sha256="0" * 64)
-OTHER = Client(client_id="other", name="Other", key_sha256="1" * 64)
+CLIENT = Client(client_id="fixmystreet", name="FixMyStreet", environment="test", created_at=NOW)
+OTHER = CLIENT.model_copy(update={"client_id": "other"})
 FORM = [
     ("jurisdiction_id", "miamidade"),
     ("service_request_id", "r-1"),
@@ -318,11 +318,14 @@ async def test_a_request_takes_a_bounded_number_of_updates() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("lifecycle", ["destroying", "destroyed", None])
-async def test_what_is_gone_takes_no_update(lifecycle: str | None) -> None:
+@pytest.mark.parametrize(
+    "fields",
+    [{"lifecycle": "destroying"}, {"lifecycle": "destroyed"}, {"delivery": "blackbox"}, None],
+)
+async def test_what_the_public_does_not_know_takes_no_update(fields: dict[str, Any] | None) -> None:
     world = World()
-    if lifecycle:
-        await world.store(lifecycle=lifecycle)
+    if fields:
+        await world.store(**fields)
     with pytest.raises(RefusedError) as refused:
         await world.add(comment(), CLIENT)
     assert (refused.value.status, refused.value.field) == (404, "service_request_id")

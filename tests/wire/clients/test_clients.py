@@ -14,6 +14,9 @@ from tests.support.county import County, until
 from tests.support.submissions import ANIMALS, photo, submission
 from tests.wire.clients import installed
 
+BATCH = "SIGNAL-NEW"
+"""A service that answers with a token first."""
+
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
 
@@ -111,15 +114,14 @@ async def test_civicbot_checks_against_the_live_definition_and_files_a_request(
 ) -> None:
     python = await anyio.to_thread.run_sync(installed.python_clients)
     script = installed.DRIVERS / "civic.py"
-    found = await driver([python, script, base(county), key(county), ANIMALS])
+    found = await driver([python, script, base(county), key(county), ANIMALS, BATCH])
     assert ANIMALS in [each["service_code"] for each in found["services"]]
     assert found["definition"]["service_code"] == ANIMALS
     assert found["dry"]["dry_run"] is True
     assert found["one"]["service_request_id"] == found["record_id"]
     assert (found["one"]["lat"], found["one"]["status"]) == (25.666, "open")
-    assert found["token"] == [
-        {"token": found["record_id"], "service_request_id": found["record_id"]}
-    ]
+    assert found["known"]["token"] == found["token"]
+    assert found["known"]["service_request_id"]
     assert found["record_id"] in [each["service_request_id"] for each in found["open"]]
     assert [e["service_request_id"] for e in found["several"]] == [found["record_id"]]
     assert found["none"] == []
@@ -137,7 +139,7 @@ async def test_three_reads_every_call_and_posts_a_photo_in_both_formats(
     discovery = f"{county.known.services['intake']}/open311/discovery.json"
     script = installed.DRIVERS / "three_calls.py"
     found = await driver(
-        [*three, script, base(county), discovery, key(county), form, ANIMALS, picture]
+        [*three, script, base(county), discovery, key(county), form, ANIMALS, BATCH, picture]
     )
 
     def rows(answer: Any, name: str) -> list[Any]:
@@ -157,8 +159,8 @@ async def test_three_reads_every_call_and_posts_a_photo_in_both_formats(
     listed_ids = [each["service_request_id"] for each in rows(found["listed"], "request")]
     assert found["record_id"] in listed_ids
     assert rows(found["between"], "request") == []
-    (token,) = rows(found["token"], "request")
-    assert token["service_request_id"] == found["record_id"]
+    assert found["known"]["token"] == found["token"]
+    assert found["known"]["service_request_id"]
     (error,) = rows(found["refused"], "error")
     assert str(error["code"]) == "404"
 
@@ -170,7 +172,8 @@ async def test_the_npm_client_reads_every_call_and_submits_in_both_formats(
     home = await anyio.to_thread.run_sync(installed.node_client)
     discovery = f"{county.known.services['intake']}/open311/discovery.{form}"
     sent = {**submission(9204 if form == "json" else 9205), "attributes": {"SIZE": "medium"}}
-    command = ["node", installed.DRIVERS / "open311.js", base(county), discovery, key(county), form]
+    program = installed.DRIVERS / "open311.js"
+    command = ["node", program, base(county), discovery, key(county), form, BATCH]
     # Node looks for packages beside the program, and then where this says.
     found = await driver(["env", f"NODE_PATH={home / 'node_modules'}", *command, json.dumps(sent)])
     endpoints = found["discovery"]["endpoints"]
@@ -185,7 +188,8 @@ async def test_the_npm_client_reads_every_call_and_submits_in_both_formats(
         "large",
     ]
     record_id = found["submitted"][0]["service_request_id"]
-    assert found["token"] == [{"token": record_id, "service_request_id": record_id}]
+    assert found["known"]["token"] == found["token"]
+    assert found["known"]["service_request_id"]
     for answer in ("one", "several"):
         (row,) = found[answer]
         assert (row["service_request_id"], row["lat"], row["long"]) == (

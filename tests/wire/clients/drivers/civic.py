@@ -8,7 +8,7 @@ from civicbot.http import HttpError, HttpTransport, RateLimiter
 from civicbot.open311 import Open311Client, ValidationError
 from civicbot.registry import Endpoint
 
-base, key, service_code = sys.argv[1:4]
+base, key, service_code, batch = sys.argv[1:5]
 endpoint = Endpoint(id="miamidade", name="Miami-Dade", base_url=base, write=True, geo_scoped=True)
 transport = HttpTransport(rate_limiter=RateLimiter(min_interval=0.0))
 client = Open311Client(endpoint, transport, jurisdiction_id="miamidade")
@@ -43,6 +43,12 @@ one = client.get_request(record_id)
 while not one["lat"] and time.monotonic() < deadline:
     time.sleep(0.2)
     one = client.get_request(record_id)
+later = client.create_request(batch, dry_run=False, confirm="SEND", api_key=key, **place)
+token = later.response[0]["token"]
+known = client.get_token(token)[0]
+while not known.get("service_request_id") and time.monotonic() < deadline:
+    time.sleep(0.2)
+    known = client.get_token(token)[0]
 print(
     json.dumps(
         {
@@ -51,7 +57,8 @@ print(
             "dry": dry.as_dict(),
             "record_id": record_id,
             "one": one,
-            "token": client.get_token(record_id),
+            "token": token,
+            "known": known,
             "open": client.list_requests(service_code=service_code, status="open", page_size=1000),
             "several": client.list_requests(service_request_ids=[record_id, "nothing-such"]),
             "none": client.list_requests(start_date="2001-01-01", end_date="2001-02-01"),

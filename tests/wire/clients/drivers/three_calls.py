@@ -8,7 +8,7 @@ import time
 
 import three
 
-base, discovery, key, form, service_code, photo = sys.argv[1:7]
+base, discovery, key, form, service_code, batch, photo = sys.argv[1:8]
 t = three.Three(base, api_key=key, format=form, jurisdiction="miamidade")
 found = {"discovery": t.discovery(discovery), "services": t.services()}
 found["definition"] = t.services(service_code)
@@ -31,13 +31,25 @@ def one():
     return rows[0] if form == "json" else rows["request"]
 
 
-deadline = time.time() + 60
+deadline = time.time() + 90
 found["one"] = one()
 while not found["one"]["lat"] and time.time() < deadline:
     time.sleep(0.5)
     found["one"] = one()
 found["listed"] = t.requests(service_code, status="open", count=1000)
 found["between"] = t.requests(between=["01-01-2020", "02-01-2020"])
-found["token"] = t.token(record_id)
+posted = t.post(batch, lat="25.666", long="-80.358", description="A crossing without a signal.")
+found["token"] = (posted[0] if form == "json" else posted["request"])["token"]
+
+
+def known():
+    rows = t.token(found["token"])
+    return rows[0] if form == "json" else rows["request"]
+
+
+found["known"] = known()
+while not found["known"].get("service_request_id") and time.time() < deadline:
+    time.sleep(0.5)
+    found["known"] = known()
 found["refused"] = t.services("NO-SUCH")
 print(json.dumps(found))

@@ -46,7 +46,7 @@ class AddComment:
         What was written is redacted for the history and sealed, with the sender's contact data,
         under the record's key. Sealing into a record that exists is an access, written down first.
 
-        :raises RefusedError: 404 unknown to the public or destroyed, 409 the client's id was used for other
+        :raises RefusedError: 404 unknown to the public, 409 the client's id was used for other
             content, 400 the request has too many comments, 503 not written down.
         """
         mark = self._hash([client.client_id, comment.key])

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +119,7 @@ def _uv() -> Path:
     """uv, in a small environment of its own beside the servers."""
     home = cache() / f"uv-{UV_VERSION}"
     if not (home / "bin" / "uv").exists():
-        with _exclusive("uv"):
+        with exclusive("uv"):
             if not (home / "bin" / "uv").exists():
                 _run([sys.executable, "-m", "venv", "--clear", home])
                 _run([home / "bin" / "pip", "install", "--quiet", f"uv=={UV_VERSION}"])
@@ -153,7 +153,7 @@ class Tool:
     name: str
     present: Callable[[], bool]
     package: str
-    """Debian's package."""
+    """Debian's package, or packages."""
     otherwise: str
     """What to run where Debian's package is too old or there is no Debian."""
 
@@ -219,21 +219,26 @@ ALWAYS = (VENV, JAVA, MAGIC)
 def _install_toolchains(servers: "list[Server]") -> None:
     """Installs what is missing where it may (root on Debian); else says what to run."""
     tools = list(dict.fromkeys([*ALWAYS, *(tool for server in servers for tool in server.tools)]))
+    if missing := install_tools(tools):
+        lines = [f"  {tool.name}:  {tool.otherwise}" for tool in missing]
+        raise SetupError("these are needed; run\n" + "\n".join(lines))
+
+
+def install_tools(tools: Sequence[Tool]) -> list[Tool]:
+    """Installs those that are missing, as root on Debian; those that are missing still."""
     missing = [tool for tool in tools if not tool.present()]
     if not missing:
-        return
+        return []
     say("missing: " + ", ".join(tool.name for tool in missing))
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        packages = [tool.package for tool in missing]
+        packages = [package for tool in missing for package in tool.package.split()]
         say("installing from Debian: " + " ".join(packages) + " (usually 1 min)")
         environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         quiet = ["apt-get", "-qq", "-o=Dpkg::Use-Pty=0"]
         _run([*quiet, "update"], env=environ)
         _run([*quiet, "install", "-y", "--no-install-recommends", *packages], env=environ)
         missing = [tool for tool in missing if not tool.present()]
-    if missing:
-        lines = [f"  {tool.name}:  {tool.otherwise}" for tool in missing]
-        raise SetupError("these are needed; run\n" + "\n".join(lines))
+    return missing
 
 
 # --- servers -------------------------------------------------------------------------------------
@@ -298,7 +303,7 @@ SERVERS = (
 
 def _build(servers: list[Server]) -> None:
     """Builds what is missing, side by side; another clone that builds too is waited for."""
-    with _exclusive("servers"):
+    with exclusive("servers"):
         servers = [server for server in servers if not server.product().exists()]
         with ThreadPoolExecutor(len(SERVERS)) as pool:
             for done in [pool.submit(_build_one, server) for server in servers]:
@@ -331,7 +336,8 @@ def _report(server: Server, started: float, finished: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def _exclusive(name: str) -> Iterator[None]:
+def exclusive(name: str) -> Iterator[None]:
+    """Whoever else would install the same thing waits."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -74,7 +74,8 @@ def expected(stored: Sequence[ServiceRequest], query: RequestQuery) -> list[str]
         west, south, east, north = query.bbox or (-180, -90, 180, 90)
         return (
             each.listed
-            and query.start <= moment(each) <= query.end
+            and (query.start is None or query.start <= moment(each))
+            and (query.end is None or moment(each) <= query.end)
             and (not query.service_codes or each.service_code in query.service_codes)
             and (not query.statuses or each.status in query.statuses)
             and (query.updated_after is None or each.updated_at > query.updated_after)
@@ -83,12 +84,18 @@ def expected(stored: Sequence[ServiceRequest], query: RequestQuery) -> list[str]
             and south <= place.latitude <= north
         )
 
-    found = sorted((each for each in stored if fits(each)), key=_newest, reverse=True)
+    by = _newest if query.start else _last_changed
+    found = sorted((each for each in stored if fits(each)), key=by, reverse=True)
     return [each.record_id for each in found]
 
 
 def _newest(request: ServiceRequest) -> tuple[datetime, str]:
     return moment(request), request.record_id
+
+
+def _last_changed(request: ServiceRequest) -> tuple[datetime, str]:
+    assert request.updated_at is not None
+    return request.updated_at, request.record_id
 
 
 @dataclass
@@ -146,6 +153,21 @@ QUERIES = {
         service_codes=("ONE",),
         updated_after=NOW - timedelta(days=30),
         updated_before=NOW - timedelta(days=2),
+    ),
+    "changed lately, of any age": RequestQuery(
+        start=None,
+        end=None,
+        updated_after=NOW - timedelta(days=4),
+        updated_before=NOW - timedelta(hours=1),
+    ),
+    "changed lately, on a small map": RequestQuery(
+        start=None,
+        end=None,
+        updated_after=NOW - timedelta(days=90),
+        updated_before=NOW,
+        bbox=(-80.45, 25.55, -80.40, 25.62),
+        service_codes=("TWO",),
+        statuses=OPEN,
     ),
 }
 

@@ -2,7 +2,7 @@
 own, no public answer shows any other word than those that are named here."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from direct311.intake.adapters.catalogue_file import load_catalogue, load_policies
 from direct311.intake.domain.language import LANGUAGES
 from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.domain.updates import Update, updates_of
 from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.settings import IntakeSettings
@@ -47,6 +48,7 @@ PUBLIC = {
     "notes.kind",
     "notes.status",
     "notes.text",
+    "notes.update_id",
     # Redacted answers to the type's questions, which clients read as extensions.
     "attributes.code",
     "attributes.values",
@@ -144,6 +146,19 @@ class Stored:
         return many if name in ("listed", "updated") else one
 
 
+class StoredUpdates:
+    """The history of one request, where lists show it."""
+
+    def __init__(self, request: ServiceRequest) -> None:
+        self._request = request
+
+    async def written(self, since: datetime, until: datetime, most: int) -> Sequence[Update]:
+        each = self._request
+        if not each.listed or each.protected:
+            return []
+        return list(updates_of(each.record_id, each.service_code, each.notes))
+
+
 def answers(request: ServiceRequest, *, publish_text: bool = False) -> Iterator[tuple[str, str]]:
     """Every public GET of Open311, in both formats and all languages, with what it answers."""
     flags = SERVICE.flags.model_copy(update={"publish_text": publish_text})
@@ -165,6 +180,8 @@ def answers(request: ServiceRequest, *, publish_text: bool = False) -> Iterator[
         failed_keys=None,  # type: ignore[arg-type]
         submit=None,  # type: ignore[arg-type]
         requests=Stored(request),  # type: ignore[arg-type]
+        updates=StoredUpdates(request),
+        add_comment=None,  # type: ignore[arg-type]
         links=None,  # type: ignore[arg-type]
         clock=clock,
     )

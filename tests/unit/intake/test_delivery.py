@@ -89,9 +89,22 @@ def test_when_a_number_is_known(delivery: Delivery, checked: bool, known: bool) 
     ("delivery", "listed"), [("realtime", True), ("batch", True), ("blackbox", False)]
 )
 def test_a_blackbox_request_is_never_listed(delivery: Delivery, listed: bool) -> None:
-    request = ServiceRequest(record_id="r-1", version=1, delivery=delivery, place_checked=True)
+    request = ServiceRequest(
+        record_id="r-1",
+        version=1,
+        delivery=delivery,
+        place=Place(latitude=25.7, longitude=-80.3),
+        place_checked=True,
+    )
     follow = Follow(NobodyProtected(), lambda *_: (), SetClock())
     assert follow.protect(request).listed is listed
+
+
+def test_a_request_without_a_point_is_in_no_list() -> None:
+    place = Place(address="behind the big tree")
+    request = ServiceRequest(record_id="r-1", version=1, place=place, place_checked=True)
+    follow = Follow(NobodyProtected(), lambda *_: (), SetClock())
+    assert follow.protect(request).listed is False
 
 
 def test_what_a_request_was_accepted_as_stays_whatever_its_type_becomes() -> None:

@@ -58,7 +58,8 @@ def test_a_start_alone_reaches_ninety_days_or_to_now() -> None:
     query, _ = read_query({"start_date": "2026-03-01T00:00:00Z"}, NOW)
     assert query.end == NOW
     query, _ = read_query({"start_date": "2020-01-01T00:00:00Z"}, NOW)
-    assert query.end - query.start == LONGEST_WINDOW
+    assert query.start == datetime(2020, 1, 1, tzinfo=UTC)
+    assert query.end == query.start + LONGEST_WINDOW
 
 
 @pytest.mark.parametrize(
@@ -122,5 +123,46 @@ def test_open_and_closed_are_extended_statuses() -> None:
 def test_any_parameters_are_read_or_refused_by_name(parameters: dict[str, str]) -> None:
     query, problems = read_query(parameters, NOW)
     assert {problem.field for problem in problems} <= set(parameters)
-    if not problems:
-        assert timedelta(0) <= query.end - query.start <= LONGEST_WINDOW
+    if problems or query.ids:
+        return
+    first = query.start or query.updated_after
+    last = query.end or query.updated_before
+    assert first is not None
+    assert last is not None
+    assert timedelta(0) <= last - first <= LONGEST_WINDOW
+
+
+def test_who_asks_for_what_changed_lately_gets_old_requests_too() -> None:
+    query, problems = read_query({"updated_after": "2026-03-01T00:00:00Z"}, NOW)
+    assert problems == []
+    assert (query.start, query.end) == (None, None)
+    assert query.updated_after == datetime(2026, 3, 1, tzinfo=UTC)
+    assert query.updated_before == NOW
+    query, _ = read_query({"updated_before": "2026-03-01T00:00:00Z"}, NOW)
+    assert query.updated_after == datetime(2026, 3, 1, tzinfo=UTC) - LONGEST_WINDOW
+    far = {"updated_after": "2025-01-01T00:00:00Z", "updated_before": "2026-01-01T00:00:00Z"}
+    _, problems = read_query(far, NOW)
+    assert [problem.field for problem in problems] == ["updated_after"]
+    # With a window of receipt that one bounds the search, and updates may be of any time.
+    query, problems = read_query({**far, "start_date": "2026-02-01T00:00:00Z"}, NOW)
+    assert problems == []
+    assert (query.start, query.end) == (datetime(2026, 2, 1, tzinfo=UTC), NOW)
+
+
+def test_ids_override_all_filters_and_have_pages() -> None:
+    filters = {
+        "service_request_id": "b,a,b",
+        "status": "neither",
+        "start_date": "2020-01-01",
+        "end_date": "2026-01-01",
+        "updated_after": "soon",
+        "bbox": "1",
+        "service_code": "X",
+    }
+    query, problems = read_query(filters, NOW)
+    assert problems == []
+    assert query.ids == ("b", "a")
+    assert (query.page, query.page_size) == (1, 1000)
+    assert (query.service_codes, query.statuses, query.bbox) == ((), (), None)
+    _, problems = read_query({**filters, "page": "0", "jurisdiction_id": "broward"}, NOW)
+    assert {problem.field for problem in problems} == {"page", "jurisdiction_id"}

@@ -98,7 +98,7 @@ def test_xml_begins_with_its_declaration_and_lists_have_singular_members() -> No
     assert body.startswith('<?xml version="1.0" encoding="utf-8"?>')
     root = ElementTree.fromstring(body)
     assert root.tag == "service_requests"
-    assert root.findtext("request/lat") == "25.77"
+    assert root.findtext("request/lat") == "25.770000"
     assert root.find("request/service_notice") is not None
     assert root.findtext("request/extended_attributes/photos/photo/media_url") == "http://s/m.jpg"
 
@@ -168,3 +168,56 @@ def test_discovery_names_the_specification_and_has_no_trailing_slash() -> None:
     endpoint = found["endpoints"][0]  # type: ignore[index]
     assert endpoint["url"] == "http://intake/open311/v2"
     assert endpoint["type"] == "test"
+
+
+def test_degrees_have_six_decimals_and_no_exponent() -> None:
+    place = ev.Place(latitude=25.76912345678, longitude=-0.00001)
+    request = stored(place=place, located=None)
+    found = shown(request)
+    assert (found["lat"], found["long"]) == (25.769123, -0.00001)
+    root = ElementTree.fromstring(render.rows("service_requests", [found], "xml"))
+    assert root.findtext("request/lat") == "25.769123"
+    assert root.findtext("request/long") == "-0.000010"
+
+
+HISTORY = (
+    Note(at=AT, kind="status", status="in_progress", text="Crew sent."),
+    Note(at=AT, kind="comment", text="still there", said="CLOSED", update_id="u-1"),
+)
+
+
+def test_a_residents_comment_shows_its_text_only_where_the_type_says_so() -> None:
+    found = shown(stored(notes=HISTORY, status="in_progress"))
+    assert [note["description"] for note in found["notes"]] == ["Crew sent.", None]
+    assert found["status_notes"] == "Work has begun. Crew sent."
+    public = TYPE.model_copy(update={"flags": TYPE.flags.model_copy(update={"publish_text": True})})
+    found = dict(views.request(stored(notes=HISTORY), public, None, extensions=True))
+    assert [note["description"] for note in found["notes"]] == ["Crew sent.", "still there"]
+
+
+@pytest.mark.parametrize("hidden", [{"protected": True}, {"place_checked": False}])
+def test_no_text_of_a_protected_or_unchecked_request_shows(hidden: dict[str, Any]) -> None:
+    found = shown(stored(notes=HISTORY, status="in_progress", **hidden))
+    assert [note["description"] for note in found["notes"]] == [None, None]
+    assert found["status_notes"] == "Work has begun."
+    assert "Crew sent" not in json.dumps(found)
+
+
+def test_answers_show_with_their_questions_only_where_the_type_is_public() -> None:
+    answers = (ev.AttributeValue(code="SIZE", values=("medium",)),)
+    type_ = CATALOGUE.by_code("ANI-STRAY-DOG")
+    assert type_ is not None
+    request = stored(attributes=answers)
+    assert dict(views.request(request, type_, None, extensions=True))["attributes"] == []
+    flags = type_.flags.model_copy(update={"publish_text": True})
+    public = type_.model_copy(update={"flags": flags})
+    found = dict(views.request(request, public, None, extensions=True))
+    assert found["attributes"] == [
+        {
+            "code": "SIZE",
+            "label": "How big is the dog?",
+            "values": [{"key": "medium", "name": "Medium, 26 to 60 pounds"}],
+        }
+    ]
+    hidden = stored(attributes=answers, protected=True)
+    assert dict(views.request(hidden, public, None, extensions=True))["attributes"] == []

@@ -143,6 +143,7 @@ class World:
             sealed={field: data_key.seal(field, text.encode()) for field, text in plain.items()},
             indexes={**self.indexes.of(plain), "place": ("1:place",)},
             index_versions=self.indexes.versions,
+            place=ev.Place(latitude=25.7, longitude=-80.3),
             place_checked=True,
             listed=True,
             uploads=(ev.UploadRef(upload_id="u-1", size=7, sha256="00", content_type="image/png"),),

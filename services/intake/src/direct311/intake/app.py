@@ -21,6 +21,7 @@ from direct311.intake.adapters.mongo_clients import (
     MongoSalts,
 )
 from direct311.intake.adapters.person_indexes import KeyedIndexes
+from direct311.intake.adapters.updates import MongoUpdates, noted_fields
 from direct311.intake.adapters.uploads import MediaUploads
 from direct311.intake.domain.clients import served_by
 from direct311.intake.domain.request import ServiceRequest
@@ -37,6 +38,7 @@ from direct311.intake.entrypoints.subject import link_router, subject_router
 from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.clients import ManageClients
+from direct311.intake.handlers.comment import AddComment
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.homes import Homes
@@ -90,7 +92,11 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock,
     )
     rotation = KeyRotation(keys, provider, vault, resources.database, clock)
-    line = resources.outgoing(resources.database["requests"], ServiceRequest, listed_fields)
+    line = resources.outgoing(
+        resources.database["requests"],
+        ServiceRequest,
+        lambda request: listed_fields(request) | noted_fields(request),
+    )
     requests = MongoRequests(line.records, clock)
     protections = MongoProtections(resources.database["protections"])
     follow = Follow(protections, indexes.place, clock)
@@ -254,7 +260,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             relays=[line.relay],
             loops=loops,
             prepare=[
-                lambda: line.records.prepare(MongoRequests.INDEXES),
+                lambda: line.records.prepare((*MongoRequests.INDEXES, *MongoUpdates.INDEXES)),
                 keys.prepare,
                 rotation.checks.check,
                 index_checks.check,
@@ -285,6 +291,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     app.add_middleware(CrossOrigin, clients=clients, own_origin=own_origin)
     who = caller_of(resources.authenticator)
     agreement = Agreement(policies, clock, f"{settings.public_url.rstrip('/')}/v1/policy")
+    updates = MongoUpdates(line.records.collection)
     georeport = GeoReport(
         settings=settings,
         catalogues=catalogues,
@@ -293,6 +300,14 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         failed_keys=FailedKeys(reads, callers, settings.failed_keys_per_minute),
         submit=submit,
         requests=requests,
+        updates=updates,
+        add_comment=AddComment(
+            folder=folder,
+            vault=vault,
+            clock=clock,
+            ids=resources.ids,
+            content_key=indexes.content_key,
+        ),
         links=links,
         clock=clock,
     )

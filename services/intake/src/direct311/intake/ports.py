@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from direct311.intake.domain.clients import Client
 from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.domain.updates import Update
 from direct311.runtime.records import Write
 from direct311.runtime.vault import RecordKey
 from direct311.schemas import Model
@@ -65,6 +66,17 @@ class Requests(Protocol):
         self, record_ids: Sequence[str]
     ) -> Mapping[str, Mapping[str, Sequence[str]]]:
         """The blind index values of those records that there are, by id and kind."""
+        ...
+
+
+class Updates(Protocol):
+    """The public histories of those requests that the public lists show."""
+
+    async def written(self, since: datetime, until: datetime, most: int) -> Sequence[Update]:
+        """What was written at `since` or later and before `until`, oldest first.
+
+        Where there is more than `most`: so many, and all of the same second as the last.
+        """
         ...
 
 

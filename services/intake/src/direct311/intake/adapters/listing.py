@@ -114,6 +114,8 @@ def plan(query: RequestQuery) -> Plan:
         west, south, east, north = query.bbox
         rest["located.longitude"] = {"$gte": west, "$lte": east}
         rest["located.latitude"] = {"$gte": south, "$lte": north}
+    if query.start is None or query.end is None:
+        return _by_update(query, rest)
     low, high = query.start, query.end + _INSTANT
     squares = _squares(query.bbox) if query.bbox else ()
     if squares:
@@ -125,6 +127,15 @@ def plan(query: RequestQuery) -> Plan:
     if query.statuses:
         return Plan("listed_at", low, high, ({"open": rest.pop("open")},), rest)
     return Plan("listed_at", low, high, ({},), rest)
+
+
+def _by_update(query: RequestQuery, rest: Document) -> Plan:
+    """A list of what changed lately, whenever it was received, the last change first."""
+    if query.updated_after is None or query.updated_before is None:
+        raise ValueError("a list is bounded by the time of receipt or of change")
+    del rest["listed_updated_at"]
+    low = query.updated_after + _INSTANT
+    return Plan("listed_updated_at", low, query.updated_before, ({},), rest)
 
 
 @dataclass(slots=True)

@@ -100,14 +100,19 @@ class MongoRequests:
     async def listed(self, query: RequestQuery) -> Sequence[ServiceRequest]:
         """One page of the public list, newest first; by ids, what there is of them."""
         if query.ids:
+            first = (query.page - 1) * query.page_size
+            ids = list(query.ids[first : first + query.page_size])
             wanted: Document = {
-                "_id": {"$in": list(query.ids)},
+                "_id": {"$in": ids},
                 "lifecycle": "active",
                 # Never public, by number as little as in a list.
                 "delivery": {"$ne": "blackbox"},
             }
-            found = self._records.collection.find(wanted, listing.PROJECTION)
-            return [self._records.stored(document).state async for document in found]
+            found = {
+                document["_id"]: self._records.stored(document).state
+                async for document in self._records.collection.find(wanted, listing.PROJECTION)
+            }
+            return [found[each] for each in ids if each in found]
         return [
             self._records.stored(document).state for document in await self._listing.page(query)
         ]

@@ -20,18 +20,36 @@ Mark = Literal["repeat_content", "repeat_image", "burst"]
 """Why staff should look at a request: the same content within a day, one of its files within a
 week, or one of many from the same sender within minutes. No mark refuses anything."""
 
+UPDATES = "updates"
+"""The sealed field of comments as they were sent, a JSON object by update id."""
+UPDATE_CONTACTS = "update_contacts"
+"""The sealed field of who sent them, likewise. Not of the reporter, so not in the reporter's own
+view."""
+
 EARLIER = "earlier"
 """The kind of those index values of corrected fields that the registry protects: nobody finds the
 request by them any more, and the registry still knows it."""
 
 
 class Note(Model):
-    """One line of a request's public history. `text` is redacted."""
+    """One line of a request's public history. `text` is redacted; a comment's, which a resident
+    wrote, shows only where the type's own text does.
+
+    `at`: when it was written here, so that who asks for what came since misses none; `occurred_at`:
+    when it happened, where that was told. `update_id` is unique; without one it is the note's place
+    in the history. `said`: a comment's status in its client's word, which changes nothing. `mark`
+    and `content` are keyed hashes of the client's id of a comment and of what was sent under it.
+    """
 
     at: Instant
     kind: Literal["status", "comment", "notice"]
     status: ev.RequestStatus | None = None
     text: str = ""
+    occurred_at: Instant | None = None
+    update_id: str = ""
+    said: str | None = None
+    mark: str = ""
+    content: str = ""
 
 
 class Located(Model):
@@ -136,6 +154,14 @@ def show_place(request: ServiceRequest) -> ev.Place:
         address_id=given.address_id,
         municipality=municipality,
         zip_code=located.zip_code if located else given.zip_code,
+    )
+
+
+def has_point(request: ServiceRequest) -> bool:
+    """Whether it can be put on a map."""
+    located = request.located
+    return request.place.latitude is not None or (
+        located is not None and located.latitude is not None
     )
 
 

@@ -18,6 +18,7 @@ from direct311.intake.entrypoints.forms import (
     LARGEST_FORM,
     Form,
     InHand,
+    Share,
     UnreadableFormError,
     first,
     read_form,
@@ -25,6 +26,7 @@ from direct311.intake.entrypoints.forms import (
 from direct311.intake.entrypoints.front import FailedKeys
 from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
+from direct311.intake.handlers.comment import AddComment
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.open311 import render, views
 from direct311.intake.open311.forms import read_submission
@@ -32,6 +34,13 @@ from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_query, wants_extensions
 from direct311.intake.open311.render import MEDIA_TYPES, Format
 from direct311.intake.open311.unchanged import Unchanging, is_known
+from direct311.intake.open311.updates import (
+    accepted_update,
+    read_comment,
+    read_window,
+    update,
+)
+from direct311.intake.ports import Updates
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import PlainRoute
 from direct311.runtime.clock import Clock
@@ -40,6 +49,9 @@ from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
 
 _log = structlog.get_logger(__name__)
+
+MOST_UPDATES = 5000
+"""Of one list; whoever asks for a window with more goes on after the last one's time."""
 
 Answer = Callable[[Request, Format], Awaitable[Response]]
 
@@ -65,9 +77,13 @@ class GeoReport:
         failed_keys: FailedKeys,
         submit: Submit,
         requests: MongoRequests,
+        updates: Updates,
+        add_comment: AddComment,
         links: LinkSigner,
         clock: Clock,
     ) -> None:
+        self._updates = updates
+        self._add_comment = add_comment
         self._links = links
         self._settings = settings
         self._catalogues = catalogues
@@ -86,6 +102,10 @@ class GeoReport:
         forms: tuple[Format, ...] = ("json", "xml")
         for form in forms:
             v2 = "/open311/v2"
+            largest = {
+                f"{v2}/requests.{form}": self._largest_submission,
+                f"{v2}/servicerequestupdates.{form}": LARGEST_FORM,
+            }
             table: Sequence[tuple[str, str, Answer]] = (
                 (f"/open311/discovery.{form}", "GET", self.discovery),
                 (f"{v2}/discovery.{form}", "GET", self.discovery),
@@ -95,13 +115,15 @@ class GeoReport:
                 (f"{v2}/requests.{form}", "POST", self.create),
                 (f"{v2}/requests/{{service_request_id}}.{form}", "GET", self.request),
                 (f"{v2}/tokens/{{token}}.{form}", "GET", self.token),
+                (f"{v2}/servicerequestupdates.{form}", "GET", self.updates),
+                (f"{v2}/servicerequestupdates.{form}", "POST", self.comment),
             )
             found += [
                 PlainRoute(
                     path,
                     _answering(answer, form),
                     methods=[method],
-                    max_body_size=self._largest_submission if method == "POST" else None,
+                    max_body_size=largest.get(path) if method == "POST" else None,
                 )
                 for path, method, answer in table
             ]
@@ -192,17 +214,20 @@ class GeoReport:
 
     async def create(self, request: Request, form: Format) -> Response:
         with self._in_hand.share() as share:
-            try:
-                sent = await read_form(
-                    request,
-                    share,
-                    most_files=self._settings.most_files,
-                    largest_file=self._settings.largest_file,
-                )
-            except UnreadableFormError as error:
-                raise ProblemsError([error.problem]) from None
+            sent = await self._sent(request, share)
             client = await self._client(sent.pairs, request, "submit")
             return await self._created(request, form, sent, client)
+
+    async def _sent(self, request: Request, share: Share) -> Form:
+        try:
+            return await read_form(
+                request,
+                share,
+                most_files=self._settings.most_files,
+                largest_file=self._settings.largest_file,
+            )
+        except UnreadableFormError as error:
+            raise ProblemsError([error.problem]) from None
 
     async def _created(
         self, request: Request, form: Format, sent: Form, client: Client
@@ -237,6 +262,26 @@ class GeoReport:
         return _response(
             render.rows("service_requests", found, form), form, headers=headers, language=language
         )
+
+    async def updates(self, request: Request, form: Format) -> Response:
+        window, problems = read_window(request.query_params, self._clock.now())
+        if problems:
+            raise ProblemsError(problems)
+        found = await self._updates.written(window.since, window.until, MOST_UPDATES)
+        shown = [update(each, self._catalogue.by_code(each.service_code)) for each in found]
+        return _response(render.rows("service_request_updates", shown, form), form)
+
+    async def comment(self, request: Request, form: Format) -> Response:
+        with self._in_hand.share() as share:
+            sent = await self._sent(request, share)
+        client = await self._client(sent.pairs, request, "update")
+        comment, problems = read_comment(sent.pairs)
+        if sent.files:
+            problems.append(Problem(400, "media", "an update takes media_url, not files"))
+        if comment is None or problems or sent.problems:
+            raise ProblemsError([*sent.problems, *problems])
+        found = accepted_update(await self._add_comment(comment, client))
+        return _response(render.rows("service_request_updates", found, form), form)
 
     def _link(self, record_id: str) -> SignedLink | None:
         try:

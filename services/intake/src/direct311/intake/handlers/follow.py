@@ -8,6 +8,7 @@ from direct311.intake.domain.request import (
     Located,
     Note,
     ServiceRequest,
+    has_point,
     updated,
 )
 from direct311.intake.ports import Protections
@@ -62,14 +63,18 @@ class Follow:
         return Change(after, (updated(state, after, "place_checked"),))
 
     def protect(self, state: ServiceRequest) -> ServiceRequest:
-        """The request with the registry's present word on it, and listed only if that allows."""
+        """The request with the registry's present word on it, and listed only if that allows, and
+        if it has a point: clients of lists put each row on a map."""
         hashes = [value for values in state.indexes.values() for value in values]
         protected = self._protections.matches(hashes)
         return state.model_copy(
             update={
                 "protected": protected,
                 "registry_version": self._protections.version,
-                "listed": state.is_public and state.place_checked and not protected,
+                "listed": state.is_public
+                and state.place_checked
+                and not protected
+                and has_point(state),
             }
         )
 
@@ -122,8 +127,14 @@ class Follow:
     ) -> Change[ServiceRequest] | None:
         if state.version == 0:
             return None
-        note = Note(at=event.data.noticed_at, kind="notice", text="The due date has passed.")
-        return Change(state.model_copy(update={"notes": (*state.notes, note)}))
+        now = self._clock.now()
+        note = Note(
+            at=now,
+            occurred_at=event.data.noticed_at,
+            kind="notice",
+            text="The due date has passed.",
+        )
+        return Change(state.model_copy(update={"notes": (*state.notes, note), "updated_at": now}))
 
     async def worked(
         self, state: ServiceRequest, event: Event[ev.WorkUpdated]
@@ -132,14 +143,22 @@ class Follow:
         work = event.data
         if state.version == 0:
             return None
-        note = Note(at=work.occurred_at, kind="status", status=work.status, text=work.note)
+        now = self._clock.now()
+        note = Note(
+            at=now,
+            occurred_at=work.occurred_at,
+            kind="status",
+            status=work.status,
+            text=work.note,
+            update_id=work.update_id,
+        )
         after = state.model_copy(
             update={
                 "status": work.status,
                 "duplicate_of": work.duplicate_of or state.duplicate_of,
                 "closed_at": work.accepted_at if work.status in CLOSED else None,
                 "notes": (*state.notes, note),
-                "updated_at": self._clock.now(),
+                "updated_at": now,
             }
         )
         return Change(after, (updated(state, after, "status"),))

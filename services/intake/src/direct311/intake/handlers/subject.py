@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from direct311.intake.domain.request import EARLIER, Correction, ServiceRequest, updated
+from direct311.intake.domain.request import (
+    EARLIER,
+    UPDATE_CONTACTS,
+    UPDATES,
+    Correction,
+    ServiceRequest,
+    updated,
+)
 from direct311.intake.handlers.contact import NO_SUCH_REQUEST
 from direct311.intake.handlers.reindex import FIELDS, KINDS
 from direct311.intake.open311.forms import contact_problem
@@ -101,7 +108,8 @@ class Subject:
         """
         state = await self._look(record_id)
         self._must_stand(caller, state)
-        fields = tuple(sorted(state.sealed))
+        # What others added is theirs, not the reporter's.
+        fields = tuple(sorted(state.sealed.keys() - {UPDATES, UPDATE_CONTACTS}))
         access = replace(
             _access(caller, state, "view", PURPOSE, "GET /v1/requests/{record_id}/subject"),
             fields=fields,

@@ -56,32 +56,19 @@ def read_submission(pairs: Sequence[tuple[str, str]], catalogue: Catalogue, at: 
 
     An empty field counts as not sent. Problems name fields, never values.
     """
-    given: dict[str, list[str]] = {}
-    for name, value in pairs:
-        if value.strip():
-            given.setdefault(name, []).append(value)
+    given = sent(pairs)
     problems: list[Problem] = []
-    single = _Singles(given, problems)
+    single = Singles(given, problems)
 
     jurisdiction = jurisdiction_problem(single("jurisdiction_id"))
     if jurisdiction:
         problems.append(jurisdiction)
     service = _service(single("service_code"), catalogue, at, problems)
     place = _place(single, problems)
-    description = (single("description") or "").replace("\r\n", "\n").replace("\r", "\n")
-    if len(description) > LONGEST_DESCRIPTION:
-        problems.append(
-            Problem(400, "description", f"description may have {LONGEST_DESCRIPTION} characters")
-        )
-    if _CONTROL.search(description):
-        problems.append(
-            Problem(
-                400, "description", "description must be plain text, without control characters"
-            )
-        )
-    contact = _contact(single, problems)
+    description = read_description(single, problems)
+    contact = read_contact(single, problems)
     answers = _answers(given, service, problems)
-    media_urls = _media_urls(given, problems)
+    media_urls = read_media_urls(given, problems)
     key = single("client_request_id")
     if key is not None and not _KEY.fullmatch(key):
         problems.append(
@@ -119,7 +106,16 @@ def read_submission(pairs: Sequence[tuple[str, str]], catalogue: Catalogue, at: 
     )
 
 
-class _Singles:
+def sent(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """The values of a form by field; an empty one counts as not sent."""
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if value.strip():
+            given.setdefault(name, []).append(value)
+    return given
+
+
+class Singles:
     """Fields that may be sent once."""
 
     def __init__(self, given: Mapping[str, list[str]], problems: list[Problem]) -> None:
@@ -202,7 +198,24 @@ def _degrees(name: str, text: str | None, limit: int, problems: list[Problem]) -
     return value
 
 
-def _contact(single: Callable[[str], str | None], problems: list[Problem]) -> dict[str, str]:
+def read_description(single: Callable[[str], str | None], problems: list[Problem]) -> str:
+    """The text of a submission or of what is added to one."""
+    description = (single("description") or "").replace("\r\n", "\n").replace("\r", "\n")
+    if len(description) > LONGEST_DESCRIPTION:
+        problems.append(
+            Problem(400, "description", f"description may have {LONGEST_DESCRIPTION} characters")
+        )
+    if _CONTROL.search(description):
+        problems.append(
+            Problem(
+                400, "description", "description must be plain text, without control characters"
+            )
+        )
+    return description
+
+
+def read_contact(single: Callable[[str], str | None], problems: list[Problem]) -> dict[str, str]:
+    """The contact fields of whoever writes."""
     contact = {}
     for name in CONTACT_LIMITS:
         text = single(name)
@@ -299,7 +312,8 @@ def _wrong(attribute: Attribute, values: tuple[str, ...]) -> str | None:
     return None
 
 
-def _media_urls(given: Mapping[str, list[str]], problems: list[Problem]) -> tuple[str, ...]:
+def read_media_urls(given: Mapping[str, list[str]], problems: list[Problem]) -> tuple[str, ...]:
+    """Links to media, in the order in which they were sent."""
     urls = [value.strip() for name in ("media_url", "media_url[]") for value in given.get(name, ())]
     if len(urls) > MOST_MEDIA_URLS:
         problems.append(Problem(400, "media_url", f"media_url may be sent {MOST_MEDIA_URLS} times"))

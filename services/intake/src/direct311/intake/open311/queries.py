@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +14,7 @@ LONGEST_WINDOW = timedelta(days=90)
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
 MOST_PAGES = 1_000_000
+_TIMES = ("start_date", "end_date", "updated_after", "updated_before")
 _FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 _LAST = datetime(9000, 1, 1, tzinfo=UTC)
 JURISDICTIONS = ("miamidade", "miamidade.gov")
@@ -37,11 +38,12 @@ class RequestQuery:
     """What is asked for. `ids` overrides all filters. `bbox`: west, south, east, north (degrees).
 
     `statuses` are extended ones; `page` counts from 1. Times are inclusive for `start` and `end`,
-    exclusive for `updated_after` and `updated_before`.
+    exclusive for `updated_after` and `updated_before`. Without ids either `start` and `end` are set
+    or both of the others, at most 90 days apart, so that one of the two bounds the search.
     """
 
-    start: datetime
-    end: datetime
+    start: datetime | None
+    end: datetime | None
     ids: tuple[str, ...] = ()
     service_codes: tuple[str, ...] = ()
     statuses: tuple[RequestStatus, ...] = ()
@@ -87,34 +89,63 @@ def read_query(parameters: Mapping[str, str], now: datetime) -> tuple[RequestQue
     jurisdiction = jurisdiction_problem(given.get("jurisdiction_id"))
     if jurisdiction:
         problems.append(jurisdiction)
-    times = {
-        name: _instant(given, name, problems)
-        for name in ("start_date", "end_date", "updated_after", "updated_before")
-    }
-    start, end = _window(times["start_date"], times["end_date"], now, problems)
+    ids = _list(given.get("service_request_id"))
+    if ids:
+        return _of_ids(ids, given, problems)
+    times = read_times(given, _TIMES, problems)
+    start, end = times["start_date"], times["end_date"]
+    after, before = times["updated_after"], times["updated_before"]
+    if (start or end) is None and (after or before) is not None:
+        # Who asks for what has changed lately wants the old ones too.
+        after, before = _window(after, before, now, ("updated_after", "updated_before"), problems)
+    else:
+        start, end = _window(start, end, now, ("start_date", "end_date"), problems)
     query = RequestQuery(
         start=start,
         end=end,
-        ids=_list(given.get("service_request_id")),
         service_codes=_list(given.get("service_code")),
         statuses=_statuses(given.get("status"), problems),
-        updated_after=times["updated_after"],
-        updated_before=times["updated_before"],
+        updated_after=after,
+        updated_before=before,
         bbox=_bbox(given.get("bbox"), problems),
         page=_count(given, "page", 1, MOST_PAGES, problems),
         page_size=_count(given, "page_size", DEFAULT_PAGE, LARGEST_PAGE, problems),
         extensions=wants_extensions(given),
     )
-    if len(query.ids) > LARGEST_PAGE:
+    return query, problems
+
+
+def _of_ids(
+    ids: tuple[str, ...], given: Mapping[str, str], problems: list[Problem]
+) -> tuple[RequestQuery, list[Problem]]:
+    """Ids override all filters, so that nothing can be wrong with these; they have pages too."""
+    if len(ids) > LARGEST_PAGE:
         problems.append(
             Problem(400, "service_request_id", f"at most {LARGEST_PAGE} ids can be asked for")
         )
+    page = _count(given, "page", 1, MOST_PAGES, problems)
+    size = _count(given, "page_size", LARGEST_PAGE, LARGEST_PAGE, problems)
+    query = RequestQuery(
+        start=None,
+        end=None,
+        ids=ids,
+        page=page,
+        page_size=size,
+        extensions=wants_extensions(given),
+    )
     return query, problems
 
 
 def wants_extensions(given: Mapping[str, str]) -> bool:
     """Whether the answer may say more than GeoReport v2 knows."""
     return given.get("extensions", "").strip().lower() in ("true", "1", "v1")
+
+
+def read_times(
+    given: Mapping[str, str], names: Sequence[str], problems: list[Problem]
+) -> dict[str, datetime | None]:
+    """These parameters as times; `None` where not sent, or no time."""
+    return {name: _instant(given, name, problems) for name in names}
 
 
 def _instant(given: Mapping[str, str], name: str, problems: list[Problem]) -> datetime | None:
@@ -127,17 +158,22 @@ def _instant(given: Mapping[str, str], name: str, problems: list[Problem]) -> da
 
 
 def _window(
-    start: datetime | None, end: datetime | None, now: datetime, problems: list[Problem]
+    start: datetime | None,
+    end: datetime | None,
+    now: datetime,
+    names: tuple[str, str],
+    problems: list[Problem],
 ) -> tuple[datetime, datetime]:
+    """The whole window, of 90 days where one end is open; `names` are those of its ends."""
     if start is None:
         end = end or now
         return end - LONGEST_WINDOW, end
     end = end or max(start, min(now, start + LONGEST_WINDOW))
     if end < start:
-        problems.append(Problem(400, "end_date", "end_date must not be before start_date"))
+        problems.append(Problem(400, names[1], f"{names[1]} must not be before {names[0]}"))
     elif end - start > LONGEST_WINDOW:
         problems.append(
-            Problem(400, "start_date", "start_date and end_date may be at most 90 days apart")
+            Problem(400, names[0], f"{names[0]} and {names[1]} may be at most 90 days apart")
         )
     return start, end
 

@@ -87,6 +87,9 @@ def _element(name: str, value: object, parts: list[str]) -> None:
             _element(_SINGULAR.get(name, "item"), member, parts)
     elif isinstance(value, bool):
         parts.append("true" if value else "false")
+    elif isinstance(value, float):
+        # Degrees; never with an exponent.
+        parts.append(f"{value:.6f}")
     else:
         # A carriage return that is not escaped is read as a line feed (XML 1.0, section 2.11).
         parts.append(escape(_ILLEGAL.sub("", str(value)), {"\r": "&#13;"}))

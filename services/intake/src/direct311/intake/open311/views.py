@@ -6,9 +6,17 @@ from direct311.intake.domain import wording
 from direct311.intake.domain.catalogue import Attribute, ServiceType
 from direct311.intake.domain.language import Language
 from direct311.intake.domain.policy import Contact
-from direct311.intake.domain.request import CLOSED, ServiceRequest, public_words, show_place
+from direct311.intake.domain.request import (
+    CLOSED,
+    Note,
+    ServiceRequest,
+    public_words,
+    show_place,
+)
 from direct311.intake.open311.render import Tree, instant
+from direct311.intake.open311.updates import shows_text
 from direct311.runtime.links import SignedLink
+from direct311.schemas.events import Place
 
 SPECIFICATION = "http://wiki.open311.org/GeoReport_v2"
 CHANGESET = "2026-01-05T00:00:00Z"
@@ -71,21 +79,21 @@ def request(
     extensions: bool,
     language: Language = "en",
 ) -> Tree:
-    """A request. Its place shows once it was checked, and never where it is protected."""
+    """A request. Its place shows once it was checked, and never where it is protected; no more
+    does any text, a department's in the history included."""
     shown = each.place_checked
     place = show_place(each) if shown else None
-    text = each.text if shown and type_ and type_.flags.publish_text else None
-    if each.protected:
-        text = None
-    media = [] if each.protected or not shown else [m.url for m in each.media if m.url]
-    address = place.address if place else None
+    told = shown and not each.protected
+    public = told and type_ is not None and type_.flags.publish_text
+    media = [m.url for m in each.media if m.url] if told else []
+    address = _address(each, place) if place else None
     found: dict[str, object] = {
         "service_request_id": each.record_id,
         "status": "closed" if each.status in CLOSED else "open",
         "status_notes": _status_notes(each, language),
         "service_name": type_.service_name if type_ else None,
         "service_code": each.service_code,
-        "description": text,
+        "description": each.text if public else None,
         "agency_responsible": department,
         "service_notice": None,
         "requested_datetime": instant(each.received_at),
@@ -94,13 +102,13 @@ def request(
         "address": _jurisdiction(each) if each.protected else address,
         "address_id": place.address_id if place else None,
         "zipcode": place.zip_code if place else None,
-        "lat": place.latitude if place else None,
-        "long": place.longitude if place else None,
+        "lat": _degrees(place.latitude if place else None),
+        "long": _degrees(place.longitude if place else None),
         "media_url": media[0] if media else None,
     }
     if extensions:
         located = each.located if shown and not each.protected else None
-        found["attributes"] = []
+        found["attributes"] = _answers(each, type_) if public and type_ else []
         found["extended_attributes"] = {
             "channel": each.channel,
             "status": each.status,
@@ -112,13 +120,54 @@ def request(
         }
         found["notes"] = [
             {
-                "datetime": instant(note.at),
+                "datetime": instant(note.occurred_at or note.at),
                 "type": note.kind,
                 "summary": note.status or note.kind,
-                "description": public_words(each, note) or None,
+                "description": _words(each, note, type_),
             }
             for note in each.notes
         ]
+    return found
+
+
+def _words(each: ServiceRequest, note: Note, type_: ServiceType | None) -> str | None:
+    """A note's words: a resident's show only for a type whose text is public."""
+    return (public_words(each, note) or None) if shows_text(note.kind, type_) else None
+
+
+def _address(each: ServiceRequest, place: Place) -> str | None:
+    """The address, or where none is known the area, or the point: typed clients want one in every
+    row."""
+    if place.address:
+        return place.address
+    area = _jurisdiction(each)
+    if area is not None:
+        return f"{area}, {place.zip_code}" if place.zip_code else area
+    if place.latitude is None or place.longitude is None:
+        return None
+    return f"{place.latitude:.6f}, {place.longitude:.6f}"
+
+
+def _degrees(value: float | None) -> float | None:
+    """A tenth of a metre is enough, and what clients compare."""
+    return None if value is None else round(value, 6)
+
+
+def _answers(each: ServiceRequest, type_: ServiceType) -> list[Tree]:
+    """The answers to the type's questions, redacted; what is sealed is not among them."""
+    found: list[Tree] = []
+    for answer in each.attributes:
+        asked = type_.attribute(answer.code)
+        names = {choice.key: choice.name for choice in asked.values} if asked else {}
+        found.append(
+            {
+                "code": answer.code,
+                "label": asked.description if asked else answer.code,
+                "values": [
+                    {"key": value, "name": names.get(value, value)} for value in answer.values
+                ],
+            }
+        )
     return found
 
 
@@ -134,7 +183,9 @@ def _jurisdiction(each: ServiceRequest) -> str | None:
 
 
 def _status_notes(each: ServiceRequest, language: Language) -> str:
-    said = next((words for note in reversed(each.notes) if (words := public_words(each, note))), "")
+    """What the status means, and what the department last said of it."""
+    notes = (note for note in reversed(each.notes) if note.kind != "comment")
+    said = next((words for note in notes if (words := public_words(each, note))), "")
     return f"{wording.STATUSES[language][each.status]} {said}".strip()
 
 

@@ -1,0 +1,160 @@
+"""What somebody adds to a request through a client: a comment, never the department's status."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+
+from direct311.intake.domain.clients import Client
+from direct311.intake.domain.request import UPDATE_CONTACTS, UPDATES, Note, ServiceRequest
+from direct311.intake.domain.updates import Comment
+from direct311.intake.handlers.reindex import SELF
+from direct311.runtime.access import RecordFacts
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.ledger import Access
+from direct311.runtime.records import Folder
+from direct311.runtime.redaction import mask_numbers, redact
+from direct311.runtime.state import Change
+from direct311.runtime.vault import DataKey, Vault
+
+MOST_COMMENTS = 100
+"""Of one request: its document holds them all."""
+
+
+class AddComment:
+    """The use case behind `POST /servicerequestupdates`."""
+
+    def __init__(
+        self,
+        *,
+        folder: Folder[ServiceRequest],
+        vault: Vault,
+        clock: Clock,
+        ids: Ids,
+        content_key: bytes,
+    ) -> None:
+        self._folder = folder
+        self._vault = vault
+        self._clock = clock
+        self._ids = ids
+        self._content_key = content_key
+
+    async def __call__(self, comment: Comment, client: Client) -> str:
+        """The update's id; the same one when a client sends the same again under its own id.
+
+        What was written is redacted for the history and sealed, with the sender's contact data,
+        under the record's key. Sealing into a record that exists is an access, written down first.
+
+        :raises RefusedError: 404 unknown to the public, 409 the client's id was used for other
+            content, 400 the request has too many comments, 503 not written down.
+        """
+        mark = self._hash([client.client_id, comment.key])
+        content = self._hash(
+            [comment.record_id, comment.said, comment.text, comment.contact, comment.media_urls]
+        )
+        state = await self._look(comment.record_id)
+        if (known := _known(state, mark, content)) is not None:
+            return known
+        access = Access(
+            SELF,
+            action="seal",
+            purpose="respond",
+            operation="POST /open311/v2/servicerequestupdates",
+            fields=(UPDATES, UPDATE_CONTACTS),
+            record_ids=(comment.record_id,),
+            lifecycle=state.status,
+            version_seen=state.version,
+        )
+        facts = RecordFacts(comment.record_id, state.department)
+        data_key, _ = await self._vault.unlock(access, facts)
+        update_id = self._ids.new()
+
+        async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
+            # It may have changed since it was looked at.
+            if _known(now, mark, content) is not None:
+                return None
+            return self._added(now, comment, update_id, (mark, content), data_key)
+
+        after = await self._folder.change(comment.record_id, self._ids.new(), add)
+        return _known(after, mark, content) or update_id
+
+    def _added(
+        self,
+        state: ServiceRequest,
+        comment: Comment,
+        update_id: str,
+        marks: tuple[str, str],
+        data_key: DataKey,
+    ) -> Change[ServiceRequest]:
+        now = self._clock.now()
+        text, _ = mask_numbers(comment.text)
+        note = Note(
+            at=now,
+            kind="comment",
+            text=redact(text).text,
+            update_id=update_id,
+            said=comment.said,
+            mark=marks[0],
+            content=marks[1],
+        )
+        sealed = dict(state.sealed)
+        for field, value in (
+            (UPDATES, {"description": text, "media_url": comment.media_urls}),
+            (UPDATE_CONTACTS, comment.contact),
+        ):
+            if any(value.values()):
+                sealed[field] = _with(state.sealed, field, update_id, value, data_key)
+        return Change(
+            state.model_copy(
+                update={"notes": (*state.notes, note), "sealed": sealed, "updated_at": now}
+            )
+        )
+
+    async def _look(self, record_id: str) -> ServiceRequest:
+        async def look(_: ServiceRequest) -> None:
+            return None
+
+        return await self._folder.change(record_id, record_id, look)
+
+    def _hash(self, content: object) -> str:
+        """A keyed hash: some clients make their ids of e-mail addresses."""
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+        return hmac.digest(self._content_key, text.encode("utf-8", "surrogatepass"), sha256).hex()
+
+
+def _known(state: ServiceRequest, mark: str, content: str) -> str | None:
+    """The id of the update that this is a repeat of, if the request takes any at all."""
+    if state.version == 0 or state.lifecycle != "active" or not state.number_is_known:
+        raise RefusedError(
+            404, "not_found", "service_request_id is not known", field="service_request_id"
+        )
+    comments = [note for note in state.notes if note.mark]
+    found = next((note for note in comments if note.mark == mark), None)
+    if found is not None and found.content != content:
+        raise RefusedError(
+            409,
+            "idempotency_key",
+            "update_id was used for another update; send a new one.",
+            field="update_id",
+        )
+    if found is None and len(comments) >= MOST_COMMENTS:
+        raise RefusedError(
+            400,
+            "too_many",
+            f"service_request_id has {MOST_COMMENTS} updates and takes no more",
+            field="service_request_id",
+        )
+    return found.update_id if found is not None else None
+
+
+def _with(
+    sealed: Mapping[str, bytes],
+    field: str,
+    update_id: str,
+    value: Mapping[str, object],
+    data_key: DataKey,
+) -> bytes:
+    """A sealed field with one update more in it."""
+    held = json.loads(data_key.open(field, sealed[field])) if field in sealed else {}
+    return data_key.seal(field, json.dumps(held | {update_id: value}, ensure_ascii=False).encode())

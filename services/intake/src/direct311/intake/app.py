@@ -274,7 +274,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         summary="The gateway: Open311 GeoReport v2, and the reporter's sealed contact data",
         lifespan=lifespan,
     )
-    install(app, resources.readiness, resources.metrics, resources.ledger)
+    # The last one stands outermost: what these two answer is measured too.
     app.add_middleware(
         ReadLimited,
         limits=reads,
@@ -283,6 +283,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         most=settings.reads_per_minute,
     )
     app.add_middleware(CrossOrigin, clients=clients, own_origin=own_origin)
+    install(app, resources.readiness, resources.metrics, resources.ledger)
     who = caller_of(resources.authenticator)
     agreement = Agreement(policies, clock, f"{settings.public_url.rstrip('/')}/v1/policy")
     georeport = GeoReport(

@@ -33,6 +33,7 @@ from direct311.intake.entrypoints.clients import clients_router
 from direct311.intake.entrypoints.front import CrossOrigin, FailedKeys, ReadLimited
 from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.entrypoints.policy import policy_router
+from direct311.intake.entrypoints.staff import StaffPages
 from direct311.intake.entrypoints.subject import link_router, subject_router
 from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
@@ -59,6 +60,7 @@ from direct311.runtime.records import hold_handlers
 from direct311.runtime.reserve import KeyReserve
 from direct311.runtime.rotation import KeyRotation, keys_router
 from direct311.runtime.signing import read_private
+from direct311.runtime.staff import StaffSignIn
 from direct311.runtime.vault import Vault
 from direct311.schemas import derived_id
 
@@ -298,6 +300,20 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock=clock,
     )
     app.router.routes.extend(georeport.routes())
+    staff = StaffPages(
+        StaffSignIn(
+            resources.issuer,
+            settings.issuer_url,
+            resources.http,
+            resources.authenticator,
+            client_id=settings.client_id,
+            client_secret=settings.client_secret.get_secret_value(),
+            redirect_url=f"{own_origin}/staff/callback",
+            clock=clock,
+        ),
+        requests,
+    )
+    app.router.routes.extend(staff.routes())
     release = Release(folder, vault, clock, resources.ids)
     for router in (
         staff_router(contact, release, requests, catalogue, who),

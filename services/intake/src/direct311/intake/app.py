@@ -166,6 +166,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         2 * settings.registry_every,
     )
     clients = MongoClients(resources.database["clients"], resources.database["client_uses"], clock)
+    known_before = read_clients(settings.clients_file, served_by(settings.environment), clock.now())
     quota_store = MongoQuotas(resources.database["quotas"])
     quotas = Quotas(quota_store, clock)
     own_origin = settings.public_url.rstrip("/")
@@ -204,14 +205,11 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         await protections.refresh()
 
     async def first_clients() -> None:
-        if settings.clients_file is not None:
-            serves = served_by(settings.environment)
-            for client in read_clients(settings.clients_file, serves, clock.now()):
-                if await clients.add(client):
-                    # An event of the log, like each later change.
-                    resources.in_force.expect(
-                        f"API client {client.client_id}", client.keys[0].key_id
-                    )
+        for client in known_before:
+            if await clients.add(client):
+                # An event of the log, like each later change.
+                kind = f"API client {client.client_id}"
+                resources.in_force.expect(kind, client.keys[0].key_id)
         await clients.refresh()
         await callers.refresh()
 

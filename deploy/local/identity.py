@@ -6,16 +6,18 @@ way.
 """
 
 import base64
+import hashlib
 import hmac
 import json
 import os
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,7 +25,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 AUDIENCE = "direct311"
@@ -59,6 +61,20 @@ class InvalidPersonError(ValueError):
 class Client:
     service: str
     secret: str
+    redirects: Sequence[str] = ()
+    """Where people may be sent back to with a code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What somebody may be signed in with once, within a minute (RFC 6749, section 4.1)."""
+
+    client_id: str
+    redirect: str
+    challenge: str
+    nonce: str
+    person: Mapping[str, Any]
+    until: float
 
 
 class Issuer:
@@ -84,9 +100,11 @@ class Issuer:
         return {
             "issuer": self.url,
             "jwks_uri": f"{self.url}/jwks",
+            "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
-            "grant_types_supported": ["client_credentials"],
-            "response_types_supported": [],
+            "grant_types_supported": ["client_credentials", "authorization_code"],
+            "response_types_supported": ["code"],
+            "code_challenge_methods_supported": ["S256"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": [ALGORITHM],
             "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
@@ -123,6 +141,9 @@ class Issuer:
             claims["department"] = department
         return self._token(claims, lifetime)
 
+    def id_token(self, client_id: str, nonce: str, sub: str) -> str:
+        return self._token({"sub": sub, "aud": client_id, "nonce": nonce}, 300)
+
     def _token(self, claims: Mapping[str, Any], lifetime: int) -> str:
         now = int(time.time())
         complete = {
@@ -149,15 +170,69 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
+    codes: dict[str, Code] = {}
+
+    async def authorize(request: Request) -> Response:
+        """Asks who it is; whoever knows the operator's secret may be anybody."""
+        asked = dict(request.query_params)
+        client = clients.get(asked.get("client_id", ""))
+        if client is None or asked.get("redirect_uri") not in client.redirects:
+            # Never sent on: the address may be anybody's.
+            return _error(400, "invalid_request", "the client or its redirect_uri is not known")
+        if asked.get("response_type") != "code" or asked.get("code_challenge_method") != "S256":
+            return _error(400, "invalid_request", "only code with S256 is served here")
+        if request.method == "GET":
+            return HTMLResponse(_FORM)
+        form = await request.form()
+        given = str(form.get("operator_secret", ""))
+        if not hmac.compare_digest(given.encode(), operator.encode()):
+            return _error(401, "access_denied", "the operator's secret is missing or wrong")
+        person = {"sub": form.get("sub"), "roles": str(form.get("roles", "")).split()}
+        if form.get("department"):
+            person["department"] = form.get("department")
+        try:
+            issuer.person_token(person)
+        except InvalidPersonError as error:
+            return _error(400, "invalid_request", str(error))
+        code = uuid.uuid4().hex
+        codes[code] = Code(
+            asked["client_id"],
+            asked["redirect_uri"],
+            asked.get("code_challenge", ""),
+            asked.get("nonce", ""),
+            person,
+            time.time() + 60,
+        )
+        query = urlencode({"code": code, "state": asked.get("state", "")})
+        return RedirectResponse(f"{asked['redirect_uri']}?{query}", 303)
+
+    def exchanged(client_id: str, form: Mapping[str, Any]) -> Response:
+        code = codes.pop(str(form.get("code")), None)
+        verifier = str(form.get("code_verifier", ""))
+        digest = _base64url(hashlib.sha256(verifier.encode()).digest())
+        if (
+            code is None
+            or time.time() > code.until
+            or (code.client_id, code.redirect) != (client_id, form.get("redirect_uri"))
+            or not hmac.compare_digest(digest, code.challenge)
+        ):
+            return _error(400, "invalid_grant", "the code is not good, or not for this")
+        granted = issuer.person_token(code.person)
+        id_token = issuer.id_token(client_id, code.nonce, code.person["sub"])
+        return _granted(granted, LIFETIME, id_token=id_token)
+
     async def token(request: Request) -> Response:
         form = await request.form()
-        if form.get("grant_type") != "client_credentials":
-            return _error(400, "unsupported_grant_type", "only client_credentials is served here")
+        grant = form.get("grant_type")
+        if grant not in ("client_credentials", "authorization_code"):
+            return _error(400, "unsupported_grant_type", "this grant is not served here")
         basic = _basic(request.headers.get("authorization", ""))
         client_id, given = basic or (str(form.get("client_id")), str(form.get("client_secret")))
         client = clients.get(client_id)
         if client is None or not hmac.compare_digest(given.encode(), client.secret.encode()):
             return _error(401, "invalid_client", "the client is not known, or its secret is wrong")
+        if grant == "authorization_code":
+            return exchanged(client_id, form)
         return _granted(issuer.service_token(client_id, client.service), LIFETIME)
 
     async def person(request: Request) -> Response:
@@ -177,6 +252,7 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
         routes=[
             Route("/.well-known/openid-configuration", discovery),
             Route("/jwks", keys),
+            Route("/authorize", authorize, methods=["GET", "POST"]),
             Route("/token", token, methods=["POST"]),
             Route("/dev/token", person, methods=["POST"]),
             Route("/health/live", health),
@@ -185,8 +261,15 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
     )
 
 
-def _granted(token: str, lifetime: int) -> Response:
-    body = {"access_token": token, "token_type": "Bearer", "expires_in": lifetime}
+_FORM = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Development sign-in</title>
+<form method="post"><label>Who <input name="sub"></label><label>Roles <input name="roles"></label>
+<label>Department <input name="department"></label>
+<label>Operator's secret <input name="operator_secret" type="password"></label>
+<button>Sign in</button></form></html>"""
+
+
+def _granted(token: str, lifetime: int, **more: str) -> Response:
+    body = {"access_token": token, "token_type": "Bearer", "expires_in": lifetime, **more}
     return JSONResponse(body, headers={"cache-control": "no-store"})
 
 

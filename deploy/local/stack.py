@@ -351,6 +351,7 @@ class Stack:
             service.client: {
                 "service": service.name,
                 "secret": self.credentials.clients[service.client],
+                "redirects": [f"{place.public_url(service.name)}/staff/callback"],
             }
             for service in topology.services
         }

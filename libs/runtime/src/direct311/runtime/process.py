@@ -74,6 +74,7 @@ class Resources:
     signer: Signer
     principals: Principals
     http: HttpClient
+    issuer: Issuer
     tokens: ServiceToken
     links: Links
     authenticator: Authenticator
@@ -123,6 +124,7 @@ class Resources:
             signer=signer,
             principals=Principals.from_file(settings.principals_file),
             http=http,
+            issuer=issuer,
             tokens=ServiceToken(
                 issuer, http, settings.client_id, settings.client_secret.get_secret_value()
             ),

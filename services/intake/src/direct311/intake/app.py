@@ -34,6 +34,7 @@ from direct311.intake.entrypoints.clients import clients_router
 from direct311.intake.entrypoints.front import CrossOrigin, FailedKeys, ReadLimited
 from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.entrypoints.policy import policy_router
+from direct311.intake.entrypoints.staff import StaffPages
 from direct311.intake.entrypoints.subject import link_router, subject_router
 from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
@@ -61,6 +62,7 @@ from direct311.runtime.records import hold_handlers
 from direct311.runtime.reserve import KeyReserve
 from direct311.runtime.rotation import KeyRotation, keys_router
 from direct311.runtime.signing import read_private
+from direct311.runtime.staff import StaffSignIn
 from direct311.runtime.vault import Vault
 from direct311.schemas import derived_id
 
@@ -170,6 +172,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         2 * settings.registry_every,
     )
     clients = MongoClients(resources.database["clients"], resources.database["client_uses"], clock)
+    known_before = read_clients(settings.clients_file, served_by(settings.environment), clock.now())
     quota_store = MongoQuotas(resources.database["quotas"])
     quotas = Quotas(quota_store, clock)
     own_origin = settings.public_url.rstrip("/")
@@ -208,14 +211,11 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         await protections.refresh()
 
     async def first_clients() -> None:
-        if settings.clients_file is not None:
-            serves = served_by(settings.environment)
-            for client in read_clients(settings.clients_file, serves, clock.now()):
-                if await clients.add(client):
-                    # An event of the log, like each later change.
-                    resources.in_force.expect(
-                        f"API client {client.client_id}", client.keys[0].key_id
-                    )
+        for client in known_before:
+            if await clients.add(client):
+                # An event of the log, like each later change.
+                kind = f"API client {client.client_id}"
+                resources.in_force.expect(kind, client.keys[0].key_id)
         await clients.refresh()
         await callers.refresh()
 
@@ -280,7 +280,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         summary="The gateway: Open311 GeoReport v2, and the reporter's sealed contact data",
         lifespan=lifespan,
     )
-    install(app, resources.readiness, resources.metrics, resources.ledger)
+    # The last one stands outermost: what these two answer is measured too.
     app.add_middleware(
         ReadLimited,
         limits=reads,
@@ -289,6 +289,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         most=settings.reads_per_minute,
     )
     app.add_middleware(CrossOrigin, clients=clients, own_origin=own_origin)
+    install(app, resources.readiness, resources.metrics, resources.ledger)
     who = caller_of(resources.authenticator)
     agreement = Agreement(policies, clock, f"{settings.public_url.rstrip('/')}/v1/policy")
     updates = MongoUpdates(line.records.collection)
@@ -312,6 +313,20 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock=clock,
     )
     app.router.routes.extend(georeport.routes())
+    staff = StaffPages(
+        StaffSignIn(
+            resources.issuer,
+            settings.issuer_url,
+            resources.http,
+            resources.authenticator,
+            client_id=settings.client_id,
+            client_secret=settings.client_secret.get_secret_value(),
+            redirect_url=f"{own_origin}/staff/callback",
+            clock=clock,
+        ),
+        requests,
+    )
+    app.router.routes.extend(staff.routes())
     release = Release(folder, vault, clock, resources.ids)
     for router in (
         staff_router(contact, release, requests, catalogue, who),

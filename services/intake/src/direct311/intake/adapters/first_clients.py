@@ -28,11 +28,14 @@ class _Entry(Model):
     quota: Quota = Quota()
 
 
-def read_clients(path: Path, environment: Environment, at: datetime) -> list[Client]:
-    """The clients of a JSON list, each with one key that is known by its hash alone.
+def read_clients(path: Path | None, environment: Environment, at: datetime) -> list[Client]:
+    """The clients of a JSON list, each with one key that is known by its hash alone; none, where
+    there is no file.
 
     :raises ClientsFileError: unreadable, malformed, or two clients with one id or one key.
     """
+    if path is None:
+        return []
     try:
         entries = TypeAdapter(list[_Entry]).validate_python(json.loads(path.read_bytes()))
     except (OSError, ValueError, ValidationError):

@@ -117,9 +117,10 @@ class CrossOrigin:
             await self._preflight(scope, origin, wanted)(scope, receive, send)
             return
         if _is_open(scope):
-            headers = [_ANY]
+            headers = [_ANY, _EXPOSED]
         elif self._known(origin):
-            headers = [(b"access-control-allow-origin", origin.encode("latin-1")), _VARY]
+            allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
+            headers = [allowed, _EXPOSED, _VARY]
         else:
             headers = [_VARY]
         await self._app(scope, receive, _with(send, headers))
@@ -144,6 +145,7 @@ class CrossOrigin:
 
 
 _ANY = (b"access-control-allow-origin", b"*")
+_EXPOSED = (b"access-control-expose-headers", b"ETag, Retry-After")
 _VARY = (b"vary", b"Origin")
 
 

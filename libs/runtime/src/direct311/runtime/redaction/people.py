@@ -167,6 +167,7 @@ _PETS = listed(
 # Businesses, offices, places, peoples and days, which have capitals as names of persons do.
 _NO_PERSONS = listed(
     """
+    cubano cubana colombiano colombiana venezolano venezolana haitiano haitiana dominicano hispano
     channel telemundo univision compliance enforcement solid public works customer parks police fire
     rescue zoning permits permitting traffic transit dispatch dispatcher operator management board
     council commission authority housing health human resources publix walmart target costco sedanos
@@ -334,7 +335,7 @@ class _Found(NamedTuple):
 def _name(reading: Reading, words: _Words, at: int, cue: _Cue, lists: _Lists) -> _Found | None:
     """The name that begins with the word at `at`, if one does."""
     text = words.texts[at].removesuffix("'s")
-    if text in _KNOWN or not text[0].isalpha():
+    if text in _KNOWN or words.texts[at] in _NO_PERSONS or not text[0].isalpha():
         return None
     found = _rest(reading, words, at, lists)
     return found if _begins(reading, words, at, found, cue, lists) else None
@@ -356,12 +357,12 @@ def _begins(
         return following in _FAMILY and text in lists.surnames and text not in _WORDS_TOO
     if text in lists.alone:
         return True
-    if cue is _Cue.ANY and len(text) > 2 and not _shouted(reading, *words.spans[at]):
-        return True
+    following = words.texts[found.after] if found.after < len(words.texts) else ""
+    if cue is _Cue.ANY and len(text) > 2 and text not in lists.cues:
+        return not following[:1].isdigit() and not _shouted(reading, *words.spans[at])
     listed_too = text in lists.given or (text in lists.surnames and len(text) > 3)
     if cue and listed_too:
         return True
-    following = words.texts[found.after] if found.after < len(words.texts) else ""
     if following in _FAMILY and _NEAR.fullmatch(words.gap(reading.shadow, found.after)):
         return True
     return following in _SPEAKS and listed_too and text not in _WORDS_TOO

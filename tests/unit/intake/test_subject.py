@@ -576,3 +576,15 @@ async def test_an_address_is_taken_while_geo_is_away(world: World) -> None:
     world.addresses.away = True
     assert world.correct(HOME).status_code == 200
     assert world.state().indexes["home"] == world.indexes.place("9 Elm Street", None, None)
+
+
+@pytest.mark.policy("P5")
+@pytest.mark.parametrize("field", ["first_name", "last_name", "reporter_address"])
+async def test_a_card_or_security_number_is_not_taken_by_a_correction(
+    world: World, field: str
+) -> None:
+    before = await world.request(plain={**PERSON, **HOME})
+    refused = world.correct({field: "Zora, ssn 219-09-9999"})
+    assert (refused.status_code, refused.json()["field"]) == (422, field)
+    assert "219" not in refused.text
+    assert world.state() == before

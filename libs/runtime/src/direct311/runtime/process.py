@@ -38,7 +38,7 @@ from direct311.runtime.links import Links
 from direct311.runtime.peers import HttpClient, Peer
 from direct311.runtime.producers import MongoProducers
 from direct311.runtime.records import Emitter, Folder, Handler
-from direct311.runtime.redaction import redact
+from direct311.runtime.redaction import redact_announced
 from direct311.runtime.relay import Lease, Relay
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.sign_ins import SignIns
@@ -227,7 +227,8 @@ class Resources:
 
 
 def _redacted(text: str) -> str:
-    return redact(text).text
+    # Cases are called after people, and instruments after who issued them: these names stay.
+    return redact_announced(text).text
 
 
 Extra = Callable[[S], dict[str, object]] | None

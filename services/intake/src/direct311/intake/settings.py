@@ -21,6 +21,8 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     being received may hold in memory together.
 
     `link_lifetime`: how long a resident's signed link is good. `largest_file` in bytes.
+    `registry_every`: how often a copy reads a changed protection registry; whoever enters a
+    protection waits twice as long, until every copy has.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True, extra="ignore")

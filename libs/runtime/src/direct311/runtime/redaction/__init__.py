@@ -17,7 +17,15 @@ from direct311.runtime.redaction.numbers import banks, cards, social_security
 from direct311.runtime.redaction.people import people
 from direct311.runtime.redaction.spans import MARKS, Kind, Reading, Rules
 
-__all__ = ["MARKS", "Kind", "Redacted", "mask_numbers", "redact", "redact_place"]
+__all__ = [
+    "MARKS",
+    "Kind",
+    "Redacted",
+    "mask_numbers",
+    "redact",
+    "redact_announced",
+    "redact_place",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,20 @@ def redact(text: str) -> Redacted:
     return Redacted(reading.text(), reading.kinds(), reading.spans())
 
 
-def redact_place(text: str) -> Redacted:
-    """An address or the description of a place as it may travel and be shown: as `redact`, but what
-    nothing announces as a person's name stays, since streets, parks and schools are named so.
+def redact_announced(text: str) -> Redacted:
+    """As `redact`, but of names only those that the text announces: for what is named after people,
+    such as cases.
     """
     reading = Reading.of(text)
     reading.cut_all(_EVERYTHING)
     return Redacted(reading.text(), reading.kinds(), reading.spans())
+
+
+def redact_place(text: str) -> Redacted:
+    """An address or the description of a place as it may travel and be shown. Streets, parks and
+    schools are named after people, so that names which nothing announces stay.
+    """
+    return redact_announced(text)
 
 
 _NUMBERS: Rules = (

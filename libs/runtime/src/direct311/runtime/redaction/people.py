@@ -32,7 +32,10 @@ _FAR = 3
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\-][^\W\d_]+)*|\d+[a-z]*|[#&]")
 _NEAR = re.compile(r"[ \t]{1,2}|\.[ \t]{0,2}|[ \t]?[-&/][ \t]?")
-_CUE_GAP = re.compile(r"[ \t\n]{0,2}[:,.(\"'\-]{0,2}[ \t\n]{1,2}|[ \t]{0,2}[:,.(\"'#\-]{1,2}")
+_CUE_GAP = re.compile(r"[ \t]{0,2}[:,(\"'\-]{0,2}[ \t]{1,2}|[ \t]{0,2}[:,(\"'#\-]{1,2}[ \t]?")
+"""Between a cue and what follows it. A point ends what the cue says, but after a short title."""
+_TITLE_GAP = re.compile(r"\.[ \t]{0,2}")
+_SHORT = 4
 _SENTENCE = re.compile(r"[.!?\n]")
 
 
@@ -124,6 +127,7 @@ _SPEAKS = listed(
 
 _SAID = _SPEAKS | _FAMILY
 
+# What stands after the name of a street, a place or a business, and before one.
 _THINGS_AFTER = listed(
     """
     ave avenue st street rd road dr drive blvd boulevard ct court ter terrace ln lane way pl place
@@ -160,8 +164,10 @@ _PETS = listed(
     perra perros perrito gato gata gatos mascota caballo gallo loro chen chat cheval
     """
 )
+# Businesses, offices, places, peoples and days, which have capitals as names of persons do.
 _NO_PERSONS = listed(
     """
+    cubano cubana colombiano colombiana venezolano venezolana haitiano haitiana dominicano hispano
     channel telemundo univision compliance enforcement solid public works customer parks police fire
     rescue zoning permits permitting traffic transit dispatch dispatcher operator management board
     council commission authority housing health human resources publix walmart target costco sedanos
@@ -278,7 +284,7 @@ def people(reading: Reading) -> Iterator[Span]:
     cue, cue_at = _Cue.NONE, 0
     while at < most:
         text = texts[at]
-        if cue and (at - cue_at > _FAR or not _CUE_GAP.fullmatch(words.gap(shadow, at))):
+        if cue and (at - cue_at > _FAR or not _carries(words, shadow, at)):
             cue = _Cue.NONE
         bare = text.removesuffix("'s")
         said = at + 1 < most and texts[at + 1] in _SAID
@@ -298,6 +304,15 @@ def people(reading: Reading) -> Iterator[Span]:
         elif cue and text not in _LINKS:
             cue = _Cue.NONE
         at += 1
+
+
+def _carries(words: _Words, shadow: str, at: int) -> bool:
+    """Whether what stands before the word at `at` lets a cue say something of it."""
+    gap, before = words.gap(shadow, at), words.texts[at - 1]
+    if _CUE_GAP.fullmatch(gap):
+        return True
+    short = before in _TITLES and len(before) <= _SHORT
+    return short and _TITLE_GAP.fullmatch(gap) is not None
 
 
 def _cue(texts: Sequence[str], at: int) -> _Cue:
@@ -320,7 +335,7 @@ class _Found(NamedTuple):
 def _name(reading: Reading, words: _Words, at: int, cue: _Cue, lists: _Lists) -> _Found | None:
     """The name that begins with the word at `at`, if one does."""
     text = words.texts[at].removesuffix("'s")
-    if text in _KNOWN or not text[0].isalpha():
+    if text in _KNOWN or words.texts[at] in _NO_PERSONS or not text[0].isalpha():
         return None
     found = _rest(reading, words, at, lists)
     return found if _begins(reading, words, at, found, cue, lists) else None
@@ -342,12 +357,12 @@ def _begins(
         return following in _FAMILY and text in lists.surnames and text not in _WORDS_TOO
     if text in lists.alone:
         return True
-    if cue is _Cue.ANY and len(text) > 2 and not _shouted(reading, *words.spans[at]):
-        return True
+    following = words.texts[found.after] if found.after < len(words.texts) else ""
+    if cue is _Cue.ANY and len(text) > 2 and text not in lists.cues:
+        return not following[:1].isdigit() and not _shouted(reading, *words.spans[at])
     listed_too = text in lists.given or (text in lists.surnames and len(text) > 3)
     if cue and listed_too:
         return True
-    following = words.texts[found.after] if found.after < len(words.texts) else ""
     if following in _FAMILY and _NEAR.fullmatch(words.gap(reading.shadow, found.after)):
         return True
     return following in _SPEAKS and listed_too and text not in _WORDS_TOO

@@ -16,6 +16,7 @@ from direct311.intake.domain.request import (
 )
 from direct311.intake.handlers.contact import NO_SUCH_REQUEST
 from direct311.intake.handlers.reindex import FIELDS, KINDS
+from direct311.intake.handlers.submit import MASKED_CONTACT
 from direct311.intake.open311.forms import contact_problem
 from direct311.intake.ports import Home, PersonIndexes, Protections
 from direct311.runtime.access import Caller, RecordFacts
@@ -24,6 +25,7 @@ from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.ledger import Access
 from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
 from direct311.runtime.records import Folder
+from direct311.runtime.redaction import mask_numbers
 from direct311.runtime.state import Change
 from direct311.runtime.vault import DataKey, Vault
 from direct311.schemas import events as ev
@@ -260,6 +262,13 @@ def _checked(values: Mapping[str, str]) -> dict[str, str]:
     for field, value in given.items():
         if wrong := contact_problem(field, value):
             raise RefusedError(422, "malformed", wrong, field=field)
+        if field in MASKED_CONTACT and mask_numbers(value)[1]:
+            raise RefusedError(
+                422,
+                "malformed",
+                f"{field} must not hold a card, bank or social-security number.",
+                field=field,
+            )
     return given
 
 

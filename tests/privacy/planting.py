@@ -120,7 +120,28 @@ OWN = [
 ]
 """What the resident says instead, by the signed link."""
 
-NEVER = [*SEALED, *TEXT, *ANSWERS, *PHOTO, *ASIDE, *BAD, *ASKED, *OWN]
+COMMENT = {
+    "update_id": "update-of-rosalinde-4471",
+    "first_name": "Rosalinde",
+    "last_name": "Zwischenruf-Alvarado",
+    "email": "r.zwischenruf@canary.example",
+    "phone": "754-555-0197",
+    "account_id": "account-of-zwischenruf-88",
+    "media_url": "https://photos.example/u/zwischenruf/2.jpg",
+}
+COMMENT_PHONE = "754-555-0198"
+COMMENTS = [
+    *(
+        Canary(f"update's {name}", text)
+        for name, text in COMMENT.items()
+        if name not in ("phone", "first_name")
+    ),
+    Canary("update's phone", COMMENT["phone"], ("7545550197",)),
+    Canary("telephone in an update", COMMENT_PHONE, ("7545550198",)),
+]
+"""What somebody adds to a request through a client."""
+
+NEVER = [*SEALED, *TEXT, *ANSWERS, *PHOTO, *ASIDE, *BAD, *ASKED, *OWN, *COMMENTS]
 
 # ---------------------------------------------------------------- who must be found
 
@@ -160,6 +181,7 @@ async def plant(stack: Stack, answers: Path) -> Document:
             submission(2) | PERSON | {"client_request_id": "doomed"},
             [("a.jpg", photo(PHOTO_WORDS, *PHOTO_AT), "image/jpeg")],
         )
+        await _comments(county, kept, answers)
         await _mistakes(county, answers)
         await _staff(county, kept, answers)
         links = await _residents(county, kept, answers)
@@ -223,6 +245,27 @@ async def _submissions(county: County) -> str:
     await county.open311("requests.json", **query)
     await county.open311(f"requests/{kept}.xml", **query)
     return kept
+
+
+async def _comments(county: County, record_id: str, answers: Path) -> None:
+    """What is added through a client, rightly and wrongly, and the list of it."""
+    url = f"{county.known.services['intake']}/open311/v2/servicerequestupdates"
+    form = {
+        **COMMENT,
+        "api_key": county.known.api_keys["app"],
+        "service_request_id": record_id,
+        "status": "OPEN",
+        "description": f"Still there. Call me at {COMMENT_PHONE}.",
+    }
+    found = [await county.http.post(f"{url}.json", data=form) for _ in range(2)]
+    assert [answer.status_code for answer in found] == [200, 200], found[0].text
+    for field in ("status", "update_id", "service_request_id", "email", "updated_datetime"):
+        wrong = {**form, field: f"{WRONG}\x07"}
+        found.append(await county.http.post(f"{url}.xml", data=wrong))
+    found.append(await county.http.post(f"{url}.json", data={**form, "description": WRONG}))
+    found += [await county.http.get(f"{url}.{kind}") for kind in ("json", "xml")]
+    found.append(await county.http.get(f"{url}.xml", params={"start_date": WRONG}))
+    _keep(answers, "update", found)
 
 
 async def _mistakes(county: County, answers: Path) -> None:

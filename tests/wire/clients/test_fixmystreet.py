@@ -9,6 +9,7 @@ strings, what a repeat is), `PopulateServiceList.pm` (services with metadata), a
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 from xml.etree import ElementTree
 
 import httpx
@@ -27,6 +28,8 @@ GROUP_TAGS = {
     "errors": "error",
     "service_request_updates": "request_update",
 }
+RUN = uuid4().hex
+"""The same words again within a day are the same request."""
 CLIENT = "legacy"
 """A client that is flagged `retries_without_key`, as FixMyStreet's is."""
 
@@ -87,7 +90,7 @@ class FixMyStreet:
         """`send_service_request`: the id, or that of the token, or nothing."""
         params = {
             "description": (
-                f"title: Dog {number}\n\ndetail: It runs.\n\nurl: https://fms.example/{number}\n\n"
+                f"title: Dog {number} of {RUN}\n\ndetail: It runs.\n\nurl: https://fms.example/{number}\n\n"
                 "Submitted via FixMyStreet\n"
             ),
             "service_code": ANIMALS,

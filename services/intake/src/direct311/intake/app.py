@@ -36,6 +36,7 @@ from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.entrypoints.policy import policy_router
 from direct311.intake.entrypoints.staff import StaffPages
 from direct311.intake.entrypoints.subject import link_router, subject_router
+from direct311.intake.entrypoints.unserved import unserved_routes
 from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.clients import ManageClients
@@ -312,7 +313,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         links=links,
         clock=clock,
     )
-    app.router.routes.extend(georeport.routes())
+    served = georeport.routes()
+    app.router.routes.extend([*served, *unserved_routes(served)])
     staff = StaffPages(
         StaffSignIn(
             resources.issuer,

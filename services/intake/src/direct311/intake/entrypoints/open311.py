@@ -31,7 +31,12 @@ from direct311.intake.handlers.submit import Submit
 from direct311.intake.open311 import render, views
 from direct311.intake.open311.forms import read_submission
 from direct311.intake.open311.problems import Problem
-from direct311.intake.open311.queries import jurisdiction_problem, read_query, wants_extensions
+from direct311.intake.open311.queries import (
+    LISTS,
+    jurisdiction_problem,
+    read_query,
+    wants_extensions,
+)
 from direct311.intake.open311.render import MEDIA_TYPES, Format
 from direct311.intake.open311.unchanged import Unchanging, is_known
 from direct311.intake.open311.updates import (
@@ -182,7 +187,7 @@ class GeoReport:
         return _response(body, form, headers=headers, language=language)
 
     async def requests(self, request: Request, form: Format) -> Response:
-        query, problems = read_query(request.query_params, self._clock.now())
+        query, problems = read_query(_parameters(request), self._clock.now())
         if problems:
             raise ProblemsError(problems)
         found = await self._requests.listed(query)
@@ -191,7 +196,7 @@ class GeoReport:
         return _response(render.rows("service_requests", shown, form), form, language=language)
 
     async def request(self, request: Request, form: Format) -> Response:
-        query, problems = read_query(request.query_params, self._clock.now())
+        query, problems = read_query(_parameters(request), self._clock.now())
         if problems:
             raise ProblemsError(problems)
         found = await self._requests.public(request.path_params["service_request_id"])
@@ -335,6 +340,14 @@ def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Re
             return _response(render.errors([problem], form), form, 503, {"Retry-After": "2"})
 
     return endpoint
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    """The call's parameters; a list that is sent in several parts is one."""
+    found = dict(request.query_params)
+    for name in LISTS & found.keys():
+        found[name] = ",".join(request.query_params.getlist(name))
+    return found
 
 
 def _language(request: Request) -> Language:

@@ -14,6 +14,8 @@ LONGEST_WINDOW = timedelta(days=90)
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
 MOST_PAGES = 1_000_000
+LISTS = frozenset({"service_request_id", "service_code", "status"})
+"""Parameters that are lists by comma, which may also be sent several times."""
 _TIMES = ("start_date", "end_date", "updated_after", "updated_before")
 _FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 _LAST = datetime(9000, 1, 1, tzinfo=UTC)

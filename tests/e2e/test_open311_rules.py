@@ -288,3 +288,23 @@ async def test_a_request_without_a_point_is_found_by_its_id_and_in_no_list(count
     assert record_id not in json.dumps(page)
     assert all(each["lat"] and each["long"] and each["address"] for each in page)
     assert (await county.request(record_id))["service_request_id"] == record_id
+
+
+@FORMS
+async def test_what_is_not_served_is_refused_in_the_format_asked_for(
+    county: County, form: str
+) -> None:
+    assert [code for code, _ in errors(await county.open311(f"nothing.{form}"), form)] == [404]
+    url = f"{county.known.services['intake']}/open311/v2/requests.{form}"
+    answer = await county.http.put(url, content="x")
+    assert answer.status_code == 405
+    assert [code for code, _ in errors(answer, form)] == [405]
+
+
+@FORMS
+async def test_a_list_may_be_sent_in_several_parts(county: County, form: str) -> None:
+    record_id = await listed(county, 9307)
+    url = f"{county.known.services['intake']}/open311/v2/requests.{form}"
+    parts = {"service_request_id": ["nothing-such", record_id]}
+    found = rows(await county.http.get(url, params=parts), form)
+    assert [each["service_request_id"] for each in found] == [record_id]

@@ -25,7 +25,7 @@ async def test_a_repeat_of_content_is_taken_marked_and_shown_to_staff(county: Co
     assert first != again
     shown = await _marked(county, first, again)
     assert list(shown) == [again]
-    assert shown[again]["marks"] == ["repeat_content"]
+    assert "repeat_content" in shown[again]["marks"]
     assert shown[again]["likely_repeat_of"] == first
     # It is worked on like any other.
     assert (await county.routed(again))["department"]

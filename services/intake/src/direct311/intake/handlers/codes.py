@@ -8,9 +8,10 @@ import hmac
 import os
 
 from direct311.intake.handlers.mail import DIGITS, code_of
+from direct311.intake.handlers.reindex import SELF
 from direct311.intake.open311.forms import contact_problem
 from direct311.intake.ports import Codes, PersonIndexes, Requests
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access import RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
 from direct311.runtime.ledger import Access
@@ -86,14 +87,9 @@ class OneTimeCodes:
         if request is None:
             raise WRONG_CODE
         access = Access(
-            Caller(
-                sub=f"code:{record_id}",
-                roles=("resident",),
-                authentication="none",
-                link_record_id=record_id,
-            ),
+            SELF,
             action="disclose",
-            purpose="subject_access",
+            purpose="respond",
             operation="POST /v1/requests/{record_id}/codes/redeem",
             record_ids=(record_id,),
             lifecycle=request.status,

@@ -99,12 +99,13 @@ def _wrong(forms: Iterable[str]) -> Iterator[tuple[str, str]]:
         if not _FORM.fullmatch(form):
             yield form, "may have small letters, digits, brackets, | ? * and ..."
             continue
-        if any(len(word.rstrip("*")) < _START and "*" in word for word in first_words(form)):
-            yield form, "its first word needs two letters before the *"
         try:
             re.compile(_pattern(form))
         except re.error:
             yield form, "its brackets do not fit together"
+            continue
+        if any("*" in word[:_START] for word in first_words(form)):
+            yield form, "its first word needs two letters before the *"
 
 
 def first_words(form: str) -> set[str]:

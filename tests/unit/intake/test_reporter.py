@@ -19,7 +19,7 @@ from tests.support.runtime import NOW
 
 pytestmark = pytest.mark.anyio
 
-APP = Client(client_id="app", name="App", key_sha256="00")
+APP = Client(client_id="app", name="App", environment="test", created_at=NOW)
 
 
 @pytest.fixture

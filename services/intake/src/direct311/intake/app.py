@@ -430,7 +430,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         codes_router(one_time, can_mail, client),
         reporter_router(reporter, catalogue, residents),
         app_counts_router(app_counts, who, clock),
-        feeds_router(settings, requests, catalogue, agreement, clock),
+        feeds_router(settings, requests, catalogues, agreement, clock),
         internal_router(contact, who),
         key_fetches_router(keys, resources.producers, who),
         keys_router(rotation, who),

@@ -71,6 +71,10 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     def _no_mail_in_clear(self) -> Self:
         if self.smtp_host and self.smtp_security == "none" and self.environment == "production":
             raise ValueError("smtp_security must be starttls or tls in production")
+        try:
+            self.request_page.format(id="")
+        except (LookupError, ValueError):
+            raise ValueError("page_url may have {id} in braces and nothing else") from None
         return self
 
     @property

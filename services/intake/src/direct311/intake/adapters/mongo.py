@@ -119,7 +119,9 @@ class MongoRequests:
         ]
 
     async def with_mail(self, at: datetime, limit: int) -> Sequence[str]:
-        cursor = self._records.collection.find({"mail_after": {"$lte": at}}, {"_id": 1})
+        cursor = self._records.collection.find(
+            {"mail_after": {"$lte": at}, "lifecycle": "active"}, {"_id": 1}
+        )
         return [document["_id"] async for document in cursor.limit(limit)]
 
     async def unchecked(self, registry_version: int, limit: int) -> Sequence[str]:

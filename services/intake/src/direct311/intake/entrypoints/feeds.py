@@ -1,15 +1,15 @@
 """Open requests of an area, for everybody: near a place, as GeoJSON, as an Atom feed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
 
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
-from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.domain.language import Language, preferred
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.open311 import feeds, views
 from direct311.intake.open311.queries import OPEN, Box, RequestQuery, read_number
@@ -74,7 +74,7 @@ Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 def feeds_router(
     settings: IntakeSettings,
     requests: MongoRequests,
-    catalogue: Catalogue,
+    catalogues: Mapping[Language, Catalogue],
     agreement: Agreement,
     clock: Clock,
 ) -> APIRouter:
@@ -83,17 +83,12 @@ def feeds_router(
         responses={422: PROBLEMS[422], 503: PROBLEMS[503]},
         tags=["open requests"],
     )
+    catalogue = catalogues["en"]
     address = settings.public_url.rstrip("/")
 
-    def shown(found: Sequence[ServiceRequest]) -> list[Tree]:
-        return [
-            views.request(
-                each, catalogue.by_code(each.service_code), each.department, extensions=False
-            )
-            for each in found
-        ]
-
-    async def open_in(box: Box, codes: tuple[str, ...], limit: int) -> list[Tree]:
+    async def open_in(
+        box: Box, codes: tuple[str, ...], limit: int, language: Language = "en"
+    ) -> list[Tree]:
         now = clock.now()
         query = RequestQuery(
             start=now - OLDEST,
@@ -103,18 +98,31 @@ def feeds_router(
             bbox=box,
             page_size=limit,
         )
-        return shown(await requests.listed(query))
+        return [
+            views.request(
+                each,
+                catalogues[language].by_code(each.service_code),
+                each.department,
+                extensions=False,
+                language=language,
+            )
+            for each in await requests.listed(query)
+        ]
 
     @api.get("/requests/nearby")
     async def nearby(
         service_code: Annotated[str, Query(max_length=40)],
         lat: Annotated[float, Query(ge=-89, le=89, allow_inf_nan=False)],
         long: Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False)],
+        answer: Response,
+        accept_language: Annotated[str | None, Header()] = None,
     ) -> NearbyAnswer:
         """Open requests of the same type within 150 m, to be looked at before another is
         submitted."""
         codes = _codes(service_code, catalogue)
-        rows = await open_in(feeds.around(lat, long, NEAR), codes, MOST_ROWS)
+        language = preferred(accept_language)
+        rows = await open_in(feeds.around(lat, long, NEAR), codes, MOST_ROWS, language)
+        answer.headers["Content-Language"], answer.headers["Vary"] = language, "Accept-Language"
         found = [near for each in rows if (near := _near(each, lat, long)) is not None]
         found.sort(key=lambda each: (each.metres, each.id))
         return NearbyAnswer(requests=tuple(found[:MOST_NEAR]))

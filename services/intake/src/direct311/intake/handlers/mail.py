@@ -115,8 +115,9 @@ class Mail:
             mine.clear()
             if state.mail is None or state.mail_after is None or state.mail_after > now:
                 return None
-            wanted = state.notifications is not None and state.lifecycle == "active"
-            if not wanted or now - state.mail.since > GIVEN_UP_AFTER:
+            if state.lifecycle != "active":
+                return None
+            if state.notifications is None or now - state.mail.since > GIVEN_UP_AFTER:
                 return Change(state.model_copy(update={"mail": None, "mail_after": None}))
             mine.append(state.mail)
             mail = state.mail.model_copy(update={"tries": state.mail.tries + 1})

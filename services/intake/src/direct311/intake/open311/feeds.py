@@ -2,18 +2,16 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
-from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
+from xml.sax.saxutils import escape, quoteattr
 
 from direct311.intake.open311.queries import Box
 from direct311.intake.open311.render import Tree, instant, legal
 
 ATOM = "http://www.w3.org/2005/Atom"
 GEORSS = "http://www.georss.org/georss"
-register_namespace("", ATOM)
-register_namespace("georss", GEORSS)
 _METRES_A_DEGREE = 111_320.0
 _SHOWN = (
     "status",
@@ -67,39 +65,38 @@ def geojson(views: Sequence[Tree], box: Box) -> bytes:
 def atom(
     views: Sequence[Tree], *, address: str, page: str, author: str, title: str, now: datetime
 ) -> bytes:
-    """A feed whose newest change is first. `address`: the feed's own; `page`: a request's, with
-    `{id}`."""
-    feed = Element(f"{{{ATOM}}}feed")
-    _text(feed, "id", address)
-    _text(feed, "title", title)
-    newest = max((str(each["updated_datetime"]) for each in views), default=None)
-    _text(feed, "updated", newest or instant(now) or "")
-    _text(SubElement(feed, f"{{{ATOM}}}author"), "name", author)
-    SubElement(feed, f"{{{ATOM}}}link", {"rel": "self", "href": address})
-    for each in views:
-        _entry(feed, each, page)
-    found: bytes = tostring(feed, encoding="utf-8", xml_declaration=True)
-    return found
+    """A feed of these requests. `address`: the feed's own; `page`: a request's, with `{id}`."""
+    newest = max((str(each["updated_datetime"]) for each in views), default=instant(now) or "")
+    parts = [
+        '<?xml version="1.0" encoding="utf-8"?>\n',
+        f'<feed xmlns="{ATOM}" xmlns:georss="{GEORSS}">',
+        _element("id", address),
+        _element("title", title),
+        _element("updated", newest),
+        f"<author>{_element('name', author)}</author>",
+        f'<link rel="self" href={quoteattr(legal(address))}/>',
+        *(part for each in views for part in _entry(each, page)),
+        "</feed>",
+    ]
+    return "".join(parts).encode("utf-8", "replace")
 
 
-def _entry(feed: Element, each: Mapping[str, object], page: str) -> None:
+def _entry(each: Tree, page: str) -> Iterator[str]:
     record_id = str(each["service_request_id"])
-    entry = SubElement(feed, f"{{{ATOM}}}entry")
-    _text(entry, "id", _iri(record_id, page))
-    _text(entry, "title", str(each["service_name"] or each["service_code"]))
-    _text(entry, "published", str(each["requested_datetime"]))
-    _text(entry, "updated", str(each["updated_datetime"]))
-    SubElement(entry, f"{{{ATOM}}}link", {"rel": "alternate", "href": page.format(id=record_id)})
-    SubElement(
-        entry,
-        f"{{{ATOM}}}category",
-        {"term": str(each["service_code"]), "label": legal(str(each["service_name"] or ""))},
-    )
-    said = [each["status_notes"], each["address"], each["description"]]
-    _text(entry, "summary", "\n".join(str(part) for part in said if part))
+    name = str(each["service_name"] or each["service_code"])
+    said = (each["status_notes"], each["address"], each["description"])
+    yield "<entry>"
+    yield _element("id", _iri(record_id, page))
+    yield _element("title", name)
+    yield _element("published", str(each["requested_datetime"]))
+    yield _element("updated", str(each["updated_datetime"]))
+    yield f'<link rel="alternate" href={quoteattr(page.format(id=record_id))}/>'
+    code = quoteattr(legal(str(each["service_code"])))
+    yield f"<category term={code} label={quoteattr(legal(name))}/>"
+    yield _element("summary", "\n".join(str(part) for part in said if part))
     if each["lat"] is not None and each["long"] is not None:
-        point = SubElement(entry, f"{{{GEORSS}}}point")
-        point.text = f"{each['lat']} {each['long']}"
+        yield f"<georss:point>{each['lat']} {each['long']}</georss:point>"
+    yield "</entry>"
 
 
 def _iri(record_id: str, page: str) -> str:
@@ -110,5 +107,5 @@ def _iri(record_id: str, page: str) -> str:
         return page.format(id=record_id)
 
 
-def _text(parent: Element, name: str, text: str) -> None:
-    SubElement(parent, f"{{{ATOM}}}{name}").text = legal(text)
+def _element(name: str, text: str) -> str:
+    return f"<{name}>{escape(legal(text))}</{name}>"

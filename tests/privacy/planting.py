@@ -386,7 +386,7 @@ async def _app(county: County, record_id: str, link: str, answers: Path) -> list
             **{name: PERSON[name] for name in ("first_name", "last_name", "email", "phone")},
             "description": TEXTS[0][1].format(TEXTS[0][2]),
         },
-        key=AROUND["idempotency key"],
+        key=f"app-{AROUND['idempotency key']}",
         headers={"User-Agent": AROUND["user agent"]},
     )
     own, own_link = str(submitted.json()["id"]), str(submitted.json()["link"]["token"])
@@ -398,7 +398,7 @@ async def _app(county: County, record_id: str, link: str, answers: Path) -> list
             f"{path}/comments",
             {"text": SAID_LATER["comment"]},
             link=link,
-            key=AROUND["idempotency key"],
+            key=f"app-{AROUND['idempotency key']}",
         ),
         await app.call("GET", f"{path}/follow", link=link),
         await app.call(

@@ -12,6 +12,7 @@ from deploy.local.topology import Service, Topology, department_user
 
 FIXED_PORTS: Mapping[str, int] = {
     "identity": 8310,
+    "mail": 8317,
     "intake": 8311,
     "media": 8312,
     "geo": 8313,
@@ -78,6 +79,11 @@ class Place:
     @property
     def keys(self) -> Path:
         return self.root / "keys"
+
+    @property
+    def mail(self) -> Path:
+        """Where the messages lie that the development's mail server took."""
+        return self.root / "mail"
 
     @property
     def listen(self) -> str:
@@ -154,6 +160,13 @@ def service_environment(
             "READS_PER_MINUTE": "1000000",
             "FAILED_KEYS_PER_MINUTE": "100000",
         }
+        if not place.containers:
+            values |= {
+                "SMTP_HOST": "127.0.0.1",
+                "SMTP_PORT": str(place.ports["mail"]),
+                "SMTP_SECURITY": "none",
+                "MAIL_FROM": "311@direct311.example",
+            }
     if name == "audit":
         values |= {"LOG_KEY_FILE": place.keys / "audit-log.json", "POLICY_FILE": place.policy}
     return {f"{name.upper()}_{key}": str(value) for key, value in values.items()}
@@ -181,6 +194,15 @@ def identity_environment(place: Place, credentials: Credentials) -> dict[str, st
         "IDENTITY_KEY_FILE": str(place.keys / "identity.json"),
         "IDENTITY_CLIENTS_FILE": str(place.keys / "identity-clients.json"),
         "IDENTITY_OPERATOR_SECRET": credentials.operator,
+    }
+
+
+def mail_environment(place: Place) -> dict[str, str]:
+    return {
+        "DIRECT311_ENVIRONMENT": place.kind,
+        "MAIL_HOST": place.listen,
+        "MAIL_PORT": str(place.ports["mail"]),
+        "MAIL_FOLDER": str(place.mail),
     }
 
 
@@ -226,6 +248,7 @@ def developer_document(
         "departments": departments,
         "audit_log": dict(log_key),
         "data_dir": str(place.data),
+        "mail_dir": str(place.mail / "box"),
         "log_dir": str(place.log),
         "pid_dir": str(place.pid),
     }

@@ -1,4 +1,5 @@
-"""One local stack: three servers, the issuer, three witnesses and the six services, in one folder.
+"""One local stack in one folder: three servers, the issuer, a mail server, three witnesses and the
+six services.
 
 stack = Stack.create(Path(".stack"))          # the ports of the contract
 stack = Stack.create(tmp_path, ports="free")  # one beside it, for tests
@@ -28,7 +29,9 @@ from deploy.local.bootstrap import REPOSITORY
 from deploy.local.environment import FIXED_PORTS, WITNESSES, Place
 from deploy.local.topology import Topology
 
-SERVERS = ("kafka", "database", "store", "identity")
+SERVERS = ("kafka", "database", "store", "identity", "mail")
+OF_DEVELOPMENT = ("identity", "mail")
+"""Parts that are programs of this package: in production others stand in their place."""
 GIVE_WAY = ("media", "geo", "routing", "retention", "audit", *WITNESSES)
 NICENESS = 10
 """What works a backlog off gives way to what answers residents: the gateway and the servers."""
@@ -79,6 +82,7 @@ class Stack:
             Part("database", usual=1, patience=60, grace=15),
             Part("store", usual=1, patience=60, grace=10),
             Part("identity", usual=2, patience=60, grace=5),
+            Part("mail", usual=1, patience=60, grace=5),
             *(Part(name, usual=1, patience=60, grace=5) for name in WITNESSES),
             *(Part(name, usual=6, patience=120, grace=20) for name in services),
         ]
@@ -152,6 +156,7 @@ class Stack:
         """Stops everything and deletes the data; ports, passwords and keys stay."""
         self.down()
         shutil.rmtree(self.place.data)
+        shutil.rmtree(self.place.mail, ignore_errors=True)
         self._make_folders()
 
     def status(self) -> list[PartStatus]:
@@ -206,6 +211,8 @@ class Stack:
             return kafka.connects(self.place)
         if name == "database":
             return database.answers(self.place.address(name))
+        if name == "mail":
+            return _greets(port)
         return _answers(port, "/health" if name == "store" else "/health/ready")
 
     def wait_ready(self, name: str, timeout: float | None = None) -> None:
@@ -308,7 +315,7 @@ class Stack:
         if name in WITNESSES:
             return self._witness_command(name), {}
         environ = environment.from_file((self.place.env / f"{name}.env").read_text())
-        module = "deploy.local.identity" if name == "identity" else f"direct311.{name}"
+        module = f"deploy.local.{name}" if name in OF_DEVELOPMENT else f"direct311.{name}"
         environ |= {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
         return [sys.executable, "-m", module], environ
 
@@ -347,6 +354,8 @@ class Stack:
             secret.write_private(place.env / f"{service.name}.env", text)
         identity = environment.identity_environment(place, self.credentials)
         secret.write_private(place.env / "identity.env", environment.as_file(identity))
+        mail = environment.mail_environment(place)
+        secret.write_private(place.env / "mail.env", environment.as_file(mail))
         clients = {
             service.client: {
                 "service": service.name,
@@ -404,6 +413,17 @@ def _connects(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
+    except OSError:
+        return False
+
+
+def _greets(port: int) -> bool:
+    """Whether a mail server says that it is there (RFC 5321, section 3.1)."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=3) as connection:
+            greeting = connection.recv(3)
+            connection.sendall(b"QUIT\r\n")
+            return greeting == b"220"
     except OSError:
         return False
 

@@ -98,8 +98,9 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     incoming = StoreIncoming(store)
 
     async def bring(upload_id: str, data: bytes) -> None:
-        url = await incoming.ticket(upload_id, timedelta(minutes=1))
-        put = urllib.request.Request(url, data=data, method="PUT")  # noqa: S310
+        minute = timedelta(minutes=1)
+        url, headers = await incoming.ticket(upload_id, minute, "image/png", len(data))
+        put = urllib.request.Request(url, data, dict(headers), method="PUT")  # noqa: S310
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(put, timeout=10).close()
 
     yield Stores(

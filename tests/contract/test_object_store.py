@@ -171,6 +171,35 @@ async def test_a_signed_address_takes_one_object_until_it_expires(
         await asyncio.sleep(0.2)
 
 
+async def test_an_address_signed_with_headers_takes_just_these_bytes_once(
+    store: ObjectStore, bucket: str
+) -> None:
+    async def put(url: str, body: bytes, headers: dict[str, str]) -> int:
+        request = urllib.request.Request(url, body, headers, method="PUT")  # noqa: S310
+
+        def send() -> int:
+            try:
+                with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+                    return int(answer.status)
+            except urllib.error.HTTPError as error:
+                return error.code
+
+        return await asyncio.to_thread(send)
+
+    headers = {"Content-Type": "image/jpeg", "If-None-Match": "*"}
+    url = await store.presigned_put(
+        bucket, "exact", timedelta(minutes=1), {**headers, "Content-Length": "7"}
+    )
+    assert await put(url, b"too long", headers) == 403
+    assert await put(url, b"short", headers) == 403
+    assert await put(url, b"brought", {**headers, "Content-Type": "text/html"}) == 403
+    assert await put(url, b"brought", {"Content-Type": "image/jpeg"}) in {400, 403}
+    assert await put(url.replace("exact", "other"), b"brought", headers) == 403
+    assert await put(url, b"brought", headers) == 200
+    assert await put(url, b"another", headers) == 412
+    assert await store.get(bucket, "exact") == b"brought"
+
+
 async def test_a_store_that_refuses_or_does_not_answer_is_tried_again_later(
     servers: Stack, bucket: str
 ) -> None:

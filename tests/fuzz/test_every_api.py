@@ -46,6 +46,7 @@ async def test_no_call_breaks_a_service_or_its_contract(
             "run",
             f"{county.session.stack.services[service]}/openapi.json",
             *("--header", f"Authorization: {headers['Authorization']}"),
+            *("--header", f"X-Api-Key: {county.known.api_keys['app']}"),
             *("--checks", CHECKS),
             *("--max-examples", str(EXAMPLES or 3)),
             *("--phases", PHASES),

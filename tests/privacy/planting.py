@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from deploy.local.stack import Stack
+from tests.support.app_api import NOTICE, App, mailed, order, text_of
 from tests.support.canaries import Canary
 from tests.support.county import County, Document, entering, until
 from tests.support.submissions import ENFORCEMENT, KENDALL, photo, submission
@@ -141,7 +142,21 @@ COMMENTS = [
 ]
 """What somebody adds to a request through a client."""
 
-NEVER = [*SEALED, *TEXT, *ANSWERS, *PHOTO, *ASIDE, *BAD, *ASKED, *OWN, *COMMENTS]
+SAID_LATER = {
+    "comment": "My name is Hildegund Nachsommer, call me at 754-555-0196.",
+    "code asked for": "hildegund.code@canary.example",
+    "code tried": "Kodewort-Rosamunde",
+    "app": "Rosamundes Telefon 17",
+    "file type": "rosamunde/urlaubsbild",
+}
+LATER = [
+    Canary("comment's name", "Hildegund Nachsommer", ("Nachsommer",)),
+    Canary("comment's telephone", "754-555-0196", ("7545550196",)),
+    *(Canary(name, text) for name, text in SAID_LATER.items() if name != "comment"),
+]
+"""What comes through the app's own API, rightly and wrongly."""
+
+NEVER = [*SEALED, *TEXT, *ANSWERS, *PHOTO, *ASIDE, *BAD, *ASKED, *OWN, *COMMENTS, *LATER]
 
 # ---------------------------------------------------------------- who must be found
 
@@ -185,6 +200,7 @@ async def plant(stack: Stack, answers: Path) -> Document:
         await _mistakes(county, answers)
         await _staff(county, kept, answers)
         links = await _residents(county, kept, answers)
+        links += await _app(county, kept, links[1], answers)
         for record_id in (kept, doomed):
             await county.routed(record_id)
             await until(partial(_has_photo, county, record_id), "the photo is published")
@@ -400,6 +416,66 @@ async def _residents(county: County, record_id: str, answers: Path) -> list[str]
     statuses = [answer.status_code for answer in found]
     assert statuses == [422, 422, 409, 403, 401, 403, 403, 200, 400]
     return links
+
+
+async def _app(county: County, record_id: str, link: str, answers: Path) -> list[str]:
+    """The app's own API: a submission, comments, codes, messages; the links that were given."""
+    app = App(county)
+    submitted = await app.call(
+        "POST",
+        "/v1/requests",
+        {
+            **order(61),
+            **{name: PERSON[name] for name in ("first_name", "last_name", "email", "phone")},
+            "description": TEXTS[0][1].format(TEXTS[0][2]),
+        },
+        key=f"app-{AROUND['idempotency key']}",
+        headers={"User-Agent": AROUND["user agent"]},
+    )
+    own, own_link = str(submitted.json()["id"]), str(submitted.json()["link"]["token"])
+    path = f"/v1/requests/{record_id}"
+    right = [
+        submitted,
+        await app.call(
+            "POST",
+            f"{path}/comments",
+            {"text": SAID_LATER["comment"]},
+            link=link,
+            key=f"app-{AROUND['idempotency key']}",
+        ),
+        await app.call("GET", f"{path}/follow", link=link),
+        await app.call(
+            "POST", f"{path}/notifications", {"email_notice_version": NOTICE}, link=link
+        ),
+        await app.call("POST", f"{path}/codes", {"email": SAID_LATER["code asked for"]}),
+        await app.call("POST", f"{path}/codes", {"email": CORRECTED["email"]}),
+        await app.call("POST", f"/v1/requests/{own}/withdraw", link=own_link),
+    ]
+    assert [each.status_code for each in right] == [201, 201, 200, 200, 202, 202, 200]
+    (message,) = await mailed(county, CORRECTED["email"])
+    assert CORRECTED["last_name"] not in text_of(message)
+    found = [
+        *right[1:],
+        await app.call("POST", f"{path}/codes", {"email": WRONG}),
+        await app.call("POST", f"{path}/codes/redeem", {"code": SAID_LATER["code tried"]}),
+        await app.call("POST", f"{path}/comments", {"text": f"{WRONG}\x00"}, link=link),
+        await app.call("POST", f"{path}/comments", {WRONG: WRONG}, link=link),
+        await app.call("POST", f"{path}/comments", {"text": WRONG}, link=own_link),
+        await app.call("POST", f"{path}/media", {"uploads": [WRONG]}, link=link),
+        await app.call("POST", "/v1/requests", {**order(62), "app": {"device": SAID_LATER["app"]}}),
+        await app.call("POST", "/v1/requests", {**order(62), "attributes": {WRONG: {WRONG: 1}}}),
+        await app.call("POST", "/v1/requests", {**order(62), "email": WRONG, WRONG: WRONG}),
+        await app.call("POST", "/v1/requests", order(62), headers={"X-Api-Key": WRONG}),
+        await app.call("GET", f"/v1/requests.atom?bbox={WRONG}"),
+        await app.call("GET", f"/v1/requests/nearby?service_code={WRONG}&lat=25.6&long=-80.3"),
+    ]
+    # A type that is none is taken as unknown, and does not travel.
+    await app.call(
+        "POST", "/v1/uploads", {"files": [{"content_type": SAID_LATER["file type"], "size": 3}]}
+    )
+    _keep(answers, "app", found)
+    assert {each.status_code for each in found[len(right) - 1 :]} <= {401, 403, 422}
+    return [own_link]
 
 
 def _keep(answers: Path, name: str, found: Sequence[httpx.Response]) -> None:

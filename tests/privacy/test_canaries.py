@@ -5,6 +5,7 @@ the broker's log, the database, the object store, logs, traces, metrics, error a
 """
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         end = asyncio.run(_destroy(stack, ids["doomed"]))
         # Stopped as in a shutdown, so that whatever was only in memory is written down.
         stack.down()
+        # The mailboxes are the reporters' own: what was opened to write to them is kept nowhere.
+        shutil.rmtree(stack.place.mail)
         links = [Canary("signed link", link, (link.rpartition(".")[2],)) for link in ids["links"]]
         found, read = Search([*planting.NEVER, *links]).in_folder(stack.root)
         yield Kept(root=stack.root, found=found, read=read, **end, **_also(stack, end["wrapped"]))

@@ -71,8 +71,11 @@ class InMemoryIncoming:
     def bring(self, upload_id: str, data: bytes) -> None:
         self.objects[upload_id] = (data, self._clock.now())
 
-    async def ticket(self, upload_id: str, expires: timedelta) -> str:
-        return f"https://incoming.example/{upload_id}?expires={int(expires.total_seconds())}"
+    async def ticket(
+        self, upload_id: str, expires: timedelta, content_type: str, size: int
+    ) -> tuple[str, Mapping[str, str]]:
+        url = f"https://incoming.example/{upload_id}?expires={int(expires.total_seconds())}"
+        return url, {"Content-Type": content_type, "If-None-Match": "*"}
 
     async def fetch(self, upload_id: str) -> bytes | None:
         self._fate.point()

@@ -238,7 +238,7 @@ def brought(stack: Stack, *files: tuple[bytes, str]) -> list[ev.UploadRef]:
     assert answer.status == 200, answer
     found = []
     for ticket, told, (data, _) in zip(answer.json()["uploads"], announced, files, strict=True):
-        assert call("PUT", ticket["url"], data=data).status == 200
+        assert call("PUT", ticket["url"], data=data, headers=ticket["headers"]).status == 200
         found.append(ev.UploadRef(upload_id=ticket["upload_id"], **told))
     return found
 

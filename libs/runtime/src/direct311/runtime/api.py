@@ -1,7 +1,7 @@
 """What every HTTP face shares: errors, callers, health, metrics."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from direct311.runtime.access import Caller, Decision
 from direct311.runtime.database import DatabaseError
-from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.errors import FieldProblem, RefusedError, TransientError
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator
 from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
@@ -26,13 +26,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Problem(Model):
-    """An error answer, RFC 9457 (`application/problem+json`). Nothing of the input is echoed."""
+    """An error answer, RFC 9457 (`application/problem+json`). Nothing of the input is echoed.
+
+    `errors`: all that is wrong with what was sent; `field` and `detail` are those of the first.
+    """
 
     type: str
     title: str
     status: int
     detail: str
     field: str | None = None
+    errors: tuple[FieldProblem, ...] | None = None
 
 
 _IN_WORDS = {
@@ -48,6 +52,8 @@ _IN_WORDS = {
     429: "Too often; see Retry-After",
     503: "Not now; see Retry-After",
 }
+MOST_PROBLEMS = 50
+"""Errors that one answer names."""
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request's body, where a route has no limit of its own; pass to `include_router`."""
 
@@ -62,7 +68,13 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 def problem(
-    status: int, code: str, detail: str, *, field: str | None = None, retry_after: int | None = None
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    field: str | None = None,
+    retry_after: int | None = None,
+    errors: Sequence[FieldProblem] = (),
 ) -> Response:
     """An error as RFC 9457 says."""
     body = Problem(
@@ -71,6 +83,7 @@ def problem(
         status=status,
         detail=detail,
         field=field,
+        errors=tuple(errors) or None,
     )
     headers = {"Retry-After": str(retry_after)} if retry_after else None
     return JSONResponse(
@@ -131,16 +144,13 @@ def install(
             error.detail,
             field=error.field,
             retry_after=error.retry_after,
+            errors=error.problems,
         )
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        # Names that the caller made up stay out: only the place in the declared model is told.
-        place = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
-        field = ".".join(str(part) for part in place[:4])
-        kind = str(first["type"]).replace("_", " ")
-        return problem(422, "malformed", f"The field is not as described: {kind}.", field=field)
+        found = tuple(dict.fromkeys(map(_field_problem, error.errors())))[:MOST_PROBLEMS]
+        return problem(422, "malformed", found[0].detail, field=found[0].field, errors=found)
 
     @app.exception_handler(VaultError)
     async def unopened(_: Request, __: VaultError) -> Response:
@@ -187,6 +197,16 @@ def install(
     async def exposition() -> Response:
         """Prometheus text format."""
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+    # Names that the caller made up stay out: only the place in the declared model is told.
+    place = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
+    kind = str(error["type"]).replace("_", " ")
+    return FieldProblem(
+        field=".".join(str(part) for part in place[:4]),
+        detail=f"The field is not as described: {kind}.",
+    )
 
 
 def _denied(request: Request, caller: Caller, error: RefusedError) -> tuple[Access, Decision]:

@@ -1,5 +1,17 @@
 """The errors of the runtime, and how each becomes an answer."""
 
+from collections.abc import Iterable
+
+from direct311.schemas.model import Model
+
+
+class FieldProblem(Model):
+    """One thing that is wrong with what was sent: the field's name and what would be right, never
+    the value."""
+
+    field: str
+    detail: str
+
 
 class RuntimeFaultError(Exception):
     """Root of the runtime's errors. A message never holds input or personal data."""
@@ -30,3 +42,13 @@ class RefusedError(RuntimeFaultError):
         self.detail = detail
         self.field = field
         self.retry_after = retry_after
+        self.problems: tuple[FieldProblem, ...] = ()
+
+
+class MalformedError(RefusedError):
+    """422: everything that is wrong with what was sent, at once."""
+
+    def __init__(self, problems: Iterable[FieldProblem]) -> None:
+        found = tuple(problems)
+        super().__init__(422, "malformed", found[0].detail, field=found[0].field)
+        self.problems = found

@@ -62,6 +62,13 @@ class UploadRef(Model):
     content_type: str
 
 
+class Remark(Model):
+    """What a reporter said of their request later; `text` is redacted by rules."""
+
+    at: Instant
+    text: str
+
+
 class PolicyAgreement(Model):
     """Which version of the privacy policy the submission was taken under, and how (P2)."""
 
@@ -86,7 +93,9 @@ RequestStatus = Literal[
 
 
 class RequestCreated(RecordEvent):
-    """A resident's request was accepted and stored. `text` is redacted by rules."""
+    """A resident's request was accepted and stored. `text` is redacted by rules.
+
+    `emergency_assistance`: its type or its text suggests danger to somebody's life."""
 
     jurisdiction_id: str
     service_code: str
@@ -101,6 +110,7 @@ class RequestCreated(RecordEvent):
     registry_version: int = 0
     reporter_given: bool = False
     likely_repeat_of: RecordId | None = None
+    emergency_assistance: bool = False
 
 
 RequestChange = Literal[
@@ -126,6 +136,8 @@ class RequestUpdated(RecordEvent):
     uploads: tuple[UploadRef, ...] = ()
     duplicate_of: RecordId | None = None
     closed_at: Instant | None = None
+    emergency_assistance: bool = False
+    remarks: tuple[Remark, ...] = ()
 
 
 # ---------------------------------------------------------------- geo
@@ -218,6 +230,8 @@ class RequestRouted(RecordEvent):
     reason: str
     protected: bool = False
     likely_duplicates: tuple[RecordId, ...] = ()
+    emergency_assistance: bool = False
+    remarks: tuple[Remark, ...] = ()
 
 
 class RequestRecalled(RecordEvent):

@@ -8,7 +8,14 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from direct311.intake.adapters.catalogue_file import load_catalogues, load_policies
+from direct311.intake.adapters.app_counts import MongoAppCounts
+from direct311.intake.adapters.catalogue_file import (
+    load_catalogues,
+    load_emergencies,
+    load_messages,
+    load_policies,
+)
+from direct311.intake.adapters.codes import MongoCodes
 from direct311.intake.adapters.first_clients import read_clients
 from direct311.intake.adapters.geo import GeoAddresses
 from direct311.intake.adapters.inserts import GroupedSubmissions
@@ -21,7 +28,9 @@ from direct311.intake.adapters.mongo_clients import (
     MongoSalts,
 )
 from direct311.intake.adapters.person_indexes import KeyedIndexes
+from direct311.intake.adapters.smtp import SmtpMailer
 from direct311.intake.adapters.updates import MongoUpdates, noted_fields
+from direct311.intake.adapters.upload_tickets import MongoUploadTickets
 from direct311.intake.adapters.uploads import MediaUploads
 from direct311.intake.domain.clients import served_by
 from direct311.intake.domain.request import ServiceRequest
@@ -30,7 +39,15 @@ from direct311.intake.entrypoints.api import (
     protections_router,
     staff_router,
 )
+from direct311.intake.entrypoints.api_key import client_of
+from direct311.intake.entrypoints.app_api import (
+    app_counts_router,
+    app_router,
+    codes_router,
+    reporter_router,
+)
 from direct311.intake.entrypoints.clients import clients_router
+from direct311.intake.entrypoints.feeds import feeds_router
 from direct311.intake.entrypoints.front import CrossOrigin, FailedKeys, ReadLimited
 from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.entrypoints.policy import policy_router
@@ -40,17 +57,21 @@ from direct311.intake.entrypoints.unserved import unserved_routes
 from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.clients import ManageClients
+from direct311.intake.handlers.codes import OneTimeCodes
 from direct311.intake.handlers.comment import AddComment
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.homes import Homes
+from direct311.intake.handlers.mail import Mail
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.quotas import Quotas
 from direct311.intake.handlers.reads import ReadLimits, SharedNames
 from direct311.intake.handlers.reindex import Reindex
 from direct311.intake.handlers.release import Release
+from direct311.intake.handlers.reporter import Reporter
 from direct311.intake.handlers.subject import Subject
 from direct311.intake.handlers.submit import Submit
+from direct311.intake.handlers.upload import Upload
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import LARGEST_BODY, caller_of, install
 from direct311.runtime.disposition import Destroyed, Destroyer
@@ -84,6 +105,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     catalogues = load_catalogues(settings.catalogue_file)
     catalogue = catalogues["en"]
     policies = load_policies(settings.policies_file).content
+    emergencies = load_emergencies(settings.emergencies_file).content
+    messages = load_messages(settings.messages_file).content
     indexes = KeyedIndexes.from_file(settings.index_keys_file, clock)
     keys = MongoKeys(resources.database["keys"])
     provider = key_provider(settings, resources.http)
@@ -111,9 +134,14 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     addresses = GeoAddresses(resources.peer(settings.geo_url))
     homes = Homes(addresses, indexes)
     submissions = GroupedSubmissions(keys, line.records)
+    uploads = MediaUploads(resources.peer(settings.media_url), resources.http)
+    tickets = MongoUploadTickets(resources.database["upload_tickets"])
+    brought = Upload(uploads, tickets, requests, clock)
     submit = Submit(
         submissions=submissions,
-        uploads=MediaUploads(resources.peer(settings.media_url), resources.http),
+        uploads=uploads,
+        brought=brought,
+        emergencies=emergencies,
         protections=protections,
         indexes=indexes,
         home=homes,
@@ -152,6 +180,30 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         ids=resources.ids,
         content_key=indexes.content_key,
     )
+    codes = MongoCodes(resources.database["codes"])
+    one_time = OneTimeCodes(
+        requests=requests,
+        codes=codes,
+        indexes=indexes,
+        vault=vault,
+        links=links,
+        clock=clock,
+        key=indexes.content_key,
+    )
+    can_mail = settings.smtp_host is not None
+    reporter = Reporter(
+        folder=folder,
+        vault=vault,
+        brought=brought,
+        catalogue=catalogue,
+        policies=policies,
+        emergencies=emergencies,
+        can_mail=can_mail,
+        clock=clock,
+        ids=resources.ids,
+        content_key=indexes.content_key,
+    )
+    app_counts = MongoAppCounts(resources.database["app_counts"], clock)
 
     async def recheck_these(found: Sequence[str], registry_version: int) -> None:
         causes = {each: derived_id(_RECHECK, f"{each}:{registry_version}") for each in found}
@@ -191,6 +243,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     resources.consumer(TOPICS, folding(folder), gives_way=lambda: submit.busy)
 
     async def remove(request: ServiceRequest) -> Destroyed:
+        await codes.forget(request.record_id)
         # Everything but the key lies in the document that becomes the tombstone.
         return Destroyed(
             documents=1 if request.fingerprint else 0,
@@ -236,6 +289,11 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         while behind := await requests.unchecked(current, 500):
             await recheck_these(behind, current)
 
+    async def forget_what_is_over() -> None:
+        now = clock.now()
+        await tickets.forget(now - timedelta(days=1))
+        await codes.forget_old(now - timedelta(days=1))
+
     async def forget_unused_keys() -> None:
         await keys.forget_unused(clock.now() - timedelta(days=1), line.records.collection)
 
@@ -251,8 +309,27 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         leased("recheck", timedelta(seconds=5), recheck),
         leased("destroy", timedelta(seconds=1), destroyer.step),
         leased("keys", timedelta(hours=1), forget_unused_keys),
+        leased("over", timedelta(hours=1), forget_what_is_over),
+        Loop("app counts", timedelta(seconds=5), app_counts.write, None, clock),
         *rotation.loops(resources),
     ]
+
+    if can_mail:
+        mail = Mail(
+            mailer=SmtpMailer(settings),
+            codes=codes,
+            requests=requests,
+            folder=folder,
+            vault=vault,
+            messages=messages,
+            policies=policies,
+            sender=settings.mail_from,
+            link=settings.request_page,
+            key=indexes.content_key,
+            clock=clock,
+            ids=resources.ids,
+        )
+        loops.append(leased("mail", timedelta(seconds=1), mail.step))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -263,6 +340,9 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             prepare=[
                 lambda: line.records.prepare((*MongoRequests.INDEXES, *MongoUpdates.INDEXES)),
                 keys.prepare,
+                tickets.prepare,
+                codes.prepare,
+                app_counts.prepare,
                 rotation.checks.check,
                 index_checks.check,
                 registry,
@@ -294,12 +374,13 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     who = caller_of(resources.authenticator)
     agreement = Agreement(policies, clock, f"{settings.public_url.rstrip('/')}/v1/policy")
     updates = MongoUpdates(line.records.collection)
+    failed_keys = FailedKeys(reads, callers, settings.failed_keys_per_minute)
     georeport = GeoReport(
         settings=settings,
         catalogues=catalogues,
         agreement=agreement,
         admission=admission,
-        failed_keys=FailedKeys(reads, callers, settings.failed_keys_per_minute),
+        failed_keys=failed_keys,
         submit=submit,
         requests=requests,
         updates=updates,
@@ -329,11 +410,29 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         requests,
     )
     app.router.routes.extend(staff.routes())
+    residents = caller_of(resources.authenticator, residents=True)
+    client = client_of(admission, failed_keys)
     release = Release(folder, vault, clock, resources.ids)
     for router in (
         staff_router(contact, release, requests, catalogue, who),
         link_router(subject, who),
-        subject_router(subject, caller_of(resources.authenticator, residents=True)),
+        subject_router(subject, residents),
+        app_router(
+            agreement=agreement,
+            catalogue=catalogue,
+            submit=submit,
+            upload=brought,
+            links=links,
+            counts=app_counts,
+            largest_file=settings.largest_file,
+            most_files=settings.most_files,
+            client_of=client,
+            clock=clock,
+        ),
+        codes_router(one_time, can_mail, client),
+        reporter_router(reporter, catalogue, residents),
+        app_counts_router(app_counts, who, clock),
+        feeds_router(settings, requests, catalogues, agreement, clock),
         internal_router(contact, who),
         key_fetches_router(keys, resources.producers, who),
         keys_router(rotation, who),

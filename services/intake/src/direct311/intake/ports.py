@@ -1,12 +1,15 @@
 """What intake's handlers need of the world."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from email.message import EmailMessage
 from typing import Literal, Protocol
 
 from direct311.intake.domain.clients import Client
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.domain.updates import Update
+from direct311.intake.domain.uploads import AnnouncedFile, UploadTicket
 from direct311.runtime.records import Write
 from direct311.runtime.vault import RecordKey
 from direct311.schemas import Model
@@ -99,8 +102,32 @@ class File(Model):
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the bytes of a file are to be brought, by PUT with just these headers, until when."""
+
+    upload_id: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str]
+    expires_at: datetime
+
+
 class Uploads(Protocol):
     """The media service's front door."""
+
+    async def addresses(self, files: Sequence[AnnouncedFile]) -> Sequence[Address]:
+        """A place in the incoming bucket for each file.
+
+        :raises TransientError: media or the store does not answer.
+        """
+        ...
+
+    async def examine(self, upload_ids: Sequence[str]) -> Mapping[str, tuple[int, str]]:
+        """Of those that were brought: size in bytes, and SHA-256 in hex, by upload id.
+
+        :raises TransientError: media or the store does not answer.
+        """
+        ...
 
     async def put(self, files: Sequence[File]) -> Sequence[UploadRef]:
         """Bring files to the incoming bucket.
@@ -111,6 +138,87 @@ class Uploads(Protocol):
 
     async def withdraw(self, uploads: Sequence[UploadRef]) -> None:
         """Take files back that no request will name."""
+        ...
+
+
+class UploadTickets(Protocol):
+    """The tickets that were given out."""
+
+    async def keep(self, tickets: Sequence[UploadTicket]) -> None: ...
+
+    async def get(self, upload_ids: Sequence[str]) -> Mapping[str, UploadTicket]: ...
+
+    async def claim(self, upload_id: str, claim: str, record_id: str, at: datetime) -> bool:
+        """Mark a ticket as named by this submission; whether nobody else had."""
+        ...
+
+    async def release(self, upload_ids: Sequence[str], claim: str) -> None:
+        """Take this submission's marks back."""
+        ...
+
+
+class Codes(Protocol):
+    """One-time codes to reporters, one for each request, and how often one was asked for."""
+
+    async def ask(
+        self, record_id: str, at: datetime, nonce: str | None, language: str
+    ) -> datetime | None:
+        """Count a question. With a nonce the code that it makes takes the place of an earlier one,
+        and waits to be sent. The same one write in both cases.
+
+        `None`, or when the next question may come where there were too many.
+        """
+        ...
+
+    async def attempt(self, record_id: str, at: datetime) -> str | None:
+        """Count a try at the present code; its nonce, if it is still good."""
+        ...
+
+    async def use(self, record_id: str, nonce: str) -> bool:
+        """Use the code up; whether nobody else had."""
+        ...
+
+    async def forget(self, record_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCode:
+    """A code that waits to be sent. `tries`: how often that failed."""
+
+    record_id: str
+    nonce: str
+    language: str
+    mail_after: datetime
+    good_until: datetime
+    tries: int
+
+
+class CodeOutbox(Protocol):
+    """Codes whose messages wait."""
+
+    async def due(self, at: datetime, limit: int) -> Sequence[WaitingCode]: ...
+
+    async def trying(self, code: WaitingCode, again: datetime) -> bool: ...
+
+    async def sent(self, code: WaitingCode) -> None: ...
+
+
+class MailOutbox(Protocol):
+    """Requests whose messages wait."""
+
+    async def with_mail(self, at: datetime, limit: int) -> Sequence[str]:
+        """Ids of requests whose `mail_after` has passed."""
+        ...
+
+
+class Mailer(Protocol):
+    """Brings messages to people."""
+
+    async def send(self, message: EmailMessage) -> None:
+        """Return once the next server has taken it.
+
+        :raises TransientError: it did not; try again later.
+        """
         ...
 
 

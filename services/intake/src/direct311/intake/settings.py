@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal, Self
 
+from pydantic import SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from direct311.runtime.settings import ServiceSettings, VaultSettings
@@ -12,6 +14,8 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     """`catalogue_file`, `policies_file`: the county's own instead of those packaged. Beside
     `NAME.yaml`, its catalogue, lie `NAME.es.yaml` and `NAME.ht.yaml`, its words in Spanish and
     Haitian Creole.
+
+    `emergencies_file`, `messages_file` likewise: the words of danger, and the texts of e-mails.
 
     `clients_file`: front ends to begin with, by the hashes of their keys: a list that is taken into
     the database at the start, where their ids are not known there yet, and never again.
@@ -23,6 +27,12 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     `link_lifetime`: how long a resident's signed link is good. `largest_file` in bytes.
     `registry_every`: how often a copy reads a changed protection registry; whoever enters a
     protection waits twice as long, until every copy has.
+
+    E-mail: without `smtp_host` none is sent, and nobody can ask for a code or to be told.
+    `smtp_port` is 587 with `smtp_security` `starttls`, 465 with `tls`; `none` is for development
+    alone. `smtp_ca_file`: whom to trust (PEM), where the relay's authority is no well-known one.
+    `mail_from`: the sender's address. `page_url`: the front end's page of a request, with `{id}`,
+    as it stands in messages and feeds; by default the request's own Open311 address.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True, extra="ignore")
@@ -40,7 +50,34 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     failed_keys_per_minute: int = 60
     files_in_hand: int = 256 * 1024 * 1024
 
+    emergencies_file: Path | None = None
+    messages_file: Path | None = None
+
+    smtp_host: str | None = None
+    smtp_port: int = 587
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_ca_file: Path | None = None
+    mail_from: str = "no-reply@311.invalid"
+    page_url: str | None = None
+
     link_lifetime: timedelta = timedelta(days=90)
     largest_file: int = 20 * 1024 * 1024
     most_files: int = 10
     registry_every: timedelta = timedelta(seconds=1)
+
+    @model_validator(mode="after")
+    def _no_mail_in_clear(self) -> Self:
+        if self.smtp_host and self.smtp_security == "none" and self.environment == "production":
+            raise ValueError("smtp_security must be starttls or tls in production")
+        try:
+            self.request_page.format(id="")
+        except (LookupError, ValueError):
+            raise ValueError("page_url may have {id} in braces and nothing else") from None
+        return self
+
+    @property
+    def request_page(self) -> str:
+        """Where people find a request, with `{id}`."""
+        return self.page_url or f"{self.public_url.rstrip('/')}/open311/v2/requests/{{id}}.json"

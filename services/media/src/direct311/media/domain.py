@@ -5,6 +5,7 @@ anew, so that nothing of the original but its pixels goes out. Other accepted fi
 sound, documents) are kept sealed and have no public copy.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
@@ -137,6 +138,9 @@ _MAIN_TYPES: Final[Mapping[str, Kind]] = MappingProxyType(
     {"image": Kind.PICTURE, "video": Kind.VIDEO, "audio": Kind.AUDIO}
 )
 
+_MEDIA_TYPE: Final = re.compile(
+    r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}"
+)
 _UNDECLARED: Final = frozenset({"", "application/octet-stream"})
 
 # The same containers (MP4, 3GP, WebM, Ogg) hold either, and recorders announce either.
@@ -147,6 +151,13 @@ def canonical(content_type: str) -> str:
     """One name for each media type: lower case, no parameters, no alias (RFC 6838, section 4.2)."""
     bare = content_type.partition(";")[0].strip().lower()
     return _ALIASES.get(bare, bare)
+
+
+def upload_type(announced: str) -> str:
+    """The type that an upload is sent under: what was announced, where that is a media type without
+    parameters (RFC 6838, section 4.2)."""
+    bare = announced.partition(";")[0].strip().lower()
+    return bare if _MEDIA_TYPE.fullmatch(bare) else "application/octet-stream"
 
 
 def verify_type(sniffed: str, declared: str) -> str | RejectionReason:

@@ -1,6 +1,6 @@
 """What the handlers need from outside."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -34,8 +34,11 @@ class Cleaner(Protocol):
 class Incoming(Protocol):
     """Where uploads wait, as they came, for minutes."""
 
-    async def ticket(self, upload_id: str, expires: timedelta) -> str:
-        """A URL that takes the upload's bytes by PUT until it expires."""
+    async def ticket(
+        self, upload_id: str, expires: timedelta, content_type: str, size: int
+    ) -> tuple[str, Mapping[str, str]]:
+        """A URL that takes the upload's bytes by PUT until it expires, and the headers that must be
+        sent with them: `size` bytes, announced as this type, once."""
         ...
 
     async def fetch(self, upload_id: str) -> bytes | None:

@@ -1,12 +1,14 @@
-"""Reads the catalogue, its translations and the privacy policies from their files."""
+"""Reads the catalogue, its translations, the policies, the words of danger and the messages."""
 
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from direct311.intake.domain import catalogue, policy, translation
+from direct311.intake.domain import catalogue, emergency, messages, policy, translation
 from direct311.intake.domain.catalogue import Catalogue
+from direct311.intake.domain.emergency import Emergencies
 from direct311.intake.domain.language import Language
+from direct311.intake.domain.messages import Messages
 from direct311.intake.domain.policy import PrivacyPolicies
 from direct311.intake.domain.translation import Translation, translated
 from direct311.runtime.datafile import DataFile, DataFileError, load, packaged
@@ -44,3 +46,15 @@ def load_policies(path: Path | None = None) -> DataFile[PrivacyPolicies]:
     """The county's own file at `path`, or the one packaged here. Raises `DataFileError`."""
     source = path or packaged("direct311.intake", "policies.yaml")
     return load(PrivacyPolicies, source, policy.problems)
+
+
+def load_emergencies(path: Path | None = None) -> DataFile[Emergencies]:
+    """The county's own file at `path`, or the one packaged here. Raises `DataFileError`."""
+    source = path or packaged("direct311.intake", "emergencies.yaml")
+    return load(Emergencies, source, emergency.problems)
+
+
+def load_messages(path: Path | None = None) -> DataFile[Messages]:
+    """The county's own file at `path`, or the one packaged here. Raises `DataFileError`."""
+    source = path or packaged("direct311.intake", "messages.yaml")
+    return load(Messages, source, messages.problems)

@@ -37,6 +37,7 @@ class MongoRequests:
         Index([("registry_version", 1)], name="registry", sparse=True),
         Index([("images", 1)], name="images", sparse=True),
         Index([("marked_at", 1)], name="marked", sparse=True),
+        Index([("mail_after", 1)], name="mail", sparse=True),
         Index([("indexes.phone", 1)], name="phone", sparse=True),
         Index([("indexes.email", 1)], name="email", sparse=True),
         Index([("indexes.name", 1)], name="name", sparse=True),
@@ -116,6 +117,12 @@ class MongoRequests:
         return [
             self._records.stored(document).state for document in await self._listing.page(query)
         ]
+
+    async def with_mail(self, at: datetime, limit: int) -> Sequence[str]:
+        cursor = self._records.collection.find(
+            {"mail_after": {"$lte": at}, "lifecycle": "active"}, {"_id": 1}
+        )
+        return [document["_id"] async for document in cursor.limit(limit)]
 
     async def unchecked(self, registry_version: int, limit: int) -> Sequence[str]:
         """Ids of requests that were checked against an older registry."""

@@ -1,9 +1,11 @@
 """A service request as intake keeps it, and what changes it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal, TypeVar
 
 from direct311.intake.domain.catalogue import Delivery
+from direct311.intake.domain.language import Language
 from direct311.runtime.state import Outgoing, RecordState
 from direct311.schemas import Instant, Model, OnDate
 from direct311.schemas import events as ev
@@ -31,9 +33,18 @@ EARLIER = "earlier"
 request by them any more, and the registry still knows it."""
 
 
+ContactWay = Literal["email", "phone", "text"]
+"""How a reporter may be reached, where they consent to it."""
+
+
+BY_RESIDENTS = ("comment", "reporter")
+"""Kinds of notes that residents wrote."""
+
+
 class Note(Model):
     """One line of a request's public history. `text` is redacted; a comment's, which a resident
-    wrote, shows only where the type's own text does.
+    wrote, shows only where the type's own text does. Of kind `reporter`: what the reporter of this
+    request added by its link; shown as a comment is.
 
     `at`: when it was written here, so that who asks for what came since misses none; `occurred_at`:
     when it happened, where that was told. `update_id` is unique; without one it is the note's place
@@ -42,7 +53,7 @@ class Note(Model):
     """
 
     at: Instant
-    kind: Literal["status", "comment", "notice"]
+    kind: Literal["status", "comment", "notice", "reporter"]
     status: ev.RequestStatus | None = None
     text: str = ""
     occurred_at: Instant | None = None
@@ -78,6 +89,33 @@ class Correction(Model):
     content: str = ""
 
 
+class Step(Model):
+    """That the reporter has done something later by the signed link: when and what.
+
+    `mark` and `content` are keyed hashes of the retry's key and of what was sent under it.
+    """
+
+    at: Instant
+    kind: Literal["comment", "media", "withdrawal", "notifications"]
+    mark: str
+    content: str
+
+
+class Notifications(Model):
+    """The reporter asked to be told by e-mail of a new status, in this language."""
+
+    language: Language
+    since: Instant
+
+
+class PendingMail(Model):
+    """A message that tells of a new status and was not sent yet. `tries`: how often that failed."""
+
+    mail_id: str
+    since: Instant
+    tries: int = 0
+
+
 class ServiceRequest(RecordState):
     """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it, by kind.
 
@@ -87,6 +125,8 @@ class ServiceRequest(RecordState):
     `listed`: shown in public lists. `place_version` counts changes of the place by the resident.
     `delivery`: what the type promised when the request was accepted, whatever the type is now.
     `token`: unique among all requests; only a batch request has one.
+    `contact_by`: how the reporter consented to be contacted, `None` where nobody asked.
+    `mail_after`: when `mail` is to be tried next.
     """
 
     client_id: str = ""
@@ -126,6 +166,12 @@ class ServiceRequest(RecordState):
     marked_at: Instant | None = None
     notes: tuple[Note, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    emergency_assistance: bool = False
+    contact_by: tuple[ContactWay, ...] | None = None
+    steps: tuple[Step, ...] = ()
+    notifications: Notifications | None = None
+    mail: PendingMail | None = None
+    mail_after: Instant | None = None
 
     @property
     def is_public(self) -> bool:
@@ -136,6 +182,28 @@ class ServiceRequest(RecordState):
     def number_is_known(self) -> bool:
         """Whether the public may learn it: of a batch request once the place was checked."""
         return self.is_public and (self.delivery == "realtime" or self.place_checked)
+
+
+def telling(
+    before: ServiceRequest, after: ServiceRequest, mail_id: str, at: datetime
+) -> ServiceRequest:
+    """`after`, with a message to the reporter where the status is a new one and they asked for it.
+
+    One that waits tells of all changes up to its sending, so there is never a second.
+    """
+    told = after.notifications is not None and after.status != before.status
+    if not told or after.mail is not None:
+        return after
+    return after.model_copy(
+        update={"mail": PendingMail(mail_id=mail_id, since=at), "mail_after": at}
+    )
+
+
+def remarks(request: ServiceRequest) -> tuple[ev.Remark, ...]:
+    """What the reporter said later."""
+    return tuple(
+        ev.Remark(at=note.at, text=note.text) for note in request.notes if note.kind == "reporter"
+    )
 
 
 def show_place(request: ServiceRequest) -> ev.Place:
@@ -190,6 +258,7 @@ def created(request: ServiceRequest) -> Outgoing:
             registry_version=request.registry_version,
             reporter_given=bool(request.sealed.keys() & {"first_name", "last_name", "email"}),
             likely_repeat_of=request.likely_repeat_of,
+            emergency_assistance=request.emergency_assistance,
         )
     )
 
@@ -215,6 +284,8 @@ def updated(before: ServiceRequest, after: ServiceRequest, *changed: ev.RequestC
             uploads=after.uploads,
             duplicate_of=after.duplicate_of,
             closed_at=after.closed_at,
+            emergency_assistance=after.emergency_assistance,
+            remarks=remarks(after),
         )
     )
 

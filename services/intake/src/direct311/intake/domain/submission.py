@@ -4,13 +4,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from direct311.intake.domain.request import ContactWay
 from direct311.schemas.events import Place
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A submission that can be taken. `attributes`: answers by code; `sealed_answers`: those that a
-    type wants sealed, by the vault's field. `contact`: what was given of the contact fields."""
+    type wants sealed, by the vault's field. `contact`: what was given of the contact fields.
+    `contact_by`: how the reporter consents to be contacted, `None` where nobody asked. `uploads`:
+    ids of files that were brought before."""
 
     jurisdiction_id: str
     service_code: str
@@ -23,11 +26,13 @@ class Submission:
     client_request_id: str | None = None
     policy_version: str | None = None
     email_notice_version: str | None = None
+    contact_by: tuple[ContactWay, ...] | None = None
+    uploads: tuple[str, ...] = ()
 
     def canonical(self) -> bytes:
         """The same bytes for the same content, whatever order it was sent in."""
         place = self.place.model_dump(exclude_none=True)
-        content = {
+        content: dict[str, object] = {
             "service": self.service_code,
             "place": place,
             "text": " ".join(self.description.split()),
@@ -36,6 +41,10 @@ class Submission:
             "contact": dict(self.contact),
             "media": list(self.media_urls),
         }
+        if self.contact_by is not None:
+            content["contact_by"] = list(self.contact_by)
+        if self.uploads:
+            content["uploads"] = list(self.uploads)
         return json.dumps(content, sort_keys=True, ensure_ascii=False).encode(
             "utf-8", "surrogatepass"
         )

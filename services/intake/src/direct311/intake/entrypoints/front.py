@@ -20,11 +20,17 @@ from direct311.runtime.api import problem
 
 UNCOUNTED = ("/health/", "/metrics", "/internal/")
 """Asked by machines of ours. The front proxy lets nobody else at them."""
-OPEN = ("/open311/", "/v1/policy")
+OPEN = (
+    "/open311/",
+    "/v1/policy",
+    "/v1/requests/nearby",
+    "/v1/requests.atom",
+    "/v1/requests.geojson",
+)
 """What anybody may read, from any page of the web: it is the same for everybody, and no cookie and
 no token plays a part in it."""
 METHODS = b"GET, POST, DELETE"
-HEADERS = b"Authorization, Content-Type, Idempotency-Key, Accept-Language"
+HEADERS = b"Authorization, Content-Type, Idempotency-Key, Accept-Language, X-Api-Key"
 SECONDS = b"600"
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import Field
 
+from direct311.intake.domain.request import ContactWay
 from direct311.intake.handlers.subject import Held, Subject
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
@@ -69,6 +70,8 @@ class SubjectAnswer(Model):
     text: str
     files: tuple[FileAnswer, ...]
     corrections: tuple[CorrectedAnswer, ...]
+    contact_by: tuple[ContactWay, ...] | None
+    told_by_email: bool
     kept: str = KEPT
 
 
@@ -156,4 +159,6 @@ def _answer(found: Held) -> SubjectAnswer:
             CorrectedAnswer(corrected_at=each.at, fields=each.fields)
             for each in request.corrections
         ),
+        contact_by=request.contact_by,
+        told_by_email=request.notifications is not None,
     )

@@ -97,7 +97,8 @@ class Agreement:
         self, accepted: Accepted, submission: Submission, language: Language = "en"
     ) -> str | None:
         """What the resident is told with the answer; `None` where there is nothing to tell."""
-        said = []
+        # Danger to life first, in all three languages: it is read in a hurry.
+        said = list(accepted.guidance.values())
         if accepted.status == "identity_required":
             said.append(wording.IDENTITY_REQUIRED[language])
         if accepted.masked:

@@ -9,6 +9,7 @@ from direct311.intake.domain.request import (
     Note,
     ServiceRequest,
     has_point,
+    telling,
     updated,
 )
 from direct311.intake.ports import Protections
@@ -102,7 +103,7 @@ class Follow:
     async def routed(
         self, state: ServiceRequest, event: Event[ev.RequestRouted]
     ) -> Change[ServiceRequest] | None:
-        if state.version == 0:
+        if state.version == 0 or state.status == "withdrawn":
             return None
         routed = event.data
         update: dict[str, object] = {
@@ -112,7 +113,8 @@ class Follow:
         }
         if state.status in ("received", "identity_required"):
             update |= {"status": "routed"}
-        return Change(state.model_copy(update=update))
+        after = state.model_copy(update=update)
+        return Change(telling(state, after, event.id, self._clock.now()))
 
     async def recalled(
         self, state: ServiceRequest, event: Event[ev.RequestRecalled]
@@ -152,6 +154,9 @@ class Follow:
             text=work.note,
             update_id=work.update_id,
         )
+        if state.status == "withdrawn":
+            # Said before the department heard that the reporter has ended it.
+            return Change(state.model_copy(update={"notes": (*state.notes, note)}))
         after = state.model_copy(
             update={
                 "status": work.status,
@@ -161,4 +166,5 @@ class Follow:
                 "updated_at": now,
             }
         )
+        after = telling(state, after, event.id, now)
         return Change(after, (updated(state, after, "status"),))

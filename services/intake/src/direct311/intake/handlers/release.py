@@ -1,6 +1,6 @@
 """A complaint that is held for the reporter's identity goes to work after all."""
 
-from direct311.intake.domain.request import ServiceRequest, updated
+from direct311.intake.domain.request import ServiceRequest, telling, updated
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
@@ -57,6 +57,7 @@ class Release:
                     "updated_at": self._clock.now(),
                 }
             )
+            after = telling(state, after, event_id, self._clock.now())
             return Change(after, (updated(state, after, "status"),))
 
         return await self._folder.change(record_id, event_id, lift)

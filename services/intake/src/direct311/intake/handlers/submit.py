@@ -1,6 +1,7 @@
 """A submission becomes a request: checked, redacted, sealed, stored once, answered."""
 
 import asyncio
+import dataclasses
 import hmac
 import json
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,13 @@ from typing import Literal
 
 from direct311.intake.domain.catalogue import Delivery, ServiceType
 from direct311.intake.domain.clients import Client
+from direct311.intake.domain.emergency import Emergencies
+from direct311.intake.domain.language import Language
 from direct311.intake.domain.policy import PolicyVersion
 from direct311.intake.domain.request import Mark, ServiceRequest, created
 from direct311.intake.domain.submission import Submission
 from direct311.intake.handlers.bursts import Bursts
+from direct311.intake.handlers.upload import Upload
 from direct311.intake.ports import (
     File,
     Home,
@@ -41,7 +45,8 @@ MANY = 6
 class Accepted:
     """The answer to a submission. `repeat`: the same one had been accepted before.
 
-    `token`: what a batch request's number is found by; only a batch request has one.
+    `token`: what a batch request's number is found by; only a batch request has one. `guidance`:
+    what is to be said at once where somebody's life may be in danger, by language; else empty.
     """
 
     record_id: str
@@ -52,6 +57,7 @@ class Accepted:
     agreed: Literal["accepted", "by_use"]
     delivery: Delivery = "realtime"
     token: str | None = None
+    guidance: Mapping[Language, str] = dataclasses.field(default_factory=dict)
 
     @property
     def public_id(self) -> str | None:
@@ -67,6 +73,8 @@ class Submit:
         *,
         submissions: Submissions,
         uploads: Uploads,
+        brought: Upload,
+        emergencies: Emergencies,
         protections: Protections,
         indexes: PersonIndexes,
         home: Home,
@@ -78,6 +86,8 @@ class Submit:
     ) -> None:
         self._submissions = submissions
         self._uploads = uploads
+        self._brought = brought
+        self._emergencies = emergencies
         self._protections = protections
         self._indexes = indexes
         self._home = home
@@ -105,7 +115,8 @@ class Submit:
     ) -> Accepted:
         """Store the request once, however often it is sent.
 
-        :raises RefusedError: 409 where the key was used for other content.
+        :raises RefusedError: 409 where the key was used for other content, 422 where a file that
+            the submission names was not brought.
         :raises TransientError: database, store or media did not take it; nothing is half there.
         """
         self._in_hand += 1
@@ -128,7 +139,7 @@ class Submit:
         digests = await asyncio.to_thread(_digests, files) if files else ()
         fingerprint = self._fingerprint(submission, digests)
         key = self._key(client, idempotency_key or submission.client_request_id, fingerprint, now)
-        if key is not None and files:
+        if key is not None and (files or submission.uploads):
             # With files a repeat would cost uploads; without, the unique key alone decides.
             known = await self._submissions.by_idempotency(key)
             if known is not None:
@@ -145,11 +156,19 @@ class Submit:
             known = await self._submissions.by_id(like)
             if known is not None:
                 return self._again(known, fingerprint, submission)
+        uploads: Sequence[ev.UploadRef] = ()
+        if submission.uploads:
+            # The claim of a keyed submission is the key's, so that its retry may take them again.
+            uploads = await self._brought.take(
+                submission.uploads, client.client_id, key or record_id, record_id
+            )
+            digests = [bytes.fromhex(upload.sha256) for upload in uploads]
         images = tuple(hmac.digest(self._content_key, each, sha256).hex() for each in digests)
         same_image = (
             await self._submissions.with_image(images, now - IMAGE_WINDOW) if images else None
         )
-        uploads = await self._uploads.put(files) if files else ()
+        if files:
+            uploads = await self._uploads.put(files)
         plain, place, masked = taken_in(submission)
         sealed = {
             field: data_key.seal(field, value.encode()) for field, value in plain.items() if value
@@ -164,7 +183,11 @@ class Submit:
         if self._bursts.note(client.client_id, submission, indexes, now):
             marks.append("burst")
         accepted = submission.policy_version == policy.version
-        held = service.flags.enforcement and not _identified(plain)
+        held = service.flags.enforcement and not identified(plain)
+        danger = service.flags.emergency_hint or self._emergencies.suspected(
+            submission.description,
+            *(value for values in submission.attributes.values() for value in values),
+        )
         request = ServiceRequest(
             record_id=record_id,
             version=1,
@@ -198,12 +221,14 @@ class Submit:
             marked_at=now if marks else None,
             delivery=service.type,
             token=self._token(record_id) if service.type == "batch" else None,
+            emergency_assistance=danger,
+            contact_by=submission.contact_by,
         )
         entries = self._emitter.entries(record_id, record_id, (created(request),), None)
         write = Write(0, request, entries, now + IN_HAND_GRACE)
         # Where this fails the request may be there all the same, so its files stay where they are.
         outcome = await self._submissions.insert(write)
-        if outcome == "repeat" and uploads:
+        if outcome == "repeat" and files:
             await self._uploads.withdraw(uploads)
         if outcome == "repeat":
             known = await self._submissions.by_idempotency(key) if key is not None else None
@@ -220,7 +245,11 @@ class Submit:
             agreed="accepted" if accepted else "by_use",
             delivery=request.delivery,
             token=request.token,
+            guidance=self._guidance(request),
         )
+
+    def _guidance(self, request: ServiceRequest) -> Mapping[Language, str]:
+        return self._emergencies.guidance if request.emergency_assistance else {}
 
     def _key(
         self, client: Client, given: str | None, fingerprint: str, now: datetime
@@ -253,6 +282,7 @@ class Submit:
             agreed=known.policy.agreed if known.policy else "by_use",
             delivery=known.delivery,
             token=known.token,
+            guidance=self._guidance(known),
         )
 
     def _token(self, record_id: str) -> str:
@@ -304,9 +334,9 @@ def taken_in(submission: Submission) -> tuple[dict[str, str], ev.Place, bool]:
     return plain, place, masked
 
 
-def _identified(plain: Mapping[str, str]) -> bool:
+def identified(fields: Mapping[str, object]) -> bool:
     """Whether enforcement may begin: name and address are given (sections 125.69, 162.06, F.S.)."""
-    return all(plain.get(field) for field in ("first_name", "last_name", "reporter_address"))
+    return all(fields.get(name) for name in ("first_name", "last_name", "reporter_address"))
 
 
 def _redacted(answers: Mapping[str, tuple[str, ...]]) -> tuple[ev.AttributeValue, ...]:

@@ -201,16 +201,8 @@ def _degrees(name: str, text: str | None, limit: int, problems: list[Problem]) -
 def read_description(single: Callable[[str], str | None], problems: list[Problem]) -> str:
     """The text of a submission or of what is added to one."""
     description = (single("description") or "").replace("\r\n", "\n").replace("\r", "\n")
-    if len(description) > LONGEST_DESCRIPTION:
-        problems.append(
-            Problem(400, "description", f"description may have {LONGEST_DESCRIPTION} characters")
-        )
-    if _CONTROL.search(description):
-        problems.append(
-            Problem(
-                400, "description", "description must be plain text, without control characters"
-            )
-        )
+    if wrong := text_problem("description", description):
+        problems.append(Problem(400, "description", wrong))
     return description
 
 
@@ -226,6 +218,15 @@ def read_contact(single: Callable[[str], str | None], problems: list[Problem]) -
         else:
             contact[name] = text
     return contact
+
+
+def text_problem(name: str, text: str) -> str | None:
+    """What a text of some length must be, where it is not."""
+    if len(text) > LONGEST_DESCRIPTION:
+        return f"{name} may have {LONGEST_DESCRIPTION} characters"
+    if _CONTROL.search(text):
+        return f"{name} must be plain text, without control characters"
+    return None
 
 
 def contact_problem(name: str, text: str) -> str | None:

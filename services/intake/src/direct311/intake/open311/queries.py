@@ -10,6 +10,8 @@ from direct311.intake.domain.request import CLOSED
 from direct311.intake.open311.problems import Problem
 from direct311.schemas.events import RequestStatus
 
+Box = tuple[float, float, float, float]
+"""West, south, east, north, in degrees."""
 LONGEST_WINDOW = timedelta(days=90)
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
@@ -25,7 +27,7 @@ _WHOLE = re.compile(r"[0-9]{1,9}")
 _DECIMAL = re.compile(
     r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,2})?"
 )
-_OPEN: tuple[RequestStatus, ...] = (
+OPEN: tuple[RequestStatus, ...] = (
     "received",
     "identity_required",
     "routed",
@@ -190,7 +192,7 @@ def _statuses(text: str | None, problems: list[Problem]) -> tuple[RequestStatus,
         problems.append(Problem(400, "status", "status must be open, closed, or both"))
     if len(wanted) != 1:
         return ()
-    return _OPEN if wanted == {"open"} else tuple(sorted(CLOSED))
+    return OPEN if wanted == {"open"} else tuple(sorted(CLOSED))
 
 
 def _bbox(text: str | None, problems: list[Problem]) -> tuple[float, float, float, float] | None:

@@ -44,6 +44,11 @@ def instant(at: datetime | None) -> str | None:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
 
 
+def legal(text: str) -> str:
+    """The text without what no XML document may hold."""
+    return _ILLEGAL.sub("", text)
+
+
 def rows(root: str, found: Sequence[Tree], form: Format) -> bytes:
     """A list of trees: a bare array in JSON, elements under `root` in XML."""
     return _json(found) if form == "json" else _xml(root, found)

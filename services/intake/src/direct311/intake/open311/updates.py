@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from direct311.intake.domain.catalogue import ServiceType
+from direct311.intake.domain.request import BY_RESIDENTS
 from direct311.intake.domain.updates import Comment, Update
 from direct311.intake.open311.forms import (
     Singles,
@@ -163,7 +164,7 @@ def update(each: Update, type_: ServiceType | None) -> Tree:
 
 def shows_text(kind: str, type_: ServiceType | None) -> bool:
     """Whether a note's text is public: a department's is, a resident's as the type says."""
-    return kind != "comment" or (type_ is not None and type_.flags.publish_text)
+    return kind not in BY_RESIDENTS or (type_ is not None and type_.flags.publish_text)
 
 
 def accepted_update(update_id: str) -> Sequence[Tree]:

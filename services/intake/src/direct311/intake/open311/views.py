@@ -7,6 +7,7 @@ from direct311.intake.domain.catalogue import Attribute, ServiceType
 from direct311.intake.domain.language import Language
 from direct311.intake.domain.policy import Contact
 from direct311.intake.domain.request import (
+    BY_RESIDENTS,
     CLOSED,
     Note,
     ServiceRequest,
@@ -184,7 +185,7 @@ def _jurisdiction(each: ServiceRequest) -> str | None:
 
 def _status_notes(each: ServiceRequest, language: Language) -> str:
     """What the status means, and what the department last said of it."""
-    notes = (note for note in reversed(each.notes) if note.kind != "comment")
+    notes = (note for note in reversed(each.notes) if note.kind not in BY_RESIDENTS)
     said = next((words for note in notes if (words := public_words(each, note))), "")
     return f"{wording.STATUSES[language][each.status]} {said}".strip()
 

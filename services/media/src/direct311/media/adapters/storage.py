@@ -6,7 +6,7 @@ name. A shard is two hexadecimal digits, so that a sweep never lists more than a
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from direct311.media.domain import CleanCopy
@@ -23,8 +23,13 @@ class StoreIncoming:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    async def ticket(self, upload_id: str, expires: timedelta) -> str:
-        return await self._store.presigned_put(INCOMING, upload_id, expires)
+    async def ticket(
+        self, upload_id: str, expires: timedelta, content_type: str, size: int
+    ) -> tuple[str, Mapping[str, str]]:
+        headers = {"Content-Type": content_type, "If-None-Match": "*"}
+        # The length is signed too; it is no header that a sender writes.
+        signed = {**headers, "Content-Length": str(size)}
+        return await self._store.presigned_put(INCOMING, upload_id, expires, signed), headers
 
     async def fetch(self, upload_id: str) -> bytes | None:
         try:

@@ -1,12 +1,14 @@
 """The HTTP face: upload tickets for intake, files of a record for staff."""
 
+import asyncio
+import hashlib
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import Field
 
-from direct311.media.domain import RecordMedia
+from direct311.media.domain import RecordMedia, upload_type
 from direct311.media.handlers import SEALED_FIELD, sealed_name
 from direct311.media.ports import Incoming, Originals
 from direct311.runtime.access import Caller, RecordFacts
@@ -38,11 +40,10 @@ STAFF = (
 
 
 class Announced(Model):
-    """A file that is about to come. `size` in bytes, `sha256` in hex. Its name is not asked."""
+    """A file that is about to come. `size` in bytes. Its name is not asked."""
 
     content_type: Annotated[str, Field(max_length=255)] = ""
     size: Annotated[int, Field(ge=0)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")]
 
 
 class TicketOrder(Model):
@@ -50,10 +51,12 @@ class TicketOrder(Model):
 
 
 class Ticket(Model):
-    """PUT the bytes to `url` before `expires_at`; then name `upload_id` in the request."""
+    """PUT the bytes to `url` with `headers` before `expires_at`; then name `upload_id` in the
+    request. The store takes bytes of the announced size and type, once, and no others."""
 
     upload_id: str
     url: str
+    headers: dict[str, str]
     expires_at: Instant
 
 
@@ -61,10 +64,24 @@ class Tickets(Model):
     uploads: tuple[Ticket, ...]
 
 
-class Withdrawal(Model):
-    """Uploads that no request will name."""
+class Named(Model):
+    """Uploads by their ids."""
 
     upload_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=20)]
+
+
+class Came(Model):
+    """An upload whose bytes are there. `size` in bytes, `sha256` in hex."""
+
+    upload_id: str
+    size: int
+    sha256: str
+
+
+class Examined(Model):
+    """Those of the uploads whose bytes are there."""
+
+    uploads: tuple[Came, ...]
 
 
 class Withdrawn(Model):
@@ -105,14 +122,29 @@ def tickets_router(
                     field=f"uploads.{index}.size",
                 )
         expires_at = clock.now() + expires
-        return Tickets(uploads=tuple([await ticket(ids.new(), expires_at) for _ in order.uploads]))
+        return Tickets(uploads=tuple([await ticket(each, expires_at) for each in order.uploads]))
 
-    async def ticket(upload_id: str, expires_at: datetime) -> Ticket:
-        url = await incoming.ticket(upload_id, expires)
-        return Ticket(upload_id=upload_id, url=url, expires_at=expires_at)
+    async def ticket(announced: Announced, expires_at: datetime) -> Ticket:
+        upload_id = ids.new()
+        kind = upload_type(announced.content_type)
+        url, headers = await incoming.ticket(upload_id, expires, kind, announced.size)
+        return Ticket(upload_id=upload_id, url=url, headers=dict(headers), expires_at=expires_at)
+
+    @router.post("/examine")
+    async def examine(named: Named, caller: Annotated[Caller, caller_from]) -> Examined:
+        """Which uploads have come, and what their bytes are: what a request that names them says
+        of them. Bytes that change afterwards are refused as `changed`."""
+        _require_intake(caller)
+        found = []
+        for upload_id in named.upload_ids:
+            data = await incoming.fetch(upload_id)
+            if data is not None:
+                digest = await asyncio.to_thread(hashlib.sha256, data)
+                found.append(Came(upload_id=upload_id, size=len(data), sha256=digest.hexdigest()))
+        return Examined(uploads=tuple(found))
 
     @router.post("/withdraw")
-    async def withdraw(withdrawal: Withdrawal, caller: Annotated[Caller, caller_from]) -> Withdrawn:
+    async def withdraw(withdrawal: Named, caller: Annotated[Caller, caller_from]) -> Withdrawn:
         """For a request that was not stored after all, such as a repeat: the bytes go at once."""
         _require_intake(caller)
         for upload_id in withdrawal.upload_ids:

@@ -21,6 +21,8 @@ class Asked(Model):
     protected: bool = False
     text: str = ""
     attributes: tuple[ev.AttributeValue, ...] = ()
+    emergency_assistance: bool = False
+    remarks: tuple[ev.Remark, ...] = ()
 
 
 class Job(RecordState):
@@ -92,6 +94,8 @@ def announcement(
         rules_version=decision.rules_version,
         reason=decision.reason,
         protected=asked.protected,
+        emergency_assistance=asked.emergency_assistance,
+        remarks=asked.remarks,
     )
 
 

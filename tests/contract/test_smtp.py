@@ -1,0 +1,215 @@
+"""E-mail goes out to a real SMTP server, with STARTTLS and a password, or not at all."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from pydantic import ValidationError
+
+from direct311.intake.adapters.smtp import SmtpMailer
+from direct311.intake.settings import IntakeSettings
+from direct311.runtime.errors import TransientError
+
+pytestmark = pytest.mark.anyio
+
+USER, PASSWORD = "intake", "relay-password"
+
+
+@dataclass
+class Box:
+    """What the server took; `answer` is what it says to a message."""
+
+    answer: str = "250 OK"
+    messages: list[tuple[list[str], bytes]] = field(default_factory=list)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.answer.startswith("250"):
+            assert isinstance(envelope.content, bytes)
+            self.messages.append((envelope.rcpt_tos, envelope.content))
+        return self.answer
+
+
+def _password(*words: Any) -> AuthResult:
+    given = words[-1]
+    good = isinstance(given, LoginPassword) and given == LoginPassword(
+        USER.encode(), PASSWORD.encode()
+    )
+    return AuthResult(success=good)
+
+
+@contextmanager
+def server(box: Box, tls: ssl.SSLContext | None) -> Iterator[int]:
+    options: dict[str, Any] = {}
+    if tls is not None:
+        options = {
+            "tls_context": tls,
+            "require_starttls": True,
+            "authenticator": _password,
+            "auth_required": True,
+        }
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    controller = Controller(box, hostname="127.0.0.1", port=port, **options)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 and its key, as PEM files."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return folder / "cert.pem", folder / "key.pem"
+
+
+@pytest.fixture
+def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+def settings(port: int, **values: object) -> IntakeSettings:
+    given: dict[str, Any] = {
+        "environment": "test",
+        "port": 1,
+        "public_url": "http://127.0.0.1:1",
+        "kafka_bootstrap": "none",
+        "kafka_username": "none",
+        "kafka_password": "none",
+        "database_url": "none",
+        "database_name": "none",
+        "issuer_url": "none",
+        "client_id": "none",
+        "client_secret": "none",
+        "signing_key_file": "none",
+        "principals_file": "none",
+        "index_keys_file": "none",
+        "link_key_file": "none",
+        "clients_file": "none",
+        "media_url": "none",
+        "geo_url": "none",
+        "smtp_host": "127.0.0.1",
+        "smtp_port": port,
+        "smtp_security": "none",
+        **values,
+    }
+    return IntakeSettings(**given)
+
+
+def message() -> EmailMessage:
+    made = EmailMessage()
+    made["From"] = "311@county.example"
+    made["To"] = "zora@example.org"
+    made["Subject"] = "Su código"
+    made.set_content("Kòd ou: 12345678\n")
+    return made
+
+
+async def test_a_message_arrives_whole_under_starttls_with_a_password(
+    certificate: tuple[Path, Path], tls: ssl.SSLContext
+) -> None:
+    box = Box()
+    with server(box, tls) as port:
+        mailer = SmtpMailer(
+            settings(
+                port,
+                smtp_security="starttls",
+                smtp_ca_file=certificate[0],
+                smtp_username=USER,
+                smtp_password=PASSWORD,
+            )
+        )
+        await mailer.send(message())
+    ((to, content),) = box.messages
+    assert to == ["zora@example.org"]
+    assert b"12345678" in content
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"smtp_password": "another"},
+        {"smtp_username": None, "smtp_password": None},
+        {"smtp_ca_file": None},
+        {"smtp_security": "none"},
+        {"smtp_security": "tls"},
+    ],
+)
+async def test_nothing_goes_out_to_a_relay_that_is_not_as_it_must_be(
+    certificate: tuple[Path, Path], tls: ssl.SSLContext, values: dict[str, object]
+) -> None:
+    right = {
+        "smtp_security": "starttls",
+        "smtp_ca_file": certificate[0],
+        "smtp_username": USER,
+        "smtp_password": PASSWORD,
+    }
+    box = Box()
+    with server(box, tls) as port:
+        mailer = SmtpMailer(settings(port, **{**right, **values}))
+        with pytest.raises(TransientError):
+            await mailer.send(message())
+    assert box.messages == []
+
+
+@pytest.mark.parametrize("answer", ["451 later, zora@example.org", "550 no zora@example.org here"])
+async def test_a_refusal_is_an_error_that_repeats_nothing(answer: str) -> None:
+    with server(Box(answer), None) as port, pytest.raises(TransientError) as caught:
+        await SmtpMailer(settings(port)).send(message())
+    assert "zora" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_a_relay_that_is_not_there_is_an_error_that_passes() -> None:
+    with pytest.raises(TransientError):
+        await SmtpMailer(settings(9)).send(message())
+
+
+def test_production_sends_nothing_in_clear() -> None:
+    with pytest.raises(ValidationError, match="starttls or tls"):
+        settings(25, environment="production")
+    assert "relay-password" not in repr(settings(25, smtp_password=PASSWORD))

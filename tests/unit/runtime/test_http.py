@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from direct311.runtime.access import Caller
-from direct311.runtime.api import PlainRoute, install, require
+from direct311.runtime.api import Direct, PlainRoute, install, require
 from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.health import Readiness
@@ -57,7 +57,7 @@ class World:
         async def plain(_: Request) -> Response:
             return Response(b"plain")
 
-        self.app.router.routes.append(PlainRoute("/plain/{name}.json", plain))
+        self.app.router.routes.append(PlainRoute("/plain/{name}.json", plain, methods=["GET"]))
         self.client = TestClient(self.app, raise_server_exceptions=False)
 
 
@@ -192,3 +192,66 @@ async def test_readiness_says_what_is_missing_and_waits_two_seconds_at_most() ->
     readiness.draining = True
     assert await readiness.problems() == {"process": "draining"}
     assert readiness.blocking({"process": "draining"})
+
+
+# ---------------------------------------------------------------- straight to the endpoint
+
+
+class Ways:
+    """The same plain routes with the straight way and without."""
+
+    def __init__(self) -> None:
+        async def told(request: Request) -> Response:
+            body = await request.body()
+            found = {"path": request.path_params, "query": str(request.query_params)}
+            return Response(repr((request.method, found, len(body))))
+
+        self.routes = [
+            PlainRoute("/plain/list.json", told, methods=["GET"]),
+            PlainRoute("/plain/list.json", told, methods=["POST"], largest=1000),
+            PlainRoute("/plain/{name}.json", told, methods=["GET"]),
+            PlainRoute("/deep/{rest:path}.json", told, methods=["GET"]),
+        ]
+        self.framework = self._application([])
+        self.direct = self._application(self.routes)
+
+    def _application(self, straight: list[PlainRoute]) -> TestClient:
+        app = FastAPI()
+        app.router.routes.extend(self.routes)
+        app.add_middleware(Direct, routes=straight)
+        install(app, Readiness(), Metrics())
+        return TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/plain/list.json?a=1&a=2", b""),
+        ("HEAD", "/plain/list.json", b""),
+        ("GET", "/plain/one.json", b""),
+        ("GET", "/plain/one.two.json", b""),
+        ("GET", "/plain/%C3%B1.json", b""),
+        ("GET", "/plain/.json", b""),
+        ("GET", "/plain/one.xml", b""),
+        ("GET", "/plain/one", b""),
+        ("GET", "/plain/one/two.json", b""),
+        ("GET", "/deep/one/two.json", b""),
+        ("DELETE", "/plain/list.json", b""),
+        ("POST", "/plain/list.json", b"x" * 1000),
+        ("POST", "/plain/list.json", b"x" * 1001),
+        ("POST", "/plain/one.json", b"x"),
+    ],
+)
+def test_the_straight_way_answers_as_the_framework_does(
+    method: str, path: str, body: bytes
+) -> None:
+    ways = Ways()
+    direct = ways.direct.request(method, path, content=body)
+    framework = ways.framework.request(method, path, content=body)
+    assert (direct.status_code, direct.text) == (framework.status_code, framework.text)
+
+
+def test_a_body_that_tells_no_size_is_bounded_all_the_same() -> None:
+    pieces = iter([b"x" * 600, b"x" * 600])
+    answer = Ways().direct.post("/plain/list.json", content=pieces)
+    assert answer.status_code == 413

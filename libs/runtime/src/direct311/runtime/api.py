@@ -1,7 +1,7 @@
 """What every HTTP face shares: errors, callers, health, metrics."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -240,11 +240,79 @@ _OF_THE_FRAMEWORK = {
 
 
 class PlainRoute(Route):
-    """A route past FastAPI, measured under its template as FastAPI's own are."""
+    """A route past FastAPI, measured under its template as FastAPI's own are.
+
+    `largest`: bytes of a body that is taken.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        *,
+        methods: Collection[str],
+        largest: int = LARGEST_BODY,
+    ) -> None:
+        super().__init__(path, endpoint, methods=methods, max_body_size=largest)
+        self.largest = largest
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, found = super().matches(scope)
         return match, found if match is Match.NONE else {**found, "route": self}
+
+
+class Direct:
+    """Takes calls of plain routes straight to their endpoints.
+
+    The framework's way there is a tenth of what a submission costs. Only what a table knows goes
+    this way: a fixed path, or one parameter in the last segment; a body whose size is told and is
+    not too large. All else goes the framework's way, where the same routes are.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[PlainRoute]) -> None:
+        self._app = app
+        self._fixed: dict[tuple[str, str], PlainRoute] = {}
+        self._open: dict[tuple[str, str, str], tuple[PlainRoute, str]] = {}
+        for route in routes:
+            head, _, rest = route.path.partition("{")
+            name, _, ending = rest.partition("}")
+            for method in route.methods or ():
+                if not rest:
+                    self._fixed[method, route.path] = route
+                elif head.endswith("/") and ":" not in name and "/" not in ending:
+                    self._open[method, head, ending] = (route, name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._found(scope) if scope["type"] == "http" else None
+        if found is None or not _fits(scope, found[0].largest):
+            await self._app(scope, receive, send)
+            return
+        route, parameters = found
+        scope["route"] = route
+        scope["path_params"] = parameters
+        response: Response = await route.endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    def _found(self, scope: Scope) -> tuple[PlainRoute, dict[str, str]] | None:
+        method, path = scope["method"], scope["path"]
+        fixed = self._fixed.get((method, path))
+        if fixed is not None:
+            return fixed, {}
+        head, _, last = path.rpartition("/")
+        stem, dot, ending = last.rpartition(".")
+        known = self._open.get((method, head + "/", dot + ending)) if stem else None
+        return (known[0], {known[1]: stem}) if known else None
+
+
+def _fits(scope: Scope, largest: int) -> bool:
+    """Whether the body's size is told, which the server holds the client to, and is allowed."""
+    length = 0
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding":
+            return False
+        if name == b"content-length":
+            length = int(value) if value.isdigit() else largest + 1
+    return length <= largest
 
 
 class _Measured:

@@ -73,7 +73,7 @@ from direct311.intake.handlers.subject import Subject
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.handlers.upload import Upload
 from direct311.intake.settings import IntakeSettings
-from direct311.runtime.api import LARGEST_BODY, caller_of, install
+from direct311.runtime.api import LARGEST_BODY, Direct, caller_of, install
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.fetches import key_fetches_router
 from direct311.runtime.keyservices import key_provider
@@ -361,16 +361,6 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         summary="The gateway: Open311 GeoReport v2, and the reporter's sealed contact data",
         lifespan=lifespan,
     )
-    # The last one stands outermost: what these two answer is measured too.
-    app.add_middleware(
-        ReadLimited,
-        limits=reads,
-        names=callers,
-        reader=admission.reader,
-        most=settings.reads_per_minute,
-    )
-    app.add_middleware(CrossOrigin, clients=clients, own_origin=own_origin)
-    install(app, resources.readiness, resources.metrics, resources.ledger)
     who = caller_of(resources.authenticator)
     agreement = Agreement(policies, clock, f"{settings.public_url.rstrip('/')}/v1/policy")
     updates = MongoUpdates(line.records.collection)
@@ -396,6 +386,17 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     )
     served = georeport.routes()
     app.router.routes.extend([*served, *unserved_routes(served)])
+    # The last one stands outermost: what these answer is measured too.
+    app.add_middleware(Direct, routes=served)
+    app.add_middleware(
+        ReadLimited,
+        limits=reads,
+        names=callers,
+        reader=admission.reader,
+        most=settings.reads_per_minute,
+    )
+    app.add_middleware(CrossOrigin, clients=clients, own_origin=own_origin)
+    install(app, resources.readiness, resources.metrics, resources.ledger)
     staff = StaffPages(
         StaffSignIn(
             resources.issuer,

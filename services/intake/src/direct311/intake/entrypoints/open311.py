@@ -128,7 +128,7 @@ class GeoReport:
                     path,
                     _answering(answer, form),
                     methods=[method],
-                    max_body_size=largest.get(path) if method == "POST" else None,
+                    **({"largest": largest[path]} if method == "POST" else {}),
                 )
                 for path, method, answer in table
             ]

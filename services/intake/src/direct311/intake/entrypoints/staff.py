@@ -38,7 +38,7 @@ class StaffPages:
         return [
             PlainRoute("/staff/login", self.login, methods=["GET"]),
             PlainRoute("/staff/callback", self.callback, methods=["GET"]),
-            PlainRoute("/staff/logout", self.logout, methods=["POST"], max_body_size=LARGEST_FORM),
+            PlainRoute("/staff/logout", self.logout, methods=["POST"], largest=LARGEST_FORM),
             PlainRoute("/staff/marked", self.marked, methods=["GET"]),
         ]
 

@@ -67,7 +67,7 @@ class MongoJobs:
         async for group in groups:
             key = group["_id"]
             name = key["status"]
-            if not key["routed"] and name != "identity_required":
+            if not key["routed"] and name not in ("identity_required", "withdrawn"):
                 name = "waiting"
             elif key.get("department") == "triage_311":
                 name = "triage"

@@ -127,7 +127,7 @@ async def listed(servers: Stack) -> AsyncIterator[Listed]:
 def small(collection: Collection, clock: SetClock) -> MongoListing:
     """With windows so small that a page needs many."""
     listing = MongoListing(collection, clock)
-    listing.COUNTED = 20
+    listing.NEAR, listing.FAR = 5, 20
     return listing
 
 

@@ -20,6 +20,7 @@ import httpx
 from direct311.intake.adapters.catalogue_file import load_catalogue
 from direct311.intake.adapters.listing import listed_fields
 from direct311.intake.adapters.mongo import MongoRequests
+from direct311.intake.adapters.updates import MongoUpdates, noted_fields
 from direct311.intake.domain.request import CLOSED, Located, Note, ServiceRequest
 from direct311.runtime import database as mongo
 from direct311.runtime.clock import SystemClock
@@ -53,9 +54,10 @@ class ListTimes:
 async def fill(url: str, name: str, size: int, told: Callable[[str], object]) -> None:
     """Store so many listed requests in the database of an intake; those it has stay."""
     database = mongo.connect(url, name)
-    records = MongoRecords(database["requests"], ServiceRequest, listed_fields)
+    records = MongoRecords(database["requests"], ServiceRequest, _found_by)
     # Indexes first: the local server builds none over a million documents.
-    await records.prepare(MongoRequests(records, SystemClock()).INDEXES)
+    indexes = (*MongoRequests(records, SystemClock()).INDEXES, *MongoUpdates.INDEXES)
+    await records.prepare(indexes)
     end = datetime.now(UTC)
     made = _Made(size, end)
     started = time.perf_counter()
@@ -69,6 +71,10 @@ async def fill(url: str, name: str, size: int, told: Callable[[str], object]) ->
             told(f"{low:,} requests stored, {low / (time.perf_counter() - started):,.0f}/s")
     told(f"{size:,} requests stored and indexed in {time.perf_counter() - started:.0f} s")
     mongo.disconnect(database)
+
+
+def _found_by(request: ServiceRequest) -> Document:
+    return listed_fields(request) | noted_fields(request)
 
 
 async def _stored(collection: mongo.Collection, documents: list[Document]) -> None:
@@ -97,7 +103,9 @@ class _Made:
     def request(self, number: int) -> ServiceRequest:
         chances = self._chances
         at = self._end - SPAN * (self._size - number) / self._size
-        updated = min(self._end, at + timedelta(days=chances.expovariate(1 / 10)))
+        updated = at + timedelta(days=chances.expovariate(1 / 10))
+        if updated > self._end:
+            updated = at + (self._end - at) * chances.random()
         fresh = max(0, 60 - (self._end - at).days)
         status: ev.RequestStatus = chances.choices(
             ("fixed", "closed", "in_progress", "routed"), (60, 30, 3 + fresh, 3 + fresh)
@@ -182,15 +190,25 @@ def questions(now: datetime, codes: tuple[str, str]) -> Mapping[str, Mapping[str
 async def list_times(gateway: str, stored: int, rounds: int = 100) -> list[ListTimes]:
     """Ask a gateway for each list, one after the other, the first answers too."""
     codes = [each.service_code for each in load_catalogue(None).content.services]
+    now = datetime.now(UTC)
+    asked = {
+        name: ("requests", {"page_size": PAGE, **given})
+        for name, given in questions(now, (codes[0], codes[-1])).items()
+    }
+    asked["updates of the last two hours"] = (
+        "servicerequestupdates",
+        {
+            "start_date": f"{now - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}",
+            "end_date": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        },
+    )
     found = []
     async with httpx.AsyncClient(base_url=gateway, timeout=60) as client:
-        for name, given in questions(datetime.now(UTC), (codes[0], codes[-1])).items():
+        for name, (path, given) in asked.items():
             times, rows = [], 0
             for _ in range(rounds):
                 started = time.perf_counter()
-                answer = await client.get(
-                    "/open311/v2/requests.json", params={"page_size": PAGE, **given}
-                )
+                answer = await client.get(f"/open311/v2/{path}.json", params=given)
                 times.append((time.perf_counter() - started) * 1000)
                 rows = len(answer.raise_for_status().json())
             times.sort()

@@ -169,7 +169,9 @@ class Walk:
 class MongoListing:
     """Pages of public lists, newest first."""
 
-    COUNTED = 500
+    NEAR = 200
+    """So many rows before a page are read over; more are counted, window by window."""
+    FAR = 1000
     """Rows of a window that is only counted, about."""
     FIRST_WINDOW = timedelta(hours=6)
     WIDENING = 4
@@ -200,24 +202,29 @@ class MongoListing:
         width = timedelta(0)
         found: list[Document] = []
         while left and edge > way.low:
-            width = self._width(walk, self.COUNTED if skip else 2 * left, width)
+            near = skip <= self.NEAR
+            wanted = skip + left + left // 2 if near else min(self.FAR, skip // 2)
+            width = self._width(walk, wanted, width)
             bottom = max(way.low, edge - width) if edge - way.low > width else way.low
-            counted = await self._count(way, bottom, edge) if skip else None
-            if counted is None or counted > skip:
-                found += await self._rows(way, bottom, edge, skip, left)
-            rows = len(found) - (query.page_size - left) if counted is None else counted
-            left = query.page_size - len(found)
-            skip = max(0, skip - rows)
-            passed += rows
-            exact = counted is not None or left > 0
-            if exact and noting:
-                walk.note(bottom, passed - fresh)
-            last = found[-1][way.field] if found and not exact else bottom
+            got = await self._rows(way, bottom, edge, skip, left) if near else []
+            rows = skip + len(got)
+            if skip and not got:
+                rows = await self._count(way, bottom, edge)
+                if rows > skip:
+                    got = await self._rows(way, bottom, edge, skip, left)
+            full = len(got) == left
+            if noting and not full:
+                walk.note(bottom, passed + rows - fresh)
+            last = got[-1][way.field] if full else bottom
             walk.density = (
                 rows / max((edge - last).total_seconds(), 1.0)
                 if rows
                 else walk.density / self.WIDENING
             )
+            found += got
+            left -= len(got)
+            passed += rows
+            skip = max(0, skip - rows)
             edge = bottom
         return found
 

@@ -203,6 +203,24 @@ async def test_a_page_deep_down_is_the_same_whichever_was_read_before(listed: Li
         assert found == wanted[(page - 1) * 7 : page * 7]
 
 
+async def test_what_reads_as_the_ends_own_second_belongs_to_the_list(listed: Listed) -> None:
+    """Clients send back times that they were shown, in whole seconds."""
+    end = NOW - timedelta(days=200)
+    (one,) = requests(1)
+    last = one.model_copy(
+        update={
+            "record_id": "last",
+            "received_at": end + timedelta(milliseconds=900),
+            "listed": True,
+        }
+    )
+    await listed.add(last)
+    start = end - timedelta(days=1)
+    assert await listed.page(RequestQuery(start=start, end=end)) == ["last"]
+    exactly = end + timedelta(milliseconds=1)
+    assert await listed.page(RequestQuery(start=start, end=exactly)) == []
+
+
 async def test_past_the_end_a_page_is_empty(listed: Listed) -> None:
     assert await listed.page(paged(QUERIES["all"], 5_000, 100)) == []
 

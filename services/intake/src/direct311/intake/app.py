@@ -28,6 +28,7 @@ from direct311.intake.adapters.mongo_clients import (
     MongoSalts,
 )
 from direct311.intake.adapters.person_indexes import KeyedIndexes
+from direct311.intake.adapters.recent import RecentContents
 from direct311.intake.adapters.smtp import SmtpMailer
 from direct311.intake.adapters.updates import MongoUpdates, noted_fields
 from direct311.intake.adapters.upload_tickets import MongoUploadTickets
@@ -70,7 +71,7 @@ from direct311.intake.handlers.reindex import Reindex
 from direct311.intake.handlers.release import Release
 from direct311.intake.handlers.reporter import Reporter
 from direct311.intake.handlers.subject import Subject
-from direct311.intake.handlers.submit import Submit
+from direct311.intake.handlers.submit import REPEAT_WINDOW, Submit
 from direct311.intake.handlers.upload import Upload
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import LARGEST_BODY, Direct, caller_of, install
@@ -137,8 +138,10 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     uploads = MediaUploads(resources.peer(settings.media_url), resources.http)
     tickets = MongoUploadTickets(resources.database["upload_tickets"])
     brought = Upload(uploads, tickets, requests, clock)
+    recent = RecentContents(line.records.collection, clock, REPEAT_WINDOW)
     submit = Submit(
         submissions=submissions,
+        recent=recent,
         uploads=uploads,
         brought=brought,
         emergencies=emergencies,
@@ -305,6 +308,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     loops = [
         Loop("registry", settings.registry_every, registry, None, clock),
         Loop("callers", timedelta(seconds=1), settle, None, clock),
+        Loop("recent", timedelta(seconds=5), recent.refresh, None, clock),
         leased("counts", timedelta(hours=1), forget_counts),
         leased("recheck", timedelta(seconds=5), recheck),
         leased("destroy", timedelta(seconds=1), destroyer.step),
@@ -346,6 +350,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
                 rotation.checks.check,
                 index_checks.check,
                 registry,
+                recent.refresh,
                 first_clients,
             ],
             # Requests are taken and kept while the broker is away.

@@ -56,6 +56,18 @@ class Submissions(Protocol):
         ...
 
 
+class Recent(Protocol):
+    """The contents of the last day. Good enough for a mark: another copy's are known late."""
+
+    def first(self, fingerprint: str, since: datetime) -> str | None:
+        """The id of the first request with this content, where it was received since then."""
+        ...
+
+    def note(self, fingerprint: str, record_id: str, at: datetime) -> None:
+        """A request was received."""
+        ...
+
+
 class Requests(Protocol):
     """Requests as they stand."""
 

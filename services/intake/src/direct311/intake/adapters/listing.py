@@ -25,6 +25,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = timedelta(milliseconds=1)
 """As fine as the database keeps times."""
 
+_SECOND = timedelta(seconds=1)
 SQUARE = 0.02
 """Degrees. A district's map shows some ten squares, a city's some hundred."""
 MOST_SQUARES = 36
@@ -116,7 +117,8 @@ def plan(query: RequestQuery) -> Plan:
         rest["located.latitude"] = {"$gte": south, "$lte": north}
     if query.start is None or query.end is None:
         return _by_update(query, rest)
-    low, high = query.start, query.end + _INSTANT
+    # Times are shown in whole seconds: what reads as the end's own second belongs to it.
+    low, high = query.start, query.end + (_INSTANT if query.end.microsecond else _SECOND)
     squares = _squares(query.bbox) if query.bbox else ()
     if squares:
         return Plan("listed_at", low, high, ({},), rest, squares)

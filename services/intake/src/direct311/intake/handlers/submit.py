@@ -24,6 +24,7 @@ from direct311.intake.ports import (
     Home,
     PersonIndexes,
     Protections,
+    Recent,
     Submissions,
     Uploads,
 )
@@ -72,6 +73,7 @@ class Submit:
         self,
         *,
         submissions: Submissions,
+        recent: Recent,
         uploads: Uploads,
         brought: Upload,
         emergencies: Emergencies,
@@ -85,6 +87,7 @@ class Submit:
         content_key: bytes,
     ) -> None:
         self._submissions = submissions
+        self._recent = recent
         self._uploads = uploads
         self._brought = brought
         self._emergencies = emergencies
@@ -144,18 +147,15 @@ class Submit:
             known = await self._submissions.by_idempotency(key)
             if known is not None:
                 return self._again(known, fingerprint, submission)
-        # A key whose record does not come to be is swept.
-        new = self._keys.at_hand()
-        asked = self._submissions.like(fingerprint, now - REPEAT_WINDOW)
-        if new is None:
-            (record_id, data_key), like = await asyncio.gather(self._keys.make(), asked)
-        else:
-            (record_id, data_key), like = new, await asked
         keyless = not (idempotency_key or submission.client_request_id)
-        if like is not None and keyless and client.retries_without_key:
-            known = await self._submissions.by_id(like)
+        if keyless and client.retries_without_key:
+            like = await self._submissions.like(fingerprint, now - REPEAT_WINDOW)
+            known = await self._submissions.by_id(like) if like is not None else None
             if known is not None:
                 return self._again(known, fingerprint, submission)
+        like = self._recent.first(fingerprint, now - REPEAT_WINDOW)
+        # A key whose record does not come to be is swept.
+        record_id, data_key = self._keys.at_hand() or await self._keys.make()
         uploads: Sequence[ev.UploadRef] = ()
         if submission.uploads:
             # The claim of a keyed submission is the key's, so that its retry may take them again.
@@ -236,6 +236,7 @@ class Submit:
                 raise TransientError("the request that had this key has just gone")
             return self._again(known, fingerprint, submission)
         self._relay.offer(record_id, entries)
+        self._recent.note(fingerprint, record_id, now)
         return Accepted(
             record_id,
             request.status,

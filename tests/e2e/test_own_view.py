@@ -10,7 +10,7 @@ from tests.support.submissions import submission
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
 
-OLD, NEW = "305-555-0121", "(786) 555-0122"
+OLD, NEW = "727-555-0121", "(727) 555-0122"
 
 
 async def _submitted(county: County, number: int, phone: str = OLD) -> tuple[str, str]:
@@ -142,7 +142,6 @@ async def test_a_link_is_in_an_answer_only_where_it_is_asked_for_or_given_by_an_
 ) -> None:
     plain = await county.submit(submission(123))
     assert "extended_attributes" not in plain.json()[0]
-    assert "cache-control" not in plain.headers
     asked = await county.submit(submission(124, extensions="true"), form="xml")
     assert xml(asked).findtext("request/extended_attributes/link_token")
     record_id = plain.json()[0]["service_request_id"]

@@ -132,9 +132,9 @@ async def steady(url: str, key: str, rate: int, seconds: int) -> list[str]:
         """The answer's head."""
         reader, writer = connection
         writer.write(
-            b"POST /open311/v2/requests.json HTTP/1.1\r\nHost: bench\r\n"
+            b"POST /open311/v2/requests.json HTTP/1.1\r\nHost: %s\r\n"
             b"Content-Type: application/x-www-form-urlencoded\r\n"
-            b"Content-Length: %d\r\n\r\n" % len(body) + body
+            b"Content-Length: %d\r\n\r\n" % (host.encode(), len(body)) + body
         )
         return await reader.readuntil(b"\r\n\r\n")
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from direct311.intake.__main__ import main
 from direct311.intake.adapters.inserts import GroupedSubmissions
+from direct311.intake.adapters.recent import RecentContents
 from direct311.intake.adapters.uploads import MediaUploads
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.open311 import views
@@ -26,7 +27,7 @@ from direct311.runtime.relay import Relay
 WATCHED: dict[str, tuple[Any, str]] = {
     "submit": (Submit, "__call__"),
     "keep-key": (GroupedSubmissions, "keep"),
-    "like": (GroupedSubmissions, "like"),
+    "like": (RecentContents, "first"),
     "upload": (MediaUploads, "put"),
     "insert": (GroupedSubmissions, "_insert"),
     "offer": (Relay, "offer"),

@@ -21,7 +21,6 @@ from direct311.intake.adapters.uploads import MediaUploads
 from direct311.intake.handlers.submit import Submit
 from direct311.intake.open311 import views
 from direct311.runtime.broker import KafkaPublisher
-from direct311.runtime.database import MongoRecords
 from direct311.runtime.relay import Relay
 
 WATCHED: dict[str, tuple[Any, str]] = {
@@ -32,7 +31,6 @@ WATCHED: dict[str, tuple[Any, str]] = {
     "insert": (GroupedSubmissions, "_insert"),
     "offer": (Relay, "offer"),
     "publish": (KafkaPublisher, "publish"),
-    "mark": (MongoRecords, "mark"),
     "answer": (views, "accepted"),
 }
 STEPS = tuple(f"{when}-{name}" for name in WATCHED for when in ("before", "after"))

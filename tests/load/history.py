@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pymongo import InsertOne
-
 from direct311.audit.adapters.mongo_log import MongoEntries
 from direct311.audit.domain import Exempt, Filter, windows
 from direct311.runtime import database as mongo
+from tests.load.filling import store
 
 LEAF_BYTES = 1_000
 ENTRIES_A_RECORD = 20
@@ -66,17 +65,9 @@ async def _fill(collection: Any, end: int) -> None:
 
     async def insert(low: int) -> None:
         high = min(end, low + CHUNK)
-        writes = [InsertOne(_document(index, end, leaf, chances)) for index in range(low, high)]
-        while True:
-            try:
-                await collection.bulk_write(writes, ordered=False)
-            except mongo.BulkError as error:
-                mongo.duplicates(error)  # Nothing but what an attempt before this one stored.
-            except mongo.DatabaseError:
-                # A full cache stalls the local server for longer than a connection waits.
-                await asyncio.sleep(5)
-                continue
-            return
+        await store(
+            collection, [_document(index, end, leaf, chances) for index in range(low, high)]
+        )
 
     for low in range(0, end, 2 * CHUNK):
         await asyncio.gather(*(insert(at) for at in range(low, min(end, low + 2 * CHUNK), CHUNK)))

@@ -27,6 +27,7 @@ from direct311.runtime.clock import SystemClock
 from direct311.runtime.database import Document, MongoRecords
 from direct311.runtime.records import Write
 from direct311.schemas import events as ev
+from tests.load.filling import store
 
 SPAN = timedelta(days=730)
 CHUNK = 1_000
@@ -66,7 +67,7 @@ async def fill(url: str, name: str, size: int, told: Callable[[str], object]) ->
             records.document(Write(0, made.request(number), (), end), b"x" * 12)
             for number in range(low, min(size, low + CHUNK))
         ]
-        await _stored(database["requests"], documents)
+        await store(database["requests"], documents)
         if low % 100_000 == 0 and low:
             told(f"{low:,} requests stored, {low / (time.perf_counter() - started):,.0f}/s")
     told(f"{size:,} requests stored and indexed in {time.perf_counter() - started:.0f} s")
@@ -75,19 +76,6 @@ async def fill(url: str, name: str, size: int, told: Callable[[str], object]) ->
 
 def _found_by(request: ServiceRequest) -> Document:
     return listed_fields(request) | noted_fields(request)
-
-
-async def _stored(collection: mongo.Collection, documents: list[Document]) -> None:
-    while True:
-        try:
-            await collection.insert_many(documents, ordered=False)
-        except mongo.BulkError as error:
-            mongo.duplicates(error)  # Nothing but what an attempt before this one stored.
-        except mongo.DatabaseError:
-            # A full cache stalls the local server for longer than a connection waits.
-            await asyncio.sleep(5)
-            continue
-        return
 
 
 class _Made:

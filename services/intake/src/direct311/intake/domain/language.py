@@ -53,3 +53,8 @@ def _best(weights: dict[str, float], named: Iterable[str]) -> Language:
         if (found := next(meant, None)) is not None:
             liked, best = found, weights[tag]
     return liked
+
+
+def spoken(given: str) -> Language:
+    """A language by its code; English where it is none of ours."""
+    return next((each for each in LANGUAGES if each == given), LANGUAGES[0])

@@ -9,6 +9,7 @@ from direct311.intake.domain.clients import Client
 from direct311.intake.domain.request import UPDATE_CONTACTS, UPDATES, Note, ServiceRequest
 from direct311.intake.domain.updates import Comment
 from direct311.intake.handlers.reindex import SELF
+from direct311.intake.handlers.retries import done_before
 from direct311.runtime.access import RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
@@ -130,14 +131,13 @@ def _known(state: ServiceRequest, mark: str, content: str) -> str | None:
             404, "not_found", "service_request_id is not known", field="service_request_id"
         )
     comments = [note for note in state.notes if note.mark]
-    found = next((note for note in comments if note.mark == mark), None)
-    if found is not None and found.content != content:
-        raise RefusedError(
-            409,
-            "idempotency_key",
-            "update_id was used for another update; send a new one.",
-            field="update_id",
-        )
+    found = done_before(
+        comments,
+        mark,
+        content,
+        field="update_id",
+        detail="update_id was used for another update; send a new one.",
+    )
     if found is None and len(comments) >= MOST_COMMENTS:
         raise RefusedError(
             400,

@@ -16,7 +16,7 @@ from hashlib import sha256
 
 import structlog
 
-from direct311.intake.domain.language import Language
+from direct311.intake.domain.language import Language, spoken
 from direct311.intake.domain.messages import Messages, MessageText
 from direct311.intake.domain.policy import PrivacyPolicies
 from direct311.intake.domain.request import PendingMail, ServiceRequest
@@ -99,7 +99,7 @@ class Mail:
         if not await self._codes.trying(code, next_try(now, code.tries)):
             return
         request = await self._look(code.record_id)
-        language = _language(code.language)
+        language = spoken(code.language)
         minutes = max(1, int((code.good_until - now).total_seconds() / 60))
         text = self._messages.of_code(
             language, code_of(self._key, code.record_id, code.nonce), minutes
@@ -201,7 +201,3 @@ class Mail:
             return None
 
         return await self._folder.change(record_id, record_id, look)
-
-
-def _language(given: str) -> Language:
-    return given if given in ("en", "es", "ht") else "en"  # type: ignore[return-value]

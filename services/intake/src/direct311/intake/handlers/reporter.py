@@ -24,6 +24,7 @@ from direct311.intake.domain.request import (
     updated,
 )
 from direct311.intake.handlers.contact import NO_SUCH_REQUEST
+from direct311.intake.handlers.retries import done_before
 from direct311.intake.handlers.upload import Upload
 from direct311.intake.open311.forms import text_problem
 from direct311.runtime.access import Caller, RecordFacts
@@ -117,7 +118,7 @@ class Reporter:
         shown = redact(typed).text
         danger = self._emergencies.suspected(typed)
         guidance = self._emergencies.guidance if danger else {}
-        if (done := _known(state, mark, content)) is not None:
+        if (done := done_before(state.steps, mark, content)) is not None:
             return Commented(done.at, shown, bool(found), guidance)
         _must_have_room(state)
         access = Access(
@@ -137,7 +138,7 @@ class Reporter:
 
         async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
             _must_stand(now)
-            if _known(now, mark, content) is not None:
+            if done_before(now.steps, mark, content) is not None:
                 return None
             _must_have_room(now)
             sealed = now.sealed.get(SEALED_COMMENTS)
@@ -172,7 +173,7 @@ class Reporter:
         state = await self.follow(caller, record_id)
         mark, content = self._marks("media", key, *upload_ids)
         new = _unknown(state, upload_ids)
-        if _known(state, mark, content) is not None or not new:
+        if done_before(state.steps, mark, content) is not None or not new:
             return state
         service = self._catalogue.by_code(state.service_code)
         if service is not None and service.flags.media == "none":
@@ -184,7 +185,7 @@ class Reporter:
 
         async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
             _must_stand(now)
-            if _known(now, mark, content) is not None:
+            if done_before(now.steps, mark, content) is not None:
                 return None
             missing = [each for each in brought if each.upload_id in _unknown(now, upload_ids)]
             if not missing:
@@ -212,7 +213,7 @@ class Reporter:
 
         async def end(now: ServiceRequest) -> Change[ServiceRequest] | None:
             _must_stand(now)
-            _known(now, mark, content)
+            done_before(now.steps, mark, content)
             if now.status == "withdrawn":
                 return None
             if now.status in CLOSED:
@@ -256,7 +257,7 @@ class Reporter:
 
         async def begin(now: ServiceRequest) -> Change[ServiceRequest] | None:
             _must_stand(now)
-            if _known(now, mark, content) is not None:
+            if done_before(now.steps, mark, content) is not None:
                 return None
             if "email" not in now.sealed:
                 raise RefusedError(
@@ -340,23 +341,10 @@ def _unknown(state: ServiceRequest, upload_ids: Sequence[str]) -> list[str]:
     return [each for each in dict.fromkeys(upload_ids) if each not in known]
 
 
-def _known(state: ServiceRequest, mark: str, content: str) -> Step | None:
-    """The step that this is a retry of."""
-    found = next((each for each in state.steps if mark and each.mark == mark), None)
-    if found is not None and found.content != content:
-        raise RefusedError(
-            409,
-            "idempotency_key",
-            "This key was used for something else; send a new key.",
-            field="Idempotency-Key",
-        )
-    return found
-
-
 def _remembered(state: ServiceRequest, step: Step) -> tuple[Step, ...]:
     return (*state.steps, step)[-REMEMBERED:]
 
 
 def _at(state: ServiceRequest, mark: str, content: str, step: Step) -> datetime:
-    known = _known(state, mark, content)
+    known = done_before(state.steps, mark, content)
     return known.at if known else step.at

@@ -16,6 +16,7 @@ from direct311.intake.domain.request import (
 )
 from direct311.intake.handlers.contact import NO_SUCH_REQUEST
 from direct311.intake.handlers.reindex import FIELDS, KINDS
+from direct311.intake.handlers.retries import done_before
 from direct311.intake.handlers.submit import MASKED_CONTACT
 from direct311.intake.open311.forms import contact_problem
 from direct311.intake.ports import Home, PersonIndexes, Protections
@@ -138,7 +139,7 @@ class Subject:
         self._must_stand(caller, state)
         mark, content = self._marks(key, given)
         if caller.link_record_id == record_id:
-            if (done := _known(state, mark, content)) is not None:
+            if (done := done_before(state.corrections, mark, content)) is not None:
                 return done
             _must_be_held(state, given)
         opened = self._opened(state, given)
@@ -155,7 +156,7 @@ class Subject:
         async def amend(now: ServiceRequest) -> Change[ServiceRequest] | None:
             # It may have changed since it was looked at.
             self._must_stand(caller, now)
-            if _known(now, mark, content) is not None:
+            if done_before(now.corrections, mark, content) is not None:
                 return None
             _must_be_held(now, given)
             if not set(self._opened(now, given)) <= set(opened):
@@ -163,7 +164,7 @@ class Subject:
             return await self._amended(now, given, data_key, correction)
 
         after = await self._folder.change(record_id, self._ids.new(), amend)
-        return _known(after, mark, content) or correction
+        return done_before(after.corrections, mark, content) or correction
 
     async def _amended(
         self,
@@ -281,19 +282,6 @@ def _must_be_held(state: ServiceRequest, given: Mapping[str, str]) -> None:
             "This request holds no address of the reporter's.",
             field="reporter_address",
         )
-
-
-def _known(state: ServiceRequest, mark: str, content: str) -> Correction | None:
-    """The correction that this is a retry of."""
-    found = next((each for each in state.corrections if mark and each.mark == mark), None)
-    if found is not None and found.content != content:
-        raise RefusedError(
-            409,
-            "idempotency_key",
-            "This key was used for other values; send a new key.",
-            field="Idempotency-Key",
-        )
-    return found
 
 
 def _access(

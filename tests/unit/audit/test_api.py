@@ -177,7 +177,7 @@ def test_who_saw_a_person_as_json_csv_and_bundle(desk: Desk) -> None:
     assert report.ok, report.text
     assert [each["index"] for each in answer.json()["receipts"]] == [0, 2, 4]
     for entry in desk.world.broker.sent:
-        assert b"0142" not in entry.message.body
+        assert b"5550142" not in entry.message.body
 
 
 def test_nobody_was_seen_by_nobody(desk: Desk) -> None:

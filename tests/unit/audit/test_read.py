@@ -163,7 +163,7 @@ async def test_who_saw_a_persons_data_goes_through_intake(world: World) -> None:
     assert world.people.asked == [({"phone": "+13055550142"}, "Letter 12", "Bearer auditor")]
     (event,) = world.broker.events
     assert event.what.record_ids == (RECORD, THIRD)
-    assert "0142" not in world.broker.sent[0].message.body.decode()
+    assert "5550142" not in world.broker.sent[0].message.body.decode()
 
 
 async def test_an_unknown_person_is_an_event_too(world: World) -> None:

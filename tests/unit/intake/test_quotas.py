@@ -227,7 +227,7 @@ async def test_copies_give_an_address_one_name_until_the_day_is_over() -> None:
     await two.refresh()
     first = one.name("203.0.113.9")
     assert first == two.name("203.0.113.9") != one.name("203.0.113.10")
-    assert "203" not in first
+    assert "203.0" not in first
     # Another secret, the same salt: neither is enough alone.
     other = SharedNames(Sources(clock), clock, b"t" * 32, salts.of)
     await other.refresh()

@@ -274,7 +274,7 @@ async def test_a_comment_is_redacted_and_sealed_and_leaves_the_status_alone(worl
     }
     assert world.opened(UPDATE_CONTACTS)[update_id]["last_name"] == "Neale"
     kept = state.model_dump_json(exclude={"sealed"})
-    for personal in ("Neale", "zora", "0142", "photos.example", "1234"):
+    for personal in ("Neale", "zora", "555-0142", "photos.example", '"1234"'):
         assert personal not in kept
     (event,) = world.log.events()
     assert (event.action, event.outcome, event.time.occurred_at) == ("seal", "success", NOW)

@@ -1,9 +1,10 @@
 """The public list in MongoDB, page by page, at a cost that does not grow with what is stored.
 
 A request that is listed carries what lists are asked by: `listed_at` and `listed_updated_at` (its
-times), `open`, `area` (the square and week that it lies in). One equality and a range of time are
-what one index answers whole; a page is read backwards in windows of time that widen until it is
-full. So a few hundred rows are sorted at most, and no server needs an index in the list's order.
+times), `kind` (type and state, each alone and both), `area` (the square and week that it lies in,
+alone and with the state). One equality and a range of time are what one index answers whole; a page
+is read backwards in windows of time that widen until it is full. So a few hundred rows are sorted
+at most, and no server needs an index in the list's order.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import heapq
 import math
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -30,6 +31,8 @@ SQUARE = 0.02
 """Degrees. A district's map shows some ten squares, a city's some hundred."""
 MOST_SQUARES = 36
 """From more on a list is walked by time and filtered: then most rows of a window are on the map."""
+MOST_LEADS = 36
+"""Types that are each read by themselves; more are filtered out of all."""
 WEEK = timedelta(days=7)
 
 SHOWN = (
@@ -47,12 +50,7 @@ INDEXES = (
     Index([("listed_at", 1)], name="listed_at", sparse=True),
     Index([("listed_updated_at", 1)], name="listed_updated_at", sparse=True),
     Index([("area", 1)], name="area", sparse=True),
-    Index(
-        [("service_code", 1), ("listed_at", 1)],
-        name="type_listed_at",
-        partialFilterExpression=_LISTED,
-    ),
-    Index([("open", 1), ("listed_at", 1)], name="open_listed_at", partialFilterExpression=_LISTED),
+    Index([("kind", 1), ("listed_at", 1)], name="kind_listed_at", partialFilterExpression=_LISTED),
 )
 
 
@@ -60,22 +58,27 @@ def listed_fields(request: ServiceRequest) -> Document:
     """The fields that a listed request is found by; none of one that is not listed."""
     if not request.listed or request.received_at is None:
         return {}
+    is_open = request.status not in CLOSED
+    code = request.service_code
     found: Document = {
         "listed_at": request.received_at,
         "listed_updated_at": request.updated_at or request.received_at,
-        "open": request.status not in CLOSED,
+        "open": is_open,
+        "kind": [_kind(code), _kind(is_open=is_open), _kind(code, is_open=is_open)],
     }
     at = request.located
     if at is not None and at.latitude is not None and at.longitude is not None:
         square = _square(at.longitude), _square(at.latitude)
-        found["area"] = _area(square, _week(request.received_at))
+        week = _week(request.received_at)
+        found["area"] = [_area(square, week), _area(square, week, is_open=is_open)]
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a list is read: rows of `leads` (conditions that exclude each other) whose `field` is in
-    [low, high), and that fit `rest`. `squares`: the leads are areas, week by week."""
+    [low, high), and that fit `rest`. `squares`: the leads are areas, week by week, of requests
+    that are open, or closed, or either."""
 
     field: str
     low: datetime
@@ -83,6 +86,7 @@ class Plan:
     leads: tuple[Document, ...]
     rest: Document
     squares: tuple[tuple[int, int], ...] = ()
+    is_open: bool | None = None
 
     def stages(self, lead: Document, bottom: datetime, edge: datetime) -> list[Document]:
         """The first stage is what one index answers whole (as in audit's questions)."""
@@ -90,7 +94,8 @@ class Plan:
         rest = self.rest
         if self.squares:
             weeks = range(_week(bottom), _week(edge - _INSTANT) + 1)
-            lead = {"area": {"$in": [_area(s, week) for week in weeks for s in self.squares]}}
+            areas = [_area(s, week, is_open=self.is_open) for week in weeks for s in self.squares]
+            lead = {"area": {"$in": areas}}
             rest = {**span, **rest}
         else:
             lead = {**lead, **span}
@@ -109,8 +114,9 @@ def plan(query: RequestQuery) -> Plan:
         rest["listed_updated_at"] = updated
     if query.service_codes:
         rest["service_code"] = {"$in": list(query.service_codes)}
-    if query.statuses:
-        rest["open"] = query.statuses[0] not in CLOSED
+    is_open = query.statuses[0] not in CLOSED if query.statuses else None
+    if is_open is not None:
+        rest["open"] = is_open
     if query.bbox:
         west, south, east, north = query.bbox
         rest["located.longitude"] = {"$gte": west, "$lte": east}
@@ -120,15 +126,15 @@ def plan(query: RequestQuery) -> Plan:
     # Times are shown in whole seconds: what reads as the end's own second belongs to it.
     low, high = query.start, query.end + (_INSTANT if query.end.microsecond else _SECOND)
     squares = _squares(query.bbox) if query.bbox else ()
+    if squares or is_open is not None:
+        rest.pop("open", None)
     if squares:
-        return Plan("listed_at", low, high, ({},), rest, squares)
-    if len(query.service_codes) in range(1, MOST_SQUARES):
+        return Plan("listed_at", low, high, ({},), rest, squares, is_open)
+    leads: tuple[Document, ...] = ({},) if is_open is None else ({"kind": _kind(is_open=is_open)},)
+    if len(query.service_codes) in range(1, MOST_LEADS):
         del rest["service_code"]
-        leads = tuple({"service_code": code} for code in query.service_codes)
-        return Plan("listed_at", low, high, leads, rest)
-    if query.statuses:
-        return Plan("listed_at", low, high, ({"open": rest.pop("open")},), rest)
-    return Plan("listed_at", low, high, ({},), rest)
+        leads = tuple({"kind": _kind(code, is_open=is_open)} for code in query.service_codes)
+    return Plan("listed_at", low, high, leads, rest)
 
 
 def _by_update(query: RequestQuery, rest: Document) -> Plan:
@@ -164,8 +170,33 @@ class Walk:
         return at, rows + fresh
 
     def note(self, edge: datetime, rows: int) -> None:
-        if not self.edges or edge < self.edges[-1][0]:
-            self.edges.append((edge, rows))
+        """What contradicts the rest is left out: it was counted before or after a change."""
+        place = bisect_right(self.edges, rows, key=lambda known: known[1])
+        if place and edge >= self.edges[place - 1][0]:
+            return
+        if place < len(self.edges) and edge <= self.edges[place][0]:
+            return
+        self.edges.insert(place, (edge, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Rows of one window, and the one before and behind them where it is in the window."""
+
+    before: Sequence[Document]
+    rows: Sequence[Document]
+    behind: Sequence[Document]
+
+    def edges(self, field: str, skip: int) -> Iterator[tuple[datetime, int]]:
+        """Times at which these rows begin and end, and the window's rows that are not older; none
+        where the neighbour has the same time."""
+        if self.before and self.rows and self.before[0][field] > self.rows[0][field]:
+            yield self.rows[0][field] + _INSTANT, skip
+        if self.rows and self.behind and self.rows[-1][field] > self.behind[0][field]:
+            yield self.rows[-1][field], skip + len(self.rows)
+
+
+_NOTHING = Cut((), (), ())
 
 
 class MongoListing:
@@ -208,15 +239,19 @@ class MongoListing:
             wanted = skip + left + left // 2 if near else min(self.FAR, skip // 2)
             width = self._width(walk, wanted, width)
             bottom = max(way.low, edge - width) if edge - way.low > width else way.low
-            got = await self._rows(way, bottom, edge, skip, left) if near else []
-            rows = skip + len(got)
-            if skip and not got:
+            cut = await self._cut(way, bottom, edge, skip, left) if near else _NOTHING
+            rows = skip + len(cut.rows)
+            if skip and not cut.rows:
                 rows = await self._count(way, bottom, edge)
                 if rows > skip:
-                    got = await self._rows(way, bottom, edge, skip, left)
+                    cut = await self._cut(way, bottom, edge, skip, left)
+            got = cut.rows
             full = len(got) == left
-            if noting and not full:
-                walk.note(bottom, passed + rows - fresh)
+            if noting:
+                for known, before in cut.edges(way.field, skip):
+                    walk.note(known, passed + before - fresh)
+                if not full:
+                    walk.note(bottom, passed + rows - fresh)
             last = got[-1][way.field] if full else bottom
             walk.density = (
                 rows / max((edge - last).total_seconds(), 1.0)
@@ -234,7 +269,7 @@ class MongoListing:
         """What is known of this list, or that nothing is."""
         now = self._clock.now()
         end = "" if now - way.high < self.LIVE else way.high.isoformat()
-        key = repr((way.field, end, way.leads, way.rest, way.squares))
+        key = repr((way.field, end, way.leads, way.rest, way.squares, way.is_open))
         walk = self._walks.get(key)
         if walk is None or walk.head > way.high or now - walk.made_at > self.KEPT_FOR:
             density = walk.density if walk else 0.0
@@ -257,6 +292,12 @@ class MongoListing:
             return sum([each["n"] async for each in self._collection.aggregate(stages)])
 
         return sum(await asyncio.gather(*(one(lead) for lead in way.leads)))
+
+    async def _cut(self, way: Plan, bottom: datetime, edge: datetime, skip: int, limit: int) -> Cut:
+        """The window's rows from the one after `skip`, and their neighbours."""
+        first = 1 if skip else 0
+        found = await self._rows(way, bottom, edge, skip - first, first + limit + 1)
+        return Cut(found[:first], found[first : first + limit], found[first + limit :])
 
     async def _rows(
         self, way: Plan, bottom: datetime, edge: datetime, skip: int, limit: int
@@ -301,5 +342,13 @@ def _week(at: datetime) -> int:
     return (at - _EPOCH) // WEEK
 
 
-def _area(square: tuple[int, int], week: int) -> str:
-    return f"{square[0]}:{square[1]}:{week}"
+def _area(square: tuple[int, int], week: int, *, is_open: bool | None = None) -> str:
+    return f"{square[0]}:{square[1]}:{week}{_state(is_open)}"
+
+
+def _kind(service_code: str = "", *, is_open: bool | None = None) -> str:
+    return f"{service_code}{_state(is_open)}"
+
+
+def _state(is_open: bool | None) -> str:
+    return "" if is_open is None else ":open" if is_open else ":closed"

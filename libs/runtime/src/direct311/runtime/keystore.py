@@ -1,5 +1,6 @@
 """The keys collection of a service, in MongoDB and in memory."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -63,13 +64,21 @@ class MongoKeys:
             key = _record_key(document) if document else None
             return [key] * len(fetches)
         updates = [UpdateOne(_living(record_id), _mark(each)) for record_id, each in marks.items()]
-        await self.collection.bulk_write(updates, ordered=False)
-        # The marks are there: what was destroyed in between is not found, and the mark stays.
-        found = self.collection.find(
-            {"_id": {"$in": list(marks)}, "wrapped": {"$exists": True}}, _WRAPPED
+        # Nothing is given away before the marks are there. Where each fell on a living key, what
+        # was read meanwhile is the key that was marked.
+        written, keys = await asyncio.gather(
+            self.collection.bulk_write(updates, ordered=False), self._read(list(marks))
         )
-        keys = {document["_id"]: _record_key(document) async for document in found}
+        if written.matched_count < len(marks) or len(keys) < len(marks):
+            # What was destroyed in between is not found, and the mark stays.
+            keys = await self._read(list(marks))
         return [keys.get(fetch.record_id) for fetch in fetches]
+
+    async def _read(self, record_ids: Sequence[str]) -> Mapping[str, RecordKey]:
+        found = self.collection.find(
+            {"_id": {"$in": record_ids}, "wrapped": {"$exists": True}}, _WRAPPED
+        )
+        return {each["_id"]: _record_key(each) for each in await found.to_list(None)}
 
     async def destroy(self, record_id: str) -> bool:
         result = await self.collection.update_one(

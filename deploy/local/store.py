@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import botocore.session
+from botocore.config import Config
 from minio import Minio
 from minio.commonconfig import ENABLED
 from minio.error import S3Error
@@ -77,6 +79,32 @@ def provision(place: Place, topology: Topology, credentials: Credentials) -> Non
             _without_policy(client, bucket.name)
         else:
             client.set_bucket_policy(bucket_name=bucket.name, policy=policy)
+    _let_pages_in(place, topology, credentials)
+
+
+def _let_pages_in(place: Place, topology: Topology, credentials: Credentials) -> None:
+    """The buckets' CORS rules. Any origin: what counts is the signature in the address, which the
+    gateway gives to pages of its clients alone; the store knows no cookies."""
+    root = topology.admin["store"]
+    client = botocore.session.get_session().create_client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=f"http://{place.address('store')}",
+        aws_access_key_id=root,
+        aws_secret_access_key=credentials.store[root],
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    for bucket in topology.buckets:
+        if not bucket.pages:
+            client.delete_bucket_cors(Bucket=bucket.name)
+            continue
+        rule = {
+            "AllowedOrigins": ["*"],
+            "AllowedMethods": list(bucket.pages),
+            "AllowedHeaders": ["content-type", "if-none-match"],
+            "MaxAgeSeconds": 600,
+        }
+        client.put_bucket_cors(Bucket=bucket.name, CORSConfiguration={"CORSRules": [rule]})
 
 
 def _without_policy(client: Minio, bucket: str) -> None:

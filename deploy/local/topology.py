@@ -66,6 +66,8 @@ class Bucket:
     anonymous: tuple[str, ...]
     forms: tuple[str, ...]
     """Services that hand out upload forms (presigned POST) for it."""
+    pages: tuple[str, ...]
+    """HTTP methods that pages in browsers may use, with an address that was signed for them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,6 +105,7 @@ class Topology:
                 it["object_lock"],
                 tuple(it["anonymous"]),
                 tuple(it["forms"]),
+                tuple(it["pages"]),
             )
             for name, it in _yaml(folder / "buckets.yaml")["buckets"].items()
         )

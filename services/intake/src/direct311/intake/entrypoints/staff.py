@@ -24,6 +24,15 @@ from direct311.runtime.staff import (
 LARGEST_FORM = 4096
 SHOWN = 200
 _POLICY = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+_HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
+_HEAD = (
+    '<!doctype html><html lang="en"><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">'
+)
+_SIGNED_OUT = (
+    f"{_HEAD}<title>Signed out</title><h1>You are signed out</h1>"
+    '<p><a href="/staff/login">Sign in</a></p></html>'
+)
 _LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -39,6 +48,7 @@ class StaffPages:
             PlainRoute("/staff/login", self.login, methods=["GET"]),
             PlainRoute("/staff/callback", self.callback, methods=["GET"]),
             PlainRoute("/staff/logout", self.logout, methods=["POST"], largest=LARGEST_FORM),
+            PlainRoute("/staff/signed-out", self.signed_out, methods=["GET"]),
             PlainRoute("/staff/marked", self.marked, methods=["GET"]),
         ]
 
@@ -63,7 +73,11 @@ class StaffPages:
         if session is not None:
             form = parse_qs((await request.body()).decode("latin-1"))
             session.check(form.get("csrf", [""])[0])
-        return _to("/staff/login", {SESSION: ("", 0)})
+        # A page of ours: browsers hold `form-action` against every step that a form leads to.
+        return _to("/staff/signed-out", {SESSION: ("", 0)})
+
+    async def signed_out(self, _: Request) -> Response:
+        return HTMLResponse(_SIGNED_OUT, headers=_HEADERS)
 
     async def marked(self, request: Request) -> Response:
         """Likely repeats and bursts, newest first."""
@@ -72,8 +86,7 @@ class StaffPages:
             return _to("/staff/login", {})
         require(session.caller, "agent")
         found = await self._requests.marked(None, _LAST, SHOWN)
-        headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
-        return HTMLResponse(_page(session, found), headers=headers)
+        return HTMLResponse(_page(session, found), headers=_HEADERS)
 
     async def _session(self, request: Request) -> Session | None:
         session = await self._sign_in.session(request.cookies.get(SESSION), _host(request))
@@ -114,7 +127,7 @@ def _page(session: Session, requests: Sequence[ServiceRequest]) -> str:
     names = ("received", "request", "type", "status", "client", "marks", "repeats")
     head = "".join(f"<th>{name}</th>" for name in names)
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Marked requests</title>'
+        f"{_HEAD}<title>Marked requests</title>"
         f"<h1>Marked requests</h1><p>Signed in as {escape(session.caller.sub)}.</p>"
         '<form method="post" action="/staff/logout">'
         f'<input type="hidden" name="csrf" value="{escape(session.csrf)}">'

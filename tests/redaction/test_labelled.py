@@ -2,7 +2,7 @@
 
 import pytest
 
-from direct311.runtime.redaction import MARKS, Kind
+from direct311.runtime.redaction import MARKS, Kind, redact
 from tests.redaction.measure import SENTENCES, UNSEEN, Score, read, score, table
 
 RECALL: dict[Kind, float] = {
@@ -56,6 +56,12 @@ def test_names_of_sentences_that_nobody_had_in_mind_are_measured(
 def test_a_sentence_is_redacted_in_the_time_that_a_submission_has(whole: Score) -> None:
     # Three times what a busy machine needs; 0.3 ms is what the gateway can give.
     assert whole.seconds / whole.sentences < 0.0003
+
+
+def test_what_was_redacted_stays_as_it_is() -> None:
+    for each in (*read(), *read(UNSEEN)):
+        once = redact(each.text).text
+        assert redact(once).text == once
 
 
 def test_a_miss_is_a_miss_and_a_wrong_find_is_wrong() -> None:

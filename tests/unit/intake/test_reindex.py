@@ -1,5 +1,6 @@
 """Person indexes under other keys: opened only where they must be, and written down first."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.domain.request import EARLIER, Located, ServiceRequest
+from direct311.intake.domain.request import (
+    EARLIER,
+    SENDERS,
+    UPDATE_CONTACTS,
+    Located,
+    ServiceRequest,
+)
 from direct311.intake.handlers.homes import Homes
 from direct311.intake.handlers.reindex import Reindex
 from direct311.runtime.access import load_access_policy
@@ -231,3 +238,39 @@ async def test_what_was_corrected_while_protected_stays_known_under_its_own_vers
     }
     assert await world.batch(indexes(2)) == Batch("r0", 1)
     assert EARLIER not in world.state("r0").indexes
+
+
+async def test_senders_of_comments_are_indexed_anew_and_nothing_else_is_opened_for_it() -> None:
+    world, both = World(), indexes(2, 1)
+    sender = {"email": "sender@example.org"}
+    held = {UPDATE_CONTACTS: json.dumps({"u-1": sender, "u-2": {"account_id": "7"}})}
+    await world.request("r0", indexes(1), held)
+    await world.request("r1", both, PERSON | held)
+    for name, under in (("r0", 1), ("r1", 1)):
+        state = world.state(name)
+        old = {SENDERS: indexes(under).person("email", sender["email"])}
+        changed = state.model_copy(
+            update={"version": 2, "indexes": {**state.indexes, **old}, "index_versions": (1,)}
+        )
+        await world.records.commit([Write(1, changed, (), NOW)])
+    assert await world.batch(both) == Batch("r1", 2)
+    for name in ("r0", "r1"):
+        state = world.state(name)
+        assert set(state.indexes[SENDERS]) == set(both.person("email", sender["email"]))
+        assert state.index_versions == (2, 1)
+    assert world.state("r1").indexes["phone"] == both.person("phone", PERSON["phone"])
+    (event,) = world.log.events()
+    assert event.what.fields == (UPDATE_CONTACTS,)
+
+
+async def test_senders_of_comments_lose_a_version_without_being_opened() -> None:
+    world, both, alone = World(), indexes(2, 1), indexes(2)
+    held = {UPDATE_CONTACTS: json.dumps({"u-1": {"email": "sender@example.org"}})}
+    await world.request("r0", both, PERSON | held)
+    state = world.state("r0")
+    senders = {SENDERS: both.person("email", "sender@example.org")}
+    changed = state.model_copy(update={"version": 2, "indexes": {**state.indexes, **senders}})
+    await world.records.commit([Write(1, changed, (), NOW)])
+    assert await world.batch(alone) == Batch("r0", 1)
+    assert world.state("r0").indexes[SENDERS] == alone.person("email", "sender@example.org")
+    assert world.log.events() == []

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,11 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from direct311.intake.adapters.catalogue_file import load_catalogue
+from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.adapters.updates import _whole_seconds
 from direct311.intake.domain.clients import Client
-from direct311.intake.domain.request import UPDATE_CONTACTS, UPDATES, Note, ServiceRequest
+from direct311.intake.domain.request import (
+    SENDERS,
+    UPDATE_CONTACTS,
+    UPDATES,
+    Note,
+    Notifications,
+    ServiceRequest,
+)
 from direct311.intake.domain.updates import Comment, Update, updates_of
 from direct311.intake.handlers.comment import MOST_COMMENTS, AddComment
+from direct311.intake.handlers.follow import Follow
 from direct311.intake.open311.render import instant
 from direct311.intake.open311.updates import STATUSES, read_comment, read_window, update
 from direct311.runtime.access import load_access_policy
@@ -29,6 +39,8 @@ from direct311.runtime.records import Emitter, Folder, Write
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault import Vault
+from direct311.schemas import decode
+from direct311.schemas import events as ev
 from tests.support.media import DurableMemory, Fate, IdleRelay
 from tests.support.runtime import NOW, SetClock
 
@@ -190,6 +202,22 @@ def test_a_comments_status_is_the_departments() -> None:
 # ---------------------------------------------------------------- what is kept
 
 
+FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
+KEYS = {version: {name: os.urandom(32) for name in FIELDS} for version in (1, 2)}
+CONTENT_KEY = os.urandom(32)
+
+
+class Registry:
+    """`Protections` of these hashes."""
+
+    def __init__(self) -> None:
+        self.version = 3
+        self.hashes: set[str] = set()
+
+    def matches(self, hashes: Iterable[str]) -> bool:
+        return not self.hashes.isdisjoint(hashes)
+
+
 class World:
     def __init__(self) -> None:
         self.clock = SetClock()
@@ -223,18 +251,38 @@ class World:
             IdleRelay(),
             self.clock,
         )
-        self.add = AddComment(
-            folder=folder, vault=self.vault, clock=self.clock, ids=ids, content_key=os.urandom(32)
+        self.registry = Registry()
+        self.indexes = KeyedIndexes(1, KEYS[1], self.clock)
+        self.folder = folder
+        self.add = self.adding(self.indexes)
+
+    def adding(self, indexes: KeyedIndexes) -> AddComment:
+        return AddComment(
+            folder=self.folder,
+            vault=self.vault,
+            indexes=indexes,
+            protect=Follow(self.registry, indexes.place, self.clock).protect,
+            clock=self.clock,
+            ids=TimeOrderedIds(),
+            content_key=CONTENT_KEY,
         )
 
     async def store(self, **fields: Any) -> None:
         key, self.key = await self.vault.new_key("r-1")
         await self.vault.keys.insert([key])
-        state = ServiceRequest(record_id="r-1", version=1, status="in_progress", **fields)
+        state = ServiceRequest(
+            record_id="r-1", version=1, status="in_progress", received_at=NOW, **fields
+        )
         await self.records.commit([Write(0, state, (), NOW)])
 
     def state(self) -> ServiceRequest:
         return self.records.documents["r-1"].state
+
+    def said(self) -> list[ev.RequestUpdated]:
+        """What the last write tells the other services."""
+        entries = self.records.documents["r-1"].outbox
+        told = [decode(each.message.headers, each.message.body).data for each in entries]
+        return [event for event in told if isinstance(event, ev.RequestUpdated)]
 
     def opened(self, field: str) -> Any:
         return json.loads(self.key.open(field, self.state().sealed[field]))
@@ -278,6 +326,99 @@ async def test_a_comment_is_redacted_and_sealed_and_leaves_the_status_alone(worl
         assert personal not in kept
     (event,) = world.log.events()
     assert (event.action, event.outcome, event.time.occurred_at) == ("seal", "success", NOW)
+
+
+@pytest.mark.anyio
+async def test_a_comment_is_told_to_the_department_once_with_who_said_it(world: World) -> None:
+    await world.add(comment(), CLIENT)
+    (event,) = world.said()
+    (remark,) = event.remarks
+    assert (event.changed, event.status) == (("text",), "in_progress")
+    assert remark == ev.Remark(at=NOW, text="It is gone. Call me at [telephone].", by="client")
+    version = world.state().version
+    await world.add(comment(), CLIENT)
+    assert world.state().version == version
+
+
+@pytest.mark.anyio
+async def test_the_reporters_own_and_others_remarks_are_told_apart() -> None:
+    world = World()
+    await world.store(notes=(Note(at=NOW, kind="reporter", text="mine"),))
+    await world.add(comment(), CLIENT)
+    (event,) = world.said()
+    assert [(each.by, each.text[:4]) for each in event.remarks] == [
+        ("reporter", "mine"),
+        ("client", "It i"),
+    ]
+
+
+@pytest.mark.anyio
+async def test_the_sender_is_known_apart_from_the_reporter(world: World) -> None:
+    await world.add(comment(), CLIENT)
+    indexes = world.state().indexes
+    assert indexes.keys() == {SENDERS}
+    expected = world.indexes.of(
+        {"email": "zora@example.org", "first_name": "Zora", "last_name": "Neale"}
+    )
+    assert set(indexes[SENDERS]) == {value for values in expected.values() for value in values}
+
+
+@pytest.mark.anyio
+async def test_a_later_comment_indexes_the_earlier_senders_under_the_keys_in_force(
+    world: World,
+) -> None:
+    await world.add(comment(), CLIENT)
+    rotated = KeyedIndexes(2, KEYS[2], world.clock)
+    await world.adding(rotated)(comment(update_id="2", email="b@example.org"), CLIENT)
+    senders = world.state().indexes[SENDERS]
+    assert {value.partition(":")[0] for value in senders} == {"2"}
+    for email in ("zora@example.org", "b@example.org"):
+        assert set(rotated.person("email", email)) <= set(senders)
+
+
+@pytest.mark.anyio
+async def test_an_anonymous_comment_is_indexed_under_nothing(world: World) -> None:
+    await world.add(comment(first_name="", last_name="", email=""), CLIENT)
+    assert world.state().indexes == {}
+    assert UPDATE_CONTACTS not in world.state().sealed
+
+
+@pytest.mark.anyio
+async def test_a_request_to_which_a_protected_person_added_is_hidden_in_the_same_write() -> None:
+    world = World()
+    await world.store(place_checked=True, listed=True)
+    world.registry.hashes = set(world.indexes.person("email", "zora@example.org"))
+    await world.add(comment(), CLIENT)
+    state = world.state()
+    assert (state.protected, state.listed, state.registry_version) == (True, False, 3)
+    (event,) = world.said()
+    assert (event.changed, event.protected) == (("text", "place_checked"), True)
+    # A comment of somebody else lifts nothing.
+    await world.add(comment(update_id="2", email="b@example.org"), CLIENT)
+    assert world.state().protected
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("email", "told"), [("other@example.org", True), ("zora@example.org", False)]
+)
+async def test_a_reporter_who_asked_is_told_of_what_others_add(email: str, told: bool) -> None:
+    world = World()
+    await world.store(
+        notifications=Notifications(language="en", since=NOW),
+        indexes=world.indexes.of({"email": "zora@example.org"}),
+    )
+    update_id = await world.add(comment(email=email), CLIENT)
+    mail = world.state().mail
+    assert (mail is not None) == told
+    if mail is not None:
+        assert (mail.mail_id, world.state().mail_after) == (update_id, NOW)
+
+
+@pytest.mark.anyio
+async def test_a_reporter_who_did_not_ask_is_told_nothing(world: World) -> None:
+    await world.add(comment(), CLIENT)
+    assert world.state().mail is None
 
 
 @pytest.mark.anyio

@@ -63,10 +63,14 @@ class UploadRef(Model):
 
 
 class Remark(Model):
-    """What a reporter said of their request later; `text` is redacted by rules."""
+    """What was said of a request later; `text` is redacted by rules.
+
+    `by`: its reporter, or somebody else who sent it through a client.
+    """
 
     at: Instant
     text: str
+    by: Literal["reporter", "client"] = "reporter"
 
 
 class PolicyAgreement(Model):

@@ -382,6 +382,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         add_comment=AddComment(
             folder=folder,
             vault=vault,
+            indexes=indexes,
+            protect=follow.protect,
             clock=clock,
             ids=resources.ids,
             content_key=indexes.content_key,

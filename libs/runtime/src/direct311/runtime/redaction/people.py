@@ -363,7 +363,10 @@ def _begins(
     listed_too = text in lists.given or (text in lists.surnames and len(text) > 3)
     if cue and listed_too:
         return True
-    if following in _FAMILY and _NEAR.fullmatch(words.gap(reading.shadow, found.after)):
+    # Across a mark it is the name that was there which speaks: `Coach [name] says`.
+    if not following or not _NEAR.fullmatch(words.gap(reading.shadow, found.after)):
+        return False
+    if following in _FAMILY:
         return True
     return following in _SPEAKS and listed_too and text not in _WORDS_TOO
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from direct311.intake.adapters import listing
 from direct311.intake.adapters.listing import MongoListing
 from direct311.intake.domain.protection import Protection
-from direct311.intake.domain.request import EARLIER, Mark, ServiceRequest
+from direct311.intake.domain.request import EARLIER, SENDERS, Mark, ServiceRequest
 from direct311.intake.open311.queries import RequestQuery
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import Collection, Document, Index, MongoRecords
@@ -23,7 +23,7 @@ class IndexKeys(Protocol):
     def fingerprint(self, version: int) -> str: ...
 
 
-INDEXED = ("phone", "email", "name", "home", "place", EARLIER)
+INDEXED = ("phone", "email", "name", "home", "place", EARLIER, SENDERS)
 """Kinds of index values that the protection registry goes by."""
 
 
@@ -45,6 +45,7 @@ class MongoRequests:
         Index([("indexes.home", 1)], name="home", sparse=True),
         Index([("indexes.place", 1)], name="place", sparse=True),
         Index([("indexes.earlier", 1)], name="earlier", sparse=True),
+        Index([("indexes.senders", 1)], name="senders", sparse=True),
     )
 
     def __init__(self, records: MongoRecords[ServiceRequest], clock: Clock) -> None:

@@ -28,6 +28,10 @@ UPDATE_CONTACTS = "update_contacts"
 """The sealed field of who sent them, likewise. Not of the reporter, so not in the reporter's own
 view."""
 
+SENDERS = "senders"
+"""The kind of the index values of those who sent comments through a client. Apart from the
+reporter's: the request is not theirs, and is not found by them. The registry goes by it."""
+
 EARLIER = "earlier"
 """The kind of those index values of corrected fields that the registry protects: nobody finds the
 request by them any more, and the registry still knows it."""
@@ -39,6 +43,8 @@ ContactWay = Literal["email", "phone", "text"]
 
 BY_RESIDENTS = ("comment", "reporter")
 """Kinds of notes that residents wrote."""
+
+_BY: Mapping[str, Literal["reporter", "client"]] = {"comment": "client", "reporter": "reporter"}
 
 
 class Note(Model):
@@ -102,14 +108,15 @@ class Step(Model):
 
 
 class Notifications(Model):
-    """The reporter asked to be told by e-mail of a new status, in this language."""
+    """The reporter asked to be told by e-mail of what is new, in this language."""
 
     language: Language
     since: Instant
 
 
 class PendingMail(Model):
-    """A message that tells of a new status and was not sent yet. `tries`: how often that failed."""
+    """A message that tells that there is news and was not sent yet. `tries`: how often that
+    failed."""
 
     mail_id: str
     since: Instant
@@ -185,13 +192,19 @@ class ServiceRequest(RecordState):
 
 
 def telling(
-    before: ServiceRequest, after: ServiceRequest, mail_id: str, at: datetime
+    before: ServiceRequest,
+    after: ServiceRequest,
+    mail_id: str,
+    at: datetime,
+    *,
+    news: bool = False,
 ) -> ServiceRequest:
-    """`after`, with a message to the reporter where the status is a new one and they asked for it.
+    """`after`, with a message to the reporter where the status is a new one, or there is other
+    `news`, and they asked for it.
 
     One that waits tells of all changes up to its sending, so there is never a second.
     """
-    told = after.notifications is not None and after.status != before.status
+    told = after.notifications is not None and (news or after.status != before.status)
     if not told or after.mail is not None:
         return after
     return after.model_copy(
@@ -200,9 +213,11 @@ def telling(
 
 
 def remarks(request: ServiceRequest) -> tuple[ev.Remark, ...]:
-    """What the reporter said later."""
+    """What the reporter, and others through a client, said later."""
     return tuple(
-        ev.Remark(at=note.at, text=note.text) for note in request.notes if note.kind == "reporter"
+        ev.Remark(at=note.at, text=note.text, by=_BY[note.kind])
+        for note in request.notes
+        if note.kind in _BY
     )
 
 

@@ -454,7 +454,8 @@ def reporter_router(reporter: Reporter, catalogue: Catalogue, caller_of: CallerO
         order: NotificationsOrder,
         idempotency_key: IdempotencyKey = None,
     ) -> NotificationsAnswer:
-        """Be told of each new status by e-mail, at the address that the request holds."""
+        """Be told by e-mail, at the address that the request holds, of each new status and of what
+        others add."""
         request = await reporter.notify(
             caller, record_id, order.language, order.email_notice_version, idempotency_key
         )

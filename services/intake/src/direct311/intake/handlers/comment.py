@@ -4,12 +4,25 @@ import hmac
 import json
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Any
 
 from direct311.intake.domain.clients import Client
-from direct311.intake.domain.request import UPDATE_CONTACTS, UPDATES, Note, ServiceRequest
+from direct311.intake.domain.persons import CONTACT
+from direct311.intake.domain.request import (
+    SENDERS,
+    UPDATE_CONTACTS,
+    UPDATES,
+    Note,
+    ServiceRequest,
+    telling,
+    updated,
+)
 from direct311.intake.domain.updates import Comment
 from direct311.intake.handlers.reindex import SELF
 from direct311.intake.handlers.retries import done_before
+from direct311.intake.handlers.senders import of_contacts, of_senders
+from direct311.intake.handlers.subject import Protect
+from direct311.intake.ports import PersonIndexes
 from direct311.runtime.access import RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
@@ -18,6 +31,7 @@ from direct311.runtime.records import Folder
 from direct311.runtime.redaction import mask_numbers, redact
 from direct311.runtime.state import Change
 from direct311.runtime.vault import DataKey, Vault
+from direct311.schemas import events as ev
 
 MOST_COMMENTS = 100
 """Of one request: its document holds them all."""
@@ -31,12 +45,16 @@ class AddComment:
         *,
         folder: Folder[ServiceRequest],
         vault: Vault,
+        indexes: PersonIndexes,
+        protect: Protect,
         clock: Clock,
         ids: Ids,
         content_key: bytes,
     ) -> None:
         self._folder = folder
         self._vault = vault
+        self._indexes = indexes
+        self._protect = protect
         self._clock = clock
         self._ids = ids
         self._content_key = content_key
@@ -44,8 +62,10 @@ class AddComment:
     async def __call__(self, comment: Comment, client: Client) -> str:
         """The update's id; the same one when a client sends the same again under its own id.
 
-        What was written is redacted for the history and sealed, with the sender's contact data,
-        under the record's key. Sealing into a record that exists is an access, written down first.
+        What was written is redacted for the history and the department, and sealed, with the
+        sender's contact data, under the record's key. Sealing into a record that exists is an
+        access, written down first. The protection registry is asked about the sender as about the
+        reporter, and a reporter who wants messages is told, unless it was they who wrote.
 
         :raises RefusedError: 404 unknown to the public, 409 the client's id was used for other
             content, 400 the request has too many comments, 503 not written down.
@@ -99,18 +119,37 @@ class AddComment:
             mark=marks[0],
             content=marks[1],
         )
-        sealed = dict(state.sealed)
-        for field, value in (
-            (UPDATES, {"description": text, "media_url": comment.media_urls}),
-            (UPDATE_CONTACTS, comment.contact),
-        ):
-            if any(value.values()):
-                sealed[field] = _with(state.sealed, field, update_id, value, data_key)
-        return Change(
+        sealed, indexes = dict(state.sealed), dict(state.indexes)
+        said = {"description": text, "media_url": comment.media_urls}
+        if any(said.values()):
+            held = _with(state.sealed, UPDATES, update_id, said, data_key)
+            sealed[UPDATES] = _seal(UPDATES, held, data_key)
+        if any(comment.contact.values()):
+            held = _with(state.sealed, UPDATE_CONTACTS, update_id, comment.contact, data_key)
+            sealed[UPDATE_CONTACTS] = _seal(UPDATE_CONTACTS, held, data_key)
+            # All of them: those of before may be indexed under other keys.
+            if senders := of_senders(self._indexes, held):
+                indexes[SENDERS] = senders
+        after = self._protect(
             state.model_copy(
-                update={"notes": (*state.notes, note), "sealed": sealed, "updated_at": now}
+                update={
+                    "notes": (*state.notes, note),
+                    "sealed": sealed,
+                    "indexes": indexes,
+                    "updated_at": now,
+                }
             )
         )
+        after = telling(state, after, update_id, now, news=not self._by_reporter(state, comment))
+        changed: list[ev.RequestChange] = ["text"]
+        if after.protected != state.protected and state.place_checked:
+            changed.append("place_checked")
+        return Change(after, (updated(state, after, *changed),))
+
+    def _by_reporter(self, state: ServiceRequest, comment: Comment) -> bool:
+        """Whether the sender can be reached as the reporter can."""
+        reachable = {each for kind in CONTACT for each in state.indexes.get(kind, ())}
+        return not reachable.isdisjoint(of_contacts(self._indexes, comment.contact))
 
     async def _look(self, record_id: str) -> ServiceRequest:
         async def look(_: ServiceRequest) -> None:
@@ -154,7 +193,11 @@ def _with(
     update_id: str,
     value: Mapping[str, object],
     data_key: DataKey,
-) -> bytes:
-    """A sealed field with one update more in it."""
+) -> dict[str, Any]:
+    """What a sealed field holds, with one update more in it."""
     held = json.loads(data_key.open(field, sealed[field])) if field in sealed else {}
-    return data_key.seal(field, json.dumps(held | {update_id: value}, ensure_ascii=False).encode())
+    return {**held, update_id: value}
+
+
+def _seal(field: str, held: Mapping[str, object], data_key: DataKey) -> bytes:
+    return data_key.seal(field, json.dumps(held, ensure_ascii=False).encode())

@@ -5,9 +5,11 @@ behalf, written down for each batch of records before it happens. Hashes of plac
 a place is public. What needs no new value is only rid of values under keys no longer in force.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 
-from direct311.intake.domain.request import EARLIER, ServiceRequest
+from direct311.intake.domain.request import EARLIER, SENDERS, UPDATE_CONTACTS, ServiceRequest
+from direct311.intake.handlers.senders import of_senders
 from direct311.intake.ports import Home, Indexed, PersonIndexes
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.errors import TransientError
@@ -60,11 +62,9 @@ class Reindex:
             return Batch()
         seen = {request.record_id: request for request in found}
         sealed = {
-            request.record_id: {
-                field: request.sealed[field] for field in FIELDS if field in request.sealed
-            }
+            request.record_id: {field: request.sealed[field] for field in lacking}
             for request in found
-            if self._lacks(request)
+            if (lacking := self._lacking(request))
         }
         plain = await self._open(sealed, reference)
         homes = {
@@ -107,7 +107,12 @@ class Reindex:
             action="key_use",
             purpose="county_business",
             operation="make person indexes anew",
-            fields=FIELDS,
+            fields=tuple(
+                each
+                for fields in (FIELDS, (UPDATE_CONTACTS,))
+                if any(field in held for held in sealed.values() for field in fields)
+                for each in fields
+            ),
             record_ids=tuple(sealed),
             reference=reference,
             result_count=len(sealed),
@@ -118,26 +123,40 @@ class Reindex:
             for record_id, values in opened.items()
         }
 
-    def _lacks(self, request: ServiceRequest) -> bool:
-        """Whether it has values to be indexed, and not under all keys in force."""
-        stored = {_version(value) for kind in KINDS for value in request.indexes.get(kind, ())}
-        return not stored.issuperset(self._indexes.versions) and any(
-            field in request.sealed for field in FIELDS
+    def _lacking(self, request: ServiceRequest) -> tuple[str, ...]:
+        """The fields whose values are not indexed under all keys in force."""
+        return tuple(
+            field
+            for kinds, fields in ((KINDS, FIELDS), ((SENDERS,), (UPDATE_CONTACTS,)))
+            if not self._has_all(request, kinds)
+            for field in fields
+            if field in request.sealed
         )
+
+    def _has_all(self, request: ServiceRequest, kinds: tuple[str, ...]) -> bool:
+        stored = {_version(value) for kind in kinds for value in request.indexes.get(kind, ())}
+        return stored.issuperset(self._indexes.versions)
 
     def _fresh(
         self, state: ServiceRequest, plain: Mapping[str, str] | None
     ) -> dict[str, tuple[str, ...]]:
         in_force = set(self._indexes.versions)
+        opened = plain or {}
+        anew = {SENDERS} if UPDATE_CONTACTS in opened else set()
+        if any(field in opened for field in FIELDS):
+            anew |= set(KINDS)
         kept = {
             kind: tuple(each for each in state.indexes[kind] if _version(each) in in_force)
             # Nothing is held any more of which those of `earlier` could be made anew.
-            for kind in (EARLIER, *(KINDS if plain is None else ()))
-            if kind in state.indexes
+            for kind in (EARLIER, SENDERS, *KINDS)
+            if kind in state.indexes and kind not in anew
         }
         indexes = {kind: values for kind, values in kept.items() if values}
-        if plain is not None:
-            indexes |= self._indexes.of(plain)
+        indexes |= self._indexes.of(opened)
+        if UPDATE_CONTACTS in opened and (
+            senders := of_senders(self._indexes, json.loads(opened[UPDATE_CONTACTS]))
+        ):
+            indexes[SENDERS] = senders
         if "place" in state.indexes and (at := state.located) is not None:
             place = self._indexes.place(at.address, at.latitude, at.longitude)
             return {**indexes, "place": place}

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from direct311.intake.domain.request import (
     EARLIER,
+    SENDERS,
     UPDATE_CONTACTS,
     UPDATES,
     Correction,
@@ -192,6 +193,9 @@ class Subject:
             **state.sealed,
             **{field: data_key.seal(field, value.encode()) for field, value in given.items()},
         }
+        # Those of comments' senders are left to `reindex`: what others sent is not opened here.
+        renewed_all = bool(renewed) and SENDERS not in state.indexes
+        versions = self._indexes.versions if renewed_all else state.index_versions
         lifted = state.status == "identity_required" and sealed.keys() >= set(IDENTITY)
         status = {"status": "received", "held_because": None} if lifted else {}
         after = self._protect(
@@ -200,7 +204,7 @@ class Subject:
                     **status,
                     "sealed": sealed,
                     "indexes": indexes,
-                    "index_versions": self._indexes.versions if renewed else state.index_versions,
+                    "index_versions": versions,
                     "corrections": (*state.corrections, correction)[-REMEMBERED:],
                 }
             )

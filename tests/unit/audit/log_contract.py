@@ -386,13 +386,13 @@ class LogContract:
         await stores.sequence()
         survived = 0
         for at in count(1):
-            messages = accesses(90)
+            messages = accesses(20)
             arrived += await stores.arrive(messages)
             fate = Fate(at, how)
             with suppress(KilledError):
                 await doomed(stores, fate).step()
             # The broker repeats a part, and more comes.
-            await stores.arrive(messages[30:60])
+            await stores.arrive(messages[7:14])
             arrived += await stores.arrive(accesses(3))
             await stores.sequence()
             await stores.check(arrived)
@@ -405,9 +405,9 @@ class LogContract:
     async def test_stopped_at_any_call_and_overtaken_it_cannot_do_harm(
         self, stores: Stores, at: int
     ) -> None:
-        arrived = await stores.arrive(accesses(200))
+        arrived = await stores.arrive(accesses(230))
         await stores.sequence()
-        messages = accesses(100)
+        messages = accesses(20)
         arrived += await stores.arrive(messages)
         fate = Fate(at, "stopped", stopped=asyncio.Event(), go_on=asyncio.Event())
         assert fate.stopped is not None
@@ -417,7 +417,7 @@ class LogContract:
         await asyncio.wait({old, stopping}, return_when=asyncio.FIRST_COMPLETED)
         # Another takes over, with other events in front of the same ones, and files them away.
         await stores.inbox.discard([parcel.id for parcel in await stores.inbox.take(1_000)])
-        overtaking = await stores.arrive([*accesses(150), *messages])
+        overtaking = await stores.arrive([*accesses(10), *messages])
         await stores.sequence()
         await stores.archive.step()
         fate.go_on.set()
@@ -425,15 +425,15 @@ class LogContract:
             await old
         stopping.cancel()
         await stores.arrive(messages)
-        more = await stores.arrive(accesses(300))
+        more = await stores.arrive(accesses(WIDTH))
         await stores.sequence()
         await stores.archive.step()
         head = await stores.log.head()
-        committed_first = await stores.entries.by_event(arrived[200], head.size)
+        committed_first = await stores.entries.by_event(arrived[230], head.size)
         assert committed_first is not None
-        early = committed_first.index == 200
-        repeats = overtaking[:150] if early else overtaking
-        await stores.check([*arrived[:200], *(arrived[200:] if early else ()), *repeats, *more])
+        early = committed_first.index == 230
+        repeats = overtaking[:10] if early else overtaking
+        await stores.check([*arrived[:230], *(arrived[230:] if early else ()), *repeats, *more])
         assert stores.alarms.raised == []
 
     async def test_two_at_once_still_make_one_leaf_for_each_event(self, stores: Stores) -> None:
@@ -775,11 +775,11 @@ class LogContract:
     async def test_an_index_wiped_at_any_call_of_the_sequencer_lets_no_event_in_twice(
         self, stores: Stores, at: int
     ) -> None:
-        messages = accesses(100)
+        messages = accesses(30)
         arrived = await stores.arrive(messages)
         await stores.sequence()
-        fresh = accesses(50)
-        arrived += (await stores.arrive([*messages[:30], *fresh]))[30:]
+        fresh = accesses(15)
+        arrived += (await stores.arrive([*messages[:10], *fresh]))[10:]
         fate = Fate(at, "wiped", meddler=stores.meddler)
         with suppress(IndexLostError):
             await doomed(stores, fate).step()
@@ -792,12 +792,12 @@ class LogContract:
     async def test_a_sequencer_stopped_at_any_call_cannot_use_what_it_knew_before_a_rebuild(
         self, stores: Stores, at: int
     ) -> None:
-        messages = accesses(100)
+        messages = accesses(30)
         arrived = await stores.arrive(messages)
         await stores.sequence()
         await stores.meddler.drop()
-        fresh = accesses(50)
-        arrived += (await stores.arrive([*messages[:30], *fresh]))[30:]
+        fresh = accesses(15)
+        arrived += (await stores.arrive([*messages[:10], *fresh]))[10:]
         fate = Fate(at, "stopped", stopped=asyncio.Event(), go_on=asyncio.Event())
         assert fate.stopped is not None
         assert fate.go_on is not None

@@ -3,26 +3,24 @@ own, no public answer shows any other word than those that are named here."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from datetime import datetime
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from direct311.intake.adapters.catalogue_file import load_catalogue, load_policies
+from direct311.intake.adapters.catalogue_file import load_policies
+from direct311.intake.domain.catalogue import Catalogue
 from direct311.intake.domain.language import LANGUAGES
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.domain.updates import Update, updates_of
+from direct311.intake.entrypoints.feeds import feeds_router
 from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.settings import IntakeSettings
-from tests.support.runtime import NOW, SetClock
-
-CATALOGUE = load_catalogue().content
-SERVICE = CATALOGUE.services[0]
+from tests.support.runtime import SetClock
+from tests.unit.intake.planted import CANARY, CATALOGUE, NUMBERS, PLANTED, SERVICE, shown, stored
 
 PUBLIC = {
     "record_id",
@@ -68,66 +66,25 @@ PROTECTED = {
     "notes.status",
 }
 """And those of a protected one. Of one whose place was not checked, the municipality neither."""
-
-CANARY = re.compile(r"canary-([a-z_0-9.]+)-")
-
-
-def planted(wanted: Any, path: str, numbers: dict[str, str]) -> Any:
-    """A value of a type that says in which field it stands. Numbers, which cannot say so, are noted
-    as text, with the field that each stands in."""
-    origin, parts = get_origin(wanted), get_args(wanted)
-    if origin is Annotated:
-        return planted(parts[0], path, numbers)
-    if origin in (Union, UnionType):
-        return planted(next(each for each in parts if each is not NoneType), path, numbers)
-    if origin is Literal:
-        return parts[0]
-    if origin is tuple:
-        return (planted(parts[0], path, numbers),)
-    if origin in (dict, Mapping):
-        return {f"canary-{path}-key": planted(parts[1], path, numbers)}
-    if isinstance(wanted, type) and issubclass(wanted, BaseModel):
-        return planted_model(wanted, f"{path}.", numbers)
-    if wanted is bool:
-        return True
-    if wanted in (int, float):
-        value = 41_000_000 + 1000 * len(numbers) + 7
-        number = value if wanted is int else value / 1_000_000
-        numbers[str(number)] = path
-        return number
-    if wanted is datetime:
-        return NOW
-    if wanted is date:
-        return NOW.date()
-    if wanted is bytes:
-        return f"canary-{path}-".encode()
-    if wanted is str:
-        return f"canary-{path}-"
-    raise AssertionError(f"{path}: say here how a {wanted} is planted")
-
-
-def planted_model(model: type[BaseModel], prefix: str, numbers: dict[str, str]) -> Any:
-    values = {
-        name: planted(field.annotation, f"{prefix}{name}", numbers)
-        for name, field in model.model_fields.items()
-    }
-    return model.model_construct(**values)
-
-
-NUMBERS: dict[str, str] = {}
-PLANTED: ServiceRequest = planted_model(ServiceRequest, "", NUMBERS)
-
-
-def stored(**fields: object) -> ServiceRequest:
-    usual = {
+QUERIES: Sequence[Mapping[str, str]] = (
+    {},
+    {"extensions": "true"},
+    {"service_request_id": "some-id"},
+)
+_LATITUDE, _LONGITUDE = PLANTED.place.latitude, PLANTED.place.longitude
+assert _LATITUDE is not None
+assert _LONGITUDE is not None
+# Its edges, which an answer repeats, hold nobody's numbers.
+_AREA = {"bbox": "40.95,40.95,41.05,41.05"}
+FEEDS: Mapping[str, Mapping[str, str]] = {
+    "/v1/requests/nearby": {
         "service_code": SERVICE.service_code,
-        "received_at": NOW - timedelta(hours=1),
-        "lifecycle": "active",
-        "protected": False,
-        "place_checked": True,
-        "listed": True,
-    }
-    return PLANTED.model_copy(update={**usual, **fields})
+        "lat": str(_LATITUDE),
+        "long": str(_LONGITUDE),
+    },
+    "/v1/requests.geojson": _AREA,
+    "/v1/requests.atom": _AREA,
+}
 
 
 class Stored:
@@ -160,22 +117,27 @@ class StoredUpdates:
 
 
 def answers(request: ServiceRequest, *, publish_text: bool = False) -> Iterator[tuple[str, str]]:
-    """Every public GET of Open311, in both formats and all languages, with what it answers."""
+    """Every public GET of Open311, in both formats, and of the feeds, in all languages, with what
+    it answers."""
     flags = SERVICE.flags.model_copy(update={"publish_text": publish_text})
     service = SERVICE.model_copy(update={"flags": flags})
     services = (service, *CATALOGUE.services[1:])
-    catalogue = CATALOGUE.model_copy(update={"services": services})
+    # Made anew: a copy would keep the index of types that others have asked the original for.
+    catalogue = Catalogue.model_construct(**(dict(CATALOGUE) | {"services": services}))
+    catalogues = dict.fromkeys(LANGUAGES, catalogue)
     clock = SetClock()
+    agreement = Agreement(load_policies().content, clock)
+    settings = IntakeSettings.model_construct(
+        public_url="http://county.example",
+        environment="local",
+        most_files=1,
+        largest_file=1,
+        files_in_hand=1,
+    )
     report = GeoReport(
-        settings=IntakeSettings.model_construct(
-            public_url="http://county.example",
-            environment="local",
-            most_files=1,
-            largest_file=1,
-            files_in_hand=1,
-        ),
-        catalogues=dict.fromkeys(LANGUAGES, catalogue),
-        agreement=Agreement(load_policies().content, clock),
+        settings=settings,
+        catalogues=catalogues,
+        agreement=agreement,
         admission=None,  # type: ignore[arg-type]
         failed_keys=None,  # type: ignore[arg-type]
         submit=None,  # type: ignore[arg-type]
@@ -187,23 +149,24 @@ def answers(request: ServiceRequest, *, publish_text: bool = False) -> Iterator[
     )
     app = FastAPI()
     app.router.routes.extend(report.routes())
+    feeds = Stored(request)
+    app.include_router(
+        feeds_router(settings, feeds, catalogues, agreement, clock)  # type: ignore[arg-type]
+    )
+    asked = [(path, query) for path in _paths(report) for query in QUERIES] + list(FEEDS.items())
     client = TestClient(app)
+    for path, query in asked:
+        for language in LANGUAGES:
+            answer = client.get(path, params=query, headers={"Accept-Language": language})
+            assert answer.status_code == 200, f"{path}: {answer.text}"
+            yield path, answer.text
+
+
+def _paths(report: GeoReport) -> Iterator[str]:
     for route in report.routes():
-        if "GET" not in (route.methods or ()):
-            continue
-        path = re.sub(r"\{service_code\}", service.service_code, route.path)
-        path = re.sub(r"\{\w+\}", "some-id", path)
-        for query in ({}, {"extensions": "true"}, {"service_request_id": "some-id"}):
-            for language in LANGUAGES:
-                answer = client.get(path, params=query, headers={"Accept-Language": language})
-                assert answer.status_code == 200, f"{path}: {answer.text}"
-                yield path, answer.text
-
-
-def shown(text: str) -> set[str]:
-    """The fields of which an answer shows what is planted there."""
-    found = set(CANARY.findall(text))
-    return found | {path for number, path in NUMBERS.items() if number in text}
+        if "GET" in (route.methods or ()):
+            path = re.sub(r"\{service_code\}", SERVICE.service_code, route.path)
+            yield re.sub(r"\{\w+\}", "some-id", path)
 
 
 def test_every_field_is_planted() -> None:
@@ -234,11 +197,20 @@ def test_public_answers_show_what_is_allowed_and_nothing_else(
     fields: Mapping[str, object], allowed: set[str], least: set[str]
 ) -> None:
     seen: set[str] = set()
+    in_feeds: dict[str, set[str]] = {path: set() for path in FEEDS}
     for path, text in answers(stored(**fields)):
         assert shown(text) <= allowed, path
         seen |= shown(text)
+        if path in FEEDS:
+            in_feeds[path] |= shown(text)
     # The test can see what there is to see.
     assert seen >= least
+    if allowed is PUBLIC:
+        assert all(
+            each >= {"record_id", "located.address", "notes.text"} for each in in_feeds.values()
+        )
+    else:
+        assert all("located.address" not in each for each in in_feeds.values())
 
 
 @pytest.mark.policy("P5")

@@ -36,7 +36,7 @@ MOST_LEADS = 36
 WEEK = timedelta(days=7)
 
 SHOWN = (
-    "lifecycle", "version", "service_code", "received_at", "updated_at", "closed_at", "channel",
+    "lifecycle", "version", "service_code", "received_at", "updated_at", "channel",
     "status", "place", "text", "attributes", "media", "located", "place_checked", "protected",
     "listed", "department", "due_on", "duplicate_of", "notes",
     "delivery",

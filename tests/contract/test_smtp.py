@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
 from direct311.intake.adapters.smtp import SmtpMailer
+from direct311.intake.ports import UndeliverableError
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.errors import TransientError
 
@@ -31,10 +32,18 @@ USER, PASSWORD = "intake", "relay-password"
 
 @dataclass
 class Box:
-    """What the server took; `answer` is what it says to a message."""
+    """What the server took; what it says to a message, and to its recipient."""
 
     answer: str = "250 OK"
+    recipient: str = "250 OK"
     messages: list[tuple[list[str], bytes]] = field(default_factory=list)
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.recipient.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.recipient
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         if self.answer.startswith("250"):
@@ -197,9 +206,21 @@ async def test_nothing_goes_out_to_a_relay_that_is_not_as_it_must_be(
     assert box.messages == []
 
 
-@pytest.mark.parametrize("answer", ["451 later, zora@example.org", "550 no zora@example.org here"])
-async def test_a_refusal_is_an_error_that_repeats_nothing(answer: str) -> None:
-    with server(Box(answer), None) as port, pytest.raises(TransientError) as caught:
+@pytest.mark.parametrize("recipient", [True, False])
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ("451 later, zora@example.org", TransientError),
+        ("530 first say who you are, zora@example.org", TransientError),
+        ("550 no zora@example.org here", UndeliverableError),
+        ("554 not this to zora@example.org", UndeliverableError),
+    ],
+)
+async def test_a_refusal_is_an_error_that_repeats_nothing(
+    answer: str, kind: type[Exception], *, recipient: bool
+) -> None:
+    box = Box(recipient=answer) if recipient else Box(answer)
+    with server(box, None) as port, pytest.raises(kind) as caught:
         await SmtpMailer(settings(port)).send(message())
     assert "zora" not in str(caught.value)
     assert caught.value.__cause__ is None

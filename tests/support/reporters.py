@@ -21,7 +21,7 @@ from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.mail import Mail
 from direct311.intake.handlers.reporter import Reporter
 from direct311.intake.handlers.upload import Upload
-from direct311.intake.ports import Address, File, WaitingCode
+from direct311.intake.ports import Address, File, UndeliverableError, WaitingCode
 from direct311.runtime.access import Caller, load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import TransientError
@@ -183,13 +183,19 @@ class FakeCodes:
 
 
 class FakeMailer:
-    """Remembers what it was given; a relay that is `down` takes nothing."""
+    """Remembers what it was given. A relay that is `down` takes nothing; one that `refuses` never
+    will."""
 
     def __init__(self) -> None:
         self.sent: list[EmailMessage] = []
+        self.tried = 0
         self.down = False
+        self.refuses = False
 
     async def send(self, message: EmailMessage) -> None:
+        self.tried += 1
+        if self.refuses:
+            raise UndeliverableError("the mail relay refused the message")
         if self.down:
             raise TransientError("the mail relay did not take the message")
         self.sent.append(message)

@@ -349,6 +349,18 @@ async def test_a_relay_that_is_down_is_tried_again_ever_more_seldom(world: World
     assert world.state().mail is None
 
 
+async def test_what_the_relay_refuses_for_good_is_not_tried_again(world: World) -> None:
+    await world.request()
+    await world.reporter.notify(world.caller(), "r-1", "en", NOTICE, None)
+    await told(world)
+    world.mailer.refuses = True
+    for _ in range(3):
+        await world.mail.step()
+        world.clock.at += timedelta(hours=2)
+    assert (world.mailer.tried, world.mailer.sent) == (1, [])
+    assert (world.state().mail, world.state().mail_after) == (None, None)
+
+
 async def test_without_the_log_no_address_is_opened_and_nothing_is_lost(world: World) -> None:
     await world.request()
     await world.reporter.notify(world.caller(), "r-1", "en", NOTICE, None)

@@ -10,6 +10,7 @@ from direct311.intake.domain.clients import Client
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.domain.updates import Update
 from direct311.intake.domain.uploads import AnnouncedFile, UploadTicket
+from direct311.runtime.errors import RuntimeFaultError
 from direct311.runtime.records import Write
 from direct311.runtime.vault import RecordKey
 from direct311.schemas import Model
@@ -229,9 +230,14 @@ class Mailer(Protocol):
     async def send(self, message: EmailMessage) -> None:
         """Return once the next server has taken it.
 
+        :raises UndeliverableError: it does not and will not.
         :raises TransientError: it did not; try again later.
         """
         ...
+
+
+class UndeliverableError(RuntimeFaultError):
+    """The next server refused the recipient or the message for good."""
 
 
 class Protections(Protocol):

@@ -5,10 +5,13 @@ from email.message import EmailMessage
 
 import aiosmtplib
 
+from direct311.intake.ports import UndeliverableError
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.errors import TransientError
 
 SECONDS = 20.0
+_FINAL = range(550, 560)
+"""Answers to a recipient or a message; other 5yz speak of our own commands and rights."""
 
 
 class SmtpMailer:
@@ -39,6 +42,15 @@ class SmtpMailer:
                 password=self._password,
                 timeout=SECONDS,
             )
-        except (aiosmtplib.SMTPException, OSError, ValueError):
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             # What the relay says may hold the address.
+            if _is_final(error):
+                raise UndeliverableError("the mail relay refused the message") from None
             raise TransientError("the mail relay did not take the message") from None
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether recipient or message were refused for good (RFC 5321, section 4.2.3; RFC 7504)."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return all(each.code in _FINAL for each in error.recipients)
+    return isinstance(error, aiosmtplib.SMTPDataError) and error.code in _FINAL

@@ -21,7 +21,7 @@ from direct311.intake.domain.messages import Messages, MessageText
 from direct311.intake.domain.policy import PrivacyPolicies
 from direct311.intake.domain.request import PendingMail, ServiceRequest
 from direct311.intake.handlers.reindex import SELF
-from direct311.intake.ports import CodeOutbox, Mailer, MailOutbox, WaitingCode
+from direct311.intake.ports import CodeOutbox, Mailer, MailOutbox, UndeliverableError, WaitingCode
 from direct311.runtime.access import RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
@@ -156,6 +156,8 @@ class Mail:
             return False
         try:
             await self._mailer.send(self._message(address, text, language, mail_id))
+        except UndeliverableError:
+            _log.warning("mail.undeliverable")
         except TransientError as error:
             _log.warning("mail.later", error=type(error).__name__)
             return False

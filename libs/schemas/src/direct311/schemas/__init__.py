@@ -12,7 +12,7 @@ from direct311.schemas.codec import (
     read_headers,
     signed_bytes,
 )
-from direct311.schemas.model import Instant, Model, OnDate, RecordId
+from direct311.schemas.model import Instant, Model, OnDate, RecordId, nothing
 from direct311.schemas.topics import (
     ALL,
     BY_NAME,
@@ -40,6 +40,7 @@ __all__ = [
     "encode",
     "events",
     "isoformat",
+    "nothing",
     "read_headers",
     "replies_topic",
     "routed_topic",

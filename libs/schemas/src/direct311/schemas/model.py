@@ -1,7 +1,7 @@
 """The base of every event and the types that they share."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -13,11 +13,19 @@ class Model(BaseModel):
 
 
 def _milliseconds_utc(value: datetime) -> datetime:
+    whole = value.microsecond // 1000 * 1000
+    if not value.utcoffset():
+        # UTC already, as the databases and our own clocks give it.
+        return value.replace(microsecond=whole, tzinfo=UTC)
     try:
-        value = value.astimezone(UTC)
+        return value.astimezone(UTC).replace(microsecond=whole)
     except OverflowError:
         raise ValueError("not between the years 1 and 9999 in UTC") from None
-    return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
+def nothing() -> Any:
+    """The default of a mapping: empty, and made anew. A `{}` would be copied deeply each time."""
+    return Field(default_factory=dict)
 
 
 # Milliseconds, because that is what the databases keep: a value survives the round trip.

@@ -7,7 +7,7 @@ from typing import Literal, TypeVar
 from direct311.intake.domain.catalogue import Delivery
 from direct311.intake.domain.language import Language
 from direct311.runtime.state import Outgoing, RecordState
-from direct311.schemas import Instant, Model, OnDate
+from direct311.schemas import Instant, Model, OnDate, nothing
 from direct311.schemas import events as ev
 
 T = TypeVar("T")
@@ -151,8 +151,8 @@ class ServiceRequest(RecordState):
     place_version: int = 1
     text: str = ""
     attributes: tuple[ev.AttributeValue, ...] = ()
-    sealed: Mapping[str, bytes] = {}
-    indexes: Mapping[str, tuple[str, ...]] = {}
+    sealed: Mapping[str, bytes] = nothing()
+    indexes: Mapping[str, tuple[str, ...]] = nothing()
     index_versions: tuple[int, ...] = ()
     uploads: tuple[ev.UploadRef, ...] = ()
     media: tuple[ev.MediaItem, ...] = ()

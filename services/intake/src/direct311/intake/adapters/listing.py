@@ -204,7 +204,7 @@ class MongoListing:
 
     NEAR = 200
     """So many rows before a page are read over; more are counted, window by window."""
-    FAR = 1000
+    FAR = 2_500
     """Rows of a window that is only counted, about."""
     FIRST_WINDOW = timedelta(hours=6)
     WIDENING = 4

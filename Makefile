@@ -6,7 +6,7 @@ PY     := $(VENV)/bin/python
 STACK  := $(PYTHON) -m deploy.local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs reset containers demo test check bench faults fuzz schemas conformance lock
+.PHONY: help setup up down status logs reset containers demo test check bench faults fuzz redaction schemas conformance lock
 
 help:  ## this list
 	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ faults: setup  ## kill processes under load and count what was lost; keys and lo
 
 fuzz: setup  ## random requests against every OpenAPI document; N=200 examples for each operation
 	@FUZZ_EXAMPLES=$(or $(N),50) $(PY) -m pytest tests/fuzz $(T)
+
+redaction: setup  ## the county's real rows and the labelled set through a running gateway, with figures
+	@$(PY) -m pytest tests/redaction $(T)
 
 schemas: setup  ## rewrite what is published of the events from their models
 	@$(PY) -m direct311.schemas generate --events-page docs/events.md

@@ -66,7 +66,7 @@ async def test_the_department_gets_it_once_redacted_and_as_somebody_elses(county
 
     await county.caught_up()
     revisions = await county.received("animal_services", record_id)
-    said = [each["data"]["remarks"] for each in revisions if each["data"]["remarks"]]
+    said = [each["remarks"] for each in revisions if each["remarks"]]
     assert said == [[remark]]
     words = json.dumps(revisions)
     for secret in (*SENDER.values(), "555-0186"):

@@ -12,7 +12,7 @@ from httpx import Response
 from starlette.testclient import TestClient
 
 from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.domain.request import SENDERS, ServiceRequest
 from direct311.intake.entrypoints.subject import link_router, subject_router
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.homes import Homes
@@ -422,6 +422,18 @@ async def test_under_other_index_keys_than_the_requests_all_is_indexed_anew(worl
     assert later.state("r-2").index_versions == (2, 1)
     assert later.state("r-2").indexes["home"] == later.indexes.place("2 NW 2 ST", None, None)
     assert later.log.events()[-1].what.fields == ("reporter_address",)
+
+
+async def test_under_newer_keys_a_correction_leaves_the_senders_of_comments_to_reindex() -> None:
+    newer = {name: os.urandom(32) for name in FIELDS}
+    later = World(KeyedIndexes(2, newer, SetClock(), {1: KEYS}))
+    senders = ("1:somebody",)
+    await later.request(indexes={SENDERS: senders}, index_versions=(1,))
+    assert later.correct(NEW_PHONE).status_code == 200
+    after = later.state()
+    assert after.indexes[SENDERS] == senders
+    assert set(after.indexes["phone"]) == set(later.indexes.person("phone", NEW_PHONE["phone"]))
+    assert after.index_versions == (1,)
 
 
 async def test_of_two_same_retries_at_once_one_is_done(world: World) -> None:

@@ -332,6 +332,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             key=indexes.content_key,
             clock=clock,
             ids=resources.ids,
+            first_pause=settings.mail_retry_after,
         )
         loops.append(leased("mail", timedelta(seconds=1), mail.step))
 

@@ -182,6 +182,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock=clock,
         ids=resources.ids,
         content_key=indexes.content_key,
+        notices={each.email_notice.version for each in policies.policies},
     )
     codes = MongoCodes(resources.database["codes"])
     one_time = OneTimeCodes(

@@ -5,6 +5,10 @@ VENV   := $(or $(DIRECT311_VENV),.venv)
 PY     := $(VENV)/bin/python
 STACK  := $(PYTHON) -m deploy.local
 
+# Modules are compiled once, not again in each of the hundreds of processes that stacks and tests
+# start, also where the environment says otherwise.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status logs reset containers demo test check bench faults fuzz redaction schemas conformance lock
 

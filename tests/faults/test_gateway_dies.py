@@ -5,7 +5,6 @@ The client learns nothing, and sends the same again to another copy.
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,19 +15,12 @@ from tests.faults.dying import STEPS
 from tests.support.copies import Copy
 from tests.support.county import County, Document, entering, until
 from tests.support.pictures import jpeg
-from tests.support.stacks import stack_of_its_own
 from tests.support.submissions import submission
 
 pytestmark = [pytest.mark.faults, pytest.mark.anyio, pytest.mark.timeout(300)]
 
 ALWAYS = ("after-insert", "after-publish")
 """Steps of every run; all of them are a campaign of minutes."""
-
-
-@pytest.fixture(scope="module")
-def its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with stack_of_its_own(tmp_path_factory.mktemp("dies") / "s") as stack:
-        yield stack
 
 
 async def _dies_while_taking(
@@ -61,11 +53,11 @@ def _stored(county: County, since: set[str]) -> list[Document]:
     [pytest.param(step, marks=() if step in ALWAYS else pytest.mark.campaign) for step in STEPS],
 )
 async def test_a_gateway_that_dies_at_any_step_leaves_one_request(
-    its_own: Stack, step: str, tmp_path: Path
+    worn: Stack, step: str, tmp_path: Path
 ) -> None:
     armed = tmp_path / "armed"
     copy = Copy(
-        its_own,
+        worn,
         "intake",
         module="tests.faults.dying",
         arguments=[step],
@@ -76,7 +68,7 @@ async def test_a_gateway_that_dies_at_any_step_leaves_one_request(
         STEPS.index(step), client_request_id=f"dies-{step}", description=f"It died {step}."
     )
     with copy.running():
-        async with entering(its_own) as county:
+        async with entering(worn) as county:
             before = {document["_id"] for document in _stored(county, set())}
             await _dies_while_taking(county, copy, armed, fields, file)
             sent = [("a.jpg", file, "image/jpeg")] if file else ()

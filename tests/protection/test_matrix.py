@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.local.stack import Stack
 from tests.protection.cells import Operation, operations
 from tests.support.county import County, entering
-from tests.support.stacks import stack_of_its_own
 from tests.support.submissions import submission
 
 pytestmark = [
@@ -40,11 +40,10 @@ async def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[County]:
-    """A county of its own: administrators do here what they may."""
-    with stack_of_its_own(tmp_path_factory.mktemp("matrix") / "s") as stack:
-        async with entering(stack) as county:
-            yield county
+async def own(worn: Stack) -> AsyncIterator[County]:
+    """Not the county that all share: administrators do here what they may."""
+    async with entering(worn) as county:
+        yield county
 
 
 async def _operations(county: County, record_id: str) -> list[Operation]:

@@ -12,11 +12,12 @@ Change = Callable[[dict[str, Any]], None]
 
 def changed(source: Traversable, folder: Path, change: Change) -> Path:
     """A copy of `source` in `folder`, of the same name, with `change` applied to its content."""
-    tree = yaml.safe_load(source.read_text(encoding="utf-8"))
+    tree = yaml.load(source.read_text(encoding="utf-8"), yaml.CSafeLoader)
     change(tree)
     path = folder / source.name
     # Aliases would be written as &id001; the loader reads either.
-    path.write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    text = yaml.dump(tree, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

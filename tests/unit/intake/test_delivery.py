@@ -1,5 +1,6 @@
 """Batch and blackbox services (GeoReport v2): when a request's number may be known, and to whom."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -8,7 +9,7 @@ import pytest
 from direct311.intake.adapters.catalogue_file import load_catalogue, load_policies
 from direct311.intake.domain import wording
 from direct311.intake.domain.catalogue import Delivery
-from direct311.intake.domain.language import LANGUAGES
+from direct311.intake.domain.language import LANGUAGES, Language
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.domain.submission import Submission
 from direct311.intake.handlers.agreement import Agreement
@@ -127,6 +128,25 @@ def test_the_resident_is_told_in_each_language_what_comes_instead_of_a_number() 
             "batch": wording.BATCH[language],
             "blackbox": wording.BLACKBOX[language],
         }
+
+
+@pytest.mark.parametrize("delivery", ["batch", "blackbox"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_comes_of_the_request_is_told_after_danger_and_before_the_policy(
+    delivery: Delivery, language: Language
+) -> None:
+    submission = Submission("miamidade", "SIGNAL-NEW", Place(address="1"), policy_version="2025-1")
+    accepted = replace(
+        taken(delivery), agreed="by_use", masked=True, guidance={"en": "Call 911.", "es": "Llame."}
+    )
+    told = AGREEMENT.notice(accepted, submission, language)
+    assert told is not None
+    comes = wording.BATCH if delivery == "batch" else wording.BLACKBOX
+    policy = wording.POLICY_APPLIES[language].partition("{")[0]
+    parts = ["Call 911.", "Llame.", comes[language], wording.NUMBERS_REMOVED[language], policy]
+    places = [told.find(part) for part in parts]
+    assert -1 not in places
+    assert places == sorted(places)
 
 
 def test_notices_are_in_the_language_that_was_asked_for() -> None:

@@ -47,6 +47,8 @@ PERSON = {
 }
 AGENT = bearer("agent:olga")
 NEW_PHONE = {"phone": "(786) 555-0143"}
+NOTICES = ("668.6076-1", "668.6076-2")
+EMAIL = {"email": "z@example.org", "email_notice_version": NOTICES[1]}
 
 
 class Registry:
@@ -121,6 +123,7 @@ class World:
             clock=self.clock,
             ids=TimeOrderedIds(),
             content_key=self.indexes.content_key,
+            notices=NOTICES,
         )
         door = Door(links)
         app = FastAPI()
@@ -328,7 +331,7 @@ async def test_what_was_not_given_can_be_added_and_only_a_held_address_corrected
 ) -> None:
     await world.request()
     await world.request("r-2", {"description": PERSON["description"]})
-    assert world.correct({"email": "z@example.org"}, None, "r-2").status_code == 200
+    assert world.correct(EMAIL, None, "r-2").status_code == 200
     assert set(world.state("r-2").sealed) == {"description", "email"}
     refused = world.correct({"reporter_address": "1 NW 1 ST"})
     assert (refused.status_code, refused.json()["field"]) == (422, "reporter_address")
@@ -481,6 +484,27 @@ async def test_a_new_value_that_is_protected_hides_the_request_at_once(world: Wo
     assert (said.changed, said.protected) == (("place_checked",), True)
 
 
+@pytest.mark.policy("P2")
+@pytest.mark.parametrize("notice", [{}, {"email_notice_version": "no-such"}])
+async def test_an_e_mail_address_is_taken_with_the_notice_that_was_shown_for_it(
+    world: World, notice: Mapping[str, str]
+) -> None:
+    await world.request()
+    before = world.state()
+    refused = world.correct({"email": "z@example.org", **notice})
+    assert (refused.status_code, refused.json()["field"]) == (422, "email_notice_version")
+    assert "z@example.org" not in refused.text
+    assert "no-such" not in refused.text
+    assert world.state() == before
+    assert world.correct(NEW_PHONE).status_code == 200
+    assert world.state().policy == before.policy
+    assert world.correct(EMAIL).status_code == 200
+    policy = world.state().policy
+    assert policy is not None
+    assert policy.email_notice_version == NOTICES[1]
+    assert policy.version == "2025-01"
+
+
 async def test_a_correction_lifts_no_protection_and_the_registry_does(world: World) -> None:
     old = world.indexes.of(PERSON)["phone"]
     world.registry.hashes = set(old)
@@ -491,7 +515,7 @@ async def test_a_correction_lifts_no_protection_and_the_registry_does(world: Wor
     assert world.said() == []
     # Who searches for the old number does not find it; what is not protected is not kept at all.
     assert after.indexes["earlier"] == old
-    assert world.correct({"email": "z@example.org"}).status_code == 200
+    assert world.correct(EMAIL).status_code == 200
     assert world.state().indexes["earlier"] == old
     assert not set(old) & set(after.indexes["phone"])
     world.registry.hashes, world.registry.version = set(), 2

@@ -1,6 +1,7 @@
 """A whole set of servers, started, killed, reset, beside another one."""
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def test_a_port_that_somebody_else_uses_is_named(tmp_path: Path) -> None:
 
 def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     stack = Stack.create(tmp_path / "s", ports="free", kind="test")
+    stack.parts = {**stack.parts, "identity": replace(stack.parts["identity"], grace=0.5)}
     stack.start("identity")
     stack.wait_ready("identity")
     running = process.find(stack.place.pid / "identity.json")

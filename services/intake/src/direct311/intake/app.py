@@ -182,6 +182,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock=clock,
         ids=resources.ids,
         content_key=indexes.content_key,
+        notices={each.email_notice.version for each in policies.policies},
     )
     codes = MongoCodes(resources.database["codes"])
     one_time = OneTimeCodes(
@@ -332,6 +333,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             key=indexes.content_key,
             clock=clock,
             ids=resources.ids,
+            first_pause=settings.mail_retry_after,
         )
         loops.append(leased("mail", timedelta(seconds=1), mail.step))
 

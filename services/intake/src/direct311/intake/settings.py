@@ -31,8 +31,9 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     E-mail: without `smtp_host` none is sent, and nobody can ask for a code or to be told.
     `smtp_port` is 587 with `smtp_security` `starttls`, 465 with `tls`; `none` is for development
     alone. `smtp_ca_file`: whom to trust (PEM), where the relay's authority is no well-known one.
-    `mail_from`: the sender's address. `page_url`: the front end's page of a request, with `{id}`,
-    as it stands in messages and feeds; by default the request's own Open311 address.
+    `mail_from`: the sender's address. `mail_retry_after`: before a message's second try; each later
+    pause is twice as long, up to an hour. `page_url`: the front end's page of a request, with
+    `{id}`, as it stands in messages and feeds; by default the request's own Open311 address.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True, extra="ignore")
@@ -60,6 +61,7 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     smtp_password: SecretStr | None = None
     smtp_ca_file: Path | None = None
     mail_from: str = "no-reply@311.invalid"
+    mail_retry_after: timedelta = timedelta(seconds=15)
     page_url: str | None = None
 
     link_lifetime: timedelta = timedelta(days=90)

@@ -76,13 +76,15 @@ class SubjectAnswer(Model):
 
 
 class CorrectionOrder(Model, extra="forbid"):
-    """New values; what is not named stays as it is. `reporter_address` only where one is held."""
+    """New values; what is not named stays as it is. `reporter_address` only where one is held.
+    With an `email` the `email_notice_version` that was shown is required."""
 
     first_name: Value | None = None
     last_name: Value | None = None
     email: Value | None = None
     phone: Value | None = None
     reporter_address: Value | None = None
+    email_notice_version: Annotated[str, Field(max_length=40)] | None = None
 
 
 def link_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
@@ -128,8 +130,9 @@ def subject_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
         ] = None,
     ) -> CorrectedAnswer:
         """Correct contact fields. A retry with the same `Idempotency-Key` does it once."""
+        values = order.model_dump(exclude_none=True, exclude={"email_notice_version"})
         done = await subject.correct(
-            caller, record_id, order.model_dump(exclude_none=True), idempotency_key
+            caller, record_id, values, idempotency_key, order.email_notice_version
         )
         return CorrectedAnswer(corrected_at=done.at, fields=done.fields)
 

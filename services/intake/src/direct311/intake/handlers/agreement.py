@@ -96,9 +96,17 @@ class Agreement:
     def notice(
         self, accepted: Accepted, submission: Submission, language: Language = "en"
     ) -> str | None:
-        """What the resident is told with the answer; `None` where there is nothing to tell."""
+        """What the resident is told with the answer; `None` where there is nothing to tell.
+
+        What to do at once comes first, then what becomes of the request, then what was made of the
+        words, then the policy's own.
+        """
         # Danger to life first, in all three languages: it is read in a hurry.
         said = list(accepted.guidance.values())
+        if accepted.delivery == "batch":
+            said.append(wording.BATCH[language])
+        if accepted.delivery == "blackbox":
+            said.append(wording.BLACKBOX[language])
         if accepted.status == "identity_required":
             said.append(wording.IDENTITY_REQUIRED[language])
         if accepted.masked:
@@ -107,10 +115,6 @@ class Agreement:
             said.append(changed)
         if told := self._email_notice(accepted, submission, language):
             said.append(told)
-        if accepted.delivery == "batch":
-            said.append(wording.BATCH[language])
-        if accepted.delivery == "blackbox":
-            said.append(wording.BLACKBOX[language])
         return " ".join(said) or None
 
     def _changed(

@@ -46,9 +46,9 @@ def code_of(key: bytes, record_id: str, nonce: str) -> str:
     return f"{int.from_bytes(digest[:8], 'big') % 10**DIGITS:0{DIGITS}}"
 
 
-def next_try(at: datetime, tries: int) -> datetime:
+def next_try(at: datetime, tries: int, first: timedelta) -> datetime:
     """When to try again after so many tries: each pause is twice the one before."""
-    return at + min(FIRST_PAUSE * (1 << min(tries, 12)), LONGEST_PAUSE)
+    return at + min(first * (1 << min(tries, 12)), LONGEST_PAUSE)
 
 
 class Mail:
@@ -69,8 +69,10 @@ class Mail:
         key: bytes,
         clock: Clock,
         ids: Ids,
+        first_pause: timedelta = FIRST_PAUSE,
     ) -> None:
-        """`link`: the address of a request's page, with `{id}`."""
+        """`link`: the address of a request's page, with `{id}`. `first_pause`: before the second
+        try."""
         self._mailer = mailer
         self._codes = codes
         self._requests = requests
@@ -83,6 +85,7 @@ class Mail:
         self._key = key
         self._clock = clock
         self._ids = ids
+        self._first_pause = first_pause
 
     async def step(self) -> None:
         """Try all that is due, each for itself."""
@@ -96,7 +99,7 @@ class Mail:
         if code.good_until <= now:
             await self._codes.sent(code)
             return
-        if not await self._codes.trying(code, next_try(now, code.tries)):
+        if not await self._codes.trying(code, next_try(now, code.tries, self._first_pause)):
             return
         request = await self._look(code.record_id)
         language = spoken(code.language)
@@ -121,7 +124,7 @@ class Mail:
                 return Change(state.model_copy(update={"mail": None, "mail_after": None}))
             mine.append(state.mail)
             mail = state.mail.model_copy(update={"tries": state.mail.tries + 1})
-            again = next_try(now, state.mail.tries)
+            again = next_try(now, state.mail.tries, self._first_pause)
             return Change(state.model_copy(update={"mail": mail, "mail_after": again}))
 
         state = await self._folder.change(record_id, self._ids.new(), trying)

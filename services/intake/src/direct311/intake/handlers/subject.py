@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -69,7 +69,10 @@ class Subject:
         clock: Clock,
         ids: Ids,
         content_key: bytes,
+        notices: Collection[str],
     ) -> None:
+        """`notices`: versions of the e-mail notice that were served."""
+        self._notices = notices
         self._folder = folder
         self._vault = vault
         self._indexes = indexes
@@ -124,18 +127,26 @@ class Subject:
         return Held(state, {field: value.decode() for field, value in opened.items()})
 
     async def correct(
-        self, caller: Caller, record_id: str, values: Mapping[str, str], key: str | None
+        self,
+        caller: Caller,
+        record_id: str,
+        values: Mapping[str, str],
+        key: str | None,
+        notice_version: str | None = None,
     ) -> Correction:
         """Seal new values of contact fields in place of those held; the old ones are not kept.
 
         A repeat with the same `key` is the same correction. Indexes and the word of the protection
         registry follow in the same write; what the registry protected stays protected. A complaint
-        that waits for its reporter's name and address goes to work once it has both.
+        that waits for its reporter's name and address goes to work once it has both. With a new
+        e-mail address the notice that was shown for it is recorded (section 668.6076, F.S.).
 
-        :raises RefusedError: 422 a value that cannot be one, 409 the key was used for other values,
-            and as `held`.
+        :raises RefusedError: 422 a value that cannot be one, an e-mail address without
+            `notice_version`, or a notice that was not served; 409 the key was used for other
+            values, and as `held`.
         """
         given = _checked(values)
+        self._must_be_shown(given, notice_version)
         state = await self._look(record_id)
         self._must_stand(caller, state)
         mark, content = self._marks(key, given)
@@ -162,6 +173,9 @@ class Subject:
             _must_be_held(now, given)
             if not set(self._opened(now, given)) <= set(opened):
                 raise TransientError("what must be opened has changed since it was written down")
+            if "email" in given and now.policy is not None:
+                shown = now.policy.model_copy(update={"email_notice_version": notice_version})
+                now = now.model_copy(update={"policy": shown})
             return await self._amended(now, given, data_key, correction)
 
         after = await self._folder.change(record_id, self._ids.new(), amend)
@@ -229,6 +243,18 @@ class Subject:
 
     def _is_behind(self, state: ServiceRequest) -> bool:
         return state.index_versions != self._indexes.versions
+
+    def _must_be_shown(self, given: Mapping[str, str], notice_version: str | None) -> None:
+        if notice_version is None and "email" not in given:
+            return
+        if notice_version not in self._notices:
+            raise RefusedError(
+                422,
+                "malformed",
+                "email_notice_version must be one from GET /v1/policy, and is required with an "
+                "e-mail address: show the notice first (section 668.6076, F.S.)",
+                field="email_notice_version",
+            )
 
     async def _look(self, record_id: str) -> ServiceRequest:
         async def look(_: ServiceRequest) -> None:

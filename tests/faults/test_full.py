@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy.local.stack import Stack
 from tests.support.county import County, entering, until
-from tests.support.stacks import stack_of_its_own
 from tests.support.submissions import photo, submission
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio, pytest.mark.timeout(900)]
@@ -22,10 +22,9 @@ async def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[County]:
-    with stack_of_its_own(tmp_path_factory.mktemp("full") / "s") as stack:
-        async with entering(stack) as county:
-            yield county
+async def own(worn: Stack) -> AsyncIterator[County]:
+    async with entering(worn) as county:
+        yield county
 
 
 def _later(answer: httpx.Response, form: str) -> None:

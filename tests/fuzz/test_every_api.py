@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from tests.fuzz.callers import CALLERS, LINK, SERVICE
+from tests.support.canaries import Canary, Search
 from tests.support.county import County
 
 USUAL = 100
@@ -22,6 +23,7 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 PHASES = "examples,coverage,fuzzing,stateful" if EXAMPLES else "fuzzing"
 CANARY = "Quetzalcoatlina"
 """The reporter's name: in no answer but that of the vault's door, and in no log."""
+CANARIES = Search([Canary("the reporter's name", CANARY)])
 SERVICE_CODE = "ANI-STRAY-DOG"
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P20")]
@@ -116,3 +118,23 @@ async def test_no_call_breaks_a_service_or_its_contract(
     ran[service] = json.loads(report.read_bytes())["test_cases"]["generated"]
     with capsys.disabled():
         sys.stdout.write(f"\n{service}: {ran[service]:,} cases ")
+        sys.stdout.flush()
+    # The service has noted what went wrong inside it, and nothing of the reporter.
+    log = county.stack.log_file(service)
+    assert '"http.error"' not in log.read_text(errors="replace")
+    found = [
+        each
+        for file in log.parent.glob(f"{service}.*")
+        for each in CANARIES.in_file(file, log.parent)
+    ]
+    assert not found
+
+
+async def test_all_together_were_enough(
+    ran: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    total = sum(ran.values())
+    with capsys.disabled():
+        sys.stdout.write(f"\n{total:,} cases in all ")
+    whole = EXAMPLES >= USUAL and set(ran) == set(CALLERS)
+    assert total >= (LEAST if whole else len(ran))

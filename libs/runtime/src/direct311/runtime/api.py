@@ -33,8 +33,8 @@ def _number(value: object) -> object:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_number)]
-"""A whole number of a JSON body: what is sent as text, or as true, is none."""
+NUMBER = BeforeValidator(_number)
+"""Last of the annotations of a whole number in a JSON body: text is none, nor is true."""
 
 
 class Problem(Model):

@@ -22,7 +22,7 @@ from direct311.intake.handlers.submit import Accepted, Submit
 from direct311.intake.handlers.upload import Upload
 from direct311.intake.open311.json_forms import read_json
 from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, Whole, require
+from direct311.runtime.api import NUMBER, PROBLEMS, require
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
 from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
@@ -47,7 +47,7 @@ class FileOrder(Model, extra="forbid"):
     other bytes are taken. Its name is not asked."""
 
     content_type: Annotated[str, Field(max_length=255)]
-    size: Annotated[Whole, Field(ge=1)]
+    size: Annotated[int, Field(ge=1), NUMBER]
     sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")] | None = None
 
 

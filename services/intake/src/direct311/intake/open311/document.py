@@ -15,7 +15,7 @@ from direct311.intake.open311.forms import (
 )
 from direct311.intake.open311.render import Format
 from direct311.intake.open311.updates import STATUSES
-from direct311.runtime.api import RETRY_AFTER
+from direct311.runtime.api import RETRY_AFTER, Problem
 
 Schema = dict[str, Any]
 
@@ -224,10 +224,14 @@ _ERRORS: Mapping[int, str] = {
     403: "No key that is good for this",
     404: "What is not known, by field",
     408: "The body did not arrive in time",
+    413: "The body is too large",
     409: "A key of yours used for other content, or express consent is wanted",
     429: "Too often; see Retry-After",
     503: "Not now; see Retry-After",
 }
+_BY_THE_FRONT = (400, 404, 408, 413, 503)
+"""What is refused before it is anybody's call (a path with tricks in it, two lengths, a body that
+is too slow or too large) may be answered as all services do."""
 
 
 # ---------------------------------------------------------------- what is sent
@@ -362,8 +366,15 @@ def _call(
     def content(of: str) -> Schema:
         return {media_type: {"schema": {"$ref": f"#/components/schemas/{_name(of, form)}"}}}
 
+    def refused(status: int) -> Schema:
+        return content("Errors") | (
+            {"application/problem+json": {"schema": Problem.model_json_schema()}}
+            if status in _BY_THE_FRONT
+            else {}
+        )
+
     # The limits of reads and the database stand before every call.
-    known = sorted({*errors, 429, 503, *((408,) if body else ())})
+    known = sorted({*errors, *_BY_THE_FRONT, 429, 503})
     language = _LANGUAGE in parameters
     answered: Schema = {"description": "What was asked for", "content": content(answer)}
     if language:
@@ -380,7 +391,7 @@ def _call(
             **{
                 str(status): {
                     "description": _ERRORS[status],
-                    "content": content("Errors"),
+                    "content": refused(status),
                     **({"headers": RETRY_AFTER} if status in (429, 503) else {}),
                 }
                 for status in known

@@ -21,7 +21,7 @@ from direct311.retention.handlers.inventory import Outcomes
 from direct311.retention.handlers.review import Review
 from direct311.retention.ports import Dispositions, Holds, Inventory, Position, Seal
 from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, Whole, require
+from direct311.runtime.api import NUMBER, PROBLEMS, require
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import Instant, Model, OnDate, RecordId
@@ -60,7 +60,7 @@ class ExpiryQuestion(Model, extra="forbid"):
     # Strict: a 0 is no decision to change anything.
     dry_run: Annotated[bool, Field(strict=True)] | None = None
     cursor: Annotated[str, Field(max_length=200)] | None = None
-    limit: Annotated[Whole, Field(ge=1, le=500)] = 100
+    limit: Annotated[int, Field(ge=1, le=500), NUMBER] = 100
 
 
 class Proposal(Model, extra="forbid"):
@@ -68,7 +68,7 @@ class Proposal(Model, extra="forbid"):
     is eligible by that day."""
 
     record_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=1000)] | None = None
-    limit: Annotated[Whole, Field(ge=1, le=1000)] = 500
+    limit: Annotated[int, Field(ge=1, le=1000), NUMBER] = 500
     as_of: OnDate | None = None
 
 

@@ -15,8 +15,10 @@ from tests.fuzz.callers import CALLERS, LINK, SERVICE
 from tests.support.canaries import Canary, Search
 from tests.support.county import County
 
-USUAL = 100
+USUAL = 200
 """Examples for each operation of `make fuzz`, unless it is told otherwise."""
+SHARE = {"audit": 0.2}
+"""Of them for a service whose calls take longer: each question to audit is an entry of its log."""
 LEAST = 20_000
 """Cases that `make fuzz` takes at least."""
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
@@ -26,7 +28,12 @@ CANARY = "Quetzalcoatlina"
 CANARIES = Search([Canary("the reporter's name", CANARY)])
 SERVICE_CODE = "ANI-STRAY-DOG"
 
-pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P20")]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.e2e,
+    pytest.mark.policy("P20"),
+    pytest.mark.timeout(7200 if EXAMPLES else 600),
+]
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +105,7 @@ async def test_no_call_breaks_a_service_or_its_contract(
             "run",
             f"{county.known.services[service]}/openapi.json",
             *("--checks", "all"),
-            *("--max-examples", str(EXAMPLES or 3)),
+            *("--max-examples", str(int(EXAMPLES * SHARE.get(service, 1)) or 3)),
             *("--phases", PHASES),
             *("--warnings", "off"),
             *("--wait-for-schema", "60"),

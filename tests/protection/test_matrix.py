@@ -71,6 +71,12 @@ async def _refusals(county: County) -> set[str]:
     return found
 
 
+async def _form_without_key(county: County, operation: Operation, role: str | None) -> int:
+    headers = await county.session.headers(_caller(role), "nobody") if role else {}
+    url = county.known.services[operation.service] + operation.url
+    return (await county.http.post(url, data={"status": "OPEN"}, headers=headers)).status_code
+
+
 async def test_every_endpoint_takes_the_roles_of_the_table_and_no_other(own: County) -> None:
     record_id = await own.accepted(submission(790))
     await own.routed(record_id)
@@ -87,6 +93,13 @@ async def test_every_endpoint_takes_the_roles_of_the_table_and_no_other(own: Cou
         name = f"{operation.service} {operation.name}"
         allowed = table[name]
         if "everybody" in allowed:
+            continue
+        if "forms" in allowed:
+            wrong += [
+                f"{name}: {role} without a key gets {status}"
+                for role in (None, *ROLES)
+                if (status := await _form_without_key(own, operation, role)) != 403
+            ]
             continue
         if "clients" in allowed:
             # No token opens it, so there is no role to refuse and nobody to write down.

@@ -133,7 +133,7 @@ def test_an_import_replaces_the_layer_and_both_are_listed(client: TestClient) ->
         ("name=zip&source=x", "{", 422, "body"),
         ("name=zip&source=x", "[" * 15_000, 422, "body"),
         ("name=zip&source=x", "{}", 422, "body"),
-        ("name=NOT A NAME&source=x", json.dumps(collection()), 422, "name"),
+        ("name=NOT A NAME&source=x", json.dumps(collection()), 422, "query.name"),
         ("name=zip", "{}", 422, "query.source"),
         ("name=zip&source=x&version=a b", "{}", 422, "query.version"),
         ("name=zip&source=x", " " * (LIMIT + 1), 413, "body"),

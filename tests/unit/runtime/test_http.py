@@ -141,6 +141,23 @@ def test_what_is_not_there_is_a_problem_too(world: World) -> None:
         assert CANARY not in answer.text
 
 
+def test_another_method_is_told_all_that_there_are(world: World) -> None:
+    """RFC 9110, section 10.2.1; the framework alone names those of the first route."""
+
+    @world.app.get("/both/{name}")
+    async def read(name: str) -> str:
+        return name
+
+    @world.app.delete("/both/{name}")
+    async def remove(name: str) -> None:
+        return None
+
+    for method in ("PATCH", "OPTIONS"):
+        answer = world.client.request(method, "/both/a")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET")
+    assert world.client.put(f"/plain/{CANARY}.json").headers["allow"] == "GET, HEAD"
+
+
 def test_requests_are_measured_by_route_and_never_by_path(world: World) -> None:
     world.client.get(f"/plain/{CANARY}.json")
     world.client.post(f"/questions/{CANARY}", json={})

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BeforeValidator
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
@@ -23,6 +25,16 @@ from direct311.runtime.vault import DeniedError, VaultError
 from direct311.schemas.model import Model
 
 _log = structlog.get_logger(__name__)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, str | bool):
+        raise ValueError("must be a number")
+    return value
+
+
+NUMBER = BeforeValidator(_number)
+"""Last of the annotations of a whole number in a JSON body: text is none, nor is true."""
 
 
 class Problem(Model):
@@ -57,14 +69,30 @@ MOST_PROBLEMS = 50
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request's body, where a route has no limit of its own; pass to `include_router`."""
 
+RETRY_AFTER: dict[str, Any] = {
+    "Retry-After": {
+        "description": "In how many seconds to try again",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+"""The header that 429 and 503 carry, as OpenAPI describes it."""
+
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
         "description": words,
         "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+        **({"headers": RETRY_AFTER} if status in (429, 503) else {}),
     }
     for status, words in _IN_WORDS.items()
 }
 """Documented error answers; pass as `responses` of a router."""
+
+_BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="Bearer",
+    description="A token of the identity provider, or a request's signed link.",
+)
 
 
 def problem(
@@ -100,7 +128,11 @@ def caller_of(
     """A dependency that gives the caller, or answers 401. Who holds a resident's signed link is
     refused (403) where `residents` does not let them in."""
 
-    async def caller(request: Request) -> Caller:
+    async def caller(
+        request: Request,
+        # For the OpenAPI document alone: the header is read whole, so that a failure is noted.
+        _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
+    ) -> Caller:
         found = await authenticator.caller(
             request.headers.get("authorization"),
             request.headers.get("x-on-behalf-of"),
@@ -157,12 +189,14 @@ def install(
         return problem(410, "not_readable", "The record's key is gone; it cannot be read.")
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
         answer = problem(
             error.status_code,
             *_OF_THE_FRAMEWORK.get(error.status_code, ("http", "The request cannot be answered.")),
         )
         answer.headers.update(error.headers or {})
+        if error.status_code == 405:
+            answer.headers["Allow"] = ", ".join(_methods(request))
         return answer
 
     @app.exception_handler(TransientError)
@@ -207,6 +241,18 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
         field=".".join(str(part) for part in place[:4]),
         detail=f"The field is not as described: {kind}.",
     )
+
+
+def _methods(request: Request) -> Sequence[str]:
+    """All methods of this address (RFC 9110, section 10.2.1); the framework names one route's."""
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 def _denied(request: Request, caller: Caller, error: RefusedError) -> tuple[Access, Decision]:

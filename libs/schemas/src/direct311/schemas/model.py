@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Model(BaseModel):
@@ -28,9 +28,18 @@ def nothing() -> Any:
     return Field(default_factory=dict)
 
 
+def _written(value: object) -> object:
+    """A number is no time: it would be read as seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and value[4:5] != "-"):
+        raise ValueError("must be written as ISO 8601 says")
+    return value
+
+
 # Milliseconds, because that is what the databases keep: a value survives the round trip.
-Instant = Annotated[datetime, AwareDatetime, AfterValidator(_milliseconds_utc)]
-OnDate = date
+Instant = Annotated[
+    datetime, AwareDatetime, AfterValidator(_milliseconds_utc), BeforeValidator(_written)
+]
+OnDate = Annotated[date, BeforeValidator(_written)]
 
 RecordId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 DepartmentCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]

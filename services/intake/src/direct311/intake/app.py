@@ -50,7 +50,7 @@ from direct311.intake.entrypoints.app_api import (
 from direct311.intake.entrypoints.clients import clients_router
 from direct311.intake.entrypoints.feeds import feeds_router
 from direct311.intake.entrypoints.front import CrossOrigin, FailedKeys, ReadLimited
-from direct311.intake.entrypoints.open311 import GeoReport
+from direct311.intake.entrypoints.open311 import Gateway, GeoReport
 from direct311.intake.entrypoints.policy import policy_router
 from direct311.intake.entrypoints.staff import StaffPages
 from direct311.intake.entrypoints.subject import link_router, subject_router
@@ -362,7 +362,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             with contextlib.suppress(Exception):
                 await quotas.close()
 
-    app = FastAPI(
+    app = Gateway(
         title="Direct311 intake",
         version=version("direct311-intake"),
         summary="The gateway: Open311 GeoReport v2, and the reporter's sealed contact data",

@@ -10,7 +10,13 @@ from pydantic import Field
 
 from direct311.geo.adapters.shapes import read_boundary_set
 from direct311.geo.domain.addresses import NormalisedAddress
-from direct311.geo.domain.boundaries import BoundaryError, BoundarySet, ImportedSet, Located
+from direct311.geo.domain.boundaries import (
+    LAYER_NAME,
+    BoundaryError,
+    BoundarySet,
+    ImportedSet,
+    Located,
+)
 from direct311.geo.handlers.atlas import Atlas
 from direct311.geo.handlers.resolve import Resolver
 from direct311.geo.ports import BoundarySets, Locations
@@ -150,7 +156,9 @@ def router(
     async def import_boundaries(
         request: Request,
         caller: Annotated[Caller, who],
-        name: Annotated[str, Query(max_length=41, description="municipality, zip, …")],
+        name: Annotated[
+            str, Query(pattern=f"^{LAYER_NAME.pattern}$", description="municipality, zip, …")
+        ],
         source: Annotated[str, Query(min_length=1, max_length=300)],
         version: Annotated[str, Query(max_length=60, pattern=r"^[\w.-]*$")] = "",
         licence: Annotated[str, Query(max_length=300)] = "",

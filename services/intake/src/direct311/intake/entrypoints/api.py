@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
@@ -47,7 +47,20 @@ class ContactAnswer(Model):
     fields: dict[str, str]
 
 
-class PersonQuestion(Model, extra="forbid"):
+_ONE_OF = ("phone", "email", "name")
+_ONE: dict[str, Any] = {
+    "oneOf": [
+        {
+            "required": [one],
+            "properties": {one: {"type": "string"}}
+            | {other: {"type": "null"} for other in _ONE_OF if other != one},
+        }
+        for one in _ONE_OF
+    ]
+}
+
+
+class PersonQuestion(Model, extra="forbid", json_schema_extra=_ONE):
     """One of `phone`, `email`, `name`, and why."""
 
     purpose: Annotated[str, Field(max_length=40)]
@@ -105,8 +118,8 @@ class ProtectionOrder(Model, extra="forbid"):
     email: Annotated[str, Field(max_length=254)] | None = None
     name: Annotated[str, Field(max_length=200)] | None = None
     address: Annotated[str, Field(max_length=300)] | None = None
-    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
-    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    latitude: Annotated[float, Field(strict=True, ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(strict=True, ge=-180, le=180)] | None = None
 
 
 class ProtectionAnswer(Model):
@@ -245,7 +258,7 @@ def internal_router(contact: Contact, caller_of: CallerOf) -> APIRouter:
     @api.post("/persons/resolve")
     async def resolve(caller: Annotated[Caller, who], question: PersonQuestion) -> PersonAnswer:
         """The records of a person. The search is an access, also where it finds nothing."""
-        person = question.model_dump(include={"phone", "email", "name"}, exclude_none=True)
+        person = question.model_dump(include=set(_ONE_OF), exclude_none=True)
         if len(person) != 1:
             raise RefusedError(422, "malformed", "Give one of phone, email, name.", field="phone")
         found = await contact.records_of(

@@ -22,7 +22,7 @@ from direct311.intake.handlers.submit import Accepted, Submit
 from direct311.intake.handlers.upload import Upload
 from direct311.intake.open311.json_forms import read_json
 from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.api import NUMBER, PROBLEMS, require
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
 from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
@@ -35,6 +35,7 @@ IdempotencyKey = Annotated[
     str | None, Header(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
 ]
 Guidance = dict[Language, str]
+Degrees = Annotated[float, Field(strict=True)]
 MOST_UPLOADS = 20
 
 
@@ -46,7 +47,7 @@ class FileOrder(Model, extra="forbid"):
     other bytes are taken. Its name is not asked."""
 
     content_type: Annotated[str, Field(max_length=255)]
-    size: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=1), NUMBER]
     sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")] | None = None
 
 
@@ -80,8 +81,8 @@ class SubmissionOrder(Model, extra="forbid"):
 
     jurisdiction_id: str | None = None
     service_code: str
-    lat: float | None = None
-    long: float | None = None
+    lat: Degrees | None = None
+    long: Degrees | None = None
     address_string: str | None = None
     address_id: str | None = None
     description: str | None = None
@@ -480,8 +481,8 @@ def app_counts_router(counts: MongoAppCounts, caller_of: CallerOf, clock: Clock)
     @api.get("/app-counts")
     async def app_counts(
         caller: Annotated[Caller, who],
-        start: Annotated[date | None, Query()] = None,
-        end: Annotated[date | None, Query()] = None,
+        start: Annotated[OnDate | None, Query()] = None,
+        end: Annotated[OnDate | None, Query()] = None,
     ) -> list[AppCountAnswer]:
         """What front ends run on, as counts of days: at most 366 of them, by default the last 30.
         Belongs to no request."""

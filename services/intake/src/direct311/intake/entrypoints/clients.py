@@ -10,7 +10,7 @@ from direct311.intake.domain.clients import Client, Environment, Flag, Quota, Sc
 from direct311.intake.entrypoints.api import CallerOf
 from direct311.intake.handlers.clients import ManageClients
 from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.api import NUMBER, PROBLEMS, require
 from direct311.schemas import Instant, Model, RecordId
 
 ClientId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
@@ -36,9 +36,9 @@ class QuotaOrder(Model, extra="forbid"):
     """Calls that write, in a minute and in a day of UTC (null: as many as it wants); calls that
     read, in a minute."""
 
-    minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = 600
-    day: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = 100_000
-    reads: Annotated[int, Field(ge=1, le=1_000_000)] = 6_000
+    minute: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] | None = 600
+    day: Annotated[int, Field(ge=1, le=1_000_000_000), NUMBER] | None = 100_000
+    reads: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 6_000
 
 
 class ClientOrder(Model, extra="forbid"):
@@ -75,7 +75,8 @@ class RotationOrder(Model, extra="forbid"):
 
     reference: Reference
     overlap_hours: Annotated[
-        float, Field(ge=0, le=LONGEST_OVERLAP.total_seconds() / 3600, allow_inf_nan=False)
+        float,
+        Field(strict=True, ge=0, le=LONGEST_OVERLAP.total_seconds() / 3600, allow_inf_nan=False),
     ] = 24.0
     expires_at: Instant | None = None
 

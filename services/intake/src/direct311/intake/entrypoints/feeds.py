@@ -141,7 +141,7 @@ def feeds_router(
     @api.get(
         "/requests.atom",
         response_class=Response,
-        responses={200: {"content": {"application/atom+xml": {"schema": {"type": "string"}}}}},
+        responses={200: {"content": {"application/atom+xml": {"schema": {"type": "object"}}}}},
     )
     async def atom(bbox: Area, service_code: Codes = None, limit: Limit = 100) -> Response:
         """Open requests of an area as an Atom feed (RFC 4287), the newest `limit` of them."""

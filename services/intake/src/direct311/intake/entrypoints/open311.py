@@ -1,11 +1,13 @@
 """The public face: Open311 GeoReport v2 in JSON and XML.
 
-Plain Starlette routes: this is the hot path, and its documents are not JSON Schema's to describe.
+Plain Starlette routes, since this is the hot path; `open311/document.py` describes them.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,7 +30,7 @@ from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.comment import AddComment
 from direct311.intake.handlers.submit import Submit
-from direct311.intake.open311 import render, views
+from direct311.intake.open311 import document, render, views
 from direct311.intake.open311.forms import read_submission
 from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import (
@@ -67,6 +69,15 @@ class ProblemsError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(f"{len(problems)} problems")
         self.problems = tuple(problems)
+
+
+class Gateway(FastAPI):
+    """An application whose OpenAPI document has the calls of GeoReport v2 as well."""
+
+    def openapi(self) -> dict[str, Any]:
+        found = super().openapi()
+        document.add_to(found)
+        return found
 
 
 class GeoReport:
@@ -238,6 +249,10 @@ class GeoReport:
         self, request: Request, form: Format, sent: Form, client: Client
     ) -> Response:
         pairs, files, problems = sent.pairs, sent.files, sent.problems
+        if first(pairs, "media") or first(pairs, "media[]"):
+            # A photo that came as text would be lost, and nobody told.
+            text = Problem(400, "media", "media must be a file, in multipart/form-data")
+            problems = [*problems, text]
         read = read_submission(pairs, self._catalogue, self._clock.now())
         if read.problems or problems or read.submission is None or read.service is None:
             raise ProblemsError([*problems, *read.problems])

@@ -11,7 +11,7 @@ from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.render import MEDIA_TYPES, Format
 from direct311.runtime.api import PlainRoute
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 def unserved_routes(served: Sequence[PlainRoute]) -> list[PlainRoute]:

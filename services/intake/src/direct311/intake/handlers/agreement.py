@@ -69,7 +69,10 @@ class Agreement:
         policy = self.in_force()
         if policy is None:
             raise RefusedError(
-                503, "no_policy", "No privacy policy is in force, so nothing is collected."
+                503,
+                "no_policy",
+                "No privacy policy is in force, so nothing is collected.",
+                retry_after=3600,
             )
         named = submission.policy_version
         if named is not None and self._policies.by_version(named) is None:

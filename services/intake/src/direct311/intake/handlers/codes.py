@@ -104,5 +104,8 @@ class OneTimeCodes:
             return self._links.issue(record_id, event_id)
         except LinkKeyError:
             raise RefusedError(
-                503, "link_key", "Links cannot be signed until a new key is in force."
+                503,
+                "link_key",
+                "Links cannot be signed until a new key is in force.",
+                retry_after=300,
             ) from None

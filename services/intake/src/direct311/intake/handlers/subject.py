@@ -104,7 +104,10 @@ class Subject:
             return self._links.issue(record_id, event_id)
         except LinkKeyError:
             raise RefusedError(
-                503, "link_key", "Links cannot be signed until a new key is in force."
+                503,
+                "link_key",
+                "Links cannot be signed until a new key is in force.",
+                retry_after=300,
             ) from None
 
     async def held(self, caller: Caller, record_id: str) -> Held:

@@ -25,7 +25,7 @@ JURISDICTIONS = ("miamidade", "miamidade.gov")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 # float() also takes 1_000, digits of other scripts, inf and nan.
 _DECIMAL = re.compile(
-    r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,2})?"
+    r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?"
 )
 OPEN: tuple[RequestStatus, ...] = (
     "received",

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field, model_validator
@@ -21,7 +21,7 @@ from direct311.retention.handlers.inventory import Outcomes
 from direct311.retention.handlers.review import Review
 from direct311.retention.ports import Dispositions, Holds, Inventory, Position, Seal
 from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.api import NUMBER, PROBLEMS, require
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import Instant, Model, OnDate, RecordId
@@ -57,9 +57,10 @@ class ExpiryQuestion(Model, extra="forbid"):
     where `as_of` lies in the future. `cursor` and `limit`: the page of a dry run."""
 
     as_of: OnDate | None = None
-    dry_run: bool | None = None
+    # Strict: a 0 is no decision to change anything.
+    dry_run: Annotated[bool, Field(strict=True)] | None = None
     cursor: Annotated[str, Field(max_length=200)] | None = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    limit: Annotated[int, Field(ge=1, le=500), NUMBER] = 100
 
 
 class Proposal(Model, extra="forbid"):
@@ -67,7 +68,7 @@ class Proposal(Model, extra="forbid"):
     is eligible by that day."""
 
     record_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=1000)] | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 500
+    limit: Annotated[int, Field(ge=1, le=1000), NUMBER] = 500
     as_of: OnDate | None = None
 
 
@@ -81,7 +82,30 @@ class Reason(Model, extra="forbid"):
     reason: Text
 
 
-class HoldScope(HoldQuery):
+_EITHER: dict[str, Any] = {
+    "oneOf": [
+        {
+            "required": ["record_ids"],
+            "properties": {"record_ids": {"type": "array"}, "query": {"type": "null"}},
+        },
+        {
+            "required": ["query"],
+            "properties": {"query": {"type": "object"}, "record_ids": {"type": "null"}},
+        },
+    ]
+}
+_SOMETHING: dict[str, Any] = {
+    "anyOf": [
+        {"required": ["service_codes"], "properties": {"service_codes": {"minItems": 1}}},
+        *(
+            {"required": [name], "properties": {name: {"type": "string"}}}
+            for name in ("municipality", "department", "since", "until")
+        ),
+    ]
+}
+
+
+class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
     """At least one criterion."""
 
     service_codes: Annotated[
@@ -97,7 +121,7 @@ class HoldScope(HoldQuery):
         return self
 
 
-class HoldOrder(Model, extra="forbid"):
+class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):
     """Either `record_ids` or `query`; new records that match a query join by themselves."""
 
     name: Text

@@ -1,4 +1,5 @@
-"""Intake's small collections on the real database: codes, upload tickets, counts of apps."""
+"""Intake's small collections on the real database: codes, upload tickets, counts of apps, ended
+sessions."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -15,6 +16,7 @@ from direct311.intake.adapters.codes import (
     WINDOW,
     MongoCodes,
 )
+from direct311.intake.adapters.ended_sessions import MongoEndedSessions
 from direct311.intake.adapters.upload_tickets import MongoUploadTickets
 from direct311.intake.domain.uploads import UploadTicket
 from direct311.runtime.database import Database
@@ -36,6 +38,25 @@ async def codes(database: Database) -> MongoCodes:
     codes = MongoCodes(database["codes"])
     await codes.prepare()
     return codes
+
+
+# ---------------------------------------------------------------- sessions of staff
+
+
+async def test_a_session_that_was_ended_is_ended_for_every_copy_until_its_time(
+    database: Database,
+) -> None:
+    one, other = (MongoEndedSessions(database["ended_sessions"]) for _ in range(2))
+    await one.prepare()
+    assert not await other.has("s-1")
+    for _ in range(2):
+        await one.add("s-1", NOW + SECOND)
+    assert await other.has("s-1")
+    assert not await other.has("s-2")
+    await other.forget(NOW)
+    assert await one.has("s-1")
+    await other.forget(NOW + 2 * SECOND)
+    assert not await one.has("s-1")
 
 
 # ---------------------------------------------------------------- codes

@@ -1,6 +1,7 @@
 """An agent in a browser: through the provider to the page of marked requests."""
 
 import json
+import re
 from uuid import uuid4
 
 import pytest
@@ -44,6 +45,13 @@ async def test_an_agent_signs_in_and_sees_what_is_marked(county: County) -> None
     assert fields["phone"] not in page.text
     nobody = await county.http.get(f"{gate}/staff/marked")
     assert (nobody.status_code, nobody.headers["location"]) == (303, "/staff/login")
+
+    (csrf,) = re.findall(r'name="csrf" value="([^"]+)"', page.text)
+    out = await county.http.post(f"{gate}/staff/logout", data={"csrf": csrf}, headers=session)
+    assert out.status_code == 303
+    # The cookie is still sent here; the session has ended all the same.
+    after = await county.http.get(f"{gate}/staff/marked", headers=session)
+    assert (after.status_code, after.headers["location"]) == (303, "/staff/login")
 
     async def logged() -> bool:
         events = [json.loads(each.value or b"{}") for each in await county.messages("pii.accessed")]

@@ -46,9 +46,23 @@ class Marked:
         ]
 
 
+class Ended:
+    """`EndedSessions` in memory."""
+
+    def __init__(self) -> None:
+        self.until: dict[str, datetime] = {}
+
+    async def add(self, session_id: str, until: datetime) -> None:
+        self.until[session_id] = until
+
+    async def has(self, session_id: str) -> bool:
+        return session_id in self.until
+
+
 class World:
     def __init__(self) -> None:
         self.clock = SetClock()
+        self.ended = Ended()
         self.ledger = Written()
         provider = identity.create_app(
             identity.Issuer(URL, "identity-1", bytes(range(32))),
@@ -69,6 +83,7 @@ class World:
             client_secret="s3cret",
             redirect_url=BACK,
             clock=self.clock,
+            ended=self.ended,
         )
         app = FastAPI()
         install(app, Readiness(), Metrics(), self.ledger)
@@ -165,9 +180,30 @@ def test_signing_out_needs_the_pages_own_form(world: World) -> None:
     for form in ({}, {"csrf": ""}, {"csrf": "x" * 43}):
         assert world.browser.post("/staff/logout", data=form).status_code == 403
     assert world.browser.get("/staff/marked").status_code == 200
+    assert world.ended.until == {}
     answer = world.browser.post("/staff/logout", data={"csrf": world.csrf()})
     assert answer.status_code == 303
     assert world.browser.get("/staff/marked").status_code == 303
+
+
+def test_who_signs_out_ends_every_copy_of_the_cookie_and_no_other_session(world: World) -> None:
+    world.sign_in()
+    copied, csrf = world.browser.cookies[SESSION], world.csrf()
+    world.browser.cookies.clear()
+    world.sign_in()
+    another = world.browser.cookies[SESSION]
+    world.other.cookies.set(SESSION, copied)
+    assert world.other.post("/staff/logout", data={"csrf": csrf}).status_code == 303
+    world.other.cookies.clear()
+    world.other.cookies.set(SESSION, copied)
+    assert world.other.get("/staff/marked").headers["location"] == "/staff/login"
+    world.other.cookies.clear()
+    world.other.cookies.set(SESSION, another)
+    assert world.other.get("/staff/marked").status_code == 200
+    # As long as it could have lived, and by nothing that a form or a cookie has in it.
+    ((session_id, until),) = world.ended.until.items()
+    assert until == NOW + timedelta(hours=1)
+    assert csrf not in session_id
 
 
 @pytest.mark.parametrize("change", ["state", "code", "cookie", "late", "twice", "nothing"])

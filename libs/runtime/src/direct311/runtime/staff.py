@@ -3,7 +3,8 @@
 Authorization code flow with PKCE (OpenID Connect Core 1.0, section 3.1; RFC 7636). The session is
 the person's access token, encrypted under a key that is made of the client's secret: every copy of
 the service reads it, nothing is stored, and it ends with the token. Signing out takes the cookie
-away; a copy of it that somebody made before stays good until the token ends.
+away and ends the session for whoever has a copy of it: what was ended is remembered, for all copies
+of the service, until it would have ended anyway.
 
 What a page may do is decided by the same rules as what a bearer token may do, and the first use of
 a token is a sign-in in the log, wherever it came from.
@@ -16,7 +17,8 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -54,6 +56,16 @@ class Session:
             raise RefusedError(403, "csrf", "Send the form from the page that it is on.")
 
 
+class EndedSessions(Protocol):
+    """What all copies of a service know of sessions that were ended before their time."""
+
+    async def add(self, session_id: str, until: datetime) -> None:
+        """`until`: when the session would have ended by itself."""
+        ...
+
+    async def has(self, session_id: str) -> bool: ...
+
+
 class StaffSignIn:
     """`redirect_url`: where the provider sends people back to; registered there."""
 
@@ -68,7 +80,9 @@ class StaffSignIn:
         client_secret: str,
         redirect_url: str,
         clock: Clock,
+        ended: EndedSessions,
     ) -> None:
+        self._ended = ended
         self._issuer = issuer
         self._issuer_url = issuer_url
         self._http = http
@@ -132,13 +146,18 @@ class StaffSignIn:
     async def session(self, cookie: str | None, host: str | None) -> Session | None:
         """Who is signed in, if anybody."""
         found = self._open(self._sessions, cookie, SESSION_SECONDS)
-        if found is None:
+        if found is None or await self._ended.has(_id(found["csrf"])):
             return None
         try:
             caller = await self._authenticator.caller(f"Bearer {found['token']}", None, host)
         except UnauthenticatedError:
             return None
         return Session(caller, found["csrf"])
+
+    async def end(self, session: Session) -> None:
+        """Sign out: no copy of the session's cookie is good any more."""
+        until = self._clock.now() + timedelta(seconds=SESSION_SECONDS)
+        await self._ended.add(_id(session.csrf), until)
 
     async def _check(self, id_token: str, nonce: str, caller: Caller) -> None:
         """The ID token (section 3.1.3.7): by the provider, for us, of this sign-in and person."""
@@ -169,6 +188,11 @@ class StaffSignIn:
             return None
         content: dict[str, Any] = json.loads(opened)
         return content
+
+
+def _id(csrf: str) -> str:
+    """What a session is remembered by: nobody makes the token of its forms from it."""
+    return hashlib.sha256(csrf.encode()).hexdigest()
 
 
 def _box(secret: str, purpose: bytes) -> Fernet:

@@ -16,6 +16,7 @@ from direct311.intake.adapters.catalogue_file import (
     load_policies,
 )
 from direct311.intake.adapters.codes import MongoCodes
+from direct311.intake.adapters.ended_sessions import MongoEndedSessions
 from direct311.intake.adapters.first_clients import read_clients
 from direct311.intake.adapters.geo import GeoAddresses
 from direct311.intake.adapters.inserts import GroupedSubmissions
@@ -185,6 +186,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         notices={each.email_notice.version for each in policies.policies},
     )
     codes = MongoCodes(resources.database["codes"])
+    ended_sessions = MongoEndedSessions(resources.database["ended_sessions"])
     one_time = OneTimeCodes(
         requests=requests,
         codes=codes,
@@ -297,6 +299,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         now = clock.now()
         await tickets.forget(now - timedelta(days=1))
         await codes.forget_old(now - timedelta(days=1))
+        await ended_sessions.forget(now)
 
     async def forget_unused_keys() -> None:
         await keys.forget_unused(clock.now() - timedelta(days=1), line.records.collection)
@@ -348,6 +351,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
                 keys.prepare,
                 tickets.prepare,
                 codes.prepare,
+                ended_sessions.prepare,
                 app_counts.prepare,
                 rotation.checks.check,
                 index_checks.check,
@@ -416,6 +420,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             client_secret=settings.client_secret.get_secret_value(),
             redirect_url=f"{own_origin}/staff/callback",
             clock=clock,
+            ended=ended_sessions,
         ),
         requests,
     )

@@ -73,6 +73,7 @@ class StaffPages:
         if session is not None:
             form = parse_qs((await request.body()).decode("latin-1"))
             session.check(form.get("csrf", [""])[0])
+            await self._sign_in.end(session)
         # A page of ours: browsers hold `form-action` against every step that a form leads to.
         return _to("/staff/signed-out", {SESSION: ("", 0)})
 

@@ -353,6 +353,18 @@ async def test_the_reporters_own_and_others_remarks_are_told_apart() -> None:
 
 
 @pytest.mark.anyio
+async def test_an_event_has_the_newest_remarks_that_a_broker_takes() -> None:
+    world = World()
+    long = tuple(Note(at=NOW, kind="reporter", text=f"{n:02}" + "é" * 3998) for n in range(50))
+    await world.store(notes=(*long, Note(at=NOW, kind="comment", said="OPEN", mark="m")))
+    await world.add(comment(), CLIENT)
+    (event,) = world.said()
+    # A comment without words is none that anybody must read.
+    assert [each.text[:2] for each in event.remarks] == [*(f"{n:02}" for n in range(38, 50)), "It"]
+    assert sum(len(each.text.encode()) for each in event.remarks) <= 100_000
+
+
+@pytest.mark.anyio
 async def test_the_sender_is_known_apart_from_the_reporter(world: World) -> None:
     await world.add(comment(), CLIENT)
     indexes = world.state().indexes

@@ -300,3 +300,13 @@ async def test_a_custodian_enters_lists_and_withdraws_by_the_command(county: Cou
     assert json.loads(await says("show", protection_id))["keep_until"]
     assert "PR-9" not in await says("list")
     assert "PR-9" in await says("list", "--all")
+    proposed = json.loads(await says("dispose", protection_id))
+    assert proposed["disposal_proposed_by"] == "custodian-1"
+    done = json.loads(await says("dispose", protection_id, "--approve", "--as", "officer-1"))
+    assert (done["proposed_by"], done["approved_by"]) == ("custodian-1", "officer-1")
+    assert "PR-9" not in await says("list", "--all")
+    with county.database() as database:
+        left = database["intake"].protections.find_one({"_id": protection_id})
+    assert left is not None
+    assert "PR-9" not in str(left)
+    assert left.keys().isdisjoint({"reference", "citation", "kinds", "hashes", "entered_by"})

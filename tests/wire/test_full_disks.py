@@ -184,6 +184,9 @@ async def test_a_full_database_takes_nothing_and_loses_nothing(
                 refused[number] = answer
             number += 1
         await crowding
+        # A load balancer sends nobody here meanwhile.
+        ready = await own.http.get(f"{own.known.services['intake']}/health/ready", timeout=60)
+        assert ready.status_code == 503, ready.text
     finally:
         disk.free()
         stack.restart("database")

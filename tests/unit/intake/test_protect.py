@@ -12,7 +12,7 @@ from httpx import Response
 from starlette.testclient import TestClient
 
 from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.domain.protection import Protection
+from direct311.intake.domain.protection import Disposal, Protection
 from direct311.intake.entrypoints.api import protections_router
 from direct311.intake.handlers.protect import Protect
 from direct311.runtime.access import load_access_policy
@@ -32,6 +32,7 @@ from tests.support.runtime import SetClock
 
 FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
 CARLA = bearer("custodian:carla")
+OTTO = bearer("records_officer:otto")
 ORDER = {"reference": "PR-1", "citation": "section 119.071(4)(d)2.a., F.S."}
 PERSON = {
     "phone": "305-555-0142",
@@ -50,6 +51,7 @@ class Store:
     def __init__(self) -> None:
         self.version = 0
         self.kept: dict[str, Protection] = {}
+        self.disposals: dict[str, Disposal] = {}
 
     async def add(self, protection: Protection) -> int:
         self.kept[protection.protection_id] = protection
@@ -67,6 +69,19 @@ class Store:
 
     async def get(self, protection_id: str) -> Protection | None:
         return self.kept.get(protection_id)
+
+    async def propose_disposal(self, protection_id: str, at: datetime, by: str) -> None:
+        found = self.kept[protection_id]
+        if found.disposal_proposed_by is None:
+            said = {"disposal_proposed_at": at, "disposal_proposed_by": by}
+            self.kept[protection_id] = found.model_copy(update=said)
+
+    async def dispose(self, disposal: Disposal) -> None:
+        if self.kept.pop(disposal.protection_id, None) is not None:
+            self.disposals[disposal.protection_id] = disposal
+
+    async def disposal(self, protection_id: str) -> Disposal | None:
+        return self.disposals.get(protection_id)
 
     async def entries(
         self, *, in_force: bool | None, after: str, limit: int
@@ -166,6 +181,39 @@ def test_a_withdrawn_entry_loses_its_hashes_and_begins_its_time(world: World) ->
     assert after["keep_until"] == after["withdrawn_at"] is not None
     assert world.store.kept[protection_id].hashes == ()
     assert world.http.delete(path, headers=CARLA).status_code == 404
+
+
+@pytest.mark.policy("P14")
+def test_an_entry_is_destroyed_after_its_time_by_two_persons(world: World) -> None:
+    protection_id = world.enter(**PERSON, received_on="2026-02-27").json()["protection_id"]
+    path = f"/v1/protections/{protection_id}"
+    disposal = f"{path}/disposal"
+    # While it is in force its time is never over.
+    assert world.http.post(disposal, headers=CARLA).json()["title"] == "in force"
+    assert world.http.post(f"{disposal}/approval", headers=OTTO).status_code == 409
+    world.http.delete(path, headers=CARLA)
+    assert world.http.post(f"{disposal}/approval", headers=OTTO).json()["title"] == "not proposed"
+    for _ in range(2):
+        proposed = world.http.post(disposal, headers=CARLA).json()
+        assert proposed["disposal_proposed_by"] == "carla"
+    assert world.http.post(f"{disposal}/approval", headers=CARLA).json()["title"] == "role"
+    same = bearer("records_officer:carla")
+    assert world.http.post(f"{disposal}/approval", headers=same).json()["title"] == "same person"
+    assert world.http.get(disposal, headers=CARLA).status_code == 404
+    assert protection_id in world.store.kept
+
+    done = world.http.post(f"{disposal}/approval", headers=OTTO)
+    assert done.status_code == 200
+    assert world.http.post(f"{disposal}/approval", headers=OTTO).json() == done.json()
+    assert world.http.get(disposal, headers=CARLA).json() == done.json()
+    said = done.json()
+    assert (said["proposed_by"], said["approved_by"]) == ("carla", "otto")
+    assert (said["series"], said["received_on"]) == ("GS1-SL 392", "2026-02-27")
+    assert "PR-1" not in done.text
+    assert world.http.get(path, headers=CARLA).status_code == 404
+    assert world.http.get("/v1/protections", headers=CARLA).json()["protections"] == []
+    operations = [event.where.operation for event in world.log.events()]
+    assert "POST /v1/protections/{protection_id}/disposal/approval" in operations
 
 
 def test_the_list_names_files_and_kinds_and_nobody(world: World) -> None:

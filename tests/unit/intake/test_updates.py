@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from direct311.intake.adapters.catalogue_file import load_catalogue
+from direct311.intake.adapters.catalogue_file import load_catalogue, load_emergencies
 from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.adapters.updates import _whole_seconds
 from direct311.intake.domain.clients import Client
@@ -262,6 +262,7 @@ class World:
             vault=self.vault,
             indexes=indexes,
             protect=Follow(self.registry, indexes.place, self.clock).protect,
+            emergencies=load_emergencies().content,
             clock=self.clock,
             ids=TimeOrderedIds(),
             content_key=CONTENT_KEY,
@@ -350,6 +351,29 @@ async def test_the_reporters_own_and_others_remarks_are_told_apart() -> None:
         ("reporter", "mine"),
         ("client", "It i"),
     ]
+
+
+@pytest.mark.anyio
+async def test_an_event_has_the_newest_remarks_that_a_broker_takes() -> None:
+    world = World()
+    long = tuple(Note(at=NOW, kind="reporter", text=f"{n:02}" + "é" * 3998) for n in range(50))
+    await world.store(notes=(*long, Note(at=NOW, kind="comment", said="OPEN", mark="m")))
+    await world.add(comment(), CLIENT)
+    (event,) = world.said()
+    # A comment without words is none that anybody must read.
+    assert [each.text[:2] for each in event.remarks] == [*(f"{n:02}" for n in range(38, 50)), "It"]
+    assert sum(len(each.text.encode()) for each in event.remarks) <= 100_000
+
+
+@pytest.mark.anyio
+async def test_words_of_danger_flag_the_request_for_its_department(world: World) -> None:
+    await world.add(comment(), CLIENT)
+    assert not world.state().emergency_assistance
+    await world.add(comment(update_id="2", description="Now the house is on fire!"), CLIENT)
+    assert world.state().emergency_assistance
+    assert world.said()[-1].emergency_assistance
+    await world.add(comment(update_id="3"), CLIENT)
+    assert world.state().emergency_assistance
 
 
 @pytest.mark.anyio

@@ -110,3 +110,23 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
             console.print("withdrawn")
 
         run(work)
+
+    @app.command()
+    def dispose(
+        protection_id: str,
+        approve: Annotated[
+            bool, typer.Option("--approve", help="as a records officer, another person")
+        ] = False,
+        name: As = "custodian-1",
+    ) -> None:
+        """Destroy an entry that was withdrawn: a custodian proposes it, a records officer approves.
+
+        Of an approved one the documentation is printed; it stays.
+        """
+        role = "records_officer" if approve else "custodian"
+        path = f"{PATH}/{protection_id}/disposal" + ("/approval" if approve else "")
+
+        async def work(session: Session) -> None:
+            print_json(await session.post("intake", path, None, role, name))
+
+        run(work)

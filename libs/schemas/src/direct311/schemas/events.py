@@ -63,7 +63,8 @@ class UploadRef(Model):
 
 
 class Remark(Model):
-    """What was said of a request later; `text` is redacted by rules.
+    """What was said of a request later; `text` is redacted by rules. An event has the newest, with
+    100,000 bytes of text in all; what is older was in earlier events.
 
     `by`: its reporter, or somebody else who sent it through a client.
     """

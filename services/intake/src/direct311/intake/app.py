@@ -390,6 +390,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             vault=vault,
             indexes=indexes,
             protect=follow.protect,
+            emergencies=emergencies,
             clock=clock,
             ids=resources.ids,
             content_key=indexes.content_key,

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from direct311.intake.adapters import listing
 from direct311.intake.adapters.listing import MongoListing
-from direct311.intake.domain.protection import Protection
+from direct311.intake.domain.protection import Disposal, Protection
 from direct311.intake.domain.request import EARLIER, SENDERS, Mark, ServiceRequest
 from direct311.intake.open311.queries import RequestQuery
 from direct311.runtime.clock import Clock
@@ -295,6 +295,37 @@ class MongoProtections:
         )
         return _protection(document) if document else None
 
+    async def propose_disposal(self, protection_id: str, at: datetime, by: str) -> None:
+        """Note who wants a withdrawn entry destroyed; the first who does."""
+        await self._collection.update_one(
+            {
+                "_id": protection_id,
+                "withdrawn_at": {"$ne": None},
+                "disposal_proposed_by": None,
+                "reference": {"$exists": True},
+            },
+            {"$set": {"disposal_proposed_at": at, "disposal_proposed_by": by}},
+        )
+
+    async def dispose(self, disposal: Disposal) -> None:
+        """Put this in the place of the entry that was proposed so; nothing else of it is kept."""
+        document = disposal.model_dump(mode="python")
+        await self._collection.replace_one(
+            {
+                "_id": document.pop("protection_id"),
+                "withdrawn_at": {"$ne": None},
+                "disposal_proposed_by": disposal.proposed_by,
+                "reference": {"$exists": True},
+            },
+            document,
+        )
+
+    async def disposal(self, protection_id: str) -> Disposal | None:
+        document = await self._collection.find_one(
+            {"_id": protection_id, "disposed_at": {"$exists": True}}
+        )
+        return Disposal.model_validate(_with_id(document)) if document else None
+
     async def entries(
         self, *, in_force: bool | None, after: str, limit: int
     ) -> Sequence[Protection]:
@@ -312,6 +343,8 @@ class MongoProtections:
 
 
 def _protection(document: Document) -> Protection:
-    return Protection.model_validate(
-        {**{k: v for k, v in document.items() if k != "_id"}, "protection_id": document["_id"]}
-    )
+    return Protection.model_validate(_with_id(document))
+
+
+def _with_id(document: Document) -> Document:
+    return {**{k: v for k, v in document.items() if k != "_id"}, "protection_id": document["_id"]}

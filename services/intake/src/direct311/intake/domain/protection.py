@@ -1,10 +1,14 @@
 """The protection registry: whose place and identity must not show (section 119.071(4)(d), F.S.)."""
 
+from typing import Literal
+
 from direct311.schemas import Instant, Model, OnDate
 
 SERIES = "GS1-SL 392"
 """Exempt-status notifications and redaction requests: until the related record is disposed of, or
 the request is withdrawn."""
+
+TITLE = "Public records exempt status notifications and redaction requests"
 
 KINDS = ("phone", "email", "name", "address", "point")
 """What a person can be known by. `address` is a home's: the place of a problem, and the reporter's
@@ -29,3 +33,24 @@ class Protection(Model):
     entered_by: str = ""
     withdrawn_at: Instant | None = None
     withdrawn_by: str | None = None
+    disposal_proposed_at: Instant | None = None
+    disposal_proposed_by: str | None = None
+
+
+class Disposal(Model):
+    """That an entry was destroyed, and by whom: what rule 1B-24.003(9)(d), F.A.C., wants written
+    down. It takes the entry's place and stays.
+
+    `received_on` and `withdrawn_at` are the dates between which the entry was in force.
+    """
+
+    protection_id: str
+    series: str = SERIES
+    title: str = TITLE
+    received_on: OnDate
+    withdrawn_at: Instant
+    proposed_at: Instant
+    proposed_by: str
+    disposed_at: Instant
+    approved_by: str
+    action: Literal["destroyed"] = "destroyed"

@@ -44,6 +44,10 @@ ContactWay = Literal["email", "phone", "text"]
 BY_RESIDENTS = ("comment", "reporter")
 """Kinds of notes that residents wrote."""
 
+REMARKS_BYTES = 100_000
+"""Text of remarks that an event carries. A request may have 150 of 4,000 characters, and a broker
+takes a megabyte; the older ones have travelled before."""
+
 _BY: Mapping[str, Literal["reporter", "client"]] = {"comment": "client", "reporter": "reporter"}
 
 
@@ -213,12 +217,17 @@ def telling(
 
 
 def remarks(request: ServiceRequest) -> tuple[ev.Remark, ...]:
-    """What the reporter, and others through a client, said later."""
-    return tuple(
-        ev.Remark(at=note.at, text=note.text, by=_BY[note.kind])
-        for note in request.notes
-        if note.kind in _BY
-    )
+    """What the reporter, and others through a client, said later: the newest that fit in."""
+    found: list[ev.Remark] = []
+    left = REMARKS_BYTES
+    for note in reversed(request.notes):
+        if note.kind not in _BY or not note.text:
+            continue
+        left -= len(note.text.encode())
+        if left < 0:
+            break
+        found.append(ev.Remark(at=note.at, text=note.text, by=_BY[note.kind]))
+    return tuple(reversed(found))
 
 
 def show_place(request: ServiceRequest) -> ev.Place:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
-from direct311.intake.domain.protection import SERIES, Protection
+from direct311.intake.domain.protection import SERIES, Disposal, Protection
 from direct311.intake.domain.request import Mark
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.protect import Protect
@@ -132,7 +132,7 @@ class ProtectionEntry(Model):
     """An entry of the registry. What identifies the person is not told: it is not held.
 
     `series` is the record series of the written request; the time for which it must be kept ends
-    with `keep_until`: never while it is in force.
+    with `keep_until`: never while it is in force. Then it may be destroyed, by two persons.
     """
 
     protection_id: str
@@ -147,6 +147,8 @@ class ProtectionEntry(Model):
     withdrawn_by: str | None
     series: str
     keep_until: Instant | None
+    disposal_proposed_at: Instant | None
+    disposal_proposed_by: str | None
 
 
 class ProtectionsAnswer(Model):
@@ -340,6 +342,25 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
         require(caller, "custodian")
         await protect.withdraw(caller, protection_id)
 
+    @api.post("/{protection_id}/disposal")
+    async def propose(caller: Annotated[Caller, who], protection_id: RecordId) -> ProtectionEntry:
+        """Propose to destroy an entry whose time is over: one that was withdrawn (custodian)."""
+        require(caller, "custodian")
+        return _entry(await protect.propose_disposal(caller, protection_id))
+
+    @api.post("/{protection_id}/disposal/approval")
+    async def dispose(caller: Annotated[Caller, who], protection_id: RecordId) -> Disposal:
+        """Destroy an entry that was proposed, as another person (records officer). What is left
+        says that it was there and who destroyed it."""
+        require(caller, "records_officer")
+        return await protect.dispose(caller, protection_id)
+
+    @api.get("/{protection_id}/disposal")
+    async def disposal(caller: Annotated[Caller, who], protection_id: RecordId) -> Disposal:
+        """The documentation of an entry's destruction."""
+        require(caller, "custodian", "records_officer")
+        return await protect.disposal(caller, protection_id)
+
     return api
 
 
@@ -357,4 +378,6 @@ def _entry(each: Protection) -> ProtectionEntry:
         withdrawn_by=each.withdrawn_by,
         series=SERIES,
         keep_until=each.withdrawn_at,
+        disposal_proposed_at=each.disposal_proposed_at,
+        disposal_proposed_by=each.disposal_proposed_by,
     )

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from direct311.intake.domain.clients import Client
+from direct311.intake.domain.emergency import Emergencies
 from direct311.intake.domain.persons import CONTACT
 from direct311.intake.domain.request import (
     SENDERS,
@@ -47,6 +48,7 @@ class AddComment:
         vault: Vault,
         indexes: PersonIndexes,
         protect: Protect,
+        emergencies: Emergencies,
         clock: Clock,
         ids: Ids,
         content_key: bytes,
@@ -55,6 +57,7 @@ class AddComment:
         self._vault = vault
         self._indexes = indexes
         self._protect = protect
+        self._emergencies = emergencies
         self._clock = clock
         self._ids = ids
         self._content_key = content_key
@@ -65,7 +68,8 @@ class AddComment:
         What was written is redacted for the history and the department, and sealed, with the
         sender's contact data, under the record's key. Sealing into a record that exists is an
         access, written down first. The protection registry is asked about the sender as about the
-        reporter, and a reporter who wants messages is told, unless it was they who wrote.
+        reporter, and a reporter who wants messages is told, unless it was they who wrote. Words of
+        danger to life flag the request for its department.
 
         :raises RefusedError: 404 unknown to the public, 409 the client's id was used for other
             content, 400 the request has too many comments, 503 not written down.
@@ -136,6 +140,8 @@ class AddComment:
                     "notes": (*state.notes, note),
                     "sealed": sealed,
                     "indexes": indexes,
+                    "emergency_assistance": state.emergency_assistance
+                    or self._emergencies.suspected(text),
                     "updated_at": now,
                 }
             )

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from direct311.intake.domain.protection import SERIES, Protection
+from direct311.intake.domain.protection import SERIES, Disposal, Protection
 from direct311.intake.handlers.agreement import COUNTY
 from direct311.intake.ports import Addresses, PersonIndexes
 from direct311.runtime.access import Caller, RecordFacts
@@ -29,6 +29,16 @@ class ProtectionStore(Protocol):
         ...
 
     async def get(self, protection_id: str) -> Protection | None: ...
+
+    async def propose_disposal(self, protection_id: str, at: datetime, by: str) -> None:
+        """Note who wants a withdrawn entry destroyed; the first who does."""
+        ...
+
+    async def dispose(self, disposal: Disposal) -> None:
+        """Put this in the place of the entry, where it still stands as it was proposed."""
+        ...
+
+    async def disposal(self, protection_id: str) -> Disposal | None: ...
 
     async def entries(
         self, *, in_force: bool | None, after: str, limit: int
@@ -161,6 +171,75 @@ class Protect:
             raise RefusedError(404, "not_found", "There is no such protection.")
         return found
 
+    async def propose_disposal(self, caller: Caller, protection_id: str) -> Protection:
+        """A custodian finds that the time of an entry is over. Nothing is destroyed by that.
+
+        :raises RefusedError: 404 there is none, 409 it is in force.
+        """
+        await self._withdrawn(protection_id)
+        operation = "POST /v1/protections/{protection_id}/disposal"
+        await self._vault.authorise(
+            _access(caller, "policy_change", operation, protection_id, "retention"), RecordFacts()
+        )
+        await self._store.propose_disposal(protection_id, self._clock.now(), caller.sub)
+        return await self._withdrawn(protection_id)
+
+    async def dispose(self, caller: Caller, protection_id: str) -> Disposal:
+        """Destroy an entry, as another person than the one who proposed it. What is left says that
+        there was one, and who has destroyed it. A repeat finds the same.
+
+        :raises RefusedError: 404 there is none, 409 it is in force or not proposed, 403 the same
+            person.
+        """
+        if (done := await self._store.disposal(protection_id)) is not None:
+            return done
+        found = await self._withdrawn(protection_id)
+        if found.disposal_proposed_by is None or found.disposal_proposed_at is None:
+            raise RefusedError(409, "not_proposed", "A custodian proposes the disposal first.")
+        if caller.sub == found.disposal_proposed_by:
+            raise RefusedError(
+                403, "same_person", "Another person than the custodian who proposed approves."
+            )
+        operation = "POST /v1/protections/{protection_id}/disposal/approval"
+        await self._vault.authorise(
+            _access(caller, "policy_change", operation, protection_id, "retention"), RecordFacts()
+        )
+        disposal = Disposal(
+            protection_id=protection_id,
+            received_on=found.received_on or found.received_at.astimezone(COUNTY).date(),
+            withdrawn_at=found.withdrawn_at or self._clock.now(),
+            proposed_at=found.disposal_proposed_at,
+            proposed_by=found.disposal_proposed_by,
+            disposed_at=self._clock.now(),
+            approved_by=caller.sub,
+        )
+        await self._store.dispose(disposal)
+        done = await self._store.disposal(protection_id)
+        if done is None:
+            raise TransientError("the entry has changed meanwhile")
+        return done
+
+    async def disposal(self, caller: Caller, protection_id: str) -> Disposal:
+        """:raises RefusedError: 404 no such entry was destroyed."""
+        operation = "GET /v1/protections/{protection_id}/disposal"
+        await self._vault.authorise(
+            _access(caller, "view", operation, protection_id, "retention"), RecordFacts()
+        )
+        found = await self._store.disposal(protection_id)
+        if found is None:
+            raise RefusedError(404, "not_found", "No such entry was destroyed.")
+        return found
+
+    async def _withdrawn(self, protection_id: str) -> Protection:
+        found = await self._store.get(protection_id)
+        if found is None:
+            raise RefusedError(404, "not_found", "There is no such protection.")
+        if found.withdrawn_at is None:
+            raise RefusedError(
+                409, "in_force", "It is in force, and so is its time: it must be withdrawn first."
+            )
+        return found
+
     async def entries(
         self, caller: Caller, *, in_force: bool | None, after: str, limit: int
     ) -> Sequence[Protection]:
@@ -173,11 +252,17 @@ class Protect:
         return found
 
 
-def _access(caller: Caller, action: AccessAction, operation: str, reference: str) -> Access:
+def _access(
+    caller: Caller,
+    action: AccessAction,
+    operation: str,
+    reference: str,
+    purpose: str = "county_business",
+) -> Access:
     return Access(
         caller,
         action=action,
-        purpose="county_business",
+        purpose=purpose,
         operation=operation,
         reference=reference,
     )

@@ -268,3 +268,24 @@ def test_every_route_documents_its_errors(county: County) -> None:
         for operation in methods.values():
             assert {"401", "403", "404", "409", "422", "503"} <= operation["responses"].keys()
             assert operation["description"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"as_of": "2031-01-01", "dry_run": 0}, "body.dry_run"),
+        ({"as_of": "2031-01-01", "dry_run": "no"}, "body.dry_run"),
+        ({"as_of": 0, "dry_run": True}, "body.as_of"),
+        ({"as_of": "0", "dry_run": True}, "body.as_of"),
+        ({"dry_run": True, "limit": "5"}, "body.limit"),
+        ({"dry_run": True, "limit": True}, "body.limit"),
+    ],
+)
+def test_what_is_nearly_an_answer_decides_nothing(
+    county: County, body: dict[str, Any], field: str
+) -> None:
+    assert county.post("/v1/expiry", body, status=422)["field"] == field
+
+
+def test_a_number_that_is_whole_is_one(county: County) -> None:
+    assert county.post("/v1/expiry", {"dry_run": True, "limit": 5.0})["dry_run"] is True

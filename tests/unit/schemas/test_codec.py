@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from direct311.schemas import (
     ALL,
     DecodeError,
     Event,
     EventType,
+    Instant,
+    OnDate,
     decode,
     derived_id,
     encode,
@@ -104,3 +107,12 @@ def test_a_body_that_is_no_json_is_refused() -> None:
 
 def test_headers_that_are_no_text_are_dropped_and_the_first_counts() -> None:
     assert read_headers([("a", b"1"), ("a", b"2"), ("b", b"\xff")]) == {"a": "1"}
+
+
+@pytest.mark.parametrize("number", [0, 0.5, True, "0", "0.5", "1764082800", "-1"])
+@pytest.mark.parametrize("kind", [Instant, OnDate])
+def test_a_number_is_no_time(kind: Any, number: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(kind).validate_python(number)
+    with pytest.raises(ValidationError):
+        TypeAdapter(kind).validate_json(json.dumps(number))

@@ -28,9 +28,14 @@ def nothing() -> Any:
     return Field(default_factory=dict)
 
 
-def _written(value: object) -> object:
+_NUMBERS = (int, float, bool)
+
+
+def _written(value: Any) -> Any:
     """A number is no time: it would be read as seconds since 1970."""
-    if isinstance(value, int | float) or (isinstance(value, str) and value[4:5] != "-"):
+    # By type and not by class: states have many, and most are times already.
+    kind = type(value)
+    if kind in _NUMBERS or (kind is str and value[4:5] != "-"):
         raise ValueError("must be written as ISO 8601 says")
     return value
 

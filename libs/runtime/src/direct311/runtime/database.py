@@ -82,8 +82,9 @@ def duplicates(error: BulkWriteError) -> Mapping[int, Document]:
 
 
 async def ping(database: Database) -> None:
-    """:raises DatabaseError: it does not answer."""
-    await database.command("ping")
+    """:raises DatabaseError: it does not answer, or does not read: one whose storage has failed, as
+    on a full disk, answers a ping all the same."""
+    await database["leases"].find_one({}, {"_id": 1})
 
 
 def disconnect(database: Database) -> None:

@@ -55,8 +55,8 @@ bench: setup  ## throughput and latency on this machine, written beside the mach
 faults: setup  ## kill processes under load and count what was lost; keys and log too; N=100 rounds
 	@FAULTS=$(or $(N),20) LOG_FAULTS=$(or $(N),20) $(PY) -m pytest tests -m "faults or campaign" $(T)
 
-fuzz: setup  ## random requests against every OpenAPI document, 20,000 and more; N=200 for each operation
-	@FUZZ_EXAMPLES=$(or $(N),200) $(PY) -m pytest tests/fuzz $(T)
+fuzz: setup  ## random requests against every OpenAPI document, 20,000 and more; N=250 for each operation
+	@FUZZ_EXAMPLES=$(or $(N),250) $(PY) -m pytest tests/fuzz $(T)
 
 redaction: setup  ## the county's real rows and the labelled set through a running gateway, with figures
 	@$(PY) -m pytest tests/redaction $(T)

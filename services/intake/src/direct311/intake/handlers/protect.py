@@ -202,7 +202,7 @@ class Protect:
             )
         operation = "POST /v1/protections/{protection_id}/disposal/approval"
         await self._vault.authorise(
-            _access(caller, "policy_change", operation, protection_id, "retention"), RecordFacts()
+            _access(caller, "destroy", operation, protection_id, "retention"), RecordFacts()
         )
         disposal = Disposal(
             protection_id=protection_id,

@@ -16,6 +16,10 @@ ORDER = ("unit", "tampering", "contract", "wire", "e2e", "fuzz", "privacy", "fau
 """Fast tests first, and last those that wear the machine out."""
 
 
+SHARED = pytest.StashKey[Stack]()
+LAST_OF_SHARED = pytest.StashKey[pytest.Item]()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--stack",
@@ -41,7 +45,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kind = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
         return ORDER.index(kind) if kind in ORDER else len(ORDER)
 
-    items.sort(key=place)
+    # Files that share the stack follow each other: what starts its own comes before them, or late.
+    late = ORDER.index("privacy")
+    shared = {item.path for item in items if _shares(item)}
+    items.sort(
+        key=lambda item: (
+            place(item) >= late and item.path not in shared,
+            place(item),
+            item.path in shared,
+        )
+    )
+    for item in [each for each in items if _shares(each)][-1:]:
+        item.config.stash[LAST_OF_SHARED] = item
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Whether it takes the shared stack; some modules have one of their own by that name."""
+    return "stack" in getattr(item, "fixturenames", ()) and not (
+        isinstance(item, pytest.Function) and hasattr(item.module, "stack")
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """The shared stack stops with the last test that shares it: idle it still takes a third of a
+    processor from those that follow."""
+    yield
+    shared = item.config.stash.get(SHARED, None)
+    if shared is not None and item is item.config.stash.get(LAST_OF_SHARED, None):
+        shared.down()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -80,6 +112,7 @@ def stack(
         yield Stack(running)
         return
     with stack_of_its_own(tmp_path_factory.mktemp("stack") / "s") as stack:
+        request.config.stash[SHARED] = stack
         yield stack
 
 

@@ -23,7 +23,7 @@ LEAST = 20_000
 """Cases that `make fuzz` takes at least."""
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 PHASES = "examples,coverage,fuzzing,stateful" if EXAMPLES else "fuzzing"
-CANARY = "Quetzalcoatlina"
+CANARY = "Tlahuizcalpantecuhtli"
 """The reporter's name: in no answer but that of the vault's door, and in no log."""
 CANARIES = Search([Canary("the reporter's name", CANARY)])
 SERVICE_CODE = "ANI-STRAY-DOG"

@@ -107,8 +107,6 @@ async def test_no_call_breaks_a_service_or_its_contract(
             *("--checks", "all"),
             *("--max-examples", str(int(EXAMPLES * SHARE.get(service, 1)) or 3)),
             *("--phases", PHASES),
-            # A rebuild would keep the tests that come after from asking.
-            *(() if EXAMPLES else ("--exclude-path", "/internal/index/rebuild")),
             *("--warnings", "off"),
             *("--wait-for-schema", "60"),
             *("--report", "json", "--report-json-path", str(report)),

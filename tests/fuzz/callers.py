@@ -29,7 +29,9 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"", "custodian"),
     ),
     "audit": (
-        (r"/internal/(index|keys)", "admin"),
+        # Not past the door: a rebuild of the index keeps all other questions waiting (503).
+        (r"/internal/index", "auditor"),
+        (r"/internal/keys", "admin"),
         (r"/internal/key-fetches", "svc-intake"),
         (r"/v1/holds", "custodian"),
         (r"/v1/subject", LINK),

@@ -67,7 +67,7 @@ def map_case(_: Any, case: Any) -> Any:
     if case.path_parameters and "service_request_id" in case.path_parameters:
         case.path_parameters["service_request_id"] = _GIVEN["record_id"]
     if isinstance(case.body, dict):
-        for name in ("first_name", "last_name", "description", "text", "justification"):
+        for name in ("first_name", "last_name"):
             if isinstance(case.body.get(name), str):
                 case.body[name] = _CANARY
         if "service_code" in case.body:

@@ -23,7 +23,7 @@ LEAST = 20_000
 """Cases that `make fuzz` takes at least."""
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 PHASES = "examples,coverage,fuzzing,stateful" if EXAMPLES else "fuzzing"
-CANARY = "Quetzalcoatlina"
+CANARY = "Tlahuizcalpantecuhtli"
 """The reporter's name: in no answer but that of the vault's door, and in no log."""
 CANARIES = Search([Canary("the reporter's name", CANARY)])
 SERVICE_CODE = "ANI-STRAY-DOG"
@@ -107,8 +107,6 @@ async def test_no_call_breaks_a_service_or_its_contract(
             *("--checks", "all"),
             *("--max-examples", str(int(EXAMPLES * SHARE.get(service, 1)) or 3)),
             *("--phases", PHASES),
-            # A rebuild would keep the tests that come after from asking.
-            *(() if EXAMPLES else ("--exclude-path", "/internal/index/rebuild")),
             *("--warnings", "off"),
             *("--wait-for-schema", "60"),
             *("--report", "json", "--report-json-path", str(report)),

@@ -35,7 +35,7 @@ def key_fetches_router(
     keys: KeyStore, producers: Producers, caller: Callable[[Request], Awaitable[Caller]]
 ) -> APIRouter:
     """`GET /internal/key-fetches?after=`, for services alone. No key is in the answer."""
-    router = APIRouter(tags=["internal"], responses={s: PROBLEMS[s] for s in (401, 403, 422)})
+    router = APIRouter(tags=["internal"], responses={s: PROBLEMS[s] for s in (401, 403, 422, 503)})
 
     @router.get("/internal/key-fetches")
     async def key_fetches(

@@ -62,7 +62,7 @@ def index_router(
     router = APIRouter(
         prefix="/internal/index",
         tags=["internal"],
-        responses={status: PROBLEMS[status] for status in (401, 403, 404, 422)},
+        responses={status: PROBLEMS[status] for status in (400, 401, 403, 404, 408, 413, 422, 503)},
     )
     Who = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
 

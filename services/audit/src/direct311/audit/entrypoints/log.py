@@ -69,7 +69,11 @@ def log_router(
     @router.get(
         "/tile/{path:path}",
         response_class=Response,
-        responses={**plain("The file", "application/octet-stream"), 404: PROBLEMS[404]},
+        responses={
+            **plain("The file", "application/octet-stream"),
+            404: PROBLEMS[404],
+            503: PROBLEMS[503],
+        },
     )
     async def tile(path: str) -> Response:
         """A hash tile (`<level>/<index>`) or bundle (`entries/<index>`), partial with `.p/<width>`

@@ -80,7 +80,7 @@ def feeds_router(
 ) -> APIRouter:
     api = APIRouter(
         prefix="/v1",
-        responses={422: PROBLEMS[422], 503: PROBLEMS[503]},
+        responses={status: PROBLEMS[status] for status in (422, 429, 503)},
         tags=["open requests"],
     )
     catalogue = catalogues["en"]

@@ -65,7 +65,8 @@ Seen = Annotated[str, Header(alias="If-None-Match")]
 
 def policy_router(agreement: Agreement) -> APIRouter:
     api = APIRouter(
-        prefix="/v1/policy", responses={404: PROBLEMS[404], 422: PROBLEMS[422], **_NOT_MODIFIED}
+        prefix="/v1/policy",
+        responses={**{status: PROBLEMS[status] for status in (404, 422, 429)}, **_NOT_MODIFIED},
     )
 
     @api.get("", response_model=PolicyAnswer)

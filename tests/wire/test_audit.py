@@ -745,7 +745,7 @@ async def test_a_standby_takes_over(office: Office) -> None:
         took = time.monotonic() - died
     await asyncio.to_thread(stack.start, "audit")
     await asyncio.to_thread(stack.wait_ready, "audit")
-    # The broker gives a dead member ten seconds, the lease five.
+    # The broker gives a dead member six seconds, the lease five.
     assert took < 20
 
 

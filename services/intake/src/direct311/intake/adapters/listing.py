@@ -323,7 +323,7 @@ class MongoListing:
         return list(islice(merged, skip, skip + limit))
 
 
-_SHORTEST = timedelta(minutes=1)
+_SHORTEST = timedelta(seconds=1)
 
 
 def _square(degrees: float) -> int:

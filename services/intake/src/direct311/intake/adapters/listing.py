@@ -1,10 +1,10 @@
 """The public list in MongoDB, page by page, at a cost that does not grow with what is stored.
 
 A request that is listed carries what lists are asked by: `listed_at` and `listed_updated_at` (its
-times), `kind` (type and state, each alone and both), `area` (the square and week that it lies in,
-alone and with the state). One equality and a range of time are what one index answers whole; a page
-is read backwards in windows of time that widen until it is full. So a few hundred rows are sorted
-at most, and no server needs an index in the list's order.
+times), `open`, `kind` (type and state), `area` (the square and week that it lies in). One equality
+of a scalar and a range of time are what one index answers whole; a page is read backwards in
+windows of time that widen until it is full. So a few hundred rows are sorted at most, and no server
+needs an index in the list's order.
 """
 
 import asyncio
@@ -50,7 +50,10 @@ INDEXES = (
     Index([("listed_at", 1)], name="listed_at", sparse=True),
     Index([("listed_updated_at", 1)], name="listed_updated_at", sparse=True),
     Index([("area", 1)], name="area", sparse=True),
-    Index([("kind", 1), ("listed_at", 1)], name="kind_listed_at", partialFilterExpression=_LISTED),
+    *(
+        Index([(name, 1), ("listed_at", 1)], name=f"{name}_at", partialFilterExpression=_LISTED)
+        for name in ("service_code", "open", "kind")
+    ),
 )
 
 
@@ -59,26 +62,23 @@ def listed_fields(request: ServiceRequest) -> Document:
     if not request.listed or request.received_at is None:
         return {}
     is_open = request.status not in CLOSED
-    code = request.service_code
     found: Document = {
         "listed_at": request.received_at,
         "listed_updated_at": request.updated_at or request.received_at,
         "open": is_open,
-        "kind": [_kind(code), _kind(is_open=is_open), _kind(code, is_open=is_open)],
+        "kind": _kind(request.service_code, is_open=is_open),
     }
     at = request.located
     if at is not None and at.latitude is not None and at.longitude is not None:
         square = _square(at.longitude), _square(at.latitude)
-        week = _week(request.received_at)
-        found["area"] = [_area(square, week), _area(square, week, is_open=is_open)]
+        found["area"] = _area(square, _week(request.received_at))
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a list is read: rows of `leads` (conditions that exclude each other) whose `field` is in
-    [low, high), and that fit `rest`. `squares`: the leads are areas, week by week, of requests
-    that are open, or closed, or either."""
+    [low, high), and that fit `rest`. `squares`: the leads are areas, week by week."""
 
     field: str
     low: datetime
@@ -86,7 +86,6 @@ class Plan:
     leads: tuple[Document, ...]
     rest: Document
     squares: tuple[tuple[int, int], ...] = ()
-    is_open: bool | None = None
 
     def stages(self, lead: Document, bottom: datetime, edge: datetime) -> list[Document]:
         """The first stage is what one index answers whole (as in audit's questions)."""
@@ -94,8 +93,7 @@ class Plan:
         rest = self.rest
         if self.squares:
             weeks = range(_week(bottom), _week(edge - _INSTANT) + 1)
-            areas = [_area(s, week, is_open=self.is_open) for week in weeks for s in self.squares]
-            lead = {"area": {"$in": areas}}
+            lead = {"area": {"$in": [_area(s, week) for week in weeks for s in self.squares]}}
             rest = {**span, **rest}
         else:
             lead = {**lead, **span}
@@ -126,15 +124,21 @@ def plan(query: RequestQuery) -> Plan:
     # Times are shown in whole seconds: what reads as the end's own second belongs to it.
     low, high = query.start, query.end + (_INSTANT if query.end.microsecond else _SECOND)
     squares = _squares(query.bbox) if query.bbox else ()
-    if squares or is_open is not None:
-        rest.pop("open", None)
     if squares:
-        return Plan("listed_at", low, high, ({},), rest, squares, is_open)
-    leads: tuple[Document, ...] = ({},) if is_open is None else ({"kind": _kind(is_open=is_open)},)
+        return Plan("listed_at", low, high, ({},), rest, squares)
     if len(query.service_codes) in range(1, MOST_LEADS):
         del rest["service_code"]
-        leads = tuple({"kind": _kind(code, is_open=is_open)} for code in query.service_codes)
-    return Plan("listed_at", low, high, leads, rest)
+        return Plan("listed_at", low, high, _by_type(query.service_codes, rest), rest)
+    if is_open is not None:
+        return Plan("listed_at", low, high, ({"open": rest.pop("open")},), rest)
+    return Plan("listed_at", low, high, ({},), rest)
+
+
+def _by_type(codes: Sequence[str], rest: Document) -> tuple[Document, ...]:
+    if "open" not in rest:
+        return tuple({"service_code": code} for code in codes)
+    is_open = rest.pop("open")
+    return tuple({"kind": _kind(code, is_open=is_open)} for code in codes)
 
 
 def _by_update(query: RequestQuery, rest: Document) -> Plan:
@@ -254,7 +258,7 @@ class MongoListing:
                     walk.note(bottom, passed + rows - fresh)
             last = got[-1][way.field] if full else bottom
             walk.density = (
-                rows / max((edge - last).total_seconds(), 1.0)
+                rows / max(edge - last, _SHORTEST).total_seconds()
                 if rows
                 else walk.density / self.WIDENING
             )
@@ -269,7 +273,7 @@ class MongoListing:
         """What is known of this list, or that nothing is."""
         now = self._clock.now()
         end = "" if now - way.high < self.LIVE else way.high.isoformat()
-        key = repr((way.field, end, way.leads, way.rest, way.squares, way.is_open))
+        key = repr((way.field, end, way.leads, way.rest, way.squares))
         walk = self._walks.get(key)
         if walk is None or walk.head > way.high or now - walk.made_at > self.KEPT_FOR:
             density = walk.density if walk else 0.0
@@ -323,7 +327,8 @@ class MongoListing:
         return list(islice(merged, skip, skip + limit))
 
 
-_SHORTEST = timedelta(seconds=1)
+_SHORTEST = timedelta(seconds=0.25)
+"""A window. After a burst a second has hundreds of rows."""
 
 
 def _square(degrees: float) -> int:
@@ -342,13 +347,9 @@ def _week(at: datetime) -> int:
     return (at - _EPOCH) // WEEK
 
 
-def _area(square: tuple[int, int], week: int, *, is_open: bool | None = None) -> str:
-    return f"{square[0]}:{square[1]}:{week}{_state(is_open)}"
+def _area(square: tuple[int, int], week: int) -> str:
+    return f"{square[0]}:{square[1]}:{week}"
 
 
-def _kind(service_code: str = "", *, is_open: bool | None = None) -> str:
-    return f"{service_code}{_state(is_open)}"
-
-
-def _state(is_open: bool | None) -> str:
-    return "" if is_open is None else ":open" if is_open else ":closed"
+def _kind(service_code: str, *, is_open: bool) -> str:
+    return f"{service_code}:{'open' if is_open else 'closed'}"

@@ -25,6 +25,10 @@ def test_a_page_is_found_again_from_the_edge_before_it() -> None:
     # Seven came since: the row that was the 200th is the 207th.
     assert walk.nearest(206, 7) == (NOW - 10 * SECOND, 107)
     assert walk.nearest(99, 0) is None
+    # And it ends at an edge that is not far behind its last row.
+    assert walk.end(200, 50) == walk.end(150, 50) == NOW - 20 * SECOND
+    assert walk.end(149, 50) is None
+    assert walk.end(301, 50) is None
 
 
 def test_what_contradicts_what_is_known_is_not_noted() -> None:

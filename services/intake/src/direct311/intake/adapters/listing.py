@@ -10,7 +10,7 @@ needs an index in the list's order.
 import asyncio
 import heapq
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -173,6 +173,13 @@ class Walk:
         at, rows = self.edges[place - 1]
         return at, rows + fresh
 
+    def end(self, rows: int, over: int) -> datetime | None:
+        """A known edge with at least `rows` before it, and at most `over` more."""
+        place = bisect_left(self.edges, rows, key=lambda edge: edge[1])
+        if place == len(self.edges) or self.edges[place][1] > rows + over:
+            return None
+        return self.edges[place][0]
+
     def note(self, edge: datetime, rows: int) -> None:
         """What contradicts the rest is left out: it was counted before or after a change."""
         place = bisect_right(self.edges, rows, key=lambda known: known[1])
@@ -242,7 +249,10 @@ class MongoListing:
             near = skip <= self.NEAR
             wanted = skip + left + left // 2 if near else min(self.FAR, skip // 2)
             width = self._width(walk, wanted, width)
-            bottom = max(way.low, edge - width) if edge - way.low > width else way.low
+            # Where it was read before: not a row more than the page has, however they lie.
+            bottom = walk.end(passed + skip + left - fresh, self.NEAR) if near else None
+            if bottom is None or not way.low < bottom < edge:
+                bottom = max(way.low, edge - width) if edge - way.low > width else way.low
             cut = await self._cut(way, bottom, edge, skip, left) if near else _NOTHING
             rows = skip + len(cut.rows)
             if skip and not cut.rows:

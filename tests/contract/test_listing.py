@@ -259,3 +259,27 @@ async def test_a_list_reads_few_rows_of_many(listed: Listed) -> None:
     await listing.page(query)
     assert len(asked) - first == 1, "its density is known by now"
     assert first <= 6
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(days=2)])
+async def test_what_comes_to_a_list_that_had_nothing_new_is_on_its_first_page_at_once(
+    listed: Listed, age: timedelta
+) -> None:
+    code = f"NEW-{age.days}"
+    (one,) = requests(1)
+    old = {"service_code": code, "listed": True}
+    if age:
+        at = listed.clock.at - age
+        await listed.add(
+            one.model_copy(update={**old, "record_id": f"old-{code}", "received_at": at})
+        )
+    start = listed.clock.at - timedelta(days=90)
+    before = await listed.page(
+        RequestQuery(start=start, end=listed.clock.at, service_codes=(code,))
+    )
+    assert len(before) == (1 if age else 0)
+    listed.clock.at += timedelta(seconds=5)
+    at = listed.clock.at - timedelta(seconds=1)
+    await listed.add(one.model_copy(update={**old, "record_id": f"new-{code}", "received_at": at}))
+    query = RequestQuery(start=start, end=listed.clock.at, service_codes=(code,))
+    assert await listed.page(query) == [f"new-{code}", *before]

@@ -240,7 +240,8 @@ class MongoListing:
         skip, left = (query.page - 1) * query.page_size, query.page_size
         at_head = walk.head == way.high
         fresh = await self._count(way, walk.head, way.high) if skip and not at_head else 0
-        edge, passed = walk.nearest(skip, fresh) or (way.high, 0)
+        # The first page begins at the end: what came since is not counted for it.
+        edge, passed = (walk.nearest(skip, fresh) if skip else None) or (way.high, 0)
         noting = at_head or skip > 0
         skip -= passed
         width = timedelta(0)

@@ -1,7 +1,6 @@
 """What is added to a request through a client: who hears of it, and who must not be seen by it."""
 
 import json
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -37,16 +36,6 @@ async def _added(county: County, record_id: str, update_id: str, **fields: str) 
     answer = await _add(county, record_id, update_id, **fields)
     assert answer.status_code == 200, answer.text
     return str(answer.json()[0]["update_id"])
-
-
-@pytest.fixture
-async def registry(county: County) -> AsyncIterator[list[str]]:
-    """Ids of protections; what a test enters here is withdrawn after it."""
-    entered: list[str] = []
-    yield entered
-    for protection_id in entered:
-        path = f"/v1/protections/{protection_id}"
-        await county.ask("DELETE", "intake", path, "custodian", "carla")
 
 
 @pytest.mark.policy("P5")

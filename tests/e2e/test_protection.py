@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -52,16 +52,6 @@ GIVEN: Mapping[str, tuple[Document, dict[str, str]]] = {
         },
     ),
 }
-
-
-@pytest.fixture
-async def registry(county: County) -> AsyncIterator[list[str]]:
-    """Ids of protections; what a test enters here is withdrawn after it."""
-    entered: list[str] = []
-    yield entered
-    for protection_id in entered:
-        path = f"/v1/protections/{protection_id}"
-        await county.ask("DELETE", "intake", path, "custodian", "carla")
 
 
 async def _protect(county: County, registry: list[str], **person: object) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 
 from deploy.local.stack import Stack
 from tests.support.county import County, entering, until
+from tests.support.full import later, requests_stored
 from tests.support.submissions import photo, submission
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio, pytest.mark.timeout(900)]
@@ -27,30 +27,16 @@ async def own(worn: Stack) -> AsyncIterator[County]:
         yield county
 
 
-def _later(answer: httpx.Response, form: str) -> None:
-    """503 in the format asked for, with when to come again and nothing of the input."""
-    assert answer.status_code == 503, answer.text
-    assert int(answer.headers["retry-after"]) > 0
-    start = "<?xml" if form == "xml" else '[{"code":503'
-    assert answer.text.replace(" ", "").startswith(start)
-    for secret in (submission(700)["phone"], "Brown dog"):
-        assert secret not in answer.text
-
-
-async def _requests(county: County) -> int:
-    return int((await county.get("intake", "/v1/counts", "agent"))["total"])
-
-
 @pytest.mark.parametrize("form", ["json", "xml"])
 async def test_a_bucket_that_takes_nothing_stops_files_alone(own: County, form: str) -> None:
-    before = await _requests(own)
+    before = await requests_stored(own)
     store = own.store()
     policy = store.get_bucket_policy(INCOMING)
     store.delete_bucket_policy(INCOMING)
     try:
-        _later(await own.submit(submission(700), PHOTO, form=form), form)
+        later(await own.submit(submission(700), PHOTO, form=form), form, submission(700))
         assert (await own.submit(submission(701), form=form)).status_code == 200
-        assert await _requests(own) == before + 1
+        assert await requests_stored(own) == before + 1
     finally:
         store.set_bucket_policy(INCOMING, policy)
     await own.accepted(submission(702), PHOTO)
@@ -60,7 +46,7 @@ async def test_a_bucket_that_takes_nothing_stops_files_alone(own: County, form: 
 async def test_a_store_that_is_away_stops_files_alone(own: County, form: str) -> None:
     own.stack.stop("store")
     try:
-        _later(await own.submit(submission(703), PHOTO, form=form), form)
+        later(await own.submit(submission(703), PHOTO, form=form), form, submission(703))
         kept = await own.accepted(submission(704))
     finally:
         own.stack.start("store")
@@ -93,7 +79,7 @@ async def test_a_database_that_is_away_takes_nothing_and_loses_nothing(
     own.stack.stop("database")
     try:
         refused = await own.submit(submission(721), form=form, headers=header, seconds=60)
-        _later(refused, form)
+        later(refused, form, submission(721))
     finally:
         own.stack.start("database")
         own.stack.wait_ready("database")

@@ -280,6 +280,7 @@ class World:
             sender="311@county.example",
             link="https://311.county.example/requests/{id}",
             key=self.indexes.content_key,
+            first_pause=timedelta(seconds=15),
             clock=self.clock,
             ids=TimeOrderedIds(),
         )

@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 from deploy.local.stack import Stack
 from tests.support.county import County, Document, entering, until
 from tests.support.disks import Disk, small_disk
+from tests.support.full import later, requests_stored
 from tests.support.stacks import stack_of_its_own
 from tests.support.submissions import photo, submission
 
@@ -28,6 +29,7 @@ MEGABYTES = {"store": 64, "kafka": 512, "database": 512}
 PIECE = 500_000
 PIECES = 2000
 FORMS = ("json", "xml")
+SAID = "Still there."
 
 
 @pytest.fixture(scope="module")
@@ -54,20 +56,6 @@ async def own(disks: tuple[Stack, dict[str, Disk]]) -> AsyncIterator[County]:
         yield county
 
 
-def _later(answer: httpx.Response, form: str) -> None:
-    """503 in the format asked for, with when to come again and nothing of the input."""
-    assert answer.status_code == 503, answer.text
-    assert int(answer.headers["retry-after"]) > 0
-    start = "<?xml" if form == "xml" else '[{"code":503'
-    assert answer.text.replace(" ", "").startswith(start)
-    for secret in (submission(800)["email"], "along the canal"):
-        assert secret not in answer.text
-
-
-async def _stored(county: County) -> int:
-    return int((await county.get("intake", "/v1/counts", "agent"))["total"])
-
-
 async def _photo(county: County, record_id: str) -> Any:
     return (await county.request(record_id))["media_url"]
 
@@ -78,12 +66,12 @@ async def test_a_full_store_stops_files_alone(
     disk = disks[1]["store"]
     before = await own.accepted(submission(800), PHOTO)
     await until(lambda: _photo(own, before), "the photo is published")
-    stored = await _stored(own)
+    stored = await requests_stored(own)
     disk.fill()
     try:
         for form in FORMS:
-            _later(await own.submit(submission(801), PHOTO, form=form), form)
-        assert await _stored(own) == stored
+            later(await own.submit(submission(801), PHOTO, form=form), form, submission(801))
+        assert await requests_stored(own) == stored
         without = await own.accepted(submission(802))
         copy = await own.http.get(await _photo(own, before))
         assert copy.headers["content-type"] == "image/jpeg"
@@ -118,7 +106,7 @@ async def test_a_full_broker_stops_nothing_that_comes_in_and_opens_nothing(
                 "service_request_id": known,
                 "update_id": f"full-{form}",
                 "status": "OPEN",
-                "description": "Still there.",
+                "description": SAID,
             }
             return await own.http.post(url, data=fields)
 
@@ -130,7 +118,7 @@ async def test_a_full_broker_stops_nothing_that_comes_in_and_opens_nothing(
 
         await until(refused, "nothing is opened that cannot be written down")
         for form in FORMS:
-            _later(await comment(form), form)
+            later(await comment(form), form, {"description": SAID})
             kept.append(await own.accepted(submission(811 + len(kept))))
     finally:
         disk.free()
@@ -165,7 +153,7 @@ async def test_a_full_database_takes_nothing_and_loses_nothing(
     own: County, disks: tuple[Stack, dict[str, Disk]]
 ) -> None:
     stack, disk = disks[0], disks[1]["database"]
-    stored = await _stored(own)
+    stored = await requests_stored(own)
     accepted: dict[int, str] = {}
     refused: dict[int, httpx.Response] = {}
     disk.fill()
@@ -180,7 +168,7 @@ async def test_a_full_database_takes_nothing_and_loses_nothing(
                 assert not refused, "it took one after it had refused others"
                 accepted[number] = answer.text
             else:
-                _later(answer, form)
+                later(answer, form, submission(820 + number))
                 refused[number] = answer
             number += 1
         await crowding
@@ -204,7 +192,7 @@ async def test_a_full_database_takes_nothing_and_loses_nothing(
     for number, said in accepted.items():
         # The same key finds the request that was answered for.
         assert await again(number) in said
-    assert await _stored(own) == stored + len(accepted) + len(refused)
+    assert await requests_stored(own) == stored + len(accepted) + len(refused)
     for record_id in first.values():
         assert (await own.routed(record_id))["department"]
 

@@ -33,7 +33,6 @@ from direct311.runtime.vault import Vault, VaultError
 _log = structlog.get_logger(__name__)
 
 AT_ONCE = 20
-FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(days=5)
 """As mail servers do it (RFC 5321, section 4.5.4.1)."""
@@ -69,7 +68,7 @@ class Mail:
         key: bytes,
         clock: Clock,
         ids: Ids,
-        first_pause: timedelta = FIRST_PAUSE,
+        first_pause: timedelta,
     ) -> None:
         """`link`: the address of a request's page, with `{id}`. `first_pause`: before the second
         try."""

@@ -1,6 +1,9 @@
 # `make` lists what there is. Set-up and start-up happen as needed; doing them twice costs nothing.
 
 PYTHON ?= python3
+ifneq ($(origin PYTHON),file)
+export DIRECT311_PYTHON := $(shell command -v $(PYTHON))
+endif
 VENV   := $(or $(DIRECT311_VENV),.venv)
 PY     := $(VENV)/bin/python
 STACK  := $(PYTHON) -m deploy.local

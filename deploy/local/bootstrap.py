@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+DISTRIBUTION_PYTHON = Path("/usr/bin/python3")
 UV_VERSION = "0.13.9"
 KAFKA_VERSION = "4.3.1"
 DATABASE_VERSION = "0.5.3-beta.196"
@@ -49,6 +50,20 @@ def cache() -> Path:
 def environment() -> Path:
     """The project's virtual environment; DIRECT311_VENV puts it elsewhere."""
     return Path(os.environ.get("DIRECT311_VENV") or REPOSITORY / ".venv")
+
+
+def interpreter() -> Path:
+    """The Python that a new environment gets: DIRECT311_PYTHON, else the distribution's, else this.
+
+    Distributions compile theirs with profiles and link-time optimisation; one that pyenv built with
+    its defaults takes a sixth fewer submissions a second.
+    """
+    if chosen := os.environ.get("DIRECT311_PYTHON"):
+        return Path(chosen)
+    recent = [DISTRIBUTION_PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    if DISTRIBUTION_PYTHON.exists() and subprocess.run(recent, check=False).returncode == 0:
+        return DISTRIBUTION_PYTHON
+    return Path(sys.executable)
 
 
 def members() -> list[Path]:
@@ -95,11 +110,11 @@ def create_environment() -> None:
         raise SetupError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     started = time.monotonic()
     say(f"python: installing the locked packages into {environment()} (usually 20 s)")
-    uv = _uv()
+    program = uv()
     python = environment() / "bin" / "python"
     if not python.exists():
-        _run([uv, "venv", "--quiet", "--python", sys.executable, environment()])
-    install: Command = [uv, "pip", "install", "--quiet", "--python", python]
+        _run([program, "venv", "--quiet", "--python", interpreter(), environment()])
+    install: Command = [program, "pip", "install", "--quiet", "--python", python]
     _run([*install, "--require-hashes", "-r", REPOSITORY / "requirements.lock"])
     # The members' build tool is in the lock too, so that nothing unlocked is fetched for them.
     editable: Command = [part for member in members() for part in ("--editable", member)]
@@ -115,7 +130,7 @@ def _environment_digest() -> str:
     return digest.hexdigest()
 
 
-def _uv() -> Path:
+def uv() -> Path:
     """uv, in a small environment of its own beside the servers."""
     home = cache() / f"uv-{UV_VERSION}"
     if not (home / "bin" / "uv").exists():
@@ -131,8 +146,8 @@ def lock() -> None:
 
     Raises SetupError when the members' requirements cannot be met together.
     """
-    uv = _uv()
-    _run([uv, "lock", "--quiet", "--project", REPOSITORY])
+    program = uv()
+    _run([program, "lock", "--quiet", "--project", REPOSITORY])
     export: Command = ["export", "--quiet", "--frozen", "--group", "dev", "--no-emit-workspace"]
     plain: Command = [
         "--no-header",
@@ -140,7 +155,7 @@ def lock() -> None:
         "--output-file",
         REPOSITORY / "requirements.lock",
     ]
-    _run([uv, "--project", REPOSITORY, *export, *plain])
+    _run([program, "--project", REPOSITORY, *export, *plain])
 
 
 # --- toolchains ----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.bootstrap import Tool, cache, exclusive, install_tools
+from deploy.local.bootstrap import Tool, cache, exclusive, install_tools, uv
 
 HERE = Path(__file__).parent
 DRIVERS = HERE / "drivers"
@@ -39,8 +39,8 @@ def python_clients() -> Path:
     """The interpreter of an environment with civicbot, georeport, boston311, chicagorequests."""
 
     def install(home: Path) -> None:
-        _run([sys.executable, "-m", "venv", str(home)])
-        pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        _run([str(uv()), "venv", "--quiet", "--python", sys.executable, str(home)])
+        pip = [str(uv()), "pip", "install", "--quiet", "--python", str(home)]
         _run([*pip, "--require-hashes", "--no-deps", "-r", str(PYTHON3)])
 
     return _installed("clients-python3", PYTHON3.read_bytes(), install) / "bin" / "python"
@@ -54,12 +54,9 @@ def three() -> list[str]:
     """
 
     def install(home: Path) -> None:
-        target = ["--target", str(home / "lib"), "--require-hashes", "--no-deps", "--no-compile"]
-        pip = [sys.executable, "-m", "venv", str(home / "pip")]
-        _run(pip)
-        python = str(home / "pip" / "bin" / "python")
-        _run([python, "-m", "pip", "install", "--quiet", *target, "-r", str(THREE)])
-        shutil.rmtree(home / "pip")
+        target = ["--target", str(home / "lib"), "--python", sys.executable]
+        pip = [str(uv()), "pip", "install", "--quiet", *target]
+        _run([*pip, "--require-hashes", "--no-deps", "-r", str(THREE)])
         what = f"-Dartifact=org.python:jython-standalone:{JYTHON[18:-4]}"
         _run(["mvn", "-B", "-q", COPY, what, f"-DoutputDirectory={home}"])
         found = hashlib.sha256((home / JYTHON).read_bytes()).hexdigest()

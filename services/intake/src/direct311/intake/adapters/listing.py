@@ -302,11 +302,23 @@ class MongoListing:
         return max(timedelta(seconds=seconds), _SHORTEST)
 
     async def _count(self, way: Plan, bottom: datetime, edge: datetime) -> int:
-        async def one(lead: Document) -> int:
-            stages = [*way.stages(lead, bottom, edge), {"$count": "n"}]
-            return sum([each["n"] async for each in self._collection.aggregate(stages)])
+        """The rows of a window. Its halves are counted side by side: the first reader of a page far
+        back waits for this."""
+        middle = bottom + (edge - bottom) / 2
+        halves = ((bottom, middle), (middle, edge))
+        spans = halves if len(way.leads) == 1 else ((bottom, edge),)
+        counts = (self._counted(way.stages(lead, *span)) for lead in way.leads for span in spans)
+        return sum(await asyncio.gather(*counts))
 
-        return sum(await asyncio.gather(*(one(lead) for lead in way.leads)))
+    async def _counted(self, stages: Sequence[Document]) -> int:
+        if len(stages) > 1:
+            return sum(
+                [each["n"] async for each in self._collection.aggregate([*stages, {"$count": "n"}])]
+            )
+        # What one index answers whole; a third faster than `$count`.
+        database, name = self._collection.database, self._collection.name
+        found = await database.command("count", name, query=stages[0]["$match"])
+        return int(found["n"])
 
     async def _cut(self, way: Plan, bottom: datetime, edge: datetime, skip: int, limit: int) -> Cut:
         """The window's rows from the one after `skip`, and their neighbours."""

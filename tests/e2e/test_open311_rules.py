@@ -145,6 +145,16 @@ async def test_what_is_not_known_is_404(county: County, path: str, form: str) ->
 
 
 @FORMS
+async def test_a_read_with_a_key_and_hundreds_of_parameters_is_answered(
+    county: County, form: str
+) -> None:
+    others = {f"other{number}": "1" for number in range(400)}
+    answer = await county.open311(f"services.{form}", api_key="no-such-key", **others)
+    assert answer.status_code == 200
+    assert rows(answer, form)
+
+
+@FORMS
 @pytest.mark.parametrize("path", ["requests", "servicerequestupdates"])
 @pytest.mark.parametrize("key", [None, "", "no-such-key"])
 async def test_a_post_needs_a_key_and_a_get_does_not(

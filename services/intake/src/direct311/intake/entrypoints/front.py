@@ -66,12 +66,20 @@ class ReadLimited:
     def _caller(self, scope: Scope) -> tuple[str, int]:
         query: bytes = scope["query_string"]
         if b"api_key=" in query:
-            given = parse_qs(query.decode("latin-1"), max_num_fields=300).get("api_key", [""])[0]
-            client = self._reader(given.strip())
+            client = self._reader(_given_key(query))
             if client is not None:
                 return f"client:{client.client_id}", client.quota.reads
         address = scope["client"][0] if scope.get("client") else ""
         return self._names.name(address), self._most
+
+
+def _given_key(query: bytes) -> str:
+    try:
+        found = parse_qs(query.decode("latin-1"), max_num_fields=300)
+    except ValueError:
+        # Too many parameters: who answers says so.
+        return ""
+    return found.get("api_key", [""])[0].strip()
 
 
 class FailedKeys:

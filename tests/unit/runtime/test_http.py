@@ -223,7 +223,11 @@ class Ways:
             found = {"path": request.path_params, "query": str(request.query_params)}
             return Response(repr((request.method, found, len(body))))
 
+        async def broken(_: Request) -> Response:
+            raise ValueError(CANARY)
+
         self.routes = [
+            PlainRoute("/plain/broken.json", broken, methods=["GET"]),
             PlainRoute("/plain/list.json", told, methods=["GET"]),
             PlainRoute("/plain/list.json", told, methods=["POST"], largest=1000),
             PlainRoute("/plain/{name}.json", told, methods=["GET"]),
@@ -249,6 +253,7 @@ class Ways:
         ("GET", "/plain/one.two.json", b""),
         ("GET", "/plain/%C3%B1.json", b""),
         ("GET", "/plain/.json", b""),
+        ("GET", "/plain/broken.json", b""),
         ("GET", "/plain/one.xml", b""),
         ("GET", "/plain/one", b""),
         ("GET", "/plain/one/two.json", b""),

@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client import Histogram
 from pydantic import BeforeValidator
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -211,8 +212,7 @@ def install(
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:
-        _log.error("http.error", error=type(error).__name__)
-        return problem(500, "internal", "Something went wrong here; it has been noted.")
+        return _unexpected(error)
 
     @app.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:
@@ -231,6 +231,11 @@ def install(
     async def exposition() -> Response:
         """Prometheus text format."""
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+
+def _unexpected(error: Exception) -> Response:
+    _log.error("http.error", error=type(error).__name__)
+    return problem(500, "internal", "Something went wrong here; it has been noted.")
 
 
 def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
@@ -336,7 +341,10 @@ class Direct:
         route, parameters = found
         scope["route"] = route
         scope["path_params"] = parameters
-        response: Response = await route.endpoint(Request(scope, receive, send))
+        try:
+            response: Response = await route.endpoint(Request(scope, receive, send))
+        except Exception as error:
+            response = _unexpected(error)
         await response(scope, receive, send)
 
     def _found(self, scope: Scope) -> tuple[PlainRoute, dict[str, str]] | None:
@@ -367,6 +375,7 @@ class _Measured:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._timers: dict[tuple[str, int], Histogram] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -384,8 +393,13 @@ class _Measured:
         try:
             await self._app(scope, receive, measured)
         finally:
-            route = scope.get("route")
-            name = getattr(route, "path", "none")
-            self._metrics.requests.labels(name, f"{status // 100}xx").observe(
-                time.perf_counter() - started
+            took = time.perf_counter() - started
+            self._timer(getattr(scope.get("route"), "path", "none"), status // 100).observe(took)
+
+    def _timer(self, route: str, status: int) -> Histogram:
+        found = self._timers.get((route, status))
+        if found is None:
+            found = self._timers[route, status] = self._metrics.requests.labels(
+                route, f"{status}xx"
             )
+        return found

@@ -312,7 +312,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     loops = [
         Loop("registry", settings.registry_every, registry, None, clock),
         Loop("callers", timedelta(seconds=1), settle, None, clock),
-        Loop("recent", timedelta(seconds=5), recent.refresh, None, clock),
+        Loop("recent", timedelta(seconds=10), recent.refresh, None, clock),
         leased("counts", timedelta(hours=1), forget_counts),
         leased("recheck", timedelta(seconds=5), recheck),
         leased("destroy", timedelta(seconds=1), destroyer.step),

@@ -16,8 +16,10 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 class RecentContents:
     """`Recent`: the first request of each content, and when it was received."""
 
-    LATE = timedelta(seconds=15)
+    LATE = timedelta(seconds=12)
     """A record's id may be so much older than its reception: keys are made ahead."""
+    TOGETHER = 1_000
+    """Contents that are read in one go, so that nobody waits long for the interpreter."""
     MOST = 500_000
     """Contents that are remembered, some 300 bytes each; then the oldest are forgotten."""
 
@@ -44,7 +46,9 @@ class RecentContents:
         now = self._clock.now()
         since = max(self._read_until, now - self._window) - self.LATE
         cursor = self._requests.find(
-            {"_id": {"$gt": _id_of(since)}}, {"fingerprint": 1, "received_at": 1}
+            {"_id": {"$gt": _id_of(since)}},
+            {"fingerprint": 1, "received_at": 1},
+            batch_size=self.TOGETHER,
         )
         async for document in cursor:
             if document.get("fingerprint") and document.get("received_at"):

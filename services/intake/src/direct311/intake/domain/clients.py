@@ -109,7 +109,10 @@ def hashed(key: str) -> str:
 
 def environment_of(key: str) -> Environment | None:
     """Which gateway's key it says it is."""
-    return next((each for each, prefix in PREFIXES.items() if key.startswith(prefix)), None)
+    for each, prefix in PREFIXES.items():
+        if key.startswith(prefix):
+            return each
+    return None
 
 
 def is_hash(text: str) -> bool:

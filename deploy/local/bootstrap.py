@@ -60,7 +60,11 @@ def interpreter() -> Path:
     """
     if chosen := os.environ.get("DIRECT311_PYTHON"):
         return Path(chosen)
-    recent = [DISTRIBUTION_PYTHON, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    recent: Command = [
+        DISTRIBUTION_PYTHON,
+        "-c",
+        "import sys; sys.exit(sys.version_info < (3, 11))",
+    ]
     if DISTRIBUTION_PYTHON.exists() and subprocess.run(recent, check=False).returncode == 0:
         return DISTRIBUTION_PYTHON
     return Path(sys.executable)

@@ -491,8 +491,6 @@ class BoundedHeads(HttpToolsProtocol):
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
-        if self._head is not None and self._head_timer is None:
-            self._await_head()
         self._completed = False
         super().data_received(data)
         # A piece that ended a message was, nearly all of it, that message's.
@@ -500,6 +498,9 @@ class BoundedHeads(HttpToolsProtocol):
             self._head += len(data)
             if self._head > self.LARGEST_HEAD:
                 self.send_400_response("The request's head is too large.")
+            elif self._head_timer is None:
+                # Most heads come whole, and need none.
+                self._await_head()
 
     def pause_writing(self) -> None:
         super().pause_writing()

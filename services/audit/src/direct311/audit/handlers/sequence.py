@@ -36,7 +36,6 @@ all this, from the edge of what is committed (`archive`), which then forgets it.
 never read for what the log is.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -55,6 +54,7 @@ from direct311.audit.ports import (
     Tagger,
 )
 from direct311.runtime.clock import Clock
+from direct311.runtime.pacing import paced
 from direct311.verifier.entry import seal
 from direct311.verifier.merkle import Growth, leaf_hash
 from direct311.verifier.tiles import WIDTH, Tile, grown_tiles, partial_tiles
@@ -112,7 +112,7 @@ class Sequencer:
         at = max(now, head.logged_at or now)
         keys = await self._keys.for_sealing([each.facts for each in fresh], at)
         tag = await self._tags.tagger(at)
-        rows = await asyncio.to_thread(_seal, fresh, keys, head.size, at, tag)
+        rows = await _seal(fresh, keys, head.size, at, tag)
         growth = head.frontier.append([row.leaf for row in rows])
         tiles = grown_tiles(growth, head.edge)
         full = {tile: data for tile, data in tiles.items() if tile.width == WIDTH}
@@ -120,7 +120,7 @@ class Sequencer:
         await self._log.move(head, _grown(head, growth, tiles, parcels, at))
 
 
-def _seal(
+async def _seal(
     arrivals: Sequence[Arrival],
     keys: Mapping[str, BodyKey],
     first: int,
@@ -128,7 +128,7 @@ def _seal(
     tag: Tagger,
 ) -> list[Row]:
     rows = []
-    for index, arrival in enumerate(arrivals, first):
+    async for index, arrival in paced(enumerate(arrivals, first)):
         event_id = arrival.facts.event_id
         body = keys[event_id]
         data = seal(arrival.event, body_key=body.key, key_reference=body.reference, logged_at=at)

@@ -167,3 +167,9 @@ def test_every_value_is_made_under_each_version_in_force() -> None:
 def test_a_name_is_found_in_any_script(one: str, other: str) -> None:
     assert normalise_name(one) is not None
     assert normalise_name(one) == normalise_name(other)
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=40))
+def test_a_name_in_ascii_is_read_as_any_other(name: str) -> None:
+    # An accent at the end takes the way of all other scripts, and goes.
+    assert normalise_name(name) == normalise_name(name + "\u0301")

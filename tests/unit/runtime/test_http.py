@@ -5,12 +5,16 @@ from typing import Annotated
 
 import pytest
 from fastapi import FastAPI, Query, Request
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic import Field
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from direct311.runtime.access import Caller
-from direct311.runtime.api import Direct, PlainRoute, install, require
+from direct311.runtime.api import Application, Direct, PlainRoute, install, require
 from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.health import Readiness
@@ -277,3 +281,28 @@ def test_a_body_that_tells_no_size_is_bounded_all_the_same() -> None:
     pieces = iter([b"x" * 600, b"x" * 600])
     answer = Ways().direct.post("/plain/list.json", content=pieces)
     assert answer.status_code == 413
+
+
+# ---------------------------------------------------------------- the framework's own telemetry
+
+
+@pytest.mark.parametrize(("kind", "told"), [(Application, False), (FastAPI, True)])
+def test_an_application_tells_nothing_to_a_tracer_that_the_process_may_have(
+    kind: type[FastAPI], told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(sent))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+    app = kind(title="t", version="1")
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise ValueError(CANARY)
+
+    # As a context manager it would start the exporters that the environment names.
+    answer = TestClient(app, raise_server_exceptions=False).get("/broken", params={"who": CANARY})
+    assert answer.status_code == 500
+    # The framework's own is the control: it tells addresses and messages.
+    assert (CANARY in repr([span.to_json() for span in sent.get_finished_spans()])) is told

@@ -8,6 +8,7 @@ import structlog
 from fastapi import FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import Histogram
 from pydantic import BeforeValidator
 from starlette.exceptions import HTTPException
@@ -121,6 +122,26 @@ def problem(
         headers,
         media_type="application/problem+json",
     )
+
+
+class Application(FastAPI):
+    """What every service is: FastAPI without its own telemetry.
+
+    That writes down addresses with their queries, messages of exceptions and stack traces, and an
+    environment variable sends them away. What leaves a process is in `direct311.runtime.telemetry`.
+    """
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(telemetry=_NO_TELEMETRY, **about)
+
+
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def caller_of(

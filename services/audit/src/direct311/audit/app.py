@@ -57,7 +57,7 @@ from direct311.audit.handlers.walk import Walk
 from direct311.audit.handlers.watch_index import IndexWatch
 from direct311.audit.ports import IndexLostError, Published
 from direct311.audit.settings import AuditSettings
-from direct311.runtime.api import LARGEST_BODY, caller_of, install
+from direct311.runtime.api import LARGEST_BODY, Application, caller_of, install
 from direct311.runtime.broker import EAGER
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RuntimeFaultError
@@ -397,7 +397,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
             yield
         store.close()
 
-    app = FastAPI(
+    app = Application(
         title="Direct311 audit",
         version=version("direct311-audit"),
         description="The tamper-evident log of every access to personal information.",

@@ -19,7 +19,7 @@ from direct311.geo.handlers.atlas import Atlas
 from direct311.geo.handlers.requests import LocateRequest
 from direct311.geo.handlers.resolve import Resolver
 from direct311.geo.settings import GeoSettings
-from direct311.runtime.api import caller_of, install
+from direct311.runtime.api import Application, caller_of, install
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.process import Loop, Resources, folding, running
 
@@ -88,7 +88,7 @@ def create_app(settings: GeoSettings, resources: Resources) -> FastAPI:
         async with running(resources, relays=[line.relay], loops=loops, prepare=[prepare]):
             yield
 
-    app = FastAPI(
+    app = Application(
         title="Direct311 geo",
         summary="Boundaries, and the place of a request",
         version=version("direct311-geo"),

@@ -28,7 +28,7 @@ from direct311.media.entrypoints.consumers import TOPICS, handlers, taking
 from direct311.media.handlers import DestroyMedia, Sweep, TakeUploads, shard_of_the_minute
 from direct311.media.settings import MediaSettings
 from direct311.runtime.access import AccessPolicy
-from direct311.runtime.api import caller_of, install
+from direct311.runtime.api import Application, caller_of, install
 from direct311.runtime.broker import Pace
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.fetches import key_fetches_router
@@ -137,7 +137,7 @@ def create_app(
             await cleaner.aclose()
             store.close()
 
-    app = FastAPI(
+    app = Application(
         title="Direct311 media",
         description="Uploads: verified, sealed, and published as clean copies.",
         version=version("direct311-media"),

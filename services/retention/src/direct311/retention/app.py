@@ -31,7 +31,7 @@ from direct311.retention.handlers.holding import Holding
 from direct311.retention.handlers.inventory import Inventorying, Outcomes
 from direct311.retention.handlers.review import Review
 from direct311.retention.settings import RetentionSettings
-from direct311.runtime.api import caller_of, install
+from direct311.runtime.api import Application, caller_of, install
 from direct311.runtime.broker import PATIENT
 from direct311.runtime.process import Loop, Resources, Step, folding, running
 
@@ -100,7 +100,7 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
         async with running(resources, relays=relays, loops=loops, prepare=[prepare]):
             yield
 
-    app = FastAPI(
+    app = Application(
         title="Direct311 retention",
         summary="Schedule, holds, review, disposition, certificates",
         version=version("direct311-retention"),

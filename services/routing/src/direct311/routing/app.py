@@ -15,7 +15,7 @@ from direct311.routing.entrypoints.api import router
 from direct311.routing.entrypoints.consumers import process, topics
 from direct311.routing.handlers import Routing, refuse_unknown
 from direct311.routing.settings import RoutingSettings
-from direct311.runtime.api import LARGEST_BODY, caller_of, install
+from direct311.runtime.api import LARGEST_BODY, Application, caller_of, install
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.process import Loop, Resources, running
 from direct311.runtime.records import hold_handlers, on
@@ -94,7 +94,7 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
         ):
             yield
 
-    app = FastAPI(
+    app = Application(
         title="Direct311 routing",
         version=version("direct311-routing"),
         summary="Which department, by when",

@@ -34,6 +34,9 @@ _USUAL_PHONE = re.compile(
 )
 
 
+_ASCII_WORD = re.compile(r"[a-z0-9]+")
+
+
 def normalise_phone(value: str) -> str | None:
     """E.164, read as a number of the United States where it has no country."""
     # Almost all are written in one of a few ways, which the library takes twenty times as long for.
@@ -62,9 +65,14 @@ def normalise_email(value: str) -> str | None:
 
 def normalise_name(value: str) -> str | None:
     """Without case, accents, punctuation and order: `Núñez, José` is `jose nunez`."""
-    plain = unicodedata.normalize("NFKD", value.casefold())
-    letters = (c for c in plain if not unicodedata.combining(c))
-    words = "".join(c if c.isalnum() else " " for c in letters).split()
+    plain = value.casefold()
+    if plain.isascii():
+        # As most are; the same words, in half the time.
+        words = _ASCII_WORD.findall(plain)
+    else:
+        letters = unicodedata.normalize("NFKD", plain)
+        bare = (c for c in letters if not unicodedata.combining(c))
+        words = "".join(c if c.isalnum() else " " for c in bare).split()
     return " ".join(sorted(words)) or None
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from direct311.intake.domain.request import ContactWay
 from direct311.schemas.events import Place
 
+_SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -45,6 +47,4 @@ class Submission:
             content["contact_by"] = list(self.contact_by)
         if self.uploads:
             content["uploads"] = list(self.uploads)
-        return json.dumps(content, sort_keys=True, ensure_ascii=False).encode(
-            "utf-8", "surrogatepass"
-        )
+        return _SORTED.encode(content).encode("utf-8", "surrogatepass")

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -50,7 +49,7 @@ from direct311.intake.open311.updates import (
 )
 from direct311.intake.ports import Updates
 from direct311.intake.settings import IntakeSettings
-from direct311.runtime.api import PlainRoute
+from direct311.runtime.api import Application, PlainRoute
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
@@ -72,7 +71,7 @@ class ProblemsError(Exception):
         self.problems = tuple(problems)
 
 
-class Gateway(FastAPI):
+class Gateway(Application):
     """An application whose OpenAPI document has the calls of GeoReport v2 as well.
 
     What is added to it as middleware stands outside the framework's own: a call that goes straight

@@ -68,9 +68,11 @@ def errors(problems: Iterable[Problem], form: Format) -> bytes:
     )
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _json(value: object) -> bytes:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", _LONE_SURROGATES)
+    return _JSON.encode(value).encode("utf-8", _LONE_SURROGATES)
 
 
 def _xml(root: str, value: object) -> bytes:

@@ -242,23 +242,69 @@ async def test_what_comes_in_meanwhile_moves_the_pages_and_loses_no_row(listed: 
     assert await listed.page(paged(query, 1, 7)) == wanted[:7]
 
 
+class Watched:
+    """The collection, and what was read from it: the first stage of each read."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self.reads: list[dict[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.collection, name)
+
+    def aggregate(self, stages: Sequence[Any]) -> Any:
+        if any("$sort" in stage for stage in stages):
+            self.reads.append(stages[0]["$match"])
+        return self.collection.aggregate(stages)
+
+
 async def test_a_list_reads_few_rows_of_many(listed: Listed) -> None:
-    """What is counted and sorted grows with the page, not with what is stored."""
-    listing = MongoListing(listed.records.collection, listed.clock)
-    asked: list[Sequence[Any]] = []
-
-    class Watched:
-        def aggregate(self, stages: Sequence[Any]) -> Any:
-            asked.append(stages)
-            return listed.records.collection.aggregate(stages)
-
-    listing._collection = Watched()  # type: ignore[assignment]
+    """What is sorted grows with the page, not with what is stored."""
+    watched: Any = Watched(listed.records.collection)
+    listing = MongoListing(watched, listed.clock)
     query = paged(QUERIES["all"], 1, 10)
     await listing.page(query)
-    first = len(asked)
+    first = len(watched.reads)
     await listing.page(query)
-    assert len(asked) - first == 1, "its density is known by now"
+    assert len(watched.reads) - first == 1, "its density is known by now"
     assert first <= 6
+
+
+@pytest.mark.parametrize("page", [1, 20])
+async def test_after_a_storm_no_window_with_all_its_rows_is_read(
+    listed: Listed, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MongoListing, "MOST_READ", 60)
+    monkeypatch.setattr(MongoListing, "NEAR", 15)
+    code = f"STORM-{page}"
+    began = listed.clock.at - timedelta(minutes=20)
+    await listed.add(
+        *(
+            each.model_copy(
+                update={
+                    "record_id": f"{code}-{n:04}",
+                    "received_at": began + timedelta(milliseconds=7 * n),
+                    "service_code": code,
+                    "listed": True,
+                }
+            )
+            for n, each in enumerate(requests(1000))
+        )
+    )
+    watched: Any = Watched(listed.records.collection)
+    listing = MongoListing(watched, listed.clock)
+    query = RequestQuery(
+        start=began - DAYS / 2,
+        end=listed.clock.at,
+        service_codes=(code,),
+        page=page,
+        page_size=10,
+    )
+    found = [row["_id"] for row in await listing.page(query)]
+    assert found == expected(listed.stored, query)[(page - 1) * 10 : page * 10]
+    assert watched.reads
+    for read in watched.reads:
+        assert await listed.records.collection.count_documents(read) <= 60
 
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(days=2)])

@@ -31,6 +31,15 @@ def test_a_page_is_found_again_from_the_edge_before_it() -> None:
     assert walk.end(301, 50) is None
 
 
+def test_where_a_walk_ended_well_the_next_one_tries_first() -> None:
+    walk = Walk(NOW, NOW, hints=[(NOW - 10 * SECOND, 100), (NOW - 20 * SECOND, 200)])
+    assert walk.end(100, 50) == NOW - 10 * SECOND
+    walk.note(NOW - 9 * SECOND, 100)
+    assert walk.end(100, 50) == NOW - 9 * SECOND
+    # Rows before a page are never told by a hint.
+    assert walk.nearest(200, 0) == (NOW - 9 * SECOND, 100)
+
+
 def test_what_contradicts_what_is_known_is_not_noted() -> None:
     walk = Walk(NOW, NOW)
     walk.note(NOW - 20 * SECOND, 200)

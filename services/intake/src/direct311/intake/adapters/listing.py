@@ -163,6 +163,8 @@ class Walk:
     edges: list[tuple[datetime, int]] = field(default_factory=list)
     density: float = 0.0
     """Rows a second, of what was read last."""
+    hints: Sequence[tuple[datetime, int]] = ()
+    """The edges of the walk before this one: where windows ended well."""
 
     def nearest(self, skip: int, fresh: int) -> tuple[datetime, int] | None:
         """The last known edge with at most `skip` rows before it, and their number; `fresh`: rows
@@ -174,11 +176,12 @@ class Walk:
         return at, rows + fresh
 
     def end(self, rows: int, over: int) -> datetime | None:
-        """A known edge with at least `rows` before it, and at most `over` more."""
-        place = bisect_left(self.edges, rows, key=lambda edge: edge[1])
-        if place == len(self.edges) or self.edges[place][1] > rows + over:
-            return None
-        return self.edges[place][0]
+        """An edge with at least `rows` before it, and at most `over` more, or that had them."""
+        for edges in (self.edges, self.hints):
+            place = bisect_left(edges, rows, key=lambda edge: edge[1])
+            if place < len(edges) and edges[place][1] <= rows + over:
+                return edges[place][0]
+        return None
 
     def note(self, edge: datetime, rows: int) -> None:
         """What contradicts the rest is left out: it was counted before or after a change."""
@@ -210,6 +213,16 @@ class Cut:
 _NOTHING = Cut((), (), ())
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Down to where a window goes; its rows where they were counted; down to where it would have
+    had too many."""
+
+    bottom: datetime
+    rows: int | None
+    crowded: datetime | None
+
+
 class MongoListing:
     """Pages of public lists, newest first."""
 
@@ -217,7 +230,12 @@ class MongoListing:
     """So many rows before a page are read over; more are counted, window by window."""
     FAR = 2_500
     """Rows of a window that is only counted, about."""
-    FIRST_WINDOW = timedelta(hours=6)
+    MOST_READ = 600
+    """Rows of a window that is read; one that has more is made shorter, whatever was expected: in a
+    storm a minute may have thousands."""
+    MOST_FILTERED = 10_000
+    """Rows of a window of which only those that fit are read."""
+    FIRST_WINDOW = timedelta(minutes=1)
     WIDENING = 4
     KEPT_FOR = timedelta(seconds=30)
     MOST_WALKS = 1_000
@@ -245,6 +263,7 @@ class MongoListing:
         noting = at_head or skip > 0
         skip -= passed
         width = timedelta(0)
+        crowded: datetime | None = None
         found: list[Document] = []
         while left and edge > way.low:
             near = skip <= self.NEAR
@@ -253,13 +272,22 @@ class MongoListing:
             # Where it was read before: not a row more than the page has, however they lie.
             bottom = walk.end(passed + skip + left - fresh, self.NEAR) if near else None
             if bottom is None or not way.low < bottom < edge:
+                if crowded is not None and crowded < edge:
+                    width = min(width, (edge - crowded) / self.WIDENING)
                 bottom = max(way.low, edge - width) if edge - way.low > width else way.low
-            cut = await self._cut(way, bottom, edge, skip, left) if near else _NOTHING
-            rows = skip + len(cut.rows)
-            if skip and not cut.rows:
+            most = max(self.MOST_READ, 2 * wanted if near else skip)
+            window = await self._window(way, bottom, edge, most)
+            bottom, crowded = window.bottom, window.crowded or crowded
+            rows = window.rows
+            if rows is None and not near:
                 rows = await self._count(way, bottom, edge)
-                if rows > skip:
-                    cut = await self._cut(way, bottom, edge, skip, left)
+            cut = _NOTHING
+            if rows is None or rows > skip:
+                cut = await self._cut(way, bottom, edge, skip, left)
+            if cut.rows:
+                rows = skip + len(cut.rows)
+            elif rows is None:
+                rows = await self._count(way, bottom, edge) if skip else 0
             got = cut.rows
             full = len(got) == left
             if noting:
@@ -288,7 +316,8 @@ class MongoListing:
         walk = self._walks.get(key)
         if walk is None or walk.head > way.high or now - walk.made_at > self.KEPT_FOR:
             density = walk.density if walk else 0.0
-            walk = self._walks[key] = Walk(way.high, now, density=density)
+            hints = walk.edges or walk.hints if walk else ()
+            walk = self._walks[key] = Walk(way.high, now, density=density, hints=hints)
         self._walks.move_to_end(key)
         while len(self._walks) > self.MOST_WALKS:
             self._walks.popitem(last=False)
@@ -301,13 +330,42 @@ class MongoListing:
         seconds = min(rows / walk.density, 100 * 365 * 86_400.0)
         return max(timedelta(seconds=seconds), _SHORTEST)
 
+    async def _window(self, way: Plan, bottom: datetime, edge: datetime, most: int) -> _Window:
+        """The window above `bottom`, or so much of its top that nobody waits long for its rows.
+
+        How close rows lie is known of where a list was read, and may be otherwise a minute earlier:
+        so each window is counted before it is read, which costs a twentieth of that.
+        """
+        shortest = WEEK if way.squares else _SHORTEST
+        crowded: datetime | None = None
+        while True:
+            touched = await self._touched(way, bottom, edge)
+            rows = None if way.rest or way.squares else touched
+            if rows is None and most < touched <= self.MOST_FILTERED:
+                rows = await self._count(way, bottom, edge)
+            fits = touched <= most or (rows is not None and rows <= most)
+            if fits or edge - bottom <= shortest:
+                return _Window(bottom, rows, crowded)
+            crowded = bottom
+            shorter = min(max(touched / most, self.WIDENING), self.WIDENING**3)
+            bottom = edge - max((edge - bottom) / shorter, shortest)
+
+    async def _touched(self, way: Plan, bottom: datetime, edge: datetime) -> int:
+        """The rows of a window that its index gives, before they are filtered."""
+        return await self._counts(way, bottom, edge, stages=1)
+
     async def _count(self, way: Plan, bottom: datetime, edge: datetime) -> int:
-        """The rows of a window. Its halves are counted side by side: the first reader of a page far
-        back waits for this."""
+        """The rows of a window."""
+        return await self._counts(way, bottom, edge, stages=2)
+
+    async def _counts(self, way: Plan, bottom: datetime, edge: datetime, *, stages: int) -> int:
+        """Its halves are counted side by side: the first reader of a page far back waits for it."""
         middle = bottom + (edge - bottom) / 2
         halves = ((bottom, middle), (middle, edge))
-        spans = halves if len(way.leads) == 1 else ((bottom, edge),)
-        counts = (self._counted(way.stages(lead, *span)) for lead in way.leads for span in spans)
+        spans = halves if len(way.leads) == 1 and not way.squares else ((bottom, edge),)
+        counts = (
+            self._counted(way.stages(lead, *span)[:stages]) for lead in way.leads for span in spans
+        )
         return sum(await asyncio.gather(*counts))
 
     async def _counted(self, stages: Sequence[Document]) -> int:

@@ -87,6 +87,11 @@ class Plan:
     rest: Document
     squares: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def shortest(self) -> timedelta:
+        """A window that reads fewer rows than any shorter one: areas are read by the week."""
+        return WEEK if self.squares else _SHORTEST
+
     def stages(self, lead: Document, bottom: datetime, edge: datetime) -> list[Document]:
         """The first stage is what one index answers whole (as in audit's questions)."""
         span: Document = {self.field: {"$gte": bottom, "$lt": edge}}
@@ -274,6 +279,7 @@ class MongoListing:
             if bottom is None or not way.low < bottom < edge:
                 if crowded is not None and crowded < edge:
                     width = min(width, (edge - crowded) / self.WIDENING)
+                width = max(width, way.shortest)
                 bottom = max(way.low, edge - width) if edge - way.low > width else way.low
             most = max(self.MOST_READ, 2 * wanted if near else skip)
             window = await self._window(way, bottom, edge, most)
@@ -336,7 +342,6 @@ class MongoListing:
         How close rows lie is known of where a list was read, and may be otherwise a minute earlier:
         so each window is counted before it is read, which costs a twentieth of that.
         """
-        shortest = WEEK if way.squares else _SHORTEST
         crowded: datetime | None = None
         while True:
             touched = await self._touched(way, bottom, edge)
@@ -344,11 +349,11 @@ class MongoListing:
             if rows is None and most < touched <= self.MOST_FILTERED:
                 rows = await self._count(way, bottom, edge)
             fits = touched <= most or (rows is not None and rows <= most)
-            if fits or edge - bottom <= shortest:
+            if fits or edge - bottom <= way.shortest:
                 return _Window(bottom, rows, crowded)
             crowded = bottom
             shorter = min(max(touched / most, self.WIDENING), self.WIDENING**3)
-            bottom = edge - max((edge - bottom) / shorter, shortest)
+            bottom = edge - max((edge - bottom) / shorter, way.shortest)
 
     async def _touched(self, way: Plan, bottom: datetime, edge: datetime) -> int:
         """The rows of a window that its index gives, before they are filtered."""

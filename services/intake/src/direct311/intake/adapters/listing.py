@@ -281,15 +281,16 @@ class MongoListing:
                     width = min(width, (edge - crowded) / self.WIDENING)
                 width = max(width, way.shortest)
                 bottom = max(way.low, edge - width) if edge - way.low > width else way.low
-            most = max(self.MOST_READ, 2 * wanted if near else skip)
-            window = await self._window(way, bottom, edge, most)
-            bottom, crowded = window.bottom, window.crowded or crowded
-            rows = window.rows
-            if rows is None and not near:
-                rows = await self._count(way, bottom, edge)
+            rows = None if near else await self._count(way, bottom, edge)
             cut = _NOTHING
             if rows is None or rows > skip:
-                cut = await self._cut(way, bottom, edge, skip, left)
+                most = max(self.MOST_READ, 2 * wanted if near else skip)
+                window = await self._window(way, bottom, edge, skip + left, most)
+                if near or window.bottom != bottom:
+                    rows = window.rows
+                bottom, crowded = window.bottom, window.crowded or crowded
+                if rows is None or rows > skip:
+                    cut = await self._cut(way, bottom, edge, skip, left)
             if cut.rows:
                 rows = skip + len(cut.rows)
             elif rows is None:
@@ -336,8 +337,10 @@ class MongoListing:
         seconds = min(rows / walk.density, 100 * 365 * 86_400.0)
         return max(timedelta(seconds=seconds), _SHORTEST)
 
-    async def _window(self, way: Plan, bottom: datetime, edge: datetime, most: int) -> _Window:
-        """The window above `bottom`, or so much of its top that nobody waits long for its rows.
+    async def _window(
+        self, way: Plan, bottom: datetime, edge: datetime, wanted: int, most: int
+    ) -> _Window:
+        """A window from about `bottom` that has the rows which are wanted, or has less than `most`.
 
         How close rows lie is known of where a list was read, and may be otherwise a minute earlier:
         so each window is counted before it is read, which costs a twentieth of that.
@@ -350,10 +353,18 @@ class MongoListing:
                 rows = await self._count(way, bottom, edge)
             fits = touched <= most or (rows is not None and rows <= most)
             if fits or edge - bottom <= way.shortest:
-                return _Window(bottom, rows, crowded)
+                break
             crowded = bottom
             shorter = min(max(touched / most, self.WIDENING), self.WIDENING**3)
             bottom = edge - max((edge - bottom) / shorter, way.shortest)
+        while crowded is None and rows is not None and rows < wanted and bottom > way.low:
+            wider = max(way.low, edge - (edge - bottom) * self.WIDENING)
+            touched = await self._touched(way, wider, edge)
+            if touched > most:
+                crowded = wider
+            else:
+                bottom, rows = wider, touched
+        return _Window(bottom, rows, crowded)
 
     async def _touched(self, way: Plan, bottom: datetime, edge: datetime) -> int:
         """The rows of a window that its index gives, before they are filtered."""

@@ -368,20 +368,16 @@ class MongoListing:
 
     async def _touched(self, way: Plan, bottom: datetime, edge: datetime) -> int:
         """The rows of a window that its index gives, before they are filtered."""
-        return await self._counts(way, bottom, edge, stages=1)
+        counts = (self._counted(way.stages(lead, bottom, edge)[:1]) for lead in way.leads)
+        return sum(await asyncio.gather(*counts))
 
     async def _count(self, way: Plan, bottom: datetime, edge: datetime) -> int:
-        """The rows of a window."""
-        return await self._counts(way, bottom, edge, stages=2)
-
-    async def _counts(self, way: Plan, bottom: datetime, edge: datetime, *, stages: int) -> int:
-        """Its halves are counted side by side: the first reader of a page far back waits for it."""
+        """The rows of a window. Its halves are counted side by side: the first reader of a page far
+        back waits for this."""
         middle = bottom + (edge - bottom) / 2
         halves = ((bottom, middle), (middle, edge))
         spans = halves if len(way.leads) == 1 and not way.squares else ((bottom, edge),)
-        counts = (
-            self._counted(way.stages(lead, *span)[:stages]) for lead in way.leads for span in spans
-        )
+        counts = (self._counted(way.stages(lead, *span)) for lead in way.leads for span in spans)
         return sum(await asyncio.gather(*counts))
 
     async def _counted(self, stages: Sequence[Document]) -> int:

@@ -75,8 +75,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="direct311-bench-") as folder:
         with _stack(Path(folder) / "stack") as stack:
             _measure(stack, Path(folder), arguments, figures)
-        with _stack(Path(folder) / "lists") as stack:
-            _lists(stack, arguments.listed, figures)
+        if arguments.listed:
+            with _stack(Path(folder) / "lists") as stack:
+                _lists(stack, arguments.listed, figures)
     _write(figures, time.monotonic() - started)
     return 0
 

@@ -50,16 +50,16 @@ async def test_quick_items_do_not_give_way() -> None:
     ("pace", "took", "pause"),
     [
         (PROMPT, 0.001, 0.02),
-        (PROMPT, 0.05, 0.1),
+        (PROMPT, 0.05, 0.15),
         (PROMPT, 10.0, 1.0),
         (PATIENT, 0.001, 0.4),
         (PATIENT, 3.0, 5.0),
         (EAGER, 0.0, 0.0),
         (EAGER, 0.2, 0.02),
-        (Pace(records=50), 0.1, 0.2),
+        (Pace(records=50), 0.1, 0.3),
     ],
 )
-def test_a_pause_is_twice_as_long_as_the_batch_took_within_its_limits(
+def test_a_pause_is_three_times_as_long_as_the_batch_took_within_its_limits(
     pace: Pace, took: float, pause: float
 ) -> None:
     assert pace.pause(took) == pytest.approx(pause)

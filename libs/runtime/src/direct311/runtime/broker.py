@@ -178,7 +178,7 @@ class _LeavingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a consumer gathers: after each batch it pauses for twice as long as the batch took. The
+    """How a consumer gathers: after each batch it pauses for three times as long as it took. The
     busier the machine, the more events share what a batch costs whatever its size; and a backlog
     leaves time for what is new.
 
@@ -191,7 +191,7 @@ class Pace:
 
     def pause(self, took: float) -> float:
         """Seconds to wait after a batch that took so long."""
-        return min(max(2 * took, self.least), self.most)
+        return min(max(3 * took, self.least), self.most)
 
 
 PROMPT = Pace()

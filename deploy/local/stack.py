@@ -12,6 +12,7 @@ import base64
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -31,6 +32,8 @@ from deploy.local.topology import Topology
 
 SERVERS = ("kafka", "database", "store", "identity", "mail")
 OF_DEVELOPMENT = ("identity", "mail")
+OWN_PORTS = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections."""
 """Parts that are programs of this package: in production others stand in their place."""
 GIVE_WAY = ("media", "geo", "routing", "retention", "audit", *WITNESSES)
 NICENESS = 10
@@ -401,12 +404,25 @@ def _free_ports(names: Iterable[str]) -> dict[str, int]:
     held: dict[str, socket.socket] = {}
     try:
         for name in names:
-            held[name] = socket.socket()
-            held[name].bind(("127.0.0.1", 0))
+            held[name] = _held()
         return {name: int(one.getsockname()[1]) for name, one in held.items()}
     finally:
         for one in held.values():
             one.close()
+
+
+def _held() -> socket.socket:
+    """A socket on a port that outgoing connections are never given: one of those could be taken
+    between its finding and its use."""
+    for port in random.sample(OWN_PORTS, 100):
+        one = socket.socket()
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            one.close()
+            continue
+        return one
+    raise StackError(f"no port is free from {OWN_PORTS[0]} to {OWN_PORTS[-1]}")
 
 
 def _connects(port: int) -> bool:

@@ -31,9 +31,9 @@ from deploy.local.environment import FIXED_PORTS, WITNESSES, Place
 from deploy.local.topology import Topology
 
 SERVERS = ("kafka", "database", "store", "identity", "mail")
-OF_DEVELOPMENT = ("identity", "mail")
 OWN_PORTS = range(20_000, 32_000)
 """Below those that systems give to outgoing connections."""
+OF_DEVELOPMENT = ("identity", "mail")
 """Parts that are programs of this package: in production others stand in their place."""
 GIVE_WAY = ("media", "geo", "routing", "retention", "audit", *WITNESSES)
 NICENESS = 10

@@ -89,7 +89,7 @@ class Plan:
 
     @property
     def shortest(self) -> timedelta:
-        """A window that reads fewer rows than any shorter one: areas are read by the week."""
+        """Of the windows. Areas are read by the week, so a shorter one would read no fewer rows."""
         return WEEK if self.squares else _SHORTEST
 
     def stages(self, lead: Document, bottom: datetime, edge: datetime) -> list[Document]:
@@ -340,11 +340,14 @@ class MongoListing:
     async def _window(
         self, way: Plan, bottom: datetime, edge: datetime, wanted: int, most: int
     ) -> _Window:
-        """A window from about `bottom` that has the rows which are wanted, or has less than `most`.
+        """A window from about `bottom`, longer where it lacks rows that are wanted, shorter where it
+        has more than `most`; only the shortest may have more.
 
         How close rows lie is known of where a list was read, and may be otherwise a minute earlier:
         so each window is counted before it is read, which costs a twentieth of that.
         """
+        if way.squares and edge - bottom <= way.shortest:
+            return _Window(bottom, None, None)
         crowded: datetime | None = None
         while True:
             touched = await self._touched(way, bottom, edge)

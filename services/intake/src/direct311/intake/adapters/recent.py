@@ -16,7 +16,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 class RecentContents:
     """`Recent`: the first request of each content, and when it was received."""
 
-    LATE = timedelta(seconds=12)
+    LATE = timedelta(seconds=15)
     """A record's id may be so much older than its reception: keys are made ahead."""
     TOGETHER = 1_000
     """Contents that are read in one go, so that nobody waits long for the interpreter."""

@@ -340,8 +340,8 @@ class MongoListing:
     async def _window(
         self, way: Plan, bottom: datetime, edge: datetime, wanted: int, most: int
     ) -> _Window:
-        """A window from about `bottom`, longer where it lacks rows that are wanted, shorter where it
-        has more than `most`; only the shortest may have more.
+        """A window from about `bottom`: longer where it lacks rows that are wanted, shorter where
+        it has more than `most`; only the shortest may have more.
 
         How close rows lie is known of where a list was read, and may be otherwise a minute earlier:
         so each window is counted before it is read, which costs a twentieth of that.

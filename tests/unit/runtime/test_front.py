@@ -120,6 +120,15 @@ def test_a_body_that_stops_is_answered_408_and_the_connection_closed(front: Serv
     assert b"connection: close" in answer.lower()
 
 
+def test_a_body_that_stops_behind_a_whole_request_is_answered_408(front: Served) -> None:
+    """Each request on a connection says for itself whether its body is there."""
+    whole = post(b'{"text": "x"}').replace(b"Connection: close\r\n", b"")
+    answer = front.say(whole + post(b'{"text": "', length=1000))
+    first, _, second = answer.partition(b"taken")
+    assert status(first) == 200
+    assert b"HTTP/1.1 408" in second
+
+
 def test_a_body_that_trickles_is_answered_408(front: Served) -> None:
     pieces = [post(b'{"text": "', length=10_000), *[CANARY[:1]] * 60]
     answer = front.say(*pieces, pause=0.05)

@@ -1,9 +1,10 @@
 """Time and identifiers, behind ports so that tests can set them."""
 
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-from uuid_utils import compat
+import uuid_utils
 
 
 class Clock(Protocol):
@@ -20,10 +21,9 @@ class Ids(Protocol):
 
 class SystemClock:
     def now(self) -> datetime:
-        at = datetime.now(UTC)
-        return at.replace(microsecond=at.microsecond // 1000 * 1000)
+        return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
 
 
 class TimeOrderedIds:
     def new(self) -> str:
-        return str(compat.uuid7())
+        return str(uuid_utils.uuid7())

@@ -28,7 +28,7 @@ from direct311.runtime.access import AccessPolicy, load_access_policy
 from direct311.runtime.broker import PROMPT, Consumer, KafkaPublisher, Pace, Process, Received
 from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
 from direct311.runtime.database import Collection, Database, MongoLease, MongoRecords
-from direct311.runtime.front import Front
+from direct311.runtime.front import WHOLE, Front
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator, Issuer, ServiceToken
 from direct311.runtime.in_force import InForce
@@ -488,6 +488,8 @@ class BoundedHeads(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._head = 0
         self._completed = True
+        # A call is begun when its head is there, and looks at this once the loop gets to it.
+        self.scope["extensions"] = {WHOLE: {}}
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
+import uuid_utils
 from pydantic import TypeAdapter, ValidationError
 
 from direct311.schemas import events
@@ -64,7 +65,7 @@ class Encoded:
 
 def derived_id(cause: str, ce_type: str, index: int = 0) -> str:
     """The id of an event that another one caused: a repeat of the cause gives the same id."""
-    return str(uuid5(UUID(cause), f"{ce_type}:{index}"))
+    return str(uuid_utils.uuid5(uuid_utils.UUID(cause), f"{ce_type}:{index}"))
 
 
 def isoformat(at: datetime) -> str:

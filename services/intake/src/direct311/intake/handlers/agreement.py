@@ -1,5 +1,6 @@
 """Which policy a submission is taken under, and what the resident is told with the answer."""
 
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from direct311.intake.domain import wording
@@ -42,6 +43,8 @@ class Agreement:
         self._clock = clock
         self._read_at = read_at
         self._notices = {each.email_notice.version for each in policies.policies}
+        # Most submissions are told the same.
+        self._applies = lru_cache(maxsize=256)(self._applying)
 
     @property
     def policies(self) -> PrivacyPolicies:
@@ -123,10 +126,15 @@ class Agreement:
     def _changed(
         self, accepted: Accepted, submission: Submission, language: Language
     ) -> str | None:
-        policy = self._policies.by_version(accepted.policy_version)
-        if accepted.agreed != "by_use" or policy is None:
+        if accepted.agreed != "by_use":
             return None
-        named = submission.policy_version
+        return self._applies(accepted.policy_version, submission.policy_version, language)
+
+    def _applying(self, version: str, named: str | None, language: Language) -> str | None:
+        """That a version applies, and what it changed against the one that was named."""
+        policy = self._policies.by_version(version)
+        if policy is None:
+            return None
         changes = [
             each.changes[language]
             for each in self._policies.since(named, policy)

@@ -135,6 +135,24 @@ async def test_marked_entries_leave_their_outbox(records: Both) -> None:
     assert set(await records.due(NOW, 10)) == {"b"}
 
 
+async def test_a_released_outbox_is_due_at_once_and_no_other(records: Both) -> None:
+    kept = entry()
+    await records.commit(
+        [
+            write("a", 0, kept, after=30),
+            write("b", 0, entry(), after=30),
+            write("c", 0, after=30),
+            write("d", 0, entry(), after=-30),
+        ]
+    )
+    assert set(await records.due(NOW, 10)) == {"d"}
+    await records.release(["a", "c", "d", "nobody"], NOW)
+    due = await records.due(NOW, 10)
+    assert set(due) == {"a", "d"}
+    assert list(due["a"]) == [kept]
+    assert await records.oldest() == NOW - timedelta(seconds=30)
+
+
 async def test_marks_may_be_repeated_and_may_speak_of_what_is_gone(records: Both) -> None:
     """Nothing that was not named is lost, and nothing is counted twice."""
     first, second = entry(), entry()

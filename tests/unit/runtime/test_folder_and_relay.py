@@ -1,7 +1,7 @@
 """Lost nothing, done once: the fold, the outbox and the relay, with every step failing in turn."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +10,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.runtime.errors import TransientError
 from direct311.runtime.memory import InMemoryLease, InMemoryPublisher, InMemoryRecords
-from direct311.runtime.records import Emitter, Entry, Folder, Write, hold_handlers, on
+from direct311.runtime.records import (
+    IN_HAND_GRACE,
+    Emitter,
+    Entry,
+    Folder,
+    Write,
+    hold_handlers,
+    on,
+)
 from direct311.runtime.relay import Relay
 from direct311.runtime.signing import Signer
 from direct311.runtime.state import Change, Outgoing, RecordState
@@ -87,7 +95,7 @@ class World:
 
     async def drain(self) -> None:
         """What the holder of the lease does, once everything in hand is overdue."""
-        self.clock.at += timedelta(seconds=10)
+        self.clock.at += IN_HAND_GRACE
         while await self.relay.publish_due():
             pass
 
@@ -199,6 +207,37 @@ async def test_a_broker_that_refuses_keeps_order_and_loses_nothing() -> None:
     )
 
 
+async def test_what_the_broker_does_not_take_is_left_to_the_holder_of_the_lease_at_once() -> None:
+    world = World()
+    world.publisher.failing.add("request.recalled")
+    world.relay.start()
+    await world.folder.apply([overdue("a", 1)])
+    await world.relay.stop()
+    assert world.publisher.sent == []
+    world.publisher.failing.clear()
+    # No time has passed.
+    await world.relay.publish_due()
+    assert [entry.message.key for entry in world.publisher.sent] == [b"a"]
+    assert world.records.documents["a"].outbox == ()
+
+
+async def test_who_cannot_leave_it_to_the_holder_leaves_it_until_its_time_has_come() -> None:
+    class Away(InMemoryRecords[Tally]):
+        async def release(self, record_ids: Sequence[str], now: datetime) -> None:
+            raise TransientError("the database does not answer")
+
+    world = World(Away())
+    world.publisher.failing.add("request.recalled")
+    world.relay.start()
+    await world.folder.apply([overdue("a", 1)])
+    await world.relay.stop()
+    world.publisher.failing.clear()
+    await world.relay.publish_due()
+    assert world.publisher.sent == []
+    await world.drain()
+    assert len(world.publisher.sent) == 1
+
+
 async def test_a_crash_after_the_write_leaves_the_events_in_the_outbox() -> None:
     world = World()
     await world.folder.apply([overdue("a", 1)])
@@ -298,10 +337,10 @@ async def test_one_that_never_goes_out_keeps_only_its_own_record_waiting() -> No
             return works
 
     world.relay._publisher = OneFails()
-    world.clock.at += timedelta(seconds=10)
+    world.clock.at += IN_HAND_GRACE
     await world.relay.publish_due()
     await world.folder.apply([overdue("stuck", 2), overdue("free", 2)])
-    world.clock.at += timedelta(seconds=10)
+    world.clock.at += IN_HAND_GRACE
     await world.relay.publish_due()
     assert len(world.records.documents["stuck"].outbox) == 2
     assert not world.records.documents["free"].outbox

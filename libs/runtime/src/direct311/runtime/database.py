@@ -269,6 +269,10 @@ class MongoRecords(Generic[S]):
         except BulkWriteError:
             raise TransientError("a bulk write failed") from None
 
+    async def release(self, record_ids: Sequence[str], now: datetime) -> None:
+        waiting = {"_id": {"$in": sorted(record_ids)}, "pending": {"$gt": 0}}
+        await self.collection.update_many(waiting, {"$min": {"relay_after": now}})
+
     async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
         query = {"pending": {"$gt": 0}, "relay_after": {"$lte": now}}
         cursor = self.collection.find(query, {"outbox": 1}).limit(limit)

@@ -1,6 +1,7 @@
 """Fakes of the runtime's ports, held to the same contract as the real adapters."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -40,9 +41,14 @@ class InMemoryRecords(Generic[S]):
             if write is None:
                 continue
             outbox = tuple(entry for entry in write.outbox if entry.id not in ids)
-            self.documents[record_id] = Write(
-                write.expected, write.state, outbox, write.relay_after
-            )
+            self.documents[record_id] = replace(write, outbox=outbox)
+
+    async def release(self, record_ids: Sequence[str], now: datetime) -> None:
+        for record_id in self.documents.keys() & set(record_ids):
+            write = self.documents[record_id]
+            if write.outbox:
+                after = min(write.relay_after, now)
+                self.documents[record_id] = replace(write, relay_after=after)
 
     async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
         waiting = {

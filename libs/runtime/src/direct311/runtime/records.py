@@ -18,6 +18,7 @@ from direct311.runtime.state import Change, Outgoing, RecordState, advanced, tak
 from direct311.schemas import Encoded, Event, derived_id, encode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from direct311.schemas.topics import BY_MODEL
 
 S = TypeVar("S", bound=RecordState)
 D = TypeVar("D", bound=Model)
@@ -82,6 +83,10 @@ class Outbox(Protocol):
         """Take these entries (record id → entry ids) out of their outboxes."""
         ...
 
+    async def release(self, record_ids: Sequence[str], now: datetime) -> None:
+        """Let the holder of the relay's lease take the outboxes of these at once."""
+        ...
+
     async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
         """Outboxes whose `relay_after` has passed, each in order."""
         ...
@@ -123,28 +128,25 @@ class Emitter:
         """The outbox entries of the events that `cause` (an event id) led to."""
         found = []
         for index, outgoing in enumerate(events):
+            kind = BY_MODEL[type(outgoing.data)]
+            # The topic is part of the cause: a department's copy is an event of its own.
+            name = f"{kind.ce_type}@{outgoing.topic}" if outgoing.topic else kind.ce_type
             event: Event[Model] = Event(
-                id="",
+                id=derived_id(cause, name, index),
                 source=self.source,
                 subject=outgoing.subject or str(getattr(outgoing.data, "record_id", record_id)),
                 time=self._clock.now(),
                 data=outgoing.data,
                 traceparent=traceparent,
             )
-            kind = event.kind
-            # The topic is part of the cause: a department's copy is an event of its own.
-            name = f"{kind.ce_type}@{outgoing.topic}" if outgoing.topic else kind.ce_type
-            event_id = derived_id(cause, name, index)
-            message = encode(
-                Event(event_id, event.source, event.subject, event.time, event.data, traceparent),
-                topic=outgoing.topic,
-            )
-            found.append(Entry(event_id, self._signer.sign(message) if kind.signed else message))
+            message = encode(event, topic=outgoing.topic)
+            found.append(Entry(event.id, self._signer.sign(message) if kind.signed else message))
         return tuple(found)
 
 
-# An in-process relay has this long before the holder of the lease takes an outbox over.
-IN_HAND_GRACE = timedelta(seconds=5)
+# An in-process relay has this long, to publish and to mark, before the holder of the lease takes an
+# outbox over. Only what a process had in hand when it was killed waits for so long.
+IN_HAND_GRACE = timedelta(seconds=30)
 
 
 def is_transient(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -38,14 +38,17 @@ class Relay:
     """One for each process and outbox collection."""
 
     BATCH = 500
-    REMEMBERED = 50_000
+    REMEMBERED = 100_000
+    """Entries that are known to be published: more than come before their documents are marked."""
     POLL_SECONDS = 0.25
     SMALL = 50
-    GATHER_SECONDS = 0.01
+    GATHER_SECONDS = 0.02
     """After a batch that is small what comes next waits so long, so that it goes out together."""
     MARKED_AT_ONCE = 100
     MARK_SECONDS = 0.5
-    MARK_AFTER_SECONDS = 1.5
+    MARK_AFTER_SECONDS = 20.0
+    """By then the next event has nearly always written the document again, also where consumers
+    are behind; with `MARK_SECONDS` and a slow database it is well within `IN_HAND_GRACE`."""
 
     def __init__(
         self, outbox: Outbox, publisher: Publisher, lease: Lease, clock: Clock, metrics: Metrics
@@ -155,6 +158,16 @@ class Relay:
             self._queue = deque(kept)
         self._metrics.published.inc(sum(len(ids) for ids in done.values()))
         self._leave_unmarked(done)
+        if failed:
+            await self._give_up(failed)
+
+    async def _give_up(self, record_ids: Collection[str]) -> None:
+        """Leave these to the holder of the lease, who goes on trying."""
+        try:
+            await self._outbox.release(sorted(record_ids), self._clock.now())
+        except Exception as error:
+            # Then it takes them when their time has come.
+            _log.warning("relay.release_failed", error=type(error).__name__)
 
     def _leave_unmarked(self, done: Mapping[str, Sequence[str]]) -> None:
         now = time.monotonic()

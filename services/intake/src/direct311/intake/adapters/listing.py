@@ -228,6 +228,35 @@ class _Window:
     crowded: datetime | None
 
 
+@dataclass(slots=True)
+class _Place:
+    """How far the reading of a page has come.
+
+    `edge`: down to there the list was gone over, and `passed` so many of its rows, `fresh` of them
+    newer than the walk's head. `skip`: rows behind it that are before the page; `left`: rows of the
+    page that are not found yet. `noting`: whether the walk counts from where this reading began.
+    `width`: of the last window; `crowded`: down to where one would have had too many rows.
+    """
+
+    edge: datetime
+    passed: int
+    skip: int
+    left: int
+    fresh: int
+    noting: bool
+    width: timedelta = timedelta(0)
+    crowded: datetime | None = None
+    found: list[Document] = field(default_factory=list)
+
+    def pass_over(self, bottom: datetime, rows: int, found: Sequence[Document]) -> None:
+        """Go on behind a window's rows, some of which are the page's."""
+        self.found += found
+        self.left -= len(found)
+        self.passed += rows
+        self.skip = max(0, self.skip - rows)
+        self.edge = bottom
+
+
 class MongoListing:
     """Pages of public lists, newest first."""
 
@@ -260,60 +289,64 @@ class MongoListing:
         """
         way = plan(query)
         walk = self._walk(way)
-        skip, left = (query.page - 1) * query.page_size, query.page_size
+        at = await self._start(query, way, walk)
+        while at.left and at.edge > way.low:
+            await self._advance(at, way, walk)
+        return at.found
+
+    async def _start(self, query: RequestQuery, way: Plan, walk: Walk) -> _Place:
+        """The last known place before the page."""
+        skip = (query.page - 1) * query.page_size
         at_head = walk.head == way.high
         fresh = await self._count(way, walk.head, way.high) if skip and not at_head else 0
         # The first page begins at the end: what came since is not counted for it.
         edge, passed = (walk.nearest(skip, fresh) if skip else None) or (way.high, 0)
         noting = at_head or skip > 0
-        skip -= passed
-        width = timedelta(0)
-        crowded: datetime | None = None
-        found: list[Document] = []
-        while left and edge > way.low:
-            near = skip <= self.NEAR
-            wanted = skip + left + left // 2 if near else min(self.FAR, skip // 2)
-            width = self._width(walk, wanted, width)
-            # Where it was read before: not a row more than the page has, however they lie.
-            bottom = walk.end(passed + skip + left - fresh, self.NEAR) if near else None
-            if bottom is None or not way.low < bottom < edge:
-                if crowded is not None and crowded < edge:
-                    width = min(width, (edge - crowded) / self.WIDENING)
-                width = max(width, way.shortest)
-                bottom = max(way.low, edge - width) if edge - way.low > width else way.low
-            rows = None if near else await self._count(way, bottom, edge)
-            cut = _NOTHING
-            if rows is None or rows > skip:
-                most = max(self.MOST_READ, 2 * wanted if near else skip)
-                window = await self._window(way, bottom, edge, skip + left, most)
-                if near or window.bottom != bottom:
-                    rows = window.rows
-                bottom, crowded = window.bottom, window.crowded or crowded
-                if rows is None or rows > skip:
-                    cut = await self._cut(way, bottom, edge, skip, left)
-            if cut.rows:
-                rows = skip + len(cut.rows)
-            elif rows is None:
-                rows = await self._count(way, bottom, edge) if skip else 0
-            got = cut.rows
-            full = len(got) == left
-            if noting:
-                for known, before in cut.edges(way.field, skip):
-                    walk.note(known, passed + before - fresh)
-                if not full:
-                    walk.note(bottom, passed + rows - fresh)
-            last = got[-1][way.field] if full else bottom
-            walk.density = (
-                rows / max(edge - last, _SHORTEST).total_seconds()
-                if rows
-                else walk.density / self.WIDENING
-            )
-            found += got
-            left -= len(got)
-            passed += rows
-            skip = max(0, skip - rows)
-            edge = bottom
-        return found
+        return _Place(edge, passed, skip - passed, query.page_size, fresh, noting)
+
+    async def _advance(self, at: _Place, way: Plan, walk: Walk) -> None:
+        """Go over one window: read what the page has of it; far before the page, only count it."""
+        near = at.skip <= self.NEAR
+        wanted = at.skip + at.left + at.left // 2 if near else min(self.FAR, at.skip // 2)
+        bottom = self._bottom(at, way, walk, wanted, near=near)
+        rows = None if near else await self._count(way, bottom, at.edge)
+        cut = _NOTHING
+        if rows is None or rows > at.skip:
+            most = max(self.MOST_READ, 2 * wanted if near else at.skip)
+            window = await self._window(way, bottom, at.edge, at.skip + at.left, most)
+            if near or window.bottom != bottom:
+                rows = window.rows
+            bottom, at.crowded = window.bottom, window.crowded or at.crowded
+            if rows is None or rows > at.skip:
+                cut = await self._cut(way, bottom, at.edge, at.skip, at.left)
+        if cut.rows:
+            rows = at.skip + len(cut.rows)
+        elif rows is None:
+            rows = await self._count(way, bottom, at.edge) if at.skip else 0
+        full = len(cut.rows) == at.left
+        if at.noting:
+            for known, before in cut.edges(way.field, at.skip):
+                walk.note(known, at.passed + before - at.fresh)
+            if not full:
+                walk.note(bottom, at.passed + rows - at.fresh)
+        last = cut.rows[-1][way.field] if full else bottom
+        if rows:
+            walk.density = rows / max(at.edge - last, _SHORTEST).total_seconds()
+        else:
+            walk.density /= self.WIDENING
+        at.pass_over(bottom, rows, cut.rows)
+
+    def _bottom(self, at: _Place, way: Plan, walk: Walk, wanted: int, *, near: bool) -> datetime:
+        """Down to where the next window goes, as far as can be told before it is counted."""
+        at.width = self._width(walk, wanted, at.width)
+        # Where it was read before: not a row more than the page has, however they lie.
+        known = walk.end(at.passed + at.skip + at.left - at.fresh, self.NEAR) if near else None
+        if known is not None and way.low < known < at.edge:
+            return known
+        if at.crowded is not None and at.crowded < at.edge:
+            at.width = min(at.width, (at.edge - at.crowded) / self.WIDENING)
+        at.width = max(at.width, way.shortest)
+        return at.edge - at.width if at.edge - way.low > at.width else way.low
 
     def _walk(self, way: Plan) -> Walk:
         """What is known of this list, or that nothing is."""

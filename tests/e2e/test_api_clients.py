@@ -135,6 +135,12 @@ async def test_a_key_is_refused_for_what_it_is_not_for(
         assert secret not in refused.text
 
 
+async def test_what_an_order_names_twice_counts_once(county: County) -> None:
+    client_id, _ = await _add(county, scopes=["read", "submit", "read"], origins=[PAGE, PAGE])
+    shown = await county.get("intake", f"/v1/clients/{client_id}", "admin", "adam")
+    assert (shown["scopes"], shown["origins"]) == (["read", "submit"], [PAGE])
+
+
 async def test_a_quota_lets_in_no_call_more_and_says_when_to_come_again(county: County) -> None:
     _, key = await _add(county, quota={"minute": 7, "day": 7})
     answers = await asyncio.gather(*(_send(county, key, 503) for _ in range(20)))

@@ -1,10 +1,10 @@
 """`/v1/clients`: API clients, for administrators."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from direct311.intake.domain.clients import Client, Environment, Flag, Quota, Scope
 from direct311.intake.entrypoints.api import CallerOf
@@ -12,6 +12,14 @@ from direct311.intake.handlers.clients import ManageClients
 from direct311.runtime.access import Caller
 from direct311.runtime.api import NUMBER, PROBLEMS, require
 from direct311.schemas import Instant, Model, RecordId
+
+T = TypeVar("T")
+
+
+def _once(values: tuple[T, ...]) -> tuple[T, ...]:
+    """What is named twice counts once."""
+    return tuple(dict.fromkeys(values))
+
 
 ClientId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 Name = Annotated[
@@ -23,11 +31,13 @@ Name = Annotated[
 Channel = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=150)]
 Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]{1,200}(:[0-9]{1,5})?$")]
-Scopes = Annotated[tuple[Scope, ...], Field(min_length=1, max_length=3)]
-Origins = Annotated[tuple[Origin, ...], Field(max_length=20)]
+Scopes = Annotated[tuple[Scope, ...], Field(min_length=1, max_length=3), AfterValidator(_once)]
+Flags = Annotated[tuple[Flag, ...], Field(max_length=5), AfterValidator(_once)]
+Origins = Annotated[tuple[Origin, ...], Field(max_length=20), AfterValidator(_once)]
 Jurisdictions = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,60}$")], ...],
     Field(min_length=1, max_length=20),
+    AfterValidator(_once),
 ]
 LONGEST_OVERLAP = timedelta(days=90)
 
@@ -49,7 +59,7 @@ class ClientOrder(Model, extra="forbid"):
     name: Name
     environment: Environment
     scopes: Scopes = ("submit", "update", "read")
-    flags: Annotated[tuple[Flag, ...], Field(max_length=5)] = ()
+    flags: Flags = ()
     jurisdictions: Jurisdictions = ("miamidade",)
     channel: Channel = "app"
     origins: Origins = ()
@@ -63,7 +73,7 @@ class ChangeOrder(Model, extra="forbid"):
     reference: Reference
     name: Name | None = None
     scopes: Scopes | None = None
-    flags: Annotated[tuple[Flag, ...], Field(max_length=5)] | None = None
+    flags: Flags | None = None
     jurisdictions: Jurisdictions | None = None
     channel: Channel | None = None
     origins: Origins | None = None

@@ -117,6 +117,13 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
     figures.add("gateway alone", f"{alone.per_second:,.0f}/s", _latency(alone))
     turns = ", ".join(f"{ratio:.2f}" for ratio in ratios)
     figures.add("  ratio to the floor", f"{statistics.median(ratios):.2f}", f"in turns: {turns}")
+    with _bare(dev, "direct") as bare:
+        burst(bare, key, 3, folder)
+        direct = burst(bare, key, arguments.seconds, folder)
+    figures.add(
+        "floor through PyMongo's own client", f"{direct.per_second:,.0f}/s", _latency(direct)
+    )
+    figures.add("  ratio of the gateway to it", f"{alone.per_second / direct.per_second:.2f}")
     _reads(intake, key, arguments.seconds, floor_read, figures)
 
     console.print("the gateway with all services running and the backlog draining")
@@ -218,13 +225,14 @@ def _one_stored(url: str, key: str) -> str:
 
 
 @contextmanager
-def _bare(dev: LocalStack) -> Iterator[str]:
+def _bare(dev: LocalStack, client: str = "motor") -> Iterator[str]:
     """The floor's own server."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.load.floor", dev.database.url, "floor", str(port)], cwd=ROOT
+        [sys.executable, "-m", "tests.load.floor", dev.database.url, "floor", str(port), client],
+        cwd=ROOT,
     )
     try:
         deadline = time.monotonic() + 30

@@ -1,6 +1,7 @@
 """The floor: bare handlers that read a form and make one journaled insert, or make one `find_one`.
 
-Run as a process of its own, served as the services are: `python -m tests.load.floor URL NAME PORT`.
+Run as a process of its own, served as the services are:
+`python -m tests.load.floor URL NAME PORT motor|direct`, the last through which client.
 """
 
 import sys
@@ -12,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from direct311.runtime.database import connect
+from direct311.runtime.database import connect, connect_directly
 
 
-def application(url: str, name: str) -> Starlette:
-    collection = connect(url, name)["floor"]
+def application(url: str, name: str, client: str) -> Starlette:
+    database = connect_directly(url, name) if client == "direct" else connect(url, name)
+    collection = database["floor"]
 
     async def create(request: Request) -> JSONResponse:
         form = await request.form()
@@ -37,9 +39,9 @@ def application(url: str, name: str) -> Starlette:
 
 
 def main() -> None:
-    url, name, port = sys.argv[1:]
+    url, name, port, client = sys.argv[1:]
     uvicorn.run(
-        application(url, name),
+        application(url, name, client),
         host="127.0.0.1",
         port=int(port),
         loop="uvloop",

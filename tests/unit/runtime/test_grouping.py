@@ -51,6 +51,61 @@ async def test_what_comes_while_one_is_under_way_goes_out_as_the_next() -> None:
     assert doubling.groups == [1, Grouped.LARGEST, 298 - Grouped.LARGEST]
 
 
+async def test_of_two_groups_at_once_each_takes_half_of_those_who_ask() -> None:
+    """So that while one is under way the others are at work on what they ask next."""
+    doubling = Doubling()
+    ask = Grouped("doubling", doubling, at_once=2)
+
+    async def asking(number: int) -> None:
+        for _ in range(50):
+            assert await ask(number) == 2 * number
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*map(asking, range(8)))
+    assert sum(doubling.groups) == 400
+    usual = sorted(doubling.groups)[len(doubling.groups) // 2]
+    assert usual in (4, 5)
+
+
+async def test_no_more_than_two_groups_are_under_way() -> None:
+    doubling = Doubling()
+    doubling.free.clear()
+    ask = Grouped("doubling", doubling, at_once=2)
+    told = [asyncio.create_task(ask(n)) for n in range(40)]
+    await asyncio.sleep(0.01)
+    assert doubling.groups == [1, 1]
+    doubling.free.set()
+    assert await asyncio.gather(*told) == [2 * n for n in range(40)]
+    assert doubling.groups == [1, 1, 38]
+
+
+async def test_one_who_asks_alone_does_not_wait_for_others() -> None:
+    doubling = Doubling()
+    ask = Grouped("doubling", doubling, at_once=2)
+    await asyncio.gather(*map(ask, range(64)))
+    for _ in range(100):
+        await ask(1)
+    before = len(doubling.groups)
+    asked = asyncio.create_task(ask(1))
+    # Its own turn and its group's; a group that gathers takes more.
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert len(doubling.groups) == before + 1
+    assert await asked == 2
+
+
+async def test_where_one_of_two_groups_fails_the_other_has_its_answers() -> None:
+    doubling = Doubling()
+    doubling.free.clear()
+    ask = Grouped("doubling", doubling, at_once=2)
+    first, second = (asyncio.create_task(ask(n)) for n in (1, 2))
+    await asyncio.sleep(0.01)
+    doubling.failures.append(ValueError("secret"))
+    doubling.free.set()
+    told = await asyncio.gather(first, second, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in told) == ["TransientError", "int"]
+
+
 @pytest.mark.parametrize("failure", [ValueError("secret"), TransientError("away")])
 async def test_a_failure_is_told_to_its_own_group_alone(failure: Exception) -> None:
     doubling = Doubling()

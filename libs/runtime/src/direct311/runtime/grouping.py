@@ -16,20 +16,35 @@ A = TypeVar("A")
 class Grouped(Generic[Q, A]):
     """One call for many callers. `call` gives the answers in the order of what it is asked.
 
-    Where it raises, whatever it raises, each of its callers gets a `TransientError`.
+    `at_once`: groups that may be under way. With two, a group goes out as soon as half of those who
+    asked lately wait in it: then the process has work while the other side answers.
+
+    Where `call` raises, whatever it raises, each of its callers gets a `TransientError`.
     """
 
     LARGEST = 256
     TURNS = 4
-    """How many turns of the event loop a group stays open."""
+    """How many turns of the event loop a group stays open, where no other is under way."""
     MOST_WAITING = 5_000
     """More than these, and who comes is sent away: the other side is away or too slow."""
+    FADING = 0.95
+    """How fast it is forgotten, group by group, how many have asked at once."""
 
-    def __init__(self, what: str, call: Callable[[Sequence[Q]], Awaitable[Sequence[A]]]) -> None:
+    def __init__(
+        self,
+        what: str,
+        call: Callable[[Sequence[Q]], Awaitable[Sequence[A]]],
+        *,
+        at_once: int = 1,
+    ) -> None:
         self._what = what
         self._call = call
+        self._at_once = at_once
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
-        self._task: asyncio.Task[None] | None = None
+        self._unanswered = 0
+        self._most = 1.0
+        self._groups: set[asyncio.Task[None]] = set()
+        self._gathering: asyncio.Task[None] | None = None
 
     async def __call__(self, question: Q) -> A:
         """:raises TransientError: it did not work, or too many wait."""
@@ -37,23 +52,51 @@ class Grouped(Generic[Q, A]):
             raise TransientError(f"{self._what}: too many wait")
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, answer))
-        if self._task is None:
-            self._task = asyncio.create_task(self._work(), name=self._what)
+        self._unanswered += 1
+        self._most = max(self._most, self._unanswered)
+        self._go_on()
         return await answer
 
-    async def _work(self) -> None:
+    def _go_on(self) -> None:
+        """Send a group where it is time; else wait for who is about to ask."""
+        if not self._waiting:
+            return
+        part = min(self._most / self._at_once, self.LARGEST)
+        free = self._at_once > 1 and len(self._groups) < self._at_once
+        if free and len(self._waiting) >= part:
+            self._send()
+        elif not self._groups and self._gathering is None:
+            self._gathering = asyncio.create_task(self._gather(), name=self._what)
+
+    async def _gather(self) -> None:
         try:
-            while self._waiting:
-                # Who is about to ask, because one answer has set many going, comes along.
-                for _ in range(self.TURNS):
-                    await asyncio.sleep(0)
-                group = self._waiting[: self.LARGEST]
-                del self._waiting[: self.LARGEST]
-                await self._answer(group)
-        finally:
-            self._task = None
+            # Who is about to ask, because one answer has set many going, comes along.
+            for _ in range(self.TURNS):
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
             left, self._waiting = self._waiting, []
             self._fail(left)
+            raise
+        finally:
+            self._gathering = None
+        if self._waiting and not self._groups:
+            self._send()
+
+    def _send(self) -> None:
+        group = self._waiting[: self.LARGEST]
+        del self._waiting[: self.LARGEST]
+        self._most *= self.FADING
+        task = asyncio.create_task(self._answer(group), name=self._what)
+        self._groups.add(task)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._groups.discard(task)
+        if task.cancelled():
+            # The work is ended: nobody waits for ever.
+            left, self._waiting = self._waiting, []
+            self._fail(left)
+        self._go_on()
 
     async def _answer(self, group: Sequence[tuple[Q, "asyncio.Future[A]"]]) -> None:
         try:
@@ -61,12 +104,14 @@ class Grouped(Generic[Q, A]):
             for (_, future), answer in zip(group, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
+            self._unanswered -= len(group)
         except BaseException as error:
             self._fail(group)
             if not isinstance(error, Exception):
                 raise
 
     def _fail(self, group: Sequence[tuple[Q, "asyncio.Future[A]"]]) -> None:
+        self._unanswered -= len(group)
         for _, future in group:
             if not future.done():
                 future.set_exception(TransientError(f"{self._what}: no answer"))

@@ -76,6 +76,7 @@ from direct311.intake.handlers.submit import REPEAT_WINDOW, Submit
 from direct311.intake.handlers.upload import Upload
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import LARGEST_BODY, Direct, caller_of, install
+from direct311.runtime.database import connect_directly, disconnect_directly
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.fetches import key_fetches_router
 from direct311.runtime.keyservices import key_provider
@@ -135,7 +136,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     )
     addresses = GeoAddresses(resources.peer(settings.geo_url))
     homes = Homes(addresses, indexes)
-    submissions = GroupedSubmissions(keys, line.records)
+    direct = connect_directly(settings.database_url.get_secret_value(), settings.database_name)
+    submissions = GroupedSubmissions(keys, line.records, direct[line.records.collection.name])
     uploads = MediaUploads(resources.peer(settings.media_url), resources.http)
     tickets = MongoUploadTickets(resources.database["upload_tickets"])
     brought = Upload(uploads, tickets, requests, clock)
@@ -365,6 +367,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             yield
             with contextlib.suppress(Exception):
                 await quotas.close()
+        await disconnect_directly(direct)
 
     app = Gateway(
         title="Direct311 intake",

@@ -13,6 +13,7 @@ from direct311.intake.domain.request import ServiceRequest
 from direct311.runtime.database import (
     BulkError,
     DatabaseError,
+    DirectCollection,
     Document,
     MongoRecords,
     duplicates,
@@ -35,14 +36,17 @@ class _Asked:
 
 
 class GroupedSubmissions:
-    """`Submissions` over the requests' collection."""
+    """`Submissions` over the requests' collection; `requests` is the same without threads."""
 
     OF_EACH = 8
 
-    def __init__(self, keys: KeyStore, records: MongoRecords[ServiceRequest]) -> None:
+    def __init__(
+        self, keys: KeyStore, records: MongoRecords[ServiceRequest], requests: DirectCollection
+    ) -> None:
         self._keys = keys
         self._records = records
-        self._storing: Grouped[Document, Outcome] = Grouped("requests", self._store)
+        self._requests = requests
+        self._storing: Grouped[Document, Outcome] = Grouped("requests", self._store, at_once=2)
         self._asking: Grouped[_Asked, str | None] = Grouped("like requests", self._like)
 
     async def keep(self, keys: Sequence[RecordKey]) -> None:
@@ -64,7 +68,7 @@ class GroupedSubmissions:
     async def _insert(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         refused: list[str] = []
         try:
-            await self._records.collection.insert_many(documents, ordered=False)
+            await self._requests.insert_many(documents, ordered=False)
         except BulkError as error:
             refused = [documents[index]["_id"] for index in duplicates(error)]
         # What was refused is there from a try before, or its idempotency key is another's. Which

@@ -17,7 +17,7 @@ from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.ledger import AuditUnavailableError
 from direct311.runtime.memory import InMemoryLease, InMemoryPublisher, InMemoryRecords
-from direct311.runtime.records import Emitter, Folder, hold_handlers
+from direct311.runtime.records import IN_HAND_GRACE, Emitter, Folder, hold_handlers
 from direct311.runtime.relay import Relay
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics
@@ -108,7 +108,7 @@ class World:
         await self.disposition.clear()
         await self.disposition.begin()
         await self.destroyer.step()
-        self.stores.clock.advance(timedelta(seconds=5))
+        self.stores.clock.advance(IN_HAND_GRACE)
         await self.relay.publish_due()
 
     def receipts(self) -> list[ev.RecordDestroyed]:

@@ -193,12 +193,31 @@ def _lists(stack: Stack, sizes: Sequence[int], figures: Figures) -> None:
     for size in sizes:
         console.print(f"lists of {size:,} stored requests")
         asyncio.run(fill(dev.database.url, "intake", size, console.print))
+        _settle(stack)
         for found in asyncio.run(list_times(dev.services["intake"], size)):
             figures.add(
                 f"{found.question}, {size:,} stored",
                 f"p50 {found.p50:,.1f} ms, p99 {found.p99:,.1f} ms",
                 f"{found.rows} rows",
             )
+
+
+def _settle(stack: Stack) -> None:
+    """Wait until the database has written out what was filled in: nobody brings a million requests
+    within minutes and then asks."""
+    pid = next(each.pid for each in stack.status() if each.name == "database")
+    deadline = time.monotonic() + 180
+    busy = 1.0
+    while busy > 0.1 and time.monotonic() < deadline:
+        before = _processor_seconds(pid)
+        time.sleep(3)
+        busy = (_processor_seconds(pid) - before) / 3
+
+
+def _processor_seconds(pid: int | None) -> float:
+    """What a process has used so far; fields 14 and 15 of proc(5)'s `stat`."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _reads(intake: str, key: str, seconds: int, floor: Burst, figures: Figures) -> None:

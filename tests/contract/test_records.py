@@ -14,7 +14,16 @@ from tests.support.runtime import NOW, Tally, database_of_its_own, entry, new_id
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
 
-IN_A_TOMBSTONE = {"_id", "version", "lifecycle", "outbox", "pending", "relay_after", "written"}
+IN_A_TOMBSTONE = {
+    "_id",
+    "version",
+    "lifecycle",
+    "outbox",
+    "pending",
+    "relay_after",
+    "relay_by",
+    "written",
+}
 
 
 class Both(Records[Tally], Outbox, Protocol):
@@ -31,10 +40,10 @@ def anyio_backend() -> str:
 @pytest.fixture(params=["memory", "database"])
 async def records(request: pytest.FixtureRequest) -> AsyncIterator[Both]:
     if request.param == "memory":
-        yield InMemoryRecords()
+        yield InMemoryRecords("one")
         return
     async with database_of_its_own(request.getfixturevalue("servers")) as database:
-        kept: MongoRecords[Tally] = MongoRecords(database["records"], Tally)
+        kept: MongoRecords[Tally] = MongoRecords(database["records"], Tally, writer="one")
         await kept.prepare()
         yield kept
 
@@ -151,6 +160,21 @@ async def test_a_released_outbox_is_due_at_once_and_no_other(records: Both) -> N
     assert set(due) == {"a", "d"}
     assert list(due["a"]) == [kept]
     assert await records.oldest() == NOW - timedelta(seconds=30)
+
+
+async def test_what_a_writer_had_in_hand_can_be_taken_over(records: Both) -> None:
+    await records.commit(
+        [
+            write("a", 0, entry(), after=90),
+            write("b", 0, after=90),
+            write("c", 0, entry(), after=-30),
+        ]
+    )
+    assert await records.take_over("other", NOW) == 0
+    assert set(await records.due(NOW, 10)) == {"c"}
+    assert await records.take_over("one", NOW) == 1
+    assert set(await records.due(NOW, 10)) == {"a", "c"}
+    assert await records.take_over("one", NOW) == 0
 
 
 async def test_marks_may_be_repeated_and_may_speak_of_what_is_gone(records: Both) -> None:

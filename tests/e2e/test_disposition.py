@@ -29,7 +29,16 @@ HOLDERS = {
     "geo": ("records",),
     "routing": ("jobs",),
 }
-TOMBSTONE = {"_id", "version", "lifecycle", "outbox", "pending", "relay_after", "written"}
+TOMBSTONE = {
+    "_id",
+    "version",
+    "lifecycle",
+    "outbox",
+    "pending",
+    "relay_after",
+    "relay_by",
+    "written",
+}
 EMPTIED_KEY = {"_id", "created_at", "fetches", "fetched_at"}
 
 

@@ -104,8 +104,11 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
             burst(url, key, 3, folder)
         floors, bursts = [], []
         for _ in range(TURNS):
-            # What else happens on the machine meets both.
+            # What else happens on the machine meets both; what the database has to do after a
+            # burst (checkpoints, the relay's marks) meets neither.
+            _settle(stack)
             floors.append(burst(bare, key, arguments.seconds, folder))
+            _settle(stack)
             bursts.append(burst(intake, key, arguments.seconds, folder))
         floor, alone = _middle(floors), _middle(bursts)
         figures.add("floor", f"{floor.per_second:,.0f}/s", _latency(floor))
@@ -203,8 +206,7 @@ def _lists(stack: Stack, sizes: Sequence[int], figures: Figures) -> None:
 
 
 def _settle(stack: Stack) -> None:
-    """Wait until the database has written out what was filled in: nobody brings a million requests
-    within minutes and then asks."""
+    """Wait until the database has written out what was filled in, and the relays' marks."""
     pid = next(each.pid for each in stack.status() if each.name == "database")
     deadline = time.monotonic() + 180
     busy = 1.0

@@ -19,11 +19,15 @@ from faststream.kafka import KafkaBroker
 from deploy.local.stack import Stack
 from direct311.runtime import database as mongo
 from direct311.runtime.broker import make_broker
+from direct311.runtime.clock import Clock
 from direct311.runtime.database import Database
-from direct311.runtime.records import Entry
+from direct311.runtime.memory import InMemoryLease, InMemoryPresence
+from direct311.runtime.records import Entry, Outbox
+from direct311.runtime.relay import Publisher, Relay
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.signing import Principals, PublicKey, Signer
 from direct311.runtime.state import RecordState
+from direct311.runtime.telemetry import Metrics
 from direct311.schemas import Encoded, Event, dead_letter_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
@@ -68,6 +72,11 @@ def entry(name: str = "", topic: str = "request.overdue", key: str = "k") -> Ent
 def new_id(what: str = "r") -> str:
     """An id that no other test has."""
     return f"{what}-{uuid4().hex}"
+
+
+def lone_relay(outbox: Outbox, publisher: Publisher, clock: Clock) -> Relay:
+    """The relay of a process that has no others beside it."""
+    return Relay(outbox, publisher, InMemoryLease(), InMemoryPresence(), clock, Metrics())
 
 
 @asynccontextmanager

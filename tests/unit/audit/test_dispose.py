@@ -16,14 +16,13 @@ from direct311.runtime.access import Caller
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.ledger import AuditUnavailableError
-from direct311.runtime.memory import InMemoryLease, InMemoryPublisher, InMemoryRecords
+from direct311.runtime.memory import InMemoryPublisher, InMemoryRecords
 from direct311.runtime.records import IN_HAND_GRACE, Emitter, Folder, hold_handlers
-from direct311.runtime.relay import Relay
 from direct311.runtime.signing import Signer
-from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault import DeniedError
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
+from tests.support.runtime import lone_relay
 from tests.unit.audit.events import ORDER, OTHER, RECORD, START, Producer, private_key, received
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
@@ -44,7 +43,7 @@ class World:
         clock = self.stores.clock
         self.records: InMemoryRecords[AuditedRecord] = InMemoryRecords()
         self.publisher = InMemoryPublisher()
-        self.relay = Relay(self.records, self.publisher, InMemoryLease(), clock, Metrics())
+        self.relay = lone_relay(self.records, self.publisher, clock)
         handlers = hold_handlers()
         del handlers[ev.DispositionOrdered]
         self.folder: Folder[AuditedRecord] = Folder(

@@ -14,15 +14,13 @@ from direct311.routing.handlers import Routing, refuse_unknown
 from direct311.runtime.access import Caller
 from direct311.runtime.broker import Received
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.memory import InMemoryLease, InMemoryPublisher, InMemoryRecords
-from direct311.runtime.records import Emitter, Folder, Write, on
-from direct311.runtime.relay import Relay
+from direct311.runtime.memory import InMemoryPublisher, InMemoryRecords
+from direct311.runtime.records import IN_HAND_GRACE, Emitter, Folder, Write, on
 from direct311.runtime.state import Change
-from direct311.runtime.telemetry import Metrics
 from direct311.schemas import Event, decode, updates_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
-from tests.support.runtime import NOW, SetClock, signature
+from tests.support.runtime import NOW, SetClock, lone_relay, signature
 
 pytestmark = pytest.mark.anyio
 
@@ -43,8 +41,8 @@ class World:
         routing = Routing(files.rulebook, files.states, _as_it_is, self.clock)
         emitter = Emitter("routing", self.clock, signature("routing").signer)
         self.relays = [
-            Relay(self.jobs, self.publisher, InMemoryLease(), self.clock, Metrics()),
-            Relay(self.refusals, self.publisher, InMemoryLease(), self.clock, Metrics()),
+            lone_relay(self.jobs, self.publisher, self.clock),
+            lone_relay(self.refusals, self.publisher, self.clock),
         ]
         self.folder: Folder[Job] = Folder(
             self.jobs,
@@ -69,7 +67,7 @@ class World:
         await self.jobs.commit([Write(0, state.model_copy(update=fields), (), NOW)])
 
     async def answers(self) -> list[Model]:
-        self.clock.at += timedelta(seconds=60)
+        self.clock.at += IN_HAND_GRACE
         for relay in self.relays:
             while await relay.publish_due():
                 pass

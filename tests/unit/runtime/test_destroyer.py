@@ -8,14 +8,12 @@ import pytest
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.errors import TransientError
 from direct311.runtime.keystore import InMemoryKeys
-from direct311.runtime.memory import InMemoryLease, InMemoryPublisher, InMemoryRecords
-from direct311.runtime.records import Emitter, Folder, Write
-from direct311.runtime.relay import Relay
-from direct311.runtime.telemetry import Metrics
+from direct311.runtime.memory import InMemoryPublisher, InMemoryRecords
+from direct311.runtime.records import IN_HAND_GRACE, Emitter, Folder, Write
 from direct311.runtime.vault import RecordKey
 from direct311.schemas import decode
 from direct311.schemas import events as ev
-from tests.support.runtime import NOW, SetClock, Tally, signature
+from tests.support.runtime import NOW, SetClock, Tally, lone_relay, signature
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +25,7 @@ class World:
         self.clock = SetClock()
         self.records: InMemoryRecords[Tally] = InMemoryRecords()
         self.publisher = InMemoryPublisher()
-        self.relay = Relay(self.records, self.publisher, InMemoryLease(), self.clock, Metrics())
+        self.relay = lone_relay(self.records, self.publisher, self.clock)
         self.keys = InMemoryKeys()
         self.removed: list[str] = []
         self.stuck: set[str] = set()
@@ -67,7 +65,7 @@ class World:
         await self.records.commit([Write(0, state, (), NOW)])
 
     async def receipts(self) -> list[ev.RecordDestroyed]:
-        self.clock.at += timedelta(seconds=60)
+        self.clock.at += IN_HAND_GRACE
         while await self.relay.publish_due():
             pass
         found = [decode(e.message.headers, e.message.body).data for e in self.publisher.sent]

@@ -1,15 +1,21 @@
 """Lost nothing, done once: the fold, the outbox and the relay, with every step failing in turn."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import anyio
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.runtime.errors import TransientError
-from direct311.runtime.memory import InMemoryLease, InMemoryPublisher, InMemoryRecords
+from direct311.runtime.memory import (
+    InMemoryLease,
+    InMemoryPresence,
+    InMemoryPublisher,
+    InMemoryRecords,
+)
 from direct311.runtime.records import (
     IN_HAND_GRACE,
     Emitter,
@@ -26,6 +32,7 @@ from direct311.runtime.telemetry import Metrics
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from tests.support.runtime import until
 
 pytestmark = pytest.mark.anyio
 
@@ -75,11 +82,19 @@ def overdue(record_id: str, version: int) -> Event[Model]:
 class World:
     """A service in memory."""
 
-    def __init__(self, records: InMemoryRecords[Tally] | None = None) -> None:
-        self.clock = FixedClock()
+    def __init__(
+        self,
+        records: InMemoryRecords[Tally] | None = None,
+        presence: InMemoryPresence | None = None,
+        clock: FixedClock | None = None,
+    ) -> None:
+        self.clock = clock or FixedClock()
+        self.presence = presence or InMemoryPresence()
         self.records = records or InMemoryRecords()
         self.publisher = InMemoryPublisher()
-        self.relay = Relay(self.records, self.publisher, InMemoryLease(), self.clock, Metrics())
+        self.relay = Relay(
+            self.records, self.publisher, InMemoryLease(), self.presence, self.clock, Metrics()
+        )
         signer = Signer("test", Ed25519PrivateKey.generate())
         self.folder: Folder[Tally] = Folder(
             self.records,
@@ -221,12 +236,36 @@ async def test_what_the_broker_does_not_take_is_left_to_the_holder_of_the_lease_
     assert world.records.documents["a"].outbox == ()
 
 
-async def test_who_cannot_leave_it_to_the_holder_leaves_it_until_its_time_has_come() -> None:
-    class Away(InMemoryRecords[Tally]):
-        async def release(self, record_ids: Sequence[str], now: datetime) -> None:
-            raise TransientError("the database does not answer")
+class Away(InMemoryRecords[Tally]):
+    """The database does not answer the next releases."""
 
-    world = World(Away())
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def release(self, record_ids: Sequence[str], now: datetime) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise TransientError("the database does not answer")
+        await super().release(record_ids, now)
+
+
+async def test_who_cannot_leave_it_to_the_holder_tries_again() -> None:
+    records = Away(1)
+    world = World(records)
+    world.publisher.failing.add("request.recalled")
+    world.relay.start()
+    await world.folder.apply([overdue("a", 1)])
+    await until(lambda: records.times < 1, "the first release failed")
+    world.publisher.failing.clear()
+    # No time passes but that of the poll.
+    await until(lambda: len(world.publisher.sent) == 1, "it goes out with the next poll")
+    assert not world.relay._refused
+    await world.relay.stop()
+
+
+async def test_who_never_can_leaves_it_until_its_time_has_come() -> None:
+    world = World(Away(1000))
     world.publisher.failing.add("request.recalled")
     world.relay.start()
     await world.folder.apply([overdue("a", 1)])
@@ -236,6 +275,80 @@ async def test_who_cannot_leave_it_to_the_holder_leaves_it_until_its_time_has_co
     assert world.publisher.sent == []
     await world.drain()
     assert len(world.publisher.sent) == 1
+
+
+async def test_what_a_killed_process_had_in_hand_is_taken_over_once_it_is_silent() -> None:
+    until_when: dict[str, datetime] = {}
+    killed = World(presence=InMemoryPresence(until_when, "killed"))
+    killed.records.writer = "killed"
+    await killed.presence.confirm(killed.clock.now())
+    await killed.folder.apply([overdue("a", 1)])
+    survivor = World(killed.records, InMemoryPresence(until_when, "survivor"), killed.clock)
+    survivor.records.writer = "survivor"
+    await survivor.folder.apply([overdue("mine", 1)])
+
+    async def look() -> list[bytes | None]:
+        await survivor.presence.confirm(survivor.clock.now())
+        await survivor.relay.take_over()
+        await survivor.relay.publish_due()
+        return [entry.message.key for entry in survivor.publisher.sent]
+
+    assert await look() == []
+    survivor.clock.at += timedelta(seconds=5)
+    assert await look() == []
+    survivor.clock.at += timedelta(milliseconds=1)
+    # What the survivor itself has in hand is not taken from it.
+    assert await look() == [b"a"]
+    assert list(until_when) == ["survivor"]
+    assert await look() == [b"a"]
+
+
+async def test_who_ends_in_order_says_so_and_who_leaves_something_does_not() -> None:
+    until_when: dict[str, datetime] = {}
+    world = World(presence=InMemoryPresence(until_when, "one"))
+    world.relay.start()
+    await until(lambda: list(until_when) == ["one"], "it says that it lives")
+    await world.folder.apply([overdue("a", 1)])
+    await world.relay.stop()
+    assert until_when == {}
+    world = World(Away(1000), InMemoryPresence(until_when, "two"))
+    world.publisher.failing.add("request.recalled")
+    world.relay.start()
+    await until(lambda: list(until_when) == ["two"], "it says that it lives")
+    await world.folder.apply([overdue("a", 1)])
+    await world.relay.stop()
+    assert list(until_when) == ["two"]
+
+
+async def test_marks_are_made_when_it_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Relay, "MARK_SECONDS", 0.01)
+    monkeypatch.setattr(Relay, "QUIET_SECONDS", 0.2)
+    world = World()
+    world.relay.start()
+    for version in range(1, 41):
+        await world.folder.apply([overdue(f"r-{version}", 1)])
+        await anyio.sleep(0.01)
+    assert len(world.publisher.sent) > 0
+    assert all(write.outbox for write in world.records.documents.values())
+    await until(
+        lambda: not any(write.outbox for write in world.records.documents.values()),
+        "all are marked",
+    )
+    await world.relay.stop()
+
+
+async def test_marks_are_made_in_time_where_it_is_never_quiet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Relay, "MARK_SECONDS", 0.01)
+    monkeypatch.setattr(Relay, "QUIET_SECONDS", 1000.0)
+    monkeypatch.setattr(Relay, "MARK_AFTER_SECONDS", 0.1)
+    world = World()
+    world.relay.start()
+    await world.folder.apply([overdue("a", 1)])
+    await until(lambda: not world.records.documents["a"].outbox, "it is marked")
+    assert len(world.publisher.sent) == 1
+    await world.relay.stop()
 
 
 async def test_a_crash_after_the_write_leaves_the_events_in_the_outbox() -> None:

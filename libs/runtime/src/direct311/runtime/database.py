@@ -136,8 +136,9 @@ class MongoRecords(Generic[S]):
     """`Records` and `Outbox` over one collection.
 
     The document is the state's fields beside `_id` (the record id), `outbox`, `pending` (its
-    length, by which waiting outboxes are found), `relay_after` and `written` (the write's own
-    mark, by which a bulk write's losers are told from its winners).
+    length, by which waiting outboxes are found), `relay_after`, `relay_by` (the process that
+    wrote it) and `written` (the write's own mark, by which a bulk write's losers are told from its
+    winners).
     """
 
     TOGETHER = 500
@@ -149,10 +150,13 @@ class MongoRecords(Generic[S]):
         collection: Collection,
         model: type[S],
         extra: Callable[[S], Document] | None = None,
+        *,
+        writer: str = "",
     ) -> None:
         self.collection = collection
         self._model = model
         self._extra = extra
+        self._writer = writer
 
     async def prepare(self, indexes: Sequence[Index] = ()) -> None:
         """Create the indexes that every such collection needs, and the service's own."""
@@ -187,6 +191,7 @@ class MongoRecords(Generic[S]):
             "outbox": [_entry_document(entry) for entry in write.outbox],
             "pending": len(write.outbox),
             "relay_after": write.relay_after,
+            "relay_by": self._writer,
             "written": mark,
         }
 
@@ -296,6 +301,11 @@ class MongoRecords(Generic[S]):
         waiting = {"_id": {"$in": sorted(record_ids)}, "pending": {"$gt": 0}}
         await self.collection.update_many(waiting, {"$min": {"relay_after": now}})
 
+    async def take_over(self, writer: str, now: datetime) -> int:
+        waiting = {"pending": {"$gt": 0}, "relay_after": {"$gt": now}, "relay_by": writer}
+        result = await self.collection.update_many(waiting, {"$set": {"relay_after": now}})
+        return result.modified_count
+
     async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
         query = {"pending": {"$gt": 0}, "relay_after": {"$lte": now}}
         cursor = self.collection.find(query, {"outbox": 1}).limit(limit)
@@ -357,6 +367,46 @@ class MongoLease:
         """Let the next one have it at once."""
         self._until = _EPOCH
         await self._collection.delete_one({"_id": self._name, "holder": self._holder})
+
+
+class MongoPresence:
+    """Which relays of an outbox live: a document for each, renewed while its process does.
+
+    Renewed when half of its time is over: each renewal is a journaled write.
+    """
+
+    def __init__(self, collection: Collection, outbox: str, writer: str, length: timedelta) -> None:
+        self._collection = collection
+        self._outbox = outbox
+        self._writer = writer
+        self._length = length
+        self._until = _EPOCH
+
+    async def confirm(self, now: datetime) -> None:
+        if now + self._length / 2 <= self._until:
+            return
+        until = now + self._length
+        await self._collection.update_one(
+            {"_id": self._id(self._writer)},
+            {"$set": {"outbox": self._outbox, "writer": self._writer, "until": until}},
+            upsert=True,
+        )
+        self._until = until
+
+    async def gone(self, now: datetime) -> Sequence[str]:
+        silent = {"outbox": self._outbox, "until": {"$lt": now}}
+        found = self._collection.find(silent, {"writer": 1})
+        return [document["writer"] async for document in found]
+
+    async def forget(self, writer: str) -> None:
+        await self._collection.delete_one({"_id": self._id(writer)})
+
+    async def leave(self) -> None:
+        self._until = _EPOCH
+        await self.forget(self._writer)
+
+    def _id(self, writer: str) -> str:
+        return f"{self._outbox}/{writer}"
 
 
 def is_transient(error: BaseException) -> bool:

@@ -14,8 +14,11 @@ S = TypeVar("S", bound=RecordState)
 class InMemoryRecords(Generic[S]):
     """`Records` and `Outbox` in a dictionary."""
 
-    def __init__(self) -> None:
+    def __init__(self, writer: str = "") -> None:
         self.documents: dict[str, Write[S]] = {}
+        self.writer = writer
+        """Who writes from now on."""
+        self._written_by: dict[str, str] = {}
 
     async def load(self, record_ids: Sequence[str]) -> Mapping[str, Stored[S]]:
         return {
@@ -33,6 +36,7 @@ class InMemoryRecords(Generic[S]):
                 conflicts.add(record_id)
             else:
                 self.documents[record_id] = _buried(write)
+                self._written_by[record_id] = self.writer
         return conflicts
 
     async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
@@ -49,6 +53,15 @@ class InMemoryRecords(Generic[S]):
             if write.outbox:
                 after = min(write.relay_after, now)
                 self.documents[record_id] = replace(write, relay_after=after)
+
+    async def take_over(self, writer: str, now: datetime) -> int:
+        taken = [
+            record_id
+            for record_id, write in self.documents.items()
+            if write.outbox and write.relay_after > now and self._written_by[record_id] == writer
+        ]
+        await self.release(taken, now)
+        return len(taken)
 
     async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
         waiting = {
@@ -103,6 +116,32 @@ class InMemoryLease:
     async def release(self) -> None:
         if self._name in self._held and self._held[self._name][0] == self._holder:
             del self._held[self._name]
+
+
+class InMemoryPresence:
+    """Those who share `until` (writer → until when it is taken to live)."""
+
+    def __init__(
+        self,
+        until: dict[str, datetime] | None = None,
+        writer: str = "one",
+        length: timedelta = timedelta(seconds=5),
+    ) -> None:
+        self._until = {} if until is None else until
+        self._writer = writer
+        self._length = length
+
+    async def confirm(self, now: datetime) -> None:
+        self._until[self._writer] = now + self._length
+
+    async def gone(self, now: datetime) -> Sequence[str]:
+        return [writer for writer, until in self._until.items() if until < now]
+
+    async def forget(self, writer: str) -> None:
+        self._until.pop(writer, None)
+
+    async def leave(self) -> None:
+        await self.forget(self._writer)
 
 
 class InMemoryPublisher:

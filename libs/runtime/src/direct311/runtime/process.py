@@ -27,7 +27,7 @@ from direct311.runtime import database as mongo
 from direct311.runtime.access import AccessPolicy, load_access_policy
 from direct311.runtime.broker import PROMPT, Consumer, KafkaPublisher, Pace, Process, Received
 from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
-from direct311.runtime.database import Collection, Database, MongoLease, MongoRecords
+from direct311.runtime.database import Collection, Database, MongoLease, MongoPresence, MongoRecords
 from direct311.runtime.front import WHOLE, Front
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator, Issuer, ServiceToken
@@ -160,11 +160,13 @@ class Resources:
         self, collection: Collection, model: type[S], extra: "Extra[S]" = None
     ) -> "Line[S]":
         """The records of one collection with their relay."""
-        records: MongoRecords[S] = MongoRecords(collection, model, extra)
+        name, writer = collection.name, self.instance
+        records: MongoRecords[S] = MongoRecords(collection, model, extra, writer=writer)
         relay = Relay(
             records,
             self.publisher,
-            self.lease(f"relay-{collection.name}"),
+            self.lease(f"relay-{name}"),
+            MongoPresence(self.database["relays"], name, writer, timedelta(seconds=5)),
             self.clock,
             self.metrics,
         )

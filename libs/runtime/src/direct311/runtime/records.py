@@ -87,6 +87,11 @@ class Outbox(Protocol):
         """Let the holder of the relay's lease take the outboxes of these at once."""
         ...
 
+    async def take_over(self, writer: str, now: datetime) -> int:
+        """Let the holder of the relay's lease take at once what this writer was to publish; how
+        many outboxes."""
+        ...
+
     async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
         """Outboxes whose `relay_after` has passed, each in order."""
         ...
@@ -145,8 +150,8 @@ class Emitter:
 
 
 # An in-process relay has this long, to publish and to mark, before the holder of the lease takes an
-# outbox over. Only what a process had in hand when it was killed waits for so long.
-IN_HAND_GRACE = timedelta(seconds=30)
+# outbox over, whether the process lives or not. What one that is gone had in hand it takes at once.
+IN_HAND_GRACE = timedelta(seconds=90)
 
 
 def is_transient(error: BaseException) -> bool:

@@ -2,14 +2,15 @@
 
 What a process has just written it publishes from memory, in batches, and marks in bulk. What was
 left behind (by a crash, a broker that did not answer, another copy of the service) the holder of
-the lease publishes from the database.
+the lease publishes from the database; what a process had in hand that is gone, as soon as that is
+known.
 """
 
 import asyncio
 import contextlib
 import time
 from collections import OrderedDict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -34,11 +35,31 @@ class Lease(Protocol):
     async def release(self) -> None: ...
 
 
+class Presence(Protocol):
+    """Which relays of one outbox live: each says so again and again."""
+
+    async def confirm(self, now: datetime) -> None:
+        """Say that this one lives."""
+        ...
+
+    async def gone(self, now: datetime) -> Sequence[str]:
+        """Those that have been silent for too long: the names with which they write."""
+        ...
+
+    async def forget(self, writer: str) -> None:
+        """What it left behind is taken over."""
+        ...
+
+    async def leave(self) -> None:
+        """Say that this one goes, and leaves nothing behind."""
+        ...
+
+
 class Relay:
     """One for each process and outbox collection."""
 
     BATCH = 500
-    REMEMBERED = 100_000
+    REMEMBERED = 200_000
     """Entries that are known to be published: more than come before their documents are marked."""
     POLL_SECONDS = 0.25
     SMALL = 50
@@ -46,22 +67,36 @@ class Relay:
     """After a batch that is small what comes next waits so long, so that it goes out together."""
     MARKED_AT_ONCE = 100
     MARK_SECONDS = 0.5
-    MARK_AFTER_SECONDS = 20.0
-    """By then the next event has nearly always written the document again, also where consumers
-    are behind; with `MARK_SECONDS` and a slow database it is well within `IN_HAND_GRACE`."""
+    QUIET_SECONDS = 2.0
+    """Marks are made where nothing has been offered for so long."""
+    MARK_AFTER_SECONDS = 60.0
+    """Where it is never quiet, then. By then the next event has nearly always written the document
+    again; with `MARK_SECONDS` and a slow database it is well within `IN_HAND_GRACE`."""
+    LOOK_SECONDS = 1.0
+    """So often the holder of the lease looks for relays that are gone."""
 
     def __init__(
-        self, outbox: Outbox, publisher: Publisher, lease: Lease, clock: Clock, metrics: Metrics
+        self,
+        outbox: Outbox,
+        publisher: Publisher,
+        lease: Lease,
+        presence: Presence,
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._outbox = outbox
         self._publisher = publisher
         self._lease = lease
+        self._presence = presence
         self._clock = clock
         self._metrics = metrics
         self._queue: deque[tuple[str, tuple[Entry, ...]]] = deque()
         self._queued: set[str] = set()
         self._published: OrderedDict[str, None] = OrderedDict()
         self._unmarked: dict[str, tuple[float, list[str]]] = {}
+        self._refused: set[str] = set()
+        self._offered = time.monotonic()
+        self._looked = 0.0
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -77,6 +112,7 @@ class Relay:
     def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
         self._queue.append((record_id, tuple(entries)))
         self._queued.update(entry.id for entry in entries)
+        self._offered = time.monotonic()
         self._wake.set()
 
     def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
@@ -107,6 +143,9 @@ class Relay:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             with contextlib.suppress(Exception):
                 await self.mark_published()
+            if not (self._queued or self._refused or self._unmarked):
+                with contextlib.suppress(Exception):
+                    await self._presence.leave()
             with contextlib.suppress(Exception):
                 await self._lease.release()
 
@@ -159,15 +198,19 @@ class Relay:
         self._metrics.published.inc(sum(len(ids) for ids in done.values()))
         self._leave_unmarked(done)
         if failed:
-            await self._give_up(failed)
+            self._refused |= failed
+            try:
+                await self._release()
+            except Exception as error:
+                # It is tried again with the next poll.
+                _log.warning("relay.release_failed", error=type(error).__name__)
 
-    async def _give_up(self, record_ids: Collection[str]) -> None:
-        """Leave these to the holder of the lease, who goes on trying."""
-        try:
-            await self._outbox.release(sorted(record_ids), self._clock.now())
-        except Exception as error:
-            # Then it takes them when their time has come.
-            _log.warning("relay.release_failed", error=type(error).__name__)
+    async def _release(self) -> None:
+        """Leave what the broker refused to the holder of the lease, who goes on trying."""
+        refused = set(self._refused)
+        if refused:
+            await self._outbox.release(sorted(refused), self._clock.now())
+            self._refused -= refused
 
     def _leave_unmarked(self, done: Mapping[str, Sequence[str]]) -> None:
         now = time.monotonic()
@@ -175,26 +218,39 @@ class Relay:
             self._unmarked.setdefault(record_id, (now, []))[1].extend(ids)
 
     async def _marking(self) -> None:
-        """Marks wait a little: many documents are written again at once by the next event, and
+        """Marks wait for a quiet moment: many documents are written again by the next event, and
         that write drops what was published without a mark."""
         while True:
             await asyncio.sleep(self.MARK_SECONDS)
             try:
-                await self.mark_published(self.MARK_AFTER_SECONDS)
+                while await self._mark(self._ripe(self._mark_before())):
+                    pass
             except Exception as error:
                 _log.warning("relay.mark_failed", error=type(error).__name__)
 
-    async def mark_published(self, at_least: float = 0.0) -> None:
-        """Take what was published `at_least` so many seconds ago out of the outboxes, in bulk."""
-        before = time.monotonic() - at_least
-        while ripe := self._ripe(before):
-            marks = {record_id: self._unmarked.pop(record_id) for record_id in ripe}
-            try:
-                await self._outbox.mark({record_id: ids for record_id, (_, ids) in marks.items()})
-            except BaseException:
-                for record_id, (since, ids) in marks.items():
-                    self._unmarked.setdefault(record_id, (since, []))[1].extend(ids)
-                raise
+    def _mark_before(self) -> float:
+        """What was published until then is to be marked (seconds of the monotonic clock)."""
+        now = time.monotonic()
+        quiet = now - self._offered >= self.QUIET_SECONDS
+        return now if quiet else now - self.MARK_AFTER_SECONDS
+
+    async def mark_published(self) -> None:
+        """Take all that was published out of the outboxes, in bulk."""
+        while await self._mark(self._ripe(time.monotonic())):
+            pass
+
+    async def _mark(self, record_ids: Sequence[str]) -> bool:
+        """Mark what was published of these; whether there was any."""
+        if not record_ids:
+            return False
+        marks = {record_id: self._unmarked.pop(record_id) for record_id in record_ids}
+        try:
+            await self._outbox.mark({record_id: ids for record_id, (_, ids) in marks.items()})
+        except BaseException:
+            for record_id, (since, ids) in marks.items():
+                self._unmarked.setdefault(record_id, (since, []))[1].extend(ids)
+            raise
+        return True
 
     def _ripe(self, before: float) -> list[str]:
         found: list[str] = []
@@ -214,12 +270,26 @@ class Relay:
         while not self._stopping:
             full = False
             try:
-                if await self._lease.hold(self._clock.now()):
+                now = self._clock.now()
+                await self._presence.confirm(now)
+                await self._release()
+                if await self._lease.hold(now):
+                    if time.monotonic() - self._looked >= self.LOOK_SECONDS:
+                        self._looked = time.monotonic()
+                        await self.take_over()
                     full = await self.publish_due()
             except Exception as error:
                 _log.warning("relay.poll_failed", error=type(error).__name__)
             if not full:
                 await asyncio.sleep(self.POLL_SECONDS)
+
+    async def take_over(self) -> None:
+        """Make due at once what relays that are gone had in hand."""
+        now = self._clock.now()
+        for writer in await self._presence.gone(now):
+            taken = await self._outbox.take_over(writer, now)
+            await self._presence.forget(writer)
+            _log.info("relay.taken_over", writer=writer, outboxes=taken)
 
     async def publish_due(self) -> bool:
         """Publish what was left behind; whether there may be more."""

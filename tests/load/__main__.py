@@ -151,12 +151,16 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
             f"{len(accepted)} accepted, {len(found)} routed",
         )
 
+    # A backlog of the steady rates is no part of what follows.
+    asyncio.run(_drain(dev))
+    _settle(stack)
     console.print(f"audit appends of {arguments.events} prepared access events")
     rate_appended = append_rate(stack, arguments.events)
     figures.add("audit appends", f"{rate_appended:,.0f}/s", "from a prepared topic")
     console.print("the query index dropped and made again")
     rate_rebuilt, entries = rebuild_rate(stack)
     figures.add("audit rebuild", f"{rate_rebuilt:,.0f}/s", f"{entries:,} entries opened")
+    _settle(stack)
     console.print("opening, beside the acknowledged send that it begins with")
     for measured in openings(stack):
         for percent in (50, 99):

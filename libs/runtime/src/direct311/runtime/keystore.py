@@ -1,12 +1,13 @@
 """The keys collection of a service, in MongoDB and in memory."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pymongo import ReturnDocument, UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from direct311.runtime.database import Collection, Document, Index, duplicates
 from direct311.runtime.errors import TransientError
@@ -63,16 +64,27 @@ class MongoKeys:
             )
             key = _record_key(document) if document else None
             return [key] * len(fetches)
-        updates = [UpdateOne(_living(record_id), _mark(each)) for record_id, each in marks.items()]
         # Nothing is given away before the marks are there. Where each fell on a living key, what
         # was read meanwhile is the key that was marked.
-        written, keys = await asyncio.gather(
-            self.collection.bulk_write(updates, ordered=False), self._read(list(marks))
-        )
-        if written.matched_count < len(marks) or len(keys) < len(marks):
+        written, keys = await asyncio.gather(self._mark_each(marks), self._read(list(marks)))
+        if written < len(marks) or len(keys) < len(marks):
             # What was destroyed in between is not found, and the mark stays.
             keys = await self._read(list(marks))
         return [keys.get(fetch.record_id) for fetch in fetches]
+
+    async def _mark_each(self, marks: Mapping[str, Sequence[KeyFetch]]) -> int:
+        """Write its own fetches on each key; how many living keys there were.
+
+        In one statement: it waits for the disk once, and takes half as long as an update for each
+        of eight. Where it meets another writer they go out one by one.
+        """
+        with contextlib.suppress(OperationFailure):
+            result = await self.collection.update_many(
+                {"_id": {"$in": list(marks)}, "wrapped": {"$exists": True}}, _mark_own(marks)
+            )
+            return result.matched_count
+        updates = [UpdateOne(_living(record_id), _mark(each)) for record_id, each in marks.items()]
+        return (await self.collection.bulk_write(updates, ordered=False)).matched_count
 
     async def _read(self, record_ids: Sequence[str]) -> Mapping[str, RecordKey]:
         found = self.collection.find(
@@ -175,6 +187,26 @@ def _mark(fetches: Sequence[KeyFetch]) -> Document:
         "$push": {"fetches": {"$each": marks}},
         "$set": {"fetched_at": max(fetch.at for fetch in fetches)},
     }
+
+
+def _mark_own(marks: Mapping[str, Sequence[KeyFetch]]) -> list[Document]:
+    """As `_mark`, with the fetches of the key that is updated out of those of all."""
+    every = [
+        {"of": record_id, "mark": {"event": fetch.event_id, "at": fetch.at}}
+        for record_id, fetches in marks.items()
+        for fetch in fetches
+    ]
+    own = {"$filter": {"input": {"$literal": every}, "cond": {"$eq": ["$$this.of", "$_id"]}}}
+    added = {"$map": {"input": own, "in": "$$this.mark"}}
+    latest = max(fetch.at for fetches in marks.values() for fetch in fetches)
+    return [
+        {
+            "$set": {
+                "fetches": {"$concatArrays": [{"$ifNull": ["$fetches", []]}, added]},
+                "fetched_at": latest,
+            }
+        }
+    ]
 
 
 _WRAPPED = {"kek": 1, "wrapped": 1, "created_at": 1}

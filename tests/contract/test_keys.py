@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
+from pymongo.errors import OperationFailure
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
-from direct311.runtime.database import Database
+from direct311.runtime.database import Collection, Database
 from direct311.runtime.keystore import InMemoryKeys, MongoKeys
 from direct311.runtime.vault import KeyFetch, KeyStore, RecordKey
 from tests.support.runtime import NOW, database_of_its_own
@@ -90,6 +92,35 @@ async def test_fetches_at_the_same_time_get_each_its_own_key_and_leave_each_its_
     assert sorted((each.record_id, each.event_id) for each in fetches) == sorted(
         (record_id, f"event-{n}") for n, record_id in enumerate(wanted[:-1])
     )
+
+
+class Meeting:
+    """A collection in which a statement over many documents meets another writer."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._collection, name)
+
+    async def update_many(self, *_: object) -> None:
+        raise OperationFailure("write conflict", 112)
+
+
+async def test_fetches_that_meet_another_writer_are_marked_one_by_one(database: Database) -> None:
+    keys = MongoKeys(database["keys"])
+    await keys.insert([key("a"), key("b")])
+    keys.collection = cast("Collection", Meeting(keys.collection))
+    found = await asyncio.gather(
+        keys.fetch("a", "one", NOW), keys.fetch("b", "two", NOW), keys.fetch("a", "three", NOW)
+    )
+    assert list(found) == [key("a"), key("b"), key("a")]
+    fetches = await keys.fetches_after(NOW - DAY, 100)
+    assert {(each.record_id, each.event_id) for each in fetches} == {
+        ("a", "one"),
+        ("b", "two"),
+        ("a", "three"),
+    }
 
 
 async def test_a_fetch_of_no_key_leaves_nothing(keys: KeyStore) -> None:

@@ -177,6 +177,15 @@ async def test_what_a_writer_had_in_hand_can_be_taken_over(records: Both) -> Non
     assert await records.take_over("one", NOW) == 0
 
 
+async def test_much_is_taken_over_part_by_part(
+    records: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MongoRecords, "TOGETHER", 2)
+    await records.commit([write(new_id(), 0, entry(), after=90) for _ in range(5)])
+    assert await records.take_over("one", NOW) == 5
+    assert len(await records.due(NOW, 10)) == 5
+
+
 async def test_marks_may_be_repeated_and_may_speak_of_what_is_gone(records: Both) -> None:
     """Nothing that was not named is lost, and nothing is counted twice."""
     first, second = entry(), entry()

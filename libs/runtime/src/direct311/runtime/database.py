@@ -303,8 +303,17 @@ class MongoRecords(Generic[S]):
 
     async def take_over(self, writer: str, now: datetime) -> int:
         waiting = {"pending": {"$gt": 0}, "relay_after": {"$gt": now}, "relay_by": writer}
-        result = await self.collection.update_many(waiting, {"$set": {"relay_after": now}})
-        return result.modified_count
+        taken = 0
+        while True:
+            # Part by part, so that others who write here wait for a few milliseconds only.
+            found = self.collection.find(waiting, {"_id": 1}).limit(self.TOGETHER)
+            ids = [document["_id"] async for document in found]
+            if not ids:
+                return taken
+            result = await self.collection.update_many(
+                {"_id": {"$in": ids}, **waiting}, {"$set": {"relay_after": now}}
+            )
+            taken += result.modified_count
 
     async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
         query = {"pending": {"$gt": 0}, "relay_after": {"$lte": now}}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pymongo import ReturnDocument, UpdateOne
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError, PyMongoError
 
 from direct311.runtime.database import Collection, Document, Index, duplicates
 from direct311.runtime.errors import TransientError
@@ -76,9 +76,10 @@ class MongoKeys:
         """Write its own fetches on each key; how many living keys there were.
 
         In one statement: it waits for the disk once, and takes half as long as an update for each
-        of eight. Where it meets another writer they go out one by one.
+        of eight. Where that fails, because it meets another writer or the server changes, they go
+        out one by one; a fetch that is marked twice is the same fetch.
         """
-        with contextlib.suppress(OperationFailure):
+        with contextlib.suppress(PyMongoError):
             result = await self.collection.update_many(
                 {"_id": {"$in": list(marks)}, "wrapped": {"$exists": True}}, _mark_own(marks)
             )

@@ -13,6 +13,9 @@ class Model(BaseModel):
 
 
 def _milliseconds_utc(value: datetime) -> datetime:
+    if value.tzinfo is UTC and value.microsecond % 1000 == 0:
+        # As it was stored: nearly all that are read.
+        return value
     whole = value.microsecond // 1000 * 1000
     if not value.utcoffset():
         # UTC already, as the databases and our own clocks give it.

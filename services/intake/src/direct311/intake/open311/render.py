@@ -41,7 +41,8 @@ _LONE_SURROGATES = "replace"
 
 def instant(at: datetime | None) -> str | None:
     """`YYYY-MM-DDTHH:MM:SSZ`, without fractions."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+    # Half the time of strftime, and a list of a hundred has hundreds of them.
+    return f"{at.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z" if at else None
 
 
 def legal(text: str) -> str:

@@ -212,7 +212,7 @@ def _lists(stack: Stack, sizes: Sequence[int], figures: Figures) -> None:
             figures.add(
                 f"{found.question}, {size:,} stored",
                 f"p50 {found.p50:,.1f} ms, p99 {found.p99:,.1f} ms",
-                f"{found.rows} rows",
+                f"{found.rows} rows, slowest {found.slowest:,.1f} ms",
             )
 
 

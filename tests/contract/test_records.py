@@ -9,21 +9,9 @@ import pytest
 from direct311.runtime.database import MongoRecords
 from direct311.runtime.memory import InMemoryRecords
 from direct311.runtime.records import Entry, Outbox, Records, Stored, Write
-from tests.support.runtime import NOW, Tally, database_of_its_own, entry, new_id
+from tests.support.runtime import IN_A_TOMBSTONE, NOW, Tally, database_of_its_own, entry, new_id
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
-
-
-IN_A_TOMBSTONE = {
-    "_id",
-    "version",
-    "lifecycle",
-    "outbox",
-    "pending",
-    "relay_after",
-    "relay_by",
-    "written",
-}
 
 
 class Both(Records[Tally], Outbox, Protocol):

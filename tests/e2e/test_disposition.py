@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import disposition
 from tests.support.county import County, Document, until
+from tests.support.runtime import IN_A_TOMBSTONE
 from tests.support.submissions import photo, submission
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
@@ -28,16 +29,6 @@ HOLDERS = {
     "media": ("records", "keys"),
     "geo": ("records",),
     "routing": ("jobs",),
-}
-TOMBSTONE = {
-    "_id",
-    "version",
-    "lifecycle",
-    "outbox",
-    "pending",
-    "relay_after",
-    "relay_by",
-    "written",
 }
 EMPTIED_KEY = {"_id", "created_at", "fetches", "fetched_at"}
 
@@ -137,7 +128,7 @@ async def _left(county: County, record_id: str) -> Document:
     found = await until(answered, "every holder's answer is published and off its tombstone")
     for name, document in found.items():
         assert document is not None, f"{name} has lost the tombstone"
-        allowed = EMPTIED_KEY if name.endswith(".keys") else TOMBSTONE
+        allowed = EMPTIED_KEY if name.endswith(".keys") else IN_A_TOMBSTONE
         assert set(document) <= allowed, f"{name} keeps {set(document) - allowed}"
         assert not document.get("outbox")
     for bucket in ("direct311-sealed", "direct311-public", "direct311-incoming"):

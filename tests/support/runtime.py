@@ -33,6 +33,17 @@ from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+IN_A_TOMBSTONE = {
+    "_id",
+    "version",
+    "lifecycle",
+    "outbox",
+    "pending",
+    "relay_after",
+    "relay_by",
+    "written",
+}
+"""Fields of the document of a destroyed record, in every service's database."""
 
 
 @dataclass

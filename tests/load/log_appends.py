@@ -158,7 +158,6 @@ def producer_of(dev: LocalStack) -> AIOKafkaProducer:
         sasl_plain_username=dev.kafka.username,
         sasl_plain_password=dev.kafka.password,
         acks="all",
-        enable_idempotence=True,
         linger_ms=5,
     )
 

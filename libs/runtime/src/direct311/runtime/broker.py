@@ -32,9 +32,12 @@ _log = structlog.get_logger(__name__)
 
 
 def make_broker(settings: ServiceSettings, instance: str) -> KafkaBroker:
-    """The process's broker: idempotent, acknowledged by all in-sync replicas, no linger.
+    """The process's broker: acknowledged by all in-sync replicas, no linger.
 
-    Nothing is acknowledged on reading: consumers commit when a batch is done.
+    Not Kafka's idempotent producer, which the library leaves unable to send once the broker was
+    away for longer than `request_timeout_ms` (decision 49): what was sent twice has the same id,
+    and consumers drop it. One request at a time is on its way to a node, so order holds. Nothing
+    is acknowledged on reading: consumers commit when a batch is done.
     """
     secure = settings.kafka_security == "SASL_SSL"
     security = SASLScram256(
@@ -49,7 +52,6 @@ def make_broker(settings: ServiceSettings, instance: str) -> KafkaBroker:
         client_id=instance,
         security=security,
         acks="all",
-        enable_idempotence=True,
         linger_ms=0,
         request_timeout_ms=10_000,
         retry_backoff_ms=50,

@@ -53,8 +53,9 @@ async def test_without_the_broker_contact_reads_answer_503_and_release_nothing(
     assert (await county.read_contact(record_id, "agent", "olga")).status_code == 200
     broker = process.find(stack.place.pid / "kafka.json")
     assert broker is not None
-    since = time.monotonic()
+    back_at = time.monotonic()
     if way == "stopped":
+        back_at += AWAY
         # Whoever reads while it shuts down leaves the producer with something to send.
         stopping = asyncio.create_task(asyncio.to_thread(stack.stop, "kafka"))
         while not stopping.done():
@@ -74,7 +75,7 @@ async def test_without_the_broker_contact_reads_answer_503_and_release_nothing(
         assert _fetches(county, record_id) == before
         # Submissions need no broker: they wait in the outbox.
         waiting = await county.accepted(submission(401))
-        await asyncio.sleep(max(0.0, since + AWAY - time.monotonic()))
+        await asyncio.sleep(max(0.0, back_at - time.monotonic()))
     finally:
         if way == "stopped":
             await asyncio.to_thread(stack.start, "kafka")

@@ -1,10 +1,11 @@
-"""Processes die at random moments while requests come in and contact data is read.
+"""Processes die, servers are away, while requests come in and contact data is read.
 
 All choices come from one seed, which is printed; the moments themselves depend on the machine.
 """
 
 import asyncio
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from deploy.local import process
 from deploy.local.environment import WITNESSES
 from deploy.local.stack import Stack
 from tests.support.county import County, until
@@ -27,8 +29,14 @@ from tests.support.submissions import (
 
 SENDERS = 5
 READERS = 2
+AGENTS = tuple(f"agent{number}" for number in range(10))
+"""Who reads: so many that none reads so much, and so few that no record is read by so many, that
+the log would call it unusual."""
 PATIENCE = 240.0
 """Seconds until every part of a stack that has lost all of them once is ready again."""
+
+AWAY = 15.0
+"""Seconds without a server: more than any client of one waits before it gives up (ten)."""
 
 LATER = (429, 502, 503, 504)
 KINDS: Sequence[tuple[str, dict[str, str], bool, bool]] = (
@@ -132,7 +140,9 @@ class Clients:
                 continue
             record_id = self._dice.choice(list(self._phones))
             try:
-                answer = await self._county.read_contact(record_id, "agent", "ana")
+                answer = await self._county.read_contact(
+                    record_id, "agent", self._dice.choice(AGENTS)
+                )
             except httpx.HTTPError as error:
                 self.tally.reads[type(error).__name__] += 1
                 continue
@@ -180,5 +190,61 @@ class Reaper:
         await self._start_the_dead()
         ready = await asyncio.gather(
             *(asyncio.to_thread(self._stack.ready, name) for name in self._victims)
+        )
+        return all(ready)
+
+
+class Thief:
+    """Takes one server after the other away for a while: asked to stop, killed, frozen. Services
+    are left alone, for nobody restarts them when a server comes back."""
+
+    WAYS = ("stopped", "killed", "frozen")
+
+    def __init__(self, stack: Stack, seed: int, say: Callable[[str], None]) -> None:
+        self._stack = stack
+        self._dice = random.Random(f"{seed} thief")
+        self._say = say
+        self._servers = ("kafka", "database", "store", "identity")
+        self._before = self._pids()
+        self.taken: Counter[str] = Counter()
+
+    async def round(self) -> None:
+        """Each server is away once in each way, in random order."""
+        cases = [(server, way) for server in self._servers for way in self.WAYS]
+        for server, way in self._dice.sample(cases, len(cases)):
+            await asyncio.sleep(self._dice.uniform(0.1, 1.5))
+            await self._take(server, way)
+            self.taken[server] += 1
+            started = time.monotonic()
+            await until(self._all_ready, f"all are ready after {server} was {way}")
+            self._say(f"{server} {way}: all ready after {time.monotonic() - started:.1f} s")
+
+    def untouched(self) -> bool:
+        """Whether every service is still the process that it was."""
+        return self._pids() == self._before
+
+    async def _take(self, server: str, way: str) -> None:
+        if way == "frozen":
+            running = process.find(self._stack.place.pid / f"{server}.json")
+            assert running is not None, server
+            running.signal(signal.SIGSTOP)
+            await asyncio.sleep(AWAY)
+            running.signal(signal.SIGCONT)
+            return
+        await asyncio.to_thread(self._stack.stop if way == "stopped" else self._stack.kill9, server)
+        await asyncio.sleep(AWAY)
+        await asyncio.to_thread(self._stack.start, server)
+
+    def _pids(self) -> dict[str, int]:
+        found = {name: process.find(self._stack.place.pid / f"{name}.json") for name in self._names}
+        return {name: running.pid for name, running in found.items() if running is not None}
+
+    @property
+    def _names(self) -> Sequence[str]:
+        return (*self._stack.services, *WITNESSES)
+
+    async def _all_ready(self) -> bool:
+        ready = await asyncio.gather(
+            *(asyncio.to_thread(self._stack.ready, name) for name in (*self._names, *self._servers))
         )
         return all(ready)

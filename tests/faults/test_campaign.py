@@ -1,47 +1,53 @@
-"""kill -9 of every service and every server under load: nothing is lost, nothing is done twice.
+"""Under load, processes die and servers are away: nothing is lost, nothing is done twice.
 
 FAULTS is the number of rounds (1 unless said otherwise; `make faults N=100`), FAULT_SEED the seed.
-In a round each of the six services, the three witnesses, Kafka, the database and the object store
-dies once.
+
+- killed: in a round each of the six services, the three witnesses, Kafka, the database and the
+  object store dies once, and is started again.
+- away (with `make faults`; one round in ten, at least one): Kafka, the database, the object store
+  and the issuer are each stopped, killed and frozen for longer than any client waits; nothing else
+  is restarted.
 """
 
 import asyncio
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from deploy.local.stack import Stack
 from tests.faults.accounts import Accounts, checkpoint, collect, settled
-from tests.faults.campaign import Clients, Reaper, Tally
+from tests.faults.campaign import Clients, Reaper, Tally, Thief
 from tests.support.county import entering
 from tests.support.stacks import stack_of_its_own
 
 ROUNDS = int(os.environ.get("FAULTS", "1"))
 SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(1_000_000))
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300 + 300 * ROUNDS)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600 + 300 * ROUNDS)]
 
 
 @dataclass(frozen=True)
 class Aftermath:
     tally: Tally
     accounts: Accounts
-    kills: int
+    harm: int
+    wanted: int
 
     @property
     def accepted(self) -> set[str]:
         return set(self.tally.accepted.values())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["killed", pytest.param("away", marks=pytest.mark.campaign)])
 def after(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Aftermath]:
     capture = request.config.pluginmanager.getplugin("capturemanager")
+    harm = {"killed": _killed, "away": _away}[request.param]
 
     def say(line: str) -> None:
         with capture.global_and_fixture_disabled():
@@ -49,8 +55,8 @@ def after(
             sys.stdout.flush()
 
     with stack_of_its_own(tmp_path_factory.mktemp("faults") / "f") as stack:
-        say(f"{ROUNDS} rounds, FAULT_SEED={SEED}")
-        aftermath = asyncio.run(_campaign(stack, say))
+        say(f"{request.param}, {ROUNDS} rounds, FAULT_SEED={SEED}")
+        aftermath = asyncio.run(_campaign(stack, harm, say))
         tally = aftermath.tally
         say(f"{len(tally.accepted)} accepted; attempts: {dict(tally.submissions)}")
         say(f"{len(tally.read)} contacts read; attempts: {dict(tally.reads)}")
@@ -63,24 +69,47 @@ def after(
         yield aftermath
 
 
-async def _campaign(stack: Stack, say: Callable[[str], None]) -> Aftermath:
+Say = Callable[[str], None]
+Harm = Callable[[Stack, Say, Callable[[], Awaitable[None]]], Awaitable[tuple[int, int]]]
+"""Does harm, and after each round what it is given; the harm done, and what was to be done."""
+
+
+async def _campaign(stack: Stack, harm: Harm, say: Say) -> Aftermath:
     async with entering(stack) as county:
         clients = Clients(county, SEED)
-        reaper = Reaper(stack, SEED, say)
-        checkpoints = []
+        checkpoints: list[str] = []
+
+        async def keep() -> None:
+            checkpoints.append(await checkpoint(county))
+
         async with clients.at_work():
-            for _ in range(ROUNDS):
-                await reaper.round()
-                checkpoints.append(await checkpoint(county))
+            done, wanted = await harm(stack, say, keep)
         await clients.again(40)
         await settled(county, clients.tally)
         accounts = await collect(county, checkpoints)
-        return Aftermath(clients.tally, accounts, reaper.kills.total())
+        return Aftermath(clients.tally, accounts, done, wanted)
+
+
+async def _killed(stack: Stack, say: Say, keep: Callable[[], Awaitable[None]]) -> tuple[int, int]:
+    reaper = Reaper(stack, SEED, say)
+    for _ in range(ROUNDS):
+        await reaper.round()
+        await keep()
+    return reaper.kills.total(), 12 * ROUNDS
+
+
+async def _away(stack: Stack, say: Say, keep: Callable[[], Awaitable[None]]) -> tuple[int, int]:
+    thief, rounds = Thief(stack, SEED, say), max(1, ROUNDS // 10)
+    for _ in range(rounds):
+        await thief.round()
+        await keep()
+    assert thief.untouched(), "a service has ended, or was started again"
+    return thief.taken.total(), 12 * rounds
 
 
 @pytest.mark.policy("P20")
 def test_what_was_accepted_is_stored_located_routed_and_in_the_inventory(after: Aftermath) -> None:
-    assert after.kills == 12 * ROUNDS
+    assert after.harm == after.wanted
     assert len(after.accepted) > 10 * ROUNDS
     for service, ids in after.accounts.ids.items():
         assert len(ids) == len(after.accepted), service

@@ -11,6 +11,7 @@ from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
+from direct311.intake.adapters import inserts
 from direct311.intake.adapters.inserts import TRIES, GroupedSubmissions
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.request import ServiceRequest
@@ -175,18 +176,26 @@ FULL = {
 
 @pytest.mark.parametrize("error", FULL.values(), ids=FULL)
 async def test_a_database_that_is_full_takes_nothing_and_keeps_what_it_has(
-    gateway: Gateway, error: Exception
+    gateway: Gateway, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = new("app:kept")
     await gateway.send(kept)
+    assert await gateway.submissions.refused() is None
     gateway.requests.before = [error] * TRIES
     refused = new("app:refused")
     with pytest.raises(TransientError):
         await gateway.send(refused)
+    # Who sends people here sends them elsewhere, for a while; then somebody must try again.
+    await gateway.submissions.keep([key_of(refused)])
+    assert await gateway.submissions.refused() == "the database does not take them"
+    with monkeypatch.context() as later:
+        later.setattr(inserts, "REFUSED_SECONDS", 0.0)
+        assert await gateway.submissions.refused() is None
     assert (await gateway.stored()).keys() == {kept.state.record_id}
     # There is room again: the client sends it once more, and it is the only one.
     again = new("app:refused")
     assert await gateway.send(again) == "new"
+    assert await gateway.submissions.refused() is None
     assert (await gateway.stored()).keys() == {kept.state.record_id, again.state.record_id}
 
 

@@ -413,6 +413,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         most=settings.reads_per_minute,
     )
     app.add_middleware(CrossOrigin, clients=clients, own_origin=own_origin)
+    resources.readiness.add("submissions", submissions.refused)
     install(app, resources.readiness, resources.metrics, resources.ledger)
     staff = StaffPages(
         StaffSignIn(

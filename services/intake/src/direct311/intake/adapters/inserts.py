@@ -4,6 +4,7 @@ Keys go first: what has no key is not stored.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,9 @@ Outcome = Literal["new", "repeat"]
 T = TypeVar("T")
 
 TRIES = 5
+REFUSED_SECONDS = 10.0
+"""How long a request that the database did not take keeps others away, unless it takes one before.
+Then it is tried again: nobody else finds out whether it takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,21 @@ class GroupedSubmissions:
         self._requests = requests
         self._storing: Grouped[Document, Outcome] = Grouped("requests", self._store, at_once=2)
         self._asking: Grouped[_Asked, str | None] = Grouped("like requests", self._like)
+        self._refused_at: float | None = None
+
+    async def refused(self) -> str | None:
+        """A check of readiness: a database that answers, and reads, may yet not store requests, as
+        on a full disk."""
+        if self._refused_at is None or time.monotonic() - self._refused_at > REFUSED_SECONDS:
+            return None
+        return "the database does not take them"
 
     async def keep(self, keys: Sequence[RecordKey]) -> None:
         async def insert() -> None:
             # A key that is there already was stored by a try before.
             await self._keys.insert(keys)
 
-        await _repeatedly(insert)
+        await self._repeatedly(insert)
 
     async def insert(self, write: Write[ServiceRequest]) -> Outcome:
         return await self._storing(self._records.document(write, b""))
@@ -63,7 +75,20 @@ class GroupedSubmissions:
         return await self._asking(_Asked(fingerprint, since))
 
     async def _store(self, documents: Sequence[Document]) -> Sequence[Outcome]:
-        return await _repeatedly(lambda: self._insert(documents))
+        outcomes = await self._repeatedly(lambda: self._insert(documents))
+        self._refused_at = None
+        return outcomes
+
+    async def _repeatedly(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Do it again where the result is unknown: the same ids, and a duplicate then means
+        success."""
+        for attempt in range(TRIES):
+            try:
+                return await step()
+            except (DatabaseError, TransientError, OSError):
+                await asyncio.sleep(0.1 * 2**attempt if attempt < TRIES - 1 else 0)
+        self._refused_at = time.monotonic()
+        raise TransientError("the database did not take it")
 
     async def _insert(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         refused: list[str] = []
@@ -143,13 +168,3 @@ class GroupedSubmissions:
             entry = (document["received_at"], document["_id"])
             known.setdefault(document["fingerprint"], []).append(entry)
         return len(documents)
-
-
-async def _repeatedly(step: Callable[[], Awaitable[T]]) -> T:
-    """Do it again where the result is unknown: the same ids, and a duplicate then means success."""
-    for attempt in range(TRIES):
-        try:
-            return await step()
-        except (DatabaseError, TransientError, OSError):
-            await asyncio.sleep(0.1 * 2**attempt if attempt < TRIES - 1 else 0)
-    raise TransientError("the database did not take it")

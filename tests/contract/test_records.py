@@ -1,11 +1,13 @@
 """Documents and their outboxes keep the same promises in memory and in the database."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
+from deploy.local.stack import Stack
 from direct311.runtime.database import MongoRecords
 from direct311.runtime.memory import InMemoryRecords
 from direct311.runtime.records import Entry, Outbox, Records, Stored, Write
@@ -174,6 +176,33 @@ async def test_much_is_taken_over_part_by_part(
     assert len(await records.due(NOW, 10)) == 5
 
 
+@pytest.mark.parametrize("step", ["release", "take_over", "mark"])
+async def test_what_meets_a_writer_waits_for_it_and_does_not_keep_it_from_ending(
+    servers: Stack, step: str
+) -> None:
+    async with database_of_its_own(servers) as database:
+        records: MongoRecords[Tally] = MongoRecords(database["records"], Tally, writer="one")
+        await records.prepare()
+        kept = {record_id: entry() for record_id in ("a", "b")}
+        await records.commit([write(each, 0, kept[each], after=90) for each in kept])
+        steps: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+            "release": lambda: records.release(list(kept), NOW),
+            "take_over": lambda: records.take_over("one", NOW),
+            "mark": lambda: records.mark({each: [kept[each].id] for each in kept}),
+        }
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            client = database.client
+            async with await client.start_session() as session, session.start_transaction():
+                change = {"$set": {"total": 7}}
+                await database["records"].update_one({"_id": "a"}, change, session=session)
+                group.create_task(steps[step]())
+                await asyncio.sleep(0.5)
+                await database["records"].update_one({"_id": "b"}, change, session=session)
+        due = await records.due(NOW, 10)
+        assert set(due) == (set() if step == "mark" else set(kept))
+        assert [(await one(records, each)).state.total for each in kept] == [7, 7]
+
+
 async def test_marks_may_be_repeated_and_may_speak_of_what_is_gone(records: Both) -> None:
     """Nothing that was not named is lost, and nothing is counted twice."""
     first, second = entry(), entry()
@@ -212,7 +241,11 @@ async def test_an_outbox_is_due_when_its_time_has_come_and_keeps_its_order(recor
 
 async def test_no_more_outboxes_are_due_than_were_asked_for(records: Both) -> None:
     await records.commit([write(new_id(), 0, entry()) for _ in range(5)])
-    assert len(await records.due(NOW, 3)) == 3
+    first = await records.due(NOW, 3)
+    assert len(first) == 3
+    others = await records.due(NOW, 3, 3)
+    assert len(others) == 2
+    assert first.keys().isdisjoint(others)
 
 
 async def test_the_longest_waiting_outbox_tells_its_age(records: Both) -> None:

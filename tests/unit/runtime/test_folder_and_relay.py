@@ -457,3 +457,37 @@ async def test_one_that_never_goes_out_keeps_only_its_own_record_waiting() -> No
     await world.relay.publish_due()
     assert len(world.records.documents["stuck"].outbox) == 2
     assert not world.records.documents["free"].outbox
+
+
+async def test_many_that_never_go_out_keep_no_others_waiting() -> None:
+    world = World()
+    world.relay.BATCH = 5
+
+    class MostFail(InMemoryPublisher):
+        async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
+            works = [not entry.message.key.startswith(b"stuck") for entry in entries]
+            self.sent += [entry for entry, one in zip(entries, works, strict=True) if one]
+            return works
+
+    world.relay._publisher = MostFail()
+    await world.folder.apply([overdue(f"stuck-{number}", 1) for number in range(13)])
+    await world.folder.apply([overdue("free", 1)])
+    for _ in range(2):
+        await world.drain()
+        assert not world.records.documents["free"].outbox
+        assert sum(bool(write.outbox) for write in world.records.documents.values()) == 13
+        # The next time round they are tried again, and so is what has come since.
+        await world.folder.apply([overdue("free", 2)])
+
+
+async def test_what_comes_while_too_much_is_in_hand_waits_in_its_outbox() -> None:
+    world = World()
+    world.relay.IN_HAND = 2
+    await world.folder.apply([overdue(f"r-{number}", 1) for number in range(5)])
+    assert world.relay.waiting == 2
+    world.relay.start()
+    try:
+        # Those beyond are not due for a while; they are released at once.
+        await until(lambda: len(world.publisher.sent) == 5, "all are published")
+    finally:
+        await world.relay.stop()

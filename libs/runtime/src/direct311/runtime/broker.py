@@ -19,6 +19,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.security import SASLScram256
 
+from direct311.runtime import kafka_connections
 from direct311.runtime.errors import TransientError
 from direct311.runtime.pacing import paced
 from direct311.runtime.records import Entry
@@ -39,6 +40,7 @@ def make_broker(settings: ServiceSettings, instance: str) -> KafkaBroker:
     and consumers drop it. One request at a time is on its way to a node, so order holds. Nothing
     is acknowledged on reading: consumers commit when a batch is done.
     """
+    kafka_connections.use()
     secure = settings.kafka_security == "SASL_SSL"
     security = SASLScram256(
         username=settings.kafka_username,
@@ -87,7 +89,7 @@ class _BrokerLog:
 
 
 class KafkaPublisher:
-    """Sends outbox entries; a topic's keys keep their order because one producer sends them."""
+    """Sends outbox entries, in order for each key of a topic."""
 
     TIMEOUT_SECONDS = 12.0
     QUEUE_SECONDS = 3.0
@@ -97,35 +99,48 @@ class KafkaPublisher:
         self._broker = broker
 
     async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
+        results = [False] * len(entries)
+        refused: set[tuple[str, bytes]] = set()
+        deadline = time.monotonic() + self.TIMEOUT_SECONDS
+        for turn in _turns(entries):
+            if time.monotonic() >= deadline:
+                break
+            # What follows one that the broker does not have would overtake it.
+            now = [index for index in turn if _key(entries[index]) not in refused]
+            for index in await self._publish(entries, now, deadline):
+                results[index] = True
+            refused.update(_key(entries[index]) for index in now if not results[index])
+        return results
+
+    async def _publish(
+        self, entries: Sequence[Entry], turn: Sequence[int], deadline: float
+    ) -> Sequence[int]:
+        """Send entries of which no two have the same key; those that the broker has in time."""
         lanes: dict[str, list[int]] = {}
-        for index, entry in enumerate(entries):
-            lanes.setdefault(entry.message.topic, []).append(index)
+        for index in turn:
+            lanes.setdefault(entries[index].message.topic, []).append(index)
         sent: dict[int, asyncio.Future[Any]] = {}
         # A topic that is missing, or forbidden, keeps nobody else's entries waiting.
         await asyncio.gather(*(self._queue(entries, lane, sent) for lane in lanes.values()))
         if sent:
-            await asyncio.wait(sent.values(), timeout=self.TIMEOUT_SECONDS)
-        results = [False] * len(entries)
+            await asyncio.wait(sent.values(), timeout=max(0.0, deadline - time.monotonic()))
+        done = []
         for index, future in sent.items():
-            if future.done():
-                results[index] = not future.cancelled() and future.exception() is None
-            else:
+            if not future.done():
                 future.cancel()
-        return results
+            elif not future.cancelled() and future.exception() is None:
+                done.append(index)
+        return done
 
     async def _queue(
         self, entries: Sequence[Entry], lane: Sequence[int], sent: dict[int, asyncio.Future[Any]]
     ) -> None:
-        """Hand a topic's entries to the producer, in order; what follows one that it does not take
-        would overtake it."""
-        refused: set[bytes] = set()
+        """Hand a topic's entries to the producer."""
         try:
             async with asyncio.timeout(self.QUEUE_SECONDS):
                 for index in lane:
                     message = entries[index].message
-                    if message.key in refused:
-                        continue
-                    try:
+                    with contextlib.suppress(MessageSizeTooLargeError):
                         sent[index] = await self._broker.publish(
                             message.body,
                             topic=message.topic,
@@ -134,8 +149,6 @@ class KafkaPublisher:
                             correlation_id=entries[index].id,
                             no_confirm=True,
                         )
-                    except MessageSizeTooLargeError:
-                        refused.add(message.key)
         except (KafkaError, TimeoutError) as error:
             _log.warning(
                 "broker.topic_refused",
@@ -156,6 +169,24 @@ class KafkaPublisher:
                 headers=entry.message.headers,
                 correlation_id=entry.id,
             )
+
+
+def _key(entry: Entry) -> tuple[str, bytes]:
+    return entry.message.topic, entry.message.key
+
+
+def _turns(entries: Sequence[Entry]) -> Sequence[Sequence[int]]:
+    """Places of the entries: the first of each key, the second of each, and so on. A producer that
+    gives up one batch may still send the next, so an entry waits for the one before it."""
+    turns: list[list[int]] = []
+    had: Counter[tuple[str, bytes]] = Counter()
+    for index, entry in enumerate(entries):
+        turn = had[_key(entry)]
+        had[_key(entry)] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(index)
+    return turns
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,24 +282,11 @@ class MongoRecords(Generic[S]):
             {"$set": {"outbox": left}},
             {"$set": {"pending": {"$size": "$outbox"}}},
         ]
-        # One statement for all: a tenth of what as many single updates cost. In a transaction it
-        # gives up at once where it meets another writer.
-        with contextlib.suppress(OperationFailure):
-            async with self._transaction() as session:
-                await self.collection.update_many(
-                    {"_id": {"$in": sorted(published)}}, change, session=session
-                )
-            return
-        try:
-            await self.collection.bulk_write(
-                [UpdateOne({"_id": record_id}, change) for record_id in published], ordered=False
-            )
-        except BulkWriteError:
-            raise TransientError("a bulk write failed") from None
+        await self._change(sorted(published), {}, change)
 
     async def release(self, record_ids: Sequence[str], now: datetime) -> None:
-        waiting = {"_id": {"$in": sorted(record_ids)}, "pending": {"$gt": 0}}
-        await self.collection.update_many(waiting, {"$min": {"relay_after": now}})
+        waiting = {"pending": {"$gt": 0}, "relay_after": {"$gt": now}}
+        await self._change(record_ids, waiting, [{"$set": {"relay_after": now}}])
 
     async def take_over(self, writer: str, now: datetime) -> int:
         waiting = {"pending": {"$gt": 0}, "relay_after": {"$gt": now}, "relay_by": writer}
@@ -310,14 +297,37 @@ class MongoRecords(Generic[S]):
             ids = [document["_id"] async for document in found]
             if not ids:
                 return taken
-            result = await self.collection.update_many(
-                {"_id": {"$in": ids}, **waiting}, {"$set": {"relay_after": now}}
-            )
-            taken += result.modified_count
+            taken += await self._change(ids, waiting, [{"$set": {"relay_after": now}}])
 
-    async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
+    async def _change(
+        self, record_ids: Sequence[str], where: Document, change: Sequence[Document]
+    ) -> int:
+        """Change those of these documents that are as in `where`, each for itself; how many were.
+
+        One statement for all is a tenth of what as many single updates cost. In a transaction it
+        gives up at once where it meets another writer; outside of one the local server keeps the
+        collection locked while it waits, and so keeps the other from ending (decision 9).
+        """
+        with contextlib.suppress(OperationFailure):
+            async with self._transaction() as session:
+                result = await self.collection.update_many(
+                    {"_id": {"$in": list(record_ids)}, **where}, change, session=session
+                )
+            return result.modified_count
+        try:
+            each = await self.collection.bulk_write(
+                [UpdateOne({"_id": record_id, **where}, change) for record_id in record_ids],
+                ordered=False,
+            )
+        except BulkWriteError:
+            raise TransientError("a bulk write failed") from None
+        return each.modified_count
+
+    async def due(
+        self, now: datetime, limit: int, passed: int = 0
+    ) -> Mapping[str, Sequence[Entry]]:
         query = {"pending": {"$gt": 0}, "relay_after": {"$lte": now}}
-        cursor = self.collection.find(query, {"outbox": 1}).limit(limit)
+        cursor = self.collection.find(query, {"outbox": 1}).skip(passed).limit(limit)
         return {
             document["_id"]: [_entry(entry) for entry in document["outbox"]]
             async for document in cursor

@@ -74,6 +74,7 @@ class Ledger:
     """Publishes `pii.accessed`, signed and numbered, and waits until the broker has it durably."""
 
     TIMEOUT_SECONDS = 1.5
+    FILLED_AT_ONCE = 500
 
     def __init__(
         self,
@@ -130,13 +131,13 @@ class Ledger:
         return event_id
 
     async def fill(self) -> None:
-        """Send a void event for every number whose event failed. What failed may still arrive: a
-        send that nobody waited for any longer opened nothing, and the log then shows both.
+        """Send a void event for numbers whose event failed, so many that other work of its loop
+        does not wait. What failed may still arrive: a send that nobody waited for any longer opened
+        nothing, and the log then shows both.
 
         :raises Exception: the broker does not take them yet; try again.
         """
-        while self._unwritten:
-            sequence = self._unwritten[0]
+        for sequence in self._unwritten[: self.FILLED_AT_ONCE]:
             void = Access(
                 Caller(f"svc:{self._service}", ("service",), authentication="service"),
                 action="void",

@@ -63,13 +63,15 @@ class InMemoryRecords(Generic[S]):
         await self.release(taken, now)
         return len(taken)
 
-    async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
+    async def due(
+        self, now: datetime, limit: int, passed: int = 0
+    ) -> Mapping[str, Sequence[Entry]]:
         waiting = {
             record_id: write.outbox
             for record_id, write in self.documents.items()
             if write.outbox and write.relay_after <= now
         }
-        return dict(list(waiting.items())[:limit])
+        return dict(list(waiting.items())[passed : passed + limit])
 
     async def oldest(self) -> datetime | None:
         times = [write.relay_after for write in self.documents.values() if write.outbox]

@@ -92,8 +92,10 @@ class Outbox(Protocol):
         many outboxes."""
         ...
 
-    async def due(self, now: datetime, limit: int) -> Mapping[str, Sequence[Entry]]:
-        """Outboxes whose `relay_after` has passed, each in order."""
+    async def due(
+        self, now: datetime, limit: int, passed: int = 0
+    ) -> Mapping[str, Sequence[Entry]]:
+        """Outboxes whose `relay_after` has passed, each in order; without the first `passed`."""
         ...
 
     async def oldest(self) -> datetime | None:

@@ -8,6 +8,7 @@ known.
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
@@ -59,6 +60,9 @@ class Relay:
     """One for each process and outbox collection."""
 
     BATCH = 500
+    IN_HAND = 20_000
+    """Writes that wait in memory at the most. What more comes while the broker takes nothing waits
+    in its outbox, for the holder of the lease."""
     REMEMBERED = 200_000
     """Entries that are known to be published: more than come before their documents are marked."""
     POLL_SECONDS = 0.25
@@ -95,6 +99,7 @@ class Relay:
         self._published: OrderedDict[str, None] = OrderedDict()
         self._unmarked: dict[str, tuple[float, list[str]]] = {}
         self._refused: set[str] = set()
+        self._passed = 0
         self._offered = time.monotonic()
         self._looked = 0.0
         self._wake = asyncio.Event()
@@ -110,6 +115,9 @@ class Relay:
         return entry_id in self._published
 
     def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
+        if len(self._queue) >= self.IN_HAND:
+            self._refused.add(record_id)
+            return
         self._queue.append((record_id, tuple(entries)))
         self._queued.update(entry.id for entry in entries)
         self._offered = time.monotonic()
@@ -207,10 +215,10 @@ class Relay:
 
     async def _release(self) -> None:
         """Leave what the broker refused to the holder of the lease, who goes on trying."""
-        refused = set(self._refused)
-        if refused:
-            await self._outbox.release(sorted(refused), self._clock.now())
-            self._refused -= refused
+        while self._refused:
+            refused = list(itertools.islice(self._refused, self.BATCH))
+            await self._outbox.release(refused, self._clock.now())
+            self._refused.difference_update(refused)
 
     def _leave_unmarked(self, done: Mapping[str, Sequence[str]]) -> None:
         now = time.monotonic()
@@ -292,9 +300,12 @@ class Relay:
             _log.info("relay.taken_over", writer=writer, outboxes=taken)
 
     async def publish_due(self) -> bool:
-        """Publish what was left behind; whether there may be more."""
-        waiting = await self._outbox.due(self._clock.now(), self.BATCH)
+        """Publish what was left behind; whether there may be more. What cannot be published, as for
+        a topic that is missing, keeps its place and is passed over until all others had their turn.
+        """
+        waiting = await self._outbox.due(self._clock.now(), self.BATCH, self._passed)
         if not waiting:
+            self._passed = 0
             return False
         entries = [
             entry
@@ -317,4 +328,9 @@ class Relay:
         self._metrics.published.inc(sum(len(ids) for ids in done.values()))
         self._metrics.left_behind.inc(sum(len(ids) for ids in done.values()))
         await self._outbox.mark(done)
-        return len(waiting) == self.BATCH and all(results)
+        more = len(waiting) == self.BATCH
+        stay = sum(
+            len(done.get(record_id, ())) < len(group) for record_id, group in waiting.items()
+        )
+        self._passed = self._passed + stay if more else 0
+        return more

@@ -1,6 +1,7 @@
 """A connection that the broker resets is told as broken, under the event loop of the services."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiokafka.conn
@@ -16,7 +17,9 @@ from direct311.runtime.broker import make_broker
 from direct311.runtime.settings import ServiceSettings
 
 
-async def _send_after_a_reset(made: type[AIOKafkaConnection]) -> tuple[BaseException, Any]:
+async def _send_after_a_reset(
+    made: type[AIOKafkaConnection], send: Callable[[AIOKafkaConnection], Awaitable[object]]
+) -> tuple[BaseException, Any]:
     """What a send raises on a connection that is gone and does not know it yet; the connection."""
 
     async def nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -34,24 +37,36 @@ async def _send_after_a_reset(made: type[AIOKafkaConnection]) -> tuple[BaseExcep
         await asyncio.sleep(0)
     try:
         with pytest.raises((RuntimeError, KafkaConnectionError)) as raised:
-            await connection.send(ApiVersionRequest())
+            await send(connection)
         return raised.value, connection
     finally:
         connection._reader = None
         server.close()
 
 
-def test_a_send_on_a_connection_that_was_reset_says_that_it_is_broken() -> None:
+SENDS: dict[str, Callable[[AIOKafkaConnection], Awaitable[object]]] = {
+    "a request": lambda connection: connection.send(ApiVersionRequest()),
+    "a token": lambda connection: connection._send_sasl_token(b"x"),
+}
+
+
+@pytest.mark.parametrize("send", SENDS.values(), ids=SENDS)
+def test_a_send_on_a_connection_that_was_reset_says_that_it_is_broken(
+    send: Callable[[AIOKafkaConnection], Awaitable[object]],
+) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        raised, connection = runner.run(_send_after_a_reset(kafka_connections.Connection))
+        raised, connection = runner.run(_send_after_a_reset(kafka_connections.Connection, send))
         assert isinstance(raised, KafkaConnectionError)
         assert connection._writer is None
 
 
-def test_the_librarys_own_connection_still_does_not() -> None:
+@pytest.mark.parametrize("send", SENDS.values(), ids=SENDS)
+def test_the_librarys_own_connection_still_does_not(
+    send: Callable[[AIOKafkaConnection], Awaitable[object]],
+) -> None:
     """Once it does, the module can go."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        raised, _ = runner.run(_send_after_a_reset(AIOKafkaConnection))
+        raised, _ = runner.run(_send_after_a_reset(AIOKafkaConnection, send))
         assert isinstance(raised, RuntimeError)
 
 

@@ -217,8 +217,13 @@ class Relay:
         """Leave what the broker refused to the holder of the lease, who goes on trying."""
         while self._refused:
             refused = list(itertools.islice(self._refused, self.BATCH))
-            await self._outbox.release(refused, self._clock.now())
+            # What is refused meanwhile comes in again.
             self._refused.difference_update(refused)
+            try:
+                await self._outbox.release(refused, self._clock.now())
+            except BaseException:
+                self._refused.update(refused)
+                raise
 
     def _leave_unmarked(self, done: Mapping[str, Sequence[str]]) -> None:
         now = time.monotonic()

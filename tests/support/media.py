@@ -270,6 +270,9 @@ class IdleRelay:
     def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
         return None
 
+    def leave(self, record_id: str) -> None:
+        return None
+
 
 def _seed(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()

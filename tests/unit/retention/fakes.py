@@ -73,6 +73,9 @@ class IdleRelay:
     def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
         """A record's first words are offered; they stay in the outbox."""
 
+    def leave(self, record_id: str) -> None:
+        raise AssertionError("nothing is in hand")
+
     def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
         raise AssertionError("nothing is published, so nothing is dropped")
 

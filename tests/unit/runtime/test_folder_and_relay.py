@@ -426,6 +426,29 @@ class Overtaken(InMemoryRecords[Tally]):
         return await super().commit(writes)
 
 
+async def test_what_was_written_while_the_broker_refused_what_came_before_is_left_at_once() -> None:
+    records = Overtaken()
+    world = World(records)
+    await world.folder.apply([overdue("a", 1)])
+
+    async def refused() -> None:
+        world.publisher.failing.add("request.recalled")
+        world.relay.start()
+        await until(lambda: world.relay.waiting == 0, "it is refused")
+        await world.relay.stop()
+
+    records.meanwhile = refused
+    await world.folder.apply([overdue("a", 2)])
+    world.publisher.failing.clear()
+    # No time has passed.
+    await world.relay._release()
+    await world.relay.publish_due()
+    assert [b'"reason":"1"' in entry.message.body for entry in world.publisher.sent] == [
+        True,
+        False,
+    ]
+
+
 async def test_a_write_that_brings_published_entries_back_does_not_publish_them_again() -> None:
     records = Overtaken()
     world = World(records)

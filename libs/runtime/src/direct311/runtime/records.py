@@ -116,6 +116,10 @@ class Relaying(Protocol):
         """Publish these soon."""
         ...
 
+    def leave(self, record_id: str) -> None:
+        """Leave this outbox to the holder of the lease, soon."""
+        ...
+
     def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
         """A write has dropped these published entries from the outbox."""
         ...
@@ -232,6 +236,9 @@ class Folder(Generic[S]):
             self._relay.settled(record_id, dropped)
         if new and self._relay.owned(list(kept)):
             self._relay.offer(record_id, added[record_id])
+        elif new and write.relay_after > self._clock.now():
+            # The broker refused what was in hand when the write was made.
+            self._relay.leave(record_id)
 
     async def _fold(
         self,

@@ -116,12 +116,15 @@ class Relay:
 
     def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
         if len(self._queue) >= self.IN_HAND:
-            self._refused.add(record_id)
+            self.leave(record_id)
             return
         self._queue.append((record_id, tuple(entries)))
         self._queued.update(entry.id for entry in entries)
         self._offered = time.monotonic()
         self._wake.set()
+
+    def leave(self, record_id: str) -> None:
+        self._refused.add(record_id)
 
     def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
         """A later write of the document has dropped these: they need no mark of their own."""

@@ -55,7 +55,7 @@ check: setup  ## style, types, architecture, compatibility of event schemas
 bench: setup  ## throughput and latency on this machine, written beside the machine's description
 	@$(PY) -m tests.load
 
-faults: setup  ## kill processes under load and count what was lost; keys and log too; N=100 rounds
+faults: setup  ## kill processes, take servers away under load, count what was lost; log and keys too; N=100 rounds
 	@FAULTS=$(or $(N),20) LOG_FAULTS=$(or $(N),20) $(PY) -m pytest tests -m "faults or campaign" $(T)
 
 fuzz: setup  ## random requests against every OpenAPI document, 20,000 and more; N=250 for each operation

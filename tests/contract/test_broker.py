@@ -11,8 +11,12 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
+from faststream.kafka import KafkaBroker
 
 from deploy.local.stack import Stack
+from direct311.runtime import broker as kafka
 from direct311.runtime.access import Caller, RecordFacts, load_access_policy
 from direct311.runtime.broker import PROMPT, Consumer, KafkaPublisher, Pace, Received
 from direct311.runtime.clock import SystemClock, TimeOrderedIds
@@ -70,6 +74,28 @@ class Reader:
         return [item.event.subject for item in self.handled]
 
 
+def consumer_of(
+    broker: KafkaBroker,
+    line: Wire,
+    reader: Reader,
+    principals: Principals | None = None,
+    pace: Pace = PROMPT,
+    foreign: Sequence[str] = (),
+) -> Consumer:
+    return Consumer(
+        broker,
+        service=line.service,
+        topics=[line.topic],
+        process=reader,
+        principals=principals or Principals({}),
+        is_transient=is_transient,
+        metrics=Metrics(),
+        tracing=Tracing("test", "1", None),
+        pace=pace,
+        foreign=foreign,
+    )
+
+
 @contextlib.asynccontextmanager
 async def consuming(
     line: Wire,
@@ -80,18 +106,7 @@ async def consuming(
 ) -> AsyncIterator[Consumer]:
     """A member of the service's group; it leaves at the end."""
     async with line.broker(started=False) as broker:
-        consumer = Consumer(
-            broker,
-            service=line.service,
-            topics=[line.topic],
-            process=reader,
-            principals=principals or Principals({}),
-            is_transient=is_transient,
-            metrics=Metrics(),
-            tracing=Tracing("test", "1", None),
-            pace=pace,
-            foreign=foreign,
-        )
+        consumer = consumer_of(broker, line, reader, principals, pace, foreign)
         await broker.start()
         yield consumer
         consumer.leave()
@@ -112,6 +127,36 @@ async def letters(line: Wire) -> list[dict[str, str]]:
     found = await line.read(dead_letter_topic(line.service))
     assert all(not record.value for record in found)
     return [{name: value.decode() for name, value in record.headers} for record in found]
+
+
+# ---------------------------------------------------------------- starting
+
+
+async def test_a_start_that_failed_half_way_is_made_again_whole(
+    line: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka goes away between the first client's connection and the second's."""
+    connects: Callable[[AIOKafkaAdminClient], Awaitable[None]] = AIOKafkaAdminClient.start
+    tries = 0
+
+    async def not_at_first(self: AIOKafkaAdminClient) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise KafkaConnectionError
+        await connects(self)
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "start", not_at_first)
+    reader = Reader()
+    async with line.broker(started=False) as broker:
+        consumer = consumer_of(broker, line, reader)
+        with pytest.raises(KafkaConnectionError):
+            await kafka.start(broker)
+        await kafka.start(broker)
+        await kafka.ping(broker)
+        await put(line, overdue("a", 1))
+        await until(lambda: reader.subjects == ["a"], "events are read")
+        consumer.leave()
 
 
 # ---------------------------------------------------------------- publishing

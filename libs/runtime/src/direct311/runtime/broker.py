@@ -502,6 +502,20 @@ class BrokerDownError(TransientError):
     """The broker does not answer."""
 
 
+async def start(broker: KafkaBroker) -> None:
+    """Connect, and start the subscribers; may be called again where it failed.
+
+    FastStream takes a client whose first connection failed for one that is connected: what came up
+    before the failure is taken down.
+    """
+    try:
+        await broker.start()
+    except BaseException:
+        with contextlib.suppress(Exception):
+            await broker.stop()
+        raise
+
+
 async def ping(broker: KafkaBroker) -> None:
     """:raises BrokerDownError: no answer within two seconds."""
     if not await broker.ping(timeout=2.0):

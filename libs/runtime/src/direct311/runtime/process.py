@@ -315,7 +315,7 @@ async def running(
     _basic_checks(resources, relays, broker_required)
     for step in prepare:
         await _patiently(step, "database")
-    await _patiently(resources.broker.start, "broker")
+    await _patiently(lambda: kafka.start(resources.broker), "broker")
     for relay in relays:
         relay.start()
     loops = [*loops, _bookkeeping(resources)]

@@ -56,7 +56,7 @@ bench: setup  ## throughput and latency on this machine, written beside the mach
 	@$(PY) -m tests.load
 
 faults: setup  ## kill processes, take servers away under load, count what was lost; log and keys too; N=100 rounds
-	@FAULTS=$(or $(N),20) LOG_FAULTS=$(or $(N),20) $(PY) -m pytest tests -m "faults or campaign" $(T)
+	@FAULTS=$(or $(N),20) LOG_FAULTS=$(or $(N),5) $(PY) -m pytest tests -m "faults or campaign" $(T)
 
 fuzz: setup  ## random requests against every OpenAPI document, 20,000 and more; N=250 for each operation
 	@FUZZ_EXAMPLES=$(or $(N),250) $(PY) -m pytest tests/fuzz $(T)

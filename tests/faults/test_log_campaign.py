@@ -25,11 +25,13 @@ from tests.faults.accounts import checkpoint, verified
 from tests.faults.log_load import Load
 from tests.load.log_appends import ACTORS
 from tests.support.copies import Copy
-from tests.support.county import County, Document, NotHappeningError, entering, until
+from tests.support.county import County, Document, entering, until
 from tests.support.stacks import stack_of_its_own
 
 ROUNDS = int(os.environ.get("LOG_FAULTS") or 1)
 RATE = int(os.environ.get("LOG_RATE") or 1_000)
+STILL = 120.0
+"""Seconds without a leaf after which what is not in the log counts as lost."""
 SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(1_000_000))
 SERVERS = ("kafka", "database", "store")
 OTHERS = ("geo", "routing", "retention")
@@ -144,26 +146,26 @@ def _size(county: County) -> int:
 
 
 async def _all_logged(county: County, load: Load) -> None:
-    """Wait until all that was acknowledged is in the log and under a published checkpoint."""
-    state = ""
-
-    async def done() -> bool:
-        nonlocal state
-        size = _size(county)
+    """Wait until all that was acknowledged is in the log and under a published checkpoint, for as
+    long as the log grows: in many rounds more comes than is appended between two deaths."""
+    size, moved, state = 0, time.monotonic(), "nothing was asked"
+    while time.monotonic() - moved < STILL:
+        before, size = size, _size(county)
+        if size > before:
+            moved = time.monotonic()
         with county.database() as database:
-            waiting = database.audit.inbox.count_documents({})
-            logged = database.audit.entries.count_documents(
-                {"instance": "load", "_id": {"$lt": size}}
-            )
-        published = int((await checkpoint(county)).splitlines()[1])
-        state = f"{waiting} parcels wait, {logged} of {len(load.acknowledged)} logged, "
-        state += f"{published} of {size} published"
-        return not waiting and logged >= len(load.acknowledged) and published >= size
-
-    try:
-        await until(done, "all is logged and published", seconds=300)
-    except NotHappeningError:
-        pytest.fail(state)
+            waiting, state = database.audit.inbox.count_documents({}), ""
+            if size >= len(load.acknowledged) and not waiting:
+                logged = database.audit.entries.count_documents(
+                    {"instance": "load", "_id": {"$lt": size}}
+                )
+                published = int((await checkpoint(county)).splitlines()[1])
+                if logged >= len(load.acknowledged) and published >= size:
+                    return
+                state = f", {logged} logged, {published} published"
+        state = f"{waiting} parcels wait, {size} leaves of {len(load.acknowledged)}{state}"
+        await asyncio.sleep(2)
+    pytest.fail(state)
 
 
 async def _collect(

@@ -146,26 +146,27 @@ def _size(county: County) -> int:
 
 
 async def _all_logged(county: County, load: Load) -> None:
-    """Wait until all that was acknowledged is in the log and under a published checkpoint, for as
-    long as the log grows: in many rounds more comes than is appended between two deaths."""
-    size, moved, state = 0, time.monotonic(), "nothing was asked"
-    while time.monotonic() - moved < STILL:
+    """Wait until all that was acknowledged is in the log, for as long as the log grows (in many
+    rounds more comes than is appended between two deaths), and under a published checkpoint."""
+    size, moved = 0, time.monotonic()
+    while True:
         before, size = size, _size(county)
         if size > before:
             moved = time.monotonic()
         with county.database() as database:
-            waiting, state = database.audit.inbox.count_documents({}), ""
+            waiting = database.audit.inbox.count_documents({})
             if size >= len(load.acknowledged) and not waiting:
-                logged = database.audit.entries.count_documents(
-                    {"instance": "load", "_id": {"$lt": size}}
-                )
-                published = int((await checkpoint(county)).splitlines()[1])
-                if logged >= len(load.acknowledged) and published >= size:
-                    return
-                state = f", {logged} logged, {published} published"
-        state = f"{waiting} parcels wait, {size} leaves of {len(load.acknowledged)}{state}"
-        await asyncio.sleep(2)
-    pytest.fail(state)
+                ours = {"instance": "load", "_id": {"$lt": size}}
+                if database.audit.entries.count_documents(ours) >= len(load.acknowledged):
+                    break
+        if time.monotonic() - moved > STILL:
+            pytest.fail(f"{waiting} parcels wait, {size} leaves of {len(load.acknowledged)}")
+        await asyncio.sleep(1)
+
+    async def published() -> bool:
+        return int((await checkpoint(county)).splitlines()[1]) >= size
+
+    await until(published, "all is published")
 
 
 async def _collect(

@@ -230,8 +230,10 @@ class Thief:
             running = process.find(self._stack.place.pid / f"{server}.json")
             assert running is not None, server
             running.signal(signal.SIGSTOP)
-            await asyncio.sleep(AWAY)
-            running.signal(signal.SIGCONT)
+            try:
+                await asyncio.sleep(AWAY)
+            finally:
+                running.signal(signal.SIGCONT)
             return
         await asyncio.to_thread(self._stack.stop if way == "stopped" else self._stack.kill9, server)
         await asyncio.sleep(AWAY)

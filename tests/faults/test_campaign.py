@@ -27,7 +27,7 @@ from tests.support.stacks import stack_of_its_own
 ROUNDS = int(os.environ.get("FAULTS", "1"))
 SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(1_000_000))
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600 + 300 * ROUNDS)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300 + 300 * ROUNDS)]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,13 @@ class Aftermath:
         return set(self.tally.accepted.values())
 
 
-@pytest.fixture(scope="module", params=["killed", pytest.param("away", marks=pytest.mark.campaign)])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "killed",
+        pytest.param("away", marks=[pytest.mark.campaign, pytest.mark.timeout(900 + 90 * ROUNDS)]),
+    ],
+)
 def after(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Aftermath]:

@@ -149,6 +149,7 @@ async def _all_logged(county: County, load: Load) -> None:
     """Wait until all that was acknowledged is in the log, for as long as the log grows (in many
     rounds more comes than is appended between two deaths), and under a published checkpoint."""
     size, moved = 0, time.monotonic()
+    deadline = moved + 300 * ROUNDS
     while True:
         before, size = size, _size(county)
         if size > before:
@@ -159,7 +160,7 @@ async def _all_logged(county: County, load: Load) -> None:
                 ours = {"instance": "load", "_id": {"$lt": size}}
                 if database.audit.entries.count_documents(ours) >= len(load.acknowledged):
                     break
-        if time.monotonic() - moved > STILL:
+        if time.monotonic() > min(moved + STILL, deadline):
             pytest.fail(f"{waiting} parcels wait, {size} leaves of {len(load.acknowledged)}")
         await asyncio.sleep(1)
 

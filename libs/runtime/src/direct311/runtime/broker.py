@@ -37,8 +37,8 @@ def make_broker(settings: ServiceSettings, instance: str) -> KafkaBroker:
 
     Not Kafka's idempotent producer, which the library leaves unable to send once the broker was
     away for longer than `request_timeout_ms` (decision 49): what was sent twice has the same id,
-    and consumers drop it. One request at a time is on its way to a node, so order holds. Nothing
-    is acknowledged on reading: consumers commit when a batch is done.
+    and consumers drop it. What must keep its order waits for the one before it (`KafkaPublisher`).
+    Nothing is acknowledged on reading: consumers commit when a batch is done.
     """
     kafka_connections.use()
     secure = settings.kafka_security == "SASL_SSL"

@@ -1,8 +1,9 @@
 """Connections to Kafka that say so when they are broken, under uvloop too.
 
 A write to a connection that the broker has just reset raises `RuntimeError` under uvloop. aiokafka
-0.14 expects an `OSError` there (its issue 1038); anything else ends the task that was sending, and
-with it the producer, the consumer or the reading of metadata for the rest of the process's life.
+0.14 expects an `OSError` there (aio-libs/aiokafka#1038); anything else ends the task that was
+sending, and with it the producer, the consumer or the reading of metadata for the rest of the
+process's life.
 """
 
 from collections.abc import Callable

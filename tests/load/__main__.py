@@ -157,13 +157,12 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
     console.print(f"audit appends of {arguments.events} prepared access events")
     rate_appended = append_rate(stack, arguments.events)
     figures.add("audit appends", f"{rate_appended:,.0f}/s", "from a prepared topic")
-    least = append_floor(stack, arguments.events)
+    cores = os.cpu_count() or 1
+    least = append_floor(stack, arguments.events, cores)
     figures.add(
-        "  floor: signatures checked, entries indexed, both on two cores",
-        f"{least.together:,.0f}/s",
-        f"{least.checked:,.0f}/s, {least.indexed:,.0f}/s",
+        "  floor: bare appenders, one for each core", f"{least:,.0f}/s", "read, check, seal, insert"
     )
-    figures.add("  ratio to the floor", f"{rate_appended / least.together:.2f}")
+    figures.add("  ratio to the floor", f"{rate_appended / least:.2f}")
     console.print("the query index dropped and made again")
     rate_rebuilt, entries = rebuild_rate(stack)
     figures.add("audit rebuild", f"{rate_rebuilt:,.0f}/s", f"{entries:,} entries opened")

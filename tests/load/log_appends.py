@@ -3,22 +3,21 @@
 import asyncio
 import re
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.local.stack import Stack
-from direct311.audit.adapters.mongo_log import MongoEntries, MongoLog
+from direct311.audit.adapters.mongo_log import MongoLog
 from direct311.cli.stack import LocalStack
 from direct311.runtime import database as mongo
 from direct311.runtime.clock import TimeOrderedIds
-from direct311.runtime.signing import Signer
+from direct311.runtime.signing import Signer, read_private
 from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from tests.load.log_floor import bare_rate
 
 ACTORS = 40
 
@@ -36,52 +35,14 @@ def append_rate(stack: Stack, count: int) -> float:
     return asyncio.run(_watch(dev, before, count))
 
 
-@dataclass(frozen=True, slots=True)
-class AppendFloor:
-    """What each append costs at least, each alone on the machine, a second."""
-
-    checked: float
-    """Signatures checked, in one thread."""
-    indexed: float
-    """Documents of the query index inserted, journaled, with its indexes."""
-
-    @property
-    def together(self) -> float:
-        """Both for each append, where two cores do nothing else."""
-        return 2 / (1 / self.checked + 1 / self.indexed)
-
-
-def append_floor(stack: Stack, count: int) -> AppendFloor:
-    """Over the newest `count` entries of the log."""
-    dev = LocalStack.model_validate(stack.dev)
-    return AppendFloor(_checked(), asyncio.run(_indexed(dev, count)))
-
-
-def _checked(count: int = 5_000) -> float:
-    key = Ed25519PrivateKey.generate()
-    public, body = key.public_key(), bytes(1_000)
-    signature = key.sign(body)
-    started = time.perf_counter()
-    for _ in range(count):
-        public.verify(signature, body)
-    return count / (time.perf_counter() - started)
-
-
-async def _indexed(dev: LocalStack, count: int, together: int = 1_000) -> float:
-    """Into an index of its own, in batches like the sequencer's."""
-    log, bench = (mongo.connect(dev.database.url, name) for name in ("audit", "bench_index"))
-    try:
-        newest = log["entries"].find({"_id": {"$gte": 0}}).sort("_id", -1).limit(count)
-        documents = [document async for document in newest][::-1]
-        await MongoEntries(bench).prepare()
-        started = time.perf_counter()
-        for first in range(0, len(documents), together):
-            await bench["entries"].insert_many(documents[first : first + together], ordered=False)
-        return len(documents) / (time.perf_counter() - started)
-    finally:
-        await bench.client.drop_database(bench.name)
-        for database in (log, bench):
-            mongo.disconnect(database)
+def append_floor(stack: Stack, count: int, copies: int) -> float:
+    """Events a second that so many bare appenders take together, of those prepared before."""
+    stack.stop("audit")
+    _, private = read_private(signing_key(stack))
+    rate = bare_rate(stack, private.public_key(), count, copies)
+    stack.start("audit")
+    stack.wait_ready("audit")
+    return rate
 
 
 def signing_key(stack: Stack) -> Path:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from direct311.cli import audit as auditing
@@ -22,6 +21,7 @@ from direct311.cli import keys as keeping
 from direct311.cli import protections as protecting
 from direct311.cli import replay as replaying
 from direct311.cli.rows import RowsError
+from direct311.cli.screen import Screen
 from direct311.cli.stack import Session, StackMissingError, find
 from direct311.cli.stack import token as mint
 from direct311.runtime.peers import HttpClient, HttpError
@@ -41,8 +41,8 @@ app.add_typer(protection_app, name="protection")
 client_app = typer.Typer(no_args_is_help=True, help="Front ends: their keys, scopes and quotas.")
 app.add_typer(client_app, name="client")
 
-console = Console()
-errors = Console(stderr=True)
+console = Screen()
+errors = Screen(stderr=True)
 
 Role = Annotated[
     str,

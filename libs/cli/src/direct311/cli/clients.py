@@ -5,9 +5,9 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from direct311.cli.screen import Screen
 from direct311.cli.stack import Session
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
@@ -53,7 +53,7 @@ Expires = Annotated[str | None, typer.Option(help="when the key ends, 2027-12-31
 
 def register(app: typer.Typer, run: Run, print_json: Callable[[object], None]) -> None:
     """Give the group its commands."""
-    console = Console(soft_wrap=True)
+    console = Screen(soft_wrap=True)
 
     def show(answer: Any) -> None:
         key = answer["key"]

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from rich.console import Console
 
+from direct311.cli.screen import Screen
 from direct311.runtime.access import SUBJECT, load_access_policy
 from direct311.runtime.approvals import NotApprovedError, approve
 from direct311.runtime.datafile import DataFileError
 from direct311.verifier.note import NoteError, Signer
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
-console = Console(soft_wrap=True)
-errors = Console(stderr=True, soft_wrap=True)
+console = Screen(soft_wrap=True)
+errors = Screen(stderr=True, soft_wrap=True)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="the file of rules")]
 

@@ -1,0 +1,44 @@
+"""What others wrote is text on the terminal, and nothing else."""
+
+import io
+
+import pytest
+from rich.table import Table
+
+from direct311.cli.screen import Screen, printable
+
+
+def _shown(cell: str) -> str:
+    out = io.StringIO()
+    screen = Screen(file=out, width=120)
+    table = Table("who", "why")
+    table.add_row("ana (agent)", cell)
+    screen.print(table)
+    screen.print(f"reason: {cell}")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "[/x] because",
+        "[conceal]nobody sees this[/conceal]",
+        "[link=https://example.org]Work order 1[/link]",
+        "call back at [telephone] now :smiley:",
+    ],
+)
+def test_a_reason_with_brackets_stands_as_it_was_written(reason: str) -> None:
+    lines = [line for line in _shown(reason).splitlines() if reason in line]
+    assert len(lines) == 2
+
+
+def test_no_control_character_reaches_the_terminal() -> None:
+    steering = "\x1b[2J\x1b]0;title\x07 \x9b31m \u202eback\u2066 \r gone"
+    shown = _shown(steering)
+    assert not set(shown) & set("\x1b\x07\x9b\u202e\u2066\r")
+    assert "back" in shown
+
+
+def test_letters_of_all_languages_and_lines_stay() -> None:
+    text = "José Ñandú\nRené\u00a0Préval\t東京 🙂"
+    assert printable(text) == text

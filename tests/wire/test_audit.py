@@ -67,6 +67,7 @@ class Intake:
             return {
                 "persons": [body["record_ids"][:-1]],
                 "without_contact": body["record_ids"][-1:],
+                "senders": {},
             }
         if path.startswith("/internal/persons/resolve"):
             return {"record_ids": self.persons.get(str(body.get("phone")), [])}

@@ -534,10 +534,12 @@ class InMemoryAlarms:
 
 @dataclass
 class InMemoryPeople:
-    """`records` of each person; `without_contact`: records of nobody that can be told."""
+    """`records` of each person; `without_contact`: records of nobody that can be told; `senders`:
+    how many others left contact data, by record."""
 
     records: dict[str, list[str]] = field(default_factory=dict)
     without_contact: set[str] = field(default_factory=set)
+    senders: dict[str, int] = field(default_factory=dict)
     grouped: list[tuple[list[str], str, str]] = field(default_factory=list)
     asked: list[tuple[dict[str, str], str, str]] = field(default_factory=list)
 
@@ -551,7 +553,8 @@ class InMemoryPeople:
         self.grouped.append((list(record_ids), reference, authorization))
         of = [[each for each in record_ids if each in mine] for mine in self.records.values()]
         without = [each for each in record_ids if each in self.without_contact]
-        return Persons([each for each in of if each], without)
+        senders = {name: count for name, count in self.senders.items() if name in record_ids}
+        return Persons([each for each in of if each], without, senders)
 
 
 class InMemoryLogHolds:

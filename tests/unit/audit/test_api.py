@@ -140,6 +140,9 @@ def test_a_cursor_of_another_query_is_400_and_names_it(desk: Desk) -> None:
         ("/v1/comparisons", {"by": ["actor"], "before": {"since": SECRET}}),
         ("/v1/breaches", {"since": START.isoformat()}),
         ("/v1/breaches", {}),
+        ("/v1/breaches", {"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}),
+        ("/v1/counts", {"filter": {"since": "2026-03-02T00:00Z", "until": "2026-03-01T00:00Z"}}),
+        ("/v1/exports", {"filter": {"since": "2026-03-02T00:00Z", "until": "2026-03-01T00:00Z"}}),
         ("/v1/exports", {"format": SECRET}),
         ("/v1/exports", {"after": -1}),
     ],
@@ -198,6 +201,11 @@ def test_an_export_says_at_first_how_many_come_and_can_be_taken_up(desk: Desk) -
     assert [json.loads(line)["index"] for line in rest.content.splitlines()] == [4, 5]
     assert rest.headers["direct311-entries"] == "2"
     assert desk.post("/v1/exports", {"reference": "L", "size": 7}, 422).json()["field"] == "size"
+    table = {"reference": "L-1", "format": "csv", "size": 6}
+    whole = desk.post("/v1/exports", table).text
+    parts = [desk.post("/v1/exports", table | {"after": 3}).text]
+    assert whole.endswith(parts[0])
+    assert len(parts[0].splitlines()) == 2
     ocsf = desk.post("/v1/exports", {"reference": "L-1", "format": "ocsf"})
     assert {json.loads(line)["class_uid"] for line in ocsf.content.splitlines()} == {6003}
 
@@ -233,7 +241,14 @@ def test_a_breach_as_json_and_csv(desk: Desk) -> None:
         (RECORD, "person"),
         (OTHER, "gone"),
     }
-    assert answer.headers["direct311-persons"] == "1"
+    headers = answer.headers
+    assert headers["direct311-persons"] == "1"
+    assert [headers[f"direct311-{name}"] for name in ("refused", "closed", "searches-cut")] == [
+        "0",
+        "0",
+        "0",
+    ]
+    assert headers["direct311-notices"] == "individuals=yes, legal_affairs=no, credit_bureaus=no"
 
 
 def test_a_case_has_no_register_yet(desk: Desk) -> None:

@@ -51,6 +51,38 @@ async def test_every_record_and_person_that_a_credential_touched(world: World) -
     assert world.keys.fetches == []
 
 
+async def test_a_destruction_reaches_nobody(world: World) -> None:
+    destroyed = [Producer().destroyed(str(uuid4())) for _ in range(600)]
+    held = Producer().access(RECORD, action="hold", fields=())
+    await world.log(*destroyed, held, Producer().access(OTHER))
+    scope = await world.breach.scope(ASKING, Filter(service="intake"), "t", ON)
+    assert [each.record_id for each in scope.records] == [OTHER]
+    assert (scope.entries, scope.closed, scope.persons_at_most) == (602, 601, 1)
+    assert {duty.notice.notice for duty in scope.duties if duty.owed != "no"} == {"individuals"}
+
+
+async def test_those_who_commented_count_where_their_contact_data_were_opened(
+    world: World,
+) -> None:
+    world.people.records = {"maria": [RECORD], "john": [OTHER]}
+    world.people.senders = {RECORD: 100, OTHER: 7}
+    await world.log(
+        Producer().access(RECORD, session="stolen", fields=("update_contacts",)),
+        Producer().access(OTHER, session="stolen", fields=("phone",)),
+    )
+    scope = await world.breach.scope(ASKING, STOLEN, "t", ON)
+    assert (scope.persons, scope.senders, scope.persons_at_most) == (2, 100, 102)
+
+
+async def test_a_search_that_lost_a_record_since_was_not_cut(world: World) -> None:
+    await world.log(
+        Producer().access(RECORD, OTHER, session="stolen", action="search", result_count=2)
+    )
+    await world.stores.forget(OTHER)
+    scope = await world.breach.scope(ASKING, STOLEN, "t", ON)
+    assert (scope.searches, [each.record_id for each in scope.records]) == ([], [RECORD])
+
+
 async def test_a_search_that_found_more_than_its_event_names_is_told(world: World) -> None:
     (event_id,) = await world.log(
         Producer().access(RECORD, session="stolen", action="search", result_count=260)
@@ -78,6 +110,7 @@ async def test_too_many_records_are_asked_for_in_parts(
     with pytest.raises(RefusedError) as refused:
         await world.breach.scope(ASKING, STOLEN, "t", ON)
     assert (refused.value.status, refused.value.field) == (422, "until")
+    assert [event.what.result_count for event in world.broker.events] == [3]
     assert world.people.grouped == []
 
 

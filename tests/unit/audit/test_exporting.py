@@ -71,6 +71,7 @@ async def test_an_export_that_broke_off_is_taken_up_where_it_was(world: World) -
     again = await world.exporting.export(ASKING, Filter(), after=got[-1], size=first.size)
     assert again.entries == 50 - len(got)
     assert got + await indexes(again) == list(range(50))
+    assert (await world.exporting.export(ASKING, Filter(), size=0)).size == 0
     with pytest.raises(RefusedError) as refused:
         await world.exporting.export(ASKING, Filter(), size=1_000)
     assert (refused.value.status, refused.value.field) == (422, "size")

@@ -127,6 +127,20 @@ async def test_ocsf_fits_the_published_schema(batch: Sequence[Opened]) -> None:
     assert set(withheld) & {"actor", "resources", "api"} == set()
     assert "uid" not in withheld["metadata"]
     assert destroyed["activity_name"] == "Delete"
+    logs = [event["metadata"]["log_name"] for event in events]
+    assert logs == ["pii.accessed"] * 3 + ["audit"] * 2 + ["record.destroyed"]
+    assert (search["count"], search["unmapped"]["result_count"]) == (1, 3)
+
+
+async def test_a_minute_of_failed_sign_ins_counts_as_many() -> None:
+    world = World()
+    failed = Producer().access(
+        actor="unknown", action="sign_in", outcome="denied", fields=(), result_count=5_000, roles=()
+    )
+    await world.log(failed)
+    page = await world.reading.page(ASKING, Filter(), limit=1)
+    (event,) = [json.loads(line) for line in ocsf_lines(page.entries).splitlines()]
+    assert event["count"] == 5_000
 
 
 async def test_a_wrong_ocsf_event_would_be_found(batch: Sequence[Opened]) -> None:

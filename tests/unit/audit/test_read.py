@@ -21,6 +21,7 @@ from direct311.verifier.merkle import verify_consistency
 from direct311.verifier.proof import TlogProof
 from direct311.verifier.report import Fault
 from tests.unit.audit.events import OTHER, RECORD, START, THIRD, Producer, producers
+from tests.unit.audit.fakes import InMemoryLog
 from tests.unit.audit.log_contract import PROVIDER, readable
 from tests.unit.audit.world import ASKING, AUDITOR, TRUST, World
 
@@ -132,6 +133,41 @@ async def test_a_cursor_from_another_query_is_refused(world: World) -> None:
     assert (refused.value.status, refused.value.field) == (400, "cursor")
 
 
+async def test_a_cursor_is_good_for_its_own_person_alone(world: World) -> None:
+    await world.log(*(Producer().access(each) for each in (OTHER, RECORD, RECORD, OTHER)))
+    world.people.records = {"maria": [RECORD], "john": [OTHER]}
+    _, page = await world.reading.person(ASKING, {"name": "maria"}, "t", Filter(), limit=1)
+    for question in (
+        world.reading.person(ASKING, {"name": "john"}, "t", Filter(), limit=1, cursor=page.next),
+        world.reading.page(ASKING, Filter(), limit=1, cursor=page.next),
+        world.reading.page(ASKING, Filter(record_ids=(RECORD,)), limit=1, cursor=page.next),
+    ):
+        with pytest.raises(RefusedError) as refused:
+            await question
+        assert (refused.value.status, refused.value.field) == (400, "cursor")
+
+
+async def test_who_may_not_read_the_log_has_nothing_looked_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (event_id,) = await world.log(Producer().access(RECORD))
+    for name in ("find", "groups", "by_event", "first_logged"):
+        monkeypatch.setattr(InMemoryLog, name, _never)
+    asking = Asking(Caller("pedro", ("department",)), "GET /v1/entries", "Letter 12")
+    for question in (
+        world.reading.page(asking, Filter(field="phone"), limit=50),
+        world.reading.page(asking, Filter(), limit=50, cursor="1.x"),
+        world.reading.one(asking, event_id),
+    ):
+        with pytest.raises(DeniedError):
+            await question
+    assert [event.outcome for event in world.broker.events] == ["denied"] * 3
+
+
+async def _never(*_: object, **__: object) -> None:
+    raise AssertionError("something was looked up")
+
+
 async def test_times_bound_what_is_searched_and_found(world: World) -> None:
     producer = Producer()
     for day in range(40):
@@ -191,6 +227,16 @@ async def test_more_than_a_hundred_records_are_several_events(world: World) -> N
     cited = [event.what.record_ids for event in world.broker.events]
     assert [len(each) for each in cited] == [100, 100, 50]
     assert [record for each in cited for record in each] == records
+
+
+async def test_of_several_events_the_first_alone_says_what_is_opened(world: World) -> None:
+    records = [str(uuid4()) for _ in range(150)]
+    await world.log(*(Producer().access(each) for each in records))
+    world.people.records["x"] = records
+    _, page = await world.reading.person(ASKING, {"name": "x"}, "t", Filter(), limit=150)
+    said = [(event.what.fields, event.what.result_count) for event in world.broker.events]
+    assert said == [(("audit_entry",), 150), ((), None)]
+    assert {name for _, name in world.keys.fetches} == {page.access_event}
 
 
 async def test_an_entry_whose_record_is_gone_is_shown_as_unreadable(world: World) -> None:
@@ -271,6 +317,8 @@ async def test_too_large_a_bundle_is_refused_before_anything_is_opened(
         await world.bundle(Filter())
     assert refused.value.status == 422
     assert world.keys.fetches == []
+    (event,) = world.broker.events
+    assert (event.what.fields, event.what.result_count) == ((), 4)
 
 
 async def test_a_wrong_key_encryption_key_is_told_at_the_start(world: World) -> None:

@@ -160,6 +160,11 @@ async def test_what_the_law_withholds_leaves_no_trace(world: World) -> None:
     assert seen != police
 
 
+async def test_a_hold_does_not_tell_of_its_matter(world: World) -> None:
+    await world.log(Producer().access(RECORD, action="hold", purpose="retention", fields=()))
+    assert world.ask().json()["accesses"] == []
+
+
 async def test_pages_follow_each_other_whatever_comes_meanwhile(world: World) -> None:
     producer = Producer()
     await world.log(

@@ -30,6 +30,18 @@ def test_a_shared_number_or_address_makes_one_person() -> None:
     assert (found.without_contact, found.gone) == (("r5",), ("r6",))
 
 
+def test_those_who_commented_are_counted_by_record_and_are_nobody_of_these() -> None:
+    found = sorted_by_person(
+        ["r1", "r2", "r3"],
+        {
+            "r1": {"phone": ("1",), "senders": ("x", "y", "x")},
+            "r2": {"phone": ("2",), "senders": ("y",)},
+        },
+    )
+    assert len(found.persons) == 2
+    assert found.senders == {"r1": 2, "r2": 1}
+
+
 def test_a_number_is_not_an_address() -> None:
     found = sorted_by_person(["r1", "r2"], {"r1": indexes(phone="1"), "r2": indexes(email="1")})
     assert len(found.persons) == 2

@@ -9,12 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from direct311.runtime.access import Caller
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.links import LinkError, Links, is_link
+from direct311.runtime.links import MALFORMED, LinkError, Links, is_link
 from direct311.runtime.peers import HttpClient, HttpError
 from direct311.runtime.sign_ins import SignIns
 
@@ -94,7 +93,7 @@ class Issuer:
 def _key_set(document: Any) -> KeySet:
     try:
         return KeySet.import_key_set(document)
-    except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+    except MALFORMED:
         raise TransientError("the identity provider's keys cannot be read") from None
 
 
@@ -165,7 +164,7 @@ class Authenticator:
                 raise UnauthenticatedError("The token is not valid here.") from None
         try:
             claims = await self._decode(token)
-        except JoseError:
+        except MALFORMED:
             raise UnauthenticatedError("The token is not valid here.") from None
         roles, department = claims.get("roles", []), claims.get("department")
         if not isinstance(roles, list) or not isinstance(department, str | None):
@@ -183,13 +182,10 @@ class Authenticator:
         keys = await self._issuer.keys()
         try:
             decoded = jwt.decode(token, keys, algorithms=["EdDSA", "Ed25519", "ES256", "RS256"])
-        except (JoseError, ValueError):
+        except MALFORMED:
             # A key that was added since: read the keys again, at most every ten seconds.
             keys = await self._issuer.keys(newer_than=time.monotonic() - 10)
-            try:
-                decoded = jwt.decode(token, keys, algorithms=["EdDSA", "Ed25519", "ES256", "RS256"])
-            except ValueError:
-                raise JoseError from None
+            decoded = jwt.decode(token, keys, algorithms=["EdDSA", "Ed25519", "ES256", "RS256"])
         self._claims.validate(decoded.claims)
         return decoded.claims
 

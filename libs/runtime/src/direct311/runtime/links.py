@@ -27,6 +27,10 @@ ISSUER = "/direct311/intake"
 ALGORITHM = "Ed25519"
 """By the name that RFC 9864 gives it."""
 
+MALFORMED = (JoseError, ValueError, TypeError, AttributeError, KeyError)
+"""What reading a token raises that is none; where a part has another type than the library takes
+for granted, it is not an error of the library's."""
+
 _LEEWAY_SECONDS = 30
 
 
@@ -50,7 +54,7 @@ def is_link(token: str) -> bool:
     """Whether a token says that it is a link; whether it is one, `Links.caller` finds out."""
     try:
         return bool(jws.extract_compact(token.encode()).headers().get("typ") == TYPE)
-    except (JoseError, ValueError):
+    except MALFORMED:
         return False
 
 
@@ -92,7 +96,7 @@ class Links:
             key = self._keys[self._valid(jws.extract_compact(token.encode()).headers())]
             decoded = jwt.decode(token, key, algorithms=[ALGORITHM])
             self._claims.validate(decoded.claims)
-        except (JoseError, ValueError, KeyError):
+        except MALFORMED:
             raise LinkError("not a link that is valid here") from None
         record_id = decoded.claims["record_id"]
         if not isinstance(record_id, str):

@@ -520,10 +520,12 @@ class Objects(Protocol):
 @dataclass(frozen=True, slots=True)
 class Persons:
     """Records sorted by the person that they are of; those whose person cannot be told, since they
-    hold neither a telephone number nor an e-mail address."""
+    hold neither a telephone number nor an e-mail address. `senders`: by record, how many others
+    have at most left contact data with a comment on it."""
 
     persons: Sequence[Sequence[str]]
     without_contact: Sequence[str]
+    senders: Mapping[str, int] = field(default_factory=dict)
 
 
 class People(Protocol):

@@ -48,7 +48,7 @@ class IntakePeople:
         """:raises RefusedError: intake refuses. :raises TransientError: it does not answer."""
         question = {"record_ids": list(record_ids)}
         answer = await self._ask("group", question, reference, authorization)
-        return Persons(answer["persons"], answer["without_contact"])
+        return Persons(answer["persons"], answer["without_contact"], answer["senders"])
 
     async def _ask(
         self, what: str, question: Mapping[str, object], reference: str, authorization: str

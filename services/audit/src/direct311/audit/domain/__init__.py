@@ -187,11 +187,6 @@ class Filter(Model):
     until: Instant | None = None
 
     @property
-    def fingerprint(self) -> str:
-        """Tells the cursors of two queries apart."""
-        return sha256(self.model_dump_json().encode()).hexdigest()[:16]
-
-    @property
     def names(self) -> tuple[str, ...]:
         """The fields of the query, without their values."""
         return tuple(sorted(self.model_dump(exclude_defaults=True)))
@@ -312,17 +307,27 @@ def keys_of(facts: Facts, by: Sequence[Dimension]) -> Iterator[tuple[str | None,
         yield tuple(record if name == "record" else single[name] for name in by)
 
 
-def cursor_of(query: Filter, index: int) -> str:
+def fingerprint(query: Filter, about: Sequence[str] = ()) -> str:
+    """Tells the cursors of two questions apart, also those about two persons.
+
+    A person is known by the oldest of their records (`about`), which stays the oldest when the
+    person gets a new one; ids sort by time.
+    """
+    oldest = min(about, default="")
+    return sha256(f"{query.model_dump_json()}\n{oldest}".encode()).hexdigest()[:16]
+
+
+def cursor_of(query: Filter, index: int, about: Sequence[str] = ()) -> str:
     """Where the page after the one that ends with entry `index` begins."""
-    return f"{index}.{query.fingerprint}"
+    return f"{index}.{fingerprint(query, about)}"
 
 
-def index_of(cursor: str, query: Filter) -> int:
-    """:raises CursorError: malformed, or another query's."""
-    index, _, fingerprint = cursor.partition(".")
+def index_of(cursor: str, query: Filter, about: Sequence[str] = ()) -> int:
+    """:raises CursorError: malformed, or another question's."""
+    index, _, of = cursor.partition(".")
     if not (index.isascii() and index.isdecimal()) or len(index) > 18:
         raise CursorError
-    if fingerprint != query.fingerprint:
+    if of != fingerprint(query, about):
         raise CursorError
     return int(index)
 

@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from direct311.audit.domain import Filter
 from direct311.audit.domain.breach import Notice
-from direct311.audit.entrypoints.questions import Code, Name, Reference
+from direct311.audit.entrypoints.questions import Code, Name, Reference, in_order
 from direct311.audit.entrypoints.tables import csv_lines
 from direct311.audit.handlers.breach import Breach, Scope, Touched
 from direct311.audit.handlers.door import Asking
@@ -42,6 +42,7 @@ class BreachQuestion(Model, extra="forbid"):
         named = (self.session, self.actor, self.host, self.instance, self.service)
         if not any(named) and None in (self.since, self.until):
             raise ValueError("a credential, a host, a service, or a time with both its ends")
+        in_order(self.since, self.until)
         return self
 
     @property
@@ -90,17 +91,21 @@ class CutSearch(Model):
 
 class BreachAnswer(Model):
     """`persons` share no telephone number and no e-mail address. `persons_at_most` counts every
-    record without contact data, or destroyed since, as one more. `refused`: entries that reached
-    nothing. `no_record`: entries that reached no record. `withheld`: exempt entries at that time
-    that are not in these numbers."""
+    record without contact data, or destroyed since, as one more, and the `senders_at_most` whose
+    contact data, left with a comment on somebody else's request, were opened. `refused`: entries
+    that reached nothing. `closed`: entries that released nothing (a destruction, a hold).
+    `no_record`: entries that released something, about no record. `withheld`: exempt entries at
+    that time that are not in these numbers."""
 
     persons: int
     persons_at_most: int
     records_touched: int
     records_without_contact: int
     records_gone: int
+    senders_at_most: int
     entries: int
     refused: int
+    closed: int
     no_record: int
     withheld: int
     law: str
@@ -150,8 +155,10 @@ def _answer(found: Scope, law: str) -> BreachAnswer:
         records_touched=len(found.records),
         records_without_contact=found.without_contact,
         records_gone=found.gone,
+        senders_at_most=found.senders,
         entries=found.entries,
         refused=found.refused,
+        closed=found.closed,
         no_record=found.no_record,
         withheld=found.withheld,
         law=law,
@@ -208,11 +215,18 @@ def _lines(found: Scope) -> Iterator[tuple[object, ...]]:
 
 
 def _headers(found: Scope) -> dict[str, str]:
+    """What the lines themselves do not say, and what decides whether they are all."""
+    owed = ", ".join(f"{duty.notice.notice}={duty.owed}" for duty in found.duties)
     return {
         "Content-Disposition": 'attachment; filename="breach.csv"',
         "Direct311-Persons": str(found.persons),
         "Direct311-Persons-At-Most": str(found.persons_at_most),
         "Direct311-Records": str(len(found.records)),
+        "Direct311-Refused": str(found.refused),
+        "Direct311-Closed": str(found.closed),
+        "Direct311-No-Record": str(found.no_record),
+        "Direct311-Searches-Cut": str(len(found.searches)),
         "Direct311-Withheld": str(found.withheld),
+        "Direct311-Notices": owed,
         "Direct311-Access-Event": found.access_event,
     }

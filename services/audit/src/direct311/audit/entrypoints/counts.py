@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import Field, model_validator
 
-from direct311.audit.entrypoints.questions import OnePerson, Question, Reference
+from direct311.audit.entrypoints.questions import OnePerson, Question, Reference, in_order
 from direct311.audit.handlers.count import Counting, Timeline
 from direct311.audit.handlers.door import Asking
 from direct311.runtime.access import Caller
@@ -101,8 +101,7 @@ class Period(Model, extra="forbid"):
 
     @model_validator(mode="after")
     def _forward(self) -> "Period":
-        if self.until < self.since:
-            raise ValueError("until lies before since")
+        in_order(self.since, self.until)
         return self
 
 

@@ -52,7 +52,8 @@ _HEADERS: dict[str, Any] = {
 
 class ExportQuestion(Model, extra="forbid"):
     """`after` and `size` take up an export that broke off: the index of the last entry that came,
-    and what the first answer's header `Direct311-Log-Size` said."""
+    and what the first answer's header `Direct311-Log-Size` said. The rest has no line of CSV with
+    the names of columns: behind the first part it makes one file."""
 
     filter: Question = Question()
     format: Literal["ndjson", "csv", "ocsf"] = "ndjson"
@@ -120,7 +121,9 @@ def exports_router(
             asking, question.filter.filter, after=question.after, size=question.size
         )
         media_type, name, encode = _ENCODERS[question.format]
-        head = csv_lines([COLUMNS]) if question.format == "csv" else b""
+        # What goes on where another broke off has its names of columns already.
+        begins = question.format == "csv" and question.after is None
+        head = csv_lines([COLUMNS]) if begins else b""
         return _streaming(outflow, _pieces(outflow, encode, head), media_type, name)
 
     @router.post(

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from direct311.audit.domain import Facts, host_of
-from direct311.audit.entrypoints.tables import part_of
+from direct311.audit.entrypoints.tables import body_of, part_of
 from direct311.audit.handlers.door import Opened
 from direct311.audit.ports import Row
 
@@ -84,6 +84,9 @@ def _activity(row: Row, facts: Facts, event: Mapping[str, Any] | None) -> dict[s
         "policy_hash": decision.get("policy_hash"),
         "producer": facts.producer,
         "producer_sequence": facts.sequence,
+        "result_count": facts.result_count,
+        "recipient": body_of(event).get("recipient"),
+        "cause": part_of(event, "correlation").get("cause"),
     }
     user = {
         "uid": facts.actor,
@@ -102,6 +105,7 @@ def _activity(row: Row, facts: Facts, event: Mapping[str, Any] | None) -> dict[s
         "status_detail": decision.get("reason"),
         "metadata": _metadata(row, row.event_id)
         | {
+            "log_name": facts.event,
             "event_code": facts.action,
             **_given(correlation_uid=part_of(event, "correlation").get("trace_id")),
         },
@@ -118,7 +122,7 @@ def _activity(row: Row, facts: Facts, event: Mapping[str, Any] | None) -> dict[s
             **_given(instance_uid=facts.instance, hostname=host_of(facts.instance)),
         },
         "resources": [{"uid": record, "type": "service request"} for record in facts.record_ids],
-        "count": 1,
+        "count": (facts.result_count or 1) if facts.action == "sign_in" else 1,
         "unmapped": _given(**unmapped),
     }
     return {name: value for name, value in shown.items() if value not in (None, [])}
@@ -149,7 +153,7 @@ def _metadata(row: Row, event_id: str | None) -> dict[str, Any]:
     return {
         "version": VERSION,
         "product": {"name": "Direct311", "vendor_name": _COUNTY},
-        "log_name": "pii.accessed",
+        "log_name": "audit",
         "logged_time": _milliseconds(row.logged_at),
         "sequence": row.index,
         **_given(uid=event_id),

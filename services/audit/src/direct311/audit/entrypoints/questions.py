@@ -1,6 +1,7 @@
 """What auditors' questions look like, and how an entry is shown."""
 
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,6 +20,15 @@ Reference = Annotated[
     str, Field(max_length=200, description="The reference of the auditor's letter")
 ]
 Size = Annotated[int, Field(ge=0, le=2**53)]
+
+
+def in_order(since: datetime | None, until: datetime | None) -> None:
+    """A question about no time at all would be answered with nothing, as if nothing had been.
+
+    :raises ValueError: `until` is before `since`.
+    """
+    if since is not None and until is not None and until < since:
+        raise ValueError("until lies before since")
 
 
 class Question(Model, extra="forbid"):
@@ -45,6 +55,11 @@ class Question(Model, extra="forbid"):
     break_glass: bool | None = None
     since: Instant | None = None
     until: Instant | None = None
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        in_order(self.since, self.until)
+        return self
 
     @property
     def filter(self) -> Filter:

@@ -87,6 +87,11 @@ def why_of(event: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 def part_of(event: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
     """One group of an access event's fields; empty where there is none."""
-    body = event.get("body") if event else None
-    part = body.get(name) if isinstance(body, Mapping) else None
+    part = body_of(event).get(name)
     return part if isinstance(part, Mapping) else {}
+
+
+def body_of(event: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What an event says beside its attributes."""
+    body = event.get("body") if event else None
+    return body if isinstance(body, Mapping) else {}

@@ -11,7 +11,7 @@ from typing import Literal
 
 from direct311.audit.domain import Dimension, Exempt, Filter, Group
 from direct311.audit.domain.breach import BreachRules, Notice
-from direct311.audit.handlers.door import Asking, Door
+from direct311.audit.handlers.door import MOST_RECORDS_AN_EVENT, Asking, Door
 from direct311.audit.ports import Log, People
 from direct311.runtime.errors import RefusedError
 
@@ -19,6 +19,14 @@ MOST_RECORDS = 100_000
 MOST_SEARCHES = 1_000
 TOUCHED = frozenset({"success", "partial"})
 """Outcomes of accesses that reached something. A refused or failed one released nothing."""
+
+RELEASES_NOTHING = frozenset(
+    {"seal", "hold", "destroy", "certify", "policy_change", "sign_in", "void"}
+)
+"""Actions by which nobody comes to know what a record holds."""
+
+SENDERS = "update_contacts"
+"""The field with the contact data of those who commented on a request of somebody else's."""
 
 Holder = Literal["person", "without_contact", "gone"]
 _BY: tuple[Dimension, ...] = ("record", "actor", "action", "outcome", "fields")
@@ -72,16 +80,19 @@ class Duty:
 @dataclass(frozen=True, slots=True)
 class Scope:
     """`persons` can be told apart by telephone number or e-mail address. Records without either
-    are counted apart, and so are those that are `gone`, destroyed since: `persons_at_most` counts
-    each of them as one more person. `refused`: entries
-    that reached nothing. `no_record`: entries that did, about no record."""
+    are counted apart, and so are those that are `gone`, destroyed since, and the `senders` of
+    comments whose contact data were opened: `persons_at_most` counts each of them as one more
+    person. `refused`: entries that reached nothing. `closed`: entries that released nothing, such
+    as a destruction. `no_record`: entries that released something, about no record."""
 
     records: Sequence[Touched]
     persons: int
     without_contact: int
     gone: int
+    senders: int
     entries: int
     refused: int
+    closed: int
     no_record: int
     withheld: int
     searches: Sequence[CutSearch]
@@ -90,7 +101,7 @@ class Scope:
 
     @property
     def persons_at_most(self) -> int:
-        return self.persons + self.without_contact + self.gone
+        return self.persons + self.without_contact + self.gone + self.senders
 
 
 class Breach:
@@ -118,6 +129,15 @@ class Breach:
         counted = await self._door.count(query, floor, before, exempt)
         groups = await self._door.groups(query, _BY, floor, before, exempt)
         found, no_record = _touched(groups)
+        kinds = await self._door.groups(query, ("outcome", "action"), floor, before, exempt)
+        refused = sum(each.count for each in kinds.values() if each.key[0] not in TOUCHED)
+        closed = sum(
+            each.count
+            for each in kinds.values()
+            if each.key[0] in TOUCHED and each.key[1] in RELEASES_NOTHING
+        )
+        searches = await self._cut(query, floor, before, exempt)
+        event = await self._door.authorise(asking, "export", query, counted.entries, ())
         if len(found) > MOST_RECORDS:
             raise RefusedError(
                 422,
@@ -125,11 +145,7 @@ class Breach:
                 f"More than {MOST_RECORDS} records; ask for shorter times, one after the other.",
                 field="until",
             )
-        outcomes = await self._door.groups(query, ("outcome",), floor, before, exempt)
-        refused = sum(each.count for each in outcomes.values() if each.key[0] not in TOUCHED)
-        searches = await self._cut(query, floor, before, exempt)
-        event = await self._door.authorise(asking, "export", query, counted.entries, ())
-        persons = without = gone = 0
+        persons = without = gone = senders = 0
         if found:
             groups_of = await self._people.group(list(found), asking.reference or "", authorization)
             for number, records in enumerate(groups_of.persons, 1):
@@ -139,17 +155,24 @@ class Breach:
                 found[record_id].held = "without_contact"
             persons, without = len(groups_of.persons), len(groups_of.without_contact)
             gone = sum(each.held == "gone" for each in found.values())
+            senders = sum(
+                count
+                for record_id, count in groups_of.senders.items()
+                if SENDERS in found[record_id].fields
+            )
         return Scope(
             records=sorted(found.values(), key=lambda each: (each.first, each.record_id)),
             persons=persons,
             without_contact=without,
             gone=gone,
+            senders=senders,
             entries=counted.entries,
             refused=refused,
+            closed=closed,
             no_record=no_record,
             withheld=counted.withheld,
             searches=searches,
-            duties=duties(self.rules, persons, persons + without + gone, determined_on),
+            duties=duties(self.rules, persons, persons + without + gone + senders, determined_on),
             access_event=event,
         )
 
@@ -161,11 +184,11 @@ class Breach:
         searched = query.model_copy(update={"action": "search"})
         async for rows in self._door.oldest(searched, floor, before, exempt):
             found += [
-                CutSearch(facts.event_id, facts.result_count, len(facts.record_ids))
+                CutSearch(facts.event_id, facts.result_count or 0, len(facts.record_ids))
                 for facts in (row.facts for row in rows if row.facts)
                 if facts.outcome in TOUCHED
-                and facts.result_count is not None
-                and facts.result_count > len(facts.record_ids)
+                # One that named all may have lost a record since: only the number tells.
+                and (facts.result_count or 0) > MOST_RECORDS_AN_EVENT
             ]
         return found[::-1][:MOST_SEARCHES]
 
@@ -187,12 +210,12 @@ def duties(
 def _touched(
     groups: Mapping[tuple[str | None, ...], Group],
 ) -> tuple[dict[str, Touched], int]:
-    """Records by id, and how many entries reached something that is no record."""
+    """Records by id, and how many entries released something that is no record's."""
     found: dict[str, Touched] = {}
     no_record = 0
     for group in groups.values():
-        record_id, _, _, outcome, _ = group.key
-        if outcome not in TOUCHED:
+        record_id, _, action, outcome, _ = group.key
+        if outcome not in TOUCHED or action in RELEASES_NOTHING:
             continue
         if record_id is None:
             no_record += group.count

@@ -236,7 +236,8 @@ class Door:
     ) -> str:
         """Decide and write it down; the id of the event, the first where several were needed.
 
-        No `fields`: the answer comes from the index alone, and nothing is opened for it.
+        No `fields`: the answer comes from the index alone, and nothing is opened for it. Of several
+        events the first says what is opened, and its id is on each key that is fetched.
 
         :raises RefusedError: 403, 422, 503 as `Vault.authorise`.
         """
@@ -244,18 +245,18 @@ class Door:
             query.record_ids[at : at + MOST_RECORDS_AN_EVENT]
             for at in range(0, len(query.record_ids), MOST_RECORDS_AN_EVENT)
         ] or [()]
-        ids = []
+        ids: list[str] = []
         for records in parts:
             access = Access(
                 asking.caller,
                 action=action,
                 purpose=PURPOSE,
                 operation=asking.operation,
-                fields=tuple(fields),
+                fields=() if ids else tuple(fields),
                 record_ids=records,
                 reference=asking.reference,
                 query_fields=query.names,
-                result_count=found,
+                result_count=None if ids else found,
             )
             event_id, _ = await self._vault.authorise(access, RecordFacts())
             ids.append(event_id)

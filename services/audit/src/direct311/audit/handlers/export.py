@@ -77,7 +77,8 @@ class Exporting:
                 async for rows in found:
                     yield await self._door.open(rows, event, exempt)
 
-        return Outflow(total, counted.withheld, size or head.size, event, batches())
+        until = head.size if size is None else size
+        return Outflow(total, counted.withheld, until, event, batches())
 
     async def who_saw(
         self, asking: Asking, person: Mapping[str, str], authorization: str, query: Filter

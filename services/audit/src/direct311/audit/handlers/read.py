@@ -95,18 +95,20 @@ class Reading:
         cursor: str | None = None,
         about: Sequence[str] = (),
     ) -> Page:
-        """Entries that fit, newest first; those about one of the records `about` where given.
+        """Entries that fit, newest first; those about one of the records `about` (a person's) where
+        given.
 
-        Cursors belong to `query`, and stay good when a person gets a new record.
+        Cursors belong to `query` and the person, and stay good when the person gets a new record.
 
-        :raises RefusedError: 400 for another query's cursor; 403, 422, 503 as `Door.authorise`.
+        :raises RefusedError: 400 for another question's cursor; 403, 422, 503 as `Door.authorise`.
         """
+        await self._door.refuse_early(asking, query)
         head = await self._log.head()
         wanted = query.model_copy(update={"record_ids": tuple(about)}) if about else query
         floor, before = await self._door.span(wanted, head)
         if cursor is not None:
             try:
-                before = min(index_of(cursor, query), before)
+                before = min(index_of(cursor, query, about), before)
             except CursorError:
                 raise RefusedError(
                     400, "cursor", "The cursor belongs to another query.", field="cursor"
@@ -116,7 +118,7 @@ class Reading:
         shown = rows[:limit]
         withheld = await self._door.withheld(wanted, floor, head.size, exempt)
         event_id, opened = await self._open(asking, wanted, shown, exempt)
-        following = cursor_of(query, shown[-1].index) if len(rows) > limit else None
+        following = cursor_of(query, shown[-1].index, about) if len(rows) > limit else None
         return Page(opened, following, head.size, withheld, event_id)
 
     async def person(
@@ -148,6 +150,7 @@ class Reading:
         :raises RefusedError: 404 for none, and for one that is withheld, after that was written
             down too.
         """
+        await self._door.refuse_early(asking, Filter())
         head = await self._log.head()
         exempt = self._door.hidden_from(asking)
         row = await self._entries.by_event(event_id, head.size)
@@ -214,6 +217,8 @@ class Reading:
         if about is None or about:
             rows = await self._door.newest(query, before, floor, MOST_IN_A_BUNDLE + 1, exempt)
         if len(rows) > MOST_IN_A_BUNDLE:
+            # That there are so many is an answer too.
+            await self._door.authorise(asking, "log_read", query, len(rows), ())
             raise RefusedError(
                 422,
                 "too_many",

@@ -124,6 +124,8 @@ class SubjectReading:
 
 
 def _may(facts: Facts, now: datetime) -> bool:
-    """Whether the subject may know of an entry. What destroyed the record is no access to it."""
+    """Whether the subject may know of an entry. What destroyed the record is no access to it; a
+    hold is none either, and would tell of the matter that it is for."""
     exempt = facts.exempt_until is not None and facts.exempt_until > now
-    return facts.event == "pii.accessed" and facts.purpose != NEVER_SHOWN and not exempt
+    access = facts.event == "pii.accessed" and facts.action != "hold"
+    return access and facts.purpose != NEVER_SHOWN and not exempt

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from direct311.intake.domain.request import SENDERS
+
 CONTACT = ("phone", "email")
 """What tells persons apart. Two people can share a name; a name alone reaches nobody."""
 
@@ -10,11 +12,13 @@ CONTACT = ("phone", "email")
 @dataclass(frozen=True, slots=True)
 class Persons:
     """Records sorted by person. `without_contact`: neither a telephone number nor an e-mail address
-    is held, so that whose they are cannot be told. `gone`: there are no such records any more."""
+    is held, so that whose they are cannot be told. `gone`: there are no such records any more.
+    `senders`: by record, how many others have at most left contact data with a comment on it."""
 
     persons: tuple[tuple[str, ...], ...]
     without_contact: tuple[str, ...]
     gone: tuple[str, ...]
+    senders: Mapping[str, int]
 
 
 def sorted_by_person(
@@ -52,7 +56,13 @@ def sorted_by_person(
         tuple(tuple(each) for each in persons.values()),
         tuple(without),
         tuple(record_id for record_id in asked if record_id not in indexes),
+        # One who left several, or whose are hashed under two keys, counts for each: no fewer.
+        {name: len(set(indexes[name][SENDERS])) for name in asked if _has_senders(indexes, name)},
     )
+
+
+def _has_senders(indexes: Mapping[str, Mapping[str, Sequence[str]]], record_id: str) -> bool:
+    return bool(indexes.get(record_id, {}).get(SENDERS))
 
 
 def _contacts(indexes: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -86,11 +86,13 @@ class RecordsQuestion(Model, extra="forbid"):
 
 class PersonsAnswer(Model):
     """The records of each person. Whose telephone number and e-mail address are not held is in
-    `without_contact`; what does not exist any more in `gone`."""
+    `without_contact`; what does not exist any more in `gone`. `senders`: by record, how many others
+    have at most left contact data with a comment on it; they are in no other number."""
 
     persons: tuple[tuple[str, ...], ...]
     without_contact: tuple[str, ...]
     gone: tuple[str, ...]
+    senders: dict[str, int]
 
 
 class ReleaseOrder(Model, extra="forbid"):
@@ -285,7 +287,10 @@ def internal_router(contact: Contact, caller_of: CallerOf) -> APIRouter:
             operation="POST /internal/persons/group",
         )
         return PersonsAnswer(
-            persons=found.persons, without_contact=found.without_contact, gone=found.gone
+            persons=found.persons,
+            without_contact=found.without_contact,
+            gone=found.gone,
+            senders=dict(found.senders),
         )
 
     return api

@@ -73,7 +73,8 @@ class Contact:
         The search itself is an access, also where it finds nothing; the log gets the names of the
         fields and a keyed hash of the query under a key of the month.
 
-        :raises RefusedError: 422 no usable value, 403 refused by a rule, 503 not written down.
+        :raises RefusedError: 422 no usable value, or more than `MOST_RECORDS`; 403 refused by a
+            rule, 503 not written down.
         """
         (field, value), *more = person.items()
         if more:
@@ -83,7 +84,7 @@ class Contact:
             raise RefusedError(
                 422, "malformed", "The value cannot be one of this kind.", field=field
             )
-        found = await self._requests.with_index(field, hashed, MOST_RECORDS)
+        found = await self._requests.with_index(field, hashed, MOST_RECORDS + 1)
         access = Access(
             caller,
             action="search",
@@ -98,6 +99,14 @@ class Contact:
             result_count=len(found),
         )
         await self._vault.authorise(access, RecordFacts())
+        if len(found) > MOST_RECORDS:
+            # Some of them would pass for all.
+            raise RefusedError(
+                422,
+                "too_many",
+                f"More than {MOST_RECORDS} requests fit; ask by telephone number or e-mail.",
+                field=field,
+            )
         return found
 
     async def persons_of(
@@ -112,7 +121,7 @@ class Contact:
     ) -> Persons:
         """How many persons these records are about: the records of each, and nothing of them.
 
-        An access like a search: the log gets the first hundred records and the number of persons.
+        An access like a search: the log gets the first hundred records and the number of all.
 
         :raises RefusedError: 403 refused by a rule, 503 not written down.
         """
@@ -127,7 +136,7 @@ class Contact:
             reference=reference,
             justification=justification,
             query_fields=("record_ids",),
-            result_count=len(found.persons),
+            result_count=len(record_ids),
         )
         await self._vault.authorise(access, RecordFacts())
         return found

@@ -190,6 +190,7 @@ async def test_a_token_under_a_foreign_key_is_refused(desk: Desk) -> None:
         "Bearer eyJhbGciOjF9.e30.e30",
         "Bearer eyJhbGciOiJFZDI1NTE5Iiwia2lkIjpbXX0.e30.e30",
         "Bearer eyJhbGciOiJFZDI1NTE5IiwiY3JpdCI6WyJ4Il19.e30.e30",
+        "Bearer eyJhbGciOiJFZERTQSIsImNyaXQiOjF9.e30.e30",
     ],
 )
 async def test_what_is_no_token_is_refused(desk: Desk, header: str | None) -> None:

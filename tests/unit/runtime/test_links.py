@@ -250,6 +250,17 @@ def test_a_key_of_links_signs_no_event(tmp_path: Path, clock: SetClock) -> None:
     assert parse_event_keys(json.loads(path.read_bytes())) == ()
 
 
+CRITICAL = (
+    "eyJhbGciOiJFZDI1NTE5IiwidHlwIjoiZGlyZWN0MzExLWxpbmsrand0Iiwia2lkIjoibGluay0xIiwiY3JpdCI6MX0"
+)
+"""A link's header whose `crit` is a number (RFC 7515 section 4.1.11 wants a list)."""
+
+
+def test_a_link_whose_header_has_wrong_types_is_none(links: Links) -> None:
+    with pytest.raises(LinkError):
+        links.caller(f"{CRITICAL}.e30.e30")
+
+
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "é", "a.b"])
 def test_what_is_no_token_is_no_link(token: str) -> None:
     assert not is_link(token)

@@ -201,7 +201,9 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         async def work(session: Session) -> None:
             if out is not None:
                 question = body | {"format": "csv"}
-                await session.save("audit", "/v1/breaches", question, role, name, out)
+                headers = await session.save("audit", "/v1/breaches", question, role, name, out)
+                for what in _SCOPE:
+                    console.print(f"{what}: {headers[f'direct311-{what}']}", highlight=False)
                 console.print(f"written to {out}", highlight=False)
                 return
             answer: Any = await session.post("audit", "/v1/breaches", body, role, name)
@@ -237,7 +239,10 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
-        """All entries that fit into a file: NDJSON, CSV, or OCSF 1.8.0."""
+        """All entries that fit into a file: NDJSON, CSV, or OCSF 1.8.0.
+
+        With --after the rest goes behind what the file has.
+        """
         body: dict[str, object] = {
             "filter": _filter(locals()),
             "format": form.value,
@@ -247,7 +252,9 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         body |= {"size": size} if size is not None else {}
 
         async def work(session: Session) -> None:
-            headers = await session.save("audit", "/v1/exports", body, role, name, out)
+            headers = await session.save(
+                "audit", "/v1/exports", body, role, name, out, goes_on=after is not None
+            )
             console.print(
                 f"{headers['direct311-entries']} entries of a log of "
                 f"{headers['direct311-log-size']}, written to {out}; this export is event "
@@ -279,6 +286,20 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
 
         run(work)
 
+
+_SCOPE = (
+    "persons",
+    "persons-at-most",
+    "records",
+    "refused",
+    "closed",
+    "no-record",
+    "searches-cut",
+    "withheld",
+    "notices",
+    "access-event",
+)
+"""What the headers of a breach's table say that its lines do not."""
 
 _NAMES = (
     "record",

@@ -3,7 +3,10 @@
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlencode
 
 from direct311.runtime.peers import HttpClient
@@ -139,13 +142,31 @@ class Session:
         return await self.get(service, f"{path}?{urlencode(query)}", role, name)
 
     async def save(
-        self, service: str, path: str, body: object, role: str, name: str, out: Path
+        self,
+        service: str,
+        path: str,
+        body: object,
+        role: str,
+        name: str,
+        out: Path,
+        *,
+        goes_on: bool = False,
     ) -> Mapping[str, str]:
-        """A POST as somebody, whose answer goes into a file as it comes; the answer's headers.
+        """A POST as somebody, whose answer goes into a file as it comes, behind what is there if it
+        `goes_on`; the answer's headers. The file is touched once there is an answer.
 
-        :raises HttpError: no answer, or not a 2xx.
+        :raises HttpError: no answer, one that broke off, or not a 2xx.
         """
         url = self.stack.services[service] + path
         headers = await self.headers(role, name)
-        with out.open("wb") as file:
-            return await self.http.post_stream(url, body, file.write, headers)
+        with ExitStack() as open_files:
+
+            @cache
+            def file() -> BinaryIO:
+                return open_files.enter_context(out.open("ab" if goes_on else "wb"))
+
+            found = await self.http.post_stream(
+                url, body, lambda piece: file().write(piece), headers
+            )
+            file()
+        return found

@@ -60,7 +60,11 @@ def bare_rate(stack: Stack, public: Ed25519PublicKey, count: int, copies: int) -
             _heard(each)
         for each in appenders:
             _tell(each, "begin")
-        return sum(float(_heard(each)) for each in appenders)
+        rate = sum(float(_heard(each)) for each in appenders)
+        for each in appenders:
+            # It removes what it has stored.
+            each.wait(60)
+        return rate
     finally:
         for each in appenders:
             each.kill()
@@ -124,7 +128,7 @@ class BareAppender:
             "fields": said["what"]["fields"],
             "actor": said["agent"]["id"],
             "roles": said["agent"]["roles"],
-            "purpose": said["why"]["purpose"],
+            "purpose": said["why"].get("purpose"),
             "action": said["action"],
             "outcome": said["outcome"],
             "occurred_at": now,

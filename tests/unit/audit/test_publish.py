@@ -32,6 +32,7 @@ from direct311.verifier.note import (
     Note,
     Signer,
     UnverifiedNoteError,
+    WrongSignatureError,
     encode_base64,
 )
 from direct311.verifier.policy import Policy, PolicyError
@@ -340,6 +341,40 @@ async def test_what_no_witness_signed_does_not_count(altered: Any, cosigned: boo
     if cosigned:
         note = Note.parse((await county.published.current()).note)
         assert note.verify([COSIGNERS["a"].key])
+
+
+class Lengthening(RealWitness):
+    """Cosigns a longer text than the checkpoint's, and answers what was added with the line."""
+
+    async def add_checkpoint(self, submission: Submission) -> str:
+        line = COSIGNERS[self.name].sign(f"{submission.note.text}\nmore\n", START)
+        return f"more\n\n{line}"
+
+
+async def test_a_cosignature_of_a_longer_text_does_not_count(county: County) -> None:
+    county.witnesses[0] = Lengthening("a", county.clock.now)
+    await county.grow(5)
+    await county.publisher.step()
+    note = (await county.published.current()).note
+    seen = verify_checkpoint(note, county.policy.trust).seen_at
+    assert set(seen) == {"b.example.org", "c.example.org"}
+    assert county.answers["a", "unreadable"] == 1
+
+
+async def test_a_note_that_does_not_verify_whole_is_an_alarm(
+    county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with it: each line was verified alone before."""
+
+    def changed(note: str, trust: Trust) -> None:
+        raise WrongSignatureError("a line does not verify")
+
+    monkeypatch.setattr("direct311.audit.handlers.publish.verify_checkpoint", changed)
+    await county.grow(5)
+    county.clock.advance(timedelta(seconds=61))
+    await county.publisher.step()
+    assert await county.publications.latest() is None
+    assert county.alarms == [("checkpoint_age", f"{ORIGIN} 0")]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,6 @@ from direct311.verifier.note import (
     NoteError,
     Signature,
     Signer,
-    UnverifiedNoteError,
     VerifierKey,
 )
 from direct311.verifier.policy import Policy
@@ -157,7 +156,7 @@ class Publisher:
         )
         try:
             verify_checkpoint(str(cosigned), trust)
-        except UnverifiedNoteError as shortfall:
+        except NoteError as shortfall:
             await self._warn(latest, str(shortfall))
             return
         await self._publications.keep(Publication(head, str(cosigned), self._clock.now()))
@@ -260,11 +259,16 @@ def _is_news(head: Head, signers: Sequence[Signer], latest: Publication) -> bool
 
 
 def _line(note: Note, lines: str, key: VerifierKey) -> Signature | None:
-    """The line under `key` of a witness's answer, if it verifies; others do not matter."""
+    """The line under `key` of a witness's answer, if it verifies; others do not matter.
+
+    What holds an empty line would be read as more of the text, and cosigned as that.
+    """
     try:
         answer = Note.parse(f"{note.text}\n{lines}")
         answer.verify([key])
     except NoteError:
+        return None
+    if answer.text != note.text:
         return None
     return next(
         each for each in answer.signatures if (each.name, each.key_id) == (key.name, key.key_id)

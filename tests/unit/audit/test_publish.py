@@ -382,16 +382,20 @@ async def test_a_note_that_does_not_verify_whole_is_an_alarm(
     [
         (httpx.Response(200, text="— line\n"), "— line\n"),
         (httpx.Response(200, content=b"\xff"), ""),
+        (httpx.Response(200, text=65_536 * "x"), 65_536 * "x"),
+        (httpx.Response(200, text=65_537 * "x"), ""),
         (httpx.Response(409, text="9\n"), WitnessConflictError(9)),
         (httpx.Response(409, text="nine\n"), WitnessRefusedError(409)),
         (httpx.Response(409, text="-9\n"), WitnessRefusedError(409)),
         (httpx.Response(409, text="true\n"), WitnessRefusedError(409)),
+        (httpx.Response(409, text=60_000 * "["), WitnessRefusedError(409)),
+        (httpx.Response(409, text="9" + 65_536 * " "), WitnessRefusedError(409)),
         (httpx.Response(422, text="wrong proof\n"), WitnessRefusedError(422)),
         (httpx.Response(404), WitnessRefusedError(404)),
         (httpx.Response(503), WitnessSilentError()),
         (httpx.ConnectError("refused"), WitnessSilentError()),
     ],
-    ids=range(10),
+    ids=range(14),
 )
 async def test_a_witness_over_http_is_understood(
     answer: httpx.Response | Exception, expected: str | Exception

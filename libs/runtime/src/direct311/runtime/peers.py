@@ -1,5 +1,6 @@
 """Calls to other services: the only module that knows the HTTP client library."""
 
+import json
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -98,9 +99,20 @@ class HttpClient:
         """:raises HttpError: no answer, or not a 2xx."""
         return (await self._send("GET", url, headers=headers)).content
 
-    async def post_bytes(self, url: str, body: bytes) -> bytes:
-        """A body of no type, and the answer's. :raises HttpError: no answer, or not a 2xx."""
-        return (await self._send("POST", url, content=body)).content
+    async def post_bytes(self, url: str, body: bytes, *, most: int) -> bytes:
+        """A body of no type, and the answer's; one of more than `most` bytes is not read on.
+
+        :raises HttpError: no answer, a longer or a packed one, or not a 2xx.
+        """
+        plain = {"Accept-Encoding": "identity"}
+        try:
+            async with self._client.stream("POST", url, content=body, headers=plain) as answer:
+                read = await _at_most(most, answer)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            raise HttpError(None) from None
+        if read is None or not answer.is_success:
+            raise HttpError(answer.status_code, _parsed(read or b""))
+        return read
 
     async def post_stream(
         self,
@@ -116,8 +128,7 @@ class HttpClient:
         try:
             async with self._client.stream("POST", url, json=body, headers=headers) as answer:
                 if not answer.is_success:
-                    await answer.aread()
-                    raise HttpError(answer.status_code, _problem(answer))
+                    raise HttpError(answer.status_code, _parsed(await answer.aread()))
                 async for piece in answer.aiter_bytes():
                     write(piece)
                 return dict(answer.headers)
@@ -130,22 +141,36 @@ class HttpClient:
         except (httpx.HTTPError, httpx.InvalidURL):
             raise HttpError(None) from None
         if not answer.is_success:
-            raise HttpError(answer.status_code, _problem(answer))
+            raise HttpError(answer.status_code, _parsed(answer.content))
         return answer
 
 
 def _json(answer: httpx.Response) -> Any:
     try:
         return answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise HttpError(answer.status_code) from None
 
 
-def _problem(answer: httpx.Response) -> Any:
+def _parsed(body: bytes) -> Any:
+    """What the body is as JSON; `None` where it is none, or nested too deep."""
     try:
-        return answer.json()
-    except ValueError:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None
+
+
+async def _at_most(most: int, answer: httpx.Response) -> bytes | None:
+    """The body; `None` where it is longer, or packed: that was not asked for, and may be of any
+    size unpacked."""
+    if "content-encoding" in answer.headers:
+        return None
+    body = bytearray()
+    async for piece in answer.aiter_bytes():
+        body += piece
+        if len(body) > most:
+            return None
+    return bytes(body)
 
 
 class Tokens(Protocol):

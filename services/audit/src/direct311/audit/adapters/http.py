@@ -21,6 +21,8 @@ from direct311.verifier.submission import PATH, Submission
 
 LONGEST_ANSWER = 30.0
 """Seconds. Whose a hundred thousand records are takes intake some time."""
+LARGEST_LINES = 64 * 1024
+"""Bytes that are read of a witness's answer: its lines have a few hundred."""
 
 _REFUSALS = {
     400: "The person was not given as intake needs it.",
@@ -104,8 +106,8 @@ class HttpWitness:
 
     async def add_checkpoint(self, submission: Submission) -> str:
         try:
-            answer = await self._http.post_bytes(self._url, str(submission).encode())
-            return answer.decode()
+            body = str(submission).encode()
+            return (await self._http.post_bytes(self._url, body, most=LARGEST_LINES)).decode()
         except HttpError as error:
             # The size in an answer 409 is a number and a newline, which is JSON too.
             size = error.problem
@@ -113,6 +115,8 @@ class HttpWitness:
                 raise WitnessConflictError(size) from None
             if error.status is None or error.status >= 500:
                 raise WitnessSilentError from None
+            if error.status < 300:
+                return ""
             raise WitnessRefusedError(error.status) from None
         except UnicodeDecodeError:
             return ""

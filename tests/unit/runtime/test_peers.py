@@ -1,0 +1,90 @@
+"""Calls to others: an answer that is not as it should be is an `HttpError`, and nothing else."""
+
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+import pytest
+
+from direct311.runtime.peers import HttpClient, HttpError
+
+pytestmark = pytest.mark.anyio
+NESTED = 100_000 * b"["
+
+
+class Endless(httpx.AsyncByteStream):
+    """A body without an end; `sent` pieces of it were taken."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            self.sent += 1
+            yield 1_000 * b"x"
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def answering(answer: httpx.Response) -> HttpClient:
+    return HttpClient(transport=httpx.MockTransport(lambda request: answer))
+
+
+Call = Callable[[HttpClient], Awaitable[object]]
+CALLS: dict[str, Call] = {
+    "get_json": lambda http: http.get_json("http://a"),
+    "post_json": lambda http: http.post_json("http://a", {}),
+    "post_form": lambda http: http.post_form("http://a", {}),
+    "post_multipart": lambda http: http.post_multipart("http://a", []),
+    "get_bytes": lambda http: http.get_bytes("http://a"),
+    "post_bytes": lambda http: http.post_bytes("http://a", b"", most=200_000),
+    "post_stream": lambda http: http.post_stream("http://a", {}, bytearray().extend),
+}
+
+
+@pytest.mark.parametrize("status", [200, 409])
+@pytest.mark.parametrize("call", ["get_json", "post_json", "post_form", "post_multipart"])
+async def test_json_that_is_nested_too_deep_is_none(call: str, status: int) -> None:
+    with pytest.raises(HttpError) as raised:
+        await CALLS[call](answering(httpx.Response(status, content=NESTED)))
+    assert (raised.value.status, raised.value.problem) == (status, None)
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_refusal_brings_its_reason_where_that_is_json(call: str) -> None:
+    for body, problem in ((b'{"title":"no"}', {"title": "no"}), (b"no", None), (NESTED, None)):
+        with pytest.raises(HttpError) as raised:
+            await CALLS[call](answering(httpx.Response(409, content=body)))
+        assert (raised.value.status, raised.value.problem) == (409, problem)
+
+
+@pytest.mark.parametrize("status", [200, 409, 503])
+async def test_a_longer_answer_than_was_asked_for_is_not_read_on(status: int) -> None:
+    body = Endless()
+    with pytest.raises(HttpError) as raised:
+        await answering(httpx.Response(status, stream=body)).post_bytes("http://a", b"", most=5_000)
+    assert (raised.value.status, raised.value.problem) == (status, None)
+    assert (body.sent, body.closed) == (6, True)
+
+
+async def test_an_answer_of_the_size_that_was_asked_for_is_whole() -> None:
+    http = answering(httpx.Response(200, content=5_000 * b"x"))
+    assert await http.post_bytes("http://a", b"", most=5_000) == 5_000 * b"x"
+    with pytest.raises(HttpError):
+        await http.post_bytes("http://a", b"", most=4_999)
+
+
+async def test_a_packed_answer_is_not_unpacked() -> None:
+    asked: list[str] = []
+    packed = httpx.ByteStream(gzip.compress(100 * b"x"))
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["accept-encoding"])
+        return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=packed)
+
+    http = HttpClient(transport=httpx.MockTransport(reply))
+    with pytest.raises(HttpError):
+        await http.post_bytes("http://a", b"", most=5_000)
+    assert asked == ["identity"]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from direct311.audit.ports import (
     WitnessRefusedError,
     WitnessSilentError,
 )
-from direct311.runtime.errors import RefusedError
+from direct311.audit.ports import Witness as AskedWitness
+from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.peers import HttpClient
 from direct311.verifier.bundle import verify_bundle
 from direct311.verifier.checkpoint import Checkpoint, Trust, verify_checkpoint
@@ -110,6 +111,7 @@ class County(World):
         super().__init__()
         self.clock, self.keys_of_log = self.stores.clock, keys
         self.witnesses = [RealWitness(name, self.clock.now) for name in COSIGNERS]
+        self.asked: Sequence[AskedWitness] = self.witnesses
         self.publications = InMemoryPublications()
         self.published = Witnessed(
             self.publications, patience=timedelta(seconds=0.05), pause=timedelta(seconds=0.01)
@@ -126,7 +128,7 @@ class County(World):
             self.stores.entries,
             self.stores.files,
             self.publications,
-            self.witnesses,
+            self.asked,
             self.policy,
             self.keys_of_log,
             self.stores.alarms,
@@ -219,6 +221,119 @@ async def test_a_witness_that_hangs_does_not_hold_up_the_others(county: County) 
     async with asyncio.timeout(5):
         await county.publisher.step()
     assert await county.published_size() == 5
+
+
+async def test_without_a_quorum_one_that_hangs_is_waited_for_and_then_missing(
+    county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Publisher, "LONGEST_ASK", 0.05)
+    county.away("b")
+    county.witnesses[2].hangs = True
+    await county.grow(5)
+    county.clock.advance(timedelta(seconds=61))
+    async with asyncio.timeout(5):
+        await county.publisher.step()
+    assert county.alarms == [("checkpoint_age", f"{ORIGIN} 0")]
+    assert county.answers == {("a", "cosigned"): 1, ("b", "silent"): 1, ("c", "silent"): 1}
+    county.witnesses[2].hangs = False
+    await county.publisher.step()
+    assert await county.published_size() == 5
+
+
+class Dripping(httpx.AsyncByteStream):
+    """An answer that never ends and never pauses for long."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.01)
+            yield b"x"
+
+
+async def test_an_answer_that_drips_does_not_hold_up_the_alarm(
+    county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Publisher, "LONGEST_ASK", 0.1)
+    drips = httpx.MockTransport(lambda request: httpx.Response(200, stream=Dripping()))
+    http = HttpClient(timeout=0.05, transport=drips)
+    county.asked = [HttpWitness("a", COSIGNERS["a"].key, "http://a", http), *county.witnesses[1:]]
+    county.publisher = county.another_publisher()
+    county.away("b")
+    await county.grow(5)
+    county.clock.advance(timedelta(seconds=61))
+    async with asyncio.timeout(5):
+        await county.publisher.step()
+    assert county.alarms == [("checkpoint_age", f"{ORIGIN} 0")]
+    assert county.answers["a", "silent"] == 1
+    await http.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [TransientError("the store is away"), RecursionError(), asyncio.CancelledError()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_goes_wrong_with_one_witness_concerns_no_other(
+    county: County, error: BaseException
+) -> None:
+    class Wrong(RealWitness):
+        async def add_checkpoint(self, submission: Submission) -> str:
+            raise error
+
+    county.witnesses[0] = Wrong("a", county.clock.now)
+    await county.grow(5)
+    await county.publisher.step()
+    note = (await county.published.current()).note
+    seen = verify_checkpoint(note, county.policy.trust).seen_at
+    assert set(seen) == {"b.example.org", "c.example.org"}
+    assert county.answers["a", "unreadable"] == isinstance(error, Exception)
+
+
+async def test_a_witness_whose_proof_cannot_be_made_concerns_no_other(
+    county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One was away for long: the proof for it needs tiles of the store, and the store is away."""
+    await county.grow(300)
+    await county.publisher.step()
+    county.away("c")
+    await county.grow(700)
+    await county.publisher.step()
+    archive = Archive(
+        county.stores.log,
+        county.stores.objects,
+        county.stores.alarms,
+        county.published,
+        county.clock,
+    )
+    await archive.step()
+    county.away()
+    await county.grow(10)
+
+    async def away(path: str) -> bytes:
+        raise TransientError("the store is away")
+
+    with monkeypatch.context() as store:
+        store.setattr(county.stores.objects, "get", away)
+        await county.publisher.step()
+    assert await county.published_size() == 1_010
+    assert county.answers["c", "unreadable"] == 1
+    await county.grow(1)
+    await county.publisher.step()
+    assert county.answers["c", "cosigned"] == 2
+
+
+async def test_a_step_that_is_cancelled_ends_and_asks_nobody_on(county: County) -> None:
+    for witness in county.witnesses:
+        witness.hangs = True
+    await county.grow(5)
+    others = asyncio.all_tasks()
+    step = asyncio.create_task(county.publisher.step())
+    await asyncio.sleep(0.01)
+    assert len(asyncio.all_tasks() - others) == 4
+    step.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await step
+    assert asyncio.all_tasks() - others == set()
+    assert county.answers == {}
 
 
 async def test_without_a_quorum_appends_go_on_and_what_is_published_stays(county: County) -> None:
@@ -451,7 +566,7 @@ async def test_a_log_that_was_set_back_is_an_alarm_and_is_not_published(county: 
     await county.grow(9)
     await county.publisher.step()
     restored = County()
-    restored.witnesses = county.witnesses
+    restored.witnesses = restored.asked = county.witnesses
     restored.publisher = restored.another_publisher()
     await restored.grow(4)
     await restored.publisher.step()

@@ -105,6 +105,8 @@ class Publisher:
 
     STRAGGLERS = 0.1
     """Seconds that further witnesses get once the quorum is reached."""
+    LONGEST_ASK = 5.0
+    """Seconds that one witness gets in a step, with the proof that is made for it."""
 
     def __init__(
         self,
@@ -122,7 +124,7 @@ class Publisher:
         answered: Callable[[str, str], None] = lambda witness, how: None,
     ) -> None:
         """`answered` is told of every answer: the witness's name, and `cosigned`, `conflict`,
-        `refused`, `silent` or `unreadable`."""
+        `refused`, `silent` or `unreadable`; the last one also where asking failed otherwise."""
         self._log = log
         self._entries = entries
         self._files = files
@@ -184,7 +186,9 @@ class Publisher:
 
     async def _cosignatures(self, note: Note, head: Head) -> list[Signature]:
         """Of those who answer until the quorum is reached and shortly after, in policy order."""
-        asked = [asyncio.create_task(self._ask(each, note, head)) for each in self._witnesses]
+        asked = [
+            asyncio.create_task(self._cosignature(each, note, head)) for each in self._witnesses
+        ]
         pending = set(asked)
         found: dict[VerifierKey, Signature] = {}
         try:
@@ -198,13 +202,27 @@ class Publisher:
                 if not done:
                     break
                 for witness, task in zip(self._witnesses, asked, strict=True):
-                    if task in done and (line := task.result()) is not None:
+                    # A client whose server is away may also cancel itself.
+                    if task not in done or task.cancelled():
+                        continue
+                    if (line := task.result()) is not None:
                         found[witness.key] = line
         finally:
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
         return [found[each.key] for each in self._witnesses if each.key in found]
+
+    async def _cosignature(self, witness: Witness, note: Note, head: Head) -> Signature | None:
+        """One witness's, if it gives one in time. What goes wrong with it concerns no other."""
+        try:
+            async with asyncio.timeout(self.LONGEST_ASK):
+                return await self._ask(witness, note, head)
+        except TimeoutError:
+            self._answered(witness.name, "silent")
+        except Exception:
+            self._answered(witness.name, "unreadable")
+        return None
 
     async def _ask(self, witness: Witness, note: Note, head: Head) -> Signature | None:
         """One witness's cosignature, if it gives one."""

@@ -386,6 +386,53 @@ async def test_an_outage_alarms_once_and_the_next_one_again(county: County) -> N
     assert county.alarms[1:] == [("checkpoint_age", f"{ORIGIN} 7")]
 
 
+@pytest.mark.parametrize("step", ["head", "latest", "keep"])
+async def test_a_database_that_fails_for_long_is_an_outage_too(
+    county: County, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes and goes: what it failed at is the next time possible, and so is the alarm."""
+    await county.grow(5)
+    await county.publisher.step()
+    await county.grow(2)
+    store: Any = county.stores.log if step == "head" else county.publications
+    works, failed = getattr(store, step), 0
+
+    async def fails_first(*given: Any) -> Any:
+        nonlocal failed
+        failed += 1
+        if failed == 1:
+            raise TransientError("the database is away")
+        return await works(*given)
+
+    for wait, alarms in ((59, []), (2, [("checkpoint_age", f"{ORIGIN} 5")])):
+        county.clock.advance(timedelta(seconds=wait))
+        failed = 0
+        with monkeypatch.context() as broken:
+            broken.setattr(store, step, fails_first)
+            with pytest.raises(TransientError):
+                await county.publisher.step()
+        assert county.alarms == alarms
+    await county.publisher.step()
+    assert await county.published_size() == 7
+
+
+async def test_a_database_that_is_away_is_told_as_what_it_is(
+    county: County, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*given: Any) -> Any:
+        raise TransientError("the database is away")
+
+    async def no_alarm(*given: Any) -> None:
+        raise ValueError("another reason")
+
+    await county.grow(5)
+    county.clock.advance(timedelta(seconds=61))
+    monkeypatch.setattr(county.publications, "keep", away)
+    monkeypatch.setattr(county.stores.alarms, "raise_alarm", no_alarm)
+    with pytest.raises(TransientError):
+        await county.publisher.step()
+
+
 async def test_a_log_at_rest_is_no_outage(county: County) -> None:
     await county.grow(5)
     await county.publisher.step()

@@ -9,6 +9,7 @@ is; an alarm says so.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -140,16 +141,28 @@ class Publisher:
         """Size that each witness has cosigned last, as far as is known here."""
 
     async def step(self) -> None:
-        """Publish the head, if it is news and the quorum cosigns it."""
+        """Publish the head, if it is news and the quorum cosigns it; alarm where entries have
+        waited too long for that, for whatever reason."""
+        try:
+            shortfall = await self._publish()
+        except Exception as error:
+            # The alarm may fail for the same reason; that reason is what the caller is told.
+            with contextlib.suppress(Exception):
+                await self._warn(f"publishing failed: {type(error).__name__}")
+            raise
+        if shortfall is not None:
+            await self._warn(shortfall)
+
+    async def _publish(self) -> str | None:
+        """What is missing, where the head is news and cannot be published."""
         head, latest = await self._log.head(), await self._publications.latest()
         at = self._clock.now()
         try:
             signers = self._keys.in_force(at)
         except NoLogKeyError as error:
-            await self._warn(latest, str(error))
-            return
+            return str(error)
         if latest is not None and not _is_news(head, signers, latest):
-            return
+            return None
         note = sign_head(head, self._keys, at)
         lines = await self._cosignatures(note, head)
         cosigned = Note(note.text, (*note.signatures, *lines))
@@ -159,9 +172,10 @@ class Publisher:
         try:
             verify_checkpoint(str(cosigned), trust)
         except NoteError as shortfall:
-            await self._warn(latest, str(shortfall))
-            return
-        await self._publications.keep(Publication(head, str(cosigned), self._clock.now()))
+            return str(shortfall)
+        if await self._publications.keep(Publication(head, str(cosigned), self._clock.now())):
+            return None
+        return "a larger checkpoint, or another of the same size, is published"
 
     async def waiting(self) -> timedelta:
         """How long the oldest entry above the published checkpoint has been in the log."""
@@ -174,8 +188,9 @@ class Publisher:
         (first,) = await self._entries.find(Filter(), before=size + 1, floor=size, limit=1)
         return self._clock.now() - first.logged_at
 
-    async def _warn(self, latest: Publication | None, shortfall: str) -> None:
+    async def _warn(self, shortfall: str) -> None:
         """Once for each outage: the published size stays the same as long as it lasts."""
+        latest = await self._publications.latest()
         size = latest.head.size if latest else 0
         if await self._above(size) > self._patience:
             await self._alarms.raise_alarm(

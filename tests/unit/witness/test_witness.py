@@ -6,7 +6,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
@@ -19,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from direct311.verifier.checkpoint import Checkpoint
 from direct311.verifier.note import Note, Signer
 from direct311.verifier.submission import MalformedSubmissionError, Submission
-from direct311.witness.memory import ForgottenError, Head, Memory
+from direct311.witness.memory import _TABLE, ForgottenError, Head, Memory
 from direct311.witness.witness import Answer, Witness
 from tests.support.audit_log import LOG_SIGNER, ORIGIN, private_key
 from tests.support.witnesses import AT, COSIGNER, History
@@ -272,6 +274,65 @@ def test_a_witness_that_has_forgotten_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(ForgottenError):
         Memory(tmp_path / "memory", [ORIGIN])
     assert not (tmp_path / "memory").exists()
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [(), ("CREATE TABLE another (x)",), (_TABLE,), (_TABLE, "PRAGMA journal_mode=WAL")],
+    ids=["no page", "no table", "no row", "no row, WAL"],
+)
+def test_a_file_that_holds_no_log_is_no_memory(tmp_path: Path, statements: Sequence[str]) -> None:
+    path = tmp_path / "memory"
+    path.touch()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for statement in statements:
+            database.execute(statement)
+    before = path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(ForgottenError, match="memory holds nothing"):
+            Memory(path, [ORIGIN])
+        assert path.read_bytes() == before
+    # A key that is new may begin where an earlier start came no further.
+    Memory(path, [ORIGIN], begin=True).close()
+    memory = Memory(path, [ORIGIN])
+    assert memory.latest(ORIGIN) == Head()
+    memory.close()
+
+
+def test_a_file_of_another_kind_is_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "memory").write_bytes(1_000 * b"x")
+    with pytest.raises(ForgottenError):
+        Memory(tmp_path / "memory", [ORIGIN])
+
+
+def test_a_memory_that_was_emptied_while_it_was_away_is_none(tmp_path: Path) -> None:
+    memory = memory_at(tmp_path / "memory")
+    assert ask(witness_of(memory), TRUE.submission(0, 20)).status == HTTPStatus.OK
+    memory.close()
+    (tmp_path / "memory").write_bytes(b"")
+    with pytest.raises(ForgottenError):
+        Memory(tmp_path / "memory", [ORIGIN])
+
+
+def test_a_first_start_that_fails_in_the_middle_leaves_no_memory(tmp_path: Path) -> None:
+    def origins() -> Iterator[str]:
+        yield ORIGIN
+        raise OSError("killed")
+
+    with pytest.raises(OSError, match="killed"):
+        Memory(tmp_path / "memory", origins(), begin=True)
+    with pytest.raises(ForgottenError):
+        Memory(tmp_path / "memory", [ORIGIN])
+
+
+def test_a_log_that_is_new_to_a_memory_begins_without_being_told(tmp_path: Path) -> None:
+    memory = memory_at(tmp_path / "memory")
+    assert ask(witness_of(memory), TRUE.submission(0, 20)).status == HTTPStatus.OK
+    memory.close()
+    memory = Memory(tmp_path / "memory", [ORIGIN, "example.org/third"])
+    assert memory.latest("example.org/third") == Head()
+    assert memory.latest(ORIGIN) == Head(20, TRUE.root(20))
+    memory.close()
 
 
 def test_a_commit_waits_for_the_disk(memory: Memory) -> None:

@@ -41,9 +41,10 @@ class Memory:
     """The latest head of each log. Any number of threads and processes may share one file."""
 
     def __init__(self, path: Path, origins: Iterable[str], *, begin: bool = False) -> None:
-        """`begin` makes an empty memory where there is none.
+        """`begin` makes an empty memory where there is none, whole or not at all.
 
-        Raises `ForgottenError` where there is none, without `begin`.
+        Raises `ForgottenError` where there is none, without `begin`; a file that holds no log is
+        none, and stays as it is.
         """
         if not begin and not path.exists():
             raise ForgottenError(f"{path} does not exist")
@@ -51,12 +52,17 @@ class Memory:
         self._database = sqlite3.connect(
             path, timeout=10, isolation_level=None, check_same_thread=False
         )
+        if not begin and not _remembers(self._database):
+            self._database.close()
+            raise ForgottenError(f"{path} holds nothing of what was cosigned")
         for pragma in ("journal_mode=WAL", "synchronous=FULL"):
             self._database.execute(f"PRAGMA {pragma}")
-        self._database.execute(_TABLE)
-        for origin in origins:
-            empty = (origin, 0, EMPTY_ROOT, "")
-            self._database.execute("INSERT OR IGNORE INTO logs VALUES (?, ?, ?, ?)", empty)
+        with self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.execute(_TABLE)
+            for origin in origins:
+                empty = (origin, 0, EMPTY_ROOT, "")
+                self._database.execute("INSERT OR IGNORE INTO logs VALUES (?, ?, ?, ?)", empty)
 
     def latest(self, origin: str) -> Head:
         """The head that was cosigned last; the empty tree where there was none."""
@@ -79,3 +85,14 @@ class Memory:
 
     def close(self) -> None:
         self._database.close()
+
+
+def _remembers(database: sqlite3.Connection) -> bool:
+    """Whether it holds any log."""
+    try:
+        return database.execute("SELECT 1 FROM logs LIMIT 1").fetchone() is not None
+    except sqlite3.DatabaseError as error:
+        # No such table, or no database.
+        if error.sqlite_errorcode in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB):
+            return False
+        raise

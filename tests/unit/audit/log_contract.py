@@ -374,6 +374,14 @@ class LogContract:
         await stores.sequence()
         await stores.check(ids[:40])
 
+    async def test_an_inbox_knows_how_many_parcels_wait(self, stores: Stores) -> None:
+        assert await stores.inbox.length() == 0
+        for _ in range(3):
+            await stores.arrive(accesses(2))
+        assert await stores.inbox.length() == 3
+        await stores.inbox.discard([(await stores.inbox.take(1))[0].id])
+        assert await stores.inbox.length() == 2
+
     async def test_an_empty_log_has_the_empty_root(self, stores: Stores) -> None:
         await stores.sequence()
         await stores.check([])

@@ -112,7 +112,8 @@ class MongoInbox:
             self._in_hand.pop(name, None)
 
     async def length(self) -> int:
-        return await self._parcels.estimated_document_count()
+        # Counted: the server's own figure may be wrong for ever after it was killed.
+        return await self._parcels.count_documents({})
 
     async def oldest(self) -> datetime | None:
         document = await self._parcels.find_one({}, {"arrived_at": 1}, sort=[("_id", 1)])

@@ -61,7 +61,7 @@ def access(number: int, at: datetime | None = None) -> Event:
     body = {
         "action": "view",
         "outcome": "success",
-        "time": {"sequence": number + 1, "producer": "intake"},
+        "time": {"sequence": number + 1, "producer": "intake/1"},
         "agent": {"id": f"agent-{number % 7}", "roles": ["agent"]},
         "why": {"purpose": "respond"},
         "what": {"record_ids": [record], "fields": ["phone"]},

@@ -51,12 +51,13 @@ def principals_document() -> dict[str, object]:
 
 @dataclass
 class Producer:
-    """A service that signs, with its numbers."""
+    """A service that signs, with its numbers; `named`: what it gives as its producer's name."""
 
     service: str = "intake"
     signer: Signer | None = None
     sequence: int = 0
     started: str = field(default_factory=lambda: str(compat.uuid7()))
+    named: str | None = None
 
     def encoded(
         self, data: Model, subject: str, at: datetime = START, event_id: str | None = None
@@ -94,7 +95,9 @@ class Producer:
             action=action,
             outcome=outcome,
             time=ev.AccessTime(
-                occurred_at=at, producer=f"{self.service}/{self.started}", sequence=self.sequence
+                occurred_at=at,
+                producer=f"{self.service}/{self.started}" if self.named is None else self.named,
+                sequence=self.sequence,
             ),
             agent=ev.AccessAgent(
                 id=actor,

@@ -3,13 +3,20 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
+from direct311.audit.adapters.mongo_log import MongoInbox
 from direct311.audit.handlers.receive import LONGEST_EVENT, Receiving
-from tests.unit.audit.events import RECORD, START, Producer, received
+from direct311.runtime.access import Caller, Decision
+from direct311.runtime.database import Database
+from direct311.runtime.ledger import Access, Ledger
+from direct311.runtime.signing import Signer
+from direct311.runtime.telemetry import Metrics
+from tests.unit.audit.events import RECORD, START, Producer, private_key, received
 from tests.unit.audit.fakes import InMemoryInbox, SettableClock
-from tests.unit.audit.log_contract import TimeOrdered
+from tests.unit.audit.log_contract import InMemoryBroker, TimeOrdered
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +57,40 @@ async def test_an_attribute_with_a_newline_is_refused() -> None:
     assert not inbox.parcels
 
 
+@pytest.mark.parametrize("started", ["media/1", "intake", "intake2/1", "", "/intake/1"])
+async def test_a_number_of_another_service_is_refused(started: str) -> None:
+    inbox, good = InMemoryInbox(), received(Producer().access(RECORD))
+    bad = received(Producer(named=started).access(RECORD))
+    ((event, error),) = await receiving(inbox).take([good, bad])
+    assert event is bad.event
+    assert type(error).__name__ == "ImpostorError"
+    (parcel,) = await inbox.take(10)
+    assert [each.facts.event_id for each in parcel.arrivals] == [good.event.id]
+
+
+async def test_every_producer_of_the_runtime_is_one_of_its_service() -> None:
+    publisher = InMemoryBroker()
+    ledger = Ledger(
+        service="intake",
+        instance="intake-1",
+        version="1",
+        publisher=publisher,
+        signer=Signer("intake-1", private_key("intake")),
+        clock=SettableClock(START),
+        ids=TimeOrdered(),
+        metrics=Metrics(),
+        mask=str,
+    )
+    await ledger.write(
+        Access(Caller("maria", ("agent",)), "view", "respond", "GET /"),
+        Decision(True, "rule", "", (), (), "0" * 64, None),
+        "success",
+    )
+    inbox = InMemoryInbox()
+    assert not await receiving(inbox).take([received(publisher.sent[0].message)])
+    assert len(inbox.parcels) == 1
+
+
 async def test_a_large_batch_becomes_parcels_that_a_document_can_hold() -> None:
     inbox = InMemoryInbox()
     large = [
@@ -75,3 +116,18 @@ async def test_a_full_inbox_leaves_the_rest_in_the_broker() -> None:
     await inbox.discard([(await inbox.take(1))[0].id])
     await asyncio.wait_for(waiting, 5)
     assert await inbox.length() == 16
+
+
+class AfterACrash:
+    """An empty collection of a server that was killed, as the server tells of it."""
+
+    async def estimated_document_count(self) -> int:
+        return 16
+
+    async def count_documents(self, _: dict[str, object]) -> int:
+        return 0
+
+
+async def test_an_inbox_is_counted_and_not_estimated() -> None:
+    database = cast("Database", {"inbox": AfterACrash()})
+    assert await MongoInbox(database).length() == 0

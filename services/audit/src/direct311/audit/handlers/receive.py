@@ -25,6 +25,10 @@ class TooLongError(Exception):
     """The event does not fit into a leaf."""
 
 
+class ImpostorError(Exception):
+    """The event has a number of another service than the one that signed it."""
+
+
 class Receiving:
     """Takes signed events in. Their signatures were checked; the log keeps what was signed."""
 
@@ -40,7 +44,7 @@ class Receiving:
         for received in batch:
             try:
                 taken.append((received, arrival_of(received)))
-            except (EventError, TooLongError) as error:
+            except (EventError, TooLongError, ImpostorError) as error:
                 refused.append((received.event, error))
         if taken:
             # Another process may be the one that empties it.
@@ -57,7 +61,9 @@ class Receiving:
 
 
 def arrival_of(received: Received) -> Arrival:
-    """:raises EventError: an attribute with a newline. :raises TooLongError: over the limit."""
+    """:raises EventError: an attribute with a newline. :raises TooLongError: over the limit.
+    :raises ImpostorError: its producer is no process of the service that signed it.
+    """
     headers = received.headers
     event = signed.Event(
         id=headers["ce_id"],
@@ -71,7 +77,10 @@ def arrival_of(received: Received) -> Arrival:
     )
     if len(event.signed_bytes) > LONGEST_EVENT:
         raise TooLongError
-    return Arrival(event, facts_of(received.event))
+    facts = facts_of(received.event)
+    if facts.producer is not None and not facts.producer.startswith(f"{facts.service}/"):
+        raise ImpostorError
+    return Arrival(event, facts)
 
 
 def _parts(

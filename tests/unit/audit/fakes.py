@@ -526,8 +526,11 @@ class InMemoryFetches:
 @dataclass
 class InMemoryAlarms:
     raised: list[tuple[str, str]] = field(default_factory=list)
+    down: bool = False
 
     async def raise_alarm(self, kind: str, about: str, detail: str) -> None:
+        if self.down:
+            raise ConnectionRefusedError
         if (kind, about) not in self.raised:
             self.raised.append((kind, about))
 

@@ -146,6 +146,30 @@ async def test_a_restart_forgets_no_count_and_raises_nothing_again() -> None:
     assert world.alarms.raised == []
 
 
+async def test_what_another_copy_saw_meanwhile_counts() -> None:
+    world = World("many-records-by-one", alarm=6)
+    one = world.volume
+    await world.see(*(facts(n, records=(f"r{n}",)) for n in range(2)))
+    world.start()
+    await world.see(*(facts(n, records=(f"r{n}",)) for n in range(2, 5)))
+    assert world.alarms.raised == []
+    world.volume = one
+    await world.see(facts(5, records=("r5",)))
+    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+    assert len(one._counts["many-records-by-one"]["maria"].values) == 6
+
+
+async def test_an_alarm_that_could_not_be_raised_is_raised_with_the_same_entries_again() -> None:
+    world = World("many-records-by-one")
+    shown = [facts(n, records=(f"r{n}",)) for n in range(3)]
+    world.alarms.down = True
+    with pytest.raises(ConnectionRefusedError):
+        await world.see(*shown)
+    world.alarms.down = False
+    await world.volume.see(world.log.seen)
+    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+
+
 async def test_subjects_of_the_past_are_forgotten() -> None:
     world = World("many-records-by-one")
     await world.see(*(facts(n, actor=f"a{n}", records=("r",)) for n in range(50)))

@@ -1,7 +1,8 @@
 """Reading that is unusual in its volume: one who opens hundreds, many who look up the same person.
 
-Counts are kept in memory and made again from the log after a restart, as far back as the longest
-window reaches and `MOST_REPLAYED` entries allow. Rules and thresholds are data.
+Counts are kept in memory and made again from the log after a restart, and after another copy of the
+service had the watch, as far back as the longest window reaches and `MOST_REPLAYED` entries allow.
+Rules and thresholds are data.
 """
 
 from collections import OrderedDict
@@ -14,7 +15,7 @@ from direct311.audit.ports import Alarms, Entries, Log, Sighting
 from direct311.runtime.clock import Clock
 
 MOST_REPLAYED = 200_000
-"""Entries that are read again after a restart, at most."""
+"""Entries that are read again, at most."""
 
 
 class _Count:
@@ -45,21 +46,26 @@ class Volume:
         self._counts: dict[str, OrderedDict[str, _Count]] = {
             rule.rule: OrderedDict() for rule in self._rules
         }
-        self._ready = False
+        self._next: int | None = None
+        """The entry that follows those counted; `None` before any were."""
 
     async def see(self, sightings: Sequence[Sighting]) -> None:
         """Count these entries in; raise what is over its threshold."""
-        if not self._ready and sightings:
+        if not sightings:
+            return
+        if sightings[0].index != self._next:
             await self._remember(sightings[0].index)
-            self._ready = True
         for facts in _facts(sightings):
             for rule in self._rules:
                 for subject, count in self._count(rule, facts):
                     await self._raise(rule, subject, count, facts)
+        self._next = sightings[-1].index + 1
         self._forget()
 
     async def _remember(self, until: int) -> None:
-        """Count what was logged before a restart, without raising anything again."""
+        """Count anew what was logged before, without raising anything again."""
+        for counts in self._counts.values():
+            counts.clear()
         longest = max((rule.window for rule in self._rules), default=timedelta())
         start = await self._entries.first_logged(self._clock.now() - longest, until)
         for low in range(max(start, until - MOST_REPLAYED), until, 2_000):
@@ -92,11 +98,11 @@ class Volume:
             return
         if count.raised_at is not None and at - count.raised_at < rule.window:
             return
-        count.raised_at = at
         # A search is told by the event that showed it: its keyed hash stays in the log.
         about = facts.event_id if rule.by == "query" else subject
         detail = f"{rule.rule}: {rule.says}; {len(count.values)} within {rule.window}"
         await self._alarms.raise_alarm("unusual_volume", f"{about} {at:%Y-%m-%dT%H}", detail)
+        count.raised_at = at
 
     def _forget(self) -> None:
         now = self._clock.now()

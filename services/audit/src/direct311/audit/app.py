@@ -49,13 +49,14 @@ from direct311.audit.handlers.read import Reading
 from direct311.audit.handlers.rebuild import Rebuilding
 from direct311.audit.handlers.receive import Receiving
 from direct311.audit.handlers.reconcile import Reconciler
+from direct311.audit.handlers.rounds import Rounds
 from direct311.audit.handlers.sequence import Sequencer
 from direct311.audit.handlers.subject import SubjectReading
 from direct311.audit.handlers.tags import Tags
 from direct311.audit.handlers.volume import Volume
 from direct311.audit.handlers.walk import Walk
 from direct311.audit.handlers.watch_index import IndexWatch
-from direct311.audit.ports import IndexLostError, Published
+from direct311.audit.ports import IndexLostError, KeyFetches, Published
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.api import LARGEST_BODY, Application, caller_of, install
 from direct311.runtime.broker import EAGER
@@ -164,20 +165,21 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
             answered=lambda witness, how: answers.labels(witness, how).inc(),
         )
     archive = Archive(log, objects, alarms, published, clock)
+    key_fetches: list[KeyFetches] = [
+        PeerFetches("intake", resources.peer(settings.intake_url)),
+        PeerFetches("media", resources.peer(settings.media_url)),
+        OwnFetches(body_keys, resources.producers),
+    ]
     reconciler = Reconciler(
-        [
-            PeerFetches("intake", resources.peer(settings.intake_url)),
-            PeerFetches("media", resources.peer(settings.media_url)),
-            OwnFetches(body_keys, resources.producers),
-        ],
-        watch,
-        log,
-        entries,
+        key_fetches, watch, log, entries, alarms, clock, patience=settings.unlogged_after
+    )
+    numbering = Numbering(
+        numbers,
         alarms,
         clock,
+        [each.service for each in key_fetches],
         patience=settings.unlogged_after,
     )
-    numbering = Numbering(numbers, alarms, clock, patience=settings.unlogged_after)
     volume_rules = load_volume_rules(settings.volume_file).content.rules
     volume = Volume(volume_rules, alarms, log, entries, clock)
     walk = Walk([numbering, volume], log, entries, watch)
@@ -297,18 +299,15 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
             await destroyer.step()
             await months.step()
 
-    async def reconcile() -> None:
-        # What waited while the index was lost gets the time to arrive that every event gets.
-        since = await log.whole_since(await log.head())
-        if since is None or clock.now() - since < settings.unlogged_after:
-            return
-        await walk.step()
-        try:
-            await reconciler.step()
-        finally:
-            # A service that does not answer hides no gap of another's.
-            late = {fetch.service for fetch in await reconciler.without_event()}
-            gaps.set(len(await numbering.step(reconciler.running, late)))
+    rounds = Rounds(
+        log,
+        walk,
+        reconciler,
+        numbering,
+        clock,
+        patience=settings.unlogged_after,
+        missing=gaps.set,
+    )
 
     async def measure() -> None:
         head = await log.head()
@@ -331,7 +330,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         Loop(
             "reconcile",
             settings.reconcile_every,
-            reconcile,
+            rounds.step,
             resources.lease("reconcile", settings.reconcile_every * 3),
             clock,
         ),

@@ -3,7 +3,8 @@
 fetches  fetches of keys whose event is not in the log; `_id`: the event's id
 cursors  how far each service's fetches were read, `_id`: the service; and how far each observer has
          come in the log, `_id`: `place:` and its name
-numbers  of each producer the highest number, and those that are missing; `_id`: the producer
+numbers  of each producer the highest number, and in ranges (`first` and `last`) those that are
+         missing or void; `_id`: the producer
 index    the last rebuild of the query index, and where the walk over it is
 """
 
@@ -14,7 +15,7 @@ from pymongo import ReplaceOne
 
 from direct311.audit.adapters.mongo_log import insert_new
 from direct311.audit.domain import Fetch, IndexWalk, Rebuild
-from direct311.audit.ports import Numbered
+from direct311.audit.ports import Gap, Numbered
 from direct311.runtime.database import (
     Collection,
     Database,
@@ -100,8 +101,8 @@ def _numbers_document(state: Numbered) -> Document:
         "_id": state.producer,
         "highest": state.highest,
         "index": state.index,
-        "missing": [{"number": n, "since": since} for n, since in state.missing.items()],
-        "void": sorted(state.void),
+        "missing": [_bounds(gap.numbers) | {"since": gap.since} for gap in state.missing],
+        "void": [_bounds(each) for each in state.void],
         "closed": state.closed,
     }
     return document | ({"gaps": True} if state.missing else {})
@@ -112,10 +113,23 @@ def _numbered(document: Document) -> Numbered:
         document["_id"],
         document["highest"],
         document["index"],
-        {each["number"]: each["since"] for each in document["missing"]},
-        frozenset(document["void"]),
+        tuple(Gap(_numbers(each), each["since"]) for each in document["missing"]),
+        tuple(_numbers(each) for each in document["void"]),
         document["closed"],
     )
+
+
+def _bounds(numbers: range) -> Document:
+    return {"first": numbers.start, "last": numbers.stop - 1}
+
+
+def _numbers(kept: Document | int) -> range:
+    if isinstance(kept, int):
+        # Documents that were last written before there were ranges hold each number by itself.
+        return range(kept, kept + 1)
+    if "number" in kept:
+        return _numbers(kept["number"])
+    return range(kept["first"], kept["last"] + 1)
 
 
 class MongoProgress:

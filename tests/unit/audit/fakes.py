@@ -1,6 +1,7 @@
 """The audit service's ports in memory, held to the same contract as the real adapters."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -448,14 +449,22 @@ class InMemoryWatch:
 
     async def keep(self, fetches: Sequence[Fetch]) -> None:
         for fetch in fetches:
-            self.fetches.setdefault(fetch.event_id, fetch)
+            self.fetches.setdefault(fetch.key, fetch)
 
-    async def kept(self, limit: int) -> Sequence[Fetch]:
-        return sorted(self.fetches.values(), key=lambda fetch: fetch.at)[:limit]
+    async def kept(self, after: str, limit: int) -> Sequence[Fetch]:
+        return [self.fetches[key] for key in sorted(self.fetches) if key > after][:limit]
+
+    async def overdue(self, before: datetime, limit: int) -> Sequence[Fetch]:
+        found = [fetch for fetch in self.fetches.values() if fetch.at < before]
+        return sorted(found, key=lambda fetch: fetch.at)[:limit]
+
+    async def late(self, before: datetime) -> Mapping[str, int]:
+        return Counter(fetch.service for fetch in await self.overdue(before, len(self.fetches)))
 
     async def drop(self, event_ids: Sequence[str]) -> None:
-        for event_id in event_ids:
-            self.fetches.pop(event_id, None)
+        for key, fetch in list(self.fetches.items()):
+            if fetch.event_id in event_ids:
+                del self.fetches[key]
 
     async def rewind(self) -> None:
         self.cursors.clear()

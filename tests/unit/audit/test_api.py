@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -10,6 +11,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
+from direct311.audit.domain import Fetch
 from direct311.audit.entrypoints.api import api_router
 from direct311.audit.entrypoints.breach import breach_router
 from direct311.audit.entrypoints.counts import counts_router
@@ -42,8 +44,9 @@ class Desk:
         app = FastAPI()
         install(app, Readiness(), Metrics())
         log = world.stores.log
+        self.watch = InMemoryWatch()
         reconciler = Reconciler(
-            [], InMemoryWatch(), log, world.stores.entries, InMemoryAlarms(), world.stores.clock
+            [], self.watch, log, world.stores.entries, InMemoryAlarms(), world.stores.clock
         )
         for router in (
             api_router(world.reading, reconciler, world.stores.clock, caller_of),
@@ -93,6 +96,17 @@ def test_an_entry_shows_every_fact(desk: Desk) -> None:
     assert (entry["session"], entry["instance"], entry["sequence"]) == ("token-1", "intake-1", 1)
     assert (entry["break_glass"], entry["case_state"], entry["withheld"]) == (False, None, False)
     assert page["withheld"] == 0
+
+
+def test_a_list_of_fetches_without_event_ends_and_says_how_many_there_are(desk: Desk) -> None:
+    at = desk.world.stores.clock.now() - timedelta(hours=1)
+    fetches = [
+        Fetch(service="intake", record_id=RECORD, event_id=f"event-{n}", at=at)
+        for n in range(1_005)
+    ]
+    anyio.run(desk.watch.keep, fetches)
+    state = desk.get("/v1/reconciliation")
+    assert (len(state["without_event"]), state["unlogged"]) == (1_000, 1_005)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from direct311.audit.domain import Fetch
-from direct311.audit.handlers.reconcile import Reconciler
+from direct311.audit.handlers.reconcile import AT_ONCE, PAGES, Reconciler
 from tests.unit.audit.events import OTHER, RECORD, START, Producer
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
@@ -128,7 +128,7 @@ async def test_a_service_that_does_not_answer_keeps_none_of_the_others_from_bein
     world.media.fetches.append(Fetch(service="media", record_id=RECORD, event_id=OTHER, at=at))
     with pytest.raises(ConnectionRefusedError):
         await world.reconciler.step()
-    assert list(world.watch.fetches) == [OTHER]
+    assert [each.event_id for each in world.watch.fetches.values()] == [OTHER]
 
 
 async def test_all_pages_are_read_and_a_clock_that_lags_hides_nothing(world: World) -> None:
@@ -141,4 +141,54 @@ async def test_all_pages_are_read_and_a_clock_that_lags_hides_nothing(world: Wor
     late = world.stores.clock.now() - timedelta(minutes=4)
     world.intake.fetches.append(Fetch(service="intake", record_id=RECORD, event_id="late", at=late))
     await world.reconciler.step()
-    assert "late" in world.watch.fetches
+    assert "late" in {each.event_id for each in world.watch.fetches.values()}
+
+
+async def test_every_record_that_one_event_opened_is_listed_under_one_alarm(world: World) -> None:
+    for number in range(100):
+        world.fetched("event", f"record-{number}")
+    world.media.fetches.append(world.intake.fetches[0].model_copy(update={"service": "media"}))
+    await world.reconciler.step()
+    world.stores.clock.advance(61 * SECOND)
+    await world.reconciler.step()
+    state = await world.reconciler.state(START)
+    assert len({each.record_id for each in state.without_event}) == 100
+    assert (len(state.without_event), state.unlogged) == (101, 101)
+    assert await world.reconciler.late() == {"intake": 100, "media": 1}
+    assert world.alarms.raised == [("unlogged_fetch", "event")]
+
+
+async def test_the_event_of_many_records_closes_them_all(world: World) -> None:
+    message = Producer().access(RECORD, OTHER)
+    for record in (RECORD, OTHER):
+        world.fetched(message.headers["ce_id"], record)
+    await world.reconciler.step()
+    await world.stores.arrive([message])
+    await world.stores.sequence()
+    await world.reconciler.step()
+    assert world.watch.fetches == {}
+
+
+@pytest.mark.parametrize("kept", [AT_ONCE, 3 * AT_ONCE, PAGES * AT_ONCE + 7])
+async def test_fetches_that_never_get_an_event_hide_no_other(world: World, kept: int) -> None:
+    for number in range(kept):
+        world.fetched(f"never-{number}")
+    world.intake.page = kept + 10
+    await world.reconciler.step()
+    world.stores.clock.advance(61 * SECOND)
+    message = Producer().access(RECORD)
+    world.fetched(message.headers["ce_id"])
+    world.fetched("stolen")
+    await world.reconciler.step()
+    await world.stores.arrive([message])
+    await world.stores.sequence()
+    world.stores.clock.advance(61 * SECOND)
+    # A round, or two where they are too many for one.
+    for _ in range(1 if kept < PAGES * AT_ONCE else 2):
+        await world.reconciler.step()
+    assert message.headers["ce_id"] not in {f.event_id for f in world.watch.fetches.values()}
+    assert ("unlogged_fetch", "stolen") in world.alarms.raised
+    state = await world.reconciler.state(START)
+    assert (state.unlogged, len(state.without_event)) == (kept + 1, AT_ONCE)
+    assert state.without_event[0].event_id.startswith("never-")
+    assert len(world.alarms.raised) == kept + 1

@@ -316,7 +316,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         mismatches.set(await index_watch.mismatches())
         oldest = await inbox.oldest()
         waiting.set((clock.now() - oldest).total_seconds() if oldest else 0)
-        unlogged.set(len(await reconciler.without_event()))
+        unlogged.set(sum((await reconciler.late()).values()))
         if publisher is not None:
             unpublished.set((await publisher.waiting()).total_seconds())
 

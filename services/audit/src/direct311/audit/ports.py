@@ -579,11 +579,21 @@ class Watch(Protocol):
         """Fetches whose event is not in the log, or not yet."""
         ...
 
-    async def kept(self, limit: int) -> Sequence[Fetch]:
-        """Those kept, longest first."""
+    async def kept(self, after: str, limit: int) -> Sequence[Fetch]:
+        """Those kept, by their `key`, that follow this key; the first ones after the empty one."""
         ...
 
-    async def drop(self, event_ids: Sequence[str]) -> None: ...
+    async def overdue(self, before: datetime, limit: int) -> Sequence[Fetch]:
+        """Those kept that happened before an instant, longest ago first."""
+        ...
+
+    async def late(self, before: datetime) -> Mapping[str, int]:
+        """How many of those kept happened before an instant, by service."""
+        ...
+
+    async def drop(self, event_ids: Sequence[str]) -> None:
+        """Forget all fetches under these events."""
+        ...
 
     async def rewind(self) -> None:
         """Forget the cursors: every service is read again from as far back as it tells."""

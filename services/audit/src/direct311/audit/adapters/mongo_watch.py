@@ -1,6 +1,6 @@
 """What those who watch the log remember, in MongoDB.
 
-fetches  fetches of keys whose event is not in the log; `_id`: the event's id
+fetches  fetches of keys whose event is not in the log; `_id`: the fetch's key
 cursors  how far each service's fetches were read, `_id`: the service; and how far each observer has
          come in the log, `_id`: `place:` and its name
 numbers  of each producer the highest number, and in ranges (`first` and `last`) those that are
@@ -33,7 +33,13 @@ class MongoWatch:
         self._cursors: Collection = database["cursors"]
 
     async def prepare(self) -> None:
-        await self._fetches.create_indexes([Index([("at", 1)], name="at")])
+        await self._fetches.create_indexes(
+            [Index([("at", 1)], name="at"), Index([("event_id", 1)], name="event")]
+        )
+        # The event's id was the key once, and so the first of many records was kept alone.
+        async for document in self._fetches.find({"event_id": {"$exists": False}}):
+            await self.keep([Fetch.model_validate({**document, "event_id": document["_id"]})])
+            await self._fetches.delete_one({"_id": document["_id"]})
 
     async def cursor(self, service: str) -> datetime | None:
         document = await self._cursors.find_one({"_id": service})
@@ -45,20 +51,29 @@ class MongoWatch:
     async def keep(self, fetches: Sequence[Fetch]) -> None:
         if fetches:
             await insert_new(
-                self._fetches,
-                [
-                    {"_id": each.event_id, **each.model_dump(exclude={"event_id"})}
-                    for each in fetches
-                ],
+                self._fetches, [{"_id": each.key, **each.model_dump()} for each in fetches]
             )
 
-    async def kept(self, limit: int) -> Sequence[Fetch]:
-        found = self._fetches.find({}).sort("at", 1).limit(limit)
-        return [Fetch.model_validate({**each, "event_id": each["_id"]}) async for each in found]
+    async def kept(self, after: str, limit: int) -> Sequence[Fetch]:
+        found = self._fetches.find({"_id": {"$gt": after}}).sort("_id", 1).limit(limit)
+        return [Fetch.model_validate(each) async for each in found]
+
+    async def overdue(self, before: datetime, limit: int) -> Sequence[Fetch]:
+        found = self._fetches.find({"at": {"$lt": before}}).sort("at", 1).limit(limit)
+        return [Fetch.model_validate(each) async for each in found]
+
+    async def late(self, before: datetime) -> Mapping[str, int]:
+        found = self._fetches.aggregate(
+            [
+                {"$match": {"at": {"$lt": before}}},
+                {"$group": {"_id": "$service", "count": {"$sum": 1}}},
+            ]
+        )
+        return {each["_id"]: each["count"] async for each in found}
 
     async def drop(self, event_ids: Sequence[str]) -> None:
         if event_ids:
-            await self._fetches.delete_many({"_id": {"$in": list(event_ids)}})
+            await self._fetches.delete_many({"event_id": {"$in": list(event_ids)}})
 
     async def rewind(self) -> None:
         await self._cursors.delete_many({"at": {"$exists": True}})

@@ -371,6 +371,11 @@ class Fetch(Model):
     event_id: str
     at: Instant
 
+    @property
+    def key(self) -> str:
+        """Tells it from all others: one event may open many records."""
+        return sha256(self.model_dump_json(exclude={"at"}).encode()).hexdigest()
+
 
 # ---------------------------------------------------------------- the query index
 

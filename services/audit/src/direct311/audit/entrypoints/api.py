@@ -107,10 +107,12 @@ class CaseState(Model):
 
 
 class ReconciliationState(Model):
-    """Fetches with their event, fetches without one, and events that opened nothing."""
+    """Fetches with their event, fetches without one (`without_event`: the oldest thousand,
+    `unlogged`: how many), and events that opened nothing."""
 
     fetches: int
     without_event: tuple[Fetch, ...]
+    unlogged: int
     authorised_not_opened: int
     not_opened: tuple[str, ...]
 
@@ -229,6 +231,7 @@ def api_router(
         return ReconciliationState(
             fetches=state.fetches,
             without_event=tuple(state.without_event),
+            unlogged=state.unlogged,
             authorised_not_opened=state.authorised_not_opened,
             not_opened=tuple(state.not_opened),
         )

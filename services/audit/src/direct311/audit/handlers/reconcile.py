@@ -5,7 +5,7 @@ whose event does not appear within a minute is an alarm: somebody opened somethi
 written it down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,16 +14,20 @@ from direct311.audit.ports import Alarms, Entries, KeyFetches, Log, Watch
 from direct311.runtime.clock import Clock
 
 AT_ONCE = 1_000
+PAGES = 5
+"""Of so many fetches each, of those that lack their event: a round looks at these, and the next one
+at those that follow them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
     """Of the entries since an instant: how many led to `fetches`, and how many authorised one and
     opened nothing, with the ids of the first hundred. `without_event`: fetches, however old, whose
-    event is not in the log."""
+    event is not in the log, the oldest thousand; `unlogged`: how many there are."""
 
     fetches: int
     without_event: Sequence[Fetch]
+    unlogged: int
     authorised_not_opened: int
     not_opened: Sequence[str]
 
@@ -50,6 +54,8 @@ class Reconciler:
         self._clock = clock
         self._patience = patience
         self._started_at = clock.now()
+        self._looked_at = ""
+        """The key of the last fetch that was looked at again; empty at the end of them."""
         self.running: dict[str, frozenset[str]] = {}
         """The producers that run, by service; without the services that did not answer."""
 
@@ -95,23 +101,31 @@ class Reconciler:
             await source.confirm([fetch for fetch in part if fetch.event_id in found])
 
     async def _look_again(self) -> None:
+        for _ in range(PAGES):
+            kept = await self._watch.kept(self._looked_at, AT_ONCE)
+            await self._compare(kept)
+            self._looked_at = kept[-1].key if len(kept) == AT_ONCE else ""
+            if not self._looked_at:
+                return
+
+    async def _compare(self, kept: Sequence[Fetch]) -> None:
+        """Drop those whose event has come, and tell of those whose event should have."""
         size = (await self._log.head()).size
-        kept = await self._watch.kept(AT_ONCE)
-        found = await self._entries.mark_opened([fetch.event_id for fetch in kept], size)
+        ids = list(dict.fromkeys(fetch.event_id for fetch in kept))
+        found = await self._entries.mark_opened(ids, size)
         await self._watch.drop(sorted(found))
         overdue = self._clock.now() - self._patience
         if self._started_at > overdue:
             # While audit was away events waited in the broker; they get the same time to arrive.
             return
-        for fetch in kept:
-            if fetch.event_id not in found and fetch.at < overdue:
-                detail = f"{fetch.service} fetched a key, and the event that it names is not logged"
-                await self._alarms.raise_alarm("unlogged_fetch", fetch.event_id, detail)
+        late = [each for each in kept if each.event_id not in found and each.at < overdue]
+        for fetch in {each.event_id: each for each in late}.values():
+            detail = f"{fetch.service} fetched a key, and the event that it names is not logged"
+            await self._alarms.raise_alarm("unlogged_fetch", fetch.event_id, detail)
 
-    async def without_event(self) -> Sequence[Fetch]:
-        """Fetches whose event should be in the log by now and is not."""
-        before = self._clock.now() - self._patience
-        return [fetch for fetch in await self._watch.kept(AT_ONCE) if fetch.at < before]
+    async def late(self) -> Mapping[str, int]:
+        """How many fetches lack an event that should be in the log by now, by service."""
+        return await self._watch.late(self._clock.now() - self._patience)
 
     async def state(self, since: datetime) -> Reconciliation:
         """How the entries logged at `since` or later stand now."""
@@ -119,6 +133,11 @@ class Reconciler:
         start = await self._entries.first_logged(since, size)
         settled = await self._entries.first_logged(self._clock.now() - self._patience, size)
         not_opened, ids = await self._entries.not_opened(start, settled, 100)
+        overdue = await self._watch.overdue(self._clock.now() - self._patience, AT_ONCE)
         return Reconciliation(
-            await self._entries.opened(start, size), await self.without_event(), not_opened, ids
+            fetches=await self._entries.opened(start, size),
+            without_event=overdue,
+            unlogged=sum((await self.late()).values()),
+            authorised_not_opened=not_opened,
+            not_opened=ids,
         )

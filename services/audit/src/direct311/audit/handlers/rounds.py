@@ -55,6 +55,6 @@ class Rounds:
             await self._reconciler.step()
         finally:
             # A service that does not answer hides no gap of another's.
-            late = {fetch.service for fetch in await self._reconciler.without_event()}
+            late = await self._reconciler.late()
             gaps = await self._numbering.step(self._reconciler.running, late)
             self._missing(sum(gap.size for _, gap in gaps))

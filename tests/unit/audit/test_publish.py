@@ -17,6 +17,7 @@ from direct311.audit.domain import Filter
 from direct311.audit.handlers.archive import Archive
 from direct311.audit.handlers.log_keys import LogKey, LogKeyError, LogKeys, NoLogKeyError
 from direct311.audit.handlers.publish import Publisher, Witnessed
+from direct311.audit.handlers.watch_index import IndexWatch
 from direct311.audit.ports import (
     NotPublishedError,
     WitnessConflictError,
@@ -34,6 +35,7 @@ from direct311.verifier.note import (
     Signer,
     UnverifiedNoteError,
     WrongSignatureError,
+    VerifierKey,
     encode_base64,
 )
 from direct311.verifier.policy import Policy, PolicyError
@@ -42,8 +44,8 @@ from direct311.verifier.submission import Submission
 from direct311.witness.memory import Head as Seen
 from direct311.witness.witness import Witness
 from tests.unit.audit.events import RECORD, START, Producer, private_key, producers
-from tests.unit.audit.fakes import InMemoryPublications
-from tests.unit.audit.log_contract import LOG_KEYS, LOG_SIGNER
+from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog, InMemoryPublications
+from tests.unit.audit.log_contract import LOG_KEYS, LOG_SIGNER, Stores, accesses, in_memory
 from tests.unit.audit.publications_contract import PublicationsContract
 from tests.unit.audit.world import ASKING, World
 
@@ -737,6 +739,69 @@ def test_keys_sign_in_their_time_alone() -> None:
         LogKeys([LogKey(LOG_SIGNER), LogKey(LOG_SIGNER, START)])
 
 
+async def hourly_checkpoints(stores: Stores, hours: int) -> None:
+    """Each of another tree, under lock, signed by the key that is in force now."""
+    for _ in range(hours):
+        await stores.arrive(accesses(1))
+        await stores.sequence()
+        await stores.archive.step()
+        stores.clock.advance(timedelta(hours=1))
+
+
+def watching(stores: Stores, trust: Trust) -> IndexWatch:
+    return IndexWatch(
+        progress=stores.progress,
+        log=stores.log,
+        entries=stores.entries,
+        files=stores.files,
+        objects=stores.objects,
+        tags=stores.tags,
+        alarms=stores.alarms,
+        trust=trust,
+        clock=stores.clock,
+    )
+
+
+@pytest.mark.parametrize("told_by", ["policy", "key file"])
+async def test_checkpoints_of_a_key_that_was_taken_out_of_the_file_are_still_the_logs(
+    tmp_path: Path, told_by: str
+) -> None:
+    stores = in_memory(InMemoryLog(), InMemoryBodyKeys())
+    await hourly_checkpoints(stores, 30)
+    file, policy_file = tmp_path / "keys", tmp_path / "policy"
+    document: dict[str, object] = {"name": ORIGIN, "private": seed("successor")}
+    if told_by == "key file":
+        document["retired"] = [str(LOG_SIGNER.key)]
+    file.write_text(json.dumps(document))
+    keys = read_log_keys(file)
+    named: tuple[VerifierKey, ...] = ()
+    if told_by == "policy":
+        policy_file.write_text(f"log {LOG_SIGNER.key}\nlog {SUCCESSOR.key}\nquorum none\n")
+        named = read_policy(policy_file, keys).log_keys
+    assert [each.key for each in keys.in_force(START)] == [SUCCESSOR.key]
+    watch = watching(stores, Trust(keys.ever(named)))
+    for _ in range(40):
+        await watch.step()
+    assert stores.alarms.raised == []
+    # They are compared: the same signature under another tree is told.
+    forged = Checkpoint(ORIGIN, 5, bytes(32)).sign([LOG_SIGNER])
+    unknown = Checkpoint(ORIGIN, 5, bytes(32)).sign([Signer(ORIGIN, private_key("stranger"))])
+    for hour, note in ((20, forged), (21, unknown)):
+        path = f"checkpoint/2026/03/01T{hour}"
+        await stores.objects.put_new(path, str(note).encode(), "text/plain", START)
+    for _ in range(40):
+        await watch.step()
+    assert stores.alarms.raised == [
+        ("tree_mismatch", "checkpoint/2026/03/01T20"),
+        ("tree_mismatch", "checkpoint/2026/03/01T21"),
+    ]
+
+
+def test_another_logs_key_in_the_policy_vouches_for_nothing_here() -> None:
+    keys, other = LogKeys([LogKey(SUCCESSOR)]), Signer("another", private_key("log"))
+    assert keys.ever([other.key, SUCCESSOR.key]) == (SUCCESSOR.key,)
+
+
 def seed(name: str) -> str:
     return encode_base64(private_key(name).private_bytes_raw())
 
@@ -770,8 +835,13 @@ def test_the_key_file_holds_one_key_or_several(tmp_path: Path) -> None:
         {"name": ORIGIN, "keys": [{"private": seed("log"), "until": "2026-04-01T00:00:00"}]},
         {"name": ORIGIN, "keys": [{"private": seed("log"), "until": "spring"}]},
         {"name": ORIGIN, "keys": [{"private": seed("log")}, {"private": seed("log")}]},
+        {"name": ORIGIN, "private": seed("log"), "retired": [str(LOG_SIGNER.key)]},
+        {"name": ORIGIN, "private": seed("log"), "retired": [str(COSIGNERS["a"].key)]},
+        {"name": ORIGIN, "private": seed("log"), "retired": ["secret"]},
+        {"name": ORIGIN, "private": seed("log"), "retired": 1},
+        {"name": ORIGIN, "keys": [], "retired": [str(LOG_SIGNER.key)]},
     ],
-    ids=range(9),
+    ids=range(14),
 )
 def test_a_bad_key_file_is_told_at_the_start_and_not_repeated(
     tmp_path: Path, document: object

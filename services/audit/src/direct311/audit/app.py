@@ -98,7 +98,9 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     keyring = KeyRing(body_keys, provider)
     files = LogFiles(log, objects)
     tags = Tags(keyring)
-    trust = Trust(tuple(each.signer.key for each in log_keys.all))
+    witnessing = read_policy(settings.policy_file, log_keys) if settings.policy_file else None
+    # Checkpoints under lock outlive the key that signed them.
+    trust = Trust(log_keys.ever(witnessing.log_keys if witnessing else ()))
 
     alarm_line = resources.outgoing(database["alarms"], Alarm)
     alarm_folder = resources.folder(alarm_line, lambda name: Alarm(record_id=name), {})
@@ -143,8 +145,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     sequencer = Sequencer(inbox, log, keyring, clock, batch=settings.batch)
     published: Published = Unwitnessed(log, log_keys, clock)
     publisher = None
-    if settings.policy_file is not None:
-        witnessing = read_policy(settings.policy_file, log_keys)
+    if witnessing is not None:
         publications = MongoPublications(database)
         published = Witnessed(publications)
         publisher = Publisher(

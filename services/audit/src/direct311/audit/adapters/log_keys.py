@@ -9,21 +9,23 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.audit.handlers.log_keys import LogKey, LogKeyError, LogKeys
-from direct311.verifier.note import Signer
+from direct311.verifier.note import Algorithm, Signer, VerifierKey
 from direct311.verifier.policy import Policy
 
 
 def read_log_keys(path: Path) -> LogKeys:
     """`{"name": origin, "private": base64 of the 32-byte seed}`, or, while keys are exchanged,
     `{"name", "keys": [{"private", "from", "until"}, …]}` with instants (ISO 8601 with offset),
-    either of which may be missing.
+    either of which may be missing. Beside either form `"retired": [vkey, …]`, the public halves of
+    keys that signed before.
 
     :raises LogKeyError: the file says something else; nothing of it is repeated.
     """
     try:
         document: Any = json.loads(path.read_bytes())
         keys = document.get("keys", [document])
-        return LogKeys([_key(document["name"], each) for each in keys])
+        retired = [_public(each) for each in document.get("retired", [])]
+        return LogKeys([_key(document["name"], each) for each in keys], retired)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise LogKeyError("the file with the log's keys cannot be read") from None
 
@@ -32,6 +34,13 @@ def _key(name: str, document: Any) -> LogKey:
     seed = base64.b64decode(document["private"], validate=True)
     signer = Signer(name, Ed25519PrivateKey.from_private_bytes(seed))
     return LogKey(signer, _instant(document.get("from")), _instant(document.get("until")))
+
+
+def _public(vkey: str) -> VerifierKey:
+    key = VerifierKey.parse(vkey)
+    if key.algorithm is not Algorithm.ED25519:
+        raise ValueError("the key is not a log's")
+    return key
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -268,7 +268,7 @@ class Rebuilding:
                     note = (await self._objects.get(path)).decode()
                     checkpoint = verify_checkpoint(note, self._trust).checkpoint
                 except (NoteError, UnicodeDecodeError):
-                    # Signed by an earlier key, or by nobody: it says nothing here.
+                    # Signed by nobody who is known: the walk raises the alarm.
                     continue
                 found[checkpoint.size] = (checkpoint.root, path)
             self._checkpoints = found

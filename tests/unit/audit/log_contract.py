@@ -30,6 +30,7 @@ from direct311.audit.ports import (
     FencedError,
     Inbox,
     IndexLostError,
+    KeyGoneError,
     Log,
     Objects,
     Progress,
@@ -237,7 +238,7 @@ class Stores:
             try:
                 if not await sequencer.step():
                     return
-            except (FencedError, StaleStageError):
+            except (FencedError, StaleStageError, KeyGoneError):
                 # As the service's loop does: those who fence each other off wait before they try
                 # again, one longer than the other.
                 await asyncio.sleep(random.uniform(0, 0.005 * attempt))
@@ -301,6 +302,10 @@ class Fate:
     stopped: asyncio.Event | None = None
     go_on: asyncio.Event | None = None
     meddler: Meddler | None = None
+    other: Callable[[], Awaitable[None]] | None = None
+    """What another process does before the call (`how` "meanwhile")."""
+    later: Callable[[], Awaitable[None]] | None = None
+    """And after it."""
 
 
 class Through:
@@ -322,6 +327,11 @@ class Through:
             if fate.how == "wiped" and fate.meddler:
                 await fate.meddler.drop()
                 return await method(*arguments)
+            if fate.how == "meanwhile" and fate.other and fate.later:
+                await fate.other()
+                answer = await method(*arguments)
+                await fate.later()
+                return answer
             if fate.how == "stopped" and fate.stopped and fate.go_on:
                 fate.stopped.set()
                 await fate.go_on.wait()
@@ -652,6 +662,74 @@ class LogContract:
         )
         assert (await stores.keys.named([OTHER]))[OTHER].reference == references[0]
 
+    @pytest.mark.parametrize("when", ["before", "after", "at last"])
+    @pytest.mark.parametrize("at", range(1, CALLS))
+    async def test_a_record_destroyed_at_any_call_of_the_sequencer_leaves_nothing_in_clear(
+        self, stores: Stores, at: int, when: str
+    ) -> None:
+        """The key goes before the call; the index forgets then, after it, or after the step."""
+        producer = Producer()
+        about = [(RECORD,), (RECORD, OTHER), (OTHER,), (RECORD, OTHER, THIRD)]
+        await stores.arrive([producer.access(*each) for each in about])
+        await stores.sequence()
+        await stores.arrive([producer.access(*each) for each in about])
+
+        async def forget() -> None:
+            await stores.forget(RECORD)
+
+        async def nothing() -> None:
+            pass
+
+        async def destroy() -> None:
+            await stores.keys.destroy(RECORD)
+            await (forget if when == "before" else nothing)()
+
+        later = forget if when == "after" else nothing
+        fate = Fate(at, "meanwhile", other=destroy, later=later)
+        with suppress(KeyGoneError):
+            await doomed(stores, fate).step()
+        if not fate.met:
+            await destroy()
+        if not fate.met or when == "at last":
+            await forget()
+        await stores.sequence()
+        assert (await stores.log.head()).size == 8
+        for gone in (OTHER, THIRD):
+            assert await in_clear_without_key(stores) == []
+            for row in await stores.rows():
+                if row.facts and RECORD in row.facts.record_ids:
+                    assert row.facts.record_ids == (RECORD,)
+            await stores.keys.destroy(gone)
+            await stores.forget(gone)
+        assert await in_clear_without_key(stores) == []
+        before = await stores.rows()
+        tag = await stores.tags.tagger(stores.clock.now())
+        assert all(is_right(row, leaf_hash(row.data), tag) for row in before)
+        await stores.meddler.drop()
+        assert (await stores.rebuild()).state == "done"
+        after = await stores.rows()
+        assert [row for row in before if row.facts and row not in after] == []
+        assert await in_clear_without_key(stores) == []
+
+    async def test_an_entry_that_was_forgotten_while_staged_leaves_its_place_to_another(
+        self, stores: Stores
+    ) -> None:
+        await stores.arrive(accesses(1))
+        await stores.sequence()
+        head = await stores.log.take_over()
+        (row,) = await stores.rows()
+        staged = replace(row, index=1, event_id=THIRD)
+        await stores.log.stage(head.epoch, [staged], {})
+        assert await stores.forget(RECORD) == 2
+        assert await stores.entries.forgotten(1, 2) == {1: THIRD}
+        # It was never committed.
+        (late,) = await stores.arrive([Producer().access(OTHER)])
+        await stores.sequence()
+        assert [row.event_id for row in await stores.rows()] == [row.event_id, late]
+        await stores.keys.destroy(OTHER)
+        assert await stores.forget(OTHER) == 1
+        assert await stores.entries.forgotten(1, 2) == {1: late}
+
     async def test_fetches_that_happened_are_told_from_those_that_did_not(
         self, stores: Stores
     ) -> None:
@@ -872,6 +950,12 @@ async def full_log(stores: Stores, number: int = 700) -> list[Encoded]:
     await stores.keys.destroy(RECORD)
     await stores.forget(RECORD)
     return messages
+
+
+async def in_clear_without_key(stores: Stores) -> list[str]:
+    """The events that the index tells of though no key opens their entries any more."""
+    opened = set(await readable(stores))
+    return [row.event_id for row in await stores.rows() if row.facts and row.event_id not in opened]
 
 
 async def readable(stores: Stores) -> list[str]:

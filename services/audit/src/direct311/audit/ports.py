@@ -32,6 +32,10 @@ class StaleStageError(Exception):
     """What a sequencer before this one was still writing stands in the way."""
 
 
+class KeyGoneError(Exception):
+    """A record was destroyed while entries about it were on their way into the log."""
+
+
 class MissingTileError(Exception):
     """The log has no such tile, or not yet."""
 
@@ -375,7 +379,8 @@ class Entries(Protocol):
         ...
 
     async def forget(self, record_id: str, tag: Tagger) -> int:
-        """Remove what is in clear of the entries about a record, but of disposition; how many.
+        """Remove what is in clear of the entries about a record, but of disposition; how many. Of
+        those too that are only staged so far.
 
         An entry that is about other records too keeps the rest. The ids of the events are kept
         apart from the index (`forgotten`): the day may come when no key opens their entries.

@@ -383,8 +383,10 @@ def _forgetting(document: Document, record_id: str, tag: Tagger) -> UpdateOne:
         change["$set"]["record_ids"] = list(left)
     else:
         change["$unset"] = _FORGOTTEN
-    # Another record of the same entry may go at the same time: then it is found again.
-    return UpdateOne({"_id": row.index, "record_ids": document["record_ids"]}, change)
+    # Only if it still is as it was seen, or it is found again: another record of the same entry may
+    # go at the same time, and what was only staged may have been swept and sealed anew.
+    seen = {name: document.get(name) for name in ("_id", "record_ids", "tag")}
+    return UpdateOne(seen, change)
 
 
 class MongoEntries:
@@ -453,9 +455,7 @@ class MongoEntries:
         ]
 
     async def forget_rows(self, rows: Sequence[Row], tag: Tagger) -> None:
-        await insert_new(
-            self._forgotten, [{"_id": row.index, "event_id": row.event_id} for row in rows]
-        )
+        await self._keep_ids({row.index: row.event_id for row in rows})
         changes = [
             UpdateOne(
                 {"_id": row.index},
@@ -538,12 +538,18 @@ class MongoEntries:
             documents = [document async for document in found]
             if not documents:
                 return count
-            await insert_new(
-                self._forgotten,
-                [{"_id": each["_id"], "event_id": each["event_id"]} for each in documents],
-            )
+            await self._keep_ids({each["_id"]: each["event_id"] for each in documents})
             changes = [_forgetting(document, record_id, tag) for document in documents]
             count += (await self._entries.bulk_write(changes, ordered=False)).modified_count
+
+    async def _keep_ids(self, ids: Mapping[int, str]) -> None:
+        """The last word counts: one that was staged there and never committed may have been
+        forgotten before."""
+        kept = [
+            UpdateOne({"_id": index}, {"$set": {"event_id": event_id}}, upsert=True)
+            for index, event_id in ids.items()
+        ]
+        await self._forgotten.bulk_write(kept, ordered=False)
 
     async def forgotten(self, start: int, end: int) -> Mapping[int, str]:
         found = self._forgotten.find({"_id": {"$gte": start, "$lt": end}})

@@ -5,7 +5,7 @@ outcomes and times. Bodies of events are sealed in the log and appear nowhere in
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -146,6 +146,17 @@ def key_names(facts: Facts) -> tuple[str, ...]:
     long as the longest. Empty: the entry is about no record and has the key of its month.
     """
     return facts.record_ids if facts.event == "pii.accessed" else (PERMANENT,)
+
+
+def without(facts: Facts, gone: Collection[str]) -> Facts:
+    """Facts that name no record that is gone, as destroying it left those of earlier entries.
+
+    Where all of them are gone they stay: the entry has the key of its month, and goes with it.
+    """
+    left = tuple(each for each in facts.record_ids if each not in gone)
+    if facts.event != "pii.accessed" or not left or left == facts.record_ids:
+        return facts
+    return facts.model_copy(update={"record_ids": left})
 
 
 def month_key(at: datetime) -> str:

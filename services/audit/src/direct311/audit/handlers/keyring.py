@@ -30,7 +30,7 @@ _NONCE = 12
 class BodyKey(NamedTuple):
     """A key in hand: `reference` (16 bytes) as leaves name it, `key` 32 bytes.
 
-    `gone`: records that shared it and were destroyed since.
+    `gone`: for sealing, the event's records whose own key was destroyed before.
     """
 
     reference: bytes
@@ -72,7 +72,17 @@ class KeyRing:
                 chosen[each.event_id] = living[own[0] if own else month]
         if several:
             chosen |= await self._of_several(several, living, at)
-        return chosen
+        return {
+            each.event_id: chosen[each.event_id]._replace(
+                gone=frozenset(key_names(each)) - living.keys()
+            )
+            for each in facts
+        }
+
+    async def destroyed(self, records: Collection[str]) -> set[str]:
+        """Those of the records whose key was destroyed, by now."""
+        stored = await self._keys.named(records) if records else {}
+        return {name for name, key in stored.items() if not key.wrapped}
 
     async def _of_several(
         self, several: Mapping[str, Sequence[str]], living: Mapping[str, BodyKey], at: datetime
@@ -100,8 +110,7 @@ class KeyRing:
         found = {key.reference: key for key in whole.values()}
         for key in stored.values():
             if not living.keys().isdisjoint(key.copies):
-                gone = frozenset(key.copies.keys() - living.keys())
-                found[key.reference] = _from_copies(key, living)._replace(gone=gone)
+                found[key.reference] = _from_copies(key, living)
         return found
 
     async def _living(self, names: Iterable[str], at: datetime) -> dict[str, BodyKey]:

@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from direct311.audit.domain import Rebuild, facts_of, unnamed
+from direct311.audit.domain import Rebuild, facts_of, unnamed, without
 from direct311.audit.handlers.files import LogFiles
 from direct311.audit.handlers.keyring import BodyKey, KeyRing
 from direct311.audit.handlers.tags import Tags, is_right
@@ -296,7 +296,7 @@ class Rebuilding:
                 for index, entry in entries.items()
             ]
 
-        rows = await asyncio.to_thread(made)
+        rows = await self._without_gone(await asyncio.to_thread(made))
         ids = {row.event_id for row in rows}
         rows += [row for row in right if row.event_id in ids]
         rows = await self._without_doubles(sorted(rows, key=lambda row: row.index), window.first)
@@ -317,6 +317,12 @@ class Rebuilding:
         event_id, _ = await self._vault.authorise(access, RecordFacts())
         references = {entry.key_reference for entry in entries.values()}
         return await self._keys.for_reading(references, event_id, self._clock.now())
+
+    async def _without_gone(self, rows: Sequence[Row]) -> list[Row]:
+        """Destroying a record took its id out of the entries about others too; it stays out."""
+        shared = [row.facts for row in rows if row.facts and len(row.facts.record_ids) > 1]
+        gone = await self._keys.destroyed({each for facts in shared for each in facts.record_ids})
+        return [replace(row, facts=row.facts and without(row.facts, gone)) for row in rows]
 
     async def _without_doubles(self, rows: Sequence[Row], before: int) -> list[Row]:
         """An event that has an earlier entry keeps its id there: the index knows each id once."""
@@ -348,9 +354,6 @@ def _row(
         raise LogBrokenError(f"entry {index} does not open with its key") from None
     # Its fetch may have been long ago: what reconciliation does not hear of stays open.
     facts = facts.model_copy(update={"opens": False})
-    if key.gone:
-        left = tuple(each for each in facts.record_ids if each not in key.gone)
-        facts = facts.model_copy(update={"record_ids": left})
     return Row(index, facts.event_id, entry.logged_at, data, leaf, facts)
 
 

@@ -10,26 +10,32 @@ A step takes the oldest parcels of the inbox into the log:
 2. Take parcels from the inbox; they stay there. Consumers commit their offsets once a parcel is
    durable, so Kafka may repeat one; the repeat is another parcel with the same event ids.
 3. Look the event ids up below the head's size, and drop those that have an entry. Nothing below
-   the head changes, and nobody but this epoch can add to it, so the look-up stays true until 6.
+   the head changes, and nobody but this epoch can add to it, so the look-up stays true until 7.
    The look-up is in the query index, which is no part of the log and may be lost. So afterwards,
    and before anything is written, the index must show that it is whole (`Log.whole_since`); if not,
    the step fails, and so does every other until the index was made again. An index that was lost
    before the look-up does not show it any more; one that is lost after it has answered already.
    It can be whole again in between, or be taken away to be made anew, only by a rebuild, and that
-   takes over when it begins and before it ends: then 6 fails.
+   takes over when it begins and before it ends: then 7 fails.
 4. Get the keys, making those that are missing. A key that is made and not used harms nobody, and
    the next attempt finds it.
 5. Stage entries, first in the query index, then in the edge, and full tiles, by index and above the
    head: nobody reads there. An index or an event id that is taken means that an earlier epoch was
    still writing; the step fails. Who is overtaken between index and edge, and goes on when the
-   archive has let go of what was committed there, leaves entries in the edge that no 6 commits:
+   archive has let go of what was committed there, leaves entries in the edge that no 7 commits:
    they lie below the head then, the archive removes them, and whoever reads takes the store's
    bundle before the edge, and in the edge what the latest epoch wrote.
-6. Move the head by compare-and-set on epoch and size. This commits all or nothing.
-7. Discard the parcels.
+6. Look once more whether the records under whose keys entries were sealed in 4 still have them. If
+   one has not, the step fails; the next one takes over, sweeps, and seals what it was about under
+   the month's key. Whoever destroys a record takes its key first, and then has the index forget it
+   (`dispose`), staged entries too. So a key that goes before this look is seen here; one that goes
+   after it goes after 5 as well, and what was staged is found and forgotten, before 7 or after it.
+   Either way what the index tells of an entry goes with the last key that opens it.
+7. Move the head by compare-and-set on epoch and size. This commits all or nothing.
+8. Discard the parcels.
 
-Killed before 6, nothing has happened but garbage and keys. Killed after 6, the parcels are still
-there and step 3 drops their events. After any error, also one where the answer to 6 was lost, the
+Killed before 7, nothing has happened but garbage and keys. Killed after 7, the parcels are still
+there and step 3 drops their events. After any error, also one where the answer to 7 was lost, the
 next step takes over anew: the take-over and the late compare-and-set meet in one document, so one
 of them is first, and the step goes on from what the document then says. Objects are written after
 all this, from the edge of what is committed (`archive`), which then forgets it. The query index is
@@ -40,6 +46,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from direct311.audit.domain import key_names, without
 from direct311.audit.handlers.keyring import BodyKey, KeyRing
 from direct311.audit.handlers.tags import Tags
 from direct311.audit.ports import (
@@ -48,6 +55,7 @@ from direct311.audit.ports import (
     Head,
     Inbox,
     IndexLostError,
+    KeyGoneError,
     Log,
     Parcel,
     Row,
@@ -79,6 +87,7 @@ class Sequencer:
 
         :raises FencedError: another sequencer has taken over.
         :raises IndexLostError: nobody can tell which events have an entry already.
+        :raises KeyGoneError: a record was destroyed meanwhile; the next step seals otherwise.
         """
         epoch, self._epoch = self._epoch, None
         if epoch is None:
@@ -117,6 +126,8 @@ class Sequencer:
         tiles = grown_tiles(growth, head.edge)
         full = {tile: data for tile, data in tiles.items() if tile.width == WIDTH}
         await self._log.stage(head.epoch, rows, full)
+        if await self._keys.destroyed(_relied_on(fresh, keys)):
+            raise KeyGoneError
         await self._log.move(head, _grown(head, growth, tiles, parcels, at))
 
 
@@ -132,9 +143,19 @@ async def _seal(
         event_id = arrival.facts.event_id
         body = keys[event_id]
         data = seal(arrival.event, body_key=body.key, key_reference=body.reference, logged_at=at)
-        row = Row(index, event_id, at, data, leaf_hash(data), arrival.facts)
+        row = Row(index, event_id, at, data, leaf_hash(data), without(arrival.facts, body.gone))
         rows.append(replace(row, tag=tag(row)))
     return rows
+
+
+def _relied_on(arrivals: Sequence[Arrival], keys: Mapping[str, BodyKey]) -> set[str]:
+    """The names of the keys that lived when these were sealed. A month's does not go so soon."""
+    return {
+        name
+        for arrival in arrivals
+        for name in key_names(arrival.facts)
+        if name not in keys[arrival.facts.event_id].gone
+    }
 
 
 def _grown(

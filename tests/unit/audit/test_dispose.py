@@ -1,6 +1,6 @@
 """Audit destroys its own part last, and says so."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -12,7 +12,7 @@ from direct311.audit.handlers.dispose import Disposition
 from direct311.audit.handlers.holds import Held, LogHolding
 from direct311.audit.handlers.months import MonthDisposition
 from direct311.audit.ports import IndexLostError, StoredKey
-from direct311.runtime.access import Caller
+from direct311.runtime.access import AccessPolicy, Caller, load_access_policy
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.ledger import AuditUnavailableError
@@ -347,16 +347,39 @@ async def months(world: World, holding: LogHolding) -> MonthDisposition:
         world.stores.clock.at = datetime(2026, month, 20, tzinfo=UTC)
         await world.stores.arrive([Producer().access(action="sign_in", fields=(), actor="ines")])
         await world.stores.sequence()
+    return month_disposition(world)
+
+
+def month_disposition(world: World, policy: AccessPolicy | None = None) -> MonthDisposition:
     return MonthDisposition(
         world.keys,
         world.stores.entries,
         world.stores.log,
         world.held,
         world.stores.tags,
-        vault_of(world.broker, world.stores.clock),
+        vault_of(world.broker, world.stores.clock, policy),
+        world.stores.alarms,
         load_month_key_rules().content,
         world.stores.clock,
     )
+
+
+def without_the_grant() -> AccessPolicy:
+    """A county's own rules that know no `service-retention`."""
+    policy = load_access_policy()
+    roles = tuple(
+        role.model_copy(
+            update={"grants": tuple(g for g in role.grants if g.rule != "service-retention")}
+        )
+        for role in policy.rules.roles
+    )
+    return AccessPolicy(policy.rules.model_copy(update={"roles": roles}), policy.hash)
+
+
+def run_out() -> AccessPolicy:
+    policy = load_access_policy()
+    ended = policy.rules.model_copy(update={"effective_until": date(2026, 12, 31)})
+    return AccessPolicy(ended, policy.hash)
 
 
 async def signed_in(world: World) -> list[int]:
@@ -413,6 +436,28 @@ async def test_without_the_event_no_key_of_a_month_goes(
         await months.step()
     assert await signed_in(world) == [4, 5]
     assert len(await world.keys.months()) >= 2
+
+
+@pytest.mark.parametrize("policy", [without_the_grant, run_out])
+async def test_rules_that_refuse_the_destruction_are_an_alarm_and_asked_once_a_day(
+    world: World, months: MonthDisposition, policy: Callable[[], AccessPolicy]
+) -> None:
+    refused = month_disposition(world, policy())
+    world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
+    for _ in range(3):
+        for _ in range(20):
+            await refused.step()
+            world.stores.clock.advance(timedelta(seconds=1))
+        world.stores.clock.advance(timedelta(days=1))
+    assert [(event.action, event.outcome) for event in world.broker.events] == [
+        ("destroy", "denied")
+    ] * 3
+    assert world.stores.alarms.raised == [("destruction_refused", "month:2026-03")]
+    assert await signed_in(world) == [4, 5]
+    # A hold that comes now does not come too late.
+    assert await world.keys.leaving() == []
+    await months.step()
+    assert await signed_in(world) == []
 
 
 async def test_the_key_of_dispositions_is_permanent(world: World, months: MonthDisposition) -> None:

@@ -9,7 +9,7 @@ from direct311.audit.handlers.count import Counting
 from direct311.audit.handlers.door import Asking, Door
 from direct311.audit.handlers.export import Exporting
 from direct311.audit.handlers.read import Reading
-from direct311.runtime.access import Caller, load_access_policy
+from direct311.runtime.access import AccessPolicy, Caller, load_access_policy
 from direct311.runtime.clock import Clock
 from direct311.runtime.keystore import InMemoryKeys
 from direct311.runtime.ledger import Ledger
@@ -59,8 +59,9 @@ class Broker:
         return found
 
 
-def vault_of(broker: Broker, clock: Clock) -> Vault:
-    """Audit's vault, which writes down through this broker."""
+def vault_of(broker: Broker, clock: Clock, policy: AccessPolicy | None = None) -> Vault:
+    """Audit's vault, which writes down through this broker; under the packaged rules unless given
+    others."""
     ledger = Ledger(
         service="audit",
         instance="audit-1",
@@ -72,7 +73,7 @@ def vault_of(broker: Broker, clock: Clock) -> Vault:
         metrics=Metrics(),
         mask=lambda text: text,
     )
-    return Vault(InMemoryKeys(), PROVIDER, ledger, load_access_policy(), clock)
+    return Vault(InMemoryKeys(), PROVIDER, ledger, policy or load_access_policy(), clock)
 
 
 class World:

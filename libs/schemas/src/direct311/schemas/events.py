@@ -580,6 +580,7 @@ class AuditAlarm(Model):
         "index_mismatch",
         "rate_limited",
         "failed_sign_ins",
+        "destruction_refused",
     ]
     about: str
     detail: str

@@ -238,6 +238,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         held,
         tags,
         vault,
+        alarms,
         load_month_key_rules(settings.month_keys_file).content,
         clock,
     )

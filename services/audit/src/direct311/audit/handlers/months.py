@@ -5,15 +5,17 @@ sealed under the key of the month of their logging, and that key goes when the i
 hold stands on an entry under it. Leaf, tree and every proof stay.
 """
 
+from datetime import datetime, timedelta
+
 from direct311.audit.domain import Filter
 from direct311.audit.domain.months import MonthKeyRules, month_of
 from direct311.audit.handlers.holds import Held, rows_of_month
 from direct311.audit.handlers.tags import Tags
-from direct311.audit.ports import Entries, IndexLostError, Log, MonthKeys, StoredKey
+from direct311.audit.ports import Alarms, Entries, IndexLostError, Log, MonthKeys, StoredKey
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.ledger import Access
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault import DeniedError, Vault
 from direct311.verifier.entry import Entry
 
 ITSELF = Caller("svc:audit", ("service",), authentication="service")
@@ -21,6 +23,9 @@ ITSELF = Caller("svc:audit", ("service",), authentication="service")
 
 class MonthDisposition:
     """Each step may be repeated: the event and what is in clear go before the key."""
+
+    PATIENCE = timedelta(days=1)
+    """After a refusal, which is an entry itself: asking every second would fill the log."""
 
     def __init__(
         self,
@@ -30,6 +35,7 @@ class MonthDisposition:
         held: Held,
         tags: Tags,
         vault: Vault,
+        alarms: Alarms,
         rules: MonthKeyRules,
         clock: Clock,
     ) -> None:
@@ -39,18 +45,24 @@ class MonthDisposition:
         self._held = held
         self._tags = tags
         self._vault = vault
+        self._alarms = alarms
         self._rules = rules
         self._clock = clock
+        self._not_before: datetime | None = None
 
     async def step(self) -> None:
-        """Destroy the keys that are due.
+        """Destroy the keys that are due. Where the rules of access refuse it, that is an alarm, and
+        it is tried again a day later.
 
         :raises AuditUnavailableError: it cannot be written.
         :raises IndexLostError: what the index says of their entries could not be removed.
         """
         if await self._log.whole_since(await self._log.head()) is None:
             raise IndexLostError
-        today = self._clock.now().date()
+        now = self._clock.now()
+        if self._not_before is not None and now < self._not_before:
+            return
+        today = now.date()
         for key in await self._keys.months():
             month = month_of(key.name)
             if month is None or self._rules.due_on(month[0]) > today:
@@ -62,7 +74,21 @@ class MonthDisposition:
             if await self._held.keeps_month(key.name, key.reference):
                 await self._keys.stay(key.name)
                 continue
-            await self._destroy(key)
+            try:
+                await self._destroy(key)
+            except DeniedError as error:
+                await self._put_off(key, error, now)
+                return
+
+    async def _put_off(self, key: StoredKey, error: DeniedError, now: datetime) -> None:
+        """What the rules refuse for one key they refuse for all."""
+        wait = error.retry_after
+        self._not_before = now + (timedelta(seconds=wait) if wait else self.PATIENCE)
+        await self._keys.stay(key.name)
+        if not wait:
+            # The county's own rules do not have the grant, or have run out.
+            detail = f"the key is due, and the rules refuse its destruction: {error.detail}"
+            await self._alarms.raise_alarm("destruction_refused", key.name, detail)
 
     async def _destroy(self, key: StoredKey) -> None:
         access = Access(

@@ -12,6 +12,7 @@ from direct311.intake.handlers.upload import IN_HAND, USABLE_FOR
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.errors import MalformedError, RefusedError
 from direct311.runtime.ledger import Access, AuditUnavailableError
+from direct311.runtime.vault import VaultError
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from tests.support.reporters import NOTICE, World
@@ -112,6 +113,16 @@ async def test_comments_are_kept_in_the_order_they_came_as_they_were_typed(world
     access = Access(Caller("olga", ("agent",)), "view", "respond", "test", ("comments",), ("r-1",))
     opened = await world.vault.open(access, RecordFacts("r-1"), {"comments": sealed})
     assert [each["text"] for each in json.loads(opened["comments"])] == ["One 305-555-0188", "Two"]
+
+
+async def test_earlier_comments_that_do_not_open_are_told_and_stay_as_they_are(
+    world: World,
+) -> None:
+    before = await world.request(sealed={"comments": bytes(40)})
+    with pytest.raises(VaultError):
+        await world.reporter.comment(world.caller(), "r-1", "More.", None)
+    assert world.state() == before
+    assert [event.outcome for event in world.log.events()] == ["success", "error"]
 
 
 async def test_a_comment_that_tells_of_danger_flags_the_request(world: World) -> None:

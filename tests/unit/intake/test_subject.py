@@ -244,6 +244,14 @@ async def test_no_staff_token_opens_what_the_link_opens(world: World, token: str
     assert world.keys.fetches == []
 
 
+async def test_what_must_be_opened_to_correct_and_does_not_open_is_told(world: World) -> None:
+    before = await world.request(sealed={"last_name": bytes(40)})
+    answer = world.correct({"first_name": "Zoe"})
+    assert (answer.status_code, answer.json()["title"]) == (410, "not readable")
+    assert world.state() == before
+    assert [event.outcome for event in world.log.events()] == ["success", "error"]
+
+
 async def test_the_link_of_another_request_is_refused_whether_there_is_one_or_not(
     world: World,
 ) -> None:

@@ -38,7 +38,7 @@ from direct311.runtime.memory import InMemoryRecords
 from direct311.runtime.records import Emitter, Folder, Write
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault import Vault, VaultError
 from direct311.schemas import decode
 from direct311.schemas import events as ev
 from tests.support.media import DurableMemory, Fate, IdleRelay
@@ -443,6 +443,17 @@ async def test_a_reporter_who_asked_is_told_of_what_others_add(email: str, told:
 async def test_a_reporter_who_did_not_ask_is_told_nothing(world: World) -> None:
     await world.add(comment(), CLIENT)
     assert world.state().mail is None
+
+
+@pytest.mark.anyio
+async def test_earlier_comments_that_do_not_open_are_told_and_stay_as_they_are() -> None:
+    world = World()
+    await world.store(sealed={"updates": bytes(40)})
+    before = world.state()
+    with pytest.raises(VaultError):
+        await world.add(comment(), CLIENT)
+    assert world.state() == before
+    assert [event.outcome for event in world.log.events()] == ["success", "error"]
 
 
 @pytest.mark.anyio

@@ -65,8 +65,8 @@ async def read_original(process: MediaProcess, world: World, media_id: str) -> b
     access = Access(
         AGENT, "view", "respond", "test", fields=("media_original",), record_ids=(RECORD,)
     )
-    key, _ = await process.vault.unlock(access, RecordFacts(RECORD))
-    return key.open(sealed_name(media_id), await world.originals.get(RECORD, media_id))
+    async with process.vault.unlock(access, RecordFacts(RECORD)) as key:
+        return key.open(sealed_name(media_id), await world.originals.get(RECORD, media_id))
 
 
 # ---------------------------------------------------------------- taking in

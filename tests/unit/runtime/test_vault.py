@@ -243,6 +243,42 @@ async def test_bytes_that_do_not_open_are_written_down_too() -> None:
     assert second.correlation.cause == world.log.entries[0].id
 
 
+async def test_bytes_that_do_not_open_with_an_unlocked_key_are_written_down_too() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    with pytest.raises(VaultError):
+        async with world.vault.unlock(asking("r1"), RecordFacts("r1")) as key:
+            key.open("email", sealed["phone"])
+    first, second = world.log.events()
+    assert (first.outcome, second.outcome) == ("success", "error")
+    assert second.correlation.cause == world.log.entries[0].id
+    assert second.decision.reason == "VaultError"
+    assert second.what.record_ids == ("r1",)
+
+
+async def test_an_unlocked_key_opens_and_seals_under_one_event_written_down_first() -> None:
+    world = World()
+    sealed = await world.record("r1")
+    async with world.vault.unlock(asking("r1"), RecordFacts("r1")) as key:
+        assert key.open("phone", sealed["phone"]) == PHONE
+        again = key.seal("phone", PHONE)
+    assert [event.outcome for event in world.log.events()] == ["success"]
+    assert await world.vault.open(asking("r1"), RecordFacts("r1"), {"phone": again})
+    world.log.down = True
+    with pytest.raises(AuditUnavailableError):
+        async with world.vault.unlock(asking("r1"), RecordFacts("r1")):
+            raise AssertionError("no key is given before the event is durable")
+
+
+async def test_what_else_goes_wrong_with_an_unlocked_key_is_no_failure_to_open() -> None:
+    world = World()
+    await world.record("r1")
+    with pytest.raises(TransientError):
+        async with world.vault.unlock(asking("r1"), RecordFacts("r1")):
+            raise TransientError("away")
+    assert [event.outcome for event in world.log.events()] == ["success"]
+
+
 @pytest.mark.parametrize("error", [TransientError("away"), DatabaseError("away"), OSError("away")])
 async def test_a_fetch_that_fails_is_written_down_and_may_be_tried_again(error: Exception) -> None:
     world = World()

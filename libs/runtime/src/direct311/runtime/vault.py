@@ -9,7 +9,7 @@ durably, and only then fetches the key; the fetch leaves the event's id on the k
 import asyncio
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -229,13 +229,20 @@ class Vault:
         pairs = zip(access.record_ids, found, strict=True)
         return {record_id: values for record_id, values in pairs if values is not None}
 
-    async def unlock(self, access: Access, facts: RecordFacts) -> tuple[DataKey, Decision]:
+    @contextlib.asynccontextmanager
+    async def unlock(self, access: Access, facts: RecordFacts) -> AsyncIterator[DataKey]:
         """The record's data key, for sealing into a record that exists or opening large objects.
 
-        The same path and errors as `open`.
+        The same path and errors as `open`: what does not open with the key inside the block is told
+        by a second event. Open nothing after it; to seal, the key may be kept.
         """
         event_id, decision = await self.authorise(access, facts)
-        return await self._fetched(access, decision, event_id), decision
+        key = await self._fetched(access, decision, event_id)
+        try:
+            yield key
+        except VaultError as error:
+            await self._tell(access, decision, event_id, error)
+            raise
 
     async def _fetched(self, access: Access, decision: Decision, event_id: str) -> DataKey:
         (record_id,) = access.record_ids

@@ -92,16 +92,16 @@ class AddComment:
             version_seen=state.version,
         )
         facts = RecordFacts(comment.record_id, state.department)
-        data_key, _ = await self._vault.unlock(access, facts)
         update_id = self._ids.new()
+        async with self._vault.unlock(access, facts) as data_key:
 
-        async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
-            # It may have changed since it was looked at.
-            if _known(now, mark, content) is not None:
-                return None
-            return self._added(now, comment, update_id, (mark, content), data_key)
+            async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
+                # It may have changed since it was looked at.
+                if _known(now, mark, content) is not None:
+                    return None
+                return self._added(now, comment, update_id, (mark, content), data_key)
 
-        after = await self._folder.change(comment.record_id, self._ids.new(), add)
+            after = await self._folder.change(comment.record_id, self._ids.new(), add)
         return _known(after, mark, content) or update_id
 
     def _added(

@@ -133,33 +133,33 @@ class Reporter:
             notice_version=state.policy.version if state.policy else None,
         )
         facts = RecordFacts(record_id, state.department)
-        data_key, _ = await self._vault.unlock(access, facts)
         step = Step(at=self._clock.now(), kind="comment", mark=mark, content=content)
+        async with self._vault.unlock(access, facts) as data_key:
 
-        async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
-            _must_stand(now)
-            if done_before(now.steps, mark, content) is not None:
-                return None
-            _must_have_room(now)
-            sealed = now.sealed.get(SEALED_COMMENTS)
-            before = json.loads(data_key.open(SEALED_COMMENTS, sealed)) if sealed else []
-            comments = [*before, {"at": step.at.isoformat(), "text": typed}]
-            document = json.dumps(comments, ensure_ascii=False).encode()
-            after = now.model_copy(
-                update={
-                    "sealed": {
-                        **now.sealed,
-                        SEALED_COMMENTS: data_key.seal(SEALED_COMMENTS, document),
-                    },
-                    "notes": (*now.notes, Note(at=step.at, kind="reporter", text=shown)),
-                    "steps": _remembered(now, step),
-                    "emergency_assistance": now.emergency_assistance or danger,
-                    "updated_at": step.at,
-                }
-            )
-            return Change(after, (updated(now, after, "text"),))
+            async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
+                _must_stand(now)
+                if done_before(now.steps, mark, content) is not None:
+                    return None
+                _must_have_room(now)
+                sealed = now.sealed.get(SEALED_COMMENTS)
+                before = json.loads(data_key.open(SEALED_COMMENTS, sealed)) if sealed else []
+                comments = [*before, {"at": step.at.isoformat(), "text": typed}]
+                document = json.dumps(comments, ensure_ascii=False).encode()
+                after = now.model_copy(
+                    update={
+                        "sealed": {
+                            **now.sealed,
+                            SEALED_COMMENTS: data_key.seal(SEALED_COMMENTS, document),
+                        },
+                        "notes": (*now.notes, Note(at=step.at, kind="reporter", text=shown)),
+                        "steps": _remembered(now, step),
+                        "emergency_assistance": now.emergency_assistance or danger,
+                        "updated_at": step.at,
+                    }
+                )
+                return Change(after, (updated(now, after, "text"),))
 
-        after = await self._folder.change(record_id, self._ids.new(), add)
+            after = await self._folder.change(record_id, self._ids.new(), add)
         return Commented(_at(after, mark, content, step), shown, bool(found), guidance)
 
     async def add_files(

@@ -163,25 +163,25 @@ class Subject:
             fields=tuple(sorted({*given, *opened})),
         )
         facts = RecordFacts(record_id, state.department)
-        data_key, _ = await self._vault.unlock(access, facts)
         correction = Correction(
             at=self._clock.now(), fields=tuple(sorted(given)), mark=mark, content=content
         )
+        async with self._vault.unlock(access, facts) as data_key:
 
-        async def amend(now: ServiceRequest) -> Change[ServiceRequest] | None:
-            # It may have changed since it was looked at.
-            self._must_stand(caller, now)
-            if done_before(now.corrections, mark, content) is not None:
-                return None
-            _must_be_held(now, given)
-            if not set(self._opened(now, given)) <= set(opened):
-                raise TransientError("what must be opened has changed since it was written down")
-            if "email" in given and now.policy is not None:
-                shown = now.policy.model_copy(update={"email_notice_version": notice_version})
-                now = now.model_copy(update={"policy": shown})
-            return await self._amended(now, given, data_key, correction)
+            async def amend(now: ServiceRequest) -> Change[ServiceRequest] | None:
+                # It may have changed since it was looked at.
+                self._must_stand(caller, now)
+                if done_before(now.corrections, mark, content) is not None:
+                    return None
+                _must_be_held(now, given)
+                if not set(self._opened(now, given)) <= set(opened):
+                    raise TransientError("what must be opened changed since it was written down")
+                if "email" in given and now.policy is not None:
+                    shown = now.policy.model_copy(update={"email_notice_version": notice_version})
+                    now = now.model_copy(update={"policy": shown})
+                return await self._amended(now, given, data_key, correction)
 
-        after = await self._folder.change(record_id, self._ids.new(), amend)
+            after = await self._folder.change(record_id, self._ids.new(), amend)
         return done_before(after.corrections, mark, content) or correction
 
     async def _amended(

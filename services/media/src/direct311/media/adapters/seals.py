@@ -32,7 +32,7 @@ class VaultSeals:
             record_ids=(record_id,),
         )
         try:
-            key, _ = await self._vault.unlock(access, RecordFacts(record_id))
+            async with self._vault.unlock(access, RecordFacts(record_id)) as key:
+                return key
         except AuditUnavailableError:
             raise TransientError("the use of a key could not be written down") from None
-        return key

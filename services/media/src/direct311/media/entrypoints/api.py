@@ -225,9 +225,10 @@ def files_router(
             sealed = await originals.get(record_id, media_id)
         except MissingObjectError:
             raise RefusedError(410, "not_readable", "The original is gone.") from None
-        key, _ = await vault.unlock(access, RecordFacts(record_id, state.department))
+        async with vault.unlock(access, RecordFacts(record_id, state.department)) as key:
+            content = key.open(sealed_name(media_id), sealed)
         return Response(
-            key.open(sealed_name(media_id), sealed),
+            content,
             media_type=file.content_type,
             headers={
                 "Cache-Control": "no-store",

@@ -252,10 +252,12 @@ async def test_an_original_is_opened_for_county_business_and_written_down(county
         return answer.json()["media"][0] if answer.status_code == 200 else None
 
     item = await until(stored, "the picture is stored")
-    path = f"/internal/media/{record_id}/{item['media_id']}/original?purpose=county_business"
-    refused = await county.ask("GET", "media", path, "custodian", "carla")
+    path = f"/internal/media/{record_id}/{item['media_id']}/original"
+    why = {"purpose": "county_business"}
+    refused = await county.ask("POST", "media", path, "custodian", "carla", why)
     assert (refused.status_code, refused.json()["field"]) == (422, "reference")
-    opened = await county.ask("GET", "media", f"{path}&reference=WO-10", "custodian", "carla")
+    why["reference"] = "WO-10"
+    opened = await county.ask("POST", "media", path, "custodian", "carla", why)
     assert opened.status_code == 200
     assert opened.content == PHOTO
     entries = await _entries(county, record_id, 2)

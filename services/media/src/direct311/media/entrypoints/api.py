@@ -5,7 +5,7 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import Field
 
 from direct311.media.domain import RecordMedia, upload_type
@@ -93,6 +93,14 @@ class RecordFiles(Model):
 
     record_id: str
     media: tuple[MediaItem, ...]
+
+
+class OriginalQuestion(Model, extra="forbid"):
+    """Why an original is to be read. In a body: proxies and browsers keep addresses."""
+
+    purpose: Annotated[str, Field(max_length=40)]
+    reference: Annotated[str, Field(max_length=100)] | None = None
+    justification: Annotated[str, Field(max_length=500)] | None = None
 
 
 def tickets_router(
@@ -188,7 +196,7 @@ def files_router(
             record_id=record_id, media=tuple(file.item(public_url) for file in state.files)
         )
 
-    @router.get(
+    @router.post(
         "/{record_id}/{media_id}/original",
         response_class=Response,
         responses={200: {"content": {"application/octet-stream": {}}}},
@@ -196,10 +204,8 @@ def files_router(
     async def original(
         record_id: Annotated[RecordId, Path()],
         media_id: Annotated[RecordId, Path()],
+        question: OriginalQuestion,
         caller: Annotated[Caller, caller_from],
-        purpose: Annotated[str, Query(max_length=40)],
-        reference: Annotated[str | None, Query(max_length=100)] = None,
-        justification: Annotated[str | None, Query(max_length=500)] = None,
     ) -> Response:
         """The file as it came, metadata included. Written down before it is opened."""
         require(caller, "service", *STAFF)
@@ -210,12 +216,12 @@ def files_router(
         access = Access(
             caller,
             action="view",
-            purpose=purpose,
-            operation="GET /internal/media/{record_id}/{media_id}/original",
+            purpose=question.purpose,
+            operation="POST /internal/media/{record_id}/{media_id}/original",
             fields=(SEALED_FIELD,),
             record_ids=(record_id,),
-            reference=reference,
-            justification=justification,
+            reference=question.reference,
+            justification=question.justification,
             version_seen=state.version,
             result_count=1,
         )

@@ -34,8 +34,8 @@ from direct311.verifier.note import (
     Note,
     Signer,
     UnverifiedNoteError,
-    WrongSignatureError,
     VerifierKey,
+    WrongSignatureError,
     encode_base64,
 )
 from direct311.verifier.policy import Policy, PolicyError

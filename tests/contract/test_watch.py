@@ -29,21 +29,25 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(params=["memory", "database"])
-async def watch(request: pytest.FixtureRequest) -> Watch:
+async def watch(request: pytest.FixtureRequest) -> AsyncIterator[Watch]:
     if request.param == "memory":
-        return InMemoryWatch()
-    found = MongoWatch(request.getfixturevalue("database"))
-    await found.prepare()
-    return found
+        yield InMemoryWatch()
+        return
+    async with database_of_its_own(request.getfixturevalue("servers")) as database:
+        found = MongoWatch(database)
+        await found.prepare()
+        yield found
 
 
 @pytest.fixture(params=["memory", "database"])
-async def numbers(request: pytest.FixtureRequest) -> Numbers:
+async def numbers(request: pytest.FixtureRequest) -> AsyncIterator[Numbers]:
     if request.param == "memory":
-        return InMemoryNumbers()
-    found = MongoNumbers(request.getfixturevalue("database"))
-    await found.prepare()
-    return found
+        yield InMemoryNumbers()
+        return
+    async with database_of_its_own(request.getfixturevalue("servers")) as database:
+        found = MongoNumbers(database)
+        await found.prepare()
+        yield found
 
 
 def fetch(event: str, record: str = "r", service: str = "intake", seconds: int = 0) -> Fetch:

@@ -192,6 +192,26 @@ async def test_keys_that_no_record_ever_used_are_swept_after_a_day(database: Dat
     assert await keys.fetch(young, "event", NOW) == key(young)
 
 
+async def test_a_new_key_of_an_older_record_is_left_to_who_seals_with_it(
+    database: Database,
+) -> None:
+    keys = MongoKeys(database["keys"])
+    late = id_of(NOW - DAY * 2)
+    await keys.insert([key(late, NOW)])
+    assert await keys.forget_unused(NOW - DAY, database["records"]) == 0
+    assert await keys.forget_unused(NOW, database["records"]) == 0
+    assert await keys.fetch(late, "event", NOW) == key(late, NOW)
+
+
+async def test_a_new_key_of_an_older_record_is_swept_once_it_is_a_day_old(
+    database: Database,
+) -> None:
+    keys = MongoKeys(database["keys"])
+    orphan = id_of(NOW - DAY * 2)
+    await keys.insert([key(orphan, NOW - DAY - timedelta(minutes=1))])
+    assert await keys.forget_unused(NOW - DAY, database["records"]) == 1
+
+
 async def test_a_key_that_was_fetched_is_kept_for_its_fetches(database: Database) -> None:
     keys = MongoKeys(database["keys"])
     old = NOW - DAY - timedelta(minutes=1)

@@ -146,22 +146,25 @@ class MongoKeys:
         return _record_key(document) if document else None
 
     async def forget_unused(self, older_than: datetime, used: "Collection") -> int:
-        """Remove keys made in the week before `older_than` whose record was never stored; how many.
+        """Remove keys made before `older_than` whose record was never stored; how many.
 
-        Record ids are UUIDv7, so an hour's keys are a range of ids.
+        Looks at the records of the week before. Their ids are UUIDv7, so an hour's are a range of
+        ids; a key may be younger than its record, and then it may still be about to be used.
         """
+        unused = {"fetched_at": None, "created_at": {"$lt": older_than}}
         removed = 0
         start = older_than - _SWEPT
         while start < older_than:
             end = min(start + _WINDOW, older_than)
-            removed += await self._forget_between(start, end, used)
+            removed += await self._forget_between(start, end, unused, used)
             start = end
         return removed
 
-    async def _forget_between(self, start: datetime, end: datetime, used: "Collection") -> int:
+    async def _forget_between(
+        self, start: datetime, end: datetime, unused: Document, used: "Collection"
+    ) -> int:
         cursor = self.collection.find(
-            {"_id": {"$gte": _first_id(start), "$lt": _first_id(end)}, "fetched_at": None},
-            {"_id": 1},
+            {"_id": {"$gte": _first_id(start), "$lt": _first_id(end)}, **unused}, {"_id": 1}
         )
         ids = [document["_id"] async for document in cursor]
         removed = 0
@@ -171,9 +174,7 @@ class MongoKeys:
             orphans = [record_id for record_id in chunk if record_id not in known]
             if orphans:
                 # A key that was fetched since was put to use after all.
-                result = await self.collection.delete_many(
-                    {"_id": {"$in": orphans}, "fetched_at": None}
-                )
+                result = await self.collection.delete_many({"_id": {"$in": orphans}, **unused})
                 removed += result.deleted_count
         return removed
 

@@ -10,11 +10,12 @@ from direct311.routing.domain.job import (
     Job,
     Refusal,
     announcement,
+    decided,
     facts,
     is_ready,
     says_the_same,
 )
-from direct311.routing.domain.rules import Rulebook, decide
+from direct311.routing.domain.rules import Decision, Rulebook, decide
 from direct311.routing.domain.states import Move, States, allowed
 from direct311.routing.ports import Redactor
 from direct311.runtime.clock import Clock
@@ -76,7 +77,7 @@ class Routing:
         """The job with a department, where enough is known and a department learns something."""
         if not is_ready(job) or job.asked is None or job.located is None:
             return Change(job)
-        decision = decide(facts(job.asked, job.located), self._rulebook)
+        decision = self._standing(job, decide(facts(job.asked, job.located), self._rulebook))
         routed = announcement(job, job.asked, job.located, decision, self._clock.now())
         if job.routed is not None and says_the_same(job.routed, routed):
             return Change(job)
@@ -99,6 +100,20 @@ class Routing:
             ),
             tuple(events),
         )
+
+    def _standing(self, job: Job, found: Decision) -> Decision:
+        """What the rules found, or what they last did where the job is closed or may not move.
+
+        Rules change, and so does what is known of a request; work that is done stays where it was.
+        """
+        last = job.routed
+        if last is None:
+            return found
+        closed = self._states.state(job.status).final
+        move = Move(current=job.status, proposed="routed", actor="routing")
+        if closed or (found.department != last.department and not allowed(move, self._states)):
+            return decided(last)
+        return found
 
     def _recalled(self, job: Job, reason: str) -> Change[Job]:
         if job.department is None:

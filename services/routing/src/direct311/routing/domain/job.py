@@ -99,6 +99,11 @@ def announcement(
     )
 
 
+def decided(routed: ev.RequestRouted) -> Decision:
+    """The decision that was announced."""
+    return Decision.model_validate(routed.model_dump(include=set(Decision.model_fields)))
+
+
 _OF_ONE_REVISION = {"version", "request_version", "revision", "routed_at"}
 
 

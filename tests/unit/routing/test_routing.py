@@ -158,3 +158,52 @@ async def test_an_open_job_follows_the_rules_to_another_date() -> None:
     assert before.due_on
     assert after.due_on
     assert after.due_on > before.due_on
+
+
+# ---------------------------------------------------------------- protection
+
+
+PLACE = ("111 NW 1 ST", "25.77", "-80.19", "33128")
+
+
+def words(job: Job) -> str:
+    """All that is kept of a job, as the database has it."""
+    return job.model_dump_json()
+
+
+@pytest.mark.parametrize("status", STATUSES)
+async def test_of_a_protected_job_no_address_and_no_point_are_kept(
+    status: ev.RequestStatus,
+) -> None:
+    before = await job(status)
+    assert [word for word in PLACE if word not in words(before)] == []
+    told = "withdrawn" if status == "withdrawn" else "received"
+    municipality = ev.Place(municipality="Miami")
+    protected = updated(3, protected=True, place=municipality, status=told)
+    after = state(await routing().updated(before, protected))
+    assert [word for word in PLACE if word in words(after)] == []
+    assert after.department == (None if status == "withdrawn" else before.department)
+
+
+async def test_a_location_that_comes_after_the_protection_is_not_kept_either() -> None:
+    municipality = ev.Place(municipality="Miami")
+    calm = routing()
+    protected = updated(2, protected=True, place=municipality)
+    first = state(await calm.updated(Job(record_id=RECORD), protected))
+    after = state(await calm.located(first, located()))
+    assert [word for word in PLACE if word in words(after)] == []
+    assert after.department == "animal_services"
+
+
+@pytest.mark.parametrize("kind", ["municipality", "layer"])
+async def test_a_protected_job_is_still_decided_by_its_area(kind: str) -> None:
+    when = {
+        "municipality": Condition(municipalities=("Miami",)),
+        "layer": Condition(layers={"flood_zone": ("AE",)}),
+    }[kind]
+    there = Rule(rule="there", when=when, then=Outcome(department="parks"), reason="It is there.")
+    protected = updated(3, protected=True, place=ev.Place(municipality="Miami"))
+    before = await job()
+    kept = state(await routing().updated(before, protected))
+    after = state(await routing(there).updated(kept, updated(4, protected=True)))
+    assert after.department == "parks"

@@ -13,6 +13,7 @@ from direct311.routing.domain.job import (
     decided,
     facts,
     is_ready,
+    known,
     says_the_same,
 )
 from direct311.routing.domain.rules import Decision, Rulebook, decide
@@ -56,7 +57,7 @@ class Routing:
     async def updated(self, job: Job, event: Event[ev.RequestUpdated]) -> Change[Job] | None:
         updated = event.data
         asked = Asked.model_validate(updated.model_dump(include=set(Asked.model_fields)))
-        after = job.model_copy(update={"asked": asked, "status": self._status(job, updated)})
+        after = known(job.model_copy(update={"asked": asked, "status": self._status(job, updated)}))
         if updated.status == "withdrawn":
             return self._recalled(after, "withdrawn by the reporter")
         return self._routed(after)
@@ -68,7 +69,7 @@ class Routing:
         return "received" if job.status == "identity_required" else job.status
 
     async def located(self, job: Job, event: Event[ev.LocationResolved]) -> Change[Job] | None:
-        return self._routed(job.model_copy(update={"located": event.data}))
+        return self._routed(known(job.model_copy(update={"located": event.data})))
 
     async def media(self, job: Job, event: Event[ev.MediaStored]) -> Change[Job] | None:
         return self._routed(job.model_copy(update={"media": event.data.media}))

@@ -29,7 +29,7 @@ class Job(RecordState):
     """The join of request, location and media, and the decision that came of it.
 
     `routed` is the last revision as it was published, without its version; `status` is where the
-    work stands.
+    work stands. Of a protected request `located` has what the rules ask alone.
     """
 
     asked: Asked | None = None
@@ -56,6 +56,28 @@ def is_ready(job: Job) -> bool:
         and job.located is not None
         and job.located.place_version == job.asked.place_version
         and job.status not in ("identity_required", "withdrawn")
+    )
+
+
+def known(job: Job) -> Job:
+    """What may be kept of a job: of a protected place no more than the rules are asked with
+    (section 119.071(4)(d), F.S.)."""
+    if job.asked is None or not job.asked.protected or job.located is None:
+        return job
+    return job.model_copy(update={"located": _for_the_rules(job.located)})
+
+
+def _for_the_rules(located: ev.LocationResolved) -> ev.LocationResolved:
+    return ev.LocationResolved(
+        record_id=located.record_id,
+        version=located.version,
+        place_version=located.place_version,
+        outcome=located.outcome,
+        municipality=located.municipality,
+        unincorporated=located.unincorporated,
+        layers=located.layers,
+        boundary_sets=located.boundary_sets,
+        resolved_at=located.resolved_at,
     )
 
 

@@ -130,18 +130,18 @@ async def test_an_update_that_comes_before_the_creation_is_not_undone_by_it() ->
     assert record.eligible_on == date(2028, 11, 15)
 
 
+def recalled(version: int, department: str) -> ev.RequestRecalled:
+    return ev.RequestRecalled(
+        record_id="r1",
+        version=version,
+        department=department,
+        reason="moved",
+        recalled_at=START,
+    )
+
+
 async def test_a_recall_takes_away_only_the_department_that_it_names() -> None:
     world = World()
-
-    def recalled(version: int, department: str) -> ev.RequestRecalled:
-        return ev.RequestRecalled(
-            record_id="r1",
-            version=version,
-            department=department,
-            reason="moved",
-            recalled_at=START,
-        )
-
     await world.apply(created("r1"), event(routed("r1", 3, "parks"), "r1", "routing"))
     await world.apply(event(recalled(2, "parks"), "r1", "routing"))
     assert world.record("r1").department == "parks"
@@ -149,6 +149,19 @@ async def test_a_recall_takes_away_only_the_department_that_it_names() -> None:
     assert world.record("r1").department == "parks"
     await world.apply(event(recalled(5, "parks"), "r1", "routing"))
     assert world.record("r1").department is None
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "first heard of"])
+async def test_a_recall_that_overtakes_its_routing_is_not_forgotten(*, known: bool) -> None:
+    world = World()
+    if known:
+        await world.apply(created("r1"))
+    await world.apply(event(recalled(7, "parks"), "r1", "routing"))
+    await world.apply(event(routed("r1", 5, "parks"), "r1", "routing"))
+    assert world.record("r1").department is None
+    assert "routing" in world.record("r1").known_holders
+    await world.apply(event(routed("r1", 7, "solid_waste"), "r1", "routing"))
+    assert world.record("r1").department == "solid_waste"
 
 
 async def test_a_repeated_event_changes_nothing() -> None:

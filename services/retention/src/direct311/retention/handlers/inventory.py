@@ -103,9 +103,10 @@ class Inventorying:
 
     async def recalled(self, state: InventoryRecord, event: Event[ev.RequestRecalled]) -> Changed:
         said = event.data
-        if state.department != said.department or seen(state, "request.routed") > said.version:
-            return None
-        after = state.known_to("routing").model_copy(update={"department": None})
+        after = state.known_to("routing")
+        # One that takes nothing back is seen all the same, for a routing that is still to come.
+        if state.department == said.department and seen(state, "request.routed") <= said.version:
+            after = after.model_copy(update={"department": None})
         return await self._follow(state, after)
 
     async def worked(self, state: InventoryRecord, event: Event[ev.WorkUpdated]) -> Changed:

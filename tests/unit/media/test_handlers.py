@@ -304,6 +304,34 @@ async def test_the_department_follows_routing_in_any_order() -> None:
     assert world.state(RECORD).department == "parks"
 
 
+async def test_a_recall_that_overtakes_its_routing_is_not_forgotten() -> None:
+    for uploads in ((), (("u1", PHOTO, ""),)):
+        world = World()
+        process = world.started()
+        await process.handle(created(RECORD, brought(world, *uploads)))
+        await process.handle(recalled(RECORD, 7, "parks"))
+        await process.handle(routed(RECORD, 5, "parks"))
+        assert world.state(RECORD).department is None
+        # A move is a recall and a routing of one version.
+        await process.handle(routed(RECORD, 7, "solid_waste"))
+        assert world.state(RECORD).department == "solid_waste"
+
+
+@pytest.mark.parametrize("protected", [False, True], ids=["open", "protected"])
+async def test_the_department_is_known_of_files_that_come_after_the_routing(
+    *, protected: bool
+) -> None:
+    world = World()
+    process = world.started()
+    await process.handle(created(RECORD, []), updated(RECORD, 2, protected=protected))
+    await process.handle(routed(RECORD, 1, "parks"))
+    assert world.said(RECORD) == []
+    uploads = brought(world, ("u1", PHOTO, ""))
+    await process.handle(updated(RECORD, 3, uploads=uploads, protected=protected))
+    assert world.state(RECORD).department == "parks"
+    assert await read_original(process, world, "u1") == PHOTO
+
+
 # ---------------------------------------------------------------- a crash at any step
 
 
@@ -422,6 +450,19 @@ async def test_a_holder_of_nothing_answers_with_zero() -> None:
     assert isinstance(receipt, ev.RecordDestroyed)
     counts = (receipt.documents, receipt.fields, receipt.objects, receipt.bytes, receipt.keys)
     assert counts == (0, 0, 0, 0, 0)
+
+
+async def test_a_record_of_which_the_department_alone_is_kept_goes_too() -> None:
+    world = World()
+    process = world.started()
+    await process.handle(routed(RECORD, 1, "parks"), ordered(RECORD, 1))
+    await process.destroyer.step()
+    receipt = world.said(RECORD)[-1].data
+    assert isinstance(receipt, ev.RecordDestroyed)
+    counts = (receipt.documents, receipt.fields, receipt.objects, receipt.bytes, receipt.keys)
+    assert counts == (1, 0, 0, 0, 0)
+    await process.handle(routed(RECORD, 2, "parks"))
+    assert world.state(RECORD).lifecycle == "destroyed"
 
 
 async def test_a_late_event_brings_nothing_back() -> None:

@@ -185,9 +185,10 @@ def _described(copy: CleanCopy, token: str) -> PublicCopy:
 async def follow_routed(
     state: RecordMedia, event: Event[ev.RequestRouted]
 ) -> Change[RecordMedia] | None:
-    """Whose job it is decides who may read originals to respond."""
-    if not state.files:
-        # There is nothing to read. With the first file comes a revision.
+    """Whose job it is decides who may read originals to respond. Kept before there are any: of a
+    protected record no revision comes with its files."""
+    # Another topic than request.recalled: a recall may come before the routing that it takes back.
+    if state.seen.get("request.recalled", 0) > event.data.version:
         return None
     return Change(state.model_copy(update={"department": event.data.department}))
 
@@ -198,7 +199,8 @@ async def follow_recalled(
     # Another topic than request.routed: a recall may come after the routing that followed it.
     routed_since = state.seen.get("request.routed", 0) > event.data.version
     if routed_since or state.department != event.data.department:
-        return None
+        # Seen all the same, for a routing that is still to come.
+        return Change(state)
     return Change(state.model_copy(update={"department": None}))
 
 

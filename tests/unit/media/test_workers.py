@@ -7,14 +7,16 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from direct311.media.adapters import workers
 from direct311.media.adapters.picture_worker import WorkerLimits
 from direct311.media.adapters.pictures import Limits, examine
 from direct311.media.adapters.workers import CleanerProcesses
 from direct311.media.domain import Accepted, Rejected, RejectionReason
-from direct311.media.ports import CleanerBusyError
+from direct311.media.ports import CleanerBusyError, UncleanCopyError
 from tests.support import pictures
 
 pytestmark = pytest.mark.anyio
@@ -140,3 +142,20 @@ async def test_a_worker_knows_nothing_of_the_service(monkeypatch: pytest.MonkeyP
         (worker,) = _workers()
         assert b"canary-secret" not in _facts(worker, "environ")
         assert b"Max file size             0                    0" in _facts(worker, "limits")
+        assert b"NoNewPrivs:\t1" in _facts(worker, "status")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", pictures.jpeg(), pictures.png(), pictures.gif()])
+@pytest.mark.parametrize("content_type", ["image/jpeg", "image/png", "text/html"])
+async def test_what_a_worker_calls_clean_is_taken_apart_again(
+    monkeypatch: pytest.MonkeyPatch, content_type: str, body: bytes
+) -> None:
+    async def taken_over(worker: object, request: bytes) -> tuple[dict[str, Any], bytes]:
+        copy = {"content_type": content_type, "width": 1, "height": 1}
+        return {"content_type": "image/jpeg", "copy": copy, "size": len(body)}, body
+
+    monkeypatch.setattr(workers, "_exchange", taken_over)
+    async with cleaning(processes=1) as cleaner:
+        with pytest.raises(UncleanCopyError):
+            await cleaner.clean(pictures.jpeg(), "")
+        assert _workers() == []

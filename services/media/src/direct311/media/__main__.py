@@ -1,5 +1,6 @@
 """`python -m direct311.media`"""
 
+from direct311.media.adapters.confinement import close_to_others
 from direct311.media.app import SERVICE, create_app
 from direct311.media.settings import MediaSettings
 from direct311.runtime.keyservices import key_provider
@@ -8,6 +9,8 @@ from direct311.runtime.store import ObjectStore
 
 
 def main() -> None:
+    # Before there are workers, which run as the same user.
+    close_to_others()
     settings = MediaSettings()
     resources = Resources.open(SERVICE, settings)
     app = create_app(

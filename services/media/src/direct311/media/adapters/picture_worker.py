@@ -1,8 +1,10 @@
 """The process in which strangers' files are decoded: `python -m …picture_worker LIMITS`.
 
-It has no environment, no credentials, cannot write a file, and lives under limits of memory and
-CPU time, so that a decoder that fails takes nothing with it but itself. Frames on standard input
-and output: 4 bytes of length (big endian), a JSON head, then as many bytes as the head's `size`.
+It is given no environment, cannot read the service's, cannot write a file, gains no privileges, and
+lives under limits of memory and CPU time, so that a decoder that fails takes nothing with it but
+itself. It is no other user than the service: a decoder that is taken over may read the files that
+the service may read, and reach the network. Frames on standard input and output: 4 bytes of length
+(big endian), a JSON head, then as many bytes as the head's `size`.
 """
 
 import json
@@ -10,6 +12,7 @@ import resource
 import sys
 from typing import Any, BinaryIO
 
+from direct311.media.adapters.confinement import gain_nothing
 from direct311.media.adapters.pictures import Limits, examine
 from direct311.media.domain import Rejected, Verdict
 from direct311.media.ports import UncleanCopyError
@@ -43,6 +46,7 @@ def _read(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
 
 
 def _confine(limits: WorkerLimits) -> None:
+    gain_nothing()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))

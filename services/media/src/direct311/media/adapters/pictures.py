@@ -6,7 +6,7 @@ manifest or appended file. The result is taken apart again: what it may consist 
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from io import BytesIO
 from types import MappingProxyType
@@ -245,6 +245,7 @@ def _encode(picture: Image.Image, content_type: str) -> CleanCopy:
     return CleanCopy(content_type=copy_type, data=data, width=bare.width, height=bare.height)
 
 
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _BARE_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _SOI, _EOI, _SOS, _APP0 = 0xD8, 0xD9, 0xDA, 0xE0
 # Quantisation and Huffman tables, restart interval, baseline and progressive frames, JFIF header.
@@ -256,13 +257,28 @@ def require_bare(data: bytes, content_type: str) -> None:
 
     :raises UncleanCopyError: anything else is in it.
     """
-    if content_type == "image/png":
-        parts_are_bare = set(_chunks(data)) <= _BARE_CHUNKS
-    else:
-        parts_are_bare = _jpeg_is_bare(data)
+    require_bare_parts(data, content_type)
     with Image.open(BytesIO(data), formats=["JPEG", "PNG"]) as reopened:
-        if not parts_are_bare or reopened.getexif() or getattr(reopened, "n_frames", 1) != 1:
+        if reopened.getexif() or getattr(reopened, "n_frames", 1) != 1:
             raise UncleanCopyError("a clean copy holds more than pixels")
+
+
+def require_bare_parts(data: bytes, content_type: str) -> None:
+    """The part of `require_bare` that goes by the bytes alone, without a decoder.
+
+    :raises UncleanCopyError: it is no JPEG or PNG, or has other segments or chunks, or a trailer.
+    """
+    walk = _WALKS.get(content_type)
+    try:
+        bare = walk is not None and walk(data)
+    except (IndexError, ValueError, DamagedPictureError):
+        bare = False
+    if not bare:
+        raise UncleanCopyError("a clean copy holds more than pixels")
+
+
+def _png_is_bare(data: bytes) -> bool:
+    return data[:8] == _PNG_SIGNATURE and set(_chunks(data)) <= _BARE_CHUNKS
 
 
 def _jpeg_is_bare(data: bytes) -> bool:
@@ -291,3 +307,8 @@ def _scan_end(data: bytes, at: int) -> int:
         if data[at + 1] != 0 and not 0xD0 <= data[at + 1] <= 0xD7:
             return at
         at += 2
+
+
+_WALKS: Final[Mapping[str, Callable[[bytes], bool]]] = MappingProxyType(
+    {"image/jpeg": _jpeg_is_bare, "image/png": _png_is_bare}
+)

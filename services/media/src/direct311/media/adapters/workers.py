@@ -7,6 +7,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import Any
 
 from direct311.media.adapters.picture_worker import WorkerLimits, frame
+from direct311.media.adapters.pictures import require_bare_parts
 from direct311.media.domain import Accepted, CleanCopy, Rejected, RejectionReason, Verdict
 from direct311.media.ports import CleanerBusyError, UncleanCopyError
 
@@ -19,7 +20,9 @@ class CleanerProcesses:
 
     A worker that dies over a file (a decoder's crash, the limits of memory and CPU time) is tried
     once more in a new process; the second time the file is `damaged`. One that takes longer than
-    `patience` seconds by the wall clock may only be a busy machine's: `CleanerBusyError`.
+    `patience` seconds by the wall clock may only be a busy machine's: `CleanerBusyError`. What a
+    worker calls a clean copy is taken apart again here, by the bytes alone; one that brought
+    anything else is ended.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class CleanerProcesses:
         try:
             async with asyncio.timeout(self._patience):
                 head, body = await _exchange(worker, frame({"declared": declared}, data))
+            # In a thread: milliseconds for an honest copy, a second for ten hostile megabytes.
+            verdict = await asyncio.to_thread(_verdict, head, body)
             answered = True
         except TimeoutError:
             raise CleanerBusyError("no verdict in time") from None
@@ -61,7 +66,7 @@ class CleanerProcesses:
                 self._idle.append(worker)
             else:
                 await self._end(worker)
-        return _verdict(head, body)
+        return verdict
 
     async def _start(self) -> Process:
         # Isolated mode and an empty environment: nothing of the service's settings goes along.
@@ -100,4 +105,6 @@ def _verdict(head: dict[str, Any], body: bytes) -> Verdict:
     if "reason" in head:
         return Rejected(reason=RejectionReason(head["reason"]))
     copy = CleanCopy(data=body, **head["copy"]) if "copy" in head else None
+    if copy is not None:
+        require_bare_parts(copy.data, copy.content_type)
     return Accepted(content_type=head["content_type"], clean_copy=copy)

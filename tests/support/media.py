@@ -428,7 +428,9 @@ def updated(
     return event(data, version)
 
 
-def routed(record_id: str, version: int, department: str) -> Event[Model]:
+def routed(
+    record_id: str, version: int, department: str, *, protected: bool = False
+) -> Event[Model]:
     data = ev.RequestRouted(
         record_id=record_id,
         version=version,
@@ -437,6 +439,7 @@ def routed(record_id: str, version: int, department: str) -> Event[Model]:
         revision=version,
         service_code="POTHOLE",
         place=ev.Place(),
+        protected=protected,
         received_at=START,
         routed_at=START,
         rule_id="r",

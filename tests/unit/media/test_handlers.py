@@ -305,29 +305,27 @@ async def test_the_department_follows_routing_in_any_order() -> None:
 
 
 async def test_a_recall_that_overtakes_its_routing_is_not_forgotten() -> None:
-    for uploads in ((), (("u1", PHOTO, ""),)):
+    for uploads, protected in (((), True), ((("u1", PHOTO, ""),), False)):
         world = World()
         process = world.started()
         await process.handle(created(RECORD, brought(world, *uploads)))
         await process.handle(recalled(RECORD, 7, "parks"))
-        await process.handle(routed(RECORD, 5, "parks"))
+        await process.handle(routed(RECORD, 5, "parks", protected=protected))
         assert world.state(RECORD).department is None
         # A move is a recall and a routing of one version.
-        await process.handle(routed(RECORD, 7, "solid_waste"))
+        await process.handle(routed(RECORD, 7, "solid_waste", protected=protected))
         assert world.state(RECORD).department == "solid_waste"
 
 
-@pytest.mark.parametrize("protected", [False, True], ids=["open", "protected"])
-async def test_the_department_is_known_of_files_that_come_after_the_routing(
-    *, protected: bool
-) -> None:
+async def test_the_department_is_known_of_a_protected_records_files_that_come_late() -> None:
+    """No revision comes with them: they are in no announcement."""
     world = World()
     process = world.started()
-    await process.handle(created(RECORD, []), updated(RECORD, 2, protected=protected))
-    await process.handle(routed(RECORD, 1, "parks"))
+    await process.handle(created(RECORD, []), updated(RECORD, 2, protected=True))
+    await process.handle(routed(RECORD, 1, "parks", protected=True))
     assert world.said(RECORD) == []
     uploads = brought(world, ("u1", PHOTO, ""))
-    await process.handle(updated(RECORD, 3, uploads=uploads, protected=protected))
+    await process.handle(updated(RECORD, 3, uploads=uploads, protected=True))
     assert world.state(RECORD).department == "parks"
     assert await read_original(process, world, "u1") == PHOTO
 
@@ -455,7 +453,7 @@ async def test_a_holder_of_nothing_answers_with_zero() -> None:
 async def test_a_record_of_which_the_department_alone_is_kept_goes_too() -> None:
     world = World()
     process = world.started()
-    await process.handle(routed(RECORD, 1, "parks"), ordered(RECORD, 1))
+    await process.handle(routed(RECORD, 1, "parks", protected=True), ordered(RECORD, 1))
     await process.destroyer.step()
     receipt = world.said(RECORD)[-1].data
     assert isinstance(receipt, ev.RecordDestroyed)

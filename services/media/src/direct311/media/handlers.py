@@ -185,8 +185,11 @@ def _described(copy: CleanCopy, token: str) -> PublicCopy:
 async def follow_routed(
     state: RecordMedia, event: Event[ev.RequestRouted]
 ) -> Change[RecordMedia] | None:
-    """Whose job it is decides who may read originals to respond. Kept before there are any: of a
-    protected record no revision comes with its files."""
+    """Whose job it is decides who may read originals to respond."""
+    if not (state.files or event.data.protected):
+        # There is nothing to read, and with the first file comes a revision; of a protected record
+        # none comes, since its files are in no announcement.
+        return None
     # Another topic than request.recalled: a recall may come before the routing that it takes back.
     if state.seen.get("request.recalled", 0) > event.data.version:
         return None

@@ -383,6 +383,9 @@ class InMemoryBodyKeys:
     async def named(self, names: Iterable[str]) -> Mapping[str, StoredKey]:
         return {name: self.keys[name] for name in names if name in self.keys}
 
+    async def destroyed(self, names: Iterable[str]) -> set[str]:
+        return {name for name in names if name in self.keys and not self.keys[name].wrapped}
+
     async def insert_new(self, keys: Sequence[StoredKey]) -> None:
         for key in keys:
             self.keys.setdefault(key.name, key)

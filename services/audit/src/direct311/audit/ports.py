@@ -436,6 +436,10 @@ class BodyKeys(Protocol):
         """By name; destroyed ones too, without what they held."""
         ...
 
+    async def destroyed(self, names: Iterable[str]) -> set[str]:
+        """Those of the records whose key was destroyed."""
+        ...
+
     async def insert_new(self, keys: Sequence[StoredKey]) -> None:
         """Store those whose name is new, and leave the others as they are."""
         ...

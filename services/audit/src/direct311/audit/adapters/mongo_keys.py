@@ -28,6 +28,10 @@ class MongoBodyKeys(MongoKeys):
         found = self.collection.find({"_id": {"$in": list(names)}}, {"fetches": 0})
         return {document["_id"]: _stored_key(document) async for document in found}
 
+    async def destroyed(self, names: Iterable[str]) -> set[str]:
+        query = {"_id": {"$in": list(names)}, "wrapped": {"$exists": False}}
+        return {document["_id"] async for document in self.collection.find(query, {"_id": 1})}
+
     async def insert_new(self, keys: Sequence[StoredKey]) -> None:
         await insert_new(self.collection, [_key_document(key) for key in keys])
 

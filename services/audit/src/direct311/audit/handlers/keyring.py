@@ -81,8 +81,7 @@ class KeyRing:
 
     async def destroyed(self, records: Collection[str]) -> set[str]:
         """Those of the records whose key was destroyed, by now."""
-        stored = await self._keys.named(records) if records else {}
-        return {name for name, key in stored.items() if not key.wrapped}
+        return await self._keys.destroyed(records) if records else set()
 
     async def _of_several(
         self, several: Mapping[str, Sequence[str]], living: Mapping[str, BodyKey], at: datetime

@@ -255,6 +255,12 @@ def test_json_is_so_deep_and_no_deeper(
         assert b"urn:direct311:problem:too_deep" in answer
 
 
+@pytest.mark.parametrize("kind", [b"application/JSON", b"Application/Problem+Json; charset=utf-8"])
+def test_json_is_known_however_its_name_is_written(front: Served, kind: bytes) -> None:
+    sent = post(b"[" * 100).replace(b"application/json", kind)
+    assert status(front.say(sent)) == 400
+
+
 # ---------------------------------------------------------------- addresses and headers
 
 

@@ -87,7 +87,9 @@ class Front:
             scope["client"] = (_address(scope, self._proxies), 0)
         body = None
         if b"content-length" in seen or b"transfer-encoding" in seen:
-            depth = self._bounds.depth if b"json" in seen.get(b"content-type", b"") else None
+            # The names of types are in any case (RFC 9110, section 8.3.1).
+            kind = seen.get(b"content-type", b"").lower()
+            depth = self._bounds.depth if b"json" in kind else None
             body = _Body(
                 receive, self._bounds, depth, whole=WHOLE in (scope.get("extensions") or ())
             )

@@ -166,6 +166,33 @@ def test_where_no_policy_is_in_force_it_is_503_with_a_time(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize("path", ["requests", "servicerequestupdates"])
+@pytest.mark.parametrize("in_form", ["", "miamidade", "broward.org"])
+def test_another_citys_jurisdiction_behind_the_question_mark_of_a_post_is_404(
+    form: str, path: str, in_form: str
+) -> None:
+    fields = FIELDS | {"service_request_id": "a", "update_id": "1", "status": "OPEN"}
+    answer = http(AssertionError("taken")).post(
+        f"/open311/v2/{path}.{form}?jurisdiction_id=broward.org",
+        data=fields | {"jurisdiction_id": in_form},
+    )
+    assert answer.status_code == 404
+    assert told(answer, form) == ("404", "jurisdiction_id must be miamidade")
+
+
+@pytest.mark.parametrize("path", ["requests", "servicerequestupdates"])
+@pytest.mark.parametrize("name", ["", "miamidade", "miamidade.gov"])
+def test_ours_is_taken_there(path: str, name: str) -> None:
+    fields = FIELDS | {"service_request_id": "a", "update_id": "1", "status": "OPEN"}
+    answer = http(TransientError("taken")).post(
+        f"/open311/v2/{path}.json?jurisdiction_id={name}",
+        data=fields | {"jurisdiction_id": "miamidade"},
+    )
+    # As far as the use case, which fails here.
+    assert answer.status_code == 503
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
 @pytest.mark.parametrize("field", ["media", "media[]"])
 def test_a_photo_that_comes_as_text_is_refused_by_name(form: str, field: str) -> None:
     client = http(AssertionError("submitted"))

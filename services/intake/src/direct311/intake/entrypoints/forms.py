@@ -47,7 +47,7 @@ class UnreadableFormError(Exception):
 
 @dataclass(slots=True)
 class Form:
-    """What was sent. `problems`: what is wrong with single files."""
+    """What was sent. `problems`: what is wrong with single files, and beside the form."""
 
     pairs: list[tuple[str, str]] = field(default_factory=list)
     files: list[File] = field(default_factory=list)

@@ -64,11 +64,11 @@ Answer = Callable[[Request, Format], Awaitable[Response]]
 
 
 class ProblemsError(Exception):
-    """Everything that is wrong with a call."""
+    """Everything that is wrong with a call, each once."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(f"{len(problems)} problems")
-        self.problems = tuple(problems)
+        self.problems = tuple(dict.fromkeys(problems))
 
 
 class Gateway(Application):
@@ -247,8 +247,9 @@ class GeoReport:
             return await self._created(request, form, sent, client)
 
     async def _sent(self, request: Request, share: Share) -> Form:
+        """The form; another city's `jurisdiction_id` behind the question mark is wrong as well."""
         try:
-            return await read_form(
+            sent = await read_form(
                 request,
                 share,
                 most_files=self._settings.most_files,
@@ -256,6 +257,10 @@ class GeoReport:
             )
         except UnreadableFormError as error:
             raise ProblemsError([error.problem]) from None
+        named = (each.strip() for each in request.query_params.getlist("jurisdiction_id"))
+        if wrong := next(filter(None, map(jurisdiction_problem, named)), None):
+            sent.problems.append(wrong)
+        return sent
 
     async def _created(
         self, request: Request, form: Format, sent: Form, client: Client

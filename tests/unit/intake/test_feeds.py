@@ -1,14 +1,24 @@
 """GeoJSON and Atom, as readers of RFC 7946 and RFC 4287 expect them."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import pytest
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
+from direct311.intake.adapters.catalogue_file import load_catalogue, load_policies
+from direct311.intake.domain.language import LANGUAGES
+from direct311.intake.entrypoints.feeds import feeds_router
+from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.open311.feeds import around, atom, geojson, metres
+from direct311.intake.settings import IntakeSettings
+from direct311.runtime.front import Front
+from tests.support.runtime import SetClock
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BOX = (-80.4, 25.6, -80.3, 25.7)
@@ -106,3 +116,32 @@ def test_the_box_around_a_place_holds_all_within_the_radius(
     assert south < latitude < north
     edge = (longitude, north) if angle % 2 else (east, latitude)
     assert metres(latitude, longitude, edge[1], edge[0]) >= 149.9
+
+
+class NoRequests:
+    async def listed(self, query: object) -> Sequence[object]:
+        return []
+
+
+@pytest.mark.policy("P8")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "requests.geojson?bbox=-80.40,25.60,-80.35,25.65",
+        "requests.atom?bbox=-80.40,25.60,-80.35,25.65",
+        "requests/nearby?service_code=ANI-STRAY-DOG&lat=25.6&long=-80.3",
+    ],
+)
+def test_no_cache_shows_a_place_after_it_was_protected(call: str) -> None:
+    clock = SetClock()
+    router = feeds_router(
+        IntakeSettings.model_construct(public_url="http://county.example"),
+        NoRequests(),  # type: ignore[arg-type]
+        dict.fromkeys(LANGUAGES, load_catalogue().content),
+        Agreement(load_policies().content, clock),
+        clock,
+    )
+    app = FastAPI()
+    app.include_router(router)
+    answer = TestClient(Front(app)).get(f"/v1/{call}")
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")

@@ -1,4 +1,8 @@
-"""Open requests of an area, for everybody: near a place, as GeoJSON, as an Atom feed."""
+"""Open requests of an area, for everybody: near a place, as GeoJSON, as an Atom feed.
+
+No cache may keep them, as it may not keep the lists: a protection has taken effect when it is
+answered, and what a cache held would show the place after that.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -29,8 +33,6 @@ OLDEST = timedelta(days=366)
 """How long ago what is shown as open was received at most."""
 MOST_ROWS = 500
 MOST_CODES = 50
-SECONDS = 30
-"""How long a cache may keep a feed."""
 
 
 class NearbyRequest(Model):
@@ -136,7 +138,7 @@ def feeds_router(
         """Open requests of an area as GeoJSON (RFC 7946), the newest `limit` of them."""
         box = _box(bbox)
         found = await open_in(box, _codes(service_code, catalogue), limit)
-        return _cached(feeds.geojson(found, box), "application/geo+json")
+        return Response(feeds.geojson(found, box), media_type="application/geo+json")
 
     @api.get(
         "/requests.atom",
@@ -158,7 +160,7 @@ def feeds_router(
             title="Open 311 requests",
             now=clock.now(),
         )
-        return _cached(body, "application/atom+xml")
+        return Response(body, media_type="application/atom+xml")
 
     return api
 
@@ -211,8 +213,3 @@ def _codes(text: str | None, catalogue: Catalogue) -> tuple[str, ...]:
 
 def _wrong(field: str, detail: str) -> MalformedError:
     return MalformedError([FieldProblem(field=field, detail=detail)])
-
-
-def _cached(body: bytes, media_type: str) -> Response:
-    headers = {"Cache-Control": f"public, max-age={SECONDS}"}
-    return Response(body, media_type=media_type, headers=headers)

@@ -57,6 +57,16 @@ def test_a_checked_request_shows_its_place() -> None:
     assert found["description"] is None
 
 
+@pytest.mark.parametrize(
+    ("due_on", "expected"),
+    [(date(2026, 3, 9), "2026-03-09T21:00:00Z"), (date(2026, 12, 1), "2026-12-01T22:00:00Z")],
+)
+def test_what_is_due_on_a_day_is_expected_by_five_in_the_county(
+    due_on: date, expected: str
+) -> None:
+    assert shown(stored(due_on=due_on))["expected_datetime"] == expected
+
+
 def test_before_the_check_nothing_of_the_place_shows() -> None:
     found = shown(stored(place_checked=False))
     for name in ("lat", "long", "address", "zipcode", "media_url", "description"):

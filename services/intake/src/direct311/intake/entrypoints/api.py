@@ -9,6 +9,7 @@ from pydantic import Field
 
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
+from direct311.intake.domain.county import day_of
 from direct311.intake.domain.protection import SERIES, Disposal, Protection
 from direct311.intake.domain.request import Mark
 from direct311.intake.handlers.contact import Contact
@@ -375,7 +376,7 @@ def _entry(each: Protection) -> ProtectionEntry:
         reference=each.reference,
         citation=each.citation,
         kinds=each.kinds,
-        received_on=each.received_on or each.received_at.date(),
+        received_on=each.received_on or day_of(each.received_at),
         entered_at=each.received_at,
         entered_by=each.entered_by,
         in_force=each.withdrawn_at is None,

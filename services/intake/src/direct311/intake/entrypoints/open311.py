@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
 from direct311.intake.domain.clients import Client, Scope
+from direct311.intake.domain.county import day_of
 from direct311.intake.domain.language import Language, preferred
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.entrypoints.forms import (
@@ -172,7 +173,7 @@ class GeoReport:
 
     async def services(self, request: Request, form: Format) -> Response:
         _check_jurisdiction(request.query_params)
-        today = self._clock.now().date()
+        today = day_of(self._clock.now())
         language = _language(request)
 
         def made() -> bytes:
@@ -183,7 +184,7 @@ class GeoReport:
 
     async def definition(self, request: Request, form: Format) -> Response:
         _check_jurisdiction(request.query_params)
-        today = self._clock.now().date()
+        today = day_of(self._clock.now())
         language = _language(request)
         found = self._catalogues[language].offered(request.path_params["service_code"], today)
         if found is None:
@@ -203,7 +204,7 @@ class GeoReport:
         made: Callable[[], bytes],
     ) -> Response:
         """What is the same for everybody who reads this language, or that it is still the same."""
-        today = self._clock.now().date()
+        today = day_of(self._clock.now())
         body, headers = self._unchanging.body(today, (*name, language, form), made)
         if is_known(request.headers.get("if-none-match"), headers["ETag"]):
             return _response(b"", form, 304, headers, language)

@@ -1,18 +1,15 @@
 """Which policy a submission is taken under, and what the resident is told with the answer."""
 
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from direct311.intake.domain import wording
+from direct311.intake.domain.county import day_of
 from direct311.intake.domain.language import Language
 from direct311.intake.domain.policy import PolicyVersion, PrivacyPolicies
 from direct311.intake.domain.submission import Submission
 from direct311.intake.handlers.submit import Accepted
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
-
-COUNTY = ZoneInfo("America/New_York")
-"""A version comes into force when its day begins here."""
 
 
 class ConsentNeededError(RefusedError):
@@ -52,8 +49,9 @@ class Agreement:
         return self._policies
 
     def in_force(self) -> PolicyVersion | None:
-        """The policy that applies today."""
-        return self._policies.in_force(self._clock.now().astimezone(COUNTY).date())
+        """The policy that applies today: a version comes into force when its day begins in the
+        county."""
+        return self._policies.in_force(day_of(self._clock.now()))
 
     def of(
         self, submission: Submission, *, notice_shown: bool = False, language: Language = "en"

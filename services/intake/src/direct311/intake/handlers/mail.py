@@ -16,6 +16,7 @@ from hashlib import sha256
 
 import structlog
 
+from direct311.intake.domain.county import day_of
 from direct311.intake.domain.language import Language, spoken
 from direct311.intake.domain.messages import Messages, MessageText
 from direct311.intake.domain.policy import PrivacyPolicies
@@ -186,7 +187,7 @@ class Mail:
         self, address: Address, text: MessageText, language: Language, mail_id: str
     ) -> EmailMessage:
         now = self._clock.now()
-        policy = self._policies.in_force(now.date())
+        policy = self._policies.in_force(day_of(now))
         notice = policy.email_notice.texts[language] if policy else ""
         message = EmailMessage()
         message["From"] = self._sender

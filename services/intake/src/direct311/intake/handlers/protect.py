@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from direct311.intake.domain.county import day_of
 from direct311.intake.domain.protection import SERIES, Disposal, Protection
-from direct311.intake.handlers.agreement import COUNTY
 from direct311.intake.ports import Addresses, PersonIndexes
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
@@ -91,7 +91,7 @@ class Protect:
             day to come.
         """
         now = self._clock.now()
-        today = now.astimezone(COUNTY).date()
+        today = day_of(now)
         if received_on is not None and received_on > today:
             raise RefusedError(
                 422, "malformed", "The request cannot have come after today.", field="received_on"
@@ -206,7 +206,7 @@ class Protect:
         )
         disposal = Disposal(
             protection_id=protection_id,
-            received_on=found.received_on or found.received_at.astimezone(COUNTY).date(),
+            received_on=found.received_on or day_of(found.received_at),
             withdrawn_at=found.withdrawn_at or self._clock.now(),
             proposed_at=found.disposal_proposed_at,
             proposed_by=found.disposal_proposed_by,

@@ -8,6 +8,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from direct311.intake.domain.catalogue import AskedIf, Attribute, Catalogue, ServiceType
+from direct311.intake.domain.county import day_of
 from direct311.intake.domain.submission import Submission
 from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_instant, read_number
@@ -138,7 +139,7 @@ def _service(
     if code is None:
         problems.append(Problem(400, "service_code", "service_code is required"))
         return None
-    service = catalogue.offered(code, at.date())
+    service = catalogue.offered(code, day_of(at))
     if service is None:
         problems.append(
             Problem(404, "service_code", "service_code must be one of those in GET /services")

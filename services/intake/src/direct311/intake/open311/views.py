@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from direct311.intake.domain import wording
 from direct311.intake.domain.catalogue import Attribute, ServiceType
+from direct311.intake.domain.county import close_of
 from direct311.intake.domain.language import Language
 from direct311.intake.domain.policy import Contact
 from direct311.intake.domain.request import (
@@ -99,7 +100,7 @@ def request(
         "service_notice": None,
         "requested_datetime": instant(each.received_at),
         "updated_datetime": instant(each.updated_at),
-        "expected_datetime": f"{each.due_on.isoformat()}T21:00:00Z" if each.due_on else None,
+        "expected_datetime": instant(close_of(each.due_on)) if each.due_on else None,
         "address": _jurisdiction(each) if each.protected else address,
         "address_id": place.address_id if place else None,
         "zipcode": place.zip_code if place else None,

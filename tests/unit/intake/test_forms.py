@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from direct311.intake.adapters.catalogue_file import load_catalogue
 from direct311.intake.open311.forms import Read, read_submission
+from direct311.intake.open311.json_forms import read_json
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CATALOGUE = load_catalogue().content
@@ -88,6 +89,57 @@ def test_each_error_names_its_field(
     assert found.submission is None
     assert (code, named) in [(each.code, each.field) for each in found.problems]
     assert SECRET not in repr(found.problems)
+
+
+@pytest.mark.policy("P5")
+@pytest.mark.parametrize(
+    "number",
+    [
+        "078-05-1120",
+        "078:05:1120",
+        "ssn:078.05.1120",
+        "4111-1111-1111-1111",
+        "4111111111111111",
+        "4111:1111:1111:1111",
+        "021000021",
+        "305-555-0142",
+        "3055550142",
+        "call/305.555.0142",
+    ],
+)
+def test_an_address_id_that_is_a_persons_number_is_refused_and_not_repeated(number: str) -> None:
+    found = read(("address_id", number))
+    assert found.submission is None
+    (problem,) = found.problems
+    assert (problem.code, problem.field) == (400, "address_id")
+    assert "such as a folio" in problem.description
+    assert number not in repr(found.problems)
+    json = read_json({"service_code": DOG, "address_id": number}, None, CATALOGUE, AT)
+    assert [each.field for each in json.problems] == ["address_id"]
+
+
+@pytest.mark.parametrize(("folio", "taken"), [("34-5037-054-0050", True), ("3450370540050", False)])
+def test_a_folio_that_could_be_a_cards_number_is_taken_with_its_dashes(
+    folio: str, taken: bool
+) -> None:
+    assert (read(("address_id", folio)).submission is not None) == taken
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "30-4021-001-0010",
+        "3040210010010",
+        "01-3126-033-0450",
+        "folio:30-4021-001-0010",
+        "osm:way/30402100",
+        "9f1b2c3d-7513-4a1e-8f7a-6c6efde85551",
+    ],
+)
+def test_the_id_of_a_place_is_taken_as_it_is(place: str) -> None:
+    found = read(("address_id", place), point=False)
+    assert found.submission is not None
+    assert found.submission.place.address_id == place
 
 
 def test_all_errors_come_at_once() -> None:

@@ -28,7 +28,9 @@ def stored(**changed: Any) -> ServiceRequest:
         "received_at": AT,
         "updated_at": AT,
         "due_on": date(2026, 3, 9),
-        "place": ev.Place(latitude=25.77, longitude=-80.2, address="111 NW 1 ST"),
+        "place": ev.Place(
+            latitude=25.77, longitude=-80.2, address="111 NW 1 ST", address_id="30-4021-001-0010"
+        ),
         "located": Located(
             outcome="resolved",
             latitude=25.77,
@@ -52,6 +54,7 @@ def shown(request: ServiceRequest) -> dict[str, Any]:
 def test_a_checked_request_shows_its_place() -> None:
     found = shown(stored())
     assert (found["lat"], found["long"], found["address"]) == (25.77, -80.2, "111 NW 1ST ST")
+    assert found["address_id"] == "30-4021-001-0010"
     assert found["requested_datetime"] == "2026-03-02T12:00:00Z"
     assert found["media_url"] == "http://s/m.jpg"
     assert found["description"] is None
@@ -69,7 +72,7 @@ def test_what_is_due_on_a_day_is_expected_by_five_in_the_county(
 
 def test_before_the_check_nothing_of_the_place_shows() -> None:
     found = shown(stored(place_checked=False))
-    for name in ("lat", "long", "address", "zipcode", "media_url", "description"):
+    for name in ("lat", "long", "address", "address_id", "zipcode", "media_url", "description"):
         assert found[name] is None, name
     assert found["extended_attributes"]["jurisdiction"] is None
 

@@ -306,7 +306,8 @@ MASKED_CONTACT = ("first_name", "last_name", "reporter_address")
 
 def taken_in(submission: Submission) -> tuple[dict[str, str], ev.Place, bool]:
     """What is to be sealed and the place, card, bank and social-security numbers masked in both,
-    and whether any were. The place is public, so that all else that is no place goes too."""
+    and whether any were. The place is public, so that all else that is no place goes too; its id
+    has been refused where it held any of that."""
     masked = False
 
     def mask(text: str) -> str:

@@ -12,6 +12,7 @@ from direct311.intake.domain.county import day_of
 from direct311.intake.domain.submission import Submission
 from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_instant, read_number
+from direct311.runtime.redaction import redact_place
 from direct311.schemas.events import Place
 
 LONGEST_DESCRIPTION = 4000
@@ -39,7 +40,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_URL = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
 _ADDRESS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
-"""An id is shown in public as it is: a sentence is none."""
+"""A sentence is no id."""
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -164,12 +165,8 @@ def _place(single: Callable[[str], str | None], problems: list[Problem]) -> Plac
                 f"address_string may have {LONGEST_ADDRESS} characters of plain text",
             )
         )
-    if address_id and not _ADDRESS_ID.fullmatch(address_id):
-        problems.append(
-            Problem(
-                400, "address_id", "address_id may have 100 letters, digits and any of . _ : / -"
-            )
-        )
+    if address_id and (wrong := _address_id_problem(address_id)):
+        problems.append(Problem(400, "address_id", wrong))
     if (given["lat"] is None) != (given["long"] is None):
         missing = "lat" if given["lat"] is None else "long"
         problems.append(Problem(400, missing, "lat and long must be sent together"))
@@ -185,6 +182,23 @@ def _place(single: Callable[[str], str | None], problems: list[Problem]) -> Plac
         address=address,
         address_id=address_id,
     )
+
+
+def _address_id_problem(text: str) -> str | None:
+    """What the id of a place must be, where it is not.
+
+    It is shown in public as it is and means nothing with a part taken out, so that one that holds
+    what is masked elsewhere is refused.
+    """
+    if not _ADDRESS_ID.fullmatch(text):
+        return "address_id may have 100 letters, digits and any of . _ : / -"
+    # The rules know no colon within a number; between two it says nothing else than a dash does.
+    if redact_place(text).spans or redact_place(text.replace(":", "-")).spans:
+        return (
+            "address_id must be the id of a place, such as a folio with its dashes, and not what "
+            "could be the number of a card, a bank account, social security or a telephone"
+        )
+    return None
 
 
 def _degrees(name: str, text: str | None, limit: int, problems: list[Problem]) -> float | None:

@@ -2,10 +2,12 @@
 
 import json
 from datetime import timedelta
+from email.message import EmailMessage
 
 import pytest
 
 from direct311.intake.domain.clients import Client
+from direct311.intake.domain.request import Notifications, PendingMail
 from direct311.intake.domain.uploads import AnnouncedFile
 from direct311.intake.handlers.reporter import MOST_COMMENTS, MOST_FILES, REMEMBERED
 from direct311.intake.handlers.upload import IN_HAND, USABLE_FOR
@@ -354,6 +356,60 @@ async def test_a_relay_that_is_down_is_tried_again_ever_more_seldom(world: World
         world.clock.at = after
     assert pauses == sorted(pauses)
     assert len(set(pauses)) == 4
+    world.mailer.down = False
+    await world.mail.step()
+    assert len(world.mailer.sent) == 1
+    assert world.state().mail is None
+
+
+async def test_what_comes_while_a_message_is_being_sent_is_told_by_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.request()
+    await world.reporter.notify(world.caller(), "r-1", "en", NOTICE, None)
+    await told(world)
+    await told(world, "on_hold")
+    send = world.mailer.send
+
+    async def slow(message: EmailMessage) -> None:
+        await send(message)
+        # The reporter has read it, and only then the department goes on.
+        await told(world)
+        await told(world, "fixed")
+
+    with monkeypatch.context() as later:
+        later.setattr(world.mailer, "send", slow)
+        await world.mail.step()
+    assert len(world.mailer.sent) == 1
+    for _ in range(3):
+        await world.mail.step()
+    first, second = world.mailer.sent
+    assert first["Message-ID"] != second["Message-ID"]
+    assert (world.state().mail, world.state().mail_after) == (None, None)
+
+
+async def test_a_message_that_waited_before_there_was_a_latest_is_sent_once(world: World) -> None:
+    waiting = PendingMail.model_validate({"mail_id": "m", "since": NOW, "tries": 2})
+    await world.request(
+        notifications=Notifications(language="en", since=NOW), mail=waiting, mail_after=NOW
+    )
+    for _ in range(2):
+        await world.mail.step()
+    assert len(world.mailer.sent) == 1
+    assert world.state().mail is None
+
+
+async def test_news_that_come_late_to_a_message_that_waits_have_their_own_five_days(
+    world: World,
+) -> None:
+    await world.request()
+    await world.reporter.notify(world.caller(), "r-1", "en", NOTICE, None)
+    await told(world, "in_progress")
+    world.mailer.down = True
+    world.clock.at += timedelta(days=4)
+    await world.mail.step()
+    await told(world, "fixed")
+    world.clock.at += timedelta(days=4)
     world.mailer.down = False
     await world.mail.step()
     assert len(world.mailer.sent) == 1

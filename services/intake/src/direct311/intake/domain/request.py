@@ -120,11 +120,16 @@ class Notifications(Model):
 
 class PendingMail(Model):
     """A message that tells that there is news and was not sent yet. `tries`: how often that
-    failed."""
+    failed.
+
+    `since`: when the newest of what it tells came; `latest`: what that would have been sent as,
+    where something else waited already.
+    """
 
     mail_id: str
     since: Instant
     tries: int = 0
+    latest: str | None = None
 
 
 class ServiceRequest(RecordState):
@@ -206,11 +211,15 @@ def telling(
     """`after`, with a message to the reporter where the status is a new one, or there is other
     `news`, and they asked for it.
 
-    One that waits tells of all changes up to its sending, so there is never a second.
+    One that waits tells of all changes up to its sending, so that a second never waits beside it.
+    It notes the latest, since one that is being sent does not tell of what came meanwhile.
     """
     told = after.notifications is not None and (news or after.status != before.status)
-    if not told or after.mail is not None:
+    if not told:
         return after
+    if after.mail is not None:
+        more = after.mail.model_copy(update={"since": at, "latest": mail_id})
+        return after.model_copy(update={"mail": more})
     return after.model_copy(
         update={"mail": PendingMail(mail_id=mail_id, since=at), "mail_after": at}
     )

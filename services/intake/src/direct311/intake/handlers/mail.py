@@ -137,9 +137,15 @@ class Mail:
             return
 
         async def sent(state: ServiceRequest) -> Change[ServiceRequest] | None:
-            if state.mail is None or state.mail.mail_id != mail.mail_id:
+            told = state.mail
+            if told is None or told.mail_id != mail.mail_id:
                 return None
-            return Change(state.model_copy(update={"mail": None, "mail_after": None}))
+            if told.latest is None or told.latest == mail.latest:
+                return Change(state.model_copy(update={"mail": None, "mail_after": None}))
+            # It came while the message was under way, which may have been read by then.
+            again = PendingMail(mail_id=told.latest, since=told.since)
+            update = {"mail": again, "mail_after": self._clock.now()}
+            return Change(state.model_copy(update=update))
 
         await self._folder.change(record_id, self._ids.new(), sent)
 

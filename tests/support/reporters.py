@@ -110,7 +110,7 @@ class InMemoryTickets:
 
 
 class InMemoryRequests:
-    """`Requests` and the outbox of messages, over the records."""
+    """`Requests`, `Submitted` and the outbox of messages, over the records."""
 
     def __init__(self, records: InMemoryRecords[ServiceRequest]) -> None:
         self._records = records
@@ -121,6 +121,14 @@ class InMemoryRequests:
 
     async def get(self, record_id: str) -> ServiceRequest | None:
         return next((each for each in self._active() if each.record_id == record_id), None)
+
+    async def by_id(self, record_id: str) -> ServiceRequest | None:
+        found = self._records.documents.get(record_id)
+        return found.state if found else None
+
+    async def by_idempotency(self, key: str) -> ServiceRequest | None:
+        states = (write.state for write in self._records.documents.values())
+        return next((each for each in states if each.idempotency == key), None)
 
     async def with_index(self, field: str, values: Sequence[str], limit: int) -> Sequence[str]:
         raise AssertionError("nobody searches here")

@@ -240,6 +240,22 @@ async def test_a_claim_whose_request_never_came_is_given_back_in_time(world: Wor
         await world.upload.take([upload_id], "app", "third", "r-3")
 
 
+@pytest.mark.parametrize("stored", ["r-1", "r-2"])
+async def test_whichever_try_with_one_key_is_stored_its_files_are_in_no_other_request(
+    world: World, stored: str
+) -> None:
+    upload_id = await brought(world)
+    # Both looked before either was stored; or the first was killed, and the second came after it.
+    for record_id in ("r-1", "r-2"):
+        await world.upload.take([upload_id], "app", "app:key", record_id)
+    await world.request(stored, idempotency="app:key")
+    world.clock.at += IN_HAND
+    with pytest.raises(MalformedError) as caught:
+        await world.upload.take([upload_id], "app", "app:another", "r-9")
+    assert refused(caught) == (422, "uploads.0")
+    assert world.tickets.tickets[upload_id].claim == "app:key"
+
+
 @pytest.mark.parametrize(("size", "sha256"), [(4, "aa"), (3, "bb")])
 async def test_other_bytes_than_announced_are_refused(world: World, size: int, sha256: str) -> None:
     upload_id = await ticket(world, sha256="aa")

@@ -140,7 +140,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     submissions = GroupedSubmissions(keys, line.records, direct[line.records.collection.name])
     uploads = MediaUploads(resources.peer(settings.media_url), resources.http)
     tickets = MongoUploadTickets(resources.database["upload_tickets"])
-    brought = Upload(uploads, tickets, requests, clock)
+    brought = Upload(uploads, tickets, submissions, clock)
     recent = RecentContents(line.records.collection, clock, REPEAT_WINDOW)
     submit = Submit(
         submissions=submissions,

@@ -17,7 +17,17 @@ from direct311.schemas import Model
 from direct311.schemas.events import UploadRef
 
 
-class Submissions(Protocol):
+class Submitted(Protocol):
+    """What became of submissions, whatever happened to the requests since."""
+
+    async def by_idempotency(self, key: str) -> ServiceRequest | None:
+        """The request that has this idempotency key."""
+        ...
+
+    async def by_id(self, record_id: str) -> ServiceRequest | None: ...
+
+
+class Submissions(Submitted, Protocol):
     """Where new requests go."""
 
     async def keep(self, keys: Sequence[RecordKey]) -> None:
@@ -35,12 +45,6 @@ class Submissions(Protocol):
         :raises TransientError: the database did not take it; the same ids may be tried again.
         """
         ...
-
-    async def by_idempotency(self, key: str) -> ServiceRequest | None:
-        """The request that has this idempotency key."""
-        ...
-
-    async def by_id(self, record_id: str) -> ServiceRequest | None: ...
 
     async def like(self, fingerprint: str, since: datetime) -> str | None:
         """The id of the first request with the same content that was received since then.

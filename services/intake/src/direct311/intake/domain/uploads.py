@@ -18,7 +18,7 @@ class UploadTicket(Model):
 
     `expires_at`: until then the store takes the bytes. `usable_until`: until then a request may
     name it; the media service sweeps what nobody named. `claim` marks the submission that has named
-    it, `record_id` what that was to become.
+    it, `record_id` what its latest try was to become.
     """
 
     upload_id: str

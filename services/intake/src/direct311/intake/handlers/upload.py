@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from direct311.intake.domain.clients import Client
 from direct311.intake.domain.uploads import AnnouncedFile, UploadTicket
-from direct311.intake.ports import Address, Requests, Uploads, UploadTickets
+from direct311.intake.ports import Address, Submitted, Uploads, UploadTickets
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
 from direct311.schemas.events import UploadRef
@@ -21,11 +21,11 @@ class Upload:
     """Gives tickets out, and takes them in with the submission that names them."""
 
     def __init__(
-        self, uploads: Uploads, tickets: UploadTickets, requests: Requests, clock: Clock
+        self, uploads: Uploads, tickets: UploadTickets, submitted: Submitted, clock: Clock
     ) -> None:
         self._uploads = uploads
         self._tickets = tickets
-        self._requests = requests
+        self._submitted = submitted
         self._clock = clock
 
     async def __call__(
@@ -60,7 +60,8 @@ class Upload:
     ) -> Sequence[UploadRef]:
         """The files that these tickets were for, now of the record `record_id` and of no other.
 
-        `client_id`: who must have got the tickets. The same `claim` may take them again.
+        `client_id`: who must have got the tickets. The same `claim` may take them again; it is the
+        submission's idempotency key, or the record's id.
 
         :raises MalformedError: 422, a ticket is not known, over, used, or its bytes never came.
         :raises TransientError: media, the store or the database does not answer.
@@ -110,8 +111,10 @@ class Upload:
         begun = ticket.claimed_at
         if begun is None or ticket.record_id is None or self._clock.now() - begun < IN_HAND:
             return True
-        request = await self._requests.get(ticket.record_id)
-        if request is not None:
+        # Of tries with one key the last to claim need not be the one that was stored.
+        if await self._submitted.by_id(ticket.record_id) is not None:
+            return True
+        if await self._submitted.by_idempotency(ticket.claim) is not None:
             return True
         await self._tickets.release([ticket.upload_id], ticket.claim)
         return False

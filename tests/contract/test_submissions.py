@@ -261,39 +261,43 @@ async def test_what_cannot_be_written_at_all_leaves_the_others_alone(gateway: Ga
 
 async def test_a_caller_that_has_gone_does_not_stop_the_others(gateway: Gateway) -> None:
     gone = asyncio.create_task(gateway.send(new()))
-    asked = asyncio.create_task(gateway.submissions.like("content", NOW))
+    asked = asyncio.create_task(gateway.submissions.first_under(["app:1"], NOW))
     await asyncio.sleep(0)
     gone.cancel()
     asked.cancel()
     assert await gateway.send(new()) == "new"
-    assert await gateway.submissions.like("other", NOW) is None
+    assert await gateway.submissions.first_under(["app:2"], NOW) is None
 
 
-async def test_a_request_of_the_same_content_is_found_since_an_instant(gateway: Gateway) -> None:
-    early, late = new(), new(received_at=NOW + timedelta(hours=1))
-    await asyncio.gather(gateway.send(early), gateway.send(late))
-    ask = gateway.submissions.like
-    found: Sequence[str | None] = await asyncio.gather(
-        ask("content", NOW),
-        ask("content", NOW + timedelta(minutes=1)),
-        ask("content", NOW + timedelta(hours=2)),
-        ask("other", NOW),
-    )
-    assert list(found) == [early.state.record_id, late.state.record_id, None, None]
-
-
-async def test_a_content_that_came_in_thousands_is_found_as_fast_and_hides_no_other(
+async def test_the_first_request_under_one_of_some_keys_is_found_since_an_instant(
     gateway: Gateway,
 ) -> None:
-    await asyncio.gather(*(gateway.send(new()) for _ in range(2000)))
-    rare = new(fingerprint="rare")
-    await gateway.send(rare)
+    early, late = new("app:1"), new("app:2", received_at=NOW + timedelta(hours=1))
+    await asyncio.gather(*(gateway.send(each) for each in (early, late, new("other:1"), new())))
+    ask = gateway.submissions.first_under
+    found = await asyncio.gather(
+        ask(["app:2", "app:1"], NOW),
+        ask(["app:1", "app:2"], NOW + timedelta(minutes=1)),
+        ask(["app:1"], NOW + timedelta(minutes=1)),
+        ask(["app:1", "app:2"], NOW + timedelta(hours=2)),
+        ask(["app:3"], NOW),
+        ask([], NOW),
+    )
+    ids = [each.record_id if each else None for each in found]
+    assert ids == [early.state.record_id, late.state.record_id, None, None, None, None]
+
+
+async def test_a_content_that_came_in_thousands_costs_those_who_repeat_no_more(
+    gateway: Gateway,
+) -> None:
+    await asyncio.gather(*(gateway.send(new(f"other:{number}")) for number in range(2000)))
+    mine = new("app:1")
+    await gateway.send(mine)
     gateway.requests.read = 0
-    ask = gateway.submissions.like
-    found = await asyncio.gather(*(ask("content", NOW) for _ in range(20)), ask("rare", NOW))
-    assert all(found)
-    assert found[-1] == rare.state.record_id
-    assert gateway.requests.read < 200
+    ask = gateway.submissions.first_under
+    found = await asyncio.gather(*(ask(["app:1", "app:2"], NOW) for _ in range(20)))
+    assert {each.record_id if each else None for each in found} == {mine.state.record_id}
+    assert gateway.requests.read <= 20
 
 
 async def test_more_than_can_wait_are_sent_away_at_once(

@@ -46,8 +46,10 @@ class Submissions(Submitted, Protocol):
         """
         ...
 
-    async def like(self, fingerprint: str, since: datetime) -> str | None:
-        """The id of the first request with the same content that was received since then.
+    async def first_under(self, keys: Sequence[str], since: datetime) -> ServiceRequest | None:
+        """The first request with one of these idempotency keys that was received since then.
+
+        Many callers share one question.
 
         :raises TransientError: the database does not answer.
         """

@@ -5,7 +5,7 @@ Keys go first: what has no key is not stored.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeVar
@@ -35,14 +35,12 @@ Then it is tried again: nobody else finds out whether it takes them."""
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    fingerprint: str
+    keys: tuple[str, ...]
     since: datetime
 
 
 class GroupedSubmissions:
     """`Submissions` over the requests' collection; `requests` is the same without threads."""
-
-    OF_EACH = 8
 
     def __init__(
         self, keys: KeyStore, records: MongoRecords[ServiceRequest], requests: DirectCollection
@@ -51,7 +49,7 @@ class GroupedSubmissions:
         self._records = records
         self._requests = requests
         self._storing: Grouped[Document, Outcome] = Grouped("requests", self._store, at_once=2)
-        self._asking: Grouped[_Asked, str | None] = Grouped("like requests", self._like)
+        self._asking: Grouped[_Asked, ServiceRequest | None] = Grouped("repeats", self._under)
         self._refused_at: float | None = None
 
     async def refused(self) -> str | None:
@@ -71,8 +69,8 @@ class GroupedSubmissions:
     async def insert(self, write: Write[ServiceRequest]) -> Outcome:
         return await self._storing(self._records.document(write, b""))
 
-    async def like(self, fingerprint: str, since: datetime) -> str | None:
-        return await self._asking(_Asked(fingerprint, since))
+    async def first_under(self, keys: Sequence[str], since: datetime) -> ServiceRequest | None:
+        return await self._asking(_Asked(tuple(keys), since))
 
     async def _store(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         outcomes = await self._repeatedly(lambda: self._insert(documents))
@@ -121,50 +119,21 @@ class GroupedSubmissions:
             raise TransientError("the database does not answer") from None
         return found["_id"] if found else None
 
-    async def _like(self, asked: Sequence[_Asked]) -> Sequence[str | None]:
-        known = await self._known(
-            {each.fingerprint for each in asked}, min(each.since for each in asked)
-        )
-        return [
-            min(
-                (
-                    (at, record_id)
-                    for at, record_id in known.get(each.fingerprint, ())
-                    if at >= each.since
-                ),
-                default=(None, None),
-            )[1]
-            for each in asked
-        ]
+    async def _under(self, asked: Sequence[_Asked]) -> Sequence[ServiceRequest | None]:
+        keys = {key for each in asked for key in each.keys}
+        # The index is unique: no more is read than there are keys.
+        cursor = self._records.collection.find({"idempotency": {"$in": list(keys)}})
+        found = [self._records.stored(document).state async for document in cursor]
+        known = {request.idempotency: request for request in found}
+        return [_first(known, each) for each in asked]
 
-    async def _known(
-        self, fingerprints: set[str], since: datetime
-    ) -> dict[str, list[tuple[datetime, str]]]:
-        """Requests with these contents since then: when each was received, and its id.
 
-        A few of each, however many there are: one content may come in thousands.
-        """
-        known: dict[str, list[tuple[datetime, str]]] = {}
-        most = self.OF_EACH * len(fingerprints)
-        seen = await self._seen({"$in": list(fingerprints)}, since, most, known)
-        if seen == most:
-            for left in fingerprints - known.keys():
-                await self._seen(left, since, 1, known)
-        return known
-
-    async def _seen(
-        self,
-        fingerprint: object,
-        since: datetime,
-        most: int,
-        known: dict[str, list[tuple[datetime, str]]],
-    ) -> int:
-        cursor = self._records.collection.find(
-            {"fingerprint": fingerprint, "received_at": {"$gte": since}},
-            {"fingerprint": 1, "received_at": 1},
-        ).limit(most)
-        documents = await cursor.to_list(most)
-        for document in documents:
-            entry = (document["received_at"], document["_id"])
-            known.setdefault(document["fingerprint"], []).append(entry)
-        return len(documents)
+def _first(known: Mapping[str | None, ServiceRequest], asked: _Asked) -> ServiceRequest | None:
+    received = {
+        request.received_at: request
+        for key in asked.keys
+        if (request := known.get(key)) is not None
+        and request.received_at is not None
+        and request.received_at >= asked.since
+    }
+    return received[min(received)] if received else None

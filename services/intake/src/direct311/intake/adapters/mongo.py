@@ -32,7 +32,6 @@ class MongoRequests:
 
     INDEXES = (
         Index([("idempotency", 1)], name="idempotency", unique=True, sparse=True),
-        Index([("fingerprint", 1), ("received_at", 1)], name="fingerprint", sparse=True),
         Index([("token", 1)], name="token", unique=True, sparse=True),
         Index([("registry_version", 1)], name="registry", sparse=True),
         Index([("images", 1)], name="images", sparse=True),

@@ -141,18 +141,19 @@ class Submit:
         # A large file takes tens of milliseconds, in which nobody else would be answered.
         digests = await asyncio.to_thread(_digests, files) if files else ()
         fingerprint = self._fingerprint(submission, digests)
-        key = self._key(client, idempotency_key or submission.client_request_id, fingerprint, now)
-        if key is not None and (files or submission.uploads):
+        given = idempotency_key or submission.client_request_id
+        key = self._key(client, given, fingerprint, now)
+        known = None
+        if not given and client.retries_without_key:
+            since = now - REPEAT_WINDOW
+            # By its own keys: the same words of another client are another person's request.
+            keys = [_key_of_day(client, fingerprint, at) for at in (since, now)]
+            known = await self._submissions.first_under(keys, since)
+        elif key is not None and (files or submission.uploads):
             # With files a repeat would cost uploads; without, the unique key alone decides.
             known = await self._submissions.by_idempotency(key)
-            if known is not None:
-                return self._again(known, fingerprint, submission)
-        keyless = not (idempotency_key or submission.client_request_id)
-        if keyless and client.retries_without_key:
-            like = await self._submissions.like(fingerprint, now - REPEAT_WINDOW)
-            known = await self._submissions.by_id(like) if like is not None else None
-            if known is not None:
-                return self._again(known, fingerprint, submission)
+        if known is not None:
+            return self._again(known, fingerprint, submission)
         like = self._recent.first(fingerprint, now - REPEAT_WINDOW)
         # A key whose record does not come to be is swept.
         record_id, data_key = self._keys.at_hand() or await self._keys.make()
@@ -256,13 +257,13 @@ class Submit:
         self, client: Client, given: str | None, fingerprint: str, now: datetime
     ) -> str | None:
         """What is unique among all requests. A client that cannot send keys gets one for the
-        content and the day; a repeat over midnight is found by its fingerprint."""
+        content and the day; a repeat over midnight is found by that of the day before."""
         if given:
             # Some clients make their keys of the reporter's e-mail address: kept as a keyed hash.
             digest = hmac.digest(self._content_key, given.encode(), sha256).hex()
             return f"{client.client_id}:{digest}"
         if client.retries_without_key:
-            return f"{client.client_id}:{fingerprint}:{now.date().isoformat()}"
+            return _key_of_day(client, fingerprint, now)
         return None
 
     def _again(self, known: ServiceRequest, fingerprint: str, submission: Submission) -> Accepted:
@@ -294,6 +295,11 @@ class Submit:
     def _fingerprint(self, submission: Submission, files: Sequence[bytes]) -> str:
         content = b"".join((submission.canonical(), *files))
         return hmac.digest(self._content_key, content, sha256).hex()
+
+
+def _key_of_day(client: Client, fingerprint: str, at: datetime) -> str:
+    """The key of a content that the client sends on this day of UTC."""
+    return f"{client.client_id}:{fingerprint}:{at.date().isoformat()}"
 
 
 def _digests(files: Sequence[File]) -> Sequence[bytes]:

@@ -372,7 +372,7 @@ class World:
         )
         shared = (self.folder, self.inventory, self.holds)
         clock, ids = self.clock, self.ids
-        self.outcomes = Outcomes(self.folder, self.rules)
+        self.outcomes = Outcomes(self.folder, self.rules, clock)
         self.expiry = Expiry(*shared, self.rules, clock, ids, ahead=self.ahead)
         self.holding = Holding(*shared, clock, ids, SETTLE_FOR)
         self.review = Review(*shared, self.dispositions, self.rules, clock, ids, ahead=self.ahead)

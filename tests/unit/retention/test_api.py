@@ -37,6 +37,7 @@ class County:
             inventory=world.inventory,
             holds=world.holds,
             dispositions=world.dispositions,
+            rules=world.rules,
             outcomes=world.outcomes,
             expiry=world.expiry,
             holding=world.holding,
@@ -258,6 +259,30 @@ def test_an_outcome_is_said_by_a_person(county: County) -> None:
     assert shown["items"] == [94, 241]
     told = county.post("/v1/records/r1/outcomes", {"outcome": "?"}, status=422)
     assert "citation_issued" in told["detail"]
+
+
+def test_each_component_says_what_it_waits_for(county: County) -> None:
+    path = "/v1/records/r1/outcomes"
+    shown = county.post(path, {"outcome": "hearing"}, "inspector/igor")
+    assert (shown["state"], shown["decided_by"]) == ("active", 236)
+    assert "eligible_on" not in shown
+    request, hearing = shown["components"]
+    assert (request["component"], request["item"], request["state"]) == ("request", 94, "dated")
+    assert (request["trigger_on"], request["eligible_on"]) == ("2015-06-10", "2016-06-10")
+    assert (hearing["component"], hearing["item"], hearing["state"]) == ("hearing", 236, "waiting")
+    assert "waits for the closing of its case (hearing)" in hearing["reason"]
+    assert hearing.keys().isdisjoint({"trigger_on", "eligible_on"})
+
+    shown = county.post(path, {"outcome": "hearing", "closed_on": "2016-01-10"})
+    assert shown["outcomes_closed_on"] == {"hearing": "2016-01-10"}
+    assert (shown["trigger_on"], shown["eligible_on"]) == ("2016-01-10", "2021-10-01")
+    assert county.post(path, {"outcome": "hearing"})["eligible_on"] == "2021-10-01"
+    shown = county.post(path, {"outcome": "hearing", "closed_on": None})
+    assert shown["components"][1]["state"] == "waiting"
+    told = county.post(path, {"outcome": "hearing", "closed_on": "2030-01-01"}, status=422)
+    assert told["field"] == "body.closed_on"
+    county.approved("r2")
+    assert county.get("/v1/records/r2")["components"] == []
 
 
 def test_every_route_documents_its_errors(county: County) -> None:

@@ -56,6 +56,23 @@ async def test_a_certificate_has_the_six_fields_and_what_stands_behind_them() ->
     assert kept.items() <= {each.event_id: each.sha256 for each in complaints.receipts}.items()
 
 
+async def test_the_inclusive_dates_go_to_the_closing_of_the_last_case() -> None:
+    world = World()
+    await world.eligible("r1")
+    await world.outcomes.add("r1", "litigation", world.ids.new(), date(2017, 5, 4))
+    await world.expiry.step()
+    order = await world.ordered("r1")
+    await world.answered(order, *FOUR)
+    await world.certification.step()
+    await world.answered(order, "audit")
+    await world.certification.step()
+    found = world.dispositions.sets[order.disposition_id]
+    for each in (*found.certificate_ids, *found.supplement_ids):
+        content, _ = await world.certification.certificate(each)
+        assert content.inclusive_dates == (date(2015, 6, 1), date(2017, 5, 4))
+    assert len(found.supplement_ids) == 1
+
+
 async def test_a_reader_can_compute_the_hash_from_the_json_alone() -> None:
     world = World()
     order_id = await ordered(world)

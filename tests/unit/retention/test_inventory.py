@@ -7,6 +7,7 @@ import pytest
 from direct311.retention.domain.inventory import InventoryRecord
 from direct311.retention.domain.schedule import Schedule
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.state import Change
 from direct311.schemas import events as ev
 from tests.unit.retention.fakes import (
     FOUR,
@@ -172,13 +173,116 @@ async def test_a_repeated_event_changes_nothing() -> None:
     assert world.record("r1") == before
 
 
-async def test_an_outcome_adds_its_items() -> None:
-    world = World()
+async def junk(world: World) -> None:
+    """A code violation, closed as a request in 2024."""
     await world.apply(created("r1", "CODE-JUNK"), updated("r1", 2, "CODE-JUNK", closed_at=CLOSED))
-    assert world.record("r1").decided_by == 237
-    await world.outcomes.add("r1", "citation_issued", world.ids.new())
+
+
+def decided(world: World) -> tuple[object, ...]:
     record = world.record("r1")
-    assert (record.decided_by, record.eligible_on) == (398, date(2030, 10, 1))
+    return record.decided_by, record.trigger, record.trigger_on, record.eligible_on
+
+
+@pytest.mark.policy("P14")
+@pytest.mark.parametrize(
+    ("outcome", "item", "eligible_on"),
+    [
+        ("citation_issued", 398, date(2031, 10, 1)),
+        ("hearing", 236, date(2031, 10, 1)),
+        ("litigation", 27, date(2031, 2, 3)),
+    ],
+)
+async def test_a_case_is_kept_from_its_own_closing_and_not_from_the_requests(
+    outcome: str, item: int, eligible_on: date
+) -> None:
+    world = World()
+    await junk(world)
+    assert decided(world) == (237, "case_closed", date(2024, 11, 15), date(2027, 11, 15))
+    await world.outcomes.add("r1", outcome, world.ids.new())
+    assert decided(world) == (item, "case_closed", None, None)
+    assert f"the closing of its case ({outcome})" in (world.record("r1").reason or "")
+    world.clock.at = datetime(2040, 1, 1, tzinfo=UTC)
+    await world.expiry.step()
+    assert world.record("r1").stage == "active"
+    await world.outcomes.add("r1", outcome, world.ids.new(), date(2026, 2, 3))
+    assert decided(world) == (item, "case_closed", date(2026, 2, 3), eligible_on)
+    await world.expiry.step()
+    assert world.record("r1").stage == "eligible"
+
+
+async def test_a_second_case_that_is_open_keeps_the_record_whatever_the_first_says() -> None:
+    world = World()
+    await junk(world)
+    await world.outcomes.add("r1", "hearing", world.ids.new(), date(2025, 3, 1))
+    await world.outcomes.add("r1", "litigation", world.ids.new())
+    assert decided(world) == (27, "case_closed", None, None)
+
+
+async def test_a_case_that_is_opened_again_waits_again() -> None:
+    world = World()
+    await junk(world)
+    await world.outcomes.add("r1", "hearing", world.ids.new(), date(2025, 3, 1))
+    dated = world.record("r1")
+    # Said once more without a day: nothing new.
+    await world.outcomes.add("r1", "hearing", world.ids.new())
+    assert world.record("r1") == dated
+    await world.outcomes.add("r1", "hearing", world.ids.new(), reopened=True)
+    assert decided(world) == (236, "case_closed", None, None)
+
+
+async def test_an_incident_is_no_case_and_waits_for_nothing() -> None:
+    world = World()
+    await world.apply(created("r1"), updated("r1", 2, closed_at=CLOSED))
+    await world.outcomes.add("r1", "incident", world.ids.new())
+    assert decided(world) == (94, "resolved", date(2024, 11, 15), date(2025, 11, 15))
+    assert world.record("r1").items == (94, 241)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "closed_on"),
+    [
+        ("hearing", date(2026, 3, 3)),
+        ("hearing", date(2015, 5, 31)),
+        ("incident", date(2026, 3, 2)),
+    ],
+    ids=["to come", "before the request", "no case"],
+)
+async def test_a_day_on_which_no_case_can_have_closed_is_refused(
+    outcome: str, closed_on: date
+) -> None:
+    world = World()
+    await junk(world)
+    before = world.record("r1")
+    with pytest.raises(RefusedError) as refused:
+        await world.outcomes.add("r1", outcome, world.ids.new(), closed_on)
+    assert (refused.value.status, refused.value.field) == (422, "body.closed_on")
+    assert world.record("r1") == before
+
+
+@pytest.mark.parametrize("stage", ["active", "eligible", "in_review"])
+async def test_what_was_dated_by_the_requests_closing_is_taken_back(stage: str) -> None:
+    world = World()
+    await world.eligible("r1", service_code="CODE-JUNK")
+    made = await world.review.propose("carla", ["r1"], 500, None)
+    # As it was kept before outcomes had a day of their own.
+    old = world.record("r1").model_dump(exclude={"outcomes_closed_on", "order_id"}) | {
+        "outcomes": ("hearing",),
+        "items": (94, 237, 236),
+        "decided_by": 236,
+        "eligible_on": date(2020, 10, 1),
+        "schedule_version": "GS1-SL 2026.1, assignments 2026.1",
+        "stage": stage,
+        "order_id": made.disposition_id if stage == "in_review" else None,
+    }
+
+    async def as_before(_: InventoryRecord) -> Change[InventoryRecord]:
+        return Change(InventoryRecord.model_validate(old))
+
+    await world.folder.change("r1", world.ids.new(), as_before)
+    await world.expiry.step()
+    record = world.record("r1")
+    assert (record.stage, record.order_id) == ("active", None)
+    assert decided(world) == (236, "case_closed", None, None)
 
 
 @pytest.mark.parametrize(

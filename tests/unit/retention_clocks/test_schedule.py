@@ -10,7 +10,7 @@ import pytest
 
 from direct311.intake.adapters.catalogue_file import load_catalogue
 from direct311.retention.adapters.schedule_file import load_retention
-from direct311.retention.domain.clocks import eligibility, request_dates
+from direct311.retention.domain.clocks import case_components, eligibility, request_dates
 from direct311.runtime.datafile import DataFileError, packaged
 from tests.support.data_files import changed, entry
 from tests.support.real_data import REAL_DATA, needs_real_data
@@ -84,7 +84,16 @@ def test_a_citation_and_a_hearing_add_their_items() -> None:
     assert cited == (94, 237, 398)
     assert ASSIGNMENTS.items_for("CODE-JUNK", ("unheard_of",)) == warned
     assert eligibility(warned, closed, SCHEDULE).on == date(2027, 11, 15)
-    assert eligibility(cited, closed, SCHEDULE).on == date(2030, 10, 1)
+
+
+@pytest.mark.parametrize("outcome", ["citation_issued", "hearing", "litigation"])
+def test_the_case_of_an_outcome_never_closes_with_the_request(outcome: str) -> None:
+    closed = request_dates(date(2024, 11, 1), date(2024, 11, 15))
+    items = ASSIGNMENTS.items_of_outcome(outcome)
+    (open_case,) = case_components(outcome, items, closed, None, SCHEDULE)
+    assert open_case.trigger_on is None
+    (case,) = case_components(outcome, items, closed, date(2026, 2, 3), SCHEDULE)
+    assert case.trigger_on == date(2026, 2, 3)
 
 
 def test_other_series_have_their_item() -> None:

@@ -150,7 +150,8 @@ def _content(
     audit_part_on: date | None = None,
 ) -> Content:
     received = [each.received_at for each in records if each.received_at]
-    closed = [each.closed_at for each in records if each.closed_at]
+    closed = [rules.day(each.closed_at) for each in records if each.closed_at]
+    closed += [on for each in records for on in each.outcomes_closed_on.values()]
     receipts = [
         (record.record_id, receipt)
         for record in records
@@ -167,7 +168,7 @@ def _content(
         schedule_number=rules.schedule.schedule,
         item_number=str(item),
         series_title=rules.title(item),
-        inclusive_dates=(rules.day(min(received)), rules.day(max(closed))),
+        inclusive_dates=(rules.day(min(received)), max(closed)),
         volume_records=len(records),
         volume_files=sum(receipt.objects for _, receipt in receipts),
         volume_bytes=sum(receipt.bytes for _, receipt in receipts),

@@ -4,7 +4,7 @@ Retentions are minimums (rule 1B-24.003, F.A.C.): where a date could be read two
 is taken. Eligible means that disposition may be proposed, never that anything is destroyed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Literal
 
@@ -15,12 +15,14 @@ from direct311.schemas import Model
 class Component(Model):
     """A part of a record: what it is kept under, and when that clock started, if it has.
 
-    `item` is `None` where no schedule covers the part.
+    `item` is `None` where no schedule covers the part. `waits_for`: what its clock starts with, in
+    words.
     """
 
     name: str
     item: Item | None
     trigger_on: date | None = None
+    waits_for: str = "its event"
 
 
 class Eligibility(Model):
@@ -73,10 +75,17 @@ def longest(components: Iterable[Component], fiscal_year: FiscalYear) -> Eligibi
 
     :raises ValueError: there are no components.
     """
-    found = [_eligibility(component, fiscal_year) for component in components]
+    found = eligibilities(components, fiscal_year)
     if not found:
         raise ValueError("a record has at least one component")
     return max(found, key=_weight)
+
+
+def eligibilities(
+    components: Iterable[Component], fiscal_year: FiscalYear
+) -> Sequence[Eligibility]:
+    """The eligibility of each part by itself."""
+    return [_eligibility(component, fiscal_year) for component in components]
 
 
 def eligibility(
@@ -87,18 +96,49 @@ def eligibility(
     `dates` says when each kind of clock started for it. An item that the schedule lacks or has
     switched off is permanent until one is approved.
     """
-    components = []
+    return longest(components("request", items, dates, schedule), schedule.fiscal_year_begins)
+
+
+def components(
+    name: str, items: Iterable[int], dates: Mapping[Trigger, date], schedule: Schedule
+) -> Sequence[Component]:
+    """A part of a record, once for each item that it is kept under."""
+    found = []
     for number in items:
         item = schedule.by_number(number)
         started = dates.get(item.trigger) if item and item.trigger else None
-        components.append(Component(name=f"item {number}", item=item, trigger_on=started))
-    return longest(components, schedule.fiscal_year_begins)
+        found.append(Component(name=name, item=item, trigger_on=started))
+    return found
+
+
+def case_components(
+    outcome: str,
+    items: Iterable[int],
+    dates: Mapping[Trigger, date],
+    closed_on: date | None,
+    schedule: Schedule,
+) -> Sequence[Component]:
+    """What an outcome of the work adds: its case is another than the request, and closes on a day
+    of its own, later as a rule. As long as that is not known, its clock has not started.
+
+    :param dates: of the request.
+    """
+    own: dict[Trigger, date] = {key: on for key, on in dates.items() if key != "case_closed"}
+    if closed_on is not None:
+        own["case_closed"] = closed_on
+    return [
+        part.model_copy(update={"waits_for": f"the closing of its case ({outcome})"})
+        if part.item is not None and part.item.trigger == "case_closed"
+        else part
+        for part in components(outcome, items, own, schedule)
+    ]
 
 
 def request_dates(received_on: date, closed_on: date | None) -> Mapping[Trigger, date]:
     """When the clocks of a service request started; days of the county's calendar.
 
-    An incident is taken to have happened when it was reported, which is never too early.
+    An incident is taken to have happened when it was reported, which is never too early. The case
+    that closes with the request is the request itself, as of a code violation without citation.
     """
     dates: dict[Trigger, date] = {"created": received_on, "incident": received_on}
     if closed_on is not None:
@@ -115,7 +155,8 @@ def _eligibility(component: Component, fiscal_year: FiscalYear) -> Eligibility:
     elif item.kind == "permanent":
         state, reason = "permanent", f"Item {item.item}: {item.worded}"
     elif on is None:
-        state, reason = "waiting", f"Item {item.item} waits for its event: {item.worded}"
+        state = "waiting"
+        reason = f"Item {item.item} waits for {component.waits_for}: {item.worded}"
     else:
         state, reason = "dated", f"Item {item.item}: {item.worded}"
     return Eligibility(

@@ -1,15 +1,17 @@
 """What retention knows of each record, and where it stands on its way out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Final, Literal, get_args
 
 from direct311.retention.domain import clocks
+from direct311.retention.domain.clocks import Component, Eligibility
 from direct311.retention.domain.schedule import Assignments, Schedule, Trigger
 from direct311.runtime.state import RecordState
 from direct311.schemas import Instant, Model, OnDate
 from direct311.schemas import events as ev
+from direct311.schemas.model import nothing
 
 Stage = Literal["active", "eligible", "in_review", "ordered", "destroyed", "certified"]
 """Once ordered there is no way back. `destroyed`: every holder but audit has answered."""
@@ -19,6 +21,11 @@ HOLDERS: Final[tuple[ev.Holder, ...]] = get_args(ev.Holder)
 
 CERTIFYING: Final = frozenset(HOLDERS) - {"audit"}
 """The holders whose answers a certificate waits for."""
+
+
+CLOCKS: Final = 2
+"""How the clocks are read: another number has every record determined anew. 2: the case of an
+outcome closes on a day of its own."""
 
 
 class Held(Model):
@@ -51,10 +58,12 @@ class InventoryRecord(RecordState):
     dates alone; so its `lifecycle` is always `active`, and `stage` says where the record stands.
 
     `restarted_at`: reclassified after it was closed. `outcomes`: what the work has come to, as far
-    as the assignments know it. `media_bytes`: of the public copies. `trigger_on`, `eligible_on`:
-    days of the county's calendar. `fence`: up to which the holds are known to be evaluated;
-    `behind`: more is to be placed or released than one version could tell. `order_id`: the
-    disposition set that the record lies in, from proposal on. `answered`: number of receipts.
+    as the assignments know it; `outcomes_closed_on`: when the case of an outcome was closed, or the
+    time for its appeal was over; without a day it is open. `media_bytes`: of the public copies.
+    `trigger_on`, `eligible_on`: days of the county's calendar. `fence`: up to which the holds are
+    known to be evaluated; `behind`: more is to be placed or released than one version could tell.
+    `order_id`: the disposition set that the record lies in, from proposal on. `answered`: number
+    of receipts.
     """
 
     service_code: str | None = None
@@ -65,6 +74,7 @@ class InventoryRecord(RecordState):
     closed_at: Instant | None = None
     restarted_at: Instant | None = None
     outcomes: tuple[str, ...] = ()
+    outcomes_closed_on: Mapping[str, OnDate] = nothing()
     media_files: int = 0
     media_bytes: int = 0
     known_holders: tuple[ev.Holder, ...] = ()
@@ -120,7 +130,10 @@ class RetentionRules:
     @property
     def version(self) -> str:
         schedule = self.schedule
-        return f"{schedule.schedule} {schedule.version}, assignments {self.assignments.version}"
+        return (
+            f"{schedule.schedule} {schedule.version}, "
+            f"assignments {self.assignments.version}, clocks {CLOCKS}"
+        )
 
     def day(self, at: datetime) -> date:
         """The day of the county's calendar on which `at` falls."""
@@ -131,19 +144,52 @@ class RetentionRules:
         found = (each.title for each in self.schedule.items if each.item == item)
         return next(found, "")
 
+    def is_case(self, outcome: str) -> bool:
+        """Whether an outcome is kept from the closing of a case of its own."""
+        items = map(self.schedule.by_number, self.assignments.items_of_outcome(outcome))
+        return any(item is not None and item.trigger == "case_closed" for item in items)
+
+    def components(self, record: InventoryRecord) -> Sequence[Component]:
+        """The parts that a record is kept for: the request itself, then what its work came to.
+
+        None where it is not known yet what was requested.
+        """
+        if record.service_code is None or record.received_at is None:
+            return ()
+        closed_on = self._closed_on(record)
+        dates = clocks.request_dates(self.day(record.received_at), closed_on)
+        items = self.assignments.items_of_type(record.service_code)
+        found = [*clocks.components("request", items, dates, self.schedule)]
+        for outcome in record.outcomes:
+            found += clocks.case_components(
+                outcome,
+                self.assignments.items_of_outcome(outcome),
+                dates,
+                record.outcomes_closed_on.get(outcome),
+                self.schedule,
+            )
+        return found
+
+    def parts(self, record: InventoryRecord) -> Sequence[Eligibility]:
+        """When each component of a record may go, or what it waits for; none once it is ordered."""
+        found = self.components(record) if record.open_to_change else ()
+        return clocks.eligibilities(found, self.schedule.fiscal_year_begins)
+
+    def _closed_on(self, record: InventoryRecord) -> date | None:
+        closed = [at for at in (record.closed_at, record.restarted_at) if at is not None]
+        return self.day(max(closed)) if record.closed_at else None
+
     def determined(self, record: InventoryRecord) -> InventoryRecord:
         """The record with what the rules say of it now.
 
-        An open request is never eligible. Where items or date have changed, the record goes back
-        to the start of its way out.
+        An open request is never eligible, nor is one with an open case. Where items or date have
+        changed, the record goes back to the start of its way out.
         """
         if not record.open_to_change or record.service_code is None or record.received_at is None:
             return record
         items = self.assignments.items_for(record.service_code, record.outcomes)
-        closed = [at for at in (record.closed_at, record.restarted_at) if at is not None]
-        closed_on = self.day(max(closed)) if record.closed_at else None
-        dates = clocks.request_dates(self.day(record.received_at), closed_on)
-        found = clocks.eligibility(items, dates, self.schedule)
+        closed_on = self._closed_on(record)
+        found = clocks.longest(self.components(record), self.schedule.fiscal_year_begins)
         update: dict[str, object] = {
             "items": items,
             "decided_by": found.item,

@@ -122,16 +122,23 @@ class Assignments(Model, extra="forbid"):
 
         An outcome that the file does not know adds nothing.
         """
+        added = (
+            number for each in self.outcomes if each.outcome in outcomes for number in each.items
+        )
+        return tuple(dict.fromkeys((*self.items_of_type(service_code), *added)))
+
+    def items_of_type(self, service_code: str) -> tuple[int, ...]:
+        """The item numbers of a request of this type, whatever the work has come to."""
         fitting = (
             each.items
             for each in self.assignments
             if any(fnmatchcase(service_code, pattern) for pattern in each.service_codes)
         )
-        numbers = next(fitting, self.default)
-        added = (
-            number for each in self.outcomes if each.outcome in outcomes for number in each.items
-        )
-        return tuple(dict.fromkeys((*numbers, *added)))
+        return tuple(dict.fromkeys(next(fitting, self.default)))
+
+    def items_of_outcome(self, outcome: str) -> tuple[int, ...]:
+        """The item numbers that an outcome adds; none where the file does not know it."""
+        return next((each.items for each in self.outcomes if each.outcome == outcome), ())
 
     def item_of_series(self, series: str) -> int | None:
         return next((each.item for each in self.series if each.series == series), None)

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field, model_validator
@@ -13,7 +13,13 @@ from pydantic import Field, model_validator
 from direct311.retention.domain.certificates import Content, Statement, digest
 from direct311.retention.domain.dispositions import Disposition
 from direct311.retention.domain.holds import Hold, HoldQuery
-from direct311.retention.domain.inventory import Held, InventoryRecord, Receipt, Stage
+from direct311.retention.domain.inventory import (
+    Held,
+    InventoryRecord,
+    Receipt,
+    RetentionRules,
+    Stage,
+)
 from direct311.retention.handlers.certify import Certification
 from direct311.retention.handlers.expiry import Expiry
 from direct311.retention.handlers.holding import Holding
@@ -140,17 +146,35 @@ class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):
 
 
 class Outcome(Model, extra="forbid"):
-    """What the work has come to, in the words of the assignments."""
+    """What the work has come to, in the words of the assignments. `closed_on`: when the case that
+    it stands for (hearing, citation, suit) was closed, or the time for its appeal was over; left
+    away it is open, or as it was said before. `null`: open again."""
 
     outcome: Annotated[str, Field(max_length=60)]
+    closed_on: OnDate | None = None
 
 
 # ---------------------------------------------------------------- what is answered
 
 
+class ComponentView(Model):
+    """A part of a record under one item: the `request`, or by its name an outcome. `waiting`: its
+    clock has not started, and `reason` says for what it waits."""
+
+    component: str
+    item: int | None = None
+    state: Literal["dated", "waiting", "permanent"]
+    trigger: str | None = None
+    trigger_on: OnDate | None = None
+    eligible_on: OnDate | None = None
+    reason: str
+
+
 class RecordView(Model):
     """Where a record stands. `reason` says why it is kept so long; `decided_by` is the item that
-    decides, absent where nothing is scheduled. Days are of the county's calendar."""
+    decides, absent where nothing is scheduled. `components`: all that have a say in it, until it
+    is ordered; one that waits, or is permanent, keeps the record whatever the others say. Days are
+    of the county's calendar."""
 
     record_id: str
     version: int
@@ -160,6 +184,7 @@ class RecordView(Model):
     department: str | None = None
     status: str | None = None
     outcomes: tuple[str, ...]
+    outcomes_closed_on: Mapping[str, OnDate]
     received_at: Instant | None = None
     closed_at: Instant | None = None
     media_files: int
@@ -171,6 +196,7 @@ class RecordView(Model):
     trigger_on: OnDate | None = None
     eligible_on: OnDate | None = None
     reason: str | None = None
+    components: tuple[ComponentView, ...]
     schedule_version: str | None = None
     holds: tuple[Held, ...]
     order_id: str | None = None
@@ -242,6 +268,7 @@ class UseCases:
     inventory: Inventory
     holds: Holds
     dispositions: Dispositions
+    rules: RetentionRules
     outcomes: Outcomes
     expiry: Expiry
     holding: Holding
@@ -273,13 +300,18 @@ def _records(use: UseCases, caller_of: CallerOf) -> APIRouter:
         found = await use.inventory.get(record_id)
         if found is None:
             raise RefusedError(404, "unknown_record", "The inventory has no such record.")
-        return _record(found)
+        return _record(found, use.rules)
 
     @api.post("/records/{record_id}/outcomes", response_model_exclude_none=True)
     async def outcome(record_id: Id, body: Outcome, caller: Annotated[Caller, who]) -> RecordView:
-        """Say what the work has come to (a citation, a hearing, an incident): adds its items."""
+        """Say what the work has come to (a citation, a hearing, an incident): adds its items. Say
+        it again with `closed_on` once its case is closed: until then the record waits."""
         require(caller, "custodian", "records_officer", "counsel", "inspector")
-        return _record(await use.outcomes.add(record_id, body.outcome, use.ids.new()))
+        reopened = "closed_on" in body.model_fields_set and body.closed_on is None
+        found = await use.outcomes.add(
+            record_id, body.outcome, use.ids.new(), body.closed_on, reopened=reopened
+        )
+        return _record(found, use.rules)
 
     @api.get("/counts")
     async def counts(caller: Annotated[Caller, who]) -> CountsView:
@@ -303,7 +335,7 @@ def _records(use: UseCases, caller_of: CallerOf) -> APIRouter:
             as_of=found.as_of,
             dry_run=found.dry_run,
             count=found.count,
-            records=tuple(_record(each) for each in found.records),
+            records=tuple(_record(each, use.rules) for each in found.records),
             next=_cursor(found.records[-1]) if found.more else None,
         )
 
@@ -317,7 +349,7 @@ def _records(use: UseCases, caller_of: CallerOf) -> APIRouter:
         found = await use.inventory.page("eligible", date.max, after, limit + 1)
         page = found[:limit]
         return RecordPage(
-            records=tuple(_record(each) for each in page),
+            records=tuple(_record(each, use.rules) for each in page),
             next=_cursor(page[-1]) if len(found) > limit else None,
         )
 
@@ -467,9 +499,13 @@ def _certificates(use: UseCases, caller_of: CallerOf) -> APIRouter:
     return api
 
 
-def _record(record: InventoryRecord) -> RecordView:
+def _record(record: InventoryRecord, rules: RetentionRules) -> RecordView:
     known = record.model_dump(exclude={"holds", "stage"})
-    return RecordView(**known, state=record.stage, holds=record.held_by)
+    parts = tuple(
+        ComponentView(**part.model_dump(exclude={"on"}), eligible_on=part.on)
+        for part in rules.parts(record)
+    )
+    return RecordView(**known, state=record.stage, components=parts, holds=record.held_by)
 
 
 def _disposition(disposition: Disposition) -> DispositionView:

@@ -1,6 +1,7 @@
 """What the other services say of a record, and what the inventory makes of it."""
 
 from collections.abc import Mapping
+from datetime import date
 from hashlib import sha256
 from typing import Any
 
@@ -146,18 +147,31 @@ def seen(state: InventoryRecord, name: str) -> int:
 
 
 class Outcomes:
-    """What becomes known while the request is worked, said by a person."""
+    """What becomes known while the request is worked, and after it, said by a person."""
 
-    def __init__(self, folder: Folder[InventoryRecord], rules: RetentionRules) -> None:
+    def __init__(
+        self, folder: Folder[InventoryRecord], rules: RetentionRules, clock: Clock
+    ) -> None:
         self._folder = folder
         self._rules = rules
+        self._clock = clock
         self.known = tuple(each.outcome for each in rules.assignments.outcomes)
 
-    async def add(self, record_id: str, outcome: str, cause: str) -> InventoryRecord:
-        """Add the outcome's items to the record.
+    async def add(
+        self,
+        record_id: str,
+        outcome: str,
+        cause: str,
+        closed_on: date | None = None,
+        *,
+        reopened: bool = False,
+    ) -> InventoryRecord:
+        """Add the outcome's items to the record, or say of one that is there when its case was
+        closed, or that it is open again.
 
-        :raises RefusedError: 422, an outcome that the assignments do not have; 404, no such
-            record; 409, its destruction is ordered.
+        :param closed_on: without it, what was said before stays.
+        :raises RefusedError: 422, an outcome that the assignments do not have, or a day on which
+            its case cannot have been closed; 404, no such record; 409, its destruction is ordered.
         """
         if outcome not in self.known:
             raise RefusedError(
@@ -169,9 +183,31 @@ class Outcomes:
                 raise RefusedError(404, "unknown_record", "The inventory has no such record.")
             if not state.open_to_change:
                 raise RefusedError(409, "ordered", "Its destruction has been ordered.")
-            if outcome in state.outcomes:
-                return None
-            outcomes = (*state.outcomes, outcome)
-            return Change(self._rules.determined(state.model_copy(update={"outcomes": outcomes})))
+            if closed_on is not None:
+                self._check(outcome, closed_on, state)
+            closed = dict(state.outcomes_closed_on)
+            if closed_on is not None:
+                closed[outcome] = closed_on
+            elif reopened:
+                closed.pop(outcome, None)
+            update = {
+                "outcomes": tuple(dict.fromkeys((*state.outcomes, outcome))),
+                "outcomes_closed_on": closed,
+            }
+            after = state.model_copy(update=update)
+            return Change(self._rules.determined(after)) if after != state else None
 
         return await self._folder.change(record_id, cause, decide)
+
+    def _check(self, outcome: str, closed_on: date, state: InventoryRecord) -> None:
+        """A day that lies too early would free the record too early."""
+        received = state.received_at
+        if not self._rules.is_case(outcome):
+            wanted = "Leave it away: this outcome has no case of its own."
+        elif closed_on > self._rules.day(self._clock.now()):
+            wanted = "Today or before: say it once the case is closed."
+        elif received is not None and closed_on < self._rules.day(received):
+            wanted = "Not before the day on which the request was received."
+        else:
+            return
+        raise RefusedError(422, "closed_on", wanted, field="body.closed_on")

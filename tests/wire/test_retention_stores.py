@@ -209,6 +209,8 @@ SCOPES: Sequence[tuple[dict[str, object], set[str]]] = (
     ({"record_ids": ("r1", "r4", "r9")}, {"r1"}),
     ({"query": HoldQuery(service_codes=("POTHOLE",))}, {"r1", "r2"}),
     ({"query": HoldQuery(municipality="hialeah")}, {"r1", "r3"}),
+    ({"query": HoldQuery(municipality="City_of HIALEAH")}, {"r1", "r3"}),
+    ({"query": HoldQuery(municipality="Hialeah Gardens")}, set()),
     ({"query": HoldQuery(department="parks", service_codes=("POTHOLE", "X"))}, {"r2"}),
     ({"query": HoldQuery(since=START)}, {"r2", "r3"}),
     ({"query": HoldQuery(until=START)}, {"r1"}),
@@ -238,6 +240,18 @@ async def test_a_hold_finds_what_it_would_match(
     assert set(await stores.inventory.too_late(one, 10)) == too_late
 
 
+async def test_what_records_have_is_known_by_its_values(stores: Stores) -> None:
+    await stores.put(
+        record("r1", service_code="POTHOLE", municipality="Miami", received_at=START),
+        record("r2", service_code="POTHOLE", municipality="unincorporated", department="parks"),
+        record("r3"),
+    )
+    inventory = stores.inventory
+    assert sorted(await inventory.values("service_code")) == ["POTHOLE"]
+    assert sorted(await inventory.values("municipality")) == ["Miami", "unincorporated"]
+    assert sorted(await inventory.values("department")) == ["parks"]
+
+
 async def test_records_are_found_by_hold_order_and_rules(stores: Stores) -> None:
     await stores.put(
         record("r1", holds=("h1", "h2"), schedule_version="2", behind=True),
@@ -251,6 +265,8 @@ async def test_records_are_found_by_hold_order_and_rules(stores: Stores) -> None
     inventory = stores.inventory
     assert list(await inventory.holding("h1", 10)) == ["r1"]
     assert sorted(await inventory.holding("h2", 10)) == ["r1", "r2"]
+    assert await inventory.held(["h1", "h2", "h9"]) == {"h1": 1, "h2": 2}
+    assert await inventory.held([]) == {}
     assert list(await inventory.behind(10)) == ["r1"]
     assert list(await inventory.outdated("2", 10)) == ["r2"]
     assert sorted(await inventory.outdated("4", 10)) == ["r1", "r2"]

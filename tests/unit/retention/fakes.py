@@ -1,6 +1,7 @@
 """Retention's ports in memory, held to the same contract as MongoDB, and a world made of them."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -20,7 +21,7 @@ from direct311.retention.handlers.expiry import Expiry
 from direct311.retention.handlers.holding import Holding
 from direct311.retention.handlers.inventory import Inventorying, Outcomes
 from direct311.retention.handlers.review import Review
-from direct311.retention.ports import Position
+from direct311.retention.ports import Known, Position
 from direct311.runtime.memory import InMemoryRecords
 from direct311.runtime.records import Emitter, Entry, Folder, Stored, Write
 from direct311.runtime.signing import Signer
@@ -180,6 +181,17 @@ class InMemoryInventory:
 
     async def holding(self, hold_id: str, limit: int) -> Sequence[str]:
         return await self._ids(lambda each: each.stage in _OPEN and hold_id in each.holds, limit)
+
+    async def held(self, hold_ids: Sequence[str]) -> Mapping[str, int]:
+        await self._turn()
+        held = Counter(
+            hold_id for each in self._all if each.stage in _OPEN for hold_id in each.holds
+        )
+        return {hold_id: held[hold_id] for hold_id in hold_ids if hold_id in held}
+
+    async def values(self, field: Known) -> Collection[str]:
+        await self._turn()
+        return {value for each in self._all if (value := getattr(each, field))}
 
     async def behind(self, limit: int) -> Sequence[str]:
         return await self._ids(lambda each: each.behind, limit)

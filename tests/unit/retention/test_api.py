@@ -12,11 +12,13 @@ from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
 from direct311.retention.entrypoints.api import UseCases, router
+from direct311.retention.handlers.scopes import Scopes
 from direct311.runtime.access import Caller
 from direct311.runtime.api import install
 from direct311.runtime.health import Readiness
 from direct311.runtime.telemetry import Metrics
-from tests.unit.retention.fakes import FOUR, START, World, created, updated
+from direct311.schemas import events as ev
+from tests.unit.retention.fakes import FOUR, START, World, created, event, located, updated
 
 
 async def caller_of(request: Request) -> Caller:
@@ -41,6 +43,7 @@ class County:
             outcomes=world.outcomes,
             expiry=world.expiry,
             holding=world.holding,
+            scopes=Scopes(world.inventory, world.rules.assignments),
             review=world.review,
             certification=world.certification,
             seal=world.signer,
@@ -251,6 +254,86 @@ def test_a_hold_without_a_clear_scope_is_refused(scope: dict[str, object], count
     told = county.post("/v1/holds", body, "counsel/cole", status=422)
     assert told["field"].startswith("body")
     assert "not an id" not in str(told)
+
+
+async def known(world: World) -> None:
+    """Two records in Miami, one with a department, of a type that is written in capitals."""
+    road = ev.RequestRouted(
+        record_id="m1",
+        version=1,
+        request_version=1,
+        department="public_works",
+        revision=1,
+        service_code="ROAD-POTHOLE",
+        place=ev.Place(),
+        received_at=START,
+        routed_at=START,
+        rule_id="r",
+        rules_version="1",
+        reason="type",
+    )
+    for record_id in ("m1", "m2"):
+        await world.apply(created(record_id, "ROAD-POTHOLE"), located(record_id, 1, "Miami"))
+    await world.apply(event(road, "m1", "routing"))
+
+
+@pytest.mark.policy("P14")
+@pytest.mark.parametrize(
+    ("query", "field", "near"),
+    [
+        ({"municipality": "City of Miamy"}, "municipality", "Miami"),
+        ({"municipality": "Springfield"}, "municipality", "unincorporated"),
+        ({"service_codes": ["ROAD-POTHOLE", "road-pothole"]}, "service_codes.1", "ROAD-POTHOLE"),
+        ({"department": "public_work"}, "department", "public_works"),
+        ({"department": "animals"}, "department", "public_works"),
+    ],
+)
+def test_a_hold_on_a_name_that_nothing_has_is_refused_unless_it_is_for_later(
+    query: dict[str, object], field: str, near: str, county: County
+) -> None:
+    asyncio.run(known(county.world))
+    body: dict[str, object] = {"name": "n", "kind": "audit", "authority": "a", "query": query}
+    told = county.post("/v1/holds", body, "counsel/cole", status=422)
+    assert told["field"] == f"body.query.{field}"
+    assert near in told["detail"]
+    assert "for_later" in told["detail"]
+    assert county.get("/v1/holds")["holds"] == []
+    county.post("/v1/holds", body | {"for_later": 1}, "counsel/cole", status=422)
+    placed = county.post("/v1/holds", body | {"for_later": True}, "counsel/cole", status=201)
+    assert placed["state"] == "in_force"
+
+
+def test_everything_that_is_unknown_is_named_at_once(county: County) -> None:
+    query = {"service_codes": ["A", "WASTE-ACCOUNT", "B"], "department": "d1", "municipality": "x"}
+    body = {"name": "n", "kind": "audit", "authority": "a", "query": query}
+    told = county.post("/v1/holds", body, "counsel/cole", status=422)
+    fields = [each["field"].removeprefix("body.query.") for each in told["errors"]]
+    assert fields == ["service_codes.0", "service_codes.2", "municipality", "department"]
+
+
+@pytest.mark.parametrize(
+    ("query", "held"),
+    [
+        ({"municipality": "City of Miami"}, ["m1", "m2"]),
+        ({"municipality": "MIAMI", "department": "public_works"}, ["m1"]),
+        ({"municipality": "unincorporated"}, []),
+        ({"service_codes": ["ROAD-POTHOLE", "WASTE-ACCOUNT"]}, ["m1", "m2"]),
+    ],
+)
+def test_a_hold_says_how_many_records_it_holds_now(
+    query: dict[str, object], held: list[str], county: County
+) -> None:
+    asyncio.run(known(county.world))
+    body = {"name": "n", "kind": "audit", "authority": "a", "query": query}
+    placed = county.post("/v1/holds", body, "counsel/cole", status=201)
+    assert placed["records_held"] == len(held)
+    for record_id in held:
+        assert county.get(f"/v1/records/{record_id}")["holds"]
+    (listed,) = county.get("/v1/holds")["holds"]
+    assert listed["records_held"] == len(held)
+    path = f"/v1/holds/{placed['hold_id']}"
+    county.post(f"{path}/release", {"reason": "settled"}, "counsel/clara")
+    assert county.get(path)["records_held"] == 0
 
 
 def test_an_outcome_is_said_by_a_person(county: County) -> None:

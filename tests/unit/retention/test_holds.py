@@ -1,10 +1,14 @@
 """A hold reaches every record that matches, those that come later too, until it is released."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from direct311.retention.domain.holds import Hold, HoldQuery
+from direct311.retention.adapters.mongo import name_pattern
+from direct311.retention.domain.holds import Hold, HoldQuery, same_place
 from direct311.retention.domain.inventory import InventoryRecord
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.state import Change
@@ -153,6 +157,20 @@ async def test_what_was_written_meanwhile_is_found_when_the_hold_settles() -> No
     assert world.holds.holds["h1"].settle_at is None
 
 
+NAMES = st.lists(
+    st.sampled_from(
+        ["city", "Town", "VILLAGE", "of", "Miami", "miami", "beach", "Opa-locka", "1", "_", "St."]
+    ),
+    max_size=6,
+).map(" ".join)
+
+
+@given(NAMES, NAMES)
+def test_the_database_knows_the_same_names_of_a_municipality(asked: str, known: str) -> None:
+    found = re.search(name_pattern(asked), known, re.IGNORECASE) is not None
+    assert found is same_place(asked, known)
+
+
 async def _as_of_an_older_fence(state: InventoryRecord) -> Change[InventoryRecord]:
     return Change(state.model_copy(update={"service_code": "POTHOLE", "received_at": START}))
 
@@ -174,6 +192,9 @@ async def test_a_large_hold_is_carried_on_by_the_loop() -> None:
         ({"service_codes": ("POTHOLE", "X")}, True),
         ({"service_codes": ("X",)}, False),
         ({"municipality": "hialeah"}, True),
+        ({"municipality": "City of Hialeah"}, True),
+        ({"municipality": "HIALEAH"}, True),
+        ({"municipality": "Hialeah Gardens"}, False),
         ({"municipality": "miami"}, False),
         ({"department": "parks"}, True),
         ({"department": "parks", "municipality": "miami"}, False),

@@ -30,6 +30,7 @@ from direct311.retention.handlers.expiry import Expiry
 from direct311.retention.handlers.holding import Holding
 from direct311.retention.handlers.inventory import Inventorying, Outcomes
 from direct311.retention.handlers.review import Review
+from direct311.retention.handlers.scopes import Scopes
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.api import Application, caller_of, install
 from direct311.runtime.broker import PATIENT
@@ -117,6 +118,7 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
                 outcomes=Outcomes(folder, rules, clock),
                 expiry=expiry,
                 holding=holding,
+                scopes=Scopes(inventory, rules.assignments),
                 review=review,
                 certification=certification,
                 seal=resources.signer,

@@ -1,6 +1,6 @@
 """What the use cases need from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Literal, Protocol
 
@@ -11,6 +11,9 @@ from direct311.retention.domain.inventory import InventoryRecord, Stage
 
 Position = tuple[date, str]
 """Eligible date and record id: where a page ended."""
+
+Known = Literal["service_code", "municipality", "department"]
+"""Fields of a record that a hold may go by."""
 
 
 class Inventory(Protocol):
@@ -45,6 +48,15 @@ class Inventory(Protocol):
 
     async def holding(self, hold_id: str, limit: int) -> Sequence[str]:
         """Records that are not ordered and into which the hold is written."""
+        ...
+
+    async def held(self, hold_ids: Sequence[str]) -> Mapping[str, int]:
+        """Into how many records that are not ordered each of these holds is written; a hold that
+        is in none is left out."""
+        ...
+
+    async def values(self, field: Known) -> Collection[str]:
+        """What the records have in this field, each value once."""
         ...
 
     async def behind(self, limit: int) -> Sequence[str]:

@@ -6,9 +6,9 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 from direct311.retention.domain.certificates import Certificate
 from direct311.retention.domain.dispositions import Disposition, Status
-from direct311.retention.domain.holds import Hold, Standing
+from direct311.retention.domain.holds import Hold, Standing, plain_name
 from direct311.retention.domain.inventory import HOLDERS, InventoryRecord, Stage
-from direct311.retention.ports import Position
+from direct311.retention.ports import Known, Position
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import (
     Collection,
@@ -33,6 +33,8 @@ class MongoInventory:
         Index([("order_id", 1), ("stage", 1)], name="order", sparse=True),
         Index([("holds", 1)], name="holds"),
         Index([("service_code", 1), ("received_at", 1)], name="type", sparse=True),
+        Index([("municipality", 1)], name="municipality", sparse=True),
+        Index([("department", 1)], name="department", sparse=True),
         Index([("received_at", 1)], name="received", sparse=True),
         Index([("schedule_version", 1)], name="schedule", sparse=True),
         Index([("behind", 1)], name="behind", partialFilterExpression={"behind": True}),
@@ -102,6 +104,23 @@ class MongoInventory:
     async def holding(self, hold_id: str, limit: int) -> Sequence[str]:
         return await self._ids({"holds": hold_id, "stage": {"$in": _OPEN}}, limit)
 
+    async def held(self, hold_ids: Sequence[str]) -> Mapping[str, int]:
+        ids = {"holds": {"$in": list(hold_ids)}}
+        groups = self._collection.aggregate(
+            [
+                {"$match": {**ids, "stage": {"$in": _OPEN}}},
+                {"$unwind": "$holds"},
+                {"$match": ids},
+                {"$group": {"_id": "$holds", "n": {"$sum": 1}}},
+            ]
+        )
+        return {group["_id"]: group["n"] async for group in groups}
+
+    async def values(self, field: Known) -> Sequence[str]:
+        # The bound lets a sparse index answer.
+        found: list[str] = await self._collection.distinct(field, {field: {"$gt": ""}})
+        return found
+
     async def behind(self, limit: int) -> Sequence[str]:
         return await self._ids({"behind": True}, limit)
 
@@ -153,7 +172,7 @@ def _under(hold: Hold) -> Document:
         if asked.service_codes:
             fits["service_code"] = {"$in": list(asked.service_codes)}
         if asked.municipality is not None:
-            fits["municipality"] = asked.municipality
+            fits["municipality"] = {"$regex": name_pattern(asked.municipality), "$options": "i"}
         if asked.department is not None:
             fits["department"] = asked.department
         received = {"$gte": asked.since, "$lt": asked.until}
@@ -161,6 +180,12 @@ def _under(hold: Hold) -> Document:
             fits["received_at"] = bounds
         ways.append(fits)
     return ways[0] if len(ways) == 1 else {"$or": ways}
+
+
+def name_pattern(municipality: str) -> str:
+    """All names that are the same to `plain_name`, as a pattern; case does not matter."""
+    words = r"[^a-z]+".join(plain_name(municipality).split())
+    return rf"^[^a-z]*(?:(?:city|town|village)[^a-z]+of[^a-z]+)*{words}[^a-z]*$"
 
 
 V = TypeVar("V", Hold, Disposition)

@@ -6,23 +6,29 @@ that value. A record carries the value up to which it was evaluated; where that 
 one, it is evaluated again before anything is ordered.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from direct311.retention.domain.inventory import Held, InventoryRecord
 from direct311.runtime.state import Outgoing
 from direct311.schemas import Instant, Model
 from direct311.schemas import events as ev
 
+UNINCORPORATED: Final = "unincorporated"
+"""The county's own area, where the municipality would be."""
+
+_PREFIX: Final = re.compile(r"^(?:(?:city|town|village) of )+")
+
 HoldState = Literal["placing", "in_force", "releasing", "released"]
 
 
 class HoldQuery(Model, extra="forbid"):
     """Records by what is known of them; all that is given must fit. `since` and `until` (not
-    included) bound the time of receipt. `municipality`: `unincorporated` for the county's own
-    area."""
+    included) bound the time of receipt. `municipality`: with or without `City of`, in upper or
+    lower case; `unincorporated` for the county's own area."""
 
     service_codes: tuple[str, ...] = ()
     municipality: str | None = None
@@ -34,11 +40,22 @@ class HoldQuery(Model, extra="forbid"):
         received = record.received_at
         return (
             (not self.service_codes or record.service_code in self.service_codes)
-            and self.municipality in (None, record.municipality)
+            and (self.municipality is None or same_place(self.municipality, record.municipality))
             and self.department in (None, record.department)
             and (self.since is None or (received is not None and received >= self.since))
             and (self.until is None or (received is not None and received < self.until))
         )
+
+
+def same_place(asked: str, municipality: str | None) -> bool:
+    """Whether both are names of one municipality."""
+    return municipality is not None and plain_name(asked) == plain_name(municipality)
+
+
+def plain_name(municipality: str) -> str:
+    """`City_of_Opa-Locka` and `Opa-locka` are one city."""
+    words = re.sub(r"[^a-z]+", " ", municipality.lower()).strip()
+    return _PREFIX.sub("", words)
 
 
 class Hold(Model):

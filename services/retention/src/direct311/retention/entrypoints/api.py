@@ -25,6 +25,7 @@ from direct311.retention.handlers.expiry import Expiry
 from direct311.retention.handlers.holding import Holding
 from direct311.retention.handlers.inventory import Outcomes
 from direct311.retention.handlers.review import Review
+from direct311.retention.handlers.scopes import Scopes
 from direct311.retention.ports import Dispositions, Holds, Inventory, Position, Seal
 from direct311.runtime.access import Caller
 from direct311.runtime.api import NUMBER, PROBLEMS, require
@@ -128,7 +129,8 @@ class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
 
 
 class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):
-    """Either `record_ids` or `query`; new records that match a query join by themselves."""
+    """Either `record_ids` or `query`; new records that match a query join by themselves.
+    `for_later`: the query may name a type, municipality or department that no record has yet."""
 
     name: Text
     kind: ev.HoldKind
@@ -137,6 +139,8 @@ class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):
         None
     )
     query: HoldScope | None = None
+    # Strict, as a 1 is no decision either.
+    for_later: Annotated[bool, Field(strict=True)] = False
 
     @model_validator(mode="after")
     def _one(self) -> "HoldOrder":
@@ -232,7 +236,10 @@ class DispositionPage(Model):
 
 
 class HoldView(Hold):
-    """`placing` until it is written into every record that matches, then `in_force`."""
+    """`placing` until it is written into every record that matches, then `in_force`.
+    `records_held`: into how many it is written now."""
+
+    records_held: int
 
 
 class HoldPage(Model):
@@ -272,6 +279,7 @@ class UseCases:
     outcomes: Outcomes
     expiry: Expiry
     holding: Holding
+    scopes: Scopes
     review: Review
     certification: Certification
     seal: Seal
@@ -414,22 +422,28 @@ def _holds(use: UseCases, caller_of: CallerOf) -> APIRouter:
     api = APIRouter(prefix="/holds", tags=["holds"])
     who = Depends(caller_of)
 
+    async def shown(hold: Hold) -> HoldView:
+        return _hold(hold, await use.inventory.held([hold.hold_id]))
+
     @api.post("", status_code=201, response_model_exclude_none=True)
     async def place(body: HoldOrder, caller: Annotated[Caller, who]) -> HoldView:
-        """Place a hold. It has no end date: it stands until somebody releases it."""
+        """Place a hold. It has no end date: it stands until somebody releases it. A query with a
+        name that no record has is refused, unless it is `for_later`."""
         require(caller, "custodian", "counsel")
-        scope = body.query
+        query = HoldQuery(**body.query.model_dump()) if body.query else None
+        if query is not None and not body.for_later:
+            await use.scopes.check(query)
         hold = Hold(
             hold_id=use.ids.new(),
             name=body.name,
             kind=body.kind,
             authority=body.authority,
             record_ids=body.record_ids or (),
-            query=HoldQuery(**scope.model_dump()) if scope else None,
+            query=query,
             placed_by=caller.sub,
             placed_at=use.clock.now(),
         )
-        return _hold(await use.holding.place(hold, chunks=INLINE_CHUNKS))
+        return await shown(await use.holding.place(hold, chunks=INLINE_CHUNKS))
 
     @api.get("", response_model_exclude_none=True)
     async def listed(
@@ -442,8 +456,9 @@ def _holds(use: UseCases, caller_of: CallerOf) -> APIRouter:
         require(caller, *READERS)
         found = await use.holds.page(cursor, limit + 1, standing=standing)
         page = found[:limit]
+        held = await use.inventory.held([each.hold_id for each in page])
         return HoldPage(
-            holds=tuple(_hold(each) for each in page),
+            holds=tuple(_hold(each, held) for each in page),
             next=page[-1].hold_id if len(found) > limit else None,
         )
 
@@ -454,13 +469,13 @@ def _holds(use: UseCases, caller_of: CallerOf) -> APIRouter:
         found = await use.holds.get(hold_id)
         if found is None:
             raise RefusedError(404, "unknown_hold", "There is no such hold.")
-        return _hold(found)
+        return await shown(found)
 
     @api.post("/{hold_id}/release", response_model_exclude_none=True)
     async def release(hold_id: Id, body: Reason, caller: Annotated[Caller, who]) -> HoldView:
         """Release a hold, as another person than the one who placed it."""
         require(caller, "counsel", "records_officer")
-        return _hold(
+        return await shown(
             await use.holding.release(hold_id, caller.sub, body.reason, chunks=INLINE_CHUNKS)
         )
 
@@ -512,8 +527,8 @@ def _disposition(disposition: Disposition) -> DispositionView:
     return DispositionView.model_validate(disposition.model_dump())
 
 
-def _hold(hold: Hold) -> HoldView:
-    return HoldView.model_validate(hold.model_dump())
+def _hold(hold: Hold, held: Mapping[str, int]) -> HoldView:
+    return HoldView(**hold.model_dump(), records_held=held.get(hold.hold_id, 0))
 
 
 def _cursor(record: InventoryRecord) -> str:

@@ -5,7 +5,7 @@ from datetime import date
 from hashlib import sha256
 from typing import Any
 
-from direct311.retention.domain.holds import evaluate
+from direct311.retention.domain.holds import UNINCORPORATED, evaluate
 from direct311.retention.domain.inventory import (
     InventoryRecord,
     Receipt,
@@ -82,7 +82,7 @@ class Inventorying:
 
     async def located(self, state: InventoryRecord, event: Event[ev.LocationResolved]) -> Changed:
         said = event.data
-        municipality = "unincorporated" if said.unincorporated else said.municipality
+        municipality = UNINCORPORATED if said.unincorporated else said.municipality
         after = state.known_to("geo").model_copy(update={"municipality": municipality})
         return await self._follow(state, after)
 

@@ -348,9 +348,11 @@ async def _released(
     return Change(state.model_copy(update={"holds": holds}))
 
 
-async def _ordered(
-    state: RecordState, event: Event[ev.DispositionOrdered]
-) -> Change[RecordState] | None:
+async def take_order(state: S, event: Event[ev.DispositionOrdered]) -> Change[S] | None:
+    """Begin to destroy, as ordered.
+
+    :raises HeldError: a hold stands that this service knows of.
+    """
     if state.holds:
         raise HeldError("ordered while a hold stands")
     update = {"lifecycle": "destroying", "order_id": event.data.order_id}
@@ -364,7 +366,7 @@ def hold_handlers() -> dict[type[Model], Handler[Any]]:
         (
             on(ev.HoldPlaced, _placed),
             on(ev.HoldReleased, _released),
-            on(ev.DispositionOrdered, _ordered),
+            on(ev.DispositionOrdered, take_order),
         )
     )
 

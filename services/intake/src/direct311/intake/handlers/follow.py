@@ -14,7 +14,7 @@ from direct311.intake.domain.request import (
 )
 from direct311.intake.ports import Protections
 from direct311.runtime.clock import Clock
-from direct311.runtime.records import Handler, on
+from direct311.runtime.records import Handler, on, take_order
 from direct311.runtime.state import Change
 from direct311.schemas import Event
 from direct311.schemas import events as ev
@@ -24,8 +24,13 @@ PlaceHashes = Callable[[str | None, float | None, float | None], tuple[str, ...]
 """The keyed hashes of an address (one line, normalised) and of a point's cell."""
 
 
+class StillOpenError(Exception):
+    """Destruction was ordered of a request that is open, or was at the time."""
+
+
 class Follow:
-    """Handlers of the events that intake consumes."""
+    """Handlers of the events that intake consumes; its `ordered` takes the place of the holders'
+    usual one."""
 
     def __init__(self, protections: Protections, place_hashes: PlaceHashes, clock: Clock) -> None:
         self._protections = protections
@@ -41,6 +46,7 @@ class Follow:
                 on(ev.RequestRecalled, self.recalled),
                 on(ev.RequestOverdue, self.overdue),
                 on(ev.WorkUpdated, self.worked),
+                on(ev.DispositionOrdered, self.ordered),
             )
         )
 
@@ -137,6 +143,19 @@ class Follow:
             text="The due date has passed.",
         )
         return Change(state.model_copy(update={"notes": (*state.notes, note), "updated_at": now}))
+
+    async def ordered(
+        self, state: ServiceRequest, event: Event[ev.DispositionOrdered]
+    ) -> Change[ServiceRequest] | None:
+        """Destroy what is closed alone: retention hears of a reopening later than intake.
+
+        :raises StillOpenError: the request is open, or was closed again after the order, which
+            restarted its clock. `HeldError` as of every holder.
+        """
+        closed_at = state.closed_at
+        if state.version and (closed_at is None or closed_at > event.data.ordered_at):
+            raise StillOpenError("ordered before the request was closed")
+        return await take_order(state, event)
 
     async def worked(
         self, state: ServiceRequest, event: Event[ev.WorkUpdated]

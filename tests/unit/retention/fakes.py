@@ -349,6 +349,7 @@ class World:
     turn: Turn = at_once
     stale: bool = False
     ahead: bool = True
+    stopped: bool = False
     rules: RetentionRules = field(default_factory=packaged_rules)
 
     def __post_init__(self) -> None:
@@ -387,7 +388,15 @@ class World:
         self.outcomes = Outcomes(self.folder, self.rules, clock)
         self.expiry = Expiry(*shared, self.rules, clock, ids, ahead=self.ahead)
         self.holding = Holding(*shared, clock, ids, SETTLE_FOR)
-        self.review = Review(*shared, self.dispositions, self.rules, clock, ids, ahead=self.ahead)
+        self.review = Review(
+            *shared,
+            self.dispositions,
+            self.rules,
+            clock,
+            ids,
+            ahead=self.ahead,
+            stopped=lambda: self.stopped,
+        )
         self.certification = Certification(
             self.folder,
             certificate_folder,

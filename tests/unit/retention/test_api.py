@@ -211,6 +211,20 @@ def test_the_same_person_cannot_be_both(county: County) -> None:
     assert rejected["status"] == "rejected"
 
 
+@pytest.mark.policy("P14")
+def test_nothing_is_approved_while_no_events_are_taken_in(county: County) -> None:
+    made = county.post("/v1/dispositions", {"record_ids": ["r1"]}, status=201)
+    path = f"/v1/dispositions/{made['disposition_id']}/approve"
+    body = {"set_hash": made["set_hash"]}
+    county.world.stopped = True
+    answer = county.client.post(path, json=body, headers={"x-test-caller": "records_officer/raul"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert answer.json()["type"].endswith("not_up_to_date")
+    assert county.get("/v1/records/r1")["state"] == "in_review"
+    county.world.stopped = False
+    assert county.post(path, body, "records_officer/raul")["status"] == "ordered"
+
+
 def test_a_hold_from_placing_to_release(county: County) -> None:
     body = {
         "name": "Smith v. County",

@@ -100,6 +100,21 @@ async def test_a_set_is_decided_once() -> None:
     assert world.names("r1").count("disposition.ordered") == 1
 
 
+async def test_what_was_approved_is_not_ordered_while_no_events_are_taken_in() -> None:
+    world = World()
+    await world.eligible("r1")
+    made = await proposed(world, "r1")
+    # The process that took the approval died before it ordered.
+    left = {"status": "ordering", "records_officer": "raul", "decided_at": START}
+    assert await world.dispositions.replace(made.model_copy(update=left))
+    world.stopped = True
+    await world.review.step()
+    assert world.record("r1").stage == "in_review"
+    world.stopped = False
+    await world.review.step()
+    assert world.record("r1").stage == "ordered"
+
+
 async def test_what_cannot_be_proposed_is_left_out_with_its_reason() -> None:
     world = World()
     await world.eligible("r1", "r2", "r3")

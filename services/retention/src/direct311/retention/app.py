@@ -63,7 +63,13 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
     )
     expiry = Expiry(folder, inventory, holds, rules, clock, ids, ahead=ahead)
     holding = Holding(folder, inventory, holds, clock, ids, settings.settle_for)
-    review = Review(folder, inventory, holds, dispositions, rules, clock, ids, ahead=ahead)
+
+    def stopped() -> bool:
+        return any(each.stopped_because for each in resources.consumers)
+
+    review = Review(
+        folder, inventory, holds, dispositions, rules, clock, ids, ahead=ahead, stopped=stopped
+    )
     certification = Certification(
         folder,
         certificate_folder,

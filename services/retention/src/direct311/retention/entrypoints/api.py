@@ -403,7 +403,8 @@ def _dispositions(use: UseCases, caller_of: CallerOf) -> APIRouter:
         disposition_id: Id, body: Approval, caller: Annotated[Caller, who]
     ) -> DispositionView:
         """Order the destruction of exactly the set that the hash names, as another person than the
-        custodian. What is held, or has changed since, is left out with the reason."""
+        custodian. What is held, or has changed since, is left out with the reason. 503 while the
+        events of the other services are not taken in."""
         require(caller, "records_officer")
         return _disposition(await use.review.approve(disposition_id, caller.sub, body.set_hash))
 

@@ -1,6 +1,6 @@
 """The review by two persons: a custodian proposes an exact set, a records officer decides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from direct311.retention.domain.dispositions import (
@@ -8,6 +8,7 @@ from direct311.retention.domain.dispositions import (
     LeftOut,
     Proposed,
     Reason,
+    Status,
     objection,
     ordered,
     set_hash,
@@ -30,6 +31,8 @@ class Review:
 
     :param ahead: whether this is a test's or a developer's own system, which may live in the
         future.
+    :param stopped: whether this process takes in no events any more. Then nothing is ordered: a
+        request may have been reopened, or a hold asked for.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Review:
         ids: Ids,
         *,
         ahead: bool,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._folder = folder
         self._inventory = inventory
@@ -52,6 +56,7 @@ class Review:
         self._clock = clock
         self._ids = ids
         self._ahead = ahead
+        self._stopped = stopped
 
     @property
     def _today(self) -> date:
@@ -91,7 +96,7 @@ class Review:
         """Order the destruction of exactly what was proposed, less what is held or has changed.
 
         :raises RefusedError: 404, no such set; 403, the same person; 409, not proposed, or another
-            set is meant.
+            set is meant; 503, no events are taken in.
         """
         while True:
             disposition = await self.get(disposition_id)
@@ -104,6 +109,14 @@ class Review:
             if disposition.set_hash != cited:
                 raise RefusedError(
                     409, "set_hash", "This is not the hash of the set.", field="body.set_hash"
+                )
+            if self._stopped():
+                raise RefusedError(
+                    503,
+                    "not_up_to_date",
+                    "Retention takes in no events now, so it may not know that a record has "
+                    "changed; try again once it does.",
+                    retry_after=60,
                 )
             update = {
                 "status": "ordering",
@@ -142,10 +155,11 @@ class Review:
     # -- how it is carried on
 
     async def step(self) -> None:
-        """Carry on what was left in the middle."""
-        for disposition_id in await self._dispositions.with_status(
-            ("gathering", "ordering", "rejecting"), 100
-        ):
+        """Carry on what was left in the middle; what is to be ordered, only while events come."""
+        statuses: list[Status] = ["gathering", "rejecting"]
+        if not self._stopped():
+            statuses.append("ordering")
+        for disposition_id in await self._dispositions.with_status(statuses, 100):
             await self.advance(disposition_id)
 
     async def advance(self, disposition_id: str) -> Disposition:

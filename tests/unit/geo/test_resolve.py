@@ -146,6 +146,22 @@ def test_a_name_in_the_address_field_goes_nowhere(resolver: Resolver) -> None:
         assert "PEREZ" not in str(resolver.resolve(place)).upper()
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        Place(address="1000 Brickell Avenue"),
+        Place(address="1000 Brickell Avenue", latitude=26.12, longitude=-80.14),
+        Place(address="1000 Brickell Avenue", latitude=-80.3029, longitude=25.8699),
+    ],
+)
+def test_an_address_is_said_as_it_was_read_also_where_nobody_knows_where_it_lies(
+    place: Place, resolver: Resolver
+) -> None:
+    found = resolver.resolve(place)
+    assert found.outcome != "resolved"
+    assert found.address == "1000 BRICKELL AVE"
+
+
 def test_without_boundaries_nothing_is_guessed(
     reader: AddressReader, grids: StreetGrids, gazette: Gazette
 ) -> None:
@@ -153,6 +169,8 @@ def test_without_boundaries_nothing_is_guessed(
     bare = Resolver(lambda: empty, InMemoryGazetteer(), grids, reader, gazette)
     found = bare.resolve(Place(latitude=HIALEAH[0], longitude=HIALEAH[1]))
     assert (found.outcome, found.reason) == ("unresolved", "no boundaries are loaded")
+    found = bare.resolve(Place(address="9967 southwest 153 street", latitude=25.6, longitude=-80.4))
+    assert (found.outcome, found.address) == ("unresolved", "9967 SW 153RD ST")
     assert bare.resolve(Place(address="9967 SW 153RD ST")).outcome == "unresolved"
 
 

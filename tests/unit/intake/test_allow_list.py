@@ -30,11 +30,6 @@ PUBLIC = {
     "channel",
     "department",
     "duplicate_of",
-    "place.latitude",
-    "place.longitude",
-    "place.address",
-    "place.address_id",
-    "place.zip_code",
     "located.outcome",
     "located.latitude",
     "located.longitude",
@@ -51,7 +46,8 @@ PUBLIC = {
     "attributes.code",
     "attributes.values",
 }
-"""Fields of a request that the public may see once its place was checked."""
+"""Fields of a request that the public may see once its place was checked. What was typed of the
+place is none of them."""
 PROTECTED = {
     "record_id",
     "service_code",
@@ -71,7 +67,8 @@ QUERIES: Sequence[Mapping[str, str]] = (
     {"extensions": "true"},
     {"service_request_id": "some-id"},
 )
-_LATITUDE, _LONGITUDE = PLANTED.place.latitude, PLANTED.place.longitude
+assert PLANTED.located is not None
+_LATITUDE, _LONGITUDE = PLANTED.located.latitude, PLANTED.located.longitude
 assert _LATITUDE is not None
 assert _LONGITUDE is not None
 # Its edges, which an answer repeats, hold nobody's numbers.

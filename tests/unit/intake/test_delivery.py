@@ -10,7 +10,7 @@ from direct311.intake.adapters.catalogue_file import load_catalogue, load_polici
 from direct311.intake.domain import wording
 from direct311.intake.domain.catalogue import Delivery
 from direct311.intake.domain.language import LANGUAGES, Language
-from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.domain.request import Located, ServiceRequest
 from direct311.intake.domain.submission import Submission
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.follow import Follow
@@ -94,7 +94,7 @@ def test_a_blackbox_request_is_never_listed(delivery: Delivery, listed: bool) ->
         record_id="r-1",
         version=1,
         delivery=delivery,
-        place=Place(latitude=25.7, longitude=-80.3),
+        located=Located(outcome="resolved", latitude=25.7, longitude=-80.3),
         place_checked=True,
     )
     follow = Follow(NobodyProtected(), lambda *_: (), SetClock())
@@ -102,8 +102,13 @@ def test_a_blackbox_request_is_never_listed(delivery: Delivery, listed: bool) ->
 
 
 def test_a_request_without_a_point_is_in_no_list() -> None:
-    place = Place(address="behind the big tree")
-    request = ServiceRequest(record_id="r-1", version=1, place=place, place_checked=True)
+    request = ServiceRequest(
+        record_id="r-1",
+        version=1,
+        place=Place(address="behind the big tree"),
+        located=Located(outcome="unresolved"),
+        place_checked=True,
+    )
     follow = Follow(NobodyProtected(), lambda *_: (), SetClock())
     assert follow.protect(request).listed is False
 

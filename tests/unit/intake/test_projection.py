@@ -10,7 +10,7 @@ from direct311.intake.domain.language import LANGUAGES, Language
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.open311 import views
 from direct311.intake.open311.render import Tree
-from direct311.schemas.events import Place, RequestStatus
+from direct311.schemas.events import RequestStatus
 from tests.unit.intake.planted import CATALOGUE, PLANTED, stored
 from tests.unit.intake.test_allow_list import answers
 
@@ -52,8 +52,6 @@ def states(draw: st.DrawFn) -> ServiceRequest:
     for name in ("media", "attributes"):
         if draw(st.booleans()):
             fields[name] = ()
-    if draw(st.booleans()):
-        fields["place"] = Place()
     return stored(**fields)
 
 
@@ -92,15 +90,14 @@ def test_every_public_answer_is_the_same_from_a_row_as_from_the_whole_request() 
 
 def test_nothing_is_read_that_no_view_needs_and_the_comparison_sees_each() -> None:
     assert set(PROJECTION) == set(SHOWN)
-    request = stored(status="fixed", place=Place())
-    given_place = stored(status="fixed", located=None)
+    request = stored(status="fixed")
     unseen = {
         name
         for name in SHOWN
         if all(
             view(read(each, without=name), "en", publish_text=True)
             == view(each, "en", publish_text=True)
-            for each in (request, given_place, stored(protected=True))
+            for each in (request, stored(protected=True))
         )
     }
     assert unseen == BEHIND

@@ -184,8 +184,8 @@ def test_discovery_names_the_specification_and_has_no_trailing_slash() -> None:
 
 
 def test_degrees_have_six_decimals_and_no_exponent() -> None:
-    place = ev.Place(latitude=25.76912345678, longitude=-0.00001)
-    request = stored(place=place, located=None)
+    at = Located(outcome="outside", latitude=25.76912345678, longitude=-0.00001)
+    request = stored(located=at)
     found = shown(request)
     assert (found["lat"], found["long"]) == (25.769123, -0.00001)
     root = ElementTree.fromstring(render.rows("service_requests", [found], "xml"))

@@ -12,7 +12,7 @@ from httpx import Response
 from starlette.testclient import TestClient
 
 from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.domain.request import SENDERS, ServiceRequest
+from direct311.intake.domain.request import SENDERS, Located, ServiceRequest
 from direct311.intake.entrypoints.subject import link_router, subject_router
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.homes import Homes
@@ -147,6 +147,7 @@ class World:
             indexes={**self.indexes.of(plain), "place": ("1:place",)},
             index_versions=self.indexes.versions,
             place=ev.Place(latitude=25.7, longitude=-80.3),
+            located=Located(outcome="resolved", latitude=25.7, longitude=-80.3),
             place_checked=True,
             listed=True,
             uploads=(ev.UploadRef(upload_id="u-1", size=7, sha256="00", content_type="image/png"),),

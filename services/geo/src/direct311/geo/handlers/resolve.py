@@ -46,7 +46,8 @@ class Resolver:
         if place.zip_code and not address.zip_code:
             address = address.model_copy(update={"zip_code": place.zip_code[:5]})
         if place.latitude and place.longitude:
-            return self._at(place.latitude, place.longitude, place, address, boundaries)
+            found = self._at(place.latitude, place.longitude, place, address, boundaries)
+            return replace(found, address=address.canonical or None)
         if (place.latitude is None) != (place.longitude is None):
             half = "latitude and longitude: one of them is missing"
         else:
@@ -58,7 +59,8 @@ class Resolver:
             or self._in_city(address, place, boundaries)
             or Resolution("unresolved", reason=_why(place, address))
         )
-        return replace(found, reason=found.reason or half)
+        # Also where nobody knows where it lies: protected homes are known by it.
+        return replace(found, reason=found.reason or half, address=address.canonical or None)
 
     def position(self, address: NormalisedAddress) -> "Position | None":
         """The best point for an address by itself: published, or estimated from the grid."""

@@ -37,9 +37,8 @@ WEEK = timedelta(days=7)
 
 SHOWN = (
     "lifecycle", "version", "service_code", "received_at", "updated_at", "channel",
-    "status", "place", "text", "attributes", "media", "located", "place_checked", "protected",
-    "listed", "department", "due_on", "duplicate_of", "notes",
-    "delivery",
+    "status", "text", "attributes", "media", "located", "place_checked", "protected", "listed",
+    "department", "due_on", "duplicate_of", "notes", "delivery",
 )  # fmt: skip
 """What public views are made of; nothing sealed, no index value and no outbox leaves the database
 for them."""

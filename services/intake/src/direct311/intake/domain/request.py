@@ -239,31 +239,44 @@ def remarks(request: ServiceRequest) -> tuple[ev.Remark, ...]:
     return tuple(reversed(found))
 
 
-def show_place(request: ServiceRequest) -> ev.Place:
-    """The place that may travel: all of it, or of a protected request its municipality alone."""
+def public_place(request: ServiceRequest) -> ev.Place:
+    """The place as anybody may see it: what geo found, and nothing of what was typed, which geo
+    has not understood. Of a protected request its municipality alone."""
     located = request.located
-    municipality = located.municipality if located else None
+    if located is None:
+        return ev.Place()
     if request.protected:
-        return ev.Place(municipality=municipality)
-    given = request.place
+        return ev.Place(municipality=located.municipality)
     return ev.Place(
-        latitude=given.latitude if given.latitude is not None or not located else located.latitude,
-        longitude=(
-            given.longitude if given.longitude is not None or not located else located.longitude
-        ),
-        address=(located.address if located else None) or given.address,
-        address_id=given.address_id,
-        municipality=municipality,
-        zip_code=located.zip_code if located else given.zip_code,
+        latitude=located.latitude,
+        longitude=located.longitude,
+        address=located.address,
+        municipality=located.municipality,
+        zip_code=located.zip_code,
+    )
+
+
+def show_place(request: ServiceRequest) -> ev.Place:
+    """The place that may travel to those who work on it: the public one and, where geo found none,
+    the point and the address as they were given, which the registry was asked about too."""
+    found, given = public_place(request), request.place
+    if request.protected:
+        return found
+    at = given if found.latitude is None or found.longitude is None else found
+    return found.model_copy(
+        update={
+            "latitude": at.latitude,
+            "longitude": at.longitude,
+            "address": found.address or given.address,
+            "address_id": given.address_id,
+            "zip_code": found.zip_code if request.located else given.zip_code,
+        }
     )
 
 
 def has_point(request: ServiceRequest) -> bool:
-    """Whether it can be put on a map."""
-    located = request.located
-    return request.place.latitude is not None or (
-        located is not None and located.latitude is not None
-    )
+    """Whether geo has put it on the map, wherever it was said to be."""
+    return request.located is not None and request.located.latitude is not None
 
 
 def public_words(request: ServiceRequest, note: Note) -> str:

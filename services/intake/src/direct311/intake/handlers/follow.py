@@ -1,6 +1,6 @@
 """What the other services say of a request, and what intake makes of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from direct311.intake.domain.request import (
@@ -12,6 +12,7 @@ from direct311.intake.domain.request import (
     telling,
     updated,
 )
+from direct311.intake.handlers.places import PlaceHashes, place_values
 from direct311.intake.ports import Protections
 from direct311.runtime.clock import Clock
 from direct311.runtime.records import Handler, on, take_order
@@ -19,9 +20,6 @@ from direct311.runtime.state import Change
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
-
-PlaceHashes = Callable[[str | None, float | None, float | None], tuple[str, ...]]
-"""The keyed hashes of an address (one line, normalised) and of a point's cell."""
 
 
 class StillOpenError(Exception):
@@ -53,21 +51,24 @@ class Follow:
     async def located(
         self, state: ServiceRequest, event: Event[ev.LocationResolved]
     ) -> Change[ServiceRequest] | None:
-        """Check the place against the protection registry; from then on it may be shown."""
+        """Check the place, as geo found it and as it was given, against the protection registry;
+        from then on it may be shown."""
         found = event.data
         if state.version == 0 or found.place_version != state.place_version:
             return None
-        hashes = self._place_hashes(found.address, found.latitude, found.longitude)
         after = state.model_copy(
             update={
                 "located": Located.model_validate(found.model_dump()),
                 "place_checked": True,
-                "indexes": {**state.indexes, "place": hashes},
                 "updated_at": self._clock.now(),
             }
         )
-        after = self.protect(after)
+        after = self.protect(self._with_place(after))
         return Change(after, (updated(state, after, "place_checked"),))
+
+    def _with_place(self, state: ServiceRequest) -> ServiceRequest:
+        values = place_values(self._place_hashes, state)
+        return state.model_copy(update={"indexes": {**state.indexes, "place": values}})
 
     def protect(self, state: ServiceRequest) -> ServiceRequest:
         """The request with the registry's present word on it, and listed only if that allows, and
@@ -91,7 +92,8 @@ class Follow:
             return None
         if state.registry_version >= self._protections.version:
             return None
-        after = self.protect(state)
+        # One that was located by an earlier version of this has fewer hashes of its place.
+        after = self.protect(state if state.located is None else self._with_place(state))
         if after.protected == state.protected or not state.place_checked:
             return Change(after)
         after = after.model_copy(update={"updated_at": self._clock.now()})

@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 
 from direct311.intake.domain.request import EARLIER, SENDERS, UPDATE_CONTACTS, ServiceRequest
+from direct311.intake.handlers.places import place_values
 from direct311.intake.handlers.senders import of_senders
 from direct311.intake.ports import Home, Indexed, PersonIndexes
 from direct311.runtime.access import Caller, RecordFacts
@@ -157,9 +158,8 @@ class Reindex:
             senders := of_senders(self._indexes, json.loads(opened[UPDATE_CONTACTS]))
         ):
             indexes[SENDERS] = senders
-        if "place" in state.indexes and (at := state.located) is not None:
-            place = self._indexes.place(at.address, at.latitude, at.longitude)
-            return {**indexes, "place": place}
+        if "place" in state.indexes and state.located is not None:
+            return {**indexes, "place": place_values(self._indexes.place, state)}
         return dict(indexes)
 
 

@@ -12,8 +12,8 @@ from direct311.intake.domain.request import (
     CLOSED,
     Note,
     ServiceRequest,
+    public_place,
     public_words,
-    show_place,
 )
 from direct311.intake.open311.render import Tree, instant
 from direct311.intake.open311.updates import shows_text
@@ -84,7 +84,7 @@ def request(
     """A request. Its place shows once it was checked, and never where it is protected; no more
     does any text, a department's in the history included."""
     shown = each.place_checked
-    place = show_place(each) if shown else None
+    place = public_place(each) if shown else None
     told = shown and not each.protected
     public = told and type_ is not None and type_.flags.publish_text
     media = [m.url for m in each.media if m.url] if told else []
@@ -102,7 +102,7 @@ def request(
         "updated_datetime": instant(each.updated_at),
         "expected_datetime": instant(close_of(each.due_on)) if each.due_on else None,
         "address": _jurisdiction(each) if each.protected else address,
-        "address_id": place.address_id if place else None,
+        "address_id": None,
         "zipcode": place.zip_code if place else None,
         "lat": _degrees(place.latitude if place else None),
         "long": _degrees(place.longitude if place else None),

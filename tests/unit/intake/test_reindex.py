@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -15,8 +15,9 @@ from direct311.intake.domain.request import (
     Located,
     ServiceRequest,
 )
+from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.homes import Homes
-from direct311.intake.handlers.reindex import Reindex
+from direct311.intake.handlers.reindex import UNREAD, Reindex
 from direct311.runtime.access import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import TransientError
@@ -29,6 +30,8 @@ from direct311.runtime.records import Emitter, Folder, Write
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault import Vault
+from direct311.schemas import decode
+from direct311.schemas import events as ev
 from tests.support.addresses import InOneLine
 from tests.support.media import DurableMemory, Fate, IdleRelay
 from tests.support.runtime import NOW, SetClock
@@ -64,6 +67,16 @@ class Requests:
         return len(await self.indexed_otherwise(versions, "", 1000))
 
 
+class Registry:
+    version = 5
+
+    def __init__(self) -> None:
+        self.hashes: set[str] = set()
+
+    def matches(self, hashes: Iterable[str]) -> bool:
+        return not self.hashes.isdisjoint(hashes)
+
+
 class World:
     def __init__(self) -> None:
         self.log = DurableMemory(Fate())
@@ -71,6 +84,8 @@ class World:
         self.records: InMemoryRecords[ServiceRequest] = InMemoryRecords()
         self.requests = Requests(self.records)
         self.newest = 1
+        self.addresses = InOneLine()
+        self.registry = Registry()
         signer = Signer("intake-test", Ed25519PrivateKey.generate())
         ledger = Ledger(
             service="intake",
@@ -115,13 +130,27 @@ class World:
     def state(self, record_id: str) -> ServiceRequest:
         return self.records.documents[record_id].state
 
+    async def put(self, record_id: str, **fields: object) -> None:
+        """What else a request has come to be."""
+        before = self.state(record_id)
+        after = before.model_copy(update={**fields, "version": before.version + 1})
+        await self.records.commit([Write(before.version, after, (), NOW)])
+
+    def said(self, record_id: str) -> list[ev.RequestUpdated]:
+        found = []
+        for entry in self.records.documents[record_id].outbox:
+            data = decode(entry.message.headers, entry.message.body).data
+            assert isinstance(data, ev.RequestUpdated)
+            found.append(data)
+        return found
+
     async def batch(self, under: KeyedIndexes, after: str = "") -> Batch:
         async def newest() -> int:
             return self.newest
 
-        work = Reindex(
-            self.requests, self.folder, self.vault, under, Homes(InOneLine(), under), newest
-        )
+        homes = Homes(self.addresses, under)
+        compare = Follow(self.registry, under.place, SetClock()).compare
+        work = Reindex(self.requests, self.folder, self.vault, under, homes, compare, newest)
         return await work.batch(after, "T-1")
 
 
@@ -154,6 +183,48 @@ async def test_a_reporters_address_is_indexed_again_as_geo_reads_it() -> None:
     await world.request("r0", indexes(1), {**PERSON, **home})
     assert await world.batch(both) == Batch("r0", 1)
     assert world.state("r0").indexes["home"] == both.place("9 ELM ST", None, None)
+
+
+@pytest.mark.policy("P8")
+async def test_while_geo_is_away_a_protected_home_stays_known_as_geo_read_it() -> None:
+    world, before, both = World(), indexes(1), indexes(2, 1)
+    home = before.place("9 ELM ST", None, None)
+    world.registry.hashes = set(home)
+    await world.request("r0", before, {**PERSON, "reporter_address": "9 Elm Street"})
+    await world.request("r1", before)
+    kept = {**world.state("r0").indexes, "home": home}
+    await world.put("r0", indexes=kept, protected=True, place_checked=True)
+    world.addresses.away = True
+    batch = await world.batch(both)
+    # Others are not kept back.
+    assert (batch.last, batch.done, batch.failed) == ("r1", 1, 1)
+    assert batch.reason == UNREAD
+    state = world.state("r0")
+    assert (state.indexes, state.index_versions, state.protected) == (kept, (1,), True)
+    # It is taken again once geo answers, and no word of it is said, since nothing has changed.
+    world.addresses.away = False
+    assert await world.batch(both) == Batch("r0", 1)
+    state = world.state("r0")
+    assert state.indexes["home"] == both.place("9 ELM ST", None, None)
+    assert (state.index_versions, state.protected, world.said("r0")) == ((2, 1), True, [])
+
+
+@pytest.mark.policy("P8")
+async def test_a_home_that_was_indexed_without_geo_is_read_and_held_against_the_registry() -> None:
+    world, keys = World(), indexes(1)
+    world.registry.hashes = set(keys.place("9 ELM ST", None, None))
+    await world.request("r0", keys, {**PERSON, "reporter_address": "9 Elm Street"})
+    typed = {**world.state("r0").indexes, "home": keys.place("9 Elm Street", None, None)}
+    await world.put("r0", indexes=typed, index_versions=(), place_checked=True, listed=True)
+    assert await world.batch(keys) == Batch("r0", 1)
+    state = world.state("r0")
+    assert (state.protected, state.listed, state.index_versions) == (True, False, (1,))
+    assert state.indexes == typed | {"home": keys.place("9 ELM ST", None, None)}
+    (said,) = world.said("r0")
+    assert (said.changed, said.protected) == (("place_checked",), True)
+    # Nothing else was opened.
+    assert {fetch.record_id for fetch in world.keys.fetches} == {"r0"}
+    assert await world.batch(keys) == Batch()
 
 
 async def test_nothing_is_opened_to_be_rid_of_a_version() -> None:

@@ -620,7 +620,52 @@ async def test_an_address_is_taken_while_geo_is_away(world: World) -> None:
     await world.request(plain={"description": "Junk."}, **COMPLAINT)
     world.addresses.away = True
     assert world.correct(HOME).status_code == 200
-    assert world.state().indexes["home"] == world.indexes.place("9 Elm Street", None, None)
+    state = world.state()
+    assert state.indexes["home"] == world.indexes.place("9 Elm Street", None, None)
+    # By which it is found, to be read by geo.
+    assert state.index_versions == ()
+    world.addresses.away = False
+    assert world.correct(NEW_PHONE).status_code == 200
+    state = world.state()
+    assert state.indexes["home"] == world.indexes.place("9 ELM ST", None, None)
+    assert state.index_versions == world.indexes.versions
+
+
+@pytest.mark.policy("P8")
+async def test_a_correction_while_geo_is_away_takes_no_protected_home_from_the_registry(
+    world: World,
+) -> None:
+    home = world.indexes.place("9 ELM ST", None, None)
+    plain = {**PERSON, **HOME}
+    indexes = {**world.indexes.of(plain), "home": home}
+    newer = {name: os.urandom(32) for name in FIELDS}
+    later = World(KeyedIndexes(2, newer, world.clock, {1: KEYS}))
+    later.registry.hashes = set(home)
+    await later.request(
+        plain=plain, indexes=indexes, index_versions=(1,), protected=True, listed=False
+    )
+    later.addresses.away = True
+    assert later.correct(NEW_PHONE).status_code == 200
+    state = later.state()
+    assert (state.indexes["home"], state.protected, state.index_versions) == (home, True, ())
+    assert state.indexes["phone"] == later.indexes.person("phone", NEW_PHONE["phone"])
+    # Nor does another address, however it is written.
+    assert later.correct({"reporter_address": "10 Oak Street"}).status_code == 200
+    state = later.state()
+    assert (set(state.indexes["earlier"]), state.protected) == (set(home), True)
+    assert state.index_versions == ()
+
+
+async def test_what_all_is_indexed_anew_for_stays_protected_by_what_it_was(world: World) -> None:
+    # As where it was indexed by other rules than those of today.
+    name = world.indexes.person("name", "Zora Neale Hurston")
+    world.registry.hashes = set(name)
+    indexes = {**world.indexes.of(PERSON), "name": name}
+    await world.request(indexes=indexes, index_versions=(), protected=True, listed=False)
+    assert world.correct(NEW_PHONE).status_code == 200
+    state = world.state()
+    assert state.indexes["name"] == world.indexes.person("name", "Zora Neale")
+    assert (state.indexes["earlier"], state.protected) == (name, True)
 
 
 @pytest.mark.policy("P5")

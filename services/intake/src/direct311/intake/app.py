@@ -163,7 +163,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         resources.database["protections"],
         indexes,
     )
-    reindex = Reindex(requests, folder, vault, indexes, homes, index_checks.newest)
+    reindex = Reindex(requests, folder, vault, indexes, homes, follow.compare, index_checks.newest)
     rotation.add("reindex", reindex.batch, reindex.left)
     contact = Contact(requests, vault, indexes)
     links = LinkSigner(

@@ -268,10 +268,20 @@ class Addresses(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class HomeValues:
+    """Index values of a reporter's own address, under the kind `home`.
+
+    `settled`: geo has answered. Where it did not, these are of the address as it was typed, by
+    which the protection registry may not know it: they must be made again.
+    """
+
+    values: tuple[str, ...]
+    settled: bool
+
+
 class Home(Protocol):
-    async def __call__(self, address: str) -> tuple[str, ...]:
-        """The index values of a reporter's own address, under the kind `home`."""
-        ...
+    async def __call__(self, address: str) -> HomeValues: ...
 
 
 class PersonIndexes(Protocol):

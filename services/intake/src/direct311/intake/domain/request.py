@@ -135,7 +135,8 @@ class PendingMail(Model):
 class ServiceRequest(RecordState):
     """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it, by kind.
 
-    `index_versions`: of the keys that these were made under, empty where nobody noted it.
+    `index_versions`: of the keys that these were made under, empty where nobody noted it, and where
+    the reporter's own address was indexed without geo: both are made anew by `keys reindex`.
     `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.
     `images` are keyed hashes of its files. `marked_at` is set where there are `marks`.
     `listed`: shown in public lists. `place_version` counts changes of the place by the resident.

@@ -87,17 +87,22 @@ class Follow:
         )
 
     async def recheck(self, state: ServiceRequest) -> Change[ServiceRequest] | None:
-        """Check again under a newer registry; says so only where that changes something."""
+        """Check again under a newer registry."""
         if state.version == 0 or state.lifecycle != "active":
             return None
         if state.registry_version >= self._protections.version:
             return None
         # One that was located by an earlier version of this has fewer hashes of its place.
-        after = self.protect(state if state.located is None else self._with_place(state))
-        if after.protected == state.protected or not state.place_checked:
+        return self.compare(state, state if state.located is None else self._with_place(state))
+
+    def compare(self, before: ServiceRequest, after: ServiceRequest) -> Change[ServiceRequest]:
+        """The change to `after` with the registry's present word on it, which is said only where
+        it is another than `before`."""
+        after = self.protect(after)
+        if after.protected == before.protected or not before.place_checked:
             return Change(after)
         after = after.model_copy(update={"updated_at": self._clock.now()})
-        return Change(after, (updated(state, after, "place_checked"),))
+        return Change(after, (updated(before, after, "place_checked"),))
 
     async def media(
         self, state: ServiceRequest, event: Event[ev.MediaStored]

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from direct311.intake.ports import Addresses, PersonIndexes
+from direct311.intake.ports import Addresses, HomeValues, PersonIndexes
 from direct311.runtime.errors import TransientError
 
 _log = structlog.get_logger(__name__)
@@ -23,11 +23,13 @@ class Homes:
         self._addresses = addresses
         self._indexes = indexes
 
-    async def __call__(self, address: str) -> tuple[str, ...]:
+    async def __call__(self, address: str) -> HomeValues:
         line: str | None = None
+        settled = True
         try:
             async with asyncio.timeout(PATIENCE):
                 line = await self._addresses.normalise(address)
         except (TransientError, TimeoutError):
+            settled = False
             _log.warning("homes.geo_does_not_answer")
-        return self._indexes.place(line or address, None, None)
+        return HomeValues(self._indexes.place(line or address, None, None), settled)

@@ -3,6 +3,10 @@
 The values that they are made of are sealed, so this opens them: an access of the service on its own
 behalf, written down for each batch of records before it happens. Hashes of places need no opening:
 a place is public. What needs no new value is only rid of values under keys no longer in force.
+
+A reporter's own address that was indexed while geo was away is indexed anew as geo reads it. While
+geo does not answer, a request whose address is opened stays as it is and counts as failed: what geo
+once said of a protected home is not given away for how it was typed.
 """
 
 import json
@@ -22,11 +26,23 @@ from direct311.runtime.vault import Vault
 from direct311.schemas import derived_id
 
 FIELDS = ("first_name", "last_name", "email", "phone", "reporter_address")
+KIND_OF = {
+    "first_name": "name",
+    "last_name": "name",
+    "email": "email",
+    "phone": "phone",
+    "reporter_address": "home",
+}
 KINDS = ("phone", "email", "name", "home")
+CLOSED = "the keys of some requests are gone or do not open"
+UNREAD = "geo did not read some reporters' addresses: start this again once it answers"
 SIZE = 100
 """Records of a batch: as many as one access event names."""
 SELF = Caller("svc:intake", roles=("service",), authentication="service")
 _CAUSE = "5a8f6a0e-31c2-5f0b-9d53-1f6e0d2c7b44"
+
+Compare = Callable[[ServiceRequest, ServiceRequest], Change[ServiceRequest]]
+"""The change from the first to the second, with the protection registry's present word on it."""
 
 
 class Reindex:
@@ -39,6 +55,7 @@ class Reindex:
         vault: Vault,
         indexes: PersonIndexes,
         home: Home,
+        compare: Compare,
         newest: Callable[[], Awaitable[int]],
     ) -> None:
         self._requests = requests
@@ -46,6 +63,7 @@ class Reindex:
         self._vault = vault
         self._indexes = indexes
         self._home = home
+        self._compare = compare
         self._newest = newest
 
     async def left(self) -> int:
@@ -86,17 +104,28 @@ class Reindex:
             moved.add(state.record_id)
             indexes = self._fresh(state, plain.get(state.record_id))
             if state.record_id in homes:
-                indexes["home"] = homes[state.record_id]
-            return Change(state.model_copy(update={"indexes": indexes, "index_versions": versions}))
+                indexes["home"] = homes[state.record_id].values
+            after = {"indexes": indexes, "index_versions": versions}
+            return self._compare(state, state.model_copy(update=after))
 
-        able = [each for each in seen if each not in sealed or each in plain]
+        unsettled = {each for each, home in homes.items() if not home.settled}
+        left = (sealed.keys() - plain.keys()) | unsettled
+        able = [each for each in seen if each not in left]
         await self._folder.change_each(
-            {each: derived_id(_CAUSE, f"{each}:{versions}") for each in able}, decide
+            {each: derived_id(_CAUSE, f"{each}:{versions}:{seen[each].version}") for each in able},
+            decide,
         )
-        failed = len(sealed) - len(plain)
-        reason = "the keys of some requests are gone or do not open" if failed else None
+        closed = len(sealed) - len(plain)
+        reasons = [CLOSED] if closed else []
+        if unsettled:
+            reasons.append(UNREAD)
         # What was sealed anew meanwhile counts too, so that there is a further pass to take it.
-        return Batch(found[-1].record_id, len(moved | again), failed, reason)
+        return Batch(
+            found[-1].record_id,
+            len(moved | again),
+            closed + len(unsettled),
+            "; ".join(reasons) or None,
+        )
 
     async def _open(
         self, sealed: Mapping[str, Mapping[str, bytes]], reference: str
@@ -125,14 +154,14 @@ class Reindex:
         }
 
     def _lacking(self, request: ServiceRequest) -> tuple[str, ...]:
-        """The fields whose values are not indexed under all keys in force."""
-        return tuple(
-            field
-            for kinds, fields in ((KINDS, FIELDS), ((SENDERS,), (UPDATE_CONTACTS,)))
-            if not self._has_all(request, kinds)
-            for field in fields
-            if field in request.sealed
-        )
+        """The fields whose values are not indexed under all keys in force, or without geo."""
+        lacking = set() if self._has_all(request, KINDS) else set(FIELDS)
+        if not request.index_versions:
+            lacking.add("reporter_address")
+        if not self._has_all(request, (SENDERS,)):
+            lacking.add(UPDATE_CONTACTS)
+        lacking &= request.sealed.keys()
+        return tuple(each for each in (*FIELDS, UPDATE_CONTACTS) if each in lacking)
 
     def _has_all(self, request: ServiceRequest, kinds: tuple[str, ...]) -> bool:
         stored = {_version(value) for kind in kinds for value in request.indexes.get(kind, ())}
@@ -144,8 +173,7 @@ class Reindex:
         in_force = set(self._indexes.versions)
         opened = plain or {}
         anew = {SENDERS} if UPDATE_CONTACTS in opened else set()
-        if any(field in opened for field in FIELDS):
-            anew |= set(KINDS)
+        anew |= {KIND_OF[field] for field in FIELDS if field in opened}
         kept = {
             kind: tuple(each for each in state.indexes[kind] if _version(each) in in_force)
             # Nothing is held any more of which those of `earlier` could be made anew.

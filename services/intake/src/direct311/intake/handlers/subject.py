@@ -16,7 +16,7 @@ from direct311.intake.domain.request import (
     updated,
 )
 from direct311.intake.handlers.contact import NO_SUCH_REQUEST
-from direct311.intake.handlers.reindex import FIELDS, KINDS
+from direct311.intake.handlers.reindex import FIELDS, KIND_OF, KINDS
 from direct311.intake.handlers.retries import done_before
 from direct311.intake.handlers.submit import MASKED_CONTACT
 from direct311.intake.open311.forms import contact_problem
@@ -35,7 +35,6 @@ from direct311.schemas import events as ev
 PURPOSE = "subject_access"
 CORRECTABLE = ("first_name", "last_name", "email", "phone", "reporter_address")
 NAME = ("first_name", "last_name")
-_KIND_OF = {"first_name": "name", "last_name": "name", "reporter_address": "home"}
 IDENTITY = (*NAME, "reporter_address")
 """What enforcement needs of a reporter (sections 125.69 and 162.06, F.S.)."""
 REMEMBERED = 20
@@ -197,13 +196,19 @@ class Subject:
         }
         plain = {**read, **given}
         fresh = self._indexes.of(plain)
-        if plain.get("reporter_address"):
-            fresh["home"] = await self._home(plain["reporter_address"])
-        changed = {_KIND_OF.get(field, field) for field in given} & set(KINDS)
-        renewed = set(KINDS) if changed and self._is_behind(state) else changed
-        replaced = {value for kind in changed for value in state.indexes.get(kind, ())}
+        changed = {KIND_OF[field] for field in given}
+        renewed = set(KINDS) if self._is_behind(state) else changed
+        settled = True
+        if "home" in renewed and plain.get("reporter_address"):
+            home = await self._home(plain["reporter_address"])
+            fresh["home"], settled = home.values, home.settled
+            if not settled and "home" not in changed:
+                # What geo once said of it is better than how it was typed.
+                renewed.discard("home")
         indexes = {kind: found for kind, found in state.indexes.items() if kind not in renewed}
         indexes |= {kind: fresh[kind] for kind in KINDS if kind in renewed and kind in fresh}
+        replaced = {value for kind in renewed for value in state.indexes.get(kind, ())}
+        replaced -= {value for kind in renewed for value in indexes.get(kind, ())}
         if protecting := {value for value in replaced if self._protections.matches((value,))}:
             indexes[EARLIER] = tuple(sorted({*state.indexes.get(EARLIER, ()), *protecting}))
         sealed = {
@@ -211,8 +216,9 @@ class Subject:
             **{field: data_key.seal(field, value.encode()) for field, value in given.items()},
         }
         # Those of comments' senders are left to `reindex`: what others sent is not opened here.
-        renewed_all = bool(renewed) and SENDERS not in state.indexes
-        versions = self._indexes.versions if renewed_all else state.index_versions
+        versions = state.index_versions if SENDERS in state.indexes else self._indexes.versions
+        if not settled:
+            versions = ()
         lifted = state.status == "identity_required" and sealed.keys() >= set(IDENTITY)
         status = {"status": "received", "held_because": None} if lifted else {}
         after = self._protect(

@@ -175,8 +175,12 @@ class Submit:
             field: data_key.seal(field, value.encode()) for field, value in plain.items() if value
         }
         indexes = self._indexes.of(plain)
+        versions = self._indexes.versions
         if plain.get("reporter_address"):
-            indexes["home"] = await self._home(plain["reporter_address"])
+            home = await self._home(plain["reporter_address"])
+            indexes["home"] = home.values
+            # What was indexed as it was typed is found by `keys reindex`.
+            versions = versions if home.settled else ()
         hashes = [value for values in indexes.values() for value in values]
         marks: list[Mark] = ["repeat_content"] if like is not None else []
         if same_image is not None:
@@ -207,7 +211,7 @@ class Submit:
             attributes=_redacted(submission.attributes),
             sealed=sealed,
             indexes=indexes,
-            index_versions=self._indexes.versions,
+            index_versions=versions,
             uploads=tuple(uploads),
             policy=ev.PolicyAgreement(
                 version=policy.version,

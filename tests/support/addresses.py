@@ -1,15 +1,19 @@
 """Geo's reading of an address, without geo."""
 
+from direct311.intake.ports import ReadAddress
 from direct311.runtime.errors import TransientError
 
 
 class InOneLine:
-    """Reads every address as itself, or, while it is `away`, none."""
+    """Reads every address as itself, or, while it is `away`, none. All lie at `point`."""
 
     def __init__(self) -> None:
         self.away = False
+        self.point: tuple[float, float] | None = None
+        self.error_m = 0.0
 
-    async def normalise(self, address: str) -> str | None:
+    async def normalise(self, address: str) -> ReadAddress | None:
         if self.away:
             raise TransientError("away")
-        return " ".join(address.upper().replace("STREET", "ST").split()) or None
+        line = " ".join(address.upper().replace("STREET", "ST").split())
+        return ReadAddress(line, self.point, self.error_m) if line else None

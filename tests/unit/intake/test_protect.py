@@ -1,8 +1,10 @@
 """The registry's use cases: what is kept of an entry, when it takes effect, who learns what."""
 
+import math
 import os
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,10 +13,12 @@ from fastapi import FastAPI
 from httpx import Response
 from starlette.testclient import TestClient
 
+from direct311.intake.adapters.geo import GeoAddresses
 from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.domain.protection import Disposal, Protection
 from direct311.intake.entrypoints.api import protections_router
 from direct311.intake.handlers.protect import Protect
+from direct311.intake.ports import ReadAddress
 from direct311.runtime.access import load_access_policy
 from direct311.runtime.api import caller_of, install
 from direct311.runtime.clock import TimeOrderedIds
@@ -272,15 +276,83 @@ def test_others_than_custodians_read_nothing(world: World, role: str) -> None:
         ({"name": "--"}, "name"),
         ({"phone": "305-555-0142", "received_on": "2026-03-03"}, "received_on"),
         ({"phone": "305-555-0142", "received_on": "Zora"}, "body.received_on"),
+        # Half a point would protect nothing, and nobody would notice.
+        ({"phone": "305-555-0142", "latitude": 25.7}, "longitude"),
     ],
 )
 def test_what_cannot_be_an_identifier_is_refused_by_field(
-    world: World, order: dict[str, str], field: str
+    world: World, order: dict[str, Any], field: str
 ) -> None:
     refused = world.enter(**order)
     assert (refused.status_code, refused.json()["field"]) == (422, field)
     assert "zora" not in refused.text.lower()
     assert world.store.kept == {}
+
+
+@pytest.mark.policy("P8")
+@pytest.mark.parametrize("error_m", [0.0, 50.0])
+def test_a_home_whose_point_geo_knows_is_known_by_a_pin_too(world: World, error_m: float) -> None:
+    world.addresses.point, world.addresses.error_m = (25.7, -80.3), error_m
+    answer = world.enter(address="9 Elm Street").json()
+    assert (answer["kinds"], answer["warning"]) == (["address", "point"], None)
+    kept = world.store.kept[answer["protection_id"]]
+    # A pin that is as far from geo's point as that may be off.
+    for north, east in ((0.00044, 0.0), (-0.00044, 0.0), (0.0, 0.00049), (0.0, -0.00049)):
+        pin = world.indexes.place(None, 25.7 + north, -80.3 + east)
+        assert set(pin) <= set(kept.hashes)
+    assert world.rechecked[-1] == (1, kept.hashes)
+
+
+@pytest.mark.parametrize(("point", "error_m"), [(None, 0.0), ((25.7, -80.3), 86.0)])
+def test_a_home_that_is_not_known_by_a_pin_is_said_to_be_so(
+    world: World, point: tuple[float, float] | None, error_m: float
+) -> None:
+    world.addresses.point, world.addresses.error_m = point, error_m
+    answer = world.enter(address="9 Elm Street").json()
+    assert answer["kinds"] == ["address"]
+    assert "latitude and longitude" in answer["warning"]
+    assert len(world.store.kept[answer["protection_id"]].hashes) == 1
+    given = world.enter(address="9 Elm Street", latitude=25.8, longitude=-80.2).json()
+    assert (given["kinds"], given["warning"]) == (["address", "point"], None)
+    assert world.enter(phone=PERSON["phone"]).json()["warning"] is None
+
+
+def test_the_point_that_a_custodian_gives_is_better_than_geos(world: World) -> None:
+    world.addresses.point = (25.7, -80.3)
+    answer = world.enter(address="9 Elm Street", latitude=25.8, longitude=-80.2).json()
+    hashes = world.store.kept[answer["protection_id"]].hashes
+    assert set(hashes) == {
+        *world.indexes.place("9 ELM ST", None, None),
+        *world.indexes.around(25.8, -80.2),
+    }
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ({"kind": "none"}, None),
+        ({"address": "9 ELM ST"}, ReadAddress("9 ELM ST")),
+        (
+            {"address": "9 ELM ST", "latitude": 25.7, "longitude": -80.3, "error_m": 213.0},
+            ReadAddress("9 ELM ST", (25.7, -80.3), 213.0),
+        ),
+        # How far it may be off is not said, so it may be anywhere.
+        (
+            {"address": "9 ELM ST", "latitude": 25.7, "longitude": -80.3},
+            ReadAddress("9 ELM ST", (25.7, -80.3), math.inf),
+        ),
+    ],
+)
+async def test_geo_says_where_an_address_lies(
+    said: dict[str, object], read: ReadAddress | None
+) -> None:
+    async def post(path: str, body: object) -> object:
+        assert (path, body) == ("/internal/normalise", {"address": "9 Elm Street"})
+        return said
+
+    geo = GeoAddresses(SimpleNamespace(post=post))  # type: ignore[arg-type]
+    assert await geo.normalise("9 Elm Street") == read
 
 
 def test_no_address_is_taken_on_trust_while_geo_is_away(world: World) -> None:

@@ -380,7 +380,7 @@ def keys_stop(reference: Reference, only: Only = None, name: As = "admin-1") -> 
 
 
 auditing.register(audit_app, _run, _print_json, console)
-protecting.register(protection_app, _run, _print_json, console)
+protecting.register(protection_app, _run, _print_json, console, errors)
 clients.register(client_app, _run, _print_json)
 
 

@@ -19,7 +19,9 @@ PAGE = 500
 Identifier = Annotated[str | None, typer.Option(help="`-` asks for it")]
 
 
-def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console) -> None:
+def register(
+    app: typer.Typer, run: Run, print_json: PrintJson, console: Console, errors: Console
+) -> None:
     """Add the commands to the group `app`."""
 
     @app.command()
@@ -37,7 +39,8 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         longitude: Annotated[float | None, typer.Option()] = None,
         name: As = "custodian-1",
     ) -> None:
-        """Enter a written request. Comes back once it has taken effect, after some seconds.
+        """Enter a written request. Comes back once it has taken effect, after some seconds; says
+        what it does not protect.
 
         Identifiers are kept as keyed hashes alone. With `-` one is asked for, so that it does not
         stay in the shell's history.
@@ -55,7 +58,10 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         sent = {field: value for field, value in body.items() if value is not None}
 
         async def work(session: Session) -> None:
-            print_json(await session.post("intake", PATH, sent, "custodian", name))
+            entered: Any = await session.post("intake", PATH, sent, "custodian", name)
+            print_json(entered)
+            if entered["warning"]:
+                errors.print(entered["warning"])
 
         run(work)
 

@@ -257,11 +257,21 @@ class Protections(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ReadAddress:
+    """An address in one normalised line, and where it lies, where that is known: in degrees of
+    WGS 84, right to `error_m` metres."""
+
+    line: str
+    point: tuple[float, float] | None = None
+    error_m: float = 0.0
+
+
 class Addresses(Protocol):
     """Geo's reading of an address."""
 
-    async def normalise(self, address: str) -> str | None:
-        """The address in one normalised line, or `None` where it is none.
+    async def normalise(self, address: str) -> ReadAddress | None:
+        """`None` where the text is no address.
 
         :raises TransientError: geo does not answer.
         """

@@ -14,13 +14,19 @@ KINDS = ("phone", "email", "name", "address", "point")
 """What a person can be known by. `address` is a home's: the place of a problem, and the reporter's
 own address where one was given. `point` stands for the 50 m cell around it and its neighbours."""
 
+PINS_NOT_COVERED = (
+    "Requests with a pin on the home and without its address are not recognised: where the address "
+    "lies is not known well enough. Enter the home's point too, with latitude and longitude."
+)
+
 
 class Protection(Model):
     """One written request for protection. Identifiers are kept as keyed hashes alone.
 
     `reference`: the file that holds the written request (record series GS1-SL 392). `kinds`: what
-    kinds of identifier were given. `received_on`: the day on which the request was received;
-    `received_at`: when it was entered here. A withdrawn one has no hashes any more.
+    kinds of identifier were given, and `point` also where geo knew well where the address lies.
+    `received_on`: the day on which the request was received; `received_at`: when it was entered
+    here. A withdrawn one has no hashes any more.
     """
 
     protection_id: str
@@ -35,6 +41,11 @@ class Protection(Model):
     withdrawn_by: str | None = None
     disposal_proposed_at: Instant | None = None
     disposal_proposed_by: str | None = None
+
+    @property
+    def pins_are_missed(self) -> bool:
+        """Whether a home is known by its address alone."""
+        return "address" in self.kinds and "point" not in self.kinds
 
 
 class Disposal(Model):

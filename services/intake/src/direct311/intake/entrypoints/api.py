@@ -10,7 +10,7 @@ from pydantic import Field
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
 from direct311.intake.domain.county import day_of
-from direct311.intake.domain.protection import SERIES, Disposal, Protection
+from direct311.intake.domain.protection import PINS_NOT_COVERED, SERIES, Disposal, Protection
 from direct311.intake.domain.request import Mark
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.protect import Protect
@@ -126,9 +126,13 @@ class ProtectionOrder(Model, extra="forbid"):
 
 
 class ProtectionAnswer(Model):
+    """`kinds`: what the person is known by; `point` too where it is known well where the address
+    lies. `warning`: what the entry does not protect, and what is to be done about that."""
+
     protection_id: str
     registry_version: int
     kinds: tuple[str, ...]
+    warning: str | None
 
 
 class ProtectionEntry(Model):
@@ -306,6 +310,10 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
         """Enter a written request for protection (section 119.071(4)(d), F.S.). The answer comes
         once it has taken effect, after some seconds."""
         require(caller, "custodian")
+        if (order.latitude is None) != (order.longitude is None):
+            raise RefusedError(
+                422, "malformed", "Give latitude and longitude together.", field="longitude"
+            )
         identifiers = order.model_dump(
             include={"phone", "email", "name", "address"}, exclude_none=True
         )
@@ -321,6 +329,7 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
             protection_id=protection.protection_id,
             registry_version=version,
             kinds=protection.kinds,
+            warning=PINS_NOT_COVERED if protection.pins_are_missed else None,
         )
 
     @api.get("")

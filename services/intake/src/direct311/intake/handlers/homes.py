@@ -24,12 +24,12 @@ class Homes:
         self._indexes = indexes
 
     async def __call__(self, address: str) -> HomeValues:
-        line: str | None = None
-        settled = True
+        line, settled = address, True
         try:
             async with asyncio.timeout(PATIENCE):
-                line = await self._addresses.normalise(address)
+                read = await self._addresses.normalise(address)
+            line = read.line if read else address
         except (TransientError, TimeoutError):
             settled = False
             _log.warning("homes.geo_does_not_answer")
-        return HomeValues(self._indexes.place(line or address, None, None), settled)
+        return HomeValues(self._indexes.place(line, None, None), settled)

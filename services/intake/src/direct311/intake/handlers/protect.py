@@ -7,13 +7,17 @@ from typing import Protocol
 
 from direct311.intake.domain.county import day_of
 from direct311.intake.domain.protection import SERIES, Disposal, Protection
-from direct311.intake.ports import Addresses, PersonIndexes
+from direct311.intake.ports import Addresses, PersonIndexes, ReadAddress
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.ledger import Access
 from direct311.runtime.vault import Vault
 from direct311.schemas.events import AccessAction
+
+NEAR_ENOUGH = 50.0
+"""Metres to which geo must know where a home lies for its point to be entered with its address: the
+nine cells around a point reach 50 m beyond it on each side, so the home itself lies in them."""
 
 Recheck = Callable[[Sequence[str]], Awaitable[None]]
 """Hold the requests that have one of these hashes against the registry again."""
@@ -82,7 +86,9 @@ class Protect:
         point: tuple[float, float] | None,
         received_on: date | None = None,
     ) -> tuple[Protection, int]:
-        """The entry and the registry's version with it.
+        """The entry and the registry's version with it. With an address whose position geo knows
+        well, and no other `point`, the position is entered too, for requests that have a pin on
+        the home and no address; `kinds` then has `point`.
 
         When this returns, every copy of the service knows the entry, and what was there before is
         out of the public's sight.
@@ -99,7 +105,13 @@ class Protect:
         hashes: list[str] = []
         kinds: list[str] = []
         for field, value in identifiers.items():
-            found = await self._hashes(field, value)
+            if field == "address":
+                read = await self._read(value)
+                found = self._indexes.place(read.line, None, None) if read else ()
+                if point is None and read and read.error_m <= NEAR_ENOUGH:
+                    point = read.point
+            else:
+                found = self._indexes.person(field, value)
             if not found:
                 raise RefusedError(
                     422, "malformed", "The value cannot be one of this kind.", field=field
@@ -136,16 +148,13 @@ class Protect:
         await asyncio.sleep(self._settling.total_seconds())
         await self._recheck(hashes)
 
-    async def _hashes(self, field: str, value: str) -> list[str]:
-        if field != "address":
-            return list(self._indexes.person(field, value))
+    async def _read(self, address: str) -> ReadAddress | None:
         try:
-            line = await self._addresses.normalise(value)
+            return await self._addresses.normalise(address)
         except TransientError:
             raise RefusedError(
                 503, "geo_unavailable", "Addresses cannot be read now; try again.", retry_after=5
             ) from None
-        return list(self._indexes.place(line, None, None)) if line else []
 
     async def withdraw(self, caller: Caller, protection_id: str) -> None:
         """:raises RefusedError: 404 where none is in force."""

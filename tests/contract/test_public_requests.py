@@ -27,7 +27,13 @@ class Kept:
     requests: MongoRequests
 
     async def add(
-        self, record_id: str, delivery: Delivery, token: str | None = None, *, checked: bool = True
+        self,
+        record_id: str,
+        delivery: Delivery,
+        token: str | None = None,
+        *,
+        checked: bool = True,
+        **fields: object,
     ) -> None:
         request = ServiceRequest(
             record_id=record_id,
@@ -40,7 +46,7 @@ class Kept:
             listed=checked and delivery != "blackbox",
             delivery=delivery,
             token=token,
-        )
+        ).model_copy(update=fields)
         document = self.records.document(Write(0, request, (), NOW), b"")
         await self.records.collection.insert_many([document], ordered=False)
 
@@ -67,6 +73,31 @@ async def test_a_blackbox_request_is_found_by_staff_alone(kept: Kept) -> None:
     assert await kept.requests.public("r-seen") is not None
     assert await kept.requests.public("r-unseen") is None
     assert await kept.requests.get("r-unseen") is not None
+
+
+@pytest.mark.policy("P8")
+async def test_a_request_names_another_as_its_like_only_where_lists_show_that_one(
+    kept: Kept,
+) -> None:
+    others = {"r-listed": True, "r-protected": False, "r-blackbox": False, "r-gone": False}
+    await kept.add("r-listed", "realtime")
+    await kept.add("r-protected", "realtime", protected=True, listed=False)
+    await kept.add("r-blackbox", "blackbox")
+    for other in others:
+        await kept.add(f"of-{other}", "realtime", status="duplicate", duplicate_of=other)
+    day = timedelta(days=1)
+    ids = tuple(f"of-{other}" for other in others)
+    for query in (
+        RequestQuery(start=NOW - day, end=NOW + day),
+        RequestQuery(start=NOW - day, end=NOW + day, ids=ids),
+    ):
+        page = await kept.requests.listed(query)
+        named = {each.record_id: each.duplicate_of for each in page if each.record_id in ids}
+        assert named == {f"of-{o}": o if shown else None for o, shown in others.items()}
+    for other, shown in others.items():
+        found = await kept.requests.public(f"of-{other}")
+        assert found is not None
+        assert found.duplicate_of == (other if shown else None)
 
 
 async def test_a_token_finds_its_request_and_a_number_finds_none_by_token(kept: Kept) -> None:

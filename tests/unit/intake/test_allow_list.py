@@ -55,7 +55,6 @@ PROTECTED = {
     "status",
     "channel",
     "department",
-    "duplicate_of",
     "located.outcome",
     "located.municipality",
     "notes.kind",

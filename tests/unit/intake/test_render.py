@@ -87,6 +87,18 @@ def test_a_protected_request_shows_its_municipality_alone() -> None:
     assert found["extended_attributes"]["photos"] == []
 
 
+@pytest.mark.policy("P8")
+def test_a_protected_request_names_none_that_shows_the_same_place() -> None:
+    fields = {"status": "duplicate", "duplicate_of": "r-2"}
+
+    def named(**more: Any) -> object:
+        return shown(stored(**fields, **more))["extended_attributes"]["duplicate_of"]
+
+    assert named() == "r-2"
+    assert named(protected=True) is None
+    assert named(place_checked=False) is None
+
+
 def test_text_shows_for_types_that_publish_it() -> None:
     public = TYPE.model_copy(update={"flags": TYPE.flags.model_copy(update={"publish_text": True})})
     assert views.request(stored(), public, None, extensions=False)["description"] == "a [name] here"

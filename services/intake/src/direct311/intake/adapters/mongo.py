@@ -58,12 +58,18 @@ class MongoRequests:
         return self._records.stored(document).state if document else None
 
     async def public(self, record_id: str) -> ServiceRequest | None:
-        """What the public may see of the request with this number, unless it must not find it."""
+        """What the public may see of the request with this number, unless it must not find it.
+
+        As in lists, `duplicate_of` is there only where the request that it names is listed.
+        """
         document = await self._records.collection.find_one(
             {"_id": record_id, "lifecycle": "active"}, listing.PROJECTION
         )
         found = self._records.stored(document).state if document else None
-        return found if found and found.is_public else None
+        if found is None or not found.is_public:
+            return None
+        (told,) = await self._without_hidden([found])
+        return told
 
     async def by_token(self, token: str) -> ServiceRequest | None:
         """The batch request that was answered with this token."""
@@ -113,9 +119,22 @@ class MongoRequests:
                 document["_id"]: self._records.stored(document).state
                 async for document in self._records.collection.find(wanted, listing.PROJECTION)
             }
-            return [found[each] for each in ids if each in found]
+            return await self._without_hidden([found[each] for each in ids if each in found])
+        page = await self._listing.page(query)
+        return await self._without_hidden([self._records.stored(each).state for each in page])
+
+    async def _without_hidden(self, found: Sequence[ServiceRequest]) -> Sequence[ServiceRequest]:
+        """These, none of which names a duplicate that no list shows: its place is withheld, and
+        would be known from the one that names it."""
+        named = {each.duplicate_of for each in found if each.duplicate_of}
+        if not named:
+            return found
+        wanted: Document = {"_id": {"$in": sorted(named)}, "lifecycle": "active", "listed": True}
+        cursor = self._records.collection.find(wanted, {"_id": 1})
+        shown = {None, *[document["_id"] async for document in cursor]}
         return [
-            self._records.stored(document).state for document in await self._listing.page(query)
+            each if each.duplicate_of in shown else each.model_copy(update={"duplicate_of": None})
+            for each in found
         ]
 
     async def with_mail(self, at: datetime, limit: int) -> Sequence[str]:

@@ -116,7 +116,8 @@ def request(
             "status": each.status,
             "jurisdiction": _jurisdiction(each),
             "district": located.commission_district if located else None,
-            "duplicate_of": each.duplicate_of,
+            # The other one may be public, with this one's place.
+            "duplicate_of": each.duplicate_of if told else None,
             "approximate": located.approximate if located else None,
             "photos": [{"media_url": url} for url in media],
         }

@@ -132,6 +132,8 @@ class Reindex:
     ) -> Mapping[str, Mapping[str, str]]:
         if not sealed:
             return {}
+        held = {field for fields in sealed.values() for field in fields}
+        named = FIELDS if held & set(FIELDS) - {"reporter_address"} else ("reporter_address",)
         access = Access(
             SELF,
             action="key_use",
@@ -139,8 +141,8 @@ class Reindex:
             operation="make person indexes anew",
             fields=tuple(
                 each
-                for fields in (FIELDS, (UPDATE_CONTACTS,))
-                if any(field in held for held in sealed.values() for field in fields)
+                for fields in (named, (UPDATE_CONTACTS,))
+                if not held.isdisjoint(fields)
                 for each in fields
             ),
             record_ids=tuple(sealed),

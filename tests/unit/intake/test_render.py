@@ -54,7 +54,8 @@ def shown(request: ServiceRequest) -> dict[str, Any]:
 def test_a_checked_request_shows_its_place() -> None:
     found = shown(stored())
     assert (found["lat"], found["long"], found["address"]) == (25.77, -80.2, "111 NW 1ST ST")
-    assert found["address_id"] == "30-4021-001-0010"
+    # It may be a parcel's, which the registry cannot compare with a home.
+    assert found["address_id"] is None
     assert found["requested_datetime"] == "2026-03-02T12:00:00Z"
     assert found["media_url"] == "http://s/m.jpg"
     assert found["description"] is None

@@ -1,26 +1,30 @@
 """The front of every service, in bytes on real sockets: who is slow is cut, what is ambiguous is
 refused, nothing of it is echoed, and every answer has its headers."""
 
+import asyncio
 import contextlib
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
+from direct311.runtime import front as of_front
 from direct311.runtime.api import install
-from direct311.runtime.front import Bounds, Front
+from direct311.runtime.front import BodyRefusedError, Bounds, Front
 from direct311.runtime.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import Model
 from tests.support.served import Served, read, served
 
 CANARY = b"Maria-Lopez"
-QUICK = Bounds(pause=0.5, grace=1.0, rate=2_000.0, depth=8)
+QUICK = Bounds(pause=0.5, span=1.0, rate=2_000.0, longest=3.0, depth=8)
 
 
 class Question(Model):
@@ -141,6 +145,83 @@ def test_a_large_body_that_comes_fast_enough_is_taken(front: Served) -> None:
     pieces = [body[at : at + 1000] for at in range(0, len(body), 1000)]
     answer = front.say(post(b"", length=len(body)), *pieces, pause=0.15)
     assert status(answer) == 200
+
+
+def trickle(front: Served, first: bytes, piece: bytes, pause: float) -> tuple[bytes, float]:
+    """Say this, and then pieces until the answer is there; it, and after how many seconds."""
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", front.port), timeout=pause) as raw:
+        raw.sendall(post(b'{"text": "' + first, length=1_000_000))
+        while time.monotonic() - started < 15:
+            with contextlib.suppress(TimeoutError):
+                return raw.recv(10_000), time.monotonic() - started
+            with contextlib.suppress(OSError):
+                raw.sendall(piece)
+    return b"", time.monotonic() - started
+
+
+def test_what_came_fast_earns_no_time_for_a_trickle(front: Served) -> None:
+    answer, seconds = trickle(front, b"x" * 100_000, b"x", 0.1)
+    assert status(answer) == 408
+    assert seconds < QUICK.longest
+
+
+def test_a_body_that_comes_as_slowly_as_may_be_has_its_end(front: Served) -> None:
+    answer, seconds = trickle(front, b"", b"x" * 500, 0.1)
+    assert status(answer) == 408
+    assert QUICK.longest - 0.1 < seconds < QUICK.longest + 5
+
+
+def taken_after(
+    monkeypatch: pytest.MonkeyPatch, pieces: Iterable[tuple[float, int]]
+) -> tuple[float, bool]:
+    """How many seconds a body was read for, under the bounds of every process, and whether to its
+    end. A piece: after how many seconds it comes, its bytes."""
+    clock = [0.0]
+    monkeypatch.setattr(of_front, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    left = list(pieces)
+
+    async def receive() -> Message:
+        seconds, count = left.pop(0)
+        clock[0] += seconds
+        for _ in range(3):
+            # A time that is over gets its turn.
+            await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"x" * count, "more_body": bool(left)}
+
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(BodyRefusedError):
+            while (await receive())["more_body"]:
+                pass
+
+    async def send(_: Message) -> None:
+        raise AssertionError("answered")
+
+    scope = {"type": "http", "path": "/", "headers": [(b"content-length", b"1")], "client": None}
+    asyncio.run(Front(reading)(scope, receive, send))
+    return clock[0], not left
+
+
+def test_a_slow_telephone_sends_its_ten_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [(0.5, 15_000)] * 667
+    assert taken_after(monkeypatch, pieces) == (333.5, True)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "most"),
+    [
+        ([(0.01, 1_000_000)] * 200 + [(9.0, 1)] * 1_000, 40),
+        ([(0.01, 1_000_000)] * 100 + [(0.25, 2_000)] * 4_000, 601),
+        ([(0.01, 1_000_000)] * 10 + [(0.5, 1_000)] * 4_000, 40),
+    ],
+    ids=["a byte every nine seconds", "for ever fast enough", "half as fast as must be"],
+)
+def test_nobody_is_waited_for_by_the_hour(
+    monkeypatch: pytest.MonkeyPatch, pieces: list[tuple[float, int]], most: float
+) -> None:
+    seconds, whole = taken_after(monkeypatch, pieces)
+    assert not whole
+    assert seconds <= most
 
 
 def test_who_does_not_take_the_answer_is_cut(front: Served) -> None:

@@ -1,10 +1,15 @@
 """What intake's counting needs of a store, kept in memory, with copies that share it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from direct311.intake.domain.clients import Client
+from direct311.intake.entrypoints.front import Callers
+from direct311.intake.handlers.reads import ReadLimits, SharedNames
+from direct311.runtime.clock import Clock
 from direct311.runtime.errors import TransientError
+from direct311.runtime.sign_ins import Sources
 
 
 class InMemoryQuotas:
@@ -48,3 +53,15 @@ class InMemoryCounts:
         for name, count in counts.items():
             self.counts[name] = self.counts.get(name, 0) + count
         return {name: self.counts[name] for name in counts}
+
+
+def callers(
+    clock: Clock, reader: Callable[[str], Client | None] = lambda _: None, most: int = 1_200
+) -> Callers:
+    """Those of one copy. `reader`: whose key for reading it is; `most`: reads of an address."""
+
+    async def salt(_: str, offered: bytes) -> bytes:
+        return offered
+
+    limits = ReadLimits(InMemoryCounts(), clock, worth=most)
+    return Callers(limits, SharedNames(Sources(clock), clock, b"s", salt), reader, most)

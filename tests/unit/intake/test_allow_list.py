@@ -19,6 +19,7 @@ from direct311.intake.entrypoints.feeds import feeds_router
 from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.settings import IntakeSettings
+from tests.support.quotas import callers
 from tests.support.runtime import SetClock
 from tests.unit.intake.planted import CANARY, CATALOGUE, NUMBERS, PLANTED, SERVICE, shown, stored
 
@@ -136,6 +137,7 @@ def answers(request: ServiceRequest, *, publish_text: bool = False) -> Iterator[
         agreement=agreement,
         admission=None,  # type: ignore[arg-type]
         failed_keys=None,  # type: ignore[arg-type]
+        callers=callers(clock, most=1_000_000),
         submit=None,  # type: ignore[arg-type]
         requests=Stored(request),  # type: ignore[arg-type]
         updates=StoredUpdates(request),

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from direct311.intake.domain.clients import Quota
 from direct311.intake.handlers.quotas import LARGEST_SLICE, Quotas
 from direct311.intake.handlers.reads import MOST_CALLERS, ReadLimits, SharedNames
-from direct311.runtime.errors import TransientError
+from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.sign_ins import Sources
-from tests.support.quotas import InMemoryCounts, InMemoryQuotas
+from tests.support.quotas import InMemoryCounts, InMemoryQuotas, callers
 from tests.support.runtime import SetClock
 
 pytestmark = pytest.mark.anyio
@@ -180,6 +180,116 @@ async def test_copies_share_their_counts_each_second() -> None:
         await two.settle()
     # Each may let in what it would have in one second more.
     assert 100 <= let_in <= 120
+
+
+async def test_a_read_that_asks_for_much_counts_as_several() -> None:
+    clock = SetClock()
+    copy = ReadLimits(InMemoryCounts(), clock, worth=1)
+    assert sum(copy.take("a", 100, 10) is None for _ in range(50)) == 10
+    # However much it counts, it is let in where there is room for one.
+    assert _let_in(copy, "b", 100, 99) == 99
+    assert copy.take("b", 100, 10) is None
+    assert copy.take("b", 100) == 60
+    assert copy.take("c", 5, 10) is None
+
+
+async def test_what_was_not_used_is_given_back_in_the_same_minute() -> None:
+    clock = SetClock()
+    copy = ReadLimits(InMemoryCounts(), clock, worth=1)
+    copy.take("a", 100, 50)
+    minute = copy.minute
+    copy.give_back("a", 40, minute)
+    assert _let_in(copy, "a", 100, 150) == 90
+    clock.at += timedelta(minutes=1)
+    assert _let_in(copy, "a", 100, 60) == 60
+    copy.give_back("a", 40, minute)
+    copy.give_back("b", 40, copy.minute)
+    assert _let_in(copy, "a", 100, 150) == 40
+    assert _let_in(copy, "b", 100, 150) == 100
+
+
+async def test_what_was_given_back_other_copies_hear() -> None:
+    store, clock = InMemoryCounts(), SetClock()
+    one, two = ReadLimits(store, clock, worth=10), ReadLimits(store, clock, worth=10)
+    one.take("a", 100, 50)
+    await one.settle()
+    one.give_back("a", 45, one.minute)
+    await one.settle()
+    assert list(store.counts.values()) == [5]
+    assert _let_in(two, "a", 100, 10) == 10
+    await two.settle()
+    assert _let_in(two, "a", 100, 150) == 85
+
+
+LIST = "/open311/v2/requests.xml"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "charge"),
+    [
+        (LIST, "", 1),
+        (LIST, "page_size=100&extensions=true", 1),
+        (LIST, "page_size=100&service_code=A,B,C&service_code=D,E", 1),
+        (LIST, "page_size=100&service_code=A,B,C,D,E,F", 2),
+        (LIST, "page_size=101", 2),
+        (LIST, "page_size=1000", 10),
+        (LIST, "page%5Fsize=1000&page_size=+", 1),
+        (LIST, "page_size=1&page%5Fsize=+1000", 10),
+        (LIST, "page_size=1000&service_code=" + ",".join(map(str, range(500))), 80),
+        (LIST, "page_size=nonsense", 1),
+        (LIST, "page_size=99999", 1),
+        (LIST, "service_request_id=" + ",".join(map(str, range(100))), 1),
+        (LIST, "service_request_id=" + ",".join(map(str, range(1000))), 10),
+        (LIST, "page_size=200&service_request_id=" + ",".join(map(str, range(1000))), 2),
+        ("/open311/v2/requests/an-id.json", "page_size=1000", 1),
+        ("/open311/v2/services.json", "page_size=1000", 1),
+        ("/v1/requests.atom", "bbox=1", 1),
+        ("/v1/requests.geojson", "bbox=1", 2),
+        ("/v1/requests.geojson", "bbox=1&limit=500", 5),
+        ("/v1/requests.geojson", "bbox=1&limit=%20500", 10),
+        ("/v1/policy", "", 1),
+    ],
+)
+async def test_a_read_counts_by_the_rows_that_it_asks_for(
+    path: str, query: str, charge: int
+) -> None:
+    one = callers(SetClock(), most=1_000)
+    call = {
+        "path": path,
+        "query_string": query.encode(),
+        "client": ("203.0.113.9", 1),
+    }
+    alike = {**call, "path": "/v1/policy", "query_string": b""}
+    assert one.take(call) is None
+    assert sum(one.take(alike) is None for _ in range(2_000)) == 1_000 - charge
+
+
+UPDATES = {
+    "path": "/open311/v2/servicerequestupdates.json",
+    "query_string": b"",
+    "client": ("203.0.113.9", 1),
+}
+
+
+@pytest.mark.parametrize(("rows", "charge"), [(0, 1), (100, 1), (101, 2), (5_000, 50), (5_150, 52)])
+async def test_a_list_whose_length_nobody_knows_counts_by_what_it_had(
+    rows: int, charge: int
+) -> None:
+    one = callers(SetClock(), most=1_000)
+    assert one.take(UPDATES) is None
+    with one.ahead(UPDATES, 5_000) as ahead:
+        ahead.rows = rows
+    assert sum(one.take(UPDATES) is None for _ in range(2_000)) == 1_000 - charge
+
+
+async def test_such_lists_at_the_same_time_count_as_if_they_were_long() -> None:
+    one = callers(SetClock(), most=100)
+    with one.ahead(UPDATES, 5_000), one.ahead(UPDATES, 5_000), one.ahead(UPDATES, 5_000):
+        with pytest.raises(RefusedError) as refused, one.ahead(UPDATES, 5_000):
+            raise AssertionError("let in")
+        assert (refused.value.status, refused.value.retry_after) == (429, 60)
+    with one.ahead(UPDATES, 5_000):
+        pass
 
 
 async def test_who_reads_little_is_not_shared() -> None:

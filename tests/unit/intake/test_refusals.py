@@ -18,6 +18,7 @@ from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
+from tests.support.quotas import callers
 from tests.support.runtime import SetClock
 
 POLICIES = load_policies().content
@@ -45,9 +46,13 @@ class Admitting:
 
 
 def http(
-    error: Exception, *, change: Mapping[str, object] = {}, admitting: bool = True
+    error: Exception,
+    *,
+    change: Mapping[str, object] = {},
+    admitting: bool = True,
+    reads: int = 1_200,
 ) -> TestClient:
-    """`change`: of every version of the policy."""
+    """`change`: of every version of the policy. `reads`: of an address in a minute."""
     policies = tuple(each.model_copy(update=dict(change)) for each in POLICIES.policies)
     clock = SetClock()
     raising: Any = Raising(error)
@@ -63,6 +68,7 @@ def http(
         agreement=Agreement(POLICIES.model_copy(update={"policies": policies}), clock),
         admission=Admitting() if admitting else raising,  # type: ignore[arg-type]
         failed_keys=None,  # type: ignore[arg-type]
+        callers=callers(clock, most=reads),
         submit=raising,
         requests=raising,
         updates=raising,
@@ -203,3 +209,11 @@ def test_a_photo_that_comes_as_text_is_refused_by_name(form: str, field: str) ->
         f"/open311/v2/requests.{form}", data=FIELDS | {field: " "}
     )
     assert empty.status_code == 503
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_updates_beyond_the_reads_of_a_minute_are_429_with_a_time(form: str) -> None:
+    client = http(TransientError("read"), reads=0)
+    answer = client.get(f"/open311/v2/servicerequestupdates.{form}")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "60")
+    assert told(answer, form)[1].startswith("Too many reads")

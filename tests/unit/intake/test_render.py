@@ -1,6 +1,9 @@
 """Answers in both formats, and what the public sees of a request."""
 
+import asyncio
 import json
+import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 from xml.etree import ElementTree
@@ -247,3 +250,45 @@ def test_answers_show_with_their_questions_only_where_the_type_is_public() -> No
     ]
     hidden = stored(attributes=answers, protected=True)
     assert dict(views.request(hidden, public, None, extensions=True))["attributes"] == []
+
+
+TREES = st.lists(
+    st.dictionaries(
+        st.sampled_from(["a", "notes", "values"]),
+        st.none() | st.text() | st.booleans() | st.lists(st.text(), max_size=2),
+        max_size=3,
+    ),
+    max_size=4,
+)
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+@given(TREES)
+def test_many_rows_are_written_as_few_are(
+    form: render.Format, found: list[dict[str, object]]
+) -> None:
+    made = asyncio.run(render.many_rows("service_requests", iter(found), form))
+    assert made == render.rows("service_requests", found, form)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("form", ["json", "xml"])
+async def test_who_waits_is_served_between_two_rows(form: render.Format) -> None:
+    made: list[int] = []
+    seen: list[int] = []
+
+    def rows() -> Iterator[render.Tree]:
+        for number in range(20):
+            time.sleep(0.002)
+            made.append(number)
+            yield {"number": number}
+
+    async def waiting() -> None:
+        while len(made) < 20:
+            seen.append(len(made))
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(waiting())
+    await render.many_rows("service_requests", rows(), form)
+    await other
+    assert len(set(seen)) >= 15

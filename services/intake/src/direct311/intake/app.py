@@ -50,7 +50,7 @@ from direct311.intake.entrypoints.app_api import (
 )
 from direct311.intake.entrypoints.clients import clients_router
 from direct311.intake.entrypoints.feeds import feeds_router
-from direct311.intake.entrypoints.front import CrossOrigin, FailedKeys, ReadLimited
+from direct311.intake.entrypoints.front import Callers, CrossOrigin, FailedKeys, ReadLimited
 from direct311.intake.entrypoints.open311 import Gateway, GeoReport
 from direct311.intake.entrypoints.policy import policy_router
 from direct311.intake.entrypoints.staff import StaffPages
@@ -242,7 +242,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     )
     counts = MongoCounts(resources.database["reads"])
     reads = ReadLimits(counts, clock, worth=max(1, settings.reads_per_minute // 10))
-    callers = SharedNames(
+    names = SharedNames(
         resources.sign_ins.sources,
         clock,
         indexes.content_key,
@@ -279,11 +279,11 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
                 kind = f"API client {client.client_id}"
                 resources.in_force.expect(kind, client.keys[0].key_id)
         await clients.refresh()
-        await callers.refresh()
+        await names.refresh()
 
     async def settle() -> None:
         await clients.refresh()
-        await callers.refresh()
+        await names.refresh()
         await quotas.settle()
         await reads.settle()
         await clients.settle()
@@ -378,13 +378,15 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     who = caller_of(resources.authenticator)
     agreement = Agreement(policies, clock, f"{settings.public_url.rstrip('/')}/v1/policy")
     updates = MongoUpdates(line.records.collection)
-    failed_keys = FailedKeys(reads, callers, settings.failed_keys_per_minute)
+    failed_keys = FailedKeys(reads, names, settings.failed_keys_per_minute)
+    callers = Callers(reads, names, admission.reader, settings.reads_per_minute)
     georeport = GeoReport(
         settings=settings,
         catalogues=catalogues,
         agreement=agreement,
         admission=admission,
         failed_keys=failed_keys,
+        callers=callers,
         submit=submit,
         requests=requests,
         updates=updates,
@@ -405,13 +407,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     app.router.routes.extend([*served, *unserved_routes(served)])
     # The last one stands outermost: what these answer is measured too.
     app.add_middleware(Direct, routes=served)
-    app.add_middleware(
-        ReadLimited,
-        limits=reads,
-        names=callers,
-        reader=admission.reader,
-        most=settings.reads_per_minute,
-    )
+    app.add_middleware(ReadLimited, callers=callers)
     app.add_middleware(CrossOrigin, clients=clients, own_origin=own_origin)
     resources.readiness.add("submissions", submissions.refused)
     install(app, resources.readiness, resources.metrics, resources.ledger)

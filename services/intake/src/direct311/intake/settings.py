@@ -20,9 +20,9 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     `clients_file`: front ends to begin with, by the hashes of their keys: a list that is taken into
     the database at the start, where their ids are not known there yet, and never again.
 
-    `reads_per_minute`: for one network address, without key. `failed_keys_per_minute`: calls from
-    one address whose key is none. `files_in_hand`: bytes of files that all submissions which are
-    being received may hold in memory together.
+    `reads_per_minute`: for one network address, without key; one that asks for many rows counts as
+    several. `failed_keys_per_minute`: calls from one address whose key is none. `files_in_hand`:
+    bytes of files that all submissions which are being received may hold in memory together.
 
     `link_lifetime`: how long a resident's signed link is good. `largest_file` in bytes.
     `registry_every`: how often a copy reads a changed protection registry; whoever enters a

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from direct311.intake.domain.request import CLOSED, ServiceRequest
-from direct311.intake.open311.queries import RequestQuery
+from direct311.intake.open311.queries import MOST_LEADS, RequestQuery
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import Collection, Document, Index
 
@@ -31,8 +31,6 @@ SQUARE = 0.02
 """Degrees. A district's map shows some ten squares, a city's some hundred."""
 MOST_SQUARES = 36
 """From more on a list is walked by time and filtered: then most rows of a window are on the map."""
-MOST_LEADS = 36
-"""Types that are each read by themselves; more are filtered out of all."""
 WEEK = timedelta(days=7)
 
 SHOWN = (

@@ -12,6 +12,7 @@ from direct311.intake.open311.queries import RequestQuery
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import Collection, Document, Index, MongoRecords
 from direct311.runtime.keys import KeyProviderError
+from direct311.runtime.pacing import paced
 
 
 class IndexKeys(Protocol):
@@ -115,13 +116,14 @@ class MongoRequests:
                 # Never public, by number as little as in a list.
                 "delivery": {"$ne": "blackbox"},
             }
-            found = {
-                document["_id"]: self._records.stored(document).state
-                async for document in self._records.collection.find(wanted, listing.PROJECTION)
-            }
+            cursor = self._records.collection.find(wanted, listing.PROJECTION)
+            states = await self._states(await cursor.to_list(None))
+            found = {state.record_id: state for state in states}
             return await self._without_hidden([found[each] for each in ids if each in found])
-        page = await self._listing.page(query)
-        return await self._without_hidden([self._records.stored(each).state for each in page])
+        return await self._without_hidden(await self._states(await self._listing.page(query)))
+
+    async def _states(self, documents: Sequence[Document]) -> list[ServiceRequest]:
+        return [self._records.stored(document).state async for document in paced(documents)]
 
     async def _without_hidden(self, found: Sequence[ServiceRequest]) -> Sequence[ServiceRequest]:
         """These, none of which names a duplicate that no list shows: its place is withheld, and

@@ -12,6 +12,7 @@ from operator import attrgetter
 from direct311.intake.domain.request import Note, ServiceRequest
 from direct311.intake.domain.updates import Update, updates_of, written_between
 from direct311.runtime.database import Collection, Document, Index
+from direct311.runtime.pacing import paced
 
 HOUR = timedelta(hours=1)
 _INSTANT = timedelta(milliseconds=1)
@@ -43,7 +44,7 @@ class MongoUpdates:
             documents = await self._between(since, end)
             together = [
                 each
-                for document in documents
+                async for document in paced(documents)
                 for each in written_between(_updates(document), since, end)
             ]
             found += sorted(together, key=attrgetter("note.at", "update_id"))

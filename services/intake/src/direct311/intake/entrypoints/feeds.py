@@ -22,6 +22,7 @@ from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import PROBLEMS
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
+from direct311.runtime.pacing import paced
 from direct311.schemas import Instant, Model
 
 NEAR = 150.0
@@ -32,6 +33,9 @@ WIDEST = 0.1
 OLDEST = timedelta(days=366)
 """How long ago what is shown as open was received at most."""
 MOST_ROWS = 500
+GEOJSON_ROWS = 200
+ATOM_ROWS = 100
+"""Of feeds where no `limit` is sent."""
 MOST_CODES = 50
 
 
@@ -108,7 +112,7 @@ def feeds_router(
                 extensions=False,
                 language=language,
             )
-            for each in await requests.listed(query)
+            async for each in paced(await requests.listed(query))
         ]
 
     @api.get("/requests/nearby")
@@ -134,7 +138,9 @@ def feeds_router(
         response_class=Response,
         responses={200: {"content": {"application/geo+json": {"schema": {"type": "object"}}}}},
     )
-    async def geojson(bbox: Area, service_code: Codes = None, limit: Limit = 200) -> Response:
+    async def geojson(
+        bbox: Area, service_code: Codes = None, limit: Limit = GEOJSON_ROWS
+    ) -> Response:
         """Open requests of an area as GeoJSON (RFC 7946), the newest `limit` of them."""
         box = _box(bbox)
         found = await open_in(box, _codes(service_code, catalogue), limit)
@@ -145,7 +151,7 @@ def feeds_router(
         response_class=Response,
         responses={200: {"content": {"application/atom+xml": {"schema": {"type": "object"}}}}},
     )
-    async def atom(bbox: Area, service_code: Codes = None, limit: Limit = 100) -> Response:
+    async def atom(bbox: Area, service_code: Codes = None, limit: Limit = ATOM_ROWS) -> Response:
         """Open requests of an area as an Atom feed (RFC 4287), the newest `limit` of them."""
         box, codes = _box(bbox), _codes(service_code, catalogue)
         found = await open_in(box, codes, limit)

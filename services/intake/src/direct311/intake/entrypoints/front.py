@@ -3,20 +3,26 @@
 Plain ASGI: `GET services` is to cost little more than its bytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import parse_qs
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from direct311.intake.domain.clients import Client
+from direct311.intake.entrypoints.feeds import ATOM_ROWS, GEOJSON_ROWS
 from direct311.intake.handlers.reads import ReadLimits, SharedNames
 from direct311.intake.open311 import render
 from direct311.intake.open311.problems import Problem
+from direct311.intake.open311.queries import LISTS, charge_of, charge_of_feed, charge_of_list
 from direct311.intake.open311.render import MEDIA_TYPES
 from direct311.intake.ports import KnownClients
 from direct311.runtime.api import problem
+from direct311.runtime.errors import RefusedError
 
 UNCOUNTED = ("/health/", "/metrics", "/internal/")
 """Asked by machines of ours. The front proxy lets nobody else at them."""
@@ -29,48 +35,108 @@ OPEN = (
 )
 """What anybody may read, from any page of the web: it is the same for everybody, and no cookie and
 no token plays a part in it."""
+TOO_OFTEN = "Too many reads from this address in a minute; see Retry-After."
+_LIST = "/open311/v2/requests."
+_FEEDS = {"/v1/requests.atom": ATOM_ROWS, "/v1/requests.geojson": GEOJSON_ROWS}
 METHODS = b"GET, POST, DELETE"
 HEADERS = b"Authorization, Content-Type, Idempotency-Key, Accept-Language, X-Api-Key"
 SECONDS = b"600"
 
 
-class ReadLimited:
-    """Refuses reads (429) of a caller that has read too often this minute."""
+class Callers:
+    """Who calls, and how often each may read: an address `most` times a minute, a client with a key
+    for reading as its quota says."""
 
     def __init__(
         self,
-        app: ASGIApp,
-        *,
         limits: ReadLimits,
         names: SharedNames,
         reader: Callable[[str], Client | None],
         most: int,
     ) -> None:
-        self._app = app
         self._limits = limits
         self._names = names
         self._reader = reader
         self._most = most
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
-            path: str = scope["path"]
-            if not path.startswith(UNCOUNTED):
-                name, most = self._caller(scope)
-                wait = self._limits.take(name, most)
-                if wait is not None:
-                    await _too_often(path, wait)(scope, receive, send)
-                    return
-        await self._app(scope, receive, send)
+    def name(self, scope: Scope) -> str:
+        """A name for the call's address, good for this day."""
+        return self._names.name(scope["client"][0] if scope.get("client") else "")
 
-    def _caller(self, scope: Scope) -> tuple[str, int]:
+    def take(self, scope: Scope) -> int | None:
+        """Count a read; where there is no room for it, in how many seconds there is."""
+        name, most = self._reading(scope)
+        return self._limits.take(name, most, _charge(scope))
+
+    @contextmanager
+    def ahead(self, scope: Scope, most: int) -> Iterator["Ahead"]:
+        """A read that was counted once and may have `most` rows: counted as one of so many while it
+        is answered, so that those at the same time are too, and in the end by its `rows`.
+
+        :raises RefusedError: 429, there is no room for it.
+        """
+        name, limit = self._reading(scope)
+        more = charge_of(most) - 1
+        wait = self._limits.take(name, limit, more)
+        minute = self._limits.minute
+        if wait is not None:
+            raise RefusedError(429, "too_often", TOO_OFTEN, retry_after=wait)
+        ahead = Ahead()
+        try:
+            yield ahead
+        finally:
+            self._limits.give_back(name, more + 1 - charge_of(ahead.rows), minute)
+
+    def _reading(self, scope: Scope) -> tuple[str, int]:
         query: bytes = scope["query_string"]
         if b"api_key=" in query:
             client = self._reader(_given_key(query))
             if client is not None:
                 return f"client:{client.client_id}", client.quota.reads
-        address = scope["client"][0] if scope.get("client") else ""
-        return self._names.name(address), self._most
+        return self.name(scope), self._most
+
+
+@dataclass(slots=True)
+class Ahead:
+    """What a read had in the end."""
+
+    rows: int = 0
+
+
+class ReadLimited:
+    """Refuses reads (429) of a caller that has read too often this minute."""
+
+    def __init__(self, app: ASGIApp, *, callers: Callers) -> None:
+        self._app = app
+        self._callers = callers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
+            path: str = scope["path"]
+            if not path.startswith(UNCOUNTED):
+                wait = self._callers.take(scope)
+                if wait is not None:
+                    await _too_often(path, wait)(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+
+def _charge(scope: Scope) -> int:
+    """As how many reads a call counts, by what is asked for."""
+    path: str = scope["path"]
+    if path.startswith(_LIST):
+        return charge_of_list(parameters(QueryParams(scope["query_string"])))
+    if path in _FEEDS:
+        return charge_of_feed(QueryParams(scope["query_string"]).get("limit"), _FEEDS[path])
+    return 1
+
+
+def parameters(query: QueryParams) -> dict[str, str]:
+    """A call's parameters; a list that is sent in several parts is one."""
+    found = dict(query)
+    for name in LISTS & found.keys():
+        found[name] = ",".join(query.getlist(name))
+    return found
 
 
 def _given_key(query: bytes) -> str:
@@ -97,11 +163,10 @@ class FailedKeys:
 
 
 def _too_often(path: str, wait: int) -> Response:
-    words = "Too many reads from this address in a minute; see Retry-After."
     if not path.startswith("/open311/"):
-        return problem(429, "too_often", words, retry_after=wait)
+        return problem(429, "too_often", TOO_OFTEN, retry_after=wait)
     form: render.Format = "xml" if path.endswith(".xml") else "json"
-    body = render.errors([Problem(429, "", words)], form)
+    body = render.errors([Problem(429, "", TOO_OFTEN)], form)
     return Response(body, 429, {"Retry-After": str(wait)}, MEDIA_TYPES[form])
 
 

@@ -26,7 +26,7 @@ from direct311.intake.entrypoints.forms import (
     first,
     read_form,
 )
-from direct311.intake.entrypoints.front import FailedKeys
+from direct311.intake.entrypoints.front import Callers, FailedKeys, parameters
 from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.comment import AddComment
@@ -34,12 +34,7 @@ from direct311.intake.handlers.submit import Submit
 from direct311.intake.open311 import document, render, views
 from direct311.intake.open311.forms import read_submission
 from direct311.intake.open311.problems import Problem
-from direct311.intake.open311.queries import (
-    LISTS,
-    jurisdiction_problem,
-    read_query,
-    wants_extensions,
-)
+from direct311.intake.open311.queries import jurisdiction_problem, read_query, wants_extensions
 from direct311.intake.open311.render import MEDIA_TYPES, Format
 from direct311.intake.open311.unchanged import Unchanging, is_known
 from direct311.intake.open311.updates import (
@@ -104,6 +99,7 @@ class GeoReport:
         agreement: Agreement,
         admission: Admission,
         failed_keys: FailedKeys,
+        callers: Callers,
         submit: Submit,
         requests: MongoRequests,
         updates: Updates,
@@ -120,6 +116,7 @@ class GeoReport:
         self._agreement = agreement
         self._admission = admission
         self._failed_keys = failed_keys
+        self._callers = callers
         self._in_hand = InHand(settings.files_in_hand)
         self._submit = submit
         self._requests = requests
@@ -211,16 +208,17 @@ class GeoReport:
         return _response(body, form, headers=headers, language=language)
 
     async def requests(self, request: Request, form: Format) -> Response:
-        query, problems = read_query(_parameters(request), self._clock.now())
+        query, problems = read_query(parameters(request.query_params), self._clock.now())
         if problems:
             raise ProblemsError(problems)
         found = await self._requests.listed(query)
         language = _language(request)
-        shown = [self._view(each, language, extensions=query.extensions) for each in found]
-        return _response(render.rows("service_requests", shown, form), form, language=language)
+        shown = (self._view(each, language, extensions=query.extensions) for each in found)
+        body = await render.many_rows("service_requests", shown, form)
+        return _response(body, form, language=language)
 
     async def request(self, request: Request, form: Format) -> Response:
-        query, problems = read_query(_parameters(request), self._clock.now())
+        query, problems = read_query(parameters(request.query_params), self._clock.now())
         if problems:
             raise ProblemsError(problems)
         found = await self._requests.public(request.path_params["service_request_id"])
@@ -305,9 +303,12 @@ class GeoReport:
         window, problems = read_window(request.query_params, self._clock.now())
         if problems:
             raise ProblemsError(problems)
-        found = await self._updates.written(window.since, window.until, MOST_UPDATES)
-        shown = [update(each, self._catalogue.by_code(each.service_code)) for each in found]
-        return _response(render.rows("service_request_updates", shown, form), form)
+        with self._callers.ahead(request.scope, MOST_UPDATES) as ahead:
+            found = await self._updates.written(window.since, window.until, MOST_UPDATES)
+            ahead.rows = len(found)
+            shown = (update(each, self._catalogue.by_code(each.service_code)) for each in found)
+            body = await render.many_rows("service_request_updates", shown, form)
+        return _response(body, form)
 
     async def comment(self, request: Request, form: Format) -> Response:
         with self._in_hand.share() as share:
@@ -373,14 +374,6 @@ def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Re
             return _response(render.errors([problem], form), form, 503, {"Retry-After": "2"})
 
     return endpoint
-
-
-def _parameters(request: Request) -> dict[str, str]:
-    """The call's parameters; a list that is sent in several parts is one."""
-    found = dict(request.query_params)
-    for name in LISTS & found.keys():
-        found[name] = ",".join(request.query_params.getlist(name))
-    return found
 
 
 def _language(request: Request) -> Language:

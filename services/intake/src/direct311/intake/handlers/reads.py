@@ -1,4 +1,5 @@
-"""Reads without a key: so many a minute for each caller, counted in memory.
+"""Reads without a key: so many a minute for each caller, counted in memory. One that asks for much
+counts as several.
 
 Copies of the process share their counts once a second. Who has used less than a tenth is nobody's
 concern and is not shared; so with several copies a caller may get a tenth more at each of them, and
@@ -27,16 +28,20 @@ class ReadLimits:
         self._store = store
         self._clock = clock
         self._worth = worth
-        self._minute = 0
+        self.minute = 0
+        """Of the last read that was counted."""
         self._mine: dict[str, int] = {}
         self._shared: dict[str, int] = {}
         self._others: dict[str, int] = {}
 
-    def take(self, name: str, limit: int) -> int | None:
-        """Count a read; where there is no room for it, in how many seconds there is."""
+    def take(self, name: str, limit: int, charge: int = 1) -> int | None:
+        """Count a read as `charge` of them; where there is no room, in how many seconds there is.
+
+        Where there is room for one it is let in, however much it counts.
+        """
         seconds = int(self._clock.now().timestamp())
-        if seconds // 60 != self._minute:
-            self._minute = seconds // 60
+        if seconds // 60 != self.minute:
+            self.minute = seconds // 60
             self._mine, self._shared, self._others = {}, {}, {}
         mine = self._mine.get(name)
         if mine is None:
@@ -45,16 +50,21 @@ class ReadLimits:
             mine = 0
         if mine + self._others.get(name, 0) >= limit:
             return 60 - seconds % 60
-        self._mine[name] = mine + 1
+        self._mine[name] = mine + charge
         return None
+
+    def give_back(self, name: str, charge: int, minute: int) -> None:
+        """Count so much less of what was taken in this minute, if it is not over."""
+        if minute == self.minute and name in self._mine:
+            self._mine[name] -= charge
 
     async def settle(self) -> None:
         """Tell the others, and hear from them."""
-        minute, others, shared = self._minute, self._others, self._shared
+        minute, others, shared = self.minute, self._others, self._shared
         news = {
             name: mine - shared.get(name, 0)
             for name, mine in self._mine.items()
-            if mine >= self._worth and mine > shared.get(name, 0)
+            if mine != shared.get(name, 0) and (mine >= self._worth or name in shared)
         }
         if not news:
             return

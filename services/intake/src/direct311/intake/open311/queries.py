@@ -16,6 +16,10 @@ LONGEST_WINDOW = timedelta(days=90)
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 50
 MOST_PAGES = 1_000_000
+ROWS_OF_A_READ = 100
+TYPES_OF_A_READ = 5
+MOST_LEADS = 36
+"""Types that are each read by themselves; more are filtered out of all."""
 LISTS = frozenset({"service_request_id", "service_code", "status"})
 """Parameters that are lists by comma, which may also be sent several times."""
 _TIMES = ("start_date", "end_date", "updated_after", "updated_before")
@@ -138,6 +142,32 @@ def _of_ids(
         extensions=wants_extensions(given),
     )
     return query, problems
+
+
+def charge_of(rows: int) -> int:
+    """As how many reads an answer with so many rows counts: one for each hundred."""
+    return max(1, math.ceil(rows / ROWS_OF_A_READ))
+
+
+def charge_of_list(parameters: Mapping[str, str]) -> int:
+    """As how many reads a page counts, by the rows asked for, for each five types that are named:
+    each type's rows are read before the page's are chosen. A size that is wrong has no rows."""
+    given = {name: value.strip() for name, value in parameters.items() if value.strip()}
+    wrong: list[Problem] = []
+    if ids := _list(given.get("service_request_id")):
+        size = _count(given, "page_size", LARGEST_PAGE, LARGEST_PAGE, wrong)
+        return charge_of(min(len(ids), size))
+    types = min(len(_list(given.get("service_code"))), MOST_LEADS)
+    size = _count(given, "page_size", DEFAULT_PAGE, LARGEST_PAGE, wrong)
+    return charge_of(size) * max(1, math.ceil(types / TYPES_OF_A_READ))
+
+
+def charge_of_feed(limit: str | None, usual: int) -> int:
+    """As how many reads a feed counts; `usual`: its rows where no limit is sent."""
+    if limit is None:
+        return charge_of(usual)
+    # Whoever answers may understand what is no number here.
+    return charge_of(min(int(limit), LARGEST_PAGE) if _WHOLE.fullmatch(limit) else LARGEST_PAGE)
 
 
 def wants_extensions(given: Mapping[str, str]) -> bool:

@@ -12,6 +12,7 @@ from typing import Literal
 from xml.sax.saxutils import escape
 
 from direct311.intake.open311.problems import Problem
+from direct311.runtime.pacing import paced
 
 Format = Literal["json", "xml"]
 Tree = Mapping[str, object]
@@ -37,6 +38,7 @@ _SINGULAR = {
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Half a character, of no encoding, becomes a question mark.
 _LONE_SURROGATES = "replace"
+_PROLOGUE = b'<?xml version="1.0" encoding="utf-8"?>\n'
 
 
 def instant(at: datetime | None) -> str | None:
@@ -53,6 +55,16 @@ def legal(text: str) -> str:
 def rows(root: str, found: Sequence[Tree], form: Format) -> bytes:
     """A list of trees: a bare array in JSON, elements under `root` in XML."""
     return _json(found) if form == "json" else _xml(root, found)
+
+
+async def many_rows(root: str, found: Iterable[Tree], form: Format) -> bytes:
+    """The same, tree by tree, each made when its turn comes: others are served in between."""
+    if form == "json":
+        return b"[" + b",".join([_json(each) async for each in paced(found)]) + b"]"
+    members = b"".join([_member(root, each) async for each in paced(found)])
+    if not members:
+        return _xml(root, ())
+    return _PROLOGUE + f"<{root}>".encode() + members + f"</{root}>".encode()
 
 
 def tree(root: str, found: Tree, form: Format) -> bytes:
@@ -77,8 +89,14 @@ def _json(value: object) -> bytes:
 
 
 def _xml(root: str, value: object) -> bytes:
-    parts = ['<?xml version="1.0" encoding="utf-8"?>\n']
+    parts: list[str] = []
     _element(root, value, parts)
+    return _PROLOGUE + "".join(parts).encode("utf-8", _LONE_SURROGATES)
+
+
+def _member(root: str, value: object) -> bytes:
+    parts: list[str] = []
+    _element(_SINGULAR.get(root, "item"), value, parts)
     return "".join(parts).encode("utf-8", _LONE_SURROGATES)
 
 

@@ -1,7 +1,7 @@
 """Forms by hand: what is too much, broken or ambiguous is refused, and nothing touches a disk."""
 
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,8 +42,11 @@ async def read(
     *,
     pieces: int = 1,
     hand: InHand | None = None,
+    address: str = "a",
+    keys: Mapping[str, bool] = {},
     gone: bool = False,
 ) -> Form:
+    """`keys`: those that are known, and whether they are good."""
     size = max(1, -(-len(body) // pieces))
     parts = [body[at : at + size] for at in range(0, len(body), size)] or [b""]
 
@@ -63,9 +66,22 @@ async def read(
         "method": "POST",
         "headers": [(b"content-type", content_type.encode())],
     }
-    hand = hand or InHand(10_000_000)
-    with hand.share() as share:
-        return await read_form(Request(scope, receive), share, most_files=3, largest_file=2_000_000)
+    hand = hand or plenty()
+    with hand.share(address) as share:
+
+        def look(key: str) -> None:
+            if keys.get(key):
+                share.trust()
+            elif key in keys:
+                raise RefusedError(403, "api_key", "not known")
+
+        return await read_form(
+            Request(scope, receive), share, look, most_files=3, largest_file=2_000_000
+        )
+
+
+def plenty() -> InHand:
+    return InHand(20_000_000, 10_000_000)
 
 
 async def test_fields_and_files_are_read_however_they_are_cut() -> None:
@@ -96,7 +112,7 @@ async def test_no_file_of_a_submission_is_written_to_disk(monkeypatch: pytest.Mo
 
 
 async def test_a_file_that_is_too_large_is_named_and_not_kept() -> None:
-    hand = InHand(10_000_000)
+    hand = plenty()
     body = part("media", b"x" * 2_500_000, file="a") + part("lat", b"1") + END
     form = await read(body, pieces=40, hand=hand)
     assert [problem.field for problem in form.problems] == ["media"]
@@ -159,7 +175,7 @@ async def test_a_form_bomb_is_refused_and_nothing_of_it_is_kept(
 ) -> None:
     body, kind = case
     kind = "application/x-www-form-urlencoded" if kind == "urlencoded" else kind
-    hand = InHand(10_000_000)
+    hand = plenty()
     with pytest.raises(UnreadableFormError) as refused:
         await read(body, kind, pieces=pieces, hand=hand)
     assert refused.value.problem.code == 400
@@ -179,16 +195,89 @@ async def test_what_comes_before_the_first_part_is_not_read_for_ever() -> None:
 
 
 async def test_all_calls_together_hold_so_much_and_no_more() -> None:
-    hand = InHand(2_500_000)
-    body = part("media", b"x" * 1_500_000, file="a") + END
-    with hand.share() as other:
+    hand = InHand(2_500_000, 2_000_000)
+    body = part("api_key", b"good") + PHOTO + END
+    with hand.share("b") as other:
+        other.trust()
         other.hold(1_500_000)
         with pytest.raises(RefusedError) as refused:
-            await read(body, pieces=20, hand=hand)
+            await read(body, pieces=20, hand=hand, keys=GOOD)
         assert (refused.value.status, refused.value.retry_after) == (503, 5)
         assert hand.bytes == 1_500_000
-    assert hand.bytes == 0
+    nothing_is_held(hand)
     assert len((await read(body, hand=hand)).files) == 1
+
+
+GOOD = {"good": True, "bad": False}
+PHOTO = part("media", b"x" * 1_500_000, file="a")
+
+
+def nothing_is_held(hand: InHand) -> None:
+    assert (hand.bytes, hand.unknown, dict(hand.of)) == (0, 0, {})
+
+
+async def test_one_address_leaves_others_their_part_however_many_calls_it_makes() -> None:
+    hand = InHand(8_000_000, 2_000_000)
+    with hand.share("a") as first:
+        first.trust()
+        first.hold(1_000_000)
+        with pytest.raises(RefusedError) as refused:
+            await read(PHOTO + END, pieces=20, hand=hand, address="a")
+        assert (refused.value.status, refused.value.retry_after) == (503, 5)
+        assert len((await read(PHOTO + END, pieces=20, hand=hand, address="b")).files) == 1
+        assert hand.bytes == hand.of["a"] == 1_000_000
+    nothing_is_held(hand)
+
+
+async def test_a_call_that_no_waiting_helps_is_told_how_much_it_may_send() -> None:
+    hand = InHand(8_000_000, 2_000_000)
+    with pytest.raises(RefusedError) as refused:
+        await read(PHOTO * 2 + END, pieces=20, hand=hand)
+    assert (refused.value.status, refused.value.retry_after) == (413, None)
+    assert refused.value.detail == "media may have 2000000 bytes in all"
+    nothing_is_held(hand)
+
+
+async def test_calls_without_a_good_key_leave_half_to_those_with_one() -> None:
+    hand = InHand(8_000_000, 2_000_000)
+    body = part("api_key", b"good") + PHOTO + END
+    with hand.share("b") as one, hand.share("c") as two:
+        one.hold(2_000_000)
+        two.hold(1_900_000)
+        for late in (PHOTO + END, PHOTO + part("api_key", b"good") + END):
+            with pytest.raises(RefusedError) as refused:
+                await read(late, pieces=20, hand=hand, keys=GOOD)
+            assert (refused.value.status, refused.value.retry_after) == (503, 5)
+        assert len((await read(body, pieces=20, hand=hand, keys=GOOD)).files) == 1
+        # A key in the query is there before the form.
+        query = {"": True}
+        assert len((await read(PHOTO + END, pieces=20, hand=hand, keys=query)).files) == 1
+    nothing_is_held(hand)
+
+
+@pytest.mark.parametrize("pieces", [1, 20])
+async def test_of_a_call_with_a_bad_key_no_file_is_held(pieces: int) -> None:
+    hand = plenty()
+    for first, keys in ((part("api_key", b" bad "), GOOD), (b"", {"": False})):
+        with pytest.raises(RefusedError) as refused:
+            await read(first + PHOTO, pieces=pieces, hand=hand, keys=keys, gone=True)
+        assert refused.value.status == 403
+        nothing_is_held(hand)
+
+
+async def test_a_bad_key_behind_a_file_ends_the_call_there() -> None:
+    hand = plenty()
+    late = PHOTO + part("api_key", b"bad") + b"--b\r\n"
+    with pytest.raises(RefusedError) as refused:
+        await read(late, pieces=20, hand=hand, keys=GOOD, gone=True)
+    assert refused.value.status == 403
+    nothing_is_held(hand)
+
+
+async def test_the_first_key_of_a_form_counts_before_that_of_the_query() -> None:
+    keys = GOOD | {"": False}
+    body = part("api_key", b"good") + part("api_key", b"bad") + PHOTO + END
+    assert len((await read(body, pieces=20, keys=keys)).files) == 1
 
 
 @settings(max_examples=200, deadline=None)

@@ -44,12 +44,41 @@ class Admitting:
     async def __call__(self, *_: Any, **__: Any) -> str:
         return "app"
 
+    def check(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+@dataclass
+class Refusing:
+    """A door that lets nobody in, and counts as good ones do."""
+
+    tried: list[str]
+
+    async def __call__(self, key: str, *_: Any, **__: Any) -> str:
+        raise AssertionError("all of it was read")
+
+    def check(self, key: str, *_: Any, **__: Any) -> None:
+        self.tried.append(key)
+        raise RefusedError(403, "api_key", "api_key is missing or not known", field="api_key")
+
+
+@dataclass
+class Failures:
+    """`FailedKeys`; `seconds`: until the next try."""
+
+    seconds: int | None
+
+    def wait(self, _: object) -> int | None:
+        return self.seconds
+
 
 def http(
     error: Exception,
     *,
     change: Mapping[str, object] = {},
     admitting: bool = True,
+    door: Refusing | None = None,
+    failures: Failures | None = None,
     reads: int = 1_200,
 ) -> TestClient:
     """`change`: of every version of the policy. `reads`: of an address in a minute."""
@@ -60,14 +89,14 @@ def http(
         settings=IntakeSettings.model_construct(
             public_url="http://county.example",
             environment="local",
-            most_files=1,
+            most_files=5,
             largest_file=1000,
-            files_in_hand=1000,
+            files_in_hand=10_000,
         ),
         catalogues=dict.fromkeys(LANGUAGES, load_catalogue().content),
         agreement=Agreement(POLICIES.model_copy(update={"policies": policies}), clock),
-        admission=Admitting() if admitting else raising,  # type: ignore[arg-type]
-        failed_keys=None,  # type: ignore[arg-type]
+        admission=door or (Admitting() if admitting else raising),  # type: ignore[arg-type]
+        failed_keys=failures,  # type: ignore[arg-type]
         callers=callers(clock, most=reads),
         submit=raising,
         requests=raising,
@@ -209,6 +238,41 @@ def test_a_photo_that_comes_as_text_is_refused_by_name(form: str, field: str) ->
         f"/open311/v2/requests.{form}", data=FIELDS | {field: " "}
     )
     assert empty.status_code == 503
+
+
+def photos(count: int) -> list[tuple[str, tuple[str, bytes, str]]]:
+    return [("media", ("a.jpg", b"x" * 900, "image/jpeg"))] * count
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize("query", [{}, {"api_key": "bad"}])
+def test_a_key_that_is_none_is_refused_before_the_files_are_read(
+    form: str, query: Mapping[str, str]
+) -> None:
+    door = Refusing([])
+    fields = FIELDS | ({} if query else {"api_key": "bad"})
+    sent: dict[str, Any] = {"params": query, "data": fields, "files": photos(1)}
+    path = f"/open311/v2/requests.{form}"
+    once = http(AssertionError(), door=door, failures=Failures(None)).post(path, **sent)
+    assert once.status_code == 403
+    assert told(once, form) == ("403", "api_key is missing or not known")
+    assert door.tried == ["bad"]
+    often = http(AssertionError(), door=door, failures=Failures(9)).post(path, **sent)
+    assert (often.status_code, often.headers["retry-after"]) == (429, "9")
+    assert told(often, form) == ("429", "Too many calls without a good api_key.")
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_files_of_one_call_are_so_large_and_no_larger_together(form: str) -> None:
+    client = http(TransientError("submitted"))
+    path = f"/open311/v2/requests.{form}"
+    fields = FIELDS | {"api_key": "good"}
+    for _ in range(3):
+        # What was held is let go.
+        assert client.post(path, data=fields, files=photos(2)).status_code == 503
+    answer = client.post(path, data=fields, files=photos(3))
+    assert answer.status_code == 413
+    assert told(answer, form) == ("413", "media may have 2500 bytes in all")
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])

@@ -22,7 +22,8 @@ class IntakeSettings(ServiceSettings, VaultSettings):
 
     `reads_per_minute`: for one network address, without key; one that asks for many rows counts as
     several. `failed_keys_per_minute`: calls from one address whose key is none. `files_in_hand`:
-    bytes of files that all submissions which are being received may hold in memory together.
+    bytes of files that all submissions which are being received may hold in memory together; those
+    of one address a quarter of it.
 
     `link_lifetime`: how long a resident's signed link is good. `largest_file` in bytes.
     `registry_every`: how often a copy reads a changed protection registry; whoever enters a

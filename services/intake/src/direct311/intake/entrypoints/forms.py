@@ -2,11 +2,12 @@
 
 A file of a submission is personal. A parser that spools what is large into a temporary file would
 leave it there in the clear; so files stay in memory, and how much of them all calls together may
-hold is bounded too.
+hold is bounded too, and how much of that those of one address, and those without a good key.
 """
 
 import mimetypes
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
@@ -33,6 +34,10 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 PRELIMINARY = 64 * 1024
 """Bytes without any part: what comes before the first is no form's."""
 
+LookAtKey = Callable[[str], None]
+"""Told a form's `api_key`, empty where none came yet, before a file is held, and again where it
+comes behind one. Raises `RefusedError`, 403, where nothing more needs to be read."""
+
 UNREADABLE = Problem(400, "body", "the form cannot be read, or has too many or too large parts")
 WRONG_TYPE = Problem(400, "Content-Type", f"Content-Type must be {FORMS[0]} or {FORMS[1]}")
 
@@ -55,43 +60,83 @@ class Form:
 
 
 class InHand:
-    """Bytes of files that all calls hold together."""
+    """Bytes of files that all calls hold together: `most`, of which the calls of one address may
+    hold `of_one`, and those whose key is not known yet a half, or as much as one address."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, of_one: int) -> None:
         self.most = most
+        self.of_one = of_one
+        self.of_unknown = max(most // 2, of_one)
         self.bytes = 0
+        self.unknown = 0
+        self.of: Counter[str] = Counter()
 
     @contextmanager
-    def share(self) -> Iterator["Share"]:
-        share = Share(self)
+    def share(self, name: str) -> Iterator["Share"]:
+        """`name`: the address's."""
+        share = Share(self, name)
         try:
             yield share
         finally:
-            self.bytes -= share.bytes
+            share.release()
 
 
 class Share:
     """One call's part of them."""
 
-    def __init__(self, all_calls: InHand) -> None:
+    def __init__(self, all_calls: InHand, name: str) -> None:
         self._all = all_calls
+        self._name = name
+        self._known = False
         self.bytes = 0
 
     def hold(self, count: int) -> None:
-        """:raises RefusedError: 503, all calls together hold too much."""
-        self.bytes += count
-        self._all.bytes += count
-        if self._all.bytes > self._all.most:
+        """:raises RefusedError: 413, this call alone holds what an address may; 503, all calls
+        together hold too much, or those of this address, or those without a good key."""
+        self._add(count)
+        every = self._all
+        if self.bytes > every.of_one:
+            raise RefusedError(
+                413,
+                "too_large",
+                f"media may have {every.of_one} bytes in all",
+                field="media",
+            )
+        if (
+            every.bytes > every.most
+            or every.of[self._name] > every.of_one
+            or every.unknown > every.of_unknown
+        ):
             raise RefusedError(
                 503, "busy", "Too many files are being sent; send it again.", retry_after=5
             )
 
+    def trust(self) -> None:
+        """The call has a good key."""
+        if not self._known:
+            self._known = True
+            self._all.unknown -= self.bytes
 
-async def read_form(request: Request, share: Share, *, most_files: int, largest_file: int) -> Form:
+    def release(self) -> None:
+        self._add(-self.bytes)
+        if not self._all.of[self._name]:
+            del self._all.of[self._name]
+
+    def _add(self, count: int) -> None:
+        self.bytes += count
+        self._all.bytes += count
+        self._all.of[self._name] += count
+        if not self._known:
+            self._all.unknown += count
+
+
+async def read_form(
+    request: Request, share: Share, look: LookAtKey, *, most_files: int, largest_file: int
+) -> Form:
     """The fields, and the files of the fields `media`.
 
     :raises UnreadableFormError: it is none, or goes beyond a limit.
-    :raises RefusedError: it comes too slowly, or all calls hold too much.
+    :raises RefusedError: it comes too slowly, its calls hold too much, or `look` refuses its key.
     """
     said = request.headers.get("content-type", "")
     kind = said.partition(";")[0].strip().lower()
@@ -100,7 +145,7 @@ async def read_form(request: Request, share: Share, *, most_files: int, largest_
     try:
         if kind == FORMS[0]:
             return Form(await _urlencoded(request.stream()))
-        parts = _Parts(_boundary(said), share, most_files, largest_file)
+        parts = _Parts(_boundary(said), share, look, most_files, largest_file)
         async for piece in request.stream():
             parts.write(piece)
         return parts.form()
@@ -131,8 +176,12 @@ def _boundary(content_type: str) -> bytes:
 class _Parts:
     """Parts of a multipart form (RFC 7578) as they come."""
 
-    def __init__(self, boundary: bytes, share: Share, most_files: int, largest_file: int) -> None:
+    def __init__(
+        self, boundary: bytes, share: Share, look: LookAtKey, most_files: int, largest_file: int
+    ) -> None:
         self._share = share
+        self._look = look
+        self._key: str | None = None
         self._most_files = most_files
         self._largest_file = largest_file
         self._form = Form()
@@ -212,6 +261,8 @@ class _Parts:
             self._fields += 1
         if self._files > self._most_files or self._fields > MOST_FIELDS:
             raise UnreadableFormError
+        if self._wanted:
+            self._look(self._key or "")
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
@@ -229,7 +280,13 @@ class _Parts:
     def _end(self) -> None:
         body, self._body = bytes(self._body), bytearray()
         if not self._is_file:
-            self._form.pairs.append((self._name, body.decode()))
+            value = body.decode()
+            self._form.pairs.append((self._name, value))
+            # The first is the one that counts.
+            if self._name == "api_key" and self._key is None:
+                self._key = value.strip()
+                if self._share.bytes:
+                    self._look(self._key)
         elif self._wanted and self._size > self._largest_file:
             self._form.problems.append(
                 Problem(400, "media", f"media may have {self._largest_file} bytes a file")

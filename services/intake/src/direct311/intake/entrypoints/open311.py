@@ -3,7 +3,8 @@
 Plain Starlette routes, since this is the hot path; `open311/document.py` describes them.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -55,6 +56,9 @@ _log = structlog.get_logger(__name__)
 
 MOST_UPDATES = 5000
 """Of one list; whoever asks for a window with more goes on after the last one's time."""
+
+PART_OF_ONE = 4
+"""The calls of one address may hold a quarter of all files in hand."""
 
 Answer = Callable[[Request, Format], Awaitable[Response]]
 
@@ -117,7 +121,9 @@ class GeoReport:
         self._admission = admission
         self._failed_keys = failed_keys
         self._callers = callers
-        self._in_hand = InHand(settings.files_in_hand)
+        most = settings.files_in_hand
+        # One file is taken, however little is held in all.
+        self._in_hand = InHand(most, max(most // PART_OF_ONE, settings.largest_file))
         self._submit = submit
         self._requests = requests
         self._clock = clock
@@ -240,17 +246,26 @@ class GeoReport:
         return _response(render.rows("service_requests", shown, form), form)
 
     async def create(self, request: Request, form: Format) -> Response:
-        with self._in_hand.share() as share:
-            sent = await self._sent(request, share)
+        with self._in_hand.share(self._callers.name(request.scope)) as share:
+            sent = await self._sent(request, share, "submit")
             client = await self._client(sent.pairs, request, "submit")
             return await self._created(request, form, sent, client)
 
-    async def _sent(self, request: Request, share: Share) -> Form:
-        """The form; another city's `jurisdiction_id` behind the question mark is wrong as well."""
+    async def _sent(self, request: Request, share: Share, scope: Scope) -> Form:
+        """What was sent, unless its key is seen to be none before all of it is read; another
+        city's `jurisdiction_id` behind the question mark is wrong as well."""
+
+        def look(given: str) -> None:
+            if key := given or _key_of_query(request):
+                with self._counting_failures(request):
+                    self._admission.check(key, scope, origin=request.headers.get("origin"))
+                share.trust()
+
         try:
             sent = await read_form(
                 request,
                 share,
+                look,
                 most_files=self._settings.most_files,
                 largest_file=self._settings.largest_file,
             )
@@ -311,8 +326,8 @@ class GeoReport:
         return _response(body, form)
 
     async def comment(self, request: Request, form: Format) -> Response:
-        with self._in_hand.share() as share:
-            sent = await self._sent(request, share)
+        with self._in_hand.share(self._callers.name(request.scope)) as share:
+            sent = await self._sent(request, share, "update")
         client = await self._client(sent.pairs, request, "update")
         comment, problems = read_comment(sent.pairs)
         if sent.files:
@@ -337,9 +352,15 @@ class GeoReport:
 
         :raises RefusedError: 403 none that is good for this; 429 too many calls.
         """
-        key = first(pairs, "api_key") or request.query_params.get("api_key", "").strip()
-        try:
+        key = first(pairs, "api_key") or _key_of_query(request)
+        with self._counting_failures(request):
             return await self._admission(key, scope, origin=request.headers.get("origin"))
+
+    @contextmanager
+    def _counting_failures(self, request: Request) -> Iterator[None]:
+        """:raises RefusedError: 429 for a 403 too many."""
+        try:
+            yield
         except RefusedError as error:
             wait = self._failed_keys.wait(request) if error.status == 403 else None
             if wait is None:
@@ -374,6 +395,10 @@ def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Re
             return _response(render.errors([problem], form), form, 503, {"Retry-After": "2"})
 
     return endpoint
+
+
+def _key_of_query(request: Request) -> str:
+    return request.query_params.get("api_key", "").strip()
 
 
 def _language(request: Request) -> Language:

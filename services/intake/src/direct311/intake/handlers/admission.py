@@ -54,6 +54,15 @@ class Admission:
             )
         return client
 
+    def check(
+        self, key: str, scope: Scope, *, origin: str | None = None, jurisdiction: str = "miamidade"
+    ) -> None:
+        """Whether a call with this key may be let in, which is not counted yet.
+
+        :raises RefusedError: 403.
+        """
+        self._client(key, scope, origin, jurisdiction)
+
     def reader(self, key: str) -> Client | None:
         """The client that reads with this key. Reads need none: one that is not good is none."""
         try:

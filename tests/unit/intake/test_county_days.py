@@ -19,6 +19,7 @@ from direct311.intake.entrypoints.open311 import GeoReport
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.open311.forms import read_submission
 from direct311.intake.settings import IntakeSettings
+from tests.support.quotas import callers
 from tests.support.reporters import World
 from tests.support.runtime import SetClock
 
@@ -57,6 +58,7 @@ def test_a_type_is_offered_to_the_end_of_its_last_day(
         updates=None,  # type: ignore[arg-type]
         add_comment=None,  # type: ignore[arg-type]
         links=None,  # type: ignore[arg-type]
+        callers=callers(clock, most=100),
         clock=clock,
     )
     app = FastAPI()

@@ -1,6 +1,6 @@
 """Of two requests about one place, neither tells the public of the other where that is withheld."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +12,18 @@ from direct311.intake.open311.queries import RequestQuery
 from tests.support.runtime import NOW, SetClock
 
 pytestmark = pytest.mark.anyio
+
+
+class Cursor:
+    def __init__(self, found: Sequence[Mapping[str, Any]]) -> None:
+        self._found = found
+
+    async def to_list(self, _: None) -> Sequence[Mapping[str, Any]]:
+        return self._found
+
+    async def __aiter__(self) -> AsyncIterator[Mapping[str, Any]]:
+        for each in self._found:
+            yield each
 
 
 class Collection:
@@ -26,12 +38,13 @@ class Collection:
     async def find_one(self, wanted: Mapping[str, Any], _: object) -> Mapping[str, Any] | None:
         return next((each for each in self.documents if each["_id"] == wanted["_id"]), None)
 
-    async def find(self, wanted: Mapping[str, Any], _: object) -> AsyncIterator[Mapping[str, Any]]:
+    def find(self, wanted: Mapping[str, Any], _: object) -> Cursor:
         self.asked += 1
         rest = {name: value for name, value in wanted.items() if name not in ("_id", "delivery")}
-        for each in self.documents:
-            if each["_id"] in wanted["_id"]["$in"] and rest.items() <= each.items():
-                yield each
+        ids = wanted["_id"]["$in"]
+        return Cursor(
+            [each for each in self.documents if each["_id"] in ids and rest.items() <= each.items()]
+        )
 
 
 def document(record_id: str, **fields: object) -> dict[str, Any]:

@@ -187,8 +187,8 @@ def _place(single: Callable[[str], str | None], problems: list[Problem]) -> Plac
 def _address_id_problem(text: str) -> str | None:
     """What the id of a place must be, where it is not.
 
-    It is shown in public as it is and means nothing with a part taken out, so that one that holds
-    what is masked elsewhere is refused.
+    It goes to the department as it is and means nothing with a part taken out, so that one that
+    holds what is masked elsewhere is refused.
     """
     if not _ADDRESS_ID.fullmatch(text):
         return "address_id may have 100 letters, digits and any of . _ : / -"

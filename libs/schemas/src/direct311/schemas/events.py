@@ -567,7 +567,11 @@ class DisclosureReleased(Model):
 
 
 class AuditAlarm(Model):
-    """Something that an operator must look at. `about` is an id of a producer, record or event."""
+    """Something that an operator must look at. `about` is an id of a producer, record or event.
+
+    `bad_signature`, `rate_limited` and `failed_sign_ins` are kept for readers of older events, and
+    raised by nobody: what is not signed is a dead letter, the others are entries and metrics.
+    """
 
     kind: Literal[
         "bad_signature",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
-from direct311.runtime.settings import ServiceSettings
+from direct311.runtime.settings import Duration, ServiceSettings
 
 
 class GeoSettings(ServiceSettings):
@@ -23,4 +23,4 @@ class GeoSettings(ServiceSettings):
     grid_file: Path | None = None
     approximate_county: bool = True
     max_import_bytes: int = 64 * 1024**2
-    refresh_every: timedelta = timedelta(seconds=2)
+    refresh_every: Duration = timedelta(seconds=2)

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from direct311.runtime.settings import ServiceSettings, VaultSettings
+from direct311.runtime.settings import Duration, ServiceSettings, VaultSettings
 
 
 class IntakeSettings(ServiceSettings, VaultSettings):
@@ -62,13 +62,13 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     smtp_password: SecretStr | None = None
     smtp_ca_file: Path | None = None
     mail_from: str = "no-reply@311.invalid"
-    mail_retry_after: timedelta = timedelta(seconds=15)
+    mail_retry_after: Duration = timedelta(seconds=15)
     page_url: str | None = None
 
-    link_lifetime: timedelta = timedelta(days=90)
+    link_lifetime: Duration = timedelta(days=90)
     largest_file: int = 20 * 1024 * 1024
     most_files: int = 10
-    registry_every: timedelta = timedelta(seconds=1)
+    registry_every: Duration = timedelta(seconds=1)
 
     @model_validator(mode="after")
     def _no_mail_in_clear(self) -> Self:

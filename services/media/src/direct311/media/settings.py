@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic_settings import SettingsConfigDict
 
 from direct311.media.adapters.storage import PUBLIC
-from direct311.runtime.settings import ServiceSettings, StoreSettings, VaultSettings
+from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings, VaultSettings
 
 
 class MediaSettings(ServiceSettings, StoreSettings, VaultSettings):
@@ -23,8 +23,8 @@ class MediaSettings(ServiceSettings, StoreSettings, VaultSettings):
     max_pixels: int = 80_000_000
     max_side: int = 2048
     cleaners: int = 2
-    ticket_expires: timedelta = timedelta(minutes=10)
-    abandoned_after: timedelta = timedelta(days=1)
+    ticket_expires: Duration = timedelta(minutes=10)
+    abandoned_after: Duration = timedelta(days=1)
 
     @property
     def copies_url(self) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
-from direct311.runtime.settings import ServiceSettings
+from direct311.runtime.settings import Duration, ServiceSettings
 
 
 class RetentionSettings(ServiceSettings):
@@ -20,6 +20,6 @@ class RetentionSettings(ServiceSettings):
     schedule_file: Path | None = None
     assignments_file: Path | None = None
     timezone: str = "America/New_York"
-    expire_every: timedelta = timedelta(hours=1)
-    settle_for: timedelta = timedelta(seconds=60)
-    audit_after: timedelta = timedelta(days=15)
+    expire_every: Duration = timedelta(hours=1)
+    settle_for: Duration = timedelta(seconds=60)
+    audit_after: Duration = timedelta(days=15)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
-from direct311.runtime.settings import ServiceSettings
+from direct311.runtime.settings import Duration, ServiceSettings
 
 
 class RoutingSettings(ServiceSettings):
@@ -14,4 +14,4 @@ class RoutingSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="ROUTING_", frozen=True, extra="ignore")
 
     rules_folder: Path | None = None
-    overdue_every: timedelta = timedelta(minutes=10)
+    overdue_every: Duration = timedelta(minutes=10)

@@ -5,10 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from joserfc.errors import JoseError
 
 from direct311.runtime.clock import Clock, TimeOrderedIds
-from direct311.runtime.identity import Authenticator, Issuer
+from direct311.runtime.identity import Authenticator, Issuer, UnauthenticatedError
 from direct311.runtime.links import Links, LinkSigner
 from direct311.runtime.signing import PublicKey
 from tests.support.runtime import NOW
@@ -44,7 +43,7 @@ class Door(Authenticator):
     async def _decode(self, token: str) -> Mapping[str, Any]:
         role, colon, name = token.partition(":")
         if not colon:
-            raise JoseError
+            raise UnauthenticatedError("The token is not valid here.")
         return {"sub": name, "roles": [role], "jti": f"token-of-{name}"}
 
 

@@ -1,11 +1,12 @@
 """What others wrote is text on the terminal, and nothing else."""
 
 import io
+import json
 
 import pytest
 from rich.table import Table
 
-from direct311.cli.screen import Screen, printable
+from direct311.cli.screen import Screen, escaped, printable
 
 
 def _shown(cell: str) -> str:
@@ -37,6 +38,14 @@ def test_no_control_character_reaches_the_terminal() -> None:
     shown = _shown(steering)
     assert not set(shown) & set("\x1b\x07\x9b\u202e\u2066\r")
     assert "back" in shown
+
+
+def test_json_says_the_same_and_steers_nothing() -> None:
+    said = {"why": "\x9b2J \u202e back \u2028 \U000e0041 Ñandú 🙂"}
+    shown = escaped(json.dumps(said, indent=2, ensure_ascii=False))
+    assert json.loads(shown) == said
+    assert not set(shown) & set("\x9b\u202e\u2028\U000e0041")
+    assert "Ñandú 🙂" in shown
 
 
 def test_letters_of_all_languages_and_lines_stay() -> None:

@@ -129,6 +129,7 @@ def test_a_folio_that_could_be_a_cards_number_is_taken_with_its_dashes(
     "place",
     [
         "30-4021-001-0010",
+        "28-1235-001-0010",
         "3040210010010",
         "01-3126-033-0450",
         "folio:30-4021-001-0010",

@@ -273,11 +273,3 @@ def test_files_of_one_call_are_so_large_and_no_larger_together(form: str) -> Non
     answer = client.post(path, data=fields, files=photos(3))
     assert answer.status_code == 413
     assert told(answer, form) == ("413", "media may have 2500 bytes in all")
-
-
-@pytest.mark.parametrize("form", ["json", "xml"])
-def test_updates_beyond_the_reads_of_a_minute_are_429_with_a_time(form: str) -> None:
-    client = http(TransientError("read"), reads=0)
-    answer = client.get(f"/open311/v2/servicerequestupdates.{form}")
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "60")
-    assert told(answer, form)[1].startswith("Too many reads")

@@ -54,6 +54,13 @@ def shown(request: ServiceRequest) -> dict[str, Any]:
     return dict(views.request(request, TYPE, "animal_services", extensions=True))
 
 
+@pytest.mark.parametrize("outcome", ["unresolved", "outside"])
+def test_an_address_that_nobody_could_place_is_not_shown(outcome: str) -> None:
+    words = "7 MY NEIGHBOUR JOHN SMITH RD"
+    found = shown(stored(located=Located(outcome=outcome, address=words)))
+    assert words not in str(found)
+
+
 def test_a_checked_request_shows_its_place() -> None:
     found = shown(stored())
     assert (found["lat"], found["long"], found["address"]) == (25.77, -80.2, "111 NW 1ST ST")

@@ -21,7 +21,7 @@ from direct311.cli import keys as keeping
 from direct311.cli import protections as protecting
 from direct311.cli import replay as replaying
 from direct311.cli.rows import RowsError
-from direct311.cli.screen import Screen
+from direct311.cli.screen import Screen, escaped
 from direct311.cli.stack import Session, StackMissingError, find
 from direct311.cli.stack import token as mint
 from direct311.runtime.peers import HttpClient, HttpError
@@ -79,7 +79,7 @@ def _run(work: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
 
 
 def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(escaped(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """`direct311 audit`: an auditor's questions to the access log, from the command line."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -241,7 +241,8 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
     ) -> None:
         """All entries that fit into a file: NDJSON, CSV, or OCSF 1.8.0.
 
-        With --after the rest goes behind what the file has.
+        One that breaks off goes on with --after, the index of the file's last whole line, and
+        --size, the log's size that was printed; the rest goes behind what the file has.
         """
         body: dict[str, object] = {
             "filter": _filter(locals()),
@@ -252,12 +253,23 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         body |= {"size": size} if size is not None else {}
 
         async def work(session: Session) -> None:
-            headers = await session.save(
-                "audit", "/v1/exports", body, role, name, out, goes_on=after is not None
+            line = b'"\r\n' if form is Export.CSV else b"\n"
+            await session.save(
+                "audit",
+                "/v1/exports",
+                body,
+                role,
+                name,
+                out,
+                ends=None if after is None else line,
+                heard=begun,
             )
+            console.print(f"written to {out}", highlight=False)
+
+        def begun(headers: Mapping[str, str]) -> None:
             console.print(
                 f"{headers['direct311-entries']} entries of a log of "
-                f"{headers['direct311-log-size']}, written to {out}; this export is event "
+                f"{headers['direct311-log-size']}; this export is event "
                 f"{headers['direct311-access-event']}",
                 highlight=False,
             )
@@ -290,6 +302,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
 _SCOPE = (
     "persons",
     "persons-at-most",
+    "senders-at-most",
     "records",
     "refused",
     "closed",

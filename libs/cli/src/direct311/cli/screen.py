@@ -1,5 +1,6 @@
 """The terminal, on which what others wrote is text and nothing else."""
 
+import json
 import unicodedata
 from typing import Any
 
@@ -24,12 +25,18 @@ class Screen(Console):
         return super().render_str(printable(text), **options)
 
 
+def escaped(document: str) -> str:
+    """A JSON document with what would steer the terminal as escapes: it says the same."""
+    return "".join(
+        char if char == "\n" or not _steers(char) else json.dumps(char)[1:-1] for char in document
+    )
+
+
 def printable(text: str) -> str:
     """The text with a mark for each character that would steer the terminal (Unicode categories
     Cc, Cf, Cs, Co, Cn, Zl, Zp: C0 and C1 controls, overrides of direction, lone surrogates)."""
-    return "".join(
-        char
-        if char in _KEPT or (unicodedata.category(char)[0] != "C" and char not in "\u2028\u2029")
-        else _REPLACEMENT
-        for char in text
-    )
+    return "".join(char if char in _KEPT or not _steers(char) else _REPLACEMENT for char in text)
+
+
+def _steers(char: str) -> bool:
+    return unicodedata.category(char)[0] == "C" or char in "\u2028\u2029"

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -150,10 +150,14 @@ class Session:
         name: str,
         out: Path,
         *,
-        goes_on: bool = False,
+        ends: bytes | None = None,
+        heard: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> Mapping[str, str]:
-        """A POST as somebody, whose answer goes into a file as it comes, behind what is there if it
-        `goes_on`; the answer's headers. The file is touched once there is an answer.
+        """A POST as somebody, whose answer goes into a file as it comes; the answer's headers,
+        which `heard` gets before the rest. The file is touched once there is an answer.
+
+        `ends`: what a whole line ends with, where the answer goes on behind what the file has; what
+        broke off within a line is cut first.
 
         :raises HttpError: no answer, one that broke off, or not a 2xx.
         """
@@ -163,10 +167,30 @@ class Session:
 
             @cache
             def file() -> BinaryIO:
-                return open_files.enter_context(out.open("ab" if goes_on else "wb"))
+                if ends is not None:
+                    _cut(out, ends)
+                return open_files.enter_context(out.open("wb" if ends is None else "ab"))
 
             found = await self.http.post_stream(
-                url, body, lambda piece: file().write(piece), headers
+                url, body, lambda piece: file().write(piece), headers, heard
             )
             file()
         return found
+
+
+def _cut(path: Path, ends: bytes, at_once: int = 1 << 20) -> None:
+    """Take what follows the last whole line out of a file, if it is there."""
+    if not path.is_file():
+        return
+    with path.open("r+b") as file:
+        end = file.seek(0, 2)
+        low, rest = end, b""
+        while low > 0:
+            start = max(0, low - at_once)
+            file.seek(start)
+            rest = file.read(low - start) + rest[: len(ends) - 1]
+            if (found := rest.rfind(ends)) >= 0:
+                low = start + found + len(ends)
+                break
+            low = start
+        file.truncate(low)

@@ -161,11 +161,8 @@ class Authenticator:
             try:
                 return self._links.caller(token)
             except LinkError:
-                raise UnauthenticatedError("The token is not valid here.") from None
-        try:
-            claims = await self._decode(token)
-        except MALFORMED:
-            raise UnauthenticatedError("The token is not valid here.") from None
+                raise _invalid() from None
+        claims = await self._decode(token)
         roles, department = claims.get("roles", []), claims.get("department")
         if not isinstance(roles, list) or not isinstance(department, str | None):
             raise UnauthenticatedError("The token's roles must be a list, its department a code.")
@@ -179,15 +176,29 @@ class Authenticator:
         )
 
     async def _decode(self, token: str) -> Mapping[str, Any]:
-        keys = await self._issuer.keys()
-        try:
-            decoded = jwt.decode(token, keys, algorithms=["EdDSA", "Ed25519", "ES256", "RS256"])
-        except MALFORMED:
+        claims = _signed(token, await self._issuer.keys())
+        if claims is None:
             # A key that was added since: read the keys again, at most every ten seconds.
-            keys = await self._issuer.keys(newer_than=time.monotonic() - 10)
-            decoded = jwt.decode(token, keys, algorithms=["EdDSA", "Ed25519", "ES256", "RS256"])
-        self._claims.validate(decoded.claims)
-        return decoded.claims
+            claims = _signed(token, await self._issuer.keys(newer_than=time.monotonic() - 10))
+        if claims is None:
+            raise _invalid()
+        try:
+            self._claims.validate(claims)
+        except MALFORMED:
+            raise _invalid() from None
+        return claims
+
+
+def _signed(token: str, keys: KeySet) -> dict[str, Any] | None:
+    """What a token says; `None` where none of the keys has signed it, and where it is none."""
+    try:
+        return jwt.decode(token, keys, algorithms=["EdDSA", "Ed25519", "ES256", "RS256"]).claims
+    except MALFORMED:
+        return None
+
+
+def _invalid() -> UnauthenticatedError:
+    return UnauthenticatedError("The token is not valid here.")
 
 
 def _bearer(header: str | None) -> str:

@@ -120,8 +120,10 @@ class HttpClient:
         body: object,
         write: Callable[[bytes], object],
         headers: Mapping[str, str] | None = None,
+        heard: Callable[[Mapping[str, str]], object] = lambda _: None,
     ) -> Mapping[str, str]:
-        """The answer, piece by piece as it comes, of any size; its headers, names in lower case.
+        """The answer, piece by piece as it comes, of any size; its headers, names in lower case,
+        which `heard` gets before the first piece.
 
         :raises HttpError: no answer, one that broke off, or not a 2xx.
         """
@@ -129,9 +131,11 @@ class HttpClient:
             async with self._client.stream("POST", url, json=body, headers=headers) as answer:
                 if not answer.is_success:
                     raise HttpError(answer.status_code, _parsed(await answer.aread()))
+                found = dict(answer.headers)
+                heard(found)
                 async for piece in answer.aiter_bytes():
                     write(piece)
-                return dict(answer.headers)
+                return found
         except (httpx.HTTPError, httpx.InvalidURL):
             raise HttpError(None) from None
 

@@ -50,7 +50,7 @@ class IntakePeople:
         """:raises RefusedError: intake refuses. :raises TransientError: it does not answer."""
         question = {"record_ids": list(record_ids)}
         answer = await self._ask("group", question, reference, authorization)
-        return Persons(answer["persons"], answer["without_contact"], answer["senders"])
+        return Persons(answer["persons"], answer["without_contact"], answer.get("senders", {}))
 
     async def _ask(
         self, what: str, question: Mapping[str, object], reference: str, authorization: str

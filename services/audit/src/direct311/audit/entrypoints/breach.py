@@ -221,6 +221,7 @@ def _headers(found: Scope) -> dict[str, str]:
         "Content-Disposition": 'attachment; filename="breach.csv"',
         "Direct311-Persons": str(found.persons),
         "Direct311-Persons-At-Most": str(found.persons_at_most),
+        "Direct311-Senders-At-Most": str(found.senders),
         "Direct311-Records": str(len(found.records)),
         "Direct311-Refused": str(found.refused),
         "Direct311-Closed": str(found.closed),

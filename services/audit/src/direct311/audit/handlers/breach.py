@@ -25,7 +25,7 @@ RELEASES_NOTHING = frozenset(
 )
 """Actions by which nobody comes to know what a record holds."""
 
-SENDERS = "update_contacts"
+UPDATE_CONTACTS = "update_contacts"
 """The field with the contact data of those who commented on a request of somebody else's."""
 
 Holder = Literal["person", "without_contact", "gone"]
@@ -158,7 +158,7 @@ class Breach:
             senders = sum(
                 count
                 for record_id, count in groups_of.senders.items()
-                if SENDERS in found[record_id].fields
+                if UPDATE_CONTACTS in found[record_id].fields
             )
         return Scope(
             records=sorted(found.values(), key=lambda each: (each.first, each.record_id)),

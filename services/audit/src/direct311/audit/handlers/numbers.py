@@ -101,11 +101,10 @@ class Numbering:
 
     async def _alarm(self, state: Numbered, numbers: range, what: str) -> None:
         first, last = numbers.start, numbers.stop - 1
-        name, words = f"{first}", f"number {first}"
-        if last > first:
-            name, words = f"{first}-{last}", f"numbers {first} to {last}"
+        words = f"number {first}" if first == last else f"numbers {first} to {last}"
         detail = f"{what}: {words} of the access events of {state.producer}"
-        await self._alarms.raise_alarm("sequence_gap", f"{state.producer}#{name}", detail)
+        # Of those that come late the first come first: by its end it stays the same gap.
+        await self._alarms.raise_alarm("sequence_gap", f"{state.producer}#{last}", detail)
 
 
 def _counted(state: Numbered, seen: Sighting) -> tuple[Numbered, list[int]]:

@@ -34,7 +34,8 @@ class Rounds:
         self._missing = missing
 
     async def step(self) -> None:
-        """What fails keeps nothing else from being looked at.
+        """Fetches are compared also where an observer fails; numbers after a walk that came
+        through alone, since what it has not seen would pass for missing.
 
         :raises Exception: what the walk raised, or else what the reconciliation did.
         """

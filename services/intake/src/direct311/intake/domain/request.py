@@ -241,8 +241,8 @@ def remarks(request: ServiceRequest) -> tuple[ev.Remark, ...]:
 
 
 def public_place(request: ServiceRequest) -> ev.Place:
-    """The place as anybody may see it: what geo found, and nothing of what was typed, which geo
-    has not understood. Of a protected request its municipality alone."""
+    """The place as anybody may see it: what geo found, with an address where the place was found,
+    as geo has read it. Of a protected request its municipality alone."""
     located = request.located
     if located is None:
         return ev.Place()
@@ -251,7 +251,7 @@ def public_place(request: ServiceRequest) -> ev.Place:
     return ev.Place(
         latitude=located.latitude,
         longitude=located.longitude,
-        address=located.address,
+        address=located.address if located.outcome == "resolved" else None,
         municipality=located.municipality,
         zip_code=located.zip_code,
     )

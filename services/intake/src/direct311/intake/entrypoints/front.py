@@ -22,7 +22,6 @@ from direct311.intake.open311.queries import LISTS, charge_of, charge_of_feed, c
 from direct311.intake.open311.render import MEDIA_TYPES
 from direct311.intake.ports import KnownClients
 from direct311.runtime.api import problem
-from direct311.runtime.errors import RefusedError
 
 UNCOUNTED = ("/health/", "/metrics", "/internal/")
 """Asked by machines of ours. The front proxy lets nobody else at them."""
@@ -70,17 +69,12 @@ class Callers:
 
     @contextmanager
     def ahead(self, scope: Scope, most: int) -> Iterator["Ahead"]:
-        """A read that was counted once and may have `most` rows: counted as one of so many while it
-        is answered, so that those at the same time are too, and in the end by its `rows`.
-
-        :raises RefusedError: 429, there is no room for it.
-        """
-        name, limit = self._reading(scope)
+        """A read that was let in, counted once, and may have `most` rows: counted as one of so many
+        while it is answered, so that others at the same time find no room, and in the end by its
+        `rows`."""
+        name, _ = self._reading(scope)
         more = charge_of(most) - 1
-        wait = self._limits.take(name, limit, more)
-        minute = self._limits.minute
-        if wait is not None:
-            raise RefusedError(429, "too_often", TOO_OFTEN, retry_after=wait)
+        minute = self._limits.add(name, more)
         ahead = Ahead()
         try:
             yield ahead

@@ -53,6 +53,12 @@ class ReadLimits:
         self._mine[name] = mine + charge
         return None
 
+    def add(self, name: str, charge: int) -> int:
+        """Count a read that was let in as so many more; the minute that they count in."""
+        if name in self._mine:
+            self._mine[name] += charge
+        return self.minute
+
     def give_back(self, name: str, charge: int, minute: int) -> None:
         """Count so much less of what was taken in this minute, if it is not over."""
         if minute == self.minute and name in self._mine:

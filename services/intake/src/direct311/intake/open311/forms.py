@@ -41,6 +41,8 @@ _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_URL = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
 _ADDRESS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 """A sentence is no id."""
+
+_FOLIO = re.compile(r"\d{2}-\d{4}-\d{3}-\d{4}", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -192,6 +194,9 @@ def _address_id_problem(text: str) -> str | None:
     """
     if not _ADDRESS_ID.fullmatch(text):
         return "address_id may have 100 letters, digits and any of . _ : / -"
+    if _FOLIO.fullmatch(text):
+        # With these dashes it is a parcel's, though its end could be a telephone's.
+        return None
     # The rules know no colon within a number; between two it says nothing else than a dash does.
     if redact_place(text).spans or redact_place(text.replace(":", "-")).spans:
         return (

@@ -60,8 +60,9 @@ def is_ready(job: Job) -> bool:
 
 
 def known(job: Job) -> Job:
-    """What may be kept of a job: of a protected place no more than the rules are asked with
-    (section 119.071(4)(d), F.S.)."""
+    """What may be kept of a job: of a protected place no more than its areas, as the rules are
+    asked with, and as its department gets them should the protection end (section 119.071(4)(d),
+    F.S.)."""
     if job.asked is None or not job.asked.protected or job.located is None:
         return job
     return job.model_copy(update={"located": _for_the_rules(job.located)})
@@ -75,6 +76,7 @@ def _for_the_rules(located: ev.LocationResolved) -> ev.LocationResolved:
         outcome=located.outcome,
         municipality=located.municipality,
         unincorporated=located.unincorporated,
+        commission_district=located.commission_district,
         layers=located.layers,
         boundary_sets=located.boundary_sets,
         resolved_at=located.resolved_at,

@@ -74,11 +74,13 @@ async def submitted(addresses: InOneLine, **contact: str) -> ServiceRequest:
 
 
 async def test_an_address_is_indexed_as_geo_reads_it_and_else_as_it_was_typed() -> None:
-    addresses = InOneLine()
-    homes = Homes(addresses, INDEXES)
+    addresses, unread = InOneLine(), list[str]()
+    homes = Homes(addresses, INDEXES, lambda: unread.append("one"))
     assert await homes("9 Elm Street") == HomeValues(READ, settled=True)
+    assert unread == []
     addresses.away = True
     assert await homes("9 Elm Street") == HomeValues(TYPED, settled=False)
+    assert unread == ["one"]
 
 
 @pytest.mark.parametrize("away", [False, True])

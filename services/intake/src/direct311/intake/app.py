@@ -7,6 +7,7 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from prometheus_client import Counter
 
 from direct311.intake.adapters.app_counts import MongoAppCounts
 from direct311.intake.adapters.catalogue_file import (
@@ -135,7 +136,12 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         {**hold_handlers(), **follow.handlers()},
     )
     addresses = GeoAddresses(resources.peer(settings.geo_url))
-    homes = Homes(addresses, indexes)
+    unread = Counter(
+        "direct311_homes_unread",
+        "Reporters' own addresses indexed as they were typed, since geo did not answer",
+        registry=resources.metrics.registry,
+    )
+    homes = Homes(addresses, indexes, unread.inc)
     direct = connect_directly(settings.database_url.get_secret_value(), settings.database_name)
     submissions = GroupedSubmissions(keys, line.records, direct[line.records.collection.name])
     uploads = MediaUploads(resources.peer(settings.media_url), resources.http)

@@ -1,6 +1,7 @@
 """Keyed hashes of a reporter's own address, by which the protection registry knows it."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -16,12 +17,19 @@ PATIENCE = 1.0
 class Homes:
     """The hashes of an address as geo reads it and, where geo does not answer, as it was typed.
 
-    Only a few types ask for an address, so that few submissions wait for geo.
+    Only a few types ask for an address, so that few submissions wait for geo. `unread` is called
+    for each that it did not answer for: until it is read, its reporter's protection may be missed.
     """
 
-    def __init__(self, addresses: Addresses, indexes: PersonIndexes) -> None:
+    def __init__(
+        self,
+        addresses: Addresses,
+        indexes: PersonIndexes,
+        unread: Callable[[], object] = lambda: None,
+    ) -> None:
         self._addresses = addresses
         self._indexes = indexes
+        self._unread = unread
 
     async def __call__(self, address: str) -> HomeValues:
         line, settled = address, True
@@ -31,5 +39,6 @@ class Homes:
             line = read.line if read else address
         except (TransientError, TimeoutError):
             settled = False
+            self._unread()
             _log.warning("homes.geo_does_not_answer")
         return HomeValues(self._indexes.place(line, None, None), settled)

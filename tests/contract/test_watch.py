@@ -29,25 +29,31 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(params=["memory", "database"])
-async def watch(request: pytest.FixtureRequest) -> AsyncIterator[Watch]:
+async def place(request: pytest.FixtureRequest) -> AsyncIterator[Database | None]:
+    """Where it is remembered; `None`: in memory."""
     if request.param == "memory":
-        yield InMemoryWatch()
+        yield None
         return
     async with database_of_its_own(request.getfixturevalue("servers")) as database:
-        found = MongoWatch(database)
-        await found.prepare()
-        yield found
+        yield database
 
 
-@pytest.fixture(params=["memory", "database"])
-async def numbers(request: pytest.FixtureRequest) -> AsyncIterator[Numbers]:
-    if request.param == "memory":
-        yield InMemoryNumbers()
-        return
-    async with database_of_its_own(request.getfixturevalue("servers")) as database:
-        found = MongoNumbers(database)
-        await found.prepare()
-        yield found
+@pytest.fixture
+async def watch(place: Database | None) -> Watch:
+    if place is None:
+        return InMemoryWatch()
+    found = MongoWatch(place)
+    await found.prepare()
+    return found
+
+
+@pytest.fixture
+async def numbers(place: Database | None) -> Numbers:
+    if place is None:
+        return InMemoryNumbers()
+    found = MongoNumbers(place)
+    await found.prepare()
+    return found
 
 
 def fetch(event: str, record: str = "r", service: str = "intake", seconds: int = 0) -> Fetch:

@@ -269,6 +269,12 @@ async def test_an_answer_that_drips_does_not_hold_up_the_alarm(
     await http.close()
 
 
+def archive_of(county: County) -> Archive:
+    """It writes the checkpoints that witnesses have cosigned."""
+    stores = county.stores
+    return Archive(stores.log, stores.objects, stores.alarms, county.published, county.clock)
+
+
 @pytest.mark.parametrize(
     "error",
     [TransientError("the store is away"), RecursionError(), asyncio.CancelledError()],
@@ -299,13 +305,7 @@ async def test_a_witness_whose_proof_cannot_be_made_concerns_no_other(
     county.away("c")
     await county.grow(700)
     await county.publisher.step()
-    archive = Archive(
-        county.stores.log,
-        county.stores.objects,
-        county.stores.alarms,
-        county.published,
-        county.clock,
-    )
+    archive = archive_of(county)
     await archive.step()
     county.away()
     await county.grow(10)
@@ -458,13 +458,7 @@ async def test_before_the_first_quorum_nothing_is_published(county: County) -> N
             await question
     # Nothing was opened for a bundle that could not be made.
     assert county.broker.sent == []
-    archive = Archive(
-        county.stores.log,
-        county.stores.objects,
-        county.stores.alarms,
-        county.published,
-        county.clock,
-    )
+    archive = archive_of(county)
     await archive.step()
     county.away()
     await county.publisher.step()

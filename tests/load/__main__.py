@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import platform
+import shutil
 import socket
 import statistics
 import subprocess
@@ -70,6 +71,8 @@ def main() -> int:
     )
     parser.add_argument("--events", type=int, default=20_000, help="access events to append")
     arguments = parser.parse_args()
+    if shutil.which("wrk") is None:
+        parser.error("wrk is missing: apt-get install wrk")
     started = time.monotonic()
     figures = Figures()
     with tempfile.TemporaryDirectory(prefix="direct311-bench-") as folder:

@@ -12,7 +12,7 @@ from tests.support.county import County, entering
 from tests.support.logs import complaints
 from tests.support.stacks import RUNNING, stack_of_its_own
 
-ORDER = ("unit", "tampering", "contract", "wire", "e2e", "fuzz", "privacy", "faults")
+ORDER = ("unit", "tampering", "contract", "wire", "e2e", "hostile", "fuzz", "privacy", "faults")
 """Fast tests first, and last those that wear the machine out."""
 
 

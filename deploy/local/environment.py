@@ -32,8 +32,6 @@ FIXED_PORTS: Mapping[str, int] = {
 WITNESSES = ("witness-1", "witness-2", "witness-3")
 """Parties of their own that cosign the audit log; two of the three must."""
 
-AUDIENCE = "direct311"
-
 
 @dataclass(frozen=True)
 class Place:
@@ -136,7 +134,7 @@ def service_environment(
         "ISSUER_URL": place.url("identity"),
         "CLIENT_ID": service.client,
         "CLIENT_SECRET": credentials.clients[service.client],
-        "AUDIENCE": AUDIENCE,
+        "AUDIENCE": service.audience,
         "SIGNING_KEY_FILE": place.keys / f"{name}-signing.json",
         "PRINCIPALS_FILE": place.root / "principals.json",
     }
@@ -214,7 +212,8 @@ def developer_document(
 ) -> dict[str, Any]:
     """`dev.json`: where everything answers and the administrator's way into it.
 
-    `log_key` is the audit log's name and public key.
+    `log_key` is the audit log's name and public key; `audiences`, what tokens for a service are
+    made for.
     """
     admin = topology.admin
     departments = {}
@@ -230,6 +229,7 @@ def developer_document(
         "environment": place.kind,
         "root": str(place.root),
         "services": {name: place.public_url(name) for name in names},
+        "audiences": {service.name: service.audience for service in topology.services},
         "api_keys": dict(credentials.api_keys),
         "issuer": place.url("identity"),
         "operator_secret": credentials.operator,

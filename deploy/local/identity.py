@@ -1,4 +1,5 @@
-"""An OpenID Connect issuer for development: discovery, keys, client credentials, tokens for people.
+"""An OpenID Connect issuer for development: discovery, keys, client credentials, tokens for people,
+token exchange.
 
 It hands a token with any role to whoever knows the operator's secret, so it refuses to start
 anywhere but in a local or test stack. Production uses the county's own provider, found the same
@@ -22,15 +23,22 @@ from urllib.parse import urlencode
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 from starlette.applications import Starlette
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-AUDIENCE = "direct311"
 LIFETIME = 3600
 """Seconds; the longest that a token may live."""
+EXCHANGED_LIFETIME = 60
+"""Seconds; of a token that a service got for a person."""
+CREDENTIALS = "client_credentials"
+CODE = "authorization_code"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 ROLES = frozenset(
     {
         "agent",
@@ -45,12 +53,22 @@ ROLES = frozenset(
         "admin",
     }
 )
+SERVICES = ("svc:", "svc-")
+"""What names of services begin with, and no person's."""
 ALGORITHM = "Ed25519"
 """EdDSA over Curve25519, by the name that RFC 9864 gives it."""
 
 
 class NotDevelopmentError(Exception):
     """The issuer was started where real people's data may be."""
+
+
+class InvalidGrantError(Exception):
+    """A token cannot be exchanged; `code` is that of RFC 8693, section 2.2.2."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
+        self.code = code
 
 
 class InvalidPersonError(ValueError):
@@ -61,8 +79,12 @@ class InvalidPersonError(ValueError):
 class Client:
     service: str
     secret: str
+    audience: str
+    """What tokens for this service are made for."""
     redirects: Sequence[str] = ()
     """Where people may be sent back to with a code."""
+    exchanges: Sequence[str] = ()
+    """Audiences that it may exchange people's tokens for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,7 @@ class Code:
 
     client_id: str
     redirect: str
+    audience: str
     challenge: str
     nonce: str
     person: Mapping[str, Any]
@@ -102,7 +125,7 @@ class Issuer:
             "jwks_uri": f"{self.url}/jwks",
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
-            "grant_types_supported": ["client_credentials", "authorization_code"],
+            "grant_types_supported": [CREDENTIALS, CODE, EXCHANGE],
             "response_types_supported": ["code"],
             "code_challenge_methods_supported": ["S256"],
             "subject_types_supported": ["public"],
@@ -113,12 +136,14 @@ class Issuer:
     def keys(self) -> Mapping[str, Any]:
         return KeySet([self._key]).as_dict(private=False)
 
-    def service_token(self, client_id: str, service: str) -> str:
-        claims = {"sub": f"svc:{service}", "client_id": client_id, "roles": ["service"]}
+    def service_token(self, client_id: str, audience: str) -> str:
+        # RFC 9068, section 2.2: where nobody is signed in, the subject is the client.
+        claims = {"sub": client_id, "client_id": client_id, "roles": ["service"], "aud": audience}
         return self._token(claims, LIFETIME)
 
-    def person_token(self, wanted: object) -> str:
-        """A token for `{"sub", "roles", "department", "expires_in"}`, the last two optional.
+    def person_token(self, wanted: object, audience: str, client_id: str | None = None) -> str:
+        """A token for `{"sub", "roles", "department", "expires_in"}`, the last two optional, made
+        for `audience`. `client_id`: the client through which the person signed in.
 
         Raises InvalidPersonError for a role that is not known, or a department where none belongs.
         """
@@ -126,7 +151,7 @@ class Issuer:
             raise InvalidPersonError("send an object")
         sub, roles = wanted.get("sub"), wanted.get("roles")
         department, lifetime = wanted.get("department"), wanted.get("expires_in", LIFETIME)
-        if not isinstance(sub, str) or not sub or sub.startswith("svc:"):
+        if not isinstance(sub, str) or not sub or sub.startswith(SERVICES):
             raise InvalidPersonError("sub must name a person")
         if not isinstance(roles, list) or not roles or not ROLES.issuperset(map(str, roles)):
             raise InvalidPersonError(f"roles must be some of {', '.join(sorted(ROLES))}")
@@ -136,30 +161,71 @@ class Issuer:
             raise InvalidPersonError("the role department needs a department")
         if not isinstance(lifetime, int) or not 0 < lifetime <= LIFETIME:
             raise InvalidPersonError(f"expires_in must be from 1 to {LIFETIME} seconds")
-        claims: dict[str, Any] = {"sub": sub, "roles": roles}
+        claims: dict[str, Any] = {"sub": sub, "roles": roles, "aud": audience}
         if department:
             claims["department"] = department
+        if client_id:
+            claims["client_id"] = client_id
         return self._token(claims, lifetime)
 
-    def id_token(self, client_id: str, nonce: str, sub: str) -> str:
-        return self._token({"sub": sub, "aud": client_id, "nonce": nonce}, 300)
+    def exchanged_token(
+        self, client_id: str, client: Client, subject_token: str, audience: str
+    ) -> tuple[str, int]:
+        """A person's token that `client` got, made anew for `audience`, and its seconds to live.
 
-    def _token(self, claims: Mapping[str, Any], lifetime: int) -> str:
+        It names who it was given to (`act`, RFC 8693 section 4.1) and the token that it was made
+        from (`origin_jti`). Raises InvalidGrantError where the client may not have it.
+        """
+        if audience not in client.exchanges:
+            raise InvalidGrantError("invalid_target", "not for this client and audience")
+        claims = self._access_token(subject_token)
+        now = int(time.time())
+        if (
+            claims is None
+            or claims["aud"] != client.audience
+            or claims["exp"] <= now
+            # One that was exchanged is for its call alone; and a service is no person.
+            or "act" in claims
+            or "service" in claims["roles"]
+        ):
+            raise InvalidGrantError("invalid_request", "the subject token is not good for this")
+        carried = {name: claims[name] for name in ("sub", "roles", "department") if name in claims}
+        lifetime = min(EXCHANGED_LIFETIME, claims["exp"] - now)
+        act = {"client_id": client_id, "sub": client_id}
+        more = {"client_id": client_id, "act": act, "origin_jti": claims["jti"]}
+        return self._token({**carried, **more, "aud": audience}, lifetime), lifetime
+
+    def id_token(self, client_id: str, nonce: str, sub: str) -> str:
+        return self._token({"sub": sub, "aud": client_id, "nonce": nonce}, 300, "JWT")
+
+    def _access_token(self, token: str) -> Mapping[str, Any] | None:
+        """What an access token of this issuer's says; `None` for anything else."""
+        try:
+            decoded = jwt.decode(token, self._key, algorithms=[ALGORITHM])
+            return decoded.claims if decoded.header.get("typ") == "at+jwt" else None
+        except (JoseError, ValueError, TypeError, AttributeError, KeyError):
+            return None
+
+    def _token(self, claims: Mapping[str, Any], lifetime: int, kind: str = "at+jwt") -> str:
         now = int(time.time())
         complete = {
             "iss": self.url,
-            "aud": AUDIENCE,
             "jti": str(uuid.uuid4()),
             "iat": now,
             "exp": now + lifetime,
             **claims,
         }
-        header = {"alg": ALGORITHM, "kid": self._key.kid, "typ": "at+jwt"}
+        header = {"alg": ALGORITHM, "kid": self._key.kid, "typ": kind}
         return jwt.encode(header, complete, self._key, algorithms=[ALGORITHM])
 
 
 def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> Starlette:
-    """The issuer over HTTP. Errors have the form of RFC 6749, section 5.2."""
+    """The issuer over HTTP. Errors have the form of RFC 6749, section 5.2.
+
+    A token is made for one audience, that of a client: `resource` (RFC 8707) of client credentials
+    and sign-ins, `audience` of an exchange.
+    """
+    audiences = {client.audience for client in clients.values()}
 
     async def discovery(_: Request) -> Response:
         return JSONResponse(issuer.discovery())
@@ -181,6 +247,8 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
             return _error(400, "invalid_request", "the client or its redirect_uri is not known")
         if asked.get("response_type") != "code" or asked.get("code_challenge_method") != "S256":
             return _error(400, "invalid_request", "only code with S256 is served here")
+        if asked.get("resource") not in audiences:
+            return _error(400, "invalid_target", "resource must be a service's audience")
         if request.method == "GET":
             return HTMLResponse(_FORM)
         form = await request.form()
@@ -191,13 +259,14 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
         if form.get("department"):
             person["department"] = form.get("department")
         try:
-            issuer.person_token(person)
+            issuer.person_token(person, asked["resource"])
         except InvalidPersonError as error:
             return _error(400, "invalid_request", str(error))
         code = uuid.uuid4().hex
         codes[code] = Code(
             asked["client_id"],
             asked["redirect_uri"],
+            asked["resource"],
             asked.get("code_challenge", ""),
             asked.get("nonce", ""),
             person,
@@ -206,7 +275,7 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
         query = urlencode({"code": code, "state": asked.get("state", "")})
         return RedirectResponse(f"{asked['redirect_uri']}?{query}", 303)
 
-    def exchanged(client_id: str, form: Mapping[str, Any]) -> Response:
+    def signed_in(client_id: str, form: FormData) -> Response:
         code = codes.pop(str(form.get("code")), None)
         verifier = str(form.get("code_verifier", ""))
         digest = _base64url(hashlib.sha256(verifier.encode()).digest())
@@ -214,26 +283,52 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
             code is None
             or time.time() > code.until
             or (code.client_id, code.redirect) != (client_id, form.get("redirect_uri"))
+            or form.get("resource", code.audience) != code.audience
             or not hmac.compare_digest(digest, code.challenge)
         ):
             return _error(400, "invalid_grant", "the code is not good, or not for this")
-        granted = issuer.person_token(code.person)
+        granted = issuer.person_token(code.person, code.audience, client_id)
         id_token = issuer.id_token(client_id, code.nonce, code.person["sub"])
         return _granted(granted, LIFETIME, id_token=id_token)
 
+    def for_itself(client_id: str, form: FormData) -> Response:
+        asked = form.getlist("resource")
+        if len(asked) != 1 or asked[0] not in audiences:
+            return _error(400, "invalid_target", "resource must be one service's audience")
+        return _granted(issuer.service_token(client_id, str(asked[0])), LIFETIME)
+
+    def exchanged(client_id: str, form: FormData) -> Response:
+        """RFC 8693, section 2: one access token for another, of one person for one audience."""
+        named = form.getlist("audience")
+        if len(named) != 1 or "resource" in form:
+            return _error(400, "invalid_target", "audience must be one service's")
+        if form.get("subject_token_type") != ACCESS_TOKEN or (
+            form.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN
+        ):
+            return _error(400, "invalid_request", "only access tokens are exchanged here")
+        if "actor_token" in form:
+            return _error(400, "invalid_request", "the actor is the client; send no actor_token")
+        try:
+            token, lifetime = issuer.exchanged_token(
+                client_id, clients[client_id], str(form.get("subject_token")), str(named[0])
+            )
+        except InvalidGrantError as error:
+            return _error(400, error.code, str(error))
+        return _granted(token, lifetime, issued_token_type=ACCESS_TOKEN)
+
+    grants = {CREDENTIALS: for_itself, CODE: signed_in, EXCHANGE: exchanged}
+
     async def token(request: Request) -> Response:
         form = await request.form()
-        grant = form.get("grant_type")
-        if grant not in ("client_credentials", "authorization_code"):
+        grant = grants.get(str(form.get("grant_type")))
+        if grant is None:
             return _error(400, "unsupported_grant_type", "this grant is not served here")
         basic = _basic(request.headers.get("authorization", ""))
         client_id, given = basic or (str(form.get("client_id")), str(form.get("client_secret")))
         client = clients.get(client_id)
         if client is None or not hmac.compare_digest(given.encode(), client.secret.encode()):
             return _error(401, "invalid_client", "the client is not known, or its secret is wrong")
-        if grant == "authorization_code":
-            return exchanged(client_id, form)
-        return _granted(issuer.service_token(client_id, client.service), LIFETIME)
+        return grant(client_id, form)
 
     async def person(request: Request) -> Response:
         given = request.headers.get("x-operator-secret", "")
@@ -241,8 +336,12 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
             return _error(401, "invalid_client", "the operator's secret is missing or wrong")
         try:
             wanted = json.loads(await request.body())
-            lifetime = wanted.get("expires_in", LIFETIME) if isinstance(wanted, dict) else LIFETIME
-            return _granted(issuer.person_token(wanted), lifetime)
+            asked = wanted if isinstance(wanted, dict) else {}
+            audience = asked.get("audience")
+            if not isinstance(audience, str) or audience not in audiences:
+                return _error(400, "invalid_target", "audience must be a service's")
+            token = issuer.person_token(wanted, audience)
+            return _granted(token, asked.get("expires_in", LIFETIME))
         except InvalidPersonError as error:
             return _error(400, "invalid_request", str(error))
         except ValueError:

@@ -102,9 +102,19 @@ def keep_keys(folder: Path, services: Iterable[Service], witnesses: Iterable[str
 
 
 def public_keys(folder: Path, services: Iterable[Service]) -> dict[str, Any]:
-    """`principals.json`: who signs events with which key, and from when to when (`keys`), and the
-    keys of residents' links (`link_keys`), which sign no event."""
+    """`principals.json`: what each service is at the identity provider (`services`), who signs
+    events with which key, and from when to when (`keys`), and the keys of residents' links
+    (`link_keys`), which sign no event."""
     return {
+        "services": [
+            {
+                "service": service.name,
+                "client_id": service.client,
+                "audience": service.audience,
+                "for_people": list(service.for_people),
+            }
+            for service in services
+        ],
         "keys": [
             _public_key(folder / f"{service.name}-signing.json", service.name)
             for service in services

@@ -363,6 +363,8 @@ class Stack:
             service.client: {
                 "service": service.name,
                 "secret": self.credentials.clients[service.client],
+                "audience": service.audience,
+                "exchanges": [topology.service(name).audience for name in service.for_people],
                 "redirects": [f"{place.public_url(service.name)}/staff/callback"],
             }
             for service in topology.services

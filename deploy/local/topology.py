@@ -23,12 +23,15 @@ class TopologyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service's identities. `store` maps a bucket to (bucket actions, object actions)."""
+    """One service's identities. `for_people`: services that it calls for a person. `store` maps a
+    bucket to (bucket actions, object actions)."""
 
     name: str
     kafka: str
     database: str
     client: str
+    audience: str
+    for_people: tuple[str, ...]
     seals: bool
     store: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
@@ -174,7 +177,16 @@ def _service(name: str, entry: Mapping[str, Any]) -> Service:
         for bucket, rights in entry.get("store", {}).items()
     }
     seals = entry.get("seals", False)
-    return Service(name, entry["kafka"], entry["database"], entry["client"], seals, store)
+    return Service(
+        name,
+        entry["kafka"],
+        entry["database"],
+        entry["client"],
+        entry["audience"],
+        tuple(entry.get("for_people", ())),
+        seals,
+        store,
+    )
 
 
 def _topics(

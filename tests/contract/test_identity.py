@@ -19,10 +19,11 @@ from direct311.runtime.errors import TransientError
 from direct311.runtime.identity import (
     Authenticator,
     Issuer,
-    ServiceToken,
+    Tokens,
     UnauthenticatedError,
 )
 from direct311.runtime.peers import HttpClient
+from tests.support.identity import audience_of, services_of
 from tests.support.runtime import claims, service_environment
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
@@ -47,17 +48,20 @@ class Desk:
     def url(self) -> str:
         return str(self.servers.dev["issuer"])
 
-    async def person(self, sub: str, *roles: str, **more: Any) -> str:
+    async def person(self, sub: str, *roles: str, at: str = "intake", **more: Any) -> str:
+        """A person's token for the service `at`."""
         answer = await self.http.post(
             f"{self.url}/dev/token",
             headers={"X-Operator-Secret": self.servers.dev["operator_secret"]},
-            json={"sub": sub, "roles": list(roles), **more},
+            json={"sub": sub, "roles": list(roles), "audience": audience_of(at), **more},
         )
         return str(answer.json()["access_token"])
 
-    def service(self, name: str) -> ServiceToken:
+    def service(self, name: str, to: str = "intake") -> Tokens:
+        """What the service `name` shows to the service `to`."""
         told = service_environment(self.servers, name)
-        return ServiceToken(self.issuer, self.client, told["CLIENT_ID"], told["CLIENT_SECRET"])
+        own = (told["CLIENT_ID"], told["CLIENT_SECRET"])
+        return Tokens(self.issuer, self.client, *own, services_of(to).own)
 
     def forged(self, key: OKPKey, token: str, **changed: Any) -> str:
         """What a token says, changed, under this key."""
@@ -85,7 +89,7 @@ async def desk(servers: Stack) -> AsyncIterator[Desk]:
     url = servers.dev["issuer"]
     issuer = Issuer(url, client)
     async with httpx.AsyncClient(trust_env=False) as http:
-        yield Desk(servers, http, client, issuer, Authenticator(issuer, url, "direct311"))
+        yield Desk(servers, http, client, issuer, Authenticator(issuer, url, services_of("intake")))
     await client.close()
 
 
@@ -114,11 +118,14 @@ async def test_a_service_keeps_its_token_while_it_lives(desk: Desk) -> None:
 
 
 async def test_a_service_may_bring_a_person_and_nobody_else_may(desk: Desk) -> None:
-    service = f"Bearer {await desk.service('audit').get()}"
-    ana = f"Bearer {await desk.person('ana', 'auditor')}"
+    audit = desk.service("audit")
+    service = f"Bearer {await audit.get()}"
+    hers = await desk.person("ana", "auditor", at="audit")
+    ana = f"Bearer {await audit.exchanged(f'Bearer {hers}')}"
     agent = f"Bearer {await desk.person('agent', 'agent')}"
     caller = await desk.authenticator.caller(service, ana)
     assert (caller.sub, caller.roles, caller.via) == ("ana", ("auditor",), "svc:audit")
+    assert caller.token_id == claims(hers)["jti"]
     for authorization, behind in ((agent, ana), (None, ana), (service, "Bearer x"), (service, "")):
         with pytest.raises(UnauthenticatedError):
             await desk.authenticator.caller(authorization, behind)
@@ -126,10 +133,10 @@ async def test_a_service_may_bring_a_person_and_nobody_else_may(desk: Desk) -> N
 
 async def test_a_token_for_somebody_else_is_refused(desk: Desk) -> None:
     token = await desk.person("maria", "agent")
-    elsewhere = Authenticator(desk.issuer, desk.url, "another-system")
+    elsewhere = Authenticator(desk.issuer, desk.url, services_of("media"))
     with pytest.raises(UnauthenticatedError):
         await elsewhere.caller(f"Bearer {token}")
-    stranger = Authenticator(desk.issuer, "https://elsewhere.example", "direct311")
+    stranger = Authenticator(desk.issuer, "https://elsewhere.example", services_of("intake"))
     with pytest.raises(UnauthenticatedError):
         await stranger.caller(f"Bearer {token}")
 
@@ -268,12 +275,12 @@ async def test_an_issuer_that_talks_nonsense_is_one_that_does_not_answer(
     http = HttpClient(transport=Nonsense(body))
     issuer = Issuer(desk.url, http)
     with pytest.raises(TransientError):
-        await Authenticator(issuer, desk.url, "direct311").caller("Bearer a.b.c")
+        await Authenticator(issuer, desk.url, services_of("intake")).caller("Bearer a.b.c")
     with pytest.raises(TransientError):
-        await ServiceToken(issuer, http, "svc", "secret").get()
+        await Tokens(issuer, http, "svc", "secret", services_of("intake").own).get()
     mixed = Issuer(desk.url, http)
     mixed._document = await desk.issuer.document()
     with pytest.raises(TransientError):
         await mixed.keys()
     with pytest.raises(TransientError):
-        await ServiceToken(mixed, http, "svc", "secret").get()
+        await Tokens(mixed, http, "svc", "secret", services_of("intake").own).get()

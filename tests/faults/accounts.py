@@ -127,7 +127,7 @@ async def checkpoint(county: County) -> str:
 
 async def verified(county: County, checkpoints: Sequence[str]) -> Report:
     """All files of the log against its checkpoint and against the earlier ones."""
-    headers = await county.session.headers("auditor", "ines")
+    headers = await county.session.headers("audit", "auditor", "ines")
     base = county.known.services["audit"] + "/log/"
     with httpx.Client(headers=headers, trust_env=False, timeout=30) as client:
 

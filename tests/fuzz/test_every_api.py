@@ -60,9 +60,9 @@ async def _given(service: str, county: County) -> str:
     tokens = {LINK: f"{taken['extended_attributes']['link_token']}"}
     for role in {role for _, role in CALLERS[service]} - {LINK}:
         if role.startswith(SERVICE):
-            tokens[role] = await _service_token(county, role)
+            tokens[role] = await _service_token(county, role, service)
         else:
-            headers = await county.session.headers(role, "fuzz")
+            headers = await county.session.headers(service, role, "fuzz")
             tokens[role] = headers["Authorization"].removeprefix("Bearer ")
     return json.dumps(
         {
@@ -76,11 +76,12 @@ async def _given(service: str, county: County) -> str:
     )
 
 
-async def _service_token(county: County, client_id: str) -> str:
+async def _service_token(county: County, client_id: str, service: str) -> str:
     form = {
         "grant_type": "client_credentials",
         "client_id": client_id,
         "client_secret": county.stack.credentials.clients[client_id],
+        "resource": county.known.audiences[service],
     }
     answer = await county.http.post(f"{county.known.issuer}/token", data=form)
     return str(answer.raise_for_status().json()["access_token"])

@@ -72,7 +72,9 @@ async def _refusals(county: County) -> set[str]:
 
 
 async def _form_without_key(county: County, operation: Operation, role: str | None) -> int:
-    headers = await county.session.headers(_caller(role), "nobody") if role else {}
+    headers = (
+        await county.session.headers(operation.service, _caller(role), "nobody") if role else {}
+    )
     url = county.known.services[operation.service] + operation.url
     return (await county.http.post(url, data={"status": "OPEN"}, headers=headers)).status_code
 

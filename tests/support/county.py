@@ -139,7 +139,7 @@ class County:
         **options: Any,
     ) -> httpx.Response:
         """A call to a service as somebody with a role (`department:CODE`), or as nobody."""
-        headers = await self.session.headers(role, name) if role else {}
+        headers = await self.session.headers(service, role, name) if role else {}
         if body is not None:
             options["json"] = body
         url = self.known.services[service] + path

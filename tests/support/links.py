@@ -10,6 +10,7 @@ from direct311.runtime.clock import Clock, TimeOrderedIds
 from direct311.runtime.identity import Authenticator, Issuer, UnauthenticatedError
 from direct311.runtime.links import Links, LinkSigner
 from direct311.runtime.signing import PublicKey
+from tests.support.identity import services_of
 from tests.support.runtime import NOW
 
 LIFETIME = timedelta(days=90)
@@ -38,13 +39,14 @@ class Door(Authenticator):
     """Takes `role:name` for a staff token, and links for what they are."""
 
     def __init__(self, links: Links) -> None:
-        super().__init__(_NoIssuer(), "https://issuer.test", "direct311", None, links)
+        super().__init__(_NoIssuer(), "https://issuer.test", services_of("intake"), None, links)
 
     async def _decode(self, token: str) -> Mapping[str, Any]:
         role, colon, name = token.partition(":")
         if not colon:
             raise UnauthenticatedError("The token is not valid here.")
-        return {"sub": name, "roles": [role], "jti": f"token-of-{name}"}
+        said = {"sub": name, "roles": [role], "jti": f"token-of-{name}"}
+        return {**said, "client_id": name} if role == "service" else said
 
 
 class _NoIssuer(Issuer):

@@ -213,7 +213,11 @@ class Office:
         if (role, name) not in self._tokens:
             answer = await self.http.post(
                 f"{self.stack.dev['issuer']}/dev/token",
-                json={"sub": name, "roles": [role]},
+                json={
+                    "sub": name,
+                    "roles": [role],
+                    "audience": self.stack.dev["audiences"]["audit"],
+                },
                 headers={"X-Operator-Secret": self.stack.dev["operator_secret"]},
             )
             self._tokens[role, name] = answer.json()["access_token"]

@@ -230,6 +230,7 @@ async def test_an_address_is_normalised_for_intake_alone(world: County, geo: Sta
         "grant_type": "client_credentials",
         "client_id": intake["CLIENT_ID"],
         "client_secret": intake["CLIENT_SECRET"],
+        "resource": geo.dev["audiences"]["geo"],
     }
     token = (await world.http.post(f"{world.known.issuer}/token", data=form)).json()
     answer = await world.http.post(

@@ -103,6 +103,7 @@ def service_token(stack: Stack, service: str) -> str:
         "grant_type": "client_credentials",
         "client_id": settings[f"{prefix}_CLIENT_ID"],
         "client_secret": settings[f"{prefix}_CLIENT_SECRET"],
+        "resource": stack.dev["audiences"]["media"],
     }
     data = urllib.parse.urlencode(form).encode()
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -111,7 +112,8 @@ def service_token(stack: Stack, service: str) -> str:
 
 
 def person_token(stack: Stack, name: str, role: str, department: str | None = None) -> str:
-    wanted = {"sub": name, "roles": [role], "department": department}
+    audience = stack.dev["audiences"]["media"]
+    wanted = {"sub": name, "roles": [role], "department": department, "audience": audience}
     secret = {"X-Operator-Secret": stack.dev["operator_secret"]}
     answer = call(
         "POST",

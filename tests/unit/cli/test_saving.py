@@ -45,7 +45,8 @@ async def save(
     ends: bytes | None = None,
     heard: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> Mapping[str, str]:
-    stack: Any = type("Stack", (), {"services": {"audit": ""}, "issuer": "", "operator_secret": ""})
+    known = {"services": {"audit": ""}, "audiences": {"audit": "a"}, "issuer": ""}
+    stack: Any = type("Stack", (), {**known, "operator_secret": ""})
     session = Session(cast(LocalStack, stack), cast(HttpClient, answer))
     return await session.save(
         "audit", "/v1/exports", {}, "auditor", "a", out, ends=ends, heard=heard

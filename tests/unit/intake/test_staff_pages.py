@@ -22,6 +22,7 @@ from direct311.runtime.peers import HttpClient
 from direct311.runtime.sign_ins import SignIns
 from direct311.runtime.staff import LOGIN, SESSION, StaffSignIn
 from direct311.runtime.telemetry import Metrics
+from tests.support.identity import audience_of, services_of
 from tests.support.runtime import NOW, SetClock
 from tests.unit.runtime.test_sign_ins import Written
 
@@ -66,20 +67,20 @@ class World:
         self.ledger = Written()
         provider = identity.create_app(
             identity.Issuer(URL, "identity-1", bytes(range(32))),
-            {"svc-intake": identity.Client("intake", "s3cret", [BACK])},
+            {"svc-intake": identity.Client("intake", "s3cret", audience_of("intake"), [BACK])},
             "operator",
         )
         self.provider = TestClient(provider, base_url=URL, follow_redirects=False)
         http = HttpClient(transport=httpx.ASGITransport(app=provider))
         issuer = Issuer(URL, http)
         self.sign_ins = SignIns(self.ledger, self.clock)
-        authenticator = Authenticator(issuer, URL, "direct311", self.sign_ins)
+        authenticator = Authenticator(issuer, URL, services_of("intake"), self.sign_ins)
         sign_in = StaffSignIn(
             issuer,
             URL,
             http,
             authenticator,
-            client_id="svc-intake",
+            services=services_of("intake"),
             client_secret="s3cret",
             redirect_url=BACK,
             clock=self.clock,

@@ -34,6 +34,7 @@ from direct311.runtime.signing import Principals
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import events as ev
 from direct311.verifier.event import parse_event_keys
+from tests.support.identity import services_of
 from tests.support.runtime import NOW, SetClock
 
 pytestmark = pytest.mark.anyio
@@ -301,7 +302,7 @@ async def test_a_link_is_no_sign_in_and_leaves_no_address_and_a_bad_one_is_a_fai
 ) -> None:
     ledger = Written()
     sign_ins = SignIns(ledger, clock)
-    door = Authenticator(NoKeys(), "https://issuer.test", "direct311", sign_ins, links)
+    door = Authenticator(NoKeys(), "https://issuer.test", services_of("intake"), sign_ins, links)
     token = signer.issue("r-1").token
     caller = await door.caller(f"Bearer {token}", None, "203.0.113.9")
     assert (caller.link_record_id, caller.address) == ("r-1", None)
@@ -319,7 +320,7 @@ async def test_a_link_is_no_sign_in_and_leaves_no_address_and_a_bad_one_is_a_fai
 
 def test_a_link_is_let_in_only_where_residents_are(signer: LinkSigner, links: Links) -> None:
     ledger = Written()
-    door = Authenticator(NoKeys(), "https://issuer.test", "direct311", None, links)
+    door = Authenticator(NoKeys(), "https://issuer.test", services_of("intake"), None, links)
     app, router = FastAPI(), APIRouter()
     a_person, anybody = Depends(caller_of(door)), Depends(caller_of(door, residents=True))
 

@@ -16,6 +16,7 @@ from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
 from direct311.runtime.sign_ins import MOST_SOURCES, SignIns, Sources
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import events as ev
+from tests.support.identity import services_of
 from tests.support.runtime import SetClock
 
 pytestmark = pytest.mark.anyio
@@ -126,7 +127,9 @@ def application(ledger: Ledger, caller: Caller | None) -> TestClient:
             return caller or await super()._caller(authorization, on_behalf_of)
 
     app, router = FastAPI(), APIRouter()
-    who = Depends(caller_of(Known(NoKeys(), "https://issuer.test", "direct311", sign_ins)))
+    who = Depends(
+        caller_of(Known(NoKeys(), "https://issuer.test", services_of("intake"), sign_ins))
+    )
 
     @router.get("/secrets/{name}")
     async def secrets(name: str, found: Caller = who) -> Mapping[str, str]:

@@ -15,23 +15,34 @@ from deploy.local.identity import Client, Issuer, NotDevelopmentError
 
 URL = "http://127.0.0.1:8310"
 OPERATOR = "operator-secret"
-PERSON = {"sub": "maria", "roles": ["department"], "department": "animal_services"}
+GEO, MEDIA = "urn:direct311:geo", "urn:direct311:media"
+PERSON = {
+    "sub": "maria",
+    "roles": ["department"],
+    "department": "animal_services",
+    "audience": GEO,
+}
 
 
 @pytest.fixture
 def issuer() -> Iterator[TestClient]:
     app = identity.create_app(
-        Issuer(URL, "identity-1", bytes(range(32))), {"svc-geo": Client("geo", "s3cret")}, OPERATOR
+        Issuer(URL, "identity-1", bytes(range(32))),
+        {
+            "svc-geo": Client("geo", "s3cret", GEO, exchanges=[MEDIA]),
+            "svc-media": Client("media", "0ther", MEDIA),
+        },
+        OPERATOR,
     )
     with TestClient(app, base_url=URL) as client:
         yield client
 
 
-def _claims(client: TestClient, token: str) -> dict[str, Any]:
+def _claims(client: TestClient, token: str, audience: str = GEO) -> dict[str, Any]:
     keys = KeySet.import_key_set(client.get("/jwks").json())
     decoded = jwt.decode(token, keys, algorithms=["Ed25519"])
     registry = jwt.JWTClaimsRegistry(
-        iss={"essential": True, "value": URL}, aud={"essential": True, "value": "direct311"}
+        iss={"essential": True, "value": URL}, aud={"essential": True, "value": audience}
     )
     registry.validate(decoded.claims)
     return decoded.claims
@@ -60,10 +71,11 @@ def test_a_service_gets_a_token_for_itself_alone(issuer: TestClient) -> None:
         "client_id": "svc-geo",
         "client_secret": "s3cret",
         "scope": "admin",
+        "resource": MEDIA,
     }
     answer = issuer.post("/token", data=form)
-    claims = _claims(issuer, answer.json()["access_token"])
-    assert claims["sub"] == "svc:geo"
+    claims = _claims(issuer, answer.json()["access_token"], MEDIA)
+    assert claims["sub"] == "svc-geo"
     assert claims["client_id"] == "svc-geo"
     assert claims["roles"] == ["service"]
     assert claims["exp"] - claims["iat"] == answer.json()["expires_in"]
@@ -71,10 +83,9 @@ def test_a_service_gets_a_token_for_itself_alone(issuer: TestClient) -> None:
 
 
 def test_a_service_may_send_its_secret_as_basic_credentials(issuer: TestClient) -> None:
-    answer = issuer.post(
-        "/token", data={"grant_type": "client_credentials"}, auth=("svc-geo", "s3cret")
-    )
-    assert _claims(issuer, answer.json()["access_token"])["sub"] == "svc:geo"
+    form = {"grant_type": "client_credentials", "resource": MEDIA}
+    answer = issuer.post("/token", data=form, auth=("svc-geo", "s3cret"))
+    assert _claims(issuer, answer.json()["access_token"], MEDIA)["sub"] == "svc-geo"
 
 
 @pytest.mark.parametrize(
@@ -128,6 +139,7 @@ def test_people_need_the_operators_secret(issuer: TestClient, secret: str) -> No
         {"sub": "maria", "roles": ["king"]},
         {"sub": "maria", "roles": ["service"]},
         {"sub": "svc:intake", "roles": ["agent"]},
+        {"sub": "svc-geo", "roles": ["agent"]},
         {"sub": "maria", "roles": ["department"]},
         {"sub": "maria", "roles": ["agent"], "department": 7},
         {"sub": "maria", "roles": ["agent"], "expires_in": 0},
@@ -135,8 +147,16 @@ def test_people_need_the_operators_secret(issuer: TestClient, secret: str) -> No
     ],
 )
 def test_a_person_that_makes_no_sense_is_refused(issuer: TestClient, person: object) -> None:
-    answer = _person(issuer, person)
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    wanted = {**person, "audience": GEO} if isinstance(person, dict) else person
+    answer = _person(issuer, wanted)
+    error = "invalid_request" if isinstance(person, dict) else "invalid_target"
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
+
+
+@pytest.mark.parametrize("audience", [None, "", "direct311", "svc-geo", [GEO], [GEO, MEDIA], 7])
+def test_a_person_gets_a_token_for_one_service(issuer: TestClient, audience: object) -> None:
+    answer = _person(issuer, {**PERSON, "audience": audience})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
 
 
 def test_a_body_that_is_not_json_is_refused(issuer: TestClient) -> None:

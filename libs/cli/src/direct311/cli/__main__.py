@@ -52,6 +52,7 @@ Role = Annotated[
     ),
 ]
 As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
+For = Annotated[str, typer.Option("--for", help="the service that takes it, and no other does")]
 
 
 def _run(work: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
@@ -83,11 +84,14 @@ def _print_json(value: object) -> None:
 
 
 @app.command()
-def token(role: Role, name: As) -> None:
-    """Print a bearer token of the local stack's development issuer."""
+def token(role: Role, name: As, service: For = "intake") -> None:
+    """Print a bearer token of the local stack's development issuer, good at one service."""
 
     async def work(session: Session) -> None:
-        sys.stdout.write(await mint(session.stack, session.http, role, name) + "\n")
+        known = session.stack.audiences
+        if service not in known:
+            raise typer.BadParameter(f"one of {', '.join(known)}", param_hint="--for")
+        sys.stdout.write(await mint(session.stack, session.http, service, role, name) + "\n")
 
     _run(work)
 

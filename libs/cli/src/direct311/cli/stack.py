@@ -45,6 +45,7 @@ class LocalStack(Model):
     environment: str
     root: Path
     services: dict[str, str]
+    audiences: dict[str, str]
     api_keys: dict[str, str]
     issuer: str
     operator_secret: str
@@ -78,13 +79,15 @@ def find() -> LocalStack:
     raise StackMissingError("No running stack here. Run `make up`, or set DIRECT311_STACK.")
 
 
-async def token(stack: LocalStack, http: HttpClient, role: str, name: str) -> str:
-    """A bearer token of the development issuer. `role` may be `department:CODE`.
+async def token(stack: LocalStack, http: HttpClient, service: str, role: str, name: str) -> str:
+    """A bearer token of the development issuer, good at this service alone. `role` may be
+    `department:CODE`.
 
     :raises HttpError: the issuer does not answer or refuses.
     """
     kind, _, department = role.partition(":")
-    body: dict[str, object] = {"sub": name, "roles": [kind]}
+    audience = stack.audiences.get(service)
+    body: dict[str, object] = {"sub": name, "roles": [kind], "audience": audience}
     if department:
         body["department"] = department
     answer = await http.post_json(
@@ -99,13 +102,13 @@ class Session:
     def __init__(self, stack: LocalStack, http: HttpClient) -> None:
         self.stack = stack
         self.http = http
-        self._tokens: dict[tuple[str, str], str] = {}
+        self._tokens: dict[tuple[str, str, str], str] = {}
 
-    async def headers(self, role: str, name: str) -> dict[str, str]:
-        """The Authorization header of a person with this role."""
-        key = (role, name)
+    async def headers(self, service: str, role: str, name: str) -> dict[str, str]:
+        """The Authorization header of a person with this role, for calls to this service."""
+        key = (service, role, name)
         if key not in self._tokens:
-            self._tokens[key] = await token(self.stack, self.http, role, name)
+            self._tokens[key] = await token(self.stack, self.http, service, role, name)
         return {"Authorization": f"Bearer {self._tokens[key]}"}
 
     async def get(self, service: str, path: str, role: str, name: str) -> object:
@@ -114,7 +117,7 @@ class Session:
         :raises HttpError: no answer, or not a 2xx.
         """
         url = self.stack.services[service] + path
-        return await self.http.get_json(url, await self.headers(role, name))
+        return await self.http.get_json(url, await self.headers(service, role, name))
 
     async def post(self, service: str, path: str, body: object, role: str, name: str) -> object:
         """A POST as somebody; the answer's JSON.
@@ -122,7 +125,7 @@ class Session:
         :raises HttpError: no answer, or not a 2xx.
         """
         url = self.stack.services[service] + path
-        return await self.http.post_json(url, body, await self.headers(role, name))
+        return await self.http.post_json(url, body, await self.headers(service, role, name))
 
     async def delete(self, service: str, path: str, role: str, name: str) -> None:
         """A DELETE as somebody.
@@ -130,7 +133,7 @@ class Session:
         :raises HttpError: no answer, or not a 2xx.
         """
         url = self.stack.services[service] + path
-        await self.http.delete(url, await self.headers(role, name))
+        await self.http.delete(url, await self.headers(service, role, name))
 
     async def get_query(
         self, service: str, path: str, query: Mapping[str, object], role: str, name: str
@@ -162,7 +165,7 @@ class Session:
         :raises HttpError: no answer, one that broke off, or not a 2xx.
         """
         url = self.stack.services[service] + path
-        headers = await self.headers(role, name)
+        headers = await self.headers(service, role, name)
         with ExitStack() as open_files:
 
             @cache

@@ -38,8 +38,10 @@ SHORTEST_JUSTIFICATION = 10
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `via` is the service that brought the request; `link_record_id` the record that a
-    resident's signed link opens; `address` a keyed hash of where the request came from."""
+    """Who asks. `sub` is the token's, and of a service `svc:` and its name in the principals file,
+    where its client id stands. `via` is the service that brought the request; `link_record_id` the
+    record that a resident's signed link opens; `address` a keyed hash of where the request came
+    from."""
 
     sub: str
     roles: tuple[str, ...] = ()
@@ -114,7 +116,8 @@ class Purpose(Model, extra="forbid"):
 
 
 class Grant(Model, extra="forbid"):
-    """A role may use a purpose for these fields; `subjects` narrows it to callers of that `sub`."""
+    """A role may use a purpose for these fields; `subjects` narrows it to callers of that `sub`.
+    `svc:NAME` is the service NAME, known by its client id."""
 
     rule: str
     purpose: str
@@ -318,7 +321,7 @@ class AccessPolicy:
         granted = [
             (role, grant)
             for role in caller.roles
-            if role in self._roles
+            if role in self._roles and (role != "service" or caller.authentication == "service")
             for grant in self._roles[role].grants
             if grant.purpose == purpose
             and (not grant.subjects or caller.sub in grant.subjects)

@@ -1,11 +1,18 @@
-"""Who is calling: OpenID Connect access tokens and signed links, checked offline, and the service's
-own token."""
+"""Who is calling: OpenID Connect access tokens and signed links, checked offline; and the tokens
+that a service shows where it calls another, its own and a person's.
+
+A token is made for one service (its audience), and is good there alone. Where a service calls
+another for a person, it exchanges the person's token (RFC 8693) for one that is made for the other,
+names the service that brings it (`act`), and lives for a minute.
+"""
 
 import asyncio
+import hashlib
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from joserfc import jwt
@@ -15,7 +22,17 @@ from direct311.runtime.access import Caller
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.links import MALFORMED, LinkError, Links, is_link
 from direct311.runtime.peers import HttpClient, HttpError
+from direct311.runtime.services import Service, Services
 from direct311.runtime.sign_ins import SignIns
+
+ALGORITHMS = ["EdDSA", "Ed25519", "ES256", "RS256"]
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
+EXCHANGED_SECONDS = 60
+"""The longest that an exchanged token may live."""
+
+_TYPES = frozenset({"at+jwt", "application/at+jwt"})
+"""Of access tokens, which no ID token has (RFC 9068, section 4; RFC 8725, section 3.11)."""
 
 
 class UnauthenticatedError(RefusedError):
@@ -97,24 +114,43 @@ def _key_set(document: Any) -> KeySet:
         raise TransientError("the identity provider's keys cannot be read") from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A valid token: who it is for, and whose client brings them, for an exchanged one."""
+
+    caller: Caller
+    service: Service | None = None
+    actor: Service | None = None
+
+
 class Authenticator:
-    """Turns a bearer token into a `Caller`: a person's or service's of the issuer, or a link."""
+    """Turns a bearer token into a `Caller`: a person's or service's of the issuer, or a link.
+
+    What is asked of a token of the issuer:
+
+    - an access token (`typ` is `at+jwt`), made for this service and for no other of ours;
+    - a service is who has the client id (`client_id`, or `azp`) and the subject that the principals
+      file gives it; it is a service and nothing else, whatever roles the token says;
+    - nobody else has the role `service`, or a `sub` that names a service;
+    - an exchanged one (`act`) is good only in `X-On-Behalf-Of`, beside the token of its actor.
+    """
 
     def __init__(
         self,
         issuer: Issuer,
         issuer_url: str,
-        audience: str,
+        services: Services,
         sign_ins: SignIns | None = None,
         links: Links | None = None,
     ) -> None:
         self._issuer = issuer
+        self._services = services
         self._links = links
         self._sign_ins = sign_ins
         self._claims = jwt.JWTClaimsRegistry(
             leeway=30,
             iss={"essential": True, "value": issuer_url},
-            aud={"essential": True, "value": audience},
+            aud={"essential": True, "value": services.own.audience},
             exp={"essential": True},
             sub={"essential": True},
         )
@@ -127,8 +163,9 @@ class Authenticator:
     ) -> Caller:
         """The caller of a request with these headers, which came from the network address `host`.
 
-        A service may bring the token of the person behind it (`X-On-Behalf-Of`): the caller is
-        then that person, `via` the service. First uses of a token and failures are noted.
+        A service may bring a token of the person behind it that was exchanged for this call
+        (`X-On-Behalf-Of`): the caller is then that person, `via` the service. First uses of a token
+        and failures are noted.
 
         :raises UnauthenticatedError: no token, or none that is valid here.
         """
@@ -148,32 +185,90 @@ class Authenticator:
         return caller
 
     async def _caller(self, authorization: str | None, on_behalf_of: str | None) -> Caller:
-        caller = await self._one(_bearer(authorization))
+        found = await self._one(_bearer(authorization))
+        if found.actor is not None:
+            raise _invalid()
         if on_behalf_of is None:
-            return caller
-        if "service" not in caller.roles:
+            return found.caller
+        service = found.service
+        if service is None:
             raise UnauthenticatedError("Only a service may act on behalf of a person.")
         person = await self._one(_bearer(on_behalf_of))
-        return person.behind(caller.sub)
+        if person.actor is not service or self._services.own.name not in service.for_people:
+            raise _invalid()
+        return person.caller.behind(service.actor)
 
-    async def _one(self, token: str) -> Caller:
+    async def _one(self, token: str) -> _Token:
         if self._links is not None and is_link(token):
             try:
-                return self._links.caller(token)
+                return _Token(self._links.caller(token))
             except LinkError:
                 raise _invalid() from None
         claims = await self._decode(token)
+        service = self._service(claims)
+        if service is not None:
+            return _Token(
+                Caller(
+                    sub=service.actor,
+                    roles=("service",),
+                    token_id=_token_id(claims),
+                    authentication="service",
+                ),
+                service,
+            )
         roles, department = claims.get("roles", []), claims.get("department")
         if not isinstance(roles, list) or not isinstance(department, str | None):
             raise UnauthenticatedError("The token's roles must be a list, its department a code.")
-        token_id = claims.get("jti")
-        return Caller(
-            sub=str(claims["sub"]),
-            roles=tuple(str(role) for role in roles),
-            department=department,
-            token_id=None if token_id is None else str(token_id),
-            authentication="service" if "service" in roles else "oidc",
+        if "service" in roles:
+            raise UnauthenticatedError("The role service is for the platform's services alone.")
+        return _Token(
+            Caller(
+                sub=str(claims["sub"]),
+                roles=tuple(str(role) for role in roles),
+                department=department,
+                token_id=_token_id(claims),
+            ),
+            actor=self._actor(claims),
         )
+
+    def _service(self, claims: Mapping[str, Any]) -> Service | None:
+        """The service whose own token it is; `None` for a person's.
+
+        :raises UnauthenticatedError: neither of the two.
+        """
+        sub = claims["sub"]
+        known = self._services.of_client(_client(claims))
+        if known is not None and sub == known.subject and "act" not in claims:
+            return known
+        if not isinstance(sub, str) or self._services.reserves(sub) or sub == _client(claims):
+            raise _invalid()
+        return None
+
+    def _actor(self, claims: Mapping[str, Any]) -> Service | None:
+        """The service that a person's token was exchanged for; `None` for the person's own.
+
+        :raises UnauthenticatedError: `act` names no service, or stands in a token that is not one
+            of a minute's.
+        """
+        if "act" not in claims:
+            client = self._services.of_client(_client(claims))
+            if client is not None and client is not self._services.own:
+                # Another service got it, and it does not say that it brings it.
+                raise _invalid()
+            return None
+        act = claims["act"]
+        named = act.get("client_id", act.get("sub")) if isinstance(act, dict) else None
+        actor = self._services.of_client(named)
+        begun, ends = claims.get("iat"), claims["exp"]
+        if (
+            actor is None
+            or "act" in act
+            or _client(claims) not in (None, actor.client_id)
+            or not isinstance(begun, int | float)
+            or ends - begun > EXCHANGED_SECONDS
+        ):
+            raise _invalid()
+        return actor
 
     async def _decode(self, token: str) -> Mapping[str, Any]:
         claims = _signed(token, await self._issuer.keys())
@@ -186,15 +281,43 @@ class Authenticator:
             self._claims.validate(claims)
         except MALFORMED:
             raise _invalid() from None
+        audience = claims["aud"]
+        named = {audience} if isinstance(audience, str) else set(audience)
+        if named & self._services.audiences != {self._services.own.audience}:
+            # Or who gets it, one of them, could use it at the other.
+            raise _invalid()
         return claims
 
 
 def _signed(token: str, keys: KeySet) -> dict[str, Any] | None:
-    """What a token says; `None` where none of the keys has signed it, and where it is none."""
+    """What an access token says; `None` where none of the keys has signed it, and where it is
+    none."""
     try:
-        return jwt.decode(token, keys, algorithms=["EdDSA", "Ed25519", "ES256", "RS256"]).claims
+        decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
+        kind = str(decoded.header.get("typ")).lower()
     except MALFORMED:
         return None
+    return decoded.claims if kind in _TYPES else None
+
+
+def _client(claims: Mapping[str, Any]) -> object:
+    """The client that asked for a token (RFC 9068, section 2.2), or OpenID Connect's name for it.
+
+    :raises UnauthenticatedError: two are named.
+    """
+    given = [claims[name] for name in ("client_id", "azp") if claims.get(name) is not None]
+    if any(each != given[0] for each in given):
+        raise _invalid()
+    return given[0] if given else None
+
+
+def _token_id(claims: Mapping[str, Any]) -> str | None:
+    """The id of a person's token; for an exchanged one that of the person's own, so that one
+    session is one wherever it came."""
+    found = claims.get("jti")
+    if "act" in claims:
+        found = claims.get("origin_jti", found)
+    return None if found is None else str(found)
 
 
 def _invalid() -> UnauthenticatedError:
@@ -208,18 +331,26 @@ def _bearer(header: str | None) -> str:
     return token.strip()
 
 
-class ServiceToken:
-    """The service's own access token (client credentials, RFC 6749 section 4.4), kept fresh."""
+class Tokens:
+    """What a service shows another: its own access token (client credentials, RFC 6749 section 4.4;
+    made for the other, RFC 8707), and a person's, exchanged for this (RFC 8693)."""
+
+    MOST_KEPT = 1_000
+    """Exchanged tokens in memory; the oldest make way."""
+    MARGIN_SECONDS = 10.0
+    """An exchanged token with less to live is not used again."""
 
     def __init__(
-        self, issuer: Issuer, http: HttpClient, client_id: str, client_secret: str
+        self, issuer: Issuer, http: HttpClient, client_id: str, client_secret: str, to: Service
     ) -> None:
         self._issuer = issuer
         self._http = http
         self._client_id = client_id
         self._client_secret = client_secret
+        self._to = to
         self._token = ""
         self._until = -math.inf
+        self._exchanged: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._lock = asyncio.Lock()
 
     async def get(self) -> str:
@@ -236,19 +367,57 @@ class ServiceToken:
                         raise
             return self._token
 
-    async def _renew(self) -> None:
-        document = await self._issuer.document()
+    async def exchanged(self, authorization: str) -> str:
+        """A token of the person whose bearer header this is, for this call.
+
+        :raises UnauthenticatedError: the provider does not take the person's token, or it is none.
+        :raises TransientError: the provider does not answer, or does not let this service do it.
+        """
+        theirs = _bearer(authorization)
+        known_by = hashlib.sha256(theirs.encode("utf-8", "surrogateescape")).digest()
+        kept, until = self._exchanged.get(known_by, ("", -math.inf))
+        if time.monotonic() < until - self.MARGIN_SECONDS:
+            return kept
+        form = {
+            "grant_type": EXCHANGE,
+            "subject_token": theirs,
+            "subject_token_type": ACCESS_TOKEN,
+            "requested_token_type": ACCESS_TOKEN,
+            "audience": self._to.audience,
+        }
+        asked_at = time.monotonic()
         try:
-            answer = await self._http.post_form(
-                document["token_endpoint"],
-                {
-                    "grant_type": "client_credentials",
-                    "client_id": self._client_id,
-                    "client_secret": self._client_secret,
-                },
-            )
-            token, lives = str(answer["access_token"]), float(answer.get("expires_in", 60))
-        except (HttpError, KeyError, TypeError, ValueError, AttributeError):
+            token, lives = await self._ask(form)
+        except HttpError as error:
+            code = error.problem.get("error") if isinstance(error.problem, dict) else None
+            if error.status == 400 and code in ("invalid_request", "invalid_grant"):
+                # What section 2.2.2 says of a subject token that is not valid.
+                raise _invalid() from None
+            raise TransientError("the identity provider exchanges no token") from None
+        self._exchanged[known_by] = token, asked_at + min(lives, EXCHANGED_SECONDS)
+        self._exchanged.move_to_end(known_by)
+        while len(self._exchanged) > self.MOST_KEPT:
+            self._exchanged.popitem(last=False)
+        return token
+
+    async def _renew(self) -> None:
+        form = {"grant_type": "client_credentials", "resource": self._to.audience}
+        try:
+            self._token, lives = await self._ask(form)
+        except HttpError:
             raise TransientError("the identity provider gives no token") from None
-        self._token = token
         self._until = time.monotonic() + lives
+
+    async def _ask(self, form: Mapping[str, str]) -> tuple[str, float]:
+        """A token, and for how many seconds it lives.
+
+        :raises HttpError: the provider gives none. :raises TransientError: it says nonsense.
+        """
+        document = await self._issuer.document()
+        ours = {"client_id": self._client_id, "client_secret": self._client_secret}
+        scope = {"scope": self._to.scope} if self._to.scope else {}
+        answer = await self._http.post_form(document["token_endpoint"], {**form, **ours, **scope})
+        try:
+            return str(answer["access_token"]), float(answer.get("expires_in", 60))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise TransientError("the identity provider gives no token") from None

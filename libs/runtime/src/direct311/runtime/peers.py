@@ -177,20 +177,33 @@ async def _at_most(most: int, answer: httpx.Response) -> bytes | None:
     return bytes(body)
 
 
-class Tokens(Protocol):
-    async def get(self) -> str: ...
+class PeerTokens(Protocol):
+    """Tokens that are made for one other service."""
+
+    async def get(self) -> str:
+        """This service's own."""
+        ...
+
+    async def exchanged(self, authorization: str) -> str:
+        """One of the person whose bearer header this is."""
+        ...
 
 
 class Peer:
-    """Another service, called with this service's own token."""
+    """Another service, called with this service's own token.
 
-    def __init__(self, url: str, http: HttpClient, tokens: Tokens) -> None:
+    `on_behalf_of` is the bearer header of the person behind the call, whose token is exchanged for
+    one that is good there alone.
+    """
+
+    def __init__(self, url: str, http: HttpClient, tokens: PeerTokens) -> None:
         self._url = url.rstrip("/")
         self._http = http
         self._tokens = tokens
 
     async def get(self, path: str, *, on_behalf_of: str | None = None) -> Any:
-        """:raises HttpError: no answer, or not a 2xx. `on_behalf_of`: a person's bearer header."""
+        """:raises HttpError: no answer, or not a 2xx. :raises RefusedError: 401, the provider does
+        not take the person's token. :raises TransientError: the provider gives no token."""
         return await self._http.get_json(self._url + path, await self._headers(on_behalf_of))
 
     async def post(
@@ -201,15 +214,18 @@ class Peer:
         on_behalf_of: str | None = None,
         seconds: float | None = None,
     ) -> Any:
-        """`on_behalf_of`: a person's bearer header. `seconds`: a time limit for a long answer.
+        """`seconds`: a time limit for a long answer.
 
         :raises HttpError: no answer, or not a 2xx.
+        :raises RefusedError: 401, the provider does not take the person's token.
+        :raises TransientError: the provider gives no token.
         """
         headers = await self._headers(on_behalf_of)
         return await self._http.post_json(self._url + path, body, headers, seconds=seconds)
 
     async def _headers(self, on_behalf_of: str | None) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {await self._tokens.get()}"}
-        if on_behalf_of:
-            headers["X-On-Behalf-Of"] = on_behalf_of
+        if on_behalf_of is not None:
+            theirs = await self._tokens.exchanged(on_behalf_of)
+            headers["X-On-Behalf-Of"] = f"Bearer {theirs}"
         return headers

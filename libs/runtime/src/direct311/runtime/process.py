@@ -30,7 +30,7 @@ from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
 from direct311.runtime.database import Collection, Database, MongoLease, MongoPresence, MongoRecords
 from direct311.runtime.front import WHOLE, Front
 from direct311.runtime.health import Readiness
-from direct311.runtime.identity import Authenticator, Issuer, ServiceToken
+from direct311.runtime.identity import Authenticator, Issuer, Tokens
 from direct311.runtime.in_force import InForce
 from direct311.runtime.keys import KeyProviderError, KeyServiceError
 from direct311.runtime.ledger import Ledger
@@ -40,6 +40,7 @@ from direct311.runtime.producers import MongoProducers
 from direct311.runtime.records import Emitter, Folder, Handler
 from direct311.runtime.redaction import redact_announced
 from direct311.runtime.relay import Lease, Relay
+from direct311.runtime.services import Services
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.sign_ins import SignIns
 from direct311.runtime.signing import Principals, Signer
@@ -75,7 +76,7 @@ class Resources:
     principals: Principals
     http: HttpClient
     issuer: Issuer
-    tokens: ServiceToken
+    services: Services
     links: Links
     authenticator: Authenticator
     ledger: Ledger
@@ -87,8 +88,14 @@ class Resources:
 
     @classmethod
     def open(cls, service: str, settings: ServiceSettings) -> "Resources":
-        """Make the clients; nothing is connected yet."""
+        """Make the clients; nothing is connected yet.
+
+        :raises ServicesError: the principals file or a setting would let tokens of others in.
+        """
         configure_logging(service, settings.log_level)
+        services = Services.from_file(settings.principals_file, service).with_settings(
+            settings.client_id, settings.audience, settings.link_audience
+        )
         ids = TimeOrderedIds()
         instance = f"{service}-{socket.gethostname()}-{ids.new()[-12:]}"
         http = HttpClient()
@@ -109,7 +116,7 @@ class Resources:
             mask=_redacted,
         )
         sign_ins = SignIns(ledger, clock)
-        links = Links.from_file(settings.principals_file, settings.audience, clock)
+        links = Links.from_file(settings.principals_file, settings.link_audience, clock)
         return cls(
             service=service,
             instance=instance,
@@ -125,13 +132,9 @@ class Resources:
             principals=Principals.from_file(settings.principals_file),
             http=http,
             issuer=issuer,
-            tokens=ServiceToken(
-                issuer, http, settings.client_id, settings.client_secret.get_secret_value()
-            ),
+            services=services,
             links=links,
-            authenticator=Authenticator(
-                issuer, settings.issuer_url, settings.audience, sign_ins, links
-            ),
+            authenticator=Authenticator(issuer, settings.issuer_url, services, sign_ins, links),
             ledger=ledger,
             sign_ins=sign_ins,
             producers=MongoProducers(database["producers"], clock),
@@ -152,9 +155,15 @@ class Resources:
         """A lease of this service, held by one process at a time."""
         return MongoLease(self.database["leases"], name, self.instance, length)
 
-    def peer(self, url: str) -> Peer:
-        """Another service."""
-        return Peer(url, self.http, self.tokens)
+    def peer(self, name: str, url: str) -> Peer:
+        """Another service, which answers at `url`.
+
+        :raises ServicesError: the principals file does not list it.
+        """
+        settings, to = self.settings, self.services.at(name)
+        secret = settings.client_secret.get_secret_value()
+        tokens = Tokens(self.issuer, self.http, settings.client_id, secret, to)
+        return Peer(url, self.http, tokens)
 
     def outgoing(
         self, collection: Collection, model: type[S], extra: "Extra[S]" = None

@@ -37,6 +37,10 @@ class ServiceSettings(BaseSettings):
     networks of the proxies in front of it, whose `X-Forwarded-For` is believed; nobody else's is.
     `most_connections`: more at a time are answered with 503.
 
+    `audience`: what tokens for this service are made for. The principals file says it; a service
+    that is told another here does not start. `link_audience`: what residents' signed links are made
+    for, the same in all services, and no service's own.
+
     For how long what was destroyed can still be found: `database_log_kept`, the window of the
     database's log; `backups_kept`, the age of the oldest backup; `topics_kept`, the retention of
     the broker's topics with the age of a segment (`deploy/topics.yaml`). They must say what is so.
@@ -64,7 +68,8 @@ class ServiceSettings(BaseSettings):
     database_name: str
 
     issuer_url: str
-    audience: str = "direct311"
+    audience: str | None = None
+    link_audience: str = "direct311"
     client_id: str
     client_secret: SecretStr
 

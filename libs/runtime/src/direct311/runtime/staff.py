@@ -1,10 +1,10 @@
 """Staff in a browser: signed in through OpenID Connect, remembered in a sealed cookie.
 
 Authorization code flow with PKCE (OpenID Connect Core 1.0, section 3.1; RFC 7636). The session is
-the person's access token, encrypted under a key that is made of the client's secret: every copy of
-the service reads it, nothing is stored, and it ends with the token. Signing out takes the cookie
-away and ends the session for whoever has a copy of it: what was ended is remembered, for all copies
-of the service, until it would have ended anyway.
+the person's access token, made for this service (`resource`, RFC 8707), encrypted under a key that
+is made of the client's secret: every copy of the service reads it, nothing is stored, and it ends
+with the token. Signing out takes the cookie away and ends the session for whoever has a copy of it:
+what was ended is remembered, for all copies of the service, until it would have ended anyway.
 
 What a page may do is decided by the same rules as what a bearer token may do, and the first use of
 a token is a sign-in in the log, wherever it came from.
@@ -30,8 +30,9 @@ from joserfc.errors import JoseError
 from direct311.runtime.access import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.identity import Authenticator, Issuer, UnauthenticatedError
+from direct311.runtime.identity import ALGORITHMS, Authenticator, Issuer, UnauthenticatedError
 from direct311.runtime.peers import HttpClient, HttpError
+from direct311.runtime.services import Services
 
 SESSION = "__Host-direct311"
 LOGIN = "__Host-direct311-login"
@@ -76,7 +77,7 @@ class StaffSignIn:
         http: HttpClient,
         authenticator: Authenticator,
         *,
-        client_id: str,
+        services: Services,
         client_secret: str,
         redirect_url: str,
         clock: Clock,
@@ -87,7 +88,7 @@ class StaffSignIn:
         self._issuer_url = issuer_url
         self._http = http
         self._authenticator = authenticator
-        self._client_id = client_id
+        self._own = services.own
         self._client_secret = client_secret
         self._redirect_url = redirect_url
         self._clock = clock
@@ -106,9 +107,10 @@ class StaffSignIn:
         digest = hashlib.sha256(login["verifier"].encode()).digest()
         query = {
             "response_type": "code",
-            "client_id": self._client_id,
+            "client_id": self._own.client_id,
             "redirect_uri": self._redirect_url,
-            "scope": "openid",
+            "scope": f"openid {self._own.scope or ''}".strip(),
+            "resource": self._own.audience,
             "state": login["state"],
             "nonce": login["nonce"],
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
@@ -131,8 +133,9 @@ class StaffSignIn:
             "code": code,
             "redirect_uri": self._redirect_url,
             "code_verifier": login["verifier"],
-            "client_id": self._client_id,
+            "client_id": self._own.client_id,
             "client_secret": self._client_secret,
+            "resource": self._own.audience,
         }
         try:
             answer = await self._http.post_form(document["token_endpoint"], form)
@@ -164,14 +167,13 @@ class StaffSignIn:
         registry = jwt.JWTClaimsRegistry(
             leeway=30,
             iss={"essential": True, "value": self._issuer_url},
-            aud={"essential": True, "value": self._client_id},
+            aud={"essential": True, "value": self._own.client_id},
             exp={"essential": True},
             nonce={"essential": True, "value": nonce},
             sub={"essential": True, "value": caller.sub},
         )
-        algorithms = ["EdDSA", "Ed25519", "ES256", "RS256"]
         try:
-            decoded = jwt.decode(id_token, await self._issuer.keys(), algorithms=algorithms)
+            decoded = jwt.decode(id_token, await self._issuer.keys(), algorithms=ALGORITHMS)
             registry.validate(decoded.claims)
         except (JoseError, ValueError):
             raise UnauthenticatedError("The identity provider's answer is not for this.") from None

@@ -167,8 +167,8 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         )
     archive = Archive(log, objects, alarms, published, clock)
     key_fetches: list[KeyFetches] = [
-        PeerFetches("intake", resources.peer(settings.intake_url)),
-        PeerFetches("media", resources.peer(settings.media_url)),
+        PeerFetches("intake", resources.peer("intake", settings.intake_url)),
+        PeerFetches("media", resources.peer("media", settings.media_url)),
         OwnFetches(body_keys, resources.producers),
     ]
     reconciler = Reconciler(
@@ -210,7 +210,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         trust=trust,
         clock=clock,
     )
-    people = IntakePeople(resources.peer(settings.intake_url))
+    people = IntakePeople(resources.peer("intake", settings.intake_url))
     door = Door(log=log, entries=entries, keys=keyring, vault=vault, policy=policy, clock=clock)
     reading = Reading(
         door=door,

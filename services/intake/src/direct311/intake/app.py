@@ -135,7 +135,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         lambda record_id: ServiceRequest(record_id=record_id),
         {**hold_handlers(), **follow.handlers()},
     )
-    addresses = GeoAddresses(resources.peer(settings.geo_url))
+    addresses = GeoAddresses(resources.peer("geo", settings.geo_url))
     unread = Counter(
         "direct311_homes_unread",
         "Reporters' own addresses indexed as they were typed, since geo did not answer",
@@ -144,7 +144,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     homes = Homes(addresses, indexes, unread.inc)
     direct = connect_directly(settings.database_url.get_secret_value(), settings.database_name)
     submissions = GroupedSubmissions(keys, line.records, direct[line.records.collection.name])
-    uploads = MediaUploads(resources.peer(settings.media_url), resources.http)
+    uploads = MediaUploads(resources.peer("media", settings.media_url), resources.http)
     tickets = MongoUploadTickets(resources.database["upload_tickets"])
     brought = Upload(uploads, tickets, submissions, clock)
     recent = RecentContents(line.records.collection, clock, REPEAT_WINDOW)
@@ -175,7 +175,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     links = LinkSigner(
         *read_private(settings.link_key_file),
         links=resources.links,
-        audience=settings.audience,
+        audience=settings.link_audience,
         lifetime=settings.link_lifetime,
         clock=clock,
         ids=resources.ids,
@@ -423,7 +423,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
             settings.issuer_url,
             resources.http,
             resources.authenticator,
-            client_id=settings.client_id,
+            services=resources.services,
             client_secret=settings.client_secret.get_secret_value(),
             redirect_url=f"{own_origin}/staff/callback",
             clock=clock,

@@ -1,0 +1,21 @@
+"""The services at the identity provider, as the deployment files have them."""
+
+from deploy.local.topology import Topology
+from direct311.runtime.services import Service, Services
+
+_KNOWN = tuple(
+    Service(
+        each.name, each.client, each.audience, each.client, for_people=frozenset(each.for_people)
+    )
+    for each in Topology.read().services
+)
+
+
+def services_of(name: str) -> Services:
+    """All services, seen from this one."""
+    return Services(name, _KNOWN)
+
+
+def audience_of(name: str) -> str:
+    """What tokens for this service are made for."""
+    return services_of(name).own.audience

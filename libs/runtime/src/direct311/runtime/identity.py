@@ -282,9 +282,10 @@ class Authenticator:
         except MALFORMED:
             raise _invalid() from None
         audience = claims["aud"]
-        named = {audience} if isinstance(audience, str) else set(audience)
-        if named & self._services.audiences != {self._services.own.audience}:
-            # Or who gets it, one of them, could use it at the other.
+        named = audience if isinstance(audience, list) else [audience]
+        others = self._services.audiences - {self._services.own.audience}
+        if not all(isinstance(each, str) and each not in others for each in named):
+            # Made for two, it could be used at the other by the one that gets it.
             raise _invalid()
         return claims
 

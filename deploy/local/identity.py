@@ -195,6 +195,15 @@ class Issuer:
         more = {"client_id": client_id, "act": act, "origin_jti": claims["jti"]}
         return self._token({**carried, **more, "aud": audience}, lifetime), lifetime
 
+    def is_of(self, client_id: str, token: str) -> bool:
+        """Whether it is a token that this client got for itself."""
+        claims = self._access_token(token)
+        return (
+            claims is not None
+            and claims["exp"] > time.time()
+            and (claims["sub"], claims.get("client_id")) == (client_id, client_id)
+        )
+
     def id_token(self, client_id: str, nonce: str, sub: str) -> str:
         return self._token({"sub": sub, "aud": client_id, "nonce": nonce}, 300, "JWT")
 
@@ -306,8 +315,8 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
             form.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN
         ):
             return _error(400, "invalid_request", "only access tokens are exchanged here")
-        if "actor_token" in form:
-            return _error(400, "invalid_request", "the actor is the client; send no actor_token")
+        if "actor_token" in form and not issuer.is_of(client_id, str(form["actor_token"])):
+            return _error(400, "invalid_request", "the actor is the client that asks")
         try:
             token, lifetime = issuer.exchanged_token(
                 client_id, clients[client_id], str(form.get("subject_token")), str(named[0])

@@ -382,6 +382,16 @@ async def _onwards(forger: Forger) -> httpx.Response:
     return await forger.exchange("svc-intake", token, audience=forger.audience("media"))
 
 
+async def _for_another_actor(forger: Forger) -> httpx.Response:
+    actor = await forger.service("geo", "intake")
+    return await forger.exchange("svc-audit", forger.token("audit"), actor_token=actor)
+
+
+async def _for_a_person(forger: Forger) -> httpx.Response:
+    actor = forger.token("audit")
+    return await forger.exchange("svc-audit", forger.token("audit"), actor_token=actor)
+
+
 def _to(*services: str) -> Attack:
     return lambda forger: forger.exchange(
         "svc-audit", forger.token("audit"), audience=[forger.audience(each) for each in services]
@@ -413,7 +423,9 @@ EXCHANGES: dict[str, tuple[Attack, str]] = {
         _exchange(form={"requested_token_type": "urn:ietf:params:oauth:token-type:id_token"}),
         INVALID,
     ),
-    "for another actor": (_exchange(form={"actor_token": "x"}), INVALID),
+    "for an actor that is none": (_exchange(form={"actor_token": "x"}), INVALID),
+    "for another actor": (_for_another_actor, INVALID),
+    "for a person as the actor": (_for_a_person, INVALID),
     "by nobody": (_exchange(None), "invalid_client"),
     "with a wrong secret": (
         _exchange(None, form={"client_id": "svc-audit", "client_secret": "x"}),

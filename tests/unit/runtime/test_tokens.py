@@ -35,11 +35,17 @@ class Provider(httpx.AsyncBaseTransport):
         self._issuer = httpx.ASGITransport(app=app)
         self.asked: list[dict[str, str]] = []
         self.says: Callable[[], httpx.Response] | None = None
+        self.says_to = [identity.EXCHANGE, identity.CREDENTIALS]
+
+    @property
+    def exchanges(self) -> list[dict[str, str]]:
+        return [form for form in self.asked if form["grant_type"] == identity.EXCHANGE]
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/token":
-            self.asked.append(dict(parse_qsl((await request.aread()).decode())))
-            if self.says is not None:
+            form = dict(parse_qsl((await request.aread()).decode()))
+            self.asked.append(form)
+            if self.says is not None and form["grant_type"] in self.says_to:
                 return self.says()
         return await self._issuer.handle_async_request(request)
 
@@ -81,7 +87,7 @@ async def test_an_exchanged_token_is_used_again_and_is_one_persons(desk: Desk) -
     assert claims(await desk.tokens.exchanged(iris))["sub"] == "iris"
     # Another sign-in of the same person is another session.
     assert await desk.tokens.exchanged(desk.person("ines")) != first
-    assert len(desk.provider.asked) == 3
+    assert len(desk.provider.exchanges) == 3
 
 
 async def test_one_with_little_to_live_is_exchanged_anew(desk: Desk) -> None:
@@ -89,7 +95,7 @@ async def test_one_with_little_to_live_is_exchanged_anew(desk: Desk) -> None:
     for _ in range(2):
         said = claims(await desk.tokens.exchanged(hers))
         assert said["exp"] <= claims(hers.removeprefix("Bearer "))["exp"]  # type: ignore[operator]
-    assert len(desk.provider.asked) == 2
+    assert len(desk.provider.exchanges) == 2
 
 
 async def test_a_provider_that_says_a_longer_life_is_not_believed(desk: Desk) -> None:
@@ -107,9 +113,9 @@ async def test_only_so_many_are_kept(desk: Desk) -> None:
         await desk.tokens.exchanged(each)
     assert len(desk.tokens._exchanged) == 3
     await desk.tokens.exchanged(people[-1])
-    assert len(desk.provider.asked) == 5
+    assert len(desk.provider.exchanges) == 5
     await desk.tokens.exchanged(people[0])
-    assert len(desk.provider.asked) == 6
+    assert len(desk.provider.exchanges) == 6
 
 
 async def test_no_token_of_a_person_lies_in_memory_as_it_is(desk: Desk) -> None:
@@ -143,14 +149,18 @@ async def test_a_provider_that_exchanges_nothing_is_one_to_ask_again(
     await desk.issuer.document()
     desk.provider.says = says
     with pytest.raises(TransientError):
-        await desk.tokens.exchanged(desk.person())
-    with pytest.raises(TransientError):
         await desk.tokens.get()
+    # Whether that is all that it says, or it still knows the service.
+    for grants in (desk.provider.says_to, [identity.EXCHANGE]):
+        desk.provider.says_to = grants
+        with pytest.raises(TransientError):
+            await desk.tokens.exchanged(desk.person())
 
 
 @pytest.mark.parametrize("error", ["invalid_request", "invalid_grant"])
 async def test_a_person_whose_token_is_not_good_any_more_is_told_so(desk: Desk, error: str) -> None:
     desk.provider.says = lambda: httpx.Response(400, json={"error": error})
+    desk.provider.says_to = [identity.EXCHANGE]
     with pytest.raises(UnauthenticatedError):
         await desk.tokens.exchanged(desk.person())
 
@@ -170,6 +180,7 @@ async def test_the_provider_is_asked_for_one_audience_and_its_scope() -> None:
     assert (own["resource"], own["scope"]) == (INTAKE, "direct311-intake")
     assert (theirs["audience"], theirs["scope"]) == (INTAKE, "direct311-intake")
     assert "resource" not in theirs
+    assert claims(theirs["actor_token"])["client_id"] == "svc-audit"
     assert theirs["subject_token_type"] == theirs["requested_token_type"] == identity.ACCESS_TOKEN
 
 

@@ -257,8 +257,7 @@ class Authenticator:
                 raise _invalid()
             return None
         act = claims["act"]
-        named = act.get("client_id", act.get("sub")) if isinstance(act, dict) else None
-        actor = self._services.of_client(named)
+        actor = self._services.of_actor(act) if isinstance(act, dict) else None
         begun, ends = claims.get("iat"), claims["exp"]
         if (
             actor is None
@@ -383,6 +382,9 @@ class Tokens:
             "grant_type": EXCHANGE,
             "subject_token": theirs,
             "subject_token_type": ACCESS_TOKEN,
+            # It says who acts (section 1.1): some providers write `act` only then.
+            "actor_token": await self.get(),
+            "actor_token_type": ACCESS_TOKEN,
             "requested_token_type": ACCESS_TOKEN,
             "audience": self._to.audience,
         }

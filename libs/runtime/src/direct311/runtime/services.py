@@ -105,6 +105,14 @@ class Services:
         """The service with this client id."""
         return self._by_client.get(client_id) if isinstance(client_id, str) else None
 
+    def of_actor(self, act: Mapping[str, Any]) -> Service | None:
+        """The service that an `act` claim names (RFC 8693, section 4.1): by its client id, or else
+        by the subject of its tokens."""
+        if "client_id" in act:
+            return self.of_client(act["client_id"])
+        sub = act.get("sub")
+        return next((each for each in self._by_name.values() if each.subject == sub), None)
+
     def reserves(self, sub: str) -> bool:
         """Whether this `sub` names a service, so that no person can have it."""
         folded = sub.casefold()

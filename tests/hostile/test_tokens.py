@@ -276,6 +276,8 @@ ATTACKS: dict[str, Attack] = {
     ),
     "a person by a service's name": _signed(sub="svc:audit"),
     "a person by a service's name in capitals": _signed(sub="SVC:Audit"),
+    "a person by a service's name in wide letters": _signed(sub="\uff53vc:audit"),
+    "a person by a service's name after a blank": _signed(sub=" svc:audit"),
     "a person by a service's client id": _signed(sub="svc-audit"),
     "a machine as an agent": _signed(sub="batch", client_id="batch"),
     "a person's token that another service got": _signed(client_id="svc-audit"),

@@ -5,6 +5,7 @@ service, its audience, and is good nowhere else; a service is who has its client
 """
 
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ class Services:
         self._by_name = {each.name: each for each in known}
         self._by_client = {each.client_id: each for each in known}
         self._names = frozenset(
-            name.casefold() for each in known for name in (each.client_id, each.subject)
+            _folded(name) for each in known for name in (each.client_id, each.subject)
         )
         self.own = self._by_name[own]
         self.audiences = frozenset(each.audience for each in known)
@@ -115,8 +116,13 @@ class Services:
 
     def reserves(self, sub: str) -> bool:
         """Whether this `sub` names a service, so that no person can have it."""
-        folded = sub.casefold()
+        folded = _folded(sub)
         return folded in self._names or folded.startswith(PREFIX)
+
+
+def _folded(name: str) -> str:
+    """Names that a reader of the log takes for one."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
 def _service(entry: Any) -> Service:

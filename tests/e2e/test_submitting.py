@@ -16,6 +16,8 @@ from tests.support.submissions import (
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
 
+INSPECTOR = "inspector:regulatory"
+
 
 # ---------------------------------------------------------------- once
 
@@ -98,13 +100,13 @@ async def test_a_complaint_without_name_and_address_waits_until_an_inspector_lif
 
     order = {"basis": "imminent_threat_to_public", "reason": "wires hang over the fence"}
     path = f"/v1/requests/{record_id}/release"
-    for role in ("agent", "custodian", "admin", "department:regulatory"):
+    for role in ("agent", "custodian", "admin", "department:regulatory", "inspector:parks"):
         refused = await county.ask("POST", "intake", path, role, "olga", order)
         assert refused.status_code == 403, role
     bare = {"basis": "because", "reason": "x"}
-    malformed = await county.ask("POST", "intake", path, "inspector", "ivan", bare)
+    malformed = await county.ask("POST", "intake", path, INSPECTOR, "ivan", bare)
     assert malformed.status_code == 422
-    await county.post("intake", path, order, "inspector", "ivan")
+    await county.post("intake", path, order, INSPECTOR, "ivan")
     job = await county.routed(record_id)
     assert job["department"] == "regulatory"
     # The job is written before its copy for the department is published.

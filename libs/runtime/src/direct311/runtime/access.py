@@ -160,7 +160,8 @@ class AccessRules(Model, extra="forbid"):
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The least that any file must ask of a purpose."""
+    """The least that any file must ask of a purpose. `unless_roles`: those that a file may free
+    from the precondition."""
 
     precondition: Precondition = "none"
     reference: bool = False
@@ -170,10 +171,18 @@ class Floor:
     unless_roles: frozenset[str] = frozenset()
 
 
+TIED = frozenset({"department", "inspector"})
+"""Roles that open what is assigned to their department now and nothing else: for every purpose, and
+whatever a file says."""
+
 PURPOSES: Mapping[str, Floor] = MappingProxyType(
     {
         "respond": Floor("assigned", unless_roles=frozenset({"agent", "service"})),
-        "county_business": Floor(reference=True),
+        "county_business": Floor(
+            "assigned",
+            reference=True,
+            unless_roles=frozenset({"agent", "counsel", "custodian", "admin", "service"}),
+        ),
         "public_safety": Floor(justification=True, review=True),
         "emergency_assistance": Floor(justification=True, review=True),
         "public_records": Floor("disclosure_case", reference=True),
@@ -210,11 +219,17 @@ def problems(rules: AccessRules) -> Iterator[Problem]:
             yield from ((entry, *rest) for rest in trade)
             if grant.purpose not in declared and not trade:
                 yield entry, "purpose", "is none of the purposes of this file"
+            elif role.role in TIED and not _asks(declared.get(grant.purpose)):
+                yield entry, "purpose", "this role needs one that asks for the assignment"
             for field in grant.fields:
                 if field not in contact:
                     yield entry, "fields", f"{field} is none of the fields of this file"
                 elif contact[field] and not PURPOSES.get(grant.purpose, Floor()).contact:
                     yield entry, "fields", f"{field} reaches the person; this purpose may not"
+
+
+def _asks(purpose: Purpose | None) -> bool:
+    return purpose is None or purpose.precondition != "none"
 
 
 def _purpose_problems(purpose: Purpose) -> Iterator[tuple[str, str]]:
@@ -229,8 +244,11 @@ def _purpose_problems(purpose: Purpose) -> Iterator[tuple[str, str]]:
         yield "citation", "no purpose without the sentence of policy or law that it comes from"
     if floor.precondition not in ("none", purpose.precondition):
         yield "precondition", f"must be {floor.precondition}"
-    if extra := sorted(set(purpose.unless_roles) - floor.unless_roles):
-        yield "unless_roles", f"cannot free {', '.join(extra)} from the precondition"
+    unfree = set(purpose.unless_roles)
+    # A precondition that the file adds of itself may spare anybody but those who are tied.
+    unfree &= TIED if floor.precondition == "none" else unfree - floor.unless_roles
+    if unfree:
+        yield "unless_roles", f"cannot free {', '.join(sorted(unfree))} from the precondition"
     if floor.reference and not (purpose.reference or "").strip():
         yield "reference", "must be asked for"
     if floor.justification and not (purpose.justification or "").strip():
@@ -336,11 +354,10 @@ class AccessPolicy:
         if rule.justification and len((justification or "").strip()) < SHORTEST_JUSTIFICATION:
             needed = f"Say {rule.justification}, in at least {SHORTEST_JUSTIFICATION} characters."
             return refuse("justification", needed, "justification")
-        unmet = _unmet(rule.precondition, caller, facts)
-        if unmet is not None:
-            granted = [(role, grant) for role, grant in granted if role in rule.unless_roles]
-            if not granted or _uncovered(asked, granted):
-                return refuse(rule.precondition, unmet)
+        unmet = {role: _unmet(rule, role, caller, facts) for role, _ in granted}
+        granted = [(role, grant) for role, grant in granted if unmet[role] is None]
+        if not granted or _uncovered(asked, granted):
+            return refuse(*next(filter(None, unmet.values())))
         used = dict.fromkeys(
             grant.rule
             for _, grant in granted
@@ -384,12 +401,29 @@ def _uncovered(asked: tuple[str, ...], granted: list[tuple[str, Grant]]) -> list
     return [field for field in asked if field not in covered]
 
 
-def _unmet(precondition: Precondition, caller: Caller, facts: RecordFacts) -> str | None:
-    """What is lacking, or `None` where the precondition holds."""
+def _unmet(
+    rule: Purpose, role: str, caller: Caller, facts: RecordFacts
+) -> tuple[Precondition, str] | None:
+    """What the role lacks, by precondition and in words; `None` where it lacks nothing."""
+    if role in TIED and not _is_assigned(caller, facts):
+        return "assigned", _NOT_ASSIGNED
+    needed = None if role in rule.unless_roles else _needed(rule.precondition, caller, facts)
+    return None if needed is None else (rule.precondition, needed)
+
+
+_NOT_ASSIGNED = "The request must be assigned to your department."
+
+
+def _is_assigned(caller: Caller, facts: RecordFacts) -> bool:
+    """Whether the record is the business of the caller's department now. A search is about none."""
+    return bool(
+        facts.record_id and caller.department and caller.department == facts.assigned_department
+    )
+
+
+def _needed(precondition: Precondition, caller: Caller, facts: RecordFacts) -> str | None:
     if precondition == "assigned":
-        if caller.department is not None and caller.department == facts.assigned_department:
-            return None
-        return "The request must be assigned to your department."
+        return None if _is_assigned(caller, facts) else _NOT_ASSIGNED
     if precondition == "signed_link":
         if (
             caller.authentication == "signed_link"

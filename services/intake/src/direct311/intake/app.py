@@ -434,7 +434,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     app.router.routes.extend(staff.routes())
     residents = caller_of(resources.authenticator, residents=True)
     client = client_of(admission, failed_keys)
-    release = Release(folder, vault, clock, resources.ids)
+    release = Release(folder, catalogue, vault, clock, resources.ids)
     for router in (
         staff_router(contact, release, requests, catalogue, who),
         link_router(subject, who),

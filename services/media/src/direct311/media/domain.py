@@ -225,7 +225,7 @@ class MediaFile(Model):
 
 
 class RecordMedia(RecordState):
-    """All uploads of one record. `department`: who has the job, for rule `respond`."""
+    """All uploads of one record. `department`: who has the job now."""
 
     protected: bool = False
     files: tuple[MediaFile, ...] = ()

@@ -196,6 +196,12 @@ class ServiceRequest(RecordState):
         return self.delivery != "blackbox"
 
     @property
+    def assigned_department(self) -> str | None:
+        """Whose work it is now: of what the reporter has ended, nobody's, before routing says so.
+        What was closed stays with its department."""
+        return None if self.status == "withdrawn" else self.department
+
+    @property
     def number_is_known(self) -> bool:
         """Whether the public may learn it: of a batch request once the place was checked."""
         return self.is_public and (self.delivery == "realtime" or self.place_checked)

@@ -96,7 +96,7 @@ class OneTimeCodes:
             version_seen=request.version,
             recipient="the reporter, by a code sent to the request's e-mail address",
         )
-        facts = RecordFacts(record_id, request.department)
+        facts = RecordFacts(record_id, request.assigned_department)
         event_id, _ = await self._vault.authorise(access, facts)
         if not await self._codes.use(record_id, nonce):
             raise WRONG_CODE

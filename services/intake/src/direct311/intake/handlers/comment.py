@@ -91,7 +91,7 @@ class AddComment:
             lifecycle=state.status,
             version_seen=state.version,
         )
-        facts = RecordFacts(comment.record_id, state.department)
+        facts = RecordFacts(comment.record_id, state.assigned_department)
         update_id = self._ids.new()
         async with self._vault.unlock(access, facts) as data_key:
 

@@ -54,7 +54,7 @@ class Contact:
             notice_version=request.policy.version if request.policy else None,
             result_count=len(request.sealed.keys() & set(fields)),
         )
-        facts = RecordFacts(record_id, request.department)
+        facts = RecordFacts(record_id, request.assigned_department)
         opened = await self._vault.open(access, facts, request.sealed)
         return {field: value.decode() for field, value in opened.items()}
 

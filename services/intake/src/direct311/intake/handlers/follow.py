@@ -119,6 +119,9 @@ class Follow:
         if state.version == 0 or state.status == "withdrawn":
             return None
         routed = event.data
+        # Another topic than request.recalled: a recall may come before the routing it takes back.
+        if state.seen.get("request.recalled", 0) > routed.version:
+            return None
         update: dict[str, object] = {
             "department": routed.department,
             "due_on": routed.due_on,
@@ -132,8 +135,13 @@ class Follow:
     async def recalled(
         self, state: ServiceRequest, event: Event[ev.RequestRecalled]
     ) -> Change[ServiceRequest] | None:
-        if state.version == 0 or state.department != event.data.department:
+        if state.version == 0:
             return None
+        # Another topic than request.routed: a recall may come after the routing that followed it.
+        routed_since = state.seen.get("request.routed", 0) > event.data.version
+        if routed_since or state.department != event.data.department:
+            # Seen all the same, for a routing that is still to come.
+            return Change(state)
         update = {"department": None, "due_on": None, "updated_at": self._clock.now()}
         return Change(state.model_copy(update=update))
 

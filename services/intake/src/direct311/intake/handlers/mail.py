@@ -185,7 +185,7 @@ class Mail:
             result_count=1,
             notice_version=request.policy.version if request.policy else None,
         )
-        facts = RecordFacts(request.record_id, request.department)
+        facts = RecordFacts(request.record_id, request.assigned_department)
         opened = await self._vault.open(access, facts, {"email": request.sealed["email"]})
         return opened["email"].decode()
 

@@ -1,5 +1,6 @@
 """A complaint that is held for the reporter's identity goes to work after all."""
 
+from direct311.intake.domain.catalogue import Catalogue
 from direct311.intake.domain.request import ServiceRequest, telling, updated
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
@@ -11,12 +12,21 @@ from direct311.runtime.vault import Vault
 
 
 class Release:
-    """A named inspector lifts the hold of sections 125.69, 162.06 and 162.21, F.S."""
+    """A named inspector lifts the hold of sections 125.69, 162.06 and 162.21, F.S.
+
+    What is held was not routed yet: it is the business of the department that its type goes to.
+    """
 
     def __init__(
-        self, folder: Folder[ServiceRequest], vault: Vault, clock: Clock, ids: Ids
+        self,
+        folder: Folder[ServiceRequest],
+        catalogue: Catalogue,
+        vault: Vault,
+        clock: Clock,
+        ids: Ids,
     ) -> None:
         self._folder = folder
+        self._catalogue = catalogue
         self._vault = vault
         self._clock = clock
         self._ids = ids
@@ -26,7 +36,7 @@ class Release:
     ) -> ServiceRequest:
         """The request as it then stands; who lifted it and why is in the audit log.
 
-        :raises RefusedError: 404 unknown, 409 not held.
+        :raises RefusedError: 404 unknown, 409 not held, 403 an inspector of another department.
         """
 
         async def check(state: ServiceRequest) -> Change[ServiceRequest] | None:
@@ -36,7 +46,9 @@ class Release:
                 raise RefusedError(409, "not_held", "The request is not held for identity.")
             return None
 
-        await self._folder.change(record_id, record_id, check)
+        held = await self._folder.change(record_id, record_id, check)
+        service = self._catalogue.by_code(held.service_code)
+        facts = RecordFacts(record_id, service.department if service else None)
         access = Access(
             caller,
             action="correct",
@@ -46,7 +58,7 @@ class Release:
             reference=basis,
             justification=reason,
         )
-        event_id, _ = await self._vault.authorise(access, RecordFacts(record_id))
+        event_id, _ = await self._vault.authorise(access, facts)
 
         async def lift(state: ServiceRequest) -> Change[ServiceRequest] | None:
             await check(state)

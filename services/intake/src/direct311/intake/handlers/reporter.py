@@ -132,7 +132,7 @@ class Reporter:
             version_seen=state.version,
             notice_version=state.policy.version if state.policy else None,
         )
-        facts = RecordFacts(record_id, state.department)
+        facts = RecordFacts(record_id, state.assigned_department)
         step = Step(at=self._clock.now(), kind="comment", mark=mark, content=content)
         async with self._vault.unlock(access, facts) as data_key:
 

@@ -98,7 +98,9 @@ class Subject:
             justification=justification,
             recipient="the resident, by a signed link",
         )
-        event_id, _ = await self._vault.authorise(access, RecordFacts(record_id, state.department))
+        event_id, _ = await self._vault.authorise(
+            access, RecordFacts(record_id, state.assigned_department)
+        )
         try:
             return self._links.issue(record_id, event_id)
         except LinkKeyError:
@@ -124,7 +126,7 @@ class Subject:
             fields=fields,
             result_count=len(fields),
         )
-        facts = RecordFacts(record_id, state.department)
+        facts = RecordFacts(record_id, state.assigned_department)
         opened = await self._vault.open(access, facts, state.sealed)
         return Held(state, {field: value.decode() for field, value in opened.items()})
 
@@ -161,7 +163,7 @@ class Subject:
             _access(caller, state, "correct", PURPOSE, "POST /v1/requests/{record_id}/corrections"),
             fields=tuple(sorted({*given, *opened})),
         )
-        facts = RecordFacts(record_id, state.department)
+        facts = RecordFacts(record_id, state.assigned_department)
         correction = Correction(
             at=self._clock.now(), fields=tuple(sorted(given)), mark=mark, content=content
         )

@@ -1,0 +1,450 @@
+"""Staff of a department try to open what is another's: at every door, for every purpose, in every
+state of the assignment, and with files of rules that would let them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import anyio
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.handlers.contact import Contact
+from direct311.intake.handlers.release import Release
+from direct311.intake.ports import Requests
+from direct311.media.entrypoints.api import files_router
+from direct311.runtime.access import (
+    AccessPolicy,
+    AccessRules,
+    Caller,
+    RecordFacts,
+    load_access_policy,
+)
+from direct311.runtime.api import install
+from direct311.runtime.datafile import DataFileError, load, packaged
+from direct311.runtime.health import Readiness
+from direct311.runtime.identity import Authenticator
+from direct311.runtime.records import Write
+from direct311.runtime.state import advanced
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import DeniedError
+from direct311.schemas import Event
+from direct311.schemas import events as ev
+from tests.support import pictures, reporters
+from tests.support.county import County, until
+from tests.support.data_files import changed, entry
+from tests.support.media import PUBLIC_URL, World, created, event, recalled, routed, updated, upload
+from tests.support.reporters import CATALOGUE
+from tests.support.runtime import NOW
+from tests.support.submissions import submission
+
+SOURCE = packaged("direct311.runtime", "access.yaml")
+ROLES = ("department", "inspector")
+OURS, THEIRS = "parks", "solid_waste"
+RECORD = "0195-record"
+PHOTO = pictures.jpeg()
+
+
+def of_ours(role: str) -> Caller:
+    return Caller("pedro", (role,), OURS)
+
+
+# ---------------------------------------------------------------- states of the assignment
+
+
+@dataclass(frozen=True)
+class State:
+    """How a record came to be where it is: what routing said, in the order in which it came."""
+
+    name: str
+    said: tuple[Event[Any], ...]
+    update: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def state(name: str, *said: Event[Any], **update: object) -> State:
+    return State(name, said, update)
+
+
+NOT_OURS = (
+    state("never-routed"),
+    state("another-has-it", routed(RECORD, 3, THEIRS)),
+    state("taken-back", routed(RECORD, 3, OURS), recalled(RECORD, 4, OURS)),
+    state("moved", routed(RECORD, 3, OURS), recalled(RECORD, 4, OURS), routed(RECORD, 4, THEIRS)),
+    state("moved-before-the-recall-came", routed(RECORD, 3, OURS), routed(RECORD, 4, THEIRS)),
+    state("taken-back-before-it-was-given", recalled(RECORD, 4, OURS), routed(RECORD, 3, OURS)),
+    state("closed-by-another", routed(RECORD, 3, THEIRS), status="closed"),
+)
+OURS_NOW = (
+    state("given", routed(RECORD, 3, OURS)),
+    state("given-again", recalled(RECORD, 4, OURS), routed(RECORD, 5, OURS)),
+    state("moved-here", routed(RECORD, 3, THEIRS), routed(RECORD, 4, OURS)),
+    state("a-late-recall", routed(RECORD, 5, OURS), recalled(RECORD, 4, OURS)),
+    state("closed-by-us", routed(RECORD, 3, OURS), status="closed"),
+)
+ENDED = state("withdrawn", routed(RECORD, 3, OURS), status="withdrawn")
+
+
+# ---------------------------------------------------------------- intake's door
+
+QUESTIONS: tuple[tuple[str, str, str], ...] = (
+    ("department", "respond", "phone"),
+    ("department", "county_business", "description"),
+    ("department", "county_business", "comments"),
+    ("inspector", "respond", "email"),
+    ("inspector", "county_business", "phone"),
+    ("inspector", "county_business", "description"),
+)
+
+
+class Intake:
+    """Intake's vault and what routing told it, over fakes."""
+
+    def __init__(self) -> None:
+        self.world = reporters.World()
+
+    async def stands(self, state: State) -> None:
+        await self.world.request(RECORD, reporters.PERSON | {"comments": "One. Two."})
+        for each in state.said:
+            before = self.world.state(RECORD)
+            follow = self.world.follow
+            data = each.data
+            handler = follow.routed if isinstance(data, ev.RequestRouted) else follow.recalled
+            change = await cast(Any, handler)(before, each)
+            if change is not None:
+                await self._commit(before, advanced(before, change.state, each))
+        before = self.world.state(RECORD)
+        after = before.model_copy(update={**state.update, "version": before.version + 1})
+        await self._commit(before, after)
+
+    async def _commit(self, before: ServiceRequest, after: ServiceRequest) -> None:
+        await self.world.records.commit([Write(before.version, after, (), NOW)])
+
+    async def read(self, caller: Caller, purpose: str, field: str) -> Mapping[str, str]:
+        world = self.world
+        return await Contact(cast(Requests, world.requests), world.vault, world.indexes).read(
+            caller,
+            RECORD,
+            purpose=purpose,
+            fields=[field],
+            reference="WO-118-22",
+            justification="there is danger to life at the place",
+            operation="POST /v1/requests/{record_id}/contact",
+        )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("role", "purpose", "field"), QUESTIONS, ids=lambda each: each.replace("_", "-")
+)
+@pytest.mark.parametrize("state", [*NOT_OURS, ENDED], ids=str)
+async def test_intake_opens_nothing_of_a_record_that_the_department_does_not_have(
+    state: State, role: str, purpose: str, field: str
+) -> None:
+    intake = Intake()
+    await intake.stands(state)
+    with pytest.raises(DeniedError) as refused:
+        await intake.read(of_ours(role), purpose, field)
+    assert refused.value.decision.rule_id == "refused:assigned"
+    assert intake.world.keys.fetches == []
+    (told,) = intake.world.log.events()
+    assert (told.outcome, told.agent.id, told.what.record_ids) == ("denied", "pedro", (RECORD,))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("state", OURS_NOW, ids=str)
+@pytest.mark.parametrize(
+    ("role", "purpose", "field"), QUESTIONS, ids=lambda each: each.replace("_", "-")
+)
+async def test_what_the_department_has_now_it_opens_as_before(
+    state: State, role: str, purpose: str, field: str
+) -> None:
+    intake = Intake()
+    await intake.stands(state)
+    assert (await intake.read(of_ours(role), purpose, field))[field]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("department", [None, "", "Parks", "parks ", "par", THEIRS])
+async def test_a_token_of_no_department_or_of_one_that_looks_alike_opens_nothing(
+    role: str, department: str | None
+) -> None:
+    intake = Intake()
+    await intake.stands(OURS_NOW[0])
+    with pytest.raises(DeniedError):
+        await intake.read(Caller("pedro", (role,), department), "county_business", "description")
+    assert intake.world.keys.fetches == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("role", ["agent", "counsel", "custodian"])
+async def test_whose_business_is_the_countys_opens_with_a_reference(role: str) -> None:
+    intake = Intake()
+    await intake.stands(NOT_OURS[1])
+    assert await intake.read(of_ours(role), "county_business", "description")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("department", "lifts"), [("regulatory", True), (OURS, False), (None, False)]
+)
+async def test_a_hold_is_lifted_by_an_inspector_of_the_department_that_the_type_goes_to(
+    department: str | None, lifts: bool
+) -> None:
+    world = reporters.World()
+    code = next(
+        each.service_code
+        for each in CATALOGUE.services
+        if each.flags.enforcement and each.department == "regulatory"
+    )
+    await world.request(service_code=code, status="identity_required")
+    release = Release(world.mail._folder, CATALOGUE, world.vault, world.clock, _Ids())
+    lifting = release(
+        Caller("ivan", ("inspector",), department), "r-1", "imminent_threat", "wires hang low"
+    )
+    if lifts:
+        assert (await lifting).status == "received"
+    else:
+        with pytest.raises(DeniedError):
+            await lifting
+        assert world.state().status == "identity_required"
+
+
+class _Ids:
+    def new(self) -> str:
+        return "01980000-0000-7000-8000-000000000001"
+
+
+# ---------------------------------------------------------------- media's door
+
+
+class Caught(Authenticator):
+    """Lets in whoever it is told to."""
+
+    def __init__(self) -> None:
+        self.comes = Caller("nobody")
+
+    async def caller(self, *_: object, **__: object) -> Caller:
+        return self.comes
+
+
+class Media:
+    """Media's door before a record with one picture."""
+
+    def __init__(self, state: State, *, protected: bool) -> None:
+        self.world = World()
+        self.process = self.world.started()
+        self.door = Caught()
+        app = FastAPI()
+        install(app, Readiness(), Metrics())
+        originals, records = self.world.originals, self.world.records
+        app.include_router(
+            files_router(self.door, records, originals, self.process.vault, PUBLIC_URL)
+        )
+        self.client = TestClient(app, raise_server_exceptions=False)
+        self.world.incoming.bring("u1", PHOTO)
+        anyio.run(self._stands, state, protected)
+
+    async def _stands(self, state: State, protected: bool) -> None:
+        await self.process.handle(created(RECORD, [upload("u1", PHOTO)]))
+        await self.process.handle(updated(RECORD, 2, protected=protected))
+        for each in state.said:
+            data = each.data
+            if isinstance(data, ev.RequestRouted):
+                data = data.model_copy(update={"protected": protected})
+            await self.process.handle(event(data, data.version))
+
+    def read(self, caller: Caller, purpose: str) -> int:
+        self.door.comes = caller
+        answer = self.client.post(
+            f"/internal/media/{RECORD}/u1/original",
+            json={"purpose": purpose, "reference": "WO-1", "justification": "danger to life"},
+        )
+        return int(answer.status_code)
+
+
+SAID = [each for each in NOT_OURS if not each.update]
+
+
+@pytest.mark.parametrize("protected", [False, True], ids=["", "protected"])
+@pytest.mark.parametrize("state", SAID, ids=str)
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("purpose", ["respond", "county_business"])
+def test_media_opens_no_original_of_a_record_that_the_department_does_not_have(
+    purpose: str, role: str, state: State, protected: bool
+) -> None:
+    media = Media(state, protected=protected)
+    before = len(media.world.keys.fetches)
+    assert media.read(of_ours(role), purpose) == 403
+    assert len(media.world.keys.fetches) == before
+    assert media.world.log.events()[-1].decision.rule == "refused:assigned"
+
+
+@pytest.mark.parametrize("state", [each for each in OURS_NOW if not each.update], ids=str)
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("purpose", ["respond", "county_business"])
+def test_media_opens_what_the_department_has(purpose: str, role: str, state: State) -> None:
+    assert Media(state, protected=False).read(of_ours(role), purpose) == 200
+
+
+# ---------------------------------------------------------------- files of rules
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+def purpose(name: str, **fields: object) -> Edit:
+    return lambda tree: entry(tree, "purposes", "purpose", name).update(fields)
+
+
+def granted(role: str, purpose: str, *fields: str) -> Edit:
+    grant = {"rule": f"{role}-more", "purpose": purpose, "fields": list(fields)}
+    return lambda tree: entry(tree, "roles", "role", role)["grants"].append(grant)
+
+
+def both(*edits: Edit) -> Edit:
+    def change(tree: dict[str, Any]) -> None:
+        for edit in edits:
+            edit(tree)
+
+    return change
+
+
+SPARED = ["agent", "counsel", "custodian", "admin", "service"]
+LOWER: Mapping[str, Edit] = {
+    "business-asks-nothing": purpose("county_business", precondition="none"),
+    "business-asks-a-link": purpose("county_business", precondition="signed_link"),
+    "business-spares-departments": purpose("county_business", unless_roles=[*SPARED, "department"]),
+    "business-spares-inspectors": purpose("county_business", unless_roles=[*SPARED, "inspector"]),
+    "business-spares-a-new-role": both(
+        purpose("county_business", unless_roles=[*SPARED, "crew"]),
+        lambda tree: tree["roles"].append({"role": "crew", "title": "Crew", "grants": []}),
+    ),
+    "respond-asks-nothing": purpose("respond", precondition="none"),
+    "respond-spares-inspectors": purpose("respond", unless_roles=["inspector"]),
+    **{
+        f"{role}-{name.replace('_', '-')}": granted(role, name, field)
+        for role in ROLES
+        for name, field in (
+            ("public_safety", "phone"),
+            ("emergency_assistance", "description"),
+            ("authorised_audit", "audit_entry"),
+            ("authorised_audit", "person_index"),
+            ("retention", "description"),
+        )
+    },
+    **{
+        f"safety-asks-and-spares-{role}": both(
+            purpose("public_safety", precondition="assigned", unless_roles=["emergency", role]),
+            granted(role, "public_safety", "phone"),
+        )
+        for role in ROLES
+    },
+}
+
+
+@pytest.mark.parametrize("edit", LOWER.values(), ids=LOWER)
+def test_no_file_lowers_the_floor(tmp_path: Path, edit: Edit) -> None:
+    with pytest.raises(DataFileError):
+        load_access_policy(changed(SOURCE, tmp_path, edit), rules_only=True)
+
+
+@pytest.mark.parametrize("edit", LOWER.values(), ids=LOWER)
+def test_a_file_that_was_not_checked_does_not_lower_it_either(tmp_path: Path, edit: Edit) -> None:
+    file = load(AccessRules, changed(SOURCE, tmp_path, edit), lambda _: ())
+    policy = AccessPolicy(file.content, file.sha256)
+    for role in ROLES:
+        for grant in next(each for each in file.content.roles if each.role == role).grants:
+            for facts in (RecordFacts(RECORD, THEIRS), RecordFacts(RECORD), RecordFacts()):
+                decision = policy.decide(
+                    of_ours(role),
+                    grant.purpose,
+                    grant.fields,
+                    facts,
+                    reference="WO-118-22",
+                    justification="there is danger to life at the place",
+                    at=NOW,
+                )
+                assert not decision.allowed, (role, grant.purpose, facts)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", ["respond", "county_business"])
+def test_a_search_is_about_no_record_and_so_about_none_of_theirs(
+    tmp_path: Path, name: str, role: str
+) -> None:
+    path = changed(SOURCE, tmp_path, granted(role, name, "person_index"))
+    decision = load_access_policy(path, rules_only=True).decide(
+        of_ours(role), name, ["person_index"], RecordFacts(), reference="WO-1", at=NOW
+    )
+    assert decision.rule_id == "refused:assigned"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_file_may_let_them_act_in_danger_where_they_have_the_record(
+    tmp_path: Path, role: str
+) -> None:
+    edit = both(
+        purpose("public_safety", precondition="assigned", unless_roles=["agent", "emergency"]),
+        granted(role, "public_safety", "phone"),
+    )
+    policy = load_access_policy(changed(SOURCE, tmp_path, edit), rules_only=True)
+
+    def opens(caller: Caller, department: str) -> bool:
+        facts = RecordFacts(RECORD, department)
+        why = "there is danger to life at the place"
+        return policy.decide(
+            caller, "public_safety", ["phone"], facts, justification=why, at=NOW
+        ).allowed
+
+    assert opens(of_ours(role), OURS)
+    assert not opens(of_ours(role), THEIRS)
+    assert opens(Caller("noa", ("emergency",)), THEIRS)
+
+
+@pytest.mark.parametrize("other", ["agent", "custodian", "counsel"])
+def test_what_another_role_opens_a_departments_grant_does_not_widen(other: str) -> None:
+    """One person with two roles: each opens what it alone may."""
+    policy = load_access_policy()
+    caller = Caller("pedro", ("inspector", other), OURS)
+    decision = policy.decide(
+        caller,
+        "county_business",
+        ["description"],
+        RecordFacts(RECORD, THEIRS),
+        reference="WO-1",
+        at=NOW,
+    )
+    assert (decision.allowed, decision.roles) == (True, (other,))
+
+
+# ---------------------------------------------------------------- on a running stack
+
+
+@pytest.mark.anyio
+@pytest.mark.e2e
+async def test_on_a_running_county_nobody_opens_a_neighbours_record_as_county_business(
+    county: County,
+) -> None:
+    fields = submission(590)
+    record_id = await county.accepted(fields)
+    await county.routed(record_id)
+    why: dict[str, Any] = {"purpose": "county_business", "reference": "WO-118-22"}
+
+    async def ours() -> bool:
+        answer = await county.read_contact(
+            record_id, "inspector:animal_services", "ines", fields=["phone"], **why
+        )
+        return answer.status_code == 200
+
+    await until(ours, "the department that has it opens it")
+    for role in ("inspector:parks", "inspector", "department:parks"):
+        for field in ("description", "phone"):
+            answer = await county.read_contact(record_id, role, "pedro", fields=[field], **why)
+            assert answer.status_code == 403, (role, field)
+            assert fields[field] not in answer.text

@@ -31,7 +31,7 @@ FILTERS = [
     Filter(purpose="county_business", role="agent"),
     Filter(case_id="D-7"),
     Filter(case_id="D-7", record_ids=(RECORD,)),
-    Filter(action="export"),
+    Filter(action="key_use"),
     Filter(outcome="denied"),
     Filter(field="email"),
     Filter(field="phone", actor="agent-3"),
@@ -56,16 +56,16 @@ def messages() -> list[Encoded]:
     intake, media = Producer(started="0195567e-8f00-7000-8000-00000000000b"), Producer("media")
     about: list[tuple[str, ...]] = [(RECORD,), (OTHER,), (RECORD, OTHER), (), (THIRD,)]
     return [
-        (media if number % 11 == 0 else intake).access(
+        (who := media if number % 11 == 0 else intake).access(
             *about[number % 5],
             actor=f"agent-{number % 4}",
-            action="export" if number % 6 == 0 else "view",
+            action="key_use" if number % 6 == 0 else "view",
             outcome="denied" if number % 7 == 0 else "success",
             purpose="respond" if number % 2 else "county_business",
             department="parks" if number % 3 else None,
             roles=("agent", "inspector") if number % 5 == 1 else ("agent",),
-            fields=("phone", "email") if number % 4 == 0 else ("phone",),
-            instance=f"intake-web{number % 3}-0123456789ab",
+            fields=_fields(who.service, number),
+            instance=f"{who.service}-web{number % 3}-0123456789ab",
             session=f"token-{number % 9}",
             break_glass=number % 8 == 3,
             case_id="D-7" if number % 10 == 0 else None,
@@ -75,6 +75,12 @@ def messages() -> list[Encoded]:
         )
         for number in range(NUMBER)
     ]
+
+
+def _fields(service: str, number: int) -> tuple[str, ...]:
+    if service == "media":
+        return ("media_original",)
+    return ("phone", "email") if number % 4 == 0 else ("phone",)
 
 
 class EntriesContract:

@@ -4,6 +4,7 @@ import base64
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from uuid_utils import compat
@@ -20,6 +21,8 @@ ORDER = "0195567e-8f00-7000-8000-00000000000a"
 RECORD = "0195567e-8f00-7000-8000-000000000001"
 OTHER = "0195567e-8f00-7000-8000-000000000002"
 THIRD = "0195567e-8f00-7000-8000-000000000003"
+HELD = {"intake": ("phone",), "media": ("media_original",), "audit": ("audit_entry",)}
+"""A field that each service holds."""
 
 
 def private_key(name: str) -> Ed25519PrivateKey:
@@ -76,7 +79,7 @@ class Producer:
         outcome: ev.AccessOutcome = "success",
         purpose: str = "respond",
         department: str | None = None,
-        fields: tuple[str, ...] = ("phone",),
+        fields: tuple[str, ...] | None = None,
         at: datetime = START,
         event_id: str | None = None,
         roles: tuple[str, ...] = ("agent",),
@@ -89,8 +92,9 @@ class Producer:
         result_count: int | None = None,
         exempt_until: datetime | None = None,
     ) -> Encoded:
-        """An access to these records."""
+        """An access to these records, if nothing else is said to a field that the service holds."""
         self.sequence += 1
+        fields = HELD.get(self.service, ()) if fields is None else fields
         data = ev.PiiAccessed(
             action=action,
             outcome=outcome,
@@ -129,7 +133,7 @@ class Producer:
         data = ev.RecordDestroyed(
             record_id=record,
             order_id=ORDER,
-            holder="intake",
+            holder=cast(ev.Holder, self.service),
             documents=1,
             fields=2,
             objects=0,

@@ -554,7 +554,7 @@ class LogContract:
             producer.access(
                 *[(RECORD,), (OTHER,), (RECORD, OTHER)][number % 3],
                 actor=f"agent-{number % 4}",
-                action="export" if number % 5 == 0 else "view",
+                action="disclose" if number % 5 == 0 else "view",
                 outcome="denied" if number % 7 == 0 else "success",
                 purpose="respond" if number % 2 else "county_business",
                 department="parks" if number % 3 else None,
@@ -570,7 +570,7 @@ class LogContract:
             Filter(record_ids=(RECORD,)),
             Filter(record_ids=(RECORD, OTHER), actor="agent-1"),
             Filter(actor="agent-2", outcome="denied"),
-            Filter(purpose="respond", action="export"),
+            Filter(purpose="respond", action="disclose"),
             Filter(department="parks", since=START + timedelta(minutes=20)),
             Filter(since=START + timedelta(minutes=10), until=START + timedelta(minutes=12)),
             Filter(record_ids=("nobody",)),

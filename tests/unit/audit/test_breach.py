@@ -23,7 +23,7 @@ async def test_every_record_and_person_that_a_credential_touched(world: World) -
     gone = str(uuid4())
     await world.log(
         Producer().access(RECORD, session="stolen", fields=("phone",)),
-        Producer().access(OTHER, THIRD, session="stolen", fields=("email",), action="export"),
+        Producer().access(OTHER, THIRD, session="stolen", fields=("email",), action="disclose"),
         Producer().access(RECORD, session="stolen", fields=("email",), at=START + timedelta(1)),
         Producer().access(str(uuid4()), session="stolen", outcome="denied"),
         Producer().access(gone, session="stolen", fields=("description",)),
@@ -53,9 +53,9 @@ async def test_every_record_and_person_that_a_credential_touched(world: World) -
 
 async def test_a_destruction_reaches_nobody(world: World) -> None:
     destroyed = [Producer().destroyed(str(uuid4())) for _ in range(600)]
-    held = Producer().access(RECORD, action="hold", fields=())
+    held = Producer("audit").access(RECORD, action="hold", fields=())
     await world.log(*destroyed, held, Producer().access(OTHER))
-    scope = await world.breach.scope(ASKING, Filter(service="intake"), "t", ON)
+    scope = await world.breach.scope(ASKING, Filter(), "t", ON)
     assert [each.record_id for each in scope.records] == [OTHER]
     assert (scope.entries, scope.closed, scope.persons_at_most) == (602, 601, 1)
     assert {duty.notice.notice for duty in scope.duties if duty.owed != "no"} == {"individuals"}

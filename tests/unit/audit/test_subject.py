@@ -161,7 +161,7 @@ async def test_what_the_law_withholds_leaves_no_trace(world: World) -> None:
 
 
 async def test_a_hold_does_not_tell_of_its_matter(world: World) -> None:
-    await world.log(Producer().access(RECORD, action="hold", purpose="retention", fields=()))
+    await world.log(Producer("audit").access(RECORD, action="hold", purpose="retention", fields=()))
     assert world.ask().json()["accesses"] == []
 
 

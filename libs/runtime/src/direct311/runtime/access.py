@@ -39,9 +39,9 @@ SHORTEST_JUSTIFICATION = 10
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks. `sub` is the token's, and of a service `svc:` and its name in the principals file,
-    where its client id stands. `via` is the service that brought the request; `link_record_id` the
-    record that a resident's signed link opens; `address` a keyed hash of where the request came
-    from."""
+    where its client id stands. `via` is the service that brought the request; `issuer` the identity
+    provider that gave the token `token_id`; `link_record_id` the record that a resident's signed
+    link opens; `address` a keyed hash of where the request came from."""
 
     sub: str
     roles: tuple[str, ...] = ()
@@ -49,6 +49,7 @@ class Caller:
     token_id: str | None = None
     authentication: Authentication = "oidc"
     via: str | None = None
+    issuer: str | None = None
     link_record_id: str | None = None
     address: str | None = None
 
@@ -373,6 +374,17 @@ class AccessPolicy:
             legal_basis=rule.citation,
             sensitivity=sensitivity,
             roles=tuple(dict.fromkeys(role for role, _ in granted)),
+        )
+
+    def held_elsewhere(self, decision: Decision) -> Decision:
+        """An allowed decision turned into a refusal, because another service holds the fields."""
+        return replace(
+            decision,
+            allowed=False,
+            rule_id="refused:field-unknown",
+            needed="Only fields that this service holds can be opened here.",
+            fields=(),
+            obligations=(),
         )
 
     def too_often(self, decision: Decision, seconds: int) -> Decision:

@@ -145,6 +145,7 @@ class Authenticator:
     ) -> None:
         self._issuer = issuer
         self._services = services
+        self._issuer_url = issuer_url
         self._links = links
         self._sign_ins = sign_ins
         self._claims = jwt.JWTClaimsRegistry(
@@ -212,6 +213,7 @@ class Authenticator:
                     sub=service.actor,
                     roles=("service",),
                     token_id=_token_id(claims),
+                    issuer=self._issuer_url,
                     authentication="service",
                 ),
                 service,
@@ -227,6 +229,7 @@ class Authenticator:
                 roles=tuple(str(role) for role in roles),
                 department=department,
                 token_id=_token_id(claims),
+                issuer=self._issuer_url,
             ),
             actor=self._actor(claims),
         )

@@ -90,7 +90,7 @@ class Ledger:
         mask: Callable[[str], str],
     ) -> None:
         self._mask = mask
-        self._service = service
+        self.service = service
         self._instance = instance
         self._version = version
         self._publisher = publisher
@@ -139,7 +139,7 @@ class Ledger:
         """
         for sequence in self._unwritten[: self.FILLED_AT_ONCE]:
             void = Access(
-                Caller(f"svc:{self._service}", ("service",), authentication="service"),
+                Caller(f"svc:{self.service}", ("service",), authentication="service"),
                 action="void",
                 purpose=None,
                 operation="fill the number of an event that was not written",
@@ -174,10 +174,12 @@ class Ledger:
                 on_behalf_of=caller.via,
                 authentication=caller.authentication,
                 session=caller.token_id,
+                issuer=caller.issuer,
+                jti=caller.token_id if caller.issuer else None,
                 break_glass="open_review" in decision.obligations,
             ),
             where=ev.AccessWhere(
-                service=self._service,
+                service=self.service,
                 instance=self._instance,
                 service_version=self._version,
                 operation=access.operation,
@@ -220,7 +222,7 @@ class Ledger:
         event_id = self._ids.new()
         subject = data.retention.related_record or self._instance
         at = data.time.observed_at or data.time.occurred_at
-        event: Event[Model] = Event(event_id, f"/direct311/{self._service}", subject, at, data)
+        event: Event[Model] = Event(event_id, f"/direct311/{self.service}", subject, at, data)
         signed = self._signer.sign(encode(event))
         entry = Entry(event_id, replace(signed, key=self.producer.encode()))
         await self._publisher.publish_one(entry, self.TIMEOUT_SECONDS)

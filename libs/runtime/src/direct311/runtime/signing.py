@@ -18,11 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from direct311.runtime.errors import RuntimeFaultError
 from direct311.schemas import Encoded, Event, signed_bytes
+from direct311.schemas.claims import overreach
 from direct311.schemas.model import Model
 
 
 class SignatureError(RuntimeFaultError):
-    """An event that must be signed is not, or not by the service that it names."""
+    """An event that must be signed is not, or not by the service that it names, or says what that
+    service may not say."""
 
 
 class Signer:
@@ -94,7 +96,8 @@ class Principals:
         """The service that signed the event.
 
         :raises SignatureError: unsigned, unknown or expired key, another service's key, a service
-            that may not send this event, or bytes that were changed.
+            that may not send this event or says more in it than it may, or bytes that were
+            changed.
         """
         key = self._keys.get(event.keyid or "")
         if key is None or event.signature is None:
@@ -105,6 +108,8 @@ class Principals:
             raise SignatureError("signed by another service than it names")
         if key.service not in event.kind.producers:
             raise SignatureError("this service may not send this event")
+        if why := overreach(key.service, event.data):
+            raise SignatureError(why)
         if not key.not_before <= event.time <= key.not_after:
             raise SignatureError("the key was not valid at that time")
         try:

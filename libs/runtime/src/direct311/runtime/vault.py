@@ -23,6 +23,7 @@ from direct311.runtime.errors import RefusedError, RuntimeFaultError
 from direct311.runtime.keys import KeyProvider, KeyProviderError
 from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
 from direct311.runtime.rates import Rates
+from direct311.schemas.claims import holder_of
 
 _NONCE = 12
 
@@ -154,13 +155,16 @@ class Vault:
             justification=access.justification,
             at=self._clock.now(),
         )
+        held = [field for field in access.fields if holder_of(field) == self._ledger.service]
+        if decision.allowed and len(held) < len(access.fields):
+            decision = self._policy.held_elsewhere(decision)
         wait = None
         if decision.allowed:
             wait = await self._rates.take(access.caller.sub, decision.roles)
             if wait:
                 decision = self._policy.too_often(decision, wait)
         if not decision.allowed:
-            purpose, fields = self._policy.known(access.purpose or "unknown", access.fields)
+            purpose, fields = self._policy.known(access.purpose or "unknown", held)
             asked = replace(access, purpose=purpose, fields=fields)
             await self._ledger.write(asked, decision, "denied")
             raise DeniedError(decision, retry_after=wait)

@@ -344,7 +344,12 @@ class AccessTime(Model):
 class AccessAgent(Model):
     """Who: `id` is the token's subject, never a name or an address. `on_behalf_of`: the service
     that brought this person's request. `session`: the token's id, so that all that a stolen
-    credential touched can be found. `break_glass`: under a purpose that a review must follow."""
+    credential touched can be found. `break_glass`: under a purpose that a review must follow.
+
+    All of it is the service's word. `issuer` and `jti` say which token of which identity provider
+    it saw, so that the provider can be asked whose that was; a link has none, nor has a service on
+    its own.
+    """
 
     id: str
     roles: tuple[str, ...] = ()
@@ -353,6 +358,8 @@ class AccessAgent(Model):
     authentication: Literal["oidc", "service", "signed_link", "api_key", "none"] = "oidc"
     session: str | None = None
     break_glass: bool = False
+    issuer: str | None = None
+    jti: str | None = None
 
 
 class AccessWhere(Model):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from direct311.schemas import events
+from direct311.schemas.claims import SERVICES
 from direct311.schemas.model import Model
 
 TYPE_PREFIX = "gov.miamidade.direct311."
@@ -40,7 +41,8 @@ def _event(
     return EventType(name, model, topic or name, producers, signed=signed)
 
 
-_SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
+HOLDERS = ("intake", "media", "geo", "routing", "audit")
+"""Those that destroy their part of a record, when retention orders it."""
 
 ALL: tuple[EventType, ...] = (
     _event("request.created", events.RequestCreated, "intake"),
@@ -57,13 +59,13 @@ ALL: tuple[EventType, ...] = (
     _event("update.accepted", events.UpdateAccepted, "routing", topic="replies.{department}"),
     _event("update.refused", events.UpdateRefused, "routing", topic="replies.{department}"),
     _event("work.updated", events.WorkUpdated, "routing"),
-    _event("pii.accessed", events.PiiAccessed, *_SERVICES, signed=True),
+    _event("pii.accessed", events.PiiAccessed, *SERVICES, signed=True),
     _event("hold.requested", events.HoldRequested, "audit"),
     _event("record.expired", events.RecordExpired, "retention"),
     _event("hold.placed", events.HoldPlaced, "retention", topic="disposition"),
     _event("hold.released", events.HoldReleased, "retention", topic="disposition"),
     _event("disposition.ordered", events.DispositionOrdered, "retention", topic="disposition"),
-    _event("record.destroyed", events.RecordDestroyed, *_SERVICES, signed=True),
+    _event("record.destroyed", events.RecordDestroyed, *HOLDERS, signed=True),
     _event("disposition.certified", events.DispositionCertified, "retention", signed=True),
     _event("disclosure.approved", events.DisclosureApproved, "audit", topic="disclosure"),
     _event("disclosure.released", events.DisclosureReleased, "audit", topic="disclosure"),

@@ -26,8 +26,11 @@ def consuming(
         logged = [each for each in batch if each.event.name in LOGGED]
         others = [each.event for each in batch if each.event.name not in LOGGED]
         failed = [*await receiving.take(logged), *await folder.apply(others)]
+        refused = {id(event) for event, _ in failed}
         for each in logged:
-            await disposition.note(each.event)
+            # What has no place in the log changes nothing here either.
+            if id(each.event) not in refused:
+                await disposition.note(each.event)
         if logged:
             wake()
         return failed

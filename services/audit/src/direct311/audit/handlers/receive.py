@@ -8,6 +8,7 @@ from direct311.audit.ports import Arrival, Inbox, Parcel
 from direct311.runtime.broker import Received
 from direct311.runtime.clock import Clock, Ids
 from direct311.schemas import Event
+from direct311.schemas.claims import overreach
 from direct311.schemas.model import Model
 from direct311.verifier import event as signed
 from direct311.verifier.event import EventError
@@ -26,7 +27,7 @@ class TooLongError(Exception):
 
 
 class ImpostorError(Exception):
-    """The event has a number of another service than the one that signed it."""
+    """The event says what the service that signed it may not say."""
 
 
 class Receiving:
@@ -62,7 +63,7 @@ class Receiving:
 
 def arrival_of(received: Received) -> Arrival:
     """:raises EventError: an attribute with a newline. :raises TooLongError: over the limit.
-    :raises ImpostorError: its producer is no process of the service that signed it.
+    :raises ImpostorError: it says more than the service that signed it may.
     """
     headers = received.headers
     event = signed.Event(
@@ -78,7 +79,7 @@ def arrival_of(received: Received) -> Arrival:
     if len(event.signed_bytes) > LONGEST_EVENT:
         raise TooLongError
     facts = facts_of(received.event)
-    if facts.producer is not None and not facts.producer.startswith(f"{facts.service}/"):
+    if overreach(facts.service, received.event.data) is not None:
         raise ImpostorError
     return Arrival(event, facts)
 

@@ -63,6 +63,7 @@ def access(number: int, at: datetime | None = None) -> Event:
         "outcome": "success",
         "time": {"sequence": number + 1, "producer": "intake/1"},
         "agent": {"id": f"agent-{number % 7}", "roles": ["agent"]},
+        "where": {"service": "intake", "instance": "intake-1"},
         "why": {"purpose": "respond"},
         "what": {"record_ids": [record], "fields": ["phone"]},
     }

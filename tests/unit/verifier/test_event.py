@@ -6,10 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from direct311.schemas import Event as TypedEvent
-from direct311.schemas import encode, signed_bytes
+from direct311.schemas import claims, encode, signed_bytes
 from direct311.schemas.events import RequestOverdue
 from direct311.schemas.topics import BY_CE_TYPE
 from direct311.verifier.event import (
+    DONE_BY,
+    HELD_BY,
+    SEALING,
+    SERVICES,
     SOLE_PRODUCERS,
     ClockError,
     Event,
@@ -64,6 +68,11 @@ def test_kinds_that_one_service_alone_may_sign_are_those_of_the_catalogue() -> N
     logged = {kind.name: kind.producers for kind in BY_CE_TYPE.values() if kind.signed}
     sole = {name: next(iter(who)) for name, who in logged.items() if len(who) == 1}
     assert sole == SOLE_PRODUCERS
+
+
+def test_who_may_say_what_is_as_the_services_have_it() -> None:
+    assert (claims.SERVICES, claims.SEALING) == (SERVICES, SEALING)
+    assert (dict(claims.HELD_BY), dict(claims.DONE_BY)) == (HELD_BY, DONE_BY)
 
 
 @pytest.mark.parametrize("field", ["id", "subject", "time"])

@@ -7,7 +7,7 @@ service, for a stated time.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,33 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 
 SOLE_PRODUCERS = {"disposition.certified": "retention"}
 """Events that one service alone may sign; all others in the log are every service's own account."""
+
+SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
+SEALING = ("intake", "media", "audit")
+"""Services that hold sealed fields, and so may tell that one was opened."""
+
+HELD_BY = {"media_original": "media", "audit_entry": "audit", "exempt_entry": "audit"}
+"""Who holds a sealed field; all others are with intake."""
+
+DONE_BY = {
+    "sign_in": SERVICES,
+    "void": SERVICES,
+    "policy_change": SERVICES,
+    "view": SEALING,
+    "destroy": SEALING,
+    "key_use": SEALING,
+    "search": ("intake", "audit"),
+    "list": ("intake", "audit"),
+    "disclose": ("intake", "audit"),
+    "redact": ("intake", "audit"),
+    "seal": ("intake", "media"),
+    "correct": ("intake",),
+    "log_read": ("audit",),
+    "export": ("audit",),
+    "print": ("audit",),
+    "hold": ("audit",),
+}
+"""Who does what; that it was refused can be said by all."""
 
 _TYPE = re.compile(r"gov\.miamidade\.direct311\.([a-z.]+)\.v[0-9]+")
 
@@ -47,7 +74,8 @@ class EventKeyError(EventError):
 
 
 class ProducerError(EventError):
-    """The key's owner may not say this: another service's event, or a kind that is not its own."""
+    """The key's owner may not say this: another service's event, a kind that is not its own, or
+    something of what another service does or holds."""
 
 
 class ClockError(EventError):
@@ -205,6 +233,8 @@ def verify_event(event: Event, logged_at: datetime, keys: Iterable[EventKey]) ->
         raise ProducerError("its type is not one of this system's")
     if SOLE_PRODUCERS.get(match[1], key.service) != key.service:
         raise ProducerError(f"{key.service} may not sign events of the type {match[1]}")
+    if why := next(_overreach(key.service, match[1], decode_json(event.body)), None):
+        raise ProducerError(f"signed with a key of {key.service}, but {why}")
     occurred_at = event.occurred_at
     if occurred_at > logged_at + CLOCK_TOLERANCE:
         raise ClockError("it is dated after the time at which it was logged")
@@ -214,3 +244,64 @@ def verify_event(event: Event, logged_at: datetime, keys: Iterable[EventKey]) ->
     if logged_at > key.not_after + DELIVERY_LIMIT:
         raise EventKeyError(f"the event was logged too long after the key {key.keyid} had run out")
     return key
+
+
+def _overreach(service: str, kind: str, body: Any) -> Iterator[str]:
+    """What a body says that this service may not say: each speaks for itself alone."""
+    if kind == "record.destroyed" and _in(body, "holder") != service:
+        yield "another service is named as the holder of what was destroyed"
+    if kind != "pii.accessed":
+        return
+    fields, action = _several(_in(body, "what", "fields")), _in(body, "action")
+    if _in(body, "where", "service") != service or _names_another(service, body):
+        yield "another service is named as the place of the access"
+    if not str(_in(body, "time", "producer")).startswith(f"{service}/"):
+        yield "its number is another service's"
+    if any(HELD_BY.get(str(field), "intake") != service for field in fields):
+        yield "another service holds the fields"
+    if _in(body, "outcome") != "denied" and service not in DONE_BY.get(str(action), ()):
+        yield "another service does what it tells"
+    if action == "void" and not _is_void(service, body):
+        yield "it voids a number and tells more than that"
+    if service not in SEALING:
+        if any(_in(body, *path) for path in _OF_RECORDS) or _in(body, "recipient"):
+            yield "it seals nothing, and tells of records or fields"
+        if action == "policy_change" and _in(body, "agent", "authentication") != "service":
+            yield "a person is named for what is in force there"
+
+
+_OF_RECORDS = (
+    ("what", "fields"),
+    ("what", "record_ids"),
+    ("what", "query_fields"),
+    ("retention", "related_record"),
+    ("retention", "exempt_until"),
+)
+
+
+def _names_another(service: str, body: Any) -> bool:
+    named = str(_in(body, "where", "instance")).partition("-")[0]
+    return named in SERVICES and named != service
+
+
+def _is_void(service: str, body: Any) -> bool:
+    who = (_in(body, "agent", "id"), _in(body, "agent", "authentication"))
+    return (
+        _in(body, "outcome") == "error"
+        and who == (f"svc:{service}", "service")
+        and _in(body, "agent", "roles") == ["service"]
+        and not any(_in(body, "agent", name) for name in ("department", "on_behalf_of", "session"))
+        and not any(_in(body, *path) for path in _OF_RECORDS[:4])
+        and _in(body, "why", "purpose") is None
+    )
+
+
+def _in(body: Any, *path: str) -> Any:
+    """A member of a member; `None` where there is none."""
+    for name in path:
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

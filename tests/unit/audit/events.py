@@ -85,6 +85,7 @@ class Producer:
         roles: tuple[str, ...] = ("agent",),
         instance: str | None = None,
         session: str | None = None,
+        issuer: str | None = None,
         break_glass: bool = False,
         case_id: str | None = None,
         reference: str | None = None,
@@ -108,6 +109,8 @@ class Producer:
                 roles=roles,
                 department=department,
                 session=session,
+                issuer=issuer,
+                jti=session if issuer else None,
                 break_glass=break_glass,
             ),
             where=ev.AccessWhere(

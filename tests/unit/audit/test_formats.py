@@ -36,6 +36,7 @@ async def batch() -> Sequence[Opened]:
             department="parks",
             roles=("agent", "inspector"),
             session="token-1",
+            issuer="https://id.county.test",
             instance="intake-web1-0123456789ab",
             reference=FORMULA,
             justification="@SUM(1)\r\nsecond line",
@@ -86,7 +87,10 @@ async def test_csv_has_a_line_for_each_entry_with_its_reason(batch: Sequence[Ope
         "agent inspector",
         "phone email",
     )
+    assert (first["actor_attested_by"], first["actor_confirmed"]) == ("intake", "false")
+    assert (first["token_issuer"], first["token_id"]) == ("https://id.county.test", "token-1")
     assert (denied["outcome"], denied["break_glass"]) == ("denied", "true")
+    assert (denied["actor_attested_by"], denied["token_id"]) == ("intake", "")
     assert {name: value for name, value in withheld.items() if value} == {
         "index": "3",
         "logged_at": "2026-03-02T14:00:00.000Z",
@@ -96,6 +100,7 @@ async def test_csv_has_a_line_for_each_entry_with_its_reason(batch: Sequence[Ope
     }
     assert (gone["readable"], gone["actor"], gone["event_id"] != "") == ("false", "", True)
     assert destroyed["event"] == "record.destroyed"
+    assert destroyed["actor_confirmed"] == "true"
 
 
 async def test_a_line_of_json_is_an_entry(batch: Sequence[Opened]) -> None:
@@ -118,7 +123,13 @@ async def test_ocsf_fits_the_published_schema(batch: Sequence[Opened]) -> None:
     assert [event["class_uid"] for event in events] == [6003, 6003, 6003, 0, 0, 6003]
     first, denied, search, withheld, _, destroyed = events
     assert first["actor"]["user"]["uid"] == "-1+2"
-    assert first["actor"]["session"] == {"uid": "token-1"}
+    assert first["actor"]["session"] == {"uid": "token-1", "issuer": "https://id.county.test"}
+    words = [
+        (each["unmapped"]["actor_attested_by"], each["unmapped"]["actor_confirmed"])
+        for each in (first, search, destroyed)
+    ]
+    assert words == [("intake", False), ("intake", False), ("intake", True)]
+    assert first["unmapped"]["token_id"] == "token-1"
     assert first["dst_endpoint"]["hostname"] == "web1"
     assert first["resources"] == [{"uid": RECORD, "type": "service request"}]
     assert first["unmapped"]["fields"] == ["phone", "email"]

@@ -351,6 +351,8 @@ def _line(entry: dict[str, Any]) -> tuple[str, ...]:
     why = event.get("body", {}).get("why", {})
     reason = why.get("justification") or why.get("reference") or ""
     who = f"{entry['actor']} ({', '.join(entry['roles'])})"
+    if not entry["actor_confirmed"]:
+        who += f", says {entry['actor_attested_by']}"
     did = (
         entry["action"]
         if entry["outcome"] == "success"

@@ -291,6 +291,11 @@ def _report(
     if sealed := len(good) - opened:
         verified.append(f"entries that stay sealed, withheld or destroyed: {sealed:,}")
     notes = ["that no entry was left out is shown by the whole log, not by a selection"]
+    if opened:
+        notes.append(
+            "that the person named did it is the word of the service that signed; "
+            "the identity provider can confirm the token (issuer and jti)"
+        )
     if opened and not own_keys:
         notes.append("the producers' keys came with the file; compare them with the published list")
     return Report(tuple(findings), tuple(verified), tuple(notes))

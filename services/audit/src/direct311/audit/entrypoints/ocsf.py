@@ -87,6 +87,9 @@ def _activity(row: Row, facts: Facts, event: Mapping[str, Any] | None) -> dict[s
         "result_count": facts.result_count,
         "recipient": body_of(event).get("recipient"),
         "cause": part_of(event, "correlation").get("cause"),
+        "actor_attested_by": facts.service,
+        "actor_confirmed": facts.actor == f"svc:{facts.service}",
+        "token_id": agent.get("jti"),
     }
     user = {
         "uid": facts.actor,
@@ -109,7 +112,10 @@ def _activity(row: Row, facts: Facts, event: Mapping[str, Any] | None) -> dict[s
             "event_code": facts.action,
             **_given(correlation_uid=part_of(event, "correlation").get("trace_id")),
         },
-        "actor": {"user": user, **({"session": {"uid": facts.session}} if facts.session else {})},
+        "actor": {
+            "user": user,
+            **_given(session=_given(uid=facts.session, issuer=agent.get("issuer"))),
+        },
         "api": {
             "operation": where.get("operation") or facts.action,
             "service": {"name": facts.service, **_given(version=where.get("service_version"))},
@@ -161,7 +167,7 @@ def _metadata(row: Row, event_id: str | None) -> dict[str, Any]:
 
 
 def _given(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in (None, "", [])}
+    return {name: value for name, value in values.items() if value not in (None, "", [], {})}
 
 
 def _milliseconds(at: datetime) -> int:

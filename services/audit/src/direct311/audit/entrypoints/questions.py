@@ -1,11 +1,12 @@
 """What auditors' questions look like, and how an entry is shown."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from direct311.audit.domain import Filter
+from direct311.audit.domain import Facts, Filter
 from direct311.audit.handlers.door import Opened
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev
@@ -98,6 +99,11 @@ class LogEntry(Model):
     event's id and the time of logging are known. `withheld`: exempt from inspection until
     `withheld_until` (section 119.071(2)(c), F.S.); nothing but its place in the log is shown.
     `case_state`: no register of disclosure cases is connected yet that could say more of `case_id`.
+
+    `actor_attested_by` is the service whose word it is that this actor did this. `actor_confirmed`
+    is true of a service that speaks of itself, which its signature confirms. A person is never
+    confirmed here: the identity provider named in `token_issuer` knows to whom it gave the token
+    `token_id`; both are absent where the service saw no such token, and in older entries.
     """
 
     index: int
@@ -111,6 +117,10 @@ class LogEntry(Model):
     instance: str | None = None
     record_ids: tuple[str, ...] = ()
     actor: str | None = None
+    actor_attested_by: str | None = None
+    actor_confirmed: bool | None = None
+    token_issuer: str | None = None
+    token_id: str | None = None
     roles: tuple[str, ...] = ()
     department: str | None = None
     session: str | None = None
@@ -146,9 +156,23 @@ def shown(opened: Opened) -> dict[str, Any]:
     return {
         **facts,
         **place,
+        **_attestation(row.facts, opened.event),
         "case_state": "unresolved" if facts.get("case_id") else None,
         "readable": opened.event is not None,
         "signed_event": opened.event,
+    }
+
+
+def _attestation(facts: Facts | None, event: Mapping[str, Any] | None) -> dict[str, Any]:
+    """On whose word an entry names its actor, and which token that service saw."""
+    if facts is None:
+        return {}
+    agent = (event or {}).get("body", {}).get("agent", {})
+    return {
+        "actor_attested_by": facts.service,
+        "actor_confirmed": facts.actor == f"svc:{facts.service}",
+        "token_issuer": agent.get("issuer"),
+        "token_id": agent.get("jti"),
     }
 
 

@@ -26,6 +26,7 @@ from direct311.cli.demo import credentials
 from direct311.cli.replay import counts
 from direct311.cli.stack import LocalStack, Session
 from direct311.runtime.peers import HttpClient
+from direct311.schemas import Encoded
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -269,6 +270,18 @@ class County:
         try:
             await producer.send_and_wait(
                 message.topic, body, key=message.key, headers=list(message.headers)
+            )
+        finally:
+            await producer.stop()
+
+    async def send(self, message: Encoded) -> None:
+        """Publish a message as it is."""
+        producer = AIOKafkaProducer(**self._kafka(), acks="all")
+        await producer.start()
+        try:
+            headers = [(name, value.encode()) for name, value in message.headers.items()]
+            await producer.send_and_wait(
+                message.topic, message.body, key=message.key, headers=headers
             )
         finally:
             await producer.stop()

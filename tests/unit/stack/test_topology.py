@@ -4,13 +4,16 @@ import json
 import shutil
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from deploy.local.topology import DEPLOY, AccessRule, Topology, TopologyError
+from direct311.runtime.access import load_access_policy
+from direct311.schemas import claims
 from direct311.schemas import topics as catalogue
+from direct311.schemas.events import AccessAction
 
 FORTNIGHT = timedelta(days=14)
 
@@ -45,6 +48,15 @@ def test_every_event_has_its_topic_and_only_its_producers_write_it(topology: Top
     assert {topic.name: set(topic.writers) for topic in topology.topics} == (
         writers | copies | {letter: {letter.removeprefix("deadletters.")} for letter in letters}
     )
+
+
+def test_who_may_speak_of_sealed_fields_is_who_seals(topology: Topology) -> None:
+    assert {each.name for each in topology.services} == set(claims.SERVICES)
+    assert {each.name for each in topology.services if each.seals} == set(claims.SEALING)
+    fields = {each.field for each in load_access_policy().rules.fields}
+    assert set(claims.HELD_BY) <= fields
+    assert set(claims.HELD_BY.values()) <= set(claims.SEALING)
+    assert set(claims.DONE_BY) == set(get_args(AccessAction))
 
 
 def test_the_broker_forgets_before_any_retention_schedule_does(topology: Topology) -> None:

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from direct311.runtime import reasons
 from direct311.runtime.access import Caller, Decision
 from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import FieldProblem, RefusedError, TransientError
@@ -263,9 +264,10 @@ def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     # Names that the caller made up stay out: only the place in the declared model is told.
     place = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
     kind = str(error["type"]).replace("_", " ")
+    said = str(error["msg"]) if error["type"] in reasons.KINDS else None
     return FieldProblem(
         field=".".join(str(part) for part in place[:4]),
-        detail=f"The field is not as described: {kind}.",
+        detail=said or f"The field is not as described: {kind}.",
     )
 
 

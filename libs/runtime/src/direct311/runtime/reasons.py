@@ -1,0 +1,148 @@
+"""Why something is done, in the person's own words: reasons, references and what gives authority.
+
+Whoever opens by break-glass, gives a link, lifts a hold or ends a protection says why, for the log
+and for those who review it. A text that shows nothing, or says nothing, is none. Every service and
+command reads such texts with the types of this module; the access rules decide with its functions.
+
+A file of rules may ask for more (a pattern, see `access.yaml`), never for less.
+"""
+
+import re
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from direct311.runtime.text import cleaned
+
+LEAST_OF_A_REASON = 10
+"""Letters and digits. Long enough to be a reason, short enough to be typed in an emergency."""
+
+LEAST_DIFFERENT = 5
+"""Different letters and digits of a reason."""
+
+LEAST_WORDS = 2
+"""Different words of a reason."""
+
+LONGEST_REASON = 500
+LONGEST_REFERENCE = 200
+
+A_REASON = (
+    f"Give the reason in words: at least {LEAST_WORDS} different words, and {LEAST_OF_A_REASON} "
+    "letters or digits."
+)
+A_REFERENCE = (
+    "Give a number of a file, case, order or letter, such as WO-2117: letters, digits, blanks and "
+    "any of - / . , # : _ ( ) & ' with at least one digit."
+)
+AN_AUTHORITY = "Give the case, order or section of the law that says so, or say it in words."
+
+_WORD = re.compile(r"[^\W_]+")
+_REFERENCE = re.compile(r"[^\W_][\w \-/.,#:()&'\u2019\u00a7\u2116]*")
+
+
+KINDS = frozenset({"reason", "reference", "authority"})
+"""Kinds of pydantic's errors whose message is for whoever sent the field. It echoes nothing."""
+
+
+def is_reason(text: str | None) -> bool:
+    """Whether the text says why, as far as a machine can tell.
+
+    Letters and digits are counted after NFKC, each character that was typed once, and without what
+    shows nothing; so are different ones and different words.
+    """
+    text = cleaned(text or "", lines=True)
+    if len(text) > LONGEST_REASON:
+        return False
+    typed = [folded for char in text if (folded := _letters(char))]
+    words = set(_words(text))
+    lettered = [word for word in words if any(char.isalpha() for char in word)]
+    return (
+        len(typed) >= LEAST_OF_A_REASON
+        and len(set(typed)) >= LEAST_DIFFERENT
+        and len(words) >= LEAST_WORDS
+        and any(len(word) > 1 for word in lettered)
+    )
+
+
+def is_reference(text: str | None) -> bool:
+    """Whether the text can be the reference of something that others keep.
+
+    After NFKC: at most 200 letters, digits, blanks and signs of the usual kind, a letter or digit
+    first, two different ones at least, and one digit.
+    """
+    text = as_reference(text or "")
+    if len(text) > LONGEST_REFERENCE or not _REFERENCE.fullmatch(text):
+        return False
+    typed = _letters(text)
+    return len(set(typed)) >= 2 and any(char.isdecimal() for char in typed)
+
+
+def is_authority(text: str | None) -> bool:
+    """Whether the text says who or what orders it: a reference, or a reason in words."""
+    return is_reference(text) or is_reason(text)
+
+
+def as_reason(text: str) -> str:
+    """The reason as it is kept: cleaned, its lines as they are."""
+    return cleaned(text, lines=True)
+
+
+def as_reference(text: str) -> str:
+    """The reference as it is kept and compared: cleaned, in NFKC, on one line, each dash as `-`."""
+    plain = cleaned(unicodedata.normalize("NFKC", cleaned(text)))
+    return "".join("-" if unicodedata.category(char) == "Pd" else char for char in plain)
+
+
+def _letters(text: str) -> str:
+    return "".join(_words(text))
+
+
+def _words(text: str) -> list[str]:
+    """Letters and digits in runs, without case, accents and marks."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    return _WORD.findall("".join(c for c in plain if unicodedata.category(c)[0] != "M"))
+
+
+def _reason(text: str) -> str:
+    if not is_reason(text):
+        raise PydanticCustomError("reason", A_REASON)
+    return as_reason(text)
+
+
+def _reference(text: str) -> str:
+    if not is_reference(text):
+        raise PydanticCustomError("reference", A_REFERENCE)
+    return as_reference(text)
+
+
+def _authority(text: str) -> str:
+    if not is_authority(text):
+        raise PydanticCustomError("authority", AN_AUTHORITY)
+    return as_reason(text)
+
+
+Reason = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_REASON),
+    AfterValidator(_reason),
+    Field(description=A_REASON, examples=["The case was dismissed."]),
+]
+"""A reason in words, cleaned. What is none is refused by name of the field, with what is one."""
+
+Reference = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_REFERENCE),
+    AfterValidator(_reference),
+    Field(description=A_REFERENCE, examples=["WO-2117"]),
+]
+"""A reference, cleaned and in NFKC. What is none is refused as a reason is."""
+
+Authority = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_REASON),
+    AfterValidator(_authority),
+    Field(description=AN_AUTHORITY, examples=["County Attorney, file 26-114"]),
+]
+"""What gives the authority: a reference or a reason."""

@@ -1,0 +1,181 @@
+"""Text from outside: one cleaner at the edge for all that others will see.
+
+What a person, a client or a department sends is shown on screens, in lists and in spreadsheets of
+other people. `cleaned` leaves every letter of every language and takes out what shows nothing or
+moves what stands around it. The lists of characters are data (`data/characters.yaml`).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from direct311.runtime.datafile import load, packaged
+from direct311.schemas import Model
+
+MOST_MARKS = 4
+"""Combining marks on one letter. Vietnamese, Thai and Hebrew need fewer, stacks of hundreds hide
+the lines around them."""
+
+_JOINERS = "\u200c\u200d"
+_AS_EMOJI = "\ufe0f"
+_SKIN = range(0x1F3FB, 0x1F400)
+_BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_PLAIN = re.compile(r"[\x20-\x7e]*")
+_PLAIN_LINES = re.compile(r"[\x20-\x7e\n\t]*")
+_RANGE = r"^[0-9A-F]{4,5}-[0-9A-F]{4,5}$"
+
+_Range = Annotated[str, Field(pattern=_RANGE)]
+
+
+class Characters(Model, extra="forbid"):
+    """The file of characters. Ranges are code points in hex, both ends included."""
+
+    characters: str
+    version: str
+    citation: str
+    invisible: tuple[_Range, ...]
+    blank: tuple[_Range, ...]
+    joined: tuple[_Range, ...]
+    pictures: tuple[_Range, ...]
+    look_alikes: Mapping[Annotated[str, Field(min_length=1, max_length=1)], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    invisible: frozenset[str]
+    blank: frozenset[str]
+    joined: frozenset[str]
+    pictures: frozenset[str]
+
+
+@cache
+def characters() -> Characters:
+    """The packaged file.
+
+    :raises DataFileError: it is not good.
+    """
+    return load(Characters, packaged("direct311.runtime", "characters.yaml")).content
+
+
+@cache
+def _tables() -> _Tables:
+    file = characters()
+
+    def chars(ranges: tuple[str, ...]) -> frozenset[str]:
+        ends = [[int(end, 16) for end in each.split("-")] for each in ranges]
+        return frozenset(chr(code) for first, last in ends for code in range(first, last + 1))
+
+    return _Tables(
+        chars(file.invisible), chars(file.blank), chars(file.joined), chars(file.pictures)
+    )
+
+
+def cleaned(text: str, *, lines: bool = False) -> str:
+    """The text as others may see it, in NFC, without blanks around it.
+
+    Taken out: control characters, direction and format characters, tags, fillers, variation
+    selectors, private use, what no character is assigned to, marks without a letter, and marks
+    beyond four on one letter. Every kind of blank becomes the ordinary one. Kept: letters, marks,
+    digits and signs of all languages; joiners between letters of scripts that need them; emoji,
+    with the joiner between two of them.
+
+    With `lines`, line ends (as `\\n`) and tabs stay. Otherwise the text is one line and blanks in a
+    row become one. What is clean stays as it is, so that cleaning twice changes nothing.
+    """
+    if (_PLAIN_LINES if lines else _PLAIN).fullmatch(text):
+        return text.strip() if lines else " ".join(text.split())
+    known = _tables()
+    text = "".join(map(_kept, _BREAKS.sub("\n", text)))
+    # What is composed and joined is judged once nothing stands between any more.
+    kept = unicodedata.normalize("NFC", "".join(_bound(unicodedata.normalize("NFC", text), known)))
+    return kept.strip() if lines else " ".join(kept.split())
+
+
+def visible(text: str) -> str:
+    """What is left of the text when all that shows nothing is dropped, blanks too; in NFC."""
+    known = _tables()
+    return "".join(
+        char
+        for char in unicodedata.normalize("NFC", text)
+        if unicodedata.category(char)[0] not in "CZ"
+        and char not in known.invisible
+        and char not in known.blank
+    )
+
+
+def cell(text: str) -> str:
+    """The text as a cell of a spreadsheet: cleaned, and never a formula.
+
+    A formula is what begins with `=`, `+`, `-` or `@`, also in a wide, small or raised form,
+    and behind blanks and what is not seen. It gets an apostrophe in front, which spreadsheets take
+    for "this is text".
+    """
+    text = cleaned(text, lines=True).replace("\t", " ")
+    head = unicodedata.normalize("NFKC", visible(text))[:1]
+    return f"'{text}" if head in _FORMULA else text
+
+
+_FORMULA = frozenset("=+-@\u2212")
+
+
+def _kept(char: str) -> str:
+    """The character, a blank in its place, or nothing."""
+    if " " <= char <= "~" or char in "\n\t" or char in _JOINERS or char == _AS_EMOJI:
+        return char
+    known, category = _tables(), unicodedata.category(char)
+    if char in known.blank or category == "Zs":
+        return " "
+    if char in known.pictures:
+        return char
+    return "" if category[0] in "CZ" or char in known.invisible else char
+
+
+def _bound(text: str, known: _Tables) -> Iterator[str]:
+    """The text without joiners, selectors and marks that belong to nothing."""
+    base, marks = "", 0
+    for at, char in enumerate(text):
+        if char == _AS_EMOJI:
+            before = text[at - 1 : at]
+            if before in known.pictures or (before and before in "0123456789#*\u00a9\u00ae"):
+                yield char
+        elif char in _JOINERS:
+            if _joins(text, at, known):
+                yield char
+        elif unicodedata.category(char) in ("Mn", "Me"):
+            marks += 1
+            if base and marks <= MOST_MARKS:
+                yield char
+        else:
+            base, marks = ("" if char.isspace() else char), 0
+            yield char
+
+
+def _joins(text: str, at: int, known: _Tables) -> bool:
+    before, after = text[max(at - 1, 0) : at], text[at + 1 : at + 2]
+    if before == _AS_EMOJI:
+        before = text[at - 2 : at - 1]
+    if not before or not after:
+        return False
+    if text[at] == "\u200d" and before in known.pictures:
+        return after in known.pictures
+    return before in known.joined and after in known.joined
+
+
+def _line(text: str) -> str:
+    return cleaned(text)
+
+
+def _lines(text: str) -> str:
+    return cleaned(text, lines=True)
+
+
+Line = AfterValidator(_line)
+"""Annotation of a text of one line that others will see: it is cleaned."""
+
+Lines = AfterValidator(_lines)
+"""Annotation of a text of several lines that others will see: it is cleaned."""

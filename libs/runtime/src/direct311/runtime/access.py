@@ -19,6 +19,7 @@ from pydantic import Field
 
 from direct311.runtime.approvals import NotApprovedError, approvers_of
 from direct311.runtime.datafile import Problem, load, packaged
+from direct311.runtime.reasons import A_REASON, A_REFERENCE, as_reference, is_reason, is_reference
 from direct311.schemas import Model
 
 Authentication = Literal["oidc", "service", "signed_link", "api_key", "none"]
@@ -28,9 +29,6 @@ Sensitivity = Literal["contact", "content"]
 
 SUBJECT = "access-rules"
 """What approvals of a file of rules are for."""
-
-SHORTEST_JUSTIFICATION = 10
-"""Characters. Long enough to be a reason, short enough to be typed in an emergency."""
 
 
 # ---------------------------------------------------------------- the question
@@ -102,7 +100,8 @@ class SealedField(Model, extra="forbid"):
 
 
 class Purpose(Model, extra="forbid"):
-    """A reason that the policy or the law gives, and what it asks for."""
+    """A reason that the policy or the law gives, and what it asks for. `reference_form`: a regular
+    expression that a reference must match as a whole, in place of that of the file."""
 
     purpose: str
     sentence: str
@@ -110,6 +109,7 @@ class Purpose(Model, extra="forbid"):
     precondition: Precondition
     unless_roles: tuple[str, ...] = ()
     reference: str | None = None
+    reference_form: str | None = None
     justification: str | None = None
     obligations: tuple[Obligation, ...] = ()
     effective_from: date | None = None
@@ -147,13 +147,15 @@ class Role(Model, extra="forbid"):
 
 
 class AccessRules(Model, extra="forbid"):
-    """The whole file. Dates are UTC days; `effective_until` is the last day in force."""
+    """The whole file. Dates are UTC days; `effective_until` is the last day in force.
+    `reference_form`: what every reference must match as a whole, beside what is asked of any."""
 
     access: str
     version: str
     citation: str
     effective_from: date
     effective_until: date | None = None
+    reference_form: str | None = None
     fields: tuple[SealedField, ...]
     purposes: tuple[Purpose, ...]
     roles: tuple[Role, ...]
@@ -210,6 +212,7 @@ def problems(rules: AccessRules) -> Iterator[Problem]:
     yield from _once("purposes", (each.purpose for each in rules.purposes))
     yield from _once("roles", (each.role for each in rules.roles))
     yield from _once("grants", (grant.rule for role in rules.roles for grant in role.grants))
+    yield from (("", *rest) for rest in _form_problems(rules.reference_form))
     for purpose in rules.purposes:
         yield from ((purpose.purpose, *rest) for rest in _purpose_problems(purpose))
     for role in rules.roles:
@@ -252,10 +255,22 @@ def _purpose_problems(purpose: Purpose) -> Iterator[tuple[str, str]]:
         yield "unless_roles", f"cannot free {', '.join(sorted(unfree))} from the precondition"
     if floor.reference and not (purpose.reference or "").strip():
         yield "reference", "must be asked for"
+    yield from _form_problems(purpose.reference_form)
+    if purpose.reference_form is not None and not (purpose.reference or "").strip():
+        yield "reference_form", "is of a reference that nobody is asked for"
     if floor.justification and not (purpose.justification or "").strip():
         yield "justification", "must be asked for"
     if floor.review and "open_review" not in purpose.obligations:
         yield "obligations", "must open a review"
+
+
+def _form_problems(form: str | None) -> Iterator[tuple[str, str]]:
+    if form is None:
+        return
+    try:
+        re.compile(form)
+    except re.error:
+        yield "reference_form", "is no regular expression"
 
 
 def _trade(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -350,11 +365,10 @@ class AccessPolicy:
             return refuse("role", "A role that may use this purpose.")
         if missing := _uncovered(asked, granted):
             return refuse("fields", f"Not for this purpose and role: {', '.join(missing)}.")
-        if rule.reference and not (reference or "").strip():
-            return refuse("reference", f"Say {rule.reference}.", "reference")
-        if rule.justification and len((justification or "").strip()) < SHORTEST_JUSTIFICATION:
-            needed = f"Say {rule.justification}, in at least {SHORTEST_JUSTIFICATION} characters."
-            return refuse("justification", needed, "justification")
+        if rule.reference and not self._refers(rule, reference):
+            return refuse("reference", f"Say {rule.reference}. {A_REFERENCE}", "reference")
+        if rule.justification and not is_reason(justification):
+            return refuse("justification", f"Say {rule.justification}. {A_REASON}", "justification")
         unmet = {role: _unmet(rule, role, caller, facts) for role, _ in granted}
         granted = [(role, grant) for role, grant in granted if unmet[role] is None]
         if not granted or _uncovered(asked, granted):
@@ -385,6 +399,13 @@ class AccessPolicy:
             needed="Only fields that this service holds can be opened here.",
             fields=(),
             obligations=(),
+        )
+
+    def _refers(self, rule: Purpose, reference: str | None) -> bool:
+        """Whether it is a reference at all, and has the form that these rules name."""
+        form = rule.reference_form or self.rules.reference_form
+        return is_reference(reference) and (
+            form is None or re.fullmatch(form, as_reference(reference or "")) is not None
         )
 
     def too_often(self, decision: Decision, seconds: int) -> Decision:

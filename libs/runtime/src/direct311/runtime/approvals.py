@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from direct311.runtime.errors import RuntimeFaultError
+from direct311.runtime.persons import different_persons
 from direct311.verifier.note import Note, NoteError, Signature, Signer, VerifierKey
 
 NEEDED = 2
@@ -40,7 +41,8 @@ def approvers_of(subject: str, path: Path, approvers: Path) -> tuple[str, ...]:
     """The persons who approved the file, in order of name.
 
     `approvers` has one verifier key (c2sp.org/signed-note) a line; empty lines and those that begin
-    with `#` are skipped. One person counts once, whatever keys they have.
+    with `#` are skipped. One person counts once, whatever keys they have and
+    however their name is written.
 
     :raises NotApprovedError: fewer than two.
     """
@@ -54,7 +56,7 @@ def approvers_of(subject: str, path: Path, approvers: Path) -> tuple[str, ...]:
         note = Note.parse(beside.read_text())
         if note.text != statement(subject, path.read_bytes()):
             raise NotApprovedError(f"{beside.name} approves another content of {path.name}")
-        names = {key.name for key in note.verify(keys)}
+        names = set(different_persons(sorted(key.name for key in note.verify(keys))))
     except FileNotFoundError:
         names = set()
     except NoteError as error:

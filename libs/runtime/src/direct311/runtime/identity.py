@@ -22,6 +22,7 @@ from direct311.runtime.access import Caller
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.links import MALFORMED, LinkError, Links, is_link
 from direct311.runtime.peers import HttpClient, HttpError
+from direct311.runtime.persons import is_subject
 from direct311.runtime.services import Service, Services
 from direct311.runtime.sign_ins import SignIns
 
@@ -206,6 +207,9 @@ class Authenticator:
             except LinkError:
                 raise _invalid() from None
         claims = await self._decode(token)
+        if not is_subject(claims["sub"]):
+            # Two persons must not be told apart by what nobody sees.
+            raise UnauthenticatedError("The token's sub has blanks or unseen characters.")
         service = self._service(claims)
         if service is not None:
             return _Token(
@@ -225,7 +229,7 @@ class Authenticator:
             raise UnauthenticatedError("The role service is for the platform's services alone.")
         return _Token(
             Caller(
-                sub=str(claims["sub"]),
+                sub=claims["sub"],
                 roles=tuple(str(role) for role in roles),
                 department=department,
                 token_id=_token_id(claims),
@@ -243,7 +247,7 @@ class Authenticator:
         known = self._services.of_client(_client(claims))
         if known is not None and sub == known.subject and "act" not in claims:
             return known
-        if not isinstance(sub, str) or self._services.reserves(sub) or sub == _client(claims):
+        if self._services.reserves(sub) or sub == _client(claims):
             raise _invalid()
         return None
 

@@ -17,6 +17,7 @@ from direct311.runtime.errors import RefusedError
 from direct311.runtime.records import Entry
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics, current_trace_id
+from direct311.runtime.text import cleaned
 from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
@@ -187,10 +188,10 @@ class Ledger:
             ),
             why=ev.AccessWhy(
                 purpose=access.purpose,
-                reference=self._mask(access.reference) if access.reference else None,
+                reference=self._mask(cleaned(access.reference)) if access.reference else None,
                 case_id=access.case_id,
                 legal_basis=decision.legal_basis,
-                justification=self._mask(why) if why else None,
+                justification=self._mask(cleaned(why, lines=True)) if why else None,
                 notice_version=access.notice_version,
             ),
             what=ev.AccessWhat(

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
-from direct311.runtime.text import characters, visible
+from direct311.runtime.text import characters, shows_all, visible
 
 LONGEST_SUBJECT = 255
 """Characters of a `sub` (OpenID Connect Core 1.0, section 2)."""
@@ -17,7 +17,7 @@ LONGEST_SUBJECT = 255
 def is_subject(sub: object) -> bool:
     """Whether a token's `sub` can name somebody: text of 1 to 255 characters without blanks and
     without any that show nothing."""
-    return isinstance(sub, str) and 0 < len(sub) <= LONGEST_SUBJECT and visible(sub) == _nfc(sub)
+    return isinstance(sub, str) and 0 < len(sub) <= LONGEST_SUBJECT and shows_all(sub)
 
 
 def same_person(one: str, other: str) -> bool:
@@ -64,10 +64,6 @@ def _digit(char: str) -> str:
 
 def _is_mark(char: str) -> bool:
     return unicodedata.category(char)[0] == "M"
-
-
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
 
 
 @cache

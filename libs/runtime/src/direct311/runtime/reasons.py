@@ -42,7 +42,7 @@ _WORD = re.compile(r"[^\W_]+")
 _REFERENCE = re.compile(r"[^\W_][\w \-/.,#:()&'\u2019\u00a7\u2116]*")
 
 
-KINDS = frozenset({"reason", "reference", "authority"})
+KINDS = frozenset({"reason", "reference", "authority", "name"})
 """Kinds of pydantic's errors whose message is for whoever sent the field. It echoes nothing."""
 
 

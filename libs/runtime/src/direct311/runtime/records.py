@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import TransientError
 from direct311.runtime.pacing import paced
+from direct311.runtime.persons import same_person
 from direct311.runtime.signing import Signer
 from direct311.runtime.state import Change, Outgoing, RecordState, advanced, takes
 from direct311.schemas import Encoded, Event, derived_id, encode
@@ -351,8 +352,11 @@ async def _released(
 async def take_order(state: S, event: Event[ev.DispositionOrdered]) -> Change[S] | None:
     """Begin to destroy, as ordered.
 
-    :raises HeldError: a hold stands that this service knows of.
+    :raises OnePersonError: no two persons stand behind the order. :raises HeldError: a hold stands
+        that this service knows of.
     """
+    if same_person(event.data.custodian, event.data.records_officer):
+        raise OnePersonError("ordered by one person alone")
     if state.holds:
         raise HeldError("ordered while a hold stands")
     update = {"lifecycle": "destroying", "order_id": event.data.order_id}
@@ -373,3 +377,7 @@ def hold_handlers() -> dict[type[Model], Handler[Any]]:
 
 class HeldError(Exception):
     """Destruction was ordered of a record under hold."""
+
+
+class OnePersonError(Exception):
+    """Destruction was ordered by a custodian and a records officer who could be one person."""

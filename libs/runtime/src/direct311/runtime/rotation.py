@@ -13,7 +13,6 @@ from typing import Annotated, Protocol
 
 import structlog
 from fastapi import APIRouter, Depends, Request
-from pydantic import StringConstraints
 
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.api import PROBLEMS, require
@@ -24,6 +23,7 @@ from direct311.runtime.jobs import Batch, Job, Progress, Work
 from direct311.runtime.keys import KeyProvider, KeyProviderError
 from direct311.runtime.ledger import Access
 from direct311.runtime.process import Loop, Resources
+from direct311.runtime.reasons import Reference
 from direct311.runtime.relay import Lease
 from direct311.runtime.vault import RecordKey, Vault
 from direct311.schemas.model import Model
@@ -264,7 +264,7 @@ class KeyState(Model):
 class KeyCommand(Model, extra="forbid"):
     """`reference`: the number of the work order or ticket behind it."""
 
-    reference: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    reference: Reference
 
 
 def keys_router(rotation: KeyRotation, caller: Callable[[Request], Awaitable[Caller]]) -> APIRouter:

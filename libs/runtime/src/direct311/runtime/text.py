@@ -13,6 +13,7 @@ from functools import cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from direct311.runtime.datafile import load, packaged
 from direct311.schemas import Model
@@ -108,6 +109,11 @@ def visible(text: str) -> str:
     )
 
 
+def shows_all(text: str) -> bool:
+    """Whether every character of the text is seen: no blank, and nothing that shows nothing."""
+    return visible(text) == unicodedata.normalize("NFC", text)
+
+
 def cell(text: str) -> str:
     """The text as a cell of a spreadsheet: cleaned, and never a formula.
 
@@ -179,3 +185,14 @@ Line = AfterValidator(_line)
 
 Lines = AfterValidator(_lines)
 """Annotation of a text of several lines that others will see: it is cleaned."""
+
+
+def _title(text: str) -> str:
+    line = cleaned(text)
+    if not any(char.isalnum() for char in visible(line)):
+        raise PydanticCustomError("name", "Give a name with letters or digits.")
+    return line
+
+
+Title = AfterValidator(_title)
+"""Annotation of what something is called: one line, cleaned, with a letter or digit."""

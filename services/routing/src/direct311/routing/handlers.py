@@ -1,7 +1,7 @@
 """Routing's use cases: join, decide, announce, and take the departments' answers."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from direct311.routing.domain.job import (
@@ -22,9 +22,16 @@ from direct311.routing.ports import Redactor
 from direct311.runtime.clock import Clock
 from direct311.runtime.records import Handler, on
 from direct311.runtime.state import Change, Outgoing
+from direct311.runtime.text import cleaned
 from direct311.schemas import Event, replies_topic, routed_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+
+CLOCKS_APART = timedelta(hours=1)
+"""So far a department's clock may be ahead. What it says is taken for now."""
+
+LONGEST_BEFORE = timedelta(days=366)
+"""So long before a report came its work may have been done."""
 
 
 class Routing:
@@ -133,6 +140,7 @@ class Routing:
         refusal = self._refusal(job, update)
         if refusal is not None:
             return Change(after, (refused(update, event.id, *refusal),))
+        now = self._clock.now()
         accepted = ev.UpdateAccepted(
             record_id=job.record_id,
             version=job.version + 1,
@@ -146,11 +154,11 @@ class Routing:
             update_id=event.id,
             department=update.department,
             status=update.status,
-            note=self._redact(update.note),
-            work_reference=update.work_reference,
+            note=self._redact(cleaned(update.note, lines=True)),
+            work_reference=cleaned(update.work_reference or "") or None,
             duplicate_of=update.duplicate_of,
-            occurred_at=update.occurred_at,
-            accepted_at=self._clock.now(),
+            occurred_at=min(update.occurred_at, now),
+            accepted_at=now,
         )
         return Change(
             after.model_copy(update={"status": update.status}),
@@ -162,6 +170,14 @@ class Routing:
             return "not_assigned", "No department has this request at present."
         if job.department != update.department:
             return "wrong_department", "Another department has this request."
+        now = self._clock.now()
+        received = job.asked.received_at if job.asked else now
+        if not received - LONGEST_BEFORE <= update.occurred_at <= now + CLOCKS_APART:
+            return (
+                "malformed",
+                f"occurred_at must lie at most {LONGEST_BEFORE.days} days before the request came "
+                "and not in the future.",
+            )
         move = Move(current=job.status, proposed=update.status, actor="department")
         if not allowed(move, self._states):
             may = ", ".join(self._states.next(job.status, "department")) or "nothing"

@@ -11,23 +11,25 @@ from direct311.audit.entrypoints.questions import Question
 from direct311.audit.handlers.holds import LogHolding
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.reasons import Authority, Reason
+from direct311.runtime.text import Title
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev
 
-Words = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(max_length=200), Title]
 
 
 class HoldOrder(Model, extra="forbid"):
     """What is held, and on whose authority."""
 
-    name: Words
+    name: Name
     kind: ev.HoldKind
-    authority: Words
+    authority: Authority
     filter: Question = Question()
 
 
 class ReleaseOrder(Model, extra="forbid"):
-    reason: Annotated[str, Field(min_length=10, max_length=500)]
+    reason: Reason
 
 
 class HoldState(Model):

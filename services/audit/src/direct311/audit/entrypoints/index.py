@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import Field
 
 from direct311.audit.domain import Rebuild
 from direct311.audit.handlers.rebuild import Rebuilding
@@ -12,13 +11,14 @@ from direct311.audit.ports import Log
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.reasons import Reference
 from direct311.schemas import Instant, Model
 
 
 class RebuildQuestion(Model, extra="forbid"):
     """`reference`: the number of the work order that this serves; the log cites it."""
 
-    reference: Annotated[str, Field(min_length=1, max_length=200)]
+    reference: Reference
 
 
 class RebuildState(Model):

@@ -8,17 +8,18 @@ from pydantic import Field, model_validator
 
 from direct311.audit.domain import Facts, Filter
 from direct311.audit.handlers.door import Opened
+from direct311.runtime.text import Line
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev
 
 Action = Literal[ev.AccessAction, "certify"]
-Code = Annotated[str, Field(max_length=100)]
-Name = Annotated[str, Field(max_length=200)]
-CaseId = Annotated[str, Field(max_length=200)]
+Code = Annotated[str, Field(max_length=100), Line]
+Name = Annotated[str, Field(max_length=200), Line]
+CaseId = Annotated[str, Field(max_length=200), Line]
 Limit = Annotated[int, Field(ge=1, le=100)]
 Cursor = Annotated[str, Field(max_length=40)]
 Reference = Annotated[
-    str, Field(max_length=200, description="The reference of the auditor's letter")
+    str, Field(max_length=200, description="The reference of the auditor's letter"), Line
 ]
 Size = Annotated[int, Field(ge=0, le=2**53)]
 

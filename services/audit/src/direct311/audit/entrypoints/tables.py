@@ -8,6 +8,7 @@ from typing import Any
 
 from direct311.audit.entrypoints.questions import entry_of
 from direct311.audit.handlers.door import Opened
+from direct311.runtime.text import cell as text_cell
 from direct311.schemas import isoformat
 
 COLUMNS = (
@@ -44,13 +45,11 @@ COLUMNS = (
     "sequence",
 )
 _WHY = ("reference", "legal_basis", "justification")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
-"""Whoever opens the file with a spreadsheet must not run what somebody wrote into a reason
-(owasp.org, CSV Injection)."""
 
 
 def cell(value: object) -> str:
-    """A value as text that no spreadsheet takes for a formula. Lists are joined with blanks."""
+    """A value as text that no spreadsheet takes for a formula (owasp.org, CSV Injection), and that
+    shows all that it holds. Lists are joined with blanks."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -58,7 +57,7 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return isoformat(value)
     text = " ".join(map(str, value)) if isinstance(value, list | tuple | set) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return text_cell(text)
 
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> bytes:

@@ -17,6 +17,7 @@ from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.ledger import Access
+from direct311.runtime.persons import same_person
 from direct311.runtime.vault import Vault
 from direct311.schemas import events as ev
 from direct311.verifier.entry import Entry
@@ -121,7 +122,7 @@ class LogHolding:
         await self._write_down(caller, "POST /v1/holds/{hold_id}/release", query, hold_id, reason)
         if hold is None:
             raise RefusedError(404, "unknown_hold", "There is no such hold.")
-        if hold.placed_by == caller.sub:
+        if same_person(hold.placed_by, caller.sub):
             raise RefusedError(
                 403, "same_person", "Another person than the one who placed it releases it."
             )

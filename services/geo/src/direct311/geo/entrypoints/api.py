@@ -23,6 +23,7 @@ from direct311.geo.ports import BoundarySets, Locations
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.text import Line, Title
 from direct311.schemas import Instant, Model
 from direct311.schemas.model import Latitude, Longitude
 
@@ -159,9 +160,9 @@ def router(
         name: Annotated[
             str, Query(pattern=f"^{LAYER_NAME.pattern}$", description="municipality, zip, …")
         ],
-        source: Annotated[str, Query(min_length=1, max_length=300)],
-        version: Annotated[str, Query(max_length=60, pattern=r"^[\w.-]*$")] = "",
-        licence: Annotated[str, Query(max_length=300)] = "",
+        source: Annotated[str, Query(max_length=300), Title],
+        version: Annotated[str, Query(max_length=60, pattern=r"^[A-Za-z0-9_.-]*$")] = "",
+        licence: Annotated[str, Query(max_length=300), Line] = "",
         approximate: bool = False,
     ) -> ImportedView:
         """Put a GeoJSON FeatureCollection in force as the layer `name`, in place of what it was.

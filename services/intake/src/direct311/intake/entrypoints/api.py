@@ -15,13 +15,15 @@ from direct311.intake.domain.request import Mark
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.release import Release
+from direct311.runtime import reasons
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.text import Lines
 from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
-Text = Annotated[str, Field(max_length=500)]
+Text = Annotated[str, Field(max_length=500), Lines]
 MOST_IN_A_QUESTION = 100_000
 LARGEST_QUESTION = 8 * 1024 * 1024
 """Bytes of the body of a question about so many records."""
@@ -100,7 +102,7 @@ class ReleaseOrder(Model, extra="forbid"):
     """Why enforcement may begin without the reporter's name and address (section 125.69, F.S.)."""
 
     basis: Literal["imminent_threat_to_public", "imminent_destruction_of_habitat", "identified"]
-    reason: Annotated[str, Field(min_length=10, max_length=500)]
+    reason: reasons.Reason
 
 
 class StatusAnswer(Model):
@@ -114,8 +116,8 @@ class ProtectionOrder(Model, extra="forbid"):
     `received_on`: the day on which it was received, today unless given.
     """
 
-    reference: Annotated[str, Field(min_length=1, max_length=100)]
-    citation: Annotated[str, Field(min_length=1, max_length=200)]
+    reference: Annotated[reasons.Reference, Field(max_length=100)]
+    citation: Annotated[reasons.Authority, Field(max_length=200)]
     received_on: OnDate | None = None
     phone: Annotated[str, Field(max_length=60)] | None = None
     email: Annotated[str, Field(max_length=254)] | None = None

@@ -9,8 +9,10 @@ from pydantic import AfterValidator, Field, StringConstraints
 from direct311.intake.domain.clients import Client, Environment, Flag, Quota, Scope
 from direct311.intake.entrypoints.api import CallerOf
 from direct311.intake.handlers.clients import ManageClients
+from direct311.runtime import reasons
 from direct311.runtime.access import Caller
 from direct311.runtime.api import NUMBER, PROBLEMS, require
+from direct311.runtime.text import Title
 from direct311.schemas import Instant, Model, RecordId
 
 T = TypeVar("T")
@@ -22,14 +24,9 @@ def _once(values: tuple[T, ...]) -> tuple[T, ...]:
 
 
 ClientId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-Name = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$"
-    ),
-]
+Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$"), Title]
 Channel = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,29}$")]
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=150)]
+Reference = Annotated[reasons.Reference, StringConstraints(max_length=150)]
 Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]{1,200}(:[0-9]{1,5})?$")]
 Scopes = Annotated[tuple[Scope, ...], Field(min_length=1, max_length=3), AfterValidator(_once)]
 Flags = Annotated[tuple[Flag, ...], Field(max_length=5), AfterValidator(_once)]

@@ -10,6 +10,7 @@ from direct311.intake.domain.request import ContactWay
 from direct311.intake.handlers.subject import Held, Subject
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.reasons import Reason
 from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
@@ -27,7 +28,7 @@ KEPT = (
 class LinkOrder(Model, extra="forbid"):
     """How the agent made sure that the request is the caller's."""
 
-    justification: Annotated[str, Field(min_length=10, max_length=500)]
+    justification: Reason
 
 
 class LinkAnswer(Model):

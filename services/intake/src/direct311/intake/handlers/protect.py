@@ -12,8 +12,12 @@ from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.ledger import Access
+from direct311.runtime.persons import same_person
 from direct311.runtime.vault import Vault
 from direct311.schemas.events import AccessAction
+
+EARLIEST = date(1970, 1, 1)
+"""No written request is older than the law that it cites."""
 
 NEAR_ENOUGH = 50.0
 """Metres to which geo must know where a home lies for its point to be entered with its address: the
@@ -98,9 +102,12 @@ class Protect:
         """
         now = self._clock.now()
         today = day_of(now)
-        if received_on is not None and received_on > today:
+        if received_on is not None and not EARLIEST <= received_on <= today:
             raise RefusedError(
-                422, "malformed", "The request cannot have come after today.", field="received_on"
+                422,
+                "malformed",
+                f"The request came on a day from {EARLIEST} to today.",
+                field="received_on",
             )
         hashes: list[str] = []
         kinds: list[str] = []
@@ -205,7 +212,7 @@ class Protect:
         found = await self._withdrawn(protection_id)
         if found.disposal_proposed_by is None or found.disposal_proposed_at is None:
             raise RefusedError(409, "not_proposed", "A custodian proposes the disposal first.")
-        if caller.sub == found.disposal_proposed_by:
+        if same_person(caller.sub, found.disposal_proposed_by):
             raise RefusedError(
                 403, "same_person", "Another person than the custodian who proposed approves."
             )

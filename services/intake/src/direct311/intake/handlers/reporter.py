@@ -34,6 +34,7 @@ from direct311.runtime.ledger import Access
 from direct311.runtime.records import Folder
 from direct311.runtime.redaction import mask_numbers, redact
 from direct311.runtime.state import Change
+from direct311.runtime.text import cleaned
 from direct311.runtime.vault import Vault
 from direct311.schemas import events as ev
 
@@ -110,7 +111,9 @@ class Reporter:
             503 not written down; and as `follow`.
         """
         given = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-        if wrong := text_problem("text", given) or (None if given else "text is required"):
+        wrong = text_problem("text", given)
+        given = cleaned(given, lines=True)
+        if wrong := wrong or (None if given else "text is required"):
             raise MalformedError([FieldProblem(field="text", detail=wrong)])
         state = await self.follow(caller, record_id)
         mark, content = self._marks("comment", key, given)

@@ -29,6 +29,7 @@ from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
 from direct311.runtime.records import Folder
 from direct311.runtime.redaction import mask_numbers
 from direct311.runtime.state import Change
+from direct311.runtime.text import cleaned
 from direct311.runtime.vault import DataKey, Vault
 from direct311.schemas import events as ev
 
@@ -311,7 +312,7 @@ def _checked(values: Mapping[str, str]) -> dict[str, str]:
                 f"{field} must not hold a card, bank or social-security number.",
                 field=field,
             )
-    return given
+    return {field: cleaned(value) for field, value in given.items()}
 
 
 def _must_be_held(state: ServiceRequest, given: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from direct311.intake.domain.catalogue import AskedIf, Attribute, Catalogue, ServiceType
@@ -13,6 +13,7 @@ from direct311.intake.domain.submission import Submission
 from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_instant, read_number
 from direct311.runtime.redaction import redact_place
+from direct311.runtime.text import cleaned, shows_all
 from direct311.schemas.events import Place
 
 LONGEST_DESCRIPTION = 4000
@@ -22,6 +23,9 @@ MOST_VALUES = 50
 LONGEST_ADDRESS = 300
 LONGEST_URL = 2000
 MOST_MEDIA_URLS = 10
+LONGEST_AGO = timedelta(days=100 * 365)
+LONGEST_AHEAD = timedelta(days=366)
+"""Between the two lies every time that an answer can mean: of what was seen, and of what is due."""
 JURISDICTION = "miamidade"
 
 CONTACT_LIMITS: Mapping[str, int] = {
@@ -39,6 +43,8 @@ _ATTRIBUTE = re.compile(r"attribute\[([A-Za-z0-9_-]{1,60})\](\[\])?")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_URL = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
+_LINES = re.compile(r"description|attribute.*", re.DOTALL)
+_LINE = frozenset({"address_string", *CONTACT_LIMITS})
 _ADDRESS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 """A sentence is no id."""
 
@@ -71,7 +77,7 @@ def read_submission(pairs: Sequence[tuple[str, str]], catalogue: Catalogue, at: 
     place = _place(single, problems)
     description = read_description(single, problems)
     contact = read_contact(single, problems)
-    answers = _answers(given, service, problems)
+    answers = _answers(given, service, at, problems)
     media_urls = read_media_urls(given, problems)
     key = single("client_request_id")
     if key is not None and not _KEY.fullmatch(key):
@@ -111,12 +117,26 @@ def read_submission(pairs: Sequence[tuple[str, str]], catalogue: Catalogue, at: 
 
 
 def sent(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """The values of a form by field; an empty one counts as not sent."""
+    """The values of a form by field; an empty one counts as not sent.
+
+    Texts that others will see are cleaned, before they are checked, sealed and compared: what a
+    reader does not see is no part of what was said, and a repeat is one all the same. A text with a
+    control character is left as it is, and refused by name of its field.
+    """
     given: dict[str, list[str]] = {}
     for name, value in pairs:
-        if value.strip():
-            given.setdefault(name, []).append(value)
+        shown = _shown(name, value)
+        if shown.strip():
+            given.setdefault(name, []).append(shown)
     return given
+
+
+def _shown(name: str, value: str) -> str:
+    if _LINES.fullmatch(name) and not _CONTROL.search(value):
+        return cleaned(value, lines=True)
+    if name in _LINE and not _NOT_IN_A_LINE.search(value):
+        return cleaned(value)
+    return value
 
 
 class Singles:
@@ -252,7 +272,7 @@ def text_problem(name: str, text: str) -> str | None:
 def contact_problem(name: str, text: str) -> str | None:
     """What a contact field, or the reporter's own address, must be, where it is not."""
     limit = CONTACT_LIMITS.get(name, LONGEST_ANSWER)
-    if not text or len(text) > limit or _NOT_IN_A_LINE.search(text):
+    if not cleaned(text) or len(text) > limit or _NOT_IN_A_LINE.search(text):
         return f"{name} may have {limit} characters of plain text"
     if name == "email" and not _EMAIL.fullmatch(text):
         return "email must be an address such as name@example.org"
@@ -260,7 +280,10 @@ def contact_problem(name: str, text: str) -> str | None:
 
 
 def _answers(
-    given: Mapping[str, list[str]], service: ServiceType | None, problems: list[Problem]
+    given: Mapping[str, list[str]],
+    service: ServiceType | None,
+    at: datetime,
+    problems: list[Problem],
 ) -> dict[str, tuple[str, ...]]:
     """Answers by attribute code, in the order of the type's questions."""
     sent: dict[str, list[str]] = {}
@@ -285,7 +308,7 @@ def _answers(
     unclear: set[str] = set()
     for code, attribute in known.items():
         answered = tuple(value.strip() for value in sent.get(code, ()))
-        wrong = _wrong(attribute, answered) if answered else None
+        wrong = _wrong(attribute, answered, at) if answered else None
         asked_if = attribute.asked_if
         if asked_if is not None and asked_if.code in unclear:
             # Whether it is asked cannot be told, so only the answer that is wrong is named.
@@ -314,7 +337,7 @@ def _condition(asked_if: AskedIf) -> str:
     return f"attribute[{asked_if.code}] is {' or '.join(asked_if.values)}"
 
 
-def _wrong(attribute: Attribute, values: tuple[str, ...]) -> str | None:
+def _wrong(attribute: Attribute, values: tuple[str, ...], at: datetime) -> str | None:
     """What an answer must be, where it is not."""
     many = attribute.datatype == "multivaluelist"
     if len(values) > (MOST_VALUES if many else 1):
@@ -328,8 +351,15 @@ def _wrong(attribute: Attribute, values: tuple[str, ...]) -> str | None:
             return "must be one of the keys in the type's definition"
     if attribute.datatype == "number" and not math.isfinite(read_number(values[0])):
         return "must be a number"
-    if attribute.datatype == "datetime" and read_instant(values[0]) is None:
-        return "must be a time such as 2026-01-31T12:00:00Z"
+    if attribute.datatype == "datetime":
+        told = read_instant(values[0])
+        if told is None:
+            return "must be a time such as 2026-01-31T12:00:00Z"
+        if not at - LONGEST_AGO <= told <= at + LONGEST_AHEAD:
+            return (
+                f"must be a time at most {LONGEST_AGO.days // 365} years ago and at most "
+                f"{LONGEST_AHEAD.days} days ahead"
+            )
     return None
 
 
@@ -345,7 +375,7 @@ def read_media_urls(given: Mapping[str, list[str]], problems: list[Problem]) -> 
 
 def _is_web_address(url: str) -> bool:
     # urlsplit drops line ends and tabs.
-    if len(url) > LONGEST_URL or _NOT_IN_A_URL.search(url):
+    if len(url) > LONGEST_URL or _NOT_IN_A_URL.search(url) or not shows_all(url):
         return False
     try:
         parts = urlsplit(url)

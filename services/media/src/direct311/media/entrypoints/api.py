@@ -19,6 +19,7 @@ from direct311.runtime.identity import Authenticator
 from direct311.runtime.ledger import Access
 from direct311.runtime.records import Records
 from direct311.runtime.store import MissingObjectError
+from direct311.runtime.text import Line, Lines
 from direct311.runtime.vault import Vault
 from direct311.schemas import Instant, Model
 from direct311.schemas.events import MediaItem
@@ -99,8 +100,8 @@ class OriginalQuestion(Model, extra="forbid"):
     """Why an original is to be read. In a body: proxies and browsers keep addresses."""
 
     purpose: Annotated[str, Field(max_length=40)]
-    reference: Annotated[str, Field(max_length=100)] | None = None
-    justification: Annotated[str, Field(max_length=500)] | None = None
+    reference: Annotated[str, Field(max_length=100), Line] | None = None
+    justification: Annotated[str, Field(max_length=500), Lines] | None = None
 
 
 def tickets_router(

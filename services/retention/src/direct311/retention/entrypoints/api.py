@@ -27,10 +27,12 @@ from direct311.retention.handlers.inventory import Outcomes
 from direct311.retention.handlers.review import Review
 from direct311.retention.handlers.scopes import Scopes
 from direct311.retention.ports import Dispositions, Holds, Inventory, Position, Seal
+from direct311.runtime import reasons
 from direct311.runtime.access import Caller
 from direct311.runtime.api import NUMBER, PROBLEMS, require
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.text import Title
 from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 from direct311.schemas.model import DepartmentCode
@@ -50,7 +52,7 @@ INLINE_CHUNKS: Final = 10
 """So much of a hold is written before the answer; the loop does the rest."""
 
 CallerOf = Callable[[Request], Awaitable[Caller]]
-Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
+Name = Annotated[str, Field(max_length=500), Title]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]
 Id = Annotated[RecordId, Path()]
@@ -86,7 +88,7 @@ class Approval(Model, extra="forbid"):
 
 
 class Reason(Model, extra="forbid"):
-    reason: Text
+    reason: reasons.Reason
 
 
 _EITHER: dict[str, Any] = {
@@ -118,7 +120,7 @@ class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
     service_codes: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], Field(max_length=500)
     ] = ()
-    municipality: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    municipality: Annotated[str, Field(max_length=100), Title] | None = None
     department: DepartmentCode | None = None
 
     @model_validator(mode="after")
@@ -132,9 +134,9 @@ class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):
     """Either `record_ids` or `query`; new records that match a query join by themselves.
     `for_later`: the query may name a type, municipality or department that no record has yet."""
 
-    name: Text
+    name: Name
     kind: ev.HoldKind
-    authority: Text
+    authority: reasons.Authority
     record_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=10_000)] | None = (
         None
     )

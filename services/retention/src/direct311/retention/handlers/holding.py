@@ -10,6 +10,7 @@ from direct311.retention.handlers.expiry import CHUNK, causes
 from direct311.retention.ports import Holds, Inventory
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.persons import same_person
 from direct311.runtime.records import Folder
 from direct311.runtime.state import Change
 
@@ -58,7 +59,7 @@ class Holding:
             hold = await self._holds.get(hold_id)
             if hold is None:
                 raise RefusedError(404, "unknown_hold", "There is no such hold.")
-            if hold.placed_by == by:
+            if same_person(hold.placed_by, by):
                 raise RefusedError(
                     403, "same_person", "Another person than the one who placed it releases it."
                 )

@@ -19,6 +19,7 @@ from direct311.retention.handlers.expiry import causes, check_as_of, chunks
 from direct311.retention.ports import Dispositions, Holds, Inventory
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.persons import same_person
 from direct311.runtime.records import Folder
 from direct311.runtime.state import Change, Outgoing
 
@@ -100,7 +101,7 @@ class Review:
         """
         while True:
             disposition = await self.get(disposition_id)
-            if disposition.custodian == officer:
+            if same_person(disposition.custodian, officer):
                 raise RefusedError(
                     403, "same_person", "Another person than the custodian who proposed approves."
                 )

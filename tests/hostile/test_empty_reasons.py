@@ -1,0 +1,206 @@
+"""A text that shows nothing, or says nothing, is no reason and no reference: not for the access
+rules, not for any command."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from direct311.audit.entrypoints.holds import HoldOrder as LogHoldOrder
+from direct311.audit.entrypoints.holds import ReleaseOrder as LogReleaseOrder
+from direct311.audit.entrypoints.index import RebuildQuestion
+from direct311.intake.entrypoints.api import ProtectionOrder, ReleaseOrder
+from direct311.intake.entrypoints.clients import ChangeOrder, ReferenceOrder, RotationOrder
+from direct311.intake.entrypoints.subject import LinkOrder
+from direct311.retention.entrypoints.api import HoldOrder, Reason
+from direct311.runtime.access import Caller, RecordFacts, load_access_policy
+from direct311.runtime.rotation import KeyCommand
+from direct311.schemas import Model
+from tests.support.county import County
+from tests.support.submissions import submission
+
+NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+POLICY = load_access_policy()
+FACTS = RecordFacts("r-1", "animal_services")
+
+UNSEEN = {
+    "zero width spaces": "\u200b" * 20,
+    "zero width joiners": "\u200d\u200c" * 10,
+    "word joiners": "\u2060" * 20,
+    "byte order marks": "\ufeff" * 20,
+    "direction marks": "\u200e\u200f" * 10,
+    "overrides": "\u202e\u202d\u202c" * 8,
+    "isolates": "\u2066\u2067\u2069" * 8,
+    "soft hyphens": "\u00ad" * 20,
+    "hangul fillers": "\u3164" * 20,
+    "half-width hangul fillers": "\uffa0" * 20,
+    "hangul jamo fillers": "\u115f\u1160" * 10,
+    "hangul fillers as words": "\u3164\u115f\u1160\uffa0 \u115f\u3164\u1160 \uffa0\u115f\u3164",
+    "braille blanks": "\u2800" * 20,
+    "no-break spaces": "\u00a0\u202f" * 10,
+    "ideographic spaces": "\u3000" * 20,
+    "em and thin spaces": "\u2003\u2009" * 10,
+    "variation selectors": "\ufe0f\ufe00" * 10,
+    "supplementary variation selectors": "\U000e0100\U000e01ef" * 10,
+    "tags that spell words": "".join(chr(0xE0000 + ord(c)) for c in "call the owner 12"),
+    "grapheme joiners": "\u034f" * 20,
+    "khmer vowels that show nothing": "\u17b4\u17b5" * 10,
+    "mongolian separators": "\u180e\u180b" * 10,
+    "invisible operators": "\u2061\u2062\u2063\u2064" * 5,
+    "annotations": "\ufff9\ufffa\ufffb" * 6,
+    "musical format characters": "\U0001d173\U0001d17a" * 10,
+    "private use": "\ue000\uf8ff" * 10,
+    "marks without a letter": "\u0301\u0308\u0327" * 6,
+    "control characters": "\x01\x02\x1b" * 6,
+    "line ends and tabs": "\n\t\r\n\u2028" * 6,
+    "blanks": " " * 20,
+}
+SAYING_NOTHING = {
+    "dots": ". . . . . . . . . . . .",
+    "dashes": "-" * 20,
+    "one letter again and again": "aaaaaaaaaa aaaaaaaa",
+    "two letters": "x y x y x y x y x y x y",
+    "one letter in many alphabets": "a\u0430a\u00e1\u00c1A a\u00e0 aa\uff41",
+    "ligatures that unfold into a sentence": "\ufdfa \ufdfb",
+    "letters between fillers": "a\u3164\u3164\u3164\u3164\u3164\u3164\u3164\u3164b c",
+    "emoji": "\U0001f600 \U0001f601 \U0001f602 \U0001f603 \U0001f604 \U0001f605",
+    "underscores": "_____ _____ _____",
+}
+REASONS = UNSEEN | SAYING_NOTHING
+REFERENCES = UNSEEN | {
+    "a dash": "-",
+    "a long dash": "\u2014",
+    "a wide dash": "\uff0d",
+    "a dot": ".",
+    "a question mark": "?",
+    "none": "none",
+    "n/a": "n/a",
+    "a letter": "x",
+    "nothing but noughts": "0-0",
+    "a digit behind fillers": "\u3164\u31641",
+    "a dash behind fillers": "\u3164\u3164-1",
+    "a formula": "=1+1",
+    "a wide formula": "\uff1d1+1",
+    "markup": "<WO-1>",
+}
+
+
+def ids(texts: Mapping[str, str]) -> list[Any]:
+    return [pytest.param(text, id=name) for name, text in texts.items()]
+
+
+# ---------------------------------------------------------------- the access rules
+
+
+@pytest.mark.parametrize("text", ids(REASONS))
+@pytest.mark.parametrize("purpose", ["public_safety", "emergency_assistance"])
+def test_the_glass_is_not_broken_without_a_reason(purpose: str, text: str) -> None:
+    caller = Caller("eve", ("agent",))
+    found = POLICY.decide(caller, purpose, ("phone",), FACTS, justification=text, at=NOW)
+    assert (found.allowed, found.rule_id) == (False, "refused:justification")
+    assert text not in found.needed
+
+
+@pytest.mark.parametrize("text", ids(REFERENCES))
+@pytest.mark.parametrize(
+    ("role", "purpose", "field"),
+    [("counsel", "county_business", "description"), ("auditor", "authorised_audit", "audit_entry")],
+)
+def test_nothing_is_opened_without_a_reference(
+    role: str, purpose: str, field: str, text: str
+) -> None:
+    found = POLICY.decide(Caller("cole", (role,)), purpose, (field,), FACTS, reference=text, at=NOW)
+    assert (found.allowed, found.rule_id) == (False, "refused:reference")
+
+
+# ---------------------------------------------------------------- commands
+
+WHY: list[tuple[type[Model], str, dict[str, Any]]] = [
+    (LinkOrder, "justification", {}),
+    (ReleaseOrder, "reason", {"basis": "identified"}),
+    (Reason, "reason", {}),
+    (LogReleaseOrder, "reason", {}),
+]
+ORDERED: list[tuple[type[Model], str, dict[str, Any]]] = [
+    (ProtectionOrder, "reference", {"citation": "section 119.071", "phone": "305-555-0100"}),
+    (ReferenceOrder, "reference", {}),
+    (ChangeOrder, "reference", {}),
+    (RotationOrder, "reference", {}),
+    (KeyCommand, "reference", {}),
+    (RebuildQuestion, "reference", {}),
+]
+AUTHORITY: list[tuple[type[Model], str, dict[str, Any]]] = [
+    (ProtectionOrder, "citation", {"reference": "PR-1", "phone": "305-555-0100"}),
+    (HoldOrder, "authority", {"name": "a suit", "kind": "litigation", "record_ids": ["r"]}),
+    (HoldOrder, "name", {"authority": "26-1", "kind": "litigation", "record_ids": ["r"]}),
+    (LogHoldOrder, "authority", {"name": "a suit", "kind": "litigation"}),
+    (LogHoldOrder, "name", {"authority": "26-1", "kind": "litigation"}),
+]
+
+
+def refused(model: type[Model], field: str, rest: Mapping[str, Any], text: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        model.model_validate({**rest, field: text})
+    assert {each["loc"] for each in error.value.errors(include_input=False)} == {(field,)}
+
+
+@pytest.mark.parametrize("text", ids(REASONS))
+@pytest.mark.parametrize(("model", "field", "rest"), WHY)
+def test_no_command_is_done_without_a_reason(
+    model: type[Model], field: str, rest: dict[str, Any], text: str
+) -> None:
+    model.model_validate({**rest, field: "The caller knew the day and the place."})
+    refused(model, field, rest, text)
+
+
+@pytest.mark.parametrize("text", ids(REFERENCES))
+@pytest.mark.parametrize(("model", "field", "rest"), ORDERED)
+def test_no_command_is_done_without_a_reference(
+    model: type[Model], field: str, rest: dict[str, Any], text: str
+) -> None:
+    model.model_validate({**rest, field: "WO-2117"})
+    refused(model, field, rest, text)
+
+
+@pytest.mark.parametrize("text", ids(UNSEEN))
+@pytest.mark.parametrize(("model", "field", "rest"), AUTHORITY)
+def test_nothing_is_held_by_the_order_of_nobody(
+    model: type[Model], field: str, rest: dict[str, Any], text: str
+) -> None:
+    model.model_validate({**rest, field: "Case 26-114"})
+    refused(model, field, rest, text)
+
+
+# ---------------------------------------------------------------- on the running stack
+
+
+@pytest.mark.e2e
+@pytest.mark.anyio
+async def test_no_door_opens_for_a_text_that_shows_nothing(county: County) -> None:
+    record_id = await county.accepted(submission(5101))
+    link = f"/v1/requests/{record_id}/link"
+    for text in REASONS.values():
+        answer = await county.read_contact(
+            record_id, "agent", "eve", purpose="public_safety", justification=text
+        )
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["field"] == "justification"
+        answer = await county.ask("POST", "intake", link, "agent", "eve", {"justification": text})
+        assert answer.status_code == 422, answer.text
+        assert "letters or digits" in answer.json()["detail"]
+    for text in ("-", "\u3164\u31641", "\u200b-\u200b", "n/a"):
+        answer = await county.read_contact(
+            record_id, "agent", "eve", purpose="county_business", reference=text
+        )
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["field"] == "reference"
+    answer = await county.read_contact(
+        record_id,
+        "agent",
+        "eve",
+        purpose="public_safety",
+        justification="A child may be inside the flooded house.",
+    )
+    assert answer.status_code == 200, answer.text

@@ -71,7 +71,7 @@ async def test_a_new_client_submits_within_seconds_and_a_revoked_one_no_more(
         "/v1/clients",
         "admin",
         "adam",
-        {"reference": "W", "client_id": client_id, "name": "Else", "environment": "test"},
+        {"reference": "WO-6", "client_id": client_id, "name": "Else", "environment": "test"},
     )
     assert again.status_code == 409
 

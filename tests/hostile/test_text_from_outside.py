@@ -121,7 +121,7 @@ def test_a_form_holds_what_it_shows(char: str) -> None:
     said = f"The dog{char} runs along the {char}canal"
     pairs = [
         *(("service_code", DOG), ("lat", "25.77"), ("long", "-80.2")),
-        *(("description", said), ("address_string", f"111 NW{char} 1 ST")),
+        *(("description", said), ("address_string", f"111 NW{char}\n1 ST")),
         *(("first_name", f"An{char}na"), ("phone", f"305-555{char}-0100")),
     ]
     found = read_submission(pairs, CATALOGUE, AT)

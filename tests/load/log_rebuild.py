@@ -23,7 +23,7 @@ async def _rebuild(dev: LocalStack) -> tuple[float, int]:
     session = Session(dev, http)
     try:
         await database["entries"].drop()
-        state: Any = await session.post("audit", PATH, {"reference": "bench"}, "admin", "bench")
+        state: Any = await session.post("audit", PATH, {"reference": "BENCH-1"}, "admin", "bench")
         deadline = time.monotonic() + 600
         while state["state"] == "running" and time.monotonic() < deadline:
             await asyncio.sleep(0.2)

@@ -56,8 +56,11 @@ async def batch() -> Sequence[Opened]:
 
 
 def test_no_cell_is_a_formula() -> None:
-    for value in ("=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1", FORMULA):
+    for value in ("=1+1", "+1", "-1", "@x", "\uff1d1", FORMULA):
         assert cell(value) == f"'{value}"
+    # Blanks before it do not count, and are not kept.
+    for value in ("\t=1", "\r=1", "\n=1", " =1", "\u200b=1"):
+        assert cell(value) == "'=1"
     assert [cell(each) for each in ("a=1", 12, True, None, ("x", "y"), "")] == [
         "a=1",
         "12",
@@ -81,7 +84,7 @@ async def test_csv_has_a_line_for_each_entry_with_its_reason(batch: Sequence[Ope
     assert len(rows) == 6
     first, denied, _, withheld, gone, destroyed = rows
     assert first["reference"] == f"'{FORMULA}"
-    assert first["justification"] == "'@SUM(1)\r\nsecond line"
+    assert first["justification"] == "'@SUM(1)\nsecond line"
     assert (first["actor"], first["roles"], first["fields"]) == (
         "'-1+2",
         "agent inspector",

@@ -107,10 +107,10 @@ def test_others_are_refused(method: str, path: str, caller: str, county: County)
         "expiry": {},
         "dispositions": {},
         "approve": {"set_hash": "0" * 64},
-        "reject": {"reason": "no"},
-        "release": {"reason": "no"},
+        "reject": {"reason": "the case is not over"},
+        "release": {"reason": "the case is not over"},
         "outcomes": {"outcome": "hearing"},
-        "holds": {"name": "n", "kind": "audit", "authority": "a", "record_ids": ["r1"]},
+        "holds": {"name": "n", "kind": "audit", "authority": "Case 26-1", "record_ids": ["r1"]},
     }
     body = bodies.get(path.rpartition("/")[2]) if method == "POST" else None
     answer = county.client.request(method, path, json=body, headers={"x-test-caller": caller})
@@ -239,10 +239,10 @@ def test_a_hold_from_placing_to_release(county: County) -> None:
     told = county.post("/v1/dispositions", {}, status=409)
     assert told["type"].endswith("nothing_to_propose")
     path = f"/v1/holds/{placed['hold_id']}"
-    told = county.post(f"{path}/release", {"reason": "settled"}, "counsel/cole", status=403)
+    told = county.post(f"{path}/release", {"reason": "the case is settled"}, "counsel/cole", status=403)
     assert told["type"].endswith("same_person")
     assert [each["hold_id"] for each in county.get("/v1/holds")["holds"]] == [placed["hold_id"]]
-    county.post(f"{path}/release", {"reason": "settled"}, "counsel/clara")
+    county.post(f"{path}/release", {"reason": "the case is settled"}, "counsel/clara")
     assert county.get(path)["state"] == "released"
     assert county.get("/v1/holds")["holds"] == []
     assert len(county.get("/v1/holds?standing=false")["holds"]) == 1
@@ -264,7 +264,7 @@ def test_a_hold_from_placing_to_release(county: County) -> None:
     ],
 )
 def test_a_hold_without_a_clear_scope_is_refused(scope: dict[str, object], county: County) -> None:
-    body = {"name": "n", "kind": "audit", "authority": "a", **scope}
+    body = {"name": "n", "kind": "audit", "authority": "Case 26-1", **scope}
     told = county.post("/v1/holds", body, "counsel/cole", status=422)
     assert told["field"].startswith("body")
     assert "not an id" not in str(told)
@@ -306,7 +306,7 @@ def test_a_hold_on_a_name_that_nothing_has_is_refused_unless_it_is_for_later(
     query: dict[str, object], field: str, near: str, county: County
 ) -> None:
     asyncio.run(known(county.world))
-    body: dict[str, object] = {"name": "n", "kind": "audit", "authority": "a", "query": query}
+    body: dict[str, object] = {"name": "n", "kind": "audit", "authority": "Case 26-1", "query": query}
     told = county.post("/v1/holds", body, "counsel/cole", status=422)
     assert told["field"] == f"body.query.{field}"
     assert near in told["detail"]
@@ -319,7 +319,7 @@ def test_a_hold_on_a_name_that_nothing_has_is_refused_unless_it_is_for_later(
 
 def test_everything_that_is_unknown_is_named_at_once(county: County) -> None:
     query = {"service_codes": ["A", "WASTE-ACCOUNT", "B"], "department": "d1", "municipality": "x"}
-    body = {"name": "n", "kind": "audit", "authority": "a", "query": query}
+    body = {"name": "n", "kind": "audit", "authority": "Case 26-1", "query": query}
     told = county.post("/v1/holds", body, "counsel/cole", status=422)
     fields = [each["field"].removeprefix("body.query.") for each in told["errors"]]
     assert fields == ["service_codes.0", "service_codes.2", "municipality", "department"]
@@ -338,7 +338,7 @@ def test_a_hold_says_how_many_records_it_holds_now(
     query: dict[str, object], held: list[str], county: County
 ) -> None:
     asyncio.run(known(county.world))
-    body = {"name": "n", "kind": "audit", "authority": "a", "query": query}
+    body = {"name": "n", "kind": "audit", "authority": "Case 26-1", "query": query}
     placed = county.post("/v1/holds", body, "counsel/cole", status=201)
     assert placed["records_held"] == len(held)
     for record_id in held:
@@ -346,7 +346,7 @@ def test_a_hold_says_how_many_records_it_holds_now(
     (listed,) = county.get("/v1/holds")["holds"]
     assert listed["records_held"] == len(held)
     path = f"/v1/holds/{placed['hold_id']}"
-    county.post(f"{path}/release", {"reason": "settled"}, "counsel/clara")
+    county.post(f"{path}/release", {"reason": "the case is settled"}, "counsel/clara")
     assert county.get(path)["records_held"] == 0
 
 

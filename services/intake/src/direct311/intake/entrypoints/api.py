@@ -19,7 +19,7 @@ from direct311.runtime import reasons
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.text import Lines
+from direct311.runtime.text import Line, Lines
 from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
@@ -67,9 +67,9 @@ class PersonQuestion(Model, extra="forbid", json_schema_extra=_ONE):
     """One of `phone`, `email`, `name`, and why."""
 
     purpose: Annotated[str, Field(max_length=40)]
-    phone: Annotated[str, Field(max_length=60)] | None = None
-    email: Annotated[str, Field(max_length=254)] | None = None
-    name: Annotated[str, Field(max_length=200)] | None = None
+    phone: Annotated[str, Field(max_length=60), Line] | None = None
+    email: Annotated[str, Field(max_length=254), Line] | None = None
+    name: Annotated[str, Field(max_length=200), Line] | None = None
     reference: Text | None = None
     justification: Text | None = None
 
@@ -119,10 +119,10 @@ class ProtectionOrder(Model, extra="forbid"):
     reference: Annotated[reasons.Reference, Field(max_length=100)]
     citation: Annotated[reasons.Authority, Field(max_length=200)]
     received_on: OnDate | None = None
-    phone: Annotated[str, Field(max_length=60)] | None = None
-    email: Annotated[str, Field(max_length=254)] | None = None
-    name: Annotated[str, Field(max_length=200)] | None = None
-    address: Annotated[str, Field(max_length=300)] | None = None
+    phone: Annotated[str, Field(max_length=60), Line] | None = None
+    email: Annotated[str, Field(max_length=254), Line] | None = None
+    name: Annotated[str, Field(max_length=200), Line] | None = None
+    address: Annotated[str, Field(max_length=300), Line] | None = None
     latitude: Annotated[float, Field(strict=True, ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(strict=True, ge=-180, le=180)] | None = None
 

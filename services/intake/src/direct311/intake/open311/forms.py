@@ -44,7 +44,6 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_URL = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
 _LINES = re.compile(r"description|attribute.*", re.DOTALL)
-_LINE = frozenset({"address_string", *CONTACT_LIMITS})
 _ADDRESS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 """A sentence is no id."""
 
@@ -134,7 +133,10 @@ def sent(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 def _shown(name: str, value: str) -> str:
     if _LINES.fullmatch(name) and not _CONTROL.search(value):
         return cleaned(value, lines=True)
-    if name in _LINE and not _NOT_IN_A_LINE.search(value):
+    if name == "address_string" and not _CONTROL.search(value):
+        # On several lines it is an address too.
+        return cleaned(value)
+    if name in CONTACT_LIMITS and not _NOT_IN_A_LINE.search(value):
         return cleaned(value)
     return value
 
@@ -177,7 +179,7 @@ def _place(single: Callable[[str], str | None], problems: list[Problem]) -> Plac
     given = {name: single(name) for name in ("lat", "long", "address_string", "address_id")}
     latitude = _degrees("lat", given["lat"], 90, problems)
     longitude = _degrees("long", given["long"], 180, problems)
-    address = " ".join((given["address_string"] or "").split()) or None
+    address = given["address_string"]
     address_id = given["address_id"]
     if address and (len(address) > LONGEST_ADDRESS or _NOT_IN_A_LINE.search(address)):
         problems.append(

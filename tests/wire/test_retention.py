@@ -277,7 +277,9 @@ async def test_a_hold_reaches_records_and_newcomers_and_keeps_them_until_release
     assert answer.status_code == 409
     assert "held" in answer.json()["detail"]
     path = f"/v1/holds/{hold['hold_id']}/release"
-    done = await world.post("retention", path, {"reason": "the case is settled"}, "counsel", "clara")
+    done = await world.post(
+        "retention", path, {"reason": "the case is settled"}, "counsel", "clara"
+    )
     assert done["state"] == "released"
     assert (await ordered(world, first, later))["status"] == "ordered"
     events = await heard(world, "disposition", first, lambda found: len(found) == 3)

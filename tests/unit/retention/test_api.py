@@ -239,7 +239,9 @@ def test_a_hold_from_placing_to_release(county: County) -> None:
     told = county.post("/v1/dispositions", {}, status=409)
     assert told["type"].endswith("nothing_to_propose")
     path = f"/v1/holds/{placed['hold_id']}"
-    told = county.post(f"{path}/release", {"reason": "the case is settled"}, "counsel/cole", status=403)
+    told = county.post(
+        f"{path}/release", {"reason": "the case is settled"}, "counsel/cole", status=403
+    )
     assert told["type"].endswith("same_person")
     assert [each["hold_id"] for each in county.get("/v1/holds")["holds"]] == [placed["hold_id"]]
     county.post(f"{path}/release", {"reason": "the case is settled"}, "counsel/clara")
@@ -306,7 +308,12 @@ def test_a_hold_on_a_name_that_nothing_has_is_refused_unless_it_is_for_later(
     query: dict[str, object], field: str, near: str, county: County
 ) -> None:
     asyncio.run(known(county.world))
-    body: dict[str, object] = {"name": "n", "kind": "audit", "authority": "Case 26-1", "query": query}
+    body: dict[str, object] = {
+        "name": "n",
+        "kind": "audit",
+        "authority": "Case 26-1",
+        "query": query,
+    }
     told = county.post("/v1/holds", body, "counsel/cole", status=422)
     assert told["field"] == f"body.query.{field}"
     assert near in told["detail"]

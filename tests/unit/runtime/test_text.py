@@ -45,6 +45,11 @@ def test_cleaning_twice_changes_nothing_and_nothing_unseen_is_left(text: str, li
         assert kind != "Zs" or char == " "
 
 
+def test_latin_letters_are_all_composed_and_seen() -> None:
+    latin = "".join(chr(code) for code in [*range(0xA1, 0xAD), *range(0xAE, 0x250)])
+    assert cleaned(latin) == unicodedata.normalize("NFC", latin) == visible(latin)
+
+
 def test_line_ends_and_tabs_stay_only_where_lines_are_meant() -> None:
     assert cleaned("a\r\nb\u2028c\td", lines=True) == "a\nb\nc\td"
     assert cleaned("a\r\nb\u2028c\td") == "a b c d"

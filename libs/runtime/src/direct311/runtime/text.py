@@ -26,8 +26,10 @@ _JOINERS = "\u200c\u200d"
 _AS_EMOJI = "\ufe0f"
 _SKIN = range(0x1F3FB, 0x1F400)
 _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-_PLAIN = re.compile(r"[\x20-\x7e]*")
-_PLAIN_LINES = re.compile(r"[\x20-\x7e\n\t]*")
+# Latin letters and signs that are seen and composed: nearly all texts are of these alone.
+_SEEN = r"\x20-\x7e\u00a1-\u00ac\u00ae-\u024f\u2013\u2014\u2018-\u201e\u2026\u20ac"
+_PLAIN = re.compile(f"[{_SEEN}]*")
+_PLAIN_LINES = re.compile(rf"[{_SEEN}\n\t]*")
 _RANGE = r"^[0-9A-F]{4,5}-[0-9A-F]{4,5}$"
 
 _Range = Annotated[str, Field(pattern=_RANGE)]

@@ -411,3 +411,45 @@ def test_a_file_may_demand_more(tmp_path: Path) -> None:
     agent = Caller("maria", ("agent",), "animal_services")
     assert not policy.decide(agent, "respond", ["phone"], RECORD, at=NOW).allowed
     assert policy.decide(agent, "respond", ["phone"], RECORD, reference="C-1", at=NOW).allowed
+
+
+# ---------------------------------------------------------------- the form of references
+
+
+@pytest.mark.parametrize(
+    ("form", "taken"),
+    [(None, ("L-1", "Letter 12")), (r"AUD-\d{4}", ("AUD-2026",)), (".*", ("L-1", "Letter 12"))],
+)
+def test_a_file_names_the_form_of_references_and_cannot_ask_for_less(
+    tmp_path: Path, form: str | None, taken: tuple[str, ...]
+) -> None:
+    change = _purpose("authorised_audit", reference_form=form)
+    policy = load_access_policy(changed(SOURCE, tmp_path, change), rules_only=True)
+
+    def allowed(reference: str) -> bool:
+        return policy.decide(
+            person("auditor"),
+            "authorised_audit",
+            ["audit_entry"],
+            RECORD,
+            reference=reference,
+            at=NOW,
+        ).allowed
+
+    given = ("L-1", "Letter 12", "AUD-2026", "AUD-20265", "-", "\u3164\u31641", "none")
+    assert tuple(each for each in given if allowed(each)) == (
+        taken if form == r"AUD-\d{4}" else (*taken, "AUD-2026", "AUD-20265")
+    )
+
+
+def test_a_form_that_is_none_is_named(tmp_path: Path) -> None:
+    def change(tree: dict[str, Any]) -> None:
+        tree["reference_form"] = "("
+        entry(tree, "purposes", "purpose", "respond")["reference_form"] = "[A-Z]+"
+
+    with pytest.raises(DataFileError) as refused:
+        load_access_policy(changed(SOURCE, tmp_path, change), rules_only=True)
+    assert refused.value.problems == (
+        ("", "reference_form", "is no regular expression"),
+        ("respond", "reference_form", "is of a reference that nobody is asked for"),
+    )

@@ -13,6 +13,7 @@ import pytest
 from direct311.audit.entrypoints.holds import HoldOrder as LogHoldOrder
 from direct311.audit.entrypoints.questions import Question
 from direct311.audit.entrypoints.tables import csv_lines
+from direct311.geo.adapters.shapes import read_boundary_set
 from direct311.intake.adapters.catalogue_file import load_catalogue
 from direct311.intake.entrypoints.clients import ChangeOrder
 from direct311.intake.open311.forms import read_submission
@@ -180,6 +181,21 @@ def test_names_that_staff_give_hold_what_they_show(char: str) -> None:
         asked.actor,
     ):
         assert unseen(text or "") == []
+
+
+@pytest.mark.parametrize("char", ids(HIDDEN))
+def test_names_of_areas_hold_what_they_show(char: str) -> None:
+    corners = [[-80.3, 25.7], [-80.2, 25.7], [-80.2, 25.8], [-80.3, 25.7]]
+    area = {
+        "type": "Feature",
+        "properties": {"code": f"4{char}", "name": f"District{char} 4"},
+        "geometry": {"type": "Polygon", "coordinates": [corners]},
+    }
+    document = {"type": "FeatureCollection", "features": [area]}
+    (found,) = read_boundary_set(
+        document, layer="district", label="1", source="the county"
+    ).features
+    assert unseen(found.code + found.name) == []
 
 
 # ---------------------------------------------------------------- what departments send

@@ -32,6 +32,7 @@ from direct311.geo.domain.boundaries import (
     ZipArea,
     point_confidence,
 )
+from direct311.runtime.text import cleaned
 
 # The properties that hold code and name, in published files of each layer; then in any file.
 _PROPERTIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -147,8 +148,10 @@ def _named(entry: object, index: int, layer: str) -> tuple[str, str, Mapping[str
 def _first(properties: Mapping[str, Any], keys: Iterable[str]) -> str | None:
     for key in keys:
         value = properties.get(key)
-        if isinstance(value, (str, int)) and not isinstance(value, bool) and str(value).strip():
-            return str(value).strip()[:200]
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            continue
+        if text := cleaned(str(value)):
+            return text[:200]
     return None
 
 

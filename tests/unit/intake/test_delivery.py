@@ -34,7 +34,7 @@ class NobodyProtected:
         return False
 
 
-def taken(delivery: Delivery, token: str | None = None) -> Accepted:
+def taken(delivery: Delivery) -> Accepted:
     return Accepted(
         record_id="r-1",
         status="received",
@@ -42,15 +42,16 @@ def taken(delivery: Delivery, token: str | None = None) -> Accepted:
         masked=False,
         policy_version="2026-1",
         agreed="accepted",
+        opens=True,
         delivery=delivery,
-        token=token,
+        token="t-1" if delivery == "batch" else None,
     )
 
 
 def test_the_answer_has_a_number_or_a_token_never_both() -> None:
     (realtime,) = views.accepted(taken("realtime").public_id, None)
     assert realtime == {"service_request_id": "r-1", "service_notice": None, "account_id": None}
-    (batch,) = views.accepted(taken("batch", "t-1").public_id, None, None, "t-1")
+    (batch,) = views.accepted(taken("batch").public_id, None, None, "t-1")
     assert batch == {"token": "t-1", "service_notice": None, "account_id": None}
     (blackbox,) = views.accepted(taken("blackbox").public_id, None)
     assert blackbox == {"service_request_id": None, "service_notice": None, "account_id": None}
@@ -133,6 +134,9 @@ def test_the_resident_is_told_in_each_language_what_comes_instead_of_a_number() 
             "batch": wording.BATCH[language],
             "blackbox": wording.BLACKBOX[language],
         }
+    # Whoever repeats it and gets no token is not told to look with one.
+    again = replace(taken("batch"), repeat=True, opens=False, token=None)
+    assert AGREEMENT.notice(again, submission) is None
 
 
 @pytest.mark.parametrize("delivery", ["batch", "blackbox"])

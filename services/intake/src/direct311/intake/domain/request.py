@@ -1,7 +1,7 @@
 """A service request as intake keeps it, and what changes it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from direct311.intake.domain.catalogue import Delivery
@@ -138,6 +138,7 @@ class ServiceRequest(RecordState):
     `index_versions`: of the keys that these were made under, empty where nobody noted it, and where
     the reporter's own address was indexed without geo: both are made anew by `keys reindex`.
     `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.
+    `retry_opens`: its key was one that nobody guesses, so that a retry may be answered with a link.
     `images` are keyed hashes of its files. `marked_at` is set where there are `marks`.
     `listed`: shown in public lists. `place_version` counts changes of the place by the resident.
     `delivery`: what the type promised when the request was accepted, whatever the type is now.
@@ -148,6 +149,7 @@ class ServiceRequest(RecordState):
 
     client_id: str = ""
     idempotency: str | None = None
+    retry_opens: bool = False
     fingerprint: str = ""
     jurisdiction_id: str = ""
     service_code: str = ""
@@ -189,6 +191,29 @@ class ServiceRequest(RecordState):
     notifications: Notifications | None = None
     mail: PendingMail | None = None
     mail_after: Instant | None = None
+
+    def opens_again(self, at: datetime, window: timedelta) -> bool:
+        """Whether the answer to a retry may hold what opens it: within `window` of its acceptance,
+        under a key that nobody guesses, and while it holds nothing but what was sent at first."""
+        return (
+            self.retry_opens
+            and self.received_at is not None
+            and at - self.received_at <= window
+            and self.lifecycle == "active"
+            and not self.protected
+            and self.is_as_sent
+        )
+
+    @property
+    def is_as_sent(self) -> bool:
+        """Whether neither its reporter, nor anybody for them, has done anything to it since."""
+        return (
+            not self.corrections
+            and not self.steps
+            and self.notifications is None
+            and self.status != "withdrawn"
+            and UPDATE_CONTACTS not in self.sealed
+        )
 
     @property
     def is_public(self) -> bool:

@@ -158,7 +158,9 @@ class SubmissionAnswer(Model):
     """`notice`: what is to be shown to the resident. `emergency`: what is to be shown first, in
     three languages, where somebody's life may be in danger. `link`: what opens the request to its
     reporter, kept on their device. A batch type has a `token` in place of an id, by which
-    `GET /open311/v2/tokens/{token}` finds it later; a blackbox type has neither, and no link.
+    `GET /open311/v2/tokens/{token}` finds it later; a blackbox type has neither, and no link. A
+    retry's answer has `link` or `token` only within 24 hours, under a random key, and while nothing
+    was done to the request since.
     """
 
     id: str | None
@@ -334,7 +336,8 @@ def app_router(
         accept_language: Annotated[str | None, Header()] = None,
     ) -> SubmissionAnswer:
         """Submit a service request. A retry with the same `Idempotency-Key` gets the same answer
-        with 200; the key with other content is 409."""
+        with 200, and what opens the request for a day at most: the key must be a random UUID, or
+        128 bits and more in hexadecimal digits. The key with other content is 409."""
         now = clock.now()
         facts = AppFacts.model_validate(order.app.model_dump() if order.app else {})
         given = order.model_dump(exclude={"app", "contact_consent"}, exclude_none=True)
@@ -509,7 +512,7 @@ def _media_problem(service: ServiceType, uploads: Sequence[str]) -> str | None:
 
 
 def _link(links: LinkSigner, accepted: Accepted) -> SignedLink | None:
-    if accepted.public_id is None:
+    if accepted.public_id is None or not accepted.opens:
         # A link names its request.
         return None
     try:

@@ -307,7 +307,8 @@ class GeoReport:
         # A link that nobody asked for would lie about in front ends that do not know it.
         wanted = wants_extensions(request.query_params) or wants_extensions(dict(pairs))
         # A link names its request, which the answer must not do where it gives no number.
-        link = self._link(accepted.record_id) if wanted and accepted.public_id else None
+        given = wanted and accepted.opens and accepted.public_id is not None
+        link = self._link(accepted.record_id) if given else None
         found = views.accepted(accepted.public_id, told, link, accepted.token)
         headers = {"Cache-Control": "no-store"} if link else None
         return _response(

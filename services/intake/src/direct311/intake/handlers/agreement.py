@@ -107,7 +107,7 @@ class Agreement:
         """
         # Danger to life first, in all three languages: it is read in a hurry.
         said = list(accepted.guidance.values())
-        if accepted.delivery == "batch":
+        if accepted.delivery == "batch" and accepted.token is not None:
             said.append(wording.BATCH[language])
         if accepted.delivery == "blackbox":
             said.append(wording.BLACKBOX[language])

@@ -1,5 +1,6 @@
 """How a retry is known: by keyed hashes of its key and of what was sent under it."""
 
+import re
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
@@ -17,6 +18,20 @@ class Marked(Protocol):
 
 
 M = TypeVar("M", bound=Marked)
+
+_RANDOM_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_RANDOM_HEX = re.compile(r"[0-9a-f]{32,}")
+FEWEST_DIGITS = 6
+"""Different hexadecimal digits of a random key; one of a hundred thousand has fewer."""
+
+
+def unguessable(key: str) -> bool:
+    """Whether a retry's key has the form of a random one: a UUID of version 4 or 7 (RFC 9562), or
+    128 bits and more in hexadecimal digits. Others are counters, or made of what others know."""
+    key = key.lower()
+    if _RANDOM_UUID.fullmatch(key) is None and _RANDOM_HEX.fullmatch(key) is None:
+        return False
+    return len(set(key) - {"-"}) >= FEWEST_DIGITS
 
 
 def done_before(

@@ -18,6 +18,7 @@ from direct311.intake.domain.policy import PolicyVersion
 from direct311.intake.domain.request import Mark, ServiceRequest, created
 from direct311.intake.domain.submission import Submission
 from direct311.intake.handlers.bursts import Bursts
+from direct311.intake.handlers.retries import unguessable
 from direct311.intake.handlers.upload import Upload
 from direct311.intake.ports import (
     File,
@@ -44,10 +45,13 @@ MANY = 6
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to a submission. `repeat`: the same one had been accepted before.
+    """The answer to a submission. `repeat`: the same one had been accepted before; then all else is
+    as it was answered at first, and nothing tells what became of the request since.
 
-    `token`: what a batch request's number is found by; only a batch request has one. `guidance`:
-    what is to be said at once where somebody's life may be in danger, by language; else empty.
+    `opens`: the answer may hold what opens the request; a repeat's seldom may. `token`: what a
+    batch request's number is found by; only a batch request has one, and only where it `opens`.
+    `guidance`: what is to be said at once where somebody's life may be in danger, by language; else
+    empty.
     """
 
     record_id: str
@@ -56,6 +60,7 @@ class Accepted:
     masked: bool
     policy_version: str
     agreed: Literal["accepted", "by_use"]
+    opens: bool = False
     delivery: Delivery = "realtime"
     token: str | None = None
     guidance: Mapping[Language, str] = dataclasses.field(default_factory=dict)
@@ -153,7 +158,7 @@ class Submit:
             # With files a repeat would cost uploads; without, the unique key alone decides.
             known = await self._submissions.by_idempotency(key)
         if known is not None:
-            return self._again(known, fingerprint, submission)
+            return self._again(known, fingerprint, submission, service, now)
         like = self._recent.first(fingerprint, now - REPEAT_WINDOW)
         # A key whose record does not come to be is swept.
         record_id, data_key = self._keys.at_hand() or await self._keys.make()
@@ -188,24 +193,22 @@ class Submit:
         if self._bursts.note(client.client_id, submission, indexes, now):
             marks.append("burst")
         accepted = submission.policy_version == policy.version
-        held = service.flags.enforcement and not identified(plain)
-        danger = service.flags.emergency_hint or self._emergencies.suspected(
-            submission.description,
-            *(value for values in submission.attributes.values() for value in values),
-        )
+        status = _status_of(service, plain)
+        danger = self._danger(submission, service)
         request = ServiceRequest(
             record_id=record_id,
             version=1,
             client_id=client.client_id,
             idempotency=key,
+            retry_opens=idempotency_key is not None and unguessable(idempotency_key),
             fingerprint=fingerprint,
             jurisdiction_id=submission.jurisdiction_id,
             service_code=service.service_code,
             received_at=now,
             updated_at=now,
             channel=client.channel,
-            status="identity_required" if held else "received",
-            held_because="name_and_address" if held else None,
+            status=status,
+            held_because="name_and_address" if status == "identity_required" else None,
             place=place,
             text=redact(plain.get("description", "")).text,
             attributes=_redacted(submission.attributes),
@@ -239,7 +242,7 @@ class Submit:
             known = await self._submissions.by_idempotency(key) if key is not None else None
             if known is None:
                 raise TransientError("the request that had this key has just gone")
-            return self._again(known, fingerprint, submission)
+            return self._again(known, fingerprint, submission, service, now)
         self._relay.offer(record_id, entries)
         self._recent.note(fingerprint, record_id, now)
         return Accepted(
@@ -249,13 +252,20 @@ class Submit:
             masked=masked,
             policy_version=policy.version,
             agreed="accepted" if accepted else "by_use",
+            opens=True,
             delivery=request.delivery,
             token=request.token,
-            guidance=self._guidance(request),
+            guidance=self._guidance(danger),
         )
 
-    def _guidance(self, request: ServiceRequest) -> Mapping[Language, str]:
-        return self._emergencies.guidance if request.emergency_assistance else {}
+    def _danger(self, submission: Submission, service: ServiceType) -> bool:
+        return service.flags.emergency_hint or self._emergencies.suspected(
+            submission.description,
+            *(value for values in submission.attributes.values() for value in values),
+        )
+
+    def _guidance(self, danger: bool) -> Mapping[Language, str]:
+        return self._emergencies.guidance if danger else {}
 
     def _key(
         self, client: Client, given: str | None, fingerprint: str, now: datetime
@@ -270,7 +280,19 @@ class Submit:
             return _key_of_day(client, fingerprint, now)
         return None
 
-    def _again(self, known: ServiceRequest, fingerprint: str, submission: Submission) -> Accepted:
+    def _again(
+        self,
+        known: ServiceRequest,
+        fingerprint: str,
+        submission: Submission,
+        service: ServiceType,
+        now: datetime,
+    ) -> Accepted:
+        """The answer to who sends the content of a request again.
+
+        That need not be who sent it at first: the content can be read in public, or seen by others.
+        So it is made of the content and of how it was accepted alone.
+        """
         if known.fingerprint != fingerprint:
             raise RefusedError(
                 409,
@@ -278,17 +300,19 @@ class Submit:
                 "This key was used for another submission; send a new key.",
                 field="Idempotency-Key",
             )
+        plain, _, masked = taken_in(submission)
+        opens = known.opens_again(now, REPEAT_WINDOW)
         return Accepted(
             known.record_id,
-            known.status,
+            _status_of(service, plain),
             repeat=True,
-            # The same content gets the same answer.
-            masked=taken_in(submission)[2],
+            masked=masked,
             policy_version=known.policy.version if known.policy else "",
             agreed=known.policy.agreed if known.policy else "by_use",
+            opens=opens,
             delivery=known.delivery,
-            token=known.token,
-            guidance=self._guidance(known),
+            token=known.token if opens else None,
+            guidance=self._guidance(self._danger(submission, service)),
         )
 
     def _token(self, record_id: str) -> str:
@@ -349,6 +373,14 @@ def taken_in(submission: Submission) -> tuple[dict[str, str], ev.Place, bool]:
 def identified(fields: Mapping[str, object]) -> bool:
     """Whether enforcement may begin: name and address are given (sections 125.69, 162.06, F.S.)."""
     return all(fields.get(name) for name in ("first_name", "last_name", "reporter_address"))
+
+
+def _status_of(
+    service: ServiceType, plain: Mapping[str, object]
+) -> Literal["identity_required", "received"]:
+    """With which status a submission is accepted."""
+    held = service.flags.enforcement and not identified(plain)
+    return "identity_required" if held else "received"
 
 
 def _redacted(answers: Mapping[str, tuple[str, ...]]) -> tuple[ev.AttributeValue, ...]:

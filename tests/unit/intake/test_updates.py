@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from direct311.intake.adapters.catalogue_file import load_catalogue, load_emergencies
-from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.adapters.updates import _whole_seconds
 from direct311.intake.domain.clients import Client
 from direct311.intake.domain.request import (
@@ -25,7 +23,6 @@ from direct311.intake.domain.request import (
 )
 from direct311.intake.domain.updates import Comment, Update, updates_of
 from direct311.intake.handlers.comment import MOST_COMMENTS, AddComment
-from direct311.intake.handlers.follow import Follow
 from direct311.intake.open311.render import instant
 from direct311.intake.open311.updates import STATUSES, read_comment, read_window, update
 from direct311.runtime.access import load_access_policy
@@ -127,11 +124,8 @@ def test_what_fixmystreet_sends_is_taken() -> None:
     assert problems == []
     assert comment is not None
     assert (comment.record_id, comment.key, comment.said) == ("r-1", "1234", "CLOSED")
-    assert comment.contact == {
-        "email": "zora@example.org",
-        "first_name": "Zora",
-        "last_name": "Neale",
-    }
+    assert comment.contact_left_out
+    assert "zora" not in repr(comment).lower()
     assert comment.media_urls == ("https://photos.example/1.jpg",)
 
 
@@ -146,10 +140,12 @@ def test_what_fixmystreet_sends_is_taken() -> None:
         ({"update_id": "a\x00"}, {"update_id": 400}),
         ({"updated_datetime": "today"}, {"updated_datetime": 400}),
         ({"description": "x" * 4001}, {"description": 400}),
-        ({"email": "none"}, {"email": 400}),
         ({"media_url": "javascript:x"}, {"media_url": 400}),
         ({"jurisdiction_id": "broward"}, {"jurisdiction_id": 404}),
-        ({"status": "?", "update_id": "", "email": "x"}, {"status": 400, "update_id": 400}),
+        (
+            {"status": "?", "update_id": "", "description": "\x00"},
+            {"status": 400, "update_id": 400},
+        ),
     ],
 )
 def test_what_is_wrong_with_an_update_is_named_and_not_echoed(
@@ -202,20 +198,7 @@ def test_a_comments_status_is_the_departments() -> None:
 # ---------------------------------------------------------------- what is kept
 
 
-FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
-KEYS = {version: {name: os.urandom(32) for name in FIELDS} for version in (1, 2)}
 CONTENT_KEY = os.urandom(32)
-
-
-class Registry:
-    """`Protections` of these hashes."""
-
-    def __init__(self) -> None:
-        self.version = 3
-        self.hashes: set[str] = set()
-
-    def matches(self, hashes: Iterable[str]) -> bool:
-        return not self.hashes.isdisjoint(hashes)
 
 
 class World:
@@ -251,17 +234,9 @@ class World:
             IdleRelay(),
             self.clock,
         )
-        self.registry = Registry()
-        self.indexes = KeyedIndexes(1, KEYS[1], self.clock)
-        self.folder = folder
-        self.add = self.adding(self.indexes)
-
-    def adding(self, indexes: KeyedIndexes) -> AddComment:
-        return AddComment(
-            folder=self.folder,
+        self.add = AddComment(
+            folder=folder,
             vault=self.vault,
-            indexes=indexes,
-            protect=Follow(self.registry, indexes.place, self.clock).protect,
             emergencies=load_emergencies().content,
             clock=self.clock,
             ids=TimeOrderedIds(),
@@ -321,12 +296,13 @@ async def test_a_comment_is_redacted_and_sealed_and_leaves_the_status_alone(worl
             "media_url": ["https://photos.example/1.jpg"],
         }
     }
-    assert world.opened(UPDATE_CONTACTS)[update_id]["last_name"] == "Neale"
+    assert (state.sealed.keys(), dict(state.indexes)) == ({UPDATES}, {})
     kept = state.model_dump_json(exclude={"sealed"})
     for personal in ("Neale", "zora", "555-0142", "photos.example", '"1234"'):
         assert personal not in kept
     (event,) = world.log.events()
     assert (event.action, event.outcome, event.time.occurred_at) == ("seal", "success", NOW)
+    assert event.what.fields == (UPDATES,)
 
 
 @pytest.mark.anyio
@@ -377,66 +353,24 @@ async def test_words_of_danger_flag_the_request_for_its_department(world: World)
 
 
 @pytest.mark.anyio
-async def test_the_sender_is_known_apart_from_the_reporter(world: World) -> None:
-    await world.add(comment(), CLIENT)
-    indexes = world.state().indexes
-    assert indexes.keys() == {SENDERS}
-    expected = world.indexes.of(
-        {"email": "zora@example.org", "first_name": "Zora", "last_name": "Neale"}
-    )
-    assert set(indexes[SENDERS]) == {value for values in expected.values() for value in values}
-
-
-@pytest.mark.anyio
-async def test_a_later_comment_indexes_the_earlier_senders_under_the_keys_in_force(
-    world: World,
-) -> None:
-    await world.add(comment(), CLIENT)
-    rotated = KeyedIndexes(2, KEYS[2], world.clock)
-    await world.adding(rotated)(comment(update_id="2", email="b@example.org"), CLIENT)
-    senders = world.state().indexes[SENDERS]
-    assert {value.partition(":")[0] for value in senders} == {"2"}
-    for email in ("zora@example.org", "b@example.org"):
-        assert set(rotated.person("email", email)) <= set(senders)
-
-
-@pytest.mark.anyio
-async def test_an_anonymous_comment_is_indexed_under_nothing(world: World) -> None:
-    await world.add(comment(first_name="", last_name="", email=""), CLIENT)
-    assert world.state().indexes == {}
-    assert UPDATE_CONTACTS not in world.state().sealed
-
-
-@pytest.mark.anyio
-async def test_a_request_to_which_a_protected_person_added_is_hidden_in_the_same_write() -> None:
+async def test_what_was_kept_of_earlier_senders_stays_as_it_is() -> None:
     world = World()
-    await world.store(place_checked=True, listed=True)
-    world.registry.hashes = set(world.indexes.person("email", "zora@example.org"))
+    earlier = {SENDERS: ("1:somebody",)}
+    await world.store(sealed={UPDATE_CONTACTS: b"sealed"}, indexes=earlier, protected=True)
     await world.add(comment(), CLIENT)
     state = world.state()
-    assert (state.protected, state.listed, state.registry_version) == (True, False, 3)
-    (event,) = world.said()
-    assert (event.changed, event.protected) == (("text", "place_checked"), True)
-    # A comment of somebody else lifts nothing.
-    await world.add(comment(update_id="2", email="b@example.org"), CLIENT)
-    assert world.state().protected
+    assert (state.sealed[UPDATE_CONTACTS], dict(state.indexes)) == (b"sealed", earlier)
+    assert state.protected
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("email", "told"), [("other@example.org", True), ("zora@example.org", False)]
-)
-async def test_a_reporter_who_asked_is_told_of_what_others_add(email: str, told: bool) -> None:
+async def test_a_reporter_who_asked_is_told_of_every_comment() -> None:
     world = World()
-    await world.store(
-        notifications=Notifications(language="en", since=NOW),
-        indexes=world.indexes.of({"email": "zora@example.org"}),
-    )
-    update_id = await world.add(comment(email=email), CLIENT)
+    await world.store(notifications=Notifications(language="en", since=NOW))
+    update_id = await world.add(comment(), CLIENT)
     mail = world.state().mail
-    assert (mail is not None) == told
-    if mail is not None:
-        assert (mail.mail_id, world.state().mail_after) == (update_id, NOW)
+    assert mail is not None
+    assert (mail.mail_id, world.state().mail_after) == (update_id, NOW)
 
 
 @pytest.mark.anyio

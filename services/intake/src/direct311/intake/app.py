@@ -399,8 +399,6 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         add_comment=AddComment(
             folder=folder,
             vault=vault,
-            indexes=indexes,
-            protect=follow.protect,
             emergencies=emergencies,
             clock=clock,
             ids=resources.ids,

@@ -25,11 +25,11 @@ week, or one of many from the same sender within minutes. No mark refuses anythi
 UPDATES = "updates"
 """The sealed field of comments as they were sent, a JSON object by update id."""
 UPDATE_CONTACTS = "update_contacts"
-"""The sealed field of who sent them, likewise. Not of the reporter, so not in the reporter's own
-view."""
+"""The sealed field of who sent them, likewise, in records from when that was kept: nothing is added
+to it. Not of the reporter, so not in the reporter's own view."""
 
 SENDERS = "senders"
-"""The kind of the index values of those who sent comments through a client. Apart from the
+"""The kind of the index values of those who sent comments, in the same records. Apart from the
 reporter's: the request is not theirs, and is not found by them. The registry goes by it."""
 
 EARLIER = "earlier"

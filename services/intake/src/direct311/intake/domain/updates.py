@@ -24,15 +24,16 @@ class Comment:
     """What somebody adds to a request through a client.
 
     `key`: the client's id of it, under which it is taken once. `said`: a status in the client's
-    word. `contact`: what was given of the sender's contact fields.
+    word. `contact_left_out`: contact data of the sender came with it, and were not read: the county
+    collects them with a request alone.
     """
 
     record_id: str
     key: str
     said: str
     text: str
-    contact: dict[str, str]
     media_urls: tuple[str, ...]
+    contact_left_out: bool = False
 
 
 def updates_of(record_id: str, service_code: str, notes: Sequence[Note]) -> Iterator[Update]:

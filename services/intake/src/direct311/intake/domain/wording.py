@@ -72,6 +72,20 @@ BLACKBOX: Wording = {
     "es": "Una solicitud de este tipo no tiene número público ni se muestra al público.",
     "ht": "Yon demann kalite sa a pa gen nimewo piblik epi li pa parèt an piblik.",
 }
+CONTACT_LEFT_OUT: Wording = {
+    "en": (
+        "Your contact data were not kept: the county collects them only with a request. Whose "
+        "request it is adds to it by its signed link."
+    ),
+    "es": (
+        "Sus datos de contacto no se guardaron: el condado solo los recoge con una solicitud. "
+        "Quien hizo la solicitud le añade información por su enlace firmado."
+    ),
+    "ht": (
+        "Nou pa kenbe enfòmasyon kontak ou: konte a pran yo sèlman ak yon demann. Moun ki te fè "
+        "demann lan ajoute sou li ak lyen siyen li an."
+    ),
+}
 STATUSES: Mapping[Language, Mapping[RequestStatus, str]] = {
     "en": {
         "received": "Received.",

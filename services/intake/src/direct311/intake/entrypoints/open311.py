@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from direct311.intake.adapters.mongo import MongoRequests
+from direct311.intake.domain import wording
 from direct311.intake.domain.catalogue import Catalogue
 from direct311.intake.domain.clients import Client, Scope
 from direct311.intake.domain.county import day_of
@@ -335,8 +336,11 @@ class GeoReport:
             problems.append(Problem(400, "media", "an update takes media_url, not files"))
         if comment is None or problems or sent.problems:
             raise ProblemsError([*sent.problems, *problems])
-        found = accepted_update(await self._add_comment(comment, client))
-        return _response(render.rows("service_request_updates", found, form), form)
+        update_id = await self._add_comment(comment, client)
+        language = _language(request)
+        notice = wording.CONTACT_LEFT_OUT[language] if comment.contact_left_out else None
+        body = render.rows("service_request_updates", accepted_update(update_id, notice), form)
+        return _response(body, form, language=language)
 
     def _link(self, record_id: str) -> SignedLink | None:
         try:

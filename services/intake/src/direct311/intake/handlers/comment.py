@@ -8,10 +8,7 @@ from typing import Any
 
 from direct311.intake.domain.clients import Client
 from direct311.intake.domain.emergency import Emergencies
-from direct311.intake.domain.persons import CONTACT
 from direct311.intake.domain.request import (
-    SENDERS,
-    UPDATE_CONTACTS,
     UPDATES,
     Note,
     ServiceRequest,
@@ -21,9 +18,6 @@ from direct311.intake.domain.request import (
 from direct311.intake.domain.updates import Comment
 from direct311.intake.handlers.reindex import SELF
 from direct311.intake.handlers.retries import done_before
-from direct311.intake.handlers.senders import of_contacts, of_senders
-from direct311.intake.handlers.subject import Protect
-from direct311.intake.ports import PersonIndexes
 from direct311.runtime.access import RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
@@ -32,7 +26,6 @@ from direct311.runtime.records import Folder
 from direct311.runtime.redaction import mask_numbers, redact
 from direct311.runtime.state import Change
 from direct311.runtime.vault import DataKey, Vault
-from direct311.schemas import events as ev
 
 MOST_COMMENTS = 100
 """Of one request: its document holds them all."""
@@ -46,8 +39,6 @@ class AddComment:
         *,
         folder: Folder[ServiceRequest],
         vault: Vault,
-        indexes: PersonIndexes,
-        protect: Protect,
         emergencies: Emergencies,
         clock: Clock,
         ids: Ids,
@@ -55,8 +46,6 @@ class AddComment:
     ) -> None:
         self._folder = folder
         self._vault = vault
-        self._indexes = indexes
-        self._protect = protect
         self._emergencies = emergencies
         self._clock = clock
         self._ids = ids
@@ -65,19 +54,16 @@ class AddComment:
     async def __call__(self, comment: Comment, client: Client) -> str:
         """The update's id; the same one when a client sends the same again under its own id.
 
-        What was written is redacted for the history and the department, and sealed, with the
-        sender's contact data, under the record's key. Sealing into a record that exists is an
-        access, written down first. The protection registry is asked about the sender as about the
-        reporter, and a reporter who wants messages is told, unless it was they who wrote. Words of
-        danger to life flag the request for its department.
+        What was written is redacted for the history and the department, and sealed under the
+        record's key. Sealing into a record that exists is an access, written down first. Nothing is
+        known of who sent it, so a reporter who wants messages is always told. Words of danger to
+        life flag the request for its department.
 
         :raises RefusedError: 404 unknown to the public, 409 the client's id was used for other
             content, 400 the request has too many comments, 503 not written down.
         """
         mark = self._hash([client.client_id, comment.key])
-        content = self._hash(
-            [comment.record_id, comment.said, comment.text, comment.contact, comment.media_urls]
-        )
+        content = self._hash([comment.record_id, comment.said, comment.text, comment.media_urls])
         state = await self._look(comment.record_id)
         if (known := _known(state, mark, content)) is not None:
             return known
@@ -86,7 +72,7 @@ class AddComment:
             action="seal",
             purpose="respond",
             operation="POST /open311/v2/servicerequestupdates",
-            fields=(UPDATES, UPDATE_CONTACTS),
+            fields=(UPDATES,),
             record_ids=(comment.record_id,),
             lifecycle=state.status,
             version_seen=state.version,
@@ -123,39 +109,22 @@ class AddComment:
             mark=marks[0],
             content=marks[1],
         )
-        sealed, indexes = dict(state.sealed), dict(state.indexes)
+        sealed = dict(state.sealed)
         said = {"description": text, "media_url": comment.media_urls}
         if any(said.values()):
             held = _with(state.sealed, UPDATES, update_id, said, data_key)
             sealed[UPDATES] = _seal(UPDATES, held, data_key)
-        if any(comment.contact.values()):
-            held = _with(state.sealed, UPDATE_CONTACTS, update_id, comment.contact, data_key)
-            sealed[UPDATE_CONTACTS] = _seal(UPDATE_CONTACTS, held, data_key)
-            # All of them: those of before may be indexed under other keys.
-            if senders := of_senders(self._indexes, held):
-                indexes[SENDERS] = senders
-        after = self._protect(
-            state.model_copy(
-                update={
-                    "notes": (*state.notes, note),
-                    "sealed": sealed,
-                    "indexes": indexes,
-                    "emergency_assistance": state.emergency_assistance
-                    or self._emergencies.suspected(text),
-                    "updated_at": now,
-                }
-            )
+        after = state.model_copy(
+            update={
+                "notes": (*state.notes, note),
+                "sealed": sealed,
+                "emergency_assistance": state.emergency_assistance
+                or self._emergencies.suspected(text),
+                "updated_at": now,
+            }
         )
-        after = telling(state, after, update_id, now, news=not self._by_reporter(state, comment))
-        changed: list[ev.RequestChange] = ["text"]
-        if after.protected != state.protected and state.place_checked:
-            changed.append("place_checked")
-        return Change(after, (updated(state, after, *changed),))
-
-    def _by_reporter(self, state: ServiceRequest, comment: Comment) -> bool:
-        """Whether the sender can be reached as the reporter can."""
-        reachable = {each for kind in CONTACT for each in state.indexes.get(kind, ())}
-        return not reachable.isdisjoint(of_contacts(self._indexes, comment.contact))
+        after = telling(state, after, update_id, now, news=True)
+        return Change(after, (updated(state, after, "text"),))
 
     async def _look(self, record_id: str) -> ServiceRequest:
         async def look(_: ServiceRequest) -> None:

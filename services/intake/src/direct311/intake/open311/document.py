@@ -175,7 +175,9 @@ _SCHEMAS: dict[str, Schema] = {
         )
     ),
     "AcceptedUpdate": _list(
-        _exactly(update_id=_text(), account_id=_text(null=True)), minItems=1, maxItems=1
+        _exactly(update_id=_text(), service_notice=_text(null=True), account_id=_text(null=True)),
+        minItems=1,
+        maxItems=1,
     ),
     "Errors": _list(_exactly(code={"type": "integer"}, description=_text(minLength=1)), minItems=1),
 }
@@ -327,7 +329,8 @@ _FILES = _list({"type": "string", "format": "binary"}, description="Photos, each
 _UPDATE: Schema = {
     "type": "object",
     "properties": {
-        **_WRITER,
+        # Nobody is asked who they are; what is sent of it all the same is not read.
+        **{name: _WRITER[name] for name in ("jurisdiction_id", "description", "media_url")},
         "service_request_id": _text(minLength=1, pattern=r"\S"),
         "update_id": _text(pattern=r"^\s*[\x21-\x7e]{1,200}\s*$"),
         "status": _text(enum=sorted(STATUSES)),
@@ -511,7 +514,7 @@ def _paths(form: Format) -> dict[str, dict[str, Schema]]:
                 "Add a comment",
                 "AcceptedUpdate",
                 (400, 403, 404, 409),
-                jurisdiction,
+                [*jurisdiction, _LANGUAGE],
                 body=_form(_UPDATE, files=False),
             ),
         },

@@ -13,8 +13,8 @@ from direct311.intake.domain.catalogue import ServiceType
 from direct311.intake.domain.request import BY_RESIDENTS
 from direct311.intake.domain.updates import Comment, Update
 from direct311.intake.open311.forms import (
+    CONTACT_LIMITS,
     Singles,
-    read_contact,
     read_description,
     read_media_urls,
     sent,
@@ -110,7 +110,10 @@ def read_window(parameters: Mapping[str, str], now: datetime) -> tuple[Window, l
 
 
 def read_comment(pairs: Sequence[tuple[str, str]]) -> tuple[Comment | None, list[Problem]]:
-    """A posted update, and everything that is wrong with it. Problems name fields, never values."""
+    """A posted update, and everything that is wrong with it. Problems name fields, never values.
+
+    Contact data are passed over unread: an update is not the reporter's request.
+    """
     problems: list[Problem] = []
     given = sent(pairs)
     single = Singles(given, problems)
@@ -138,11 +141,11 @@ def read_comment(pairs: Sequence[tuple[str, str]]) -> tuple[Comment | None, list
             )
         )
     text = read_description(single, problems)
-    contact = read_contact(single, problems)
     media_urls = read_media_urls(given, problems)
     if problems:
         return None, problems
-    return Comment(record_id, key, said, text, contact, media_urls), []
+    left_out = not CONTACT_LIMITS.keys().isdisjoint(given)
+    return Comment(record_id, key, said, text, media_urls, left_out), []
 
 
 def update(each: Update, type_: ServiceType | None) -> Tree:
@@ -167,6 +170,7 @@ def shows_text(kind: str, type_: ServiceType | None) -> bool:
     return kind not in BY_RESIDENTS or (type_ is not None and type_.flags.publish_text)
 
 
-def accepted_update(update_id: str) -> Sequence[Tree]:
-    """The answer to a posted update; under this id it is found in the list."""
-    return [{"update_id": update_id, "account_id": None}]
+def accepted_update(update_id: str, notice: str | None) -> Sequence[Tree]:
+    """The answer to a posted update; under this id it is found in the list. `notice`: what its
+    sender is to be told."""
+    return [{"update_id": update_id, "service_notice": notice, "account_id": None}]

@@ -16,10 +16,13 @@ from direct311.intake.adapters.catalogue_file import (
 from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.domain.uploads import AnnouncedFile, UploadTicket
-from direct311.intake.handlers.codes import OneTimeCodes
+from direct311.intake.handlers.codes import OneTimeCodes, SentCodes
+from direct311.intake.handlers.comment import AddComment
 from direct311.intake.handlers.follow import Follow
+from direct311.intake.handlers.homes import Homes
 from direct311.intake.handlers.mail import Mail
 from direct311.intake.handlers.reporter import Reporter
+from direct311.intake.handlers.subject import Subject
 from direct311.intake.handlers.upload import Upload
 from direct311.intake.ports import Address, File, UndeliverableError, WaitingCode
 from direct311.runtime.access import Caller, load_access_policy
@@ -36,6 +39,7 @@ from direct311.runtime.vault import Vault
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from tests.support.addresses import InOneLine
 from tests.support.links import signed_links
 from tests.support.media import DurableMemory, Fate, IdleRelay
 from tests.support.runtime import NOW, SetClock
@@ -229,7 +233,7 @@ class World:
         names = ("phone", "email", "name", "address", "cell", "content", "search")
         self.indexes = KeyedIndexes(1, {name: os.urandom(32) for name in names}, self.clock)
         signer = Signer("intake-test", Ed25519PrivateKey.generate())
-        ledger = Ledger(
+        self.ledger = Ledger(
             service="intake",
             instance="intake-test",
             version="0",
@@ -241,7 +245,7 @@ class World:
             mask=lambda text: text,
         )
         provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
-        self.vault = Vault(self.keys, provider, ledger, load_access_policy(), self.clock)
+        self.vault = Vault(self.keys, provider, self.ledger, load_access_policy(), self.clock)
         folder = Folder(
             self.records,
             lambda record_id: ServiceRequest(record_id=record_id),
@@ -267,15 +271,38 @@ class World:
             ids=TimeOrderedIds(),
             content_key=self.indexes.content_key,
         )
+        self.add_comment = AddComment(
+            folder=folder,
+            vault=self.vault,
+            emergencies=load_emergencies().content,
+            clock=self.clock,
+            ids=TimeOrderedIds(),
+            content_key=self.indexes.content_key,
+        )
         self.codes, self.mailer = FakeCodes(), FakeMailer()
+        sent = SentCodes(self.codes, self.clock, self.indexes.content_key)
+        self.subject = Subject(
+            folder=folder,
+            vault=self.vault,
+            indexes=self.indexes,
+            home=Homes(InOneLine(), self.indexes),
+            protections=Registry(),
+            protect=self.follow.protect,
+            links=self.signer,
+            sent=sent,
+            clock=self.clock,
+            ids=TimeOrderedIds(),
+            content_key=self.indexes.content_key,
+            notices={each.email_notice.version for each in POLICIES.policies},
+        )
         self.one_time = OneTimeCodes(
             requests=self.requests,
             codes=self.codes,
+            sent=sent,
             indexes=self.indexes,
             vault=self.vault,
             links=self.signer,
             clock=self.clock,
-            key=self.indexes.content_key,
         )
         self.mail = Mail(
             mailer=self.mailer,

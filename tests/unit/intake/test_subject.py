@@ -14,8 +14,10 @@ from starlette.testclient import TestClient
 from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.domain.request import SENDERS, Located, ServiceRequest
 from direct311.intake.entrypoints.subject import link_router, subject_router
+from direct311.intake.handlers.codes import SentCodes
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.homes import Homes
+from direct311.intake.handlers.mail import code_of
 from direct311.intake.handlers.subject import REMEMBERED, Subject
 from direct311.runtime.access import load_access_policy
 from direct311.runtime.api import caller_of, install
@@ -34,6 +36,7 @@ from direct311.schemas import events as ev
 from tests.support.addresses import InOneLine
 from tests.support.links import Door, bearer, signed_links
 from tests.support.media import DurableMemory, Fate, IdleRelay
+from tests.support.reporters import FakeCodes
 from tests.support.runtime import NOW, SetClock
 
 FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
@@ -112,6 +115,7 @@ class World:
             IdleRelay(),
             self.clock,
         )
+        self.codes = FakeCodes()
         subject = Subject(
             folder=folder,
             vault=self.vault,
@@ -120,6 +124,7 @@ class World:
             protections=self.registry,
             protect=self.follow.protect,
             links=self.signer,
+            sent=SentCodes(self.codes, self.clock, self.indexes.content_key),
             clock=self.clock,
             ids=TimeOrderedIds(),
             content_key=self.indexes.content_key,
@@ -159,6 +164,12 @@ class World:
 
     def state(self, record_id: str = "r-1") -> ServiceRequest:
         return self.records.documents[record_id].state
+
+    def code(self, record_id: str = "r-1") -> str:
+        """A code that was sent to the address of the request."""
+        self.codes.nonces[record_id] = os.urandom(16).hex()
+        nonce = self.codes.nonces[record_id]
+        return code_of(self.indexes.content_key, self.state(record_id), nonce)
 
     def link(self, record_id: str = "r-1") -> dict[str, str]:
         return bearer(self.signer.issue(record_id).token)
@@ -507,7 +518,7 @@ async def test_an_e_mail_address_is_taken_with_the_notice_that_was_shown_for_it(
     assert world.state() == before
     assert world.correct(NEW_PHONE).status_code == 200
     assert world.state().policy == before.policy
-    assert world.correct(EMAIL).status_code == 200
+    assert world.correct(EMAIL | {"email_code": world.code()}).status_code == 200
     policy = world.state().policy
     assert policy is not None
     assert policy.email_notice_version == NOTICES[1]
@@ -524,7 +535,7 @@ async def test_a_correction_lifts_no_protection_and_the_registry_does(world: Wor
     assert world.said() == []
     # Who searches for the old number does not find it; what is not protected is not kept at all.
     assert after.indexes["earlier"] == old
-    assert world.correct(EMAIL).status_code == 200
+    assert world.correct(EMAIL | {"email_code": world.code()}).status_code == 200
     assert world.state().indexes["earlier"] == old
     assert not set(old) & set(after.indexes["phone"])
     world.registry.hashes, world.registry.version = set(), 2

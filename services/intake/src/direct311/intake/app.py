@@ -60,7 +60,7 @@ from direct311.intake.entrypoints.unserved import unserved_routes
 from direct311.intake.handlers.admission import Admission
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.handlers.clients import ManageClients
-from direct311.intake.handlers.codes import OneTimeCodes
+from direct311.intake.handlers.codes import OneTimeCodes, SentCodes
 from direct311.intake.handlers.comment import AddComment
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.follow import Follow
@@ -180,6 +180,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock=clock,
         ids=resources.ids,
     )
+    codes = MongoCodes(resources.database["codes"])
+    sent = SentCodes(codes, clock, indexes.content_key)
     subject = Subject(
         folder=folder,
         vault=vault,
@@ -188,21 +190,21 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         protections=protections,
         protect=follow.protect,
         links=links,
+        sent=sent,
         clock=clock,
         ids=resources.ids,
         content_key=indexes.content_key,
         notices={each.email_notice.version for each in policies.policies},
     )
-    codes = MongoCodes(resources.database["codes"])
     ended_sessions = MongoEndedSessions(resources.database["ended_sessions"])
     one_time = OneTimeCodes(
         requests=requests,
         codes=codes,
+        sent=sent,
         indexes=indexes,
         vault=vault,
         links=links,
         clock=clock,
-        key=indexes.content_key,
     )
     can_mail = settings.smtp_host is not None
     reporter = Reporter(

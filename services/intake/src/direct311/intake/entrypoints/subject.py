@@ -16,6 +16,9 @@ from direct311.schemas import events as ev
 
 CallerOf = Callable[[Request], Awaitable[Caller]]
 Value = Annotated[str, Field(max_length=500)]
+IdempotencyKey = Annotated[
+    str | None, Header(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
+]
 
 KEPT = (
     "The request is kept until it is closed and the period of Florida's records schedule for its "
@@ -76,9 +79,20 @@ class SubjectAnswer(Model):
     kept: str = KEPT
 
 
+class EmailOrder(Model, extra="forbid"):
+    """An e-mail address for a resident who has lost the mailbox of the one that is held.
+    `justification`: how the agent has identified the caller; `email_notice_version`: of the notice
+    that was read to them."""
+
+    email: Value
+    email_notice_version: Annotated[str, Field(max_length=40)]
+    justification: Annotated[str, Field(min_length=10, max_length=500)]
+
+
 class CorrectionOrder(Model, extra="forbid"):
     """New values; what is not named stays as it is. `reporter_address` only where one is held.
-    With an `email` the `email_notice_version` that was shown is required."""
+    With an `email` the `email_notice_version` that was shown is required; and, where the request
+    holds an address already, the `email_code` that `POST …/codes` has sent to that one."""
 
     first_name: Value | None = None
     last_name: Value | None = None
@@ -86,6 +100,7 @@ class CorrectionOrder(Model, extra="forbid"):
     phone: Value | None = None
     reporter_address: Value | None = None
     email_notice_version: Annotated[str, Field(max_length=40)] | None = None
+    email_code: Annotated[str, Field(max_length=20)] | None = None
 
 
 def link_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
@@ -103,6 +118,26 @@ def link_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
         made = await subject.link(caller, record_id, order.justification)
         answer.headers["Cache-Control"] = "no-store"
         return LinkAnswer(token=made.token, expires_at=made.expires_at)
+
+    @api.post("/{record_id}/email")
+    async def email(
+        caller: Annotated[Caller, who],
+        record_id: RecordId,
+        order: EmailOrder,
+        idempotency_key: IdempotencyKey = None,
+    ) -> CorrectedAnswer:
+        """Replace the e-mail address of a request for a resident whom the agent has identified
+        (agent). Messages and codes go to the new one from then on."""
+        require(caller, "agent")
+        done = await subject.replace_email(
+            caller,
+            record_id,
+            order.email,
+            order.justification,
+            idempotency_key,
+            order.email_notice_version,
+        )
+        return CorrectedAnswer(corrected_at=done.at, fields=done.fields)
 
     return api
 
@@ -126,14 +161,18 @@ def subject_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
         caller: Annotated[Caller, who],
         record_id: RecordId,
         order: CorrectionOrder,
-        idempotency_key: Annotated[
-            str | None, Header(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
-        ] = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> CorrectedAnswer:
         """Correct contact fields. A retry with the same `Idempotency-Key` does it once."""
-        values = order.model_dump(exclude_none=True, exclude={"email_notice_version"})
+        beside = {"email_notice_version", "email_code"}
+        values = order.model_dump(exclude_none=True, exclude=beside)
         done = await subject.correct(
-            caller, record_id, values, idempotency_key, order.email_notice_version
+            caller,
+            record_id,
+            values,
+            idempotency_key,
+            order.email_notice_version,
+            order.email_code,
         )
         return CorrectedAnswer(corrected_at=done.at, fields=done.fields)
 

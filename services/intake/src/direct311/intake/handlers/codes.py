@@ -1,4 +1,5 @@
-"""A code that is sent to the e-mail address of a request opens it to whoever reads that mailbox.
+"""A code that is sent to the e-mail address of a request opens it to whoever reads that mailbox,
+and lets that address be replaced.
 
 What is given is compared with the request's address by its blind index and forgotten. Nothing that
 is answered, and no time that it takes, tells whether the two were the same.
@@ -7,6 +8,7 @@ is answered, and no time that it takes, tells whether the two were the same.
 import hmac
 import os
 
+from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.handlers.mail import DIGITS, code_of
 from direct311.intake.handlers.reindex import SELF
 from direct311.intake.open311.forms import contact_problem
@@ -26,6 +28,34 @@ WRONG_CODE = RefusedError(
 )
 
 
+class SentCodes:
+    """Whether somebody has the code that was sent to a request's address."""
+
+    def __init__(self, codes: Codes, clock: Clock, key: bytes) -> None:
+        self._codes = codes
+        self._clock = clock
+        self._key = key
+
+    async def check(self, request: ServiceRequest, code: str) -> str:
+        """Count a try; what the code was made of, to use it up by.
+
+        :raises RefusedError: 403 wrong, over or used, or sent to another address than the request
+            now holds.
+        """
+        given = "".join(code.split())
+        nonce = await self._codes.attempt(request.record_id, self._clock.now())
+        if nonce is None or len(given) != DIGITS or not given.isascii():
+            raise WRONG_CODE
+        if not hmac.compare_digest(given, code_of(self._key, request, nonce)):
+            raise WRONG_CODE
+        return nonce
+
+    async def use_up(self, record_id: str, nonce: str) -> None:
+        """:raises RefusedError: 403, somebody else has used it."""
+        if not await self._codes.use(record_id, nonce):
+            raise WRONG_CODE
+
+
 class OneTimeCodes:
     """Use cases of reporters who have lost their link, or never had one."""
 
@@ -34,19 +64,19 @@ class OneTimeCodes:
         *,
         requests: Requests,
         codes: Codes,
+        sent: SentCodes,
         indexes: PersonIndexes,
         vault: Vault,
         links: LinkSigner,
         clock: Clock,
-        key: bytes,
     ) -> None:
         self._requests = requests
         self._codes = codes
+        self._sent = sent
         self._indexes = indexes
         self._vault = vault
         self._links = links
         self._clock = clock
-        self._key = key
 
     async def ask(self, record_id: str, email: str, language: str) -> None:
         """Have a code sent, if this is the request's address.
@@ -77,15 +107,10 @@ class OneTimeCodes:
 
         :raises RefusedError: 403 wrong, over or used, 503 not written down.
         """
-        given = "".join(code.split())
-        nonce = await self._codes.attempt(record_id, self._clock.now())
-        if nonce is None or len(given) != DIGITS or not given.isascii():
-            raise WRONG_CODE
-        if not hmac.compare_digest(given, code_of(self._key, record_id, nonce)):
-            raise WRONG_CODE
         request = await self._requests.get(record_id)
         if request is None:
             raise WRONG_CODE
+        nonce = await self._sent.check(request, code)
         access = Access(
             SELF,
             action="disclose",
@@ -98,8 +123,7 @@ class OneTimeCodes:
         )
         facts = RecordFacts(record_id, request.assigned_department)
         event_id, _ = await self._vault.authorise(access, facts)
-        if not await self._codes.use(record_id, nonce):
-            raise WRONG_CODE
+        await self._sent.use_up(record_id, nonce)
         try:
             return self._links.issue(record_id, event_id)
         except LinkKeyError:

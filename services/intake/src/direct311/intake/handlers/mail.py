@@ -40,9 +40,12 @@ GIVEN_UP_AFTER = timedelta(days=5)
 DIGITS = 8
 
 
-def code_of(key: bytes, record_id: str, nonce: str) -> str:
-    """The code that a nonce makes: known to whoever has the key, and kept nowhere."""
-    digest = hmac.digest(key, f"code\x00{record_id}\x00{nonce}".encode(), sha256)
+def code_of(key: bytes, request: ServiceRequest, nonce: str) -> str:
+    """The code that a nonce makes: known to whoever has the key, and kept nowhere. It is one for
+    the address that the request holds: with another address it is no more good."""
+    address = sorted(request.indexes.get("email", ()))
+    said = "\x00".join(("code", request.record_id, nonce, *address))
+    digest = hmac.digest(key, said.encode(), sha256)
     return f"{int.from_bytes(digest[:8], 'big') % 10**DIGITS:0{DIGITS}}"
 
 
@@ -104,9 +107,7 @@ class Mail:
         request = await self._look(code.record_id)
         language = spoken(code.language)
         minutes = max(1, int((code.good_until - now).total_seconds() / 60))
-        text = self._messages.of_code(
-            language, code_of(self._key, code.record_id, code.nonce), minutes
-        )
+        text = self._messages.of_code(language, code_of(self._key, request, code.nonce), minutes)
         if await self._send(request, text, language, f"code-{code.nonce}"):
             await self._codes.sent(code)
 

@@ -15,6 +15,7 @@ from direct311.intake.domain.request import (
     ServiceRequest,
     updated,
 )
+from direct311.intake.handlers.codes import SentCodes
 from direct311.intake.handlers.contact import NO_SUCH_REQUEST
 from direct311.intake.handlers.reindex import FIELDS, KIND_OF, KINDS
 from direct311.intake.handlers.retries import done_before
@@ -41,6 +42,14 @@ IDENTITY = (*NAME, "reporter_address")
 REMEMBERED = 20
 """Corrections that a request remembers, so that a retry of one is known."""
 
+NEEDS_CODE = RefusedError(
+    403,
+    "email_code",
+    "The request holds an e-mail address. It is replaced with the email_code that POST …/codes "
+    "sends to that address, or by an agent of 311 who has identified you.",
+    field="email_code",
+)
+
 Protect = Callable[[ServiceRequest], ServiceRequest]
 """The request with the protection registry's present word on it."""
 
@@ -66,6 +75,7 @@ class Subject:
         protections: Protections,
         protect: Protect,
         links: LinkSigner,
+        sent: SentCodes,
         clock: Clock,
         ids: Ids,
         content_key: bytes,
@@ -80,6 +90,7 @@ class Subject:
         self._protections = protections
         self._protect = protect
         self._links = links
+        self._sent = sent
         self._clock = clock
         self._ids = ids
         self._content_key = content_key
@@ -138,6 +149,7 @@ class Subject:
         values: Mapping[str, str],
         key: str | None,
         notice_version: str | None = None,
+        email_code: str | None = None,
     ) -> Correction:
         """Seal new values of contact fields in place of those held; the old ones are not kept.
 
@@ -146,36 +158,90 @@ class Subject:
         that waits for its reporter's name and address goes to work once it has both. With a new
         e-mail address the notice that was shown for it is recorded (section 668.6076, F.S.).
 
+        The link alone does not replace an e-mail address, since messages and codes go to it: that
+        takes the code that was sent to the address that is held, which is used up.
+
         :raises RefusedError: 422 a value that cannot be one, an e-mail address without
-            `notice_version`, or a notice that was not served; 409 the key was used for other
-            values, and as `held`.
+            `notice_version`, or a notice that was not served; 403 an e-mail address in place of
+            another without its code; 409 the key was used for other values, and as `held`.
         """
         given = _checked(values)
         self._must_be_shown(given, notice_version)
         state = await self._look(record_id)
         self._must_stand(caller, state)
         mark, content = self._marks(key, given)
+        nonce = None
         if caller.link_record_id == record_id:
             if (done := done_before(state.corrections, mark, content)) is not None:
                 return done
             _must_be_held(state, given)
-        opened = self._opened(state, given)
+            if "email" in given and "email" in state.sealed:
+                if email_code is None:
+                    raise NEEDS_CODE
+                nonce = await self._sent.check(state, email_code)
+        operation = "POST /v1/requests/{record_id}/corrections"
+        access = _access(caller, state, "correct", PURPOSE, operation)
+        return await self._corrected(state, access, given, (mark, content), notice_version, nonce)
+
+    async def replace_email(
+        self,
+        caller: Caller,
+        record_id: str,
+        email: str,
+        justification: str,
+        key: str | None,
+        notice_version: str | None,
+    ) -> Correction:
+        """The same for an e-mail address that is given to an agent, by somebody who has lost the
+        mailbox and whom the agent has identified, as `justification` says.
+
+        :raises RefusedError: 422 as `correct`, 404 unknown or being destroyed, 403 refused by a
+            rule, 409 the key was used for another, 503 not written down.
+        """
+        given = _checked({"email": email})
+        self._must_be_shown(given, notice_version)
+        state = await self._look(record_id)
+        if state.version == 0 or state.lifecycle != "active":
+            raise NO_SUCH_REQUEST
+        # Of his own: a key that a resident has used is another.
+        marks = self._marks(key and f"agent\x00{key}", given)
+        if (done := done_before(state.corrections, *marks)) is not None:
+            return done
         access = replace(
-            _access(caller, state, "correct", PURPOSE, "POST /v1/requests/{record_id}/corrections"),
-            fields=tuple(sorted({*given, *opened})),
+            _access(caller, state, "correct", "respond", "POST /v1/requests/{record_id}/email"),
+            justification=justification,
         )
+        return await self._corrected(state, access, given, marks, notice_version, None)
+
+    async def _corrected(
+        self,
+        state: ServiceRequest,
+        access: Access,
+        given: Mapping[str, str],
+        marks: tuple[str, str],
+        notice_version: str | None,
+        nonce: str | None,
+    ) -> Correction:
+        """`nonce`: of the code that is used up for it."""
+        record_id = state.record_id
+        opened = self._opened(state, given)
+        access = replace(access, fields=tuple(sorted({*given, *opened})))
         facts = RecordFacts(record_id, state.assigned_department)
         correction = Correction(
-            at=self._clock.now(), fields=tuple(sorted(given)), mark=mark, content=content
+            at=self._clock.now(), fields=tuple(sorted(given)), mark=marks[0], content=marks[1]
         )
         async with self._vault.unlock(access, facts) as data_key:
+            if nonce is not None:
+                await self._sent.use_up(record_id, nonce)
 
             async def amend(now: ServiceRequest) -> Change[ServiceRequest] | None:
                 # It may have changed since it was looked at.
-                self._must_stand(caller, now)
-                if done_before(now.corrections, mark, content) is not None:
+                self._must_stand(access.caller, now)
+                if done_before(now.corrections, *marks) is not None:
                     return None
                 _must_be_held(now, given)
+                if "email" in given and now.sealed.get("email") != state.sealed.get("email"):
+                    raise TransientError("the address was replaced since it was looked at")
                 if not set(self._opened(now, given)) <= set(opened):
                     raise TransientError("what must be opened changed since it was written down")
                 if "email" in given and now.policy is not None:
@@ -184,7 +250,7 @@ class Subject:
                 return await self._amended(now, given, data_key, correction)
 
             after = await self._folder.change(record_id, self._ids.new(), amend)
-        return done_before(after.corrections, mark, content) or correction
+        return done_before(after.corrections, *marks) or correction
 
     async def _amended(
         self,

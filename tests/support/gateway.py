@@ -1,0 +1,225 @@
+"""Intake's calls of front ends, residents and agents over memory, as they are seen from outside."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI, Header
+from httpx import Response
+from starlette.testclient import TestClient
+
+from direct311.intake.adapters.catalogue_file import load_catalogues, load_emergencies
+from direct311.intake.domain.clients import Client
+from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.entrypoints.app_api import app_router, codes_router, reporter_router
+from direct311.intake.entrypoints.open311 import GeoReport
+from direct311.intake.entrypoints.subject import link_router, subject_router
+from direct311.intake.handlers.agreement import Agreement
+from direct311.intake.handlers.submit import Submit
+from direct311.intake.settings import IntakeSettings
+from direct311.runtime.api import caller_of, install
+from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.health import Readiness
+from direct311.runtime.records import Emitter, Write
+from direct311.runtime.reserve import KeyReserve
+from direct311.runtime.signing import Signer
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault import RecordKey
+from tests.support.links import Door
+from tests.support.media import IdleRelay
+from tests.support.quotas import callers
+from tests.support.reporters import CATALOGUE, POLICIES, Registry, World
+from tests.support.runtime import NOW
+
+
+def client(client_id: str, *, keyless: bool = False) -> Client:
+    flags: tuple[Literal["retries_without_key"], ...] = ("retries_without_key",) if keyless else ()
+    return Client(client_id=client_id, name="A", environment="test", created_at=NOW, flags=flags)
+
+
+CLIENTS = {
+    each.client_id: each
+    for each in (client("app"), client("other"), client("legacy", keyless=True))
+}
+"""By their keys."""
+CATALOGUES = load_catalogues()
+EMERGENCIES = load_emergencies().content
+
+
+class InMemorySubmissions:
+    """`Submissions` over the records, whose idempotency keys are unique as the database's are."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.unseen = False
+        """Those who look find nothing, as of two who come at once: the unique key alone decides."""
+
+    async def keep(self, keys: Sequence[RecordKey]) -> None:
+        await self._world.keys.insert(keys)
+
+    async def insert(self, write: Write[ServiceRequest]) -> Literal["new", "repeat"]:
+        key = write.state.idempotency
+        if key is not None and await self._world.requests.by_idempotency(key) is not None:
+            return "repeat"
+        await self._world.records.commit([write])
+        return "new"
+
+    async def by_idempotency(self, key: str) -> ServiceRequest | None:
+        return await self._world.requests.by_idempotency(key)
+
+    async def by_id(self, record_id: str) -> ServiceRequest | None:
+        return await self._world.requests.by_id(record_id)
+
+    async def first_under(self, keys: Sequence[str], since: Any) -> ServiceRequest | None:
+        if self.unseen:
+            return None
+        states = [write.state for write in self._world.records.documents.values()]
+        found = [
+            each
+            for each in states
+            if each.idempotency in keys and each.received_at and each.received_at >= since
+        ]
+        return min(found, key=lambda each: each.received_at or since, default=None)
+
+    async def with_image(self, images: Sequence[str], since: Any) -> str | None:
+        return None
+
+
+class _NoneRecent:
+    def first(self, fingerprint: str, since: Any) -> str | None:
+        return None
+
+    def note(self, fingerprint: str, record_id: str, at: Any) -> None: ...
+
+
+class _Admitting:
+    """Whose key it is, however often."""
+
+    async def __call__(self, key: str, *_: Any, **__: Any) -> Client:
+        return CLIENTS[key]
+
+    def check(self, key: str, *_: Any, **__: Any) -> None:
+        if key not in CLIENTS:
+            raise RefusedError(403, "api_key", "api_key is not known", field="api_key")
+
+
+class Gateway:
+    """The calls, and behind them one world of fakes."""
+
+    def __init__(self) -> None:
+        self.world = world = World()
+        self.clock = world.clock
+        self.submissions = InMemorySubmissions(world)
+        submit = Submit(
+            submissions=self.submissions,
+            recent=_NoneRecent(),
+            uploads=world.media,
+            brought=world.upload,
+            emergencies=EMERGENCIES,
+            protections=Registry(),
+            indexes=world.indexes,
+            home=None,  # type: ignore[arg-type]
+            keys=KeyReserve(world.vault, self.submissions.keep, TimeOrderedIds()),
+            emitter=Emitter(
+                "intake", world.clock, Signer("intake-test", Ed25519PrivateKey.generate())
+            ),
+            relay=IdleRelay(),
+            clock=world.clock,
+            content_key=world.indexes.content_key,
+        )
+        agreement = Agreement(POLICIES, world.clock)
+        report = GeoReport(
+            settings=IntakeSettings.model_construct(
+                public_url="http://county.example",
+                environment="local",
+                most_files=5,
+                largest_file=1000,
+                files_in_hand=10_000,
+            ),
+            catalogues=CATALOGUES,
+            agreement=agreement,
+            admission=_Admitting(),  # type: ignore[arg-type]
+            failed_keys=None,  # type: ignore[arg-type]
+            callers=callers(world.clock, most=1_000_000),
+            submit=submit,
+            requests=None,  # type: ignore[arg-type]
+            updates=None,  # type: ignore[arg-type]
+            add_comment=world.add_comment,
+            links=world.signer,
+            clock=world.clock,
+        )
+
+        async def client_of(x_api_key: Annotated[str, Header()]) -> Client:
+            return CLIENTS[x_api_key]
+
+        door = Door(world.links)
+        residents = caller_of(door, residents=True)
+        app = FastAPI()
+        install(app, Readiness(), Metrics(), world.ledger)
+        app.router.routes.extend(report.routes())
+        for router in (
+            app_router(
+                agreement=agreement,
+                catalogue=CATALOGUE,
+                submit=submit,
+                upload=world.upload,
+                links=world.signer,
+                counts=_NoCounts(),  # type: ignore[arg-type]
+                largest_file=1000,
+                most_files=5,
+                client_of=client_of,
+                clock=world.clock,
+            ),
+            codes_router(world.one_time, True, client_of),
+            reporter_router(world.reporter, CATALOGUE, residents),
+            subject_router(world.subject, residents),
+            link_router(world.subject, caller_of(door)),
+        ):
+            app.include_router(router)
+        self.http = TestClient(app, raise_server_exceptions=False)
+
+    def json(
+        self,
+        order: Mapping[str, object],
+        key: str | None = None,
+        *,
+        by: str = "app",
+        language: str = "en",
+    ) -> Response:
+        """A submission in JSON."""
+        headers = {"X-Api-Key": by, "Accept-Language": language}
+        headers |= {"Idempotency-Key": key} if key else {}
+        answer: Response = self.http.post("/v1/requests", json=order, headers=headers)
+        return answer
+
+    def form(
+        self,
+        fields: Mapping[str, str],
+        key: str | None = None,
+        *,
+        by: str = "app",
+        form: str = "json",
+        call: str = "requests",
+    ) -> Response:
+        """A form of GeoReport v2 that asks for all there is."""
+        sent = {"jurisdiction_id": "miamidade", "api_key": by, "extensions": "true", **fields}
+        headers = {"Idempotency-Key": key} if key else {}
+        answer: Response = self.http.post(f"/open311/v2/{call}.{form}", data=sent, headers=headers)
+        return answer
+
+    def resident(
+        self, method: str, path: str, link: str, body: object = None, key: str | None = None
+    ) -> Response:
+        """A call by a link, or with a staff token."""
+        headers = {"Authorization": f"Bearer {link}"} | ({"Idempotency-Key": key} if key else {})
+        answer: Response = self.http.request(method, path, json=body, headers=headers)
+        return answer
+
+    def states(self) -> list[ServiceRequest]:
+        """All requests that are stored, the oldest first."""
+        return [write.state for write in self.world.records.documents.values()]
+
+
+class _NoCounts:
+    def add(self, client_id: str, facts: object) -> None: ...

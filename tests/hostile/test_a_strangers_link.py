@@ -43,24 +43,28 @@ def gateway() -> Gateway:
 
 def opener(answer: Response) -> str | None:
     """What an answer holds that opens a request, or leads to it."""
-    assert answer.status_code in (200, 201), answer.text
-    if "xml" in answer.headers["content-type"]:
-        found = ElementTree.fromstring(answer.text)
-        return found.findtext(".//link_token") or found.findtext(".//token") or None
-    said = answer.json()
-    if isinstance(said, list):
-        (said,) = said
-        link = said.get("extended_attributes", {}).get("link_token")
-        return link or said.get("token")
-    return (said["link"] or {}).get("token") or said["token"]
+    return _said(answer, "link_token") or _said(answer, "token")
 
 
 def number(answer: Response) -> str | None:
+    return _said(answer, "service_request_id") or _said(answer, "id")
+
+
+def _said(answer: Response, name: str) -> str | None:
+    """The first value of this name, wherever it is; nothing where it is empty."""
+    assert answer.status_code in (200, 201), answer.text
     if "xml" in answer.headers["content-type"]:
-        return ElementTree.fromstring(answer.text).findtext(".//service_request_id") or None
-    said = answer.json()
-    (one,) = said if isinstance(said, list) else (said,)
-    return one.get("service_request_id") or one.get("id")
+        return ElementTree.fromstring(answer.text).findtext(f".//{name}") or None
+    return _within(answer.json(), name)
+
+
+def _within(said: object, name: str) -> str | None:
+    if isinstance(said, dict):
+        found = said.get(name)
+        if isinstance(found, str):
+            return found or None
+    parts = said.values() if isinstance(said, dict) else said if isinstance(said, list) else ()
+    return next(filter(None, (_within(part, name) for part in parts)), None)
 
 
 # ---------------------------------------------------------------- known by its content alone

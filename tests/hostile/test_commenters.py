@@ -56,7 +56,7 @@ def notice(answer: Response) -> str | None:
     return str(said["service_notice"]) if said.get("service_notice") else None
 
 
-@pytest.mark.policy("P1")
+@pytest.mark.policy("P3")
 @pytest.mark.parametrize("form", ["json", "xml"])
 @pytest.mark.parametrize("contact", WITH_CONTACT.values(), ids=WITH_CONTACT)
 @pytest.mark.parametrize("words", [{}, {"description": "It is back."}], ids=["alone", "with words"])

@@ -14,8 +14,16 @@ from dataclasses import dataclass
 
 from direct311.runtime.redaction.announced import home_addresses, names
 from direct311.runtime.redaction.contacts import emails, telephones
+from direct311.runtime.redaction.disguised import (
+    disguised_banks,
+    disguised_cards,
+    disguised_ibans,
+    disguised_social_security,
+    disguised_telephones,
+)
 from direct311.runtime.redaction.numbers import banks, cards, social_security
 from direct311.runtime.redaction.people import people
+from direct311.runtime.redaction.sequences import may_be_spelled
 from direct311.runtime.redaction.spans import MARKS, Kind, Reading, Rules
 
 __all__ = [
@@ -40,13 +48,15 @@ class Redacted:
 
 
 _DIGIT = re.compile(r"[0-9]")
+_WORD = re.compile(r"[a-z]+")
 
 
 def mask_numbers(text: str) -> tuple[str, Mapping[Kind, int]]:
     """The text without card, bank and social-security numbers, and how many of each it had."""
     if text.isascii() and not _DIGIT.search(text):
         # Most names and many sentences; other scripts have digits of their own.
-        return text, {}
+        if not may_be_spelled(frozenset(_WORD.findall(text.lower()))):
+            return text, {}
     reading = Reading.of(text)
     reading.cut_all(_NUMBERS)
     return reading.text(), reading.kinds()
@@ -81,6 +91,10 @@ def redact_place(text: str) -> Redacted:
 
 
 _NUMBERS: Rules = (
+    ("bank", disguised_ibans),
+    ("card", disguised_cards),
+    ("social_security", disguised_social_security),
+    ("bank", disguised_banks),
     ("social_security", social_security),
     ("card", cards),
     ("bank", banks),
@@ -89,6 +103,7 @@ _EVERYTHING: Rules = (
     *_NUMBERS,
     ("email", emails),
     ("telephone", telephones),
+    ("telephone", disguised_telephones),
     ("home_address", home_addresses),
     ("name", names),
 )

@@ -31,6 +31,33 @@ _SPELLED = re.compile(
 _JOINS = listed("dot punto pwen underscore dash hyphen plus guion tire .")
 _LOCAL_WORD = re.compile(r"[\w.+\-]+")
 
+_AT = re.compile(
+    r"@|(?<![a-z0-9])(?:at|arroba|arobas|arobaz)(?![a-z0-9])|(?<=[(\[{<*])[ ]?a(?=[ ]?[)\]}>*])"
+)
+_AT_WORDS = listed("at arroba arobas arobaz")
+_SIGNS = r"[ \t\n(\[{<*_\-|~\"')\]}>]{0,5}"
+_SAID_DOT = rf"{_SIGNS}(?<![a-z0-9])(?:dot|punto|pwen|period)(?![a-z0-9]){_SIGNS}"
+_LABEL = rf"[a-z0-9]++(?:-(?!{_SAID_DOT})[a-z0-9]++){{0,5}}"
+_LAST_LABEL = (
+    r"(?:com|net|org|edu|gov|mil|us|co|io|me|info|biz|es|fr|ht|mx|ca|uk|cu|ve|do|ar|br)(?![a-z0-9])"
+)
+_WRITTEN_DOT = r"[(\[{<*][ ]?\.[ ]?[)\]}>*]"
+
+
+def _host(dot: str) -> re.Pattern[str]:
+    return re.compile(rf"{_SIGNS}{_LABEL}(?:(?:{dot}){_LABEL}){{0,3}}?(?:{dot}){_LAST_LABEL}")
+
+
+_HOST_AFTER_WORD = _host(rf"{_WRITTEN_DOT}|{_SAID_DOT}")
+_HOST_AFTER_MARKED_WORD = _host(rf"\.|{_WRITTEN_DOT}|{_SAID_DOT}")
+# After an @ a point may stand between spaces, which after 'at' ends a sentence.
+_HOST_AFTER_SIGN = _host(rf"[ \t\n]{{0,2}}\.[ \t\n]{{0,2}}|{_WRITTEN_DOT}|{_SAID_DOT}")
+_MARKED = re.compile(r"[(\[{<*_\-|~\"')\]}>][ ]?\Z"), re.compile(r"[ ]?[(\[{<*_\-|~\"')\]}>]")
+_LOCAL = re.compile(
+    rf"[a-z0-9](?:[a-z0-9.+_\-]|{_WRITTEN_DOT}|[ ][(\[{{<*]?(?:dot|punto|pwen|underscore|dash|hyphen|plus|guion|tire)[)\]}}>*]?[ ]){{0,63}}{_SIGNS}\Z"
+)
+_LOCAL_ROOM = 80
+
 _S = r"[ \t\n.\-/_:~*]{0,3}"
 _EXTENSION = r"(?:[ ,;]{0,3}(?:extension|ext|x|#)[ .:#]{0,2}\d{1,6}(?!\d))?"
 _NATIONAL = re.compile(
@@ -54,7 +81,13 @@ _CALLING_ROOM = 40
 
 
 def emails(reading: Reading) -> Iterator[Span]:
-    """E-mail addresses, written with @ or spelled ('name at domain dot com', 'arroba', 'punto')."""
+    """E-mail addresses, written with @ or spelled ('name at domain dot com', 'arroba', 'punto'),
+    also with brackets, dashes, spaces or line breaks about what stands between their words."""
+    yield from _plain(reading)
+    yield from _disguised(reading)
+
+
+def _plain(reading: Reading) -> Iterator[Span]:
     shadow = reading.shadow
     at = shadow.find("@")
     while at >= 0:
@@ -72,6 +105,31 @@ def emails(reading: Reading) -> Iterator[Span]:
         start = _local_part_before(shadow, found.start())
         if start < found.start():
             yield start, found.end()
+
+
+def _disguised(reading: Reading) -> Iterator[Span]:
+    shadow = reading.shadow
+    if "@" not in shadow and reading.words.isdisjoint(_AT_WORDS):
+        return
+    for at in _AT.finditer(shadow):
+        host = _host_pattern(shadow, at).match(shadow, at.end())
+        if host is None:
+            continue
+        begin = max(0, at.start() - _LOCAL_ROOM)
+        local = _LOCAL.search(shadow[begin : at.start()])
+        if local is not None:
+            yield begin + local.start(), host.end()
+
+
+def _host_pattern(shadow: str, at: re.Match[str]) -> re.Pattern[str]:
+    """What a host looks like after this. After a mere 'at' it must be spelled: places have sites."""
+    if at.group() == "@":
+        return _HOST_AFTER_SIGN
+    before, after = _MARKED
+    start = max(0, at.start() - 2)
+    if before.search(shadow[start : at.start()]) and after.match(shadow, at.end()):
+        return _HOST_AFTER_MARKED_WORD
+    return _HOST_AFTER_WORD
 
 
 def _local_part_before(shadow: str, end: int) -> int:

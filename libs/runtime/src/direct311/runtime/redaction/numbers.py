@@ -76,7 +76,7 @@ def cards(reading: Reading) -> Iterator[Span]:
             yield from _cards_in(shadow, *run.span())
         for found in _PUNCTUATED_CARD.finditer(shadow, begin, stop):
             digits = _compact(found.group())
-            if _luhn(_luhn_sums(digits), 0, 16) or _says_card(shadow, found.start()):
+            if luhn(luhn_sums(digits), 0, 16) or _says_card(shadow, found.start()):
                 yield found.span()
     if not reading.words.isdisjoint(_CODE_WORDS):
         for found in _SECURITY_CODE.finditer(shadow):
@@ -88,7 +88,7 @@ def banks(reading: Reading) -> Iterator[Span]:
     shadow = reading.shadow
     for begin, stop in reading.runs:
         for found in _NINE_DIGITS.finditer(shadow, begin, stop):
-            if _is_routing(found.group()) and not labelled(shadow, found.start()):
+            if is_routing(found.group()) and not labelled(shadow, found.start()):
                 yield found.span()
         yield from _ibans(shadow, max(0, begin - _IBAN_ROOM), stop + _IBAN_ROOM)
     if not reading.words.isdisjoint(_ROUTING_WORDS):
@@ -143,7 +143,7 @@ def _cards_in(shadow: str, start: int, end: int) -> Iterator[Span]:
     lengths = [stop - begin for begin, stop in groups]
     before = [0, *accumulate(lengths)]
     digits = _compact(shadow[start:end])
-    sums = _luhn_sums(digits)
+    sums = luhn_sums(digits)
     said = _says_card(shadow, start)
     first = 0
     while first < len(groups):
@@ -157,7 +157,7 @@ def _cards_in(shadow: str, start: int, end: int) -> Iterator[Span]:
                 said
                 or (
                     _grouped_like_a_card(lengths[first : last + 1])
-                    and _luhn(sums, before[first], before[last + 1])
+                    and luhn(sums, before[first], before[last + 1])
                 )
             ):
                 best = last
@@ -188,7 +188,7 @@ def _is_brand(digits: str) -> bool:
     )
 
 
-def _luhn_sums(digits: str) -> tuple[list[int], list[int]]:
+def luhn_sums(digits: str) -> tuple[list[int], list[int]]:
     """Running Luhn sums for numbers whose last digit stands at an even, and at an odd, place."""
     even, odd = [0], [0]
     for place, char in enumerate(digits):
@@ -199,13 +199,13 @@ def _luhn_sums(digits: str) -> tuple[list[int], list[int]]:
     return even, odd
 
 
-def _luhn(sums: tuple[list[int], list[int]], start: int, end: int) -> bool:
+def luhn(sums: tuple[list[int], list[int]], start: int, end: int) -> bool:
     """Luhn's check of the digits from `start` up to `end` (ISO/IEC 7812-1, annex B)."""
     running = sums[(end - 1) % 2]
     return (running[end] - running[start]) % 10 == 0
 
 
-def _is_routing(digits: str) -> bool:
+def is_routing(digits: str) -> bool:
     """The checksum and the ranges of an ABA routing number (ABA Routing Number Policy)."""
     head = int(digits[:2])
     if not (head <= 12 or 21 <= head <= 32 or 61 <= head <= 72 or head == 80):

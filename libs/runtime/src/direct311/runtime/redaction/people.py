@@ -354,7 +354,12 @@ def _begins(
     if not capital:
         # 'the hernandez family'
         following = words.texts[found.after] if found.after < len(words.texts) else ""
-        return following in _FAMILY and text in lists.surnames and text not in _WORDS_TOO
+        return (
+            following in _FAMILY
+            and text in lists.surnames
+            and text not in _WORDS_TOO
+            and _NEAR.fullmatch(words.gap(reading.shadow, found.after)) is not None
+        )
     if text in lists.alone:
         return True
     following = words.texts[found.after] if found.after < len(words.texts) else ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from direct311.runtime.redaction.fold import CUT, Folded, fold
+from direct311.runtime.redaction.sequences import Sequenced, sequences
 
 Span = tuple[int, int]
 """Start and end of something found, as positions in a shadow."""
@@ -23,7 +24,7 @@ MARKS: dict[Kind, str] = {
 }
 """What stands in a redacted text in place of what was found."""
 
-_JOINED = re.compile(rf"{CUT}[^\s.,;:!?\"'){CUT}]|[^\s.,;:!?\"'({CUT}]{CUT}")
+_JOINED = re.compile(rf"{CUT}[^\s.,;:!?\"'){CUT}]|[^\s.,;:!?\"'({CUT}]{CUT}|{CUT} {CUT}")
 _MOST_PASSES = 6
 _RUN = re.compile(r"\d(?:[ \t\n\-./_,()+:~*]{0,4}\d){6,}")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
@@ -51,6 +52,14 @@ class Reading:
     runs: Sequence[Span]
     mixed_case: bool
     found: list[tuple[int, int, Kind]] = field(default_factory=list)
+    _sequences: Sequence[Sequenced] | None = None
+
+    @property
+    def sequences(self) -> Sequence[Sequenced]:
+        """The numbers of the shadow in all that people write them in, as far as nothing is cut."""
+        if self._sequences is None:
+            self._sequences = sequences(self.shadow, self.words)
+        return self._sequences
 
     @classmethod
     def of(cls, text: str) -> "Reading":
@@ -59,13 +68,13 @@ class Reading:
         if "[" in shadow:
             for mark in MARKS.values():
                 shadow = shadow.replace(mark, CUT * len(mark))
-        plain = without_marks(text)
+        plain = without_marks(folded.plain)
         mixed_case = not (plain.islower() or plain.isupper())
         return cls(folded, shadow, _words_of(shadow), _runs_of(shadow), mixed_case)
 
     def has_capital(self, position: int) -> bool:
         """Whether a capital stands here, in a text that has small letters too."""
-        return self.mixed_case and self.folded.text[self.folded.start(position)].isupper()
+        return self.mixed_case and self.folded.char(position).isupper()
 
     def cut_all(self, rules: Rules) -> None:
         """Take out what the rules find, and then what only the cuts have laid open.
@@ -79,7 +88,7 @@ class Reading:
             if len(self.found) == before:
                 return
             self.runs = _runs_of(self.shadow)
-            if not self.runs and not _JOINED.search(self.shadow):
+            if not self.runs and not self.sequences and not _JOINED.search(self.shadow):
                 return
             self.words = _words_of(self.shadow)
 
@@ -95,6 +104,9 @@ class Reading:
             done = end
         pieces.append(self.shadow[done:])
         self.shadow = "".join(pieces)
+        if self._sequences:
+            # Where there were none, a cut makes none.
+            self._sequences = None
 
     def text(self) -> str:
         """The text with a mark in place of each find."""

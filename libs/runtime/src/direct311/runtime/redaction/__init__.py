@@ -24,7 +24,7 @@ from direct311.runtime.redaction.disguised import (
 from direct311.runtime.redaction.numbers import banks, cards, social_security
 from direct311.runtime.redaction.people import people
 from direct311.runtime.redaction.sequences import may_be_spelled
-from direct311.runtime.redaction.spans import MARKS, Kind, Reading, Rules
+from direct311.runtime.redaction.spans import MARKS, Kind, Reading, Rule, Rules
 
 __all__ = [
     "MARKS",
@@ -48,14 +48,14 @@ class Redacted:
 
 
 _DIGIT = re.compile(r"[0-9]")
-_WORD = re.compile(r"[a-z]+")
+_LETTERS = {code: chr(code).lower() if chr(code).isalpha() else " " for code in range(128)}
 
 
 def mask_numbers(text: str) -> tuple[str, Mapping[Kind, int]]:
     """The text without card, bank and social-security numbers, and how many of each it had."""
     if text.isascii() and not _DIGIT.search(text):
         # Most names and many sentences; other scripts have digits of their own.
-        if not may_be_spelled(frozenset(_WORD.findall(text.lower()))):
+        if not may_be_spelled(frozenset(text.translate(_LETTERS).split())):
             return text, {}
     reading = Reading.of(text)
     reading.cut_all(_NUMBERS)
@@ -91,20 +91,20 @@ def redact_place(text: str) -> Redacted:
 
 
 _NUMBERS: Rules = (
-    ("bank", disguised_ibans),
-    ("card", disguised_cards),
-    ("social_security", disguised_social_security),
-    ("bank", disguised_banks),
-    ("social_security", social_security),
-    ("card", cards),
-    ("bank", banks),
+    Rule("bank", disguised_ibans, sequenced=True),
+    Rule("card", disguised_cards, sequenced=True),
+    Rule("social_security", disguised_social_security, sequenced=True),
+    Rule("bank", disguised_banks, sequenced=True),
+    Rule("social_security", social_security),
+    Rule("card", cards),
+    Rule("bank", banks),
 )
 _EVERYTHING: Rules = (
     *_NUMBERS,
-    ("email", emails),
-    ("telephone", telephones),
-    ("telephone", disguised_telephones),
-    ("home_address", home_addresses),
-    ("name", names),
+    Rule("email", emails),
+    Rule("telephone", telephones),
+    Rule("telephone", disguised_telephones, sequenced=True),
+    Rule("home_address", home_addresses),
+    Rule("name", names),
 )
-_WITH_PEOPLE: Rules = (*_EVERYTHING, ("name", people))
+_WITH_PEOPLE: Rules = (*_EVERYTHING, Rule("name", people))

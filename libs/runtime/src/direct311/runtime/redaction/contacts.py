@@ -32,7 +32,7 @@ _JOINS = listed("dot punto pwen underscore dash hyphen plus guion tire .")
 _LOCAL_WORD = re.compile(r"[\w.+\-]+")
 
 _AT = re.compile(
-    r"@|(?<![a-z0-9])(?:at|arroba|arobas|arobaz)(?![a-z0-9])|(?<=[(\[{<*])[ ]?a(?=[ ]?[)\]}>*])"
+    r"@|a(?:(?:t|rroba|robas|robaz)(?![a-z0-9])|(?<=[(\[{<*]a)(?=[ ]?[)\]}>*])|(?<=[(\[{<*][ ]a)(?=[ ][)\]}>*]))"
 )
 _AT_WORDS = listed("at arroba arobas arobaz")
 _SIGNS = r"[ \t\n(\[{<*_\-|~\"')\]}>]{0,5}"
@@ -54,7 +54,9 @@ _HOST_AFTER_MARKED_WORD = _host(rf"\.|{_WRITTEN_DOT}|{_SAID_DOT}")
 _HOST_AFTER_SIGN = _host(rf"[ \t\n]{{0,2}}\.[ \t\n]{{0,2}}|{_WRITTEN_DOT}|{_SAID_DOT}")
 _MARKED = re.compile(r"[(\[{<*_\-|~\"')\]}>][ ]?\Z"), re.compile(r"[ ]?[(\[{<*_\-|~\"')\]}>]")
 _LOCAL = re.compile(
-    rf"[a-z0-9](?:[a-z0-9.+_\-]|{_WRITTEN_DOT}|[ ][(\[{{<*]?(?:dot|punto|pwen|underscore|dash|hyphen|plus|guion|tire)[)\]}}>*]?[ ]){{0,63}}{_SIGNS}\Z"
+    rf"[a-z0-9][a-z0-9.+_\-]*+(?:(?:{_WRITTEN_DOT}"
+    r"|[ ][(\[{<*]?(?:dot|punto|pwen|underscore|dash|hyphen|plus|guion|tire)[)\]}>*]?[ ])"
+    rf"[a-z0-9][a-z0-9.+_\-]*+){{0,4}}{_SIGNS}\Z"
 )
 _LOCAL_ROOM = 80
 
@@ -112,6 +114,8 @@ def _disguised(reading: Reading) -> Iterator[Span]:
     if "@" not in shadow and reading.words.isdisjoint(_AT_WORDS):
         return
     for at in _AT.finditer(shadow):
+        if at.group() != "@" and shadow[at.start() - 1 : at.start()].isalnum():
+            continue
         host = _host_pattern(shadow, at).match(shadow, at.end())
         if host is None:
             continue

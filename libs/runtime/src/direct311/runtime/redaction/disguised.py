@@ -19,6 +19,7 @@ from direct311.runtime.redaction.words import UTILITY_LABEL
 
 _AHEAD = 36
 _BEHIND = 24
+_LONGEST_PHRASE = 32
 _STOP = re.compile(rf"[\d{CUT}]")
 _ENDS = re.compile(rf"[\d.;!?{CUT}]")
 _LISTING = ("", ",", ";", "&", "+")
@@ -32,6 +33,9 @@ _LEADING = 3
 """Parts before an announced number that may belong to the announcement."""
 
 _BEFORE_IBAN = 40
+_MOST_BETWEEN = 7
+_SHORTEST_IBAN = 9
+"""Digits of one whose country, check digits and bank are apart."""
 _S = r"[^\w\x01]{0,6}"
 _COUNTRY = re.compile(rf"(?<![a-z])([a-z]){_S}([a-z]){_S}\Z")
 _COUNTRY_AND_BANK = re.compile(
@@ -92,8 +96,9 @@ def disguised_banks(reading: Reading) -> Iterator[Span]:
 def disguised_ibans(reading: Reading) -> Iterator[Span]:
     """IBANs, by country, length and check digits, whatever stands between."""
     for sequence in reading.sequences:
-        for digits in sequence.readings():
-            yield from _ibans(sequence, digits)
+        if len(sequence.digits) >= _SHORTEST_IBAN:
+            for digits in sequence.readings():
+                yield from _ibans(sequence, digits)
 
 
 def disguised_social_security(reading: Reading) -> Iterator[Span]:
@@ -156,34 +161,46 @@ def _announced(
 
     `within`: what may not stand before the announcement.
     """
-    if not reading.sequences:
+    if reading.words.isdisjoint(lexicon().keys[kind]):
         return
-    shadow = reading.shadow
-    for phrase in lexicon().announced[kind].finditer(shadow):
-        end = phrase.end()
-        if within is not None and within.search(shadow, max(0, phrase.start() - 40), phrase.start()):
-            continue
-        for sequence in reading.sequences:
-            if sequence.end <= end:
+    shadow, done = reading.shadow, 0
+    for sequence in reading.sequences:
+        begin = max(done, sequence.start - _AHEAD - _LONGEST_PHRASE)
+        done = sequence.end
+        # An announcement can end in what could be a number's word: 'kat', 'set'.
+        stop = min(sequence.end, sequence.start + _LONGEST_PHRASE)
+        for phrase in _phrases(kind, shadow, begin, stop):
+            end = phrase.end()
+            if within and within.search(shadow, max(0, phrase.start() - 40), phrase.start()):
                 continue
-            # An announcement can end in what could be a number's word: 'kat', 'set'.
-            first = next(at for at, part in enumerate(sequence.parts) if part.end > end)
+            first = next((at for at, part in enumerate(sequence.parts) if part.end > end), None)
+            if first is None:
+                break
             start = sequence.parts[first].start
             if start - end <= _AHEAD and not _STOP.search(shadow, end, start):
                 yield sequence, first
-            break
+                break
 
 
 def _announced_behind(reading: Reading, kind: str) -> Iterator[Sequenced]:
     """The sequences that an announcement stands behind: '… is my number'."""
-    if not reading.sequences:
+    if reading.words.isdisjoint(lexicon().keys[kind]):
         return
     shadow = reading.shadow
-    for phrase in lexicon().announced[kind].finditer(shadow):
-        for sequence in reading.sequences:
-            gap = phrase.start() - sequence.end
-            if 0 <= gap <= _BEHIND and not _ENDS.search(shadow, sequence.end, phrase.start()):
+    for sequence in reading.sequences:
+        end = sequence.end
+        for phrase in _phrases(kind, shadow, end, end + _BEHIND + _LONGEST_PHRASE):
+            if phrase.start() - end <= _BEHIND and not _ENDS.search(shadow, end, phrase.start()):
                 yield sequence
+            break
+
+
+def _phrases(kind: str, shadow: str, begin: int, stop: int) -> Iterator[re.Match[str]]:
+    """The announcements of a kind that begin where a word does."""
+    for phrase in lexicon().announced[kind].finditer(shadow, begin, stop):
+        start = phrase.start()
+        if not (start and shadow[start - 1].isalnum()):
+            yield phrase
 
 
 def _last_of(sequence: Sequenced, first: int, size: int) -> int | None:
@@ -391,6 +408,11 @@ def _ibans(sequence: Sequenced, digits: str) -> Iterator[Span]:
     """IBANs whose country, or country and bank, stand before the digits (ISO 13616)."""
     shadow, known = sequence.shadow, lexicon().ibans
     for first, part in enumerate(sequence.parts):
+        at = part.start - 1
+        while at >= 0 and at >= part.start - _MOST_BETWEEN and not shadow[at].isalnum():
+            at -= 1
+        if at < 0 or not shadow[at].isalpha():
+            continue
         before = shadow[max(0, part.start - _BEFORE_IBAN) : part.start]
         for pattern in (_COUNTRY, _COUNTRY_AND_BANK):
             head = pattern.search(before)

@@ -59,14 +59,22 @@ class _File(Model):
 
 class Lexicon(NamedTuple):
     """`values`: digits of a number's word. `telling`: those of them that hardly ever say anything
-    else. `glued`: several of them without a space. `looks`: letters as digits, the likelier and the
+    else. `token`: what can be of a number that is not in words; `spoken`: and of one that is.
+    `beside`: another digit or word behind a word. `speaking`: words within a number in words.
+    `keys`: words without which there is no announcement.
+    `glued`: several of them without a space, which begin with one of the `heads`. `looks`: letters as digits, the likelier and the
     less likely reading. `cards`: by the first four digits, how many digits a card's number has.
     """
 
     values: Mapping[str, str]
+    token: re.Pattern[str]
+    spoken: re.Pattern[str]
+    beside: re.Pattern[str]
+    speaking: frozenset[str]
     telling: frozenset[str]
     glued: re.Pattern[str]
     word: re.Pattern[str]
+    heads: frozenset[str]
     times: Mapping[str, int]
     repeats: Mapping[str, int]
     joins: frozenset[str]
@@ -75,8 +83,9 @@ class Lexicon(NamedTuple):
     looks: tuple[Mapping[int, str], Mapping[int, str]]
     looking: frozenset[str]
     alone: frozenset[str]
+    alone_in: re.Pattern[str]
     announced: Mapping[str, re.Pattern[str]]
-    announcing: frozenset[str]
+    keys: Mapping[str, frozenset[str]]
     cards: Mapping[str, Sequence[int]]
     ibans: Mapping[str, int]
     latitudes: tuple[int, int]
@@ -95,25 +104,43 @@ def lexicon() -> Lexicon:
     for ten, tens in file.joined.tens.items():
         for unit, units in file.joined.units.items():
             values.setdefault(ten + unit, str(tens + units))
-    longest_first = sorted(
-        (word for word in values if len(word) >= _GLUED_LETTERS), key=len, reverse=True
-    )
-    words = "|".join(longest_first)
+    glueable = [word for word in values if len(word) >= _GLUED_LETTERS]
+    words = _any_of(glueable)
     announced = {
-        name: re.compile(rf"(?<![a-z0-9])(?:{_phrases(phrases)})(?![a-z])")
+        name: re.compile(_any_of(phrases).replace(" ", r"[ \t\n]{1,2}") + "(?![a-z])")
         for name, phrases in file.announced
     }
+    looking, alone = "".join(file.looks_like), "".join(file.alone)
+    speaking = (*file.separators, *file.repeats, *file.times)
+    each = rf"(?:\d+|{_any_of((*values, *speaking, *file.joins))}(?![a-z]))"
     return Lexicon(
         values=values,
+        token=re.compile(
+            rf"\d+|(?<=\d)[{looking}]+(?![^\W\d_])|(?<![^\W_])(?:[{looking}]+(?=\d)"
+            rf"|(?:[{alone}]+|{_any_of(file.doubtful)})(?![^\W\d_]))"
+        ),
+        spoken=re.compile(
+            rf"\d+|(?<=\d)[{looking}]+(?![^\W\d_])|(?<![^\W\d_])(?:{words}++(?![^\W\d_])"
+            rf"|{_any_of((*values, *speaking, *file.joins))}(?![^\W\d_])"
+            rf"|[{looking}]+(?=\d)|[{alone}]+(?![^\W\d_]))"
+        ),
+        beside=re.compile(rf"[^a-z\d\x01]{{0,8}}{each}"),
+        keys={
+            kind: frozenset(max(phrase.split(), key=len) for phrase in phrases)
+            for kind, phrases in file.announced
+        },
+        speaking=frozenset(speaking),
         telling=frozenset(
             word
             for entries in file.values.values()
             for word in entries
             if len(word) > _LEAST_TELLING and word not in file.doubtful
         )
-        | {"one", "two", "six", "dos", "twa", "kat", "sis", "uit", "nef"},
+        | {"one", "two", "six", "uno", "dos", "twa", "kat", "sis", "uit", "nef"},
         glued=re.compile(rf"(?:{words}){{2,}}+"),
         word=re.compile(words),
+        heads=frozenset(word[:3] for word in glueable if len(word) > 2)
+        | {short + word[0] for short in glueable if len(short) == 2 for word in glueable},
         times=file.times,
         repeats=file.repeats,
         joins=frozenset(file.joins),
@@ -125,10 +152,8 @@ def lexicon() -> Lexicon:
         ),
         looking=frozenset(file.looks_like),
         alone=frozenset(file.alone),
+        alone_in=re.compile(rf"(?<![^\W_])[{alone}]{{2,}}(?![^\W_])"),
         announced=announced,
-        announcing=frozenset(
-            phrase.split()[-1] for _, phrases in file.announced for phrase in phrases
-        ),
         cards=_by_first_four(file.cards),
         ibans={country.lower(): length for country, length in file.ibans.items()},
         latitudes=file.positions.latitude,
@@ -136,9 +161,22 @@ def lexicon() -> Lexicon:
     )
 
 
-def _phrases(phrases: Iterable[str]) -> str:
-    longest_first = sorted(phrases, key=len, reverse=True)
-    return "|".join(re.escape(phrase).replace(r"\ ", r"[ \t\n]{1,2}") for phrase in longest_first)
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern of any of the words, the longest first, that looks at each letter once."""
+    following: dict[str, set[str]] = {}
+    ends = False
+    for word in words:
+        if word:
+            following.setdefault(word[0], set()).add(word[1:])
+        else:
+            ends = True
+    if not following:
+        return ""
+    branches = "|".join(
+        re.escape(letter).replace(r"\ ", " ") + _any_of(rest)
+        for letter, rest in sorted(following.items())
+    )
+    return f"(?:{branches})" + ("?" if ends else "")
 
 
 def _by_first_four(cards: Iterable[_Cards]) -> dict[str, Sequence[int]]:

@@ -22,11 +22,17 @@ _MOST_SPACE = 8
 _MOST_SPOKEN = 2
 _LONGEST_LETTERS = 16
 
-_TOKEN = re.compile(r"\d+|[^\W\d_]+")
 _SIGNS = re.compile(r"\S")
+_BARS = re.compile(rf"[^\W\d_]|{CUT}")
 _BESIDE = re.compile(r"\d(?!(?:st|nd|rd|th)(?![a-z]))[^\W\d_]|[^\W\d_]\d")
+_RUN = re.compile(rf"\d(?:[^\W\d_]?[^a-z\d{CUT}]{{0,12}}\d){{6}}")
+_AFTER_DIGIT = re.compile(r"\d[^a-z\d]{0,2}\Z")
+_DIGIT = re.compile(r"\d")
+_REGION = re.compile(rf"\d(?:[^\d{CUT}]{{0,40}}\d)*")
+_ROOM = 24
+_SOME = 4
+"""Digits near which letters alone are looked at."""
 _LEAST_GLUED = 6
-_SOME = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,33 +115,86 @@ class Sequenced:
 
 def sequences(shadow: str, words: frozenset[str]) -> Sequence[Sequenced]:
     """The sequences of seven digits or more, in their order."""
-    if not _may_have(shadow, words):
+    known = lexicon()
+    digits = sum(map(shadow.count, "0123456789"))
+    many = digits >= LEAST
+    spoken = _is_spelled(known, shadow, words) or (many and not words.isdisjoint(known.speaking))
+    if spoken:
+        return list(_sequences(known, shadow, known.spoken.finditer(shadow)))
+    beside = digits and _BESIDE.search(shadow) is not None
+    if not beside and not (many and (_RUN.search(shadow) or known.alone_in.search(shadow))):
         return ()
-    return list(_sequences(shadow))
+    return list(_sequences(known, shadow, _near_digits(known, shadow, 1 if beside else _SOME)))
+
+
+def _near_digits(known: Lexicon, shadow: str, least: int) -> Iterator[re.Match[str]]:
+    """What can be of a number, near places that have so many digits at least."""
+    done = 0
+    for region in _REGION.finditer(shadow):
+        if len(_DIGIT.findall(region.group())) < least:
+            continue
+        begin, stop = max(done, region.start() - _ROOM), region.end() + _ROOM
+        while shadow[stop : stop + 1].isalnum():
+            stop += 1
+        yield from known.token.finditer(shadow, begin, stop)
+        done = stop
 
 
 def may_be_spelled(words: frozenset[str]) -> bool:
     """Whether words of numbers are among these, enough for a number to be spelled."""
     known = lexicon()
-    return len(words & known.telling) > 1 or any(
-        len(word) >= _LEAST_GLUED and known.glued.match(word) for word in words
+    return len(words & known.telling) > 1 or _has_glued(known, words)
+
+
+def _is_spelled(known: Lexicon, shadow: str, words: frozenset[str]) -> bool:
+    """Whether a word of a number has another beside it, or a digit."""
+    for word in words & known.telling:
+        at = shadow.find(word)
+        while at >= 0:
+            end = at + len(word)
+            if known.beside.match(shadow, end) or _AFTER_DIGIT.search(shadow, max(0, at - 3), at):
+                return True
+            at = shadow.find(word, end)
+    return _has_glued(known, words)
+
+
+def _has_glued(known: Lexicon, words: frozenset[str]) -> bool:
+    heads = known.heads
+    return any(
+        known.glued.fullmatch(word)
+        for word in [word for word in words if len(word) >= _LEAST_GLUED and word[:3] in heads]
     )
 
 
-def _may_have(shadow: str, words: frozenset[str]) -> bool:
-    digits = sum(map(shadow.count, "0123456789"))
-    if digits >= LEAST or (digits and _BESIDE.search(shadow)):
-        return True
-    if digits >= _SOME and not words.isdisjoint(lexicon().telling):
-        return True
-    return may_be_spelled(words)
+def without(
+    found: Sequence[Sequenced], shadow: str, cuts: Sequence[tuple[int, int]]
+) -> Sequence[Sequenced]:
+    """What is left of the sequences once these spans, sorted and apart, are cut from the shadow."""
+    left: list[Sequenced] = []
+    at = 0
+    for sequence in found:
+        while at < len(cuts) and cuts[at][1] <= sequence.start:
+            at += 1
+        if at == len(cuts) or cuts[at][0] >= sequence.end:
+            left.append(replace(sequence, shadow=shadow))
+            continue
+        parts: list[Part] = []
+        for part in sequence.parts:
+            if CUT in shadow[parts[-1].end if parts else part.start : part.end]:
+                left += _long_enough(shadow, parts)
+                parts = []
+            if CUT not in shadow[part.start : part.end]:
+                parts.append(part)
+        left += _long_enough(shadow, parts)
+    return left
 
 
-def _sequences(shadow: str) -> Iterator[Sequenced]:
-    known = lexicon()
+def _sequences(
+    known: Lexicon, shadow: str, tokens: Iterator[re.Match[str]]
+) -> Iterator[Sequenced]:
     parts: list[Part] = []
     spoken = repeat = end = begin = 0
-    for token in _TOKEN.finditer(shadow):
+    for token in tokens:
         start, stop = token.span()
         if parts and not _near(shadow, end, start):
             yield from _long_enough(shadow, parts)
@@ -151,9 +210,6 @@ def _sequences(shadow: str) -> Iterator[Sequenced]:
             spoken = repeat = 0
         elif word in known.repeats:
             repeat, begin = known.repeats[word], start
-            if not parts:
-                end = stop
-                continue
         elif parts and word in known.times and parts[-1].sort == "words":
             zeros = known.times[word]
             tens = parts[-1].digits + "0" * zeros
@@ -162,9 +218,11 @@ def _sequences(shadow: str) -> Iterator[Sequenced]:
             pass
         elif parts and word in known.separators and spoken < _MOST_SPOKEN:
             spoken += 1
-        elif parts:
-            yield from _long_enough(shadow, parts)
-            parts, spoken, repeat = [], 0, 0
+        else:
+            repeat = 0
+            if parts:
+                yield from _long_enough(shadow, parts)
+                parts, spoken = [], 0
         end = stop
     yield from _long_enough(shadow, parts)
 
@@ -176,15 +234,13 @@ def _part(known: Lexicon, shadow: str, word: str, start: int, stop: int) -> Part
     if (value := known.values.get(word)) is not None:
         zeros = len(value) - len(value.rstrip("0")) if value != "10" else 0
         return Part(start, stop, value, value, "words", 10**zeros if len(value) > 1 and zeros else 0)
-    if len(word) > _LONGEST_LETTERS and not known.glued.match(word):
-        return None
-    beside = shadow[start - 1 : start].isdigit() or shadow[stop : stop + 1].isdigit()
-    if known.looking.issuperset(word) and (
-        beside or (known.alone.issuperset(word) and word not in COMMON)
-    ):
-        likely, other = (word.translate(looks) for looks in known.looks)
-        return Part(start, stop, likely, other, "letters")
-    if known.glued.fullmatch(word):
+    if word[0] in known.looking and len(word) <= _LONGEST_LETTERS:
+        beside = shadow[start - 1 : start].isdigit() or shadow[stop : stop + 1].isdigit()
+        letters = known.looking if beside else known.alone
+        if letters.issuperset(word) and (beside or word not in COMMON):
+            likely, other = (word.translate(looks) for looks in known.looks)
+            return Part(start, stop, likely, other, "letters")
+    if word[:3] in known.heads and known.glued.fullmatch(word):
         digits = "".join(known.values[each] for each in known.word.findall(word))
         return Part(start, stop, digits, digits, "words")
     return None
@@ -209,11 +265,11 @@ def _add(shadow: str, parts: list[Part], part: Part) -> None:
 def _near(shadow: str, end: int, start: int) -> bool:
     """Whether so little stands between two tokens that they can be of one number."""
     if start - end < 2:
-        return shadow[end:start] != CUT
+        return start == end or not _BARS.match(shadow, end)
     if start - end > _MOST_SIGNS + _MOST_SPACE:
         return False
     between = shadow[end:start]
-    return CUT not in between and len(_SIGNS.findall(between)) <= _MOST_SIGNS
+    return not _BARS.search(between) and len(_SIGNS.findall(between)) <= _MOST_SIGNS
 
 
 def _long_enough(shadow: str, parts: Sequence[Part]) -> Iterator[Sequenced]:

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from direct311.runtime.redaction.fold import CUT, Folded, fold
-from direct311.runtime.redaction.sequences import Sequenced, sequences
+from direct311.runtime.redaction.sequences import Sequenced, sequences, without
 
 Span = tuple[int, int]
 """Start and end of something found, as positions in a shadow."""
@@ -30,8 +30,16 @@ _RUN = re.compile(r"\d(?:[ \t\n\-./_,()+:~*]{0,4}\d){6,}")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 
 
-Rules = Sequence[tuple[Kind, Callable[["Reading"], Iterator[Span]]]]
-"""Finders of each kind, in the order in which they search."""
+class Rule(NamedTuple):
+    """What finds one kind. `sequenced`: only among the sequences of a text."""
+
+    kind: Kind
+    find: Callable[["Reading"], Iterator[Span]]
+    sequenced: bool = False
+
+
+Rules = Sequence[Rule]
+"""In the order in which they search."""
 
 
 @dataclass(slots=True)
@@ -83,8 +91,9 @@ class Reading:
         """
         for _ in range(_MOST_PASSES):
             before = len(self.found)
-            for kind, find in rules:
-                self._cut(kind, find)
+            for kind, find, sequenced in rules:
+                if self.sequences or not sequenced:
+                    self._cut(kind, find)
             if len(self.found) == before:
                 return
             self.runs = _runs_of(self.shadow)
@@ -106,7 +115,7 @@ class Reading:
         self.shadow = "".join(pieces)
         if self._sequences:
             # Where there were none, a cut makes none.
-            self._sequences = None
+            self._sequences = without(self._sequences, self.shadow, spans)
 
     def text(self) -> str:
         """The text with a mark in place of each find."""

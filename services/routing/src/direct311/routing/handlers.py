@@ -155,7 +155,7 @@ class Routing:
             department=update.department,
             status=update.status,
             note=self._redact(cleaned(update.note, lines=True)),
-            work_reference=cleaned(update.work_reference or "") or None,
+            work_reference=self._redact(cleaned(update.work_reference or "")) or None,
             duplicate_of=update.duplicate_of,
             occurred_at=min(update.occurred_at, now),
             accepted_at=now,

@@ -24,11 +24,13 @@ _LONGEST_LETTERS = 16
 
 _SIGNS = re.compile(r"\S")
 _BARS = re.compile(rf"[^\W\d_]|{CUT}")
-_BESIDE = re.compile(r"\d(?!(?:st|nd|rd|th)(?![a-z]))[^\W\d_]|[^\W\d_]\d")
-_RUN = re.compile(rf"\d(?:[^\W\d_]?[^a-z\d{CUT}]{{0,12}}\d){{6}}")
+_BESIDE = re.compile(
+    r"[0-9](?:(?<=[^\W\d_][0-9])|(?!(?:st|nd|rd|th)(?![a-z]))[^\W\d_])"
+)
+_RUN = re.compile(rf"[0-9](?:[^\W\d_]?[^a-z\d{CUT}]{{0,12}}\d){{6}}")
 _AFTER_DIGIT = re.compile(r"\d[^a-z\d]{0,2}\Z")
 _DIGIT = re.compile(r"\d")
-_REGION = re.compile(rf"\d(?:[^\d{CUT}]{{0,40}}\d)*")
+_REGION = re.compile(rf"[0-9](?:[^\d{CUT}]{{0,40}}\d)*")
 _ROOM = 24
 _SOME = 4
 """Digits near which letters alone are looked at."""

@@ -14,7 +14,7 @@ from direct311.intake.adapters.catalogue_file import (
     load_policies,
 )
 from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.domain.request import READINGS, ServiceRequest
 from direct311.intake.domain.uploads import AnnouncedFile, UploadTicket
 from direct311.intake.handlers.codes import OneTimeCodes, SentCodes
 from direct311.intake.handlers.comment import AddComment
@@ -334,6 +334,7 @@ class World:
             sealed={field: data_key.seal(field, text.encode()) for field, text in plain.items()},
             indexes=self.indexes.of(plain),
             index_versions=self.indexes.versions,
+            index_readings=READINGS,
             place_checked=True,
             listed=True,
             policy=ev.PolicyAgreement(version="2026-1", agreed="accepted"),

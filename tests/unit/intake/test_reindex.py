@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from direct311.intake.adapters.person_indexes import KeyedIndexes
 from direct311.intake.domain.request import (
     EARLIER,
+    READINGS,
     SENDERS,
     UPDATE_CONTACTS,
     Located,
@@ -59,7 +60,8 @@ class Requests:
         found = [
             state
             for state in sorted(states, key=lambda state: state.record_id)
-            if state.record_id > after and state.index_versions != tuple(versions)
+            if state.record_id > after
+            and (state.index_versions, state.index_readings) != (tuple(versions), READINGS)
         ]
         return [state for state in found if state.lifecycle == "active"][:limit]
 
@@ -121,6 +123,7 @@ class World:
             sealed={field: data_key.seal(field, text.encode()) for field, text in plain.items()},
             indexes={**under.of(plain), "place": under.place("1 NW 1 ST", 25.77, -80.2)},
             index_versions=under.versions,
+            index_readings=READINGS,
             located=Located(
                 outcome="resolved", latitude=25.77, longitude=-80.2, address="1 NW 1 ST"
             ),
@@ -224,6 +227,22 @@ async def test_a_home_that_was_indexed_without_geo_is_read_and_held_against_the_
     assert (said.changed, said.protected) == (("place_checked",), True)
     (event,) = world.log.events()
     assert event.what.fields == ("reporter_address",)
+    assert await world.batch(keys) == Batch()
+
+
+async def test_what_was_read_by_older_rules_is_read_again_under_the_same_keys() -> None:
+    world, keys = World(), indexes(1)
+    sender = {UPDATE_CONTACTS: json.dumps({"u-1": {"email": "sender@example.org"}})}
+    await world.request("r0", keys, PERSON | sender)
+    await world.put("r0", indexes={"name": ("1:older",), SENDERS: ("1:older",)}, index_readings=1)
+    assert await world.batch(keys) == Batch("r0", 1)
+    state = world.state("r0")
+    assert state.indexes.items() >= keys.of(PERSON).items()
+    assert set(state.indexes[SENDERS]) == set(keys.of({"email": "sender@example.org"})["email"])
+    assert state.index_readings == READINGS
+    (event,) = world.log.events()
+    assert event.action == "key_use"
+    assert set(event.what.fields) == {*PERSON, "email", "reporter_address", UPDATE_CONTACTS}
     assert await world.batch(keys) == Batch()
 
 

@@ -12,7 +12,7 @@ from httpx import Response
 from starlette.testclient import TestClient
 
 from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.domain.request import SENDERS, Located, ServiceRequest
+from direct311.intake.domain.request import READINGS, SENDERS, Located, ServiceRequest
 from direct311.intake.entrypoints.subject import link_router, subject_router
 from direct311.intake.handlers.codes import SentCodes
 from direct311.intake.handlers.follow import Follow
@@ -151,6 +151,7 @@ class World:
             sealed={field: data_key.seal(field, text.encode()) for field, text in plain.items()},
             indexes={**self.indexes.of(plain), "place": ("1:place",)},
             index_versions=self.indexes.versions,
+            index_readings=READINGS,
             place=ev.Place(latitude=25.7, longitude=-80.3),
             located=Located(outcome="resolved", latitude=25.7, longitude=-80.3),
             place_checked=True,

@@ -103,12 +103,14 @@ class Updates(Protocol):
 
 
 class Indexed(Protocol):
-    """Requests by the versions of the keys that their person indexes were made under."""
+    """Requests by the versions of the keys, and the rules of reading, that their person indexes
+    were made by."""
 
     async def indexed_otherwise(
         self, versions: Sequence[int], after: str, limit: int
     ) -> Sequence[ServiceRequest]:
-        """The next requests by id that were not indexed under just these versions."""
+        """The next requests by id that were not indexed under just these versions, or not by the
+        present rules of reading."""
         ...
 
     async def count_otherwise(self, versions: Sequence[int]) -> int: ...

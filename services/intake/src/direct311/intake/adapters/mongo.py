@@ -7,7 +7,7 @@ from typing import Protocol
 from direct311.intake.adapters import listing
 from direct311.intake.adapters.listing import MongoListing
 from direct311.intake.domain.protection import Disposal, Protection
-from direct311.intake.domain.request import EARLIER, SENDERS, Mark, ServiceRequest
+from direct311.intake.domain.request import EARLIER, READINGS, SENDERS, Mark, ServiceRequest
 from direct311.intake.open311.queries import RequestQuery
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import Collection, Document, Index, MongoRecords
@@ -192,7 +192,13 @@ class MongoRequests:
 
 
 def _otherwise(versions: Sequence[int]) -> Document:
-    return {"lifecycle": "active", "index_versions": {"$ne": list(versions)}}
+    return {
+        "lifecycle": "active",
+        "$or": [
+            {"index_versions": {"$ne": list(versions)}},
+            {"index_readings": {"$ne": READINGS}},
+        ],
+    }
 
 
 class IndexChecks:

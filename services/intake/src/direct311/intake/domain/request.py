@@ -118,6 +118,11 @@ class Notifications(Model):
     since: Instant
 
 
+READINGS = 2
+"""Which rules make index values of what is typed. A change that gives a value other readings raises
+it, and `keys reindex` makes what was read by older rules anew."""
+
+
 class PendingMail(Model):
     """A message that tells that there is news and was not sent yet. `tries`: how often that
     failed.
@@ -134,6 +139,8 @@ class PendingMail(Model):
 
 class ServiceRequest(RecordState):
     """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it, by kind.
+
+    `index_readings`: the rules by which those values were read, `READINGS` of their day.
 
     `index_versions`: of the keys that these were made under, empty where nobody noted it, and where
     the reporter's own address was indexed without geo: both are made anew by `keys reindex`.
@@ -166,6 +173,7 @@ class ServiceRequest(RecordState):
     sealed: Mapping[str, bytes] = nothing()
     indexes: Mapping[str, tuple[str, ...]] = nothing()
     index_versions: tuple[int, ...] = ()
+    index_readings: int = 1
     uploads: tuple[ev.UploadRef, ...] = ()
     media: tuple[ev.MediaItem, ...] = ()
     policy: ev.PolicyAgreement | None = None

@@ -1,4 +1,4 @@
-"""Person indexes are made anew under the index keys in force.
+"""Person indexes are made anew under the index keys and by the rules of reading in force.
 
 The values that they are made of are sealed, so this opens them: an access of the service on its own
 behalf, written down for each batch of records before it happens. Hashes of places need no opening:
@@ -12,7 +12,13 @@ once said of a protected home is not given away for how it was typed.
 import json
 from collections.abc import Awaitable, Callable, Mapping
 
-from direct311.intake.domain.request import EARLIER, SENDERS, UPDATE_CONTACTS, ServiceRequest
+from direct311.intake.domain.request import (
+    EARLIER,
+    READINGS,
+    SENDERS,
+    UPDATE_CONTACTS,
+    ServiceRequest,
+)
 from direct311.intake.handlers.places import place_values
 from direct311.intake.handlers.senders import of_senders
 from direct311.intake.ports import Home, Indexed, PersonIndexes
@@ -105,14 +111,21 @@ class Reindex:
             indexes = self._fresh(state, plain.get(state.record_id))
             if state.record_id in homes:
                 indexes["home"] = homes[state.record_id].values
-            after = {"indexes": indexes, "index_versions": versions}
+            after = {
+                "indexes": indexes,
+                "index_versions": versions,
+                "index_readings": READINGS,
+            }
             return self._compare(state, state.model_copy(update=after))
 
         unsettled = {each for each, home in homes.items() if not home.settled}
         left = (sealed.keys() - plain.keys()) | unsettled
         able = [each for each in seen if each not in left]
         await self._folder.change_each(
-            {each: derived_id(_CAUSE, f"{each}:{versions}:{seen[each].version}") for each in able},
+            {
+                each: derived_id(_CAUSE, f"{each}:{versions}:{READINGS}:{seen[each].version}")
+                for each in able
+            },
             decide,
         )
         closed = len(sealed) - len(plain)
@@ -156,8 +169,11 @@ class Reindex:
         }
 
     def _lacking(self, request: ServiceRequest) -> tuple[str, ...]:
-        """The fields whose values are not indexed under all keys in force, or without geo."""
+        """The fields whose values are not indexed under all keys in force, or by older rules of
+        reading, or without geo."""
         lacking = set() if self._has_all(request, KINDS) else set(FIELDS)
+        if request.index_readings != READINGS:
+            lacking.update((*FIELDS, UPDATE_CONTACTS))
         if not request.index_versions:
             lacking.add("reporter_address")
         if not self._has_all(request, (SENDERS,)):

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from direct311.intake.domain.request import (
     EARLIER,
+    READINGS,
     SENDERS,
     UPDATE_CONTACTS,
     UPDATES,
@@ -285,7 +286,9 @@ class Subject:
             **{field: data_key.seal(field, value.encode()) for field, value in given.items()},
         }
         # Those of comments' senders are left to `reindex`: what others sent is not opened here.
-        versions = state.index_versions if SENDERS in state.indexes else self._indexes.versions
+        versions, readings = self._indexes.versions, READINGS
+        if SENDERS in state.indexes:
+            versions, readings = state.index_versions, state.index_readings
         if not settled:
             versions = ()
         lifted = state.status == "identity_required" and sealed.keys() >= set(IDENTITY)
@@ -297,6 +300,7 @@ class Subject:
                     "sealed": sealed,
                     "indexes": indexes,
                     "index_versions": versions,
+                    "index_readings": readings,
                     "corrections": (*state.corrections, correction)[-REMEMBERED:],
                 }
             )
@@ -311,7 +315,7 @@ class Subject:
 
     def _opened(self, state: ServiceRequest, given: Mapping[str, str]) -> tuple[str, ...]:
         """What must be opened beside the new values to index them: a name is indexed whole, and
-        under other keys than those in force nothing stays."""
+        under other keys or by other rules than those in force nothing stays."""
         wanted: tuple[str, ...] = ()
         if given.keys() & set(FIELDS) and self._is_behind(state):
             wanted = FIELDS
@@ -320,7 +324,8 @@ class Subject:
         return tuple(field for field in wanted if field not in given and field in state.sealed)
 
     def _is_behind(self, state: ServiceRequest) -> bool:
-        return state.index_versions != self._indexes.versions
+        made_by = (state.index_versions, state.index_readings)
+        return made_by != (self._indexes.versions, READINGS)
 
     def _must_be_shown(self, given: Mapping[str, str], notice_version: str | None) -> None:
         if notice_version is None and "email" not in given:

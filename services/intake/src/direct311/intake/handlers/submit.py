@@ -15,7 +15,7 @@ from direct311.intake.domain.clients import Client
 from direct311.intake.domain.emergency import Emergencies
 from direct311.intake.domain.language import Language
 from direct311.intake.domain.policy import PolicyVersion
-from direct311.intake.domain.request import Mark, ServiceRequest, created
+from direct311.intake.domain.request import READINGS, Mark, ServiceRequest, created
 from direct311.intake.domain.submission import Submission
 from direct311.intake.handlers.bursts import Bursts
 from direct311.intake.handlers.retries import unguessable
@@ -215,6 +215,7 @@ class Submit:
             sealed=sealed,
             indexes=indexes,
             index_versions=versions,
+            index_readings=READINGS,
             uploads=tuple(uploads),
             policy=ev.PolicyAgreement(
                 version=policy.version,

@@ -1,10 +1,35 @@
 """Geo's ports in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from direct311.geo.adapters import data_files
+from direct311.geo.adapters.gazetteer import InMemoryGazetteer, known_streets
 from direct311.geo.domain.boundaries import BoundarySet, ImportedSet
+from direct311.geo.domain.gazetteer import KnownAddress
+from direct311.geo.handlers.resolve import Resolver
+from direct311.geo.ports import Boundaries
+
+
+def resolver_of(
+    boundaries: Callable[[], Boundaries], known: Iterable[KnownAddress] = ()
+) -> Resolver:
+    """A resolver with the packaged data, which knows these addresses."""
+    gazette = data_files.gazette()
+    reader = data_files.address_reader(gazette)
+    readings = data_files.readings(reader)
+    grids = data_files.street_grids()
+    known = list(known)
+    return Resolver(
+        boundaries,
+        InMemoryGazetteer(known),
+        grids,
+        reader,
+        gazette,
+        readings,
+        known_streets(known, grids.county.named, readings),
+    )
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,15 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
-from direct311.geo.adapters.gazetteer import InMemoryGazetteer
 from direct311.geo.adapters.shapes import ShapeBoundaries
-from direct311.geo.domain.addresses import AddressReader
-from direct311.geo.domain.grid import StreetGrids
 from direct311.geo.domain.municipalities import Gazette
 from direct311.geo.entrypoints.api import router
 from direct311.geo.handlers.atlas import Atlas
-from direct311.geo.handlers.resolve import Resolver
 from direct311.runtime.access import Caller
 from direct311.runtime.api import install
 from direct311.runtime.health import Readiness
 from direct311.runtime.telemetry import Metrics
-from tests.support.geo import At, InMemoryBoundarySets, InMemoryLocations
+from tests.support.geo import At, InMemoryBoundarySets, InMemoryLocations, resolver_of
 from tests.unit.geo.test_boundaries import collection, square
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -33,12 +29,12 @@ async def caller_of(request: Request) -> Caller:
 
 
 @pytest.fixture
-def client(reader: AddressReader, grids: StreetGrids, gazette: Gazette) -> TestClient:
+def client(gazette: Gazette) -> TestClient:
     sets = InMemoryBoundarySets()
     atlas = Atlas(
         sets, lambda found: ShapeBoundaries(found, gazette.unincorporated), tuple, At(NOW)
     )
-    resolver = Resolver(atlas.current, InMemoryGazetteer(), grids, reader, gazette)
+    resolver = resolver_of(atlas.current)
     app = FastAPI()
     install(app, Readiness(), Metrics())
     counted = InMemoryLocations({"resolved": 5, "unresolved": 1})

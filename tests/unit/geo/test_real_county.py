@@ -9,11 +9,11 @@ from direct311.geo.adapters.gazetteer import InMemoryGazetteer, read_csv
 from direct311.geo.adapters.shapes import ShapeBoundaries
 from direct311.geo.domain.addresses import AddressReader
 from direct311.geo.domain.boundaries import BoundarySet
-from direct311.geo.domain.grid import StreetGrids
 from direct311.geo.domain.municipalities import Gazette
 from direct311.geo.domain.places import Resolution
 from direct311.geo.handlers.resolve import Resolver
 from direct311.schemas.events import Place
+from tests.support.geo import resolver_of
 from tests.support.real_data import REAL_DATA
 from tests.unit.geo.conftest import Rows
 
@@ -27,10 +27,8 @@ def labelled(rows: Rows) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def resolver(
-    real: ShapeBoundaries, reader: AddressReader, grids: StreetGrids, gazette: Gazette
-) -> Resolver:
-    return Resolver(lambda: real, InMemoryGazetteer(), grids, reader, gazette)
+def resolver(real: ShapeBoundaries) -> Resolver:
+    return resolver_of(lambda: real)
 
 
 def agreeing(pairs: Iterable[tuple[dict[str, str], Resolution]], gazette: Gazette) -> list[bool]:

@@ -6,12 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from direct311.geo.adapters import data_files
-from direct311.geo.adapters.gazetteer import InMemoryGazetteer
 from direct311.geo.adapters.shapes import ShapeBoundaries
-from direct311.geo.domain.addresses import AddressReader
 from direct311.geo.domain.gazetteer import KnownAddress
-from direct311.geo.domain.grid import StreetGrids
 from direct311.geo.domain.municipalities import Gazette
 from direct311.geo.domain.places import LocatedRequest
 from direct311.geo.handlers.requests import LocateRequest, expired
@@ -19,7 +15,7 @@ from direct311.geo.handlers.resolve import Resolver
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.events import Place
-from tests.support.geo import At
+from tests.support.geo import At, resolver_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 POLICY = ev.PolicyAgreement(version="2024-01", agreed="accepted")
@@ -27,11 +23,9 @@ HIALEAH = (25.8699, -80.3029)
 
 
 @pytest.fixture
-def resolver(
-    approximate: ShapeBoundaries, reader: AddressReader, grids: StreetGrids, gazette: Gazette
-) -> Resolver:
+def resolver(approximate: ShapeBoundaries) -> Resolver:
     known = [KnownAddress("4600 W 4TH AVE", 25.8651, -80.2915, "33012", "Hialeah")]
-    return Resolver(lambda: approximate, InMemoryGazetteer(known), grids, reader, gazette)
+    return resolver_of(lambda: approximate, known)
 
 
 def test_a_point_is_placed_in_every_layer(resolver: Resolver) -> None:
@@ -162,11 +156,9 @@ def test_an_address_is_said_as_it_was_read_also_where_nobody_knows_where_it_lies
     assert found.address == "1000 BRICKELL AVE"
 
 
-def test_without_boundaries_nothing_is_guessed(
-    reader: AddressReader, grids: StreetGrids, gazette: Gazette
-) -> None:
+def test_without_boundaries_nothing_is_guessed(gazette: Gazette) -> None:
     empty = ShapeBoundaries([], gazette.unincorporated)
-    bare = Resolver(lambda: empty, InMemoryGazetteer(), grids, reader, gazette)
+    bare = resolver_of(lambda: empty)
     found = bare.resolve(Place(latitude=HIALEAH[0], longitude=HIALEAH[1]))
     assert (found.outcome, found.reason) == ("unresolved", "no boundaries are loaded")
     found = bare.resolve(Place(address="9967 southwest 153 street", latitude=25.6, longitude=-80.4))
@@ -200,14 +192,7 @@ def test_no_place_makes_it_raise(
     assert (found.outcome == "unresolved") <= (found.reason is not None)
 
 
-READER = data_files.address_reader()
-STANDALONE = Resolver(
-    lambda: ShapeBoundaries([], "Unincorporated Miami-Dade"),
-    InMemoryGazetteer(),
-    data_files.street_grids(),
-    READER,
-    READER.gazette,
-)
+STANDALONE = resolver_of(lambda: ShapeBoundaries([], "Unincorporated Miami-Dade"))
 
 
 def created(place: Place, version: int = 1) -> Event[ev.RequestCreated]:

@@ -148,11 +148,29 @@ class RequestUpdated(RecordEvent):
 # ---------------------------------------------------------------- geo
 
 
+class AddressRead(Model):
+    """What geo makes of the address that was given with a place.
+
+    `known`: geo knows the street, and that it has such house numbers, so that the location's
+    `address` is geo's own and none of the words that were typed. Only such a one may be public.
+    `readings`: the short forms by which the same house is known however it is written, at most 32;
+    empty where the text names no house. `latitude` and `longitude` are geo's own point for the
+    address, within `error_m` metres, whatever point was given.
+    """
+
+    known: bool = False
+    readings: tuple[str, ...] = ()
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    error_m: Annotated[float, Field(ge=0)] | None = None
+
+
 class LocationResolved(RecordEvent):
     """Where a request lies, or why that is not known.
 
     `place_version` is the intake's version of the place that was resolved. `confidence` is 0 to 1.
-    `boundary_sets` maps the name of each set that was consulted to its version.
+    `boundary_sets` maps the name of each set that was consulted to its version. `read` is absent
+    where geo was of before it told its readings; then no address may be public.
     """
 
     place_version: int
@@ -170,6 +188,7 @@ class LocationResolved(RecordEvent):
     method: Literal["point", "gazetteer", "grid", "zip", "city", "none"] = "none"
     approximate: bool = False
     boundary_sets: dict[str, str] = Field(default_factory=dict)
+    read: AddressRead | None = None
     resolved_at: Instant
 
 

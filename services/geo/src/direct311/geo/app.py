@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from direct311.geo.adapters import data_files
-from direct311.geo.adapters.gazetteer import InMemoryGazetteer, read_csv
+from direct311.geo.adapters.gazetteer import InMemoryGazetteer, known_streets, read_csv
 from direct311.geo.adapters.mongo import MongoBoundarySets, MongoLocations
 from direct311.geo.adapters.shapes import ShapeBoundaries
 from direct311.geo.domain.places import LocatedRequest
@@ -31,7 +31,9 @@ def create_app(settings: GeoSettings, resources: Resources) -> FastAPI:
     clock, database = resources.clock, resources.database
     gazette = data_files.gazette(settings.aliases_file)
     reader = data_files.address_reader(gazette, settings.streets_file)
-    known = read_csv(settings.gazetteer_file, reader) if settings.gazetteer_file else ()
+    readings = data_files.readings(reader, settings.readings_file)
+    grids = data_files.street_grids(settings.grid_file)
+    known = list(read_csv(settings.gazetteer_file, reader)) if settings.gazetteer_file else []
     sets = MongoBoundarySets(database)
     atlas = Atlas(
         sets,
@@ -42,9 +44,11 @@ def create_app(settings: GeoSettings, resources: Resources) -> FastAPI:
     resolver = Resolver(
         atlas.current,
         InMemoryGazetteer(known),
-        data_files.street_grids(settings.grid_file),
+        grids,
         reader,
         gazette,
+        readings,
+        known_streets(known, grids.county.named, readings),
     )
     line = resources.outgoing(database["records"], LocatedRequest)
     folder = resources.folder(

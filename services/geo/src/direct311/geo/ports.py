@@ -1,6 +1,6 @@
 """What the use cases need from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -8,6 +8,7 @@ from direct311.geo.domain.addresses import NormalisedAddress
 from direct311.geo.domain.boundaries import BoundarySet, ImportedSet, Located, ZipArea
 from direct311.geo.domain.gazetteer import KnownAddress
 from direct311.geo.domain.grid import Estimate
+from direct311.geo.domain.readings import NearbyNames
 
 
 class Boundaries(Protocol):
@@ -31,6 +32,18 @@ class Gazetteer(Protocol):
         ...
 
 
+class Streets(Protocol):
+    """Streets whose names are known."""
+
+    def near(self, core: str, city: str | None, zip_code: str | None) -> Sequence[str]:
+        """Cores of known names that this may be a slip of, the likeliest first."""
+        ...
+
+    def lines(self, core: str) -> Collection[str]:
+        """The streets with just this core, as lines without a house number."""
+        ...
+
+
 class StreetNumbering(Protocol):
     """Position from numbering alone."""
 
@@ -43,6 +56,22 @@ class Addresses(Protocol):
     """Brings an address line to its one form."""
 
     def normalise(self, text: str | None) -> NormalisedAddress: ...
+
+
+class AllReadings(Protocol):
+    """The short forms by which a house is known however its address is written."""
+
+    def of(
+        self,
+        text: str | None,
+        city: str | None = None,
+        zip_code: str | None = None,
+        known: NearbyNames | None = None,
+    ) -> tuple[str, ...]: ...
+
+    def cores(self, street: str) -> tuple[str, ...]:
+        """The cores of a street's name, the fullest first."""
+        ...
 
 
 class BoundarySets(Protocol):

@@ -9,10 +9,10 @@ from direct311.runtime.settings import Duration, ServiceSettings
 
 
 class GeoSettings(ServiceSettings):
-    """`gazetteer_file`: a CSV of addresses of known position. `aliases_file`, `streets_file` and
-    `grid_file` take the place of the packaged files of that name. `approximate_county`: take the
-    packaged approximate boundaries for layers that have none. `refresh_every`: how soon another
-    copy's import shows here.
+    """`gazetteer_file`: a CSV of addresses of known position. `aliases_file`, `streets_file`,
+    `readings_file` and `grid_file` take the place of the packaged files of that name.
+    `approximate_county`: take the packaged approximate boundaries for layers that have none.
+    `refresh_every`: how soon another copy's import shows here.
     """
 
     model_config = SettingsConfigDict(env_prefix="GEO_", frozen=True, extra="ignore")
@@ -20,6 +20,7 @@ class GeoSettings(ServiceSettings):
     gazetteer_file: Path | None = None
     aliases_file: Path | None = None
     streets_file: Path | None = None
+    readings_file: Path | None = None
     grid_file: Path | None = None
     approximate_county: bool = True
     max_import_bytes: int = 64 * 1024**2

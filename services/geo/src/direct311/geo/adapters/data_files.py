@@ -10,6 +10,7 @@ from direct311.geo.domain.addresses import AddressReader, StreetWords
 from direct311.geo.domain.boundaries import BoundarySet
 from direct311.geo.domain.grid import Curve, StreetGrids, rising
 from direct311.geo.domain.municipalities import Gazette, MunicipalityNames, fold
+from direct311.geo.domain.readings import Readings, ReadingWords
 from direct311.runtime import datafile
 
 _PACKAGE = "direct311.geo"
@@ -25,6 +26,12 @@ def address_reader(names: Gazette | None = None, replacement: Path | None = None
     """`streets.yaml` and the names of municipalities."""
     source = replacement or datafile.packaged(_PACKAGE, "streets.yaml")
     return AddressReader(datafile.load(StreetWords, source).content, names or gazette())
+
+
+def readings(reader: AddressReader, replacement: Path | None = None) -> Readings:
+    """`readings.yaml`, and the words of the reader of lines."""
+    source = replacement or datafile.packaged(_PACKAGE, "readings.yaml")
+    return Readings(reader.words, datafile.load(ReadingWords, source).content, reader.gazette)
 
 
 def street_grids(replacement: Path | None = None) -> StreetGrids:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from direct311.geo.domain.addresses import AddressReader, NormalisedAddress
 from direct311.geo.domain.gazetteer import KnownAddress
+from direct311.geo.domain.readings import Readings
+from direct311.geo.domain.streets import KnownStreet, KnownStreets
 
 # A hundred block is about 160 m long, and corners of blocks lie on either side of it.
 _BLOCK_ERROR_M = 150.0
@@ -41,6 +43,23 @@ class InMemoryGazetteer:
         if found and address.zip_code and found.zip_code not in (None, address.zip_code):
             return None
         return found
+
+
+def known_streets(
+    known: Iterable[KnownAddress], named: Iterable[str], readings: Readings
+) -> KnownStreets:
+    """The streets with a name on which known addresses lie, and those of the lines `named`."""
+    lines: set[tuple[str, str | None, str | None]] = {(line, None, None) for line in named}
+    for address in known:
+        number, _, line = address.canonical.partition(" ")
+        if number[:1].isdigit() and " & " not in line:
+            lines.add((line, address.municipality, address.zip_code))
+    return KnownStreets(
+        KnownStreet(line, core, city, zip_code)
+        for line, city, zip_code in lines
+        for core in readings.cores(line)[:1]
+        if not core.isdigit()
+    )
 
 
 def read_csv(path: Path, reader: AddressReader) -> Iterable[KnownAddress]:

@@ -7,13 +7,13 @@ address, and nothing of it is repeated: people type their names into address fie
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from typing import Literal
 
+from direct311.geo.domain.folding import digits_for_letters, upper_ascii
 from direct311.geo.domain.municipalities import Gazette
 from direct311.schemas import Model
 
@@ -54,7 +54,8 @@ class Street(Model):
     """A street without its house number. `number` is that of a numbered street.
 
     `kind` is the abbreviation that says which way a numbered street runs: AVE for
-    '41ST AVENUE RD'.
+    '41ST AVENUE RD'. A numbered street is `plain` where all its words are known ones: somebody's
+    name may stand between a number and AVE.
     """
 
     predirectional: str | None = None
@@ -63,6 +64,7 @@ class Street(Model):
     postdirectional: str | None = None
     number: int | None = None
     kind: str | None = None
+    plain: bool = True
 
     @property
     def line(self) -> str:
@@ -85,6 +87,18 @@ class NormalisedAddress(Model):
     zip_code: str | None = None
     confidence: float = 0.0
     reason: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all its words are known ones, or a name that somebody must know."""
+        return all(street.plain for street in (self.street, self.cross) if street is not None)
+
+    @property
+    def own(self) -> str:
+        """The line made of number and street alone, without a letter behind the number."""
+        if self.kind != "address" or self.number is None or self.street is None:
+            return self.canonical
+        return f"{self.number} {self.street.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +259,7 @@ class AddressReader:
     def _numbered(
         self, number: int, ending: str | None, before: str | None, words: Sequence[str]
     ) -> Street | None:
+        words = _without_ordinal_words(number, ending, words)
         rest, after = self._postdirectional(words)
         if before is None and len(rest) > 1 and rest[0] in self._directions:
             before, rest = self._directions[rest[0]], rest[1:]
@@ -266,6 +281,7 @@ class AddressReader:
             postdirectional=after,
             number=number,
             kind=running[0] if running else (types[-1] if types else None),
+            plain=None not in types,
         )
 
     def _named(self, before: str | None, words: Sequence[str]) -> Street | None:
@@ -308,10 +324,29 @@ def ordinal_ending(number: int) -> str:
     return {1: "ST", 2: "ND", 3: "RD"}.get(number % 10, "TH")
 
 
+def _without_ordinal_words(number: int, ending: str | None, words: Sequence[str]) -> Sequence[str]:
+    """Without ST, ND, RD or TH that stands by itself behind the number, once too often or not.
+
+    ST and RD are such only where they end just this number and a street's word follows.
+    """
+    words = list(words)
+    while words:
+        is_ending = words[0] in ("ND", "TH") or (
+            words[0] in ("ST", "RD")
+            and words[0] == ordinal_ending(number)
+            and len(words) > 1
+            and (ending is None or words[0] == ending)
+        )
+        if not is_ending:
+            break
+        ending = words.pop(0)
+    return words
+
+
 def _plain(text: str) -> str:
     """Upper case ASCII on one line, without points and remarks in brackets."""
-    folded = unicodedata.normalize("NFKD", text[: _LONGEST * 4]).encode("ascii", "ignore").decode()
-    line = re.sub(r"[\r\n;]+", ", ", folded.upper().replace("&AMP;", "&"))
+    folded = digits_for_letters(upper_ascii(text[: _LONGEST * 4]))
+    line = re.sub(r"[\r\n;]+", ", ", folded)
     line = _POINTS.sub(r"\1\2 ", _NOISE.sub(" ", line)).replace(".", " ").replace('"', " ")
     return " ".join(line.split()).strip(" ,")
 

@@ -6,7 +6,7 @@ from math import cos, hypot, radians
 from typing import Literal
 
 from direct311.runtime.state import RecordState
-from direct311.schemas.events import LocationResolved
+from direct311.schemas.events import AddressRead, LocationResolved
 
 Method = Literal["point", "gazetteer", "grid", "zip", "city", "none"]
 
@@ -27,8 +27,9 @@ class LocatedRequest(RecordState):
 class Resolution:
     """Where a place lies, or why that is not known: the content of `location.resolved`.
 
-    Degrees of WGS 84. `address` is the normalised line, never the text that was typed. `reason` is
-    for people, names the field at fault and repeats nothing of what it held.
+    Degrees of WGS 84. `address` is the normalised line, never the text that was typed; whether all
+    of its words are geo's own is said by `read`. `reason` is for people, names the field at fault
+    and repeats nothing of what it held.
     """
 
     outcome: Literal["resolved", "unresolved", "outside"]
@@ -45,6 +46,7 @@ class Resolution:
     method: Method = "none"
     approximate: bool = False
     boundary_sets: Mapping[str, str] = field(default_factory=dict)
+    read: AddressRead = field(default_factory=AddressRead)
 
 
 def metres_between(

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
 from direct311.geo.adapters.shapes import read_boundary_set
-from direct311.geo.domain.addresses import NormalisedAddress
 from direct311.geo.domain.boundaries import (
     LAYER_NAME,
     BoundaryError,
@@ -25,6 +24,7 @@ from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.text import Line, Title
 from direct311.schemas import Instant, Model
+from direct311.schemas.events import Place
 from direct311.schemas.model import Latitude, Longitude
 
 STAFF = (
@@ -92,17 +92,29 @@ class ImportedView(Model):
 
 
 class AddressLine(Model):
+    """`city` and `zip_code`, `latitude` and `longitude`: what was given beside the line. With a
+    point the address is `known` only where it lies near."""
+
     address: Annotated[str, Field(max_length=1000)]
+    city: Annotated[str, Field(max_length=200)] | None = None
+    zip_code: Annotated[str, Field(max_length=20)] | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
 
 
 class AddressView(Model):
     """`address`: the line in its one form, absent where the text is no address; `reason` says why.
+    `known`: street and range are known, so that no word of it is only the writer's. `readings`: the
+    short forms by which the house is known however it is written, also where the line is no address
+    by the book; two addresses that share any mean the same house.
 
     `latitude` and `longitude` are the best point for it, within `error_m` metres; 0 where the
     position of this very address is known.
     """
 
     address: str | None = None
+    known: bool = False
+    readings: tuple[str, ...] = ()
     kind: str
     unit: str | None = None
     city: str | None = None
@@ -143,9 +155,10 @@ def router(
 
     @api.post("/internal/normalise", response_model_exclude_none=True)
     async def normalise(line: AddressLine, caller: Annotated[Caller, who]) -> AddressView:
-        """An address line in the one form in which addresses are compared. Nothing is kept."""
+        """An address line in its one form, and all readings by which addresses are compared.
+        Nothing is kept."""
         require(caller, "service")
-        return _address(resolver, resolver.addresses.normalise(line.address))
+        return _address(resolver, line)
 
     @api.get("/boundaries")
     async def boundaries(caller: Annotated[Caller, who]) -> SetsView:
@@ -266,17 +279,28 @@ def _set(one: ImportedSet) -> SetView:
     )
 
 
-def _address(resolver: Resolver, found: NormalisedAddress) -> AddressView:
-    position = resolver.position(found) if found.canonical else None
+def _address(resolver: Resolver, line: AddressLine) -> AddressView:
+    read = resolver.read(line.address, line.city, line.zip_code)
+    place = Place(
+        address=line.address,
+        municipality=line.city,
+        zip_code=line.zip_code,
+        latitude=line.latitude,
+        longitude=line.longitude,
+    )
+    said = resolver.resolve(place, read)
+    found = read.address
     return AddressView(
-        address=found.canonical or None,
+        address=said.address,
+        known=said.read.known,
+        readings=said.read.readings,
         kind=found.kind,
         unit=found.unit,
         city=found.city,
         zip_code=found.zip_code,
         confidence=found.confidence,
         reason=found.reason,
-        latitude=position.latitude if position else None,
-        longitude=position.longitude if position else None,
-        error_m=position.error_m if position else None,
+        latitude=said.read.latitude,
+        longitude=said.read.longitude,
+        error_m=said.read.error_m,
     )

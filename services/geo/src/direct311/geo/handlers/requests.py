@@ -1,6 +1,6 @@
 """Follow a request: say where it lies, and again whenever its place changes."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from direct311.geo.domain.places import LocatedRequest, Resolution
 from direct311.geo.handlers.resolve import Resolver
@@ -84,5 +84,5 @@ def located(
         version=version,
         place_version=place_version,
         resolved_at=clock.now(),
-        **asdict(found),
+        **{each.name: getattr(found, each.name) for each in fields(found)},
     )

@@ -9,12 +9,20 @@ with less confidence.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from direct311.geo.domain.addresses import NormalisedAddress
+from direct311.geo.domain.addresses import NormalisedAddress, Street
 from direct311.geo.domain.boundaries import Located
 from direct311.geo.domain.municipalities import Gazette
 from direct311.geo.domain.places import Method, Resolution, metres_between
-from direct311.geo.ports import Addresses, Boundaries, Gazetteer, StreetNumbering
-from direct311.schemas.events import Place
+from direct311.geo.domain.readings import MOST
+from direct311.geo.ports import (
+    Addresses,
+    AllReadings,
+    Boundaries,
+    Gazetteer,
+    StreetNumbering,
+    Streets,
+)
+from direct311.schemas.events import AddressRead, Place
 
 # An address this near to the coordinates is taken to mean them: a lot, a park, a long block.
 _SAME_PLACE_M = 500.0
@@ -38,16 +46,86 @@ class Resolver:
     grids: StreetNumbering
     addresses: Addresses
     gazette: Gazette
+    readings: AllReadings
+    streets: Streets
 
-    def resolve(self, place: Place) -> Resolution:
-        """Where `place` lies. Never raises: what cannot be resolved says why."""
+    def read(
+        self, text: str | None, city: str | None = None, zip_code: str | None = None
+    ) -> "Read":
+        """What an address line says, corrected where a known street is spelled nearly so, and all
+        its readings. `city` and `zip_code` count where the line names none."""
+        typed = self.addresses.normalise(text)
+        if zip_code and not typed.zip_code:
+            typed = typed.model_copy(update={"zip_code": zip_code[:5]})
+        where = (typed.city or self.gazette.canonical(city), typed.zip_code)
+        address = self._corrected(typed, *where)
+        readings = self.readings.of(text, *where, self.streets) if text else ()
+        lines = (line for line in (address.canonical, typed.canonical) if line)
+        return Read(address, tuple(dict.fromkeys((*lines, *readings)))[:MOST])
+
+    def resolve(self, place: Place, read: "Read | None" = None) -> Resolution:
+        """Where `place` lies. Never raises: what cannot be resolved says why. `read`: its address,
+        where that was read before."""
         boundaries = self.boundaries()
-        address = self.addresses.normalise(place.address)
-        if place.zip_code and not address.zip_code:
-            address = address.model_copy(update={"zip_code": place.zip_code[:5]})
+        read = read or self.read(place.address, place.municipality, place.zip_code)
+        found = self._place(place, read.address, boundaries)
+        position = self.position(read.address) if read.address.canonical else None
+        known = position is not None and self._is_own(read.address, position, found)
+        said = AddressRead(
+            known=known,
+            readings=read.readings,
+            latitude=position.latitude if position else None,
+            longitude=position.longitude if position else None,
+            error_m=position.error_m if position else None,
+        )
+        # Also where nobody knows where it lies: protected homes are known by it.
+        line = read.address.own if known else read.address.canonical
+        return replace(found, address=line or None, read=said)
+
+    def _is_own(self, address: NormalisedAddress, position: "Position", found: Resolution) -> bool:
+        """Whether street and range are known: such an address lies at the place that was found, and
+        no word of it is only the resident's."""
+        if found.outcome != "resolved" or found.latitude is None or found.longitude is None:
+            return False
+        if not (address.is_plain or position.method == "gazetteer"):
+            return False
+        if found.method == "point":
+            apart = metres_between(
+                found.latitude, found.longitude, position.latitude, position.longitude
+            )
+            return apart <= _reach(position)
+        return found.method == position.method
+
+    def _corrected(
+        self, address: NormalisedAddress, city: str | None, zip_code: str | None
+    ) -> NormalisedAddress:
+        """The address on the known street whose name is spelled nearly so; itself where its street
+        is known, or none, or several may be meant."""
+        street = address.street
+        if address.kind != "address" or street is None or street.number is not None:
+            return address
+        cores = self.readings.cores(street.line)
+        near = self.streets.near(cores[0], city, zip_code) if cores else ()
+        lines = self.streets.lines(near[0]) if near else ()
+        if street.line in lines:
+            return address
+        known = (self.addresses.normalise(f"1 {line}").street for line in lines)
+        meant = {
+            _merged(street, other).line for other in known if other and _may_mean(street, other)
+        }
+        if len(meant) != 1:
+            return address
+        found = self.addresses.normalise(f"{address.number} {meant.pop()}")
+        if found.kind != "address":
+            return address
+        kept = {"unit": address.unit, "city": address.city, "zip_code": address.zip_code}
+        return found.model_copy(update=kept)
+
+    def _place(
+        self, place: Place, address: NormalisedAddress, boundaries: Boundaries
+    ) -> Resolution:
         if place.latitude and place.longitude:
-            found = self._at(place.latitude, place.longitude, place, address, boundaries)
-            return replace(found, address=address.canonical or None)
+            return self._at(place.latitude, place.longitude, place, address, boundaries)
         if (place.latitude is None) != (place.longitude is None):
             half = "latitude and longitude: one of them is missing"
         else:
@@ -59,8 +137,7 @@ class Resolver:
             or self._in_city(address, place, boundaries)
             or Resolution("unresolved", reason=_why(place, address))
         )
-        # Also where nobody knows where it lies: protected homes are known by it.
-        return replace(found, reason=found.reason or half, address=address.canonical or None)
+        return replace(found, reason=found.reason or half)
 
     def position(self, address: NormalisedAddress) -> "Position | None":
         """The best point for an address by itself: published, or estimated from the grid."""
@@ -87,7 +164,7 @@ class Resolver:
         by_address = self.position(address)
         if by_address:
             apart = metres_between(latitude, longitude, by_address.latitude, by_address.longitude)
-            if apart > max(_SAME_PLACE_M, 3 * by_address.error_m):
+            if apart > _reach(by_address):
                 return replace(
                     found,
                     confidence=round(found.confidence * _CONTRADICTED, 3),
@@ -207,6 +284,14 @@ class Resolver:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """An address line as geo reads it: the address, and all readings of it with the line first."""
+
+    address: NormalisedAddress
+    readings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """A point in degrees of WGS 84; `error_m` is 0 where it was published for this address."""
 
@@ -238,6 +323,33 @@ def _resolution(
         method=method,
         approximate=located.approximate,
         boundary_sets=located.boundary_sets,
+    )
+
+
+def _reach(position: Position) -> float:
+    """Metres from an address's point to which coordinates are taken to mean it."""
+    return max(_SAME_PLACE_M, 3 * position.error_m)
+
+
+def _may_mean(typed: Street, known: Street) -> bool:
+    """Whether street words and directions, where both have them, are the same."""
+    return all(
+        mine is None or theirs is None or mine == theirs
+        for mine, theirs in (
+            (typed.predirectional, known.predirectional),
+            (typed.suffix, known.suffix),
+            (typed.postdirectional, known.postdirectional),
+        )
+    )
+
+
+def _merged(typed: Street, known: Street) -> Street:
+    """The known name, with the street word and directions that were typed or, without, its own."""
+    return Street(
+        predirectional=typed.predirectional or known.predirectional,
+        name=known.name,
+        suffix=typed.suffix or known.suffix,
+        postdirectional=typed.postdirectional or known.postdirectional,
     )
 
 

@@ -1,0 +1,383 @@
+"""All readings of an address: the short forms by which one house is known however it is written.
+
+A reading is a house number and the core of a street's name: the number of a numbered street, else
+the letters of the name. Direction, street word, letter behind the number, unit, city and ZIP code
+are no part of it, so that it does not matter whether they are there. Of 11,096 real addresses next
+to none share house number and core with another one, so that this costs little.
+
+A name has further readings: without initials and articles, its first and its last word, the
+streets that are known and spelled nearly so, other names of the same street, and the name less one
+letter. Two spellings that are one slip apart (a letter missing, too many, another one, two
+exchanged) have one of the last in common, whether anybody knows the street or not.
+
+Readings are compared as keyed hashes, in the protection registry and of requests: two addresses
+mean the same house where any of their readings is the same. Each has at most `MOST`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from string import ascii_uppercase
+from typing import Protocol
+
+from direct311.geo.domain.addresses import StreetWords
+from direct311.geo.domain.folding import digits_for_letters, upper_ascii
+from direct311.geo.domain.municipalities import Gazette, fold
+from direct311.schemas import Model, nothing
+
+MOST = 32
+"""Readings of one address."""
+
+_LONGEST = 300
+_COMMA, _SIGN = ",", "#"
+_TOKEN = re.compile(r"\d+|[A-Z]+|[,#]")
+_LINE_ENDS = re.compile(r"[\r\n;]+")
+_APOSTROPHES = re.compile(r"['`]")
+_ZIP = re.compile(r"(?<=[\sA-Z,])3[2-4]\d{3}(?:-?\d{4})?\W*(?:USA|US|UNITED STATES)?\W*$")
+_STATE = re.compile(r"(?<=[\s,])(?:FL|FLA|FLORIDA)\b\W*(?:USA|US|UNITED STATES)?\W*$")
+_POINTS = re.compile(r"(?<=\b[A-Z])\.(?=[A-Z]\b)")
+_LONG_NUMBER = 5
+_STREETS_END = 1000
+"""No street has so high a number."""
+_SHORTEST_SLIP = 3
+_LONG_KIND = 5
+"""Letters of a street word from which one may be wrong: 'AVNEUE', 'STRET'."""
+_LETTERS = frozenset(ascii_uppercase)
+_WORD = 4
+"""Letters of a word by which a whole name may be known."""
+
+
+class ReadingWords(Model):
+    """The content of `readings.yaml`. `numbers`: value → its words; `aliases`: street → cores."""
+
+    version: str
+    citation: str
+    effective_on: date
+    directions: tuple[str, ...] = ()
+    streets: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    saints: tuple[str, ...] = ()
+    articles: tuple[str, ...] = ()
+    before_numbers: tuple[str, ...] = ()
+    ordinals: tuple[str, ...] = ()
+    spellings: dict[str, tuple[str, ...]] = nothing()
+    numbers: dict[int, tuple[str, ...]] = nothing()
+    localities: tuple[str, ...] = ()
+    aliases: dict[str, tuple[str, ...]] = nothing()
+
+
+class NearbyNames(Protocol):
+    """The cores of street names that are known."""
+
+    def near(self, core: str, city: str | None, zip_code: str | None) -> Sequence[str]:
+        """Known cores that this may be a slip of, the likeliest first; itself where it is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Makes readings; never raises, whatever the text."""
+
+    words: StreetWords
+    spoken: ReadingWords
+    gazette: Gazette
+    _no_core: frozenset[str] = field(init=False, repr=False, compare=False)
+    _kinds: frozenset[str] = field(init=False, repr=False, compare=False)
+    _kind_parts: frozenset[str] = field(init=False, repr=False, compare=False)
+    _before: frozenset[str] = field(init=False, repr=False, compare=False)
+    _ends_number: frozenset[str] = field(init=False, repr=False, compare=False)
+    _articles: frozenset[str] = field(init=False, repr=False, compare=False)
+    _units: frozenset[str] = field(init=False, repr=False, compare=False)
+    _numerals: dict[str, int] = field(init=False, repr=False, compare=False)
+    _short: dict[str, str] = field(init=False, repr=False, compare=False)
+    _spelled: dict[str, str] = field(init=False, repr=False, compare=False)
+    _localities: frozenset[str] = field(init=False, repr=False, compare=False)
+    _aliases: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        words, spoken = self.words, self.spoken
+        kinds = {*_all_words(words.suffixes), *_all_words(words.local), *words.pretypes}
+        kinds |= set(spoken.streets)
+        directions = {*_all_words(words.directions), *spoken.directions}
+        routes = {*_all_words(words.routes), *spoken.routes}
+        no_core = kinds | directions | routes | set(spoken.saints)
+        derived: dict[str, object] = {
+            "_no_core": frozenset(no_core),
+            "_kinds": frozenset(kinds),
+            "_kind_parts": frozenset(
+                part
+                for kind in kinds
+                if len(kind) >= _LONG_KIND
+                for part in (kind, *_less_one(kind))
+            ),
+            "_before": frozenset(
+                no_core | set(spoken.before_numbers) | set(spoken.articles) | set(spoken.ordinals)
+            ),
+            "_ends_number": frozenset(kinds | set(spoken.ordinals) | {","}),
+            "_articles": frozenset({*spoken.articles, *spoken.before_numbers}),
+            "_units": frozenset(_all_words(words.units)),
+            "_numerals": {word: value for value, all_ in spoken.numbers.items() for word in all_},
+            "_short": dict(_pairs(words.directions)) | dict(_pairs(words.suffixes)),
+            "_spelled": {w: short for short, all_ in spoken.spellings.items() for w in all_},
+            "_localities": frozenset(map(fold, spoken.localities)),
+            "_aliases": {},
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+        aliases: dict[str, tuple[str, ...]] = {}
+        for name, cores in spoken.aliases.items():
+            for core in self.cores(name)[:1]:
+                aliases[core] = (*aliases.get(core, ()), *cores)
+        object.__setattr__(self, "_aliases", aliases)
+
+    def of(
+        self,
+        text: str | None,
+        city: str | None = None,
+        zip_code: str | None = None,
+        known: NearbyNames | None = None,
+    ) -> tuple[str, ...]:
+        """The readings of an address line, the surest first; none where it names no house.
+
+        `city` and `zip_code` are those that the line was found to name: of several known streets
+        with a like name the ones there come first.
+        """
+        found: dict[str, None] = {}
+        slips: dict[str, None] = {}
+        for house, street in self._houses(self._tokens(text or "")):
+            if isinstance(street, int):
+                found[f"{house} {street}"] = None
+                continue
+            cores = self.cores_of(street)
+            for core in cores:
+                found[f"{house} {core}"] = None
+            for core in cores[:2]:
+                near = known.near(core, city, zip_code) if known else ()
+                for each in (core, *near):
+                    found[f"{house} {each}"] = None
+                    for other in self._aliases.get(each, ()):
+                        found[f"{house} {other}"] = None
+                for slip in _less_one(core):
+                    slips[f"{house} {slip}"] = None
+        return tuple({**found, **slips})[:MOST]
+
+    def cores(self, street: str) -> tuple[str, ...]:
+        """The cores of a street's name without a house number: its letters as one word, or the
+        number of a numbered street."""
+        tokens = self._tokens(street)
+        number = self._number(tokens)
+        return (str(number),) if number is not None else self.cores_of(tokens)
+
+    def cores_of(self, words: Sequence[str]) -> tuple[str, ...]:
+        """The cores of a name that is no number, the fullest first."""
+        whole = [word for word in words if word not in (",", "#")]
+        name = self._without_city(whole)
+        found: dict[str, None] = {}
+        words_alone: dict[str, None] = {}
+        for part in (self._up_to_the_kind(name), name):
+            kept = [
+                self._spelled.get(word, word)
+                for index, word in enumerate(part)
+                if not (word in self._no_core or (index and self._is_kind(word)))
+            ]
+            # Where its words are all of directions and streets, as in 'NORTH ST', the first is it.
+            kept = kept or [self._short.get(word, word) for word in part[:1]]
+            if kept:
+                found["".join(kept)] = None
+            plain = [word for word in kept if len(word) > 1 and word not in self._articles]
+            if plain:
+                found["".join(plain)] = None
+            if len(plain) > 1:
+                words_alone |= {w: None for w in (plain[-1], plain[0]) if len(w) >= _WORD}
+        return tuple({**found, **words_alone})
+
+    def _tokens(self, text: str) -> list[str]:
+        line = upper_ascii(text[: 4 * _LONGEST])[:_LONGEST]
+        line = _APOSTROPHES.sub("", _LINE_ENDS.sub(" , ", line))
+        line = digits_for_letters(_POINTS.sub(" ", line))
+        line = _STATE.sub("", _ZIP.sub("", line))
+        tokens = _TOKEN.findall(line)
+        if any(token in self._numerals for token in tokens):
+            return list(self._as_digits(tokens))
+        return tokens
+
+    def _as_digits(self, tokens: Sequence[str]) -> Iterator[str]:
+        """Number words as digits: 'ONE HUNDRED FORTY SECOND' and 'ONE FORTY TWO' are 142."""
+        run: list[int] = []
+        for index, token in enumerate(tokens):
+            value = self._numerals.get(token)
+            if value is not None:
+                run.append(value)
+                continue
+            follows = index + 1 < len(tokens) and tokens[index + 1] in self._numerals
+            if run and follows and token in ("Y", "AND", "E"):
+                continue
+            if run:
+                yield _spoken(run)
+                run = []
+            yield token
+        if run:
+            yield _spoken(run)
+
+    def _houses(self, tokens: Sequence[str]) -> Iterator[tuple[int, int | Sequence[str]]]:
+        """House numbers, each with its street: a number, or the words of its name.
+
+        Of '8942-50 SW 142 AVE' and '3 8942 SW 142 AVE' each number may be the house's. Where the
+        street comes first, as in 'CALLE 8 NO 1234', the number after it is.
+        """
+        tokens = self._without_unit(tokens)
+        start = next((i for i, token in enumerate(tokens) if token.isdigit()), None)
+        if start is None:
+            return
+        end = start
+        while end < len(tokens) and (tokens[end].isdigit() or tokens[end] == "#"):
+            end += 1
+        before, after = tokens[:start], tokens[end:]
+        run = [int(t) for t in tokens[start:end] if t.isdigit() and len(t) <= _LONG_NUMBER]
+        if not run:
+            return
+        if self._is_street_before(before, run[0]):
+            later = next((t for t in tokens[start + 1 :] if t.isdigit()), "")
+            if later and len(later) <= _LONG_NUMBER:
+                yield int(later), run[0]
+                return
+        if len(run) > 1:
+            yield from ((house, run[-1]) for house in run[:-1] if house and run[-1])
+        # In '8942 142 AVE MIAMI' no name follows the numbers.
+        if len(run) == 1 or not after or after[0] not in self._ends_number:
+            street = self._street(after)
+            if street is not None:
+                yield from ((house, street) for house in run if house)
+                return
+            names = [token for token in before if token not in (",", "#")]
+            if any(token in self._kinds for token in names):
+                yield run[0], names
+
+    def _is_street_before(self, before: Sequence[str], number: int) -> bool:
+        """Whether a number with these words before it is a street's: 'CALLE 8', 'SW 142'."""
+        return (
+            number < _STREETS_END
+            and all(token in self._before for token in before)
+            and any(token in self._no_core for token in before)
+        )
+
+    def _street(self, tokens: Sequence[str]) -> int | Sequence[str] | None:
+        """The street at the beginning of these, which follow a house number."""
+        number = self._number(tokens)
+        if number is not None:
+            return number
+        names = [segment for segment in _segments(tokens) if not self._is_city(segment)]
+        for segment in names:
+            if any(len(token) > 1 or token.isdigit() for token in segment):
+                return segment
+        return next((segment for segment in names if segment), None)
+
+    def _number(self, tokens: Sequence[str]) -> int | None:
+        """The number of a numbered street, if only such words stand before it as may."""
+        for token in tokens:
+            if token.isdigit():
+                return int(token) if 0 < int(token) < _STREETS_END else None
+            if token not in self._before and len(token) > 1:
+                return None
+        return None
+
+    def _without_unit(self, tokens: Sequence[str]) -> list[str]:
+        """Without 'APT 3', 'UNIT B 2' and '# 12', wherever they stand, unless nothing were left."""
+        kept: list[str] = []
+        skip = 0
+        for index, token in enumerate(tokens):
+            if skip:
+                skip -= 1
+                continue
+            following = tokens[index + 1 : index + 3]
+            if token in self._units or (token == _SIGN and any(t.isdigit() for t in kept)):
+                if following and following[0] == "#":
+                    skip = 1
+                    following = tokens[index + 2 : index + 4]
+                if following and (following[0].isdigit() or len(following[0]) <= 2):
+                    if following[0] in self._no_core and not following[0].isdigit():
+                        continue
+                    skip += 1
+                    # UNIT B 2, APT 3 C
+                    if len(following) > 1 and (
+                        (following[0].isalpha() and following[1].isdigit())
+                        or (following[0].isdigit() and following[1] in _LETTERS)
+                    ):
+                        skip += 1
+                    continue
+                if token == _SIGN:
+                    continue
+            kept.append(token)
+        return kept
+
+    def _up_to_the_kind(self, words: Sequence[str]) -> Sequence[str]:
+        """Up to the first word such as AVE that has a name before it; all where there is none."""
+        named = False
+        for index, word in enumerate(words):
+            if named and self._is_kind(word):
+                return words[: index + 1]
+            named = named or word not in self._no_core
+        return words
+
+    def _is_kind(self, word: str) -> bool:
+        """Whether it is a word such as AVE, or a long one with a slip in it."""
+        return word in self._kinds or (
+            len(word) >= _LONG_KIND - 1
+            and any(part in self._kind_parts for part in (word, *_less_one(word)))
+        )
+
+    def _without_city(self, words: Sequence[str]) -> Sequence[str]:
+        for length in (4, 3, 2, 1):
+            if length < len(words) and self._is_city(words[-length:]):
+                return words[:-length]
+        return words
+
+    def _is_city(self, words: Sequence[str]) -> bool:
+        name = " ".join(words)
+        return bool(name) and (fold(name) in self._localities or bool(self.gazette.canonical(name)))
+
+
+def _less_one(core: str) -> Iterator[str]:
+    if len(core) < _SHORTEST_SLIP or core.isdigit():
+        return
+    for index in range(len(core)):
+        yield core[:index] + core[index + 1 :]
+
+
+def _segments(tokens: Sequence[str]) -> Iterator[list[str]]:
+    segment: list[str] = []
+    for token in tokens:
+        if token == _COMMA:
+            yield segment
+            segment = []
+        else:
+            segment.append(token)
+    yield segment
+
+
+def _spoken(values: Sequence[int]) -> str:
+    groups: list[int] = []
+    for value in values:
+        last = groups[-1] if groups else 0
+        if value == 100:
+            groups[-1:] = [(last or 1) * 100]
+        elif last >= 100 and last % 100 == 0:
+            groups[-1] = last + value
+        elif (value >= 20 and 1 <= last <= 9) or (value >= 10 and 1 <= last <= 9):
+            groups[-1] = last * 100 + value
+        elif value < 10 and last % 100 >= 20 and last % 10 == 0:
+            groups[-1] = last + value
+        else:
+            groups.append(value)
+    return "".join([str(groups[0]), *(f"{group:02d}" for group in groups[1:])])
+
+
+def _all_words(table: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    return (word for word, _ in _pairs(table))
+
+
+def _pairs(table: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+    for short, spellings in table.items():
+        yield short, short
+        yield from ((spelling, short) for spelling in spellings if " " not in spelling)

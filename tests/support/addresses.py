@@ -2,6 +2,7 @@
 
 from direct311.intake.ports import ReadAddress
 from direct311.runtime.errors import TransientError
+from direct311.schemas.events import Place
 
 
 class InOneLine:
@@ -12,8 +13,8 @@ class InOneLine:
         self.point: tuple[float, float] | None = None
         self.error_m = 0.0
 
-    async def normalise(self, address: str) -> ReadAddress | None:
+    async def normalise(self, address: str, given: Place | None = None) -> ReadAddress | None:
         if self.away:
             raise TransientError("away")
         line = " ".join(address.upper().replace("STREET", "ST").split())
-        return ReadAddress(line, self.point, self.error_m) if line else None
+        return ReadAddress(line, self.point, self.error_m, (line,)) if line else None

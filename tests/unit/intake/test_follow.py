@@ -124,8 +124,55 @@ async def test_words_that_geo_cannot_read_go_to_the_department_and_not_to_the_pu
 
 async def test_an_address_shows_as_geo_reads_it_and_in_no_other_words() -> None:
     typed = ev.Place(address="11500 Southwest 104 Street, beside Maria's")
-    _, told, shown = await located(NOBODY, typed, outcome="resolved", address=LINE, **point(HOME))
+    _, told, shown = await located(
+        NOBODY,
+        typed,
+        outcome="resolved",
+        address=LINE,
+        read=ev.AddressRead(known=True),
+        **point(HOME),
+    )
     assert (told.address, shown["address"]) == (LINE, LINE)
+
+
+@pytest.mark.parametrize("read", [None, ev.AddressRead(readings=("4521 GATECODE1234",))])
+async def test_words_of_a_street_that_geo_does_not_know_are_for_the_department_alone(
+    read: ev.AddressRead | None,
+) -> None:
+    words = "4521 gate code 1234 St"
+    _, told, shown = await located(
+        NOBODY,
+        ev.Place(address=words, **point(HOME)),
+        outcome="resolved",
+        address="4521 GATE CODE 1234 ST",
+        municipality="Miami",
+        zip_code="33176",
+        read=read,
+        **point(HOME),
+    )
+    assert told.address == words
+    assert shown["address"] == "Miami, 33176"
+    assert "1234" not in str(shown)
+
+
+async def test_all_readings_and_geos_own_point_are_compared() -> None:
+    typed = ev.Place(address="11500 SW 104 ND ST", **point((25.9, -80.3)))
+    readings, own = ("11500 104",), {"error_m": 0.0, **point(HOME)}
+    by_reading = Registry(*INDEXES.place("11500 104", None, None))
+    for registry, read in (
+        (by_reading, ev.AddressRead(readings=readings)),
+        (BY_POINT, ev.AddressRead(**own)),
+    ):
+        state, told, _ = await located(
+            registry, typed, outcome="resolved", read=read, **point((25.9, -80.3))
+        )
+        assert state.protected
+        assert told == ev.Place()
+    # One that may be off by more would take neighbors for the home.
+    state, _, _ = await located(
+        BY_POINT, typed, outcome="resolved", read=ev.AddressRead(**{**own, "error_m": 86.0})
+    )
+    assert not state.protected
 
 
 @pytest.mark.parametrize("at", [HOME, (HOME[1], HOME[0])])

@@ -317,14 +317,40 @@ def test_a_home_that_is_not_known_by_a_pin_is_said_to_be_so(
     assert world.enter(phone=PERSON["phone"]).json()["warning"] is None
 
 
-def test_the_point_that_a_custodian_gives_is_better_than_geos(world: World) -> None:
+def test_the_point_that_a_custodian_gives_and_geos_own_both_count(world: World) -> None:
     world.addresses.point = (25.7, -80.3)
     answer = world.enter(address="9 Elm Street", latitude=25.8, longitude=-80.2).json()
     hashes = world.store.kept[answer["protection_id"]].hashes
     assert set(hashes) == {
         *world.indexes.place("9 ELM ST", None, None),
         *world.indexes.around(25.8, -80.2),
+        *world.indexes.around(25.7, -80.3),
     }
+
+
+def test_an_entry_of_older_rules_is_listed_until_it_was_entered_again(world: World) -> None:
+    old, done, point = (
+        world.enter(reference=reference, **said).json()["protection_id"]
+        for reference, said in (
+            ("PR-1", {"address": "9 Elm Street"}),
+            ("PR-2", {"phone": PERSON["phone"]}),
+            ("PR-3", {"latitude": 25.8, "longitude": -80.2}),
+        )
+    )
+    for each in (old, done, point):
+        kept = world.store.kept[each]
+        world.store.kept[each] = kept.model_copy(update={"readings": 1})
+    world.enter(reference="PR-2", phone=PERSON["phone"])
+    # Another kind of the same file does not do it.
+    world.enter(reference="PR-1", phone=PERSON["phone"])
+
+    def listed() -> dict[str, bool]:
+        answer = world.http.get("/v1/protections?enter_again=true", headers=CARLA).json()
+        return {each["protection_id"]: each["enter_again"] for each in answer["protections"]}
+
+    assert listed() == {old: True}
+    world.enter(reference="PR-1", address="9 Elm Street")
+    assert listed() == {}
 
 
 @pytest.mark.anyio

@@ -153,7 +153,9 @@ class World:
 
         homes = Homes(self.addresses, under)
         compare = Follow(self.registry, under.place, SetClock()).compare
-        work = Reindex(self.requests, self.folder, self.vault, under, homes, compare, newest)
+        work = Reindex(
+            self.requests, self.folder, self.vault, under, homes, self.addresses, compare, newest
+        )
         return await work.batch(after, "T-1")
 
 
@@ -243,6 +245,25 @@ async def test_what_was_read_by_older_rules_is_read_again_under_the_same_keys() 
     (event,) = world.log.events()
     assert event.action == "key_use"
     assert set(event.what.fields) == {*PERSON, "email", "reporter_address", UPDATE_CONTACTS}
+    assert await world.batch(keys) == Batch()
+
+
+async def test_the_words_of_a_place_are_read_by_geo_again_and_held_against_the_registry() -> None:
+    world, keys = World(), indexes(1)
+    await world.request("r0", keys, {})
+    typed = ev.Place(address="9 Elm Street")
+    await world.put("r0", place=typed, index_readings=1, place_checked=True, registry_version=5)
+    world.registry.hashes = set(keys.place("9 ELM ST", None, None))
+    world.addresses.away = True
+    assert await world.batch(keys) == Batch("r0", 0, 1, UNREAD)
+    assert not world.state("r0").protected
+    world.addresses.away = False
+    assert await world.batch(keys) == Batch("r0", 1)
+    state = world.state("r0")
+    assert state.read is not None
+    assert (state.read.readings, state.protected) == (("9 ELM ST",), True)
+    assert set(state.indexes["place"]) >= world.registry.hashes
+    assert world.log.events() == []
     assert await world.batch(keys) == Batch()
 
 

@@ -39,6 +39,7 @@ def stored(**changed: Any) -> ServiceRequest:
             latitude=25.77,
             longitude=-80.2,
             address="111 NW 1ST ST",
+            address_known=True,
             municipality="Miami",
             zip_code="33128",
         ),

@@ -70,16 +70,26 @@ def register(
         everything: Annotated[
             bool, typer.Option("--all", help="those that were withdrawn too")
         ] = False,
+        again: Annotated[
+            bool,
+            typer.Option("--enter-again", help="those alone that older rules have made"),
+        ] = False,
         name: As = "custodian-1",
     ) -> None:
-        """The entries in force: their files and dates. Whom they protect is not held."""
+        """The entries in force: their files and dates. Whom they protect is not held.
+
+        An entry that older rules have made misses ways of writing that are known now. What it was
+        made of is not held either: enter it again from its file.
+        """
 
         async def work(session: Session) -> None:
             table = Table("id", "reference", "citation", "kinds", "received", "withdrawn")
             after = ""
             while True:
                 query: dict[str, object] = {"after": after, "limit": PAGE}
-                if not everything:
+                if again:
+                    query["enter_again"] = "true"
+                elif not everything:
                     query["in_force"] = "true"
                 page: Any = await session.get_query("intake", PATH, query, "custodian", name)
                 for each in page["protections"]:

@@ -169,7 +169,16 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         resources.database["protections"],
         indexes,
     )
-    reindex = Reindex(requests, folder, vault, indexes, homes, follow.compare, index_checks.newest)
+    reindex = Reindex(
+        requests,
+        folder,
+        vault,
+        indexes,
+        homes,
+        addresses,
+        follow.compare,
+        index_checks.newest,
+    )
     rotation.add("reindex", reindex.batch, reindex.left)
     contact = Contact(requests, vault, indexes)
     links = LinkSigner(

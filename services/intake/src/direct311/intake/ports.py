@@ -14,7 +14,7 @@ from direct311.runtime.errors import RuntimeFaultError
 from direct311.runtime.records import Write
 from direct311.runtime.vault import RecordKey
 from direct311.schemas import Model
-from direct311.schemas.events import UploadRef
+from direct311.schemas.events import Place, UploadRef
 
 
 class Submitted(Protocol):
@@ -261,19 +261,25 @@ class Protections(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReadAddress:
-    """An address in one normalised line, and where it lies, where that is known: in degrees of
-    WGS 84, right to `error_m` metres."""
+    """An address in one normalised line, `None` where it is none by the book, and where it lies,
+    where that is known: in degrees of WGS 84, right to `error_m` metres.
 
-    line: str
+    `readings`: the short forms by which the same house is known however it is written. `known`: geo
+    knows street and range, so that no word of the line is only the writer's.
+    """
+
+    line: str | None
     point: tuple[float, float] | None = None
     error_m: float = 0.0
+    readings: tuple[str, ...] = ()
+    known: bool = False
 
 
 class Addresses(Protocol):
     """Geo's reading of an address."""
 
-    async def normalise(self, address: str) -> ReadAddress | None:
-        """`None` where the text is no address.
+    async def normalise(self, address: str, given: Place | None = None) -> ReadAddress | None:
+        """`None` where the text is no address and has no reading. `given`: what was given with it.
 
         :raises TransientError: geo does not answer.
         """

@@ -92,10 +92,11 @@ class ImportedView(Model):
 
 
 class AddressLine(Model):
-    """`city` and `zip_code`, `latitude` and `longitude`: what was given beside the line. With a
-    point the address is `known` only where it lies near."""
+    """`address_id`, `city`, `zip_code`, `latitude` and `longitude`: what was given beside the line.
+    With a point the address is `known` only where it lies near."""
 
     address: Annotated[str, Field(max_length=1000)]
+    address_id: Annotated[str, Field(max_length=200)] | None = None
     city: Annotated[str, Field(max_length=200)] | None = None
     zip_code: Annotated[str, Field(max_length=20)] | None = None
     latitude: Latitude | None = None
@@ -280,14 +281,15 @@ def _set(one: ImportedSet) -> SetView:
 
 
 def _address(resolver: Resolver, line: AddressLine) -> AddressView:
-    read = resolver.read(line.address, line.city, line.zip_code)
     place = Place(
         address=line.address,
+        address_id=line.address_id,
         municipality=line.city,
         zip_code=line.zip_code,
         latitude=line.latitude,
         longitude=line.longitude,
     )
+    read = resolver.read(place)
     said = resolver.resolve(place, read)
     found = read.address
     return AddressView(

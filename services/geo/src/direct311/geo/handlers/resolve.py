@@ -49,25 +49,25 @@ class Resolver:
     readings: AllReadings
     streets: Streets
 
-    def read(
-        self, text: str | None, city: str | None = None, zip_code: str | None = None
-    ) -> "Read":
-        """What an address line says, corrected where a known street is spelled nearly so, and all
-        its readings. `city` and `zip_code` count where the line names none."""
-        typed = self.addresses.normalise(text)
-        if zip_code and not typed.zip_code:
-            typed = typed.model_copy(update={"zip_code": zip_code[:5]})
-        where = (typed.city or self.gazette.canonical(city), typed.zip_code)
+    def read(self, place: Place) -> "Read":
+        """What the address of a place says, corrected where a known street is spelled nearly so,
+        and all readings of it and of the address id. City and ZIP code of the place count where
+        the address names none."""
+        typed = self.addresses.normalise(place.address)
+        if place.zip_code and not typed.zip_code:
+            typed = typed.model_copy(update={"zip_code": place.zip_code[:5]})
+        where = (typed.city or self.gazette.canonical(place.municipality), typed.zip_code)
         address = self._corrected(typed, *where)
-        readings = self.readings.of(text, *where, self.streets) if text else ()
-        lines = (line for line in (address.canonical, typed.canonical) if line)
-        return Read(address, tuple(dict.fromkeys((*lines, *readings)))[:MOST])
+        found = [line for line in (address.canonical, typed.canonical) if line]
+        for text in (place.address, place.address_id):
+            found += self.readings.of(text, *where, self.streets) if text else ()
+        return Read(address, tuple(dict.fromkeys(found))[:MOST])
 
     def resolve(self, place: Place, read: "Read | None" = None) -> Resolution:
         """Where `place` lies. Never raises: what cannot be resolved says why. `read`: its address,
         where that was read before."""
         boundaries = self.boundaries()
-        read = read or self.read(place.address, place.municipality, place.zip_code)
+        read = read or self.read(place)
         found = self._place(place, read.address, boundaries)
         position = self.position(read.address) if read.address.canonical else None
         known = position is not None and self._is_own(read.address, position, found)

@@ -5,6 +5,7 @@ import math
 from direct311.intake.ports import ReadAddress
 from direct311.runtime.errors import TransientError
 from direct311.runtime.peers import HttpError, Peer
+from direct311.schemas.events import Place
 
 
 class GeoAddresses:
@@ -13,16 +14,27 @@ class GeoAddresses:
     def __init__(self, geo: Peer) -> None:
         self._geo = geo
 
-    async def normalise(self, address: str) -> ReadAddress | None:
+    async def normalise(self, address: str, given: Place | None = None) -> ReadAddress | None:
+        place = given or Place()
+        asked = {
+            "address": address,
+            "address_id": place.address_id,
+            "city": place.municipality,
+            "zip_code": place.zip_code,
+            "latitude": place.latitude,
+            "longitude": place.longitude,
+        }
+        sent = {name: value for name, value in asked.items() if value is not None}
         try:
-            answer = await self._geo.post("/internal/normalise", {"address": address})
+            answer = await self._geo.post("/internal/normalise", sent)
         except HttpError as error:
             if error.status == 422:
                 return None
             raise TransientError("geo does not answer") from None
-        if not (line := answer.get("address")):
+        line, readings = answer.get("address"), tuple(answer.get("readings", ()))
+        if not (line or readings):
             return None
         latitude, longitude = answer.get("latitude"), answer.get("longitude")
-        if latitude is None or longitude is None:
-            return ReadAddress(line)
-        return ReadAddress(line, (latitude, longitude), answer.get("error_m", math.inf))
+        point = None if latitude is None or longitude is None else (latitude, longitude)
+        error_m = answer.get("error_m", math.inf) if point else 0.0
+        return ReadAddress(line, point, error_m, readings, answer.get("known", False))

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from direct311.intake.domain.request import READINGS
 from direct311.schemas import Instant, Model, OnDate
 
 SERIES = "GS1-SL 392"
@@ -13,6 +14,10 @@ TITLE = "Public records exempt status notifications and redaction requests"
 KINDS = ("phone", "email", "name", "address", "point")
 """What a person can be known by. `address` is a home's: the place of a problem, and the reporter's
 own address where one was given. `point` stands for the 50 m cell around it and its neighbours."""
+
+NEAR_ENOUGH = 50.0
+"""Metres to which geo must know where an address lies for its point to count: the nine cells around
+an entry's point reach 50 m beyond it on each side, so the home itself lies in them."""
 
 PINS_NOT_COVERED = (
     "Requests with a pin on the home and without its address are not recognised: where the address "
@@ -26,7 +31,8 @@ class Protection(Model):
     `reference`: the file that holds the written request (record series GS1-SL 392). `kinds`: what
     kinds of identifier were given, and `point` also where geo knew well where the address lies.
     `received_on`: the day on which the request was received; `received_at`: when it was entered
-    here. A withdrawn one has no hashes any more.
+    here. `readings`: the rules by which its identifiers were read, `READINGS` of their day. A
+    withdrawn one has no hashes any more.
     """
 
     protection_id: str
@@ -34,6 +40,7 @@ class Protection(Model):
     citation: str
     kinds: tuple[str, ...]
     hashes: tuple[str, ...]
+    readings: int = 1
     received_at: Instant
     received_on: OnDate | None = None
     entered_by: str = ""
@@ -46,6 +53,13 @@ class Protection(Model):
     def pins_are_missed(self) -> bool:
         """Whether a home is known by its address alone."""
         return "address" in self.kinds and "point" not in self.kinds
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it knows the person in fewer ways of writing than an entry of now would. What it
+        was made of is not held: it must be entered again from its file."""
+        written = any(kind != "point" for kind in self.kinds)
+        return self.withdrawn_at is None and written and self.readings < READINGS
 
 
 class Disposal(Model):

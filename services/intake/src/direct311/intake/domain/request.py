@@ -74,12 +74,16 @@ class Note(Model):
 
 
 class Located(Model):
-    """What geo found, as far as intake shows it. Degrees in WGS 84."""
+    """What geo found, as far as intake shows it. Degrees in WGS 84.
+
+    `address_known`: geo knows street and range, and the address is its own, not what was typed.
+    """
 
     outcome: Literal["resolved", "unresolved", "outside"]
     latitude: float | None = None
     longitude: float | None = None
     address: str | None = None
+    address_known: bool = False
     municipality: str | None = None
     zip_code: str | None = None
     commission_district: str | None = None
@@ -148,6 +152,7 @@ class ServiceRequest(RecordState):
     `retry_opens`: its key was one that nobody guesses, so that a retry may be answered with a link.
     `images` are keyed hashes of its files. `marked_at` is set where there are `marks`.
     `listed`: shown in public lists. `place_version` counts changes of the place by the resident.
+    `read`: what geo made of the address and the address id that were given, for the registry alone.
     `delivery`: what the type promised when the request was accepted, whatever the type is now.
     `token`: unique among all requests; only a batch request has one.
     `contact_by`: how the reporter consented to be contacted, `None` where nobody asked.
@@ -179,6 +184,7 @@ class ServiceRequest(RecordState):
     policy: ev.PolicyAgreement | None = None
     registry_version: int = 0
     located: Located | None = None
+    read: ev.AddressRead | None = None
     place_checked: bool = False
     protected: bool = False
     listed: bool = False
@@ -280,8 +286,9 @@ def remarks(request: ServiceRequest) -> tuple[ev.Remark, ...]:
 
 
 def public_place(request: ServiceRequest) -> ev.Place:
-    """The place as anybody may see it: what geo found, with an address where the place was found,
-    as geo has read it. Of a protected request its municipality alone."""
+    """The place as anybody may see it: what geo found, with an address where geo knows street and
+    range and has written it itself. What a resident typed is no part of it. Of a protected request
+    its municipality alone."""
     located = request.located
     if located is None:
         return ev.Place()
@@ -290,10 +297,15 @@ def public_place(request: ServiceRequest) -> ev.Place:
     return ev.Place(
         latitude=located.latitude,
         longitude=located.longitude,
-        address=located.address if located.outcome == "resolved" else None,
+        address=located.address if is_own_address(located) else None,
         municipality=located.municipality,
         zip_code=located.zip_code,
     )
+
+
+def is_own_address(located: Located) -> bool:
+    """Whether the address that was found is geo's own."""
+    return located.outcome == "resolved" and located.address_known
 
 
 def show_place(request: ServiceRequest) -> ev.Place:

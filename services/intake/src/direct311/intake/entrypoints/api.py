@@ -142,6 +142,7 @@ class ProtectionEntry(Model):
 
     `series` is the record series of the written request; the time for which it must be kept ends
     with `keep_until`: never while it is in force. Then it may be destroyed, by two persons.
+    `enter_again`: it was made by older rules, and misses ways of writing that are known now.
     """
 
     protection_id: str
@@ -152,6 +153,7 @@ class ProtectionEntry(Model):
     entered_at: Instant
     entered_by: str
     in_force: bool
+    enter_again: bool
     withdrawn_at: Instant | None
     withdrawn_by: str | None
     series: str
@@ -340,9 +342,15 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
         in_force: bool | None = None,
         after: Annotated[str, Query(max_length=40)] = "",
         limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = MOST_ENTRIES,
+        enter_again: Annotated[
+            bool, Query(description="only those that must be entered again from their files, all")
+        ] = False,
     ) -> ProtectionsAnswer:
         """The registry's entries, without what identifies anybody."""
         require(caller, "custodian")
+        if enter_again:
+            again = await protect.to_enter_again(caller)
+            return ProtectionsAnswer(protections=[_entry(each) for each in again], after=None)
         found = await protect.entries(caller, in_force=in_force, after=after, limit=limit)
         last = found[-1].protection_id if len(found) == limit else None
         return ProtectionsAnswer(protections=[_entry(each) for each in found], after=last)
@@ -391,6 +399,7 @@ def _entry(each: Protection) -> ProtectionEntry:
         entered_at=each.received_at,
         entered_by=each.entered_by,
         in_force=each.withdrawn_at is None,
+        enter_again=each.is_outdated,
         withdrawn_at=each.withdrawn_at,
         withdrawn_by=each.withdrawn_by,
         series=SERIES,

@@ -56,9 +56,11 @@ class Follow:
         found = event.data
         if state.version == 0 or found.place_version != state.place_version:
             return None
+        known = found.read is not None and found.read.known
         after = state.model_copy(
             update={
-                "located": Located.model_validate(found.model_dump()),
+                "located": Located.model_validate({**found.model_dump(), "address_known": known}),
+                "read": found.read,
                 "place_checked": True,
                 "updated_at": self._clock.now(),
             }

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import structlog
 
-from direct311.intake.ports import Addresses, HomeValues, PersonIndexes
+from direct311.intake.handlers.places import home_values, own_point
+from direct311.intake.ports import Addresses, HomeValues, PersonIndexes, ReadAddress
 from direct311.runtime.errors import TransientError
 
 _log = structlog.get_logger(__name__)
@@ -15,7 +16,8 @@ PATIENCE = 1.0
 
 
 class Homes:
-    """The hashes of an address as geo reads it and, where geo does not answer, as it was typed.
+    """The hashes of an address in all readings that geo has of it and of geo's point for it, and,
+    where geo does not answer, of the address as it was typed.
 
     Only a few types ask for an address, so that few submissions wait for geo. `unread` is called
     for each that it did not answer for: until it is read, its reporter's protection may be missed.
@@ -32,13 +34,15 @@ class Homes:
         self._unread = unread
 
     async def __call__(self, address: str) -> HomeValues:
-        line, settled = address, True
+        typed = ReadAddress(address)
         try:
             async with asyncio.timeout(PATIENCE):
-                read = await self._addresses.normalise(address)
-            line = read.line if read else address
+                read = await self._addresses.normalise(address) or typed
         except (TransientError, TimeoutError):
-            settled = False
             self._unread()
             _log.warning("homes.geo_does_not_answer")
-        return HomeValues(self._indexes.place(line, None, None), settled)
+            return HomeValues(home_values(self._indexes.place, typed), settled=False)
+        values = home_values(self._indexes.place, read)
+        if (point := own_point(read)) is not None:
+            values += self._indexes.place(None, *point)
+        return HomeValues(values, settled=True)

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from direct311.intake.domain.county import day_of
 from direct311.intake.domain.protection import SERIES, Disposal, Protection
+from direct311.intake.domain.request import READINGS
+from direct311.intake.handlers.places import home_values, own_point
 from direct311.intake.ports import Addresses, PersonIndexes, ReadAddress
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
@@ -18,10 +20,6 @@ from direct311.schemas.events import AccessAction
 
 EARLIEST = date(1970, 1, 1)
 """No written request is older than the law that it cites."""
-
-NEAR_ENOUGH = 50.0
-"""Metres to which geo must know where a home lies for its point to be entered with its address: the
-nine cells around a point reach 50 m beyond it on each side, so the home itself lies in them."""
 
 Recheck = Callable[[Sequence[str]], Awaitable[None]]
 """Hold the requests that have one of these hashes against the registry again."""
@@ -90,9 +88,10 @@ class Protect:
         point: tuple[float, float] | None,
         received_on: date | None = None,
     ) -> tuple[Protection, int]:
-        """The entry and the registry's version with it. With an address whose position geo knows
-        well, and no other `point`, the position is entered too, for requests that have a pin on
-        the home and no address; `kinds` then has `point`.
+        """The entry and the registry's version with it. An address is entered in all readings that
+        geo has of it. Where geo knows its position well, that is entered too, beside the `point`
+        that is given, for requests that have a pin on the home and no address; `kinds` then has
+        `point`.
 
         When this returns, every copy of the service knows the entry, and what was there before is
         out of the public's sight.
@@ -111,12 +110,14 @@ class Protect:
             )
         hashes: list[str] = []
         kinds: list[str] = []
+        points = [point] if point is not None else []
         for field, value in identifiers.items():
             if field == "address":
                 read = await self._read(value)
-                found = self._indexes.place(read.line, None, None) if read else ()
-                if point is None and read and read.error_m <= NEAR_ENOUGH:
-                    point = read.point
+                # One that is no address by the book would be entered for what it is not.
+                found = home_values(self._indexes.place, read) if read and read.line else ()
+                if read and (own := own_point(read)) is not None:
+                    points.append(own)
             else:
                 found = self._indexes.person(field, value)
             if not found:
@@ -125,9 +126,9 @@ class Protect:
                 )
             kinds.append(field)
             hashes += found
-        if point is not None:
+        if points:
             kinds.append("point")
-            hashes += self._indexes.around(*point)
+            hashes += (value for each in points for value in self._indexes.around(*each))
         if not hashes:
             raise RefusedError(422, "malformed", "Give at least one identifier.", field="phone")
         await self._vault.authorise(
@@ -138,7 +139,8 @@ class Protect:
             reference=reference,
             citation=citation,
             kinds=tuple(kinds),
-            hashes=tuple(hashes),
+            hashes=tuple(dict.fromkeys(hashes)),
+            readings=READINGS,
             received_at=now,
             received_on=received_on or today,
             entered_by=caller.sub,
@@ -266,6 +268,33 @@ class Protect:
             _access(caller, "view", "GET /v1/protections", SERIES), RecordFacts()
         )
         return found
+
+    async def to_enter_again(self, caller: Caller) -> Sequence[Protection]:
+        """The entries in force that were made by older rules of reading, so that some ways of
+        writing are missed, by id: what they were made of is not held, and must come from their
+        files. One for whose file there is a newer entry with all its kinds is done."""
+        in_force: list[Protection] = []
+        page: Sequence[Protection] | None = None
+        while page is None or len(page) == MOST_AT_ONCE:
+            after = page[-1].protection_id if page else ""
+            page = await self._store.entries(in_force=True, after=after, limit=MOST_AT_ONCE)
+            in_force += page
+        await self._vault.authorise(
+            _access(caller, "view", "GET /v1/protections", SERIES), RecordFacts()
+        )
+        newer: dict[str, set[str]] = {}
+        for each in in_force:
+            if not each.is_outdated:
+                newer.setdefault(each.reference, set()).update(each.kinds)
+        return [
+            each
+            for each in in_force
+            if each.is_outdated and not newer.get(each.reference, set()).issuperset(each.kinds)
+        ]
+
+
+MOST_AT_ONCE = 500
+"""Entries that are read in one go."""
 
 
 def _access(

@@ -2,15 +2,19 @@
 
 The values that they are made of are sealed, so this opens them: an access of the service on its own
 behalf, written down for each batch of records before it happens. Hashes of places need no opening:
-a place is public. What needs no new value is only rid of values under keys no longer in force.
+a place is not sealed. By new rules of reading geo reads its words again, which also says whether
+the address may be public. What needs no new value is only rid of values under keys no longer in
+force.
 
 A reporter's own address that was indexed while geo was away is indexed anew as geo reads it. While
-geo does not answer, a request whose address is opened stays as it is and counts as failed: what geo
-once said of a protected home is not given away for how it was typed.
+geo does not answer, a request whose address is opened, or whose place must be read again, stays as
+it is and counts as failed: what geo once said of a protected home is not given away for how it was
+typed.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from direct311.intake.domain.request import (
     EARLIER,
@@ -21,7 +25,7 @@ from direct311.intake.domain.request import (
 )
 from direct311.intake.handlers.places import place_values
 from direct311.intake.handlers.senders import of_senders
-from direct311.intake.ports import Home, Indexed, PersonIndexes
+from direct311.intake.ports import Addresses, Home, Indexed, PersonIndexes, ReadAddress
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.errors import TransientError
 from direct311.runtime.jobs import Batch
@@ -30,6 +34,7 @@ from direct311.runtime.records import Folder
 from direct311.runtime.state import Change
 from direct311.runtime.vault import Vault
 from direct311.schemas import derived_id
+from direct311.schemas.events import AddressRead
 
 FIELDS = ("first_name", "last_name", "email", "phone", "reporter_address")
 KIND_OF = {
@@ -41,12 +46,13 @@ KIND_OF = {
 }
 KINDS = ("phone", "email", "name", "home")
 CLOSED = "the keys of some requests are gone or do not open"
-UNREAD = "geo did not read some reporters' addresses: start this again once it answers"
+UNREAD = "geo did not read some addresses: start this again once it answers"
 SIZE = 100
 """Records of a batch: as many as one access event names."""
 SELF = Caller("svc:intake", roles=("service",), authentication="service")
 _CAUSE = "5a8f6a0e-31c2-5f0b-9d53-1f6e0d2c7b44"
 
+Reread = Callable[[ServiceRequest], ServiceRequest]
 Compare = Callable[[ServiceRequest, ServiceRequest], Change[ServiceRequest]]
 """The change from the first to the second, with the protection registry's present word on it."""
 
@@ -61,6 +67,7 @@ class Reindex:
         vault: Vault,
         indexes: PersonIndexes,
         home: Home,
+        addresses: Addresses,
         compare: Compare,
         newest: Callable[[], Awaitable[int]],
     ) -> None:
@@ -69,6 +76,7 @@ class Reindex:
         self._vault = vault
         self._indexes = indexes
         self._home = home
+        self._addresses = addresses
         self._compare = compare
         self._newest = newest
 
@@ -97,6 +105,7 @@ class Reindex:
             for record_id, fields in plain.items()
             if fields.get("reporter_address")
         }
+        places, unread = await self._read_again(found)
         moved: set[str] = set()
         again: set[str] = set()
 
@@ -108,6 +117,9 @@ class Reindex:
                 again.add(state.record_id)
                 return None
             moved.add(state.record_id)
+            before = state
+            if (reread := places.get(state.record_id)) is not None:
+                state = reread(state)
             indexes = self._fresh(state, plain.get(state.record_id))
             if state.record_id in homes:
                 indexes["home"] = homes[state.record_id].values
@@ -116,9 +128,9 @@ class Reindex:
                 "index_versions": versions,
                 "index_readings": READINGS,
             }
-            return self._compare(state, state.model_copy(update=after))
+            return self._compare(before, state.model_copy(update=after))
 
-        unsettled = {each for each, home in homes.items() if not home.settled}
+        unsettled = {each for each, home in homes.items() if not home.settled} | unread
         left = (sealed.keys() - plain.keys()) | unsettled
         able = [each for each in seen if each not in left]
         await self._folder.change_each(
@@ -128,7 +140,7 @@ class Reindex:
             },
             decide,
         )
-        closed = len(sealed) - len(plain)
+        closed = len(sealed.keys() - plain.keys())
         reasons = [CLOSED] if closed else []
         if unsettled:
             reasons.append(UNREAD)
@@ -136,9 +148,29 @@ class Reindex:
         return Batch(
             found[-1].record_id,
             len(moved | again),
-            closed + len(unsettled),
+            len(left),
             "; ".join(reasons) or None,
         )
+
+    async def _read_again(
+        self, found: Sequence[ServiceRequest]
+    ) -> tuple[Mapping[str, Reread], set[str]]:
+        """What makes of those requests whose places were read by older rules what geo reads now,
+        and those that it did not answer for."""
+        anew: dict[str, Reread] = {}
+        unread: set[str] = set()
+        for request in found:
+            given = request.place
+            worded = given.address or given.address_id
+            if not worded or request.located is None or not _is_behind(request):
+                continue
+            try:
+                read = await self._addresses.normalise(given.address or "", given)
+            except TransientError:
+                unread.add(request.record_id)
+            else:
+                anew[request.record_id] = partial(_reread, read or ReadAddress(None))
+        return anew, unread
 
     async def _open(
         self, sealed: Mapping[str, Mapping[str, bytes]], reference: str
@@ -172,7 +204,7 @@ class Reindex:
         """The fields whose values are not indexed under all keys in force, or by older rules of
         reading, or without geo."""
         lacking = set() if self._has_all(request, KINDS) else set(FIELDS)
-        if request.index_readings != READINGS:
+        if _is_behind(request):
             lacking.update((*FIELDS, UPDATE_CONTACTS))
         if not request.index_versions:
             lacking.add("reporter_address")
@@ -207,6 +239,27 @@ class Reindex:
         if "place" in state.indexes and state.located is not None:
             return {**indexes, "place": place_values(self._indexes.place, state)}
         return dict(indexes)
+
+
+def _is_behind(request: ServiceRequest) -> bool:
+    return request.index_readings != READINGS
+
+
+def _reread(read: ReadAddress, request: ServiceRequest) -> ServiceRequest:
+    """The request with the words of its place as geo reads them now."""
+    latitude, longitude = read.point or (None, None)
+    said = AddressRead(
+        known=read.known,
+        readings=read.readings,
+        latitude=latitude,
+        longitude=longitude,
+        error_m=read.error_m if read.point else None,
+    )
+    located = request.located
+    if located is not None:
+        fresh = {"address": read.line, "address_known": read.known}
+        located = located.model_copy(update=fresh)
+    return request.model_copy(update={"read": said, "located": located})
 
 
 def _version(hashed: str) -> int:

@@ -24,6 +24,7 @@ from typing import Protocol
 from direct311.geo.domain.addresses import StreetWords
 from direct311.geo.domain.folding import digits_for_letters, upper_ascii
 from direct311.geo.domain.municipalities import Gazette, fold
+from direct311.geo.domain.streets import distance
 from direct311.schemas import Model, nothing
 
 MOST = 32
@@ -43,6 +44,8 @@ _STREETS_END = 1000
 _SHORTEST_SLIP = 3
 _LONG_KIND = 5
 """Letters of a street word from which one may be wrong: 'AVNEUE', 'STRET'."""
+_SHORT = 2
+"""Letters of an abbreviated direction."""
 _LETTERS = frozenset(ascii_uppercase)
 _WORD = 4
 """Letters of a word by which a whole name may be known."""
@@ -57,6 +60,8 @@ class ReadingWords(Model):
     directions: tuple[str, ...] = ()
     streets: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
+    common: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
     saints: tuple[str, ...] = ()
     articles: tuple[str, ...] = ()
     before_numbers: tuple[str, ...] = ()
@@ -84,13 +89,16 @@ class Readings:
     gazette: Gazette
     _no_core: frozenset[str] = field(init=False, repr=False, compare=False)
     _kinds: frozenset[str] = field(init=False, repr=False, compare=False)
-    _kind_parts: frozenset[str] = field(init=False, repr=False, compare=False)
+    _by_part: dict[str, list[str]] = field(init=False, repr=False, compare=False)
     _before: frozenset[str] = field(init=False, repr=False, compare=False)
     _ends_number: frozenset[str] = field(init=False, repr=False, compare=False)
     _articles: frozenset[str] = field(init=False, repr=False, compare=False)
     _units: frozenset[str] = field(init=False, repr=False, compare=False)
     _numerals: dict[str, int] = field(init=False, repr=False, compare=False)
-    _short: dict[str, str] = field(init=False, repr=False, compare=False)
+    _full: dict[str, str] = field(init=False, repr=False, compare=False)
+    _common: frozenset[str] = field(init=False, repr=False, compare=False)
+    _directions: frozenset[str] = field(init=False, repr=False, compare=False)
+    _unnamed: frozenset[str] = field(init=False, repr=False, compare=False)
     _spelled: dict[str, str] = field(init=False, repr=False, compare=False)
     _localities: frozenset[str] = field(init=False, repr=False, compare=False)
     _aliases: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
@@ -102,23 +110,30 @@ class Readings:
         directions = {*_all_words(words.directions), *spoken.directions}
         routes = {*_all_words(words.routes), *spoken.routes}
         no_core = kinds | directions | routes | set(spoken.saints)
+        by_part: dict[str, list[str]] = {}
+        for kind in kinds:
+            if len(kind) >= _LONG_KIND:
+                for part in {kind, *_less_one(kind)}:
+                    by_part.setdefault(part, []).append(kind)
         derived: dict[str, object] = {
             "_no_core": frozenset(no_core),
             "_kinds": frozenset(kinds),
-            "_kind_parts": frozenset(
-                part
-                for kind in kinds
-                if len(kind) >= _LONG_KIND
-                for part in (kind, *_less_one(kind))
-            ),
+            "_by_part": by_part,
+            "_directions": frozenset(directions),
+            "_unnamed": frozenset(directions | set(spoken.articles)),
+            "_full": {
+                word: (spellings or (short,))[0]
+                for short, spellings in (words.directions | words.suffixes | words.local).items()
+                for word in (short, *spellings)
+            },
+            "_common": frozenset(spoken.common),
             "_before": frozenset(
                 no_core | set(spoken.before_numbers) | set(spoken.articles) | set(spoken.ordinals)
             ),
             "_ends_number": frozenset(kinds | set(spoken.ordinals) | {","}),
             "_articles": frozenset({*spoken.articles, *spoken.before_numbers}),
-            "_units": frozenset(_all_words(words.units)),
+            "_units": frozenset({*_all_words(words.units), *spoken.units}),
             "_numerals": {word: value for value, all_ in spoken.numbers.items() for word in all_},
-            "_short": dict(_pairs(words.directions)) | dict(_pairs(words.suffixes)),
             "_spelled": {w: short for short, all_ in spoken.spellings.items() for w in all_},
             "_localities": frozenset(map(fold, spoken.localities)),
             "_aliases": {},
@@ -149,17 +164,17 @@ class Readings:
             if isinstance(street, int):
                 found[f"{house} {street}"] = None
                 continue
-            cores = self.cores_of(street)
-            for core in cores:
+            main, others = self._cores(street)
+            for core in (*main, *others):
                 found[f"{house} {core}"] = None
-            for core in cores[:2]:
+            for core in main[:2]:
                 near = known.near(core, city, zip_code) if known else ()
                 for each in (core, *near):
                     found[f"{house} {each}"] = None
                     for other in self._aliases.get(each, ()):
                         found[f"{house} {other}"] = None
-                for slip in _less_one(core):
-                    slips[f"{house} {slip}"] = None
+                for each in _less_one(core):
+                    slips[f"{house} {each}"] = None
         return tuple({**found, **slips})[:MOST]
 
     def cores(self, street: str) -> tuple[str, ...]:
@@ -167,30 +182,52 @@ class Readings:
         number of a numbered street."""
         tokens = self._tokens(street)
         number = self._number(tokens)
-        return (str(number),) if number is not None else self.cores_of(tokens)
+        if number is not None:
+            return (str(number),)
+        main, others = self._cores(tokens)
+        return (*main, *others)
 
-    def cores_of(self, words: Sequence[str]) -> tuple[str, ...]:
-        """The cores of a name that is no number, the fullest first."""
-        whole = [word for word in words if word not in (",", "#")]
-        name = self._without_city(whole)
-        found: dict[str, None] = {}
-        words_alone: dict[str, None] = {}
-        for part in (self._up_to_the_kind(name), name):
-            kept = [
-                self._spelled.get(word, word)
-                for index, word in enumerate(part)
-                if not (word in self._no_core or (index and self._is_kind(word)))
-            ]
-            # Where its words are all of directions and streets, as in 'NORTH ST', the first is it.
-            kept = kept or [self._short.get(word, word) for word in part[:1]]
-            if kept:
-                found["".join(kept)] = None
-            plain = [word for word in kept if len(word) > 1 and word not in self._articles]
-            if plain:
-                found["".join(plain)] = None
-            if len(plain) > 1:
-                words_alone |= {w: None for w in (plain[-1], plain[0]) if len(w) >= _WORD}
-        return tuple({**found, **words_alone})
+    def _cores(self, words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+        """The cores of a name that is no number: its letters as one word, with initials and
+        articles and without, and others by which it may be known too."""
+        name = self._without_city([word for word in words if word not in (_COMMA, _SIGN)])
+        street = self._up_to_the_kind(name)
+        main = dict.fromkeys(self._letters(street))
+        others = dict.fromkeys(self._letters(name)) if len(street) < len(name) else {}
+        # As one word, for who leaves the spaces out: SPRINGGARDEN, STCHARLES, MIRACLEMILE.
+        joined = [word for word in street if word not in self._directions or len(word) > _SHORT]
+        others |= {"".join(joined): None, "".join(joined[:-1]): None}
+        plain = self._plain(self._core_words(street))
+        if len(plain) > 1:
+            others |= {word: None for word in (plain[-1], plain[0]) if len(word) >= _WORD}
+        return tuple(main), tuple(core for core in others if core and core not in main)
+
+    def _letters(self, words: Sequence[str]) -> Iterator[str]:
+        core = self._core_words(words)
+        if not core:
+            # All its words are of streets and directions: 'SHORE DR', 'CALLE PLAZA', 'NORTH ST'.
+            named = [word for word in words if word not in self._directions]
+            rare = [word for word in named if self._full.get(word, word) not in self._common]
+            pointing = [word for word in words if word in self._directions]
+            for word in rare[:2] or pointing[:1] or named[:1]:
+                yield self._full.get(word, word)
+            return
+        yield "".join(core)
+        if plain := self._plain(core):
+            yield "".join(plain)
+
+    def _core_words(self, words: Sequence[str]) -> list[str]:
+        found: list[str] = []
+        named = False
+        for word in words:
+            if word in self._no_core or (named and self._is_kind(word)):
+                continue
+            found.append(self._spelled.get(word, word))
+            named = named or word not in self._articles
+        return [word for word in found if not word.isdigit()] or found
+
+    def _plain(self, words: Sequence[str]) -> list[str]:
+        return [word for word in words if len(word) > 1 and word not in self._articles]
 
     def _tokens(self, text: str) -> list[str]:
         line = upper_ascii(text[: 4 * _LONGEST])[:_LONGEST]
@@ -245,21 +282,43 @@ class Readings:
         if len(run) > 1:
             yield from ((house, run[-1]) for house in run[:-1] if house and run[-1])
         # In '8942 142 AVE MIAMI' no name follows the numbers.
-        if len(run) == 1 or not after or after[0] not in self._ends_number:
+        if len(run) == 1 or self._names_a_street(after):
             street = self._street(after)
             if street is not None:
                 yield from ((house, street) for house in run if house)
+                if not isinstance(street, int) and len(street) > 1 and len(street[0]) == 1:
+                    # A letter behind the number.
+                    yield run[-1], street[1:]
                 return
-            names = [token for token in before if token not in (",", "#")]
+            names = [token for token in before if token not in (_COMMA, _SIGN)]
             if any(token in self._kinds for token in names):
                 yield run[0], names
+
+    def _names_a_street(self, tokens: Sequence[str]) -> bool:
+        """Whether a street follows two numbers; else the second number is a street's."""
+        first = next(_segments(tokens), [])
+        if not first or first[0] not in self._ends_number:
+            return bool(first)
+        rest = first[1:]
+        return any(token not in self._before for token in rest) and not self._is_city(rest)
+
+    def _is_street_alone(self, tokens: Sequence[str]) -> bool:
+        """Whether these are a numbered street without a house number, as in 'CALLE 8 # 1234'."""
+        numbers = [token for token in tokens if token.isdigit()]
+        words = [token for token in tokens if not token.isdigit()]
+        return len(numbers) == 1 and (
+            tokens[0] != numbers[0] and self._is_street_before(words, int(numbers[0]))
+        )
 
     def _is_street_before(self, before: Sequence[str], number: int) -> bool:
         """Whether a number with these words before it is a street's: 'CALLE 8', 'SW 142'."""
         return (
             number < _STREETS_END
             and all(token in self._before for token in before)
-            and any(token in self._no_core for token in before)
+            and any(
+                token in self._no_core and token not in self.spoken.before_numbers
+                for token in before
+            )
         )
 
     def _street(self, tokens: Sequence[str]) -> int | Sequence[str] | None:
@@ -267,11 +326,11 @@ class Readings:
         number = self._number(tokens)
         if number is not None:
             return number
-        names = [segment for segment in _segments(tokens) if not self._is_city(segment)]
-        for segment in names:
-            if any(len(token) > 1 or token.isdigit() for token in segment):
+        for index, segment in enumerate(_segments(tokens)):
+            # What follows a comma may be a city.
+            if segment and not (index and self._is_city(segment)):
                 return segment
-        return next((segment for segment in names if segment), None)
+        return None
 
     def _number(self, tokens: Sequence[str]) -> int | None:
         """The number of a numbered street, if only such words stand before it as may."""
@@ -289,6 +348,8 @@ class Readings:
         for index, token in enumerate(tokens):
             if skip:
                 skip -= 1
+                continue
+            if token == _SIGN and self._is_street_alone(kept):
                 continue
             following = tokens[index + 1 : index + 3]
             if token in self._units or (token == _SIGN and any(t.isdigit() for t in kept)):
@@ -312,25 +373,30 @@ class Readings:
         return kept
 
     def _up_to_the_kind(self, words: Sequence[str]) -> Sequence[str]:
-        """Up to the first word such as AVE that has a name before it; all where there is none."""
+        """Up to the first word such as AVE that has another before it; all where there is none."""
         named = False
         for index, word in enumerate(words):
             if named and self._is_kind(word):
                 return words[: index + 1]
-            named = named or word not in self._no_core
+            named = named or word not in self._unnamed
         return words
 
     def _is_kind(self, word: str) -> bool:
         """Whether it is a word such as AVE, or a long one with a slip in it."""
-        return word in self._kinds or (
-            len(word) >= _LONG_KIND - 1
-            and any(part in self._kind_parts for part in (word, *_less_one(word)))
-        )
+        if word in self._kinds:
+            return True
+        if len(word) < _LONG_KIND - 1:
+            return False
+        likely = {kind for part in (word, *_less_one(word)) for kind in self._by_part.get(part, ())}
+        return any(distance(word, kind) == 1 for kind in likely)
 
     def _without_city(self, words: Sequence[str]) -> Sequence[str]:
         for length in (4, 3, 2, 1):
-            if length < len(words) and self._is_city(words[-length:]):
-                return words[:-length]
+            head = words[:-length]
+            if any(word not in self._directions for word in head) and (
+                self._is_city(words[-length:]) and not set(head) <= set(self.spoken.streets)
+            ):
+                return head
         return words
 
     def _is_city(self, words: Sequence[str]) -> bool:

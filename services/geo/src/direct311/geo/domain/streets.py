@@ -48,7 +48,7 @@ class KnownStreets:
         found = [
             (self._elsewhere(known, city, zip_code), slips, known)
             for known in possible
-            if (slips := distance(core, known)) <= _allowed(min(len(core), len(known)))
+            if (slips := distance(core, known)) <= _allowed(max(len(core), len(known)))
         ]
         return [known for _, _, known in sorted(found)[:_MOST]]
 
@@ -81,7 +81,7 @@ def distance(one: str, other: str) -> int:
 
 
 def _allowed(length: int) -> int:
-    return 2 if length >= _TWO_SLIPS else 1 if length >= _ONE_SLIP else 0
+    return 2 if length >= _TWO_SLIPS else 1
 
 
 def _parts(core: str) -> Iterator[str]:
@@ -90,6 +90,6 @@ def _parts(core: str) -> Iterator[str]:
         return
     once = [core[:i] + core[i + 1 :] for i in range(len(core))]
     yield from once
-    if len(core) >= _TWO_SLIPS - 1:
+    if len(core) >= _TWO_SLIPS - 2:
         for part in once:
             yield from (part[:i] + part[i + 1 :] for i in range(len(part)))

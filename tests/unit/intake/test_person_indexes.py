@@ -16,8 +16,8 @@ from direct311.intake.adapters.person_indexes import (
     cell,
     normalise_email,
     normalise_name,
-    normalise_phone,
 )
+from direct311.intake.adapters.phone_readings import normalise_phone
 from direct311.runtime.keys import KeyProviderError
 
 FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")

@@ -311,11 +311,12 @@ class PersonIndexes(Protocol):
         ...
 
     def person(self, field: str, value: str) -> tuple[str, ...]:
-        """The index values of a `phone`, `email` or `name`; none where it cannot be one."""
+        """What is sought for a `phone`, `email` or `name`: index values of all its readings, one of
+        which a request of the same person has. None where it cannot be one."""
         ...
 
     def of(self, plain: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-        """The index values of a submission's fields, by kind."""
+        """What is held of a submission's fields, by kind: index values of all readings of each."""
         ...
 
     def place(

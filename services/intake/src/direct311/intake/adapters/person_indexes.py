@@ -1,8 +1,8 @@
 """Blind indexes: keyed hashes that only intake can make.
 
-HMAC-SHA-256 of the normalised value under one key for each field, with the key's version in front.
-While several versions are in force every value is made under each of them, so that whoever searches
-finds what was indexed under any.
+HMAC-SHA-256 of each reading of the value under one key for each field, with the key's version in
+front. While several versions are in force every value is made under each of them, so that whoever
+searches finds what was indexed under any.
 """
 
 import base64
@@ -11,15 +11,24 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import cache
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
 from types import MappingProxyType
 
-import phonenumbers
-
+from direct311.intake.adapters.phone_readings import PhoneReader
+from direct311.intake.domain.person_readings import (
+    MOST,
+    PersonReader,
+    PersonWords,
+    Readings,
+    problems,
+)
 from direct311.runtime.clock import Clock
+from direct311.runtime.datafile import DataFile, load, packaged
 from direct311.runtime.keys import KeyProviderError
+from direct311.runtime.text import characters, cleaned
 
 _SEARCHED = ("phone", "email", "name", "address", "cell")
 _FIELDS = (*_SEARCHED, "content", "search")
@@ -29,26 +38,7 @@ _REFERENCE_LATITUDE = 25.6
 """The middle of the county: cells are 50 m wide there, and within 1 % of it everywhere else."""
 
 
-_USUAL_PHONE = re.compile(
-    r"(?:\+?1[-. ]?)?(?:\(([2-9]\d\d)\) ?|([2-9]\d\d)[-. ]?)([2-9]\d\d)[-. ]?(\d{4})", re.ASCII
-)
-
-
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
-
-
-def normalise_phone(value: str) -> str | None:
-    """E.164, read as a number of the United States where it has no country."""
-    # Almost all are written in one of a few ways, which the library takes twenty times as long for.
-    if usual := _USUAL_PHONE.fullmatch(value):
-        return "+1" + "".join(part for part in usual.groups() if part)
-    try:
-        number = phonenumbers.parse(value, "US")
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def normalise_email(value: str) -> str | None:
@@ -90,7 +80,32 @@ def cell(latitude: float, longitude: float) -> tuple[int, int]:
     )
 
 
-_NORMALISE = {"phone": normalise_phone, "email": normalise_email, "name": normalise_name}
+@cache
+def person_words() -> DataFile[PersonWords]:
+    """The words that persons are read by. Raises `DataFileError`."""
+    return load(PersonWords, packaged("direct311.intake", "person_readings.yaml"), problems)
+
+
+class PersonReadings:
+    """All readings of a telephone number, an e-mail address or a name. The first is the value
+    normalised, where it can be: what was hashed before there were others is known by it."""
+
+    def __init__(self, words: PersonWords) -> None:
+        self._reader = PersonReader(words, characters().look_alikes)
+        self._phone = PhoneReader(words, self._reader)
+
+    def __call__(self, field: str, text: str) -> Readings:
+        value = cleaned(text, lines=True)
+        if field == "phone":
+            return self._phone(value)
+        if field == "email":
+            usual = normalise_email(value)
+            found = (*((usual,) if usual else ()), *self._reader.mail(value))
+            one = tuple(dict.fromkeys(found))[:MOST]
+            return Readings(one, one)
+        if field == "name" and normalise_name(value) is not None:
+            return self._reader.name(value)
+        return Readings()
 
 
 class KeyedIndexes:
@@ -106,6 +121,7 @@ class KeyedIndexes:
         self._keys = dict(keys)
         self._all = {version: self._keys, **{each: older[each] for each in sorted(older)[::-1]}}
         self._clock = clock
+        self._readings = PersonReadings(person_words().content)
 
     @classmethod
     def from_file(cls, path: Path, clock: Clock) -> "KeyedIndexes":
@@ -149,9 +165,7 @@ class KeyedIndexes:
         return self._keys["content"]
 
     def person(self, field: str, value: str) -> tuple[str, ...]:
-        normalise = _NORMALISE.get(field)
-        normalised = normalise(value) if normalise else None
-        return self._blind(field, normalised) if normalised else ()
+        return self._blind_all(field, self._readings(field, value).sought)
 
     def of(self, plain: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
         name = " ".join(plain.get(part, "") for part in ("first_name", "last_name")).strip()
@@ -159,7 +173,7 @@ class KeyedIndexes:
         return {
             field: hashed
             for field, value in values.items()
-            if value and (hashed := self.person(field, value))
+            if value and (hashed := self._blind_all(field, self._readings(field, value).held))
         }
 
     def place(
@@ -185,12 +199,14 @@ class KeyedIndexes:
     def query(self, field: str, value: str) -> str:
         month = self._clock.now().strftime("%Y-%m")
         key = digest(self._keys["search"], month.encode(), sha256)
-        normalise = _NORMALISE.get(field)
-        normalised = (normalise(value) if normalise else None) or ""
+        normalised = next(iter(self._readings(field, value).sought), "")
         return f"{month}:{digest(key, f'{field}={normalised}'.encode(), sha256).hex()}"
 
     def _cell(self, north: int, east: int) -> tuple[str, ...]:
         return self._blind("cell", f"{north}:{east}")
+
+    def _blind_all(self, field: str, readings: Iterable[str]) -> tuple[str, ...]:
+        return tuple(hashed for each in readings for hashed in self._blind(field, each))
 
     def _blind(self, field: str, normalised: str) -> tuple[str, ...]:
         value = normalised.encode()

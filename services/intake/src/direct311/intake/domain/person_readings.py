@@ -1,0 +1,323 @@
+"""How a person can be read from what was typed: all readings, so that one person is known however
+the name, the telephone number or the e-mail address was written.
+
+Readings are texts that are hashed and compared for equality. What is `held` of a request and what
+is `sought` by the protection registry, or a search, differ: a name without a middle name fits every
+middle name, and two different middle names do not fit each other. With one set of readings for both
+sides that cannot be said. Two texts are one person's where a reading that is sought is held.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, zip_longest
+
+from direct311.schemas import Model
+
+MOST = 16
+"""Readings of one field, the surest first: what an index holds of a request stays small."""
+MOST_PERSONS = 4
+"""Persons of one field."""
+
+_UNSEEN = frozenset({"Cf", "Mn", "Me"})
+_NOT_IN_A_NAME = re.compile(r"[^\w'.,;/&|+\n-]+|_")
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u02bb\u0060\u00b4\u2032\uff07", "'"))
+_BETWEEN_PERSONS = re.compile(r"[;/&|+\n]")
+_SHAPES = str.maketrans({"i": "l", "1": "l", "0": "o", "5": "s", "3": "e", "4": "a", "7": "t"})
+_PLAIN_NAME = re.compile(r"([a-z]{2,}) ([a-z]{2,})")
+_IN_BRACKETS = re.compile(r"\([^()@]*\)")
+_ADDRESS = re.compile(
+    r"[^\s@,;|/<>()\[\]\":]{1,64}@[^\s@,;|/<>()\[\]\"':]+\.[^\s@,;|/<>()\[\]\"':.]+"
+)
+
+
+class MailProvider(Model, extra="forbid"):
+    """Domains that lead to one mailbox, the first of which stands for all. `ignored`: characters
+    before the @ that make no difference there."""
+
+    domains: tuple[str, ...]
+    ignored: str = ""
+    citation: str
+
+
+class PersonWords(Model, extra="forbid"):
+    """The words and letters that readings go by: `data/person_readings.yaml` says what each is."""
+
+    person_readings: str
+    version: str
+    titles: tuple[str, ...]
+    titles_that_are_names: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    particles: tuple[str, ...]
+    beginnings: Mapping[str, str]
+    apart: tuple[str, ...]
+    extensions: tuple[str, ...]
+    digits: Mapping[str, tuple[str, ...]]
+    at: tuple[str, ...]
+    dot: tuple[str, ...]
+    mail: tuple[MailProvider, ...]
+
+
+def problems(words: PersonWords) -> Iterator[tuple[str, str, str]]:
+    """What types cannot say of the file: entry, field, reason."""
+    domains = [domain for provider in words.mail for domain in provider.domains]
+    if len(domains) != len(set(domains)):
+        yield "", "mail", "a domain is two providers'"
+    if not set(words.titles_that_are_names) <= set(words.titles):
+        yield "", "titles_that_are_names", "is no title"
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """`sought`: of an entry of the registry, or a search. `held`: of a request. The first of both
+    is the plainest reading."""
+
+    sought: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """`tokens`: the words that count, given names first. `close`: those with the small words of
+    surnames joined to them. `line`: all words in one, as it was typed."""
+
+    tokens: tuple[str, ...]
+    close: tuple[str, ...]
+    line: str
+
+
+class PersonReader:
+    """Reads names and addresses of mail, in which nothing is invisible, by the words of a file.
+
+    :param look_alikes: letters that look like Latin ones, and these.
+    """
+
+    def __init__(self, words: PersonWords, look_alikes: Mapping[str, str]) -> None:
+        self._letters = {ord(letter): latin for letter, latin in look_alikes.items()}
+        self._titles = frozenset(words.titles)
+        self._names_too = frozenset(words.titles_that_are_names)
+        self._suffixes = frozenset(words.suffixes)
+        self._particles = frozenset(words.particles)
+        self._beginnings = dict(words.beginnings)
+        self._no_plain_name = (
+            self._titles | self._suffixes | self._particles | self._beginnings.keys()
+        )
+        self._said_at = re.compile(
+            rf"\s*[\[({{]\s*(?:{'|'.join(words.at)})\s*[\])}}]\s*|\s+(?:{'|'.join(words.at)})\s+",
+            re.IGNORECASE,
+        )
+        self._said_dot = re.compile(
+            rf"\s*[\[({{]\s*(?:{'|'.join(words.dot)})\s*[\])}}]\s*|\s+(?:{'|'.join(words.dot)})\s+",
+            re.IGNORECASE,
+        )
+        self._providers = {
+            domain: provider for provider in words.mail for domain in provider.domains
+        }
+
+    def plain(self, text: str) -> str:
+        """Small letters of the Latin alphabet wherever something looks like one, ASCII digits, no
+        accents, nothing invisible."""
+        if text.isascii():
+            return text.casefold()
+        letters = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES))
+        seen = "".join(c for c in letters if unicodedata.category(c) not in _UNSEEN)
+        again = unicodedata.normalize("NFKD", seen.translate(self._letters).casefold())
+        digits = (str(unicodedata.digit(c, c)) for c in again.translate(self._letters))
+        return "".join(c for c in digits if not unicodedata.combining(c))
+
+    def name(self, text: str) -> Readings:
+        """By what a name is known.
+
+        A name is known without titles, suffixes, accents and hyphens, in any order, by any two of
+        its words or more, as long as the other side has no other words: `Zora Neale Hurston` fits
+        `Hurston, Zora` and `Zora N. Hurston`, not `Zora Ann Hurston`. One word fits itself alone.
+        """
+        usual = _sorted(_words(text))
+        plain = self.plain(text).strip()
+        if (two := _PLAIN_NAME.fullmatch(plain)) and self._no_plain_name.isdisjoint(two.groups()):
+            whole, shape = usual, f"={plain.replace(' ', '').translate(_SHAPES)}"
+            return Readings((whole, f"+{whole}", shape), (whole, shape))
+        sought, held = [[usual]], [[usual]]
+        for each in self._names(plain):
+            whole, parts = _sets(each.tokens)
+            close, close_parts = _sets(each.close)
+            shape = f"={each.line.translate(_SHAPES)}" if len(each.line) > 1 else ""
+            sought.append([whole, f"+{whole}", close, f"+{close}", shape, *parts, *close_parts])
+            more = (f"+{part}" for part in (*parts, *close_parts))
+            held.append([whole, close, shape, *more])
+        return Readings(_in_turn(sought), _in_turn(held))
+
+    def mail(self, text: str) -> tuple[str, ...]:
+        """Every mailbox that is named: without what a + adds and what its provider ignores, and
+        once more in the letters that it looks like.
+
+        Addresses may stand in brackets, behind a name, several in one text, or be said in words.
+        """
+        found: list[str] = []
+        for local, domain in self._addresses(text):
+            if (ascii_domain := _ascii_domain(domain)) is None:
+                continue
+            small = local.lower()
+            found += [f"{small}@{ascii_domain}", self._mailbox(small, ascii_domain)]
+            shown = self.plain(_shown_domain(domain))
+            if (look_alike := _ascii_domain(shown)) is not None:
+                found.append(self._mailbox(self.plain(local), look_alike))
+        return _few(found)
+
+    def _addresses(self, text: str) -> Iterator[tuple[str, str]]:
+        letters = unicodedata.normalize("NFKC", text).strip()
+        seen = "".join(c for c in letters if unicodedata.category(c) != "Cf")
+        seen = _IN_BRACKETS.sub("", seen) if "@" in seen else seen
+        if "@" not in seen:
+            seen = self._said_dot.sub(".", self._said_at.sub("@", seen))
+        seen = re.sub(r"\s*@\s*", "@", re.sub("(?i)mailto:", " ", seen.replace('"', "")))
+        for each in _ADDRESS.findall(seen):
+            local, _, domain = each.rpartition("@")
+            if bare := local.strip("'."):
+                yield bare, domain.rstrip(".")
+
+    def _mailbox(self, local: str, domain: str) -> str:
+        box = local.partition("+")[0] or local
+        if (provider := self._providers.get(domain)) is not None:
+            box = "".join(c for c in box if c not in provider.ignored) or box
+            domain = provider.domains[0]
+        return f"{box}@{domain}"
+
+    def _names(self, plain: str) -> Iterator[_Name]:
+        """The persons whom a line names, one for each reading of its titles."""
+        line = _NOT_IN_A_NAME.sub(" ", plain)
+        persons = [each for each in _BETWEEN_PERSONS.split(f" {line} ") if each.strip(" .,'-")]
+        words = [each for person in persons if (each := self._person(person))]
+        for found in words[:MOST_PERSONS]:
+            if len(found) == 1 and len(words) > 1 and len(words[-1]) > 1:
+                # `José & Ana García`.
+                found = (*found, words[-1][-1])
+            for kept in self._without_titles(found):
+                tokens = tuple(dict.fromkeys(self._joined(kept)))
+                if len(tokens) < 2:
+                    tokens = kept
+                yield _Name(tokens, tuple(self._joined(kept, close=True)), "".join(kept))
+
+    def _person(self, text: str) -> tuple[str, ...]:
+        """The words of one name, a surname that stands before a comma put behind."""
+        parts = [words for each in text.split(",") if (words := tuple(self._tokens(each)))]
+        behind = self._suffixes | self._titles
+        real = [part for part in parts if not behind.issuperset(part)] or parts
+        first, *others = real or [()]
+        return (*(word for part in others for word in part), *first)
+
+    def _without_titles(self, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        start, end = 0, len(words)
+        while end - start > 1 and words[end - 1] in self._suffixes:
+            end -= 1
+        while end - start > 1 and words[start] in self._titles:
+            if words[start] in self._names_too and end - start > 2:
+                yield words[start:end]
+            start += 1
+        if end - start == 1 and start and words[start - 1] in self._names_too:
+            start -= 1
+        yield words[start:end]
+
+    def _joined(self, words: Sequence[str], *, close: bool = False) -> Iterator[str]:
+        """Beginnings of surnames joined to what follows; small words left out or, `close`, joined
+        too. A single letter is an initial unless `close`."""
+        waiting = ""
+        for at, word in enumerate(words):
+            if word in self._particles and at + 1 < len(words):
+                waiting += word if close else ""
+            elif at and word in self._beginnings and (close or len(word) > 1):
+                waiting += self._beginnings[word]
+            else:
+                yield waiting + word
+                waiting = ""
+        if waiting:
+            yield waiting
+
+    def _tokens(self, text: str) -> Iterator[str]:
+        """Words: hyphens part them, apostrophes do not, nor do the periods of `Ph.D.`"""
+        for each in re.split(r"[\s-]+", text.replace("'", "")):
+            pieces = [piece for piece in each.split(".") if piece]
+            joined = "".join(pieces)
+            if joined in self._suffixes or joined in self._titles:
+                yield joined
+            else:
+                yield from pieces
+
+
+def _sets(words: Sequence[str]) -> tuple[str, list[str]]:
+    """All words of a name, and the smaller sets by which it is known too: fewer words, or an
+    initial for a middle name."""
+    whole, count = _sorted(words), len(words)
+    if count < 3:
+        return whole, []
+    chosen: list[tuple[int, ...]]
+    initials: list[tuple[int, ...]]
+    if count == 3:
+        chosen = list(combinations(range(3), 2))
+        initials = [(1,)]
+    elif count == 4:
+        chosen = [
+            (0, 3),
+            (0, 2),
+            (0, 1, 3),
+            (0, 1, 2),
+            (0, 2, 3),
+            (1, 3),
+            (1, 2),
+            (1, 2, 3),
+            (2, 3),
+        ]
+        initials = [(1,), (1, 2)]
+    else:
+        last = count - 1
+        chosen = [(0, last), (0, last - 1), (0, last - 1, last), (1, last), (1, last - 1)]
+        chosen += [(0, 1, last), (0, 1, last - 1), (0, 1, last - 1, last)]
+        initials = [(1,)]
+    parts = []
+    for each in chosen:
+        some = [words[at] for at in each]
+        if sum(len(word) > 1 for word in some) > 1:
+            parts.append(_sorted(some))
+    for each in initials:
+        some = [word[0] if at in each else word for at, word in enumerate(words)]
+        parts.append(_sorted(some))
+    if count == 4:
+        # `María J. García` for `María José García López`.
+        parts.append(_sorted([words[0], words[1][0], words[2]]))
+        parts.append(_sorted([words[0], words[1][0], words[3]]))
+    return whole, [part for part in dict.fromkeys(parts) if part != whole]
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text in its own letters, without case, accents and punctuation."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    bare = (c for c in letters if not unicodedata.combining(c))
+    return "".join(c if c.isalnum() else " " for c in bare).split()
+
+
+def _sorted(words: Iterable[str]) -> str:
+    return " ".join(sorted(words))
+
+
+def _in_turn(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """One of each list after the other, so that no person of several is left out."""
+    return _few(each for some in zip_longest(*lists, fillvalue="") for each in some)
+
+
+def _few(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for each in found if each.strip("+= ")))[:MOST]
+
+
+def _ascii_domain(domain: str) -> str | None:
+    try:
+        return domain.encode("idna").decode().lower()
+    except UnicodeError:
+        return None
+
+
+def _shown_domain(domain: str) -> str:
+    try:
+        return domain.encode("idna").decode("idna")
+    except UnicodeError:
+        return domain

@@ -168,6 +168,8 @@ def service_environment(
             if place.kind == "test":
                 # What a test stops comes back within seconds.
                 values["MAIL_RETRY_AFTER"] = "PT1S"
+                # A protection that is ended is over while a test looks.
+                values["UNDONE_WITHIN"] = "PT4S"
     if name == "audit":
         values |= {"LOG_KEY_FILE": place.keys / "audit-log.json", "POLICY_FILE": place.policy}
     return {f"{name.upper()}_{key}": str(value) for key, value in values.items()}

@@ -9,9 +9,8 @@ from tests.support.county import County
 
 @pytest.fixture
 async def registry(county: County) -> AsyncIterator[list[str]]:
-    """Ids of protections; what a test enters here is withdrawn after it."""
+    """Ids of protections; what a test enters here is ended after it."""
     entered: list[str] = []
     yield entered
     for protection_id in entered:
-        path = f"/v1/protections/{protection_id}"
-        await county.ask("DELETE", "intake", path, "custodian", "carla")
+        await county.unprotect(protection_id)

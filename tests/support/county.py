@@ -156,6 +156,21 @@ class County:
         """The answer's JSON of a call that must succeed."""
         return _json(await self.ask("POST", service, path, role, name, body))
 
+    async def unprotect(self, protection_id: str) -> None:
+        """End a protection: by two persons, and once the time to undo it, short here, is over."""
+        path = f"/v1/protections/{protection_id}"
+        if not (await self.get("intake", path, "custodian", "carla"))["in_force"]:
+            return
+        body = {"reference": "PR-99"}
+        await self.post("intake", f"{path}/ending", body, "custodian", "carla")
+        confirmed = f"{path}/ending/confirmation"
+        await self.post("intake", confirmed, body, "records_officer", "otto")
+
+        async def ended() -> bool:
+            return not (await self.get("intake", path, "custodian", "carla"))["in_force"]
+
+        await until(ended, "the protection has ended")
+
     async def read_contact(
         self, record_id: str, role: str, name: str, *, purpose: str = "respond", **question: Any
     ) -> httpx.Response:

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from direct311.intake.adapters.geo import GeoAddresses
 from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.domain.protection import Disposal, Protection
+from direct311.intake.domain.protection import Disposal, Ending, Protection
 from direct311.intake.entrypoints.api import protections_router
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.ports import ReadAddress
@@ -34,6 +34,8 @@ from tests.support.links import Door, bearer, signed_links
 from tests.support.media import DurableMemory, Fate
 from tests.support.runtime import SetClock
 
+pytestmark = pytest.mark.anyio
+
 FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
 CARLA = bearer("custodian:carla")
 OTTO = bearer("records_officer:otto")
@@ -46,6 +48,9 @@ PERSON = {
     "latitude": 25.7,
     "longitude": -80.3,
 }
+A_WEEK = timedelta(days=7)
+LETTER = "PR-7"
+"""The file of the written word that ends a protection."""
 ALL_KINDS = ["phone", "email", "name", "address", "point"]
 
 
@@ -62,14 +67,45 @@ class Store:
         self.version += 1
         return self.version
 
-    async def withdraw(self, protection_id: str, at: datetime, by: str) -> tuple[str, ...] | None:
-        found = self.kept.get(protection_id)
-        if found is None or found.withdrawn_at is not None:
+    async def propose_ending(self, protection_id: str, ending: Ending) -> None:
+        if (found := self._in_force(protection_id)) and found.ending is None:
+            self._put(found, ending=ending)
+
+    async def confirm_ending(self, protection_id: str, ending: Ending) -> None:
+        found = self._with(protection_id, ending.ending_id)
+        if found and found.ending and found.ending.confirmed_at is None:
+            self._put(found, ending=ending)
+
+    async def undo_ending(self, protection_id: str, ending_id: str) -> None:
+        if found := self._with(protection_id, ending_id):
+            self._put(found, ending=None)
+
+    async def due_endings(self, at: datetime) -> Sequence[Protection]:
+        return [each for each in self.kept.values() if self._due(each, at)]
+
+    async def end(self, protection_id: str, ending_id: str, at: datetime) -> tuple[str, ...] | None:
+        found = self._with(protection_id, ending_id)
+        if found is None or found.ending is None or not self._due(found, at):
             return None
-        gone = {"withdrawn_at": at, "withdrawn_by": by, "hashes": ()}
-        self.kept[protection_id] = found.model_copy(update=gone)
+        self._put(found, withdrawn_at=at, withdrawn_by=found.ending.proposed_by, hashes=())
         self.version += 1
         return found.hashes
+
+    def _in_force(self, protection_id: str) -> Protection | None:
+        found = self.kept.get(protection_id)
+        return found if found is not None and found.withdrawn_at is None else None
+
+    def _with(self, protection_id: str, ending_id: str) -> Protection | None:
+        found = self._in_force(protection_id)
+        same = found is not None and found.ending and found.ending.ending_id == ending_id
+        return found if same else None
+
+    def _due(self, found: Protection, at: datetime) -> bool:
+        ends_at = found.ending.ends_at if found.ending else None
+        return found.withdrawn_at is None and ends_at is not None and ends_at <= at
+
+    def _put(self, found: Protection, **changed: object) -> None:
+        self.kept[found.protection_id] = found.model_copy(update=changed)
 
     async def get(self, protection_id: str) -> Protection | None:
         return self.kept.get(protection_id)
@@ -125,7 +161,7 @@ class World:
         async def recheck(hashes: Sequence[str]) -> None:
             self.rechecked.append((self.store.version, tuple(hashes)))
 
-        protect = Protect(
+        self.protect = Protect(
             self.store,
             self.indexes,
             self.addresses,
@@ -134,15 +170,48 @@ class World:
             self.clock,
             TimeOrderedIds(),
             timedelta(0),
+            A_WEEK,
         )
         app = FastAPI()
         install(app, Readiness(), Metrics(), ledger)
-        app.include_router(protections_router(protect, caller_of(Door(links))))
+        app.include_router(protections_router(self.protect, caller_of(Door(links))))
         self.http = TestClient(app, raise_server_exceptions=False)
 
     def enter(self, **order: Any) -> Response:
         answer: Response = self.http.post("/v1/protections", headers=CARLA, json=ORDER | order)
         return answer
+
+    def propose(
+        self, protection_id: str, reference: str = LETTER, who: Mapping[str, str] = CARLA
+    ) -> Response:
+        path = f"/v1/protections/{protection_id}/ending"
+        answer: Response = self.http.post(path, headers=who, json={"reference": reference})
+        return answer
+
+    def confirm(
+        self, protection_id: str, reference: str = LETTER, who: Mapping[str, str] = OTTO
+    ) -> Response:
+        path = f"/v1/protections/{protection_id}/ending/confirmation"
+        answer: Response = self.http.post(path, headers=who, json={"reference": reference})
+        return answer
+
+    def undo(self, protection_id: str, who: Mapping[str, str] = CARLA) -> Response:
+        path = f"/v1/protections/{protection_id}/ending"
+        answer: Response = self.http.delete(path, headers=who)
+        return answer
+
+    def read(self, protection_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.http.get(
+            f"/v1/protections/{protection_id}", headers=CARLA
+        ).json()
+        return found
+
+    async def end(self, protection_id: str) -> None:
+        """All of it: two persons, a week, the job."""
+        assert self.propose(protection_id).status_code == 200
+        assert self.confirm(protection_id).status_code == 200
+        self.clock.at += A_WEEK
+        await self.protect.end_what_is_due()
 
 
 @pytest.fixture
@@ -172,31 +241,58 @@ def test_what_is_there_is_held_against_it_before_the_answer_comes(world: World) 
     assert world.rechecked == [(1, hashes), (1, hashes)]
 
 
-def test_a_withdrawn_entry_loses_its_hashes_and_begins_its_time(world: World) -> None:
+async def test_an_entry_that_was_ended_loses_its_hashes_and_begins_its_time(world: World) -> None:
     protection_id = world.enter(**PERSON).json()["protection_id"]
-    path = f"/v1/protections/{protection_id}"
-    before = world.http.get(path, headers=CARLA).json()
-    assert (before["in_force"], before["keep_until"]) == (True, None)
+    before = world.read(protection_id)
+    assert (before["in_force"], before["keep_until"], before["ending"]) == (True, None, None)
     assert before["series"] == "GS1-SL 392"
     hashes = world.store.kept[protection_id].hashes
-    assert world.http.delete(path, headers=CARLA).status_code == 204
+    await world.end(protection_id)
     assert world.rechecked[-1] == (2, hashes)
-    after = world.http.get(path, headers=CARLA).json()
+    after = world.read(protection_id)
     assert (after["in_force"], after["withdrawn_by"]) == (False, "carla")
     assert after["keep_until"] == after["withdrawn_at"] is not None
+    assert (after["ending"]["reference"], after["ending"]["confirmed_by"]) == (LETTER, "otto")
     assert world.store.kept[protection_id].hashes == ()
-    assert world.http.delete(path, headers=CARLA).status_code == 404
+    assert world.propose(protection_id).json()["title"] == "ended"
+
+
+async def test_an_entry_is_in_force_until_the_last_moment_of_the_week(world: World) -> None:
+    protection_id = world.enter(**PERSON).json()["protection_id"]
+    hashes = world.store.kept[protection_id].hashes
+    world.propose(protection_id)
+    confirmed = world.confirm(protection_id).json()
+    assert confirmed["in_force"]
+    world.clock.at += A_WEEK - timedelta(milliseconds=1)
+    await world.protect.end_what_is_due()
+    assert world.store.kept[protection_id].hashes == hashes
+    world.clock.at += timedelta(milliseconds=1)
+    await world.protect.end_what_is_due()
+    assert world.store.kept[protection_id].hashes == ()
+
+
+async def test_what_is_undone_never_ends(world: World) -> None:
+    protection_id = world.enter(**PERSON).json()["protection_id"]
+    world.propose(protection_id)
+    world.confirm(protection_id)
+    world.clock.at += A_WEEK - timedelta(seconds=1)
+    undone = world.undo(protection_id, OTTO).json()
+    assert (undone["in_force"], undone["ending"]) == (True, None)
+    world.clock.at += A_WEEK
+    await world.protect.end_what_is_due()
+    assert world.read(protection_id)["in_force"]
+    assert world.undo(protection_id).json()["title"] == "not proposed"
 
 
 @pytest.mark.policy("P14")
-def test_an_entry_is_destroyed_after_its_time_by_two_persons(world: World) -> None:
+async def test_an_entry_is_destroyed_after_its_time_by_two_persons(world: World) -> None:
     protection_id = world.enter(**PERSON, received_on="2026-02-27").json()["protection_id"]
     path = f"/v1/protections/{protection_id}"
     disposal = f"{path}/disposal"
     # While it is in force its time is never over.
     assert world.http.post(disposal, headers=CARLA).json()["title"] == "in force"
     assert world.http.post(f"{disposal}/approval", headers=OTTO).status_code == 409
-    world.http.delete(path, headers=CARLA)
+    await world.end(protection_id)
     assert world.http.post(f"{disposal}/approval", headers=OTTO).json()["title"] == "not proposed"
     for _ in range(2):
         proposed = world.http.post(disposal, headers=CARLA).json()
@@ -217,13 +313,16 @@ def test_an_entry_is_destroyed_after_its_time_by_two_persons(world: World) -> No
     assert "PR-1" not in done.text
     assert world.http.get(path, headers=CARLA).status_code == 404
     assert world.http.get("/v1/protections", headers=CARLA).json()["protections"] == []
-    operations = [event.where.operation for event in world.log.events()]
-    assert "POST /v1/protections/{protection_id}/disposal/approval" in operations
+    steps = [event.where.operation for event in world.log.events() if event.outcome == "success"]
+    path = "POST /v1/protections/{protection_id}"
+    for step in ("/ending", "/ending/confirmation", "/disposal/approval"):
+        assert f"{path}{step}" in steps
+    assert "end a protection" in steps
 
 
-def test_the_list_names_files_and_kinds_and_nobody(world: World) -> None:
+async def test_the_list_names_files_and_kinds_and_nobody(world: World) -> None:
     entered = [world.enter(**PERSON).json()["protection_id"] for _ in range(3)]
-    world.http.delete(f"/v1/protections/{entered[0]}", headers=CARLA)
+    await world.end(entered[0])
 
     def listed(query: str) -> dict[str, Any]:
         answer = world.http.get(f"/v1/protections{query}", headers=CARLA)
@@ -248,7 +347,7 @@ def test_each_use_is_an_event_of_the_log(world: World) -> None:
     protection_id = world.enter(phone=PERSON["phone"]).json()["protection_id"]
     world.http.get("/v1/protections", headers=CARLA)
     world.http.get(f"/v1/protections/{protection_id}", headers=CARLA)
-    world.http.delete(f"/v1/protections/{protection_id}", headers=CARLA)
+    world.propose(protection_id)
     assert [event.action for event in world.log.events()] == [
         "policy_change",
         "view",
@@ -258,7 +357,10 @@ def test_each_use_is_an_event_of_the_log(world: World) -> None:
     world.log.down = True
     assert world.http.get("/v1/protections", headers=CARLA).status_code == 503
     assert world.enter(phone=PERSON["phone"]).status_code == 503
+    assert world.confirm(protection_id).status_code == 503
+    assert world.undo(protection_id).status_code == 503
     assert len(world.store.kept) == 1
+    assert world.store.kept[protection_id].ending is not None
 
 
 @pytest.mark.parametrize("role", ["agent:a", "admin:a", "auditor:a", "records_officer:a"])

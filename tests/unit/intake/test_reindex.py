@@ -271,7 +271,7 @@ async def test_nothing_is_opened_to_be_rid_of_a_version() -> None:
     world, alone = World(), indexes(2)
     await world.request("r0", indexes(2, 1))
     assert await world.batch(alone) == Batch("r0", 1)
-    assert world.state("r0").indexes["phone"] == alone.person("phone", PERSON["phone"])
+    assert world.state("r0").indexes["phone"] == alone.of({"phone": PERSON["phone"]})["phone"]
     assert world.state("r0").indexes["place"] == alone.place("1 NW 1 ST", 25.77, -80.2)
     assert world.log.events() == []
 
@@ -369,7 +369,7 @@ async def test_senders_of_comments_are_indexed_anew_and_nothing_else_is_opened_f
         state = world.state(name)
         assert set(state.indexes[SENDERS]) == set(both.person("email", sender["email"]))
         assert state.index_versions == (2, 1)
-    assert world.state("r1").indexes["phone"] == both.person("phone", PERSON["phone"])
+    assert world.state("r1").indexes["phone"] == both.of({"phone": PERSON["phone"]})["phone"]
     (event,) = world.log.events()
     assert event.what.fields == (UPDATE_CONTACTS,)
 

@@ -16,6 +16,14 @@ As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
 PATH = "/v1/protections"
 PAGE = 500
 
+
+def _ends(ending: dict[str, Any] | None) -> str:
+    """The day on which an entry ends, or that it is only proposed."""
+    if ending is None:
+        return ""
+    return ending["ends_at"][:10] if ending["ends_at"] else "proposed"
+
+
 Identifier = Annotated[str | None, typer.Option(help="`-` asks for it")]
 
 
@@ -68,7 +76,7 @@ def register(
     @app.command("list")
     def entries(
         everything: Annotated[
-            bool, typer.Option("--all", help="those that were withdrawn too")
+            bool, typer.Option("--all", help="those that were ended too")
         ] = False,
         again: Annotated[
             bool,
@@ -83,7 +91,7 @@ def register(
         """
 
         async def work(session: Session) -> None:
-            table = Table("id", "reference", "citation", "kinds", "received", "withdrawn")
+            table = Table("id", "reference", "citation", "kinds", "received", "ends", "ended")
             after = ""
             while True:
                 query: dict[str, object] = {"after": after, "limit": PAGE}
@@ -99,6 +107,7 @@ def register(
                         each["citation"],
                         ", ".join(each["kinds"]),
                         each["received_on"],
+                        _ends(each["ending"]),
                         (each["withdrawn_at"] or "")[:10],
                     )
                 if not page["after"]:
@@ -118,12 +127,44 @@ def register(
         run(work)
 
     @app.command()
-    def withdraw(protection_id: str, name: As = "custodian-1") -> None:
-        """End a protection at the person's request. What it hid may show again."""
+    def end(
+        protection_id: str,
+        reference: Annotated[
+            str | None,
+            typer.Option(help="the file that holds the written request to end it"),
+        ] = None,
+        confirm: Annotated[
+            bool, typer.Option("--confirm", help="as another person, who has seen it too")
+        ] = False,
+        undo: Annotated[bool, typer.Option("--undo", help="take it back")] = False,
+        officer: Annotated[
+            bool, typer.Option("--officer", help="as a records officer, not a custodian")
+        ] = False,
+        name: As = "custodian-1",
+    ) -> None:
+        """End a protection at the person's written request: a custodian proposes it, another person
+        confirms it, and a week later it ends. What it hid may show again then.
+
+        Until then the protection is in force, and --undo takes all of it back.
+        """
+        if undo == (reference is not None) or (undo and confirm):
+            raise typer.BadParameter("give --reference, with --confirm or without, or --undo")
+        role = "records_officer" if officer else "custodian"
+        path = f"{PATH}/{protection_id}/ending"
 
         async def work(session: Session) -> None:
-            await session.delete("intake", f"{PATH}/{protection_id}", "custodian", name)
-            console.print("withdrawn")
+            if undo:
+                await session.delete("intake", path, role, name)
+                console.print("undone: it is in force, without end")
+                return
+            step = f"{path}/confirmation" if confirm else path
+            body = {"reference": reference}
+            entry: Any = await session.post("intake", step, body, role, name)
+            ending = entry["ending"]
+            if ending["ends_at"]:
+                console.print(f"ends at {ending['ends_at']}; --undo takes it back until then")
+            else:
+                console.print("proposed: another person confirms it with --confirm")
 
         run(work)
 
@@ -135,7 +176,7 @@ def register(
         ] = False,
         name: As = "custodian-1",
     ) -> None:
-        """Destroy an entry that was withdrawn: a custodian proposes it, a records officer approves.
+        """Destroy an entry that was ended: a custodian proposes it, a records officer approves.
 
         Of an approved one the documentation is printed; it stays.
         """

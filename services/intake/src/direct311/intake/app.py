@@ -248,6 +248,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         clock,
         resources.ids,
         2 * settings.registry_every,
+        settings.undone_within,
     )
     clients = MongoClients(resources.database["clients"], resources.database["client_uses"], clock)
     known_before = read_clients(settings.clients_file, served_by(settings.environment), clock.now())
@@ -334,6 +335,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         Loop("recent", timedelta(seconds=10), recent.refresh, None, clock),
         leased("counts", timedelta(hours=1), forget_counts),
         leased("recheck", timedelta(seconds=5), recheck),
+        leased("endings", timedelta(seconds=1), protect.end_what_is_due),
         leased("destroy", timedelta(seconds=1), destroyer.step),
         leased("keys", timedelta(hours=1), forget_unused_keys),
         leased("over", timedelta(hours=1), forget_what_is_over),

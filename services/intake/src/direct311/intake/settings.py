@@ -9,6 +9,8 @@ from pydantic_settings import SettingsConfigDict
 
 from direct311.runtime.settings import Duration, ServiceSettings, VaultSettings
 
+A_WEEK = timedelta(days=7)
+
 
 class IntakeSettings(ServiceSettings, VaultSettings):
     """`catalogue_file`, `policies_file`: the county's own instead of those packaged. Beside
@@ -27,7 +29,8 @@ class IntakeSettings(ServiceSettings, VaultSettings):
 
     `link_lifetime`: how long a resident's signed link is good. `largest_file` in bytes.
     `registry_every`: how often a copy reads a changed protection registry; whoever enters a
-    protection waits twice as long, until every copy has.
+    protection waits twice as long, until every copy has. `undone_within`: how long a protection
+    that two persons have ended stays in force, so that it can be undone; a week or more.
 
     E-mail: without `smtp_host` none is sent, and nobody can ask for a code or to be told.
     `smtp_port` is 587 with `smtp_security` `starttls`, 465 with `tls`; `none` is for development
@@ -69,6 +72,13 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     largest_file: int = 20 * 1024 * 1024
     most_files: int = 10
     registry_every: Duration = timedelta(seconds=1)
+    undone_within: Duration = A_WEEK
+
+    @model_validator(mode="after")
+    def _a_week_to_undo(self) -> Self:
+        if self.undone_within < A_WEEK and self.environment != "test":
+            raise ValueError("undone_within must be a week or more")
+        return self
 
     @model_validator(mode="after")
     def _no_mail_in_clear(self) -> Self:

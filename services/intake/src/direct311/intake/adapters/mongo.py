@@ -6,7 +6,7 @@ from typing import Protocol
 
 from direct311.intake.adapters import listing
 from direct311.intake.adapters.listing import MongoListing
-from direct311.intake.domain.protection import Disposal, Protection
+from direct311.intake.domain.protection import Disposal, Ending, Protection
 from direct311.intake.domain.request import EARLIER, READINGS, SENDERS, Mark, ServiceRequest
 from direct311.intake.open311.queries import RequestQuery
 from direct311.runtime.clock import Clock
@@ -303,12 +303,53 @@ class MongoProtections:
         await self._collection.replace_one({"_id": document["_id"]}, document, upsert=True)
         return await self._moved()
 
-    async def withdraw(self, protection_id: str, at: datetime, by: str) -> tuple[str, ...] | None:
-        """End an entry, keep that it was there. The hashes that it had; `None` where none is in
-        force."""
+    async def propose_ending(self, protection_id: str, ending: Ending) -> None:
+        """Note who wants an entry in force ended; the first who does."""
+        await self._collection.update_one(
+            {**_in_force(protection_id), "ending": None},
+            {"$set": {"ending": ending.model_dump(mode="python")}},
+        )
+
+    async def confirm_ending(self, protection_id: str, ending: Ending) -> None:
+        """Put this in the place of the same ending, where nobody has confirmed it."""
+        await self._collection.update_one(
+            {
+                **_in_force(protection_id),
+                "ending.ending_id": ending.ending_id,
+                "ending.confirmed_at": None,
+            },
+            {"$set": {"ending": ending.model_dump(mode="python")}},
+        )
+
+    async def undo_ending(self, protection_id: str, ending_id: str) -> None:
+        """Take an ending back, where the entry is in force."""
+        await self._collection.update_one(
+            {**_in_force(protection_id), "ending.ending_id": ending_id}, {"$set": {"ending": None}}
+        )
+
+    async def due_endings(self, at: datetime) -> Sequence[Protection]:
+        """Entries in force that are to be ended by now."""
+        cursor = self._collection.find({"withdrawn_at": None, "ending.ends_at": {"$lte": at}})
+        return [_protection(document) async for document in cursor]
+
+    async def end(self, protection_id: str, ending_id: str, at: datetime) -> tuple[str, ...] | None:
+        """End an entry, where this ending is due by now, and keep that it was there. The hashes
+        that it had; `None` where it is not."""
         before = await self._collection.find_one_and_update(
-            {"_id": protection_id, "withdrawn_at": None, "reference": {"$exists": True}},
-            {"$set": {"withdrawn_at": at, "withdrawn_by": by, "hashes": []}},
+            {
+                **_in_force(protection_id),
+                "ending.ending_id": ending_id,
+                "ending.ends_at": {"$lte": at},
+            },
+            [
+                {
+                    "$set": {
+                        "withdrawn_at": at,
+                        "withdrawn_by": "$ending.proposed_by",
+                        "hashes": [],
+                    }
+                }
+            ],
         )
         if before is None:
             return None
@@ -366,6 +407,10 @@ class MongoProtections:
         await self._collection.update_one({"_id": "version"}, {"$inc": {"version": 1}}, upsert=True)
         await self.refresh()
         return self._version
+
+
+def _in_force(protection_id: str) -> Document:
+    return {"_id": protection_id, "withdrawn_at": None, "reference": {"$exists": True}}
 
 
 def _protection(document: Document) -> Protection:

@@ -25,14 +25,28 @@ PINS_NOT_COVERED = (
 )
 
 
+class Ending(Model):
+    """That an entry is to be ended, at the person's written word. `reference`: the file that holds
+    it. With the word of a second person it ends at `ends_at`, and is in force until then."""
+
+    ending_id: str
+    reference: str
+    proposed_at: Instant
+    proposed_by: str
+    confirmed_at: Instant | None = None
+    confirmed_by: str | None = None
+    ends_at: Instant | None = None
+
+
 class Protection(Model):
     """One written request for protection. Identifiers are kept as keyed hashes alone.
 
     `reference`: the file that holds the written request (record series GS1-SL 392). `kinds`: what
     kinds of identifier were given, and `point` also where geo knew well where the address lies.
     `received_on`: the day on which the request was received; `received_at`: when it was entered
-    here. `readings`: the rules by which its identifiers were read, `READINGS` of their day. A
-    withdrawn one has no hashes any more.
+    here. `readings`: the rules by which its identifiers were read, `READINGS` of their day.
+    `ending`: how it was ended, or is to be. One that was ended is `withdrawn`, and has no hashes
+    any more.
     """
 
     protection_id: str
@@ -46,6 +60,7 @@ class Protection(Model):
     entered_by: str = ""
     withdrawn_at: Instant | None = None
     withdrawn_by: str | None = None
+    ending: Ending | None = None
     disposal_proposed_at: Instant | None = None
     disposal_proposed_by: str | None = None
 

@@ -10,7 +10,13 @@ from pydantic import Field
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.catalogue import Catalogue
 from direct311.intake.domain.county import day_of
-from direct311.intake.domain.protection import PINS_NOT_COVERED, SERIES, Disposal, Protection
+from direct311.intake.domain.protection import (
+    PINS_NOT_COVERED,
+    SERIES,
+    Disposal,
+    Ending,
+    Protection,
+)
 from direct311.intake.domain.request import Mark
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.protect import Protect
@@ -137,12 +143,21 @@ class ProtectionAnswer(Model):
     warning: str | None
 
 
+class EndingOrder(Model, extra="forbid"):
+    """`reference`: the file that holds the person's written request to end the protection."""
+
+    reference: reasons.Reference
+
+
 class ProtectionEntry(Model):
     """An entry of the registry. What identifies the person is not told: it is not held.
 
     `series` is the record series of the written request; the time for which it must be kept ends
     with `keep_until`: never while it is in force. Then it may be destroyed, by two persons.
     `enter_again`: it was made by older rules, and misses ways of writing that are known now.
+
+    `ending`: that it is to be ended, or was; in force until `ending.ends_at`, and without end where
+    that is not set.
     """
 
     protection_id: str
@@ -156,6 +171,7 @@ class ProtectionEntry(Model):
     enter_again: bool
     withdrawn_at: Instant | None
     withdrawn_by: str | None
+    ending: Ending | None
     series: str
     keep_until: Instant | None
     disposal_proposed_at: Instant | None
@@ -357,19 +373,40 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
 
     @api.get("/{protection_id}")
     async def one(caller: Annotated[Caller, who], protection_id: RecordId) -> ProtectionEntry:
-        """An entry, in force or withdrawn."""
+        """An entry, in force or ended."""
         require(caller, "custodian")
         return _entry(await protect.one(caller, protection_id))
 
-    @api.delete("/{protection_id}", status_code=204)
-    async def withdraw(caller: Annotated[Caller, who], protection_id: RecordId) -> None:
-        """End a protection at the person's request."""
+    @api.post("/{protection_id}/ending")
+    async def propose_ending(
+        caller: Annotated[Caller, who], protection_id: RecordId, order: EndingOrder
+    ) -> ProtectionEntry:
+        """Propose to end a protection at the person's written request (custodian). It stays in
+        force."""
         require(caller, "custodian")
-        await protect.withdraw(caller, protection_id)
+        return _entry(await protect.propose_ending(caller, protection_id, order.reference))
+
+    @api.post("/{protection_id}/ending/confirmation")
+    async def confirm_ending(
+        caller: Annotated[Caller, who], protection_id: RecordId, order: EndingOrder
+    ) -> ProtectionEntry:
+        """Confirm a proposed ending, as another person who has seen the same request (custodian or
+        records officer). The protection ends a week later; until then it can be undone."""
+        require(caller, "custodian", "records_officer")
+        return _entry(await protect.confirm_ending(caller, protection_id, order.reference))
+
+    @api.delete("/{protection_id}/ending")
+    async def undo_ending(
+        caller: Annotated[Caller, who], protection_id: RecordId
+    ) -> ProtectionEntry:
+        """Undo an ending that was proposed or confirmed, while the protection is in force
+        (custodian or records officer)."""
+        require(caller, "custodian", "records_officer")
+        return _entry(await protect.undo_ending(caller, protection_id))
 
     @api.post("/{protection_id}/disposal")
     async def propose(caller: Annotated[Caller, who], protection_id: RecordId) -> ProtectionEntry:
-        """Propose to destroy an entry whose time is over: one that was withdrawn (custodian)."""
+        """Propose to destroy an entry whose time is over: one that was ended (custodian)."""
         require(caller, "custodian")
         return _entry(await protect.propose_disposal(caller, protection_id))
 
@@ -402,6 +439,7 @@ def _entry(each: Protection) -> ProtectionEntry:
         enter_again=each.is_outdated,
         withdrawn_at=each.withdrawn_at,
         withdrawn_by=each.withdrawn_by,
+        ending=each.ending,
         series=SERIES,
         keep_until=each.withdrawn_at,
         disposal_proposed_at=each.disposal_proposed_at,

@@ -6,9 +6,10 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from direct311.intake.domain.county import day_of
-from direct311.intake.domain.protection import SERIES, Disposal, Protection
+from direct311.intake.domain.protection import SERIES, Disposal, Ending, Protection
 from direct311.intake.domain.request import READINGS
 from direct311.intake.handlers.places import home_values, own_point
+from direct311.intake.handlers.reindex import SELF
 from direct311.intake.ports import Addresses, PersonIndexes, ReadAddress
 from direct311.runtime.access import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
@@ -30,8 +31,25 @@ class ProtectionStore(Protocol):
         """Store an entry; the registry's new version."""
         ...
 
-    async def withdraw(self, protection_id: str, at: datetime, by: str) -> tuple[str, ...] | None:
-        """End an entry. The hashes that it had; `None` where none is in force."""
+    async def propose_ending(self, protection_id: str, ending: Ending) -> None:
+        """Note who wants an entry in force ended; the first who does."""
+        ...
+
+    async def confirm_ending(self, protection_id: str, ending: Ending) -> None:
+        """Put this in the place of the same ending, where nobody has confirmed it."""
+        ...
+
+    async def undo_ending(self, protection_id: str, ending_id: str) -> None:
+        """Take an ending back, where the entry is in force."""
+        ...
+
+    async def due_endings(self, at: datetime) -> Sequence[Protection]:
+        """Entries in force that are to be ended by now."""
+        ...
+
+    async def end(self, protection_id: str, ending_id: str, at: datetime) -> tuple[str, ...] | None:
+        """End an entry, where this ending is due by now. The hashes that it had; `None` where it is
+        not."""
         ...
 
     async def get(self, protection_id: str) -> Protection | None: ...
@@ -57,6 +75,7 @@ class Protect:
     """Use cases of a custodian. Each is an event of the audit log.
 
     :param settling: how long until every copy of the service has read a changed registry.
+    :param undone_within: how long an entry stays in force once two persons have ended it.
     """
 
     def __init__(
@@ -69,6 +88,7 @@ class Protect:
         clock: Clock,
         ids: Ids,
         settling: timedelta,
+        undone_within: timedelta,
     ) -> None:
         self._store = store
         self._indexes = indexes
@@ -78,6 +98,7 @@ class Protect:
         self._clock = clock
         self._ids = ids
         self._settling = settling
+        self._undone_within = undone_within
 
     async def add(
         self,
@@ -165,18 +186,117 @@ class Protect:
                 503, "geo_unavailable", "Addresses cannot be read now; try again.", retry_after=5
             ) from None
 
-    async def withdraw(self, caller: Caller, protection_id: str) -> None:
-        """:raises RefusedError: 404 where none is in force."""
+    async def propose_ending(
+        self, caller: Caller, protection_id: str, reference: str
+    ) -> Protection:
+        """A custodian has the person's written word, in the file `reference`, that the entry is to
+        end. Nothing ends by that. A repeat finds the same.
+
+        :raises RefusedError: 404 there is none, 409 it was ended, or another ending is proposed.
+        """
+        await self._in_force(protection_id)
+        operation = "POST /v1/protections/{protection_id}/ending"
         await self._vault.authorise(
-            _access(
-                caller, "policy_change", "DELETE /v1/protections/{protection_id}", protection_id
-            ),
+            _access(caller, "policy_change", operation, protection_id, said=reference),
             RecordFacts(),
         )
-        hashes = await self._store.withdraw(protection_id, self._clock.now(), caller.sub)
-        if hashes is None:
-            raise RefusedError(404, "not_found", "There is no such protection in force.")
-        await self._recheck(hashes)
+        ending = Ending(
+            ending_id=self._ids.new(),
+            reference=reference,
+            proposed_at=self._clock.now(),
+            proposed_by=caller.sub,
+        )
+        await self._store.propose_ending(protection_id, ending)
+        found, kept = await self._ending(protection_id)
+        if (kept.reference, kept.proposed_by) != (reference, caller.sub):
+            raise RefusedError(
+                409, "proposed", "Another ending of it is proposed: undo that first."
+            )
+        return found
+
+    async def confirm_ending(
+        self, caller: Caller, protection_id: str, reference: str
+    ) -> Protection:
+        """Another person has seen the written word too, and says in which file it is. The entry
+        ends after the time in which that can be undone; until then it is in force. A repeat changes
+        nothing.
+
+        :raises RefusedError: 404 there is none, 409 it was ended, its ending was not proposed, was
+            confirmed by somebody else or for another file, 403 the same person.
+        """
+        _, ending = await self._ending(protection_id)
+        if same_person(caller.sub, ending.proposed_by):
+            raise RefusedError(
+                403, "same_person", "Another person than the custodian who proposed confirms."
+            )
+        if reference != ending.reference:
+            raise RefusedError(
+                409, "reference", "The ending was proposed for another file.", field="reference"
+            )
+        operation = "POST /v1/protections/{protection_id}/ending/confirmation"
+        await self._vault.authorise(
+            _access(caller, "policy_change", operation, protection_id, "retention", said=reference),
+            RecordFacts(),
+        )
+        now = self._clock.now()
+        confirmed = {
+            "confirmed_at": now,
+            "confirmed_by": caller.sub,
+            "ends_at": now + self._undone_within,
+        }
+        await self._store.confirm_ending(protection_id, ending.model_copy(update=confirmed))
+        found, kept = await self._ending(protection_id)
+        if (kept.ending_id, kept.confirmed_by) != (ending.ending_id, caller.sub):
+            raise RefusedError(409, "confirmed", "Somebody else has confirmed or undone it.")
+        return found
+
+    async def undo_ending(self, caller: Caller, protection_id: str) -> Protection:
+        """Take back an ending that was proposed or confirmed, while the entry is in force.
+
+        :raises RefusedError: 404 there is none, 409 it was ended, or no ending is proposed.
+        """
+        _, ending = await self._ending(protection_id)
+        operation = "DELETE /v1/protections/{protection_id}/ending"
+        await self._vault.authorise(
+            _access(caller, "policy_change", operation, protection_id, "retention"), RecordFacts()
+        )
+        await self._store.undo_ending(protection_id, ending.ending_id)
+        return await self._in_force(protection_id)
+
+    async def end_what_is_due(self) -> None:
+        """End the entries whose time to undo is over. What they hid may show again."""
+        for each in await self._store.due_endings(self._clock.now()):
+            if each.ending is None:
+                continue
+            await self._vault.authorise(
+                _access(
+                    SELF,
+                    "policy_change",
+                    "end a protection",
+                    each.protection_id,
+                    said=each.ending.reference,
+                ),
+                RecordFacts(),
+            )
+            hashes = await self._store.end(
+                each.protection_id, each.ending.ending_id, self._clock.now()
+            )
+            if hashes is not None:
+                await self._recheck(hashes)
+
+    async def _in_force(self, protection_id: str) -> Protection:
+        found = await self._store.get(protection_id)
+        if found is None:
+            raise RefusedError(404, "not_found", "There is no such protection.")
+        if found.withdrawn_at is not None:
+            raise RefusedError(409, "ended", "The protection was ended.")
+        return found
+
+    async def _ending(self, protection_id: str) -> tuple[Protection, Ending]:
+        found = await self._in_force(protection_id)
+        if found.ending is None:
+            raise RefusedError(409, "not_proposed", "A custodian proposes the ending first.")
+        return found, found.ending
 
     async def one(self, caller: Caller, protection_id: str) -> Protection:
         """:raises RefusedError: 404 there never was one."""
@@ -254,7 +374,7 @@ class Protect:
             raise RefusedError(404, "not_found", "There is no such protection.")
         if found.withdrawn_at is None:
             raise RefusedError(
-                409, "in_force", "It is in force, and so is its time: it must be withdrawn first."
+                409, "in_force", "It is in force, and so is its time: it must be ended first."
             )
         return found
 
@@ -303,6 +423,8 @@ def _access(
     operation: str,
     reference: str,
     purpose: str = "county_business",
+    *,
+    said: str | None = None,
 ) -> Access:
     return Access(
         caller,
@@ -310,4 +432,5 @@ def _access(
         purpose=purpose,
         operation=operation,
         reference=reference,
+        justification=said,
     )

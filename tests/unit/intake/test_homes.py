@@ -1,7 +1,8 @@
 """A reporter's own address: indexed as geo reads it, and else so that it is found again."""
 
 import os
-from types import SimpleNamespace
+from collections.abc import Mapping
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.domain.submission import Submission
 from direct311.intake.handlers.homes import Homes
 from direct311.intake.handlers.submit import Submit
-from direct311.intake.ports import HomeValues
+from direct311.intake.ports import HomeValues, Protections
 from direct311.runtime.records import Emitter, Write
 from direct311.runtime.signing import Signer
 from direct311.runtime.vault import DataKey
@@ -30,7 +31,17 @@ READ = INDEXES.place("9 ELM ST", None, None)
 TYPED = INDEXES.place("9 Elm Street", None, None)
 
 
-async def submitted(addresses: InOneLine, **contact: str) -> ServiceRequest:
+NOBODY: Any = SimpleNamespace(version=1, matches=lambda _: False)
+
+
+async def submitted(
+    addresses: InOneLine,
+    contact: Mapping[str, str] = MappingProxyType({}),
+    *,
+    indexes: KeyedIndexes = INDEXES,
+    protections: Protections = NOBODY,
+    **answers: str,
+) -> ServiceRequest:
     """What is stored of a complaint that somebody sends in."""
     stored: list[ServiceRequest] = []
 
@@ -46,9 +57,9 @@ async def submitted(addresses: InOneLine, **contact: str) -> ServiceRequest:
         uploads=None,  # type: ignore[arg-type]
         brought=None,  # type: ignore[arg-type]
         emergencies=load_emergencies().content,
-        protections=SimpleNamespace(version=1, matches=lambda _: False),
-        indexes=INDEXES,
-        home=Homes(addresses, INDEXES),
+        protections=protections,
+        indexes=indexes,
+        home=Homes(addresses, indexes),
         keys=SimpleNamespace(  # type: ignore[arg-type]
             at_hand=lambda: ("018f0000-0000-7000-8000-000000000001", DataKey("r", bytes(32)))
         ),
@@ -61,7 +72,11 @@ async def submitted(addresses: InOneLine, **contact: str) -> ServiceRequest:
     assert service is not None
     await submit(
         Submission(
-            "miamidade", "CODE-JUNK", Place(latitude=25.7, longitude=-80.3), sealed_answers=contact
+            "miamidade",
+            "CODE-JUNK",
+            Place(latitude=25.7, longitude=-80.3),
+            contact=contact,
+            sealed_answers=answers,
         ),
         (),
         Client(client_id="app", name="App", environment="test", created_at=NOW),

@@ -23,6 +23,9 @@ MOST_PERSONS = 4
 _UNSEEN = frozenset({"Cf", "Mn", "Me"})
 _NOT_IN_A_NAME = re.compile(r"[^\w'.,;/&|+\n-]+|_")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u02bb\u0060\u00b4\u2032\uff07", "'"))
+_NICKNAME = re.compile(
+    r"\([^()]*\)|\[[^\[\]]*\]|[\"\u201c\u201d\u00ab\u00bb][^\"\u201c\u201d\u00ab\u00bb]*[\"\u201c\u201d\u00ab\u00bb]"
+)
 _BETWEEN_PERSONS = re.compile(r"[;/&|+\n]")
 _SHAPES = str.maketrans({"i": "l", "1": "l", "0": "o", "5": "s", "3": "e", "4": "a", "7": "t"})
 _PLAIN_NAME = re.compile(r"([a-z]{2,}) ([a-z]{2,})")
@@ -51,6 +54,7 @@ class PersonWords(Model, extra="forbid"):
     suffixes: tuple[str, ...]
     particles: tuple[str, ...]
     beginnings: Mapping[str, str]
+    between_persons: tuple[str, ...]
     apart: tuple[str, ...]
     extensions: tuple[str, ...]
     digits: Mapping[str, tuple[str, ...]]
@@ -100,6 +104,7 @@ class PersonReader:
         self._suffixes = frozenset(words.suffixes)
         self._particles = frozenset(words.particles)
         self._beginnings = dict(words.beginnings)
+        self._and = frozenset(words.between_persons)
         self._no_plain_name = (
             self._titles | self._suffixes | self._particles | self._beginnings.keys()
         )
@@ -136,8 +141,9 @@ class PersonReader:
         usual = _sorted(_words(text))
         plain = self.plain(text).strip()
         if (two := _PLAIN_NAME.fullmatch(plain)) and self._no_plain_name.isdisjoint(two.groups()):
-            whole, shape = usual, f"={plain.replace(' ', '').translate(_SHAPES)}"
-            return Readings((whole, f"+{whole}", shape), (whole, shape))
+            whole = _sorted(two.groups())
+            shape = f"={plain.replace(' ', '').translate(_SHAPES)}"
+            return Readings(_few((usual, whole, f"+{whole}", shape)), _few((usual, whole, shape)))
         sought, held = [[usual]], [[usual]]
         for each in self._names(plain):
             whole, parts = _sets(each.tokens)
@@ -185,19 +191,31 @@ class PersonReader:
         return f"{box}@{domain}"
 
     def _names(self, plain: str) -> Iterator[_Name]:
-        """The persons whom a line names, one for each reading of its titles."""
-        line = _NOT_IN_A_NAME.sub(" ", plain)
-        persons = [each for each in _BETWEEN_PERSONS.split(f" {line} ") if each.strip(" .,'-")]
-        words = [each for person in persons if (each := self._person(person))]
-        for found in words[:MOST_PERSONS]:
-            if len(found) == 1 and len(words) > 1 and len(words[-1]) > 1:
-                # `José & Ana García`.
-                found = (*found, words[-1][-1])
+        """The persons whom a line names, one for each reading of its titles and nicknames."""
+        lines = [line for line in (_NICKNAME.sub(" ", plain), plain) if line.strip(" .,'-")]
+        words = [found for line in dict.fromkeys(lines) for found in self._persons(line)]
+        for found in list(dict.fromkeys(words))[:MOST_PERSONS]:
             for kept in self._without_titles(found):
                 tokens = tuple(dict.fromkeys(self._joined(kept)))
                 if len(tokens) < 2:
                     tokens = kept
                 yield _Name(tokens, tuple(self._joined(kept, close=True)), "".join(kept))
+
+    def _persons(self, line: str) -> Iterator[tuple[str, ...]]:
+        """The words of each person of a line. `José & Ana García` are two of one surname."""
+        parts = _BETWEEN_PERSONS.split(_NOT_IN_A_NAME.sub(" ", line))
+        found = [words for part in parts if (words := self._person(part))]
+        for at, words in enumerate(found):
+            last = found[-1]
+            if len(words) == 1 and at + 1 < len(found) and len(last) > 1:
+                words = (*words, last[-1])
+            yield words
+            for place in (place for place, word in enumerate(words) if word in self._and):
+                # `Ortega y Gasset` is one person's.
+                if place and len(words) - place > 2:
+                    second = words[place + 1 :]
+                    first = words[:place] if place > 1 else (words[0], second[-1])
+                    yield from (second, first)
 
     def _person(self, text: str) -> tuple[str, ...]:
         """The words of one name, a surname that stands before a comma put behind."""

@@ -1,5 +1,18 @@
-"""Who calls which paths of a service: the first rule that is found gives a role that gets past the
-door, or a service."""
+"""Who calls which operations of a service: two, in turn.
+
+The first gets past the door: the first rule that is found for the path gives a role, or a service.
+The second is of another role: one who may call too where the table of `tests/protection` has one,
+and else one who may not.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
 
 SERVICE = "svc-"
 """What a service's name at the issuer begins with."""
@@ -9,7 +22,9 @@ LINK = "link"
 CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
     "intake": (
         (r"/(follow|subject|corrections|comments|media|withdraw|notifications)$", LINK),
-        (r"/v1/protections|/internal/persons", "custodian"),
+        (r"/disposal/approval$", "records_officer"),
+        (r"/v1/protections", "custodian"),
+        (r"/internal/persons/group", "svc-audit"),
         (r"/v1/clients|/internal/keys", "admin"),
         (r"/release$", "inspector"),
         (r"/internal/key-fetches", "svc-audit"),
@@ -38,3 +53,53 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"", "auditor"),
     ),
 }
+
+OUTSIDERS = ("auditor", "agent", "custodian")
+"""Who may not call, where one of these may not."""
+PARKS = "department:parks"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`role`: a role, a service or `LINK`. `may`: whether the door lets it in."""
+
+    role: str
+    may: bool
+
+
+@cache
+def table() -> dict[str, Any]:
+    """Who may call which operation: service, method and path."""
+    matrix = Path(__file__).parents[1] / "protection" / "matrix.yaml"
+    found: dict[str, Any] = yaml.safe_load(matrix.read_text())
+    return found["endpoints"]
+
+
+def _first(service: str, path: str) -> str:
+    return next(role for rule, role in CALLERS[service] if re.search(rule, path))
+
+
+@cache
+def callers(service: str, method: str, path: str) -> tuple[Caller, ...]:
+    """Who calls an operation, one after the other."""
+    first = _first(service, path)
+    allowed = table().get(f"{service} {method.upper()} {path}")
+    if not isinstance(allowed, list):
+        # Open to everybody, or to clients by their keys: no token makes a difference.
+        return (Caller(first, True),)
+    # A rule of paths may be wider than the operation's own.
+    own = Caller(first, first in allowed or first.startswith(SERVICE) or first == LINK)
+    also = [role for role in allowed if role != first]
+    if also and own.may:
+        return own, Caller(PARKS if also[0] == "department" else also[0], True)
+    others = (role for role in OUTSIDERS if role != first and role not in allowed)
+    return own, *(Caller(role, False) for role in list(others)[:1])
+
+
+def roles(service: str) -> Iterator[str]:
+    """Everybody who calls an operation of the service."""
+    yield from (role for _, role in CALLERS[service])
+    for name in table():
+        its, method, path = name.split(" ", 2)
+        if its == service:
+            yield from (caller.role for caller in callers(service, method, path))

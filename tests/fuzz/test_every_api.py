@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.fuzz.callers import CALLERS, LINK, SERVICE
+from tests.fuzz.callers import CALLERS, LINK, SERVICE, callers, roles, table
 from tests.support.canaries import Canary, Search
 from tests.support.county import County
 
@@ -58,7 +58,7 @@ async def _given(service: str, county: County) -> str:
     assert answer.status_code == 200, answer.text
     (taken,) = answer.json()
     tokens = {LINK: f"{taken['extended_attributes']['link_token']}"}
-    for role in {role for _, role in CALLERS[service]} - {LINK}:
+    for role in set(roles(service)) - {LINK}:
         if role.startswith(SERVICE):
             tokens[role] = await _service_token(county, role, service)
         else:
@@ -136,6 +136,14 @@ async def test_no_call_breaks_a_service_or_its_contract(
         for each in CANARIES.in_file(file, log.parent)
     ]
     assert not found
+
+
+def test_two_call_every_operation_that_a_token_opens() -> None:
+    opened = [name for name, allowed in table().items() if isinstance(allowed, list)]
+    found = [callers(*name.split(" ", 2)) for name in opened]
+    assert all(len({caller.role for caller in each}) == 2 for each in found)
+    # Not past the door is a choice, and of few.
+    assert sum(not any(caller.may for caller in each) for each in found) <= 2
 
 
 async def test_all_together_were_enough(

@@ -156,6 +156,27 @@ LATER = [
 ]
 """What comes through the app's own API, rightly and wrongly."""
 
+NOTE = {
+    "name": "Notburga Zettelkasten",
+    "phone": "754-555-0186",
+    "email": "n.zettelkasten@canary.example",
+}
+STRANGE = {
+    "note on another's job": "754-555-0187",
+    "body of no event": "Waldtraut-Ohneform",
+    "field of no event": "Irmengard-Ohnenamen",
+}
+BY_DEPARTMENTS = [
+    *(Canary(f"note's {name}", text) for name, text in NOTE.items() if name != "phone"),
+    Canary("note's phone", NOTE["phone"], ("7545550186",)),
+    *(Canary(name, text) for name, text in STRANGE.items()),
+]
+"""What a department writes: it lies on the topic that the department itself writes, and nowhere
+else."""
+
+BROKEN = Canary("in a message that cannot be read", "Kunigunde-Unlesbar")
+"""It lies where it was sent, and in nothing that tells of it."""
+
 NEVER = [*SEALED, *TEXT, *ANSWERS, *PHOTO, *ASIDE, *BAD, *ASKED, *OWN, *COMMENTS, *LATER]
 
 # ---------------------------------------------------------------- who must be found
@@ -204,6 +225,7 @@ async def plant(stack: Stack, answers: Path) -> Document:
         for record_id in (kept, doomed):
             await county.routed(record_id)
             await until(partial(_has_photo, county, record_id), "the photo is published")
+        await _departments(county, kept)
         await _settled(county)
         return {"kept": kept, "doomed": doomed, "links": links}
 
@@ -479,6 +501,38 @@ async def _app(county: County, record_id: str, link: str, answers: Path) -> list
     _keep(answers, "app", found)
     assert {each.status_code for each in found[len(right) - 1 :]} <= {401, 403, 422}
     return [own_link]
+
+
+DEPARTMENT = "animal_services"
+READERS = ("media", "geo", "routing", "retention")
+"""Of `request.created`."""
+
+
+async def _departments(county: County, record_id: str) -> None:
+    """What a department says of its job and of others', rightly and wrongly, and what nobody can
+    read; until each has its answer, or its dead letter."""
+    note = f"My name is {NOTE['name']}. Call me at {NOTE['phone']}, {NOTE['email']}."
+    words = ("answer", record_id, "in_progress", "--note", note)
+    said = await county.department(DEPARTMENT, *words)
+    assert said.code == 0, said.errors
+    strange = "01890000-0000-7000-8000-000000000311"
+    words = ("answer", strange, "fixed", "--note", STRANGE["note on another's job"])
+    refused = await county.department(DEPARTMENT, *words)
+    assert refused.code != 0
+    (update, *_) = await county.messages(f"updates.{DEPARTMENT}")
+    await county.forge(update, STRANGE["body of no event"].encode())
+    await county.forge(update, f'{{"{STRANGE["field of no event"]}": 1}}'.encode())
+    (created, *_) = await county.messages("request.created")
+    await county.forge(created, f'{{"record_id": "{BROKEN.text}"'.encode())
+
+    async def told() -> bool:
+        letters = {
+            name: len(await county.messages(f"deadletters.{name}"))
+            for name in ("routing", *READERS)
+        }
+        return letters["routing"] >= 3 and all(letters[name] for name in READERS)
+
+    await until(told, "what cannot be read is a dead letter of each reader")
 
 
 def _keep(answers: Path, name: str, found: Sequence[httpx.Response]) -> None:

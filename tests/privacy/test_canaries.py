@@ -32,6 +32,11 @@ PLACES = {
     "metrics": "metrics",
     "answers": "answers",
 }
+WRITTEN = {
+    f"updates.{planting.DEPARTMENT}": planting.BY_DEPARTMENTS,
+    "request.created": [planting.BROKEN],
+}
+"""Topics that hold what their own writers wrote, and the canaries that were written there."""
 KEYS_OF = ("intake", "media")
 
 
@@ -43,6 +48,7 @@ class Kept:
     found: list[Found]
     read: int
     incoming: list[str]
+    written: dict[str, list[Found]]
     control: dict[str, int]
     running_names: set[str]
     wrapped: dict[str, bytes]
@@ -104,6 +110,9 @@ def _also(stack: Stack, wrapped: dict[str, bytes]) -> dict[str, Any]:
     keys = Search([Canary(service, "never written", (key,)) for service, key in wrapped.items()])
     remaining = keys.in_folder(stack.place.data / "database")[0]
     return {
+        "written": {
+            topic: Search(canaries).in_folder(stack.root)[0] for topic, canaries in WRITTEN.items()
+        },
         "control": {
             name: len(control.in_folder(stack.root / place)[0]) for name, place in PLACES.items()
         },
@@ -118,6 +127,40 @@ def _also(stack: Stack, wrapped: dict[str, bytes]) -> dict[str, Any]:
 def test_no_canary_is_found_in_anything_that_is_kept(kept: Kept) -> None:
     assert kept.read > 1_000_000
     assert not kept.found, f"{len(kept.found)} found\n{table(kept.found)}"
+
+
+def _topic(found: Found) -> str:
+    """The topic in whose files it lies; empty where it lies elsewhere."""
+    *_, place, _ = ("", "", *Path(found.file).parts)
+    folder = Path(PLACES["the broker's log"]).parts
+    inside = folder == Path(found.file).parts[: len(folder)]
+    return place.rpartition("-")[0] if inside else ""
+
+
+@pytest.mark.policy("P20")
+@pytest.mark.parametrize("topic", WRITTEN)
+def test_what_a_writer_wrote_lies_on_its_own_topic_and_in_nothing_that_came_of_it(
+    kept: Kept, topic: str
+) -> None:
+    found = kept.written[topic]
+    # All of it was there to be found.
+    assert {each.canary for each in found} >= {each.name for each in WRITTEN[topic]}
+    elsewhere = [each for each in found if _topic(each) != topic]
+    assert not elsewhere, f"{len(elsewhere)} found\n{table(elsewhere)}"
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        *(f"{kind}.{planting.DEPARTMENT}" for kind in ("routed", "updates", "replies")),
+        *(f"deadletters.{reader}" for reader in planting.READERS),
+    ],
+)
+def test_topics_of_departments_and_dead_letters_had_something_to_be_searched(
+    kept: Kept, topic: str
+) -> None:
+    logs = (kept.root / PLACES["the broker's log"]).rglob(f"{topic}-*/*.log")
+    assert sum(each.stat().st_size for each in logs) > 0
 
 
 def test_the_control_is_found_so_the_search_sees(kept: Kept) -> None:

@@ -260,7 +260,7 @@ async def test_only_a_custodian_enters_a_protection_and_nothing_of_it_is_echoed(
     assert "Zoraida" not in malformed.text
 
 
-async def test_a_custodian_enters_lists_and_withdraws_by_the_command(county: County) -> None:
+async def test_a_custodian_enters_lists_and_ends_by_the_command(county: County) -> None:
     environ = {
         **os.environ,
         "DIRECT311_STACK": str(county.stack.root / "dev.json"),
@@ -285,8 +285,16 @@ async def test_a_custodian_enters_lists_and_withdraws_by_the_command(county: Cou
     protection_id = json.loads(entered)["protection_id"]
     assert json.loads(await says("show", protection_id))["received_on"] == "2026-01-05"
     assert "PR-9" in await says("list")
-    await says("withdraw", protection_id)
-    assert json.loads(await says("show", protection_id))["keep_until"]
+    assert "proposed" in await says("end", protection_id, "--reference", "PR-10")
+    assert "in force" in await says("end", protection_id, "--undo")
+    await says("end", protection_id, "--reference", "PR-10")
+    words = ("--reference", "PR-10", "--confirm", "--officer", "--as", "officer-1")
+    assert "ends at" in await says("end", protection_id, *words)
+
+    async def over() -> bool:
+        return bool(json.loads(await says("show", protection_id))["keep_until"])
+
+    await until(over, "the protection has ended")
     assert "PR-9" not in await says("list")
     assert "PR-9" in await says("list", "--all")
     proposed = json.loads(await says("dispose", protection_id))
@@ -298,4 +306,6 @@ async def test_a_custodian_enters_lists_and_withdraws_by_the_command(county: Cou
         left = database["intake"].protections.find_one({"_id": protection_id})
     assert left is not None
     assert "PR-9" not in str(left)
-    assert left.keys().isdisjoint({"reference", "citation", "kinds", "hashes", "entered_by"})
+    assert left.keys().isdisjoint(
+        {"reference", "citation", "kinds", "hashes", "entered_by", "ending"}
+    )

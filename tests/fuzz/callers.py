@@ -71,8 +71,8 @@ class Caller:
 def table() -> dict[str, Any]:
     """Who may call which operation: service, method and path."""
     matrix = Path(__file__).parents[1] / "protection" / "matrix.yaml"
-    found: dict[str, Any] = yaml.safe_load(matrix.read_text())
-    return found["endpoints"]
+    found: dict[str, Any] = yaml.safe_load(matrix.read_text())["endpoints"]
+    return found
 
 
 def _first(service: str, path: str) -> str:

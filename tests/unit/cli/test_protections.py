@@ -38,3 +38,54 @@ def test_what_an_entry_does_not_protect_is_said_beside_the_answer(warning: str |
     assert CliRunner().invoke(app, words).exit_code == 0
     assert json.loads(out.getvalue()) == answer
     assert beside.getvalue().strip() == (warning or "")
+
+
+class Asked:
+    """Intake, as the command asks it."""
+
+    def __init__(self, ends_at: str | None = None) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self._ends_at = ends_at
+
+    async def post(self, *asked: object) -> dict[str, object]:
+        self.calls.append(asked)
+        return {"ending": {"ends_at": self._ends_at}}
+
+    async def delete(self, *asked: object) -> None:
+        self.calls.append(asked)
+
+
+def _ending(intake: Asked, *words: str) -> tuple[int, str]:
+    out = io.StringIO()
+
+    def run(work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+        asyncio.run(work(intake))
+
+    app = typer.Typer()
+    screens = (Screen(file=out, width=200), Screen(file=io.StringIO()))
+    protections.register(app, run, lambda _: None, *screens)
+    return CliRunner().invoke(app, ["end", "p-1", *words]).exit_code, out.getvalue()
+
+
+def test_the_steps_of_an_ending_go_where_they_belong() -> None:
+    intake = Asked()
+    assert "another person" in _ending(intake, "--reference", "PR-7", "--as", "carla")[1]
+    confirmed = Asked("2026-12-07T10:00:00Z")
+    words = ("--reference", "PR-7", "--confirm", "--officer", "--as", "otto")
+    assert "2026-12-07" in _ending(confirmed, *words)[1]
+    assert "in force" in _ending(intake, "--undo", "--as", "carla")[1]
+    path, body = "/v1/protections/p-1/ending", {"reference": "PR-7"}
+    assert intake.calls == [
+        ("intake", path, body, "custodian", "carla"),
+        ("intake", path, "custodian", "carla"),
+    ]
+    assert confirmed.calls == [("intake", f"{path}/confirmation", body, "records_officer", "otto")]
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("--confirm",), ("--undo", "--reference", "PR-7"), ("--undo", "--confirm")]
+)
+def test_an_ending_that_is_none_asks_nothing(words: tuple[str, ...]) -> None:
+    intake = Asked()
+    assert _ending(intake, *words)[0] != 0
+    assert intake.calls == []

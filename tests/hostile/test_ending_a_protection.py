@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from direct311.intake.domain.protection import Ending, Protection
 from direct311.runtime.access import Caller
 from direct311.runtime.errors import RefusedError
+from tests.contract.test_smtp import settings
 from tests.support.county import County, until
 from tests.support.links import bearer
 from tests.support.submissions import submission
@@ -395,6 +397,16 @@ async def test_each_step_is_in_the_log_with_its_person_and_its_file(
         ("otto", "/ending/confirmation", LETTER),
         ("svc:intake", "end a protection", LETTER),
     ]
+
+
+@pytest.mark.parametrize("environment", ["production", "local"])
+@pytest.mark.parametrize("short", ["0", "PT1S", "P6DT23H59M59S", "-P7D"])
+def test_no_setting_takes_the_week_away(environment: str, short: str) -> None:
+    with pytest.raises(ValidationError):
+        settings(1, environment=environment, smtp_host=None, undone_within=short)
+    assert settings(1, environment=environment, smtp_host=None).undone_within == A_WEEK
+    longer = settings(1, environment=environment, smtp_host=None, undone_within="P30D")
+    assert longer.undone_within == timedelta(days=30)
 
 
 PROTECTED = {"reference": "PR-31", "citation": "section 119.071(4)(d)2.a., F.S."}

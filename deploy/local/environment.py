@@ -137,6 +137,8 @@ def service_environment(
         "AUDIENCE": service.audience,
         "SIGNING_KEY_FILE": place.keys / f"{name}-signing.json",
         "PRINCIPALS_FILE": place.root / "principals.json",
+        # All that is called here comes from one address.
+        "REFUSALS_OF_AN_ADDRESS": "100000",
     }
     values |= {f"{other.name.upper()}_URL": place.url(other.name) for other in topology.services}
     if not place.containers:

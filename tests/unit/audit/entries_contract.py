@@ -61,6 +61,7 @@ def messages() -> list[Encoded]:
             actor=f"agent-{number % 4}",
             action="key_use" if number % 6 == 0 else "view",
             outcome="denied" if number % 7 == 0 else "success",
+            count=number if number % 14 == 7 else None,
             purpose="respond" if number % 2 else "county_business",
             department="parks" if number % 3 else None,
             roles=("agent", "inspector") if number % 5 == 1 else ("agent",),
@@ -139,7 +140,7 @@ class EntriesContract:
                 for each in facts:
                     if query.takes(each) and exempt.takes(each):
                         for key in keys_of(each, by):
-                            one = Group(key, 1, each.occurred_at, each.occurred_at)
+                            one = Group(key, 1, each.occurred_at, each.occurred_at, each.count)
                             wanted[key] = one.joined(wanted.get(key))
                 found = await stores.entries.groups(
                     query, by, before=NUMBER, floor=0, exempt=exempt

@@ -92,6 +92,7 @@ class Producer:
         justification: str | None = None,
         result_count: int | None = None,
         exempt_until: datetime | None = None,
+        count: int | None = None,
     ) -> Encoded:
         """An access to these records, if nothing else is said to a field that the service holds."""
         self.sequence += 1
@@ -124,6 +125,7 @@ class Producer:
             ),
             what=ev.AccessWhat(record_ids=records, fields=fields, result_count=result_count),
             decision=ev.AccessDecision(policy_hash="0" * 64, rule="agent-respond"),
+            count=count,
             retention=ev.AccessRetention(
                 related_record=records[0] if len(records) == 1 else None, exempt_until=exempt_until
             ),

@@ -264,7 +264,7 @@ class InMemoryLog:
         rows = await self.find(query, before=before, floor=floor, limit=before, exempt=exempt)
         for facts in (row.facts for row in rows if row.facts):
             for key in keys_of(facts, by):
-                one = Group(key, 1, facts.occurred_at, facts.occurred_at)
+                one = Group(key, 1, facts.occurred_at, facts.occurred_at, facts.count)
                 found[key] = one.joined(found.get(key))
         return list(found.values())
 

@@ -25,7 +25,7 @@ async def test_every_record_and_person_that_a_credential_touched(world: World) -
         Producer().access(RECORD, session="stolen", fields=("phone",)),
         Producer().access(OTHER, THIRD, session="stolen", fields=("email",), action="disclose"),
         Producer().access(RECORD, session="stolen", fields=("email",), at=START + timedelta(1)),
-        Producer().access(str(uuid4()), session="stolen", outcome="denied"),
+        Producer().access(str(uuid4()), session="stolen", outcome="denied", count=79),
         Producer().access(gone, session="stolen", fields=("description",)),
         Producer().access(str(uuid4()), session="another"),
         Producer().access(session="stolen", action="search", fields=("person_index",)),
@@ -37,6 +37,7 @@ async def test_every_record_and_person_that_a_credential_touched(world: World) -
     assert (scope.persons, scope.without_contact, scope.gone) == (1, 1, 1)
     assert scope.persons_at_most == 3
     assert (scope.entries, scope.refused, scope.no_record, scope.withheld) == (6, 1, 1, 1)
+    assert scope.refusals == 79
     touched = {each.record_id: each for each in scope.records}
     assert set(touched) == {RECORD, OTHER, THIRD, gone}
     mine = touched[RECORD]

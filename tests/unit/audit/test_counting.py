@@ -52,6 +52,31 @@ async def test_groups_come_largest_first_with_first_and_last(world: World) -> No
     }
 
 
+async def test_one_entry_of_many_refusals_counts_for_all_of_them(world: World) -> None:
+    at = START + timedelta(hours=3)
+    await world.log(
+        Producer().access(RECORD, actor="eve", outcome="denied", at=at),
+        Producer().access(RECORD, actor="eve", outcome="denied", count=79, at=at),
+    )
+    mine = Filter(record_ids=(RECORD,))
+    tally = await world.counting.tally(ASKING, mine, ("actor",), 1)
+    assert (tally.entries, tally.times) == (22, 100)
+    assert [(group.key, group.count, group.times) for group in tally.groups] == [(("eve",), 2, 80)]
+    bare = await world.counting.tally(ASKING, Filter(), (), 1)
+    # This question before is an entry once it is logged; it is not yet.
+    assert (bare.entries, bare.times) == (22, 100)
+    opened = await world.counting.tally(ASKING, Filter(outcome="success"), (), 1)
+    assert (opened.entries, opened.times) == (20, 20)
+    line = await world.counting.timeline(ASKING, mine, "day")
+    assert (line.buckets[0].count, line.buckets[0].times) == (4, 82)
+    assert line.buckets[0].by["eve"] == 80
+    day = START, START + timedelta(hours=23)
+    eve = START - timedelta(days=1), START - timedelta(seconds=1)
+    compared = await world.counting.compare(ASKING, mine, ("outcome",), eve, day, 5)
+    assert compared.groups[0].key == ("denied",)
+    assert compared.groups[0].after == 80
+
+
 async def test_a_count_opens_nothing_and_is_an_event(world: World) -> None:
     await world.counting.tally(ASKING, Filter(actor="agent-1"), ("day",), 10)
     (event,) = world.broker.events
@@ -105,13 +130,15 @@ async def test_two_periods_are_compared_group_by_group(world: World) -> None:
 
 
 async def test_who_may_not_read_the_log_may_not_count_it(world: World) -> None:
-    asking = Asking(Caller("maria", ("agent",)), "POST /v1/counts", "Letter 12")
+    def asking(operation: str) -> Asking:
+        return Asking(Caller("maria", ("agent",)), operation, "Letter 12")
+
     for question in (
-        world.counting.tally(asking, Filter(), (), 1),
-        world.counting.timeline(asking, Filter(), "day", person={"name": "x"}),
-        world.breach.scope(asking, Filter(actor="x"), "", START.date()),
-        world.exporting.export(asking, Filter()),
-        world.exporting.who_saw(asking, {"name": "x"}, "", Filter()),
+        world.counting.tally(asking("count"), Filter(), (), 1),
+        world.counting.timeline(asking("timeline"), Filter(), "day", person={"name": "x"}),
+        world.breach.scope(asking("breach"), Filter(actor="x"), "", START.date()),
+        world.exporting.export(asking("export"), Filter()),
+        world.exporting.who_saw(asking("who saw"), {"name": "x"}, "", Filter()),
     ):
         with pytest.raises(DeniedError):
             await question

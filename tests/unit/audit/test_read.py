@@ -81,11 +81,14 @@ async def test_a_refusal_opens_nothing_and_is_an_event(
 ) -> None:
     await world.log(Producer().access(RECORD))
     world.people.records["305"] = [RECORD]
-    asking = Asking(caller, "GET /v1/entries", reference)
+
+    def asking(operation: str) -> Asking:
+        return Asking(caller, operation, reference)
+
     for question in (
-        world.reading.page(asking, Filter(), limit=10),
-        world.reading.person(asking, {"phone": "305"}, "Bearer t", Filter(), limit=10),
-        world.reading.bundle(asking, Filter()),
+        world.reading.page(asking("page"), Filter(), limit=10),
+        world.reading.person(asking("person"), {"phone": "305"}, "Bearer t", Filter(), limit=10),
+        world.reading.bundle(asking("bundle"), Filter()),
     ):
         with pytest.raises(DeniedError) as refused:
             await question
@@ -153,11 +156,14 @@ async def test_who_may_not_read_the_log_has_nothing_looked_up(
     (event_id,) = await world.log(Producer().access(RECORD))
     for name in ("find", "groups", "by_event", "first_logged"):
         monkeypatch.setattr(InMemoryLog, name, _never)
-    asking = Asking(Caller("pedro", ("department",)), "GET /v1/entries", "Letter 12")
+
+    def asking(operation: str) -> Asking:
+        return Asking(Caller("pedro", ("department",)), operation, "Letter 12")
+
     for question in (
-        world.reading.page(asking, Filter(field="phone"), limit=50),
-        world.reading.page(asking, Filter(), limit=50, cursor="1.x"),
-        world.reading.one(asking, event_id),
+        world.reading.page(asking("page"), Filter(field="phone"), limit=50),
+        world.reading.page(asking("next page"), Filter(), limit=50, cursor="1.x"),
+        world.reading.one(asking("one"), event_id),
     ):
         with pytest.raises(DeniedError):
             await question

@@ -116,10 +116,34 @@ async def test_a_resident_sees_when_why_and_in_which_office_and_never_who(world:
         "action": "view",
         "outcome": "success",
         "fields": ["phone", "email"],
+        "count": 1,
     }
     assert (denied["outcome"], denied["sentence"]) == ("denied", "")
     assert "olga" not in answer.text
     assert answer.json()["next"] is None
+
+
+async def test_a_resident_sees_refusals_of_staff_with_their_count_and_none_of_strangers(
+    world: World,
+) -> None:
+    producer = Producer()
+    stranger = {"actor": f"link:{OTHER}", "roles": ("resident",), "outcome": "denied"}
+    await world.log(
+        producer.access(RECORD, actor="ada", outcome="denied", fields=()),
+        producer.access(RECORD, actor="ada", outcome="denied", fields=(), count=79),
+        *(producer.access(RECORD, **stranger) for _ in range(120)),
+        producer.access(RECORD, **stranger, count=500),
+        producer.access(RECORD, actor=f"link:{RECORD}", roles=("resident",)),
+    )
+    page = world.ask(limit="2").json()
+    following = world.ask(limit="2", cursor=page["next"]).json()
+    seen = [*page["accesses"], *following["accesses"]]
+    assert [(each["outcome"], each["count"]) for each in seen] == [
+        ("success", 1),
+        ("denied", 79),
+        ("denied", 1),
+    ]
+    assert following["next"] is None
 
 
 async def test_the_question_is_an_access_and_opens_no_entry(world: World) -> None:

@@ -32,6 +32,7 @@ def facts(
     query: str | None = None,
     roles: tuple[str, ...] = ("agent",),
     at: datetime = START,
+    count: int = 1,
 ) -> Facts:
     return Facts(
         event_id=f"event-{number}",
@@ -44,6 +45,7 @@ def facts(
         outcome=outcome,
         occurred_at=at,
         query=query,
+        count=count,
     )
 
 
@@ -131,6 +133,14 @@ async def test_one_person_who_is_looked_up_by_many_alarms_without_a_hash() -> No
 async def test_refusals_of_one_person_alarm() -> None:
     world = World("many-refusals")
     await world.see(*(facts(number, outcome="denied") for number in range(3)))
+    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+
+
+async def test_one_entry_of_many_refusals_alarms_as_many_do() -> None:
+    world = World("many-refusals")
+    await world.see(facts(0, outcome="denied", count=2))
+    assert world.alarms.raised == []
+    await world.see(facts(1, outcome="denied", count=900))
     assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
 
 

@@ -296,6 +296,10 @@ class Written(Ledger):
         self.written.append((access, decision, outcome))
         return "event"
 
+    async def refuse(self, access: Access, decision: Decision) -> int | None:
+        await self.write(access, decision, "denied")
+        return None
+
 
 async def test_a_link_is_no_sign_in_and_leaves_no_address_and_a_bad_one_is_a_failure(
     signer: LinkSigner, links: Links, clock: SetClock

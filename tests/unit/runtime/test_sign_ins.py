@@ -44,6 +44,10 @@ class Written(Ledger):
         self.written.append((access, decision, outcome))
         return "event"
 
+    async def refuse(self, access: Access, decision: Decision) -> int | None:
+        await self.write(access, decision, "denied")
+        return None
+
 
 async def test_the_first_use_of_a_token_is_a_sign_in() -> None:
     ledger, clock = Written(), SetClock()

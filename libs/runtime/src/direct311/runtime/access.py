@@ -5,6 +5,7 @@ knows the kinds of condition and the floor below which no file may go. Deciding 
 question always gets the same answer, and the answer names the rule and the set that it came from.
 """
 
+import dataclasses
 import re
 import unicodedata
 from collections import Counter
@@ -39,7 +40,8 @@ class Caller:
     """Who asks. `sub` is the token's, and of a service `svc:` and its name in the principals file,
     where its client id stands. `via` is the service that brought the request; `issuer` the identity
     provider that gave the token `token_id`; `link_record_id` the record that a resident's signed
-    link opens; `address` a keyed hash of where the request came from."""
+    link opens; `address` a keyed hash of where the request came from. `source`: the same, of
+    residents too, for limits that are kept in memory; it is never written down."""
 
     sub: str
     roles: tuple[str, ...] = ()
@@ -50,6 +52,7 @@ class Caller:
     issuer: str | None = None
     link_record_id: str | None = None
     address: str | None = None
+    source: str | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def behind(self, service: str) -> "Caller":
         """The same person, whose request the service `service` brings."""

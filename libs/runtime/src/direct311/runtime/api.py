@@ -23,6 +23,7 @@ from direct311.runtime.errors import FieldProblem, RefusedError, TransientError
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator
 from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.refusals import RATE
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault import DeniedError, VaultError
 from direct311.schemas.model import Model
@@ -67,6 +68,7 @@ _IN_WORDS = {
     429: "Too often; see Retry-After",
     503: "Not now; see Retry-After",
 }
+TOO_MANY_REFUSALS = "Too many refusals in a minute; see Retry-After."
 MOST_PROBLEMS = 50
 """Errors that one answer names."""
 LARGEST_BODY = 1024 * 1024
@@ -180,8 +182,8 @@ def install(
 ) -> None:
     """Give an application its error answers, `/health/live`, `/health/ready` and `/metrics`.
 
-    A 403 is an event of the access log: the vault has written its own down; the others are written
-    to `ledger` here.
+    A 403 is an event of the access log, or counted in one: the vault has written its own down; the
+    others are written to `ledger` here. Too many of them are 429.
     """
     app.add_middleware(_Measured, metrics=metrics)
 
@@ -190,7 +192,9 @@ def install(
         caller = getattr(request.state, "caller", None)
         if error.status == 403 and caller and ledger and not isinstance(error, DeniedError):
             try:
-                await ledger.write(*_denied(request, caller, error), "denied")
+                crowded = await ledger.refuse(*_denied(request, caller, error))
+                if crowded:
+                    error = RefusedError(429, RATE, TOO_MANY_REFUSALS, retry_after=crowded)
             except AuditUnavailableError as unavailable:
                 error = unavailable
         return problem(

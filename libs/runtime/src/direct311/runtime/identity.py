@@ -181,8 +181,9 @@ class Authenticator:
             raise
         # The address that a service's call comes from is not the person's, and where residents call
         # from is not kept.
-        if caller.via is None and caller.authentication != "signed_link":
-            caller = replace(caller, address=source)
+        if caller.via is None:
+            told = None if caller.authentication == "signed_link" else source
+            caller = replace(caller, address=told, source=source)
         self._sign_ins.came(caller)
         return caller
 

@@ -15,6 +15,7 @@ from direct311.runtime.access import Caller, Decision
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.records import Entry
+from direct311.runtime.refusals import RATE, RefusalLimits, Refusals, Refused, Write
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics, current_trace_id
 from direct311.runtime.text import cleaned
@@ -47,7 +48,8 @@ class Access:
 
     `fields` are names of sealed fields; `reference` is a work, case or letter reference;
     `operation` names the API operation. `purpose` is `None` for what needs none: sign-ins, void
-    numbers, what is in force. `occurred_at`: where the event tells of something earlier.
+    numbers, what is in force. `occurred_at`: where the event tells of something earlier. `count`:
+    of how many, where it tells of several.
     """
 
     caller: Caller
@@ -69,6 +71,7 @@ class Access:
     redactions: tuple[str, ...] = ()
     exempt_until: datetime | None = None
     occurred_at: datetime | None = None
+    count: int | None = None
 
 
 class Ledger:
@@ -89,7 +92,9 @@ class Ledger:
         ids: Ids,
         metrics: Metrics,
         mask: Callable[[str], str],
+        limits: RefusalLimits | None = None,
     ) -> None:
+        self._refusals = Refusals(clock, limits or RefusalLimits())
         self._mask = mask
         self.service = service
         self._instance = instance
@@ -128,8 +133,63 @@ class Ledger:
                 raise
             self._metrics.accesses.labels(access.purpose or "none", "unwritten").inc()
             raise AuditUnavailableError from None
-        self._metrics.accesses.labels(access.purpose or "none", outcome).inc()
+        self._metrics.accesses.labels(access.purpose or "none", outcome).inc(access.count or 1)
         return event_id
+
+    async def refuse(self, access: Access, decision: Decision) -> int | None:
+        """Return once the refusal is in the log, or counted there as a repeat. Where there were too
+        many before it, in how many seconds there is room again: the answer is then 429.
+
+        The event of the repeats says how many, and cites the first, which alone has the caller's
+        words. :raises AuditUnavailableError: the first could not be written.
+        """
+
+        async def own(count: int | None, first: str | None, since: datetime | None) -> str:
+            told = access
+            if count is not None:
+                told = replace(
+                    access,
+                    reference=None,
+                    justification=None,
+                    query_hmac=None,
+                    result_count=None,
+                    occurred_at=since,
+                    count=count,
+                )
+            return await self.write(told, decision, "denied", cause=first)
+
+        def further(caller: Caller) -> Write:
+            async def write(count: int | None, first: str | None, since: datetime | None) -> str:
+                many = Access(
+                    caller,
+                    action=access.action,
+                    purpose=None,
+                    operation=FURTHER,
+                    occurred_at=since,
+                    count=count,
+                )
+                return await self.write(many, _TOO_MANY, "denied", cause=first)
+
+            return write
+
+        refused = Refused(
+            access.caller,
+            access.action,
+            access.operation,
+            access.purpose,
+            decision.rule_id,
+            access.record_ids,
+            access.fields + access.query_fields,
+        )
+        return await self._refusals.note(refused, own, further)
+
+    async def flush(self, *, ending: bool = False) -> None:
+        """Write down how often refusals were repeated, of the minutes that are over; `ending`: of
+        this one too.
+
+        :raises AuditUnavailableError: not now; nothing is forgotten.
+        """
+        await self._refusals.flush(ending=ending)
 
     async def fill(self) -> None:
         """Send a void event for numbers whose event failed, so many that other work of its loop
@@ -212,6 +272,7 @@ class Ledger:
                 obligations=tuple(decision.obligations),
             ),
             recipient=access.recipient,
+            count=access.count,
             correlation=ev.AccessCorrelation(trace_id=current_trace_id(), cause=cause),
             retention=ev.AccessRetention(
                 related_record=access.record_ids[0] if len(access.record_ids) == 1 else None,
@@ -230,6 +291,18 @@ class Ledger:
         return event_id
 
 
+FURTHER = "further refusals"
+"""The operation in an event about refusals that came after too many others."""
+
+_TOO_MANY = Decision(
+    allowed=False,
+    rule_id=RATE,
+    needed="Fewer refusals in a minute.",
+    fields=(),
+    obligations=(),
+    policy_hash="",
+    legal_basis=None,
+)
 _VOID = Decision(
     allowed=True,
     rule_id="void",

@@ -31,6 +31,9 @@ MALFORMED = (JoseError, ValueError, TypeError, AttributeError, KeyError)
 """What reading a token raises that is none; where a part has another type than the library takes
 for granted, it is not an error of the library's."""
 
+LINK = "link:"
+"""What the id of a caller with a link begins with; the record's follows."""
+
 _LEEWAY_SECONDS = 30
 
 
@@ -102,7 +105,7 @@ class Links:
         if not isinstance(record_id, str):
             raise LinkError("the link names no record")
         return Caller(
-            sub=f"link:{record_id}",
+            sub=f"{LINK}{record_id}",
             roles=("resident",),
             token_id=decoded.claims["jti"],
             authentication="signed_link",

@@ -39,6 +39,7 @@ from direct311.runtime.peers import HttpClient, Peer
 from direct311.runtime.producers import MongoProducers
 from direct311.runtime.records import Emitter, Folder, Handler
 from direct311.runtime.redaction import redact_announced
+from direct311.runtime.refusals import RefusalLimits
 from direct311.runtime.relay import Lease, Relay
 from direct311.runtime.services import Services
 from direct311.runtime.settings import ServiceSettings
@@ -114,6 +115,7 @@ class Resources:
             ids=ids,
             metrics=metrics,
             mask=_redacted,
+            limits=RefusalLimits(kinds_of_an_address=settings.refusals_of_an_address),
         )
         sign_ins = SignIns(ledger, clock)
         links = Links.from_file(settings.principals_file, settings.link_audience, clock)
@@ -342,6 +344,8 @@ async def running(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(_within(3, loop.give_back()) for loop in loops))
+        await _within(3, resources.ledger.flush(ending=True))
+        await _within(3, resources.sign_ins.flush(ending=True))
         for relay in relays:
             await relay.stop()
         # The producer waits for what it cannot send as long as the broker is away.
@@ -354,7 +358,7 @@ async def running(
 
 def _bookkeeping(resources: Resources) -> Loop:
     """What every process writes down beside accesses: that it runs, numbers whose event failed,
-    sign-ins, and what is in force."""
+    how often refusals were repeated, sign-ins, and what is in force."""
     resources.in_force.expect("principals", resources.principals.hash)
     beaten = -math.inf
 
@@ -364,6 +368,7 @@ def _bookkeeping(resources: Resources) -> Loop:
             await resources.producers.beat(resources.ledger.producer)
             beaten = time.monotonic()
         await resources.ledger.fill()
+        await resources.ledger.flush()
         await resources.in_force.announce()
         await resources.sign_ins.flush()
 

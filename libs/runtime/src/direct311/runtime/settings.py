@@ -35,7 +35,8 @@ class ServiceSettings(BaseSettings):
 
     `hosts`: names that the service may be called by, with spaces between; none: any. `proxies`:
     networks of the proxies in front of it, whose `X-Forwarded-For` is believed; nobody else's is.
-    `most_connections`: more at a time are answered with 503.
+    `most_connections`: more at a time are answered with 503. `refusals_of_an_address`: so many
+    different refusals of one network address are each an entry of the access log in a minute.
 
     `audience`: what tokens for this service are made for. The principals file says it; a service
     that is told another here does not start. `link_audience`: what residents' signed links are made
@@ -57,6 +58,7 @@ class ServiceSettings(BaseSettings):
     hosts: Words = ()
     proxies: Words = ()
     most_connections: int = 2_000
+    refusals_of_an_address: int = 300
 
     kafka_bootstrap: str
     kafka_username: str

@@ -13,6 +13,7 @@ import os
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from ipaddress import ip_address, ip_network
 
 from direct311.runtime.access import Caller, Decision
 from direct311.runtime.clock import Clock
@@ -39,9 +40,12 @@ class Sources:
         self._key, self._day = key, day
 
     def name(self, address: str | None) -> str | None:
-        """16 hex digits that stand for the address until midnight UTC; `None` for no address."""
+        """16 hex digits that stand for the address until midnight UTC; `None` for no address. Who
+        has one address of IPv6 has all of its network of 64 bits."""
         if not address:
             return None
+        if ":" in address:
+            address = _network(address)
         today = self._clock.now().date()
         if today != self._day:
             self._key, self._day = self._random(32), today
@@ -79,8 +83,8 @@ class SignIns:
             source = None
         self._failures[minute, source] += 1
 
-    async def flush(self) -> None:
-        """Write down what is new, and the minutes that are over.
+    async def flush(self, *, ending: bool = False) -> None:
+        """Write down what is new, and the minutes that are over; `ending`: this one too.
 
         :raises AuditUnavailableError: not now; nothing is forgotten.
         """
@@ -88,7 +92,7 @@ class SignIns:
             caller, at = self._sessions[0]
             await self._ledger.write(_access(caller, at), _decision(True), "success")
             self._sessions.pop(0)
-        over = self._clock.now() - _MINUTE
+        over = self._clock.now() - (timedelta() if ending else _MINUTE)
         for minute, source in sorted(
             (key for key in self._failures if key[0] <= over), key=lambda key: key[0]
         ):
@@ -98,6 +102,16 @@ class SignIns:
             del self._failures[minute, source]
 
 
+def _network(address: str) -> str:
+    try:
+        at = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if at.version == 6 and at.ipv4_mapped is not None:
+        return str(at.ipv4_mapped)
+    return str(ip_network((at, 64), strict=False)) if at.version == 6 else address
+
+
 def _access(caller: Caller, at: datetime, count: int = 1) -> Access:
     return Access(
         caller,
@@ -105,6 +119,7 @@ def _access(caller: Caller, at: datetime, count: int = 1) -> Access:
         purpose=None,
         operation="sign-in",
         result_count=count,
+        count=count if count > 1 else None,
         occurred_at=at,
     )
 

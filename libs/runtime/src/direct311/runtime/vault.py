@@ -23,6 +23,7 @@ from direct311.runtime.errors import RefusedError, RuntimeFaultError
 from direct311.runtime.keys import KeyProvider, KeyProviderError
 from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
 from direct311.runtime.rates import Rates
+from direct311.runtime.refusals import RATE
 from direct311.schemas.claims import holder_of
 
 _NONCE = 12
@@ -143,7 +144,8 @@ class Vault:
     async def authorise(self, access: Access, facts: RecordFacts) -> tuple[str, Decision]:
         """Decide, and write the decision down. The event's id and the decision.
 
-        :raises DeniedError: not allowed, or too often; the refusal is in the log.
+        :raises DeniedError: not allowed, or too often; the refusal is in the log, or is counted
+            there as a repeat of one that is.
         :raises AuditUnavailableError: the log cannot be written; nothing may happen.
         """
         decision = self._policy.decide(
@@ -166,7 +168,10 @@ class Vault:
         if not decision.allowed:
             purpose, fields = self._policy.known(access.purpose or "unknown", held)
             asked = replace(access, purpose=purpose, fields=fields)
-            await self._ledger.write(asked, decision, "denied")
+            crowded = await self._ledger.refuse(asked, decision)
+            if crowded and not wait:
+                needed = f"Too many refusals; ask again in {crowded} seconds."
+                decision, wait = replace(decision, rule_id=RATE, needed=needed), crowded
             raise DeniedError(decision, retry_after=wait)
         granted = replace(access, fields=tuple(decision.fields))
         event_id = await self._ledger.write(granted, decision, "success")

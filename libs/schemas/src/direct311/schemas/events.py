@@ -408,7 +408,8 @@ class AccessWhy(Model):
 class AccessWhat(Model):
     """`record_ids`: at most 100. `query_fields` and `query_hmac` speak of a search alone.
     `sensitivity`: `contact` where a field reaches or locates the person, else `content`.
-    `result_count` of a failed sign-in: how many there were in its minute from its source."""
+    `result_count` of a failed sign-in: how many there were in its minute from its source, as
+    `count` of the event says too."""
 
     record_ids: Annotated[tuple[RecordId, ...], Field(max_length=100)] = ()
     fields: tuple[str, ...] = ()
@@ -454,6 +455,10 @@ class PiiAccessed(Model):
     `void` fills the number of an event that could not be sent, so that a gap in the numbers is
     never an accident; what it would have told did not happen. The event itself may still arrive:
     then it opened nothing.
+
+    `count`: how many it stands for, `None` for itself alone. Refusals and failed sign-ins alone are
+    counted together; the event of a refusal's repeats has the first one's id as
+    `correlation.cause`, and does not count that one.
     """
 
     action: AccessAction
@@ -465,6 +470,7 @@ class PiiAccessed(Model):
     what: AccessWhat
     decision: AccessDecision
     recipient: str | None = None
+    count: Annotated[int, Field(ge=1)] | None = None
     correlation: AccessCorrelation = AccessCorrelation()
     retention: AccessRetention = AccessRetention()
 

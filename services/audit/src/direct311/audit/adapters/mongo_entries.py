@@ -107,6 +107,8 @@ def grouping(by: Sequence[Dimension]) -> list[Document]:
                 "count": {"$sum": 1},
                 "first": {"$min": "$occurred_at"},
                 "last": {"$max": "$occurred_at"},
+                # What is at its default is not stored.
+                "times": {"$sum": {"$ifNull": ["$count", 1]}},
             }
         },
     ]

@@ -450,7 +450,7 @@ class MongoEntries:
     ) -> Sequence[Group]:
         found = self._entries.aggregate([*matching(query, floor, before, exempt), *grouping(by)])
         return [
-            Group(key_of(each, by), each["count"], each["first"], each["last"])
+            Group(key_of(each, by), each["count"], each["first"], each["last"], each["times"])
             async for each in found
         ]
 

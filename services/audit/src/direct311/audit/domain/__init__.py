@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from direct311.runtime.state import RecordState
 from direct311.schemas import Event, Instant, Model, RecordId
@@ -44,8 +46,9 @@ class Facts(Model):
     then expected to follow it. `session` is the token's id, `instance` the process that answered,
     `producer` and `sequence` the number that the producer gave the event, `query` the keyed hash of
     a search, under a key that intake changes every month and audit never has. `result_count`: how
-    many records a search found; it names at most 100 of them. `exempt_until`: until then the entry
-    is withheld from whoever may not see exempt ones.
+    many records a search found; it names at most 100 of them. `count`: how many refusals or failed
+    sign-ins the entry stands for. `exempt_until`: until then the entry is withheld from whoever may
+    not see exempt ones.
     """
 
     event_id: str
@@ -64,6 +67,7 @@ class Facts(Model):
     outcome: str
     fields: tuple[str, ...] = ()
     result_count: int | None = None
+    count: Annotated[int, Field(ge=1)] = 1
     occurred_at: Instant
     exempt_until: Instant | None = None
     producer: str | None = None
@@ -130,6 +134,7 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
         outcome=data.outcome,
         fields=what.fields,
         result_count=what.result_count,
+        count=data.count or 1,
         occurred_at=data.time.occurred_at,
         exempt_until=data.retention.exempt_until,
         producer=data.time.producer,
@@ -285,13 +290,14 @@ for each of them, and one about none for `None`."""
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Entries that agree in each dimension: `key` in the order asked for, how many, and when the
-    first and the last of them occurred."""
+    """Entries that agree in each dimension: `key` in the order asked for, how many, when the first
+    and the last of them occurred, and how many times they stand for."""
 
     key: tuple[str | None, ...]
     count: int
     first: datetime
     last: datetime
+    times: int
 
     def joined(self, other: "Group | None") -> "Group":
         """Both together."""
@@ -302,6 +308,7 @@ class Group:
             self.count + other.count,
             min(self.first, other.first),
             max(self.last, other.last),
+            self.times + other.times,
         )
 
 

@@ -93,9 +93,9 @@ class BreachAnswer(Model):
     """`persons` share no telephone number and no e-mail address. `persons_at_most` counts every
     record without contact data, or destroyed since, as one more, and the `senders_at_most` whose
     contact data, left with a comment on somebody else's request, were opened. `refused`: entries
-    that reached nothing. `closed`: entries that released nothing (a destruction, a hold).
-    `no_record`: entries that released something, about no record. `withheld`: exempt entries at
-    that time that are not in these numbers."""
+    that reached nothing, which stand for so many `refusals`. `closed`: entries that released
+    nothing (a destruction, a hold). `no_record`: entries that released something, about no record.
+    `withheld`: exempt entries at that time that are not in these numbers."""
 
     persons: int
     persons_at_most: int
@@ -105,6 +105,7 @@ class BreachAnswer(Model):
     senders_at_most: int
     entries: int
     refused: int
+    refusals: int
     closed: int
     no_record: int
     withheld: int
@@ -158,6 +159,7 @@ def _answer(found: Scope, law: str) -> BreachAnswer:
         senders_at_most=found.senders,
         entries=found.entries,
         refused=found.refused,
+        refusals=found.refusals,
         closed=found.closed,
         no_record=found.no_record,
         withheld=found.withheld,
@@ -224,6 +226,7 @@ def _headers(found: Scope) -> dict[str, str]:
         "Direct311-Senders-At-Most": str(found.senders),
         "Direct311-Records": str(len(found.records)),
         "Direct311-Refused": str(found.refused),
+        "Direct311-Refusals": str(found.refusals),
         "Direct311-Closed": str(found.closed),
         "Direct311-No-Record": str(found.no_record),
         "Direct311-Searches-Cut": str(len(found.searches)),

@@ -39,20 +39,24 @@ class CountQuestion(Model, extra="forbid"):
 
 
 class GroupCount(Model):
-    """`key` in the order of `by`; `null` where an entry has no such thing."""
+    """`key` in the order of `by`; `null` where an entry has no such thing. `count` entries, which
+    stand for so many `times`."""
 
     key: tuple[str | None, ...]
     count: int
+    times: int
     first: Instant
     last: Instant
 
 
 class CountAnswer(Model):
-    """`entries` that fit; the largest groups first, of `of` that there are. An entry about several
+    """`entries` that fit, and how many `times` they stand for: one entry tells of all refusals that
+    were alike in a minute. The largest groups first, of `of` that there are. An entry about several
     records counts in the group of each. `withheld`: exempt entries at the question's records and
     time, which are in no other number here."""
 
     entries: int
+    times: int
     withheld: int
     by: tuple[By, ...]
     groups: tuple[GroupCount, ...]
@@ -75,10 +79,12 @@ class PersonTimelineQuestion(OnePerson):
 
 
 class TimelineBucket(Model):
-    """A day (`2026-03-02`) or an hour (`2026-03-02T14`) of UTC; `by`: how many by whom."""
+    """A day (`2026-03-02`) or an hour (`2026-03-02T14`) of UTC; `count` entries, which stand for so
+    many `times`; `by`: how many times by whom."""
 
     at: str
     count: int
+    times: int
     first: Instant
     last: Instant
     by: dict[str, int]
@@ -126,7 +132,8 @@ class GroupDifference(Model):
 
 
 class CompareAnswer(Model):
-    """Totals are sums over the groups. What changed most comes first, of `of` groups."""
+    """In times: one entry may tell of many refusals. Totals are sums over the groups. What changed
+    most comes first, of `of` groups."""
 
     by: tuple[By, ...]
     before: int
@@ -151,10 +158,17 @@ def counts_router(counting: Counting, caller: Callable[[Request], Awaitable[Call
         found = await counting.tally(asking, question.filter.filter, question.by, question.limit)
         return CountAnswer(
             entries=found.entries,
+            times=found.times,
             withheld=found.withheld,
             by=question.by,
             groups=tuple(
-                GroupCount(key=each.key, count=each.count, first=each.first, last=each.last)
+                GroupCount(
+                    key=each.key,
+                    count=each.count,
+                    times=each.times,
+                    first=each.first,
+                    last=each.last,
+                )
                 for each in found.groups
             ),
             of=found.of,
@@ -227,7 +241,12 @@ def _timeline(found: Timeline, unit: Unit) -> TimelineAnswer:
         unit=unit,
         buckets=tuple(
             TimelineBucket(
-                at=each.at, count=each.count, first=each.first, last=each.last, by=dict(each.by)
+                at=each.at,
+                count=each.count,
+                times=each.times,
+                first=each.first,
+                last=each.last,
+                by=dict(each.by),
             )
             for each in found.buckets
         ),

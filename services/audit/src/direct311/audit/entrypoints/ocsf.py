@@ -128,7 +128,10 @@ def _activity(row: Row, facts: Facts, event: Mapping[str, Any] | None) -> dict[s
             **_given(instance_uid=facts.instance, hostname=host_of(facts.instance)),
         },
         "resources": [{"uid": record, "type": "service request"} for record in facts.record_ids],
-        "count": (facts.result_count or 1) if facts.action == "sign_in" else 1,
+        # Failed sign-ins said it in another field at first.
+        "count": max(facts.count, facts.result_count or 1)
+        if facts.action == "sign_in"
+        else facts.count,
         "unmapped": _given(**unmapped),
     }
     return {name: value for name, value in shown.items() if value not in (None, [])}

@@ -99,6 +99,7 @@ class LogEntry(Model):
     `readable` is false once its key was destroyed with what it spoke of: then only the index, the
     event's id and the time of logging are known. `withheld`: exempt from inspection until
     `withheld_until` (section 119.071(2)(c), F.S.); nothing but its place in the log is shown.
+    `count`: how many refusals or failed sign-ins it stands for.
     `case_state`: no register of disclosure cases is connected yet that could say more of `case_id`.
 
     `actor_attested_by` is the service whose word it is that this actor did this. `actor_confirmed`
@@ -133,6 +134,7 @@ class LogEntry(Model):
     outcome: str | None = None
     fields: tuple[str, ...] = ()
     result_count: int | None = None
+    count: int | None = None
     occurred_at: Instant | None = None
     exempt_until: Instant | None = None
     producer: str | None = None

@@ -17,7 +17,8 @@ Cursor = Annotated[str, Query(max_length=60)]
 
 
 class SeenBy(Model):
-    """One access: when, why, and in which office. `outcome`: `denied` was refused by the rules."""
+    """One access: when, why, and in which office. `outcome`: `denied` was refused by the rules,
+    `count` times from `at` on."""
 
     at: Instant
     purpose: str
@@ -27,6 +28,7 @@ class SeenBy(Model):
     action: str
     outcome: str
     fields: tuple[str, ...]
+    count: int = 1
 
 
 class SeenAnswer(Model):

@@ -41,6 +41,7 @@ COLUMNS = (
     "record_ids",
     "fields",
     "result_count",
+    "count",
     "producer",
     "sequence",
 )

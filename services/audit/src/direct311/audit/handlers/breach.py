@@ -82,8 +82,9 @@ class Scope:
     """`persons` can be told apart by telephone number or e-mail address. Records without either
     are counted apart, and so are those that are `gone`, destroyed since, and the `senders` of
     comments whose contact data were opened: `persons_at_most` counts each of them as one more
-    person. `refused`: entries that reached nothing. `closed`: entries that released nothing, such
-    as a destruction. `no_record`: entries that released something, about no record."""
+    person. `refused`: entries that reached nothing, and `refusals` how often that was, since one
+    entry tells of many refusals that were alike. `closed`: entries that released nothing, such as a
+    destruction. `no_record`: entries that released something, about no record."""
 
     records: Sequence[Touched]
     persons: int
@@ -92,6 +93,7 @@ class Scope:
     senders: int
     entries: int
     refused: int
+    refusals: int
     closed: int
     no_record: int
     withheld: int
@@ -130,7 +132,8 @@ class Breach:
         groups = await self._door.groups(query, _BY, floor, before, exempt)
         found, no_record = _touched(groups)
         kinds = await self._door.groups(query, ("outcome", "action"), floor, before, exempt)
-        refused = sum(each.count for each in kinds.values() if each.key[0] not in TOUCHED)
+        reached_nothing = [each for each in kinds.values() if each.key[0] not in TOUCHED]
+        refused = sum(each.count for each in reached_nothing)
         closed = sum(
             each.count
             for each in kinds.values()
@@ -168,6 +171,7 @@ class Breach:
             senders=senders,
             entries=counted.entries,
             refused=refused,
+            refusals=sum(each.times for each in reached_nothing),
             closed=closed,
             no_record=no_record,
             withheld=counted.withheld,

@@ -17,10 +17,12 @@ Unit = Literal["day", "hour"]
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Groups, the largest first; `entries` is the number of entries that fit, of which an entry
-    about several records counts in several groups by record. `groups` of all `of` that there are.
+    about several records counts in several groups by record. `times`: how many they stand for,
+    since one entry tells of many refusals that were alike. `groups` of all `of` that there are.
     """
 
     entries: int
+    times: int
     withheld: int
     groups: Sequence[Group]
     of: int
@@ -29,10 +31,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One day or hour (UTC): how many, when the first and last were; by whom (actor → count)."""
+    """One day or hour (UTC): how many entries, how many times they stand for, when the first and
+    last were; by whom (actor → times)."""
 
     at: str
     count: int
+    times: int
     first: datetime
     last: datetime
     by: Mapping[str, int]
@@ -49,7 +53,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A group in two periods. `change` is `after` less `before`."""
+    """A group in two periods, in times. `change` is `after` less `before`."""
 
     key: tuple[str | None, ...]
     before: int
@@ -62,7 +66,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The groups of two periods, those that changed most first."""
+    """The groups of two periods in times, of which one entry may tell of many; those that changed
+    most first."""
 
     before: int
     after: int
@@ -91,9 +96,10 @@ class Counting:
         exempt = self._door.hidden_from(asking)
         counted = await self._door.count(query, floor, before, exempt)
         groups = (await self._door.groups(query, by, floor, before, exempt)) if by else {}
-        ordered = sorted(groups.values(), key=lambda group: (-group.count, _spelt(group.key)))
+        ordered = sorted(groups.values(), key=lambda group: (-group.times, _spelt(group.key)))
+        times = counted.entries + await self._door.further(query, floor, before, exempt)
         event = await self._door.authorise(asking, "log_read", query, counted.entries, ())
-        return Tally(counted.entries, counted.withheld, ordered[:limit], len(ordered), event)
+        return Tally(counted.entries, times, counted.withheld, ordered[:limit], len(ordered), event)
 
     async def timeline(
         self,
@@ -144,7 +150,7 @@ class Counting:
             within = query.model_copy(update={"since": since, "until": until})
             floor, before = await self._door.span(within, head)
             groups = await self._door.groups(within, by, floor, before, exempt)
-            counts.append(Counter({key: group.count for key, group in groups.items()}))
+            counts.append(Counter({key: group.times for key, group in groups.items()}))
             withheld.append(await self._door.withheld(within, floor, before, exempt))
         first, second = counts
         found = [Difference(key, first[key], second[key]) for key in first.keys() | second.keys()]
@@ -174,9 +180,10 @@ def _buckets(groups: Iterable[Group]) -> list[Bucket]:
         Bucket(
             at,
             sum(group.count for group in parts),
+            sum(group.times for group in parts),
             min(group.first for group in parts),
             max(group.last for group in parts),
-            {group.key[1] or "": group.count for group in sorted(parts, key=lambda g: -g.count)},
+            {group.key[1] or "": group.times for group in sorted(parts, key=lambda g: -g.times)},
         )
         for at, parts in sorted(found.items())
     ]

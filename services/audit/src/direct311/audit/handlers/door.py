@@ -187,6 +187,14 @@ class Door:
             return Counted(max(0, before - floor) - withheld, withheld)
         return Counted(_total(await self._groups(query, (), floor, before, exempt)), withheld)
 
+    async def further(self, query: Filter, floor: int, before: int, exempt: Exempt | None) -> int:
+        """How many times more than once the entries stand for that fit: refusals alone do."""
+        if query.outcome not in (None, "denied"):
+            return 0
+        refused = query.model_copy(update={"outcome": "denied"})
+        found = await self._groups(refused, (), floor, before, exempt)
+        return sum(group.times - group.count for group in found)
+
     async def withheld(self, query: Filter, floor: int, before: int, exempt: Exempt | None) -> int:
         """How many exempt entries in [floor, before) lie at the query's place and time."""
         if exempt is None:

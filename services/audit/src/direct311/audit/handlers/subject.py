@@ -17,6 +17,7 @@ from direct311.runtime.access import AccessPolicy, Caller, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.ledger import Access
+from direct311.runtime.links import LINK
 from direct311.runtime.vault import Vault
 
 PURPOSE = "subject_access"
@@ -25,7 +26,8 @@ NEVER_SHOWN = "law_enforcement"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One access. `sentence`: the purpose in the policy's words, empty where it is none of it."""
+    """One access, or `count` refusals that were alike. `sentence`: the purpose in the policy's
+    words, empty where it is none of it."""
 
     at: datetime
     purpose: str
@@ -35,6 +37,7 @@ class Seen:
     action: str
     outcome: str
     fields: tuple[str, ...]
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,11 @@ class SubjectReading:
             top = high
             while top > low and len(shown) < limit:
                 found = await self._entries.find(query, before=top, floor=low, limit=limit)
-                shown += [(row, row.facts) for row in found if row.facts and _may(row.facts, now)]
+                shown += [
+                    (row, row.facts)
+                    for row in found
+                    if row.facts and _may(row.facts, query.record_ids[0], now)
+                ]
                 top = found[-1].index if len(found) == limit else low
             if len(shown) >= limit:
                 break
@@ -120,12 +127,16 @@ class SubjectReading:
             facts.action,
             facts.outcome,
             facts.fields,
+            facts.count,
         )
 
 
-def _may(facts: Facts, now: datetime) -> bool:
+def _may(facts: Facts, record_id: str, now: datetime) -> bool:
     """Whether the subject may know of an entry. What destroyed the record is no access to it; a
-    hold is none either, and would tell of the matter that it is for."""
+    hold is none either, and would tell of the matter that it is for. Nor is it one when somebody
+    tried the link of another record here: anybody who has a link could fill the list so."""
+    if facts.actor.startswith(LINK) and facts.actor != f"{LINK}{record_id}":
+        return False
     exempt = facts.exempt_until is not None and facts.exempt_until > now
     access = facts.event == "pii.accessed" and facts.action != "hold"
     return access and facts.purpose != NEVER_SHOWN and not exempt

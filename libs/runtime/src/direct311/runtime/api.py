@@ -1,5 +1,6 @@
 """What every HTTP face shares: errors, callers, health, metrics."""
 
+import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any
@@ -7,6 +8,11 @@ from typing import Annotated, Any
 import structlog
 from fastapi import FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import (
+    get_redoc_html,
+    get_swagger_ui_html,
+    get_swagger_ui_oauth2_redirect_html,
+)
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import Histogram
@@ -19,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from direct311.runtime import reasons
 from direct311.runtime.access import Caller, Decision
 from direct311.runtime.database import DatabaseError
+from direct311.runtime.documents import Briefly, Built, ByAddress
 from direct311.runtime.errors import FieldProblem, RefusedError, TransientError
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator
@@ -127,15 +134,56 @@ def problem(
     )
 
 
+DOCUMENTS_A_MINUTE = 300
+"""Of one network address, of all documents of one process."""
+TOO_MANY_DOCUMENTS = "Too many documents in a minute; see Retry-After."
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _page_of(page: Response) -> bytes:
+    return bytes(page.body)
+
+
 class Application(FastAPI):
-    """What every service is: FastAPI without its own telemetry.
+    """What every service is: FastAPI without its own telemetry, whose documents are made once.
 
     That writes down addresses with their queries, messages of exceptions and stack traces, and an
     environment variable sends them away. What leaves a process is in `direct311.runtime.telemetry`.
     """
 
     def __init__(self, **about: Any) -> None:
+        self.documents: dict[str, Built] = {}
+        self._readers = ByAddress(DOCUMENTS_A_MINUTE)
         super().__init__(telemetry=_NO_TELEMETRY, **about)
+
+    def setup(self) -> None:
+        """The documents of the API at the framework's own addresses, in place of its routes, which
+        make them anew for each call."""
+        address = "/openapi.json"
+        title = f"{self.title}: the API"
+        self._serve(address, lambda: _JSON(self.openapi()).encode(), "application/json")
+        for path, make in (
+            ("/docs", lambda: _page_of(get_swagger_ui_html(openapi_url=address, title=title))),
+            ("/redoc", lambda: _page_of(get_redoc_html(openapi_url=address, title=title))),
+            ("/docs/oauth2-redirect", lambda: _page_of(get_swagger_ui_oauth2_redirect_html())),
+        ):
+            self._serve(path, make, "text/html; charset=utf-8")
+
+    def prepare(self) -> None:
+        """Make the documents now, before anybody waits for them."""
+        for each in self.documents.values():
+            each.prepare()
+
+    def _serve(self, path: str, make: Callable[[], bytes], media_type: str) -> None:
+        built = self.documents[path] = Built(make, media_type)
+
+        async def document(request: Request) -> Response:
+            wait = self._readers.take(request.client.host if request.client else None)
+            if wait is not None:
+                return problem(429, "too_often", TOO_MANY_DOCUMENTS, retry_after=wait)
+            return built.answer(request)
+
+        self.add_route(path, document, include_in_schema=False)
 
 
 _NO_TELEMETRY: TelemetryConfig = {
@@ -240,6 +288,14 @@ def install(
     async def unexpected(_: Request, error: Exception) -> Response:
         return _unexpected(error)
 
+    async def checked() -> Mapping[str, str]:
+        return await readiness.problems()
+
+    async def counted() -> bytes:
+        return metrics.exposition()
+
+    checks, numbers = Briefly(checked), Briefly(counted)
+
     @app.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:
         """The process runs."""
@@ -247,16 +303,18 @@ def install(
 
     @app.get("/health/ready", tags=["health"], responses={503: {"description": "What is missing"}})
     async def ready() -> Response:
-        """The process can do its work: broker, database, loops, outbox."""
-        problems = await readiness.problems()
+        """The process can do its work: broker, database, loops, outbox. Asked without pause it
+        says the same for a while, a second at most."""
+        problems = await (checked() if readiness.draining else checks.get())
         blocked = readiness.blocking(problems)
         status = "not ready" if blocked else "degraded" if problems else "ready"
         return JSONResponse({"status": status, "problems": dict(problems)}, 503 if blocked else 200)
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def exposition() -> Response:
-        """Prometheus text format."""
-        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+        """Prometheus text format. Asked without pause it says the same for a while, a second at
+        most."""
+        return Response(await numbers.get(), media_type="text/plain; version=0.0.4")
 
 
 def _unexpected(error: Exception) -> Response:

@@ -25,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from direct311.runtime import broker as kafka
 from direct311.runtime import database as mongo
 from direct311.runtime.access import AccessPolicy, load_access_policy
+from direct311.runtime.api import Application
 from direct311.runtime.broker import PROMPT, Consumer, KafkaPublisher, Pace, Process, Received
 from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
 from direct311.runtime.database import Collection, Database, MongoLease, MongoPresence, MongoRecords
@@ -439,6 +440,8 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 50)
+    if isinstance(app, Application):
+        app.prepare()
     server = _Server(
         uvicorn.Config(
             Front(

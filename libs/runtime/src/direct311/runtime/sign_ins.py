@@ -44,8 +44,7 @@ class Sources:
         has one address of IPv6 has all of its network of 64 bits."""
         if not address:
             return None
-        if ":" in address:
-            address = _network(address)
+        address = network_of(address)
         today = self._clock.now().date()
         if today != self._day:
             self._key, self._day = self._random(32), today
@@ -102,7 +101,10 @@ class SignIns:
             del self._failures[minute, source]
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
+    """What counts as one caller: an address of IPv4, of IPv6 its network of 64 bits."""
+    if ":" not in address:
+        return address
     try:
         at = ip_address(address.partition("%")[0])
     except ValueError:

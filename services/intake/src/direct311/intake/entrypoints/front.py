@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from direct311.intake.domain.clients import Client
-from direct311.intake.entrypoints.feeds import ATOM_ROWS, GEOJSON_ROWS
+from direct311.intake.entrypoints.feeds import ATOM_ROWS, GEOJSON_ROWS, MOST_ROWS
 from direct311.intake.handlers.reads import ReadLimits, SharedNames
 from direct311.intake.open311 import render
 from direct311.intake.open311.problems import Problem
@@ -36,6 +36,14 @@ OPEN = (
 no token plays a part in it."""
 TOO_OFTEN = "Too many reads from this address in a minute; see Retry-After."
 _LIST = "/open311/v2/requests."
+_WEIGHTS = {
+    # As many rows as are looked at.
+    "/v1/requests/nearby": charge_of(MOST_ROWS),
+    # By its bytes, where it is not taken compressed.
+    "/openapi.json": 10,
+    # It may be a question to the identity provider.
+    "/staff/callback": 10,
+}
 _FEEDS = {"/v1/requests.atom": ATOM_ROWS, "/v1/requests.geojson": GEOJSON_ROWS}
 METHODS = b"GET, POST, DELETE"
 HEADERS = b"Authorization, Content-Type, Idempotency-Key, Accept-Language, X-Api-Key"
@@ -121,8 +129,9 @@ def _charge(scope: Scope) -> int:
     if path.startswith(_LIST):
         return charge_of_list(parameters(QueryParams(scope["query_string"])))
     if path in _FEEDS:
-        return charge_of_feed(QueryParams(scope["query_string"]).get("limit"), _FEEDS[path])
-    return 1
+        query = QueryParams(scope["query_string"])
+        return charge_of_feed(query.get("limit"), _FEEDS[path], query.get("service_code"))
+    return _WEIGHTS.get(path, 1)
 
 
 def parameters(query: QueryParams) -> dict[str, str]:

@@ -38,7 +38,7 @@ from direct311.intake.open311.forms import read_submission
 from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import jurisdiction_problem, read_query, wants_extensions
 from direct311.intake.open311.render import MEDIA_TYPES, Format
-from direct311.intake.open311.unchanged import Unchanging, is_known
+from direct311.intake.open311.unchanged import Unchanging
 from direct311.intake.open311.updates import (
     accepted_update,
     read_comment,
@@ -50,6 +50,7 @@ from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import Application, PlainRoute
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import DatabaseError
+from direct311.runtime.documents import is_known
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
 

@@ -10,6 +10,7 @@ from direct311.intake.domain.language import Language, preferred
 from direct311.intake.domain.policy import PolicyVersion
 from direct311.intake.handlers.agreement import Agreement
 from direct311.runtime.api import PROBLEMS
+from direct311.runtime.documents import is_known
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import Model
 
@@ -112,8 +113,7 @@ def _cached(answer: Model, language: Language, seen: str) -> Response:
         "Content-Language": language,
         "Vary": "Accept-Language",
     }
-    known = {each.strip().removeprefix("W/") for each in seen.split(",")}
-    if etag in known or "*" in known:
+    if is_known(seen, etag):
         return Response(None, 304, headers)
     return Response(body, 200, headers, "application/json")
 

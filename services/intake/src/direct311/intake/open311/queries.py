@@ -157,17 +157,24 @@ def charge_of_list(parameters: Mapping[str, str]) -> int:
     if ids := _list(given.get("service_request_id")):
         size = _count(given, "page_size", LARGEST_PAGE, LARGEST_PAGE, wrong)
         return charge_of(min(len(ids), size))
-    types = min(len(_list(given.get("service_code"))), MOST_LEADS)
     size = _count(given, "page_size", DEFAULT_PAGE, LARGEST_PAGE, wrong)
-    return charge_of(size) * max(1, math.ceil(types / TYPES_OF_A_READ))
+    return charge_of(size) * _charge_of_types(given.get("service_code"))
 
 
-def charge_of_feed(limit: str | None, usual: int) -> int:
-    """As how many reads a feed counts; `usual`: its rows where no limit is sent."""
-    if limit is None:
-        return charge_of(usual)
+def charge_of_feed(limit: str | None, usual: int, codes: str | None = None) -> int:
+    """As how many reads a feed counts, for each five types that are named, as a list does;
+    `usual`: its rows where no limit is sent."""
     # Whoever answers may understand what is no number here.
-    return charge_of(min(int(limit), LARGEST_PAGE) if _WHOLE.fullmatch(limit) else LARGEST_PAGE)
+    rows = LARGEST_PAGE
+    if limit is None:
+        rows = usual
+    elif _WHOLE.fullmatch(limit):
+        rows = min(int(limit), LARGEST_PAGE)
+    return charge_of(rows) * _charge_of_types(codes)
+
+
+def _charge_of_types(codes: str | None) -> int:
+    return max(1, math.ceil(min(len(_list(codes)), MOST_LEADS) / TYPES_OF_A_READ))
 
 
 def wants_extensions(given: Mapping[str, str]) -> bool:

@@ -27,11 +27,3 @@ class Unchanging:
             kept = self._bodies[name] = (body, f'"{sha256(body).hexdigest()[:32]}"')
         body, tag = kept
         return body, {"ETag": tag, "Cache-Control": f"public, max-age={MAX_AGE}"}
-
-
-def is_known(if_none_match: str | None, tag: str) -> bool:
-    """Whether the caller has what has this tag (RFC 9110, section 13.1.2: weak comparison)."""
-    if not if_none_match:
-        return False
-    known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
-    return "*" in known or tag in known

@@ -200,7 +200,7 @@ WEIGHTS = {
     ),
     "atom": (f"/v1/requests.atom?{AREA}", 1),
     "atom of 500 of many types": (f"/v1/requests.atom?{AREA}&limit=500&service_code={CODES}", 40),
-    "digits of another script": (f"/v1/requests.atom?{AREA}&limit=٥٠٠", 10),
+    "digits of another script": (f"/v1/requests.atom?{AREA}&limit=%D9%A5%D9%A0%D9%A0", 10),
     "less than none": (f"/v1/requests.atom?{AREA}&limit=-1", 10),
     "a fraction": (f"/v1/requests.atom?{AREA}&limit=500.0", 10),
     "in thousands": (f"/v1/requests.atom?{AREA}&limit=5_00", 10),

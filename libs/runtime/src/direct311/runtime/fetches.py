@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.asked import AskedInstant
 from direct311.runtime.producers import Producers
 from direct311.runtime.vault import KeyStore
 from direct311.schemas.model import Instant, Model
@@ -40,7 +41,7 @@ def key_fetches_router(
     @router.get("/internal/key-fetches")
     async def key_fetches(
         who: Annotated[Caller, Depends(caller)],
-        after: Annotated[Instant, Query(description="Fetches later than this instant")],
+        after: Annotated[AskedInstant, Query(description="Fetches later than this instant")],
     ) -> KeyFetches:
         """The fetches of keys since `after`, oldest first."""
         require(who, "service")

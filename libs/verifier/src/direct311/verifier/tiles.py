@@ -23,7 +23,7 @@ ENTRIES = -1
 ENTRY_LIMIT = 0xFFFF
 """Bytes of the longest entry that a bundle can hold."""
 
-_PATH = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,3}))?")
+_PATH = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([0-9]{1,3}))?")
 
 
 class TileError(ValueError):

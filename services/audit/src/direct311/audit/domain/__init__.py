@@ -9,9 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from direct311.runtime.state import RecordState
 from direct311.schemas import Event, Instant, Model, RecordId
@@ -67,7 +65,7 @@ class Facts(Model):
     outcome: str
     fields: tuple[str, ...] = ()
     result_count: int | None = None
-    count: Annotated[int, Field(ge=1)] = 1
+    count: int = 1
     occurred_at: Instant
     exempt_until: Instant | None = None
     producer: str | None = None

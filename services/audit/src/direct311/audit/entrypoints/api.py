@@ -29,9 +29,10 @@ from direct311.audit.handlers.read import Page, Reading
 from direct311.audit.handlers.reconcile import Reconciler
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.asked import AskedInstant
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
-from direct311.schemas import Instant, Model
+from direct311.schemas import Model
 from direct311.verifier.note import encode_base64
 from direct311.verifier.proof import TlogProof
 
@@ -224,7 +225,7 @@ def api_router(
         )
 
     @router.get("/reconciliation", dependencies=[Depends(auditor)])
-    async def reconciliation(since: Instant | None = None) -> ReconciliationState:
+    async def reconciliation(since: AskedInstant | None = None) -> ReconciliationState:
         """Whether every fetch of a key has its event, and which events logged since an instant
         (default: a day ago) authorised one and opened nothing."""
         state = await reconciler.state(since or clock.now() - timedelta(days=1))

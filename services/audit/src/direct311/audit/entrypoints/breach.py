@@ -15,6 +15,7 @@ from direct311.audit.handlers.breach import Breach, Scope, Touched
 from direct311.audit.handlers.door import Asking
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS
+from direct311.runtime.asked import AskedDay, AskedInstant
 from direct311.runtime.clock import Clock
 from direct311.schemas import Instant, Model
 
@@ -31,9 +32,9 @@ class BreachQuestion(Model, extra="forbid"):
     host: Name | None = None
     instance: Name | None = None
     service: Code | None = None
-    since: Instant | None = None
-    until: Instant | None = None
-    determined_on: date | None = None
+    since: AskedInstant | None = None
+    until: AskedInstant | None = None
+    determined_on: AskedDay | None = None
     format: Literal["json", "csv"] = "json"
     reference: Reference | None = None
 

@@ -11,6 +11,7 @@ from direct311.audit.handlers.count import Counting, Timeline
 from direct311.audit.handlers.door import Asking
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS
+from direct311.runtime.asked import AskedInstant
 from direct311.schemas import Instant, Model, RecordId
 
 By = Literal[
@@ -102,8 +103,8 @@ class TimelineAnswer(Model):
 class Period(Model, extra="forbid"):
     """From `since` to `until`, both included."""
 
-    since: Instant
-    until: Instant
+    since: AskedInstant
+    until: AskedInstant
 
     @model_validator(mode="after")
     def _forward(self) -> "Period":

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from direct311.audit.domain import Facts, Filter
 from direct311.audit.handlers.door import Opened
+from direct311.runtime.asked import AskedInstant
 from direct311.runtime.text import Line
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev
@@ -55,8 +56,8 @@ class Question(Model, extra="forbid"):
     host: Name | None = None
     session: Name | None = None
     break_glass: bool | None = None
-    since: Instant | None = None
-    until: Instant | None = None
+    since: AskedInstant | None = None
+    until: AskedInstant | None = None
 
     @model_validator(mode="after")
     def _forward(self) -> Self:

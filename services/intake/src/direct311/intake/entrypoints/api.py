@@ -1,7 +1,6 @@
 """Intake's own JSON API: staff, other services, the protection registry."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -24,6 +23,7 @@ from direct311.intake.handlers.release import Release
 from direct311.runtime import reasons
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.asked import LAST, AskedInstant, GivenDay
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.text import Line, Lines
 from direct311.schemas import Instant, Model, OnDate, RecordId
@@ -35,7 +35,6 @@ LARGEST_QUESTION = 8 * 1024 * 1024
 """Bytes of the body of a question about so many records."""
 MOST_ENTRIES = 500
 
-_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 CallerOf = Callable[[Request], Awaitable[Caller]]
 
@@ -124,7 +123,7 @@ class ProtectionOrder(Model, extra="forbid"):
 
     reference: Annotated[reasons.Reference, Field(max_length=100)]
     citation: Annotated[reasons.Authority, Field(max_length=200)]
-    received_on: OnDate | None = None
+    received_on: GivenDay | None = None
     phone: Annotated[str, Field(max_length=60), Line] | None = None
     email: Annotated[str, Field(max_length=254), Line] | None = None
     name: Annotated[str, Field(max_length=200), Line] | None = None
@@ -262,12 +261,12 @@ def staff_router(
     async def marked(
         caller: Annotated[Caller, who],
         mark: Annotated[Mark | None, Query()] = None,
-        before: Annotated[Instant | None, Query()] = None,
+        before: Annotated[AskedInstant | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> list[MarkedAnswer]:
         """Likely repeats and bursts, newest first: taken like all others, and told to staff."""
         require(caller, "agent")
-        found = await requests.marked(mark, before or _LAST, limit)
+        found = await requests.marked(mark, before or LAST, limit)
         return [MarkedAnswer.model_validate(each.model_dump()) for each in found]
 
     @api.get("/counts")
@@ -356,7 +355,7 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
     async def entries(
         caller: Annotated[Caller, who],
         in_force: bool | None = None,
-        after: Annotated[str, Query(max_length=40)] = "",
+        after: Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{0,40}$")] = "",
         limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = MOST_ENTRIES,
         enter_again: Annotated[
             bool, Query(description="only those that must be entered again from their files, all")

@@ -1,7 +1,7 @@
 """The JSON API of the county's own apps: uploads, submitting, following."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -23,6 +23,7 @@ from direct311.intake.handlers.upload import Upload
 from direct311.intake.open311.json_forms import read_json
 from direct311.runtime.access import Caller
 from direct311.runtime.api import NUMBER, PROBLEMS, require
+from direct311.runtime.asked import AskedDay
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
 from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
@@ -484,14 +485,14 @@ def app_counts_router(counts: MongoAppCounts, caller_of: CallerOf, clock: Clock)
     @api.get("/app-counts")
     async def app_counts(
         caller: Annotated[Caller, who],
-        start: Annotated[OnDate | None, Query()] = None,
-        end: Annotated[OnDate | None, Query()] = None,
+        start: Annotated[AskedDay | None, Query()] = None,
+        end: Annotated[AskedDay | None, Query()] = None,
     ) -> list[AppCountAnswer]:
         """What front ends run on, as counts of days: at most 366 of them, by default the last 30.
         Belongs to no request."""
         require(caller, "agent", "auditor", "custodian", "records_officer", "admin")
         end = end or clock.now().date()
-        start = start or end - timedelta(days=min(30, (end - date.min).days))
+        start = start or end - timedelta(days=30)
         if not 0 <= (end - start).days <= 366:
             wrong = "start must be at most 366 days before end"
             raise MalformedError([FieldProblem(field="start", detail=wrong)])

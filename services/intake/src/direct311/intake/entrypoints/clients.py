@@ -12,8 +12,9 @@ from direct311.intake.handlers.clients import ManageClients
 from direct311.runtime import reasons
 from direct311.runtime.access import Caller
 from direct311.runtime.api import NUMBER, PROBLEMS, require
+from direct311.runtime.asked import GivenInstant
 from direct311.runtime.text import Title
-from direct311.schemas import Instant, Model, RecordId
+from direct311.schemas import Model, RecordId
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class ClientOrder(Model, extra="forbid"):
     channel: Channel = "app"
     origins: Origins = ()
     quota: QuotaOrder = QuotaOrder()
-    expires_at: Instant | None = None
+    expires_at: GivenInstant | None = None
 
 
 class ChangeOrder(Model, extra="forbid"):
@@ -85,7 +86,7 @@ class RotationOrder(Model, extra="forbid"):
         float,
         Field(strict=True, ge=0, le=LONGEST_OVERLAP.total_seconds() / 3600, allow_inf_nan=False),
     ] = 24.0
-    expires_at: Instant | None = None
+    expires_at: GivenInstant | None = None
 
 
 class ReferenceOrder(Model, extra="forbid"):

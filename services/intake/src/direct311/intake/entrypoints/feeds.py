@@ -16,10 +16,11 @@ from direct311.intake.domain.catalogue import Catalogue
 from direct311.intake.domain.language import Language, preferred
 from direct311.intake.handlers.agreement import Agreement
 from direct311.intake.open311 import feeds, views
-from direct311.intake.open311.queries import OPEN, Box, RequestQuery, read_number
+from direct311.intake.open311.queries import OPEN, Box, RequestQuery
 from direct311.intake.open311.render import Tree
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.api import PROBLEMS
+from direct311.runtime.asked import read_number
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
 from direct311.runtime.pacing import paced

@@ -1,7 +1,6 @@
 """Pages for staff: signing in and out, and the marked requests. Plain HTML, no script."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from html import escape
 from urllib.parse import parse_qs
 
@@ -11,6 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from direct311.intake.adapters.mongo import MongoRequests
 from direct311.intake.domain.request import ServiceRequest
 from direct311.runtime.api import PlainRoute, require
+from direct311.runtime.asked import LAST
 from direct311.runtime.staff import (
     LOGIN,
     LOGIN_SECONDS,
@@ -33,7 +33,6 @@ _SIGNED_OUT = (
     f"{_HEAD}<title>Signed out</title><h1>You are signed out</h1>"
     '<p><a href="/staff/login">Sign in</a></p></html>'
 )
-_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class StaffPages:
@@ -86,7 +85,7 @@ class StaffPages:
         if session is None:
             return _to("/staff/login", {})
         require(session.caller, "agent")
-        found = await self._requests.marked(None, _LAST, SHOWN)
+        found = await self._requests.marked(None, LAST, SHOWN)
         return HTMLResponse(_page(session, found), headers=_HEADERS)
 
     async def _session(self, request: Request) -> Session | None:

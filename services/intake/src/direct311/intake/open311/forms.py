@@ -11,7 +11,8 @@ from direct311.intake.domain.catalogue import AskedIf, Attribute, Catalogue, Ser
 from direct311.intake.domain.county import day_of
 from direct311.intake.domain.submission import Submission
 from direct311.intake.open311.problems import Problem
-from direct311.intake.open311.queries import jurisdiction_problem, read_instant, read_number
+from direct311.intake.open311.queries import jurisdiction_problem
+from direct311.runtime.asked import read_instant, read_number
 from direct311.runtime.redaction import redact_place
 from direct311.runtime.text import cleaned, shows_all
 from direct311.schemas.events import Place

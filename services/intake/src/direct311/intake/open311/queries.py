@@ -1,13 +1,13 @@
 """The parameters of `GET /requests` (GeoReport v2, and the extensions that clients use)."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from direct311.intake.domain.request import CLOSED
 from direct311.intake.open311.problems import Problem
+from direct311.runtime.asked import read_instant, read_number, read_whole
 from direct311.schemas.events import RequestStatus
 
 Box = tuple[float, float, float, float]
@@ -23,14 +23,7 @@ MOST_LEADS = 36
 LISTS = frozenset({"service_request_id", "service_code", "status"})
 """Parameters that are lists by comma, which may also be sent several times."""
 _TIMES = ("start_date", "end_date", "updated_after", "updated_before")
-_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
-_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 JURISDICTIONS = ("miamidade", "miamidade.gov")
-_WHOLE = re.compile(r"[0-9]{1,9}")
-# float() also takes 1_000, digits of other scripts, inf and nan.
-_DECIMAL = re.compile(
-    r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?"
-)
 OPEN: tuple[RequestStatus, ...] = (
     "received",
     "identity_required",
@@ -61,26 +54,6 @@ class RequestQuery:
     page: int = 1
     page_size: int = DEFAULT_PAGE
     extensions: bool = False
-
-
-def read_instant(text: str) -> datetime | None:
-    """An ISO 8601 time: with `Z`, an offset, fractions, or no zone, which means UTC."""
-    text = text.strip()
-    # A plus sign that was not escaped arrives as a space.
-    for candidate in (text, "+".join(text.rsplit(" ", 1))):
-        try:
-            at = datetime.fromisoformat(candidate)
-            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
-        # Days are added to it and taken from it: at the ends of the calendar that fails.
-        return at if _FIRST <= at <= _LAST else None
-    return None
-
-
-def read_number(text: str) -> float:
-    """A decimal number in ASCII; what is none is not a number (NaN), so that no range has it."""
-    return float(text) if _DECIMAL.fullmatch(text.strip()) else math.nan
 
 
 def jurisdiction_problem(given: str | None) -> Problem | None:
@@ -168,8 +141,8 @@ def charge_of_feed(limit: str | None, usual: int, codes: str | None = None) -> i
     rows = LARGEST_PAGE
     if limit is None:
         rows = usual
-    elif _WHOLE.fullmatch(limit):
-        rows = min(int(limit), LARGEST_PAGE)
+    elif (whole := read_whole(limit)) is not None:
+        rows = min(whole, LARGEST_PAGE)
     return charge_of(rows) * _charge_of_types(codes)
 
 
@@ -251,7 +224,8 @@ def _count(
     text = given.get(name)
     if text is None:
         return default
-    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= most:
+    found = read_whole(text)
+    if found is None or not 1 <= found <= most:
         problems.append(Problem(400, name, f"{name} must be a whole number from 1 to {most}"))
         return default
-    return int(text)
+    return found

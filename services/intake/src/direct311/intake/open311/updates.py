@@ -23,10 +23,10 @@ from direct311.intake.open311.problems import Problem
 from direct311.intake.open311.queries import (
     LONGEST_WINDOW,
     jurisdiction_problem,
-    read_instant,
     read_times,
 )
 from direct311.intake.open311.render import Tree, instant
+from direct311.runtime.asked import read_instant
 from direct311.schemas.events import RequestStatus
 
 USUAL_WINDOW = timedelta(days=1)

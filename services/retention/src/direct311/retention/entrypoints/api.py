@@ -1,7 +1,5 @@
 """The HTTP face: review, holds, dispositions, certificates."""
 
-import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -30,6 +28,7 @@ from direct311.retention.ports import Dispositions, Holds, Inventory, Position, 
 from direct311.runtime import reasons
 from direct311.runtime.access import Caller
 from direct311.runtime.api import NUMBER, PROBLEMS, require
+from direct311.runtime.asked import AskedDay, AskedInstant, GivenDay, cursor_of, read_cursor
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.redaction import redact_announced
@@ -66,7 +65,7 @@ class ExpiryQuestion(Model, extra="forbid"):
     """`as_of`: today unless said otherwise. `dry_run`: lists and changes nothing; the default
     where `as_of` lies in the future. `cursor` and `limit`: the page of a dry run."""
 
-    as_of: OnDate | None = None
+    as_of: AskedDay | None = None
     # Strict: a 0 is no decision to change anything.
     dry_run: Annotated[bool, Field(strict=True)] | None = None
     cursor: Annotated[str, Field(max_length=200)] | None = None
@@ -79,7 +78,7 @@ class Proposal(Model, extra="forbid"):
 
     record_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=1000)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000), NUMBER] = 500
-    as_of: OnDate | None = None
+    as_of: AskedDay | None = None
 
 
 class Approval(Model, extra="forbid"):
@@ -123,6 +122,8 @@ class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
     ] = ()
     municipality: Annotated[str, Field(max_length=100), Title] | None = None
     department: DepartmentCode | None = None
+    since: AskedInstant | None = None
+    until: AskedInstant | None = None
 
     @model_validator(mode="after")
     def _something(self) -> "HoldScope":
@@ -158,7 +159,7 @@ class Outcome(Model, extra="forbid"):
     away it is open, or as it was said before. `null`: open again."""
 
     outcome: Annotated[str, Field(max_length=60)]
-    closed_on: OnDate | None = None
+    closed_on: GivenDay | None = None
 
 
 # ---------------------------------------------------------------- what is answered
@@ -535,20 +536,11 @@ def _hold(hold: Hold, held: Mapping[str, int]) -> HoldView:
     return HoldView(**hold.model_dump(), records_held=held.get(hold.hold_id, 0))
 
 
-def _cursor(record: InventoryRecord) -> str:
-    text = f"{record.eligible_on}|{record.record_id}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+def _cursor(record: InventoryRecord) -> str | None:
+    """Of the queue; what is in it has its day."""
+    return cursor_of(record.eligible_on, record.record_id) if record.eligible_on else None
 
 
 def _position(cursor: str | None, field: str) -> Position | None:
     """:raises RefusedError: 422, it is no cursor of ours."""
-    if cursor is None:
-        return None
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
-        day, _, record_id = text.partition("|")
-        return date.fromisoformat(day), record_id
-    except (binascii.Error, ValueError):
-        raise RefusedError(
-            422, "cursor", "Send back what the page before gave as `next`.", field=field
-        ) from None
+    return None if cursor is None else read_cursor(cursor, field)

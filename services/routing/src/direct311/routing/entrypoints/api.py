@@ -11,7 +11,7 @@ from direct311.routing.ports import Jobs
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.errors import RefusedError
-from direct311.schemas import Model, OnDate
+from direct311.schemas import Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
 STAFF = ("agent", "inspector", "custodian", "records_officer", "auditor", "admin", "service")
@@ -75,7 +75,7 @@ def router(
         caller: Annotated[Caller, who],
         department: Annotated[str, Query(pattern=r"^[a-z][a-z0-9_]{1,40}$")],
         status: Annotated[list[ev.RequestStatus] | None, Query()] = None,
-        after: Annotated[str | None, Query(max_length=64)] = None,
+        after: Annotated[RecordId | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> QueueView:
         """A department's queue, oldest first; by default what is open."""

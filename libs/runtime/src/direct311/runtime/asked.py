@@ -1,0 +1,105 @@
+"""Times, days, numbers and cursors as callers send them: one reader for every API.
+
+A calendar has ends, and so have the types of databases. Days are added to times and taken from
+them, zones are changed, and at the ends that fails. So nothing gets in from outside these bounds.
+What bounds a question is moved to the nearest bound, which asks the same: there is nothing beyond.
+What would be kept is refused, and so is what is no time, day, number or cursor at all. The answer
+names the field and echoes nothing.
+"""
+
+import base64
+import binascii
+import math
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from direct311.runtime.errors import RefusedError
+from direct311.schemas import Instant, OnDate
+
+FIRST = datetime(1900, 1, 1, tzinfo=UTC)
+LAST = datetime(9000, 1, 1, tzinfo=UTC)
+"""No record is older, and none is kept longer."""
+
+MOST_DIGITS = 18
+"""Of a whole number: what has more does not fit into 64 bits."""
+_WHOLE = re.compile(r"[0-9]{1,18}")
+# float() also takes 1_000, digits of other scripts, inf and nan.
+_DECIMAL = re.compile(
+    r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?"
+)
+
+
+def _near(at: datetime) -> datetime:
+    return min(max(at, FIRST), LAST)
+
+
+def _near_day(day: date) -> date:
+    return min(max(day, FIRST.date()), LAST.date())
+
+
+def _kept(at: datetime) -> datetime:
+    if _near(at) != at:
+        raise ValueError("must be between the years 1900 and 9000")
+    return at
+
+
+def _kept_day(day: date) -> date:
+    if _near_day(day) != day:
+        raise ValueError("must be between the years 1900 and 9000")
+    return day
+
+
+AskedInstant = Annotated[Instant, AfterValidator(_near)]
+"""An end of what is asked for."""
+AskedDay = Annotated[OnDate, AfterValidator(_near_day)]
+GivenInstant = Annotated[Instant, AfterValidator(_kept)]
+"""What is to be kept."""
+GivenDay = Annotated[OnDate, AfterValidator(_kept_day)]
+
+
+def read_instant(text: str) -> datetime | None:
+    """An ISO 8601 time: with `Z`, an offset, fractions, or no zone, which means UTC. `None` for
+    what is none, or out of bounds."""
+    text = text.strip()
+    # A plus sign that was not escaped arrives as a space.
+    for candidate in (text, "+".join(text.rsplit(" ", 1))):
+        try:
+            at = datetime.fromisoformat(candidate)
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+        return at if _near(at) == at else None
+    return None
+
+
+def read_number(text: str) -> float:
+    """A decimal number in ASCII; what is none is not a number (NaN), so that no range has it."""
+    return float(text) if _DECIMAL.fullmatch(text.strip()) else math.nan
+
+
+def read_whole(text: str) -> int | None:
+    """A whole number in ASCII digits, of at most `MOST_DIGITS`; `None` for what is none."""
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
+def cursor_of(day: date, record_id: str) -> str:
+    """Where a page that is sorted by day and record ends."""
+    return base64.urlsafe_b64encode(f"{day}|{record_id}".encode()).decode().rstrip("=")
+
+
+_PLACE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\|([A-Za-z0-9_-]{1,64})")
+
+
+def read_cursor(cursor: str, field: str) -> tuple[date, str]:
+    """What `cursor_of` made. :raises RefusedError: 422, it is no cursor of ours."""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        found = _PLACE.fullmatch(base64.b64decode(padded, b"-_", validate=True).decode("ascii"))
+        if found is not None:
+            return _near_day(date.fromisoformat(found[1])), found[2]
+    except (binascii.Error, ValueError):
+        pass
+    raise RefusedError(422, "cursor", "Send back what the page before gave as `next`.", field=field)

@@ -327,6 +327,33 @@ def _sentences(one: Address, _: Random) -> Iterator[str]:
     yield f"{one.line}; gate code 1234"
 
 
+def _to_evade(one: Address, rng: Random) -> Iterator[str]:
+    number, letters = one.number, one.street
+    yield one.written(number=" ".join(number))
+    if len(number) > 3:
+        yield one.written(number=f"{number[:-3]},{number[-3:]}")
+        yield one.written(number=f"{number[:2]} {number[2:]}")
+        yield one.written(number=f"{number[:-3]}.{number[-3:]}")
+    yield one.written(number=" ".join(_UNITS[int(c) - 1] if c != "0" else "ZERO" for c in number))
+    if one.digits is not None:
+        yield one.written(street=" ".join(one.digits))
+        yield one.written(street=".".join(one.digits))
+        yield f"{number}, the blue one, {one.before} {one.digits} {one.kind}"
+        yield f"{number} on the {one.written(number='')}"
+        yield f"{one.written(number='')}, house number {number}"
+        yield one.written(street=one.digits.replace("1", "l").replace("0", "O"))
+    else:
+        swaps = {"A": "4", "E": "3", "I": "1", "O": "0", "S": "5"}
+        at = rng.randrange(1, len(letters) - 1) if len(letters) > 3 else 0
+        if at and letters[at] in swaps and (letters[at - 1] + letters[at + 1]).isalpha():
+            yield one.written(street=letters[:at] + swaps[letters[at]] + letters[at + 1 :])
+        yield one.written(street=letters[::1].replace(" ", "\u00ad"))
+        yield f"{number} on {one.written(number='')}"
+    yield f"~{one.line}~"
+    yield f"{one.line} {one.line}"
+    yield f"{one.line} @ {one.line}"
+
+
 KINDS: dict[str, Kind] = {
     "street misspelled, with ZIP": _misspelled,
     "street misspelled twice": _misspelled_twice,
@@ -346,6 +373,7 @@ KINDS: dict[str, Kind] = {
     "letters that look alike": _look_alikes,
     "encoded": _encoded,
     "in a sentence": _sentences,
+    "written to evade": _to_evade,
 }
 
 

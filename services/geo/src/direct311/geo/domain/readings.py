@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import chain, islice
 from string import ascii_uppercase
 from typing import Protocol
 
@@ -35,6 +36,15 @@ _COMMA, _SIGN = ",", "#"
 _TOKEN = re.compile(r"\d+|[A-Z]+|[,#]")
 _LINE_ENDS = re.compile(r"[\r\n;]+")
 _APOSTROPHES = re.compile(r"['`]")
+_NUMBERS = re.compile(r"\d+")
+_THOUSANDS = re.compile(r"(?<!\d)(\d{1,2})[,.](\d{3})(?!\d)")
+_LETTER_FOR_DIGIT = re.compile(
+    r"(?<![A-Z\d])(?:[ZSBGOIL]+\d[\dZSBGOIL]*|\d+[ZSBGOIL][\dZSBGOIL]*)(?![A-Z\d])"
+)
+_DIGIT_FOR_LETTER = re.compile(r"(?<=[A-Z])[0134578](?=[A-Z])|(?<![A-Z\d])[0134578](?=[A-Z]{3})")
+_GUESSED = re.compile(f"{_LETTER_FOR_DIGIT.pattern}|{_DIGIT_FOR_LETTER.pattern}")
+_AS_DIGITS = str.maketrans("ZSBGOIL", "2586011")
+_AS_LETTERS = str.maketrans("0134578", "OIEASTB")
 _ZIP = re.compile(r"(?<=[\sA-Z,])3[2-4]\d{3}(?:-?\d{4})?\W*(?:USA|US|UNITED STATES)?\W*$")
 _STATE = re.compile(r"(?<=[\s,])(?:FL|FLA|FLORIDA)\b\W*(?:USA|US|UNITED STATES)?\W*$")
 _POINTS = re.compile(r"(?<=\b[A-Z])\.(?=[A-Z]\b)")
@@ -44,6 +54,7 @@ _STREETS_END = 1000
 _SHORTEST_SLIP = 3
 _LONG_KIND = 5
 """Letters of a street word from which one may be wrong: 'AVNEUE', 'STRET'."""
+_MOST_WITHIN = 3
 _SHORT = 2
 """Letters of an abbreviated direction."""
 _LETTERS = frozenset(ascii_uppercase)
@@ -160,7 +171,11 @@ class Readings:
         """
         found: dict[str, None] = {}
         slips: dict[str, None] = {}
-        for house, street in self._houses(self._tokens(text or "")):
+        line = self._line(text or "")
+        houses = self._houses(self._tokens(line))
+        if _GUESSED.search(line):
+            houses = chain(houses, self._houses(self._tokens(_guessed(line))))
+        for house, street in houses:
             if isinstance(street, int):
                 found[f"{house} {street}"] = None
                 continue
@@ -180,7 +195,7 @@ class Readings:
     def cores(self, street: str) -> tuple[str, ...]:
         """The cores of a street's name without a house number: its letters as one word, or the
         number of a numbered street."""
-        tokens = self._tokens(street)
+        tokens = self._tokens(self._line(street))
         number = self._number(tokens)
         if number is not None:
             return (str(number),)
@@ -204,9 +219,9 @@ class Readings:
 
     def _letters(self, words: Sequence[str]) -> Iterator[str]:
         core = self._core_words(words)
-        if not core:
+        if all(word in self._articles for word in core):
             # All its words are of streets and directions: 'SHORE DR', 'CALLE PLAZA', 'NORTH ST'.
-            named = [word for word in words if word not in self._directions]
+            named = [word for word in words if word not in self._unnamed]
             rare = [word for word in named if self._full.get(word, word) not in self._common]
             pointing = [word for word in words if word in self._directions]
             for word in rare[:2] or pointing[:1] or named[:1]:
@@ -229,15 +244,19 @@ class Readings:
     def _plain(self, words: Sequence[str]) -> list[str]:
         return [word for word in words if len(word) > 1 and word not in self._articles]
 
-    def _tokens(self, text: str) -> list[str]:
+    def _line(self, text: str) -> str:
         line = upper_ascii(text[: 4 * _LONGEST])[:_LONGEST]
         line = _APOSTROPHES.sub("", _LINE_ENDS.sub(" , ", line))
-        line = digits_for_letters(_POINTS.sub(" ", line))
-        line = _STATE.sub("", _ZIP.sub("", line))
-        tokens = _TOKEN.findall(line)
+        line = _THOUSANDS.sub(r"\1\2", digits_for_letters(_POINTS.sub(" ", line)))
+        short = _STATE.sub("", _ZIP.sub("", line))
+        # 'SW 197 AVE, 33501': that is no ZIP code.
+        return short if len(_NUMBERS.findall(short)) > 1 or _NUMBERS.match(short) else line
+
+    def _tokens(self, line: str) -> list[str]:
+        tokens: list[str] = _TOKEN.findall(line)
         if any(token in self._numerals for token in tokens):
-            return list(self._as_digits(tokens))
-        return tokens
+            tokens = list(self._as_digits(tokens))
+        return list(_digits_together(tokens))
 
     def _as_digits(self, tokens: Sequence[str]) -> Iterator[str]:
         """Number words as digits: 'ONE HUNDRED FORTY SECOND' and 'ONE FORTY TWO' are 142."""
@@ -279,13 +298,21 @@ class Readings:
             if later and len(later) <= _LONG_NUMBER:
                 yield int(later), run[0]
                 return
-        if len(run) > 1:
+        one = len(run) == 1
+        if not one:
             yield from ((house, run[-1]) for house in run[:-1] if house and run[-1])
+            joined = "".join(token for token in tokens[start:end] if token.isdigit())
+            if len(joined) <= _LONG_NUMBER:
+                # '89 42 SW 142 AVE'
+                run.append(int(joined))
         # In '8942 142 AVE MIAMI' no name follows the numbers.
-        if len(run) == 1 or self._names_a_street(after):
+        if one or self._names_a_street(after):
             street = self._street(after)
             if street is not None:
                 yield from ((house, street) for house in run if house)
+                if not isinstance(street, int):
+                    numbers = islice(self._numbers_within(after), _MOST_WITHIN)
+                    yield from ((house, number) for number in numbers for house in run if house)
                 if not isinstance(street, int) and len(street) > 1 and len(street[0]) == 1:
                     # A letter behind the number.
                     yield run[-1], street[1:]
@@ -331,6 +358,17 @@ class Readings:
             if segment and not (index and self._is_city(segment)):
                 return segment
         return None
+
+    def _numbers_within(self, tokens: Sequence[str]) -> Iterator[int]:
+        """Numbers of numbered streets with other words before them: 'THE BLUE HOUSE, SW 142'."""
+        following = [*tokens[2:], ""]
+        for before, token, after in zip(tokens, tokens[1:], following, strict=False):
+            if (
+                token.isdigit()
+                and 0 < int(token) < _STREETS_END
+                and (before in self._no_core or after in self._ends_number)
+            ):
+                yield int(token)
 
     def _number(self, tokens: Sequence[str]) -> int | None:
         """The number of a numbered street, if only such words stand before it as may."""
@@ -436,7 +474,30 @@ def _spoken(values: Sequence[int]) -> str:
             groups[-1] = last + value
         else:
             groups.append(value)
-    return "".join([str(groups[0]), *(f"{group:02d}" for group in groups[1:])])
+    # 'EIGHTY-NINE OH-ONE' is said by tens, 'EIGHT NINE FOUR TWO' digit by digit.
+    width = 1 if all(group < 10 for group in groups) else 2
+    return "".join([str(groups[0]), *(f"{group:0{width}d}" for group in groups[1:])])
+
+
+def _digits_together(tokens: Iterable[str]) -> Iterator[str]:
+    """Digits that stand by themselves, as in '8 9 4 2', as one number."""
+    single = ""
+    for token in tokens:
+        if len(token) == 1 and token.isdigit():
+            single += token
+            continue
+        if single:
+            yield single
+            single = ""
+        yield token
+    if single:
+        yield single
+
+
+def _guessed(line: str) -> str:
+    """The line with letters and digits that stand for each other exchanged: 'S4N M1GUEL', '14Z'."""
+    line = _LETTER_FOR_DIGIT.sub(lambda found: found[0].translate(_AS_DIGITS), line)
+    return _DIGIT_FOR_LETTER.sub(lambda found: found[0].translate(_AS_LETTERS), line)
 
 
 def _all_words(table: Mapping[str, Iterable[str]]) -> Iterator[str]:

@@ -1,0 +1,407 @@
+"""Somebody writes a protected home otherwise, so that it shows; somebody writes into an address
+what is none.
+
+Each way of writing goes through geo and intake as they run, from the custodian's entry to what the
+public and the department see; only the stores are in memory.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+from starlette.testclient import TestClient
+
+from direct311.geo.adapters import data_files
+from direct311.geo.adapters.shapes import ShapeBoundaries
+from direct311.geo.domain.gazetteer import KnownAddress
+from direct311.geo.domain.places import LocatedRequest
+from direct311.geo.entrypoints.api import router
+from direct311.geo.handlers.requests import LocateRequest
+from direct311.geo.handlers.resolve import Resolver
+from direct311.intake.adapters.catalogue_file import load_catalogue
+from direct311.intake.adapters.geo import GeoAddresses
+from direct311.intake.adapters.person_indexes import KeyedIndexes
+from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.handlers.follow import Follow
+from direct311.intake.handlers.homes import Homes
+from direct311.intake.handlers.protect import Protect
+from direct311.intake.open311 import views
+from direct311.runtime.access import Caller
+from direct311.runtime.clock import TimeOrderedIds
+from direct311.schemas import Event
+from direct311.schemas import events as ev
+from tests.support.county import County, until
+from tests.support.geo import At, resolver_of
+from tests.support.runtime import NOW, SetClock
+from tests.support.submissions import ENFORCEMENT, submission
+
+pytestmark = pytest.mark.anyio
+
+FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
+POLICY = ev.PolicyAgreement(version="2024-01", agreed="accepted")
+TYPE = load_catalogue().content.services[0]
+ELSEWHERE = (25.9003, -80.2239)
+"""A pin that is on none of the homes."""
+
+NUMBERED = "8942 SW 142 AVE, Miami, FL 33186"
+NAMED = "1216 San Miguel Ave, Coral Gables, FL 33134"
+LEON = "1500 Ponce de Leon Blvd, Coral Gables, FL 33134"
+IRISH = "742 O'Neil St, Miami, FL 33133"
+SAINT = "300 St. Charles Ave, Miami, FL 33137"
+PERSON = "75 John F Kennedy Cswy, North Bay Village, FL 33141"
+KENDALL = "8900 N Kendall Dr, Miami, FL 33176"
+OCHO = "1600 SW 8 St, Miami, FL 33135"
+
+VARIANTS: Mapping[str, tuple[str, str]] = {
+    "ordinal word apart": (NUMBERED, "8942 SW 142 ND AVE"),
+    "ordinal word twice": (NUMBERED, "8942 SW 142ND ND AVE"),
+    "letter behind the number": (NUMBERED, "8942A SW 142 AVE"),
+    "letter after a hyphen": (NUMBERED, "8942-B SW 142 AVE"),
+    "half a number": (NUMBERED, "8942 1/2 SW 142 AVE"),
+    "no direction": (NUMBERED, "8942 142 AVE, 33186"),
+    "half a direction": (NUMBERED, "8942 S 142 AVE"),
+    "direction twice": (NUMBERED, "8942 SW 142 AVE SW"),
+    "direction behind": (NUMBERED, "8942 142 AVE SW"),
+    "no street word": (NUMBERED, "8942 SW 142"),
+    "two street words": (NUMBERED, "8942 SW 142 AVE RD"),
+    "another street word": (NUMBERED, "8942 SW 142 STREET"),
+    "street word misspelled": (NUMBERED, "8942 SW 142 AVNEUEE 33186"),
+    "Spanish": (NUMBERED, "8942 Avenida 142 Suroeste"),
+    "Spanish order": (NUMBERED, "Avenida 142 SW, No. 8942"),
+    "Creole": (NUMBERED, "8942 142 avni sidwès"),
+    "French": (NUMBERED, "8942 Rue 142 SW"),
+    "number as words": (NUMBERED, "8942 SW One Hundred Forty-Second Avenue"),
+    "number as short words": (NUMBERED, "8942 SW one forty two ave"),
+    "house as words": (NUMBERED, "Eighty-Nine Forty-Two SW 142 AVE"),
+    "all glued": (NUMBERED, "8942SW142AVE"),
+    "digits apart": (NUMBERED, "8 9 4 2 SW 1 4 2 AVE"),
+    "thousands": (NUMBERED, "8,942 SW 142 AVE"),
+    "unit before": (NUMBERED, "Apt 3, 8942 SW 142 AVE"),
+    "unit between": (NUMBERED, "8942 #3 SW 142 AVE"),
+    "in a sentence": (NUMBERED, "Casa del vecino: 8942 SW 142 AVE"),
+    "words between": (NUMBERED, "8942, the blue house, SW 142 AVE"),
+    "Cyrillic letters": (NUMBERED, "8942 \u0405W 142 \u0410V\u0415"),
+    "wide digits": (NUMBERED, "\uff18\uff19\uff14\uff12 SW \uff11\uff14\uff12 AVE"),
+    "Arabic digits": (NUMBERED, "\u0668\u0669\u0664\u0662 SW \u0661\u0664\u0662 AVE"),
+    "entities": (NUMBERED, "&#56;942&nbsp;SW 142 AVE"),
+    "percent": (NUMBERED, "8942%20SW%20142%20AVE"),
+    "letters for digits": (NUMBERED, "8942 SW I42 AVE"),
+    "misspelled with ZIP": (NAMED, "1216 San Migel Ave, 33134"),
+    "misspelled otherwise": (NAMED, "1216 Sam Miguel Ave 33134"),
+    "letters exchanged": (NAMED, "1216 San Miugel Ave"),
+    "digits for letters": (NAMED, "1216 San M1guel Ave"),
+    "name without street word": (NAMED, "1216 San Miguel, Coral Gables"),
+    "name with a direction": (NAMED, "1216 N San Miguel Ave"),
+    "name in Spanish order": (NAMED, "Avenida San Miguel 1216, Coral Gables"),
+    "name as one word": (NAMED, "1216 Sanmiguel Ave"),
+    "name with other words": (NAMED, "1216 Rue San Miguel"),
+    "article glued": (LEON, "1500 Ponce DeLeon Blvd"),
+    "article left out": (LEON, "1500 Ponce Leon Blvd"),
+    "first word alone": (LEON, "1500 Ponce Blvd"),
+    "apostrophe left out": (IRISH, "742 Oneil St"),
+    "apostrophe as a space": (IRISH, "742 O Neil St"),
+    "saint spelled out": (SAINT, "300 Saint Charles Ave"),
+    "saint glued": (SAINT, "300 StCharles Ave"),
+    "initials with points": (PERSON, "75 J.F. Kennedy Causeway"),
+    "initials left out": (PERSON, "75 John Kennedy Cswy"),
+    "last name alone": (PERSON, "75 Kennedy Causeway"),
+    "number of a named street": (KENDALL, "8900 SW 88 ST"),
+    "other name in Spanish": (OCHO, "1600 Calle Ocho"),
+    "other name": (OCHO, "1600 Tamiami Trail"),
+}  # fmt: skip
+
+
+class Registry:
+    """The protection registry, with what was entered."""
+
+    version = 2
+
+    def __init__(self) -> None:
+        self.hashes: set[str] = set()
+
+    def matches(self, hashes: Iterable[str]) -> bool:
+        return not self.hashes.isdisjoint(hashes)
+
+    async def add(self, protection: Any) -> int:
+        self.hashes |= set(protection.hashes)
+        return self.version
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as the public sees it, as its department hears of it, and as it is stored."""
+
+    public: dict[str, Any]
+    told: ev.Place
+    state: ServiceRequest
+
+
+class World:
+    """Geo and intake, with the registry between them."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.registry = Registry()
+        self.indexes = KeyedIndexes(1, {name: os.urandom(32) for name in FIELDS}, SetClock())
+        self.locate = LocateRequest(resolver, At(NOW))
+        self.follow = Follow(self.registry, self.indexes.place, SetClock())
+        geo = FastAPI()
+        none: Any = SimpleNamespace()
+
+        async def intake(_: Request) -> Caller:
+            return Caller("svc:intake", roles=("service",), authentication="service")
+
+        geo.include_router(router(none, none, none, resolver, intake, 1))
+        http = TestClient(geo)
+
+        async def post(path: str, body: object) -> Any:
+            answer = http.post(path, json=body)
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+        peer: Any = SimpleNamespace(post=post)
+        self.addresses = GeoAddresses(peer)
+
+    async def enter(self, address: str, point: tuple[float, float] | None = None) -> None:
+        async def nothing(*_: object) -> None:
+            return None
+
+        vault: Any = SimpleNamespace(authorise=nothing)
+        store: Any = self.registry
+        protect = Protect(
+            store,
+            self.indexes,
+            self.addresses,
+            nothing,
+            vault,
+            SetClock(),
+            TimeOrderedIds(),
+            timedelta(0),
+        )
+        caller = Caller("custodian:carla", roles=("custodian",))
+        identifiers = {"address": address} if address else {}
+        await protect.add(caller, "PR-2026-1", "section 119.071(4)(d), F.S.", identifiers, point)
+
+    async def sent(self, place: ev.Place, own_address: str | None = None) -> Seen:
+        indexes = {}
+        if own_address is not None:
+            home = await Homes(self.addresses, self.indexes)(own_address)
+            indexes["home"] = home.values
+        state = ServiceRequest(
+            record_id="r",
+            version=1,
+            service_code=TYPE.service_code,
+            received_at=NOW,
+            updated_at=NOW,
+            place=place,
+            indexes=indexes,
+        )
+        created = ev.RequestCreated(
+            record_id="r",
+            version=1,
+            jurisdiction_id="miamidade",
+            service_code=TYPE.service_code,
+            received_at=NOW,
+            place=place,
+            policy=POLICY,
+        )
+        found = await self.locate.created(LocatedRequest(record_id="r"), _event("c", created))
+        assert found is not None
+        located: Any = found.events[0].data
+        change = await self.follow.located(state, _event("l", located))
+        assert change is not None
+        told: Any = change.events[0].data
+        shown = views.request(change.state, TYPE, None, extensions=True)
+        return Seen(dict(shown), told.place, change.state)
+
+
+def _event(number: str, data: Any) -> Event[Any]:
+    return Event(f"0b8f2f62-4d0c-5c9b-8a44-{number * 12}", "/test", "r", NOW, data)
+
+
+@pytest.fixture(scope="module")
+def boundaries() -> ShapeBoundaries:
+    return ShapeBoundaries(data_files.approximate_county(), data_files.gazette().unincorporated)
+
+
+@pytest.fixture
+def world(boundaries: ShapeBoundaries) -> World:
+    return World(resolver_of(lambda: boundaries))
+
+
+def _shows_no_place(seen: Seen) -> None:
+    assert seen.state.protected
+    assert not seen.state.listed
+    assert (seen.public["lat"], seen.public["long"], seen.public["zipcode"]) == (None,) * 3
+    municipality = seen.told.municipality
+    assert seen.told == ev.Place(municipality=municipality)
+    assert seen.public["address"] in (None, municipality or "Unincorporated Miami-Dade")
+
+
+@pytest.mark.policy("P8")
+@pytest.mark.parametrize(("home", "written"), VARIANTS.values(), ids=VARIANTS)
+async def test_a_protected_home_is_known_however_it_is_written(
+    home: str, written: str, world: World
+) -> None:
+    await world.enter(home)
+    # Without a pin, and with one far off.
+    _shows_no_place(await world.sent(ev.Place(address=written)))
+    pin = {"latitude": ELSEWHERE[0], "longitude": ELSEWHERE[1]}
+    _shows_no_place(await world.sent(ev.Place(address=written, **pin)))
+
+
+@pytest.mark.policy("P8")
+@pytest.mark.parametrize(("home", "written"), VARIANTS.values(), ids=VARIANTS)
+async def test_a_protected_reporter_is_known_however_the_own_address_is_written(
+    home: str, written: str, world: World
+) -> None:
+    await world.enter(home)
+    pin = {"latitude": ELSEWHERE[0], "longitude": ELSEWHERE[1]}
+    _shows_no_place(await world.sent(ev.Place(**pin), own_address=written))
+
+
+@pytest.mark.policy("P8")
+@pytest.mark.parametrize("written", ["8942-SW-142nd-AVE", "8942 SW 142 ND AVE", "8942_142_AVE"])
+async def test_an_address_id_is_read_too(written: str, world: World) -> None:
+    await world.enter(NUMBERED)
+    _shows_no_place(await world.sent(ev.Place(address_id=written)))
+
+
+@pytest.mark.policy("P8")
+async def test_geos_own_point_counts_wherever_the_pin_is(boundaries: ShapeBoundaries) -> None:
+    """Of who is known by a point alone, and of a request or a reporter with an address alone."""
+    home = (25.67170, -80.37999)
+    known = [KnownAddress("8942 SW 142ND AVE", *home, "33186")]
+    world = World(resolver_of(lambda: boundaries, known))
+    await world.enter("", home)
+    pin = {"latitude": ELSEWHERE[0], "longitude": ELSEWHERE[1]}
+    _shows_no_place(await world.sent(ev.Place(address="8942 SW 142 AVE", **pin)))
+    _shows_no_place(await world.sent(ev.Place(**pin), own_address="8942 SW 142 AVE"))
+    # And of an entry that has an address and a point of its own.
+    other = World(resolver_of(lambda: boundaries, known))
+    await other.enter("8942 SW 142 AVE", ELSEWHERE)
+    _shows_no_place(await other.sent(ev.Place(latitude=home[0], longitude=home[1])))
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["8944 SW 142 AVE", "8942 SW 143 AVE", "1216 San Marco Ave", "1218 San Miguel Ave",
+     "1500 Brickell Ave", "742 Main St", "SW 142 AVE & SW 90 ST"],
+)  # fmt: skip
+async def test_the_neighbors_are_not_hidden(written: str, world: World) -> None:
+    for home in (NUMBERED, NAMED, LEON, IRISH):
+        await world.enter(home)
+    seen = await world.sent(ev.Place(address=written))
+    assert not seen.state.protected
+    seen = await world.sent(
+        ev.Place(latitude=ELSEWHERE[0], longitude=ELSEWHERE[1]), own_address=written
+    )
+    assert not seen.state.protected
+
+
+WORDS = (
+    "4521 gate code 1234 St", "4521 SW 142 ZORANEALE AVE", "4521 Zora Neale Dr",
+    "4521 ask for Zora Blvd", "4521 SW 5 gate1234 ST", "4521 Officer Zora Ct",
+    "4521 code 9 9 8 8 Way", "4521 Alarm Off After Nine Ln", "4521 key under mat rd",
+    "4521 Zoranealehouse Ter", "4521 NW Zora 7 St", "4521 calle de la oficial Zora",
+    "4521 Avenida Zora", "4521 Rue Zora", "4521 Zora's Place", "4521 dog bites Path",
+    "4521 judge zora n circle", "4521 ZORA & NEALE", "Zora St & Neale Ave",
+    "4521 Via Zora", "4521 Detective Neale Pkwy", "4521 PIN4477 Plaza", "4521 Zora Hwy",
+    "4521 NE 700 Zora St",
+)  # fmt: skip
+
+
+@pytest.mark.policy("P8", "P13")
+@pytest.mark.parametrize("words", WORDS)
+async def test_words_that_geo_does_not_know_are_never_public(words: str, world: World) -> None:
+    for pin in ({"latitude": 25.7617, "longitude": -80.1918}, {"zip_code": "33130"}):
+        seen = await world.sent(ev.Place(address=words, **pin))
+        assert not seen.state.protected
+        shown = str(seen.public).lower()
+        typed = {word for word in words.lower().replace("'", " ").split() if len(word) > 2}
+        # The place shows, in words of geo's own.
+        assert seen.public["address"]
+        assert not {word for word in typed if word in str(seen.public["address"]).lower()}
+        assert "zora" not in shown
+        # Who works there needs them.
+        assert seen.told.address == words
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("9967 Southwest 153rd Street, ask for Zora", "9967 SW 153RD ST"),
+        ("9967B SW 153 ST", "9967 SW 153RD ST"),
+        ("9967 SW 153 RD ST APT 4, Miami", "9967 SW 153RD ST"),
+        ("1860 west flagler st", "1860 W FLAGLER ST"),
+        ("1860 W Flagller St", "1860 W FLAGLER ST"),
+    ],
+)
+async def test_an_address_on_a_known_street_shows_as_geo_writes_it(
+    written: str, shown: str, world: World
+) -> None:
+    seen = await world.sent(ev.Place(address=written))
+    assert seen.public["address"] == shown
+
+
+async def test_a_known_address_far_from_the_pin_is_not_the_places(world: World) -> None:
+    """It may be where the reporter lives."""
+    seen = await world.sent(
+        ev.Place(address="9967 SW 153 ST", latitude=ELSEWHERE[0], longitude=ELSEWHERE[1])
+    )
+    assert "153" not in str(seen.public["address"])
+    assert seen.told.address == "9967 SW 153 ST"
+
+
+LIVE_TYPE = "ANI-TETHERED-DOG"
+LIVE_HOME = "11720 SW 97 TER, Miami, FL 33186"
+
+
+@pytest.mark.e2e
+@pytest.mark.policy("P8")
+async def test_on_the_running_system_no_list_page_or_topic_shows_the_home(county: County) -> None:
+    order = {"reference": "PR-77", "citation": "section 119.071(4)(d), F.S.", "address": LIVE_HOME}
+    await county.post("intake", "/v1/protections", order, "custodian", "carla")
+    places = [
+        {"address_string": "11720 SW 97 TH TERR 33186"},
+        {"address_string": "11720B 97 Terraza, 33186"},
+        {"address_string": "Terraza 97 SW No. 11720", "lat": "25.71", "long": "-80.37"},
+    ]
+    hidden = [
+        await county.accepted(submission(770 + number, LIVE_TYPE, place))
+        for number, place in enumerate(places)
+    ]
+    own = {"lat": "25.64", "long": "-80.42", "attribute[REPORTER_ADDRESS]": "11720-A sw 97th"}
+    hidden.append(await county.accepted(submission(780, ENFORCEMENT, own)))
+    words = {"address_string": "4521 gate code 1234 St", "lat": "25.70", "long": "-80.40"}
+    open_ = await county.accepted(submission(781, LIVE_TYPE, words))
+    await county.routed(open_)
+
+    async def listed() -> set[str]:
+        answers = [
+            await county.open311("requests.json", service_code=code, page_size="1000")
+            for code in (LIVE_TYPE, ENFORCEMENT)
+        ]
+        return {each["service_request_id"] for answer in answers for each in answer.json()}
+
+    async def is_listed() -> bool:
+        return open_ in await listed()
+
+    await until(is_listed, "an open request is in the list")
+    shown = await county.request(open_)
+    assert shown["lat"] is not None
+    assert "1234" not in shown["address"]
+    for record_id in hidden:
+        job = await county.routed(record_id)
+        assert {key for key, value in job["routed"]["place"].items() if value} <= {"municipality"}
+        (copy,) = await county.received(job["routed"]["department"], record_id)
+        assert {key for key, value in copy["place"].items() if value} <= {"municipality"}
+        page = await county.request(record_id)
+        assert (page["lat"], page["long"], page["zipcode"]) == (None, None, None)
+        assert "11720" not in str(page)
+        assert "11720" not in str(copy)
+    assert not (await listed() & set(hidden))

@@ -9,6 +9,7 @@ the same reads without the flood, measured right before. Prints a table for docs
 import argparse
 import asyncio
 import contextlib
+import os
 import statistics
 import sys
 import tempfile
@@ -28,7 +29,9 @@ FLOOD = 18.0
 """Calls a second, as were seen to slow others down."""
 READS = 40.0
 """A second, of the bystander."""
-SECONDS = 4.0
+SECONDS = 1.5
+IDLE = 1.0
+CALLS = 40
 ATTACKER, BYSTANDER = "127.0.0.2", "127.0.0.3"
 STORED = 20_000
 NOBODY = {"Authorization": "Bearer x.y.z"}
@@ -171,8 +174,26 @@ async def _paced(
             tasks.create_task(step())
 
 
-async def measure(services: Mapping[str, str]) -> list[Noticed]:
-    """All calls, one after the other; `services`: their addresses."""
+def _used(pid: int) -> float:
+    """Seconds of processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def _cost(pid: int, send: Callable[[], Coroutine[Any, Any, None]]) -> float:
+    """Milliseconds of the service's processor for a call, less what it uses without one."""
+    began, before = time.perf_counter(), _used(pid)
+    await asyncio.sleep(IDLE)
+    idle = (_used(pid) - before) / (time.perf_counter() - began)
+    began, before = time.perf_counter(), _used(pid)
+    for _ in range(CALLS):
+        await send()
+    took = time.perf_counter() - began
+    return max(0.0, _used(pid) - before - idle * took) * 1000 / CALLS
+
+
+async def measure(services: Mapping[str, str], processors: Mapping[str, int]) -> list[Noticed]:
+    """All calls, one after the other; `services`: their addresses, `processors`: their ids."""
     found = []
     async with _from(ATTACKER) as http:
         for call in calls():
@@ -188,10 +209,7 @@ async def measure(services: Mapping[str, str]) -> list[Noticed]:
                     await http.send(request)
 
             answer = await http.send(request)
-            began = time.perf_counter()
-            for _ in range(10):
-                await send()
-            cost = (time.perf_counter() - began) * 100
+            cost = await _cost(processors[call.service], send)
             floor = await _read(read, SECONDS)
             under, _ = await asyncio.gather(_read(read, SECONDS), _paced(send, FLOOD, SECONDS))
             size = int(answer.headers.get("content-length") or len(answer.content))
@@ -203,7 +221,7 @@ async def measure(services: Mapping[str, str]) -> list[Noticed]:
 
 
 HEAD = (
-    "| call | status | bytes | ms alone | bystander alone, p50 / p99 ms "
+    "| call | status | bytes | ms of processor | bystander alone, p50 / p99 ms "
     "| under flood, p50 / p99 ms | times |\n|---|---|---|---|---|---|---|\n"
 )
 
@@ -219,7 +237,8 @@ def main() -> int:
             dev = LocalStack.model_validate(stack.dev)
             asyncio.run(fill(dev.database.url, "intake", arguments.stored, sys.stderr.write))
             sys.stdout.write(HEAD)
-            asyncio.run(measure(dev.services))
+            pids = {each.name: each.pid for each in stack.status() if each.pid is not None}
+            asyncio.run(measure(dev.services, pids))
         finally:
             stack.down()
     return 0

@@ -272,7 +272,7 @@ class Authenticator:
             or "act" in act
             or _client(claims) not in (None, actor.client_id)
             or not isinstance(begun, int | float)
-            or ends - begun > EXCHANGED_SECONDS
+            or not 0 <= ends - begun <= EXCHANGED_SECONDS
         ):
             raise _invalid()
         return actor

@@ -100,8 +100,8 @@ class PersonReadings:
             return self._phone(value)
         if field == "email":
             usual = normalise_email(value)
-            found = (*((usual,) if usual else ()), *self._reader.mail(value))
-            one = tuple(dict.fromkeys(found))[:MOST]
+            found = self._reader.mail(value)
+            one = tuple(dict.fromkeys((usual, *found) if usual else found))[:MOST]
             return Readings(one, one)
         if field == "name" and normalise_name(value) is not None:
             return self._reader.name(value)

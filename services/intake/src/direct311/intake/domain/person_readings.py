@@ -30,6 +30,7 @@ _BETWEEN_PERSONS = re.compile(r"[;/&|+\n]")
 _SHAPES = str.maketrans({"i": "l", "1": "l", "0": "o", "5": "s", "3": "e", "4": "a", "7": "t"})
 _PLAIN_NAME = re.compile(r"([a-z]{2,}) ([a-z]{2,})")
 _IN_BRACKETS = re.compile(r"\([^()@]*\)")
+_PLAIN_ADDRESS = re.compile(r"[a-z0-9][a-z0-9._%+-]*[a-z0-9]@(?:[a-z0-9-]+\.)+[a-z]{2,}", re.ASCII)
 _ADDRESS = re.compile(
     r"[^\s@,;|/<>()\[\]\":]{1,64}@[^\s@,;|/<>()\[\]\"':]+\.[^\s@,;|/<>()\[\]\"':.]+"
 )
@@ -138,12 +139,14 @@ class PersonReader:
         its words or more, as long as the other side has no other words: `Zora Neale Hurston` fits
         `Hurston, Zora` and `Zora N. Hurston`, not `Zora Ann Hurston`. One word fits itself alone.
         """
-        usual = _sorted(_words(text))
         plain = self.plain(text).strip()
         if (two := _PLAIN_NAME.fullmatch(plain)) and self._no_plain_name.isdisjoint(two.groups()):
             whole = _sorted(two.groups())
             shape = f"={plain.replace(' ', '').translate(_SHAPES)}"
+            # As most are.
+            usual = whole if text.isascii() else _sorted(_words(text))
             return Readings(_few((usual, whole, f"+{whole}", shape)), _few((usual, whole, shape)))
+        usual = _sorted(_words(text))
         sought, held = [[usual]], [[usual]]
         for each in self._names(plain):
             whole, parts = _sets(each.tokens)
@@ -160,6 +163,11 @@ class PersonReader:
 
         Addresses may stand in brackets, behind a name, several in one text, or be said in words.
         """
+        small = text.lower()
+        if _PLAIN_ADDRESS.fullmatch(small) and "xn--" not in small:
+            # As most are.
+            local, _, domain = small.partition("@")
+            return _few((small, self._mailbox(local, domain)))
         found: list[str] = []
         for local, domain in self._addresses(text):
             if (ascii_domain := _ascii_domain(domain)) is None:

@@ -332,7 +332,7 @@ async def test_no_place_of_any_api_breaks(county: County, service: str) -> None:
         elif role.startswith(SERVICE):
             continue
         else:
-            headers = await county.session.headers(role, "ends")
+            headers = await county.session.headers(service, role, "ends")
         url = address + RECORD.sub("record", path).replace("{record}", record)
         parameters = [
             each for each in operation.get("parameters", []) if each["in"] in ("query", "path")

@@ -181,6 +181,7 @@ class World:
             SetClock(),
             TimeOrderedIds(),
             timedelta(0),
+            timedelta(days=7),
         )
         caller = Caller("custodian:carla", roles=("custodian",))
         identifiers = {"address": address} if address else {}

@@ -17,6 +17,7 @@ from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.verifier.note import Signer
 from tests.support.county import County, until
+from tests.support.identity import services_of
 from tests.support.runtime import NOW
 from tests.support.submissions import submission
 from tests.unit.retention.fakes import START, World
@@ -85,7 +86,7 @@ class Claimed(Authenticator):
     """Takes a token for its `sub`."""
 
     def __init__(self) -> None:
-        super().__init__(_NoIssuer(), "https://issuer.test", "direct311")
+        super().__init__(_NoIssuer(), "https://issuer.test", services_of("retention"))
 
     async def _decode(self, token: str) -> Mapping[str, Any]:
         return {"sub": token, "roles": ["agent"], "jti": "t"}
@@ -101,7 +102,7 @@ async def test_a_name_with_what_nobody_sees_is_refused_at_the_door(sub: str) -> 
     door = Claimed()
     with pytest.raises(UnauthenticatedError):
         await door._one(sub)
-    assert (await door._one("anna")).sub == "anna"
+    assert (await door._one("anna")).caller.sub == "anna"
 
 
 @pytest.mark.parametrize(("one", "other"), BOTH)

@@ -86,7 +86,7 @@ class EmailOrder(Model, extra="forbid"):
 
     email: Value
     email_notice_version: Annotated[str, Field(max_length=40)]
-    justification: Annotated[str, Field(min_length=10, max_length=500)]
+    justification: Reason
 
 
 class CorrectionOrder(Model, extra="forbid"):

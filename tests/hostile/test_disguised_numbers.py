@@ -22,7 +22,11 @@ from tests.support.county import County, Document, until
 from tests.support.runtime import NOW, SetClock
 from tests.support.submissions import submission
 
-CARD, BANK, SECURITY = ("card", "bank", "social_security")
+MATHEMATICAL = "".join(map(chr, range(0x1D7CE, 0x1D7D8)))
+FULL_WIDTH = "\uff14\uff11"
+CARD: Kind = "card"
+BANK: Kind = "bank"
+SECURITY: Kind = "social_security"
 
 
 def _table(digits: str, text: str) -> str:
@@ -47,17 +51,20 @@ VARIANTS: dict[str, tuple[Kind, str]] = {
     "percent": (CARD, f"paid «{_percent('4111111111111111')}» at noon"),
     "percent of percent": (CARD, "paid «%2534%2531%2531%2531 1111 1111 1111» at noon"),
     "percent four deep": (CARD, "paid «%25252534111 1111 1111 1111» at noon"),
-    "percent of full width": (CARD, f"paid «{_percent('４１')}11 1111 1111 1111» at noon"),
+    "percent of full width": (CARD, f"paid «{_percent(FULL_WIDTH)}11 1111 1111 1111» at noon"),
     "percent of an entity": (CARD, "paid «%26%2352%3B111 1111 1111 1111» at noon"),
     "escapes": (CARD, r"paid «\u0034\x31\u{31}1 1111 1111 1111» at noon"),
     "tags": (CARD, "paid «4111<br>1111<b></b>1111<span class='x'>1111» at noon"),
     "comments": (CARD, "paid «4111<!-- x -->1111 1111 1111» at noon"),
     # the digits of other scripts
-    "mathematical digits": (CARD, f"paid «{_table('𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗', '4111|1111|1111|1111')}» at noon"),
+    "mathematical digits": (CARD, f"paid «{_table(MATHEMATICAL, '4111|1111|1111|1111')}» at noon"),
     "superscripts": (CARD, f"paid «{_table('⁰¹²³⁴⁵⁶⁷⁸⁹', '4111/1111/1111/1111')}» at noon"),
     "circled digits": (CARD, f"paid «{_table('⓪①②③④⑤⑥⑦⑧⑨', '4111*1111*1111*1111')}» at noon"),
     "ideographs": (CARD, f"paid «{_table('〇一二三四五六七八九', '4111-1111-1111-1111')}» at noon"),
-    "keycaps": (CARD, "paid «" + "".join(f"{c}\ufe0f\u20e3" for c in "411111111111111") + "1» at noon"),
+    "keycaps": (
+        CARD,
+        "paid «" + "".join(f"{c}\ufe0f\u20e3" for c in "411111111111111") + "1» at noon",
+    ),
     "blank letters": (CARD, "paid «4\u31641\u31641\u31641\u3164 1111 1111 1111» at noon"),
     # what stands between
     "pipes": (CARD, "paid «4111|1111|1111|1111» at noon"),
@@ -81,7 +88,10 @@ VARIANTS: dict[str, tuple[Kind, str]] = {
     # words
     "words": (CARD, "paid «four " + "one " * 14 + "one» at noon"),
     "words with commas": (CARD, "paid «four, " + "one, " * 14 + "one» at noon"),
-    "doubled words": (CARD, "paid «four one double one triple one triple one triple one triple one» at noon"),
+    "doubled words": (
+        CARD,
+        "paid «four one double one triple one triple one triple one triple one» at noon",
+    ),
     "words without spaces": (CARD, "paid «four" + "one" * 15 + "» at noon"),
     "words in Spanish": (CARD, "pagué «cuatro " + "uno " * 14 + "uno» al mediodía"),
     "words in Creole": (CARD, "mwen peye «kat " + "youn " * 14 + "youn» a midi"),
@@ -91,20 +101,38 @@ VARIANTS: dict[str, tuple[Kind, str]] = {
     "routing number with dots": (BANK, "refund to «0631.0027.7» please"),
     "routing number in groups": (BANK, "refund to «063-100-277» please"),
     "routing number on lines": (BANK, "refund to «063\n100\n277» please"),
-    "routing number in words": (BANK, "refund to «zero six three one double zero two seven seven» please"),
+    "routing number in words": (
+        BANK,
+        "refund to «zero six three one double zero two seven seven» please",
+    ),
     "routing number in entities": (BANK, "refund to «&#48;63100277» please"),
     "routing number in letters": (BANK, "refund to «O631OO277» please"),
     "IBAN with slashes": (BANK, "refund to «DE89/3704/0044/0532/0130/00» please"),
     "IBAN in entities": (BANK, "refund to «&#68;E89 3704 0044 0532 0130 00» please"),
-    "IBAN letter by letter": (BANK, "refund to «D.E.8.9.3.7.0.4.0.0.4.4.0.5.3.2.0.1.3.0.0.0» please"),
-    "account number in Spanish words": (BANK, "mi cuenta es «cuatro cinco seis siete ocho nueve uno dos» gracias"),
+    "IBAN letter by letter": (
+        BANK,
+        "refund to «D.E.8.9.3.7.0.4.0.0.4.4.0.5.3.2.0.1.3.0.0.0» please",
+    ),
+    "account number in Spanish words": (
+        BANK,
+        "mi cuenta es «cuatro cinco seis siete ocho nueve uno dos» gracias",
+    ),
     "account number in Creole": (BANK, "nimewo kont mwen se «4455|6677|88», mèsi"),
     # social security
     "social security in Spanish": (SECURITY, "mi seguro social es «219|09|9999», gracias"),
-    "social security in Spanish words": (SECURITY, "mi seguro social es «dos uno nueve cero nueve nueve nueve nueve nueve», gracias"),
+    "social security in Spanish words": (
+        SECURITY,
+        "mi seguro social es «dos uno nueve cero nueve nueve nueve nueve nueve», gracias",
+    ),
     "social security in Creole": (SECURITY, "nimewo sekirite sosyal mwen se «219/09//9999», mèsi"),
-    "social security in Creole words": (SECURITY, "sekirite sosyal mwen se «de youn nèf zewo nèf nèf nèf nèf nèf», mèsi"),
-    "social security in English words": (SECURITY, "my ssn is «two one nine oh nine nine nine nine nine», thanks"),
+    "social security in Creole words": (
+        SECURITY,
+        "sekirite sosyal mwen se «de youn nèf zewo nèf nèf nèf nèf nèf», mèsi",
+    ),
+    "social security in English words": (
+        SECURITY,
+        "my ssn is «two one nine oh nine nine nine nine nine», thanks",
+    ),
     "social security in entities": (SECURITY, "«&#50;19-&#48;9-9999» is me"),
     "social security with repeated signs": (SECURITY, "it is «219--09--9999» here"),
     "social security in letters": (SECURITY, "my ssn is «2l9-O9-9999», thanks"),
@@ -113,12 +141,24 @@ VARIANTS: dict[str, tuple[Kind, str]] = {
     "telephone in entities": ("telephone", "call «&#51;&#48;&#53;-555-0142» please"),
     "telephone in percent": ("telephone", "call «%33%30%35-555-0142» please"),
     "telephone with pipes": ("telephone", "it is «305|555|0142» here"),
-    "telephone in English words": ("telephone", "call me at «three oh five five five five oh one four two» please"),
+    "telephone in English words": (
+        "telephone",
+        "call me at «three oh five five five five oh one four two» please",
+    ),
     "telephone in Spanish": ("telephone", "llámame al «305,,555,,0142» por favor"),
-    "telephone in Spanish words": ("telephone", "llámame al «tres cero cinco, cinco cinco cinco, cero uno cuatro dos» por favor"),
-    "telephone in Spanish pairs": ("telephone", "mi teléfono es «tres cero cinco, cincuenta y cinco, cincuenta, catorce, dos» gracias"),
+    "telephone in Spanish words": (
+        "telephone",
+        "llámame al «tres cero cinco, cinco cinco cinco, cero uno cuatro dos» por favor",
+    ),
+    "telephone in Spanish pairs": (
+        "telephone",
+        "mi teléfono es «tres cero cinco, cincuenta y cinco, cincuenta, catorce, dos» gracias",
+    ),
     "telephone in Creole": ("telephone", "nimewo telefòn mwen se «305[555]0142», mèsi"),
-    "telephone in Creole words": ("telephone", "rele m nan «twa zewo senk senk senk senk zewo youn kat de», mèsi"),
+    "telephone in Creole words": (
+        "telephone",
+        "rele m nan «twa zewo senk senk senk senk zewo youn kat de», mèsi",
+    ),
     "telephone in letters": ("telephone", "text me: «3O5-555-Ol42» please"),
     "telephone digit by digit": ("telephone", "call me at «3*0*5*5*5*5*0*1*4*2» please"),
     # e-mail
@@ -129,7 +169,10 @@ VARIANTS: dict[str, tuple[Kind, str]] = {
     "mail with braces": ("email", "write to «mlopez {at} example {dot} com» please"),
     "mail with dashes": ("email", "write to «mlopez-at-example-dot-com» please"),
     "mail on lines": ("email", "write to «mlopez\n@\nexample.com» please"),
-    "mail in Spanish with asterisks": ("email", "mi correo: «mlopez *arroba* example *punto* com» gracias"),
+    "mail in Spanish with asterisks": (
+        "email",
+        "mi correo: «mlopez *arroba* example *punto* com» gracias",
+    ),
     "mail in Creole with lines": ("email", "imel mwen: «mlopez\narobaz\nexample\npwen\ncom» mèsi"),
 }
 NUMBERS = {name: case for name, case in VARIANTS.items() if case[0] in (CARD, BANK, SECURITY)}
@@ -254,7 +297,10 @@ async def test_nothing_of_it_is_public_in_events_on_a_departments_topic_or_seale
     await county.routed(record_id)
     await county.caught_up()
     seen = [json.dumps(await county.request(record_id))]
-    seen += [json.dumps(each, ensure_ascii=False) for each in await county.received("animal_services", record_id)]
+    seen += [
+        json.dumps(each, ensure_ascii=False)
+        for each in await county.received("animal_services", record_id)
+    ]
     assert len(seen) > 1
     events = await county.messages("request.created", "request.updated", "request.routed")
     assert any(message.key == record_id.encode() for message in events)

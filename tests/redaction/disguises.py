@@ -5,7 +5,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html.entities import codepoint2name
 
 from direct311.runtime.redaction import Kind, Redacted
 
@@ -123,7 +122,11 @@ NUMBERS: Mapping[str, tuple[Kind, Callable[[Chance], list[str]]]] = {
 # their check digit.
 AROUND: Mapping[str, Mapping[str, Sequence[str]]] = {
     "card": {
-        "en": ("There is a hole at the bank, I paid {} for the tow", "{} was stolen there", "the tow took {}"),
+        "en": (
+            "There is a hole at the bank, I paid {} for the tow",
+            "{} was stolen there",
+            "the tow took {}",
+        ),
         "es": ("Hay un hueco en la calle y pagué con {} la grúa", "me robaron {} en la esquina"),
         "ht": ("Gen yon twou nan lari a, mwen peye ak {} pou remòkaj la", "yo vòlè {} la"),
     },
@@ -157,9 +160,9 @@ AROUND: Mapping[str, Mapping[str, Sequence[str]]] = {
 # ------------------------------------------------------------------ disguises
 
 SPELLED: Mapping[str, Sequence[str]] = {
-    "en": "zero one two three four five six seven eight nine".split(),
-    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve".split(),
-    "ht": "zewo youn de twa kat senk sis sèt uit nèf".split(),
+    "en": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
+    "es": ["cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"],
+    "ht": ["zewo", "youn", "de", "twa", "kat", "senk", "sis", "sèt", "uit", "nèf"],
 }
 TENS: Mapping[str, Callable[[int], str]] = {}
 DOUBLE = {"en": "double", "es": "doble", "ht": "doub"}
@@ -213,15 +216,16 @@ def _under_hundred(number: int, language: str) -> str:
     units = SPELLED[language]
     if language == "en":
         teens = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-        tens = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+        tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
         join = "-"
     elif language == "es":
         teens = "diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve"
-        tens = "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa".split()
+        tens = ["veinte", "treinta", "cuarenta", "cincuenta", "sesenta", "setenta"]
+        tens += ["ochenta", "noventa"]
         join = " y "
     else:
         teens = "dis onz douz trèz katòz kenz sèz disèt dizuit diznèf"
-        tens = "ven trant karant senkant swasant".split()
+        tens = ["ven", "trant", "karant", "senkant", "swasant"]
         join = " "
     if number < 20:
         return teens.split()[number - 10]
@@ -229,7 +233,11 @@ def _under_hundred(number: int, language: str) -> str:
         return f"{units[number // 10]} {units[number % 10]}"
     ten, unit = tens[number // 10 - 2], number % 10
     if language == "es" and 20 < number < 30:
-        return "veinti" + ("dós", "trés", "séis")[(2, 3, 6).index(unit)] if unit in (2, 3, 6) else "veinti" + units[unit]
+        return (
+            "veinti" + ("dós", "trés", "séis")[(2, 3, 6).index(unit)]
+            if unit in (2, 3, 6)
+            else "veinti" + units[unit]
+        )
     return ten + join + units[unit] if unit else ten
 
 
@@ -309,24 +317,31 @@ DISGUISES: Mapping[str, Disguise] = {
     "escapes": lambda chance, groups, language: _each(
         groups, lambda char: chance.choice(("\\u{:04x}", "\\x{:02x}", "%u{:04x}")).format(ord(char))
     ),
-    "tags": lambda chance, groups, language: chance.choice(("<br>", "<b></b>", "</span><span>", "<!-- -->")).join(groups),
+    "tags": lambda chance, groups, language: chance.choice(
+        ("<br>", "<b></b>", "</span><span>", "<!-- -->")
+    ).join(groups),
     "full width": _changed(_from("\uff10")),
     "mathematical": lambda chance, groups, language: _each(
         groups, _from(chance.choice("\U0001d7ce\U0001d7d8\U0001d7e2\U0001d7ec\U0001d7f6"))
     ),
-    "Arabic digits": lambda chance, groups, language: _each(groups, _from(chance.choice("\u0660\u06f0\u0966"))),
+    "Arabic digits": lambda chance, groups, language: _each(
+        groups, _from(chance.choice("\u0660\u06f0\u0966"))
+    ),
     "superscript": _changed(_table("⁰¹²³⁴⁵⁶⁷⁸⁹")),
     "circled": _changed(_table("⓪①②③④⑤⑥⑦⑧⑨")),
     "ideographs": _changed(_table("〇一二三四五六七八九")),
     "keycaps": _changed(lambda char: char + "\ufe0f\u20e3"),
     "zero width": _changed(lambda char: char + "\u200b"),
     "invisible": lambda chance, groups, language: _each(
-        groups, lambda char: char + chance.choice("\u200c\u2060\u00ad\ufeff\u3164\u180e\U000e0020\ufe0e")
+        groups,
+        lambda char: char + chance.choice("\u200c\u2060\u00ad\ufeff\u3164\u180e\U000e0020\ufe0e"),
     ),
     "direction": lambda chance, groups, language: _each(
         groups, lambda char: chance.choice("\u202e\u202d\u2066\u200f") + char, "\u202c-"
     ).removeprefix("\u202e"),
-    "combining": lambda chance, groups, language: _each(groups, lambda char: char + chance.choice("\u0301\u0338\u0336\u20dd")),
+    "combining": lambda chance, groups, language: _each(
+        groups, lambda char: char + chance.choice("\u0301\u0338\u0336\u20dd")
+    ),
     "dashes": _joined("--"),
     "dots": _joined("..."),
     "slashes": _joined("/"),
@@ -339,13 +354,19 @@ DISGUISES: Mapping[str, Disguise] = {
     "lines": _joined("\n"),
     "lines with dashes": _joined("\n-\n"),
     "emoji": lambda chance, groups, language: chance.choice(EMOJI).join(groups),
-    "four signs": lambda chance, groups, language: "".join(chance.choice("-_./|*~=") for _ in range(4)).join(groups),
-    "each digit alone": lambda chance, groups, language: chance.choice(("-", " . ", "*", "_", "\n", " | ")).join("".join(groups)),
+    "four signs": lambda chance, groups, language: "".join(
+        chance.choice("-_./|*~=") for _ in range(4)
+    ).join(groups),
+    "each digit alone": lambda chance, groups, language: chance.choice(
+        ("-", " . ", "*", "_", "\n", " | ")
+    ).join("".join(groups)),
     "mixed signs": lambda chance, groups, language: _mixed(chance, groups),
     "odd groups": lambda chance, groups, language: _odd(chance, groups),
     "letters": lambda chance, groups, language: _letters(chance, groups),
     "words": lambda chance, groups, language: _words(groups, language),
-    "words with signs": lambda chance, groups, language: _words(groups, language, chance.choice(("-", ", ", "\n", " / "))),
+    "words with signs": lambda chance, groups, language: _words(
+        groups, language, chance.choice(("-", ", ", "\n", " / "))
+    ),
     "words without spaces": lambda chance, groups, language: _words(groups, language, ""),
     "double": lambda chance, groups, language: _doubled(groups, language),
     "pairs in words": lambda chance, groups, language: _pairs(groups, language),
@@ -354,15 +375,30 @@ DISGUISES: Mapping[str, Disguise] = {
         for group in groups
         for char in group
     ),
-    "spoken signs": lambda chance, groups, language: {"en": " dash ", "es": " guión ", "ht": " tirè "}[language].join(groups),
+    "spoken signs": lambda chance, groups, language: {
+        "en": " dash ",
+        "es": " guión ",
+        "ht": " tirè ",
+    }[language].join(groups),
 }
 
 NOT_FOR = {
     # Its letters stay letters: no words, no other digits for them.
-    "iban": {"words", "words with signs", "words without spaces", "double", "pairs in words", "words and digits", "letters",
-             "odd groups", "tags", "percent of UTF-8"},
+    "iban": {
+        "words",
+        "words with signs",
+        "words without spaces",
+        "double",
+        "pairs in words",
+        "words and digits",
+        "letters",
+        "odd groups",
+        "tags",
+        "percent of UTF-8",
+    },
     # Odd groups in which only a check digit of one in ten speaks for it.
     "routing": {"odd groups"},
+    "account": {"odd groups"},
 }
 
 # ------------------------------------------------------------------ e-mail
@@ -387,29 +423,66 @@ Mail = Callable[[Chance, str, str], str]
 
 MAILS: Mapping[str, Mail] = {
     "none": lambda chance, address, language: address,
-    "entities": lambda chance, address, language: "".join(_entity(char, chance) for char in address),
-    "entities of signs": lambda chance, address, language: address.replace("@", "&#64;").replace(".", "&period;"),
-    "named": lambda chance, address, language: address.replace("@", "&commat;").replace(".", "&#x2e"+";"),
+    "entities": lambda chance, address, language: "".join(
+        _entity(char, chance) for char in address
+    ),
+    "entities of signs": lambda chance, address, language: address.replace("@", "&#64;").replace(
+        ".", "&period;"
+    ),
+    "named": lambda chance, address, language: address.replace("@", "&commat;").replace(
+        ".", "&#x2e" + ";"
+    ),
     "entities of entities": lambda chance, address, language: address.replace("@", "&amp;#64;"),
-    "entities without semicolon": lambda chance, address, language: address.replace("@", "&commat").replace(".", "&period"),
+    "entities without semicolon": lambda chance, address, language: address.replace(
+        "@", "&commat"
+    ).replace(".", "&period"),
     "percent": lambda chance, address, language: "".join(map(_percent, address)),
-    "percent of signs": lambda chance, address, language: address.replace("@", "%40").replace(".", "%2E"),
-    "percent twice": lambda chance, address, language: address.replace("@", "%2540").replace(".", "%252e"),
-    "escapes": lambda chance, address, language: address.replace("@", "\\u0040").replace(".", "\\x2e"),
+    "percent of signs": lambda chance, address, language: address.replace("@", "%40").replace(
+        ".", "%2E"
+    ),
+    "percent twice": lambda chance, address, language: address.replace("@", "%2540").replace(
+        ".", "%252e"
+    ),
+    "escapes": lambda chance, address, language: address.replace("@", "\\u0040").replace(
+        ".", "\\x2e"
+    ),
     "tags": lambda chance, address, language: address.replace("@", "<b>@</b>"),
-    "full width": lambda chance, address, language: "".join(chr(ord(char) + 0xFEE0) for char in address),
+    "full width": lambda chance, address, language: "".join(
+        chr(ord(char) + 0xFEE0) for char in address
+    ),
     "zero width": lambda chance, address, language: "\u200b".join(address),
     "direction": lambda chance, address, language: address.replace("@", "\u202d@\u202c"),
     "words": lambda chance, address, language: _spelled(address, language, " {} ", " {} "),
-    "words in brackets": lambda chance, address, language: _spelled(address, language, " ({}) ", " ({}) "),
-    "words in square brackets": lambda chance, address, language: _spelled(address, language, "[{}]", "[{}]"),
-    "words in braces": lambda chance, address, language: _spelled(address, language, " {{{}}} ", " {{{}}} "),
-    "words in points": lambda chance, address, language: _spelled(address, language, " <{}> ", " <{}> "),
-    "words with dashes": lambda chance, address, language: _spelled(address, language, "-{}-", "-{}-"),
-    "words with underscores": lambda chance, address, language: _spelled(address, language, "_{}_", "_{}_"),
-    "words with asterisks": lambda chance, address, language: _spelled(address, language, " *{}* ", " *{}* "),
-    "words on lines": lambda chance, address, language: _spelled(address, language, "\n{}\n", "\n{}\n"),
-    "spaces": lambda chance, address, language: address.replace("@", " @ ").replace(".com", " . com").replace(".org", " . org").replace(".net", " . net"),
+    "words in brackets": lambda chance, address, language: _spelled(
+        address, language, " ({}) ", " ({}) "
+    ),
+    "words in square brackets": lambda chance, address, language: _spelled(
+        address, language, "[{}]", "[{}]"
+    ),
+    "words in braces": lambda chance, address, language: _spelled(
+        address, language, " {{{}}} ", " {{{}}} "
+    ),
+    "words in points": lambda chance, address, language: _spelled(
+        address, language, " <{}> ", " <{}> "
+    ),
+    "words with dashes": lambda chance, address, language: _spelled(
+        address, language, "-{}-", "-{}-"
+    ),
+    "words with underscores": lambda chance, address, language: _spelled(
+        address, language, "_{}_", "_{}_"
+    ),
+    "words with asterisks": lambda chance, address, language: _spelled(
+        address, language, " *{}* ", " *{}* "
+    ),
+    "words on lines": lambda chance, address, language: _spelled(
+        address, language, "\n{}\n", "\n{}\n"
+    ),
+    "spaces": lambda chance, address, language: (
+        address.replace("@", " @ ")
+        .replace(".com", " . com")
+        .replace(".org", " . org")
+        .replace(".net", " . net")
+    ),
     "lines": lambda chance, address, language: address.replace("@", "\n@\n"),
     "brackets": lambda chance, address, language: address.replace("@", " [@] ").replace(".", "[.]"),
 }
@@ -428,7 +501,13 @@ def samples(each: int = 6, seed: int = SEED) -> Iterator[Sample]:
                 chance = random.Random(f"{seed} {name} {disguise} {language}")
                 for _ in range(each):
                     around = chance.choice(AROUND[name][language])
-                    yield _placed(kind, f"{disguise}", language, around, change(chance, make(chance), language))
+                    yield _placed(
+                        kind,
+                        f"{disguise}",
+                        language,
+                        around,
+                        change(chance, make(chance), language),
+                    )
     for disguise, write in MAILS.items():
         for language in LANGUAGES:
             chance = random.Random(f"{seed} mail {disguise} {language}")
@@ -455,44 +534,82 @@ def _pick(chance: Chance, low: int, high: int) -> int:
 
 
 INNOCENT: Mapping[str, Callable[[Chance], str]] = {
-    "date and time": lambda c: f"{_pick(c,1,13)}/{_pick(c,1,29)}/2026 {_pick(c,1,13)}:{_pick(c,10,60)}",
-    "dates": lambda c: f"{_pick(c,1,13)}/{_pick(c,1,29)}/2026, {_pick(c,1,13)}/{_pick(c,1,29)}/2026",
-    "ISO date": lambda c: f"2026-{_pick(c,10,13)}-{_pick(c,10,29)} {_pick(c,10,24)}:{_pick(c,10,60)}:{_pick(c,10,60)}",
-    "span of dates": lambda c: f"4/{_pick(c,10,29)}/2026 8:00 - 4/{_pick(c,10,29)}/2026 17:00",
-    "address": lambda c: f"{_pick(c,100,29999)} {c.choice(STREETS)}, Miami, FL {_pick(c,33010,33299)}",
-    "address with ZIP+4": lambda c: f"{_pick(c,100,29999)} {c.choice(STREETS)}, Miami, FL {_pick(c,33010,33299)}-{_pick(c,1000,9999)}",
-    "addresses": lambda c: f"{_pick(c,100,29999)}, {_pick(c,100,29999)} {c.choice(STREETS)}",
+    "date and time": lambda c: (
+        f"{_pick(c, 1, 13)}/{_pick(c, 1, 29)}/2026 {_pick(c, 1, 13)}:{_pick(c, 10, 60)}"
+    ),
+    "dates": lambda c: (
+        f"{_pick(c, 1, 13)}/{_pick(c, 1, 29)}/2026, {_pick(c, 1, 13)}/{_pick(c, 1, 29)}/2026"
+    ),
+    "ISO date": lambda c: (
+        f"2026-{_pick(c, 10, 13)}-{_pick(c, 10, 29)}"
+        f" {_pick(c, 10, 24)}:{_pick(c, 10, 60)}:{_pick(c, 10, 60)}"
+    ),
+    "span of dates": lambda c: f"4/{_pick(c, 10, 29)}/2026 8:00 - 4/{_pick(c, 10, 29)}/2026 17:00",
+    "address": lambda c: (
+        f"{_pick(c, 100, 29999)} {c.choice(STREETS)}, Miami, FL {_pick(c, 33010, 33299)}"
+    ),
+    "address with ZIP+4": lambda c: (
+        f"{_pick(c, 100, 29999)} {c.choice(STREETS)}, Miami,"
+        f" FL {_pick(c, 33010, 33299)}-{_pick(c, 1000, 9999)}"
+    ),
+    "addresses": lambda c: f"{_pick(c, 100, 29999)}, {_pick(c, 100, 29999)} {c.choice(STREETS)}",
     "house numbers": lambda c: ", ".join(str(n) for n in _row(c, 4)) + f" {c.choice(STREETS)}",
     "many house numbers": lambda c: ", ".join(str(n) for n in _row(c, 6)) + f" {c.choice(STREETS)}",
-    "long house numbers": lambda c: " / ".join(str(10000 + n) for n in _row(c, 4)) + f" {c.choice(STREETS)}",
+    "long house numbers": lambda c: (
+        " / ".join(str(10000 + n) for n in _row(c, 4)) + f" {c.choice(STREETS)}"
+    ),
     "rooms": lambda c: ", ".join(str(100 * floor + _pick(c, 1, 20)) for floor in (1, 2, 3)),
-    "folio": lambda c: f"folio {_pick(c,10,37)}-{_pick(c,1000,9999)}-{_pick(c,100,999)}-{_pick(c,1000,9999)}",
-    "folio alone": lambda c: f"{_pick(c,10,37)}-{_pick(c,1000,9999)}-{_pick(c,100,999)}-{_pick(c,1000,9999)}",
-    "permit": lambda c: f"permit {_pick(c,2010,2026)}{_pick(c,100000,999999)}",
-    "permit with dashes": lambda c: f"permit number B{_pick(c,2010,2026)}-{_pick(c,100000,999999)}",
-    "order number": lambda c: f"order {_pick(c,100,999)}-{_pick(c,1000000,9999999)}-{_pick(c,1000000,9999999)}",
-    "ticket": lambda c: f"ticket #{_pick(c,10**7,10**8)}",
-    "request": lambda c: f"request {_pick(c,2020,2026)}-{_pick(c,10**5,10**6)}",
-    "plate": lambda c: f"{c.choice(('ABC','KLZ','QRS'))} {c.choice('DEFG')}{_pick(c,10,99)}",
-    "vehicle number": lambda c: f"VIN 1HGCM82633A{_pick(c,10**5,10**6)}",
-    "price": lambda c: f"${_pick(c,1,999)},{_pick(c,100,999)}.{_pick(c,10,99)}",
-    "prices": lambda c: ", ".join(f"${_pick(c,10,999)}.{_pick(c,10,99)}" for _ in range(4)),
-    "position": lambda c: f"25.{_pick(c,10**5,10**6)}, -80.{_pick(c,10**5,10**6)}",
-    "position with many places": lambda c: f"25.{_pick(c,10**7,10**8)},-80.{_pick(c,10**7,10**8)}",
-    "time": lambda c: f"{_pick(c,1,12)}:{_pick(c,10,60)} - {_pick(c,1,12)}:{_pick(c,10,60)}",
-    "dimensions": lambda c: f"{_pick(c,1,99)} x {_pick(c,1,99)} x {_pick(c,1,99)} in",
-    "measures": lambda c: f"{_pick(c,1,99)}.{_pick(c,1,99)} ft, {_pick(c,1,99)}.{_pick(c,1,99)} ft",
+    "folio": lambda c: (
+        f"folio {_pick(c, 10, 37)}-{_pick(c, 1000, 9999)}"
+        f"-{_pick(c, 100, 999)}-{_pick(c, 1000, 9999)}"
+    ),
+    "folio alone": lambda c: (
+        f"{_pick(c, 10, 37)}-{_pick(c, 1000, 9999)}-{_pick(c, 100, 999)}-{_pick(c, 1000, 9999)}"
+    ),
+    "permit": lambda c: f"permit {_pick(c, 2010, 2026)}{_pick(c, 100000, 999999)}",
+    "permit with dashes": lambda c: (
+        f"permit number B{_pick(c, 2010, 2026)}-{_pick(c, 100000, 999999)}"
+    ),
+    "order number": lambda c: (
+        f"order {_pick(c, 100, 999)}-{_pick(c, 1000000, 9999999)}-{_pick(c, 1000000, 9999999)}"
+    ),
+    "ticket": lambda c: f"ticket #{_pick(c, 10**7, 10**8)}",
+    "request": lambda c: f"request {_pick(c, 2020, 2026)}-{_pick(c, 10**5, 10**6)}",
+    "plate": lambda c: f"{c.choice(('ABC', 'KLZ', 'QRS'))} {c.choice('DEFG')}{_pick(c, 10, 99)}",
+    "vehicle number": lambda c: f"VIN 1HGCM82633A{_pick(c, 10**5, 10**6)}",
+    "price": lambda c: f"${_pick(c, 1, 999)},{_pick(c, 100, 999)}.{_pick(c, 10, 99)}",
+    "prices": lambda c: ", ".join(f"${_pick(c, 10, 999)}.{_pick(c, 10, 99)}" for _ in range(4)),
+    "position": lambda c: f"25.{_pick(c, 10**5, 10**6)}, -80.{_pick(c, 10**5, 10**6)}",
+    "position with many places": lambda c: (
+        f"25.{_pick(c, 10**7, 10**8)},-80.{_pick(c, 10**7, 10**8)}"
+    ),
+    "time": lambda c: (
+        f"{_pick(c, 1, 12)}:{_pick(c, 10, 60)} - {_pick(c, 1, 12)}:{_pick(c, 10, 60)}"
+    ),
+    "dimensions": lambda c: f"{_pick(c, 1, 99)} x {_pick(c, 1, 99)} x {_pick(c, 1, 99)} in",
+    "measures": lambda c: (
+        f"{_pick(c, 1, 99)}.{_pick(c, 1, 99)} ft, {_pick(c, 1, 99)}.{_pick(c, 1, 99)} ft"
+    ),
     "years": lambda c: "2019, 2020, 2021, 2022",
-    "meter": lambda c: f"meter {_pick(c,10**7,10**8)}",
-    "poles": lambda c: f"poles {_pick(c,1000,9999)}, {_pick(c,1000,9999)}",
-    "bus": lambda c: f"bus {_pick(c,1,300)} at {_pick(c,1,12)}:{_pick(c,10,60)}, route {_pick(c,1,300)}",
-    "words": lambda c: c.choice(("one or two of them, three at most", "uno o dos, tres a lo más", "de twa fwa")),
-    "percents": lambda c: f"{_pick(c,1,99)}%, {_pick(c,1,99)}% & {_pick(c,1,99)}%",
+    "meter": lambda c: f"meter {_pick(c, 10**7, 10**8)}",
+    "poles": lambda c: f"poles {_pick(c, 1000, 9999)}, {_pick(c, 1000, 9999)}",
+    "bus": lambda c: (
+        f"bus {_pick(c, 1, 300)} at {_pick(c, 1, 12)}:{_pick(c, 10, 60)}, route {_pick(c, 1, 300)}"
+    ),
+    "words": lambda c: c.choice(
+        ("one or two of them, three at most", "uno o dos, tres a lo más", "de twa fwa")
+    ),
+    "percents": lambda c: f"{_pick(c, 1, 99)}%, {_pick(c, 1, 99)}% & {_pick(c, 1, 99)}%",
     "crossing": lambda c: f"{c.choice(STREETS)} & {c.choice(STREETS)}",
-    "at and dot": lambda c: c.choice(("meet at noon", "the dot at the corner", "a las 5 en punto", "pwen an nan kwen an")),
-    "parcel": lambda c: f"1Z{_pick(c,100,999)}AA1{_pick(c,10**9,10**10)}",
-    "model": lambda c: f"model WX{_pick(c,1000,9999)}-{_pick(c,10,99)}B",
-    "count": lambda c: f"{_pick(c,1,9)} bags, {_pick(c,1,9)} tires, {_pick(c,10,99)} cans, {_pick(c,1,9)} beds",
+    "at and dot": lambda c: c.choice(
+        ("meet at noon", "the dot at the corner", "a las 5 en punto", "pwen an nan kwen an")
+    ),
+    "parcel": lambda c: f"1Z{_pick(c, 100, 999)}AA1{_pick(c, 10**9, 10**10)}",
+    "model": lambda c: f"model WX{_pick(c, 1000, 9999)}-{_pick(c, 10, 99)}B",
+    "count": lambda c: (
+        f"{_pick(c, 1, 9)} bags, {_pick(c, 1, 9)} tires,"
+        f" {_pick(c, 10, 99)} cans, {_pick(c, 1, 9)} beds"
+    ),
 }
 IN: Mapping[str, Sequence[str]] = {
     "en": ("There is a problem: {}, please look", "seen {} by the neighbors"),
@@ -512,9 +629,13 @@ def innocents(each: int = 20, seed: int = SEED) -> Iterator[Innocent]:
         for language in LANGUAGES:
             chance = random.Random(f"{seed} {what} {language}")
             for _ in range(each):
-                yield Innocent(what, language, chance.choice(IN[language]).replace("{}", make(chance)))
+                yield Innocent(
+                    what, language, chance.choice(IN[language]).replace("{}", make(chance))
+                )
 
 
 def found_in(result: Redacted) -> Counter[Kind]:
     """What was taken out, apart from names and homes, which other rules look for."""
-    return Counter({kind: n for kind, n in result.kinds.items() if kind not in ("name", "home_address")})
+    return Counter(
+        {kind: n for kind, n in result.kinds.items() if kind not in ("name", "home_address")}
+    )

@@ -53,10 +53,13 @@ _LETTERS = {code: chr(code).lower() if chr(code).isalpha() else " " for code in 
 
 def mask_numbers(text: str) -> tuple[str, Mapping[Kind, int]]:
     """The text without card, bank and social-security numbers, and how many of each it had."""
-    if text.isascii() and not _DIGIT.search(text):
+    if (
+        text.isascii()
+        and not _DIGIT.search(text)
+        and not may_be_spelled(frozenset(text.translate(_LETTERS).split()))
+    ):
         # Most names and many sentences; other scripts have digits of their own.
-        if not may_be_spelled(frozenset(text.translate(_LETTERS).split())):
-            return text, {}
+        return text, {}
     reading = Reading.of(text)
     reading.cut_all(_NUMBERS)
     return reading.text(), reading.kinds()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from direct311.runtime.redaction.disguised import is_other
 from direct311.runtime.redaction.numbers import labelled
 from direct311.runtime.redaction.spans import Reading, Span
 from direct311.runtime.redaction.words import listed
@@ -32,7 +33,8 @@ _JOINS = listed("dot punto pwen underscore dash hyphen plus guion tire .")
 _LOCAL_WORD = re.compile(r"[\w.+\-]+")
 
 _AT = re.compile(
-    r"@|a(?:(?:t|rroba|robas|robaz)(?![a-z0-9])|(?<=[(\[{<*]a)(?=[ ]?[)\]}>*])|(?<=[(\[{<*][ ]a)(?=[ ][)\]}>*]))"
+    r"@|a(?:(?:t|rroba|robas|robaz)(?![a-z0-9])"
+    r"|(?<=[(\[{<*]a)(?=[ ]?[)\]}>*])|(?<=[(\[{<*][ ]a)(?=[ ][)\]}>*]))"
 )
 _AT_WORDS = listed("at arroba arobas arobaz")
 _SIGNS = r"[ \t\n(\[{<*_\-|~\"')\]}>]{0,5}"
@@ -126,7 +128,7 @@ def _disguised(reading: Reading) -> Iterator[Span]:
 
 
 def _host_pattern(shadow: str, at: re.Match[str]) -> re.Pattern[str]:
-    """What a host looks like after this. After a mere 'at' it must be spelled: places have sites."""
+    """What a host looks like here. After a mere 'at' it must be spelled: places have sites."""
     if at.group() == "@":
         return _HOST_AFTER_SIGN
     before, after = _MARKED
@@ -163,7 +165,11 @@ def telephones(reading: Reading) -> Iterator[Span]:
     for begin, stop in reading.runs:
         begin, room = max(0, begin - _BEFORE_RUN), stop + _EXTENSION_ROOM
         for found in _NATIONAL.finditer(shadow, begin, room):
-            if found.start() < stop and _is_national(shadow, *found.span()):
+            if (
+                found.start() < stop
+                and _is_national(shadow, *found.span())
+                and not is_other(shadow, *found.span())
+            ):
                 yield found.span()
         for pattern in (_INTERNATIONAL, _SPACED_OUT):
             for found in pattern.finditer(shadow, begin, room):

@@ -29,7 +29,9 @@ _PERCENT = re.compile(r"%(?:25)*([0-9A-Fa-f]{2})")
 _BREAKS = re.compile(r"</?(?:br|div|li|p|td|tr)(?![a-z])", re.IGNORECASE)
 _LONGEST_NAME = max(map(len, html5))
 _SIGNS = frozenset(
-    name for name, meant in html5.items() if len(meant) == 1 and not meant.isalnum() and meant < "\u2030"
+    name
+    for name, meant in html5.items()
+    if len(meant) == 1 and not meant.isalnum() and meant < "\u2030"
 )
 
 
@@ -104,7 +106,10 @@ def _of_name(name: str, start: int, at: int) -> list[tuple[str, int]] | None:
     for length in range(min(len(name), _LONGEST_NAME), 1, -1):
         key = name[:length] + ";"
         if key in _SIGNS:
-            return [(html5[key], start), *zip(name[length:], range(at + length, at + len(name)), strict=True)]
+            return [
+                (html5[key], start),
+                *zip(name[length:], range(at + length, at + len(name)), strict=True),
+            ]
     return None
 
 

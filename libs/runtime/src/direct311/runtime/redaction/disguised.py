@@ -25,6 +25,9 @@ _ENDS = re.compile(rf"[\d.;!?{CUT}]")
 _LISTING = ("", ",", ";", "&", "+")
 """What parts the items of a list."""
 
+_SENTENCE = (*_LISTING, ".", ":", "/")
+"""And, with a space beside it, what ends something."""
+
 _SPARE = 2
 """Words beside a number that need not be of it."""
 _WHOLE_ACCOUNT = 8
@@ -36,7 +39,7 @@ _BEFORE_IBAN = 40
 _MOST_BETWEEN = 7
 _SHORTEST_IBAN = 9
 """Digits of one whose country, check digits and bank are apart."""
-_S = r"[^\w\x01]{0,6}"
+_S = r"(?:[^\w\x01]|_){0,6}"
 _COUNTRY = re.compile(rf"(?<![a-z])([a-z]){_S}([a-z]){_S}\Z")
 _COUNTRY_AND_BANK = re.compile(
     rf"(?<![a-z])([a-z]){_S}([a-z]){_S}([\dol]){_S}([\dol]){_S}([a-z]){_S}([a-z]){_S}([a-z]){_S}([a-z]){_S}\Z"
@@ -49,11 +52,12 @@ _NEVER = re.compile(
     # Dates, prices, and two decimal fractions, of which `_is_position` looks whether they are one.
     rf"(?<!\d){_DAY}[/.\-]{_DAY}[/.\-]{_YEAR}(?!\d)|(?<!\d){_YEAR}[/.\-]{_DAY}[/.\-]{_DAY}(?!\d)"
     r"|(?<!\d)\$ ?\d{1,3}(?:(?:,\d{3})+(?:\.\d\d)?|\.\d\d)(?!\d)"
-    r"|(?<![\d.])(?P<latitude>\d\d)\.\d{3,}[ ]?n?[ ,;/]{1,3}-? ?(?P<longitude>\d\d)\.\d{3,}(?!\d)"
+    r"|(?<![\d.])(?P<latitude>\d\d)\.\d{3,}[ ]?n?[ ,;/.]{1,3}-? ?(?P<longitude>\d\d)\.\d{3,}(?!\d)"
 )
 _WHOLE = re.compile(
     # What is not cut in two: telephones, times, ZIP codes, folios.
-    r"(?<![\d\-])(?:\d{3}-\d{3}-\d{4}|\(\d{3}\) ?\d{3}-\d{4}|\d{5}-\d{4}|\d\d-\d{4}-\d{3}-\d{4})(?![\d\-])"
+    r"(?<![\d\-])(?:\d{3}-\d{3}-\d{4}|\(\d{3}\) ?\d{3}-\d{4}|\d{5}-\d{4}"
+    r"|\d\d-\d{4}-\d{3}-\d{4})(?![\d\-])"
     r"|(?<![\d:])\d?\d:\d\d(?::\d\d)?(?![\d:])"
 )
 
@@ -73,7 +77,7 @@ def disguised_cards(reading: Reading) -> Iterator[Span]:
 
 
 def disguised_banks(reading: Reading) -> Iterator[Span]:
-    """Routing numbers by their check digit, and what is announced as one or as an account number."""
+    """Routing numbers by their check digit, and what is announced as one or as an account."""
     for sequence in reading.sequences:
         for first, last in _nine(sequence):
             if _may_be_routing(sequence, first) and _is_alone(sequence, first, last):
@@ -134,7 +138,7 @@ def disguised_telephones(reading: Reading) -> Iterator[Span]:
             continue
         for begin in range(first, min(first + _LEADING, len(sequence.parts))):
             last = _telephone_end(sequence, begin)
-            if last is not None and not _overlaps(_NEVER, sequence, begin, last):
+            if last is not None and not is_other(shadow, *_span(sequence, begin, last)):
                 yield _span(sequence, begin, last)
                 break
     for sequence in _announced_behind(reading, "telephone"):
@@ -283,16 +287,15 @@ def _may_be_routing(sequence: Sequenced, first: int) -> bool:
 def _is_a_number(sequence: Sequenced, first: int, last: int) -> bool:
     """Whether these parts are none of the things that are written with many digits side by side."""
     return not (
-        _overlaps(_NEVER, sequence, first, last)
+        is_other(sequence.shadow, *_span(sequence, first, last))
         or _cuts(sequence, first, last)
         or _is_row(sequence, first, last)
     )
 
 
-def _overlaps(pattern: re.Pattern[str], sequence: Sequenced, first: int, last: int) -> bool:
-    start, end = _span(sequence, first, last)
-    begin = max(0, start - 32)
-    for found in pattern.finditer(sequence.shadow, begin, end + 32):
+def is_other(shadow: str, start: int, end: int) -> bool:
+    """Whether a date, a price or a position within the county lies here."""
+    for found in _NEVER.finditer(shadow, max(0, start - 32), end + 32):
         if found.start() >= end:
             return False
         if found.end() > start and (found["latitude"] is None or _is_position(found)):
@@ -342,9 +345,9 @@ def _is_alone(sequence: Sequenced, first: int, last: int) -> bool:
         return True
     sizes = [group.size for group in sequence.groups(first, last)]
     gaps = [sequence.gap(part) for part in range(first + 1, last + 1)]
-    if len(sizes) == 2:
-        return gaps[0].strip() not in _LISTING
-    return alike(gaps) or len(set(sizes[:-1])) == 1
+    if len(set(sizes[:-1])) == 1 and sizes[-1] <= sizes[0] and len(sizes) > 2:
+        return True
+    return alike(gaps) and not (gaps[0].strip() in _SENTENCE and gaps[0] != gaps[0].strip())
 
 
 def _has_whole(sequence: Sequenced, first: int, last: int) -> bool:
@@ -382,10 +385,15 @@ def _telephone_end(sequence: Sequenced, first: int) -> int | None:
     left = len(sequence.digits) - at
     for size in (11, 10, 7):
         last = _last_of(sequence, first, size)
-        if last is not None and (size == 7 or sequence.digits[at + size - 10] >= "2"):
-            if size == 11 and sequence.digits[at] != "1":
+        if last is None or (size == 11 and sequence.digits[at] != "1"):
+            continue
+        if size == 7 and sequence.plain(first, last):
+            sizes = [group.size for group in sequence.groups(first, last)]
+            if sizes[0] != 7 and sizes[:2] != [3, 4] and sizes[0] != 1:
                 continue
-            return last
+        elif size != 7 and sequence.digits[at + size - 10] < "2":
+            continue
+        return last
     plus = sequence.shadow[max(0, sequence.parts[first].start - 2) : sequence.parts[first].start]
     if left == 8 or ("+" in plus and left <= 15):
         return len(sequence.parts) - 1

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from direct311.runtime.datafile import Problem, load, packaged
+from direct311.runtime.redaction.words import COMMON
 from direct311.schemas import Model
 
 
@@ -49,6 +50,7 @@ class _File(Model):
     joins: tuple[str, ...] = Field(alias="and")
     separators: tuple[str, ...]
     doubtful: tuple[str, ...]
+    apart: tuple[str, ...]
     looks_like: Mapping[str, str]
     alone: tuple[str, ...]
     announced: Announced
@@ -62,8 +64,8 @@ class Lexicon(NamedTuple):
     else. `token`: what can be of a number that is not in words; `spoken`: and of one that is.
     `beside`: another digit or word behind a word. `speaking`: words within a number in words.
     `keys`: words without which there is no announcement.
-    `glued`: several of them without a space, which begin with one of the `heads`. `looks`: letters as digits, the likelier and the
-    less likely reading. `cards`: by the first four digits, how many digits a card's number has.
+    `glued`: several of them without a space, which begin with one of the `heads`.
+    `looks`: letters as digits, the likelier and the less likely reading. `cards`: by the first four digits, how many digits a card's number has.
     """
 
     values: Mapping[str, str]
@@ -80,6 +82,7 @@ class Lexicon(NamedTuple):
     joins: frozenset[str]
     separators: frozenset[str]
     doubtful: frozenset[str]
+    apart: frozenset[str]
     looks: tuple[Mapping[int, str], Mapping[int, str]]
     looking: frozenset[str]
     alone: frozenset[str]
@@ -111,16 +114,17 @@ def lexicon() -> Lexicon:
         for name, phrases in file.announced
     }
     looking, alone = "".join(file.looks_like), "".join(file.alone)
+    common = _any_of(word for word in COMMON if word and set(word) <= set(file.alone))
     speaking = (*file.separators, *file.repeats, *file.times)
     each = rf"(?:\d+|{_any_of((*values, *speaking, *file.joins))}(?![a-z]))"
     return Lexicon(
         values=values,
         token=re.compile(
-            rf"\d+|(?<=\d)[{looking}]+(?![^\W\d_])|(?<![^\W_])(?:[{looking}]+(?=\d)"
+            rf"\d+|(?:(?<=\d)|(?<=\d[^\w\s]))[{looking}]+(?![^\W\d_])|(?<![^\W_])(?:[{looking}]+(?=\d)"
             rf"|(?:[{alone}]+|{_any_of(file.doubtful)})(?![^\W\d_]))"
         ),
         spoken=re.compile(
-            rf"\d+|(?<=\d)[{looking}]+(?![^\W\d_])|(?<![^\W\d_])(?:{words}++(?![^\W\d_])"
+            rf"\d+|(?:(?<=\d)|(?<=\d[^\w\s]))[{looking}]+(?![^\W\d_])|(?<![^\W\d_])(?:{words}++(?![^\W\d_])"
             rf"|{_any_of((*values, *speaking, *file.joins))}(?![^\W\d_])"
             rf"|[{looking}]+(?=\d)|[{alone}]+(?![^\W\d_]))"
         ),
@@ -146,13 +150,14 @@ def lexicon() -> Lexicon:
         joins=frozenset(file.joins),
         separators=frozenset(file.separators),
         doubtful=frozenset(file.doubtful),
+        apart=frozenset(file.apart),
         looks=(
             {ord(letter): digits[0] for letter, digits in file.looks_like.items()},
             {ord(letter): digits[-1] for letter, digits in file.looks_like.items()},
         ),
         looking=frozenset(file.looks_like),
         alone=frozenset(file.alone),
-        alone_in=re.compile(rf"(?<![^\W_])[{alone}]{{2,}}(?![^\W_])"),
+        alone_in=re.compile(rf"(?<![^\W_])(?!{common}(?![^\W_]))[{alone}]{{2,}}(?![^\W_])"),
         announced=announced,
         cards=_by_first_four(file.cards),
         ibans={country.lower(): length for country, length in file.ibans.items()},

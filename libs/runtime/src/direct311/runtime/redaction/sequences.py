@@ -24,9 +24,7 @@ _LONGEST_LETTERS = 16
 
 _SIGNS = re.compile(r"\S")
 _BARS = re.compile(rf"[^\W\d_]|{CUT}")
-_BESIDE = re.compile(
-    r"[0-9](?:(?<=[^\W\d_][0-9])|(?!(?:st|nd|rd|th)(?![a-z]))[^\W\d_])"
-)
+_BESIDE = re.compile(r"[0-9](?:(?<=[^\W\d_][0-9])|(?!(?:st|nd|rd|th)(?![a-z]))[^\W\d_])")
 _RUN = re.compile(rf"[0-9](?:[^\W\d_]?[^a-z\d{CUT}]{{0,12}}\d){{6}}")
 _AFTER_DIGIT = re.compile(r"\d[^a-z\d]{0,2}\Z")
 _DIGIT = re.compile(r"\d")
@@ -34,6 +32,7 @@ _REGION = re.compile(rf"[0-9](?:[^\d{CUT}]{{0,40}}\d)*")
 _ROOM = 24
 _SOME = 4
 """Digits near which letters alone are looked at."""
+_BEHIND_DIGIT = re.compile(r"\d[^\w\s]")
 _LEAST_GLUED = 6
 
 
@@ -41,8 +40,8 @@ _LEAST_GLUED = 6
 class Part:
     """Digits that belong together, with where they stand in the shadow.
 
-    `other`: another reading of letters that can be two digits. `sort`: how they are written. `open`:
-    what a following word adds to, as `five` to `fifty`: below this.
+    `other`: another reading of letters that can be two digits. `sort`: how they are written.
+    `open`: what a following word adds to, as `five` to `fifty`: below this.
     """
 
     start: int
@@ -124,7 +123,11 @@ def sequences(shadow: str, words: frozenset[str]) -> Sequence[Sequenced]:
     if spoken:
         return list(_sequences(known, shadow, known.spoken.finditer(shadow)))
     beside = digits and _BESIDE.search(shadow) is not None
-    if not beside and not (many and (_RUN.search(shadow) or known.alone_in.search(shadow))):
+    if not (
+        beside
+        or (many and _RUN.search(shadow))
+        or (digits >= _SOME and known.alone_in.search(shadow))
+    ):
         return ()
     return list(_sequences(known, shadow, _near_digits(known, shadow, 1 if beside else _SOME)))
 
@@ -191,9 +194,7 @@ def without(
     return left
 
 
-def _sequences(
-    known: Lexicon, shadow: str, tokens: Iterator[re.Match[str]]
-) -> Iterator[Sequenced]:
+def _sequences(known: Lexicon, shadow: str, tokens: Iterator[re.Match[str]]) -> Iterator[Sequenced]:
     parts: list[Part] = []
     spoken = repeat = end = begin = 0
     for token in tokens:
@@ -235,9 +236,15 @@ def _part(known: Lexicon, shadow: str, word: str, start: int, stop: int) -> Part
         return Part(start, stop, word, word, "digits")
     if (value := known.values.get(word)) is not None:
         zeros = len(value) - len(value.rstrip("0")) if value != "10" else 0
-        return Part(start, stop, value, value, "words", 10**zeros if len(value) > 1 and zeros else 0)
+        return Part(
+            start, stop, value, value, "words", 10**zeros if len(value) > 1 and zeros else 0
+        )
     if word[0] in known.looking and len(word) <= _LONGEST_LETTERS:
-        beside = shadow[start - 1 : start].isdigit() or shadow[stop : stop + 1].isdigit()
+        beside = (
+            shadow[start - 1 : start].isdigit()
+            or shadow[stop : stop + 1].isdigit()
+            or _BEHIND_DIGIT.match(shadow, max(0, start - 2), start) is not None
+        )
         letters = known.looking if beside else known.alone
         if letters.issuperset(word) and (beside or word not in COMMON):
             likely, other = (word.translate(looks) for looks in known.looks)
@@ -256,6 +263,7 @@ def _add(shadow: str, parts: list[Part], part: Part) -> None:
         and last.open
         and part.sort == "words"
         and 0 < int(part.digits) < last.open
+        and shadow[part.start : part.end] not in lexicon().apart
         and not _SIGNS.search(shadow[last.end : part.start].replace("-", " ").replace("y", " "))
     ):
         digits = str(int(last.digits) + int(part.digits)).zfill(len(last.digits))

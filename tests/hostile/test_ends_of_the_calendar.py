@@ -312,6 +312,16 @@ def _places(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
                 yield method, path, item[method], schema and example(schema, schemas)
 
 
+async def _of_service(county: County, client_id: str) -> dict[str, str]:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_secret": county.stack.credentials.clients[client_id],
+    }
+    answer = await county.http.post(f"{county.known.issuer}/token", data=form)
+    return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
+
+
 @pytest.mark.anyio
 @pytest.mark.e2e
 @pytest.mark.timeout(580)
@@ -330,7 +340,7 @@ async def test_no_place_of_any_api_breaks(county: County, service: str) -> None:
         if role == LINK:
             headers = {"Authorization": f"Bearer {link}"}
         elif role.startswith(SERVICE):
-            continue
+            headers = await _of_service(county, role)
         else:
             headers = await county.session.headers(service, role, "ends")
         url = address + RECORD.sub("record", path).replace("{record}", record)
@@ -355,7 +365,8 @@ async def test_no_place_of_any_api_breaks(county: County, service: str) -> None:
             for where, query in calls:
                 where = re.sub(r"\{[^}]*\}", "x", where)
                 answer = await county.http.get(where, params=query, headers=headers)
-                assert answer.status_code < 500, (path, each["name"], query)
+                # A machine that is busy may say "not now".
+                assert answer.status_code < 500 or answer.status_code == 503, (path, each, query)
                 asked += 1
     assert asked
     log = county.stack.log_file(service)

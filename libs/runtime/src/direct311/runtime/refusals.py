@@ -23,6 +23,8 @@ Write = Callable[[int | None, str | None, datetime | None], Awaitable[str]]
 """Writes an event that stands for so many refusals (`None`: one), which repeat the event with that
 id, the first of them at that time. Its id; raises `AuditUnavailableError`."""
 
+TOGETHER = 100
+"""Events of repeats that are sent at the same time."""
 RATE = "refused:rate"
 """The rule of what is refused because there were too many refusals, and the code of the answer."""
 
@@ -67,7 +69,7 @@ class Refused:
         return None if source is None else ("address", source)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Gathered:
     """One kind of refusal in one minute."""
 
@@ -140,13 +142,15 @@ class Refusals:
         """
         now = self._clock.now()
         self._turn(now + timedelta(minutes=1) if ending else now)
-        for gathered in tuple(self._over):
-            first = gathered.first
-            if not first.done():
-                continue
-            if gathered.repeats and not first.cancelled() and first.exception() is None:
-                await gathered.write(gathered.repeats, first.result(), gathered.repeated_at)
-            self._over.remove(gathered)
+        done = [each for each in self._over if each.first.done()]
+        for at in range(0, len(done), TOGETHER):
+            some = done[at : at + TOGETHER]
+            told = await asyncio.gather(*map(_tell, some), return_exceptions=True)
+            gone = {each for each, how in zip(some, told, strict=True) if how is None}
+            self._over = [each for each in self._over if each not in gone]
+            for how in told:
+                if how is not None:
+                    raise how
 
     def _turn(self, now: datetime) -> None:
         start = now.replace(second=0, microsecond=0)
@@ -192,6 +196,12 @@ class Refusals:
             # This caller has left; the next writes it.
             gathered.first.cancel()
             raise
+
+
+async def _tell(gathered: _Gathered) -> None:
+    first = gathered.first
+    if gathered.repeats and not first.cancelled() and first.exception() is None:
+        await gathered.write(gathered.repeats, first.result(), gathered.repeated_at)
 
 
 def _counted(refused: Refused) -> list[Hashable]:

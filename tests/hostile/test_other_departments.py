@@ -46,6 +46,7 @@ ROLES = ("department", "inspector")
 OURS, THEIRS = "parks", "solid_waste"
 RECORD = "0195-record"
 PHOTO = pictures.jpeg()
+BASIS = "imminent_threat_to_public"
 
 
 def of_ours(role: str) -> Caller:
@@ -206,10 +207,12 @@ async def test_a_hold_is_lifted_by_an_inspector_of_the_department_that_the_type_
     await world.request(service_code=code, status="identity_required")
     release = Release(world.mail._folder, CATALOGUE, world.vault, world.clock, _Ids())
     lifting = release(
-        Caller("ivan", ("inspector",), department), "r-1", "imminent_threat", "wires hang low"
+        Caller("ivan", ("inspector",), department), "r-1", BASIS, "wires hang over the fence"
     )
     if lifts:
         assert (await lifting).status == "received"
+        (told,) = world.log.events()
+        assert told.why.reference == f"sections 125.69, 162.06 and 162.21, F.S.: {BASIS}"
     else:
         with pytest.raises(DeniedError):
             await lifting

@@ -10,6 +10,8 @@ from direct311.runtime.records import Folder
 from direct311.runtime.state import Change
 from direct311.runtime.vault import Vault
 
+_LAW = "sections 125.69, 162.06 and 162.21, F.S."
+
 
 class Release:
     """A named inspector lifts the hold of sections 125.69, 162.06 and 162.21, F.S.
@@ -55,7 +57,7 @@ class Release:
             purpose="county_business",
             operation="POST /v1/requests/{record_id}/release",
             record_ids=(record_id,),
-            reference=basis,
+            reference=f"{_LAW}: {basis}",
             justification=reason,
         )
         event_id, _ = await self._vault.authorise(access, facts)

@@ -241,7 +241,23 @@ async def test_a_new_request_is_located(handlers: LocateRequest) -> None:
     assert isinstance(outgoing.data, ev.LocationResolved)
     assert (outgoing.data.record_id, outgoing.data.version) == ("r-1", 1)
     assert (outgoing.data.place_version, outgoing.data.municipality) == (1, "Hialeah")
-    assert change.state.location == outgoing.data
+    assert change.state.location == outgoing.data.model_copy(update={"read": None})
+
+
+@pytest.mark.anyio
+async def test_readings_are_said_and_not_kept(handlers: LocateRequest) -> None:
+    place = Place(address="4521 gate code 1234 St", latitude=25.8699, longitude=-80.3029)
+    change = await handlers.created(LocatedRequest(record_id="r-1"), created(place))
+    assert change is not None
+    (outgoing,) = change.events
+    assert isinstance(outgoing.data, ev.LocationResolved)
+    assert outgoing.data.read is not None
+    assert (outgoing.data.read.known, outgoing.data.read.readings[1]) == (
+        False,
+        "4521 GATECODE",
+    )
+    assert change.state.location is not None
+    assert change.state.location.read is None
 
 
 @pytest.mark.anyio

@@ -50,7 +50,9 @@ class LocateRequest:
     ) -> Change[LocatedRequest]:
         found = self.resolver.resolve(place)
         event = located(state.record_id, state.version + 1, place_version, found, self.clock)
-        kept = state.model_copy(update={"place_version": place_version, "location": event})
+        # Readings are intake's to compare: words that only the resident knows are not kept here.
+        location = event.model_copy(update={"read": None})
+        kept = state.model_copy(update={"place_version": place_version, "location": location})
         return Change(kept, (Outgoing(event),))
 
 

@@ -258,6 +258,7 @@ INNOCENT = {
     "percents": "50% to 60% of it",
     "an ampersand": "R&B at 5th & Main, A&P; &c",
     "at and dot": "meet us at noon, the dot on the map",
+    "id of a request": "same as 0193bb05-8f33-7483-bfe4-440e60fc47fa",
     "site": "the form is available at www.miamidade.gov/311",
 }
 

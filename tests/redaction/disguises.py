@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from direct311.runtime.redaction import Kind, Redacted
 
@@ -605,6 +606,7 @@ INNOCENT: Mapping[str, Callable[[Chance], str]] = {
         ("meet at noon", "the dot at the corner", "a las 5 en punto", "pwen an nan kwen an")
     ),
     "parcel": lambda c: f"1Z{_pick(c, 100, 999)}AA1{_pick(c, 10**9, 10**10)}",
+    "id of a request": lambda c: str(UUID(int=c.getrandbits(128), version=4)),
     "model": lambda c: f"model WX{_pick(c, 1000, 9999)}-{_pick(c, 10, 99)}B",
     "count": lambda c: (
         f"{_pick(c, 1, 9)} bags, {_pick(c, 1, 9)} tires,"

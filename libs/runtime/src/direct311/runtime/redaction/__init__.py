@@ -1,9 +1,13 @@
 """Taking personal information out of free text by rules.
 
+Texts are read once for all rules, the codes of the web and the disguises of Unicode undone, with
+the places of all in the text as it came (`fold`); numbers in other writings than digits are read as
+`sequences`. What is taken out is what was typed, and nothing else of the text changes.
+
 `mask_numbers` runs on whatever a resident typed before anything else sees it; its result is what is
 sealed. `redact` makes the copy that events and public views carry. What the rules promise is in
 `tests/unit/redaction/data/cases.yaml`; how many names in running text are found is measured in
-`tests/redaction`, and not all are.
+`tests/redaction`, and not all are; how many numbers in disguise, in `tests/redaction/disguises.py`.
 
 Both take linear time and are idempotent.
 """

@@ -46,6 +46,7 @@ _COUNTRY_AND_BANK = re.compile(
 )
 _DIGITS_ALIKE = str.maketrans("ol", "01")
 
+_SIXTEEN = re.compile(r"[a-f]")
 _YEAR = r"(?:19|20)\d\d"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _NEVER = re.compile(
@@ -70,9 +71,9 @@ def disguised_cards(reading: Reading) -> Iterator[Span]:
         yield from _cards(sequence)
     for sequence, first in _announced(reading, "card"):
         for size in range(19, 12, -1):
-            last = _last_of(sequence, first, size)
-            if last is not None:
-                yield _span(sequence, first, last)
+            end = _last_of(sequence, first, size)
+            if end is not None:
+                yield _span(sequence, first, end)
                 break
 
 
@@ -83,17 +84,17 @@ def disguised_banks(reading: Reading) -> Iterator[Span]:
             if _may_be_routing(sequence, first) and _is_alone(sequence, first, last):
                 yield _span(sequence, first, last)
     for sequence, first in _announced(reading, "routing"):
-        last = _last_of(sequence, first, 9)
-        if last is not None:
-            yield _span(sequence, first, last)
+        end = _last_of(sequence, first, 9)
+        if end is not None:
+            yield _span(sequence, first, end)
     for sequence, first in _announced(reading, "account", within=UTILITY_LABEL):
         if len(sequence.parts[first].digits) >= _WHOLE_ACCOUNT:
             yield _span(sequence, first, first)
             continue
         for size in range(17, 5, -1):
-            last = _last_of(sequence, first, size)
-            if last is not None and not _cuts(sequence, first, last):
-                yield _span(sequence, first, last)
+            end = _last_of(sequence, first, size)
+            if end is not None and not _cuts(sequence, first, end):
+                yield _span(sequence, first, end)
                 break
 
 
@@ -109,14 +110,14 @@ def disguised_social_security(reading: Reading) -> Iterator[Span]:
     """Nine digits that are announced, or in groups of 3, 2 and 4 with the same signs between."""
     for sequence, first in _announced(reading, "social_security"):
         for begin in range(first, min(first + _LEADING, len(sequence.parts))):
-            last = _last_of(sequence, begin, 9)
-            if last is not None:
-                yield _span(sequence, begin, last)
+            end = _last_of(sequence, begin, 9)
+            if end is not None:
+                yield _span(sequence, begin, end)
                 break
     for sequence in _announced_behind(reading, "social_security"):
-        begin = sequence.part_at(len(sequence.digits) - 9)
-        if begin is not None:
-            yield _span(sequence, begin, len(sequence.parts) - 1)
+        start = sequence.part_at(len(sequence.digits) - 9)
+        if start is not None:
+            yield _span(sequence, start, len(sequence.parts) - 1)
     for sequence in reading.sequences:
         for first, last in _grouped(sequence, (3, 2, 4)):
             digits = sequence.digits[sequence.bounds[first] : sequence.bounds[last + 1]]
@@ -137,14 +138,14 @@ def disguised_telephones(reading: Reading) -> Iterator[Span]:
         if labelled(shadow, sequence.parts[first].start):
             continue
         for begin in range(first, min(first + _LEADING, len(sequence.parts))):
-            last = _telephone_end(sequence, begin)
-            if last is not None and not is_other(shadow, *_span(sequence, begin, last)):
-                yield _span(sequence, begin, last)
+            end = _telephone_end(sequence, begin)
+            if end is not None and not is_other(shadow, *_span(sequence, begin, end)):
+                yield _span(sequence, begin, end)
                 break
     for sequence in _announced_behind(reading, "telephone"):
-        begin = sequence.part_at(len(sequence.digits) - 10)
-        if begin is not None and sequence.digits[-10] >= "2":
-            yield _span(sequence, begin, len(sequence.parts) - 1)
+        start = sequence.part_at(len(sequence.digits) - 10)
+        if start is not None and sequence.digits[-10] >= "2":
+            yield _span(sequence, start, len(sequence.parts) - 1)
     for sequence in reading.sequences:
         for first, last in _grouped(sequence, (3, 3, 4)):
             at = sequence.bounds[first]
@@ -290,6 +291,7 @@ def _is_a_number(sequence: Sequenced, first: int, last: int) -> bool:
         is_other(sequence.shadow, *_span(sequence, first, last))
         or _cuts(sequence, first, last)
         or _is_row(sequence, first, last)
+        or _is_of_an_id(sequence, first, last)
     )
 
 
@@ -332,6 +334,19 @@ def _is_row(sequence: Sequenced, first: int, last: int) -> bool:
         len(set(steps)) == 1
         or all(0 < step <= little for step in steps)
         or all(0 < -step <= little for step in steps)
+    )
+
+
+def _is_of_an_id(sequence: Sequenced, first: int, last: int) -> bool:
+    """Whether these are a piece of a number in base sixteen, such as the id of a request."""
+    start, end = _span(sequence, first, last)
+    if not sequence.shadow[max(0, start - 1) : start].isalnum() and (
+        not sequence.shadow[end : end + 1].isalnum()
+    ):
+        return False
+    return any(
+        part.sort == "letters" and _SIXTEEN.search(sequence.shadow, part.start, part.end)
+        for part in sequence.parts[first : last + 1]
     )
 
 

@@ -65,7 +65,8 @@ class Lexicon(NamedTuple):
     `beside`: another digit or word behind a word. `speaking`: words within a number in words.
     `keys`: words without which there is no announcement.
     `glued`: several of them without a space, which begin with one of the `heads`.
-    `looks`: letters as digits, the likelier and the less likely reading. `cards`: by the first four digits, how many digits a card's number has.
+    `looks`: letters as digits, the likelier and the less likely reading.
+    `cards`: by the first four digits, how many digits a card's number has.
     """
 
     values: Mapping[str, str]

@@ -3,6 +3,7 @@ that can be."""
 
 import csv
 import io
+import json
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -310,7 +311,7 @@ async def test_screens_and_spreadsheets_get_what_is_seen(county: County) -> None
     text = "It runs \u202ealong\u202c the\u200b canal\U000e0041."
     record_id = await county.accepted(submission(5103, description=text, first_name="A\u200bnna"))
     job = await county.routed(record_id)
-    assert unseen(str(job["routed"])) == []
+    assert unseen(json.dumps(job["routed"], ensure_ascii=False)) == []
     answer = await county.read_contact(
         record_id,
         "agent",

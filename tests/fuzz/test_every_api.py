@@ -59,11 +59,12 @@ async def _given(service: str, county: County) -> str:
     (taken,) = answer.json()
     tokens = {LINK: f"{taken['extended_attributes']['link_token']}"}
     for role in set(roles(service)) - {LINK}:
-        if role.startswith(SERVICE):
-            tokens[role] = await _service_token(county, role, service)
-        else:
-            headers = await county.session.headers(service, role, "fuzz")
-            tokens[role] = headers["Authorization"].removeprefix("Bearer ")
+        headers = await (
+            county.service_headers(role, service)
+            if role.startswith(SERVICE)
+            else county.session.headers(service, role, "fuzz")
+        )
+        tokens[role] = headers["Authorization"].removeprefix("Bearer ")
     return json.dumps(
         {
             "service": service,
@@ -74,17 +75,6 @@ async def _given(service: str, county: County) -> str:
             "canary": CANARY,
         }
     )
-
-
-async def _service_token(county: County, client_id: str, service: str) -> str:
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": client_id,
-        "client_secret": county.stack.credentials.clients[client_id],
-        "resource": county.known.audiences[service],
-    }
-    answer = await county.http.post(f"{county.known.issuer}/token", data=form)
-    return str(answer.raise_for_status().json()["access_token"])
 
 
 @pytest.mark.parametrize("service", CALLERS)

@@ -320,16 +320,6 @@ def _nasty(schema: dict[str, Any]) -> Mapping[str, str]:
     return NUMBERS if "integer" in told or "number" in told else CURSORS
 
 
-async def _of_service(county: County, client_id: str) -> dict[str, str]:
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": client_id,
-        "client_secret": county.stack.credentials.clients[client_id],
-    }
-    answer = await county.http.post(f"{county.known.issuer}/token", data=form)
-    return {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
-
-
 @pytest.mark.anyio
 @pytest.mark.e2e
 @pytest.mark.timeout(580)
@@ -347,7 +337,7 @@ async def test_no_place_of_any_api_breaks(county: County, service: str) -> None:
         if role == LINK:
             headers = {"Authorization": f"Bearer {link}"}
         elif role.startswith(SERVICE):
-            headers = await _of_service(county, role)
+            headers = await county.service_headers(role, service)
         else:
             headers = await county.session.headers(service, role, "ends")
         url = address + RECORD.sub("record", path).replace("{record}", record)

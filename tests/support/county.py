@@ -79,6 +79,7 @@ class County:
         self.known = session.stack
         self.http = http
         self.session = session
+        self._service_tokens: dict[tuple[str, str], str] = {}
 
     # --- front ends
 
@@ -145,6 +146,20 @@ class County:
             options["json"] = body
         url = self.known.services[service] + path
         return await self.http.request(method, url, headers=headers, **options)
+
+    async def service_headers(self, client_id: str, service: str) -> dict[str, str]:
+        """The Authorization header of a service, known by its client id, at another."""
+        key = (client_id, service)
+        if key not in self._service_tokens:
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": client_id,
+                "client_secret": self.stack.credentials.clients[client_id],
+                "resource": self.known.audiences[service],
+            }
+            answer = await self.http.post(f"{self.known.issuer}/token", data=form)
+            self._service_tokens[key] = str(answer.raise_for_status().json()["access_token"])
+        return {"Authorization": f"Bearer {self._service_tokens[key]}"}
 
     async def get(self, service: str, path: str, role: str, name: str = "ana") -> Any:
         """The answer's JSON of a call that must succeed."""

@@ -1,5 +1,7 @@
 """The catalogue as clients use it: languages, conditional questions, batch and blackbox types."""
 
+from uuid import uuid4
+
 import pytest
 
 from tests.support.county import County, Document, until, xml
@@ -193,7 +195,7 @@ async def test_a_batch_request_has_a_token_that_leads_to_its_number_once_its_pla
     county: County,
 ) -> None:
     fields = submission(970, BATCH)
-    header = {"Idempotency-Key": "e2e-970"}
+    header = {"Idempotency-Key": str(uuid4())}
     first = await county.submit(fields, headers=header)
     assert first.status_code == 200, first.text
     (taken,) = first.json()
@@ -205,6 +207,11 @@ async def test_a_batch_request_has_a_token_that_leads_to_its_number_once_its_pla
     tree = xml(again)
     assert tree.findtext("request/token") == token
     assert tree.find("request/service_request_id") is None
+    guessed = {"Idempotency-Key": f"call-{uuid4().hex[:6]}"}
+    (other,) = (await county.submit(fields, headers=guessed)).json()
+    assert other["token"] not in (None, token)
+    (repeated,) = (await county.submit(fields, headers=guessed)).json()
+    assert "token" not in repeated
 
     number = await once_checked(county, token)
     assert number != token

@@ -26,6 +26,7 @@ from direct311.schemas import (
     decode,
     encode,
     events,
+    misplaced,
     read_headers,
     replies_topic,
     routed_topic,
@@ -64,13 +65,17 @@ async def reading(topic: str) -> AsyncIterator[AIOKafkaConsumer]:
 
 async def watch(department: str, topic: str | None, limit: int | None) -> None:
     """Print each job as a line of JSON; commit when it is printed."""
-    async with reading(topic or routed_topic(department)) as consumer:
+    topic = topic or routed_topic(department)
+    async with reading(topic) as consumer:
         seen = 0
         async for message in consumer:
             try:
                 event = decode(read_headers(message.headers), message.value or b"")
             except DecodeError as error:
                 print(f"offset {message.offset} is no event: {error}", file=sys.stderr)
+                continue
+            if why := misplaced(event, topic):
+                print(f"offset {message.offset} does not belong here: {why}", file=sys.stderr)
                 continue
             data = event.data.model_dump(mode="json", exclude_none=True)
             print(json.dumps({"event": event.name, **data}), flush=True)
@@ -97,12 +102,14 @@ async def answer(update: events.DepartmentUpdate) -> int:
         await producer.send_and_wait(message.topic, message.body, key=message.key, headers=headers)
     finally:
         await producer.stop()
+    replies = replies_topic(update.department)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(30), reading(replies_topic(update.department)) as consumer:
+        async with asyncio.timeout(30), reading(replies) as consumer:
             async for reply in consumer:
-                data = decode(read_headers(reply.headers), reply.value or b"").data
+                answered = decode(read_headers(reply.headers), reply.value or b"")
                 await consumer.commit()
-                if getattr(data, "update_id", None) != event.id:
+                data = answered.data
+                if misplaced(answered, replies) or getattr(data, "update_id", None) != event.id:
                     continue
                 print(data.model_dump_json(exclude_none=True))
                 return 0 if isinstance(data, events.UpdateAccepted) else 1

@@ -30,6 +30,7 @@ from direct311.runtime.vault import RecordKey, Vault
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from direct311.schemas.topics import BY_MODEL
 
 START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 PUBLIC_URL = "https://media.example/direct311-public"
@@ -388,7 +389,8 @@ def event(data: Model, number: int = 1) -> Event[Model]:
     )
     raw = digest.hexdigest()
     event_id = f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-8{raw[17:20]}-{raw[20:32]}"
-    return Event(event_id, "/direct311/test", record_id, START, data)
+    producer = BY_MODEL[type(data)].producers[0]
+    return Event(event_id, f"/direct311/{producer}", record_id, START, data)
 
 
 def created(record_id: str, uploads: Sequence[ev.UploadRef], version: int = 1) -> Event[Model]:

@@ -9,10 +9,10 @@ import pytest
 from direct311.routing.adapters.rules_file import load_rules
 from direct311.routing.domain.job import Job, Refusal
 from direct311.routing.entrypoints.api import _may_see
-from direct311.routing.entrypoints.consumers import ImpostorError, process
+from direct311.routing.entrypoints.consumers import process
 from direct311.routing.handlers import Routing, refuse_unknown
 from direct311.runtime.access import Caller
-from direct311.runtime.broker import Received
+from direct311.runtime.broker import MisplacedError, Received
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.memory import InMemoryPublisher, InMemoryRecords
 from direct311.runtime.records import IN_HAND_GRACE, Emitter, Folder, Write, on
@@ -78,7 +78,7 @@ def update(record_id: str, department: str = "parks", topic: str | None = None) 
     data = ev.DepartmentUpdate(
         record_id=record_id, department=department, status="in_progress", occurred_at=NOW
     )
-    event: Event[Model] = Event(str(uuid4()), "/department", record_id, NOW, data)
+    event: Event[Model] = Event(str(uuid4()), f"/department/{department}", record_id, NOW, data)
     return Received(event, {}, b"", topic or updates_topic(department), 0, 0)
 
 
@@ -129,7 +129,7 @@ async def test_an_update_by_another_departments_topic_is_an_impostors() -> None:
     forged = update("a", topic=updates_topic("animal_services"))
     ((event, error),) = await world.process([forged])
     assert event is forged.event
-    assert isinstance(error, ImpostorError)
+    assert isinstance(error, MisplacedError)
     assert await world.answers() == []
 
 

@@ -20,13 +20,20 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.security import SASLScram256
 
 from direct311.runtime import kafka_connections
-from direct311.runtime.errors import TransientError
+from direct311.runtime.errors import RuntimeFaultError, TransientError
 from direct311.runtime.pacing import paced
 from direct311.runtime.records import Entry
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.signing import Principals, SignatureError
 from direct311.runtime.telemetry import Metrics, Tracing
-from direct311.schemas import DecodeError, Event, dead_letter_topic, decode, read_headers
+from direct311.schemas import (
+    DecodeError,
+    Event,
+    dead_letter_topic,
+    decode,
+    misplaced,
+    read_headers,
+)
 from direct311.schemas.model import Model
 
 _log = structlog.get_logger(__name__)
@@ -187,6 +194,11 @@ def _turns(entries: Sequence[Entry]) -> Sequence[Sequence[int]]:
             turns.append([])
         turns[turn].append(index)
     return turns
+
+
+class MisplacedError(RuntimeFaultError):
+    """An event that does not belong on the topic by which it came, or says to be of one who may
+    not send it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,11 +370,11 @@ class Consumer:
     async def apply(self, records: Sequence["ConsumerRecord[Any, Any]"]) -> None:
         """Bring every record to its outcome."""
         received: list[Received] = []
-        unread: list[tuple[ConsumerRecord[Any, Any], DecodeError | SignatureError]] = []
+        unread: list[tuple[ConsumerRecord[Any, Any], Exception]] = []
         async for record in paced(records):
             try:
                 received.append(self._read(record))
-            except (DecodeError, SignatureError) as error:
+            except (DecodeError, MisplacedError, SignatureError) as error:
                 unread.append((record, error))
         failed = await self._outcomes(received) if received else []
         lost = {id(event): why for event, why in failed}
@@ -432,6 +444,8 @@ class Consumer:
         headers = read_headers(record.headers)
         body = record.value or b""
         event = decode(headers, body)
+        if why := misplaced(event, record.topic):
+            raise MisplacedError(why)
         if event.kind.signed:
             self._principals.check(event, headers, body)
         return Received(event, headers, body, record.topic, record.partition, record.offset)

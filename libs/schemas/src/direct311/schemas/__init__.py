@@ -1,6 +1,7 @@
 """Direct311's events and topics: all that a department needs to subscribe."""
 
 from direct311.schemas import events
+from direct311.schemas.belonging import misplaced
 from direct311.schemas.codec import (
     DecodeError,
     Encoded,
@@ -40,6 +41,7 @@ __all__ = [
     "encode",
     "events",
     "isoformat",
+    "misplaced",
     "nothing",
     "read_headers",
     "replies_topic",

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from direct311.schemas.belonging import source
 from direct311.schemas.codec import DecodeError, decode
 from direct311.schemas.model import Model
 from direct311.schemas.topics import ALL, EventType
@@ -80,12 +81,12 @@ def _example(part: Mapping[str, Any], defs: Mapping[str, Any], full: bool) -> An
 
 def headers(kind: EventType, data: Mapping[str, Any]) -> dict[str, str]:
     """The CloudEvents attributes of an example."""
-    producer = kind.producers[0]
+    producer, department = kind.producers[0], str(data.get("department", ""))
     return {
         "ce_specversion": "1.0",
         "ce_id": "0195a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1c",
         "ce_type": kind.ce_type,
-        "ce_source": f"/direct311/{producer}",
+        "ce_source": source(producer, department),
         "ce_subject": str(data.get("record_id", "key")),
         "ce_time": _EXAMPLES["date-time"],
         "ce_dataschema": kind.dataschema,

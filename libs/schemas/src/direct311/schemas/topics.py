@@ -13,7 +13,8 @@ TYPE_PREFIX = "gov.miamidade.direct311."
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """A kind of event. `topic` may hold `{department}`; `signed` events are refused unsigned."""
+    """A kind of event. `topic` may hold `{department}`; `signed` events are refused unsigned.
+    `copied`: the department that it names gets a copy on the topic that it subscribes to."""
 
     name: str
     model: type[Model]
@@ -21,6 +22,7 @@ class EventType:
     producers: tuple[str, ...]
     version: int = 1
     signed: bool = False
+    copied: bool = False
 
     @property
     def ce_type(self) -> str:
@@ -37,8 +39,9 @@ def _event(
     *producers: str,
     topic: str | None = None,
     signed: bool = False,
+    copied: bool = False,
 ) -> EventType:
-    return EventType(name, model, topic or name, producers, signed=signed)
+    return EventType(name, model, topic or name, producers, signed=signed, copied=copied)
 
 
 HOLDERS = ("intake", "media", "geo", "routing", "audit")
@@ -50,9 +53,9 @@ ALL: tuple[EventType, ...] = (
     _event("location.resolved", events.LocationResolved, "geo"),
     _event("media.stored", events.MediaStored, "media"),
     _event("media.rejected", events.MediaRejected, "media"),
-    _event("request.routed", events.RequestRouted, "routing"),
-    _event("request.recalled", events.RequestRecalled, "routing"),
-    _event("request.overdue", events.RequestOverdue, "routing"),
+    _event("request.routed", events.RequestRouted, "routing", copied=True),
+    _event("request.recalled", events.RequestRecalled, "routing", copied=True),
+    _event("request.overdue", events.RequestOverdue, "routing", copied=True),
     _event(
         "department.update", events.DepartmentUpdate, "department", topic="updates.{department}"
     ),

@@ -251,9 +251,14 @@ class Consumer:
 
     A message has three outcomes. Done. Transient: the batch is tried again with back-off and
     jitter. Dead-lettered: what names topic, partition, offset and the kind of error goes to the
-    service's dead-letter topic. After `DEAD_LETTERS_IN_A_ROW`, without anything done in between,
-    the consumer stops by itself, since then it is more likely that the code is wrong than all of
-    the messages. What others than our services write (`foreign` topics) may well all be wrong.
+    service's dead-letter topic. After `DEAD_LETTERS_IN_A_ROW` of one topic that handlers failed on,
+    without anything of it done in between, the consumer stops by itself, since then it is more
+    likely that the code is wrong than all of the messages. What others than our services write
+    (`foreign` topics) may well all be wrong.
+
+    What cannot be read, does not belong where it came or is not signed as it must be says nothing
+    of the code, and its writer chooses how many there are: it stops nobody (decision 67). Where it
+    is as many in a row of one topic, `flooded` says so.
     """
 
     DEAD_LETTERS_IN_A_ROW = 100
@@ -291,7 +296,8 @@ class Consumer:
         self._foreign = frozenset(foreign)
         self._gives_way = gives_way
         self._pace = pace
-        self._in_a_row = 0
+        self._failed_in_a_row: Counter[str] = Counter()
+        self._unread_in_a_row: Counter[str] = Counter()
         self._leaving = asyncio.Event()
         self.stopped_because: str | None = None
         self.busy_since: float | None = None
@@ -384,14 +390,32 @@ class Consumer:
         )
         for names, count in outcomes.items():
             self._metrics.handled.labels(*names).inc(count)
-        alone = len(lost) == len(received)
-        if not alone:
-            self._in_a_row = 0
-        for record, refusal in unread:
-            await self._letter(record, refusal, str(refusal), alone)
         for item in received:
-            if (why := lost.get(id(item.event))) is not None:
-                await self._letter(item, why, "", alone)
+            self._unread_in_a_row.pop(item.topic, None)
+        done = {item.topic for item in received if id(item.event) not in lost}
+        for topic in done:
+            self._failed_in_a_row.pop(topic, None)
+        for record, refusal in unread:
+            await self._letter(record, refusal, str(refusal))
+            self._unread_in_a_row[record.topic] += 1
+        for item in received:
+            if (why := lost.get(id(item.event))) is not None and not self.stopped_because:
+                await self._letter(item, why, "")
+                if item.topic not in done | self._foreign:
+                    self._failed_in_a_row[item.topic] += 1
+                    if self._failed_in_a_row[item.topic] >= self.DEAD_LETTERS_IN_A_ROW:
+                        self.stopped_because = "too many dead letters in a row"
+
+    @property
+    def flooded(self) -> str | None:
+        """The topics that nothing could be read from of late, by name; `None` where there are
+        none."""
+        topics = sorted(
+            topic
+            for topic, count in self._unread_in_a_row.items()
+            if count >= self.DEAD_LETTERS_IN_A_ROW
+        )
+        return f"nothing can be read from {', '.join(topics)}" if topics else None
 
     async def _outcomes(
         self, received: Sequence[Received]
@@ -455,11 +479,8 @@ class Consumer:
         at: "ConsumerRecord[Any, Any] | Received",
         why: Exception,
         reason: str,
-        alone: bool,
     ) -> None:
         """Name the message in the dead-letter topic; try until the broker has it."""
-        if self.stopped_because:
-            return
         kind = type(why).__name__
         self._metrics.dead_letters.labels(kind).inc()
         self.recent_failures.append(kind)
@@ -489,10 +510,6 @@ class Consumer:
             except Exception as error:
                 _log.warning("consumer.dead_letter_failed", error=type(error).__name__)
                 backoff = await self._back_off(backoff)
-        if alone and at.topic not in self._foreign:
-            self._in_a_row += 1
-            if self._in_a_row >= self.DEAD_LETTERS_IN_A_ROW:
-                self.stopped_because = "too many dead letters in a row"
 
     async def _send_letter(self, key: str, headers: dict[str, str]) -> None:
         # The producer waits for a broker that is away as long as it takes; who leaves does not.

@@ -236,7 +236,12 @@ class Resources:
             stuck = since is not None and time.monotonic() - since > 60
             return "a batch has been in hand for over a minute" if stuck else None
 
+        async def flood() -> str | None:
+            return consumer.flooded
+
         self.readiness.add(f"consumer {group or self.service}", progress)
+        # Whoever writes junk must not take the process out of its work: it is told, no more.
+        self.readiness.add(f"messages {group or self.service}", flood, required=False)
         return consumer
 
 

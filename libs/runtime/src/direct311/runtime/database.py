@@ -91,13 +91,54 @@ def connect_directly(url: str, name: str) -> DirectDatabase:
 def duplicates(error: BulkWriteError) -> Mapping[int, Document]:
     """What a bulk insert found to be there already: its place in the bulk, and what was said.
 
-    :raises TransientError: something else went wrong too, or a majority may not have the others.
+    :raises RefusedDocumentError: a document will never be taken. :raises TransientError: something
+        else went wrong too, or a majority may not have the others.
     """
     failures = {failure["index"]: failure for failure in error.details["writeErrors"]}
-    others = any(failure.get("code") != 11000 for failure in failures.values())
+    others = any(failure.get("code") != _DUPLICATE for failure in failures.values())
     if others or error.details.get("writeConcernErrors"):
-        raise TransientError("a bulk write failed") from None
+        raise _failure(error) from None
     return failures
+
+
+class RefusedDocumentError(RuntimeFaultError):
+    """The database does not take this document, now or later: too large, or none that it keeps."""
+
+
+_DUPLICATE = 11000
+_REFUSED = frozenset(
+    {
+        22,  # InvalidBSON
+        52,  # DollarPrefixedFieldName
+        56,  # EmptyFieldName
+        57,  # DottedFieldName
+        121,  # DocumentValidationFailure
+        10334,  # BSONObjectTooLarge
+        15959,  # nested too deeply
+        17280,  # KeyTooLong
+        17419,  # the document after an update is too large
+        17420,  # the same, of a document that was moved
+    }
+)
+"""What a server says of a document that it will never take. Everything else may pass (another
+primary, a full disk, rights that are missing), and an event whose write is tried again is not
+lost; so a code that is not here is tried again."""
+
+
+def _refused(error: OperationFailure) -> bool:
+    """Whether the documents themselves are all that is wrong."""
+    if not isinstance(error, BulkWriteError):
+        return error.code in _REFUSED
+    details = error.details or {}
+    codes = {failure.get("code") for failure in details.get("writeErrors", ())} - {_DUPLICATE}
+    return bool(codes) and codes <= _REFUSED and not details.get("writeConcernErrors")
+
+
+def _failure(error: BulkWriteError) -> RuntimeFaultError:
+    """What a failed bulk means for its caller. The driver's own error quotes the documents."""
+    if _refused(error):
+        return RefusedDocumentError("the database refuses the document")
+    return TransientError("a bulk write failed")
 
 
 async def ping(database: Database) -> None:
@@ -263,8 +304,8 @@ class MongoRecords(Generic[S]):
                 return result.matched_count
         try:
             result = await self.collection.bulk_write(list(operations), ordered=False)
-        except BulkWriteError:
-            raise TransientError("a bulk write failed") from None
+        except BulkWriteError as error:
+            raise _failure(error) from None
         return result.matched_count
 
     @asynccontextmanager
@@ -319,8 +360,8 @@ class MongoRecords(Generic[S]):
                 [UpdateOne({"_id": record_id, **where}, change) for record_id in record_ids],
                 ordered=False,
             )
-        except BulkWriteError:
-            raise TransientError("a bulk write failed") from None
+        except BulkWriteError as error:
+            raise _failure(error) from None
         return each.modified_count
 
     async def due(
@@ -429,10 +470,13 @@ class MongoPresence:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same step may work later: anything that the driver or the network says."""
-    return records.is_transient(error) or (
-        isinstance(error, PyMongoError) and not isinstance(error, DuplicateKeyError)
-    )
+    """Whether the same step may work later: anything that the driver or the network says, unless
+    it is that the document is there already, or is none that the database takes."""
+    if isinstance(error, DuplicateKeyError):
+        return False
+    if isinstance(error, OperationFailure) and _refused(error):
+        return False
+    return records.is_transient(error) or isinstance(error, PyMongoError)
 
 
 class MissingError(RuntimeFaultError):

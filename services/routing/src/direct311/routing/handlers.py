@@ -12,9 +12,11 @@ from direct311.routing.domain.job import (
     announcement,
     decided,
     facts,
+    has_room,
     is_ready,
     known,
     says_the_same,
+    weight,
 )
 from direct311.routing.domain.rules import Decision, Rulebook, decide
 from direct311.routing.domain.states import Move, States, allowed
@@ -161,7 +163,7 @@ class Routing:
             accepted_at=now,
         )
         return Change(
-            after.model_copy(update={"status": update.status}),
+            after.model_copy(update={"status": update.status, "said": job.said + weight(update)}),
             (Outgoing(accepted, topic=replies_topic(update.department)), Outgoing(work)),
         )
 
@@ -182,6 +184,8 @@ class Routing:
         if not allowed(move, self._states):
             may = ", ".join(self._states.next(job.status, "department")) or "nothing"
             return "transition", f"From {job.status} a department may go to: {may}."
+        if not has_room(job, update):
+            return "malformed", "The request has all the notes that it takes: send it without one."
         return None
 
     async def overdue(self, job: Job, today: date) -> Change[Job] | None:

@@ -8,6 +8,13 @@ from direct311.schemas import events as ev
 HANDLED_UPDATES = 200
 """How many of a department's updates a job remembers, to know a repeated one."""
 
+MOST_SAID = 2_000_000
+"""How much the updates of one job may weigh in all, in bytes: everybody who follows the request
+keeps its whole history in one document, and such a one has 16 MB at most."""
+
+UPDATE_WEIGHS = 500
+"""What an update adds to a document beside its note, in bytes."""
+
 
 class Asked(Model):
     """What intake said last of the request."""
@@ -29,7 +36,8 @@ class Job(RecordState):
     """The join of request, location and media, and the decision that came of it.
 
     `routed` is the last revision as it was published, without its version; `status` is where the
-    work stands. Of a protected request `located` has what the rules ask alone.
+    work stands; `said` is what the updates that were taken weigh, in bytes. Of a protected request
+    `located` has what the rules ask alone.
     """
 
     asked: Asked | None = None
@@ -42,6 +50,7 @@ class Job(RecordState):
     routed: ev.RequestRouted | None = None
     overdue_noticed: bool = False
     handled_updates: tuple[str, ...] = ()
+    said: int = 0
 
 
 class Refusal(RecordState):
@@ -134,3 +143,15 @@ _OF_ONE_REVISION = {"version", "request_version", "revision", "routed_at"}
 def says_the_same(one: ev.RequestRouted, other: ev.RequestRouted) -> bool:
     """Whether a department would learn nothing new from the second."""
     return one.model_dump(exclude=_OF_ONE_REVISION) == other.model_dump(exclude=_OF_ONE_REVISION)
+
+
+def weight(update: ev.DepartmentUpdate) -> int:
+    """What an update adds to the history of its request, in bytes."""
+    return UPDATE_WEIGHS + len(update.note.encode())
+
+
+def has_room(job: Job, update: ev.DepartmentUpdate) -> bool:
+    """Whether a job's history takes one more update. One without a note may come when notes may
+    not any more, so that the work can always be ended."""
+    most = MOST_SAID if update.note else 2 * MOST_SAID
+    return job.said + weight(update) <= most

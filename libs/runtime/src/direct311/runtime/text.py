@@ -7,7 +7,7 @@ moves what stands around it. The lists of characters are data (`data/characters.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated
@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from direct311.runtime.datafile import load, packaged
+from direct311.runtime.errors import RuntimeFaultError
 from direct311.schemas import Model
 
 MOST_MARKS = 4
@@ -30,6 +31,7 @@ _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _SEEN = r"\x20-\x7e\u00a1-\u00ac\u00ae-\u024f\u2013\u2014\u2018-\u201e\u2026\u20ac"
 _PLAIN = re.compile(f"[{_SEEN}]*")
 _PLAIN_LINES = re.compile(rf"[{_SEEN}\n\t]*")
+_WEB = re.compile(r"""https?://[^\s/?#@\\"'<>]+(?:[/?#][^\s\\"'<>]*)?""")
 _RANGE = r"^[0-9A-F]{4,5}-[0-9A-F]{4,5}$"
 
 _Range = Annotated[str, Field(pattern=_RANGE)]
@@ -97,6 +99,22 @@ def cleaned(text: str, *, lines: bool = False) -> str:
     # What is composed and joined is judged once nothing stands between any more.
     kept = unicodedata.normalize("NFC", "".join(_bound(unicodedata.normalize("NFC", text), known)))
     return kept.strip() if lines else " ".join(kept.split())
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is the address of something on the web, and nothing else: http or https, a
+    host, and no character that shows nothing or breaks out of a link."""
+    return _WEB.fullmatch(text) is not None and cleaned(text) == text
+
+
+class ForeignLinkError(RuntimeFaultError):
+    """Something is said to lie where no browser may be sent: our links lead to the web alone."""
+
+
+def on_the_web(addresses: Iterable[str | None]) -> None:
+    """:raises ForeignLinkError: one of these is there, and no address on the web."""
+    if not all(each is None or is_web_address(each) for each in addresses):
+        raise ForeignLinkError("not an address on the web")
 
 
 def visible(text: str) -> str:

@@ -21,6 +21,10 @@ from direct311.schemas.topics import BY_CE_TYPE, BY_MODEL, EventType
 D = TypeVar("D", bound=Model, covariant=True)
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_ATTRIBUTES = ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_keyid")
+LONGEST_ATTRIBUTE = 2_000
+"""In characters; the longest that is ours is the subject of a token."""
+
 SIGNATURE_CONTEXT = b"direct311-event-v1"
 
 
@@ -131,6 +135,8 @@ def decode(headers: Mapping[str, str], body: bytes) -> Event[Model]:
     missing = [n for n in ("ce_id", "ce_type", "ce_source", "ce_time") if not headers.get(n)]
     if missing:
         raise DecodeError(f"missing header {missing[0]}")
+    if any(len(headers.get(name, "")) > LONGEST_ATTRIBUTE for name in _ATTRIBUTES):
+        raise DecodeError("an attribute is too long")
     kind = BY_CE_TYPE.get(headers["ce_type"])
     if kind is None:
         raise DecodeError("ce_type is not an event of this system")

@@ -3,7 +3,8 @@
 Rules: an event about a record carries `record_id` and `version`, the version of the producer's own
 document when it was emitted; it carries whole state, never a difference, so that a consumer may
 drop what is older than what it has seen. No field ever holds a resident's name, contact data, raw
-free text or device position. Within a version only optional fields may be added.
+free text or device position. Within a version only optional fields may be added. No text and no
+list is without an end: what is longer than any of ours is no event.
 """
 
 from typing import Annotated, Literal
@@ -12,12 +13,18 @@ from pydantic import Field
 
 from direct311.schemas.model import (
     DepartmentCode,
+    Few,
     Instant,
     Latitude,
+    Line,
     Longitude,
+    Many,
     Model,
     OnDate,
+    Prose,
     RecordId,
+    Word,
+    Words,
 )
 
 
@@ -40,17 +47,17 @@ class Place(Model):
 
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-    address: str | None = None
-    address_id: str | None = None
-    municipality: str | None = None
-    zip_code: str | None = None
+    address: Line | None = None
+    address_id: Line | None = None
+    municipality: Line | None = None
+    zip_code: Line | None = None
 
 
 class AttributeValue(Model):
     """An answer to one of the type's questions: attribute code and its values, redacted."""
 
-    code: str
-    values: tuple[str, ...]
+    code: Word
+    values: Few[Prose]
 
 
 class UploadRef(Model):
@@ -58,8 +65,8 @@ class UploadRef(Model):
 
     upload_id: RecordId
     size: Annotated[int, Field(ge=0)]
-    sha256: str
-    content_type: str
+    sha256: Word
+    content_type: Line
 
 
 class Remark(Model):
@@ -70,16 +77,16 @@ class Remark(Model):
     """
 
     at: Instant
-    text: str
+    text: Prose
     by: Literal["reporter", "client"] = "reporter"
 
 
 class PolicyAgreement(Model):
     """Which version of the privacy policy the submission was taken under, and how (P2)."""
 
-    version: str
+    version: Word
     agreed: Literal["accepted", "by_use"]
-    email_notice_version: str | None = None
+    email_notice_version: Word | None = None
 
 
 RequestStatus = Literal[
@@ -102,14 +109,14 @@ class RequestCreated(RecordEvent):
 
     `emergency_assistance`: its type or its text suggests danger to somebody's life."""
 
-    jurisdiction_id: str
-    service_code: str
+    jurisdiction_id: Word
+    service_code: Word
     received_at: Instant
     place: Place
-    text: str = ""
-    attributes: tuple[AttributeValue, ...] = ()
-    uploads: tuple[UploadRef, ...] = ()
-    channel: str = "app"
+    text: Prose = ""
+    attributes: Few[AttributeValue] = ()
+    uploads: Few[UploadRef] = ()
+    channel: Word = "app"
     status: Literal["received", "identity_required"] = "received"
     policy: PolicyAgreement
     registry_version: int = 0
@@ -126,8 +133,8 @@ RequestChange = Literal[
 class RequestUpdated(RecordEvent):
     """The request as it now stands, and what has changed since the version before."""
 
-    changed: tuple[RequestChange, ...]
-    service_code: str
+    changed: Few[RequestChange]
+    service_code: Word
     status: RequestStatus
     updated_at: Instant
     received_at: Instant
@@ -136,13 +143,13 @@ class RequestUpdated(RecordEvent):
     place_checked: bool = False
     protected: bool = False
     registry_version: int = 0
-    text: str = ""
-    attributes: tuple[AttributeValue, ...] = ()
-    uploads: tuple[UploadRef, ...] = ()
+    text: Prose = ""
+    attributes: Few[AttributeValue] = ()
+    uploads: Few[UploadRef] = ()
     duplicate_of: RecordId | None = None
     closed_at: Instant | None = None
     emergency_assistance: bool = False
-    remarks: tuple[Remark, ...] = ()
+    remarks: Annotated[tuple[Remark, ...], Field(max_length=1_000)] = ()
 
 
 # ---------------------------------------------------------------- geo
@@ -159,7 +166,7 @@ class AddressRead(Model):
     """
 
     known: bool = False
-    readings: tuple[str, ...] = ()
+    readings: Annotated[tuple[Line, ...], Field(max_length=32)] = ()
     latitude: Latitude | None = None
     longitude: Longitude | None = None
     error_m: Annotated[float, Field(ge=0)] | None = None
@@ -175,19 +182,19 @@ class LocationResolved(RecordEvent):
 
     place_version: int
     outcome: Literal["resolved", "unresolved", "outside"]
-    reason: str | None = None
+    reason: Line | None = None
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-    address: str | None = None
-    municipality: str | None = None
+    address: Line | None = None
+    municipality: Line | None = None
     unincorporated: bool = False
-    zip_code: str | None = None
-    commission_district: str | None = None
-    layers: dict[str, str] = Field(default_factory=dict)
+    zip_code: Line | None = None
+    commission_district: Word | None = None
+    layers: Words = Field(default_factory=dict)
     confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
     method: Literal["point", "gazetteer", "grid", "zip", "city", "none"] = "none"
     approximate: bool = False
-    boundary_sets: dict[str, str] = Field(default_factory=dict)
+    boundary_sets: Words = Field(default_factory=dict)
     read: AddressRead | None = None
     resolved_at: Instant
 
@@ -203,11 +210,11 @@ class MediaItem(Model):
 
     media_id: RecordId
     state: Literal["stored", "rejected", "withdrawn"]
-    reason: str | None = None
-    content_type: str | None = None
-    url: str | None = None
+    reason: Line | None = None
+    content_type: Line | None = None
+    url: Line | None = None
     size: int | None = None
-    sha256: str | None = None
+    sha256: Word | None = None
     width: int | None = None
     height: int | None = None
 
@@ -216,7 +223,7 @@ class MediaStored(RecordEvent):
     """Originals are sealed; clean copies are published where there are any. `media` is the whole
     list of the record's files, also those rejected."""
 
-    media: tuple[MediaItem, ...]
+    media: Few[MediaItem]
     stored_at: Instant
 
 
@@ -224,7 +231,7 @@ class MediaRejected(RecordEvent):
     """A file was refused; `reason` is of the closed list of the media service."""
 
     media_id: RecordId
-    reason: str
+    reason: Line
     rejected_at: Instant
 
 
@@ -240,29 +247,29 @@ class RequestRouted(RecordEvent):
     request_version: int
     department: DepartmentCode
     revision: Annotated[int, Field(ge=1)]
-    service_code: str
+    service_code: Word
     place: Place
-    commission_district: str | None = None
-    text: str = ""
-    attributes: tuple[AttributeValue, ...] = ()
-    media: tuple[MediaItem, ...] = ()
+    commission_district: Word | None = None
+    text: Prose = ""
+    attributes: Few[AttributeValue] = ()
+    media: Few[MediaItem] = ()
     received_at: Instant
     routed_at: Instant
     due_on: OnDate | None = None
-    rule_id: str
-    rules_version: str
-    reason: str
+    rule_id: Word
+    rules_version: Word
+    reason: Line
     protected: bool = False
-    likely_duplicates: tuple[RecordId, ...] = ()
+    likely_duplicates: Few[RecordId] = ()
     emergency_assistance: bool = False
-    remarks: tuple[Remark, ...] = ()
+    remarks: Annotated[tuple[Remark, ...], Field(max_length=1_000)] = ()
 
 
 class RequestRecalled(RecordEvent):
     """The department named no longer has the job."""
 
     department: DepartmentCode
-    reason: str
+    reason: Line
     recalled_at: Instant
 
 
@@ -295,7 +302,7 @@ class DepartmentUpdate(Model):
 class UpdateAccepted(RecordEvent):
     """The department's update was taken. `update_id` is the update's event id."""
 
-    update_id: str
+    update_id: Word
     department: DepartmentCode
     status: WorkStatus
 
@@ -304,22 +311,22 @@ class UpdateRefused(Model):
     """The department's update was not taken; `reason` says why and what would be right."""
 
     record_id: RecordId
-    update_id: str
+    update_id: Word
     department: DepartmentCode
     code: Literal[
         "unknown_record", "not_assigned", "wrong_department", "transition", "malformed", "held"
     ]
-    reason: str
+    reason: Line
 
 
 class WorkUpdated(RecordEvent):
     """A department's answer after checks; `note` is redacted by rules."""
 
-    update_id: str
+    update_id: Word
     department: DepartmentCode
     status: WorkStatus
-    note: str = ""
-    work_reference: str | None = None
+    note: Prose = ""
+    work_reference: Line | None = None
     duplicate_of: RecordId | None = None
     occurred_at: Instant
     accepted_at: Instant
@@ -356,7 +363,7 @@ class AccessTime(Model):
 
     occurred_at: Instant
     observed_at: Instant | None = None
-    producer: str
+    producer: Word
     sequence: Annotated[int, Field(ge=1)]
 
 
@@ -370,26 +377,26 @@ class AccessAgent(Model):
     its own.
     """
 
-    id: str
-    roles: tuple[str, ...] = ()
-    department: str | None = None
-    on_behalf_of: str | None = None
+    id: Line
+    roles: Few[Line] = ()
+    department: Line | None = None
+    on_behalf_of: Line | None = None
     authentication: Literal["oidc", "service", "signed_link", "api_key", "none"] = "oidc"
-    session: str | None = None
+    session: Line | None = None
     break_glass: bool = False
-    issuer: str | None = None
-    jti: str | None = None
+    issuer: Line | None = None
+    jti: Line | None = None
 
 
 class AccessWhere(Model):
     """`client_address`: keyed hash of the network address, under a key that the process makes anew
     each day and never stores: it tells two sources of a day apart, and names neither."""
 
-    service: str
-    instance: str
-    service_version: str
-    operation: str
-    client_address: str | None = None
+    service: Word
+    instance: Line
+    service_version: Word
+    operation: Line
+    client_address: Word | None = None
 
 
 class AccessWhy(Model):
@@ -397,12 +404,12 @@ class AccessWhy(Model):
     masked; `case_id` is a disclosure case of the register; `notice_version` the privacy notice
     under which the record was collected."""
 
-    purpose: str | None = None
-    reference: str | None = None
-    case_id: str | None = None
-    legal_basis: str | None = None
-    justification: str | None = None
-    notice_version: str | None = None
+    purpose: Line | None = None
+    reference: Prose | None = None
+    case_id: Line | None = None
+    legal_basis: Line | None = None
+    justification: Prose | None = None
+    notice_version: Word | None = None
 
 
 class AccessWhat(Model):
@@ -412,35 +419,35 @@ class AccessWhat(Model):
     `count` of the event says too."""
 
     record_ids: Annotated[tuple[RecordId, ...], Field(max_length=100)] = ()
-    fields: tuple[str, ...] = ()
+    fields: Many[Word] = ()
     sensitivity: Literal["contact", "content"] | None = None
-    lifecycle: str | None = None
+    lifecycle: Word | None = None
     version_seen: int | None = None
-    query_fields: tuple[str, ...] = ()
-    query_hmac: str | None = None
+    query_fields: Many[Word] = ()
+    query_hmac: Line | None = None
     result_count: int | None = None
-    redactions: tuple[str, ...] = ()
+    redactions: Many[Word] = ()
 
 
 class AccessDecision(Model):
     """Which set of rules decided, and which of them; `policy_hash` is SHA-256 (hex) of its file."""
 
-    policy_hash: str
-    rule: str
-    reason: str | None = None
-    obligations: tuple[str, ...] = ()
+    policy_hash: Word
+    rule: Line
+    reason: Line | None = None
+    obligations: Many[Word] = ()
 
 
 class AccessCorrelation(Model):
-    trace_id: str | None = None
-    cause: str | None = None
+    trace_id: Word | None = None
+    cause: Word | None = None
 
 
 class AccessRetention(Model):
     """GS1-SL 393: an entry lives as long as the record that it relates to. `exempt_until`: until
     then the entry is withheld from ordinary auditors (section 119.071(2)(c), F.S.)."""
 
-    series: str = "393"
+    series: Word = "393"
     related_record: RecordId | None = None
     exempt_until: Instant | None = None
 
@@ -469,7 +476,7 @@ class PiiAccessed(Model):
     why: AccessWhy
     what: AccessWhat
     decision: AccessDecision
-    recipient: str | None = None
+    recipient: Line | None = None
     count: Annotated[int, Field(ge=1)] | None = None
     correlation: AccessCorrelation = AccessCorrelation()
     retention: AccessRetention = AccessRetention()
@@ -493,27 +500,27 @@ class HoldRequested(Model):
 
     hold_id: RecordId
     kind: HoldKind
-    authority: str
-    case_id: str
-    record_ids: tuple[RecordId, ...]
+    authority: Line
+    case_id: Line
+    record_ids: Many[RecordId]
     requested_at: Instant
 
 
 class RecordExpired(RecordEvent):
     """The record is eligible for disposition. Nothing is destroyed by this event."""
 
-    items: tuple[str, ...]
-    decided_by: str
-    trigger: str
+    items: Few[Word]
+    decided_by: Line
+    trigger: Line
     trigger_on: OnDate
     eligible_on: OnDate
-    schedule_version: str
+    schedule_version: Word
 
 
 class HoldPlaced(RecordEvent):
     hold_id: RecordId
     kind: HoldKind
-    authority: str
+    authority: Line
     placed_at: Instant
 
 
@@ -530,10 +537,10 @@ class DispositionOrdered(RecordEvent):
     """This alone makes a holder destroy its part. Two different persons stand behind it."""
 
     order_id: RecordId
-    items: tuple[str, ...]
-    holders: tuple[Holder, ...]
-    custodian: str
-    records_officer: str
+    items: Few[Word]
+    holders: Few[Holder]
+    custodian: Line
+    records_officer: Line
     ordered_at: Instant
 
 
@@ -551,7 +558,7 @@ class RecordDestroyed(Model):
     objects: int
     bytes: int
     keys: int
-    manner: str
+    manner: Line
     destroyed_at: Instant
     recoverable_until: Instant
 
@@ -564,17 +571,17 @@ class DispositionCertified(Model):
 
     certificate_id: RecordId
     order_id: RecordId
-    record_ids: tuple[RecordId, ...]
-    schedule_number: str
-    item_number: str
-    series_title: str
+    record_ids: Many[RecordId]
+    schedule_number: Word
+    item_number: Word
+    series_title: Line
     inclusive_dates: tuple[OnDate, OnDate]
     volume_records: int
     volume_bytes: int
-    manner: str
+    manner: Line
     disposed_on: OnDate
     recoverable_until: Instant
-    sha256: str
+    sha256: Word
     supplement_to: RecordId | None = None
     certified_at: Instant
 
@@ -585,16 +592,16 @@ class DispositionCertified(Model):
 class DisclosureApproved(Model):
     case_id: RecordId
     kind: Literal["public_records", "law_enforcement"]
-    record_ids: tuple[RecordId, ...]
-    fields: tuple[str, ...]
-    approved_by: tuple[str, ...]
+    record_ids: Many[RecordId]
+    fields: Many[Word]
+    approved_by: Few[Line]
     approved_at: Instant
 
 
 class DisclosureReleased(Model):
     case_id: RecordId
-    record_ids: tuple[RecordId, ...]
-    released_by: str
+    record_ids: Many[RecordId]
+    released_by: Line
     released_at: Instant
 
 
@@ -618,6 +625,6 @@ class AuditAlarm(Model):
         "failed_sign_ins",
         "destruction_refused",
     ]
-    about: str
-    detail: str
+    about: Line
+    detail: Prose
     raised_at: Instant

@@ -1,7 +1,7 @@
 """The base of every event and the types that they share."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -53,3 +53,20 @@ RecordId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 DepartmentCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
+
+# How long a text or a list of an event may be. Wider than anything that our edges take and rules
+# of redaction make of it; but an event fits into a message, and what it leads to into a document.
+Word = Annotated[str, Field(max_length=200)]
+"""A code, a name, a version, an id of another system."""
+Line = Annotated[str, Field(max_length=2_000)]
+"""A line that somebody wrote, or an address on the web."""
+Prose = Annotated[str, Field(max_length=100_000)]
+"""Lines of text."""
+
+T = TypeVar("T")
+Few = Annotated[tuple[T, ...], Field(max_length=200)]
+"""What belongs to one record: answers, files, fields."""
+Many = Annotated[tuple[T, ...], Field(max_length=10_000)]
+"""Records of one case, hold or certificate."""
+Words = Annotated[dict[Word, Line], Field(max_length=200)]
+"""A line for each name."""

@@ -24,7 +24,7 @@ from direct311.routing.ports import Redactor
 from direct311.runtime.clock import Clock
 from direct311.runtime.records import Handler, on
 from direct311.runtime.state import Change, Outgoing
-from direct311.runtime.text import cleaned
+from direct311.runtime.text import cleaned, on_the_web
 from direct311.schemas import Event, replies_topic, routed_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
@@ -81,6 +81,8 @@ class Routing:
         return self._routed(known(job.model_copy(update={"located": event.data})))
 
     async def media(self, job: Job, event: Event[ev.MediaStored]) -> Change[Job] | None:
+        """The files that the department gets. :raises ForeignLinkError: one is not on the web."""
+        on_the_web(item.url for item in event.data.media)
         return self._routed(job.model_copy(update={"media": event.data.media}))
 
     def _routed(self, job: Job) -> Change[Job]:

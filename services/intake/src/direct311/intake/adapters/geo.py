@@ -5,7 +5,13 @@ import math
 from direct311.intake.ports import ReadAddress
 from direct311.runtime.errors import TransientError
 from direct311.runtime.peers import HttpError, Peer
+from direct311.runtime.text import cleaned
 from direct311.schemas.events import Place
+
+MOST_READINGS = 32
+"""As many as an event of geo's has at most."""
+
+LONGEST_LINE = 2_000
 
 
 class GeoAddresses:
@@ -31,7 +37,9 @@ class GeoAddresses:
             if error.status == 422:
                 return None
             raise TransientError("geo does not answer") from None
-        line, readings = answer.get("address"), tuple(answer.get("readings", ()))
+        # Another process says it, and some of it becomes public: it is as geo says by the book.
+        line = cleaned(answer.get("address") or "")[:LONGEST_LINE] or None
+        readings = tuple(answer.get("readings", ()))[:MOST_READINGS]
         if not (line or readings):
             return None
         latitude, longitude = answer.get("latitude"), answer.get("longitude")

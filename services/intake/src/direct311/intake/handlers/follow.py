@@ -17,6 +17,7 @@ from direct311.intake.ports import Protections
 from direct311.runtime.clock import Clock
 from direct311.runtime.records import Handler, on, take_order
 from direct311.runtime.state import Change
+from direct311.runtime.text import cleaned, on_the_web
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
@@ -57,9 +58,14 @@ class Follow:
         if state.version == 0 or found.place_version != state.place_version:
             return None
         known = found.read is not None and found.read.known
+        # Another process says it, and it becomes public.
+        shown = {
+            name: cleaned(value) if isinstance(value, str) else value
+            for name, value in found.model_dump().items()
+        }
         after = state.model_copy(
             update={
-                "located": Located.model_validate({**found.model_dump(), "address_known": known}),
+                "located": Located.model_validate({**shown, "address_known": known}),
                 "read": found.read,
                 "place_checked": True,
                 "updated_at": self._clock.now(),
@@ -109,8 +115,13 @@ class Follow:
     async def media(
         self, state: ServiceRequest, event: Event[ev.MediaStored]
     ) -> Change[ServiceRequest] | None:
+        """What the media service has of the request's files.
+
+        :raises ForeignLinkError: a file lies nowhere on the web.
+        """
         if state.version == 0:
             return None
+        on_the_web(item.url for item in event.data.media)
         return Change(
             state.model_copy(update={"media": event.data.media, "updated_at": self._clock.now()})
         )
@@ -187,7 +198,7 @@ class Follow:
             occurred_at=work.occurred_at,
             kind="status",
             status=work.status,
-            text=work.note,
+            text=cleaned(work.note, lines=True),
             update_id=work.update_id,
         )
         if state.status == "withdrawn":

@@ -29,6 +29,7 @@ from direct311.audit.adapters.mongo_keys import MongoBodyKeys
 from direct311.audit.adapters.mongo_log import MongoEntries, MongoInbox, MongoLog
 from direct311.audit.adapters.mongo_watch import MongoProgress, MongoWatch
 from direct311.audit.adapters.storage import LockedObjects
+from direct311.audit.domain import ANSWERING
 from direct311.runtime import database as mongo
 from direct311.runtime.signing import Principals, Signer
 from direct311.runtime.store import ObjectStore
@@ -282,6 +283,18 @@ class Office:
     def producer(self, service: str = "intake") -> Producer:
         keys = self.stack.root / "keys"
         return Producer(service, Signer.from_file(keys / f"{service}-signing.json"))
+
+    async def dispose(self, record: str) -> None:
+        """The receipts of all other holders, and then retention's certificate."""
+        receipts = [self.producer(each).destroyed(record, at=now()) for each in sorted(ANSWERING)]
+        await self.publish(receipts)
+
+        async def answered() -> bool:
+            found = await self.entries(f"record={record}&action=destroy&limit=100")
+            return {each["service"] for each in found} >= ANSWERING
+
+        await until(answered, "the receipts are in the log")
+        await self.publish([self.producer("retention").certified(record, at=now())])
 
     async def in_the_log(self, record: str, number: int) -> list[Document]:
         """The entries about a record, once there are so many (reading adds some)."""
@@ -638,9 +651,14 @@ async def test_audit_destroys_its_own_part_and_says_so(office: Office) -> None:
         if entries[0]["event_id"] == about_both.headers["ce_id"]
         else (entries[0]["event_id"])
     )
-    certificate = office.producer("retention").certified(record, at=now())
-    await office.publish([certificate])
-    (message,) = await messages_of(office.stack, "record.destroyed", 1)
+    await office.dispose(record)
+
+    async def receipt() -> Any:
+        sent = await messages_of(office.stack, "record.destroyed", 5)
+        own = [each for each in sent if read_headers(each.headers)["ce_source"].endswith("/audit")]
+        return own[0] if own else None
+
+    message = await until(receipt, "audit has sent its receipt")
     headers = read_headers(message.headers)
     event = decode(headers, message.value)
     principals = Principals.from_file(office.stack.root / "principals.json")
@@ -940,7 +958,7 @@ async def test_a_hold_on_entries_keeps_a_record_that_is_due(office: Office) -> N
     answer = await office.ask("/v1/holds", body=order, role="custodian", name="carla")
     assert answer.status_code == 201, answer.text
     hold = answer.json()
-    await office.publish([office.producer("retention").certified(record, at=now())])
+    await office.dispose(record)
     database = mongo.connect(office.stack.dev["database"]["url"], "audit")
 
     async def kept() -> bool:

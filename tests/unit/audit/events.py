@@ -40,7 +40,7 @@ def producers() -> list[EventKey]:
             START - timedelta(days=30),
             START + timedelta(days=300),
         )
-        for service in ("intake", "media", "retention", "audit")
+        for service in ("intake", "media", "geo", "routing", "retention", "audit")
     ]
 
 
@@ -133,11 +133,11 @@ class Producer:
         subject = records[0] if len(records) == 1 else f"{self.service}-1"
         return self.encoded(data, subject, at, event_id)
 
-    def destroyed(self, record: str, at: datetime = START) -> Encoded:
+    def destroyed(self, record: str, at: datetime = START, order: str = ORDER) -> Encoded:
         """A holder's receipt."""
         data = ev.RecordDestroyed(
             record_id=record,
-            order_id=ORDER,
+            order_id=order,
             holder=cast(ev.Holder, self.service),
             documents=1,
             fields=2,
@@ -151,13 +151,17 @@ class Producer:
         return self.encoded(data, record, at)
 
     def certified(
-        self, *records: str, at: datetime = START, supplement_to: str | None = None
+        self,
+        *records: str,
+        at: datetime = START,
+        supplement_to: str | None = None,
+        order: str = ORDER,
     ) -> Encoded:
         """Retention's certificate."""
         certificate = str(compat.uuid7())
         data = ev.DispositionCertified(
             certificate_id=certificate,
-            order_id=ORDER,
+            order_id=order,
             record_ids=records,
             schedule_number="GS1-SL",
             item_number="32",

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from direct311.audit.adapters.rules_file import load_month_key_rules
-from direct311.audit.domain import AuditedRecord, Filter
+from direct311.audit.domain import ANSWERING, AuditedRecord, Filter
 from direct311.audit.domain.months import month_of
 from direct311.audit.handlers.dispose import Disposition
 from direct311.audit.handlers.holds import Held, LogHolding
@@ -69,6 +69,7 @@ class World:
             held=self.held,
             holds=self.holds,
             marked=self.marked,
+            alarms=self.stores.alarms,
         )
         self.destroyer = Destroyer(
             holder="audit",
@@ -127,7 +128,7 @@ async def world() -> World:
             Producer().access(RECORD),
             Producer().access(RECORD, OTHER),
             Producer().access(OTHER),
-            Producer().destroyed(RECORD),
+            *(Producer(each).destroyed(name) for name in (RECORD, OTHER) for each in ANSWERING),
         ]
     )
     await world.stores.sequence()
@@ -396,13 +397,13 @@ async def test_the_key_of_a_month_goes_when_its_item_is_due(
 ) -> None:
     world.stores.clock.at = datetime(2027, 3, 31, 23, 59, tzinfo=UTC)
     await months.step()
-    assert await signed_in(world) == [4, 5]
+    assert await signed_in(world) == [11, 12]
     assert world.broker.events == []
     ids = await readable(world.stores)
     world.stores.clock.at = datetime(2027, 4, 1, tzinfo=UTC)
     await months.step()
     await months.step()
-    assert await signed_in(world) == [5]
+    assert await signed_in(world) == [12]
     gone = set(ids) - set(await readable(world.stores))
     assert len(gone) == 1
     (event,) = world.broker.events
@@ -420,7 +421,7 @@ async def test_a_hold_keeps_the_key_of_a_month(
     hold = await holding.place(CARLA, "Doe", "audit", "Letter 3", Filter(actor="ines"))
     world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
     await months.step()
-    assert await signed_in(world) == [4, 5]
+    assert await signed_in(world) == [11, 12]
     assert await world.keys.leaving() == []
     await holding.release(ROSA, hold.hold_id, "The audit is over.")
     await months.step()
@@ -434,7 +435,7 @@ async def test_without_the_event_no_key_of_a_month_goes(
     world.broker.down = True
     with pytest.raises(AuditUnavailableError):
         await months.step()
-    assert await signed_in(world) == [4, 5]
+    assert await signed_in(world) == [11, 12]
     assert len(await world.keys.months()) >= 2
 
 
@@ -453,7 +454,7 @@ async def test_rules_that_refuse_the_destruction_are_an_alarm_and_asked_once_a_d
         ("destroy", "denied")
     ] * 3
     assert world.stores.alarms.raised == [("destruction_refused", "month:2026-03")]
-    assert await signed_in(world) == [4, 5]
+    assert await signed_in(world) == [11, 12]
     # A hold that comes now does not come too late.
     assert await world.keys.leaving() == []
     await months.step()

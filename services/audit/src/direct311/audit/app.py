@@ -127,6 +127,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         held=held,
         holds=log_holds,
         marked=due.marked,
+        alarms=alarms,
     )
 
     async def destroying(limit: int) -> Sequence[AuditedRecord]:

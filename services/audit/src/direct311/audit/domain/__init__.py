@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from direct311.runtime.state import RecordState
 from direct311.schemas import Event, Instant, Model, RecordId
@@ -29,6 +29,10 @@ DELIVERY_LIMIT = timedelta(days=14)
 """The broker forgets after this time at most: no event is logged later than that."""
 
 
+ANSWERING: Final = frozenset(get_args(ev.Holder)) - {"audit"}
+"""The holders whose receipts stand behind every certificate; audit is last."""
+
+
 class UnknownEventError(Exception):
     """An event that does not belong into the log."""
 
@@ -41,8 +45,9 @@ class Facts(Model):
     """What the query index keeps of an entry.
 
     `event` is the event's name; `opens` says that the event authorised a fetch of keys, which is
-    then expected to follow it. `session` is the token's id, `instance` the process that answered,
-    `producer` and `sequence` the number that the producer gave the event, `query` the keyed hash of
+    then expected to follow it. `order_id`: of a receipt of destruction and of a certificate, the
+    order that they answer; older entries have none. `session` is the token's id, `instance` the
+    process that answered, `producer` and `sequence` the number that the producer gave the event, `query` the keyed hash of
     a search, under a key that intake changes every month and audit never has. `result_count`: how
     many records a search found; it names at most 100 of them. `count`: how many refusals or failed
     sign-ins the entry stands for. `exempt_until`: until then the entry is withheld from whoever may
@@ -72,6 +77,7 @@ class Facts(Model):
     sequence: int | None = None
     query: str | None = None
     opens: bool = False
+    order_id: str | None = None
 
     def withheld(self, at: datetime) -> bool:
         """Whether the entry is exempt from inspection at that time."""
@@ -87,8 +93,10 @@ def facts_of(event: Event[Model]) -> Facts:
     if isinstance(data, ev.RecordDestroyed):
         action, at = "destroy", data.destroyed_at
         records: tuple[str, ...] = (data.record_id,)
+        order_id = data.order_id
     elif isinstance(data, ev.DispositionCertified):
         action, at, records = "certify", data.certified_at, data.record_ids
+        order_id = data.order_id
     else:
         raise UnknownEventError(event.name)
     return Facts(
@@ -102,6 +110,7 @@ def facts_of(event: Event[Model]) -> Facts:
         action=action,
         outcome="success",
         occurred_at=at,
+        order_id=order_id,
     )
 
 

@@ -156,7 +156,7 @@ def shown(opened: Opened) -> dict[str, Any]:
             "withheld": True,
             "withheld_until": until,
         }
-    facts = row.facts.model_dump(exclude={"opens", "query"}) if row.facts else {}
+    facts = row.facts.model_dump(exclude={"opens", "query", "order_id"}) if row.facts else {}
     return {
         **facts,
         **place,

@@ -4,15 +4,19 @@ A certificate says that every other holder has destroyed its part. Audit then wa
 the broker may still repeat an event, and destroys the record's key: every entry about that record
 alone is unreadable from then on, while leaf, tree and every other proof stay. Entries of the
 disposition itself are permanent.
+
+The certificate is retention's word alone, and so are the times in it. What counts is the log: the
+receipt of every other holder, each signed by that holder, for this record and one order, and that
+the last of them was logged so long ago. Without them nothing is destroyed, and an alarm says so.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
-from direct311.audit.domain import AuditedRecord
+from direct311.audit.domain import ANSWERING, AuditedRecord, Filter
 from direct311.audit.handlers.holds import Held
 from direct311.audit.handlers.tags import Tags
-from direct311.audit.ports import Entries, IndexLostError, Log, LogHolds
+from direct311.audit.ports import Alarms, Entries, IndexLostError, Log, LogHolds
 from direct311.runtime.clock import Clock
 from direct311.runtime.disposition import Destroyed
 from direct311.runtime.records import Folder
@@ -27,6 +31,13 @@ destroyed."""
 
 Marked = Callable[[str, int], Awaitable[Sequence[AuditedRecord]]]
 """At most so many records that have this among their holds."""
+
+
+_NOTHING_FOLLOWS = "00000000-0000-0000-0000-000000000000"
+"""The cause of a change that makes no event."""
+
+MOST_ANSWERS = 1_000
+"""Receipts of one holder for one record, and certificates, that are looked at: the newest."""
 
 
 class Disposition:
@@ -45,6 +56,7 @@ class Disposition:
         held: Held,
         holds: LogHolds,
         marked: Marked,
+        alarms: Alarms,
     ) -> None:
         self._folder = folder
         self._log = log
@@ -54,15 +66,17 @@ class Disposition:
         self._held = held
         self._holds = holds
         self._marked = marked
+        self._alarms = alarms
         self._clock = clock
         self._after = after
 
     async def note(self, event: Event[Model]) -> None:
-        """Set the time for each record of a certificate; a supplement is about audit's own part."""
+        """Set the time for each record of a certificate, from when it came here on; a supplement is
+        about audit's own part."""
         data = event.data
         if not isinstance(data, ev.DispositionCertified) or data.supplement_to is not None:
             return
-        destroy_at = data.certified_at + self._after
+        destroy_at = self._clock.now() + self._after
 
         async def wait(state: AuditedRecord) -> Change[AuditedRecord] | None:
             if state.lifecycle != "active" or state.destroy_at is not None:
@@ -75,23 +89,78 @@ class Disposition:
 
     async def begin(self) -> None:
         """Turn those whose time has come to `destroying`, unless a hold stands: on the record, or
-        on an entry about it, which is then written into the record too.
+        on an entry about it, which is then written into the record too. Those that the log does
+        not bear out wait anew, with an alarm.
 
         :raises IndexLostError: what it says of the records could not be removed.
         """
         await self._check_index()
+        for state in await self._due(100):
+            borne_out = await self._order(state)
+            if borne_out is None:
+                await self._refuse(state)
+                continue
+            order_id, since = borne_out
+            cause = derived_id(order_id, f"audit:{state.record_id}")
+            if since + self._after > self._clock.now():
+                await self._change(state.record_id, cause, {"destroy_at": since + self._after})
+            elif holds := await self._held.keeping_record(state.record_id):
+                await self._mark(state.record_id, cause, [hold.mark for hold in holds])
+            else:
+                await self._destroy(state.record_id, cause, order_id)
 
+    async def _order(self, state: AuditedRecord) -> tuple[str, datetime] | None:
+        """The certified order that every other holder has answered by the log, and when the last of
+        them had; `None` where there is none."""
+        size = (await self._log.head()).size
+        receipts = [await self._told(state.record_id, "destroy", each, size) for each in ANSWERING]
+        if not all(receipts):
+            return None
+        certified = await self._told(state.record_id, "certify", "retention", size)
+        orders = dict.fromkeys((state.order_id, *(order_id for order_id, _ in certified)))
+        for order_id in (each for each in orders if each):
+            # An entry from before orders were kept with them counts for the one of the certificate.
+            own = {order_id, None} if order_id == state.order_id else {order_id}
+            times = [[at for order, at in told if order in own] for told in receipts]
+            if all(times):
+                return order_id, max(min(answered) for answered in times)
+        return None
+
+    async def _told(
+        self, record_id: str, action: str, service: str, size: int
+    ) -> Sequence[tuple[str | None, datetime]]:
+        """The orders of which a service has said this of a record, and when that was logged."""
+        query = Filter(record_ids=(record_id,), action=action, service=service)
+        rows = await self._entries.find(query, before=size, floor=0, limit=MOST_ANSWERS)
+        return [
+            (row.facts.order_id, row.logged_at)
+            for row in rows
+            if row.facts and row.facts.event != "pii.accessed"
+        ]
+
+    async def _refuse(self, state: AuditedRecord) -> None:
+        detail = "a certificate names the record, and not every holder has said in the log that it "
+        detail += "destroyed its part by that order; nothing is destroyed"
+        await self._alarms.raise_alarm("destruction_refused", state.record_id, detail)
+        # It makes room for the others, and is looked at again.
+        later = self._clock.now() + self._after
+        await self._change(state.record_id, _NOTHING_FOLLOWS, {"destroy_at": later})
+
+    async def _change(self, record_id: str, cause: str, update: Mapping[str, object]) -> None:
+        async def change(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            active = state.lifecycle == "active"
+            return Change(state.model_copy(update=update)) if active else None
+
+        await self._folder.change(record_id, cause, change)
+
+    async def _destroy(self, record_id: str, cause: str, order_id: str) -> None:
         async def destroy(state: AuditedRecord) -> Change[AuditedRecord] | None:
             if state.lifecycle != "active" or state.holds:
                 return None
-            return Change(state.model_copy(update={"lifecycle": "destroying"}))
+            update = {"lifecycle": "destroying", "order_id": order_id}
+            return Change(state.model_copy(update=update))
 
-        for state in await self._due(100):
-            cause = derived_id(state.order_id or "", f"audit:{state.record_id}")
-            if holds := await self._held.keeping_record(state.record_id):
-                await self._mark(state.record_id, cause, [hold.mark for hold in holds])
-            else:
-                await self._folder.change(state.record_id, cause, destroy)
+        await self._folder.change(record_id, cause, destroy)
 
     async def clear(self) -> None:
         """Take holds that were released off the records that they kept."""

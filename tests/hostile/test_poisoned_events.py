@@ -4,16 +4,59 @@ The signatures are good. What is said is impossible: times that are far away, nu
 JSON with two meanings, certificates of what nobody destroyed.
 """
 
+import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pytest
 
-from direct311.audit.domain import ANSWERING
-from direct311.schemas import Encoded
-from tests.unit.audit.events import ORDER, OTHER, RECORD, START, Producer, received
+from direct311.audit.adapters.mongo_entries import grouping
+from direct311.audit.adapters.rules_file import load_volume_rules
+from direct311.audit.domain import ANSWERING, MOST_COUNTED, Facts, Filter, facts_of
+from direct311.audit.entrypoints.questions import entry_of
+from direct311.audit.handlers.numbers import Numbering
+from direct311.audit.handlers.receive import Receiving
+from direct311.audit.handlers.volume import Volume
+from direct311.audit.handlers.walk import Walk
+from direct311.audit.ports import Arrival, Parcel, Sighting
+from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.signing import Signer
+from direct311.schemas import DecodeError, Encoded, decode, isoformat
+from direct311.verifier import event as offline
+from direct311.verifier.bundle import verify_bundle
+from tests.hostile.test_framing import (
+    CERTIFICATE,
+    KEYS,
+    NOW,
+    access,
+    destroyed,
+    message,
+    refused_by_audit,
+    refused_by_signature,
+    refused_offline,
+)
+from tests.unit.audit.events import (
+    ORDER,
+    OTHER,
+    RECORD,
+    START,
+    Producer,
+    private_key,
+    received,
+)
+from tests.unit.audit.fakes import (
+    InMemoryAlarms,
+    InMemoryInbox,
+    InMemoryLog,
+    InMemoryNumbers,
+    InMemoryWatch,
+    SettableClock,
+)
 from tests.unit.audit.log_contract import readable
 from tests.unit.audit.test_dispose import WAIT, World
+from tests.unit.audit.world import ASKING, TRUST
+from tests.unit.audit.world import World as Questions
 
 pytestmark = pytest.mark.anyio
 ELSE = "0195567e-8f00-7000-8000-0000000000ff"
@@ -129,3 +172,252 @@ async def test_many_false_certificates_keep_no_honest_one_waiting() -> None:
     for _ in range(4):
         await world.run()
     assert [each.record_id for each in world.receipts()] == [RECORD]
+
+
+# ---------------------------------------------------------------- bodies, times, numbers
+
+BEFORE, AHEAD = timedelta(days=14, minutes=1), timedelta(minutes=6)
+FAR = (
+    "0001-01-01T00:00:00Z",
+    "1970-01-01T00:00:00Z",
+    "2999-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+)
+NEAR = (isoformat(START - BEFORE), isoformat(START + AHEAD))
+
+
+def occurred(at: str) -> bytes:
+    return json.dumps(access("intake", time={"occurred_at": at})).encode()
+
+
+def with_member(text: str) -> bytes:
+    """An honest body and one member more, which the schema does not know."""
+    return ("{" + text + "," + json.dumps(access("intake"))[1:]).encode()
+
+
+def nested(depth: int) -> str:
+    return '"x":' + "[" * depth + "]" * depth
+
+
+def numbered(**changes: object) -> bytes:
+    return json.dumps(access("intake", **changes)).encode()
+
+
+BODIES: Mapping[str, bytes] = {
+    **{f"occurred-{at[:10]}": occurred(at) for at in (*FAR, *NEAR)},
+    "action-twice": with_member('"action":"void"'),
+    "outcome-twice": with_member('"outcome":"denied"'),
+    "agent-twice": with_member('"agent":{"id":"zoe"}'),
+    "member-twice-below": with_member('"x":{"a":1,"a":2}'),
+    "member-twice-in-a-list": with_member('"x":[{"a":1,"a":1}]'),
+    "nan": with_member('"x":NaN'),
+    "infinity": with_member('"x":Infinity'),
+    "minus-infinity": with_member('"x":[-Infinity]'),
+    "overflowing-to-infinity": with_member('"x":1e999'),
+    "huge-float": with_member('"x":1e300'),
+    "half-a-character": with_member('"x":"\\ud800"'),
+    "half-a-character-as-name": with_member('"\\udfff":1'),
+    "nested-33": with_member(nested(33)),
+    "nested-190": with_member(nested(190)),
+    "five-thousand-digits": with_member('"x":' + "9" * 5_000),
+    "two-to-the-53": with_member(f'"x":{2**53}'),
+    "minus-two-to-the-53": with_member(f'"x":{-(2**53)}'),
+    "sequence-2**53": numbered(time={"sequence": 2**53}),
+    "sequence-2**63": numbered(time={"sequence": 2**63}),
+    "count-100001": numbered(outcome="denied", count=100_001),
+    "count-2**63-1": numbered(outcome="denied", count=2**63 - 1),
+    "count-2**70": numbered(outcome="denied", count=2**70),
+    "found-less-than-none": numbered(what={"result_count": -1}),
+    "found-2**63": numbered(what={"result_count": 2**63}),
+}
+
+
+def sent(
+    body: bytes, at: str = NOW, service: str = "intake", kind: str = "pii.accessed"
+) -> Encoded:
+    """The body under a good signature."""
+    plain = message(service, kind, {}, at=at)
+    signer = Signer(f"{service}-1", private_key(service))
+    return signer.sign(dataclasses.replace(plain, body=body))
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+async def test_what_nobody_could_read_or_count_is_no_entry(body: bytes) -> None:
+    poisoned = sent(body)
+    try:
+        decode(poisoned.headers, poisoned.body)
+    except DecodeError:
+        return
+    assert not refused_by_signature(poisoned)
+    assert await refused_by_audit(poisoned)
+
+
+@pytest.mark.parametrize("at", [*FAR, *NEAR])
+async def test_an_event_dated_far_away_is_no_entry(at: str) -> None:
+    assert await refused_by_audit(sent(occurred(NOW), at=at))
+
+
+@pytest.mark.parametrize("kind", ["record.destroyed", "disposition.certified"])
+@pytest.mark.parametrize("at", [*FAR, *NEAR])
+async def test_nor_is_a_disposition_of_another_age(kind: str, at: str) -> None:
+    service = "geo" if kind == "record.destroyed" else "retention"
+    body = destroyed("geo") | {"destroyed_at": at} if service == "geo" else CERTIFICATE
+    told = {**body, "certified_at": at} if service == "retention" else body
+    assert await refused_by_audit(message(service, kind, told))
+
+
+HONEST: Mapping[str, bytes] = {
+    "now": occurred(NOW),
+    "thirteen-days-ago": occurred(isoformat(START - timedelta(days=13, hours=23))),
+    "four-minutes-ahead": occurred(isoformat(START + timedelta(minutes=4))),
+    "a-member-of-a-later-version": with_member('"x":{"a":[1,2.5,null,true,"\\u00e9"]}'),
+    "largest-number": numbered(time={"sequence": 2**53 - 1}),
+    "many-refusals": numbered(outcome="denied", count=100_000),
+    "nothing-found": numbered(what={"result_count": 0}),
+}
+
+
+@pytest.mark.parametrize("body", HONEST.values(), ids=HONEST)
+async def test_an_honest_event_is_taken_and_verifies_offline(body: bytes) -> None:
+    told = sent(body)
+    assert not await refused_by_audit(told)
+    assert not refused_offline(told)
+
+
+async def test_a_dead_letter_says_what_kind_of_poison_it_was() -> None:
+    kinds = {
+        "occurred-0001-01-01": "ClockError",
+        "nan": "MalformedEventError",
+        "count-100001": "BoundsError",
+    }
+    receiving = Receiving(InMemoryInbox(), SettableClock(START), TimeOrderedIds())
+    for name, kind in kinds.items():
+        ((_, error),) = await receiving.take([received(sent(BODIES[name]))])
+        assert type(error).__name__ == kind
+
+
+# ---------------------------------------------------------------- stored before there was a gate
+
+
+async def stored(world: Questions, body: bytes) -> str | None:
+    """An entry of a body that would be refused today, between two honest ones; its event's id."""
+    told = sent(body)
+    try:
+        came = received(told)
+    except DecodeError:
+        return None
+    event = _offline(told)
+    await world.stores.arrive([Producer().access(RECORD)])
+    parcel = Parcel(TimeOrderedIds().new(), START, (Arrival(event, facts_of(came.event)),), {})
+    await world.stores.inbox.put([parcel])
+    await world.stores.arrive([Producer().access(RECORD)])
+    await world.stores.sequence()
+    return came.event.id
+
+
+def _offline(told: Encoded) -> offline.Event:
+    headers = told.headers
+    return offline.Event(
+        id=headers["ce_id"],
+        type=headers["ce_type"],
+        source=headers["ce_source"],
+        subject=headers["ce_subject"],
+        time=headers["ce_time"],
+        body=told.body,
+        keyid=headers["ce_keyid"],
+        signature=bytes.fromhex(headers["ce_signature"]),
+    )
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+async def test_a_page_with_a_bad_body_shows_the_others(body: bytes) -> None:
+    world = Questions()
+    event_id = await stored(world, body)
+    page = await world.reading.page(ASKING, Filter(record_ids=(RECORD,)), limit=10, cursor=None)
+    entries = [entry_of(each) for each in page.entries]
+    if event_id is None:
+        return
+    assert len(entries) == 3
+    answer = b"".join(each.model_dump_json().encode() for each in entries)
+    assert answer
+    others = [each for each in entries if each.event_id != event_id]
+    assert all(each.readable for each in others)
+    one, _ = await world.reading.one(ASKING, event_id)
+    json.dumps(one.event, allow_nan=False, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+async def test_a_bundle_with_a_bad_body_is_a_bundle(body: bytes) -> None:
+    world = Questions()
+    if await stored(world, body) is None:
+        return
+    report = verify_bundle(await world.bundle(Filter(record_ids=(RECORD,))), TRUST, KEYS)
+    assert report.ok, report
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+async def test_nobody_who_watches_stops_at_it(body: bytes) -> None:
+    world = Questions()
+    if await stored(world, body) is None:
+        return
+    stores = world.stores
+    rules = load_volume_rules().content.rules
+    volume = Volume(rules, stores.alarms, stores.log, stores.entries, stores.clock)
+    numbers = InMemoryNumbers()
+    numbering = Numbering(numbers, stores.alarms, stores.clock, ["intake"])
+    watch = InMemoryWatch()
+    await Walk([numbering, volume], stores.log, stores.entries, watch).step()
+    assert await watch.place(Walk.NAME) == 3
+    await numbering.step({"intake": []}, [])
+    again = Volume(rules, stores.alarms, stores.log, stores.entries, stores.clock)
+    await again.see(await stores.entries.sightings(2, 3))
+
+
+@pytest.mark.parametrize("at", [*FAR, *NEAR])
+@pytest.mark.parametrize("rule", ["many-refusals", "many-records-by-one"])
+async def test_an_entry_of_another_age_silences_no_alarm(at: str, rule: str) -> None:
+    """Refusals of another age raise the alarm that they are; so do real ones later."""
+    log, alarms, clock = InMemoryLog(), InMemoryAlarms(), SettableClock(START)
+    volume = Volume(load_volume_rules().content.rules, alarms, log, log, clock)
+    denied = rule == "many-refusals"
+
+    async def see(first: int, when: datetime, number: int) -> None:
+        told = [
+            Facts(
+                event_id=f"event-{first + each}",
+                event="pii.accessed",
+                service="intake",
+                record_ids=(f"r-{first + each}",),
+                actor="maria",
+                roles=("agent",),
+                action="view",
+                outcome="denied" if denied else "success",
+                occurred_at=when,
+            )
+            for each in range(number)
+        ]
+        now = clock.now()
+        await volume.see([Sighting(first + i, f.event_id, now, f) for i, f in enumerate(told)])
+
+    false = datetime.fromisoformat(at)
+    await see(0, false, 400)
+    raised = len(alarms.raised)
+    assert raised == 1
+    clock.advance(timedelta(hours=2))
+    await see(400, clock.now(), 400)
+    assert len(alarms.raised) == raised + 1
+
+
+@pytest.mark.parametrize("counts", [(2**63 - 1, 2**63 - 1), (2**62, 2**62), (2**63 - 1, 1)])
+async def test_numbers_that_no_sum_would_hold_are_counted_as_the_largest(
+    counts: tuple[int, int],
+) -> None:
+    world = Questions()
+    for count in counts:
+        await stored(world, numbered(outcome="denied", count=count))
+    head = await world.stores.log.head()
+    query = Filter(outcome="denied")
+    (group,) = await world.stores.entries.groups(query, (), before=head.size, floor=0)
+    assert group.times == sum(min(count, MOST_COUNTED) for count in counts)
+    (total,) = [stage["$group"]["times"] for stage in grouping(()) if "$group" in stage]
+    assert total == {"$sum": {"$min": [{"$ifNull": ["$count", 1]}, MOST_COUNTED]}}

@@ -89,6 +89,7 @@ class EntriesContract:
 
     async def filled(self, stores: Stores) -> list[Facts]:
         sent = messages()
+        stores.clock.at = START + timedelta(days=2)
         await stores.arrive(sent)
         await stores.sequence()
         return [facts_of(received(message).event) for message in sent]

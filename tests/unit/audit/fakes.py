@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from direct311.audit.domain import (
+    MOST_COUNTED,
     Dimension,
     Exempt,
     Facts,
@@ -264,7 +265,8 @@ class InMemoryLog:
         rows = await self.find(query, before=before, floor=floor, limit=before, exempt=exempt)
         for facts in (row.facts for row in rows if row.facts):
             for key in keys_of(facts, by):
-                one = Group(key, 1, facts.occurred_at, facts.occurred_at, facts.count)
+                times = min(facts.count, MOST_COUNTED)
+                one = Group(key, 1, facts.occurred_at, facts.occurred_at, times)
                 found[key] = one.joined(found.get(key))
         return list(found.values())
 

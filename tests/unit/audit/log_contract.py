@@ -562,6 +562,7 @@ class LogContract:
             )
             for number in range(60)
         ]
+        stores.clock.at = START + timedelta(hours=1)
         await stores.arrive(messages)
         await stores.sequence()
         everything = [facts_of(received(message).event) for message in messages]

@@ -24,7 +24,7 @@ async def test_every_record_and_person_that_a_credential_touched(world: World) -
     await world.log(
         Producer().access(RECORD, session="stolen", fields=("phone",)),
         Producer().access(OTHER, THIRD, session="stolen", fields=("email",), action="disclose"),
-        Producer().access(RECORD, session="stolen", fields=("email",), at=START + timedelta(1)),
+        Producer().access(RECORD, session="stolen", fields=("email",), at=START - timedelta(1)),
         Producer().access(str(uuid4()), session="stolen", outcome="denied", count=79),
         Producer().access(gone, session="stolen", fields=("description",)),
         Producer().access(str(uuid4()), session="another"),
@@ -42,7 +42,7 @@ async def test_every_record_and_person_that_a_credential_touched(world: World) -
     assert set(touched) == {RECORD, OTHER, THIRD, gone}
     mine = touched[RECORD]
     assert (mine.entries, mine.fields, mine.actors) == (2, {"phone", "email"}, {"maria"})
-    assert (mine.first, mine.last) == (START, START + timedelta(1))
+    assert (mine.first, mine.last) == (START - timedelta(1), START)
     assert (mine.held, mine.person) == ("person", touched[OTHER].person)
     assert (touched[THIRD].held, touched[gone].held) == ("without_contact", "gone")
     ((asked, reference, authorization),) = world.people.grouped

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from direct311.audit.domain import INSTANCE_ON, SINGLE, Dimension, Exempt, Filter
+from direct311.audit.domain import INSTANCE_ON, MOST_COUNTED, SINGLE, Dimension, Exempt, Filter
 from direct311.runtime.database import Document, Index
 
 INDEXED = ("session", "case_id", "actor", "break_glass", "department", "purpose", "action")
@@ -107,8 +107,9 @@ def grouping(by: Sequence[Dimension]) -> list[Document]:
                 "count": {"$sum": 1},
                 "first": {"$min": "$occurred_at"},
                 "last": {"$max": "$occurred_at"},
-                # What is at its default is not stored.
-                "times": {"$sum": {"$ifNull": ["$count", 1]}},
+                # What is at its default is not stored; what is beyond all counting may be, from
+                # before it was refused, and no sum would hold it.
+                "times": {"$sum": {"$min": [{"$ifNull": ["$count", 1]}, MOST_COUNTED]}},
             }
         },
     ]

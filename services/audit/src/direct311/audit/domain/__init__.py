@@ -29,6 +29,10 @@ DELIVERY_LIMIT = timedelta(days=14)
 """The broker forgets after this time at most: no event is logged later than that."""
 
 
+MOST_COUNTED = 100_000
+"""Refusals or failed sign-ins that one entry may stand for: more than a process refuses in a
+minute."""
+
 ANSWERING: Final = frozenset(get_args(ev.Holder)) - {"audit"}
 """The holders whose receipts stand behind every certificate; audit is last."""
 
@@ -47,8 +51,9 @@ class Facts(Model):
     `event` is the event's name; `opens` says that the event authorised a fetch of keys, which is
     then expected to follow it. `order_id`: of a receipt of destruction and of a certificate, the
     order that they answer; older entries have none. `session` is the token's id, `instance` the
-    process that answered, `producer` and `sequence` the number that the producer gave the event, `query` the keyed hash of
-    a search, under a key that intake changes every month and audit never has. `result_count`: how
+    process that answered, `producer` and `sequence` the number that the producer gave the event,
+    `query` the keyed hash of a search, under a key that intake changes every month and audit never
+    has. `result_count`: how
     many records a search found; it names at most 100 of them. `count`: how many refusals or failed
     sign-ins the entry stands for. `exempt_until`: until then the entry is withheld from whoever may
     not see exempt ones.

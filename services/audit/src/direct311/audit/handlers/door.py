@@ -10,6 +10,7 @@ to a question about who, why or how they give no answer, or the answer would be 
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +24,7 @@ from direct311.audit.domain import (
     Group,
     windows,
 )
+from direct311.audit.handlers.bodies import decode_body
 from direct311.audit.handlers.keyring import BodyKey, KeyRing
 from direct311.audit.ports import Entries, Head, Log, Row
 from direct311.runtime.access import AccessPolicy, Caller, RecordFacts
@@ -30,6 +32,7 @@ from direct311.runtime.clock import Clock
 from direct311.runtime.ledger import Access
 from direct311.runtime.vault import Vault
 from direct311.verifier.entry import Entry, derive_entry_key
+from direct311.verifier.event import MalformedEventError
 
 PURPOSE = "authorised_audit"
 FIELDS = ("audit_entry",)
@@ -53,7 +56,8 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An entry and its event as shown to a reader; `event` is `None` once its key was destroyed.
+    """An entry and its event as shown to a reader; `event` is `None` once its key was destroyed,
+    and where an entry from before bodies were looked at cannot be shown.
 
     `withheld`: exempt for now, nothing of it but its place in the log may be shown.
     """
@@ -328,9 +332,18 @@ def _open_all(
     opened = []
     for row in rows:
         key = entry_key(row, keys, exempt)
-        event = Entry.parse(row.data).open(key).shown if key else None
+        event = event_of(row, key) if key else None
         opened.append(Opened(row, event, is_withheld(row, exempt)))
     return opened
+
+
+def event_of(row: Row, key: bytes) -> Mapping[str, Any] | None:
+    """A row's event for a reader; `None` where its body cannot be shown."""
+    event = Entry.parse(row.data).open(key)
+    with contextlib.suppress(MalformedEventError):
+        decode_body(event.body)
+        return event.shown
+    return None
 
 
 def _only(exempt: Exempt) -> Exempt:

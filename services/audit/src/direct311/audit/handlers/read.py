@@ -11,6 +11,7 @@ from direct311.audit.handlers.door import (
     Door,
     Opened,
     entry_key,
+    event_of,
     is_withheld,
 )
 from direct311.audit.handlers.files import LogFiles
@@ -262,6 +263,6 @@ def _unknown() -> RefusedError:
 
 
 def _receipt(row: Row, hashes: Sequence[bytes], key: bytes | None) -> Receipt:
-    if key is None:
+    if key is None or event_of(row, key) is None:
         return Receipt(row.index, row.data, tuple(hashes))
     return Receipt.disclose(row.index, row.data, hashes, key)

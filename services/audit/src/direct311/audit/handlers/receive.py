@@ -1,17 +1,25 @@
-"""From the broker into the inbox: durable, in the order of arrival, and ready for the log."""
+"""From the broker into the inbox: durable, in the order of arrival, and ready for the log.
+
+A good signature says who said it, not that it can be. What lies in the log lies there for ever, and
+is read by verifiers, observers and auditors: so what the offline verifier would not accept, times
+that cannot be and numbers beyond all counting are refused here, before they are an entry.
+"""
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
-from direct311.audit.domain import facts_of
+from direct311.audit.domain import CLOCK_TOLERANCE, DELIVERY_LIMIT, MOST_COUNTED, Facts, facts_of
+from direct311.audit.handlers.bodies import BoundsError, check_numbers, decode_body
 from direct311.audit.ports import Arrival, Inbox, Parcel
 from direct311.runtime.broker import Received
 from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.pacing import paced
 from direct311.schemas import Event
 from direct311.schemas.claims import overreach
 from direct311.schemas.model import Model
 from direct311.verifier import event as signed
-from direct311.verifier.event import EventError
+from direct311.verifier.event import ClockError, EventError
 
 LONGEST_EVENT = 64_000
 """Bytes under the signature. A leaf has at most 65,535 (c2sp.org/tlog-tiles)."""
@@ -20,6 +28,11 @@ PARCEL_BYTES = 4_000_000
 MOST_PARCELS = 16
 """More than these wait in the broker, which is made for it, and not in the inbox, which is read
 from its beginning again and again."""
+
+
+ON_ITS_WAY = timedelta(hours=1)
+"""How long an event may wait here until it is logged, and still be one that a key which has run out
+could have signed in time."""
 
 
 class TooLongError(Exception):
@@ -42,10 +55,11 @@ class Receiving:
         """Store a batch; those that can never be logged, with the reason."""
         refused: list[tuple[Event[Model], Exception]] = []
         taken: list[tuple[Received, Arrival]] = []
-        for received in batch:
+        now = self._clock.now()
+        async for received in paced(batch):
             try:
-                taken.append((received, arrival_of(received)))
-            except (EventError, TooLongError, ImpostorError) as error:
+                taken.append((received, arrival_of(received, now)))
+            except (EventError, TooLongError, ImpostorError, BoundsError) as error:
                 refused.append((received.event, error))
         if taken:
             # Another process may be the one that empties it.
@@ -61,9 +75,14 @@ class Receiving:
         return refused
 
 
-def arrival_of(received: Received) -> Arrival:
-    """:raises EventError: an attribute with a newline. :raises TooLongError: over the limit.
+def arrival_of(received: Received, now: datetime) -> Arrival:
+    """The event as it can be logged now.
+
+    :raises EventError: what the verifier would not accept or nobody could show: an attribute with a
+        newline, a body of two meanings (`MalformedEventError`), a time that is ahead or longer ago
+        than the broker remembers (`ClockError`). :raises TooLongError: over the limit.
     :raises ImpostorError: it says more than the service that signed it may.
+    :raises BoundsError: a number is beyond what any service counts.
     """
     headers = received.headers
     event = signed.Event(
@@ -81,7 +100,23 @@ def arrival_of(received: Received) -> Arrival:
     facts = facts_of(received.event)
     if overreach(facts.service, received.event.data) is not None:
         raise ImpostorError
+    check_numbers(decode_body(event.body))
+    _check_counts(facts)
+    _check_time(event.occurred_at, now, DELIVERY_LIMIT - ON_ITS_WAY)
+    _check_time(facts.occurred_at, now, DELIVERY_LIMIT)
     return Arrival(event, facts)
+
+
+def _check_counts(facts: Facts) -> None:
+    if facts.count > MOST_COUNTED or (facts.result_count or 0) < 0:
+        raise BoundsError
+
+
+def _check_time(at: datetime, now: datetime, ago: timedelta) -> None:
+    if at > now + CLOCK_TOLERANCE:
+        raise ClockError("it is dated after the time at which it was logged")
+    if at < now - ago:
+        raise ClockError("it is dated longer ago than the broker remembers")
 
 
 def _parts(

@@ -3,6 +3,10 @@
 Counts are kept in memory and made again from the log after a restart, and after another copy of the
 service had the watch, as far back as the longest window reaches and `MOST_REPLAYED` entries allow.
 Rules and thresholds are data.
+
+The time of an entry is that at which it was logged, which never runs backwards: the time that it
+gives itself is its service's word, and could lie outside of every window. So what has waited in the
+broker counts as if it were of now: an alarm too many, and never one too few.
 """
 
 from collections import OrderedDict
@@ -55,10 +59,10 @@ class Volume:
             return
         if sightings[0].index != self._next:
             await self._remember(sightings[0].index)
-        for facts in _facts(sightings):
+        for facts, at in _facts(sightings):
             for rule in self._rules:
-                for subject, count in self._count(rule, facts):
-                    await self._raise(rule, subject, count, facts)
+                for subject, count in self._count(rule, facts, at):
+                    await self._raise(rule, subject, count, facts, at)
         self._next = sightings[-1].index + 1
         self._forget()
 
@@ -69,13 +73,13 @@ class Volume:
         longest = max((rule.window for rule in self._rules), default=timedelta())
         start = await self._entries.first_logged(self._clock.now() - longest, until)
         for low in range(max(start, until - MOST_REPLAYED), until, 2_000):
-            for facts in _facts(await self._entries.sightings(low, min(low + 2_000, until))):
+            for facts, at in _facts(await self._entries.sightings(low, min(low + 2_000, until))):
                 for rule in self._rules:
-                    for _, count in self._count(rule, facts):
+                    for _, count in self._count(rule, facts, at):
                         if len(count.values) >= rule.alarm:
-                            count.raised_at = facts.occurred_at
+                            count.raised_at = at
 
-    def _count(self, rule: VolumeRule, facts: Facts) -> Iterator[tuple[str, _Count]]:
+    def _count(self, rule: VolumeRule, facts: Facts, at: datetime) -> Iterator[tuple[str, _Count]]:
         if (
             facts.action not in rule.actions
             or facts.outcome != rule.outcome
@@ -87,13 +91,14 @@ class Volume:
             count = counts.setdefault(subject, _Count())
             counts.move_to_end(subject)
             for value in _counted(rule, facts):
-                count.values[value] = facts.occurred_at
+                count.values[value] = at
                 count.values.move_to_end(value)
-            count.forget(facts.occurred_at - rule.window)
+            count.forget(at - rule.window)
             yield subject, count
 
-    async def _raise(self, rule: VolumeRule, subject: str, count: _Count, facts: Facts) -> None:
-        at = facts.occurred_at
+    async def _raise(
+        self, rule: VolumeRule, subject: str, count: _Count, facts: Facts, at: datetime
+    ) -> None:
         if len(count.values) < rule.alarm:
             return
         if count.raised_at is not None and at - count.raised_at < rule.window:
@@ -116,8 +121,9 @@ class Volume:
                 del counts[subject]
 
 
-def _facts(sightings: Sequence[Sighting]) -> Iterator[Facts]:
-    return (each.facts for each in sightings if each.facts is not None)
+def _facts(sightings: Sequence[Sighting]) -> Iterator[tuple[Facts, datetime]]:
+    """What they tell, and when it was logged."""
+    return ((each.facts, each.logged_at) for each in sightings if each.facts is not None)
 
 
 def _counted(rule: VolumeRule, facts: Facts) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         # Not past the door: a rebuild of the index keeps all other questions waiting (503).
         (r"/internal/index", "auditor"),
         (r"/internal/keys", "admin"),
-        (r"/internal/key-fetches", "svc-intake"),
+        (r"/internal/key-fetches", "svc-audit"),
         (r"/v1/holds", "custodian"),
         (r"/v1/subject", LINK),
         (r"", "auditor"),

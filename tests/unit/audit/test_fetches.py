@@ -32,9 +32,11 @@ class Running:
         return ["intake/1", "intake/2"]
 
 
-def client(keys: InMemoryKeys, role: str) -> TestClient:
+def client(
+    keys: InMemoryKeys, role: str, sub: str = "svc:audit", via: str | None = None
+) -> TestClient:
     async def caller(_: Request) -> Caller:
-        return Caller("someone", (role,))
+        return Caller(sub, (role,), via=via)
 
     app = FastAPI()
     install(app, Readiness(), Metrics())
@@ -42,7 +44,7 @@ def client(keys: InMemoryKeys, role: str) -> TestClient:
     return TestClient(app)
 
 
-def test_services_read_the_fetches_since_an_instant(keys: InMemoryKeys) -> None:
+def test_audit_reads_the_fetches_since_an_instant(keys: InMemoryKeys) -> None:
     answer = client(keys, "service").get(
         "/internal/key-fetches", params={"after": isoformat(START)}
     )
@@ -57,6 +59,22 @@ def test_services_read_the_fetches_since_an_instant(keys: InMemoryKeys) -> None:
 @pytest.mark.parametrize("role", ["auditor", "agent", "admin"])
 def test_nobody_else_does(keys: InMemoryKeys, role: str) -> None:
     answer = client(keys, role).get("/internal/key-fetches", params={"after": isoformat(START)})
+    assert answer.status_code == 403
+
+
+OTHER_SERVICES = ("intake", "media", "geo", "routing", "retention", "configuration", "Audit")
+
+
+@pytest.mark.parametrize("sub", [*(f"svc:{each}" for each in OTHER_SERVICES), "svc-audit", "audit"])
+def test_no_other_service_does(keys: InMemoryKeys, sub: str) -> None:
+    asking = client(keys, "service", sub)
+    answer = asking.get("/internal/key-fetches", params={"after": isoformat(START)})
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:direct311:problem:caller")
+
+
+def test_nor_does_audit_for_somebody_else(keys: InMemoryKeys) -> None:
+    asking = client(keys, "service", via="svc:geo")
+    answer = asking.get("/internal/key-fetches", params={"after": isoformat(START)})
     assert answer.status_code == 403
 
 

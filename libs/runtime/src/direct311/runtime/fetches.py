@@ -8,11 +8,14 @@ from fastapi import APIRouter, Depends, Query, Request
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.asked import AskedInstant
+from direct311.runtime.errors import RefusedError
 from direct311.runtime.producers import Producers
 from direct311.runtime.vault import KeyStore
 from direct311.schemas.model import Instant, Model
 
 LIMIT = 10_000
+AUDIT = "svc:audit"
+"""Who compares them with the log, and needs them for nothing else."""
 
 
 class FetchedKey(Model):
@@ -35,7 +38,8 @@ class KeyFetches(Model):
 def key_fetches_router(
     keys: KeyStore, producers: Producers, caller: Callable[[Request], Awaitable[Caller]]
 ) -> APIRouter:
-    """`GET /internal/key-fetches?after=`, for services alone. No key is in the answer."""
+    """`GET /internal/key-fetches?after=`, for audit alone. No key is in the answer; it tells all
+    the same which records were opened when."""
     router = APIRouter(tags=["internal"], responses={s: PROBLEMS[s] for s in (401, 403, 422, 503)})
 
     @router.get("/internal/key-fetches")
@@ -45,6 +49,8 @@ def key_fetches_router(
     ) -> KeyFetches:
         """The fetches of keys since `after`, oldest first."""
         require(who, "service")
+        if who.sub != AUDIT or who.via is not None:
+            raise RefusedError(403, "caller", "Only audit compares key fetches with the log.")
         found = await keys.fetches_after(after, LIMIT)
         return KeyFetches(
             fetches=tuple(

@@ -421,3 +421,59 @@ async def test_numbers_that_no_sum_would_hold_are_counted_as_the_largest(
     assert group.times == sum(min(count, MOST_COUNTED) for count in counts)
     (total,) = [stage["$group"]["times"] for stage in grouping(()) if "$group" in stage]
     assert total == {"$sum": {"$min": [{"$ifNull": ["$count", 1]}, MOST_COUNTED]}}
+
+
+# ---------------------------------------------------------------- dated into another day
+
+TODAY = START.replace(hour=0)
+BACKDATED = {
+    "minutes": timedelta(minutes=30),
+    "hours": timedelta(hours=20),
+    "days": timedelta(days=5),
+    "as-far-as-the-gate": timedelta(days=13, hours=23),
+}
+QUESTIONS = {
+    "since-today": Filter(since=TODAY),
+    "since-today-of-a-record": Filter(record_ids=(RECORD,), since=TODAY),
+    "today-alone": Filter(since=TODAY, until=START + timedelta(minutes=1)),
+    "this-minute": Filter(since=START - timedelta(minutes=1), until=START + timedelta(minutes=1)),
+    "of-a-service": Filter(service="intake", since=START - timedelta(minutes=1)),
+}
+
+
+@pytest.mark.parametrize("back", BACKDATED.values(), ids=BACKDATED)
+@pytest.mark.parametrize("query", QUESTIONS.values(), ids=QUESTIONS)
+async def test_an_opening_of_today_is_found_today_whatever_date_it_bears(
+    query: Filter, back: timedelta
+) -> None:
+    world = Questions()
+    await world.log(Producer().access(RECORD, at=START - back))
+    page = await world.reading.page(ASKING, query, limit=10, cursor=None)
+    assert [each.row.facts.record_ids for each in page.entries if each.row.facts] == [(RECORD,)]
+    tally = await world.counting.tally(ASKING, query, ("actor",), 10)
+    assert tally.entries == 1
+    scope = await world.breach.scope(ASKING, query, "Bearer t", START.date())
+    assert [each.record_id for each in scope.records] == [RECORD]
+    outflow = await world.exporting.export(ASKING, query)
+    assert outflow.entries == 1
+
+
+@pytest.mark.parametrize("back", BACKDATED.values(), ids=BACKDATED)
+async def test_it_is_found_on_the_day_that_it_bears_too(back: timedelta) -> None:
+    world = Questions()
+    await world.log(Producer().access(RECORD, at=START - back))
+    second = timedelta(seconds=1)
+    query = Filter(since=START - back - second, until=START - back + second)
+    page = await world.reading.page(ASKING, query, limit=10, cursor=None)
+    assert len(page.entries) == 1
+    before = Filter(until=START - back - second)
+    page = await world.reading.page(ASKING, before, limit=10, cursor=None)
+    assert not page.entries
+
+
+@pytest.mark.parametrize("at", FAR[:2])
+async def test_so_is_one_that_was_stored_before_there_was_a_gate(at: str) -> None:
+    world = Questions()
+    assert await stored(world, occurred(at))
+    page = await world.reading.page(ASKING, Filter(since=TODAY), limit=10, cursor=None)
+    assert len(page.entries) == 3

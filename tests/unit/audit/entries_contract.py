@@ -1,7 +1,7 @@
 """What the query index must answer: run on the fake, and over the wire on the real one."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import get_args
 
 from direct311.audit.domain import (
@@ -46,6 +46,8 @@ FILTERS = [
     Filter(break_glass=True),
     Filter(break_glass=False, actor="agent-0"),
     Filter(since=START + timedelta(minutes=10), until=START + timedelta(minutes=30)),
+    Filter(since=START + timedelta(minutes=400), until=START + timedelta(minutes=500)),
+    Filter(since=START + timedelta(minutes=1_000), actor="agent-1"),
     Filter(until=START, record_ids=(OTHER,)),
     Filter(record_ids=("nobody",)),
 ]
@@ -78,6 +80,16 @@ def messages() -> list[Encoded]:
     ]
 
 
+def logged_at(number: int) -> datetime:
+    """When one of these is logged: ten at a time, once the last of them has occurred."""
+    return START + timedelta(minutes=37 * (number // 10 * 10 + 10))
+
+
+def takes(query: Filter, facts: Facts) -> bool:
+    number = int(facts.event_id.rpartition("-")[2], 16)
+    return query.takes(facts, logged_at(number))
+
+
 def _fields(service: str, number: int) -> tuple[str, ...]:
     if service == "media":
         return ("media_original",)
@@ -89,20 +101,21 @@ class EntriesContract:
 
     async def filled(self, stores: Stores) -> list[Facts]:
         sent = messages()
-        stores.clock.at = START + timedelta(days=2)
-        await stores.arrive(sent)
-        await stores.sequence()
+        for at in range(0, NUMBER, 10):
+            stores.clock.at = logged_at(at)
+            await stores.arrive(sent[at : at + 10])
+            await stores.sequence()
         return [facts_of(received(message).event) for message in sent]
 
     async def test_each_fact_can_be_asked_for(self, stores: Stores) -> None:
         facts = await self.filled(stores)
         found_by_all = set()
         for query in FILTERS:
-            wanted = [each.event_id for each in facts if query.takes(each)]
+            wanted = [each.event_id for each in facts if takes(query, each)]
             rows = await stores.entries.find(query, before=NUMBER, floor=0, limit=NUMBER)
             assert [row.event_id for row in rows] == wanted[::-1], query
             rows = await stores.entries.find(query, before=40, floor=20, limit=3, oldest_first=True)
-            part = [each.event_id for each in facts[20:40] if query.takes(each)]
+            part = [each.event_id for each in facts[20:40] if takes(query, each)]
             assert [row.event_id for row in rows] == part[:3], query
             found_by_all.add(len(wanted))
         # The questions tell entries apart: they do not all find the same.
@@ -116,7 +129,7 @@ class EntriesContract:
                     wanted = [
                         each.event_id
                         for each in facts
-                        if query.takes(each) and each.withheld(at) is exempt.only
+                        if takes(query, each) and each.withheld(at) is exempt.only
                     ]
                     rows = await stores.entries.find(
                         query,
@@ -139,7 +152,7 @@ class EntriesContract:
             for by in pairs:
                 wanted: dict[tuple[str | None, ...], Group] = {}
                 for each in facts:
-                    if query.takes(each) and exempt.takes(each):
+                    if takes(query, each) and exempt.takes(each):
                         for key in keys_of(each, by):
                             one = Group(key, 1, each.occurred_at, each.occurred_at, each.count)
                             wanted[key] = one.joined(wanted.get(key))

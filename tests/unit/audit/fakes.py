@@ -247,7 +247,7 @@ class InMemoryLog:
         fitting = [
             row
             for row in rows
-            if (query.takes(row.facts) if row.facts else everything)
+            if (query.takes(row.facts, row.logged_at) if row.facts else everything)
             and (exempt is None or exempt.takes(row.facts))
         ]
         return (fitting[::-1] if oldest_first else fitting)[:limit]

@@ -562,7 +562,7 @@ class LogContract:
             )
             for number in range(60)
         ]
-        stores.clock.at = START + timedelta(hours=1)
+        stores.clock.at = at = START + timedelta(hours=1)
         await stores.arrive(messages)
         await stores.sequence()
         everything = [facts_of(received(message).event) for message in messages]
@@ -577,11 +577,13 @@ class LogContract:
             Filter(record_ids=("nobody",)),
         ]
         for question in questions:
-            wanted = [each.event_id for each in reversed(everything) if question.takes(each)]
+            wanted = [each.event_id for each in reversed(everything) if question.takes(each, at)]
             rows = await stores.entries.find(question, before=60, floor=0, limit=100)
             assert [row.event_id for row in rows] == wanted
             rows = await stores.entries.find(question, before=40, floor=20, limit=3)
-            part = [each.event_id for each in reversed(everything[20:40]) if question.takes(each)]
+            part = [
+                each.event_id for each in reversed(everything[20:40]) if question.takes(each, at)
+            ]
             assert [row.event_id for row in rows] == part[:3]
 
     async def test_staged_entries_are_not_seen(self, stores: Stores) -> None:

@@ -18,18 +18,17 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def world() -> World:
     world = World()
-    world.stores.clock.advance(timedelta(days=6))
-    await world.log(
-        *(
+    for number in range(20):
+        world.stores.clock.at = at = START + timedelta(hours=6 * number)
+        await world.log(
             Producer().access(
                 *((RECORD, OTHER) if number % 5 == 0 else (RECORD,)),
                 actor=f"agent-{number % 3}",
                 purpose="respond" if number < 12 else "county_business",
-                at=START + timedelta(hours=6 * number),
+                at=at,
             )
-            for number in range(20)
         )
-    )
+    world.stores.clock.at = START + timedelta(days=6)
     return world
 
 

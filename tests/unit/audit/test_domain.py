@@ -89,6 +89,6 @@ def test_windows_cover_every_entry_once_newest_first(top: int, bottom: int) -> N
 def test_time_bounds_are_included() -> None:
     facts = facts_of(received(Producer().access(RECORD)).event)
     second = timedelta(seconds=1)
-    assert Filter(since=START, until=START).takes(facts)
-    assert not Filter(since=START + second).takes(facts)
-    assert not Filter(until=START - second).takes(facts)
+    assert Filter(since=START, until=START).takes(facts, START)
+    assert not Filter(since=START + second).takes(facts, START)
+    assert not Filter(until=START - second).takes(facts, START)

@@ -76,10 +76,13 @@ def _conditions(query: Filter) -> Document:
     if query.record_ids:
         first, *more = query.record_ids
         wanted["record_ids"] = {"$in": [first, *more]} if more else first
-    if query.since or query.until:
-        bounds = {"$gte": query.since, "$lte": query.until}
-        wanted["occurred_at"] = {name: at for name, at in bounds.items() if at}
-    return wanted
+    bounds = {"$gte": query.since, "$lte": query.until}
+    either = [
+        {"$or": [{name: {sign: at}} for name in ("occurred_at", "logged_at")]}
+        for sign, at in bounds.items()
+        if at
+    ]
+    return wanted | ({"$and": either} if either else {})
 
 
 _DAY, _HOUR = "%Y-%m-%d", "%Y-%m-%dT%H"

@@ -193,8 +193,10 @@ class Filter(Model):
     """Which entries are asked for. All that is given must fit; of `record_ids` any one.
 
     `role` and `field` are one of those that the access had. `instance` is one process from its
-    start to its end, `host` the machine on which processes of any service ran. `since` and `until`
-    bound the time at which the access occurred, both included.
+    start to its end, `host` the machine on which processes of any service ran. An entry
+    lasts from when the access occurred, by its service's word, to when it was logged; it fits where
+    a part of that lies between `since` and `until`, both included. So no date that a service gives
+    takes an entry out of the time in which it came.
     """
 
     record_ids: tuple[RecordId, ...] = ()
@@ -230,7 +232,7 @@ class Filter(Model):
         asked = set(self.record_ids)
         return tuple(each for each in record_ids if not asked or each in asked)
 
-    def takes(self, facts: Facts) -> bool:
+    def takes(self, facts: Facts, logged_at: datetime) -> bool:
         """Whether an entry fits."""
         return (
             all(getattr(self, name) in (None, getattr(facts, name)) for name in SINGLE)
@@ -238,8 +240,8 @@ class Filter(Model):
             and (self.role is None or self.role in facts.roles)
             and (self.field is None or self.field in facts.fields)
             and (self.host is None or self.host == host_of(facts.instance))
-            and (self.since is None or facts.occurred_at >= self.since)
-            and (self.until is None or facts.occurred_at <= self.until)
+            and (self.since is None or max(facts.occurred_at, logged_at) >= self.since)
+            and (self.until is None or min(facts.occurred_at, logged_at) <= self.until)
         )
 
 

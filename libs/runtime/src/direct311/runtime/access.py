@@ -7,7 +7,6 @@ question always gets the same answer, and the answer names the rule and the set 
 
 import dataclasses
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from direct311.runtime.approvals import NotApprovedError, approvers_of
 from direct311.runtime.datafile import Problem, load, packaged
 from direct311.runtime.reasons import A_REASON, A_REFERENCE, as_reference, is_reason, is_reference
 from direct311.schemas import Model
+from direct311.schemas.unicode import normalized
 
 Authentication = Literal["oidc", "service", "signed_link", "api_key", "none"]
 Precondition = Literal["none", "assigned", "disclosure_case", "signed_link"]
@@ -278,7 +278,7 @@ def _form_problems(form: str | None) -> Iterator[tuple[str, str]]:
 
 def _trade(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for field, text in texts.items():
-        plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+        plain = normalized("NFKD", text).encode("ascii", "ignore").decode().lower()
         words = re.sub(r"[^a-z]+", " ", plain)
         if _TRADE.search(words) or _TRADE.search(words.replace(" ", "")):
             yield (

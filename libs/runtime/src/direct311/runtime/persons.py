@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from direct311.runtime.text import characters, shows_all, visible
+from direct311.schemas.unicode import normalized
 
 LONGEST_SUBJECT = 255
 """Characters of a `sub` (OpenID Connect Core 1.0, section 2)."""
@@ -44,16 +45,16 @@ def different_persons(names: Iterable[str]) -> tuple[str, ...]:
 def _folds(name: str) -> tuple[str, str]:
     """Folded as written, and with look-alikes as Latin letters. Both are needed: a capital and its
     small letter may look like two different Latin ones."""
-    plain = unicodedata.normalize("NFKC", visible(name))
+    plain = normalized("NFKC", visible(name))
     local, at, domain = plain.rpartition("@")
     if at and local.partition("+")[0]:
         plain = f"{local.partition('+')[0]}@{domain}"
-    bare = "".join(c for c in unicodedata.normalize("NFKD", plain) if not _is_mark(c))
+    bare = "".join(c for c in normalized("NFKD", plain) if not _is_mark(c))
     return _bones(bare), _bones(bare.translate(_look_alikes()))
 
 
 def _bones(text: str) -> str:
-    folded = unicodedata.normalize("NFKD", text.casefold()).casefold()
+    folded = normalized("NFKD", text.casefold()).casefold()
     return "".join(_digit(c) for c in folded if c.isalnum() and not _is_mark(c))
 
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from direct311.runtime.text import cleaned
+from direct311.schemas.unicode import normalized
 
 LEAST_OF_A_REASON = 10
 """Letters and digits. Long enough to be a reason, short enough to be typed in an emergency."""
@@ -91,7 +92,7 @@ def as_reason(text: str) -> str:
 
 def as_reference(text: str) -> str:
     """The reference as it is kept and compared: cleaned, in NFKC, on one line, each dash as `-`."""
-    plain = cleaned(unicodedata.normalize("NFKC", cleaned(text)))
+    plain = cleaned(normalized("NFKC", cleaned(text)))
     return "".join("-" if unicodedata.category(char) == "Pd" else char for char in plain)
 
 
@@ -101,7 +102,7 @@ def _letters(text: str) -> str:
 
 def _words(text: str) -> list[str]:
     """Letters and digits in runs, without case, accents and marks."""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    plain = normalized("NFKD", normalized("NFKC", text).casefold())
     return _WORD.findall("".join(c for c in plain if unicodedata.category(c)[0] != "M"))
 
 

@@ -5,13 +5,13 @@ service, its audience, and is good nowhere else; a service is who has its client
 """
 
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from direct311.runtime.errors import RuntimeFaultError
+from direct311.schemas.unicode import normalized
 
 PREFIX = "svc:"
 """What a service's name in the log begins with; no person's `sub` does."""
@@ -122,7 +122,7 @@ class Services:
 
 def _folded(name: str) -> str:
     """Names that a reader of the log takes for one."""
-    return unicodedata.normalize("NFKC", name).casefold().strip()
+    return normalized("NFKC", name).casefold().strip()
 
 
 def _service(entry: Any) -> Service:

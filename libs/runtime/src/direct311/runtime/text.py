@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from direct311.runtime.datafile import load, packaged
 from direct311.runtime.errors import RuntimeFaultError
 from direct311.schemas import Model
+from direct311.schemas.unicode import normalized
 
 MOST_MARKS = 4
 """Combining marks on one letter. Vietnamese, Thai and Hebrew need fewer, stacks of hundreds hide
@@ -97,7 +98,7 @@ def cleaned(text: str, *, lines: bool = False) -> str:
     known = _tables()
     text = "".join(map(_kept, _BREAKS.sub("\n", text)))
     # What is composed and joined is judged once nothing stands between any more.
-    kept = unicodedata.normalize("NFC", "".join(_bound(unicodedata.normalize("NFC", text), known)))
+    kept = normalized("NFC", "".join(_bound(normalized("NFC", text), known)))
     return kept.strip() if lines else " ".join(kept.split())
 
 
@@ -122,7 +123,7 @@ def visible(text: str) -> str:
     known = _tables()
     return "".join(
         char
-        for char in unicodedata.normalize("NFC", text)
+        for char in normalized("NFC", text)
         if unicodedata.category(char)[0] not in "CZ"
         and char not in known.invisible
         and char not in known.blank
@@ -131,7 +132,7 @@ def visible(text: str) -> str:
 
 def shows_all(text: str) -> bool:
     """Whether every character of the text is seen: no blank, and nothing that shows nothing."""
-    return visible(text) == unicodedata.normalize("NFC", text)
+    return visible(text) == normalized("NFC", text)
 
 
 def cell(text: str) -> str:
@@ -142,7 +143,7 @@ def cell(text: str) -> str:
     for "this is text".
     """
     text = cleaned(text, lines=True).replace("\t", " ")
-    head = unicodedata.normalize("NFKC", visible(text))[:1]
+    head = normalized("NFKC", visible(text))[:1]
     return f"'{text}" if head in _FORMULA else text
 
 

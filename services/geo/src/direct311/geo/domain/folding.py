@@ -11,6 +11,8 @@ import re
 import unicodedata
 from urllib.parse import unquote
 
+from direct311.schemas.unicode import normalized
+
 _ALIKE = {
     # Cyrillic
     **dict(zip("АВСЕНІЈКМОРЅТУХԜԚѴԌҮԀӀҒӨЗ", "ABCEHIJKMOPSTYXWQVGYDIFO3", strict=True)),
@@ -44,8 +46,8 @@ def upper_ascii(text: str) -> str:
         text = unquote(text, errors="ignore")
     if text.isascii():
         return text.upper()
-    composed = unicodedata.normalize("NFC", text.translate(_TABLE)).upper().translate(_TABLE)
-    plain = unicodedata.normalize("NFKD", composed).translate(_TABLE)
+    composed = normalized("NFC", text.translate(_TABLE)).upper().translate(_TABLE)
+    plain = normalized("NFKD", composed).translate(_TABLE)
     return "".join(map(_ascii, plain))
 
 

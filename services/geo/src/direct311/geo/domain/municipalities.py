@@ -1,13 +1,13 @@
 """The county's municipalities and the many ways in which data spell them."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 from direct311.schemas import Model
+from direct311.schemas.unicode import normalized
 
 _PREFIX = re.compile(r"^(?:geo )?(?:(?:city|town|village) of )?")
 
@@ -73,7 +73,7 @@ class Gazette:
 
 def fold(text: str) -> str:
     """The form in which spellings are compared: lower case, no accents, no kind of government."""
-    plain = unicodedata.normalize("NFKD", text[:200]).encode("ascii", "ignore").decode()
+    plain = normalized("NFKD", text[:200]).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", " ", plain.lower()).strip()
     return _PREFIX.sub("", words)
 

@@ -29,6 +29,7 @@ from direct311.runtime.clock import Clock
 from direct311.runtime.datafile import DataFile, load, packaged
 from direct311.runtime.keys import KeyProviderError
 from direct311.runtime.text import characters, cleaned
+from direct311.schemas.unicode import normalized
 
 _SEARCHED = ("phone", "email", "name", "address", "cell")
 _FIELDS = (*_SEARCHED, "content", "search")
@@ -43,7 +44,7 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+")
 
 def normalise_email(value: str) -> str | None:
     """Lower case, the domain in its ASCII form (IDNA)."""
-    local, at, domain = unicodedata.normalize("NFKC", value.strip()).rpartition("@")
+    local, at, domain = normalized("NFKC", value.strip()).rpartition("@")
     if not at or not local or "." not in domain:
         return None
     try:
@@ -60,7 +61,7 @@ def normalise_name(value: str) -> str | None:
         # As most are; the same words, in half the time.
         words = _ASCII_WORD.findall(plain)
     else:
-        letters = unicodedata.normalize("NFKD", plain)
+        letters = normalized("NFKD", plain)
         bare = (c for c in letters if not unicodedata.combining(c))
         words = "".join(c if c.isalnum() else " " for c in bare).split()
     return " ".join(sorted(words)) or None

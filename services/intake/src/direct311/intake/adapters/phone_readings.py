@@ -1,12 +1,12 @@
 """All readings of a telephone number as it was typed."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 
 import phonenumbers
 
 from direct311.intake.domain.person_readings import MOST, PersonReader, PersonWords, Readings
+from direct311.schemas.unicode import normalized
 
 _USUAL_PHONE = re.compile(
     r"(?:\+?1[-. ]?)?(?:\(([2-9]\d\d)\) ?|([2-9]\d\d)[-. ]?)([2-9]\d\d)[-. ]?(\d{4})", re.ASCII
@@ -57,7 +57,7 @@ class PhoneReader:
     def plain(self, value: str) -> str:
         """ASCII digits; words of digits and letters that stand for one are digits."""
         # Some write a + or a blank that only looks like one.
-        text = self._plain(unicodedata.normalize("NFKC", value))
+        text = self._plain(normalized("NFKC", value))
         text = self._extension.sub(" ; ", text)
         return self._digit_word.sub(lambda word: self._digits[word[0].rstrip(" ,-\t\n")], text)
 

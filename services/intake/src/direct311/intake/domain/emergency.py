@@ -7,6 +7,7 @@ from functools import cached_property
 
 from direct311.intake.domain.language import LANGUAGES, Language
 from direct311.schemas import Model
+from direct311.schemas.unicode import normalized
 
 _FORM = re.compile(r"[a-z0-9|() ?*'-]+(?: \.\.\. [a-z0-9|() ?*'-]+)*")
 _WORD = re.compile(r"[a-z0-9]+")
@@ -72,7 +73,7 @@ def plain(text: str) -> str:
     """The words of a text in small ASCII letters, one space between: accents and signs are gone."""
     small = text.casefold()
     if not small.isascii():
-        letters = unicodedata.normalize("NFKD", small)
+        letters = normalized("NFKD", small)
         small = "".join(c for c in letters if not unicodedata.combining(c))
     small = small.replace("'", "").replace("\u2019", "")
     return " ".join(_WORD.findall(small))

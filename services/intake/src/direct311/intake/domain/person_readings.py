@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations, zip_longest
 
 from direct311.schemas import Model
+from direct311.schemas.unicode import normalized
 
 MOST = 16
 """Readings of one field, the surest first: what an index holds of a request stays small."""
@@ -126,9 +127,9 @@ class PersonReader:
         accents, nothing invisible."""
         if text.isascii():
             return text.casefold()
-        letters = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES))
+        letters = normalized("NFKD", text.translate(_APOSTROPHES))
         seen = "".join(c for c in letters if unicodedata.category(c) not in _UNSEEN)
-        again = unicodedata.normalize("NFKD", seen.translate(self._letters).casefold())
+        again = normalized("NFKD", seen.translate(self._letters).casefold())
         digits = (str(unicodedata.digit(c, c)) for c in again.translate(self._letters))
         return "".join(c for c in digits if not unicodedata.combining(c))
 
@@ -180,7 +181,7 @@ class PersonReader:
         return _few(found)
 
     def _addresses(self, text: str) -> Iterator[tuple[str, str]]:
-        letters = unicodedata.normalize("NFKC", text).strip()
+        letters = normalized("NFKC", text).strip()
         seen = "".join(c for c in letters if unicodedata.category(c) != "Cf")
         seen = _IN_BRACKETS.sub("", seen) if "@" in seen else seen
         if "@" not in seen:
@@ -317,7 +318,7 @@ def _sets(words: Sequence[str]) -> tuple[str, list[str]]:
 
 def _words(text: str) -> list[str]:
     """The words of a text in its own letters, without case, accents and punctuation."""
-    letters = unicodedata.normalize("NFKD", text.casefold())
+    letters = normalized("NFKD", text.casefold())
     bare = (c for c in letters if not unicodedata.combining(c))
     return "".join(c if c.isalnum() else " " for c in bare).split()
 

@@ -112,7 +112,7 @@ class Reporter:
         """
         given = text.replace("\r\n", "\n").replace("\r", "\n").strip()
         wrong = text_problem("text", given)
-        given = cleaned(given, lines=True)
+        given = "" if wrong else cleaned(given, lines=True)
         if wrong := wrong or (None if given else "text is required"):
             raise MalformedError([FieldProblem(field="text", detail=wrong)])
         state = await self.follow(caller, record_id)

@@ -23,6 +23,8 @@ LONGEST_ANSWER = 500
 MOST_VALUES = 50
 LONGEST_ADDRESS = 300
 LONGEST_URL = 2000
+_LONGEST_SENT = 4 * LONGEST_DESCRIPTION
+"""Characters of a value that is cleaned: what shows nothing may be a part of it."""
 MOST_MEDIA_URLS = 10
 LONGEST_AGO = timedelta(days=100 * 365)
 LONGEST_AHEAD = timedelta(days=366)
@@ -121,7 +123,8 @@ def sent(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
     Texts that others will see are cleaned, before they are checked, sealed and compared: what a
     reader does not see is no part of what was said, and a repeat is one all the same. A text with a
-    control character is left as it is, and refused by name of its field.
+    control character, or far longer than any field may be, is left as it is, and refused by name
+    of its field.
     """
     given: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -132,6 +135,8 @@ def sent(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _shown(name: str, value: str) -> str:
+    if len(value) > _LONGEST_SENT:
+        return value
     if _LINES.fullmatch(name) and not _CONTROL.search(value):
         return cleaned(value, lines=True)
     if name == "address_string" and not _CONTROL.search(value):
@@ -275,7 +280,7 @@ def text_problem(name: str, text: str) -> str | None:
 def contact_problem(name: str, text: str) -> str | None:
     """What a contact field, or the reporter's own address, must be, where it is not."""
     limit = CONTACT_LIMITS.get(name, LONGEST_ANSWER)
-    if not cleaned(text) or len(text) > limit or _NOT_IN_A_LINE.search(text):
+    if len(text) > limit or _NOT_IN_A_LINE.search(text) or not cleaned(text):
         return f"{name} may have {limit} characters of plain text"
     if name == "email" and not _EMAIL.fullmatch(text):
         return "email must be an address such as name@example.org"

@@ -5,6 +5,7 @@ whose time grows with the square of its length: combining marks are put in order
 """
 
 import random
+import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ MOST_IN_A_ROW = 40
 """Marks in a row that may be put in order at once: UAX 15 has 30, and a letter before them may
 bring some of its own."""
 CATALOGUE = load_catalogue().content
+MOST_STEPS = 300_000
 MARKS = "\u0301\u0316"
 DOG = "ANI-STRAY-DOG"
 RESOLVER = resolver_of(lambda: ShapeBoundaries([], "nowhere"))
@@ -173,3 +175,63 @@ def test_marks_that_languages_need_stay() -> None:
         "a\u0301" * 200,
     ):  # fmt: skip
         assert cleaned(text) == unicodedata.normalize("NFC", text)
+
+
+def line(text: str, length: int = 300) -> str:
+    return (text * (length // len(text) + 1))[:length]
+
+
+LETTERS = "".join(random.Random(311).choices("ABCDEIOU", k=200))
+NUMBERS = " ".join(str(random.Random(each).randrange(10, 99)) for each in range(33))
+ADDRESSES: Mapping[str, str] = {
+    "many houses and a long word": f"{NUMBERS} {LETTERS[:60]} {LETTERS[60:]}"[:300],
+    "a house and a long word": f"1216 {LETTERS}",
+    "two houses and a long word": f"12 1216 {LETTERS}",
+    "long words": line(f"1216 {LETTERS[:40]} "),
+    "words of nine letters": line("1216 ABCDEIOUA "),
+    "houses alone": line("8942 "),
+    "digits alone": line("8 "),
+    "houses and commas": line("8942, "),
+    "houses and words": line("12 a, "),
+    "houses and streets": line("12 SW 142 AVE "),
+    "houses and names": line("12 SAN MIGUEL AVE "),
+    "houses with letters": line("1A1A "),
+    "letters for digits": line("ZSBGOIL1 "),
+    "street words with slips": line("8942 AVNEU STRET "),
+    "signs": line("8 # "),
+    "units": line("UNIT B 2 "),
+    "units of houses": line("UNIT 8942 "),
+    "cities": line("8942 SOUTH MIAMI "),
+    "number words": line("ONE HUNDRED "),
+    "crossings": line("1 & 2 "),
+    "wide signs": line("\ufdfa1 "),
+    "signs that are many letters": line("\u33af1 "),
+    "entities": line("&#49;&nbsp;"),
+    "one letter": f"1216 {line('A', 290)}",
+    "points": line("25.7065, -80.3740 "),
+}
+
+
+def steps(read: Callable[[], object]) -> int:
+    """Calls of functions, resumed generators included, of what a reader does."""
+    count = 0
+
+    def step(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    before = sys.getprofile()
+    sys.setprofile(step)
+    try:
+        read()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("written", ADDRESSES.values(), ids=ADDRESSES)
+def test_an_address_takes_few_steps(written: str) -> None:
+    """Some hundred thousand at most, which are some ten milliseconds; an honest one takes two
+    thousand."""
+    RESOLVER.read(Place(address="1216 San Miguel Ave"))
+    assert steps(lambda: RESOLVER.read(Place(address=written))) < MOST_STEPS

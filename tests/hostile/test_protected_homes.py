@@ -113,6 +113,36 @@ VARIANTS: Mapping[str, tuple[str, str]] = {
     "number of a named street": (KENDALL, "8900 SW 88 ST"),
     "other name in Spanish": (OCHO, "1600 Calle Ocho"),
     "other name": (OCHO, "1600 Tamiami Trail"),
+    "floor before": (NUMBERED, "2nd floor, 8942 SW 142 AVE"),
+    "a count before": (NUMBERED, "3 dogs at 8942 SW 142 AVE"),
+    "a count before a name": (NAMED, "3 dogs at 1216 San Miguel Ave"),
+    "the neighbor before": (NUMBERED, "8940 and 8942 SW 142 AVE"),
+    "the neighbor before a name": (NAMED, "1214 & 1216 San Miguel Ave"),
+    "two neighbors before": (NUMBERED, "8938, 8940, 8942 SW 142 AVE"),
+    "a box before": (NUMBERED, "PO Box 12, 8942 SW 142 AVE"),
+    "between two on the street": (NUMBERED, "SW 142 AVE between 8940 and 8942"),
+    "behind a crossing": (NUMBERED, "SW 142 AVE & SW 90 ST, 8942"),
+    "as a unit": (NUMBERED, "Unit 8942, SW 142 AVE"),
+    "as an apartment": (NUMBERED, "Apt 8942 SW 142 AVE"),
+    "as a unit behind": (NUMBERED, "SW 142 AVE unit 8942"),
+    "as a unit behind a count": (NUMBERED, "1 dog, Unit 8942, SW 142 AVE"),
+    "a case before": (NUMBERED, "Case 12345: 8942 SW 142 AVE"),
+    "a telephone before": (NUMBERED, "(305) 555-0142, 8942 SW 142 AVE"),
+    "a day before": (NUMBERED, "2026-11-30 8942 SW 142 AVE"),
+    "a folio before": (NUMBERED, "Folio 30-4022-001-0010 8942 SW 142 AVE"),
+    "a ZIP code before": (NUMBERED, "Miami FL 33186, 8942 SW 142 AVE"),
+    "an exit before": (NUMBERED, "I-95 exit 12, 8942 SW 142 AVE"),
+    "another street before": (NUMBERED, "SW 90 ST, 8942 SW 142 AVE"),
+    "eight numbers before": (NUMBERED, "10 11 12 13 14 15 16 17 8942 SW 142 AVE"),
+    "eight remarks before": (NUMBERED, "10 a, 11 b, 12 c, 13 d, 14 e, 15 f, 16 g, 8942 SW 142 AVE"),
+    "zeros before": (NUMBERED, "00008942 SW 142 AVE"),
+    "brackets before": (NUMBERED, "(12, 34) 8942 SW 142 AVE NORTH"),
+    "a point before": (NUMBERED, "(25.7065, -80.3740) 8942 SW 142 AVE RD"),
+    "a point without brackets before": (NUMBERED, "25.7065, -80.3740 8942 SW 142 AVE"),
+    "approximate before": (NUMBERED, "(approx.) 8942 SW 142 AVE"),
+    "brackets within": (NUMBERED, "8942 (12, 34) SW 142 AVE"),
+    "brackets before a name": (NAMED, "(12, 34) 1216 San Miguel Ave"),
+    "wide signs before": (NUMBERED, "\ufdfa" * 250 + " 8942 SW 142 AVE"),
 }  # fmt: skip
 
 
@@ -286,6 +316,33 @@ async def test_geos_own_point_counts_wherever_the_pin_is(boundaries: ShapeBounda
     other = World(resolver_of(lambda: boundaries, known))
     await other.enter("8942 SW 142 AVE", ELSEWHERE)
     _shows_no_place(await other.sent(ev.Place(latitude=home[0], longitude=home[1])))
+
+
+POINTS = {
+    "in brackets": "(25.67170, -80.37999)",
+    "bare": "25.67170, -80.37999",
+    "without a sign": "25.67170 80.37999",
+    "behind words": "the house at 25.67170, -80.37999, Miami",
+    "exchanged": "-80.37999, 25.67170",
+    "with hemispheres": "N 25.67170 W 80.37999",
+    "with degrees": "25.67170\u00b0 N, 80.37999\u00b0 W",
+    "with commas": "25,67170; -80,37999",
+    "wide digits": "\uff12\uff15.\uff16\uff17\uff11\uff17\uff10, -80.37999",
+    "minutes and seconds": "25\u00b040'18.1\"N 80\u00b022'48.0\"W",
+    "minutes": "25\u00b0 40.302' N, 80\u00b0 22.799' W",
+    "after another": "25.9003, -80.2239 or 25.67170, -80.37999",
+    "before an address": "25.67170, -80.37999 (1 NW 1 ST)",
+}
+
+
+@pytest.mark.policy("P8")
+@pytest.mark.parametrize("written", POINTS.values(), ids=POINTS)
+async def test_coordinates_in_words_are_a_pin(written: str, world: World) -> None:
+    """However far off the other pin is, for the place and for the reporter's own address."""
+    await world.enter("", (25.67170, -80.37999))
+    pin = {"latitude": ELSEWHERE[0], "longitude": ELSEWHERE[1]}
+    _shows_no_place(await world.sent(ev.Place(address=written, **pin)))
+    _shows_no_place(await world.sent(ev.Place(**pin), own_address=written))
 
 
 @pytest.mark.parametrize(

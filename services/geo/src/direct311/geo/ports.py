@@ -63,7 +63,7 @@ class AllReadings(Protocol):
 
     def of(
         self,
-        text: str | None,
+        texts: Sequence[str],
         city: str | None = None,
         zip_code: str | None = None,
         known: NearbyNames | None = None,

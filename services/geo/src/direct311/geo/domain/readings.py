@@ -10,6 +10,9 @@ streets that are known and spelled nearly so, other names of the same street, an
 letter. Two spellings that are one slip apart (a letter missing, too many, another one, two
 exchanged) have one of the last in common, whether anybody knows the street or not.
 
+Every number of a line may be the house's, whatever stands before it: '2nd floor, 6520 SW 112 AVE',
+'6518 and 6520 SW 112 AVE', 'Unit 6520, SW 112 AVE'.
+
 Readings are compared as keyed hashes, in the protection registry and of requests: two addresses
 mean the same house where any of their readings is the same. Each has at most `MOST`.
 """
@@ -18,7 +21,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain, islice
+from functools import cache
+from itertools import islice, zip_longest
 from string import ascii_uppercase
 from typing import Protocol
 
@@ -31,7 +35,13 @@ from direct311.schemas import Model, nothing
 MOST = 32
 """Readings of one address."""
 
-_LONGEST = 300
+_LONGEST = 500
+"""Characters of a text that are read: a reporter's own address may have as many."""
+_LONGEST_LINE = 2 * _LONGEST
+"""Characters of a line, once signs that stand for several are spelled out."""
+_MOST_HOUSES = 6
+"""Numbers of a line that are taken for a house's: of more the last ones, which a street follows."""
+_MOST_PAIRS = 64
 _COMMA, _SIGN = ",", "#"
 _TOKEN = re.compile(r"\d+|[A-Z]+|[,#]")
 _LINE_ENDS = re.compile(r"[\r\n;]+")
@@ -159,38 +169,86 @@ class Readings:
 
     def of(
         self,
-        text: str | None,
+        texts: Sequence[str],
         city: str | None = None,
         zip_code: str | None = None,
         known: NearbyNames | None = None,
     ) -> tuple[str, ...]:
-        """The readings of an address line, the surest first; none where it names no house.
+        """The readings of address lines that say one place, the surest first; none where they name
+        no house.
 
-        `city` and `zip_code` are those that the line was found to name: of several known streets
+        `city` and `zip_code` are those that the lines were found to name: of several known streets
         with a like name the ones there come first.
         """
-        found: dict[str, None] = {}
-        slips: dict[str, None] = {}
-        line = self._line(text or "")
-        houses = self._houses(self._tokens(line))
-        if _GUESSED.search(line):
-            houses = chain(houses, self._houses(self._tokens(_guessed(line))))
-        for house, street in houses:
-            if isinstance(street, int):
-                found[f"{house} {street}"] = None
-                continue
+
+        @cache
+        def near(core: str) -> Sequence[str]:
+            return known.near(core, city, zip_code) if known else ()
+
+        @cache
+        def named(street: tuple[str, ...]) -> tuple[Sequence[str], Sequence[str]]:
             main, others = self._cores(street)
-            for core in (*main, *others):
-                found[f"{house} {core}"] = None
+            cores = [*main, *others]
             for core in main[:2]:
-                near = known.near(core, city, zip_code) if known else ()
-                for each in (core, *near):
-                    found[f"{house} {each}"] = None
-                    for other in self._aliases.get(each, ()):
-                        found[f"{house} {other}"] = None
-                for each in _less_one(core):
-                    slips[f"{house} {each}"] = None
-        return tuple({**found, **slips})[:MOST]
+                for each in (core, *near(core)):
+                    cores += (each, *self._aliases.get(each, ()))
+            slips = (slip for core in main[:2] for slip in _less_one(core))
+            return tuple(dict.fromkeys(cores)), tuple(islice(slips, MOST))
+
+        sure: list[Sequence[str]] = []
+        slips: list[Sequence[str]] = []
+        for house, street in islice(self._all_houses(texts), _MOST_PAIRS):
+            if isinstance(street, int):
+                sure.append([f"{house} {street}"])
+                continue
+            cores, less = named(tuple(street))
+            sure.append([f"{house} {core}" for core in cores])
+            slips.append([f"{house} {core}" for core in less])
+        # One of each house after the other: no number in front takes the room of those behind it.
+        return tuple(dict.fromkeys((*_in_turn(sure), *_in_turn(slips))))[:MOST]
+
+    def _all_houses(self, texts: Sequence[str]) -> Iterator[tuple[int, int | Sequence[str]]]:
+        """Each pair of a house number and a street once, the likeliest of each text first."""
+        done: set[tuple[int, int | tuple[str, ...]]] = set()
+        for text in texts:
+            line = self._line(text)
+            lines = (line, _guessed(line)) if _GUESSED.search(line) else (line,)
+            for tokens in map(self._tokens, lines):
+                for house, street in self._houses_anywhere(tokens):
+                    pair = (house, street if isinstance(street, int) else tuple(street))
+                    if pair not in done:
+                        done.add(pair)
+                        yield pair
+
+    def _houses_anywhere(self, tokens: Sequence[str]) -> Iterator[tuple[int, int | Sequence[str]]]:
+        """The pairs of the line as it begins, then of what begins with each further number, without
+        units and once more with the numbers of units as houses'."""
+        kept = [token for token in tokens if token not in self._units and token != _SIGN]
+        for some in (self._without_unit(tokens), kept):
+            yield from self._houses(some)
+            for at in list(self._later_houses(some))[-_MOST_HOUSES:]:
+                yield from self._houses(some[at:])
+
+    def _later_houses(self, tokens: Sequence[str]) -> Iterator[int]:
+        """Where numbers stand that may be a house's, behind the first: no street's, and with more
+        behind them than a city."""
+        for at, token in enumerate(tokens):
+            if not at or not token.isdigit():
+                continue
+            before, after = tokens[at - 1], tokens[at + 1 :]
+            first = next(_segments(after), [])
+            if not after or self._is_city(first):
+                continue
+            may_be_a_street = len(token) < len(str(_STREETS_END))
+            behind_a_street_word = (
+                before in self._no_core and before not in self.spoken.before_numbers
+            )
+            before_a_street_word = (
+                bool(first) and first[0] in self._ends_number and not self._names_a_street(after)
+            )
+            if may_be_a_street and (behind_a_street_word or before_a_street_word):
+                continue
+            yield at
 
     def cores(self, street: str) -> tuple[str, ...]:
         """The cores of a street's name without a house number: its letters as one word, or the
@@ -245,7 +303,7 @@ class Readings:
         return [word for word in words if len(word) > 1 and word not in self._articles]
 
     def _line(self, text: str) -> str:
-        line = upper_ascii(text[: 4 * _LONGEST])[:_LONGEST]
+        line = upper_ascii(text[:_LONGEST])[:_LONGEST_LINE]
         line = _APOSTROPHES.sub("", _LINE_ENDS.sub(" , ", line))
         line = _THOUSANDS.sub(r"\1\2", digits_for_letters(_POINTS.sub(" ", line)))
         short = _STATE.sub("", _ZIP.sub("", line))
@@ -280,9 +338,8 @@ class Readings:
         """House numbers, each with its street: a number, or the words of its name.
 
         Of '8942-50 SW 142 AVE' and '3 8942 SW 142 AVE' each number may be the house's. Where the
-        street comes first, as in 'CALLE 8 NO 1234', the number after it is.
+        street comes first, as in 'CALLE 8 NO 1234', the numbers after it are.
         """
-        tokens = self._without_unit(tokens)
         start = next((i for i, token in enumerate(tokens) if token.isdigit()), None)
         if start is None:
             return
@@ -290,13 +347,13 @@ class Readings:
         while end < len(tokens) and (tokens[end].isdigit() or tokens[end] == "#"):
             end += 1
         before, after = tokens[:start], tokens[end:]
-        run = [int(t) for t in tokens[start:end] if t.isdigit() and len(t) <= _LONG_NUMBER]
+        run = list(_numbers(tokens[start:end]))[-_MOST_HOUSES:]
         if not run:
             return
         if self._is_street_before(before, run[0]):
-            later = next((t for t in tokens[start + 1 :] if t.isdigit()), "")
-            if later and len(later) <= _LONG_NUMBER:
-                yield int(later), run[0]
+            later = list(islice(_numbers(tokens[start + 1 :]), _MOST_HOUSES))
+            yield from ((house, run[0]) for house in later if house)
+            if later:
                 return
         one = len(run) == 1
         if not one:
@@ -440,6 +497,18 @@ class Readings:
     def _is_city(self, words: Sequence[str]) -> bool:
         name = " ".join(words)
         return bool(name) and (fold(name) in self._localities or bool(self.gazette.canonical(name)))
+
+
+def _numbers(tokens: Iterable[str]) -> Iterator[int]:
+    """The numbers among these that can be a house's."""
+    for token in tokens:
+        if token.isdigit() and len(digits := token.lstrip("0") or "0") <= _LONG_NUMBER:
+            yield int(digits)
+
+
+def _in_turn(lists: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The first of each, then the second of each, and so on."""
+    return (each for some in zip_longest(*lists) for each in some if each is not None)
 
 
 def _less_one(core: str) -> Iterator[str]:

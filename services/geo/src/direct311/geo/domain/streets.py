@@ -31,6 +31,7 @@ class KnownStreets:
         for core in self._by_core:
             for part in {core, *_parts(core)}:
                 self._by_part[part].append(core)
+        self._longest = max(map(len, self._by_core), default=0)
 
     def __len__(self) -> int:
         return len(self._by_core)
@@ -40,7 +41,8 @@ class KnownStreets:
         the city, then those with the fewest slips come first. A name that is known is itself."""
         if core in self._by_core:
             return (core,)
-        if len(core) < _ONE_SLIP or core.isdigit():
+        if not _ONE_SLIP <= len(core) <= self._longest + 2 or core.isdigit():
+            # A longer one is more than two letters away from all of them.
             return ()
         possible = {
             known for part in (core, *_parts(core)) for known in self._by_part.get(part, ())

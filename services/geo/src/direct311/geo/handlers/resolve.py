@@ -51,17 +51,18 @@ class Resolver:
 
     def read(self, place: Place) -> "Read":
         """What the address of a place says, corrected where a known street is spelled nearly so,
-        and all readings of it and of the address id. City and ZIP code of the place count where
-        the address names none."""
+        and all readings of it and of the address id: first of geo's own form of it, which is what
+        may be shown, then of what was typed. City and ZIP code of the place count where the address
+        names none."""
         typed = self.addresses.normalise(place.address)
         if place.zip_code and not typed.zip_code:
             typed = typed.model_copy(update={"zip_code": place.zip_code[:5]})
         where = (typed.city or self.gazette.canonical(place.municipality), typed.zip_code)
         address = self._corrected(typed, *where)
-        found = [line for line in (address.canonical, typed.canonical) if line]
-        for text in (place.address, place.address_id):
-            found += self.readings.of(text, *where, self.streets) if text else ()
-        return Read(address, tuple(dict.fromkeys(found))[:MOST])
+        own = [line for line in (address.canonical, address.own, typed.canonical) if line]
+        texts = dict.fromkeys([*own, *(each for each in (place.address, place.address_id) if each)])
+        found = self.readings.of(tuple(texts), *where, self.streets)
+        return Read(address, tuple(dict.fromkeys([*own, *found]))[:MOST])
 
     def resolve(self, place: Place, read: "Read | None" = None) -> Resolution:
         """Where `place` lies. Never raises: what cannot be resolved says why. `read`: its address,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from direct311.intake.handlers.places import home_values, own_point
+from direct311.intake.handlers.places import home_values, own_point, point_values
 from direct311.intake.ports import Addresses, HomeValues, PersonIndexes, ReadAddress
 from direct311.runtime.errors import TransientError
 
@@ -43,6 +43,7 @@ class Homes:
             _log.warning("homes.geo_does_not_answer")
             return HomeValues(home_values(self._indexes.place, typed), settled=False)
         values = home_values(self._indexes.place, read)
+        values += point_values(self._indexes.place, address)
         if (point := own_point(read)) is not None:
             values += self._indexes.place(None, *point)
         return HomeValues(values, settled=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from direct311.intake.domain.points import points_in
 from direct311.intake.domain.protection import NEAR_ENOUGH
 from direct311.intake.domain.request import ServiceRequest
 from direct311.intake.ports import ReadAddress
@@ -21,15 +22,27 @@ def own_point(read: ReadAddress) -> tuple[float, float] | None:
     return read.point if read.error_m <= NEAR_ENOUGH else None
 
 
+def point_values(hashes: PlaceHashes, text: str | None) -> tuple[str, ...]:
+    """The hashes of the points that a text tells."""
+    return tuple(
+        value
+        for point in points_in(text)
+        for latitude, longitude in _meant(*point)
+        for value in hashes(None, latitude, longitude)
+    )
+
+
 def place_values(hashes: PlaceHashes, request: ServiceRequest) -> tuple[str, ...]:
-    """The hashes of all that may go out of a place: what geo found, what was given, and what geo
-    makes of the words that were given, its own point for them included."""
+    """The hashes of all that may go out of a place: what geo found, what was given, points in its
+    words included, and what geo makes of those, with its own point for them."""
     given, found = request.place, request.located
     values: list[str] = []
     if found is not None:
         values += hashes(found.address, found.latitude, found.longitude)
     values += hashes(given.address, given.latitude, given.longitude)
     values += hashes(given.address_id, None, None)
+    for text in (given.address, given.address_id):
+        values += point_values(hashes, text)
     if (read := request.read) is not None:
         for reading in read.readings:
             values += hashes(reading, None, None)

@@ -5,6 +5,7 @@ Each way of writing goes through geo and intake as they run, from the custodian'
 public and the department see; only the stores are in memory.
 """
 
+import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from direct311.intake.handlers.protect import Protect
 from direct311.intake.open311 import views
 from direct311.runtime.access import Caller
 from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.peers import HttpError
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from tests.support.county import County, until
@@ -217,11 +219,15 @@ class World:
         identifiers = {"address": address} if address else {}
         await protect.add(caller, "PR-2026-1", "section 119.071(4)(d), F.S.", identifiers, point)
 
-    async def sent(self, place: ev.Place, own_address: str | None = None) -> Seen:
-        indexes = {}
+    async def sent(
+        self, place: ev.Place, own_address: str | None = None, addresses: Any = None
+    ) -> Seen:
+        """`addresses`: geo as it answers while this is sent."""
+        indexes, unread_at = {}, None
         if own_address is not None:
-            home = await Homes(self.addresses, self.indexes)(own_address)
+            home = await Homes(addresses or self.addresses, self.indexes)(own_address)
             indexes["home"] = home.values
+            unread_at = None if home.settled else NOW
         state = ServiceRequest(
             record_id="r",
             version=1,
@@ -230,6 +236,7 @@ class World:
             updated_at=NOW,
             place=place,
             indexes=indexes,
+            home_unread_at=unread_at,
         )
         created = ev.RequestCreated(
             record_id="r",
@@ -316,6 +323,56 @@ async def test_geos_own_point_counts_wherever_the_pin_is(boundaries: ShapeBounda
     other = World(resolver_of(lambda: boundaries, known))
     await other.enter("8942 SW 142 AVE", ELSEWHERE)
     _shows_no_place(await other.sent(ev.Place(latitude=home[0], longitude=home[1])))
+
+
+async def _never(*_: object) -> object:
+    return await asyncio.Event().wait()
+
+
+def _failing(error: Exception) -> Any:
+    async def fail(*_: object) -> object:
+        raise error
+
+    return fail
+
+
+GEO_IS_AWAY: Mapping[str, Any] = {
+    "no answer": _failing(HttpError(None)),
+    "it is slow": _never,
+    "it fails": _failing(HttpError(500)),
+    "it is too busy": _failing(HttpError(429)),
+    "it is starting": _failing(HttpError(503)),
+    "a gateway gives up": _failing(HttpError(504)),
+    "it knows nobody": _failing(HttpError(401)),
+    "it has moved": _failing(HttpError(404)),
+}
+
+
+@pytest.mark.policy("P8")
+@pytest.mark.parametrize("post", GEO_IS_AWAY.values(), ids=GEO_IS_AWAY)
+async def test_while_geo_is_stalled_nobody_sees_where_a_reporter_may_live(
+    post: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("direct311.intake.handlers.homes.PATIENCE", 0.01)
+    peer: Any = SimpleNamespace(post=post)
+    away = GeoAddresses(peer)
+    await world.enter(NUMBERED)
+    pin = ev.Place(latitude=ELSEWHERE[0], longitude=ELSEWHERE[1])
+    seen = await world.sent(pin, "8942 S.W. 142nd Avenue apt 4", away)
+    _shows_no_place(seen)
+    # Nor by another change of the registry, before the address is read.
+    again = await world.follow.recheck(seen.state.model_copy(update={"registry_version": 1}))
+    assert again is not None
+    assert again.state.protected
+    # Whoever is not protected shows once it is.
+    other = (await world.sent(pin, "1 NW 1 ST", away)).state
+    assert (other.protected, other.listed) == (True, False)
+    read = await Homes(world.addresses, world.indexes)("1 NW 1 ST")
+    fresh = {"indexes": {**other.indexes, "home": read.values}, "home_unread_at": None}
+    change = world.follow.compare(other, other.model_copy(update=fresh))
+    assert (change.state.protected, change.state.listed) == (False, True)
+    told: Any = [each.data for each in change.events]
+    assert [each.protected for each in told] == [False]
 
 
 POINTS = {

@@ -105,6 +105,9 @@ async def test_a_submission_says_whether_its_address_is_to_be_read_again(away: b
     request = await submitted(addresses, reporter_address="9 Elm Street")
     assert request.indexes["home"] == (TYPED if away else READ)
     assert request.index_versions == (() if away else INDEXES.versions)
+    # Whether it is protected nobody knows yet.
+    assert request.home_unread_at == (NOW if away else None)
+    assert request.protected == away
 
 
 async def test_a_submission_without_an_address_needs_no_geo() -> None:

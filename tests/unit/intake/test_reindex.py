@@ -18,7 +18,7 @@ from direct311.intake.domain.request import (
 )
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.handlers.homes import Homes
-from direct311.intake.handlers.reindex import UNREAD, Reindex
+from direct311.intake.handlers.reindex import PAUSE, SIZE_OF_HOMES, UNREAD, ReadHomes, Reindex
 from direct311.runtime.access import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import TransientError
@@ -62,6 +62,15 @@ class Requests:
             for state in sorted(states, key=lambda state: state.record_id)
             if state.record_id > after
             and (state.index_versions, state.index_readings) != (tuple(versions), READINGS)
+        ]
+        return [state for state in found if state.lifecycle == "active"][:limit]
+
+    async def homes_unread(self, after: str, limit: int) -> Sequence[ServiceRequest]:
+        states = [write.state for write in self.records.documents.values()]
+        found = [
+            state
+            for state in sorted(states, key=lambda state: state.record_id)
+            if state.record_id > after and state.home_unread_at is not None
         ]
         return [state for state in found if state.lifecycle == "active"][:limit]
 
@@ -147,16 +156,35 @@ class World:
             found.append(data)
         return found
 
-    async def batch(self, under: KeyedIndexes, after: str = "") -> Batch:
+    def reindex(self, under: KeyedIndexes) -> Reindex:
         async def newest() -> int:
             return self.newest
 
         homes = Homes(self.addresses, under)
         compare = Follow(self.registry, under.place, SetClock()).compare
-        work = Reindex(
+        return Reindex(
             self.requests, self.folder, self.vault, under, homes, self.addresses, compare, newest
         )
-        return await work.batch(after, "T-1")
+
+    async def batch(self, under: KeyedIndexes, after: str = "") -> Batch:
+        return await self.reindex(under).batch(after, "T-1")
+
+    async def unread(self, record_id: str, under: KeyedIndexes) -> None:
+        """A request with an address that geo did not answer for, as it is when its place was
+        checked."""
+        await self.request(record_id, under, {**PERSON, "reporter_address": "9 Elm Street"})
+        typed = {
+            **self.state(record_id).indexes,
+            "home": under.place("9 Elm Street", None, None),
+        }
+        await self.put(
+            record_id,
+            indexes=typed,
+            index_versions=(),
+            home_unread_at=NOW,
+            protected=True,
+            place_checked=True,
+        )
 
 
 async def test_a_new_version_is_added_by_opening_under_one_event_for_all() -> None:
@@ -230,6 +258,64 @@ async def test_a_home_that_was_indexed_without_geo_is_read_and_held_against_the_
     (event,) = world.log.events()
     assert event.what.fields == ("reporter_address",)
     assert await world.batch(keys) == Batch()
+
+
+@pytest.mark.policy("P8")
+@pytest.mark.parametrize("protected", [True, False])
+async def test_homes_that_geo_did_not_read_are_read_once_it_answers(protected: bool) -> None:
+    world, keys = World(), indexes(1)
+    if protected:
+        world.registry.hashes = set(keys.place("9 ELM ST", None, None))
+    for number in range(SIZE_OF_HOMES + 1):
+        await world.unread(f"r{number:02}", keys)
+    await world.request("r99", keys)
+    work = ReadHomes(world.reindex(keys), world.requests, world.addresses, SetClock())
+    world.addresses.away = True
+    with pytest.raises(TransientError):
+        await work.step()
+    # Nothing is opened in vain.
+    assert world.log.events() == []
+    assert world.state("r00").protected
+    world.addresses.away = False
+    await work.step()
+    await work.step()
+    for number in range(SIZE_OF_HOMES + 1):
+        state = world.state(f"r{number:02}")
+        assert (state.home_unread_at, state.index_versions) == (None, (1,))
+        assert state.indexes["home"] == keys.place("9 ELM ST", None, None)
+        assert (state.protected, state.listed) == (protected, not protected)
+        assert [each.protected for each in world.said(f"r{number:02}")] == (
+            [] if protected else [False]
+        )
+    assert world.state("r99").version == 1
+    first, second = world.log.events()
+    assert len(first.what.record_ids) == SIZE_OF_HOMES
+    assert second.what.record_ids == (f"r{SIZE_OF_HOMES:02}",)
+    assert {first.action, second.action} == {"key_use"}
+    assert first.what.fields == ("reporter_address",)
+    await work.step()
+    assert len(world.log.events()) == 2
+
+
+@pytest.mark.policy("P8")
+async def test_a_home_that_does_not_open_stays_hidden_and_keeps_nobody_back() -> None:
+    world, keys, clock = World(), indexes(1), SetClock()
+    for number in range(SIZE_OF_HOMES + 1):
+        await world.unread(f"r{number:02}", keys)
+    for number in range(SIZE_OF_HOMES):
+        await world.keys.destroy(f"r{number:02}")
+    work = ReadHomes(world.reindex(keys), world.requests, world.addresses, clock)
+    for _ in range(3):
+        await work.step()
+    assert world.state("r00").protected
+    assert not world.state(f"r{SIZE_OF_HOMES:02}").protected
+    told = len(world.log.events())
+    for _ in range(3):
+        await work.step()
+    assert len(world.log.events()) == told
+    clock.at += PAUSE
+    await work.step()
+    assert len(world.log.events()) > told
 
 
 async def test_what_was_read_by_older_rules_is_read_again_under_the_same_keys() -> None:

@@ -634,13 +634,16 @@ async def test_an_address_is_taken_while_geo_is_away(world: World) -> None:
     assert world.correct(HOME).status_code == 200
     state = world.state()
     assert state.indexes["home"] == world.indexes.place("9 Elm Street", None, None)
-    # By which it is found, to be read by geo.
+    # By which it is found, to be read by geo; until then nobody sees where it is.
     assert state.index_versions == ()
+    assert (state.protected, state.listed) == (True, False)
+    assert state.home_unread_at is not None
     world.addresses.away = False
     assert world.correct(NEW_PHONE).status_code == 200
     state = world.state()
     assert state.indexes["home"] == world.indexes.place("9 ELM ST", None, None)
     assert state.index_versions == world.indexes.versions
+    assert (state.protected, state.home_unread_at) == (False, None)
 
 
 @pytest.mark.policy("P8")

@@ -69,7 +69,7 @@ from direct311.intake.handlers.mail import Mail
 from direct311.intake.handlers.protect import Protect
 from direct311.intake.handlers.quotas import Quotas
 from direct311.intake.handlers.reads import ReadLimits, SharedNames
-from direct311.intake.handlers.reindex import Reindex
+from direct311.intake.handlers.reindex import ReadHomes, Reindex
 from direct311.intake.handlers.release import Release
 from direct311.intake.handlers.reporter import Reporter
 from direct311.intake.handlers.subject import Subject
@@ -180,6 +180,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         index_checks.newest,
     )
     rotation.add("reindex", reindex.batch, reindex.left)
+    read_homes = ReadHomes(reindex, requests, addresses, clock)
     contact = Contact(requests, vault, indexes)
     links = LinkSigner(
         *read_private(settings.link_key_file),
@@ -335,6 +336,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         Loop("recent", timedelta(seconds=10), recent.refresh, None, clock),
         leased("counts", timedelta(hours=1), forget_counts),
         leased("recheck", timedelta(seconds=5), recheck),
+        leased("homes", timedelta(seconds=5), read_homes.step),
         leased("endings", timedelta(seconds=1), protect.end_what_is_due),
         leased("destroy", timedelta(seconds=1), destroyer.step),
         leased("keys", timedelta(hours=1), forget_unused_keys),

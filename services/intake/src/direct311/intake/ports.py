@@ -115,6 +115,10 @@ class Indexed(Protocol):
 
     async def count_otherwise(self, versions: Sequence[int]) -> int: ...
 
+    async def homes_unread(self, after: str, limit: int) -> Sequence[ServiceRequest]:
+        """The next requests by id whose reporter's own address geo has yet to read."""
+        ...
+
 
 class File(Model):
     """A file of a submission: declared content type and bytes. Its name is not kept."""

@@ -1,7 +1,7 @@
 """Requests and the protection registry in MongoDB."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from direct311.intake.adapters import listing
@@ -46,6 +46,7 @@ class MongoRequests:
         Index([("indexes.place", 1)], name="place", sparse=True),
         Index([("indexes.earlier", 1)], name="earlier", sparse=True),
         Index([("indexes.senders", 1)], name="senders", sparse=True),
+        Index([("home_unread_at", 1)], name="homes_unread", sparse=True),
     )
 
     def __init__(self, records: MongoRecords[ServiceRequest], clock: Clock) -> None:
@@ -91,6 +92,16 @@ class MongoRequests:
 
     async def count_otherwise(self, versions: Sequence[int]) -> int:
         return await self._records.collection.count_documents(_otherwise(versions))
+
+    async def homes_unread(self, after: str, limit: int) -> Sequence[ServiceRequest]:
+        wanted = {
+            # What is not set is no time.
+            "home_unread_at": {"$gt": datetime.min.replace(tzinfo=UTC)},
+            "_id": {"$gt": after},
+            "lifecycle": "active",
+        }
+        cursor = self._records.collection.find(wanted).sort("_id", 1).limit(limit)
+        return [self._records.stored(document).state async for document in cursor]
 
     async def indexes_of(
         self, record_ids: Sequence[str]

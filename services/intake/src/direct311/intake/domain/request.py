@@ -151,6 +151,8 @@ class ServiceRequest(RecordState):
     `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.
     `retry_opens`: its key was one that nobody guesses, so that a retry may be answered with a link.
     `images` are keyed hashes of its files. `marked_at` is set where there are `marks`.
+    `home_unread_at`: when the reporter's own address was indexed without geo, which has not read it
+    since. Nobody knows meanwhile whether it is protected, so it is `protected`.
     `listed`: shown in public lists. `place_version` counts changes of the place by the resident.
     `read`: what geo made of the address and the address id that were given, for the registry alone.
     `delivery`: what the type promised when the request was accepted, whatever the type is now.
@@ -179,6 +181,7 @@ class ServiceRequest(RecordState):
     indexes: Mapping[str, tuple[str, ...]] = nothing()
     index_versions: tuple[int, ...] = ()
     index_readings: int = 1
+    home_unread_at: Instant | None = None
     uploads: tuple[ev.UploadRef, ...] = ()
     media: tuple[ev.MediaItem, ...] = ()
     policy: ev.PolicyAgreement | None = None

@@ -80,9 +80,10 @@ class Follow:
 
     def protect(self, state: ServiceRequest) -> ServiceRequest:
         """The request with the registry's present word on it, and listed only if that allows, and
-        if it has a point: clients of lists put each row on a map."""
+        if it has a point: clients of lists put each row on a map. While geo owes a reading of the
+        reporter's own address, the word is that it is protected."""
         hashes = [value for values in state.indexes.values() for value in values]
-        protected = self._protections.matches(hashes)
+        protected = self._protections.matches(hashes) or state.home_unread_at is not None
         return state.model_copy(
             update={
                 "protected": protected,

@@ -20,7 +20,7 @@ class Homes:
     where geo does not answer, of the address as it was typed.
 
     Only a few types ask for an address, so that few submissions wait for geo. `unread` is called
-    for each that it did not answer for: until it is read, its reporter's protection may be missed.
+    for each that it did not answer for: until it is read, its request is as a protected one.
     """
 
     def __init__(

@@ -6,14 +6,16 @@ a place is not sealed. By new rules of reading geo reads its words again, which 
 the address may be public. What needs no new value is only rid of values under keys no longer in
 force.
 
-A reporter's own address that was indexed while geo was away is indexed anew as geo reads it. While
-geo does not answer, a request whose address is opened, or whose place must be read again, stays as
-it is and counts as failed: what geo once said of a protected home is not given away for how it was
-typed.
+A reporter's own address that was indexed while geo was away is indexed anew as geo reads it, by
+itself (`ReadHomes`): until then its request is as a protected one. While geo does not answer, a
+request whose address is opened, or whose place must be read again, stays as it is and counts as
+failed: what geo once said of a protected home is not given away for how it was typed.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 
 from direct311.intake.domain.request import (
@@ -23,10 +25,12 @@ from direct311.intake.domain.request import (
     UPDATE_CONTACTS,
     ServiceRequest,
 )
+from direct311.intake.handlers.homes import PATIENCE
 from direct311.intake.handlers.places import place_values
 from direct311.intake.handlers.senders import of_senders
 from direct311.intake.ports import Addresses, Home, Indexed, PersonIndexes, ReadAddress
 from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.clock import Clock
 from direct311.runtime.errors import TransientError
 from direct311.runtime.jobs import Batch
 from direct311.runtime.ledger import Access
@@ -49,6 +53,8 @@ CLOSED = "the keys of some requests are gone or do not open"
 UNREAD = "geo did not read some addresses: start this again once it answers"
 SIZE = 100
 """Records of a batch: as many as one access event names."""
+SIZE_OF_HOMES = 20
+"""Homes of a batch that are read one after the other, each for as long as a submission waits."""
 SELF = Caller("svc:intake", roles=("service",), authentication="service")
 _CAUSE = "5a8f6a0e-31c2-5f0b-9d53-1f6e0d2c7b44"
 
@@ -90,7 +96,22 @@ class Reindex:
         versions = self._indexes.versions
         if await self._newest() > versions[0]:
             raise TransientError("another copy has newer index keys than this one")
-        found = await self._requests.indexed_otherwise(versions, after, SIZE)
+        return await self._anew(
+            await self._requests.indexed_otherwise(versions, after, SIZE), versions, reference
+        )
+
+    async def homes(self, after: str, reference: str) -> Batch:
+        """As `batch`, of the next few whose reporter's own address geo has yet to read."""
+        versions = self._indexes.versions
+        if await self._newest() > versions[0]:
+            raise TransientError("another copy has newer index keys than this one")
+        return await self._anew(
+            await self._requests.homes_unread(after, SIZE_OF_HOMES), versions, reference
+        )
+
+    async def _anew(
+        self, found: Sequence[ServiceRequest], versions: tuple[int, ...], reference: str
+    ) -> Batch:
         if not found:
             return Batch()
         seen = {request.record_id: request for request in found}
@@ -121,9 +142,12 @@ class Reindex:
             if (reread := places.get(state.record_id)) is not None:
                 state = reread(state)
             indexes = self._fresh(state, plain.get(state.record_id))
+            unread_at = state.home_unread_at
             if state.record_id in homes:
                 indexes["home"] = homes[state.record_id].values
+                unread_at = None
             after = {
+                "home_unread_at": unread_at,
                 "indexes": indexes,
                 "index_versions": versions,
                 "index_readings": READINGS,
@@ -239,6 +263,46 @@ class Reindex:
         if "place" in state.indexes and state.located is not None:
             return {**indexes, "place": place_values(self._indexes.place, state)}
         return dict(indexes)
+
+
+class ReadHomes:
+    """Has geo read the reporters' own addresses that it did not answer for, a few at a time.
+
+    Each batch is an access of the service on its own behalf, written down before it happens; while
+    geo does not answer nothing is opened. What a whole pass could not read waits a minute.
+    """
+
+    def __init__(
+        self, reindex: Reindex, requests: Indexed, addresses: Addresses, clock: Clock
+    ) -> None:
+        self._reindex = reindex
+        self._requests = requests
+        self._addresses = addresses
+        self._clock = clock
+        self._after = ""
+        self._failed = 0
+        self._not_before: datetime | None = None
+
+    async def step(self) -> None:
+        """:raises RefusedError: as of `Reindex.batch`.
+        :raises TransientError: so too, and where geo does not answer.
+        """
+        now = self._clock.now()
+        if self._not_before is not None and now < self._not_before:
+            return
+        if not await self._requests.homes_unread(self._after, 1):
+            self._not_before = now + PAUSE if self._failed else None
+            self._after, self._failed = "", 0
+            return
+        async with asyncio.timeout(PATIENCE):
+            await self._addresses.normalise(_ANY_ADDRESS)
+        done = await self._reindex.homes(self._after, f"homes unread {now:%Y-%m-%d}")
+        self._after = done.last or ""
+        self._failed += done.failed
+
+
+PAUSE = timedelta(minutes=1)
+_ANY_ADDRESS = "1 NW 1 ST"
 
 
 def _is_behind(request: ServiceRequest) -> bool:

@@ -268,11 +268,15 @@ class Subject:
         fresh = self._indexes.of(plain)
         changed = {KIND_OF[field] for field in given}
         renewed = set(KINDS) if self._is_behind(state) else changed
-        settled = True
+        settled, unread_at = True, state.home_unread_at
         if "home" in renewed and plain.get("reporter_address"):
             home = await self._home(plain["reporter_address"])
             fresh["home"], settled = home.values, home.settled
-            if not settled and "home" not in changed:
+            if settled:
+                unread_at = None
+            elif "home" in changed:
+                unread_at = correction.at
+            else:
                 # What geo once said of it is better than how it was typed.
                 renewed.discard("home")
         indexes = {kind: found for kind, found in state.indexes.items() if kind not in renewed}
@@ -301,6 +305,7 @@ class Subject:
                     "indexes": indexes,
                     "index_versions": versions,
                     "index_readings": readings,
+                    "home_unread_at": unread_at,
                     "corrections": (*state.corrections, correction)[-REMEMBERED:],
                 }
             )

@@ -181,11 +181,12 @@ class Submit:
         }
         indexes = self._indexes.of(plain)
         versions = self._indexes.versions
+        unread_at = None
         if plain.get("reporter_address"):
             home = await self._home(plain["reporter_address"])
             indexes["home"] = home.values
-            # What was indexed as it was typed is found by `keys reindex`.
-            versions = versions if home.settled else ()
+            if not home.settled:
+                versions, unread_at = (), now
         hashes = [value for values in indexes.values() for value in values]
         marks: list[Mark] = ["repeat_content"] if like is not None else []
         if same_image is not None:
@@ -216,6 +217,7 @@ class Submit:
             indexes=indexes,
             index_versions=versions,
             index_readings=READINGS,
+            home_unread_at=unread_at,
             uploads=tuple(uploads),
             policy=ev.PolicyAgreement(
                 version=policy.version,
@@ -223,7 +225,7 @@ class Submit:
                 email_notice_version=submission.email_notice_version,
             ),
             registry_version=self._protections.version,
-            protected=self._protections.matches(hashes),
+            protected=self._protections.matches(hashes) or unread_at is not None,
             likely_repeat_of=like or same_image,
             images=images or None,
             marks=tuple(marks),

@@ -1,7 +1,7 @@
 """Requests and the protection registry in MongoDB."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from direct311.intake.adapters import listing
@@ -95,8 +95,7 @@ class MongoRequests:
 
     async def homes_unread(self, after: str, limit: int) -> Sequence[ServiceRequest]:
         wanted = {
-            # What is not set is no time.
-            "home_unread_at": {"$gt": datetime.min.replace(tzinfo=UTC)},
+            "home_unread_at": {"$exists": True},
             "_id": {"$gt": after},
             "lifecycle": "active",
         }

@@ -100,17 +100,18 @@ class Reindex:
             await self._requests.indexed_otherwise(versions, after, SIZE), versions, reference
         )
 
-    async def homes(self, after: str, reference: str) -> Batch:
-        """As `batch`, of the next few whose reporter's own address geo has yet to read."""
+    async def homes(self, after: str) -> Batch:
+        """As `batch`, of the next few whose reporter's own address geo has yet to read. Nobody has
+        ordered it: it is a part of taking the request in, and has no reference."""
         versions = self._indexes.versions
         if await self._newest() > versions[0]:
             raise TransientError("another copy has newer index keys than this one")
         return await self._anew(
-            await self._requests.homes_unread(after, SIZE_OF_HOMES), versions, reference
+            await self._requests.homes_unread(after, SIZE_OF_HOMES), versions, None
         )
 
     async def _anew(
-        self, found: Sequence[ServiceRequest], versions: tuple[int, ...], reference: str
+        self, found: Sequence[ServiceRequest], versions: tuple[int, ...], reference: str | None
     ) -> Batch:
         if not found:
             return Batch()
@@ -197,7 +198,7 @@ class Reindex:
         return anew, unread
 
     async def _open(
-        self, sealed: Mapping[str, Mapping[str, bytes]], reference: str
+        self, sealed: Mapping[str, Mapping[str, bytes]], reference: str | None
     ) -> Mapping[str, Mapping[str, str]]:
         if not sealed:
             return {}
@@ -206,7 +207,7 @@ class Reindex:
         access = Access(
             SELF,
             action="key_use",
-            purpose="county_business",
+            purpose="county_business" if reference else "respond",
             operation="make person indexes anew",
             fields=tuple(
                 each
@@ -296,7 +297,7 @@ class ReadHomes:
             return
         async with asyncio.timeout(PATIENCE):
             await self._addresses.normalise(_ANY_ADDRESS)
-        done = await self._reindex.homes(self._after, f"homes unread {now:%Y-%m-%d}")
+        done = await self._reindex.homes(self._after)
         self._after = done.last or ""
         self._failed += done.failed
 

@@ -56,6 +56,33 @@ NAMES: Mapping[str, tuple[str, str]] = {
     "with a nickname": ('Zora "Zee"', "Hurston"),
     "with another person": ("Langston & Zora", "Hurston"),
     "with another person and a word": ("Langston and Zora", "Hurston"),
+    "as a judge": ("Judge Zora", "Hurston"),
+    "as a judge with a comma": ("Judge Hurston, Zora", ""),
+    "as a judge in the last name": ("Zora", "Judge Hurston"),
+    "as a judge behind": ("Zora", "Hurston Judge"),
+    "as a doctor with a comma": ("Dr. Hurston, Zora", ""),
+    "as a doctor in the last name": ("Zora", "Dr. Hurston"),
+    "as a justice": ("Justice Zora", "Hurston"),
+    "as a trooper": ("Trooper Zora", "Hurston"),
+    "as a firefighter": ("Firefighter Zora", "Hurston"),
+    "as a special agent": ("Special Agent Zora", "Hurston"),
+    "as a prosecutor": ("Assistant State Attorney Zora", "Hurston"),
+    "as a nurse": ("Nurse Zora", "Hurston"),
+    "as a sergeant in Spanish": ("Sargento Zora", "Hurston"),
+    "as a firefighter in Spanish": ("Bombera Zora", "Hurston"),
+    "as a police officer in Creole": ("Polisye Zora", "Hurston"),
+    "as a nurse in Creole": ("Enfimy\u00e8 Zora", "Hurston"),
+    "as a police officer": ("Police Officer Zora", "Hurston"),
+    "with no last name": ("Zora Hurston", "N/A"),
+    "with no last name in Spanish": ("Zora Hurston", "ninguno"),
+    "with na for a last name": ("Zora Hurston", "NA"),
+    "as a family": ("Zora", "Hurston family"),
+    "as an owner": ("Owner Zora", "Hurston"),
+    "with a number behind": ("Zora", "Hurston 305-555-0199"),
+    "with a number of an apartment": ("Zora", "Hurston 2"),
+    "with an address of mail": ("Zora", "Hurston <zora@example.org>"),
+    "with an address behind": ("Zora", "Hurston, 7311 SW 107 AVE"),
+    "with a sentence for a last name": ("Zora Neale Hurston", "of the green corner store"),
 }
 """`NAME` as first and last name of a form."""
 
@@ -103,6 +130,13 @@ PHONES: Mapping[str, str] = {
     "without its area code": "555-0142",
     "in a sentence": "call 305 555 0142 after 5",
     "as a link": "tel:+1-305-555-0142",
+    "behind a time": "after 5pm 305 555 0142",
+    "behind hours": "call 9-5 at 305-555-0142",
+    "behind days": "24/7: 305-555-0142",
+    "behind an apartment": "2 305-555-0142",
+    "behind a time and with a one": "5pm 1-305-555-0142",
+    "with one nought": "0305 555 0142",
+    "as the first of a list": "1: 305-555-0142 2: 786-555-0199",
 }
 
 WAYS: dict[str, dict[str, str]] = {
@@ -116,6 +150,7 @@ WAYS: dict[str, dict[str, str]] = {
 OTHERS: dict[str, dict[str, str]] = {
     "another middle name": {"first_name": "Zora Ann", "last_name": "Hurston"},
     "another initial": {"first_name": "Zora A.", "last_name": "Hurston"},
+    "another surname in titles": {"first_name": "Judge Zora Neale", "last_name": "Hughes"},
     "another surname": {"first_name": "Zora Neale", "last_name": "Hughes"},
     "a first name alone": {"first_name": "Zora"},
     "a surname alone": {"last_name": "Hurston"},
@@ -190,8 +225,17 @@ def _entered_as(way: Mapping[str, str]) -> dict[str, str]:
 
 
 PLAIN = {"first_name": "Zora Neale", "last_name": "Hurston", "email": EMAIL, "phone": PHONE}
-SHORT = ("phone without its area code", "name with another person")
-"""An entry of less than a number is one of that alone; an entry names one person."""
+SHORT = (
+    "phone without its area code",
+    "name with another person",
+    "name as a judge in the last name",
+    "name as a judge behind",
+    "name as a doctor in the last name",
+    "name with na for",
+    "name with a sentence",
+)
+"""An entry of less than a number is one of that alone; an entry names one person, and is sought
+with what may be a name in its midst."""
 
 
 @pytest.mark.parametrize(

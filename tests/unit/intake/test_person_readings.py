@@ -20,6 +20,13 @@ def known(field: str, entry: str, request: str) -> bool:
     return not set(READ(field, entry).sought).isdisjoint(READ(field, request).held)
 
 
+def known_of_fields(entry: str, first: str, last: str) -> bool:
+    """The same of a request whose form has two fields for the name."""
+    held = READ("name", f"{first} {last}", first, last).held
+    assert len(held) <= MOST
+    return not set(READ("name", entry).sought).isdisjoint(held)
+
+
 def recall(field: str, pairs: Sequence[tuple[str, str]]) -> float:
     return sum(known(field, *pair) for pair in pairs) / len(pairs)
 
@@ -84,6 +91,22 @@ def test_two_persons_are_rarely_taken_for_one() -> None:
     for kind, rate in rates.items():
         print(f"{kind}: {rate:.5f} of {len(pairs[kind])}")  # noqa: T201 - what was measured
     assert max(rates.values()) <= 0.001
+
+
+def test_a_field_alone_is_not_taken_for_somebody_of_the_same_words() -> None:
+    made_up = [p for p in pairwise(persons(2, 4001)) if p[0].last != p[1].last]
+    wrong = {
+        "given names alike": sum(
+            known_of_fields(f"{a.first} {a.middle} {a.last}", f"{a.first} {a.middle}", b.last)
+            for a, b in made_up
+        ),
+        "surnames alike": sum(
+            known_of_fields(f"{a.first} {a.last} {a.second}", b.first, f"{a.last} {a.second}")
+            for a, b in made_up
+            if a.first != b.first
+        ),
+    }
+    assert max(wrong.values()) <= 0.001 * len(made_up)
 
 
 def test_mailboxes_and_numbers_of_two_are_not_taken_for_one() -> None:

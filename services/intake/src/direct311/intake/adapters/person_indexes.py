@@ -95,7 +95,8 @@ class PersonReadings:
         self._reader = PersonReader(words, characters().look_alikes)
         self._phone = PhoneReader(words, self._reader)
 
-    def __call__(self, field: str, text: str) -> Readings:
+    def __call__(self, field: str, text: str, *fields: str) -> Readings:
+        """`fields`: the parts of a form that a name was put together from."""
         value = cleaned(text, lines=True)
         if field == "phone":
             return self._phone(value)
@@ -105,7 +106,7 @@ class PersonReadings:
             one = tuple(dict.fromkeys((usual, *found) if usual else found))[:MOST]
             return Readings(one, one)
         if field == "name" and normalise_name(value) is not None:
-            return self._reader.name(value)
+            return self._reader.name(value, *(cleaned(each, lines=True) for each in fields))
         return Readings()
 
 
@@ -169,12 +170,17 @@ class KeyedIndexes:
         return self._blind_all(field, self._readings(field, value).sought)
 
     def of(self, plain: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-        name = " ".join(plain.get(part, "") for part in ("first_name", "last_name")).strip()
-        values = {"phone": plain.get("phone"), "email": plain.get("email"), "name": name}
+        names = [plain.get(part, "") for part in ("first_name", "last_name")]
+        values: dict[str, tuple[str, ...]] = {
+            "phone": (plain.get("phone", ""),),
+            "email": (plain.get("email", ""),),
+            "name": (" ".join(names).strip(), *names),
+        }
         return {
             field: hashed
-            for field, value in values.items()
-            if value and (hashed := self._blind_all(field, self._readings(field, value).held))
+            for field, (value, *fields) in values.items()
+            if value
+            and (hashed := self._blind_all(field, self._readings(field, value, *fields).held))
         }
 
     def place(

@@ -13,6 +13,9 @@ _USUAL_PHONE = re.compile(
 )
 _BETWEEN = re.compile(r"[;,/|&\n]|\s+-\s+")
 _LETTERS_FOR_DIGITS = str.maketrans("oqilszb", "0011528")
+_GROUP = re.compile(r"\d+")
+_NATIONAL = re.compile(r"[2-9]\d\d[2-9]\d{6}", re.ASCII)
+_ROOM = 40
 _LOCAL = 7
 """Digits of a number without its area code."""
 
@@ -49,7 +52,8 @@ class PhoneReader:
         if (usual := normalise_phone(value)) and _USUAL_PHONE.fullmatch(value):
             return Readings((usual, "+1" + usual[-_LOCAL:]), (usual,))
         found = [usual] if usual else []
-        found += self._found(self.plain(value))
+        plain = self.plain(value)
+        found += [*self._found(plain), *_windows(plain)]
         held = tuple(dict.fromkeys(found))[:MOST]
         local = [f"+1{each[-_LOCAL:]}" for each in held if _has_area(each)]
         return Readings(tuple(dict.fromkeys([*held, *local]))[:MOST], held)
@@ -82,6 +86,16 @@ class PhoneReader:
                 return
         for digits in dict.fromkeys((_digits_of(text), _digits_of(_with_digits(text)))):
             yield from _of_digits(digits)
+
+
+def _windows(text: str) -> Iterator[str]:
+    """Numbers of the country that begin at a group of digits, whatever other numbers stand before:
+    `after 5pm 305 555 0142`."""
+    for shown in dict.fromkeys((text, _with_digits(text))):
+        for group in _GROUP.finditer(shown):
+            rest = _digits_of(shown[group.start() : group.start() + _ROOM])
+            if found := _NATIONAL.match(rest.lstrip("01")):
+                yield f"+1{found[0]}"
 
 
 def _with_digits(text: str) -> str:

@@ -9,7 +9,7 @@ sides that cannot be said. Two texts are one person's where a reading that is so
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, zip_longest
 
@@ -30,6 +30,8 @@ _NICKNAME = re.compile(
 _BETWEEN_PERSONS = re.compile(r"[;/&|+\n]")
 _SHAPES = str.maketrans({"i": "l", "1": "l", "0": "o", "5": "s", "3": "e", "4": "a", "7": "t"})
 _PLAIN_NAME = re.compile(r"([a-z]{2,}) ([a-z]{2,})")
+_MAIL = re.compile(r"[^\s,;]*@[^\s,;]*")
+_DIGIT = re.compile(r"\d")
 _IN_BRACKETS = re.compile(r"\([^()@]*\)")
 _PLAIN_ADDRESS = re.compile(r"[a-z0-9][a-z0-9._%+-]*[a-z0-9]@(?:[a-z0-9-]+\.)+[a-z]{2,}", re.ASCII)
 _ADDRESS = re.compile(
@@ -52,7 +54,9 @@ class PersonWords(Model, extra="forbid"):
     person_readings: str
     version: str
     titles: tuple[str, ...]
-    titles_that_are_names: tuple[str, ...]
+    fillers: tuple[str, ...]
+    phrases: tuple[str, ...]
+    names_too: tuple[str, ...]
     suffixes: tuple[str, ...]
     particles: tuple[str, ...]
     beginnings: Mapping[str, str]
@@ -70,8 +74,8 @@ def problems(words: PersonWords) -> Iterator[tuple[str, str, str]]:
     domains = [domain for provider in words.mail for domain in provider.domains]
     if len(domains) != len(set(domains)):
         yield "", "mail", "a domain is two providers'"
-    if not set(words.titles_that_are_names) <= set(words.titles):
-        yield "", "titles_that_are_names", "is no title"
+    if not set(words.names_too) <= {*words.titles, *words.fillers}:
+        yield "", "names_too", "is neither title nor filler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,13 @@ class Readings:
 @dataclass(frozen=True, slots=True)
 class _Name:
     """`tokens`: the words that count, given names first. `close`: those with the small words of
-    surnames joined to them. `line`: all words in one, as it was typed."""
+    surnames joined to them. `line`: all words in one, as it was typed. `sure`: nothing was left out
+    that may be a part of the name; what is not sure is held and not sought."""
 
     tokens: tuple[str, ...]
     close: tuple[str, ...]
     line: str
+    sure: bool
 
 
 class PersonReader:
@@ -102,13 +108,21 @@ class PersonReader:
     def __init__(self, words: PersonWords, look_alikes: Mapping[str, str]) -> None:
         self._letters = {ord(letter): latin for letter, latin in look_alikes.items()}
         self._titles = frozenset(words.titles)
-        self._names_too = frozenset(words.titles_that_are_names)
+        self._fillers = frozenset(words.fillers)
+        self._names_too = frozenset(words.names_too)
+        self._phrases = re.compile(
+            rf"(?<![\w'])(?:{'|'.join(map(re.escape, words.phrases))})(?![\w'])"
+        )
         self._suffixes = frozenset(words.suffixes)
         self._particles = frozenset(words.particles)
         self._beginnings = dict(words.beginnings)
         self._and = frozenset(words.between_persons)
         self._no_plain_name = (
-            self._titles | self._suffixes | self._particles | self._beginnings.keys()
+            self._titles
+            | self._fillers
+            | self._suffixes
+            | self._particles
+            | self._beginnings.keys()
         )
         self._said_at = re.compile(
             rf"\s*[\[({{]\s*(?:{'|'.join(words.at)})\s*[\])}}]\s*|\s+(?:{'|'.join(words.at)})\s+",
@@ -133,12 +147,15 @@ class PersonReader:
         digits = (str(unicodedata.digit(c, c)) for c in again.translate(self._letters))
         return "".join(c for c in digits if not unicodedata.combining(c))
 
-    def name(self, text: str) -> Readings:
-        """By what a name is known.
+    def name(self, text: str, *fields: str) -> Readings:
+        """By what a name is known. `fields`: the parts of a form that it was put together from.
 
         A name is known without titles, suffixes, accents and hyphens, in any order, by any two of
         its words or more, as long as the other side has no other words: `Zora Neale Hurston` fits
         `Hurston, Zora` and `Zora N. Hurston`, not `Zora Ann Hurston`. One word fits itself alone.
+
+        A field of two words or more is held alone too, whatever the other says: as a part of a
+        longer name, since two given names are no person, and from three words on as a whole one.
         """
         plain = self.plain(text).strip()
         if (two := _PLAIN_NAME.fullmatch(plain)) and self._no_plain_name.isdisjoint(two.groups()):
@@ -153,10 +170,21 @@ class PersonReader:
             whole, parts = _sets(each.tokens)
             close, close_parts = _sets(each.close)
             shape = f"={each.line.translate(_SHAPES)}" if len(each.line) > 1 else ""
-            sought.append([whole, f"+{whole}", close, f"+{close}", shape, *parts, *close_parts])
+            if each.sure:
+                sought.append([whole, f"+{whole}", close, f"+{close}", shape, *parts, *close_parts])
             more = (f"+{part}" for part in (*parts, *close_parts))
             held.append([whole, close, shape, *more])
+        if sum(1 for field in fields if field.strip()) > 1:
+            held.append([alone for field in fields for alone in self._alone(field)])
         return Readings(_in_turn(sought), _in_turn(held))
+
+    def _alone(self, field: str) -> Iterator[str]:
+        for each in self._names(self.plain(field).strip()):
+            if len(each.tokens) > 1:
+                whole = _sorted(each.tokens)
+                yield f"+{whole}"
+                if len(each.tokens) > 2:
+                    yield whole
 
     def mail(self, text: str) -> tuple[str, ...]:
         """Every mailbox that is named: without what a + adds and what its provider ignores, and
@@ -201,14 +229,15 @@ class PersonReader:
 
     def _names(self, plain: str) -> Iterator[_Name]:
         """The persons whom a line names, one for each reading of its titles and nicknames."""
+        plain = _MAIL.sub(" ", self._phrases.sub(" ", plain))
         lines = [line for line in (_NICKNAME.sub(" ", plain), plain) if line.strip(" .,'-")]
         words = [found for line in dict.fromkeys(lines) for found in self._persons(line)]
         for found in list(dict.fromkeys(words))[:MOST_PERSONS]:
-            for kept in self._without_titles(found):
+            for kept, sure in self._without_titles(found):
                 tokens = tuple(dict.fromkeys(self._joined(kept)))
                 if len(tokens) < 2:
                     tokens = kept
-                yield _Name(tokens, tuple(self._joined(kept, close=True)), "".join(kept))
+                yield _Name(tokens, tuple(self._joined(kept, close=True)), "".join(kept), sure)
 
     def _persons(self, line: str) -> Iterator[tuple[str, ...]]:
         """The words of each person of a line. `José & Ana García` are two of one surname."""
@@ -227,24 +256,43 @@ class PersonReader:
                     yield from (second, first)
 
     def _person(self, text: str) -> tuple[str, ...]:
-        """The words of one name, a surname that stands before a comma put behind."""
+        """The words of one name, a surname that stands before a comma put behind, its title in
+        front. Parts with numbers, such as addresses, are none of a name's."""
         parts = [words for each in text.split(",") if (words := tuple(self._tokens(each)))]
-        behind = self._suffixes | self._titles
-        real = [part for part in parts if not behind.issuperset(part)] or parts
+        named = [part for part in parts if not any(self._is_number(word) for word in part)]
+        behind = self._suffixes | self._titles | self._fillers
+        real = [part for part in named or parts if not behind.issuperset(part)] or parts
         first, *others = real or [()]
-        return (*(word for part in others for word in part), *first)
+        title = first[:1] if others and len(first) > 1 and first[0] in self._titles else ()
+        return (*title, *(word for part in others for word in part), *first[len(title) :])
 
-    def _without_titles(self, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    def _without_titles(self, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bool]]:
+        """A name without titles and fillers, wherever they stand, and whether that is sure. What
+        may be a name too is surely a title in front alone."""
+        whole = words
+        dropped = (self._titles | self._fillers) - self._names_too
+        words = _fewer(words, lambda word: word in dropped or self._is_number(word))
         start, end = 0, len(words)
         while end - start > 1 and words[end - 1] in self._suffixes:
             end -= 1
         while end - start > 1 and words[start] in self._titles:
-            if words[start] in self._names_too and end - start > 2:
-                yield words[start:end]
+            if end - start > 2:
+                yield words[start:end], True
             start += 1
-        if end - start == 1 and start and words[start - 1] in self._names_too:
+        if end - start == 1 and start:
             start -= 1
-        yield words[start:end]
+        yield words[start:end], True
+        bare = _fewer(
+            words[start:end],
+            lambda word: word in self._titles or word in self._fillers or bool(_DIGIT.search(word)),
+        )
+        if 1 < len(bare) < end - start and bare != whole:
+            yield bare, False
+
+    def _is_number(self, word: str) -> bool:
+        """Whether a word has more digits than letters, and is no suffix. `Hurst0n` is a name."""
+        digits = len(_DIGIT.findall(word))
+        return digits * 2 > len(word) and word not in self._suffixes
 
     def _joined(self, words: Sequence[str], *, close: bool = False) -> Iterator[str]:
         """Beginnings of surnames joined to what follows; small words left out or, `close`, joined
@@ -270,6 +318,11 @@ class PersonReader:
                 yield joined
             else:
                 yield from pieces
+
+
+def _fewer(words: tuple[str, ...], is_none: Callable[[str], bool]) -> tuple[str, ...]:
+    """The words of a name without what is none; all of them where nothing would be left."""
+    return tuple(word for word in words if not is_none(word)) or words
 
 
 def _sets(words: Sequence[str]) -> tuple[str, list[str]]:

@@ -8,6 +8,7 @@ flooded is measured by `python -m tests.load.bystander`.
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Mapping
+from io import BytesIO
 from typing import Any
 
 import httpx
@@ -15,9 +16,12 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from direct311.intake.entrypoints.front import ReadLimited
+from direct311.media.adapters.pictures import Limits, examine
+from direct311.media.domain import Accepted, Rejected, RejectionReason
 from direct311.runtime.api import Application, install
 from direct311.runtime.health import Readiness
 from direct311.runtime.telemetry import Metrics
+from tests.support import pictures
 from tests.support.county import County
 from tests.support.quotas import callers
 from tests.support.runtime import SetClock
@@ -274,3 +278,64 @@ async def test_every_service_gives_its_document_once(
             continue
         asked = await stranger.get(address + path.replace("{", "").replace("}", ""))
         assert asked.status_code in (401, 404, 422), (path, asked.status_code)
+
+
+def _progressive(mode: str = "RGB", *, more: int = 0, padding: bytes = b"") -> bytes:
+    """A progressive picture whose last scan, with its tables, comes `more` times again."""
+    stream = BytesIO()
+    pictures.scene(512, 512, mode).save(stream, "JPEG", progressive=True)
+    data = stream.getvalue()
+    last = data.rindex(b"\xff\xda")
+    tables = data.rindex(b"\xff\xc4", 0, last)
+    scan = padding + data[tables:-2]
+    return data[:-2] + scan * more + data[-2:]
+
+
+def _with_comment(data: bytes, comment: bytes) -> bytes:
+    return data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2) + comment + data[2:]
+
+
+SCANS: Mapping[str, bytes] = {
+    "a few too many": _progressive(more=30),
+    "many": _progressive(more=300),
+    "many in grey": _progressive("L", more=300),
+    "many with signs between": _progressive(more=60, padding=b"\xff" * 7),
+    "many with rubbish between": _progressive(more=60, padding=b"\x00\x11\xff\x00"),
+    "many behind a comment": _with_comment(_progressive(more=60), b"\xff\xd9 the end"),
+}
+
+
+@pytest.mark.parametrize("data", SCANS.values(), ids=SCANS)
+def test_a_picture_of_many_scans_is_not_decoded(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(_: object) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    verdict = examine(data, "image/jpeg", Limits())
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == RejectionReason.DAMAGED
+
+
+def test_scans_times_pixels_have_an_end() -> None:
+    verdict = examine(_progressive(more=10), "image/jpeg", Limits(max_passed=512 * 512 * 15))
+    assert isinstance(verdict, Rejected)
+    assert verdict.reason == RejectionReason.BOMB
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _progressive(),
+        _progressive("L"),
+        _progressive(more=5),
+        _with_comment(_progressive(), b"\xff\xda\x00\x02" * 100),
+        _progressive() + b"\xff\xda\x00\x02" * 100,
+    ],
+    ids=["colours", "grey", "some more", "scans in a comment", "scans behind the end"],
+)
+def test_a_progressive_picture_of_a_camera_has_its_copy(data: bytes) -> None:
+    verdict = examine(data, "image/jpeg", Limits())
+    assert isinstance(verdict, Accepted)
+    assert verdict.clean_copy is not None

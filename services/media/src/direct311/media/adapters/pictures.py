@@ -5,6 +5,7 @@ converted to sRGB, no EXIF, XMP, IPTC, ICC profile, comment, thumbnail, second p
 manifest or appended file. The result is taken apart again: what it may consist of is a closed list.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -38,16 +39,19 @@ class DamagedPictureError(PictureError):
 
 
 class PixelLimitError(PictureError):
-    """More pixels than may be decoded."""
+    """More pixels than may be decoded, or the same ones more often."""
 
 
 class Limits(Model):
     """`max_pixels`: width times height of the original; `max_side`: pixels of the copy's longer
-    side."""
+    side; `max_scans`: passes over the pixels that a JPEG may have, a camera's has 1, a progressive
+    one about 10; `max_passed`: pixels of all passes together."""
 
     # Below Pillow's own limit (89 megapixels), so that ours is the one that speaks.
     max_pixels: int = 80_000_000
     max_side: int = 2048
+    max_scans: int = 32
+    max_passed: int = 800_000_000
 
 
 _FORMATS: Final[Mapping[str, str]] = MappingProxyType(
@@ -59,6 +63,10 @@ _FORMATS: Final[Mapping[str, str]] = MappingProxyType(
         "image/avif": "AVIF",
     }
 )
+
+_SOI, _EOI, _SOS, _APP0 = 0xD8, 0xD9, 0xDA, 0xE0
+# Neither a stuffed byte nor a restart: what has a length, begins or ends.
+_MARKER: Final = re.compile(rb"\xff+[^\x00\x01\xff\xd0-\xd7]", re.DOTALL)
 
 # EXIF 2.32, tag 0x0112: what brings the stored picture upright.
 _ORIENTATION: Final = 0x0112
@@ -132,6 +140,8 @@ def _decode(data: bytes, content_type: str, limits: Limits) -> Image.Image:
 def _pillow(data: bytes, limits: Limits) -> Image.Image:
     picture = Image.open(BytesIO(data), formats=list(_FORMATS.values()))
     _require_pixels(picture.size, limits)
+    if picture.format in ("JPEG", "MPO"):
+        _require_few_scans(data, picture.size, limits)
     # A JPEG is decoded at a half, a quarter or an eighth where that is still large enough.
     picture.draft(None, (limits.max_side, limits.max_side))
     picture.load()
@@ -148,6 +158,30 @@ def _heif(data: bytes, limits: Limits) -> Image.Image:
 def _require_pixels(size: tuple[int, int], limits: Limits) -> None:
     if size[0] * size[1] > limits.max_pixels:
         raise PixelLimitError
+
+
+def _require_few_scans(data: bytes, size: tuple[int, int], limits: Limits) -> None:
+    """Each scan costs a pass over all pixels, and a few bytes are one (ITU-T T.81, annex B.2.3)."""
+    scans = _scans(data, limits.max_scans)
+    if scans > limits.max_scans:
+        raise DamagedPictureError
+    if scans * size[0] * size[1] > limits.max_passed:
+        raise PixelLimitError
+
+
+def _scans(data: bytes, most: int) -> int:
+    """Scans of a JPEG up to its end, one more than `most` at most. Goes from marker to marker as a
+    decoder does, over whatever stands between."""
+    at, found = 2, 0
+    while found <= most and (marker := _MARKER.search(data, at)) is not None:
+        code, at = data[marker.end() - 1], marker.end()
+        if code == _EOI:
+            break
+        if code == _SOI:
+            continue
+        found += code == _SOS
+        at += int.from_bytes(data[at : at + 2])
+    return found
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -247,7 +281,6 @@ def _encode(picture: Image.Image, content_type: str) -> CleanCopy:
 
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _BARE_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_SOI, _EOI, _SOS, _APP0 = 0xD8, 0xD9, 0xDA, 0xE0
 # Quantisation and Huffman tables, restart interval, baseline and progressive frames, JFIF header.
 _BARE_MARKERS: Final = frozenset({0xDB, 0xC4, 0xDD, 0xC0, 0xC1, 0xC2, _SOS, _APP0})
 

@@ -1,6 +1,7 @@
 """What a form may hold: every error at once, each naming its field and never its value."""
 
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -107,8 +108,12 @@ def test_each_error_names_its_field(
         "call/305.555.0142",
     ],
 )
-def test_an_address_id_that_is_a_persons_number_is_refused_and_not_repeated(number: str) -> None:
-    found = read(("address_id", number))
+def test_an_address_id_that_is_a_persons_number_is_no_place(number: str) -> None:
+    beside = read(("address_id", number))
+    assert beside.submission is not None
+    assert beside.submission.place.address_id is None
+    assert beside.submission.place_id_left_out
+    found = read(("address_id", number), point=False)
     assert found.submission is None
     (problem,) = found.problems
     assert (problem.code, problem.field) == (400, "address_id")
@@ -118,11 +123,32 @@ def test_an_address_id_that_is_a_persons_number_is_refused_and_not_repeated(numb
     assert [each.field for each in json.problems] == ["address_id"]
 
 
-@pytest.mark.parametrize(("folio", "taken"), [("34-5037-054-0050", True), ("3450370540050", False)])
-def test_a_folio_that_could_be_a_cards_number_is_taken_with_its_dashes(
+@pytest.mark.parametrize(
+    ("folio", "taken"),
+    [
+        ("34-5037-054-0050", True),
+        # There is no section 37, no municipality 41.
+        ("3450370540050", False),
+        ("4111111111119", False),
+    ],
+)
+def test_digits_that_could_be_a_cards_or_a_telephones_are_a_folio_where_they_say_so(
     folio: str, taken: bool
 ) -> None:
-    assert (read(("address_id", folio)).submission is not None) == taken
+    assert (read(("address_id", folio), point=False).submission is not None) == taken
+
+
+def test_every_folio_of_the_county_is_taken_without_its_dashes() -> None:
+    random = Random(311)
+    for _ in range(1000):
+        town, section = random.choice([*range(1, 29), *range(30, 37)]), random.randint(1, 36)
+        area = f"{random.randint(0, 9)}{random.choice('89012')}"
+        folio = (
+            f"{town:02}{area}{section:02}{random.randrange(1000):03}{random.randrange(10000):04}"
+        )
+        found = read(("address_id", folio), point=False).submission
+        assert found is not None
+        assert found.place.address_id == folio
 
 
 @pytest.mark.parametrize(
@@ -134,6 +160,10 @@ def test_a_folio_that_could_be_a_cards_number_is_taken_with_its_dashes(
         "01-3126-033-0450",
         "folio:30-4021-001-0010",
         "osm:way/30402100",
+        "node/5129476230",
+        "osm:node/3055550142",
+        "way/2190999910",
+        "parcel:3040210010010",
         "9f1b2c3d-7513-4a1e-8f7a-6c6efde85551",
     ],
 )

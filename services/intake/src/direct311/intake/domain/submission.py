@@ -15,7 +15,8 @@ class Submission:
     """A submission that can be taken. `attributes`: answers by code; `sealed_answers`: those that a
     type wants sealed, by the vault's field. `contact`: what was given of the contact fields.
     `contact_by`: how the reporter consents to be contacted, `None` where nobody asked. `uploads`:
-    ids of files that were brought before."""
+    ids of files that were brought before. `place_id_left_out`: an id came with
+    the place that could be a person's number."""
 
     jurisdiction_id: str
     service_code: str
@@ -30,6 +31,7 @@ class Submission:
     email_notice_version: str | None = None
     contact_by: tuple[ContactWay, ...] | None = None
     uploads: tuple[str, ...] = ()
+    place_id_left_out: bool = False
 
     def canonical(self) -> bytes:
         """The same bytes for the same content, whatever order it was sent in."""

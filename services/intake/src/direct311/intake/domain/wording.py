@@ -31,6 +31,13 @@ NUMBERS_REMOVED: Wording = {
     "es": "Se quitaron de su texto números de tarjeta, de cuenta bancaria o de seguro social.",
     "ht": "Nou retire nimewo kat, nimewo bank oswa nimewo sekirite sosyal ki te nan tèks ou a.",
 }
+PLACE_ID_LEFT_OUT: Wording = {
+    "en": "The address_id was left out: it could be somebody's number. The place was taken without "
+    "it.",
+    "es": "Se omitió address_id porque podría ser el número de una persona; el lugar se tomó sin "
+    "él.",
+    "ht": "Nou kite address_id la deyò paske li ka nimewo yon moun; nou pran kote a san li.",
+}
 POLICY_APPLIES: Wording = {
     "en": "By use you agree to the privacy policy {version}, in force since {date}{changes}: "
     "{read_at}",

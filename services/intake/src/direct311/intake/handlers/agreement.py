@@ -115,6 +115,8 @@ class Agreement:
             said.append(wording.IDENTITY_REQUIRED[language])
         if accepted.masked:
             said.append(wording.NUMBERS_REMOVED[language])
+        if submission.place_id_left_out:
+            said.append(wording.PLACE_ID_LEFT_OUT[language])
         if changed := self._changed(accepted, submission, language):
             said.append(changed)
         if told := self._email_notice(accepted, submission, language):

@@ -50,7 +50,20 @@ _LINES = re.compile(r"description|attribute.*", re.DOTALL)
 _ADDRESS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 """A sentence is no id."""
 
-_FOLIO = re.compile(r"\d{2}-\d{4}-\d{3}-\d{4}", re.ASCII)
+# A parcel's folio: the municipality's code (01 to 36; 30 is unincorporated), the last digits of
+# township (51 to 60 S) and range (35 to 42 E), the section (1 to 36), subdivision, parcel. With its
+# dashes nothing else looks so. An element of OpenStreetMap has its kind in front.
+_PLACE_ID = re.compile(
+    r"(?:(?:folio|parcel)[:/])?"
+    r"(?:\d{2}-\d{4}-\d{3}-\d{4}"
+    r"|(?:0[1-9]|[12]\d|3[0-6])\d[5-9012](?:0[1-9]|[12]\d|3[0-6])\d{7})"
+    r"|(?:osm[:/])?(?:node|way|relation)[:/][1-9]\d{0,11}",
+    re.ASCII,
+)
+_NO_PLACE_ID = (
+    "address_id must be the id of a place, such as a folio, and not what could be the number of a "
+    "card, a bank account, social security or a telephone; or send lat and long, or address_string"
+)
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -110,6 +123,7 @@ def read_submission(pairs: Sequence[tuple[str, str]], catalogue: Catalogue, at: 
             },
             contact=contact,
             media_urls=media_urls,
+            place_id_left_out=place.address_id is None and single("address_id") is not None,
             client_request_id=key,
             policy_version=versions["policy_version"],
             email_notice_version=versions["email_notice_version"],
@@ -195,8 +209,13 @@ def _place(single: Callable[[str], str | None], problems: list[Problem]) -> Plac
                 f"address_string may have {LONGEST_ADDRESS} characters of plain text",
             )
         )
-    if address_id and (wrong := _address_id_problem(address_id)):
+    if address_id and not _ADDRESS_ID.fullmatch(address_id):
+        wrong = "address_id may have 100 letters, digits and any of . _ : / -"
         problems.append(Problem(400, "address_id", wrong))
+    elif address_id and not _is_of_a_place(address_id):
+        if address is None and latitude is None:
+            problems.append(Problem(400, "address_id", _NO_PLACE_ID))
+        address_id = None
     if (given["lat"] is None) != (given["long"] is None):
         missing = "lat" if given["lat"] is None else "long"
         problems.append(Problem(400, missing, "lat and long must be sent together"))
@@ -214,24 +233,16 @@ def _place(single: Callable[[str], str | None], problems: list[Problem]) -> Plac
     )
 
 
-def _address_id_problem(text: str) -> str | None:
-    """What the id of a place must be, where it is not.
+def _is_of_a_place(text: str) -> bool:
+    """Whether an id is a place's, and holds nothing that is masked elsewhere.
 
-    It goes to the department as it is and means nothing with a part taken out, so that one that
-    holds what is masked elsewhere is refused.
+    It goes to the department as it is and means nothing with a part taken out.
     """
-    if not _ADDRESS_ID.fullmatch(text):
-        return "address_id may have 100 letters, digits and any of . _ : / -"
-    if _FOLIO.fullmatch(text):
-        # With these dashes it is a parcel's, though its end could be a telephone's.
-        return None
+    if _PLACE_ID.fullmatch(text):
+        # Of these forms it is a place's, though its end could be a telephone's.
+        return True
     # The rules know no colon within a number; between two it says nothing else than a dash does.
-    if redact_place(text).spans or redact_place(text.replace(":", "-")).spans:
-        return (
-            "address_id must be the id of a place, such as a folio with its dashes, and not what "
-            "could be the number of a card, a bank account, social security or a telephone"
-        )
-    return None
+    return not (redact_place(text).spans or redact_place(text.replace(":", "-")).spans)
 
 
 def _degrees(name: str, text: str | None, limit: int, problems: list[Problem]) -> float | None:

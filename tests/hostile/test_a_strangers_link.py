@@ -122,6 +122,35 @@ async def test_who_comes_at_the_same_moment_gets_none_either(gateway: Gateway, w
     assert len(gateway.states()) == 1
 
 
+GUESSES = {
+    "the same contact": HELD,
+    "the same and no notice": HELD | {"policy_version": "2025-1"},
+    "another address of mail": HELD | {"email": "zelda@example.org"},
+    "another name": HELD | {"first_name": "Zelda"},
+    "no contact": SAID,
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("guess", GUESSES.values(), ids=GUESSES)
+async def test_a_guess_of_who_reported_is_answered_alike_whether_it_is_right(
+    gateway: Gateway, guess: Mapping[str, str], way: Send
+) -> None:
+    first = gateway.json(HELD, by="legacy")
+    gateway.come_from("198.51.100.7")
+    gateway.clock.at += timedelta(minutes=1)
+    answer = way(gateway, guess)
+    assert number(answer) not in (None, number(first))
+    assert answer.status_code == (201 if way is WAYS["in JSON"] else 200)
+    assert opener(answer)
+    assert len(gateway.states()) == 2
+    # Of their own, they have their retry; and so has the reporter.
+    assert number(way(gateway, guess)) == number(answer)
+    gateway.come_from("192.0.2.1")
+    assert number(way(gateway, HELD)) == number(first)
+    assert len(gateway.states()) == 2
+
+
 # ---------------------------------------------------------------- known by a key
 
 GUESSED = {

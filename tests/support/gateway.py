@@ -177,7 +177,12 @@ class Gateway:
             link_router(world.subject, caller_of(door)),
         ):
             app.include_router(router)
-        self.http = TestClient(app, raise_server_exceptions=False)
+        self._app = app
+        self.come_from("192.0.2.1")
+
+    def come_from(self, address: str) -> None:
+        """Whence the calls from now on come."""
+        self.http = TestClient(self._app, raise_server_exceptions=False, client=(address, 1))
 
     def json(
         self,

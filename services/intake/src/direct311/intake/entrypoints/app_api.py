@@ -332,6 +332,7 @@ def app_router(
     async def create(
         client: Annotated[Client, who],
         order: SubmissionOrder,
+        request: Request,
         answer: Response,
         idempotency_key: IdempotencyKey = None,
         accept_language: Annotated[str | None, Header()] = None,
@@ -359,7 +360,10 @@ def app_router(
             raise MalformedError(problems)
         language = preferred(accept_language)
         policy = agreement.of(read.submission, notice_shown=True, language=language)
-        accepted = await submit(read.submission, (), client, read.service, policy, idempotency_key)
+        source = request.client.host if request.client else ""
+        accepted = await submit(
+            read.submission, (), client, read.service, policy, idempotency_key, source
+        )
         if accepted.repeat:
             answer.status_code = 200
         else:

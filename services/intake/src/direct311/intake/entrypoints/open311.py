@@ -304,7 +304,10 @@ class GeoReport:
                     )
                 ]
             )
-        accepted = await self._submit(read.submission, files, client, read.service, policy, key)
+        source = request.client.host if request.client else ""
+        accepted = await self._submit(
+            read.submission, files, client, read.service, policy, key, source
+        )
         told = self._agreement.notice(accepted, read.submission, language)
         # A link that nobody asked for would lie about in front ends that do not know it.
         wanted = wants_extensions(request.query_params) or wants_extensions(dict(pairs))

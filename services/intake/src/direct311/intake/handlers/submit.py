@@ -120,8 +120,10 @@ class Submit:
         service: ServiceType,
         policy: PolicyVersion,
         idempotency_key: str | None,
+        source: str = "",
     ) -> Accepted:
-        """Store the request once, however often it is sent.
+        """Store the request once, however often it is sent. `source`: the address that it came
+        from; without a key the same content is a retry from there alone.
 
         :raises RefusedError: 409 where the key was used for other content, 422 where a file that
             the submission names was not brought.
@@ -129,7 +131,9 @@ class Submit:
         """
         self._in_hand += 1
         try:
-            return await self._accept(submission, files, client, service, policy, idempotency_key)
+            return await self._accept(
+                submission, files, client, service, policy, idempotency_key, source
+            )
         finally:
             self._in_hand -= 1
 
@@ -141,18 +145,21 @@ class Submit:
         service: ServiceType,
         policy: PolicyVersion,
         idempotency_key: str | None,
+        source: str,
     ) -> Accepted:
         now = self._clock.now()
         # A large file takes tens of milliseconds, in which nobody else would be answered.
         digests = await asyncio.to_thread(_digests, files) if files else ()
         fingerprint = self._fingerprint(submission, digests)
         given = idempotency_key or submission.client_request_id
-        key = self._key(client, given, fingerprint, now)
+        sent = self._sent(fingerprint, source)
+        key = self._key(client, given, sent, now)
         known = None
         if not given and client.retries_without_key:
             since = now - REPEAT_WINDOW
-            # By its own keys: the same words of another client are another person's request.
-            keys = [_key_of_day(client, fingerprint, at) for at in (since, now)]
+            # By its own keys: the same words of another client, or from another address, are
+            # another person's request. Else a guess of who said them would be told to be right.
+            keys = [_key_of_day(client, sent, at) for at in (since, now)]
             known = await self._submissions.first_under(keys, since)
         elif key is not None and (files or submission.uploads):
             # With files a repeat would cost uploads; without, the unique key alone decides.
@@ -270,17 +277,16 @@ class Submit:
     def _guidance(self, danger: bool) -> Mapping[Language, str]:
         return self._emergencies.guidance if danger else {}
 
-    def _key(
-        self, client: Client, given: str | None, fingerprint: str, now: datetime
-    ) -> str | None:
+    def _key(self, client: Client, given: str | None, sent: str, now: datetime) -> str | None:
         """What is unique among all requests. A client that cannot send keys gets one for the
-        content and the day; a repeat over midnight is found by that of the day before."""
+        content, where it was sent from and the day; a repeat over midnight is found by that of the
+        day before."""
         if given:
             # Some clients make their keys of the reporter's e-mail address: kept as a keyed hash.
             digest = hmac.digest(self._content_key, given.encode(), sha256).hex()
             return f"{client.client_id}:{digest}"
         if client.retries_without_key:
-            return _key_of_day(client, fingerprint, now)
+            return _key_of_day(client, sent, now)
         return None
 
     def _again(
@@ -323,14 +329,20 @@ class Submit:
         made = hmac.digest(self._content_key, b"token:" + record_id.encode(), sha256)
         return made[:TOKEN_BYTES].hex()
 
+    def _sent(self, fingerprint: str, source: str) -> str:
+        """A keyed hash of a content and of the address that it came from, neither of which it
+        tells."""
+        content = f"sent:{fingerprint}:{source}".encode()
+        return hmac.digest(self._content_key, content, sha256).hex()
+
     def _fingerprint(self, submission: Submission, files: Sequence[bytes]) -> str:
         content = b"".join((submission.canonical(), *files))
         return hmac.digest(self._content_key, content, sha256).hex()
 
 
-def _key_of_day(client: Client, fingerprint: str, at: datetime) -> str:
-    """The key of a content that the client sends on this day of UTC."""
-    return f"{client.client_id}:{fingerprint}:{at.date().isoformat()}"
+def _key_of_day(client: Client, sent: str, at: datetime) -> str:
+    """The key of what the client sends from an address on this day of UTC."""
+    return f"{client.client_id}:{sent}:{at.date().isoformat()}"
 
 
 def _digests(files: Sequence[File]) -> Sequence[bytes]:

@@ -95,6 +95,8 @@ VARIANTS: dict[str, tuple[Kind, str]] = {
     "words without spaces": (CARD, "paid «four" + "one" * 15 + "» at noon"),
     "words in Spanish": (CARD, "pagué «cuatro " + "uno " * 14 + "uno» al mediodía"),
     "words in Creole": (CARD, "mwen peye «kat " + "youn " * 14 + "youn» a midi"),
+    "one word that tells": (CARD, "mwen peye «kat " + "en " * 14 + "en» a midi"),
+    "one word that tells, with commas": (CARD, "mwen peye «kat, " + "en, " * 14 + "en» a midi"),
     "pairs in words": (CARD, "paid «forty-one eleven " + "eleven " * 5 + "eleven» at noon"),
     "words and digits": (CARD, "paid «4 one 1 one 1111 1111 one 1 1 one» at noon"),
     # banks

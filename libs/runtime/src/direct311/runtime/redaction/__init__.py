@@ -60,7 +60,7 @@ def mask_numbers(text: str) -> tuple[str, Mapping[Kind, int]]:
     if (
         text.isascii()
         and not _DIGIT.search(text)
-        and not may_be_spelled(frozenset(text.translate(_LETTERS).split()))
+        and not may_be_spelled(text.translate(_LETTERS).split())
     ):
         # Most names and many sentences; other scripts have digits of their own.
         return text, {}

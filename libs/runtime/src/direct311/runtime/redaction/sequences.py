@@ -34,6 +34,7 @@ _SOME = 4
 """Digits near which letters alone are looked at."""
 _BEHIND_DIGIT = re.compile(r"\d[^\w\s]")
 _LEAST_GLUED = 6
+_LEAST_WORDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +146,14 @@ def _near_digits(known: Lexicon, shadow: str, least: int) -> Iterator[re.Match[s
         done = stop
 
 
-def may_be_spelled(words: frozenset[str]) -> bool:
-    """Whether words of numbers are among these, enough for a number to be spelled."""
+def may_be_spelled(words: Sequence[str]) -> bool:
+    """Whether so many words of numbers are among these that a number can be spelled; the same one
+    again is another. One that tells is enough where many follow that may say something else."""
     known = lexicon()
-    return len(words & known.telling) > 1 or _has_glued(known, words)
+    telling = sum(word in known.telling for word in words)
+    if telling > 1 or (telling and sum(word in known.values for word in words) >= _LEAST_WORDS):
+        return True
+    return _has_glued(known, frozenset(words))
 
 
 def _is_spelled(known: Lexicon, shadow: str, words: frozenset[str]) -> bool:

@@ -5,12 +5,16 @@ before, in entries, and in the search for a person's records.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from direct311.intake.domain.request import READINGS
 from direct311.intake.handlers.contact import Contact
+from direct311.intake.handlers.hits import MANY, Hits
+from direct311.intake.handlers.subject import MOST_A_DAY
 from direct311.intake.open311.forms import contact_problem
 from direct311.runtime.access import Caller
 from tests.support.addresses import InOneLine
@@ -301,6 +305,52 @@ async def test_the_search_for_a_person_finds_however_it_was_asked_for_or_written
         operation="POST /internal/persons/resolve",
     )
     assert list(found) == ["r-1"]
+
+
+GUESSES: Mapping[str, dict[str, str]] = {
+    "numbers": {"phone": "305-555-01{:02}"},
+    "first names": {"first_name": "Zora{}"},
+    "both": {"phone": "305-555-01{:02}", "last_name": "Hurston{}"},
+    "last names": {"last_name": "Hurston{}"},
+    "long first names": {"first_name": "Zora Neale{}"},
+}
+
+
+@pytest.mark.parametrize("guess", GUESSES.values(), ids=GUESSES)
+async def test_a_link_tries_so_many_values_a_day(guess: dict[str, str]) -> None:
+    world = test_subject.World()
+    await world.request(plain={"description": "A dog."})
+    for number in range(MOST_A_DAY):
+        values = {field: value.format(number) for field, value in guess.items()}
+        assert world.correct(values).status_code == 200
+    values = {field: value.format(99) for field, value in guess.items()}
+    refused = world.correct(values)
+    assert (refused.status_code, "retry-after" in refused.headers) == (429, True)
+    world.clock.at += timedelta(days=1)
+    assert world.correct(values).status_code == 200
+
+
+async def test_what_was_found_stays_found_whatever_is_tried_next() -> None:
+    world = test_subject.World()
+    world.registry.hashes = {*world.indexes.person("phone", PHONE)}
+    await world.request(plain={"description": "A dog."})
+    for phone in (PHONE, "305-555-0111", "305-555-0112"):
+        assert world.correct({"phone": phone}).status_code == 200
+        assert world.state().protected
+
+
+async def test_a_client_whose_requests_the_registry_often_knows_is_written_down() -> None:
+    hits, at = Hits(), datetime(2026, 3, 2, 12, tzinfo=UTC)
+    with capture_logs() as logs:
+        for client in ("one", "other"):
+            for number in range(MANY - 1):
+                hits.note(client, at + timedelta(minutes=number))
+        assert logs == []
+        hits.note("one", at + timedelta(minutes=20))
+        hits.note("other", at + timedelta(hours=1))
+    assert [(each["event"], each["client"], each["hits"]) for each in logs] == [
+        ("protection.many_hits", "one", MANY)
+    ]
 
 
 class _Indexed:

@@ -404,6 +404,7 @@ async def test_a_retry_is_done_once_and_a_key_is_good_for_one_set_of_values(worl
 async def test_a_request_remembers_so_many_corrections(world: World) -> None:
     await world.request()
     for _ in range(REMEMBERED + 2):
+        world.clock.at += timedelta(hours=3)
         assert world.correct(NEW_PHONE).status_code == 200
     assert len(world.held().json()["corrections"]) == REMEMBERED
 

@@ -64,6 +64,7 @@ from direct311.intake.handlers.codes import OneTimeCodes, SentCodes
 from direct311.intake.handlers.comment import AddComment
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.follow import Follow
+from direct311.intake.handlers.hits import Hits
 from direct311.intake.handlers.homes import Homes
 from direct311.intake.handlers.mail import Mail
 from direct311.intake.handlers.protect import Protect
@@ -129,7 +130,8 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     )
     requests = MongoRequests(line.records, clock)
     protections = MongoProtections(resources.database["protections"])
-    follow = Follow(protections, indexes.place, clock)
+    hits = Hits()
+    follow = Follow(protections, indexes.place, clock, hits)
     folder = resources.folder(
         line,
         lambda record_id: ServiceRequest(record_id=record_id),
@@ -162,6 +164,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         relay=line.relay,
         clock=clock,
         content_key=indexes.content_key,
+        hits=hits,
     )
     index_checks = IndexChecks(
         resources.database["index_checks"],
@@ -205,6 +208,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
         ids=resources.ids,
         content_key=indexes.content_key,
         notices={each.email_notice.version for each in policies.policies},
+        hits=hits,
     )
     ended_sessions = MongoEndedSessions(resources.database["ended_sessions"])
     one_time = OneTimeCodes(

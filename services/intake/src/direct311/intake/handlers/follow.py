@@ -12,6 +12,7 @@ from direct311.intake.domain.request import (
     telling,
     updated,
 )
+from direct311.intake.handlers.hits import Hits
 from direct311.intake.handlers.places import PlaceHashes, place_values
 from direct311.intake.ports import Protections
 from direct311.runtime.clock import Clock
@@ -31,7 +32,14 @@ class Follow:
     """Handlers of the events that intake consumes; its `ordered` takes the place of the holders'
     usual one."""
 
-    def __init__(self, protections: Protections, place_hashes: PlaceHashes, clock: Clock) -> None:
+    def __init__(
+        self,
+        protections: Protections,
+        place_hashes: PlaceHashes,
+        clock: Clock,
+        hits: Hits | None = None,
+    ) -> None:
+        self._hits = hits or Hits()
         self._protections = protections
         self._place_hashes = place_hashes
         self._clock = clock
@@ -72,6 +80,8 @@ class Follow:
             }
         )
         after = self.protect(self._with_place(after))
+        if after.protected and not state.protected:
+            self._hits.note(state.client_id, after.updated_at)
         return Change(after, (updated(state, after, "place_checked"),))
 
     def _with_place(self, state: ServiceRequest) -> ServiceRequest:

@@ -4,6 +4,7 @@ import hmac
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from hashlib import sha256
 
 from direct311.intake.domain.request import (
@@ -18,6 +19,7 @@ from direct311.intake.domain.request import (
 )
 from direct311.intake.handlers.codes import SentCodes
 from direct311.intake.handlers.contact import NO_SUCH_REQUEST
+from direct311.intake.handlers.hits import Hits
 from direct311.intake.handlers.reindex import FIELDS, KIND_OF, KINDS
 from direct311.intake.handlers.retries import done_before
 from direct311.intake.handlers.submit import MASKED_CONTACT
@@ -41,6 +43,9 @@ NAME = ("first_name", "last_name")
 IDENTITY = (*NAME, "reporter_address")
 """What enforcement needs of a reporter (sections 125.69 and 162.06, F.S.)."""
 REMEMBERED = 20
+DAY = timedelta(days=1)
+MOST_A_DAY = 10
+"""Corrections of one request by its link: each may show whether the registry knows a value."""
 """Corrections that a request remembers, so that a retry of one is known."""
 
 NEEDS_CODE = RefusedError(
@@ -81,8 +86,10 @@ class Subject:
         ids: Ids,
         content_key: bytes,
         notices: Collection[str],
+        hits: Hits | None = None,
     ) -> None:
         """`notices`: versions of the e-mail notice that were served."""
+        self._hits = hits or Hits()
         self._notices = notices
         self._folder = folder
         self._vault = vault
@@ -164,7 +171,8 @@ class Subject:
 
         :raises RefusedError: 422 a value that cannot be one, an e-mail address without
             `notice_version`, or a notice that was not served; 403 an e-mail address in place of
-            another without its code; 409 the key was used for other values, and as `held`.
+            another without its code; 409 the key was used for other values, 429 too many in a day,
+            and as `held`.
         """
         given = _checked(values)
         self._must_be_shown(given, notice_version)
@@ -175,6 +183,7 @@ class Subject:
         if caller.link_record_id == record_id:
             if (done := done_before(state.corrections, mark, content)) is not None:
                 return done
+            self._must_be_few(state)
             _must_be_held(state, given)
             if "email" in given and "email" in state.sealed:
                 if email_code is None:
@@ -240,6 +249,8 @@ class Subject:
                 self._must_stand(access.caller, now)
                 if done_before(now.corrections, *marks) is not None:
                     return None
+                if access.caller.link_record_id == record_id:
+                    self._must_be_few(now)
                 _must_be_held(now, given)
                 if "email" in given and now.sealed.get("email") != state.sealed.get("email"):
                     raise TransientError("the address was replaced since it was looked at")
@@ -310,6 +321,8 @@ class Subject:
                 }
             )
         )
+        if after.protected and not state.protected:
+            self._hits.note(state.client_id, correction.at)
         said: list[ev.RequestChange] = ["status"] if lifted else []
         if after.protected != state.protected and state.place_checked:
             said.append("place_checked")
@@ -360,6 +373,17 @@ class Subject:
         if state.lifecycle != "active":
             raise RefusedError(
                 410, "destroyed", "The request was destroyed, or is being destroyed."
+            )
+
+    def _must_be_few(self, state: ServiceRequest) -> None:
+        now = self._clock.now()
+        lately = [each.at for each in state.corrections if now - each.at < DAY]
+        if len(lately) >= MOST_A_DAY:
+            raise RefusedError(
+                429,
+                "too_often",
+                f"A request may be corrected {MOST_A_DAY} times in a day.",
+                retry_after=int((lately[-MOST_A_DAY] + DAY - now).total_seconds()) + 1,
             )
 
     def _marks(self, key: str | None, given: Mapping[str, str]) -> tuple[str, str]:

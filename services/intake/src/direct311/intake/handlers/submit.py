@@ -18,6 +18,7 @@ from direct311.intake.domain.policy import PolicyVersion
 from direct311.intake.domain.request import READINGS, Mark, ServiceRequest, created
 from direct311.intake.domain.submission import Submission
 from direct311.intake.handlers.bursts import Bursts
+from direct311.intake.handlers.hits import Hits
 from direct311.intake.handlers.retries import unguessable
 from direct311.intake.handlers.upload import Upload
 from direct311.intake.ports import (
@@ -90,6 +91,7 @@ class Submit:
         relay: Relaying,
         clock: Clock,
         content_key: bytes,
+        hits: Hits | None = None,
     ) -> None:
         self._submissions = submissions
         self._recent = recent
@@ -106,6 +108,7 @@ class Submit:
         self._content_key = content_key
         self._in_hand = 0
         self._bursts = Bursts()
+        self._hits = hits or Hits()
 
     @property
     def busy(self) -> bool:
@@ -253,6 +256,8 @@ class Submit:
             if known is None:
                 raise TransientError("the request that had this key has just gone")
             return self._again(known, fingerprint, submission, service, now)
+        if request.protected:
+            self._hits.note(client.client_id, now)
         self._relay.offer(record_id, entries)
         self._recent.note(fingerprint, record_id, now)
         return Accepted(
@@ -349,8 +354,9 @@ def _digests(files: Sequence[File]) -> Sequence[bytes]:
     return [sha256(file.body).digest() for file in files]
 
 
-MASKED_CONTACT = ("first_name", "last_name", "reporter_address")
-"""Contact fields that are words: what is typed there can hold a card's number too."""
+MASKED_CONTACT = ("first_name", "last_name", "reporter_address", "account_id")
+"""Contact fields that are words: what is typed there can hold a card's number too. A telephone
+field, the id of a device and the address of a picture stay: they say nothing with a part masked."""
 
 
 def taken_in(submission: Submission) -> tuple[dict[str, str], ev.Place, bool]:

@@ -81,7 +81,7 @@ class Follow:
         )
         after = self.protect(self._with_place(after))
         if after.protected and not state.protected:
-            self._hits.note(state.client_id, after.updated_at)
+            self._hits.note(state.client_id, self._clock.now())
         return Change(after, (updated(state, after, "place_checked"),))
 
     def _with_place(self, state: ServiceRequest) -> ServiceRequest:

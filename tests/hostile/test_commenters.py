@@ -5,12 +5,14 @@ The county collects them with a submitted request alone.
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
 from httpx import Response
 
 from direct311.intake.domain.request import SENDERS, UPDATE_CONTACTS
+from direct311.intake.handlers.comment import MOST_AN_HOUR, MOST_OF_A_CLIENT
 from tests.support.county import County
 from tests.support.gateway import Gateway
 from tests.support.runtime import new_id
@@ -90,6 +92,45 @@ async def test_who_leaves_nothing_is_told_nothing(gateway: Gateway) -> None:
     assert answer.json()[0]["service_notice"] is None
     empty = gateway.form({**UPDATE, "update_id": "u-2", "email": " "}, call=CALL)
     assert empty.json()[0]["service_notice"] is None
+
+
+def _codes(gateway: Gateway, by: str, words: Mapping[str, str], hours: int = 0) -> list[int]:
+    """What so many updates of one client are answered with, all at once or one an hour."""
+    codes = []
+    for number in range(60):
+        update = {**UPDATE, "update_id": f"u-{number}", **words}
+        update["description"] = f"{words['description']} {number}"
+        codes.append(gateway.form(update, by=by, call=CALL).status_code)
+        gateway.clock.at += timedelta(hours=hours)
+    return codes
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"description": text} for text in ("Mine.", "Gone.", "<b>x</b>", "¿Y?", "Kote?")],
+    ids=["one", "other", "tags", "Spanish", "Creole"],
+)
+async def test_strangers_who_write_through_a_client_leave_room_for_others(
+    gateway: Gateway, words: Mapping[str, str]
+) -> None:
+    assert _codes(gateway, "app", words) == [200] * MOST_AN_HOUR + [429] * (60 - MOST_AN_HOUR)
+    other = gateway.form({**UPDATE, "update_id": "v-1", **words}, by="legacy", call=CALL)
+    assert other.status_code == 200
+    # A retry is no other one.
+    again = {**UPDATE, "update_id": "u-0", "description": f"{words['description']} 0"}
+    assert gateway.form(again, call=CALL).status_code == 200
+    gateway.clock.at += timedelta(hours=1)
+    assert gateway.form({**UPDATE, "update_id": "u-99", **words}, call=CALL).status_code == 200
+
+
+async def test_strangers_with_patience_leave_room_too(gateway: Gateway) -> None:
+    codes = _codes(gateway, "app", {"description": "Mine."}, hours=1)
+    assert codes == [200] * MOST_OF_A_CLIENT + [400] * (60 - MOST_OF_A_CLIENT)
+    other = {**UPDATE, "update_id": "v-1", "description": "It is back."}
+    assert gateway.form(other, by="legacy", call=CALL).status_code == 200
+    link = gateway.world.signer.issue("r-1").token
+    said = gateway.resident("POST", "/v1/requests/r-1/comments", link, {"text": "It is mine."})
+    assert said.status_code in (200, 201), said.text
 
 
 async def test_of_two_that_differ_in_contact_data_alone_one_is_stored(gateway: Gateway) -> None:

@@ -59,7 +59,8 @@ class Note(Model):
     `at`: when it was written here, so that who asks for what came since misses none; `occurred_at`:
     when it happened, where that was told. `update_id` is unique; without one it is the note's place
     in the history. `said`: a comment's status in its client's word, which changes nothing. `mark`
-    and `content` are keyed hashes of the client's id of a comment and of what was sent under it.
+    and `content` are keyed hashes of the client's id of a comment and of what was sent under it,
+    `by` one of the client's own; comments from before have none.
     """
 
     at: Instant
@@ -71,6 +72,7 @@ class Note(Model):
     said: str | None = None
     mark: str = ""
     content: str = ""
+    by: str = ""
 
 
 class Located(Model):

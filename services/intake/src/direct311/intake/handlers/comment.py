@@ -3,6 +3,7 @@
 import hmac
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -29,6 +30,10 @@ from direct311.runtime.vault import DataKey, Vault
 
 MOST_COMMENTS = 100
 """Of one request: its document holds them all."""
+MOST_OF_A_CLIENT = 50
+MOST_AN_HOUR = 10
+"""Of one client to one request: strangers who write through it leave room for all others."""
+HOUR = timedelta(hours=1)
 
 
 class AddComment:
@@ -60,12 +65,14 @@ class AddComment:
         life flag the request for its department.
 
         :raises RefusedError: 404 unknown to the public, 409 the client's id was used for other
-            content, 400 the request has too many comments, 503 not written down.
+            content, 400 the request has too many comments, 429 too many of the client's within an
+            hour, 503 not written down.
         """
+        by = self._hash([client.client_id])
         mark = self._hash([client.client_id, comment.key])
         content = self._hash([comment.record_id, comment.said, comment.text, comment.media_urls])
         state = await self._look(comment.record_id)
-        if (known := _known(state, mark, content)) is not None:
+        if (known := self._taken(state, mark, content, by)) is not None:
             return known
         access = Access(
             SELF,
@@ -83,9 +90,9 @@ class AddComment:
 
             async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
                 # It may have changed since it was looked at.
-                if _known(now, mark, content) is not None:
+                if self._taken(now, mark, content, by) is not None:
                     return None
-                return self._added(now, comment, update_id, (mark, content), data_key)
+                return self._added(now, comment, update_id, (mark, content, by), data_key)
 
             after = await self._folder.change(comment.record_id, self._ids.new(), add)
         return _known(after, mark, content) or update_id
@@ -95,7 +102,7 @@ class AddComment:
         state: ServiceRequest,
         comment: Comment,
         update_id: str,
-        marks: tuple[str, str],
+        marks: tuple[str, str, str],
         data_key: DataKey,
     ) -> Change[ServiceRequest]:
         now = self._clock.now()
@@ -108,6 +115,7 @@ class AddComment:
             said=comment.said,
             mark=marks[0],
             content=marks[1],
+            by=marks[2],
         )
         sealed = dict(state.sealed)
         said = {"description": text, "media_url": comment.media_urls}
@@ -125,6 +133,25 @@ class AddComment:
         )
         after = telling(state, after, update_id, now, news=True)
         return Change(after, (updated(state, after, "text"),))
+
+    def _taken(self, state: ServiceRequest, mark: str, content: str, by: str) -> str | None:
+        """The id of the update that this is a repeat of; there is room for another otherwise."""
+        if (known := _known(state, mark, content)) is not None:
+            return known
+        own = [note.at for note in state.notes if note.mark and note.by == by]
+        if len(own) >= MOST_OF_A_CLIENT:
+            raise _too_many(f"service_request_id has {MOST_OF_A_CLIENT} of your updates")
+        now = self._clock.now()
+        lately = [at for at in own if now - at < HOUR]
+        if len(lately) >= MOST_AN_HOUR:
+            raise RefusedError(
+                429,
+                "too_often",
+                f"service_request_id takes {MOST_AN_HOUR} of your updates in an hour",
+                field="service_request_id",
+                retry_after=int((lately[-MOST_AN_HOUR] + HOUR - now).total_seconds()) + 1,
+            )
+        return None
 
     async def _look(self, record_id: str) -> ServiceRequest:
         async def look(_: ServiceRequest) -> None:
@@ -153,13 +180,12 @@ def _known(state: ServiceRequest, mark: str, content: str) -> str | None:
         detail="update_id was used for another update; send a new one.",
     )
     if found is None and len(comments) >= MOST_COMMENTS:
-        raise RefusedError(
-            400,
-            "too_many",
-            f"service_request_id has {MOST_COMMENTS} updates and takes no more",
-            field="service_request_id",
-        )
+        raise _too_many(f"service_request_id has {MOST_COMMENTS} updates")
     return found.update_id if found is not None else None
+
+
+def _too_many(what: str) -> RefusedError:
+    return RefusedError(400, "too_many", f"{what} and takes no more", field="service_request_id")
 
 
 def _with(

@@ -23,6 +23,9 @@ from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
+MOST_RECORDS = 100
+"""Records in one event. An access of more is written as several; nothing is left out."""
+
 
 class DurablePublisher(Protocol):
     async def publish_one(self, entry: Entry, seconds: float) -> None:
@@ -255,7 +258,7 @@ class Ledger:
                 notice_version=access.notice_version,
             ),
             what=ev.AccessWhat(
-                record_ids=access.record_ids[:100],
+                record_ids=access.record_ids,
                 fields=access.fields,
                 sensitivity=decision.sensitivity,
                 lifecycle=access.lifecycle,

@@ -21,12 +21,14 @@ from direct311.runtime.access import AccessPolicy, Decision, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, RuntimeFaultError
 from direct311.runtime.keys import KeyProvider, KeyProviderError
-from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.ledger import MOST_RECORDS, Access, AuditUnavailableError, Ledger
 from direct311.runtime.rates import Rates
 from direct311.runtime.refusals import RATE
 from direct311.schemas.claims import holder_of
 
 _NONCE = 12
+_PARTS_AT_ONCE = 50
+"""Events of one access that are sent at the same time."""
 
 
 class VaultError(RuntimeFaultError):
@@ -144,6 +146,10 @@ class Vault:
     async def authorise(self, access: Access, facts: RecordFacts) -> tuple[str, Decision]:
         """Decide, and write the decision down. The event's id and the decision.
 
+        One event names at most `MOST_RECORDS` records: what is about more has an event for each
+        such part of them, with its own `result_count`, and the id is the first one's. A refusal is
+        one event, of the first part, since nothing of any record is released.
+
         :raises DeniedError: not allowed, or too often; the refusal is in the log, or is counted
             there as a repeat of one that is.
         :raises AuditUnavailableError: the log cannot be written; nothing may happen.
@@ -167,15 +173,27 @@ class Vault:
                 decision = self._policy.too_often(decision, wait)
         if not decision.allowed:
             purpose, fields = self._policy.known(access.purpose or "unknown", held)
-            asked = replace(access, purpose=purpose, fields=fields)
+            records = access.record_ids[:MOST_RECORDS]
+            asked = replace(access, purpose=purpose, fields=fields, record_ids=records)
             crowded = await self._ledger.refuse(asked, decision)
             if crowded and not wait:
                 needed = f"Too many refusals; ask again in {crowded} seconds."
                 decision, wait = replace(decision, rule_id=RATE, needed=needed), crowded
             raise DeniedError(decision, retry_after=wait)
         granted = replace(access, fields=tuple(decision.fields))
-        event_id = await self._ledger.write(granted, decision, "success")
-        return event_id, decision
+        return await self._written(granted, decision), decision
+
+    async def _written(self, granted: Access, decision: Decision) -> str:
+        """The id of the first event, once all are durable."""
+        first, *others = _parts(granted)
+        event_id = await self._ledger.write(first, decision, "success")
+        for at in range(0, len(others), _PARTS_AT_ONCE):
+            some = others[at : at + _PARTS_AT_ONCE]
+            writing = (self._ledger.write(each, decision, "success") for each in some)
+            for told in await asyncio.gather(*writing, return_exceptions=True):
+                if isinstance(told, BaseException):
+                    raise told
+        return event_id
 
     async def open(
         self,
@@ -277,3 +295,16 @@ class Vault:
             await self._ledger.write(
                 access, decision, "error", reason=type(error).__name__, cause=event_id
             )
+
+
+def _parts(access: Access) -> list[Access]:
+    """The access in as many as its records need."""
+    records = access.record_ids
+    if len(records) <= MOST_RECORDS:
+        return [access]
+    some = (records[at : at + MOST_RECORDS] for at in range(0, len(records), MOST_RECORDS))
+    counted = access.result_count is not None
+    return [
+        replace(access, record_ids=part, result_count=len(part) if counted else None)
+        for part in some
+    ]

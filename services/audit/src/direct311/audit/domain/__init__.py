@@ -53,10 +53,10 @@ class Facts(Model):
     order that they answer; older entries have none. `session` is the token's id, `instance` the
     process that answered, `producer` and `sequence` the number that the producer gave the event,
     `query` the keyed hash of a search, under a key that intake changes every month and audit never
-    has. `result_count`: how
-    many records a search found; it names at most 100 of them. `count`: how many refusals or failed
-    sign-ins the entry stands for. `exempt_until`: until then the entry is withheld from whoever may
-    not see exempt ones.
+    has. `result_count`: how many records a search found; what found more than 100 has several
+    entries, each of which counts those that it names (older ones name the first 100 of all that they
+    count). `count`: how many refusals or failed sign-ins the entry stands for. `exempt_until`: until
+    then the entry is withheld from whoever may not see exempt ones.
     """
 
     event_id: str

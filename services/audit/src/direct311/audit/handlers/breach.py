@@ -183,7 +183,8 @@ class Breach:
     async def _cut(
         self, query: Filter, floor: int, before: int, exempt: Exempt | None
     ) -> Sequence[CutSearch]:
-        """Searches that reached more records than an event can name, the newest first."""
+        """Searches that reached more records than their event names, the newest first: those of
+        before a search of many had several events."""
         found: list[CutSearch] = []
         searched = query.model_copy(update={"action": "search"})
         async for rows in self._door.oldest(searched, floor, before, exempt):

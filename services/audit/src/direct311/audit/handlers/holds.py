@@ -156,7 +156,7 @@ class LogHolding:
             action="hold",
             purpose="retention",
             operation=operation,
-            record_ids=query.record_ids[:100],
+            record_ids=query.record_ids,
             reference=reference,
             justification=reason,
             query_fields=query.names,

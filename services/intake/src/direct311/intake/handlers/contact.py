@@ -71,7 +71,7 @@ class Contact:
         """Ids of the records of a person, by one of `phone`, `email`, `name`.
 
         The search itself is an access, also where it finds nothing; the log gets the names of the
-        fields and a keyed hash of the query under a key of the month.
+        fields, a keyed hash of the query under a key of the month, and every record that was found.
 
         :raises RefusedError: 422 no usable value, or more than `MOST_RECORDS`; 403 refused by a
             rule, 503 not written down.
@@ -91,7 +91,7 @@ class Contact:
             purpose=purpose,
             operation=operation,
             fields=("person_index",),
-            record_ids=tuple(found[:100]),
+            record_ids=tuple(found),
             reference=reference,
             justification=justification,
             query_fields=(field,),
@@ -121,7 +121,7 @@ class Contact:
     ) -> Persons:
         """How many persons these records are about: the records of each, and nothing of them.
 
-        An access like a search: the log gets the first hundred records and the number of all.
+        An access like a search: the log gets all of the records, and their number.
 
         :raises RefusedError: 403 refused by a rule, 503 not written down.
         """
@@ -132,7 +132,7 @@ class Contact:
             purpose=purpose,
             operation=operation,
             fields=("person_index",),
-            record_ids=tuple(record_ids[:100]),
+            record_ids=tuple(record_ids),
             reference=reference,
             justification=justification,
             query_fields=("record_ids",),

@@ -36,6 +36,7 @@ _WEB = re.compile(r"""https?://[^\s/?#@\\"'<>]+(?:[/?#][^\s\\"'<>]*)?""")
 _RANGE = r"^[0-9A-F]{4,5}-[0-9A-F]{4,5}$"
 
 _Range = Annotated[str, Field(pattern=_RANGE)]
+_Char = Annotated[str, Field(min_length=1, max_length=1)]
 
 
 class Characters(Model, extra="forbid"):
@@ -48,7 +49,9 @@ class Characters(Model, extra="forbid"):
     blank: tuple[_Range, ...]
     joined: tuple[_Range, ...]
     pictures: tuple[_Range, ...]
-    look_alikes: Mapping[Annotated[str, Field(min_length=1, max_length=1)], str]
+    look_alikes: Mapping[_Char, str]
+    alphabets: tuple[Annotated[str, Field(pattern=r"^[0-9A-F]{4,5}$")], ...]
+    shapes: Mapping[_Char, str]
 
 
 @dataclass(frozen=True, slots=True)

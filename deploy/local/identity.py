@@ -31,6 +31,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from direct311.runtime.services import is_reserved
+
 LIFETIME = 3600
 """Seconds; the longest that a token may live."""
 EXCHANGED_LIFETIME = 60
@@ -53,8 +55,6 @@ ROLES = frozenset(
         "admin",
     }
 )
-SERVICES = ("svc:", "svc-")
-"""What names of services begin with, and no person's."""
 ALGORITHM = "Ed25519"
 """EdDSA over Curve25519, by the name that RFC 9864 gives it."""
 
@@ -151,7 +151,7 @@ class Issuer:
             raise InvalidPersonError("send an object")
         sub, roles = wanted.get("sub"), wanted.get("roles")
         department, lifetime = wanted.get("department"), wanted.get("expires_in", LIFETIME)
-        if not isinstance(sub, str) or not sub or sub.startswith(SERVICES):
+        if not isinstance(sub, str) or not sub or is_reserved(sub):
             raise InvalidPersonError("sub must name a person")
         if not isinstance(roles, list) or not roles or not ROLES.issuperset(map(str, roles)):
             raise InvalidPersonError(f"roles must be some of {', '.join(sorted(ROLES))}")

@@ -25,11 +25,13 @@ from direct311.runtime.sign_ins import Sources
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault import DeniedError, Vault
-from direct311.schemas import decode
+from direct311.schemas import Encoded, decode
 from direct311.schemas import events as ev
 from tests.support.county import County, until
 from tests.support.runtime import SetClock
 from tests.support.submissions import submission
+from tests.unit.audit import test_subject as residents
+from tests.unit.audit.events import OTHER, RECORD, Producer
 
 pytestmark = pytest.mark.anyio
 
@@ -345,6 +347,58 @@ async def test_a_minute_later_it_is_told_anew(world: World) -> None:
         world.clock.at += timedelta(minutes=1)
         await world.ledger.flush()
     assert [event.count for event in world.log.refusals()] == [None, 9] * 3
+
+
+# ---------------------------------------------------------------- the resident's list
+
+CALLED_LIKE_A_LINK = {
+    "a link of nothing": "link:zzz",
+    "another record's link": f"link:{OTHER}",
+    "the prefix alone": "link:",
+    "its own record's link": f"link:{RECORD}",
+    "nobody": "unknown",
+    "a service": "svc:intake",
+}
+
+
+@pytest.mark.parametrize("name", CALLED_LIKE_A_LINK)
+@pytest.mark.parametrize("stored", [True, False], ids=["an entry", "an older entry"])
+async def test_who_is_called_like_a_link_is_in_the_residents_list(name: str, stored: bool) -> None:
+    listing = Listing()
+    access = Producer().access(RECORD, actor=CALLED_LIKE_A_LINK[name], department="parks")
+    (event_id,) = await listing.log(access)
+    if not stored:
+        listing.forget_authentication(event_id)
+    (seen,) = listing.ask().json()["accesses"]
+    assert (seen["outcome"], seen["department"], seen["fields"]) == ("success", "parks", ["phone"])
+
+
+@pytest.mark.parametrize("stored", [True, False], ids=["an entry", "an older entry"])
+async def test_a_strangers_link_is_in_no_list_and_what_it_opened_would_be(stored: bool) -> None:
+    listing, producer = Listing(), Producer()
+
+    def stranger(outcome: ev.AccessOutcome) -> Encoded:
+        return producer.access(
+            RECORD,
+            actor=f"link:{OTHER}",
+            authentication="signed_link",
+            roles=("resident",),
+            outcome=outcome,
+        )
+
+    for event_id in await listing.log(stranger("denied"), stranger("success")):
+        if not stored:
+            listing.forget_authentication(event_id)
+    assert [each["outcome"] for each in listing.ask().json()["accesses"]] == ["success"]
+
+
+class Listing(residents.World):
+    def forget_authentication(self, event_id: str) -> None:
+        """As entries were kept before."""
+        for entry in self.entries.entries.values():
+            if entry.row.event_id == event_id and entry.row.facts is not None:
+                facts = entry.row.facts.model_copy(update={"authentication": None})
+                entry.row = replace(entry.row, facts=facts)
 
 
 # ---------------------------------------------------------------- live

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from deploy.local import identity
 from direct311.retention.domain.holds import Hold
 from direct311.runtime.approvals import NotApprovedError, approve, approvers_of
 from direct311.runtime.errors import RefusedError
@@ -49,6 +50,23 @@ SPELLINGS = {
     "a mail tag": ("anna@county.example", "anna+2@county.example"),
     "a point": ("anna.lee", "annalee"),
     "a dash of another kind": ("anna-lee", "anna\u2010lee"),
+    "a naught for a capital o": ("bill0", "billO"),
+    "a naught for a small o": ("bob", "b0b"),
+    "a one for a small l": ("bill", "bi1l"),
+    "a capital i for a small l": ("bill0", "biIl0"),
+    "a capital i for a one": ("agent1", "agentI"),
+    "a bar for a small l": ("bill", "bi|l"),
+    "rn for m": ("mary", "rnary"),
+    "vv for w": ("wanda", "vvanda"),
+    "a coptic letter": ("ycu", "\u2ca9cu"),
+    "a coptic capital": ("tom", "TO\u2c98"),
+    "lisu letters": ("anna", "\ua4eeNNA"),
+    "a cherokee capital": ("anna", "ANN\u13aa"),
+    "a small cherokee letter": ("scott", "\uabaacott"),
+    "squared letters": ("anna", "\U0001f170nna"),
+    "letters in circles, filled": ("anna", "\U0001f150nna"),
+    "letters of flags": ("anna", "\U0001f1e6nna"),
+    "a filled digit": ("agent1", "agent\u2776"),
 }
 UNSEEN = {
     "a blank behind": "anna ",
@@ -103,6 +121,56 @@ async def test_a_name_with_what_nobody_sees_is_refused_at_the_door(sub: str) -> 
     with pytest.raises(UnauthenticatedError):
         await door._one(sub)
     assert (await door._one("anna")).caller.sub == "anna"
+
+
+NAMES_OF_THE_LOG = {
+    "a resident's link": "link:zzz",
+    "a link in capitals": "LINK:zzz",
+    "a link with a one": "1ink:zzz",
+    "a link with a capital i": "Iink:zzz",
+    "a link with a cyrillic i": "l\u0456nk:zzz",
+    "a link with an accent": "l\u00ednk:zzz",
+    "a wide link": "\uff4c\uff49\uff4e\uff4b\uff1azzz",
+    "a link with a ratio": "link\u2236zzz",
+    "a link with a colon of another kind": "link\ua789zzz",
+    "a link in lisu": "\ua4e1INK:zzz",
+    "nobody": "unknown",
+    "nobody in capitals": "UNKNOWN",
+    "nobody with a naught": "unkn0wn",
+    "nobody with a cyrillic o": "unkn\u043ewn",
+    "nobody with a point": "un.known",
+    "a service": "svc:intake",
+    "a service with a cyrillic s": "\u0455vc:intake",
+    "a service with a cyrillic c": "sv\u0441:intake",
+    "a service in capitals": "SVC:INTAKE",
+    "a service that nobody knows": "svc:x",
+    "a small capital service": "\ua731vc:intake",
+    "a client": "svc-intake",
+    "a client with a cyrillic s": "\u0455vc-intake",
+    "a client with another dash": "svc\u2010intake",
+    "a client with a capital i": "svc-Intake",
+    "signs alone": "***",
+}
+
+
+@pytest.mark.parametrize("name", NAMES_OF_THE_LOG)
+async def test_no_person_has_a_name_that_the_log_gives(name: str) -> None:
+    with pytest.raises(UnauthenticatedError):
+        await Claimed()._one(NAMES_OF_THE_LOG[name])
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES_OF_THE_LOG if "dash" not in each])
+def test_nor_does_the_development_issuer_give_it(name: str) -> None:
+    issuer = identity.Issuer("https://issuer.test", "k", bytes(range(32)))
+    with pytest.raises(identity.InvalidPersonError):
+        issuer.person_token({"sub": NAMES_OF_THE_LOG[name], "roles": ["agent"]}, "a")
+
+
+@pytest.mark.parametrize(
+    "sub", ["anna", "link.hogan@county.example", "lincoln", "svcarter", "unknown-soldier", "7f3a"]
+)
+async def test_who_is_called_almost_so_comes_in(sub: str) -> None:
+    assert (await Claimed()._one(sub)).caller.sub == sub
 
 
 @pytest.mark.parametrize(("one", "other"), BOTH)
@@ -186,6 +254,9 @@ async def test_two_persons_are_still_two() -> None:
             ("anna", "hanna"),
             ("7f3a-1", "7f3a-2"),
             ("mary.li", "mary.lo"),
+            ("emp-1-12", "emp-11-2"),
+            ("auth0|51.7", "auth0|5.17"),
+            ("elia", "ella"),
             ("\u0438\u0432\u0430\u043d", "anna"),
         ]
     ):

@@ -9,6 +9,7 @@ from typing import cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from uuid_utils import compat
 
+from direct311.runtime.access import Authentication
 from direct311.runtime.broker import Received
 from direct311.runtime.signing import Signer
 from direct311.schemas import Encoded, Event, decode, encode
@@ -75,6 +76,7 @@ class Producer:
         self,
         *records: str,
         actor: str = "maria",
+        authentication: Authentication = "oidc",
         action: ev.AccessAction = "view",
         outcome: ev.AccessOutcome = "success",
         purpose: str = "respond",
@@ -109,6 +111,7 @@ class Producer:
                 id=actor,
                 roles=roles,
                 department=department,
+                authentication=authentication,
                 session=session,
                 issuer=issuer,
                 jti=session if issuer else None,

@@ -130,7 +130,12 @@ async def test_a_resident_sees_refusals_of_staff_with_their_count_and_none_of_st
 
     def stranger(count: int | None = None) -> Encoded:
         return producer.access(
-            RECORD, actor=f"link:{OTHER}", roles=("resident",), outcome="denied", count=count
+            RECORD,
+            actor=f"link:{OTHER}",
+            authentication="signed_link",
+            roles=("resident",),
+            outcome="denied",
+            count=count,
         )
 
     await world.log(

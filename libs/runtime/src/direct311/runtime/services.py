@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from direct311.runtime.errors import RuntimeFaultError
-from direct311.schemas.unicode import normalized
+from direct311.runtime.links import LINK
+from direct311.runtime.persons import reads_as, same_person
 
 PREFIX = "svc:"
 """What a service's name in the log begins with; no person's `sub` does."""
+UNKNOWN = "unknown"
+"""Who stands in the log for somebody who is not known."""
+BEGINNINGS = (PREFIX, "svc-", LINK)
+"""What no person's `sub` begins with: names of services, and of residents' links."""
 
 
 class ServicesError(RuntimeFaultError):
@@ -53,9 +58,7 @@ class Services:
             raise ServicesError(problem)
         self._by_name = {each.name: each for each in known}
         self._by_client = {each.client_id: each for each in known}
-        self._names = frozenset(
-            _folded(name) for each in known for name in (each.client_id, each.subject)
-        )
+        self._names = frozenset(name for each in known for name in (each.client_id, each.subject))
         self.own = self._by_name[own]
         self.audiences = frozenset(each.audience for each in known)
 
@@ -115,14 +118,14 @@ class Services:
         return next((each for each in self._by_name.values() if each.subject == sub), None)
 
     def reserves(self, sub: str) -> bool:
-        """Whether this `sub` names a service, so that no person can have it."""
-        folded = _folded(sub)
-        return folded in self._names or folded.startswith(PREFIX)
+        """Whether no person can have this `sub`: the log would show it for a service, for a
+        resident's link, or for somebody unknown."""
+        return is_reserved(sub) or any(same_person(sub, name) for name in self._names)
 
 
-def _folded(name: str) -> str:
-    """Names that a reader of the log takes for one."""
-    return normalized("NFKC", name).casefold().strip()
+def is_reserved(sub: str) -> bool:
+    """Whether a reader of the log could take this `sub` for a name that the log itself gives."""
+    return reads_as(sub, BEGINNINGS) or same_person(sub, UNKNOWN)
 
 
 def _service(entry: Any) -> Service:

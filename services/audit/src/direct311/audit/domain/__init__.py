@@ -50,13 +50,14 @@ class Facts(Model):
 
     `event` is the event's name; `opens` says that the event authorised a fetch of keys, which is
     then expected to follow it. `order_id`: of a receipt of destruction and of a certificate, the
-    order that they answer; older entries have none. `session` is the token's id, `instance` the
-    process that answered, `producer` and `sequence` the number that the producer gave the event,
-    `query` the keyed hash of a search, under a key that intake changes every month and audit never
-    has. `result_count`: how many records a search found; what found more than 100 has several
-    entries, each of which counts those that it names (older ones name the first 100 of all that they
-    count). `count`: how many refusals or failed sign-ins the entry stands for. `exempt_until`: until
-    then the entry is withheld from whoever may not see exempt ones.
+    order that they answer; older entries have none. `authentication`: how the actor was known,
+    `None` in older entries and of what a service says by itself. `session` is the token's id,
+    `instance` the process that answered, `producer` and `sequence` the number that the producer gave
+    the event, `query` the keyed hash of a search, under a key that intake changes every month and
+    audit never has. `result_count`: how many records a search found; what found more than 100 has
+    several entries, each of which counts those that it names (older ones name the first 100 of all
+    that they count). `count`: how many refusals or failed sign-ins the entry stands for.
+    `exempt_until`: until then the entry is withheld from whoever may not see exempt ones.
     """
 
     event_id: str
@@ -65,6 +66,7 @@ class Facts(Model):
     instance: str | None = None
     record_ids: tuple[RecordId, ...] = ()
     actor: str
+    authentication: str | None = None
     roles: tuple[str, ...] = ()
     department: str | None = None
     session: str | None = None
@@ -136,6 +138,7 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
         instance=data.where.instance,
         record_ids=tuple(records),
         actor=data.agent.id,
+        authentication=data.agent.authentication,
         roles=data.agent.roles,
         department=data.agent.department,
         session=data.agent.session,

@@ -156,7 +156,8 @@ def shown(opened: Opened) -> dict[str, Any]:
             "withheld": True,
             "withheld_until": until,
         }
-    facts = row.facts.model_dump(exclude={"opens", "query", "order_id"}) if row.facts else {}
+    hidden = {"authentication", "opens", "order_id", "query"}
+    facts = row.facts.model_dump(exclude=hidden) if row.facts else {}
     return {
         **facts,
         **place,

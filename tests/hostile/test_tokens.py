@@ -18,13 +18,17 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jwt
-from joserfc.jwk import OKPKey
+from joserfc.jwk import KeySet, OKPKey
 
 from deploy.local.stack import Stack
 from direct311.geo.settings import GeoSettings
+from direct311.runtime.access import Caller
 from direct311.runtime.errors import RuntimeFaultError
+from direct311.runtime.identity import Authenticator, Issuer, UnauthenticatedError
+from direct311.runtime.peers import HttpClient
 from direct311.runtime.process import Resources
 from tests.support.county import County, until
+from tests.support.identity import services_of
 from tests.support.submissions import submission
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -257,6 +261,16 @@ ATTACKS: dict[str, Attack] = {
     "service's token for media at intake": _machine("audit", "media", "intake"),
     "service's token for geo at media": _machine("intake", "geo", "media"),
     "service's token for media at audit": _machine("intake", "media", "audit"),
+    # What the log could not be asked for.
+    "no jti": _signed(jti=None),
+    "jti empty": _signed(jti=""),
+    "sub not in NFC": _signed(sub="e\u0301va"),
+    "sub of a link": _signed(sub="link:zzz"),
+    "jti with what is not seen": _signed(jti="t\u200b1"),
+    "jti of a page": _signed(jti="J" * 32_000),
+    "department with an override": _signed(department="\u202epolice"),
+    "a role with an override": _signed(roles=["agent", "\u202eagent"]),
+    "roles without end": _signed(roles=["agent", *(f"g{n:05}" for n in range(4_800))]),
     # What is no access token.
     "an ID token": _signed(aud="svc-intake", typ="JWT", nonce="n"),
     "an ID token with our audience": _signed(typ="JWT", nonce="n"),
@@ -328,6 +342,154 @@ async def test_a_service_has_no_role_but_its_own(forger: Forger) -> None:
     token = forger.token(**said)
     assert (await forger.at("intake", token, FETCHES)).status_code == 200
     assert (await forger.at("intake", token, "/v1/clients")).status_code == 403
+
+
+# ---------------------------------------------------------------- what the log can be asked for
+
+
+class Claimed(Authenticator):
+    """Takes what is said for what a token says that was checked."""
+
+    def __init__(self, **said: Any) -> None:
+        issuer = Issuer("https://issuer.test", HttpClient())
+        super().__init__(issuer, "https://issuer.test", services_of("intake"))
+        claims = {"sub": "ana", "roles": ["agent"], "jti": "t-1", "exp": 60, "iat": 0, **said}
+        self._said = {name: value for name, value in claims.items() if value is not None}
+
+    async def _decode(self, token: str) -> Mapping[str, Any]:
+        return self._said
+
+    async def comes(self) -> Caller:
+        return await self.caller("Bearer x")
+
+
+UNCLEAN = {
+    "not in NFC": "e\u0301va",
+    "not in NFC, hangul": "\u1112\u1161\u11ab",
+    "the ohm sign": "\u2126hm",
+    "a blank": "a b",
+    "a blank behind": "ab ",
+    "a no-break space": "a\u00a0b",
+    "a line end": "ab\n",
+    "a null": "a\x00b",
+    "an override": "\u202eab",
+    "an isolate": "a\u2066b",
+    "a zero width space": "a\u200bb",
+    "a soft hyphen": "a\u00adb",
+    "a filler": "a\u3164b",
+    "a tag": "ab\U000e0041",
+    "private use": "a\ue000b",
+    "what no character is assigned to": "a\U000e1000b",
+    "a surrogate": "a\ud800b",
+    "a mark without a letter": "\u0301",
+    "marks on marks": "a" + "\u0323\u0324\u0325\u0326\u0327\u0328",
+    "too long": "a" * 256,
+    "a page": "J" * 32_000,
+    "nothing": "",
+    "a number": 7,
+    "a list": ["a"],
+    "a mapping": {"a": 1},
+    "true": True,
+}
+
+
+@pytest.mark.parametrize("claim", ["sub", "jti", "client_id", "azp"])
+@pytest.mark.parametrize("text", UNCLEAN.values(), ids=UNCLEAN)
+@pytest.mark.anyio
+async def test_an_identifier_that_a_question_would_not_find_is_refused(
+    claim: str, text: object
+) -> None:
+    with pytest.raises(UnauthenticatedError) as refused:
+        await Claimed(**{claim: text}).comes()
+    assert str(text) not in refused.value.detail or text in ("", True, 7)
+
+
+@pytest.mark.parametrize("name", ["sub", "jti"])
+@pytest.mark.anyio
+async def test_a_token_names_somebody_and_itself(name: str) -> None:
+    with pytest.raises(UnauthenticatedError):
+        await Claimed(**{name: None}).comes()
+
+
+@pytest.mark.anyio
+async def test_nor_is_one_with_a_good_signature_taken_without_jti() -> None:
+    signer = OKPKey.generate_key("Ed25519", {"kid": "k"})
+    now = int(time.time())
+    url = "https://issuer.test"
+    said: dict[str, Any] = {
+        "iss": url, "aud": services_of("intake").own.audience, "sub": "ana", "roles": ["agent"],
+        "iat": now, "exp": now + 60,
+    }  # fmt: skip
+
+    class Known(Issuer):
+        async def keys(self, *, newer_than: float = 0.0) -> KeySet:
+            return KeySet([signer])
+
+    door = Authenticator(Known(url, HttpClient()), url, services_of("intake"))
+
+    def token(**more: Any) -> str:
+        header = {"alg": "Ed25519", "kid": "k", "typ": "at+jwt"}
+        return "Bearer " + jwt.encode(header, {**said, **more}, signer, algorithms=["Ed25519"])
+
+    assert (await door.caller(token(jti="t-1"))).token_id == "t-1"
+    for more in ({}, {"jti": ""}, {"jti": None}):
+        with pytest.raises(UnauthenticatedError):
+            await door.caller(token(**more))
+
+
+DEPARTMENTS = {
+    **{name: text for name, text in UNCLEAN.items() if text is not None},
+    "an override before a name": "\u202epolice\n=1+1",
+    "capitals": "Parks",
+    "a formula": "=1+1",
+    "one letter": "p",
+    "a digit first": "1parks",
+    "a line end behind": "parks\n",
+}
+
+
+@pytest.mark.parametrize("text", DEPARTMENTS.values(), ids=DEPARTMENTS)
+@pytest.mark.anyio
+async def test_a_department_is_a_code(text: object) -> None:
+    with pytest.raises(UnauthenticatedError):
+        await Claimed(department=text).comes()
+
+
+ROLES_OF = {
+    **{name: [text] for name, text in UNCLEAN.items()},
+    "one good, one not": ["agent", "\u202eagent"],
+    "a line end behind": ["agent\n"],
+    "a text": "agent",
+    "a mapping of roles": {"agent": True},
+    "thousands": ["agent", *(f"g{n:05}" for n in range(4_800))],
+    "a formula": ["=1+1"],
+}
+
+
+@pytest.mark.parametrize("roles", ROLES_OF.values(), ids=ROLES_OF)
+@pytest.mark.anyio
+async def test_roles_are_short_codes(roles: object) -> None:
+    with pytest.raises(UnauthenticatedError):
+        await Claimed(roles=roles).comes()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"sub": "josé"},
+        {"sub": "auth0|5f7c"},
+        {"sub": "\u039c\u03b1\u03c1\u03af\u03b1"},
+        {"sub": "a" * 255},
+        {"jti": "AT:onrtro:9f-3c"},
+        {"roles": ["agent", "default-roles-county", "uma_authorization", "app:case.read"]},
+        {"roles": ["department"], "department": "public_works"},
+        {"client_id": "front-end"},
+    ],
+)
+@pytest.mark.anyio
+async def test_what_providers_say_is_taken(said: dict[str, Any]) -> None:
+    caller = await Claimed(**said).comes()
+    assert (caller.sub, caller.token_id) == (said.get("sub", "ana"), said.get("jti", "t-1"))
 
 
 # ---------------------------------------------------------------- links

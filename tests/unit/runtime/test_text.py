@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from direct311.runtime import reasons
-from direct311.runtime.persons import different_persons, is_subject, same_person
+from direct311.runtime.persons import different_persons, is_identifier, same_person
 from direct311.runtime.reasons import is_authority, is_reason, is_reference
 from direct311.runtime.text import cell, cleaned, visible
 
@@ -125,7 +125,7 @@ def test_whether_two_are_one_does_not_depend_on_who_is_named_first(one: str, oth
 
 @pytest.mark.parametrize("sub", ["anna", "auth0|5f7c", "svc:geo", "josé", "a@b.example", "Ωμέγα"])
 def test_a_subject_is_text_that_is_seen(sub: str) -> None:
-    assert is_subject(sub)
+    assert is_identifier(sub)
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,4 @@ def test_a_subject_is_text_that_is_seen(sub: str) -> None:
     ["", " ", "an na", "anna\u200b", "anna\n", "\u3164", "a\u2800", "a" * 256, 7, None, ["a"]],
 )
 def test_a_subject_has_no_blank_and_nothing_unseen(sub: object) -> None:
-    assert not is_subject(sub)
+    assert not is_identifier(sub)

@@ -9,6 +9,7 @@ names the service that brings it (`act`), and lives for a minute.
 import asyncio
 import hashlib
 import math
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -17,14 +18,16 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from pydantic import TypeAdapter, ValidationError
 
 from direct311.runtime.access import Caller
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.links import MALFORMED, LinkError, Links, is_link
 from direct311.runtime.peers import HttpClient, HttpError
-from direct311.runtime.persons import is_subject
+from direct311.runtime.persons import LONGEST_IDENTIFIER, is_identifier
 from direct311.runtime.services import Service, Services
 from direct311.runtime.sign_ins import SignIns
+from direct311.schemas.model import DepartmentCode
 
 ALGORITHMS = ["EdDSA", "Ed25519", "ES256", "RS256"]
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -32,6 +35,11 @@ ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 EXCHANGED_SECONDS = 60
 """The longest that an exchanged token may live."""
 
+MOST_ROLES = 100
+"""Of one token; the log takes them all."""
+
+_ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
+_DEPARTMENT: TypeAdapter[str] = TypeAdapter(DepartmentCode)
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
 """Of access tokens, which no ID token has (RFC 9068, section 4; RFC 8725, section 3.11)."""
 
@@ -130,6 +138,8 @@ class Authenticator:
     What is asked of a token of the issuer:
 
     - an access token (`typ` is `at+jwt`), made for this service and for no other of ours;
+    - identifiers (`sub`, `jti`, `client_id`, roles, department) that are clean and bounded as they
+      stand: the log keeps them so, and who asks it must find them;
     - a service is who has the client id (`client_id`, or `azp`) and the subject that the principals
       file gives it; it is a service and nothing else, whatever roles the token says;
     - nobody else has the role `service`, or a `sub` that names a service;
@@ -155,6 +165,7 @@ class Authenticator:
             aud={"essential": True, "value": services.own.audience},
             exp={"essential": True},
             sub={"essential": True},
+            jti={"essential": True},
         )
 
     async def caller(
@@ -208,9 +219,7 @@ class Authenticator:
             except LinkError:
                 raise _invalid() from None
         claims = await self._decode(token)
-        if not is_subject(claims["sub"]):
-            # Two persons must not be told apart by what nobody sees.
-            raise UnauthenticatedError("The token's sub has blanks or unseen characters.")
+        _legible(claims)
         service = self._service(claims)
         if service is not None:
             return _Token(
@@ -224,14 +233,18 @@ class Authenticator:
                 service,
             )
         roles, department = claims.get("roles", []), claims.get("department")
-        if not isinstance(roles, list) or not isinstance(department, str | None):
-            raise UnauthenticatedError("The token's roles must be a list, its department a code.")
+        if not _are_roles(roles):
+            raise UnauthenticatedError(
+                f"The token's roles must be a list of at most {MOST_ROLES} short codes."
+            )
+        if department is not None and not _is_department(department):
+            raise UnauthenticatedError("The token's department must be a code.")
         if "service" in roles:
             raise UnauthenticatedError("The role service is for the platform's services alone.")
         return _Token(
             Caller(
                 sub=claims["sub"],
-                roles=tuple(str(role) for role in roles),
+                roles=tuple(roles),
                 department=department,
                 token_id=_token_id(claims),
                 issuer=self._issuer_url,
@@ -319,13 +332,42 @@ def _client(claims: Mapping[str, Any]) -> object:
     return given[0] if given else None
 
 
-def _token_id(claims: Mapping[str, Any]) -> str | None:
+def _token_id(claims: Mapping[str, Any]) -> str:
     """The id of a person's token; for an exchanged one that of the person's own, so that one
     session is one wherever it came."""
-    found = claims.get("jti")
-    if "act" in claims:
-        found = claims.get("origin_jti", found)
-    return None if found is None else str(found)
+    found = claims["jti"]
+    return str(claims.get("origin_jti", found) if "act" in claims else found)
+
+
+def _legible(claims: Mapping[str, Any]) -> None:
+    """What the log takes of a token as it stands can be read and asked for there.
+
+    :raises UnauthenticatedError: it has no `sub` or `jti` (RFC 9068, section 2.2), or one of its
+        identifiers is too long, or has what is not seen or not in its one form.
+    """
+    given = [name for name in ("client_id", "azp", "origin_jti") if claims.get(name) is not None]
+    for name in ("sub", "jti", *given):
+        if not is_identifier(claims.get(name)):
+            raise UnauthenticatedError(
+                f"The token's {name} must be 1 to {LONGEST_IDENTIFIER} characters in NFC, without "
+                "blanks and unseen characters."
+            )
+
+
+def _are_roles(roles: object) -> bool:
+    return (
+        isinstance(roles, list)
+        and len(roles) <= MOST_ROLES
+        and all(isinstance(role, str) and _ROLE.fullmatch(role) for role in roles)
+    )
+
+
+def _is_department(department: object) -> bool:
+    try:
+        _DEPARTMENT.validate_python(department, strict=True)
+    except ValidationError:
+        return False
+    return True
 
 
 def _invalid() -> UnauthenticatedError:

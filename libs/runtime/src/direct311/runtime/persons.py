@@ -10,17 +10,23 @@ from functools import cache, lru_cache
 from string import ascii_uppercase
 from typing import NamedTuple
 
-from direct311.runtime.text import characters, shows_all, visible
+from direct311.runtime.text import characters, cleaned, shows_all, visible
 from direct311.schemas.unicode import normalized
 
-LONGEST_SUBJECT = 255
-"""Characters of a `sub` (OpenID Connect Core 1.0, section 2)."""
+LONGEST_IDENTIFIER = 255
+"""Characters of a `sub` (OpenID Connect Core 1.0, section 2), and of other ids in tokens."""
 
 
-def is_subject(sub: object) -> bool:
-    """Whether a token's `sub` can name somebody: text of 1 to 255 characters without blanks and
-    without any that show nothing."""
-    return isinstance(sub, str) and 0 < len(sub) <= LONGEST_SUBJECT and shows_all(sub)
+def is_identifier(text: object) -> bool:
+    """Whether somebody who reads this can ask for it: text of 1 to 255 characters that is clean as
+    it stands, in NFC, without blanks. Questions are cleaned before they are looked for, so what is
+    stored in another form would never be found."""
+    return (
+        isinstance(text, str)
+        and 0 < len(text) <= LONGEST_IDENTIFIER
+        and shows_all(text)
+        and cleaned(text) == text
+    )
 
 
 def same_person(one: str, other: str) -> bool:

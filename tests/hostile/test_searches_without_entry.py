@@ -2,16 +2,21 @@
 whatever place it stands, or nothing is answered."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
+from direct311.audit.handlers.receive import arrival_of
 from direct311.intake.handlers.contact import Contact
 from direct311.intake.ports import PersonIndexes, Requests
-from direct311.runtime.access import Caller, Decision
+from direct311.runtime.access import Caller, Decision, RecordFacts
+from direct311.runtime.broker import Received
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.ledger import Access, AuditUnavailableError
-from tests.hostile.test_refusals import World
+from direct311.schemas import decode
+from tests.hostile.test_refusals import START, World
 
 pytestmark = pytest.mark.anyio
 OLGA = Caller("olga", ("agent",), token_id="t-1")
@@ -134,6 +139,84 @@ async def test_a_refusal_says_how_many_records_it_was_about() -> None:
         100,
         150,
     )
+
+
+# ---------------------------------------------------------------- longer than the log takes
+
+TOO_LONG: dict[str, dict[str, Any]] = {
+    "a session of 40,000 characters": {"token_id": "J" * 40_000},
+    "a session beyond the basic plane": {"token_id": "\U0001f98a" * 16_000},
+    "a name of 64,000 characters": {"sub": "a" * 64_000},
+    "a department of 64,000 characters": {"department": "d" * 64_000},
+    "thousands of roles": {"roles": ("agent", *(f"g{n:05}" for n in range(9_000)))},
+    "an issuer of 64,000 characters": {"issuer": "i" * 64_000},
+    "many of them": {
+        "token_id": "J" * 20_000,
+        "department": "d" * 20_000,
+        "issuer": "i" * 20_000,
+    },
+}
+
+
+@pytest.mark.parametrize("more", TOO_LONG.values(), ids=TOO_LONG)
+async def test_what_the_log_would_not_take_opens_nothing(more: dict[str, Any]) -> None:
+    world = World()
+    key, data_key = await world.vault.new_key("r1")
+    await world.keys.insert([key])
+    sealed = {"phone": data_key.seal("phone", b"+1 305 555 0142")}
+    access = Access(
+        replace(OLGA, issuer="https://issuer.test", **more)
+        if "issuer" not in more
+        else replace(OLGA, **more),
+        action="view",
+        purpose="respond",
+        operation="test",
+        fields=("phone",),
+        record_ids=("r1",),
+    )
+    facts = RecordFacts("r1")
+    with pytest.raises(RefusedError) as refused:
+        await world.vault.open(access, facts, sealed)
+    assert (refused.value.status, refused.value.code) == (422, "too_long")
+    assert world.log.entries == []
+    assert await world.keys.fetches_after(START - timedelta(days=1), 10) == []
+    # It used no number either, and others open as before.
+    opened = await world.vault.open(replace(access, caller=OLGA), facts, sealed)
+    assert opened == {"phone": b"+1 305 555 0142"}
+    assert [event.time.sequence for event in world.log.events()] == [1]
+
+
+async def test_the_longest_that_anybody_may_say_is_taken_by_audit() -> None:
+    world = World()
+    wide = "\U0001f98a"
+    longest = Caller(
+        wide * 255,
+        ("agent", *(f"{n:03}{'r' * 61}" for n in range(99))),
+        "d" * 41,
+        token_id=wide * 255,
+        via="svc:audit",
+        issuer="https://issuer.test/" + "i" * 200,
+    )
+    access = Access(
+        longest,
+        action="search",
+        purpose="respond",
+        operation="POST /internal/persons/group",
+        fields=("person_index",) * 5_000,
+        record_ids=tuple(f"{n:04}{'r' * 60}" for n in range(1_000)),
+        reference=wide * 500,
+        justification=wide * 500,
+        query_fields=("record_ids",),
+        result_count=1_000,
+    )
+    await world.vault.authorise(access, RecordFacts())
+    assert len(world.log.entries) == 10
+    for entry in world.log.entries:
+        message = entry.message
+        headers = {"ce_keyid": "intake-1", **message.headers}
+        event = decode(headers, message.body)
+        received = Received(event, headers, message.body, "pii.accessed", 0, 0)
+        assert len(arrival_of(received).event.signed_bytes) < 40_000
 
 
 ALLOWED = Decision(

@@ -8,12 +8,13 @@ from typing import cast
 import pytest
 
 from direct311.audit.adapters.mongo_log import MongoInbox
-from direct311.audit.handlers.receive import LONGEST_EVENT, Receiving
+from direct311.audit.handlers.receive import Receiving
 from direct311.runtime.access import Caller, Decision
 from direct311.runtime.database import Database
 from direct311.runtime.ledger import Access, Ledger
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics
+from direct311.schemas.codec import LONGEST_LOGGED
 from tests.unit.audit.events import RECORD, START, Producer, private_key, received
 from tests.unit.audit.fakes import InMemoryInbox, SettableClock
 from tests.unit.audit.log_contract import InMemoryBroker, TimeOrdered
@@ -40,7 +41,7 @@ async def test_what_was_signed_is_kept_byte_for_byte() -> None:
 async def test_what_does_not_fit_into_a_leaf_is_refused_and_the_rest_taken() -> None:
     inbox = InMemoryInbox()
     good, bad = received(Producer().access(RECORD)), received(Producer().access(RECORD))
-    bad = replace(bad, body=bad.body + b" " * LONGEST_EVENT)
+    bad = replace(bad, body=bad.body + b" " * LONGEST_LOGGED)
     ((event, error),) = await receiving(inbox).take([good, bad])
     assert event is bad.event
     assert type(error).__name__ == "TooLongError"

@@ -19,8 +19,9 @@ from direct311.runtime.refusals import RATE, RefusalLimits, Refusals, Refused, W
 from direct311.runtime.signing import Signer
 from direct311.runtime.telemetry import Metrics, current_trace_id
 from direct311.runtime.text import cleaned
-from direct311.schemas import Event, encode
+from direct311.schemas import Event, encode, signed_bytes
 from direct311.schemas import events as ev
+from direct311.schemas.codec import LONGEST_LOGGED
 from direct311.schemas.model import Model
 
 MOST_RECORDS = 100
@@ -42,6 +43,15 @@ class AuditUnavailableError(RefusedError):
             "audit_unavailable",
             "The access could not be written to the audit log, so nothing is released. Try again.",
             retry_after=5,
+        )
+
+
+class TooLongError(RefusedError):
+    """The log takes no event of this length, so what it would tell does not happen."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            422, "too_long", "This cannot be written to the audit log: ask for less at a time."
         )
 
 
@@ -123,13 +133,18 @@ class Ledger:
         """The event's id, once it is durable.
 
         :raises AuditUnavailableError: it could not be written within 1.5 seconds.
+        :raises TooLongError: the log would not take it.
         """
         sequence = self._sequence + 1
         data = self._event(access, decision, outcome, sequence, reason, cause)
+        entry = self._entry(data)
+        message = entry.message
+        if len(signed_bytes(message.headers, message.body)) > LONGEST_LOGGED:
+            raise TooLongError
         # Taken only now: what cannot be an event uses no number.
         self._sequence = sequence
         try:
-            event_id = await self._publish(data)
+            await self._publisher.publish_one(entry, self.TIMEOUT_SECONDS)
         except BaseException as error:
             self._unwritten.append(sequence)
             if not isinstance(error, Exception):
@@ -137,7 +152,7 @@ class Ledger:
             self._metrics.accesses.labels(access.purpose or "none", "unwritten").inc()
             raise AuditUnavailableError from None
         self._metrics.accesses.labels(access.purpose or "none", outcome).inc(access.count or 1)
-        return event_id
+        return entry.id
 
     async def refuse(self, access: Access, decision: Decision) -> int | None:
         """Return once the refusal is in the log, or counted there as a repeat. Where there were too
@@ -209,7 +224,7 @@ class Ledger:
                 operation="fill the number of an event that was not written",
             )
             data = self._event(void, _VOID, "error", sequence, "nothing was released", None)
-            await self._publish(data)
+            await self._publisher.publish_one(self._entry(data), self.TIMEOUT_SECONDS)
             self._unwritten.remove(sequence)
 
     def _event(
@@ -283,15 +298,13 @@ class Ledger:
             ),
         )
 
-    async def _publish(self, data: ev.PiiAccessed) -> str:
+    def _entry(self, data: ev.PiiAccessed) -> Entry:
         event_id = self._ids.new()
         subject = data.retention.related_record or self._instance
         at = data.time.observed_at or data.time.occurred_at
         event: Event[Model] = Event(event_id, f"/direct311/{self.service}", subject, at, data)
         signed = self._signer.sign(encode(event))
-        entry = Entry(event_id, replace(signed, key=self.producer.encode()))
-        await self._publisher.publish_one(entry, self.TIMEOUT_SECONDS)
-        return event_id
+        return Entry(event_id, replace(signed, key=self.producer.encode()))
 
 
 FURTHER = "further refusals"

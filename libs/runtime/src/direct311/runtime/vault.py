@@ -21,7 +21,13 @@ from direct311.runtime.access import AccessPolicy, Decision, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, RuntimeFaultError
 from direct311.runtime.keys import KeyProvider, KeyProviderError
-from direct311.runtime.ledger import MOST_RECORDS, Access, AuditUnavailableError, Ledger
+from direct311.runtime.ledger import (
+    MOST_RECORDS,
+    Access,
+    AuditUnavailableError,
+    Ledger,
+    TooLongError,
+)
 from direct311.runtime.rates import Rates
 from direct311.runtime.refusals import RATE
 from direct311.schemas.claims import holder_of
@@ -291,7 +297,7 @@ class Vault:
     ) -> None:
         """Write down that what was authorised failed. Where that fails too, the first event shows
         as authorised and not opened, unless the fetch happened."""
-        with contextlib.suppress(AuditUnavailableError):
+        with contextlib.suppress(AuditUnavailableError, TooLongError):
             await self._ledger.write(
                 access, decision, "error", reason=type(error).__name__, cause=event_id
             )

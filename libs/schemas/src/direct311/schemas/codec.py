@@ -77,6 +77,11 @@ def isoformat(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+LONGEST_LOGGED = 64_000
+"""Bytes under the signature of an event that the log takes. A leaf has at most 65,535
+(c2sp.org/tlog-tiles)."""
+
+
 def signed_bytes(headers: Mapping[str, str], body: bytes) -> bytes:
     """The bytes under an event's Ed25519 signature: context, five attributes and the body."""
     names = ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_time")

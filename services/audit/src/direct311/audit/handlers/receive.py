@@ -17,12 +17,10 @@ from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.pacing import paced
 from direct311.schemas import Event
 from direct311.schemas.claims import overreach
+from direct311.schemas.codec import LONGEST_LOGGED
 from direct311.schemas.model import Model
 from direct311.verifier import event as signed
 from direct311.verifier.event import ClockError, EventError
-
-LONGEST_EVENT = 64_000
-"""Bytes under the signature. A leaf has at most 65,535 (c2sp.org/tlog-tiles)."""
 
 PARCEL_BYTES = 4_000_000
 MOST_PARCELS = 16
@@ -95,7 +93,7 @@ def arrival_of(received: Received, now: datetime) -> Arrival:
         keyid=headers["ce_keyid"],
         signature=bytes.fromhex(headers["ce_signature"]),
     )
-    if len(event.signed_bytes) > LONGEST_EVENT:
+    if len(event.signed_bytes) > LONGEST_LOGGED:
         raise TooLongError
     facts = facts_of(received.event)
     if overreach(facts.service, received.event.data) is not None:

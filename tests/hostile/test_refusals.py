@@ -241,10 +241,8 @@ async def test_hundreds_of_refusals_are_a_handful_of_events_that_add_up(
             lambda n: replace(LINK, sub=f"link:r-{n}", link_record_id=f"r-{n}", source="s1"),
             301,
         ),
-        (lambda n: replace(NOBODY, token_id=f"token-{n}", source="s1"), 301),
-        (lambda n: replace(NOBODY, sub=f"person-{n}", source="s1"), 301),
     ],
-    ids=["links of one record", "links of many", "tokens of one person", "tokens of many"],
+    ids=["links of one record", "links of many"],
 )
 async def test_many_sessions_of_one_address_are_one_caller(
     world: World, sessions: Callable[[int], Caller], most: int
@@ -256,8 +254,53 @@ async def test_many_sessions_of_one_address_are_one_caller(
     await world.ledger.flush()
     last = world.log.refusals()[-1]
     assert (last.count, last.agent.id, last.where.operation) == (199, "unknown", "further refusals")
+    assert last.what.record_ids == (OTHERS,)
     # Where residents call from is in no event.
     assert all("s1" not in event.model_dump_json() for event in world.log.events())
+
+
+FLOODS: dict[str, Callable[[int], Caller]] = {
+    "by links": lambda n: replace(LINK, token_id=f"link-{n}", source="s1"),
+    "by one person": lambda n: replace(NOBODY, token_id=f"token-{n // 20}", source="s1"),
+    "by many persons": lambda n: replace(NOBODY, sub=f"person-{n // 20}", source="s1"),
+    "by another service's callers": lambda n: replace(
+        NOBODY, token_id=f"token-{n // 20}", via="svc:audit", source="s1"
+    ),
+    "by a department": lambda n: replace(PARKS, token_id=f"token-{n // 20}", source="s1"),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_who_is_refused_behind_a_flood_of_their_address_is_named(
+    world: World, flood: str
+) -> None:
+    for number in range(400):
+        asked = asking(FLOODS[flood](number), record_id=f"r-{number}")
+        await world.refused(asked, RecordFacts(OTHERS))
+    before = len(world.log.refusals())
+    assert before <= 330
+    snoop = replace(NOBODY, sub="sam", token_id="t-sam", source="s1")
+    for number in range(8):
+        await world.refused(asking(snoop, record_id=f"v-{number}"), RecordFacts(OTHERS))
+    told = world.log.refusals()[before:]
+    assert [(event.agent.id, event.what.record_ids) for event in told] == [
+        ("sam", (f"v-{number}",)) for number in range(5)
+    ]
+
+
+async def test_records_of_refusals_after_too_many_are_named(world: World) -> None:
+    for number in range(59):
+        await world.refused(asking(LINK, record_id=f"r-{number}"), RecordFacts(OTHERS))
+    for number in range(500):
+        await world.refused(asking(LINK, record_id=f"v-{number}"), RecordFacts(OTHERS))
+    world.clock.at += timedelta(minutes=1)
+    await world.ledger.flush()
+    further = [e for e in world.log.refusals() if e.where.operation == "further refusals"]
+    assert [len(event.what.record_ids) for event in further] == [1, 100]
+    named = [each for event in world.log.refusals() for each in event.what.record_ids]
+    assert named[:59] == [f"r-{number}" for number in range(59)]
+    assert len(named) == len(set(named)) == 121
+    assert sum(event.count or 1 for event in world.log.refusals()) == 559
 
 
 async def test_a_flood_from_everywhere_is_bounded_and_counted(world: World) -> None:
@@ -390,6 +433,15 @@ async def test_a_strangers_link_is_in_no_list_and_what_it_opened_would_be(stored
         if not stored:
             listing.forget_authentication(event_id)
     assert [each["outcome"] for each in listing.ask().json()["accesses"]] == ["success"]
+
+
+async def test_nor_are_those_whom_nobody_could_name_any_more() -> None:
+    listing = Listing()
+    access = Producer().access(
+        RECORD, actor="unknown", authentication="none", roles=(), outcome="denied", count=900
+    )
+    await listing.log(access)
+    assert listing.ask().json()["accesses"] == []
 
 
 class Listing(residents.World):

@@ -6,7 +6,7 @@ process cuts the numbers off and leaves no gap. A number whose event could not b
 a void event.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -159,10 +159,14 @@ class Ledger:
         many before it, in how many seconds there is room again: the answer is then 429.
 
         The event of the repeats says how many, and cites the first, which alone has the caller's
-        words. :raises AuditUnavailableError: the first could not be written.
+        words; one of refusals that came after too many names their records.
+
+        :raises AuditUnavailableError: the first could not be written.
         """
 
-        async def own(count: int | None, first: str | None, since: datetime | None) -> str:
+        async def own(
+            count: int | None, first: str | None, since: datetime | None, records: Sequence[str]
+        ) -> str:
             told = access
             if count is not None:
                 told = replace(
@@ -177,12 +181,15 @@ class Ledger:
             return await self.write(told, decision, "denied", cause=first)
 
         def further(caller: Caller) -> Write:
-            async def write(count: int | None, first: str | None, since: datetime | None) -> str:
+            async def write(
+                count: int | None, first: str | None, since: datetime | None, records: Sequence[str]
+            ) -> str:
                 many = Access(
                     caller,
                     action=access.action,
                     purpose=None,
                     operation=FURTHER,
+                    record_ids=tuple(records),
                     occurred_at=since,
                     count=count,
                 )

@@ -4,7 +4,9 @@ A refusal is written down before it is answered. Whoever asks the same again wit
 gets the same answer from memory, and all repeats become one event with their count once the minute
 is over: a script that is refused a thousand times makes two entries. Nor does anybody make many
 different refusals: those of a session, and of a network address, are written one by one up to a
-number in each minute; what comes after that is one more event and its count, and the answer is 429.
+number in each minute; what comes after that is one more event, its count and its records (up to a
+hundred), and the answer is 429. Whatever others do at an address, a session of staff has its first
+few as events of its own.
 
 Openings are never gathered. A process that is killed loses the count of the repeats of its last
 minute, never a first. Each copy of a service counts for itself.
@@ -12,17 +14,19 @@ minute, never a first. Each copy of a service counts for itself.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from direct311.runtime.access import Caller
 from direct311.runtime.clock import Clock
 
-Write = Callable[[int | None, str | None, datetime | None], Awaitable[str]]
+Write = Callable[[int | None, str | None, datetime | None, Sequence[str]], Awaitable[str]]
 """Writes an event that stands for so many refusals (`None`: one), which repeat the event with that
-id, the first of them at that time. Its id; raises `AuditUnavailableError`."""
+id, the first of them at that time, of these records. Its id; raises `AuditUnavailableError`."""
 
+MOST_RECORDS = 100
+"""Records that an event of several refusals names."""
 TOGETHER = 100
 """Events of repeats that are sent at the same time."""
 RATE = "refused:rate"
@@ -35,11 +39,14 @@ class RefusalLimits:
 
     `kinds_of_a_session`, `kinds_of_an_address`, `most_kinds`: different ones that are events of
     their own, of one session, of all sessions of one network address, of everybody: what lies in
-    memory has no more. `answers_to_a_session`, `answers_to_an_address`: those that are answered
-    with their reason, repeats too; then it is 429.
+    memory has no more. `first_of_a_session`: those that a session of staff has whatever others did
+    at its address; a resident's link, of which anybody can have many, has none.
+    `answers_to_a_session`, `answers_to_an_address`: those that are answered with their reason,
+    repeats too; then it is 429.
     """
 
     kinds_of_a_session: int = 20
+    first_of_a_session: int = 5
     kinds_of_an_address: int = 300
     most_kinds: int = 5_000
     answers_to_a_session: int = 60
@@ -77,6 +84,13 @@ class _Gathered:
     first: asyncio.Future[str] = field(default_factory=lambda: asyncio.Future())
     repeats: int = 0
     repeated_at: datetime | None = None
+    records: dict[str, None] = field(default_factory=dict)
+    """Of the repeats."""
+
+    def repeat(self, records: Sequence[str], at: datetime) -> None:
+        self.repeats += 1
+        self.repeated_at = self.repeated_at or at
+        self.records.update(dict.fromkeys(records[: MOST_RECORDS - len(self.records)]))
 
 
 @dataclass(slots=True)
@@ -113,8 +127,7 @@ class Refusals:
         kind, crowd = self._place(minute, refused)
         answered = self._answer(minute, refused)
         while (gathered := minute.kinds.get(kind)) is not None:
-            gathered.repeats += 1
-            gathered.repeated_at = gathered.repeated_at or now
+            gathered.repeat(refused.records, now)
             # Nobody is answered before the first is durable.
             await asyncio.wait([gathered.first])
             if not gathered.first.cancelled():
@@ -124,7 +137,7 @@ class Refusals:
             gathered = _Gathered(own if crowd is None else further(crowd))
             minute.kinds[kind] = gathered
             try:
-                await self._write_first(gathered)
+                await self._write_first(gathered, refused.records)
             except BaseException:
                 del minute.kinds[kind]
                 if crowd is None:
@@ -167,7 +180,9 @@ class Refusals:
         limits, address = self._limits, refused.address
         if minute.written[None] >= limits.most_kinds:
             return None, Caller("unknown", authentication="none")
-        if address is not None and minute.written[address] >= limits.kinds_of_an_address:
+        few = 0 if refused.caller.authentication == "signed_link" else limits.first_of_a_session
+        crowded = minute.written[address] >= limits.kinds_of_an_address
+        if address is not None and crowded and minute.written[refused.session] >= few:
             return address, Caller("unknown", authentication="none", address=refused.caller.address)
         if minute.written[refused.session] >= limits.kinds_of_a_session:
             return refused.session, refused.caller
@@ -184,9 +199,9 @@ class Refusals:
         minute.answered.update(who for who in rates if who in minute.written)
         return room
 
-    async def _write_first(self, gathered: _Gathered) -> None:
+    async def _write_first(self, gathered: _Gathered, records: Sequence[str]) -> None:
         try:
-            gathered.first.set_result(await gathered.write(None, None, None))
+            gathered.first.set_result(await gathered.write(None, None, None, records))
         except Exception as error:
             # Whoever waits for it may not be answered either. Nobody need be waiting.
             gathered.first.set_exception(error)
@@ -201,7 +216,9 @@ class Refusals:
 async def _tell(gathered: _Gathered) -> None:
     first = gathered.first
     if gathered.repeats and not first.cancelled() and first.exception() is None:
-        await gathered.write(gathered.repeats, first.result(), gathered.repeated_at)
+        await gathered.write(
+            gathered.repeats, first.result(), gathered.repeated_at, tuple(gathered.records)
+        )
 
 
 def _counted(refused: Refused) -> list[Hashable]:

@@ -134,15 +134,18 @@ class SubjectReading:
 def _may(facts: Facts, record_id: str, now: datetime) -> bool:
     """Whether the subject may know of an entry. What destroyed the record is no access to it; a
     hold is none either, and would tell of the matter that it is for. Nor is it one when somebody
-    tried the link of another record here and was refused: anybody who has a link could fill the
-    list so. Who has a link is known by how they were authenticated, not by what they are called."""
+    tried the link of another record here and was refused, alone or among many whom nobody could
+    name any more: anybody who has a link could fill the list so. Who has a link is known by how
+    they were authenticated, not by what they are called.
+    """
     by_link = facts.authentication == "signed_link" or (
         # Entries of before that was kept.
         facts.authentication is None
         and facts.actor.startswith(LINK)
         and facts.roles == ("resident",)
     )
-    if by_link and facts.outcome == "denied" and facts.actor != f"{LINK}{record_id}":
+    strangers = by_link and facts.actor != f"{LINK}{record_id}"
+    if facts.outcome == "denied" and (strangers or facts.authentication == "none"):
         return False
     exempt = facts.exempt_until is not None and facts.exempt_until > now
     access = facts.event == "pii.accessed" and facts.action != "hold"

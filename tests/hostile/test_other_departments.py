@@ -1,7 +1,7 @@
 """Staff of a department try to open what is another's: at every door, for every purpose, in every
 state of the assignment, and with files of rules that would let them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,9 @@ from direct311.intake.handlers.contact import Contact
 from direct311.intake.handlers.release import Release
 from direct311.intake.ports import Requests
 from direct311.media.entrypoints.api import files_router
+from direct311.routing.adapters.rules_file import load_rules
+from direct311.routing.domain.job import Job
+from direct311.routing.entrypoints.api import router as queues
 from direct311.runtime.access import (
     AccessPolicy,
     AccessRules,
@@ -23,7 +26,7 @@ from direct311.runtime.access import (
     RecordFacts,
     load_access_policy,
 )
-from direct311.runtime.api import install
+from direct311.runtime.api import caller_of, install
 from direct311.runtime.datafile import DataFileError, load, packaged
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator
@@ -294,6 +297,84 @@ def test_media_opens_no_original_of_a_record_that_the_department_does_not_have(
 @pytest.mark.parametrize("purpose", ["respond", "county_business"])
 def test_media_opens_what_the_department_has(purpose: str, role: str, state: State) -> None:
     assert Media(state, protected=False).read(of_ours(role), purpose) == 200
+
+
+# ---------------------------------------------------------------- routing's door
+
+
+class OneJob:
+    """`Jobs`, of which `department` has the one that there is."""
+
+    def __init__(self, department: str | None) -> None:
+        self.job = Job(record_id=RECORD, version=1, status="routed", department=department)
+
+    async def get(self, record_id: str) -> Job | None:
+        return self.job if record_id == RECORD else None
+
+    async def queue(self, *_: object) -> Sequence[Job]:
+        return [self.job]
+
+    async def late(self, *_: object) -> Sequence[str]:
+        return []
+
+    async def count(self) -> dict[str, int]:
+        return {"routed": 1}
+
+
+class Desk:
+    """Routing's door before a job."""
+
+    def __init__(self, department: str | None) -> None:
+        self.door = Caught()
+        app = FastAPI()
+        install(app, Readiness(), Metrics())
+        app.include_router(queues(OneJob(department), load_rules().rulebook, caller_of(self.door)))
+        self.client = TestClient(app, raise_server_exceptions=False)
+
+    def asked(self, caller: Caller, path: str) -> int:
+        self.door.comes = caller
+        return int(self.client.get(path).status_code)
+
+
+JOB, QUEUE = f"/v1/jobs/{RECORD}", f"/v1/jobs?department={THEIRS}"
+STRANGERS: Mapping[str, Caller] = {
+    "inspector-of-parks": Caller("ines", ("inspector",), OURS),
+    "department-of-parks": Caller("maria", ("department",), OURS),
+    "both-of-parks": Caller("maria", ("department", "inspector"), OURS),
+    "inspector-of-none": Caller("ines", ("inspector",)),
+    "department-of-none": Caller("maria", ("department",)),
+    "inspector-of-nothing": Caller("ines", ("inspector",), ""),
+    "capitals": Caller("ines", ("inspector",), THEIRS.upper()),
+    "administrator": Caller("olga", ("admin",)),
+    "administrator-of-theirs": Caller("olga", ("admin",), THEIRS),
+    "administrator-and-inspector-of-parks": Caller("olga", ("admin", "inspector"), OURS),
+    "emergency": Caller("eva", ("emergency",), THEIRS),
+    "liaison": Caller("lee", ("liaison",), THEIRS),
+}
+
+
+@pytest.mark.parametrize("caller", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("path", [JOB, QUEUE, "/v1/jobs/another"], ids=["job", "queue", "unknown"])
+def test_routing_shows_no_job_of_another_department(caller: Caller, path: str) -> None:
+    assert Desk(THEIRS).asked(caller, path) == 403
+
+
+@pytest.mark.parametrize("role", [*ROLES, "admin"])
+@pytest.mark.parametrize("department", [None, "", OURS])
+def test_a_job_of_no_department_is_shown_to_none(role: str, department: str | None) -> None:
+    assert Desk(None).asked(Caller("pedro", (role,), department), JOB) == 403
+
+
+@pytest.mark.parametrize("path", [JOB, QUEUE], ids=["job", "queue"])
+@pytest.mark.parametrize("role", [*ROLES, "agent", "custodian", "records_officer", "auditor"])
+def test_routing_shows_its_own_to_a_department_and_all_to_the_center(role: str, path: str) -> None:
+    department = THEIRS if role in ROLES else None
+    assert Desk(THEIRS).asked(Caller("pedro", (role,), department), path) == 200
+
+
+@pytest.mark.parametrize("role", ["admin", "inspector"])
+def test_counts_are_still_for_them(role: str) -> None:
+    assert Desk(THEIRS).asked(Caller("olga", (role,)), "/v1/counts") == 200
 
 
 # ---------------------------------------------------------------- files of rules

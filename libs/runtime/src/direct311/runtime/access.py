@@ -181,6 +181,14 @@ TIED = frozenset({"department", "inspector"})
 """Roles that open what is assigned to their department now and nothing else: for every purpose, and
 whatever a file says."""
 
+
+def works_for(caller: Caller, department: str | None) -> bool:
+    """Whether the caller has a role that is tied to a department, and this is the department."""
+    return (
+        bool(department) and caller.department == department and not TIED.isdisjoint(caller.roles)
+    )
+
+
 PURPOSES: Mapping[str, Floor] = MappingProxyType(
     {
         "respond": Floor("assigned", unless_roles=frozenset({"agent", "service"})),

@@ -8,13 +8,16 @@ from fastapi import APIRouter, Depends, Query, Request
 from direct311.routing.domain.job import Job
 from direct311.routing.domain.rules import Rulebook
 from direct311.routing.ports import Jobs
-from direct311.runtime.access import Caller
+from direct311.runtime.access import Caller, works_for
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
-STAFF = ("agent", "inspector", "custodian", "records_officer", "auditor", "admin", "service")
+STAFF = ("agent", "custodian", "records_officer", "auditor", "service")
+"""Who may see the job of any department. A department and its inspectors see its own alone."""
+
+COUNTERS = (*STAFF, "inspector", "admin")
 
 
 class JobView(Model):
@@ -91,9 +94,10 @@ def router(
     async def job(caller: Annotated[Caller, who], record_id: str) -> JobView:
         """One job."""
         found = await jobs.get(record_id)
+        # Before it is said that there is none: which ids are requests is not for everybody either.
+        _may_see(caller, found.department if found else None)
         if found is None:
             raise RefusedError(404, "not_found", "There is no such job.")
-        _may_see(caller, found.department)
         return _view(found)
 
     @api.get("/departments")
@@ -124,7 +128,7 @@ def router(
     @api.get("/counts")
     async def counts(caller: Annotated[Caller, who]) -> CountsView:
         """How many jobs stand where."""
-        require(caller, *STAFF)
+        require(caller, *COUNTERS)
         found = await jobs.count()
         return CountsView(total=sum(found.values()), counts=found)
 
@@ -132,9 +136,8 @@ def router(
 
 
 def _may_see(caller: Caller, department: str | None) -> None:
-    if "department" in caller.roles and department and caller.department == department:
-        return
-    require(caller, *STAFF)
+    if not works_for(caller, department):
+        require(caller, *STAFF)
 
 
 def _view(job: Job) -> JobView:

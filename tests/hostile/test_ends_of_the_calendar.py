@@ -270,6 +270,35 @@ def test_retention_answers_or_names_the_field(retention: Retention, name: str) -
     good(retention.client.post(path, json=outcome, headers=headers), value)
 
 
+NO_TIME = {
+    "the other way round": ("2026-07-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+    "a second": ("2026-03-02T12:00:01Z", "2026-03-02T12:00:00Z"),
+    "at once": ("2026-03-02T12:00:00Z", "2026-03-02T12:00:00Z"),
+    "at once in two zones": ("2026-03-02T12:00:00Z", "2026-03-02T07:00:00-05:00"),
+    "later on the same clock": ("2026-03-02T12:00:00-05:00", "2026-03-02T12:00:00Z"),
+    "both before the first": ("1800-01-01T00:00:00Z", "1850-01-01T00:00:00Z"),
+    "both after the last": ("9500-01-01T00:00:00Z", "9600-01-01T00:00:00Z"),
+    "a century typed wrong": ("2126-01-01T00:00:00Z", "2026-12-31T00:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("more", [{}, {"service_codes": ["FOUR"]}], ids=["alone", "with-a-type"])
+@pytest.mark.parametrize(("since", "until"), NO_TIME.values(), ids=NO_TIME)
+def test_no_hold_is_in_force_on_no_time_at_all(
+    retention: Retention, since: str, until: str, more: dict[str, Any]
+) -> None:
+    headers = {"x-test-caller": "counsel/cole"}
+    query = {"since": since, "until": until, **more}
+    hold = {"name": "Doe", "kind": "litigation", "authority": "26-1", "for_later": True}
+    answer = retention.client.post("/v1/holds", json={**hold, "query": query}, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["field"] == "body.query"
+    query["until"] = "9000-01-01T00:00:00Z"
+    query["since"] = "2026-01-01T00:00:00Z"
+    answer = retention.client.post("/v1/holds", json={**hold, "query": query}, headers=headers)
+    assert answer.status_code == 201, answer.text
+
+
 PARAMETERS = (
     "start_date",
     "end_date",

@@ -60,6 +60,21 @@ GivenInstant = Annotated[Instant, AfterValidator(_kept)]
 GivenDay = Annotated[OnDate, AfterValidator(_kept_day)]
 
 
+def in_order(since: datetime | None, until: datetime | None, *, inclusive: bool = True) -> None:
+    """A question about no time at all would be answered with nothing, as if nothing had been; a
+    hold on it would be in force and hold nothing.
+
+    :param inclusive: whether `until` is of the time; without it, both at once are no time either.
+    :raises ValueError: `until` is before `since`.
+    """
+    if since is None or until is None:
+        return
+    if until < since:
+        raise ValueError("until lies before since")
+    if until == since and not inclusive:
+        raise ValueError("until must lie after since")
+
+
 def read_instant(text: str) -> datetime | None:
     """An ISO 8601 time: with `Z`, an offset, fractions, or no zone, which means UTC. `None` for
     what is none, or out of bounds."""

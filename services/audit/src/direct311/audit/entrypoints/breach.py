@@ -9,13 +9,13 @@ from pydantic import model_validator
 
 from direct311.audit.domain import Filter
 from direct311.audit.domain.breach import Notice
-from direct311.audit.entrypoints.questions import Code, Name, Reference, in_order
+from direct311.audit.entrypoints.questions import Code, Name, Reference
 from direct311.audit.entrypoints.tables import csv_lines
 from direct311.audit.handlers.breach import Breach, Scope, Touched
 from direct311.audit.handlers.door import Asking
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS
-from direct311.runtime.asked import AskedDay, AskedInstant
+from direct311.runtime.asked import AskedDay, AskedInstant, in_order
 from direct311.runtime.clock import Clock
 from direct311.schemas import Instant, Model
 

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Header, Request
 from pydantic import Field, model_validator
 
-from direct311.audit.entrypoints.questions import OnePerson, Question, Reference, in_order
+from direct311.audit.entrypoints.questions import OnePerson, Question, Reference
 from direct311.audit.handlers.count import Counting, Timeline
 from direct311.audit.handlers.door import Asking
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS
-from direct311.runtime.asked import AskedInstant
+from direct311.runtime.asked import AskedInstant, in_order
 from direct311.schemas import Instant, Model, RecordId
 
 By = Literal[

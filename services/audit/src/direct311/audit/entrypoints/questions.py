@@ -1,14 +1,13 @@
 """What auditors' questions look like, and how an entry is shown."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from direct311.audit.domain import Facts, Filter
 from direct311.audit.handlers.door import Opened
-from direct311.runtime.asked import AskedInstant
+from direct311.runtime.asked import AskedInstant, in_order
 from direct311.runtime.text import Line
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev
@@ -23,15 +22,6 @@ Reference = Annotated[
     str, Field(max_length=200, description="The reference of the auditor's letter"), Line
 ]
 Size = Annotated[int, Field(ge=0, le=2**53)]
-
-
-def in_order(since: datetime | None, until: datetime | None) -> None:
-    """A question about no time at all would be answered with nothing, as if nothing had been.
-
-    :raises ValueError: `until` is before `since`.
-    """
-    if since is not None and until is not None and until < since:
-        raise ValueError("until lies before since")
 
 
 class Question(Model, extra="forbid"):

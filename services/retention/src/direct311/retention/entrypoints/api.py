@@ -28,7 +28,14 @@ from direct311.retention.ports import Dispositions, Holds, Inventory, Position, 
 from direct311.runtime import reasons
 from direct311.runtime.access import Caller
 from direct311.runtime.api import NUMBER, PROBLEMS, require
-from direct311.runtime.asked import AskedDay, AskedInstant, GivenDay, cursor_of, read_cursor
+from direct311.runtime.asked import (
+    AskedDay,
+    AskedInstant,
+    GivenDay,
+    cursor_of,
+    in_order,
+    read_cursor,
+)
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.redaction import redact_announced
@@ -115,7 +122,7 @@ _SOMETHING: dict[str, Any] = {
 
 
 class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
-    """At least one criterion."""
+    """At least one criterion, and some time between `since` and `until`."""
 
     service_codes: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], Field(max_length=500)
@@ -129,6 +136,7 @@ class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
     def _something(self) -> "HoldScope":
         if not self.model_dump(exclude_none=True, exclude_defaults=True):
             raise ValueError("say at least one criterion")
+        in_order(self.since, self.until, inclusive=False)
         return self
 
 

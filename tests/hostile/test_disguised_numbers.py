@@ -5,6 +5,7 @@ stays as it was typed. All numbers are published test numbers or from ranges tha
 """
 
 import json
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +16,15 @@ from direct311.intake.handlers.submit import taken_in
 from direct311.routing.adapters.rules_file import load_rules
 from direct311.routing.domain.job import Job
 from direct311.routing.handlers import Routing
-from direct311.runtime.redaction import MARKS, Kind, mask_numbers, redact, redact_place
+from direct311.runtime.redaction import (
+    MARKS,
+    Kind,
+    mask_numbers,
+    redact,
+    redact_place,
+    redact_reference,
+)
+from direct311.runtime.text import cleaned
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from tests.support.county import County, Document, until
@@ -238,8 +247,7 @@ async def test_what_a_department_notes_is_public_without_it(kind: Kind, text: st
     (work,) = [each.data for each in change.events if isinstance(each.data, ev.WorkUpdated)]
     assert work.note == _wanted(kind, text)
     if len(_typed(text)) <= 100:
-        # It is one line.
-        assert work.work_reference == _wanted(kind, text).replace("\n", " ")
+        assert work.work_reference == redact_reference(cleaned(_typed(text))).text
 
 
 INNOCENT = {
@@ -271,6 +279,107 @@ def test_what_only_looks_like_it_stays(text: str) -> None:
     assert redact(text).text == text
     assert redact_place(text).text == text
     assert mask_numbers(text) == (text, {})
+
+
+# ------------------------------------------------------------------ in references
+
+BY_CHANCE = {
+    "odd groups",
+    "routing number with dots",
+    "routing number in groups",
+    "routing number on lines",
+    "routing number in words",
+    "routing number in entities",
+    "routing number in letters",
+}
+"""Of a reference these say nothing: no word announces them, and others' numbers look like that."""
+
+TAKEN = {name: case for name, case in VARIANTS.items() if name not in BY_CHANCE}
+PLAIN: dict[str, tuple[Kind, str]] = {
+    "card alone": (CARD, "«4111111111111111»"),
+    "card in groups": (CARD, "WO-2117, «5105-1051-0510-5100»"),
+    "card of fifteen": (CARD, "«3782 822463 10005»"),
+    "card announced, mistyped": (CARD, "paid by visa «4111 1111 1111 1112»"),
+    "card announced in a case": (CARD, "case 26-1, credit card «4111111111111111»"),
+    "code of a card": (CARD, "WO-2117 cvv «123»"),
+    "social security": (SECURITY, "«219-09-9999»"),
+    "social security as a case": (SECURITY, "case «219-09-9999»"),
+    "social security announced": (SECURITY, "ssn «219099999»"),
+    "social security after it": (SECURITY, "WO-2117 «219099999» ssn"),
+    "routing number announced": (BANK, "aba «063100277»"),
+    "account announced": (BANK, "refund to bank account «4455667788»"),
+    "IBAN": (BANK, "«DE89370400440532013000»"),
+    "telephone announced": ("telephone", "call «3055550142»"),
+    "telephone announced, seven digits": ("telephone", "WO-2117 phone «555-0142»"),
+    "telephone in its form": ("telephone", "WO-2117 «(305) 555-0142»"),
+    "telephone with dashes": ("telephone", "«305-555-0142»"),
+    "telephone with country": ("telephone", "«+1 305 555 0142»"),
+    "e-mail": ("email", "mail of «mlopez@example.com»"),
+    "name announced": ("name", "my name is «Maria Lopez»"),
+    "home announced": ("home_address", "I live at «1200 NW 7 St»"),
+}
+
+
+@pytest.mark.policy("P5")
+@pytest.mark.parametrize(("kind", "text"), [*TAKEN.values(), *PLAIN.values()], ids=[*TAKEN, *PLAIN])
+def test_a_reference_is_no_place_for_it_either(kind: Kind, text: str) -> None:
+    result = redact_reference(_typed(text))
+    assert result.text == _wanted(kind, text)
+    assert redact_reference(result.text).text == result.text
+
+
+@pytest.mark.parametrize("name", sorted(BY_CHANCE))
+def test_what_a_reference_has_by_chance_stays(name: str) -> None:
+    text = _typed(VARIANTS[name][1])
+    assert redact_reference(text).text == text
+
+
+FORMS: dict[str, str] = {
+    "uniform case number": "13-Y-CF-######-####-XX",
+    "uniform case number, named": "Case 13-Y-MM-######-0001-XX",
+    "uniform case number, a defendant": "13-Y-CF-######-####-A0",
+    "uniform case number without dashes": "13YCF######0001XX",
+    "local case number": "Y-######-CA-##",
+    "appeal": "Case No. Y-CA-######-####",
+    "federal case": "1:##-cv-#####-ABC",
+    "file": "File Y-#######",
+    "invoice": "INV-#########",
+    "invoice of ten": "Invoice ##########",
+    "invoice of sixteen": "Invoice ################",
+    "invoice of the year": "invoice no. Y########",
+    "nine bare digits": "#########",
+    "ten bare digits": "##########",
+    "twelve bare digits": "############",
+    "work order": "WO #########",
+    "work order without space": "WO#########",
+    "work order of ten": "WO-##########",
+    "work order of the year": "WO Y-####-#####",
+    "work orders": "WO #########, ######### and #########",
+    "purchase order": "PO #########",
+    "work order of Transit": "Transit WO #########",
+    "work order of Social Services": "Social Services WO #########",
+    "work order of the Contact Center": "Contact Center, call WO ##########",
+    "folio": "30-####-###-####",
+    "folio, named": "Folio 30-####-###-####",
+    "folio without dashes": "30###########",
+    "police": "PDY######-######",
+    "permit": "Permit Y######",
+    "agenda": "AG-Y-####-####-####",
+    "service request": "311-26-########",
+    "incident within a number": "26-###-###-####",
+    "account of the water department": "water account #########",
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_numbers_of_cases_invoices_and_work_stay_whatever_their_digits(form: str) -> None:
+    random = Random(form)
+    for _ in range(300):
+        text = "".join(
+            random.choice("0123456789") if char == "#" else char
+            for char in form.replace("Y", str(random.randint(2015, 2027)))
+        )
+        assert redact_reference(text, of_people=True).text == text
 
 
 # ------------------------------------------------------------------ live

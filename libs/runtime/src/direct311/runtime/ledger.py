@@ -105,10 +105,12 @@ class Ledger:
         ids: Ids,
         metrics: Metrics,
         mask: Callable[[str], str],
+        mask_reference: Callable[[str], str] | None = None,
         limits: RefusalLimits | None = None,
     ) -> None:
         self._refusals = Refusals(clock, limits or RefusalLimits())
         self._mask = mask
+        self._mask_reference = mask_reference or mask
         self.service = service
         self._instance = instance
         self._version = version
@@ -273,7 +275,9 @@ class Ledger:
             ),
             why=ev.AccessWhy(
                 purpose=access.purpose,
-                reference=self._mask(cleaned(access.reference)) if access.reference else None,
+                reference=(
+                    self._mask_reference(cleaned(access.reference)) if access.reference else None
+                ),
                 case_id=access.case_id,
                 legal_basis=decision.legal_basis,
                 justification=self._mask(cleaned(why, lines=True)) if why else None,

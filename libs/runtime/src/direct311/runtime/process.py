@@ -39,7 +39,7 @@ from direct311.runtime.links import Links
 from direct311.runtime.peers import HttpClient, Peer
 from direct311.runtime.producers import MongoProducers
 from direct311.runtime.records import Emitter, Folder, Handler
-from direct311.runtime.redaction import redact_announced
+from direct311.runtime.redaction import redact_announced, redact_reference
 from direct311.runtime.refusals import RefusalLimits
 from direct311.runtime.relay import Lease, Relay
 from direct311.runtime.services import Services
@@ -116,6 +116,7 @@ class Resources:
             ids=ids,
             metrics=metrics,
             mask=_redacted,
+            mask_reference=_redacted_reference,
             limits=RefusalLimits(kinds_of_an_address=settings.refusals_of_an_address),
         )
         sign_ins = SignIns(ledger, clock)
@@ -248,6 +249,10 @@ class Resources:
 def _redacted(text: str) -> str:
     # Cases are called after people, and instruments after who issued them: these names stay.
     return redact_announced(text).text
+
+
+def _redacted_reference(text: str) -> str:
+    return redact_reference(text).text
 
 
 Extra = Callable[[S], dict[str, object]] | None

@@ -23,6 +23,7 @@ from direct311.routing.domain.states import Move, States, allowed
 from direct311.routing.ports import Redactor
 from direct311.runtime.clock import Clock
 from direct311.runtime.records import Handler, on
+from direct311.runtime.redaction import redact_reference
 from direct311.runtime.state import Change, Outgoing
 from direct311.runtime.text import cleaned, on_the_web
 from direct311.schemas import Event, replies_topic, routed_topic
@@ -159,7 +160,7 @@ class Routing:
             department=update.department,
             status=update.status,
             note=self._redact(cleaned(update.note, lines=True)),
-            work_reference=self._redact(cleaned(update.work_reference or "")) or None,
+            work_reference=_number(update.work_reference),
             duplicate_of=update.duplicate_of,
             occurred_at=min(update.occurred_at, now),
             accepted_at=now,
@@ -210,6 +211,11 @@ class Routing:
             job.model_copy(update={"overdue_noticed": True}),
             (Outgoing(overdue), Outgoing(overdue, topic=routed_topic(job.department))),
         )
+
+
+def _number(work_reference: str | None) -> str | None:
+    """The number of a department's work as others may see it."""
+    return redact_reference(cleaned(work_reference or ""), of_people=True).text or None
 
 
 async def refuse_unknown(

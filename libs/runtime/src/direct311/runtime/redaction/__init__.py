@@ -27,6 +27,7 @@ from direct311.runtime.redaction.disguised import (
 )
 from direct311.runtime.redaction.numbers import banks, cards, social_security
 from direct311.runtime.redaction.people import people
+from direct311.runtime.redaction.references import NUMBERS, TELEPHONES
 from direct311.runtime.redaction.sequences import may_be_spelled
 from direct311.runtime.redaction.spans import MARKS, Kind, Reading, Rule, Rules
 
@@ -38,6 +39,7 @@ __all__ = [
     "redact",
     "redact_announced",
     "redact_place",
+    "redact_reference",
 ]
 
 
@@ -97,6 +99,21 @@ def redact_place(text: str) -> Redacted:
     return redact_announced(text)
 
 
+def redact_reference(text: str, *, of_people: bool = False) -> Redacted:
+    """The reference of a case, an invoice, a work order, a folio, as it may travel and be shown:
+    without e-mail addresses, announced names and home addresses, and such card, bank,
+    social-security and telephone numbers as are announced or stand alone in their own form.
+
+    What has such a number by chance, as part of a longer one or by its check digit alone, stays:
+    it is what an auditor asks for.
+
+    :param of_people: also without what else looks like the name of a person.
+    """
+    reading = Reading.of(text)
+    reading.cut_all(_REFERENCE_WITH_PEOPLE if of_people else _REFERENCE)
+    return Redacted(reading.text(), reading.kinds(), reading.spans())
+
+
 _NUMBERS: Rules = (
     Rule("bank", disguised_ibans, sequenced=True),
     Rule("card", disguised_cards, sequenced=True),
@@ -106,12 +123,14 @@ _NUMBERS: Rules = (
     Rule("card", cards),
     Rule("bank", banks),
 )
+_ANNOUNCED: Rules = (Rule("home_address", home_addresses), Rule("name", names))
 _EVERYTHING: Rules = (
     *_NUMBERS,
     Rule("email", emails),
     Rule("telephone", telephones),
     Rule("telephone", disguised_telephones, sequenced=True),
-    Rule("home_address", home_addresses),
-    Rule("name", names),
+    *_ANNOUNCED,
 )
 _WITH_PEOPLE: Rules = (*_EVERYTHING, Rule("name", people))
+_REFERENCE: Rules = (*NUMBERS, Rule("email", emails), *TELEPHONES, *_ANNOUNCED)
+_REFERENCE_WITH_PEOPLE: Rules = (*_REFERENCE, Rule("name", people))

@@ -38,7 +38,7 @@ from direct311.runtime.asked import (
 )
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.redaction import redact_announced
+from direct311.runtime.redaction import redact_reference
 from direct311.runtime.text import Title
 from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
@@ -450,7 +450,7 @@ def _holds(use: UseCases, caller_of: CallerOf) -> APIRouter:
             hold_id=use.ids.new(),
             name=body.name,
             kind=body.kind,
-            authority=redact_announced(body.authority).text,
+            authority=redact_reference(body.authority).text,
             record_ids=body.record_ids or (),
             query=query,
             placed_by=caller.sub,

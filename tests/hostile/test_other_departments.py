@@ -3,6 +3,7 @@ state of the assignment, and with files of rules that would let them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +29,7 @@ from direct311.runtime.access import (
 )
 from direct311.runtime.api import caller_of, install
 from direct311.runtime.datafile import DataFileError, load, packaged
+from direct311.runtime.errors import RefusedError
 from direct311.runtime.health import Readiness
 from direct311.runtime.identity import Authenticator
 from direct311.runtime.records import Write
@@ -43,6 +45,9 @@ from tests.support.media import PUBLIC_URL, World, created, event, recalled, rou
 from tests.support.reporters import CATALOGUE
 from tests.support.runtime import NOW
 from tests.support.submissions import submission
+from tests.unit.retention.fakes import World as Retention
+from tests.unit.retention.fakes import created as requested
+from tests.unit.retention.fakes import updated as worked
 
 SOURCE = packaged("direct311.runtime", "access.yaml")
 ROLES = ("department", "inspector")
@@ -375,6 +380,68 @@ def test_routing_shows_its_own_to_a_department_and_all_to_the_center(role: str, 
 @pytest.mark.parametrize("role", ["admin", "inspector"])
 def test_counts_are_still_for_them(role: str) -> None:
     assert Desk(THEIRS).asked(Caller("olga", (role,)), "/v1/counts") == 200
+
+
+# ---------------------------------------------------------------- retention's door
+
+
+def _routed(version: int, department: str) -> Event[Any]:
+    return routed(RECORD, version, department)
+
+
+KEPT_FROM_PARKS: Mapping[str, tuple[Event[Any], ...]] = {
+    "never-routed": (),
+    "another-has-it": (_routed(3, THEIRS),),
+    "taken-back": (_routed(3, OURS), recalled(RECORD, 4, OURS)),
+    "moved": (_routed(3, OURS), recalled(RECORD, 4, OURS), _routed(4, THEIRS)),
+    "taken-back-before-it-was-given": (recalled(RECORD, 4, OURS), _routed(3, OURS)),
+}
+SAYINGS: Mapping[str, dict[str, Any]] = {
+    "citation": {"outcome": "citation_issued"},
+    "hearing-closed": {"outcome": "hearing", "closed_on": date(2020, 1, 2)},
+    "suit-opened-again": {"outcome": "litigation", "reopened": True},
+    "incident": {"outcome": "incident"},
+}
+
+
+async def _retention(said: Sequence[Event[Any]]) -> Retention:
+    world = Retention()
+    await world.apply(requested(RECORD), worked(RECORD, 2), *said)
+    return world
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("saying", SAYINGS.values(), ids=SAYINGS)
+@pytest.mark.parametrize("said", KEPT_FROM_PARKS.values(), ids=KEPT_FROM_PARKS)
+async def test_an_inspector_opens_and_closes_no_case_of_another_department(
+    said: Sequence[Event[Any]], saying: dict[str, Any]
+) -> None:
+    world = await _retention(said)
+    before = world.record(RECORD)
+    for caller in (
+        of_ours("inspector"),
+        Caller("pedro", ("inspector",)),
+        Caller("pedro", ("inspector",), ""),
+        Caller("pedro", ("inspector", "admin"), OURS),
+    ):
+        for record_id in (RECORD, "another"):
+            with pytest.raises(RefusedError) as refused:
+                await world.outcomes.add(caller, record_id, cause=world.ids.new(), **saying)
+            assert (refused.value.status, refused.value.code) == (403, "department")
+    assert world.record(RECORD) == before
+
+
+@pytest.mark.anyio
+async def test_who_said_what_a_case_came_to_stays_with_the_record() -> None:
+    world = await _retention([_routed(3, OURS)])
+    inspector, counsel = of_ours("inspector"), Caller("cole", ("counsel",))
+    for caller, closed_on in ((inspector, None), (counsel, date(2020, 1, 2)), (counsel, None)):
+        await world.outcomes.add(
+            caller, RECORD, "hearing", world.ids.new(), closed_on, reopened=closed_on is None
+        )
+    said = [(each.by, each.closed_on) for each in world.record(RECORD).outcomes_said]
+    assert said == [("pedro", None), ("cole", date(2020, 1, 2)), ("cole", None)]
+    assert {each.at for each in world.record(RECORD).outcomes_said} == {world.clock.now()}
 
 
 # ---------------------------------------------------------------- files of rules

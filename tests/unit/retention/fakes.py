@@ -22,6 +22,7 @@ from direct311.retention.handlers.holding import Holding
 from direct311.retention.handlers.inventory import Inventorying, Outcomes
 from direct311.retention.handlers.review import Review
 from direct311.retention.ports import Known, Position
+from direct311.runtime.access import Caller
 from direct311.runtime.memory import InMemoryRecords
 from direct311.runtime.records import Emitter, Entry, Folder, Stored, Write
 from direct311.runtime.signing import Signer
@@ -33,6 +34,7 @@ START = datetime(2026, 3, 2, 17, tzinfo=UTC)
 SETTLE_FOR = timedelta(seconds=60)
 AUDIT_AFTER = timedelta(days=15)
 
+COUNSEL = Caller("cole", ("counsel",))
 Turn = Callable[[], Awaitable[None]]
 
 

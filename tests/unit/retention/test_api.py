@@ -100,6 +100,7 @@ def county() -> Iterator[County]:
         ("POST", "/v1/holds", "records_officer/raul"),
         ("POST", "/v1/holds/1/release", "custodian/carla"),
         ("POST", "/v1/records/r1/outcomes", "auditor/ines"),
+        ("POST", "/v1/records/r1/outcomes", "inspector/igor"),
     ],
 )
 def test_others_are_refused(method: str, path: str, caller: str, county: County) -> None:
@@ -359,15 +360,18 @@ def test_a_hold_says_how_many_records_it_holds_now(
 
 def test_an_outcome_is_said_by_a_person(county: County) -> None:
     body = {"outcome": "incident"}
-    shown = county.post("/v1/records/r1/outcomes", body, "inspector/igor")
+    shown = county.post("/v1/records/r1/outcomes", body, "counsel/cole")
     assert shown["items"] == [94, 241]
+    (said,) = shown["outcomes_said"]
+    assert (said["outcome"], said["by"], said["at"][:10]) == ("incident", "cole", "2026-03-02")
+    assert county.get("/v1/records/r1")["outcomes_said"] == [said]
     told = county.post("/v1/records/r1/outcomes", {"outcome": "?"}, status=422)
     assert "citation_issued" in told["detail"]
 
 
 def test_each_component_says_what_it_waits_for(county: County) -> None:
     path = "/v1/records/r1/outcomes"
-    shown = county.post(path, {"outcome": "hearing"}, "inspector/igor")
+    shown = county.post(path, {"outcome": "hearing"}, "counsel/cole")
     assert (shown["state"], shown["decided_by"]) == ("active", 236)
     assert "eligible_on" not in shown
     request, hearing = shown["components"]
@@ -383,6 +387,8 @@ def test_each_component_says_what_it_waits_for(county: County) -> None:
     assert county.post(path, {"outcome": "hearing"})["eligible_on"] == "2021-10-01"
     shown = county.post(path, {"outcome": "hearing", "closed_on": None})
     assert shown["components"][1]["state"] == "waiting"
+    said = [(each["by"], each.get("closed_on")) for each in shown["outcomes_said"]]
+    assert said == [("cole", None), ("carla", "2016-01-10"), ("carla", None)]
     told = county.post(path, {"outcome": "hearing", "closed_on": "2030-01-01"}, status=422)
     assert told["field"] == "body.closed_on"
     county.approved("r2")

@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 
 from direct311.runtime.errors import RefusedError
-from tests.unit.retention.fakes import FOUR, LONG_AGO, KilledError, World
+from tests.unit.retention.fakes import COUNSEL, FOUR, LONG_AGO, KilledError, World
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +59,7 @@ async def test_a_certificate_has_the_six_fields_and_what_stands_behind_them() ->
 async def test_the_inclusive_dates_go_to_the_closing_of_the_last_case() -> None:
     world = World()
     await world.eligible("r1")
-    await world.outcomes.add("r1", "litigation", world.ids.new(), date(2017, 5, 4))
+    await world.outcomes.add(COUNSEL, "r1", "litigation", world.ids.new(), date(2017, 5, 4))
     await world.expiry.step()
     order = await world.ordered("r1")
     await world.answered(order, *FOUR)

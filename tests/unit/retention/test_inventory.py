@@ -10,6 +10,7 @@ from direct311.runtime.errors import RefusedError
 from direct311.runtime.state import Change
 from direct311.schemas import events as ev
 from tests.unit.retention.fakes import (
+    COUNSEL,
     FOUR,
     LONG_AGO,
     START,
@@ -198,13 +199,13 @@ async def test_a_case_is_kept_from_its_own_closing_and_not_from_the_requests(
     world = World()
     await junk(world)
     assert decided(world) == (237, "case_closed", date(2024, 11, 15), date(2027, 11, 15))
-    await world.outcomes.add("r1", outcome, world.ids.new())
+    await world.outcomes.add(COUNSEL, "r1", outcome, world.ids.new())
     assert decided(world) == (item, "case_closed", None, None)
     assert f"the closing of its case ({outcome})" in (world.record("r1").reason or "")
     world.clock.at = datetime(2040, 1, 1, tzinfo=UTC)
     await world.expiry.step()
     assert world.record("r1").stage == "active"
-    await world.outcomes.add("r1", outcome, world.ids.new(), date(2026, 2, 3))
+    await world.outcomes.add(COUNSEL, "r1", outcome, world.ids.new(), date(2026, 2, 3))
     assert decided(world) == (item, "case_closed", date(2026, 2, 3), eligible_on)
     await world.expiry.step()
     assert world.record("r1").stage == "eligible"
@@ -213,27 +214,27 @@ async def test_a_case_is_kept_from_its_own_closing_and_not_from_the_requests(
 async def test_a_second_case_that_is_open_keeps_the_record_whatever_the_first_says() -> None:
     world = World()
     await junk(world)
-    await world.outcomes.add("r1", "hearing", world.ids.new(), date(2025, 3, 1))
-    await world.outcomes.add("r1", "litigation", world.ids.new())
+    await world.outcomes.add(COUNSEL, "r1", "hearing", world.ids.new(), date(2025, 3, 1))
+    await world.outcomes.add(COUNSEL, "r1", "litigation", world.ids.new())
     assert decided(world) == (27, "case_closed", None, None)
 
 
 async def test_a_case_that_is_opened_again_waits_again() -> None:
     world = World()
     await junk(world)
-    await world.outcomes.add("r1", "hearing", world.ids.new(), date(2025, 3, 1))
+    await world.outcomes.add(COUNSEL, "r1", "hearing", world.ids.new(), date(2025, 3, 1))
     dated = world.record("r1")
     # Said once more without a day: nothing new.
-    await world.outcomes.add("r1", "hearing", world.ids.new())
+    await world.outcomes.add(COUNSEL, "r1", "hearing", world.ids.new())
     assert world.record("r1") == dated
-    await world.outcomes.add("r1", "hearing", world.ids.new(), reopened=True)
+    await world.outcomes.add(COUNSEL, "r1", "hearing", world.ids.new(), reopened=True)
     assert decided(world) == (236, "case_closed", None, None)
 
 
 async def test_an_incident_is_no_case_and_waits_for_nothing() -> None:
     world = World()
     await world.apply(created("r1"), updated("r1", 2, closed_at=CLOSED))
-    await world.outcomes.add("r1", "incident", world.ids.new())
+    await world.outcomes.add(COUNSEL, "r1", "incident", world.ids.new())
     assert decided(world) == (94, "resolved", date(2024, 11, 15), date(2025, 11, 15))
     assert world.record("r1").items == (94, 241)
 
@@ -254,7 +255,7 @@ async def test_a_day_on_which_no_case_can_have_closed_is_refused(
     await junk(world)
     before = world.record("r1")
     with pytest.raises(RefusedError) as refused:
-        await world.outcomes.add("r1", outcome, world.ids.new(), closed_on)
+        await world.outcomes.add(COUNSEL, "r1", outcome, world.ids.new(), closed_on)
     assert (refused.value.status, refused.value.field) == (422, "body.closed_on")
     assert world.record("r1") == before
 
@@ -300,7 +301,7 @@ async def test_an_outcome_that_cannot_be_added_is_refused(
     await world.eligible("r1", "gone")
     await world.ordered("gone")
     with pytest.raises(RefusedError) as refused:
-        await world.outcomes.add(record_id, outcome, world.ids.new())
+        await world.outcomes.add(COUNSEL, record_id, outcome, world.ids.new())
     assert refused.value.code == code
 
 

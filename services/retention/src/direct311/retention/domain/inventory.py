@@ -53,13 +53,27 @@ class Receipt(Model):
     recoverable_until: Instant
 
 
+class Said(Model):
+    """What a person said of an outcome: that it is so, that its case was closed, or is open."""
+
+    outcome: str
+    closed_on: OnDate | None = None
+    by: str
+    at: Instant
+
+
+SAID_KEPT: Final = 200
+"""So many of what was said are kept, the newest."""
+
+
 class InventoryRecord(RecordState):
     """One record in the inventory. It stays after the record's destruction, with id, items and
     dates alone; so its `lifecycle` is always `active`, and `stage` says where the record stands.
 
     `restarted_at`: reclassified after it was closed. `outcomes`: what the work has come to, as far
     as the assignments know it; `outcomes_closed_on`: when the case of an outcome was closed, or the
-    time for its appeal was over; without a day it is open. `media_bytes`: of the public copies.
+    time for its appeal was over; without a day it is open. `outcomes_said`: who said so, and when.
+    `media_bytes`: of the public copies.
     `trigger_on`, `eligible_on`: days of the county's calendar. `fence`: up to which the holds are
     known to be evaluated; `behind`: more is to be placed or released than one version could tell.
     `order_id`: the disposition set that the record lies in, from proposal on. `answered`: number
@@ -75,6 +89,7 @@ class InventoryRecord(RecordState):
     restarted_at: Instant | None = None
     outcomes: tuple[str, ...] = ()
     outcomes_closed_on: Mapping[str, OnDate] = nothing()
+    outcomes_said: tuple[Said, ...] = ()
     media_files: int = 0
     media_bytes: int = 0
     known_holders: tuple[ev.Holder, ...] = ()
@@ -281,6 +296,7 @@ def certified(record: InventoryRecord, certificate_id: str) -> InventoryRecord:
             "department": None,
             "status": None,
             "outcomes": (),
+            "outcomes_said": (),
             "media_files": 0,
             "media_bytes": 0,
             "known_holders": (),

@@ -16,12 +16,13 @@ from direct311.retention.domain.inventory import (
     InventoryRecord,
     Receipt,
     RetentionRules,
+    Said,
     Stage,
 )
 from direct311.retention.handlers.certify import Certification
 from direct311.retention.handlers.expiry import Expiry
 from direct311.retention.handlers.holding import Holding
-from direct311.retention.handlers.inventory import Outcomes
+from direct311.retention.handlers.inventory import SAYERS, Outcomes
 from direct311.retention.handlers.review import Review
 from direct311.retention.handlers.scopes import Scopes
 from direct311.retention.ports import Dispositions, Holds, Inventory, Position, Seal
@@ -189,8 +190,9 @@ class ComponentView(Model):
 class RecordView(Model):
     """Where a record stands. `reason` says why it is kept so long; `decided_by` is the item that
     decides, absent where nothing is scheduled. `components`: all that have a say in it, until it
-    is ordered; one that waits, or is permanent, keeps the record whatever the others say. Days are
-    of the county's calendar."""
+    is ordered; one that waits, or is permanent, keeps the record whatever the others say.
+    `outcomes_said`: by whom an outcome, or the closing of its case, was said, the newest last. Days
+    are of the county's calendar."""
 
     record_id: str
     version: int
@@ -201,6 +203,7 @@ class RecordView(Model):
     status: str | None = None
     outcomes: tuple[str, ...]
     outcomes_closed_on: Mapping[str, OnDate]
+    outcomes_said: tuple[Said, ...]
     received_at: Instant | None = None
     closed_at: Instant | None = None
     media_files: int
@@ -325,11 +328,12 @@ def _records(use: UseCases, caller_of: CallerOf) -> APIRouter:
     @api.post("/records/{record_id}/outcomes", response_model_exclude_none=True)
     async def outcome(record_id: Id, body: Outcome, caller: Annotated[Caller, who]) -> RecordView:
         """Say what the work has come to (a citation, a hearing, an incident): adds its items. Say
-        it again with `closed_on` once its case is closed: until then the record waits."""
-        require(caller, "custodian", "records_officer", "counsel", "inspector")
+        it again with `closed_on` once its case is closed: until then the record waits. An inspector
+        says it of what the own department has."""
+        require(caller, *SAYERS, "inspector")
         reopened = "closed_on" in body.model_fields_set and body.closed_on is None
         found = await use.outcomes.add(
-            record_id, body.outcome, use.ids.new(), body.closed_on, reopened=reopened
+            caller, record_id, body.outcome, use.ids.new(), body.closed_on, reopened=reopened
         )
         return _record(found, use.rules)
 

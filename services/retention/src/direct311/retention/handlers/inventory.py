@@ -3,18 +3,21 @@
 from collections.abc import Mapping
 from datetime import date
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from direct311.retention.domain.holds import UNINCORPORATED, evaluate
 from direct311.retention.domain.inventory import (
+    SAID_KEPT,
     InventoryRecord,
     Receipt,
     RetentionRules,
+    Said,
     with_media,
     with_receipt,
     with_request,
 )
 from direct311.retention.ports import Holds
+from direct311.runtime.access import Caller, works_for
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, RuntimeFaultError
 from direct311.runtime.records import Folder, Handler, on
@@ -146,6 +149,10 @@ def seen(state: InventoryRecord, name: str) -> int:
     return state.seen.get(name, 0)
 
 
+SAYERS: Final = ("custodian", "records_officer", "counsel")
+"""Who says of any record what it came to. An inspector does of those of the own department."""
+
+
 class Outcomes:
     """What becomes known while the request is worked, and after it, said by a person."""
 
@@ -159,6 +166,7 @@ class Outcomes:
 
     async def add(
         self,
+        caller: Caller,
         record_id: str,
         outcome: str,
         cause: str,
@@ -167,11 +175,12 @@ class Outcomes:
         reopened: bool = False,
     ) -> InventoryRecord:
         """Add the outcome's items to the record, or say of one that is there when its case was
-        closed, or that it is open again.
+        closed, or that it is open again. Who said what stays with the record.
 
         :param closed_on: without it, what was said before stays.
         :raises RefusedError: 422, an outcome that the assignments do not have, or a day on which
-            its case cannot have been closed; 404, no such record; 409, its destruction is ordered.
+            its case cannot have been closed; 403, it is not of the caller's department; 404, no
+            such record; 409, its destruction is ordered.
         """
         if outcome not in self.known:
             raise RefusedError(
@@ -179,6 +188,9 @@ class Outcomes:
             )
 
         async def decide(state: InventoryRecord) -> Changed:
+            if not (set(SAYERS) & set(caller.roles) or works_for(caller, state.department)):
+                # Of a record that there is not, too.
+                raise RefusedError(403, "department", "Your department must have the request.")
             if state.version == 0:
                 raise RefusedError(404, "unknown_record", "The inventory has no such record.")
             if not state.open_to_change:
@@ -195,7 +207,17 @@ class Outcomes:
                 "outcomes_closed_on": closed,
             }
             after = state.model_copy(update=update)
-            return Change(self._rules.determined(after)) if after != state else None
+            if after == state:
+                return None
+            said = Said(
+                outcome=outcome,
+                closed_on=closed.get(outcome),
+                by=caller.sub,
+                at=self._clock.now(),
+            )
+            kept = (*state.outcomes_said, said)[-SAID_KEPT:]
+            after = after.model_copy(update={"outcomes_said": kept})
+            return Change(self._rules.determined(after))
 
         return await self._folder.change(record_id, cause, decide)
 

@@ -18,7 +18,7 @@ from direct311.intake.handlers.release import Release
 from direct311.intake.ports import Requests
 from direct311.media.entrypoints.api import files_router
 from direct311.routing.adapters.rules_file import load_rules
-from direct311.routing.domain.job import Job
+from direct311.routing.domain.job import Job, Refusal
 from direct311.routing.entrypoints.api import router as queues
 from direct311.runtime.access import (
     AccessPolicy,
@@ -28,6 +28,7 @@ from direct311.runtime.access import (
     load_access_policy,
 )
 from direct311.runtime.api import caller_of, install
+from direct311.runtime.broker import Received
 from direct311.runtime.datafile import DataFileError, load, packaged
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.health import Readiness
@@ -36,7 +37,7 @@ from direct311.runtime.records import Write
 from direct311.runtime.state import advanced
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault import DeniedError
-from direct311.schemas import Event
+from direct311.schemas import Event, updates_topic
 from direct311.schemas import events as ev
 from tests.support import pictures, reporters
 from tests.support.county import County, until
@@ -48,6 +49,7 @@ from tests.support.submissions import submission
 from tests.unit.retention.fakes import World as Retention
 from tests.unit.retention.fakes import created as requested
 from tests.unit.retention.fakes import updated as worked
+from tests.unit.routing.test_consumers import World as Answering
 
 SOURCE = packaged("direct311.runtime", "access.yaml")
 ROLES = ("department", "inspector")
@@ -380,6 +382,66 @@ def test_routing_shows_its_own_to_a_department_and_all_to_the_center(role: str, 
 @pytest.mark.parametrize("role", ["admin", "inspector"])
 def test_counts_are_still_for_them(role: str) -> None:
     assert Desk(THEIRS).asked(Caller("olga", (role,)), "/v1/counts") == 200
+
+
+# ---------------------------------------------------------------- another's update, by its id
+
+
+def _update(department: str, record_id: str, update_id: str) -> Received:
+    data = ev.DepartmentUpdate(
+        record_id=record_id, department=department, status="in_progress", occurred_at=NOW
+    )
+    event: Event[Any] = Event(update_id, "/department", record_id, NOW, data)
+    return Received(event, {}, b"", updates_topic(department), 0, 0)
+
+
+UPDATE = "01980000-0000-7000-8000-00000000000b"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("together", [False, True], ids=["before", "in-one-batch"])
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("record_id", ["nowhere", "gone", RECORD, "ours"])
+async def test_nobody_takes_the_place_of_anothers_update_by_its_id(
+    record_id: str, times: int, together: bool
+) -> None:
+    world = Answering()
+    await world.job(RECORD, department=THEIRS)
+    await world.job("ours", department=OURS)
+    await world.job("gone", department=THEIRS, lifecycle="destroyed")
+    attack = [_update(OURS, record_id, UPDATE)] * times
+    answer = [_update(THEIRS, RECORD, UPDATE)] * times
+    for batch in [attack + answer] if together else [attack, answer]:
+        assert await world.process(batch) == []
+    said = await world.answers()
+    accepted = [each for each in said if isinstance(each, ev.UpdateAccepted)]
+    assert [each.department for each in accepted if each.record_id == RECORD] == [THEIRS]
+    attacks = [each for each in said if getattr(each, "department", None) == OURS]
+    assert len([each for each in attacks if not isinstance(each, ev.WorkUpdated)]) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("record_id", ["nowhere", "elsewhere"])
+async def test_a_refusal_of_anothers_unknown_update_is_no_answer_to_this_one(
+    record_id: str,
+) -> None:
+    world = Answering()
+    for department, record in ((OURS, record_id), (THEIRS, "nowhere"), (THEIRS, "nowhere")):
+        assert await world.process([_update(department, record, UPDATE)]) == []
+    refused = [each for each in await world.answers() if isinstance(each, ev.UpdateRefused)]
+    assert [each.department for each in refused] == [OURS, THEIRS]
+    assert {each.update_id for each in refused} == {UPDATE}
+
+
+@pytest.mark.anyio
+async def test_what_was_answered_before_by_the_id_alone_is_answered() -> None:
+    world = Answering()
+    await world.job(RECORD, department=THEIRS, handled_updates=(UPDATE,))
+    old = Refusal(record_id="old", version=1)
+    await world.refusals.commit([Write(0, old, (), NOW)])
+    for record_id, update_id in ((RECORD, UPDATE), (RECORD, "old"), ("nowhere", "old")):
+        assert await world.process([_update(THEIRS, record_id, update_id)]) == []
+    assert await world.answers() == []
 
 
 # ---------------------------------------------------------------- retention's door

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from direct311.routing.adapters.mongo import MongoJobs, watched
+from direct311.routing.adapters.mongo import MongoJobs, forget, watched
 from direct311.routing.adapters.rules_file import load_rules
 from direct311.routing.domain.job import Job, Refusal
 from direct311.routing.entrypoints.api import router
@@ -22,6 +22,9 @@ from direct311.runtime.records import hold_handlers, on
 from direct311.runtime.redaction import redact
 from direct311.schemas import derived_id, updates_topic
 from direct311.schemas import events as ev
+
+REFUSALS_KEPT = timedelta(days=30)
+"""So long it is known what was refused: twice as long as topics keep an update."""
 
 
 def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
@@ -67,6 +70,9 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
                 cause = derived_id(_DUE_NAMESPACE, f"{record_id}:{today}")
                 await folder.change(record_id, cause, lambda job: routing.overdue(job, today))
 
+    async def forget_refusals() -> None:
+        await forget(refusals.records, resources.clock.now() - REFUSALS_KEPT)
+
     loops = [
         Loop(
             "destroy",
@@ -80,6 +86,13 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
             settings.overdue_every,
             overdue,
             resources.lease("overdue", timedelta(minutes=15)),
+            resources.clock,
+        ),
+        Loop(
+            "forget",
+            timedelta(hours=1),
+            forget_refusals,
+            resources.lease("forget"),
             resources.clock,
         ),
     ]

@@ -16,6 +16,7 @@ from direct311.routing.domain.job import (
     is_ready,
     known,
     says_the_same,
+    update_key,
     weight,
 )
 from direct311.routing.domain.rules import Decision, Rulebook, decide
@@ -138,9 +139,11 @@ class Routing:
     async def answered(self, job: Job, event: Event[ev.DepartmentUpdate]) -> Change[Job] | None:
         """Take a department's update, or refuse it and say why."""
         update = event.data
-        if event.id in job.handled_updates:
+        key = update_key(update.department, event.id)
+        # By the id alone too, as jobs remembered before.
+        if key in job.handled_updates or event.id in job.handled_updates:
             return None
-        handled = (*job.handled_updates, event.id)[-HANDLED_UPDATES:]
+        handled = (*job.handled_updates, key)[-HANDLED_UPDATES:]
         after = job.model_copy(update={"handled_updates": handled})
         refusal = self._refusal(job, update)
         if refusal is not None:

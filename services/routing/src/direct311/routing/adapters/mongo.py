@@ -1,9 +1,9 @@
 """Jobs in MongoDB."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
-from direct311.routing.domain.job import Job
+from direct311.routing.domain.job import Job, Refusal
 from direct311.runtime.database import Document, Index, MongoRecords
 
 _OPEN = ("received", "routed", "in_progress", "on_hold", "referred")
@@ -73,3 +73,8 @@ class MongoJobs:
                 name = "triage"
             counts[name] = counts.get(name, 0) + group["n"]
         return counts
+
+
+async def forget(refusals: MongoRecords[Refusal], before: datetime) -> None:
+    """Delete the refusals that were answered before then."""
+    await refusals.collection.delete_many({"pending": 0, "relay_after": {"$lt": before}})

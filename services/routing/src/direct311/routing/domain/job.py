@@ -16,6 +16,11 @@ UPDATE_WEIGHS = 500
 """What an update adds to a document beside its note, in bytes."""
 
 
+def update_key(department: str, update_id: str) -> str:
+    """What an update is remembered by: ids are made up by departments, each for itself."""
+    return f"{department}-{update_id}"
+
+
 class Asked(Model):
     """What intake said last of the request."""
 
@@ -54,7 +59,8 @@ class Job(RecordState):
 
 
 class Refusal(RecordState):
-    """An update that no job could take; kept so that its answer is published exactly once."""
+    """An update that no job could take, by its key; kept so that its answer is published exactly
+    once."""
 
 
 def is_ready(job: Job) -> bool:

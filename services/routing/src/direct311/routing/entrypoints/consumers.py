@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from direct311.routing.domain.job import Job, Refusal
+from direct311.routing.domain.job import Job, Refusal, update_key
 from direct311.runtime.broker import MisplacedError, Process, Received
 from direct311.runtime.records import Folder, Records
 from direct311.schemas import Event, misplaced, updates_topic
@@ -51,28 +51,42 @@ def process(
         if updates:
             stored = await known.load([event.subject for event in updates])
             active = {each for each, job in stored.items() if job.state.lifecycle == "active"}
-            answered = await refused.load([event.id for event in updates])
+            # By the id alone too, as refusals were kept before.
+            answered = await refused.load([key for each in updates for key in (own(each), each.id)])
             failed += await jobs.apply(
-                [each for each in updates if each.subject in active and each.id not in answered]
+                [
+                    each
+                    for each in updates
+                    if each.subject in active and answered.keys().isdisjoint((own(each), each.id))
+                ]
             )
-            failed += await _refuse([each for each in updates if each.subject not in active])
+            failed += await _refuse(
+                [each for each in updates if each.subject not in active and each.id not in answered]
+            )
         return failed
 
     async def _refuse(
         updates: Sequence[Event[Model]],
     ) -> Sequence[tuple[Event[Model], Exception]]:
-        by_id = {event.id: event for event in updates}
+        by_key = {own(event): event for event in updates}
         failed = await refusals.apply([_by_its_own_id(event) for event in updates])
-        return [(by_id[event.id], error) for event, error in failed]
+        return [(by_key[event.subject], error) for event, error in failed]
 
     return apply
+
+
+def own(event: Event[Model]) -> str:
+    """What an update is known by. Its department makes up its id, and others may the same."""
+    if not isinstance(event.data, ev.DepartmentUpdate):
+        raise TypeError("no department's update")
+    return update_key(event.data.department, event.id)
 
 
 def _by_its_own_id(event: Event[Model]) -> Event[Model]:
     return Event(
         event.id,
         event.source,
-        event.id,
+        own(event),
         event.time,
         event.data,
         event.traceparent,

@@ -444,6 +444,58 @@ async def test_what_was_answered_before_by_the_id_alone_is_answered() -> None:
     assert await world.answers() == []
 
 
+# ---------------------------------------------------------------- a duplicate of nothing
+
+OF = "0193bb05-8f33-7483-bfe4-440e60fc47fa"
+ANOTHER = "0193bb05-8f33-7483-bfe4-440e60fc47fb"
+OF_NOTHING = {
+    "itself": OF,
+    "itself in capitals": OF.upper(),
+    "itself without dashes": OF.replace("-", ""),
+    "a word": "unknown",
+    "a number": "4711",
+    "a name": "Maria_Lopez",
+    "a telephone": "305-555-0142",
+    "one digit less": ANOTHER[:-1],
+    "one digit more": ANOTHER + "0",
+    "other letters": ANOTHER.replace("b", "g"),
+    "capitals": ANOTHER.upper(),
+    "dashes elsewhere": ANOTHER.replace("-", "").replace("0193", "0193-"),
+    "dashes alone": "-" * 36,
+}
+
+
+def _duplicate(of: str, status: ev.WorkStatus = "duplicate") -> Received:
+    data = ev.DepartmentUpdate(
+        record_id=OF, department=OURS, status=status, occurred_at=NOW, duplicate_of=of
+    )
+    event: Event[Any] = Event(UPDATE, "/department", OF, NOW, data)
+    return Received(event, {}, b"", updates_topic(OURS), 0, 0)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", ["duplicate", "in_progress"])
+@pytest.mark.parametrize("of", OF_NOTHING.values(), ids=OF_NOTHING)
+async def test_a_request_is_no_duplicate_of_itself_or_of_what_is_none(
+    of: str, status: ev.WorkStatus
+) -> None:
+    world = Answering()
+    await world.job(OF)
+    assert await world.process([_duplicate(of, status)]) == []
+    (refused,) = await world.answers()
+    assert isinstance(refused, ev.UpdateRefused)
+    assert (refused.code, of in refused.reason) == ("malformed", False)
+
+
+@pytest.mark.anyio
+async def test_a_request_is_a_duplicate_of_another() -> None:
+    world = Answering()
+    await world.job(OF)
+    assert await world.process([_duplicate(ANOTHER)]) == []
+    (work,) = [each for each in await world.answers() if isinstance(each, ev.WorkUpdated)]
+    assert (work.status, work.duplicate_of) == ("duplicate", ANOTHER)
+
+
 # ---------------------------------------------------------------- retention's door
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from direct311.routing.domain.job import (
     HANDLED_UPDATES,
@@ -186,6 +187,8 @@ class Routing:
                 f"occurred_at must lie at most {LONGEST_BEFORE.days} days before the request came "
                 "and not in the future.",
             )
+        if update.duplicate_of is not None and not _may_repeat(job, update.duplicate_of):
+            return "malformed", "duplicate_of must be the id of another request."
         move = Move(current=job.status, proposed=update.status, actor="department")
         if not allowed(move, self._states):
             may = ", ".join(self._states.next(job.status, "department")) or "nothing"
@@ -214,6 +217,14 @@ class Routing:
             job.model_copy(update={"overdue_noticed": True}),
             (Outgoing(overdue), Outgoing(overdue, topic=routed_topic(job.department))),
         )
+
+
+def _may_repeat(job: Job, record_id: str) -> bool:
+    """Whether a job can be a duplicate of this: an id as ours are written, and not its own."""
+    try:
+        return str(UUID(record_id)) == record_id != job.record_id
+    except ValueError:
+        return False
 
 
 def _number(work_reference: str | None) -> str | None:

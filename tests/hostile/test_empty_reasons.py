@@ -103,6 +103,57 @@ def test_the_glass_is_not_broken_without_a_reason(purpose: str, text: str) -> No
     assert text not in found.needed
 
 
+IN_DANGER = (
+    "House fire",
+    "Gas leak!",
+    "GAS LEAK",
+    "Shooting",
+    "flooding",
+    "Child missing",
+    "Downed power line",
+    "¡Incendio!",
+    "Fuga de gas",
+    "Dife nan kay",
+    "пожар дома",
+    "Tiếng súng",
+)
+SHORT = {
+    "one word too short": "fire",
+    "five letters": "fires",
+    "letters and digits": "fire 22",
+    "digits": "911911 9112",
+    "one letter": "aaaaaaaa",
+    "three letters": "abc abc abc",
+    "letters apart": "f i r e x y",
+    "fillers behind": "fire​​​ㅤㅤ",
+    "tags behind": "fire" + "".join(chr(0xE0000 + ord(c)) for c in " in the house"),
+    "marks behind": "firȩ̧́̈́̈",
+    "dots": "fire......",
+    "urgent": "urgent",
+    "emergency": "EMERGENCY!!!",
+    "emergency again": "Emergency, emergency",
+    "in Spanish": "¡Urgente!",
+    "in Creole": "Ijans",
+    "a letter more": "urgent x",
+}
+
+
+@pytest.mark.parametrize("text", IN_DANGER)
+@pytest.mark.parametrize("purpose", ["public_safety", "emergency_assistance"])
+def test_where_there_is_danger_a_word_or_two_will_do(purpose: str, text: str) -> None:
+    caller = Caller("eve", ("agent",))
+    found = POLICY.decide(caller, purpose, ("phone",), FACTS, justification=text, at=NOW)
+    assert (found.allowed, found.obligations) == (True, ("open_review",))
+
+
+@pytest.mark.parametrize("text", ids(SHORT))
+@pytest.mark.parametrize("purpose", ["public_safety", "emergency_assistance"])
+def test_less_than_a_word_is_no_danger(purpose: str, text: str) -> None:
+    caller = Caller("eve", ("agent",))
+    found = POLICY.decide(caller, purpose, ("phone",), FACTS, justification=text, at=NOW)
+    assert (found.allowed, found.rule_id) == (False, "refused:justification")
+
+
 @pytest.mark.parametrize("text", ids(REFERENCES))
 @pytest.mark.parametrize(
     ("role", "purpose", "field"),
@@ -170,6 +221,14 @@ def test_nothing_is_held_by_the_order_of_nobody(
     model: type[Model], field: str, rest: dict[str, Any], text: str
 ) -> None:
     model.model_validate({**rest, field: "Case 26-114"})
+    refused(model, field, rest, text)
+
+
+@pytest.mark.parametrize("text", ["House fire", "Gas leak!", "Shooting"])
+@pytest.mark.parametrize(("model", "field", "rest"), WHY)
+def test_what_will_do_in_danger_is_no_reason_of_a_command(
+    model: type[Model], field: str, rest: dict[str, Any], text: str
+) -> None:
     refused(model, field, rest, text)
 
 

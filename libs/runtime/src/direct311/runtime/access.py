@@ -19,7 +19,15 @@ from pydantic import Field
 
 from direct311.runtime.approvals import NotApprovedError, approvers_of
 from direct311.runtime.datafile import Problem, load, packaged
-from direct311.runtime.reasons import A_REASON, A_REFERENCE, as_reference, is_reason, is_reference
+from direct311.runtime.reasons import (
+    A_REASON,
+    A_REFERENCE,
+    IN_DANGER,
+    as_reference,
+    is_emergency_reason,
+    is_reason,
+    is_reference,
+)
 from direct311.schemas import Model
 from direct311.schemas.unicode import normalized
 
@@ -167,7 +175,7 @@ class AccessRules(Model, extra="forbid"):
 @dataclass(frozen=True, slots=True)
 class Floor:
     """The least that any file must ask of a purpose. `unless_roles`: those that a file may free
-    from the precondition."""
+    from the precondition. `danger`: a justification of a word or two is enough."""
 
     precondition: Precondition = "none"
     reference: bool = False
@@ -175,6 +183,7 @@ class Floor:
     review: bool = False
     contact: bool = True
     unless_roles: frozenset[str] = frozenset()
+    danger: bool = False
 
 
 TIED = frozenset({"department", "inspector"})
@@ -197,8 +206,8 @@ PURPOSES: Mapping[str, Floor] = MappingProxyType(
             reference=True,
             unless_roles=frozenset({"agent", "counsel", "custodian", "admin", "service"}),
         ),
-        "public_safety": Floor(justification=True, review=True),
-        "emergency_assistance": Floor(justification=True, review=True),
+        "public_safety": Floor(justification=True, review=True, danger=True),
+        "emergency_assistance": Floor(justification=True, review=True, danger=True),
         "public_records": Floor("disclosure_case", reference=True),
         "law_enforcement": Floor("disclosure_case", reference=True),
         "authorised_audit": Floor(reference=True),
@@ -378,8 +387,9 @@ class AccessPolicy:
             return refuse("fields", f"Not for this purpose and role: {', '.join(missing)}.")
         if rule.reference and not self._refers(rule, reference):
             return refuse("reference", f"Say {rule.reference}. {A_REFERENCE}", "reference")
-        if rule.justification and not is_reason(justification):
-            return refuse("justification", f"Say {rule.justification}. {A_REASON}", "justification")
+        if rule.justification and not self._justifies(purpose, justification):
+            wanted = IN_DANGER if PURPOSES[purpose].danger else A_REASON
+            return refuse("justification", f"Say {rule.justification}. {wanted}", "justification")
         unmet = {role: _unmet(rule, role, caller, facts) for role, _ in granted}
         granted = [(role, grant) for role, grant in granted if unmet[role] is None]
         if not granted or _uncovered(asked, granted):
@@ -411,6 +421,10 @@ class AccessPolicy:
             fields=(),
             obligations=(),
         )
+
+    def _justifies(self, purpose: str, justification: str | None) -> bool:
+        enough = is_emergency_reason if PURPOSES[purpose].danger else is_reason
+        return enough(justification)
 
     def _refers(self, rule: Purpose, reference: str | None) -> bool:
         """Whether it is a reference at all, and has the form that these rules name."""

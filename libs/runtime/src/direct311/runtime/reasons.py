@@ -124,6 +124,64 @@ def _authority(text: str) -> str:
     return as_reason(text)
 
 
+LEAST_IN_DANGER = 6
+"""Letters of a reason where there is danger: `Gas leak!`"""
+
+LEAST_DIFFERENT_IN_DANGER = 4
+
+NO_DANGER = frozenset(
+    [
+        "urgent",
+        "urgently",
+        "urgency",
+        "emergency",
+        "emergencies",
+        "danger",
+        "dangerous",
+        "help",
+        "please",
+        "needed",
+        "asap",
+        "reason",
+        "urgente",
+        "urgencia",
+        "emergencia",
+        "peligro",
+        "peligroso",
+        "ayuda",
+        "favor",
+        "motivo",
+        "ijans",
+        "ijan",
+        "danje",
+        "danjere",
+        "tanpri",
+        "rezon",
+    ]
+)
+"""Words that say that there is danger and not which."""
+
+IN_DANGER = f"A word or two will do, of {LEAST_IN_DANGER} letters at least: `House fire`."
+
+
+def is_emergency_reason(text: str | None) -> bool:
+    """Whether the text says what the danger is: a reason, or one word or two of letters that are
+    seen. Whoever types it has no time, and each such opening is reviewed."""
+    if is_reason(text):
+        return True
+    text = cleaned(text or "", lines=True)
+    if len(text) > LONGEST_REASON:
+        return False
+    typed = [folded for char in text if (folded := _letters(char)) and folded.isalpha()]
+    words = [word for word in _words(text) if word.isalpha() and word not in NO_DANGER]
+    letters = "".join(words)
+    return (
+        min(len(typed), len(letters)) >= LEAST_IN_DANGER
+        and len(set(letters)) >= LEAST_DIFFERENT_IN_DANGER
+        and any(len(word) > 1 for word in words)
+    )
+
+
 Reason = Annotated[
     str,
     StringConstraints(max_length=LONGEST_REASON),

@@ -1,5 +1,5 @@
 """A text that shows nothing, or says nothing, is no reason and no reference: not for the access
-rules, not for any command."""
+rules, not for any command. What honest people write in five languages is one."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -67,6 +67,9 @@ SAYING_NOTHING = {
     "letters between fillers": "a\u3164\u3164\u3164\u3164\u3164\u3164\u3164\u3164b c",
     "emoji": "\U0001f600 \U0001f601 \U0001f602 \U0001f603 \U0001f604 \U0001f605",
     "underscores": "_____ _____ _____",
+    "one Chinese character": "\u5582" * 20,
+    "two Chinese characters": "\u54c8\u5475" * 10,
+    "three Chinese characters": "\u5df2\u548c\u89e3",
 }
 REASONS = UNSEEN | SAYING_NOTHING
 REFERENCES = UNSEEN | {
@@ -78,12 +81,58 @@ REFERENCES = UNSEEN | {
     "none": "none",
     "n/a": "n/a",
     "a letter": "x",
+    "a nought": "0",
     "nothing but noughts": "0-0",
-    "a digit behind fillers": "\u3164\u31641",
+    "noughts of all scripts": "0 \u0660 \u06f0 \uff10",
+    "a nought behind fillers": "\u3164\u31640",
+    "signs": "\u00a7 # \u2116",
     "a dash behind fillers": "\u3164\u3164-1",
     "a formula": "=1+1",
     "a wide formula": "\uff1d1+1",
+    "a sum": "+1",
     "markup": "<WO-1>",
+}
+HONEST_REFERENCES = {
+    "a work order": "WO-2117",
+    "a file number": "22",
+    "a file number of one digit": "7",
+    "a court case": "2026-001234-CA-01",
+    "a number sign": "#26-114",
+    "a section of the law": "\u00a7 119.07(1)(h), F.S.",
+    "a section behind a file": "PR-2026-17, \u00a7 3",
+    "a quoted name": "\u201cDoe\u201d 26-1",
+    "a quoted name, plainly": '"Doe" 26-1',
+    "a French name and number": "\u00abDub\u00e9\u00bb n\u00b0 12",
+    "a degree sign for a number": "N\u00b0 12",
+    "an ordinal for a number": "N\u00ba 12",
+    "a numero sign": "\u2116 12",
+    "two files": "WO-2117; PR 26/44",
+    "a sum of files": "Doe/Smith 26+27",
+    "Spanish": "Expediente n\u00fam. 12",
+    "Spanish with a dash": "carta n\u00fam. 3 \u2013 \u00d1",
+    "Spanish, decomposed": "Expediente nu\u0301m. 12",
+    "Haitian Creole": "L\u00e8t 3 mas nan O\u2019Brien",
+    "Portuguese": "carta de 3 de mar\u00e7o",
+    "Arabic": "\u0627\u0644\u0631\u0633\u0627\u0644\u0629 \u0661\u0662",
+    "Hindi, marks and all": "\u092b\u093c\u093e\u0907\u0932 \u0967\u0968",
+    "Chinese": "\u6848\u4ef6 26-114",
+    "a dash of another kind": "26\u2212114",
+    "a date": "letter of 3 March",
+}
+HONEST_REASONS = {
+    "English": "Gas leak next door; evacuate the block",
+    "English, short": "Heart attack",
+    "Spanish": "Fuga de gas, evacuar",
+    "Haitian Creole": "Gaz ap koule, deplase moun yo",
+    "Arabic": "\u062d\u0631\u064a\u0642 \u0641\u064a \u0627\u0644\u0645\u0628\u0646\u0649",
+    "Russian": "\u041f\u043e\u0436\u0430\u0440 \u0432 \u0434\u043e\u043c\u0435",
+    "Chinese": "\u74e6\u65af\u6f0f\u6c23\u8acb\u7acb\u5373\u758f\u6563\u5c45\u6c11",
+    "Chinese, short": "\u5c4b\u5185\u6709\u5b69\u5b50",
+    "Chinese with a number": "\u74e6\u65af\u6f0f\u6c23\u5feb\u758f\u65633\u6a13",
+    "Japanese": "\u5bb6\u306b\u5b50\u3069\u3082\u304c\u3044\u307e\u3059",
+    "Japanese, kana": "\u3053\u3069\u3082\u304c\u306a\u304b\u306b\u3044\u307e\u3059",
+    "Thai": "\u0e44\u0e1f\u0e44\u0e2b\u0e21\u0e49\u0e1a\u0e49"
+    "\u0e32\u0e19\u0e15\u0e34\u0e14\u0e01\u0e31\u0e19",
 }
 
 
@@ -166,6 +215,24 @@ def test_nothing_is_opened_without_a_reference(
     assert (found.allowed, found.rule_id) == (False, "refused:reference")
 
 
+@pytest.mark.parametrize("text", ids(HONEST_REFERENCES))
+@pytest.mark.parametrize(
+    ("role", "purpose", "field"),
+    [("counsel", "county_business", "description"), ("auditor", "authorised_audit", "audit_entry")],
+)
+def test_an_honest_reference_opens(role: str, purpose: str, field: str, text: str) -> None:
+    found = POLICY.decide(Caller("cole", (role,)), purpose, (field,), FACTS, reference=text, at=NOW)
+    assert found.allowed, found.needed
+
+
+@pytest.mark.parametrize("text", ids(HONEST_REASONS))
+@pytest.mark.parametrize("purpose", ["public_safety", "emergency_assistance"])
+def test_an_honest_reason_opens(purpose: str, text: str) -> None:
+    caller = Caller("eve", ("agent",))
+    found = POLICY.decide(caller, purpose, ("phone",), FACTS, justification=text, at=NOW)
+    assert found.allowed, found.needed
+
+
 # ---------------------------------------------------------------- commands
 
 WHY: list[tuple[type[Model], str, dict[str, Any]]] = [
@@ -232,6 +299,22 @@ def test_what_will_do_in_danger_is_no_reason_of_a_command(
     refused(model, field, rest, text)
 
 
+@pytest.mark.parametrize("text", ids(HONEST_REFERENCES))
+@pytest.mark.parametrize(("model", "field", "rest"), ORDERED + AUTHORITY[:2])
+def test_a_command_takes_an_honest_reference(
+    model: type[Model], field: str, rest: dict[str, Any], text: str
+) -> None:
+    assert getattr(model.model_validate({**rest, field: text}), field)
+
+
+@pytest.mark.parametrize("text", ids(HONEST_REASONS))
+@pytest.mark.parametrize(("model", "field", "rest"), WHY)
+def test_a_command_takes_an_honest_reason(
+    model: type[Model], field: str, rest: dict[str, Any], text: str
+) -> None:
+    assert getattr(model.model_validate({**rest, field: text}), field) == text
+
+
 # ---------------------------------------------------------------- on the running stack
 
 
@@ -249,7 +332,7 @@ async def test_no_door_opens_for_a_text_that_shows_nothing(county: County) -> No
         answer = await county.ask("POST", "intake", link, "agent", "eve", {"justification": text})
         assert answer.status_code == 422, answer.text
         assert "letters or digits" in answer.json()["detail"]
-    for text in ("-", "\u3164\u31641", "\u200b-\u200b", "n/a"):
+    for text in ("-", "\u3164\u31640", "\u200b-\u200b", "n/a"):
         answer = await county.read_contact(
             record_id, "agent", "eve", purpose="county_business", reference=text
         )

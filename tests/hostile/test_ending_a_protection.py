@@ -60,9 +60,9 @@ NO_REFERENCES: dict[str, Any] = {
     "not applicable": "n/a",
     "none": "none",
     "words without a number": "because she said so",
-    "one digit": "7",
-    "one digit again and again": "7777",
-    "a digit behind nothing seen": "\u2060\u20607",
+    "a nought": "0",
+    "noughts again and again": "PR-0000",
+    "a nought behind nothing seen": "\u2060\u20600",
     "a picture": "\U0001f4c4",
     "a formula": "=1+2",
     "a tag": "<b>PR-7</b>",
@@ -121,6 +121,26 @@ async def test_one_person_is_not_two(
     world.clock.at += 2 * A_WEEK
     await world.protect.end_what_is_due()
     _stands(world, entry)
+
+
+ONE_FILE = {
+    "in small letters": ("PR-7", "pr-7"),
+    "with another dash": ("PR-7", "PR\u20137"),
+    "in wide letters": ("PR-7", "\uff30\uff32-\uff17"),
+    "with blanks": ("PR 7", " PR   7 "),
+    "in capitals with accents": ("Expediente n\u00fam. 7", "EXPEDIENTE N\u00daM. 7"),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), ONE_FILE.values(), ids=ONE_FILE)
+async def test_one_file_is_one_however_it_is_typed(
+    world: World, entry: str, one: str, other: str
+) -> None:
+    assert world.propose(entry, one).status_code == 200
+    assert world.propose(entry, other).status_code == 200
+    confirmed = world.confirm(entry, other)
+    assert confirmed.status_code == 200, confirmed.text
+    assert confirmed.json()["ending"]["ends_at"]
 
 
 Step = Callable[[World, str], Any]

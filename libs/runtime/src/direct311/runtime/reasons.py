@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from direct311.runtime.text import cleaned
+from direct311.runtime.text import cleaned, letters_without_blanks
 from direct311.schemas.unicode import normalized
 
 LEAST_OF_A_REASON = 10
@@ -31,17 +31,23 @@ LONGEST_REFERENCE = 200
 
 A_REASON = (
     f"Give the reason in words: at least {LEAST_WORDS} different words, and {LEAST_OF_A_REASON} "
-    "letters or digits."
+    "letters or digits. Where a script puts no blanks between words (Chinese, Japanese, Thai), the "
+    "letters alone count, and a Chinese character is two."
 )
 A_REFERENCE = (
-    "Give a number of a file, case, order or letter, such as WO-2117: letters, digits, blanks and "
-    "any of - / . , # : _ ( ) & ' with at least one digit."
+    "Give the number of a file, case, order or letter, such as WO-2117: letters of any language, "
+    "digits (at least one that is not 0), blanks, quotes and any of - / . , ; : _ ( ) & + # "
+    f"\u00a7 \u2116 \u00b0, at most {LONGEST_REFERENCE} in all. A letter, a digit, a quote, #, "
+    "\u00a7 or \u2116 comes first."
 )
 AN_AUTHORITY = "Give the case, order or section of the law that says so, or say it in words."
 
 _WORD = re.compile(r"[^\W_]+")
-_REFERENCE = re.compile(r"[^\W_][\w \-/.,#:()&'\u2019\u00a7\u2116]*")
-
+_QUOTES = "'\"\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
+# The numero sign is "No" after NFKC.
+_FIRST = frozenset(f"#\u00a7{_QUOTES}")
+_SIGNS = _FIRST | frozenset(" -/.,;:_()&+\u00b0")
+_JOINERS = "\u200c\u200d"
 
 KINDS = frozenset({"reason", "reference", "authority", "name"})
 """Kinds of pydantic's errors whose message is for whoever sent the field. It echoes nothing."""
@@ -51,33 +57,44 @@ def is_reason(text: str | None) -> bool:
     """Whether the text says why, as far as a machine can tell.
 
     Letters and digits are counted after NFKC, each character that was typed once, and without what
-    shows nothing; so are different ones and different words.
+    shows nothing; so are different ones and different words. A script that puts no blanks between
+    words needs letters alone, and a Chinese character is two of them.
     """
     text = cleaned(text or "", lines=True)
     if len(text) > LONGEST_REASON:
         return False
     typed = [folded for char in text if (folded := _letters(char))]
     words = set(_words(text))
-    lettered = [word for word in words if any(char.isalpha() for char in word)]
+    unspaced = [letters_without_blanks(folded[0]) for folded in typed]
+    in_words = len(words) >= LEAST_WORDS and any(
+        len(word) > 1 and any(char.isalpha() for char in word) for word in words
+    )
     return (
-        len(typed) >= LEAST_OF_A_REASON
+        sum(letters or 1 for letters in unspaced) >= LEAST_OF_A_REASON
         and len(set(typed)) >= LEAST_DIFFERENT
-        and len(words) >= LEAST_WORDS
-        and any(len(word) > 1 for word in lettered)
+        and (in_words or sum(unspaced) >= LEAST_OF_A_REASON)
     )
 
 
 def is_reference(text: str | None) -> bool:
     """Whether the text can be the reference of something that others keep.
 
-    After NFKC: at most 200 letters, digits, blanks and signs of the usual kind, a letter or digit
-    first, two different ones at least, and one digit.
+    After NFKC: at most 200 letters and digits of all languages, blanks, quotes and signs of the
+    usual kind, with one digit at least that is not 0. A letter, a digit, a quote, `#` or the sign
+    of a section comes first.
     """
     text = as_reference(text or "")
-    if len(text) > LONGEST_REFERENCE or not _REFERENCE.fullmatch(text):
-        return False
-    typed = _letters(text)
-    return len(set(typed)) >= 2 and any(char.isdecimal() for char in typed)
+    return (
+        0 < len(text) <= LONGEST_REFERENCE
+        and (text[0] in _FIRST or unicodedata.category(text[0])[0] in "LN")
+        and all(char in _SIGNS or char in _JOINERS or _written(char) for char in text)
+        and any(unicodedata.decimal(char, 0) for char in text)
+    )
+
+
+def same_reference(one: str, other: str) -> bool:
+    """Whether both name the same file: capitals and small letters are one, and so are dashes."""
+    return as_reference(one).casefold() == as_reference(other).casefold()
 
 
 def is_authority(text: str | None) -> bool:
@@ -93,7 +110,14 @@ def as_reason(text: str) -> str:
 def as_reference(text: str) -> str:
     """The reference as it is kept and compared: cleaned, in NFKC, on one line, each dash as `-`."""
     plain = cleaned(normalized("NFKC", cleaned(text)))
-    return "".join("-" if unicodedata.category(char) == "Pd" else char for char in plain)
+    return "".join("-" if unicodedata.category(char) == "Pd" else char for char in plain).replace(
+        "\N{MINUS SIGN}", "-"
+    )
+
+
+def _written(char: str) -> bool:
+    """A letter or a digit of any language, or a mark on one."""
+    return unicodedata.category(char)[0] in "LMN"
 
 
 def _letters(text: str) -> str:

@@ -49,6 +49,8 @@ class Characters(Model, extra="forbid"):
     blank: tuple[_Range, ...]
     joined: tuple[_Range, ...]
     pictures: tuple[_Range, ...]
+    unspaced: tuple[_Range, ...]
+    ideographs: tuple[_Range, ...]
     look_alikes: Mapping[_Char, str]
     alphabets: tuple[Annotated[str, Field(pattern=r"^[0-9A-F]{4,5}$")], ...]
     shapes: Mapping[_Char, str]
@@ -131,6 +133,21 @@ def visible(text: str) -> str:
         and char not in known.invisible
         and char not in known.blank
     )
+
+
+def letters_without_blanks(char: str) -> int:
+    """How many letters the character counts for in a script that puts no blanks between words: an
+    ideograph two, any other letter one, a character of another script none."""
+    for ranges, letters in ((_ranges("ideographs"), 2), (_ranges("unspaced"), 1)):
+        if any(ord(char) in each for each in ranges):
+            return letters
+    return 0
+
+
+@cache
+def _ranges(name: str) -> tuple[range, ...]:
+    ends = [each.split("-") for each in getattr(characters(), name)]
+    return tuple(range(int(first, 16), int(last, 16) + 1) for first, last in ends)
 
 
 def shows_all(text: str) -> bool:

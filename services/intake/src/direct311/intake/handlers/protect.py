@@ -16,6 +16,7 @@ from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.ledger import Access
 from direct311.runtime.persons import same_person
+from direct311.runtime.reasons import same_reference
 from direct311.runtime.vault import Vault
 from direct311.schemas.events import AccessAction
 
@@ -208,7 +209,7 @@ class Protect:
         )
         await self._store.propose_ending(protection_id, ending)
         found, kept = await self._ending(protection_id)
-        if (kept.reference, kept.proposed_by) != (reference, caller.sub):
+        if kept.proposed_by != caller.sub or not same_reference(kept.reference, reference):
             raise RefusedError(
                 409, "proposed", "Another ending of it is proposed: undo that first."
             )
@@ -229,7 +230,7 @@ class Protect:
             raise RefusedError(
                 403, "same_person", "Another person than the custodian who proposed confirms."
             )
-        if reference != ending.reference:
+        if not same_reference(reference, ending.reference):
             raise RefusedError(
                 409, "reference", "The ending was proposed for another file.", field="reference"
             )

@@ -1,7 +1,7 @@
 """What every HTTP face shares: clear answers, and nothing of the input in any of them."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from fastapi import FastAPI, Query, Request
@@ -29,6 +29,12 @@ class Question(Model, extra="forbid"):
     phone: Annotated[str, Field(max_length=5)] | None = None
     inner: "Question | None" = None
     many: tuple[int, ...] = ()
+    short: Annotated[str, Field(min_length=3)] | None = None
+    code: Annotated[str, Field(pattern="^[a-z]{3}$")] | None = None
+    few: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)] | None = None
+    count: Annotated[int, Field(ge=1, le=9)] | None = None
+    share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    way: Literal["email", "phone"] | None = None
 
 
 class World:
@@ -110,6 +116,31 @@ def test_a_malformed_body_is_named_by_its_declared_field_alone(
     assert answer.status_code == 422
     assert answer.json()["field"] == field
     assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "limit"),
+    [
+        ({"phone": CANARY}, "at most 5 characters"),
+        ({"short": "a"}, "3 or more characters"),
+        ({"code": CANARY}, "matches ^[a-z]{3}$"),
+        ({"few": []}, "1 or more entries"),
+        ({"few": [CANARY] * 7}, "at most 2 entries"),
+        ({"count": 0}, "1 or more"),
+        ({"count": 71}, "at most 9"),
+        ({"share": 0}, "more than 0"),
+        ({"share": 71}, "less than 1"),
+        ({"way": CANARY}, "'email' or 'phone'"),
+    ],
+)
+def test_what_a_field_must_be_is_told_and_nothing_of_what_was_sent(
+    world: World, body: object, limit: str
+) -> None:
+    answer = world.client.post("/questions/a", json=body)
+    assert answer.status_code == 422
+    assert limit in answer.json()["detail"]
+    assert CANARY not in answer.text
+    assert "7" not in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

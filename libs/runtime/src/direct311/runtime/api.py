@@ -325,12 +325,36 @@ def _unexpected(error: Exception) -> Response:
 def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
     # Names that the caller made up stay out: only the place in the declared model is told.
     place = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
-    kind = str(error["type"]).replace("_", " ")
     said = str(error["msg"]) if error["type"] in reasons.KINDS else None
     return FieldProblem(
         field=".".join(str(part) for part in place[:4]),
-        detail=said or f"The field is not as described: {kind}.",
+        detail=said or f"The field is not as described: {_asked(error)}.",
     )
+
+
+def _asked(error: Mapping[str, Any]) -> str:
+    """What the declared model asks for, with its limit; else the kind of what is wrong. The limit
+    is the model's, so nothing of the input is in it."""
+    kind = str(error["type"])
+    asked = _ASKED.get(kind)
+    return asked.format(**error.get("ctx", {})) if asked else kind.replace("_", " ")
+
+
+_ASKED = {
+    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "{min_length} or more characters",
+    "string_pattern_mismatch": "a text that matches {pattern}",
+    "too_long": "at most {max_length} entries",
+    "too_short": "{min_length} or more entries",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+}
+"""What a field must be, by the kind of pydantic's error, in values of the declared model alone."""
 
 
 def _methods(request: Request) -> Sequence[str]:

@@ -89,3 +89,31 @@ def test_an_ending_that_is_none_asks_nothing(words: tuple[str, ...]) -> None:
     intake = Asked()
     assert _ending(intake, *words)[0] != 0
     assert intake.calls == []
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_an_id_can_be_typed_as_the_list_shows_it(width: int) -> None:
+    entry: dict[str, Any] = {
+        "protection_id": "01a213de-31f0-7245-a5e0-10ea754957f7",
+        "reference": "Expediente núm. 12, carta de la solicitante",
+        "citation": "section 119.071(4)(d)2.a., F.S.",
+        "kinds": ["phone", "email", "name", "address", "point"],
+        "received_on": "2026-11-30",
+        "ending": {"ends_at": "2026-12-07T10:00:00Z"},
+        "withdrawn_at": None,
+    }
+
+    class Intake:
+        async def get_query(self, *_: object) -> dict[str, object]:
+            return {"protections": [entry], "after": ""}
+
+    def run(work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
+        asyncio.run(work(Intake()))
+
+    out, app = io.StringIO(), typer.Typer()
+    screens = (Screen(file=out, width=width), Screen(file=io.StringIO()))
+    protections.register(app, run, lambda _: None, *screens)
+    assert CliRunner().invoke(app, ["list"]).exit_code == 0
+    assert entry["protection_id"] in out.getvalue()
+    if width == 80:
+        assert "…" not in out.getvalue()

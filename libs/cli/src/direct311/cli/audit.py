@@ -1,7 +1,7 @@
 """`direct311 audit`: an auditor's questions to the access log, from the command line."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,10 +10,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from direct311.cli.screen import columns
 from direct311.cli.stack import Session
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 PrintJson = Callable[[object], None]
+
+_TIMES = [
+    "%Y-%m-%d",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S%z",
+    "%Y-%m-%dT%H:%M:%S.%f%z",
+]
+"""Forms of a time on the command line; the last two as answers write it."""
 
 As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
 Reference = Annotated[str, typer.Option(help="the reference of the auditor's letter")]
@@ -31,8 +41,8 @@ Service = Annotated[str | None, typer.Option()]
 Host = Annotated[str | None, typer.Option(help="the machine that processes ran on")]
 Credential = Annotated[str | None, typer.Option("--session", help="the credential: a token's id")]
 BreakGlass = Annotated[bool | None, typer.Option(help="only those under broken glass")]
-Since = Annotated[datetime | None, typer.Option(help="UTC")]
-Until = Annotated[datetime | None, typer.Option(help="UTC")]
+Since = Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC, or with its zone")]
+Until = Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC, or with its zone")]
 
 
 class Shape(StrEnum):
@@ -123,7 +133,9 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         given = _filter(locals())
 
         async def work(session: Session) -> None:
-            table = Table("index", "when (UTC)", "who", "did", "records", "fields", "purpose")
+            table = columns(
+                "index", "when (UTC)", "who", "did", "records", "fields", "purpose", whole="records"
+            )
             left, cursor = limit, None
             while left > 0:
                 query = given | {"reference": reference, "limit": min(left, 100)}
@@ -132,7 +144,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
                 page: Any = await session.get_query("audit", "/v1/entries", query, role, name)
                 for each in page["entries"]:
                     when, who, did, fields, why_for, *_ = _line(each)
-                    records = " ".join(each["record_ids"])
+                    records = "\n".join(each["record_ids"])
                     table.add_row(str(each["index"]), when, who, did, records, fields, why_for)
                 left, cursor = left - len(page["entries"]), page["next"]
                 if cursor is None:
@@ -336,8 +348,14 @@ def _filter(given: dict[str, Any]) -> dict[str, object]:
         found["session"] = given["credential"]
     for key in ("since", "until"):
         if given.get(key) is not None:
-            found[key] = f"{given[key].isoformat()}Z"
+            found[key] = _instant(given[key])
     return found
+
+
+def _instant(at: datetime) -> str:
+    """The time in UTC, as the answers write it. One without a zone is UTC already."""
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _line(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -5,9 +5,8 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from direct311.cli.screen import Screen
+from direct311.cli.screen import Screen, columns
 from direct311.cli.stack import Session
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
@@ -101,7 +100,9 @@ def register(app: typer.Typer, run: Run, print_json: Callable[[object], None]) -
 
         async def work(session: Session) -> None:
             found: Any = await session.get("intake", "/v1/clients", "admin", who)
-            table = Table("client", "for", "scopes", "a minute", "a day", "keys", "last used")
+            table = columns(
+                "client", "for", "scopes", "a minute", "a day", "keys", "last used", whole="client"
+            )
             for client in found:
                 table.add_row(*_row(client))
             console.print(table)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from direct311.cli.screen import columns
 from direct311.cli.stack import Session
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
@@ -91,7 +91,9 @@ def register(
         """
 
         async def work(session: Session) -> None:
-            table = Table("id", "reference", "citation", "kinds", "received", "ends", "ended")
+            table = columns(
+                "id", "reference", "citation", "kinds", "received", "ends", "ended", whole="id"
+            )
             after = ""
             while True:
                 query: dict[str, object] = {"after": after, "limit": PAGE}

@@ -5,6 +5,7 @@ import unicodedata
 from typing import Any
 
 from rich.console import Console
+from rich.table import Column, Table
 from rich.text import Text
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -23,6 +24,12 @@ class Screen(Console):
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(printable(text), **options)
+
+
+def columns(*names: str, whole: str) -> Table:
+    """A table with these columns. The column `whole` is never cut nor broken: what stands in it is
+    typed into the next command, so the others become narrow before it does."""
+    return Table(*(Column(name, no_wrap=name == whole, overflow="fold") for name in names))
 
 
 def escaped(document: str) -> str:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
@@ -96,7 +95,9 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
                 return
             answer: Any = await session.post("audit", "/v1/persons/who-saw", body, role, name)
             console.print(f"records: {', '.join(answer['record_ids']) or 'none'}")
-            table = Table("when (UTC)", "who", "did", "fields", "purpose", "why", "case")
+            table = columns(
+                "when (UTC)", "who", "did", "fields", "purpose", "why", "case", whole="case"
+            )
             for each in answer["entries"]:
                 table.add_row(*_line(each))
             console.print(table)
@@ -180,7 +181,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         async def work(session: Session) -> None:
             body = {"filter": given, "by": by or [], "reference": reference}
             answer: Any = await session.post("audit", "/v1/counts", body, role, name)
-            table = Table(*(by or []), "entries", "first (UTC)", "last (UTC)")
+            table = columns(*(by or []), "entries", "first (UTC)", "last (UTC)", whole="record")
             for each in answer["groups"]:
                 keys = (key or "-" for key in each["key"])
                 table.add_row(*keys, str(each["count"]), each["first"], each["last"])

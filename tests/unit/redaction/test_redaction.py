@@ -221,3 +221,36 @@ def test_the_countys_own_addresses_and_types_stay_as_they_are() -> None:
                         checked += 1
                         assert redact(value).text == value
     assert checked > 20_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Questions: call 305-468-5900.",
+        "Call (305) 468-5900 or 311",
+        "Llame al +1 305 468 5900.",
+        "tel 3054685900",
+    ],
+)
+def test_a_public_number_stays_where_it_is_named(text: str) -> None:
+    assert redact(text, frozenset({"3054685900"})).text == text
+    assert "[telephone]" in redact(text).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Call 305-468-5901.",
+        "Call 305-468-5900 or Ana at 305-555-0142.",
+        "305-468-5900 305-555-0142",
+        "305-468-5900/305-555-0142",
+        "call 305 468 5900 ext 305 555 0142",
+        "call five five five 305-468-5900 or three oh five five five five oh one four two",
+    ],
+)
+def test_no_other_number_stays_beside_a_public_one(text: str) -> None:
+    left = redact(text, frozenset({"3054685900"})).text
+    assert "[telephone]" in left
+    assert "0142" not in left.replace("-", "").replace(" ", "")
+    assert "5901" not in left
+    assert "four two" not in left

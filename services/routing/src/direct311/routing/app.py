@@ -30,7 +30,10 @@ REFUSALS_KEPT = timedelta(days=30)
 def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
     """The whole service; nothing runs until the application starts."""
     files = load_rules(settings.rules_folder)
-    routing = Routing(files.rulebook, files.states, lambda text: redact(text).text, resources.clock)
+    public = files.rulebook.public_telephones
+    routing = Routing(
+        files.rulebook, files.states, lambda text: redact(text, public).text, resources.clock
+    )
     line = resources.outgoing(resources.database["jobs"], Job, watched)
     folder = resources.folder(
         line, lambda record_id: Job(record_id=record_id), {**hold_handlers(), **routing.handlers()}

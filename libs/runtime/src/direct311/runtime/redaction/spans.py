@@ -52,6 +52,7 @@ class Reading:
     `words`: those of the shadow. `runs`: where seven digits or more stand
     together, apart from what usually separates digits. Rules ask both before they search.
     `mixed_case`: the text has capital and small letters, so that a capital means something.
+    `public`: telephone numbers that are nobody's own, in ten digits. They stay.
     """
 
     folded: Folded
@@ -59,6 +60,7 @@ class Reading:
     words: frozenset[str]
     runs: Sequence[Span]
     mixed_case: bool
+    public: frozenset[str] = frozenset()
     found: list[tuple[int, int, Kind]] = field(default_factory=list)
     _sequences: Sequence[Sequenced] | None = None
 
@@ -70,7 +72,7 @@ class Reading:
         return self._sequences
 
     @classmethod
-    def of(cls, text: str) -> "Reading":
+    def of(cls, text: str, public: frozenset[str] = frozenset()) -> "Reading":
         folded = fold(text)
         shadow = folded.shadow
         if "[" in shadow:
@@ -78,7 +80,7 @@ class Reading:
                 shadow = shadow.replace(mark, CUT * len(mark))
         plain = without_marks(folded.plain)
         mixed_case = not (plain.islower() or plain.isupper())
-        return cls(folded, shadow, _words_of(shadow), _runs_of(shadow), mixed_case)
+        return cls(folded, shadow, _words_of(shadow), _runs_of(shadow), mixed_case, public)
 
     def has_capital(self, position: int) -> bool:
         """Whether a capital stands here, in a text that has small letters too."""
@@ -103,6 +105,8 @@ class Reading:
 
     def _cut(self, kind: Kind, find: Callable[["Reading"], Iterator[Span]]) -> None:
         spans = _merged(sorted(find(self)))
+        if kind == "telephone" and self.public:
+            spans = [span for span in spans if not self._is_public(span)]
         if not spans:
             return
         pieces: list[str] = []
@@ -116,6 +120,11 @@ class Reading:
         if self._sequences:
             # Where there were none, a cut makes none.
             self._sequences = without(self._sequences, self.shadow, spans)
+
+    def _is_public(self, span: Span) -> bool:
+        """Whether a public number stands here, and nothing but it."""
+        digits = "".join(char for char in self.shadow[slice(*span)] if char.isdigit())
+        return digits.removeprefix("1") in self.public
 
     def text(self) -> str:
         """The text with a mark in place of each find."""

@@ -4,7 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from direct311.routing.domain.calendar import WorkingCalendar, working_days
 from direct311.schemas import Model, routed_topic
@@ -32,12 +34,15 @@ class Department(Model, extra="forbid"):
 
 
 class Departments(Model, extra="forbid"):
+    """`public_telephones`: the county's own numbers, in ten digits. They stay in notes."""
+
     departments_of: str
     version: str
     citation: str
     effective_from: date
     effective_until: date | None = None
     departments: tuple[Department, ...]
+    public_telephones: frozenset[Annotated[str, Field(pattern=r"^[2-9][0-9]{9}$")]] = frozenset()
 
 
 class ServiceFacts(Model, extra="forbid"):
@@ -146,6 +151,7 @@ class Rulebook:
     ) -> None:
         self.rules = rules
         self.calendar = calendar
+        self.public_telephones = departments.public_telephones
         self.departments = {each.department: each for each in departments.departments}
         self.services = {each.service_code: each for each in services.services}
         self.department_of_owner = {

@@ -309,6 +309,11 @@ def same_name(tree: dict[str, Any]) -> None:
             ("parks", "owners"),
         ),
         (
+            "departments.yaml",
+            lambda tree: tree.update(public_telephones=["305-468-5900"]),
+            ("", "public_telephones"),
+        ),
+        (
             "services.yaml",
             lambda tree: entry(tree, "services", "service_code", "ROAD-CURB").update(goal_days=-2),
             ("ROAD-CURB", "goal_days"),

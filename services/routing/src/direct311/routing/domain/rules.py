@@ -4,9 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from direct311.routing.domain.calendar import WorkingCalendar, working_days
 from direct311.schemas import Model, routed_topic
@@ -17,6 +15,7 @@ OWNER = "owner"
 """In place of a department: the one that stands for the type's owner."""
 
 _DEPARTMENT = re.compile(r"[a-z][a-z0-9_]{1,40}")
+_TELEPHONE = re.compile(r"[2-9][0-9]{9}")
 
 
 # ---------------------------------------------------------------- files
@@ -42,7 +41,7 @@ class Departments(Model, extra="forbid"):
     effective_from: date
     effective_until: date | None = None
     departments: tuple[Department, ...]
-    public_telephones: frozenset[Annotated[str, Field(pattern=r"^[2-9][0-9]{9}$")]] = frozenset()
+    public_telephones: frozenset[str] = frozenset()
 
 
 class ServiceFacts(Model, extra="forbid"):
@@ -217,6 +216,8 @@ def plain_name(municipality: str) -> str:
 
 def department_problems(departments: Departments) -> Iterator[tuple[str, str, str]]:
     """What is wrong with the departments, as department, field and reason."""
+    if not all(map(_TELEPHONE.fullmatch, departments.public_telephones)):
+        yield "", "public_telephones", "must have ten digits each"
     codes = Counter(each.department for each in departments.departments)
     owners = Counter(owner for each in departments.departments for owner in each.owners)
     for each in departments.departments:

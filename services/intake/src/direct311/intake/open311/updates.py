@@ -112,7 +112,7 @@ def read_window(parameters: Mapping[str, str], now: datetime) -> tuple[Window, l
 def read_comment(pairs: Sequence[tuple[str, str]]) -> tuple[Comment | None, list[Problem]]:
     """A posted update, and everything that is wrong with it. Problems name fields, never values.
 
-    Contact data are passed over unread: an update is not the reporter's request.
+    Contact data are ignored: an update is not the reporter's request.
     """
     problems: list[Problem] = []
     given = sent(pairs)

@@ -345,8 +345,9 @@ async def test_who_placed_a_hold_does_not_release_it_and_each_step_is_an_event(
 async def months(world: World, holding: LogHolding) -> MonthDisposition:
     """With entries about no record, one logged in March and one in April."""
     for month in (3, 4):
-        world.stores.clock.at = datetime(2026, month, 20, tzinfo=UTC)
-        await world.stores.arrive([Producer().access(action="sign_in", fields=(), actor="ines")])
+        world.stores.clock.at = at = datetime(2026, month, 20, tzinfo=UTC)
+        signed_in = Producer().access(action="sign_in", fields=(), actor="ines", at=at)
+        await world.stores.arrive([signed_in])
         await world.stores.sequence()
     return month_disposition(world)
 

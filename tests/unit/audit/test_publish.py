@@ -139,7 +139,8 @@ class County(World):
         )
 
     async def grow(self, number: int) -> list[str]:
-        return await self.log(*(Producer().access(RECORD) for _ in range(number)))
+        at = self.clock.now()
+        return await self.log(*(Producer().access(RECORD, at=at) for _ in range(number)))
 
     async def published_size(self) -> int:
         return (await self.published.current()).head.size

@@ -27,7 +27,7 @@ from direct311.intake.domain import emergency
 from direct311.intake.open311.forms import contact_problem, read_submission
 from direct311.intake.open311.json_forms import read_json
 from direct311.intake.open311.updates import read_comment
-from direct311.runtime.persons import is_subject, same_person
+from direct311.runtime.persons import is_identifier, same_person
 from direct311.runtime.reasons import as_reason, as_reference, is_authority, is_reason, is_reference
 from direct311.runtime.redaction import mask_numbers, redact
 from direct311.runtime.text import cell, cleaned, shows_all, visible
@@ -117,7 +117,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "an authority": is_authority,
     "a reason as kept": as_reason,
     "a reference as kept": as_reference,
-    "a subject": is_subject,
+    "an identifier": is_identifier,
     "two persons": lambda text: same_person(text, "Zora"),
     "a form": _form,
     "json": _json,

@@ -52,11 +52,11 @@ class Facts(Model):
     then expected to follow it. `order_id`: of a receipt of destruction and of a certificate, the
     order that they answer; older entries have none. `authentication`: how the actor was known,
     `None` in older entries and of what a service says by itself. `session` is the token's id,
-    `instance` the process that answered, `producer` and `sequence` the number that the producer gave
-    the event, `query` the keyed hash of a search, under a key that intake changes every month and
-    audit never has. `result_count`: how many records a search found; what found more than 100 has
-    several entries, each of which counts those that it names (older ones name the first 100 of all
-    that they count). `count`: how many refusals or failed sign-ins the entry stands for.
+    `instance` the process that answered, `producer` and `sequence` the number that the producer
+    gave the event, `query` the keyed hash of a search, under a key that intake changes every month
+    and audit never has. `result_count`: how many records a search found; what found more than 100
+    has several entries, each of which counts those that it names (older ones name the first 100 of
+    all that they count). `count`: how many refusals or failed sign-ins the entry stands for.
     `exempt_until`: until then the entry is withheld from whoever may not see exempt ones.
     """
 

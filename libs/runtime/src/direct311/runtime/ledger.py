@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from pydantic import ValidationError
+
 from direct311.runtime.access import Caller, Decision
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
@@ -26,6 +28,9 @@ from direct311.schemas.model import Model
 
 MOST_RECORDS = 100
 """Records in one event. An access of more is written as several; nothing is left out."""
+
+_TOO_LONG = frozenset({"string_too_long", "too_long"})
+"""Kinds of pydantic's errors where a text or a list has more than an event takes."""
 
 
 class DurablePublisher(Protocol):
@@ -138,7 +143,15 @@ class Ledger:
         :raises TooLongError: the log would not take it.
         """
         sequence = self._sequence + 1
-        data = self._event(access, decision, outcome, sequence, reason, cause)
+        if len(access.record_ids) > MOST_RECORDS:
+            raise ValueError(f"record_ids: at most {MOST_RECORDS} in one event")
+        try:
+            data = self._event(access, decision, outcome, sequence, reason, cause)
+        except ValidationError as error:
+            kinds = {each["type"] for each in error.errors(include_input=False)}
+            if not kinds <= _TOO_LONG:
+                raise
+            raise TooLongError from None
         entry = self._entry(data)
         message = entry.message
         if len(signed_bytes(message.headers, message.body)) > LONGEST_LOGGED:

@@ -391,7 +391,7 @@ def _update(department: str, record_id: str, update_id: str) -> Received:
     data = ev.DepartmentUpdate(
         record_id=record_id, department=department, status="in_progress", occurred_at=NOW
     )
-    event: Event[Any] = Event(update_id, "/department", record_id, NOW, data)
+    event: Event[Any] = Event(update_id, f"/department/{department}", record_id, NOW, data)
     return Received(event, {}, b"", updates_topic(department), 0, 0)
 
 
@@ -469,7 +469,7 @@ def _duplicate(of: str, status: ev.WorkStatus = "duplicate") -> Received:
     data = ev.DepartmentUpdate(
         record_id=OF, department=OURS, status=status, occurred_at=NOW, duplicate_of=of
     )
-    event: Event[Any] = Event(UPDATE, "/department", OF, NOW, data)
+    event: Event[Any] = Event(UPDATE, f"/department/{OURS}", OF, NOW, data)
     return Received(event, {}, b"", updates_topic(OURS), 0, 0)
 
 

@@ -36,7 +36,7 @@ async def test_an_emergency_without_a_reason_is_none(county: County) -> None:
         "emergency",
         "intruder-noa",
         purpose="emergency_assistance",
-        justification="why not",
+        justification="urgent!",
     )
     assert (answer.status_code, answer.json()["field"]) == (422, "justification")
     await refusal(county, "intruder-noa", "refused:justification")

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -466,6 +467,12 @@ async def test_too_many_dead_letters_in_a_row_stop_the_consumer(
 # ---------------------------------------------------------------- written down before it is read
 
 
+def _stands_still(pid: int) -> bool:
+    """Whether all threads of a process have stopped: proc(5), the third field of `stat`."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return all((each / "stat").read_text().rpartition(")")[2].split()[0] == "T" for each in threads)
+
+
 async def test_an_access_that_cannot_be_written_down_is_refused_within_two_seconds(
     line: Wire, servers: Stack
 ) -> None:
@@ -491,6 +498,7 @@ async def test_an_access_that_cannot_be_written_down_is_refused_within_two_secon
         assert await ledger.write(access, decision, "success")
         os.kill(pid, signal.SIGSTOP)
         try:
+            await until(lambda: _stands_still(pid), "the broker stands still")
             started = time.monotonic()
             with pytest.raises(AuditUnavailableError) as refused:
                 await ledger.write(access, decision, "success")

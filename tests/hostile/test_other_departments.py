@@ -281,8 +281,28 @@ class Media:
         )
         return int(answer.status_code)
 
+    def files(self, caller: Caller) -> int:
+        self.door.comes = caller
+        return int(self.client.get(f"/internal/media/{RECORD}").status_code)
+
 
 SAID = [each for each in NOT_OURS if not each.update]
+
+
+@pytest.mark.parametrize("state", SAID, ids=str)
+@pytest.mark.parametrize("role", ROLES)
+def test_media_lists_no_files_of_a_record_that_the_department_does_not_have(
+    role: str, state: State
+) -> None:
+    media = Media(state, protected=False)
+    assert media.files(of_ours(role)) == 403
+    assert media.files(Caller("olga", ("agent",))) == 200
+
+
+@pytest.mark.parametrize("state", [each for each in OURS_NOW if not each.update], ids=str)
+@pytest.mark.parametrize("role", ROLES)
+def test_media_lists_the_files_of_what_the_department_has(role: str, state: State) -> None:
+    assert Media(state, protected=False).files(of_ours(role)) == 200
 
 
 @pytest.mark.parametrize("protected", [False, True], ids=["", "protected"])

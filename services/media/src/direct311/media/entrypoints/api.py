@@ -11,7 +11,7 @@ from pydantic import Field
 from direct311.media.domain import RecordMedia, upload_type
 from direct311.media.handlers import SEALED_FIELD, sealed_name
 from direct311.media.ports import Incoming, Originals
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access import TIED, Caller, RecordFacts, works_for
 from direct311.runtime.api import PROBLEMS, caller_of, require
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
@@ -37,7 +37,11 @@ STAFF = (
     "emergency",
     "auditor",
 )
-"""Who may know that a record has files. Who may read one is for the rules of access."""
+"""Who may ask for a file. Who may read it is for the rules of access."""
+
+ANY_RECORD = tuple(role for role in STAFF if role not in TIED)
+"""Who may know which files any record has. A department and its inspectors know it of their own
+work alone."""
 
 
 class Announced(Model):
@@ -191,7 +195,9 @@ def files_router(
         record_id: Annotated[RecordId, Path()], caller: Annotated[Caller, caller_from]
     ) -> RecordFiles:
         """Which files a record has. Opens nothing."""
-        require(caller, "service", *STAFF)
+        stored = (await records.load([record_id])).get(record_id)
+        if not works_for(caller, stored.state.department if stored else None):
+            require(caller, "service", *ANY_RECORD)
         state = await state_of(record_id)
         return RecordFiles(
             record_id=record_id, media=tuple(file.item(public_url) for file in state.files)

@@ -40,7 +40,9 @@ def key_fetches_router(
 ) -> APIRouter:
     """`GET /internal/key-fetches?after=`, for audit alone. No key is in the answer; it tells all
     the same which records were opened when."""
-    router = APIRouter(tags=["internal"], responses={s: PROBLEMS[s] for s in (401, 403, 422, 503)})
+    router = APIRouter(
+        tags=["internal"], responses={s: PROBLEMS[s] for s in (401, 403, 422, 429, 503)}
+    )
 
     @router.get("/internal/key-fetches")
     async def key_fetches(

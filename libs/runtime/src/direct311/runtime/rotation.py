@@ -270,7 +270,8 @@ class KeyCommand(Model, extra="forbid"):
 def keys_router(rotation: KeyRotation, caller: Callable[[Request], Awaitable[Caller]]) -> APIRouter:
     """`/internal/keys`, for administrators. No key is in any answer."""
     router = APIRouter(
-        tags=["internal"], responses={s: PROBLEMS[s] for s in (400, 401, 403, 408, 413, 422, 503)}
+        tags=["internal"],
+        responses={s: PROBLEMS[s] for s in (400, 401, 403, 408, 413, 422, 429, 503)},
     )
 
     @router.get("/internal/keys")

@@ -62,7 +62,9 @@ def index_router(
     router = APIRouter(
         prefix="/internal/index",
         tags=["internal"],
-        responses={status: PROBLEMS[status] for status in (400, 401, 403, 404, 408, 413, 422, 503)},
+        responses={
+            status: PROBLEMS[status] for status in (400, 401, 403, 404, 408, 413, 422, 429, 503)
+        },
     )
     Who = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
 

@@ -37,7 +37,7 @@ def log_router(
         prefix="/log",
         tags=["log"],
         dependencies=[Depends(reader)],
-        responses={status: PROBLEMS[status] for status in (401, 403)},
+        responses={status: PROBLEMS[status] for status in (401, 403, 429)},
     )
 
     def plain(description: str, media_type: str) -> dict[int | str, dict[str, object]]:

@@ -99,8 +99,8 @@ class AddressLine(Model):
     address_id: Annotated[str, Field(max_length=200)] | None = None
     city: Annotated[str, Field(max_length=200)] | None = None
     zip_code: Annotated[str, Field(max_length=20)] | None = None
-    latitude: Latitude | None = None
-    longitude: Longitude | None = None
+    latitude: Annotated[Latitude, Field(strict=True)] | None = None
+    longitude: Annotated[Longitude, Field(strict=True)] | None = None
 
 
 class AddressView(Model):

@@ -48,7 +48,7 @@ class Announced(Model):
     """A file that is about to come. `size` in bytes. Its name is not asked."""
 
     content_type: Annotated[str, Field(max_length=255)] = ""
-    size: Annotated[int, Field(ge=0)]
+    size: Annotated[int, Field(ge=0, strict=True)]
 
 
 class TicketOrder(Model):

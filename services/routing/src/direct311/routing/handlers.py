@@ -33,7 +33,7 @@ from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
 CLOCKS_APART = timedelta(hours=1)
-"""So far a department's clock may be ahead. What it says is taken for now."""
+"""So far a department's clock may be ahead. A time within it counts as the present."""
 
 LONGEST_BEFORE = timedelta(days=366)
 """So long before a report came its work may have been done."""

@@ -8,6 +8,7 @@ import pytest
 
 from direct311.intake.adapters.catalogue_file import load_catalogue
 from direct311.intake.adapters.person_indexes import KeyedIndexes
+from direct311.intake.domain.protection import POINT_REACH
 from direct311.intake.domain.request import Located, ServiceRequest
 from direct311.intake.handlers.follow import Follow
 from direct311.intake.open311 import views
@@ -37,7 +38,7 @@ class Registry:
 
 NOBODY = Registry()
 BY_ADDRESS = Registry(*INDEXES.place(LINE, None, None))
-BY_POINT = Registry(*INDEXES.around(*HOME))
+BY_POINT = Registry(*INDEXES.around(*HOME, POINT_REACH))
 
 
 def point(at: tuple[float, float]) -> dict[str, float]:

@@ -2,8 +2,11 @@
 
 import base64
 import json
+import math
 import os
 from datetime import UTC, datetime
+from hashlib import sha256
+from hmac import digest
 from pathlib import Path
 
 import phonenumbers
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from direct311.intake.adapters.person_indexes import (
     KeyedIndexes,
     cell,
+    cells_within,
     normalise_email,
     normalise_name,
 )
@@ -89,12 +93,38 @@ def test_fields_do_not_share_a_key() -> None:
 
 def test_a_point_is_in_its_own_neighbourhood_and_not_in_one_far_away() -> None:
     found = indexes()
-    (own,) = found.place(None, 25.7701, -80.2001)
-    assert own in found.around(25.7701, -80.2001)
-    assert own not in found.around(25.7801, -80.2001)
+    own, before = found.place(None, 25.7701, -80.2001)
+    assert own in found.around(25.7701, -80.2001, 30.0)
+    assert own not in found.around(25.7801, -80.2001, 30.0)
+    # What an entry of before, of nine cells of 50 m, knows it by.
+    wide = cell(25.7701, -80.2001, 50.0)
+    key = bytes([1, FIELDS.index("cell")]) * 16
+    assert before == f"1:{digest(key, b'%d:%d' % wide, sha256).hex()[:40]}"
     north, east = cell(25.7701, -80.2001)
-    assert cell(25.7701 + 60 / 111_320, -80.2001)[0] == north + 1
-    assert cell(25.7701, -80.2001 + 60 / 100_400)[1] == east + 1
+    assert cell(25.7701 + 11 / 111_320, -80.2001)[0] == north + 1
+    assert cell(25.7701, -80.2001 + 11 / 100_391)[1] == east + 1
+
+
+@given(
+    st.floats(25.1, 26.0),
+    st.floats(-80.9, -80.1),
+    st.floats(0, 360),
+    st.floats(0, 80),
+    st.sampled_from([30.0, 50.0]),
+)
+def test_what_lies_within_reach_of_a_point_is_in_its_cells(
+    latitude: float, longitude: float, bearing: float, away: float, reach: float
+) -> None:
+    way = math.radians(bearing)
+    other = (
+        latitude + away * math.cos(way) / 111_320,
+        longitude + away * math.sin(way) / (111_320 * math.cos(math.radians(25.6))),
+    )
+    within = cell(*other) in set(cells_within(latitude, longitude, reach))
+    if away < reach - 0.01:
+        assert within
+    elif away > reach + 10 * math.sqrt(2) + 0.01:
+        assert not within
 
 
 def test_a_search_is_hashed_under_a_key_of_its_month() -> None:
@@ -145,7 +175,7 @@ def test_every_value_is_made_under_each_version_in_force() -> None:
     for values in (
         lambda indexes: {of: set(found) for of, found in indexes.of(plain).items()},
         lambda indexes: {"place": set(indexes.place("111 NW 1 ST", 25.77, -80.2))},
-        lambda indexes: {"around": set(indexes.around(25.77, -80.2))},
+        lambda indexes: {"around": set(indexes.around(25.77, -80.2, 30.0))},
     ):
         found = values(both)
         assert found == {of: values(before)[of] | values(after)[of] for of in found}

@@ -226,9 +226,9 @@ def test_an_entry_takes_every_kind_of_identifier_and_keeps_hashes_alone(world: W
     assert answer.json()["kinds"] == ALL_KINDS
     (kept,) = world.store.kept.values()
     assert (kept.received_on, kept.entered_by) == (date(2026, 2, 27), "carla")
-    # Telephone with and without area code, e-mail, three readings of the name, address, a cell and
-    # its eight neighbours.
-    assert len(set(kept.hashes)) == 2 + 1 + 3 + 1 + 9
+    # Telephone with and without area code, e-mail, three readings of the name, address, the cells
+    # of 10 m within 30 m of the point.
+    assert len(set(kept.hashes)) == 2 + 1 + 3 + 1 + 42
     words = kept.model_dump_json() + world.log.events()[0].model_dump_json()
     for secret in ("555-0142", "5550142", "zora", "Neale", "Elm", "25.7", "80.3"):
         assert secret.lower() not in words.lower()
@@ -393,16 +393,20 @@ def test_what_cannot_be_an_identifier_is_refused_by_field(
 
 
 @pytest.mark.policy("P8")
-@pytest.mark.parametrize("error_m", [0.0, 50.0])
-def test_a_home_whose_point_geo_knows_is_known_by_a_pin_too(world: World, error_m: float) -> None:
+@pytest.mark.parametrize(("error_m", "off"), [(0.0, 29), (50.0, 49)])
+def test_a_home_whose_point_geo_knows_is_known_by_a_pin_too(
+    world: World, error_m: float, off: int
+) -> None:
     world.addresses.point, world.addresses.error_m = (25.7, -80.3), error_m
     answer = world.enter(address="9 Elm Street").json()
     assert (answer["kinds"], answer["warning"]) == (["address", "point"], None)
     kept = world.store.kept[answer["protection_id"]]
-    # A pin that is as far from geo's point as that may be off.
-    for north, east in ((0.00044, 0.0), (-0.00044, 0.0), (0.0, 0.00049), (0.0, -0.00049)):
-        pin = world.indexes.place(None, 25.7 + north, -80.3 + east)
-        assert set(pin) <= set(kept.hashes)
+    # A pin that is as far from geo's point as that may be off, and one that is farther.
+    for north, east in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        for metres, known in ((off, True), (61, False)):
+            pin = (25.7 + metres * north / 111_320, -80.3 + metres * east / 100_391)
+            found = set(world.indexes.place(None, *pin)) & set(kept.hashes)
+            assert bool(found) is known
     assert world.rechecked[-1] == (1, kept.hashes)
 
 
@@ -426,8 +430,8 @@ def test_the_point_that_a_custodian_gives_and_geos_own_both_count(world: World) 
     hashes = world.store.kept[answer["protection_id"]].hashes
     assert set(hashes) == {
         *world.indexes.place("9 ELM ST", None, None),
-        *world.indexes.around(25.8, -80.2),
-        *world.indexes.around(25.7, -80.3),
+        *world.indexes.around(25.8, -80.2, 30.0),
+        *world.indexes.around(25.7, -80.3, 30.0),
     }
 
 

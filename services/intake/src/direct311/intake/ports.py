@@ -326,11 +326,13 @@ class PersonIndexes(Protocol):
     def place(
         self, address: str | None, latitude: float | None, longitude: float | None
     ) -> tuple[str, ...]:
-        """The index values of an address (normalised, one line) and of a point's 50 m cell."""
+        """The index values of an address (normalised, one line) and of the cells that a point
+        lies in."""
         ...
 
-    def around(self, latitude: float, longitude: float) -> tuple[str, ...]:
-        """The index values of a point's cell and its eight neighbours."""
+    def around(self, latitude: float, longitude: float, reach_m: float) -> tuple[str, ...]:
+        """The index values of the cells that lie within `reach_m` metres of a point, in part or
+        whole."""
         ...
 
     def query(self, field: str, value: str) -> str:

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from hmac import digest
@@ -33,10 +33,13 @@ from direct311.schemas.unicode import normalized
 
 _SEARCHED = ("phone", "email", "name", "address", "cell")
 _FIELDS = (*_SEARCHED, "content", "search")
-_CELL_METRES = 50.0
+_CELL_METRES = 10.0
+_WIDE_CELL_METRES = 50.0
+"""What entries of before `READINGS` 4 are made of: they hold until they are withdrawn."""
 _METRES_A_DEGREE = 111_320.0
 _REFERENCE_LATITUDE = 25.6
-"""The middle of the county: cells are 50 m wide there, and within 1 % of it everywhere else."""
+"""The middle of the county: cells are as wide as they are high there, and within 1 % of it
+everywhere else."""
 
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
@@ -72,13 +75,36 @@ def normalise_address(value: str) -> str | None:
     return " ".join("".join(c if c.isalnum() else " " for c in value.upper()).split()) or None
 
 
-def cell(latitude: float, longitude: float) -> tuple[int, int]:
-    """The 50 m square that a point lies in, counted north and east."""
-    east = _METRES_A_DEGREE * math.cos(math.radians(_REFERENCE_LATITUDE))
-    return (
-        math.floor(latitude * _METRES_A_DEGREE / _CELL_METRES),
-        math.floor(longitude * east / _CELL_METRES),
+def cell(latitude: float, longitude: float, metres: float = _CELL_METRES) -> tuple[int, int]:
+    """The square that a point lies in, counted north and east. `metres`: its side."""
+    north, east = _metres(latitude, longitude)
+    return math.floor(north / metres), math.floor(east / metres)
+
+
+def cells_within(latitude: float, longitude: float, reach_m: float) -> Iterator[tuple[int, int]]:
+    """The squares that a circle around a point touches, counted north and east."""
+    north, east = _metres(latitude, longitude)
+    rows, columns = (
+        [
+            (each, max(each * _CELL_METRES - at, at - (each + 1) * _CELL_METRES, 0.0))
+            for each in range(
+                math.floor((at - reach_m) / _CELL_METRES),
+                math.floor((at + reach_m) / _CELL_METRES) + 1,
+            )
+        ]
+        for at in (north, east)
     )
+    return (
+        (row, column)
+        for row, north_m in rows
+        for column, east_m in columns
+        if math.hypot(north_m, east_m) <= reach_m
+    )
+
+
+def _metres(latitude: float, longitude: float) -> tuple[float, float]:
+    east = _METRES_A_DEGREE * math.cos(math.radians(_REFERENCE_LATITUDE))
+    return latitude * _METRES_A_DEGREE, longitude * east
 
 
 @cache
@@ -192,15 +218,15 @@ class KeyedIndexes:
             found += self._blind("address", line)
         if latitude is not None and longitude is not None:
             found += self._cell(*cell(latitude, longitude))
+            north, east = cell(latitude, longitude, _WIDE_CELL_METRES)
+            found += self._blind("cell", f"{north}:{east}")
         return found
 
-    def around(self, latitude: float, longitude: float) -> tuple[str, ...]:
-        north, east = cell(latitude, longitude)
+    def around(self, latitude: float, longitude: float, reach_m: float) -> tuple[str, ...]:
         return tuple(
             hashed
-            for up in (-1, 0, 1)
-            for right in (-1, 0, 1)
-            for hashed in self._cell(north + up, east + right)
+            for north, east in cells_within(latitude, longitude, reach_m)
+            for hashed in self._cell(north, east)
         )
 
     def query(self, field: str, value: str) -> str:
@@ -210,7 +236,7 @@ class KeyedIndexes:
         return f"{month}:{digest(key, f'{field}={normalised}'.encode(), sha256).hex()}"
 
     def _cell(self, north: int, east: int) -> tuple[str, ...]:
-        return self._blind("cell", f"{north}:{east}")
+        return self._blind("cell", f"{_CELL_METRES:g} m {north}:{east}")
 
     def _blind_all(self, field: str, readings: Iterable[str]) -> tuple[str, ...]:
         return tuple(hashed for each in readings for hashed in self._blind(field, each))

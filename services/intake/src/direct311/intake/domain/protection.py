@@ -13,11 +13,20 @@ TITLE = "Public records exempt status notifications and redaction requests"
 
 KINDS = ("phone", "email", "name", "address", "point")
 """What a person can be known by. `address` is a home's: the place of a problem, and the reporter's
-own address where one was given. `point` stands for the 50 m cell around it and its neighbours."""
+own address where one was given. `point` stands for all that lies within its reach."""
 
 NEAR_ENOUGH = 50.0
-"""Metres to which geo must know where an address lies for its point to count: the nine cells around
-an entry's point reach 50 m beyond it on each side, so the home itself lies in them."""
+"""Metres to which geo must know where an address lies for its point to count."""
+
+POINT_REACH = 30.0
+"""Metres around an entry's point within which a pin is on the home: half a lot and what a telephone
+is off by. Forty would hide more than one real address in 200 (decision 54)."""
+
+
+def reach(error_m: float) -> float:
+    """Metres around a point that is right to `error_m`: the home itself lies within."""
+    return max(POINT_REACH, error_m)
+
 
 PINS_NOT_COVERED = (
     "Requests with a pin on the home and without its address are not recognised: where the address "

@@ -124,7 +124,7 @@ class Notifications(Model):
     since: Instant
 
 
-READINGS = 3
+READINGS = 4
 """Which rules make index values of what is typed. A change that gives a value other readings raises
 it, and `keys reindex` makes what was read by older rules anew."""
 

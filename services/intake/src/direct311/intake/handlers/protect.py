@@ -6,7 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from direct311.intake.domain.county import day_of
-from direct311.intake.domain.protection import SERIES, Disposal, Ending, Protection
+from direct311.intake.domain.protection import (
+    POINT_REACH,
+    SERIES,
+    Disposal,
+    Ending,
+    Protection,
+    reach,
+)
 from direct311.intake.domain.request import READINGS
 from direct311.intake.handlers.places import home_values, own_point
 from direct311.intake.handlers.reindex import SELF
@@ -132,14 +139,14 @@ class Protect:
             )
         hashes: list[str] = []
         kinds: list[str] = []
-        points = [point] if point is not None else []
+        points = [(*point, POINT_REACH)] if point is not None else []
         for field, value in identifiers.items():
             if field == "address":
                 read = await self._read(value)
                 # One that is no address by the book would be entered for what it is not.
                 found = home_values(self._indexes.place, read) if read and read.line else ()
                 if read and (own := own_point(read)) is not None:
-                    points.append(own)
+                    points.append((*own, reach(read.error_m)))
             else:
                 found = self._indexes.person(field, value)
             if not found:

@@ -1,13 +1,14 @@
 """A resident's own view: what is held of a request, and its correction; and the link to it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import Field
 
 from direct311.intake.domain.request import ContactWay
 from direct311.intake.handlers.subject import Held, Subject
+from direct311.intake.open311.forms import CONTACT_LIMITS
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.reasons import Reason
@@ -79,12 +80,18 @@ class SubjectAnswer(Model):
     kept: str = KEPT
 
 
+_MAILBOX: dict[str, Any] = {
+    "maxLength": CONTACT_LIMITS["email"],
+    "pattern": r"^[^\s\x00-\x1f\x7f@]{1,64}@([^\s\x00-\x1f\x7f@.]+\.)+[^\s\x00-\x1f\x7f@.]+$",
+}
+
+
 class EmailOrder(Model, extra="forbid"):
     """An e-mail address for a resident who has lost the mailbox of the one that is held.
     `justification`: how the agent has identified the caller; `email_notice_version`: of the notice
     that was read to them."""
 
-    email: Value
+    email: Annotated[Value, Field(json_schema_extra=_MAILBOX)]
     email_notice_version: Annotated[str, Field(max_length=40)]
     justification: Reason
 

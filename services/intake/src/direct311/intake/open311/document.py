@@ -284,7 +284,8 @@ _WRITER: dict[str, Schema] = {
     "jurisdiction_id": _JURISDICTION,
     "email": _text(
         maxLength=CONTACT_LIMITS["email"],
-        pattern=r"^([^\s@]{1,64}@[^\s@]+\.[^\s@.]+)?$",
+        # What shows nothing is no address, and none was given.
+        pattern=r"^([\s\x00-\x1f\x7f-\x9f]*|[^\s@]{1,64}@[^\s@]+\.[^\s@.]+)$",
         examples=["name@example.org"],
     ),
     **_SUBMISSION_LINES,

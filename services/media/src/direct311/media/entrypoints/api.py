@@ -13,6 +13,7 @@ from direct311.media.handlers import SEALED_FIELD, sealed_name
 from direct311.media.ports import Incoming, Originals
 from direct311.runtime.access import TIED, Caller, RecordFacts, works_for
 from direct311.runtime.api import PROBLEMS, caller_of, require
+from direct311.runtime.asked import AskedWhole
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.identity import Authenticator
@@ -48,7 +49,7 @@ class Announced(Model):
     """A file that is about to come. `size` in bytes. Its name is not asked."""
 
     content_type: Annotated[str, Field(max_length=255)] = ""
-    size: Annotated[int, Field(ge=0, strict=True)]
+    size: Annotated[AskedWhole, Field(ge=0)]
 
 
 class TicketOrder(Model):

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.intake.adapters.mongo_clients import (
+from direct311.intake.clients.adapters.mongo import (
     MongoClients,
     MongoCounts,
     MongoQuotas,
     MongoSalts,
 )
-from direct311.intake.domain.clients import Client, Quota, hashed, new_key
-from direct311.intake.handlers.quotas import Quotas
+from direct311.intake.clients.domain.clients import Client, Quota, hashed, new_key
+from direct311.intake.clients.handlers.quotas import Quotas
 from direct311.runtime.database import Database
 from tests.support.runtime import NOW, SetClock, database_of_its_own
 

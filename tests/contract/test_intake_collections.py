@@ -8,17 +8,17 @@ import anyio
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.intake.adapters.app_counts import MongoAppCounts
-from direct311.intake.adapters.codes import (
+from direct311.intake.clients.adapters.app_counts import MongoAppCounts
+from direct311.intake.reporter.adapters.codes import (
     GOOD_FOR,
     MOST_ASKED,
     MOST_TRIES,
     WINDOW,
     MongoCodes,
 )
-from direct311.intake.adapters.ended_sessions import MongoEndedSessions
-from direct311.intake.adapters.upload_tickets import MongoUploadTickets
-from direct311.intake.domain.uploads import UploadTicket
+from direct311.intake.staff.adapters import MongoEndedSessions
+from direct311.intake.uploads.adapters.tickets import MongoUploadTickets
+from direct311.intake.uploads.domain import UploadTicket
 from direct311.runtime.database import Database
 from tests.support.runtime import NOW, SetClock, database_of_its_own
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.intake.adapters.listing import MongoListing, listed_fields
-from direct311.intake.adapters.mongo import MongoRequests
-from direct311.intake.domain.request import CLOSED, Located, ServiceRequest
-from direct311.intake.open311.queries import RequestQuery
+from direct311.intake.lifecycle.adapters import MongoRequests
+from direct311.intake.open311.adapters.listing import MongoListing, listed_fields
+from direct311.intake.open311.wire.queries import RequestQuery
+from direct311.intake.request import CLOSED, Located, ServiceRequest
 from direct311.runtime.database import Collection, MongoRecords
 from direct311.runtime.records import Write
 from direct311.schemas import events as ev

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.intake.adapters.mongo import MongoProtections
-from direct311.intake.domain.protection import Ending, Protection
-from direct311.intake.handlers.protect import ProtectionStore
+from direct311.intake.protection.adapters.mongo import MongoProtections
+from direct311.intake.protection.domain import Ending, Protection
+from direct311.intake.protection.handlers.protect import ProtectionStore
 from tests.support.runtime import NOW, database_of_its_own
-from tests.unit.intake.test_protect import Store
+from tests.unit.intake.protection.test_protect import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.intake.adapters.listing import listed_fields
-from direct311.intake.adapters.mongo import MongoRequests
-from direct311.intake.domain.catalogue import Delivery
-from direct311.intake.domain.request import Located, ServiceRequest
-from direct311.intake.open311.queries import RequestQuery
+from direct311.intake.catalogue.domain.types import Delivery
+from direct311.intake.lifecycle.adapters import MongoRequests
+from direct311.intake.open311.adapters.listing import listed_fields
+from direct311.intake.open311.wire.queries import RequestQuery
+from direct311.intake.request import Located, ServiceRequest
 from direct311.runtime.database import BulkError, MongoRecords
 from direct311.runtime.records import Write
 from tests.support.runtime import NOW, SetClock, database_of_its_own

@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.intake.adapters.recent import RecentContents
+from direct311.intake.submission.adapters.recent import RecentContents
 from direct311.runtime.database import Collection
 from tests.support.runtime import SetClock, database_of_its_own
 

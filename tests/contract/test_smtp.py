@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
-from direct311.intake.adapters.smtp import SmtpMailer
-from direct311.intake.ports import UndeliverableError
+from direct311.intake.reporter.adapters.smtp import SmtpMailer
+from direct311.intake.reporter.ports import UndeliverableError
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.errors import TransientError
 

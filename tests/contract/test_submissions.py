@@ -11,10 +11,10 @@ from pymongo.errors import AutoReconnect, BulkWriteError, OperationFailure
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
-from direct311.intake.adapters import inserts
-from direct311.intake.adapters.inserts import TRIES, GroupedSubmissions
-from direct311.intake.adapters.mongo import MongoRequests
-from direct311.intake.domain.request import ServiceRequest
+from direct311.intake.lifecycle.adapters import MongoRequests
+from direct311.intake.request import ServiceRequest
+from direct311.intake.submission.adapters import inserts
+from direct311.intake.submission.adapters.inserts import TRIES, GroupedSubmissions
 from direct311.runtime.database import (
     Document,
     MongoRecords,

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.intake.adapters.updates import MongoUpdates, noted_fields
-from direct311.intake.domain.request import Note, ServiceRequest
+from direct311.intake.open311.adapters.updates import MongoUpdates, noted_fields
+from direct311.intake.request import Note, ServiceRequest
 from direct311.runtime.database import MongoRecords
 from direct311.runtime.records import Write
 from tests.support.runtime import NOW, database_of_its_own

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from direct311.intake.__main__ import main
-from direct311.intake.adapters.inserts import GroupedSubmissions
-from direct311.intake.adapters.recent import RecentContents
-from direct311.intake.adapters.uploads import MediaUploads
-from direct311.intake.handlers.submit import Submit
-from direct311.intake.open311 import views
+from direct311.intake.open311.wire import views
+from direct311.intake.submission.adapters.inserts import GroupedSubmissions
+from direct311.intake.submission.adapters.recent import RecentContents
+from direct311.intake.submission.handlers.submit import Submit
+from direct311.intake.uploads.adapters.media import MediaUploads
 from direct311.runtime.broker import KafkaPublisher
 from direct311.runtime.relay import Relay
 

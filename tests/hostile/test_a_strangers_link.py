@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import pytest
 from httpx import Response
 
-from direct311.intake.domain.request import UPDATE_CONTACTS
-from direct311.intake.domain.uploads import AnnouncedFile
+from direct311.intake.request import UPDATE_CONTACTS
+from direct311.intake.uploads.domain import AnnouncedFile
 from tests.support.app_api import App, order
 from tests.support.county import County
 from tests.support.gateway import CLIENTS, Gateway

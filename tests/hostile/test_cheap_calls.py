@@ -15,7 +15,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from direct311.intake.entrypoints.front import ReadLimited
+from direct311.intake.open311.api.read_limits import ReadLimited
 from direct311.media.adapters.pictures import Limits, examine
 from direct311.media.domain import Accepted, Rejected, RejectionReason
 from direct311.runtime.api import Application, install

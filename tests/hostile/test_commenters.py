@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 from httpx import Response
 
-from direct311.intake.domain.request import SENDERS, UPDATE_CONTACTS
-from direct311.intake.handlers.comment import MOST_AN_HOUR, MOST_OF_A_CLIENT
+from direct311.intake.reporter.handlers.comment import MOST_AN_HOUR, MOST_OF_A_CLIENT
+from direct311.intake.request import SENDERS, UPDATE_CONTACTS
 from tests.support.county import County
 from tests.support.gateway import Gateway
 from tests.support.runtime import new_id

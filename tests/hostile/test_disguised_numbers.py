@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from direct311.intake.domain.submission import Submission
-from direct311.intake.handlers.submit import taken_in
+from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.handlers.submit import taken_in
 from direct311.routing.adapters.rules_file import load_rules
 from direct311.routing.domain.job import Job
 from direct311.routing.handlers import Routing

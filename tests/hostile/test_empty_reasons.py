@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from direct311.audit.entrypoints.holds import HoldOrder as LogHoldOrder
 from direct311.audit.entrypoints.holds import ReleaseOrder as LogReleaseOrder
 from direct311.audit.entrypoints.index import RebuildQuestion
-from direct311.intake.entrypoints.api import ProtectionOrder, ReleaseOrder
-from direct311.intake.entrypoints.clients import ChangeOrder, ReferenceOrder, RotationOrder
-from direct311.intake.entrypoints.subject import LinkOrder
+from direct311.intake.clients.api.clients import ChangeOrder, ReferenceOrder, RotationOrder
+from direct311.intake.protection.api import ProtectionOrder
+from direct311.intake.reporter.api.subject import LinkOrder
+from direct311.intake.staff.api.records import ReleaseOrder
 from direct311.retention.entrypoints.api import HoldOrder, Reason
 from direct311.runtime.access import Caller, RecordFacts, load_access_policy
 from direct311.runtime.rotation import KeyCommand

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from direct311.intake.domain.protection import Ending, Protection
+from direct311.intake.protection.domain import Ending, Protection
 from direct311.runtime.access import Caller
 from direct311.runtime.errors import RefusedError
 from tests.contract.test_smtp import settings
 from tests.support.county import County, until
 from tests.support.links import bearer
 from tests.support.submissions import submission
-from tests.unit.intake.test_protect import A_WEEK, CARLA, LETTER, OTTO, PERSON, World
+from tests.unit.intake.protection.test_protect import A_WEEK, CARLA, LETTER, OTTO, PERSON, World
 
 pytestmark = pytest.mark.anyio
 

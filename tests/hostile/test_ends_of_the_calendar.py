@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from direct311.intake.open311.queries import read_query
+from direct311.intake.open311.wire.queries import read_query
 from direct311.runtime.clock import SystemClock
 from tests.fuzz.callers import CALLERS, LINK, SERVICE
 from tests.protection.cells import example

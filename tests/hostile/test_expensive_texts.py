@@ -16,17 +16,18 @@ import pytest
 from direct311.geo.adapters.shapes import ShapeBoundaries
 from direct311.geo.domain.folding import upper_ascii
 from direct311.geo.domain.municipalities import fold
-from direct311.intake.adapters.catalogue_file import load_catalogue
-from direct311.intake.adapters.person_indexes import (
+from direct311.intake.catalogue.adapters import load_catalogue
+from direct311.intake.catalogue.domain import emergency
+from direct311.intake.fields import contact_problem
+from direct311.intake.indexes.adapters.keyed import (
     PersonReadings,
     normalise_email,
     normalise_name,
     person_words,
 )
-from direct311.intake.domain import emergency
-from direct311.intake.open311.forms import contact_problem, read_submission
-from direct311.intake.open311.json_forms import read_json
-from direct311.intake.open311.updates import read_comment
+from direct311.intake.open311.wire.updates import read_comment
+from direct311.intake.submission.api.forms import read_submission
+from direct311.intake.submission.api.json_forms import read_json
 from direct311.runtime.persons import is_identifier, same_person
 from direct311.runtime.reasons import as_reason, as_reference, is_authority, is_reason, is_reference
 from direct311.runtime.redaction import mask_numbers, redact

@@ -12,10 +12,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from direct311.intake.domain.request import ServiceRequest
-from direct311.intake.handlers.contact import Contact
-from direct311.intake.handlers.release import Release
-from direct311.intake.ports import Requests
+from direct311.intake.lifecycle.ports import Requests
+from direct311.intake.request import ServiceRequest
+from direct311.intake.staff.handlers.contact import Contact
+from direct311.intake.staff.handlers.release import Release
 from direct311.media.entrypoints.api import files_router
 from direct311.routing.adapters.rules_file import load_rules
 from direct311.routing.domain.job import Job, Refusal

@@ -24,14 +24,14 @@ from direct311.geo.domain.places import LocatedRequest
 from direct311.geo.entrypoints.api import router
 from direct311.geo.handlers.requests import LocateRequest
 from direct311.geo.handlers.resolve import Resolver
-from direct311.intake.adapters.catalogue_file import load_catalogue
-from direct311.intake.adapters.geo import GeoAddresses
-from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.domain.request import ServiceRequest
-from direct311.intake.handlers.follow import Follow
-from direct311.intake.handlers.homes import Homes
-from direct311.intake.handlers.protect import Protect
-from direct311.intake.open311 import views
+from direct311.intake.catalogue.adapters import load_catalogue
+from direct311.intake.indexes.adapters.keyed import KeyedIndexes
+from direct311.intake.lifecycle.handlers import Follow
+from direct311.intake.open311.wire import views
+from direct311.intake.protection.adapters.geo import GeoAddresses
+from direct311.intake.protection.handlers.homes import Homes
+from direct311.intake.protection.handlers.protect import Protect
+from direct311.intake.request import ServiceRequest
 from direct311.runtime.access import Caller
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.peers import HttpError
@@ -353,7 +353,7 @@ GEO_IS_AWAY: Mapping[str, Any] = {
 async def test_while_geo_is_stalled_nobody_sees_where_a_reporter_may_live(
     post: Any, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("direct311.intake.handlers.homes.PATIENCE", 0.01)
+    monkeypatch.setattr("direct311.intake.protection.handlers.homes.PATIENCE", 0.01)
     peer: Any = SimpleNamespace(post=post)
     away = GeoAddresses(peer)
     await world.enter(NUMBERED)

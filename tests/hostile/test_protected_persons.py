@@ -11,18 +11,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from direct311.intake.domain.request import READINGS
-from direct311.intake.handlers.contact import Contact
-from direct311.intake.handlers.hits import MANY, Hits
-from direct311.intake.handlers.subject import MOST_A_DAY
-from direct311.intake.open311.forms import contact_problem
+from direct311.intake.fields import contact_problem
+from direct311.intake.indexes.handlers.hits import MANY, Hits
+from direct311.intake.reporter.handlers.subject import MOST_A_DAY
+from direct311.intake.request import READINGS
+from direct311.intake.staff.handlers.contact import Contact
 from direct311.runtime.access import Caller
 from tests.support.addresses import InOneLine
 from tests.support.county import County
 from tests.support.submissions import submission
-from tests.unit.intake import test_reindex, test_subject
-from tests.unit.intake.test_homes import submitted
-from tests.unit.intake.test_protect import World
+from tests.unit.intake.protection import test_reindex
+from tests.unit.intake.protection.test_homes import submitted
+from tests.unit.intake.protection.test_protect import World
+from tests.unit.intake.reporter import test_subject
 
 pytestmark = pytest.mark.anyio
 

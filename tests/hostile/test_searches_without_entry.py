@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 
 from direct311.audit.handlers.receive import arrival_of
-from direct311.intake.handlers.contact import Contact
-from direct311.intake.ports import PersonIndexes, Requests
+from direct311.intake.indexes.ports import PersonIndexes
+from direct311.intake.lifecycle.ports import Requests
+from direct311.intake.staff.handlers.contact import Contact
 from direct311.runtime.access import Caller, Decision, RecordFacts
 from direct311.runtime.broker import Received
 from direct311.runtime.errors import RefusedError

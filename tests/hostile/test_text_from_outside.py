@@ -15,11 +15,11 @@ from direct311.audit.entrypoints.holds import HoldOrder as LogHoldOrder
 from direct311.audit.entrypoints.questions import Question
 from direct311.audit.entrypoints.tables import csv_lines
 from direct311.geo.adapters.shapes import read_boundary_set
-from direct311.intake.adapters.catalogue_file import load_catalogue
-from direct311.intake.entrypoints.clients import ChangeOrder
-from direct311.intake.open311.forms import read_submission
-from direct311.intake.open311.json_forms import read_json
-from direct311.intake.open311.updates import read_comment
+from direct311.intake.catalogue.adapters import load_catalogue
+from direct311.intake.clients.api.clients import ChangeOrder
+from direct311.intake.open311.wire.updates import read_comment
+from direct311.intake.submission.api.forms import read_submission
+from direct311.intake.submission.api.json_forms import read_json
 from direct311.retention.entrypoints.api import HoldOrder
 from direct311.routing.adapters.rules_file import load_rules
 from direct311.routing.domain.job import Job

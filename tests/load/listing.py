@@ -18,11 +18,11 @@ from uuid import UUID
 
 import httpx
 
-from direct311.intake.adapters.catalogue_file import load_catalogue
-from direct311.intake.adapters.listing import listed_fields
-from direct311.intake.adapters.mongo import MongoRequests
-from direct311.intake.adapters.updates import MongoUpdates, noted_fields
-from direct311.intake.domain.request import CLOSED, Located, Note, ServiceRequest
+from direct311.intake.catalogue.adapters import load_catalogue
+from direct311.intake.lifecycle.adapters import MongoRequests
+from direct311.intake.open311.adapters.listing import listed_fields
+from direct311.intake.open311.adapters.updates import MongoUpdates, noted_fields
+from direct311.intake.request import CLOSED, Located, Note, ServiceRequest
 from direct311.runtime import database as mongo
 from direct311.runtime.clock import SystemClock
 from direct311.runtime.database import Document, MongoRecords

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from direct311.intake.adapters.catalogue_file import load_catalogue
+from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.runtime.redaction import redact
 
 

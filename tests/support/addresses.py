@@ -1,6 +1,6 @@
 """Geo's reading of an address, without geo."""
 
-from direct311.intake.ports import ReadAddress
+from direct311.intake.indexes.ports import ReadAddress
 from direct311.runtime.errors import TransientError
 from direct311.schemas.events import Place
 

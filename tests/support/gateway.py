@@ -8,15 +8,16 @@ from fastapi import FastAPI, Header
 from httpx import Response
 from starlette.testclient import TestClient
 
-from direct311.intake.adapters.catalogue_file import load_catalogues, load_emergencies
-from direct311.intake.domain.clients import Client
-from direct311.intake.domain.request import ServiceRequest
-from direct311.intake.entrypoints.app_api import app_router, codes_router, reporter_router
-from direct311.intake.entrypoints.open311 import GeoReport
-from direct311.intake.entrypoints.subject import link_router, subject_router
-from direct311.intake.handlers.agreement import Agreement
-from direct311.intake.handlers.submit import Submit
+from direct311.intake.catalogue.adapters import load_catalogues, load_emergencies
+from direct311.intake.clients.domain.clients import Client
+from direct311.intake.open311.api.georeport import GeoReport
+from direct311.intake.reporter.api.app import codes_router, reporter_router
+from direct311.intake.reporter.api.subject import link_router, subject_router
+from direct311.intake.request import ServiceRequest
 from direct311.intake.settings import IntakeSettings
+from direct311.intake.submission.api.app import app_router
+from direct311.intake.submission.handlers.agreement import Agreement
+from direct311.intake.submission.handlers.submit import Submit
 from direct311.runtime.api import caller_of, install
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import RefusedError

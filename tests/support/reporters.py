@@ -7,24 +7,21 @@ from email.message import EmailMessage
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from direct311.intake.adapters.catalogue_file import (
-    load_catalogue,
-    load_emergencies,
-    load_messages,
-    load_policies,
-)
-from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.domain.request import READINGS, ServiceRequest
-from direct311.intake.domain.uploads import AnnouncedFile, UploadTicket
-from direct311.intake.handlers.codes import OneTimeCodes, SentCodes
-from direct311.intake.handlers.comment import AddComment
-from direct311.intake.handlers.follow import Follow
-from direct311.intake.handlers.homes import Homes
-from direct311.intake.handlers.mail import Mail
-from direct311.intake.handlers.reporter import Reporter
-from direct311.intake.handlers.subject import Subject
-from direct311.intake.handlers.upload import Upload
-from direct311.intake.ports import Address, File, UndeliverableError, WaitingCode
+from direct311.intake.catalogue.adapters import load_catalogue, load_emergencies, load_policies
+from direct311.intake.indexes.adapters.keyed import KeyedIndexes
+from direct311.intake.lifecycle.handlers import Follow
+from direct311.intake.protection.handlers.homes import Homes
+from direct311.intake.reporter.adapters.messages import load_messages
+from direct311.intake.reporter.handlers.codes import OneTimeCodes, SentCodes
+from direct311.intake.reporter.handlers.comment import AddComment
+from direct311.intake.reporter.handlers.mail import Mail
+from direct311.intake.reporter.handlers.reporter import Reporter
+from direct311.intake.reporter.handlers.subject import Subject
+from direct311.intake.reporter.ports import UndeliverableError, WaitingCode
+from direct311.intake.request import READINGS, ServiceRequest
+from direct311.intake.uploads.domain import AnnouncedFile, UploadTicket
+from direct311.intake.uploads.handlers import Upload
+from direct311.intake.uploads.ports import Address, File
 from direct311.runtime.access import Caller, load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import TransientError

@@ -23,8 +23,8 @@ from direct311.geo.domain.gazetteer import KnownAddress
 from direct311.geo.domain.readings import MOST
 from direct311.geo.domain.streets import distance
 from direct311.geo.handlers.resolve import Resolver
-from direct311.intake.adapters.person_indexes import cell, cells_within
-from direct311.intake.domain.protection import POINT_REACH
+from direct311.intake.indexes.adapters.keyed import cell, cells_within
+from direct311.intake.indexes.domain.reach import POINT_REACH
 from direct311.schemas.events import Place
 from tests.support.address_variants import KINDS, MADE_UP, Address, address_of, variants
 from tests.support.geo import resolver_of

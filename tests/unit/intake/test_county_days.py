@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from direct311.intake.adapters.catalogue_file import load_catalogue, load_policies
-from direct311.intake.domain.catalogue import Catalogue
-from direct311.intake.domain.county import ZONE, close_of, day_of
-from direct311.intake.domain.language import LANGUAGES
-from direct311.intake.domain.protection import Protection
-from direct311.intake.domain.request import Notifications, PendingMail
-from direct311.intake.entrypoints.api import _entry
-from direct311.intake.entrypoints.open311 import GeoReport
-from direct311.intake.handlers.agreement import Agreement
-from direct311.intake.open311.forms import read_submission
+from direct311.intake.catalogue.adapters import load_catalogue, load_policies
+from direct311.intake.catalogue.domain.types import Catalogue
+from direct311.intake.county import ZONE, close_of, day_of
+from direct311.intake.language import LANGUAGES
+from direct311.intake.open311.api.georeport import GeoReport
+from direct311.intake.protection.api import _entry
+from direct311.intake.protection.domain import Protection
+from direct311.intake.request import Notifications, PendingMail
 from direct311.intake.settings import IntakeSettings
+from direct311.intake.submission.api.forms import read_submission
+from direct311.intake.submission.handlers.agreement import Agreement
 from tests.support.quotas import callers
 from tests.support.reporters import World
 from tests.support.runtime import SetClock

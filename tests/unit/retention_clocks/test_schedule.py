@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from direct311.intake.adapters.catalogue_file import load_catalogue
+from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.retention.adapters.schedule_file import load_retention
 from direct311.retention.domain.clocks import case_components, eligibility, request_dates
 from direct311.runtime.datafile import DataFileError, packaged

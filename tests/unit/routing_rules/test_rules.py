@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from direct311.intake.adapters.catalogue_file import load_catalogue
+from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.routing.adapters.rules_file import load_rules
 from direct311.routing.domain.rules import Decision, Facts, decide, plain_name
 from direct311.runtime.datafile import DataFileError, packaged

@@ -9,74 +9,67 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import Counter
 
-from direct311.intake.adapters.app_counts import MongoAppCounts
-from direct311.intake.adapters.catalogue_file import (
-    load_catalogues,
-    load_emergencies,
-    load_messages,
-    load_policies,
-)
-from direct311.intake.adapters.codes import MongoCodes
-from direct311.intake.adapters.ended_sessions import MongoEndedSessions
-from direct311.intake.adapters.first_clients import read_clients
-from direct311.intake.adapters.geo import GeoAddresses
-from direct311.intake.adapters.inserts import GroupedSubmissions
-from direct311.intake.adapters.listing import listed_fields
-from direct311.intake.adapters.mongo import IndexChecks, MongoProtections, MongoRequests
-from direct311.intake.adapters.mongo_clients import (
+from direct311.intake.catalogue.adapters import load_catalogues, load_emergencies, load_policies
+from direct311.intake.clients.adapters.app_counts import MongoAppCounts
+from direct311.intake.clients.adapters.first_clients import read_clients
+from direct311.intake.clients.adapters.mongo import (
     MongoClients,
     MongoCounts,
     MongoQuotas,
     MongoSalts,
 )
-from direct311.intake.adapters.person_indexes import KeyedIndexes
-from direct311.intake.adapters.recent import RecentContents
-from direct311.intake.adapters.smtp import SmtpMailer
-from direct311.intake.adapters.updates import MongoUpdates, noted_fields
-from direct311.intake.adapters.upload_tickets import MongoUploadTickets
-from direct311.intake.adapters.uploads import MediaUploads
-from direct311.intake.domain.clients import served_by
-from direct311.intake.domain.request import ServiceRequest
-from direct311.intake.entrypoints.api import (
-    internal_router,
-    protections_router,
-    staff_router,
-)
-from direct311.intake.entrypoints.api_key import client_of
-from direct311.intake.entrypoints.app_api import (
-    app_counts_router,
-    app_router,
-    codes_router,
-    reporter_router,
-)
-from direct311.intake.entrypoints.clients import clients_router
-from direct311.intake.entrypoints.feeds import feeds_router
-from direct311.intake.entrypoints.front import Callers, CrossOrigin, FailedKeys, ReadLimited
-from direct311.intake.entrypoints.open311 import Gateway, GeoReport
-from direct311.intake.entrypoints.policy import policy_router
-from direct311.intake.entrypoints.staff import StaffPages
-from direct311.intake.entrypoints.subject import link_router, subject_router
-from direct311.intake.entrypoints.unserved import unserved_routes
-from direct311.intake.handlers.admission import Admission
-from direct311.intake.handlers.agreement import Agreement
-from direct311.intake.handlers.clients import ManageClients
-from direct311.intake.handlers.codes import OneTimeCodes, SentCodes
-from direct311.intake.handlers.comment import AddComment
-from direct311.intake.handlers.contact import Contact
-from direct311.intake.handlers.follow import Follow
-from direct311.intake.handlers.hits import Hits
-from direct311.intake.handlers.homes import Homes
-from direct311.intake.handlers.mail import Mail
-from direct311.intake.handlers.protect import Protect
-from direct311.intake.handlers.quotas import Quotas
-from direct311.intake.handlers.reads import ReadLimits, SharedNames
-from direct311.intake.handlers.reindex import ReadHomes, Reindex
-from direct311.intake.handlers.release import Release
-from direct311.intake.handlers.reporter import Reporter
-from direct311.intake.handlers.subject import Subject
-from direct311.intake.handlers.submit import REPEAT_WINDOW, Submit
-from direct311.intake.handlers.upload import Upload
+from direct311.intake.clients.api.api_key import client_of
+from direct311.intake.clients.api.app_counts import app_counts_router
+from direct311.intake.clients.api.clients import clients_router
+from direct311.intake.clients.api.cross_origin import CrossOrigin
+from direct311.intake.clients.api.failed_keys import FailedKeys
+from direct311.intake.clients.domain.clients import served_by
+from direct311.intake.clients.handlers.admission import Admission
+from direct311.intake.clients.handlers.clients import ManageClients
+from direct311.intake.clients.handlers.quotas import Quotas
+from direct311.intake.clients.handlers.reads import ReadLimits, SharedNames
+from direct311.intake.indexes.adapters.keyed import KeyedIndexes
+from direct311.intake.indexes.handlers.hits import Hits
+from direct311.intake.lifecycle.adapters import MongoRequests
+from direct311.intake.lifecycle.handlers import Follow
+from direct311.intake.open311.adapters.listing import listed_fields
+from direct311.intake.open311.adapters.updates import MongoUpdates, noted_fields
+from direct311.intake.open311.api.feeds import feeds_router
+from direct311.intake.open311.api.georeport import Gateway, GeoReport
+from direct311.intake.open311.api.read_limits import Callers, ReadLimited
+from direct311.intake.open311.api.unserved import unserved_routes
+from direct311.intake.protection.adapters.geo import GeoAddresses
+from direct311.intake.protection.adapters.mongo import IndexChecks, MongoProtections
+from direct311.intake.protection.api import protections_router
+from direct311.intake.protection.handlers.homes import Homes
+from direct311.intake.protection.handlers.protect import Protect
+from direct311.intake.protection.handlers.reindex import ReadHomes, Reindex
+from direct311.intake.reporter.adapters.codes import MongoCodes
+from direct311.intake.reporter.adapters.messages import load_messages
+from direct311.intake.reporter.adapters.smtp import SmtpMailer
+from direct311.intake.reporter.api.app import codes_router, reporter_router
+from direct311.intake.reporter.api.subject import link_router, subject_router
+from direct311.intake.reporter.handlers.codes import OneTimeCodes, SentCodes
+from direct311.intake.reporter.handlers.comment import AddComment
+from direct311.intake.reporter.handlers.mail import Mail
+from direct311.intake.reporter.handlers.reporter import Reporter
+from direct311.intake.reporter.handlers.subject import Subject
+from direct311.intake.request import ServiceRequest
 from direct311.intake.settings import IntakeSettings
+from direct311.intake.staff.adapters import MongoEndedSessions
+from direct311.intake.staff.api.pages import StaffPages
+from direct311.intake.staff.api.records import internal_router, staff_router
+from direct311.intake.staff.handlers.contact import Contact
+from direct311.intake.staff.handlers.release import Release
+from direct311.intake.submission.adapters.inserts import GroupedSubmissions
+from direct311.intake.submission.adapters.recent import RecentContents
+from direct311.intake.submission.api.app import app_router
+from direct311.intake.submission.api.policy import policy_router
+from direct311.intake.submission.handlers.agreement import Agreement
+from direct311.intake.submission.handlers.submit import REPEAT_WINDOW, Submit
+from direct311.intake.uploads.adapters.media import MediaUploads
+from direct311.intake.uploads.adapters.tickets import MongoUploadTickets
+from direct311.intake.uploads.handlers import Upload
 from direct311.runtime.api import LARGEST_BODY, Direct, caller_of, install
 from direct311.runtime.database import connect_directly, disconnect_directly
 from direct311.runtime.disposition import Destroyed, Destroyer

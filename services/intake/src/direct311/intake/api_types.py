@@ -1,0 +1,31 @@
+"""What the models and routes of several JSON APIs share."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Header, Request
+from pydantic import Field
+
+from direct311.intake.clients.domain.clients import Client
+from direct311.intake.language import Language
+from direct311.runtime.access import Caller
+from direct311.runtime.text import Lines
+from direct311.schemas import Instant, Model
+
+Text = Annotated[str, Field(max_length=500), Lines]
+CallerOf = Callable[[Request], Awaitable[Caller]]
+
+
+ClientOf = Callable[..., Awaitable[Client]]
+IdempotencyKey = Annotated[
+    str | None, Header(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
+]
+Guidance = dict[Language, str]
+MOST_UPLOADS = 20
+
+
+class LinkAnswer(Model):
+    """`token`: to be sent as `Authorization: Bearer …`, never in an address."""
+
+    token: str
+    expires_at: Instant

@@ -1,0 +1,1 @@
+"""API clients: their keys, quotas, pages, and how often anybody may read."""

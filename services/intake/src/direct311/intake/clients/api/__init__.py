@@ -1,0 +1,1 @@
+"""The routes of clients, and what stands before all calls."""

@@ -1,0 +1,49 @@
+"""What front ends tell of devices, as counts of a day."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from direct311.intake.clients.adapters.app_counts import MongoAppCounts
+from direct311.intake.submission.api.app import CallerOf
+from direct311.runtime.access import Caller
+from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.asked import AskedDay
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import FieldProblem, MalformedError
+from direct311.schemas import Model, OnDate
+
+
+class AppCountAnswer(Model):
+    """How many submissions of a client's front end said this on a day (UTC)."""
+
+    day: OnDate
+    client_id: str
+    field: str
+    value: str
+    submissions: int
+
+
+def app_counts_router(counts: MongoAppCounts, caller_of: CallerOf, clock: Clock) -> APIRouter:
+    """For staff."""
+    api = APIRouter(prefix="/v1", responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.get("/app-counts")
+    async def app_counts(
+        caller: Annotated[Caller, who],
+        start: Annotated[AskedDay | None, Query()] = None,
+        end: Annotated[AskedDay | None, Query()] = None,
+    ) -> list[AppCountAnswer]:
+        """What front ends run on, as counts of days: at most 366 of them, by default the last 30.
+        Belongs to no request."""
+        require(caller, "agent", "auditor", "custodian", "records_officer", "admin")
+        end = end or clock.now().date()
+        start = start or end - timedelta(days=30)
+        if not 0 <= (end - start).days <= 366:
+            wrong = "start must be at most 366 days before end"
+            raise MalformedError([FieldProblem(field="start", detail=wrong)])
+        return [AppCountAnswer(**each._asdict()) for each in await counts.between(start, end)]
+
+    return api

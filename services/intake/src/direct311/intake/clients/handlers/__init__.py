@@ -1,0 +1,1 @@
+"""Admitting calls, counting them, and what administrators do with clients."""

@@ -1,0 +1,40 @@
+"""What may be in the fields that residents write: lengths, and what each must be."""
+
+import re
+from collections.abc import Mapping
+
+from direct311.runtime.text import cleaned
+
+LONGEST_DESCRIPTION = 4000
+LONGEST_ANSWER = 500
+CONTACT_LIMITS: Mapping[str, int] = {
+    "email": 254,
+    "first_name": 100,
+    "last_name": 100,
+    "phone": 60,
+    "account_id": 200,
+    "device_id": 200,
+}
+_EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]+\.[^\s@.]+")
+# Tabs and line ends are text; other control characters, and halves of characters, are not.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def text_problem(name: str, text: str) -> str | None:
+    """What a text of some length must be, where it is not."""
+    if len(text) > LONGEST_DESCRIPTION:
+        return f"{name} may have {LONGEST_DESCRIPTION} characters"
+    if _CONTROL.search(text):
+        return f"{name} must be plain text, without control characters"
+    return None
+
+
+def contact_problem(name: str, text: str) -> str | None:
+    """What a contact field, or the reporter's own address, must be, where it is not."""
+    limit = CONTACT_LIMITS.get(name, LONGEST_ANSWER)
+    if len(text) > limit or _NOT_IN_A_LINE.search(text) or not cleaned(text):
+        return f"{name} may have {limit} characters of plain text"
+    if name == "email" and not _EMAIL.fullmatch(text):
+        return "email must be an address such as name@example.org"
+    return None

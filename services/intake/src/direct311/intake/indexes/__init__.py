@@ -1,0 +1,1 @@
+"""Keyed hashes by which persons and places are known; shared by all capabilities."""

@@ -1,0 +1,1 @@
+"""Blind indexes under the keys of a file."""

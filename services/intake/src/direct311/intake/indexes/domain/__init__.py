@@ -1,0 +1,1 @@
+"""How persons and places are read: pure."""

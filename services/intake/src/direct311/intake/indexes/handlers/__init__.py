@@ -1,0 +1,1 @@
+"""The values of a place, and whose submissions the registry knows."""

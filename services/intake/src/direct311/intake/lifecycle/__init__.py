@@ -1,0 +1,1 @@
+"""A stored request after it was taken in: what other services say of it."""

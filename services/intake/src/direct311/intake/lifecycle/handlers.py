@@ -1,0 +1,228 @@
+"""What the other services say of a request, and what intake makes of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from direct311.intake.indexes.handlers.hits import Hits
+from direct311.intake.indexes.handlers.places import PlaceHashes, place_values
+from direct311.intake.indexes.ports import Protections
+from direct311.intake.request import (
+    CLOSED,
+    Located,
+    Note,
+    ServiceRequest,
+    has_point,
+    telling,
+    updated,
+)
+from direct311.runtime.clock import Clock
+from direct311.runtime.records import Handler, on, take_order
+from direct311.runtime.state import Change
+from direct311.runtime.text import cleaned, on_the_web
+from direct311.schemas import Event
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+
+class StillOpenError(Exception):
+    """Destruction was ordered of a request that is open, or was at the time."""
+
+
+class Follow:
+    """Handlers of the events that intake consumes; its `ordered` takes the place of the holders'
+    usual one."""
+
+    def __init__(
+        self,
+        protections: Protections,
+        place_hashes: PlaceHashes,
+        clock: Clock,
+        hits: Hits | None = None,
+    ) -> None:
+        self._hits = hits or Hits()
+        self._protections = protections
+        self._place_hashes = place_hashes
+        self._clock = clock
+
+    def handlers(self) -> Mapping[type[Model], Handler[Any]]:
+        return dict(
+            (
+                on(ev.LocationResolved, self.located),
+                on(ev.MediaStored, self.media),
+                on(ev.RequestRouted, self.routed),
+                on(ev.RequestRecalled, self.recalled),
+                on(ev.RequestOverdue, self.overdue),
+                on(ev.WorkUpdated, self.worked),
+                on(ev.DispositionOrdered, self.ordered),
+            )
+        )
+
+    async def located(
+        self, state: ServiceRequest, event: Event[ev.LocationResolved]
+    ) -> Change[ServiceRequest] | None:
+        """Check the place, as geo found it and as it was given, against the protection registry;
+        from then on it may be shown."""
+        found = event.data
+        if state.version == 0 or found.place_version != state.place_version:
+            return None
+        known = found.read is not None and found.read.known
+        # Another process says it, and it becomes public.
+        shown = {
+            name: cleaned(value) if isinstance(value, str) else value
+            for name, value in found.model_dump().items()
+        }
+        after = state.model_copy(
+            update={
+                "located": Located.model_validate({**shown, "address_known": known}),
+                "read": found.read,
+                "place_checked": True,
+                "updated_at": self._clock.now(),
+            }
+        )
+        after = self.protect(self._with_place(after))
+        if after.protected and not state.protected:
+            self._hits.note(state.client_id, self._clock.now())
+        return Change(after, (updated(state, after, "place_checked"),))
+
+    def _with_place(self, state: ServiceRequest) -> ServiceRequest:
+        values = place_values(self._place_hashes, state)
+        return state.model_copy(update={"indexes": {**state.indexes, "place": values}})
+
+    def protect(self, state: ServiceRequest) -> ServiceRequest:
+        """The request with the registry's present word on it, and listed only if that allows, and
+        if it has a point: clients of lists put each row on a map. While geo owes a reading of the
+        reporter's own address, the word is that it is protected."""
+        hashes = [value for values in state.indexes.values() for value in values]
+        protected = self._protections.matches(hashes) or state.home_unread_at is not None
+        return state.model_copy(
+            update={
+                "protected": protected,
+                "registry_version": self._protections.version,
+                "listed": state.is_public
+                and state.place_checked
+                and not protected
+                and has_point(state),
+            }
+        )
+
+    async def recheck(self, state: ServiceRequest) -> Change[ServiceRequest] | None:
+        """Check again under a newer registry."""
+        if state.version == 0 or state.lifecycle != "active":
+            return None
+        if state.registry_version >= self._protections.version:
+            return None
+        # One that was located by an earlier version of this has fewer hashes of its place.
+        return self.compare(state, state if state.located is None else self._with_place(state))
+
+    def compare(self, before: ServiceRequest, after: ServiceRequest) -> Change[ServiceRequest]:
+        """The change to `after` with the registry's present word on it, which is said only where
+        it is another than `before`."""
+        after = self.protect(after)
+        if after.protected == before.protected or not before.place_checked:
+            return Change(after)
+        after = after.model_copy(update={"updated_at": self._clock.now()})
+        return Change(after, (updated(before, after, "place_checked"),))
+
+    async def media(
+        self, state: ServiceRequest, event: Event[ev.MediaStored]
+    ) -> Change[ServiceRequest] | None:
+        """What the media service has of the request's files.
+
+        :raises ForeignLinkError: a file lies nowhere on the web.
+        """
+        if state.version == 0:
+            return None
+        on_the_web(item.url for item in event.data.media)
+        return Change(
+            state.model_copy(update={"media": event.data.media, "updated_at": self._clock.now()})
+        )
+
+    async def routed(
+        self, state: ServiceRequest, event: Event[ev.RequestRouted]
+    ) -> Change[ServiceRequest] | None:
+        if state.version == 0 or state.status == "withdrawn":
+            return None
+        routed = event.data
+        # Another topic than request.recalled: a recall may come before the routing it takes back.
+        if state.seen.get("request.recalled", 0) > routed.version:
+            return None
+        update: dict[str, object] = {
+            "department": routed.department,
+            "due_on": routed.due_on,
+            "updated_at": self._clock.now(),
+        }
+        if state.status in ("received", "identity_required"):
+            update |= {"status": "routed"}
+        after = state.model_copy(update=update)
+        return Change(telling(state, after, event.id, self._clock.now()))
+
+    async def recalled(
+        self, state: ServiceRequest, event: Event[ev.RequestRecalled]
+    ) -> Change[ServiceRequest] | None:
+        if state.version == 0:
+            return None
+        # Another topic than request.routed: a recall may come after the routing that followed it.
+        routed_since = state.seen.get("request.routed", 0) > event.data.version
+        if routed_since or state.department != event.data.department:
+            # Seen all the same, for a routing that is still to come.
+            return Change(state)
+        update = {"department": None, "due_on": None, "updated_at": self._clock.now()}
+        return Change(state.model_copy(update=update))
+
+    async def overdue(
+        self, state: ServiceRequest, event: Event[ev.RequestOverdue]
+    ) -> Change[ServiceRequest] | None:
+        if state.version == 0:
+            return None
+        now = self._clock.now()
+        note = Note(
+            at=now,
+            occurred_at=event.data.noticed_at,
+            kind="notice",
+            text="The due date has passed.",
+        )
+        return Change(state.model_copy(update={"notes": (*state.notes, note), "updated_at": now}))
+
+    async def ordered(
+        self, state: ServiceRequest, event: Event[ev.DispositionOrdered]
+    ) -> Change[ServiceRequest] | None:
+        """Destroy what is closed alone: retention hears of a reopening later than intake.
+
+        :raises StillOpenError: the request is open, or was closed again after the order, which
+            restarted its clock. `HeldError` as of every holder.
+        """
+        closed_at = state.closed_at
+        if state.version and (closed_at is None or closed_at > event.data.ordered_at):
+            raise StillOpenError("ordered before the request was closed")
+        return await take_order(state, event)
+
+    async def worked(
+        self, state: ServiceRequest, event: Event[ev.WorkUpdated]
+    ) -> Change[ServiceRequest] | None:
+        """The department's answer becomes the request's status and a line of its history."""
+        work = event.data
+        if state.version == 0:
+            return None
+        now = self._clock.now()
+        note = Note(
+            at=now,
+            occurred_at=work.occurred_at,
+            kind="status",
+            status=work.status,
+            text=cleaned(work.note, lines=True),
+            update_id=work.update_id,
+        )
+        if state.status == "withdrawn":
+            # Said before the department heard that the reporter has ended it.
+            return Change(state.model_copy(update={"notes": (*state.notes, note)}))
+        after = state.model_copy(
+            update={
+                "status": work.status,
+                "duplicate_of": work.duplicate_of or state.duplicate_of,
+                "closed_at": work.accepted_at if work.status in CLOSED else None,
+                "notes": (*state.notes, note),
+                "updated_at": now,
+            }
+        )
+        after = telling(state, after, event.id, now)
+        return Change(after, (updated(state, after, "status"),))

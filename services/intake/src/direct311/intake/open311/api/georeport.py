@@ -1,0 +1,432 @@
+"""The public face: Open311 GeoReport v2 in JSON and XML.
+
+Plain Starlette routes, since this is the hot path; `open311/document.py` describes them.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from direct311.intake.catalogue.domain import wording
+from direct311.intake.catalogue.domain.types import Catalogue
+from direct311.intake.clients.api.failed_keys import FailedKeys
+from direct311.intake.clients.domain.clients import Client, Scope
+from direct311.intake.clients.handlers.admission import Admission
+from direct311.intake.county import day_of
+from direct311.intake.jurisdiction import jurisdiction_problem
+from direct311.intake.language import Language, preferred
+from direct311.intake.lifecycle.adapters import MongoRequests
+from direct311.intake.open311.api.read_limits import Callers, parameters
+from direct311.intake.open311.ports import Updates
+from direct311.intake.open311.wire import document, render, views
+from direct311.intake.open311.wire.queries import read_query, wants_extensions
+from direct311.intake.open311.wire.render import MEDIA_TYPES, Format
+from direct311.intake.open311.wire.unchanged import Unchanging
+from direct311.intake.open311.wire.updates import accepted_update, read_comment, read_window, update
+from direct311.intake.problems import Problem
+from direct311.intake.reporter.handlers.comment import AddComment
+from direct311.intake.request import ServiceRequest
+from direct311.intake.settings import IntakeSettings
+from direct311.intake.submission.api.form_bodies import (
+    LARGEST_FORM,
+    Form,
+    InHand,
+    Share,
+    UnreadableFormError,
+    first,
+    read_form,
+)
+from direct311.intake.submission.api.forms import read_submission
+from direct311.intake.submission.handlers.agreement import Agreement
+from direct311.intake.submission.handlers.submit import Submit
+from direct311.runtime.api import Application, PlainRoute
+from direct311.runtime.clock import Clock
+from direct311.runtime.database import DatabaseError
+from direct311.runtime.documents import is_known
+from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
+
+_log = structlog.get_logger(__name__)
+
+MOST_UPDATES = 5000
+"""Of one list; whoever asks for a window with more goes on after the last one's time."""
+
+PART_OF_ONE = 4
+"""The calls of one address may hold a quarter of all files in hand."""
+
+Answer = Callable[[Request, Format], Awaitable[Response]]
+
+
+class ProblemsError(Exception):
+    """Everything that is wrong with a call, each once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = tuple(dict.fromkeys(problems))
+
+
+class Gateway(Application):
+    """An application whose OpenAPI document has the calls of GeoReport v2 as well.
+
+    What is added to it as middleware stands outside the framework's own: a call that goes straight
+    to its endpoint passes nothing else.
+    """
+
+    def build_middleware_stack(self) -> ASGIApp:
+        added, self.user_middleware = self.user_middleware, []
+        app = super().build_middleware_stack()
+        for each in reversed(added):
+            app = each.cls(app, *each.args, **each.kwargs)
+        self.user_middleware = added
+        return app
+
+    def openapi(self) -> dict[str, Any]:
+        found = super().openapi()
+        document.add_to(found)
+        return found
+
+
+class GeoReport:
+    """The endpoints of GeoReport v2."""
+
+    def __init__(
+        self,
+        *,
+        settings: IntakeSettings,
+        catalogues: Mapping[Language, Catalogue],
+        agreement: Agreement,
+        admission: Admission,
+        failed_keys: FailedKeys,
+        callers: Callers,
+        submit: Submit,
+        requests: MongoRequests,
+        updates: Updates,
+        add_comment: AddComment,
+        links: LinkSigner,
+        clock: Clock,
+    ) -> None:
+        self._updates = updates
+        self._add_comment = add_comment
+        self._links = links
+        self._settings = settings
+        self._catalogues = catalogues
+        self._catalogue = catalogues["en"]
+        self._agreement = agreement
+        self._admission = admission
+        self._failed_keys = failed_keys
+        self._callers = callers
+        most = settings.files_in_hand
+        # One file is taken, however little is held in all.
+        self._in_hand = InHand(most, max(most // PART_OF_ONE, settings.largest_file))
+        self._submit = submit
+        self._requests = requests
+        self._clock = clock
+        self._unchanging = Unchanging()
+
+    def routes(self) -> list[PlainRoute]:
+        found = []
+        forms: tuple[Format, ...] = ("json", "xml")
+        for form in forms:
+            v2 = "/open311/v2"
+            largest = {
+                f"{v2}/requests.{form}": self._largest_submission,
+                f"{v2}/servicerequestupdates.{form}": LARGEST_FORM,
+            }
+            table: Sequence[tuple[str, str, Answer]] = (
+                (f"/open311/discovery.{form}", "GET", self.discovery),
+                (f"{v2}/discovery.{form}", "GET", self.discovery),
+                (f"{v2}/services.{form}", "GET", self.services),
+                (f"{v2}/services/{{service_code}}.{form}", "GET", self.definition),
+                (f"{v2}/requests.{form}", "GET", self.requests),
+                (f"{v2}/requests.{form}", "POST", self.create),
+                (f"{v2}/requests/{{service_request_id}}.{form}", "GET", self.request),
+                (f"{v2}/tokens/{{token}}.{form}", "GET", self.token),
+                (f"{v2}/servicerequestupdates.{form}", "GET", self.updates),
+                (f"{v2}/servicerequestupdates.{form}", "POST", self.comment),
+            )
+            found += [
+                PlainRoute(
+                    path,
+                    _answering(answer, form),
+                    methods=[method],
+                    **({"largest": largest[path]} if method == "POST" else {}),
+                )
+                for path, method, answer in table
+            ]
+        return found
+
+    @property
+    def _largest_submission(self) -> int:
+        return self._settings.most_files * self._settings.largest_file + LARGEST_FORM
+
+    async def discovery(self, request: Request, form: Format) -> Response:
+        policy = self._agreement.in_force()
+        found = views.discovery(
+            self._settings.public_url,
+            policy.contact if policy else None,
+            self._settings.environment,
+        )
+        return _response(render.tree("discovery", found, form), form)
+
+    async def services(self, request: Request, form: Format) -> Response:
+        _check_jurisdiction(request.query_params)
+        today = day_of(self._clock.now())
+        language = _language(request)
+
+        def made() -> bytes:
+            found = self._catalogues[language].in_force(today)
+            return render.rows("services", [views.service(each) for each in found], form)
+
+        return self._unchanged(request, form, language, ("services",), made)
+
+    async def definition(self, request: Request, form: Format) -> Response:
+        _check_jurisdiction(request.query_params)
+        today = day_of(self._clock.now())
+        language = _language(request)
+        found = self._catalogues[language].offered(request.path_params["service_code"], today)
+        if found is None:
+            raise ProblemsError([Problem(404, "service_code", "service_code is not known")])
+
+        def made() -> bytes:
+            return render.tree("service_definition", views.definition(found, language), form)
+
+        return self._unchanged(request, form, language, ("service", found.service_code), made)
+
+    def _unchanged(
+        self,
+        request: Request,
+        form: Format,
+        language: Language,
+        name: tuple[str, ...],
+        made: Callable[[], bytes],
+    ) -> Response:
+        """What is the same for everybody who reads this language, or that it is still the same."""
+        today = day_of(self._clock.now())
+        body, headers = self._unchanging.body(today, (*name, language, form), made)
+        if is_known(request.headers.get("if-none-match"), headers["ETag"]):
+            return _response(b"", form, 304, headers, language)
+        return _response(body, form, headers=headers, language=language)
+
+    async def requests(self, request: Request, form: Format) -> Response:
+        query, problems = read_query(parameters(request.query_params), self._clock.now())
+        if problems:
+            raise ProblemsError(problems)
+        found = await self._requests.listed(query)
+        language = _language(request)
+        shown = (self._view(each, language, extensions=query.extensions) for each in found)
+        body = await render.many_rows("service_requests", shown, form)
+        return _response(body, form, language=language)
+
+    async def request(self, request: Request, form: Format) -> Response:
+        query, problems = read_query(parameters(request.query_params), self._clock.now())
+        if problems:
+            raise ProblemsError(problems)
+        found = await self._requests.public(request.path_params["service_request_id"])
+        if found is None:
+            raise ProblemsError(
+                [Problem(404, "service_request_id", "service_request_id is not known")]
+            )
+        language = _language(request)
+        shown = [self._view(found, language, extensions=query.extensions)]
+        return _response(render.rows("service_requests", shown, form), form, language=language)
+
+    async def token(self, request: Request, form: Format) -> Response:
+        _check_jurisdiction(request.query_params)
+        found = await self._requests.by_token(request.path_params["token"])
+        if found is None:
+            raise ProblemsError([Problem(404, "token", "token is not known")])
+        known = found.record_id if found.number_is_known else None
+        shown = views.token(request.path_params["token"], known)
+        return _response(render.rows("service_requests", shown, form), form)
+
+    async def create(self, request: Request, form: Format) -> Response:
+        with self._in_hand.share(self._callers.name(request.scope)) as share:
+            sent = await self._sent(request, share, "submit")
+            client = await self._client(sent.pairs, request, "submit")
+            return await self._created(request, form, sent, client)
+
+    async def _sent(self, request: Request, share: Share, scope: Scope) -> Form:
+        """What was sent, unless its key is seen to be none before all of it is read; another
+        city's `jurisdiction_id` behind the question mark is wrong as well."""
+
+        def look(given: str) -> None:
+            if key := given or _key_of_query(request):
+                with self._counting_failures(request):
+                    self._admission.check(key, scope, origin=request.headers.get("origin"))
+                share.trust()
+
+        try:
+            sent = await read_form(
+                request,
+                share,
+                look,
+                most_files=self._settings.most_files,
+                largest_file=self._settings.largest_file,
+            )
+        except UnreadableFormError as error:
+            raise ProblemsError([error.problem]) from None
+        named = (each.strip() for each in request.query_params.getlist("jurisdiction_id"))
+        if wrong := next(filter(None, map(jurisdiction_problem, named)), None):
+            sent.problems.append(wrong)
+        return sent
+
+    async def _created(
+        self, request: Request, form: Format, sent: Form, client: Client
+    ) -> Response:
+        pairs, files, problems = sent.pairs, sent.files, sent.problems
+        if first(pairs, "media") or first(pairs, "media[]"):
+            # A photo that came as text would be lost, and nobody told.
+            text = Problem(400, "media", "media must be a file, in multipart/form-data")
+            problems = [*problems, text]
+        read = read_submission(pairs, self._catalogue, self._clock.now())
+        if read.problems or problems or read.submission is None or read.service is None:
+            raise ProblemsError([*problems, *read.problems])
+        if wrong := read.service.media_problem(len(files), len(read.submission.media_urls)):
+            raise ProblemsError([Problem(400, "media", wrong)])
+        language = _language(request)
+        policy = self._agreement.of(read.submission, language=language)
+        key = request.headers.get("idempotency-key", "").strip() or None
+        if key is not None and (len(key) > 200 or not key.isascii() or not key.isprintable()):
+            raise ProblemsError(
+                [
+                    Problem(
+                        400,
+                        "Idempotency-Key",
+                        "Idempotency-Key may have 200 printable ASCII characters",
+                    )
+                ]
+            )
+        source = request.client.host if request.client else ""
+        accepted = await self._submit(
+            read.submission, files, client, read.service, policy, key, source
+        )
+        told = self._agreement.notice(accepted, read.submission, language)
+        # A link that nobody asked for would lie about in front ends that do not know it.
+        wanted = wants_extensions(request.query_params) or wants_extensions(dict(pairs))
+        # A link names its request, which the answer must not do where it gives no number.
+        given = wanted and accepted.opens and accepted.public_id is not None
+        link = self._link(accepted.record_id) if given else None
+        found = views.accepted(accepted.public_id, told, link, accepted.token)
+        headers = {"Cache-Control": "no-store"} if link else None
+        return _response(
+            render.rows("service_requests", found, form), form, headers=headers, language=language
+        )
+
+    async def updates(self, request: Request, form: Format) -> Response:
+        window, problems = read_window(request.query_params, self._clock.now())
+        if problems:
+            raise ProblemsError(problems)
+        with self._callers.ahead(request.scope, MOST_UPDATES) as ahead:
+            found = await self._updates.written(window.since, window.until, MOST_UPDATES)
+            ahead.rows = len(found)
+            shown = (update(each, self._catalogue.by_code(each.service_code)) for each in found)
+            body = await render.many_rows("service_request_updates", shown, form)
+        return _response(body, form)
+
+    async def comment(self, request: Request, form: Format) -> Response:
+        with self._in_hand.share(self._callers.name(request.scope)) as share:
+            sent = await self._sent(request, share, "update")
+        client = await self._client(sent.pairs, request, "update")
+        comment, problems = read_comment(sent.pairs)
+        if sent.files:
+            problems.append(Problem(400, "media", "an update takes media_url, not files"))
+        if comment is None or problems or sent.problems:
+            raise ProblemsError([*sent.problems, *problems])
+        update_id = await self._add_comment(comment, client)
+        language = _language(request)
+        notice = wording.CONTACT_LEFT_OUT[language] if comment.contact_left_out else None
+        body = render.rows("service_request_updates", accepted_update(update_id, notice), form)
+        return _response(body, form, language=language)
+
+    def _link(self, record_id: str) -> SignedLink | None:
+        try:
+            return self._links.issue(record_id)
+        except LinkKeyError:
+            # The request is taken all the same; an agent can give a link later.
+            _log.error("links.key_not_in_force")
+            return None
+
+    async def _client(
+        self, pairs: Sequence[tuple[str, str]], request: Request, scope: Scope
+    ) -> Client:
+        """Whose key the call has, in the form or in the query. The call is counted.
+
+        :raises RefusedError: 403 none that is good for this; 429 too many calls.
+        """
+        key = first(pairs, "api_key") or _key_of_query(request)
+        with self._counting_failures(request):
+            return await self._admission(key, scope, origin=request.headers.get("origin"))
+
+    @contextmanager
+    def _counting_failures(self, request: Request) -> Iterator[None]:
+        """:raises RefusedError: 429 for a 403 too many."""
+        try:
+            yield
+        except RefusedError as error:
+            wait = self._failed_keys.wait(request) if error.status == 403 else None
+            if wait is None:
+                raise
+            raise RefusedError(
+                429, "too_often", "Too many calls without a good api_key.", retry_after=wait
+            ) from None
+
+    def _view(self, found: ServiceRequest, language: Language, *, extensions: bool) -> render.Tree:
+        service = self._catalogues[language].by_code(found.service_code)
+        return views.request(
+            found, service, found.department, extensions=extensions, language=language
+        )
+
+
+def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Response]]:
+    """Every error in the format that was asked for."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answer(request, form)
+        except ProblemsError as error:
+            codes = [problem.code for problem in error.problems]
+            status = next((code for code in (403, 404, 409) if code in codes), 400)
+            return _response(render.errors(error.problems, form), form, status)
+        except RefusedError as error:
+            problem = Problem(error.status, error.field or "", error.detail)
+            headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+            return _response(render.errors([problem], form), form, error.status, headers)
+        except (TransientError, DatabaseError):
+            problem = Problem(503, "", "This cannot be answered now; send it again.")
+            return _response(render.errors([problem], form), form, 503, {"Retry-After": "2"})
+
+    return endpoint
+
+
+def _key_of_query(request: Request) -> str:
+    return request.query_params.get("api_key", "").strip()
+
+
+def _language(request: Request) -> Language:
+    # RFC 9110, section 5.3: lines of one name are one list.
+    return preferred(", ".join(request.headers.getlist("accept-language")))
+
+
+def _response(
+    body: bytes,
+    form: Format,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    language: Language | None = None,
+) -> Response:
+    """`language`: what the caller chose it in; answers without one are the same for everybody."""
+    found = dict(headers or {})
+    if language is not None:
+        found |= {"Content-Language": language, "Vary": "Accept-Language"}
+    return Response(body, status, found, MEDIA_TYPES[form])
+
+
+def _check_jurisdiction(parameters: Mapping[str, str]) -> None:
+    problem = jurisdiction_problem(parameters.get("jurisdiction_id", "").strip() or None)
+    if problem:
+        raise ProblemsError([problem])

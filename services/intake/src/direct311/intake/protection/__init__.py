@@ -1,0 +1,1 @@
+"""The protection registry, home addresses, and person indexes made anew."""

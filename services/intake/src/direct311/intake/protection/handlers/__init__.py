@@ -1,0 +1,1 @@
+"""Entering, reading and ending protections; homes; reindexing."""

@@ -1,0 +1,5 @@
+"""Refusals that several capabilities answer with."""
+
+from direct311.runtime.errors import RefusedError
+
+NO_SUCH_REQUEST = RefusedError(404, "not_found", "There is no such request.")

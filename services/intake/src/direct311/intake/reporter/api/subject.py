@@ -1,0 +1,214 @@
+"""A resident's own view: what is held of a request, and its correction; and the link to it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from pydantic import Field
+
+from direct311.intake.fields import CONTACT_LIMITS
+from direct311.intake.reporter.handlers.subject import Held, Subject
+from direct311.intake.request import ContactWay
+from direct311.runtime.access import Caller
+from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.reasons import Reason
+from direct311.schemas import Instant, Model, OnDate, RecordId
+from direct311.schemas import events as ev
+
+CallerOf = Callable[[Request], Awaitable[Caller]]
+Value = Annotated[str, Field(max_length=500)]
+IdempotencyKey = Annotated[
+    str | None, Header(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
+]
+
+KEPT = (
+    "The request is kept until it is closed and the period of Florida's records schedule for its "
+    "kind is over. Then two persons review it and it is destroyed in every part, unless a legal "
+    "hold or an open matter stands in the way. Entries of the access log about it go last."
+)
+"""How long it is kept. Each kind's item and period are the retention service's data."""
+
+
+class LinkOrder(Model, extra="forbid"):
+    """How the agent made sure that the request is the caller's."""
+
+    justification: Reason
+
+
+class LinkAnswer(Model):
+    """`token`: to be sent as `Authorization: Bearer …`, never in an address."""
+
+    token: str
+    expires_at: Instant
+
+
+class FileAnswer(Model):
+    """A file of the request, by its id."""
+
+    file_id: str
+    content_type: str
+    size: int
+
+
+class CorrectedAnswer(Model):
+    """When which fields were corrected; earlier values are not kept."""
+
+    corrected_at: Instant
+    fields: tuple[str, ...]
+
+
+class SubjectAnswer(Model):
+    """What was given with a request and is held. `fields`: what is sealed, in clear; `text`: what
+    was made of the description by taking out personal details; `place`: as it was given."""
+
+    record_id: str
+    service_code: str
+    status: ev.RequestStatus
+    department: str | None
+    received_at: Instant | None
+    closed_at: Instant | None
+    due_on: OnDate | None
+    channel: str
+    policy: ev.PolicyAgreement | None
+    fields: dict[str, str]
+    place: ev.Place
+    text: str
+    files: tuple[FileAnswer, ...]
+    corrections: tuple[CorrectedAnswer, ...]
+    contact_by: tuple[ContactWay, ...] | None
+    told_by_email: bool
+    kept: str = KEPT
+
+
+_MAILBOX: dict[str, Any] = {
+    "maxLength": CONTACT_LIMITS["email"],
+    "pattern": r"^[^\s\x00-\x1f\x7f@]{1,64}@([^\s\x00-\x1f\x7f@.]+\.)+[^\s\x00-\x1f\x7f@.]+$",
+}
+
+
+class EmailOrder(Model, extra="forbid"):
+    """An e-mail address for a resident who has lost the mailbox of the one that is held.
+    `justification`: how the agent has identified the caller; `email_notice_version`: of the notice
+    that was read to them."""
+
+    email: Annotated[Value, Field(json_schema_extra=_MAILBOX)]
+    email_notice_version: Annotated[str, Field(max_length=40)]
+    justification: Reason
+
+
+class CorrectionOrder(Model, extra="forbid"):
+    """New values; what is not named stays as it is. `reporter_address` only where one is held.
+    With an `email` the `email_notice_version` that was shown is required; and, where the request
+    holds an address already, the `email_code` that `POST …/codes` has sent to that one."""
+
+    first_name: Value | None = None
+    last_name: Value | None = None
+    email: Value | None = None
+    phone: Value | None = None
+    reporter_address: Value | None = None
+    email_notice_version: Annotated[str, Field(max_length=40)] | None = None
+    email_code: Annotated[str, Field(max_length=20)] | None = None
+
+
+def link_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
+    """For staff."""
+    api = APIRouter(prefix="/v1/requests", responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.post("/{record_id}/link", status_code=201)
+    async def link(
+        caller: Annotated[Caller, who], record_id: RecordId, order: LinkOrder, answer: Response
+    ) -> LinkAnswer:
+        """Give a resident the signed link of their request (agent). Its uses are in the access log
+        under the id of this call's own entry."""
+        require(caller, "agent")
+        made = await subject.link(caller, record_id, order.justification)
+        answer.headers["Cache-Control"] = "no-store"
+        return LinkAnswer(token=made.token, expires_at=made.expires_at)
+
+    @api.post("/{record_id}/email")
+    async def email(
+        caller: Annotated[Caller, who],
+        record_id: RecordId,
+        order: EmailOrder,
+        idempotency_key: IdempotencyKey = None,
+    ) -> CorrectedAnswer:
+        """Replace the e-mail address of a request for a resident whom the agent has identified
+        (agent). Messages and codes go to the new one from then on."""
+        require(caller, "agent")
+        done = await subject.replace_email(
+            caller,
+            record_id,
+            order.email,
+            order.justification,
+            idempotency_key,
+            order.email_notice_version,
+        )
+        return CorrectedAnswer(corrected_at=done.at, fields=done.fields)
+
+    return api
+
+
+def subject_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
+    """For residents, by the signed link of the request."""
+    api = APIRouter(prefix="/v1/requests", responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.get("/{record_id}/subject")
+    async def held(
+        caller: Annotated[Caller, who], record_id: RecordId, answer: Response
+    ) -> SubjectAnswer:
+        """What is held of the request. The access is written down before it happens."""
+        found = await subject.held(caller, record_id)
+        answer.headers["Cache-Control"] = "no-store"
+        return _answer(found)
+
+    @api.post("/{record_id}/corrections")
+    async def correct(
+        caller: Annotated[Caller, who],
+        record_id: RecordId,
+        order: CorrectionOrder,
+        idempotency_key: IdempotencyKey = None,
+    ) -> CorrectedAnswer:
+        """Correct contact fields. A retry with the same `Idempotency-Key` does it once."""
+        beside = {"email_notice_version", "email_code"}
+        values = order.model_dump(exclude_none=True, exclude=beside)
+        done = await subject.correct(
+            caller,
+            record_id,
+            values,
+            idempotency_key,
+            order.email_notice_version,
+            order.email_code,
+        )
+        return CorrectedAnswer(corrected_at=done.at, fields=done.fields)
+
+    return api
+
+
+def _answer(found: Held) -> SubjectAnswer:
+    request = found.request
+    return SubjectAnswer(
+        record_id=request.record_id,
+        service_code=request.service_code,
+        status=request.status,
+        department=request.department,
+        received_at=request.received_at,
+        closed_at=request.closed_at,
+        due_on=request.due_on,
+        channel=request.channel,
+        policy=request.policy,
+        fields=dict(found.fields),
+        place=request.place,
+        text=request.text,
+        files=tuple(
+            FileAnswer(file_id=each.upload_id, content_type=each.content_type, size=each.size)
+            for each in request.uploads
+        ),
+        corrections=tuple(
+            CorrectedAnswer(corrected_at=each.at, fields=each.fields)
+            for each in request.corrections
+        ),
+        contact_by=request.contact_by,
+        told_by_email=request.notifications is not None,
+    )

@@ -1,0 +1,1 @@
+"""What a reporter does, and the mail that tells them of news."""

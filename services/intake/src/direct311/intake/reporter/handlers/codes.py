@@ -1,0 +1,137 @@
+"""A code that is sent to the e-mail address of a request opens it to whoever reads that mailbox,
+and lets that address be replaced.
+
+What is given is compared with the request's address by its blind index and forgotten. Nothing that
+is answered, and no time that it takes, tells whether the two were the same.
+"""
+
+import hmac
+import os
+
+from direct311.intake.caller import SELF
+from direct311.intake.fields import contact_problem
+from direct311.intake.indexes.ports import PersonIndexes
+from direct311.intake.lifecycle.ports import Requests
+from direct311.intake.reporter.handlers.mail import DIGITS, code_of
+from direct311.intake.reporter.ports import Codes
+from direct311.intake.request import ServiceRequest
+from direct311.runtime.access import RecordFacts
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
+from direct311.runtime.ledger import Access
+from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
+from direct311.runtime.vault import Vault
+
+WRONG_CODE = RefusedError(
+    403,
+    "code",
+    "The code is wrong or over, or was used. After five tries ask for a new one.",
+    field="code",
+)
+
+
+class SentCodes:
+    """Whether somebody has the code that was sent to a request's address."""
+
+    def __init__(self, codes: Codes, clock: Clock, key: bytes) -> None:
+        self._codes = codes
+        self._clock = clock
+        self._key = key
+
+    async def check(self, request: ServiceRequest, code: str) -> str:
+        """Count a try; what the code was made of, to use it up by.
+
+        :raises RefusedError: 403 wrong, over or used, or sent to another address than the request
+            now holds.
+        """
+        given = "".join(code.split())
+        nonce = await self._codes.attempt(request.record_id, self._clock.now())
+        if nonce is None or len(given) != DIGITS or not given.isascii():
+            raise WRONG_CODE
+        if not hmac.compare_digest(given, code_of(self._key, request, nonce)):
+            raise WRONG_CODE
+        return nonce
+
+    async def use_up(self, record_id: str, nonce: str) -> None:
+        """:raises RefusedError: 403, somebody else has used it."""
+        if not await self._codes.use(record_id, nonce):
+            raise WRONG_CODE
+
+
+class OneTimeCodes:
+    """Use cases of reporters who have lost their link, or never had one."""
+
+    def __init__(
+        self,
+        *,
+        requests: Requests,
+        codes: Codes,
+        sent: SentCodes,
+        indexes: PersonIndexes,
+        vault: Vault,
+        links: LinkSigner,
+        clock: Clock,
+    ) -> None:
+        self._requests = requests
+        self._codes = codes
+        self._sent = sent
+        self._indexes = indexes
+        self._vault = vault
+        self._links = links
+        self._clock = clock
+
+    async def ask(self, record_id: str, email: str, language: str) -> None:
+        """Have a code sent, if this is the request's address.
+
+        :raises RefusedError: 422 no address, 429 too many questions about this request.
+        """
+        given = email.strip()
+        if wrong := contact_problem("email", given):
+            raise MalformedError([FieldProblem(field="email", detail=wrong)])
+        now = self._clock.now()
+        request = await self._requests.get(record_id)
+        if request is None:
+            # Whether there is such a request is no secret; whose it is, is one.
+            return
+        hashed = self._indexes.person("email", given)
+        same = not set(hashed).isdisjoint(request.indexes.get("email", ()))
+        nonce = os.urandom(16).hex()
+        again = await self._codes.ask(record_id, now, nonce if same else None, language)
+        if again is not None:
+            seconds = max(1, int((again - now).total_seconds()))
+            raise RefusedError(
+                429, "rate", "Too many codes were asked for; try again later.", retry_after=seconds
+            )
+
+    async def redeem(self, record_id: str, code: str) -> SignedLink:
+        """A signed link for the code. Its uses are known in the access log by the id of the event
+        that this is.
+
+        :raises RefusedError: 403 wrong, over or used, 503 not written down.
+        """
+        request = await self._requests.get(record_id)
+        if request is None:
+            raise WRONG_CODE
+        nonce = await self._sent.check(request, code)
+        access = Access(
+            SELF,
+            action="disclose",
+            purpose="respond",
+            operation="POST /v1/requests/{record_id}/codes/redeem",
+            record_ids=(record_id,),
+            lifecycle=request.status,
+            version_seen=request.version,
+            recipient="the reporter, by a code sent to the request's e-mail address",
+        )
+        facts = RecordFacts(record_id, request.assigned_department)
+        event_id, _ = await self._vault.authorise(access, facts)
+        await self._sent.use_up(record_id, nonce)
+        try:
+            return self._links.issue(record_id, event_id)
+        except LinkKeyError:
+            raise RefusedError(
+                503,
+                "link_key",
+                "Links cannot be signed until a new key is in force.",
+                retry_after=300,
+            ) from None

@@ -1,0 +1,198 @@
+"""What somebody adds to a request through a client: a comment, never the department's status."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from direct311.intake.caller import SELF
+from direct311.intake.catalogue.domain.emergency import Emergencies
+from direct311.intake.clients.domain.clients import Client
+from direct311.intake.request import UPDATES, Note, ServiceRequest, telling, updated
+from direct311.intake.retries import done_before
+from direct311.intake.updates import Comment
+from direct311.runtime.access import RecordFacts
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.ledger import Access
+from direct311.runtime.records import Folder
+from direct311.runtime.redaction import mask_numbers, redact
+from direct311.runtime.state import Change
+from direct311.runtime.vault import DataKey, Vault
+
+MOST_COMMENTS = 100
+"""Of one request: its document holds them all."""
+MOST_OF_A_CLIENT = 50
+MOST_AN_HOUR = 10
+"""Of one client to one request: strangers who write through it leave room for all others."""
+HOUR = timedelta(hours=1)
+
+
+class AddComment:
+    """The use case behind `POST /servicerequestupdates`."""
+
+    def __init__(
+        self,
+        *,
+        folder: Folder[ServiceRequest],
+        vault: Vault,
+        emergencies: Emergencies,
+        clock: Clock,
+        ids: Ids,
+        content_key: bytes,
+    ) -> None:
+        self._folder = folder
+        self._vault = vault
+        self._emergencies = emergencies
+        self._clock = clock
+        self._ids = ids
+        self._content_key = content_key
+
+    async def __call__(self, comment: Comment, client: Client) -> str:
+        """The update's id; the same one when a client sends the same again under its own id.
+
+        What was written is redacted for the history and the department, and sealed under the
+        record's key. Sealing into a record that exists is an access, written down first. Nothing is
+        known of who sent it, so a reporter who wants messages is always told. Words of danger to
+        life flag the request for its department.
+
+        :raises RefusedError: 404 unknown to the public, 409 the client's id was used for other
+            content, 400 the request has too many comments, 429 too many of the client's within an
+            hour, 503 not written down.
+        """
+        by = self._hash([client.client_id])
+        mark = self._hash([client.client_id, comment.key])
+        content = self._hash([comment.record_id, comment.said, comment.text, comment.media_urls])
+        state = await self._look(comment.record_id)
+        if (known := self._taken(state, mark, content, by)) is not None:
+            return known
+        access = Access(
+            SELF,
+            action="seal",
+            purpose="respond",
+            operation="POST /open311/v2/servicerequestupdates",
+            fields=(UPDATES,),
+            record_ids=(comment.record_id,),
+            lifecycle=state.status,
+            version_seen=state.version,
+        )
+        facts = RecordFacts(comment.record_id, state.assigned_department)
+        update_id = self._ids.new()
+        async with self._vault.unlock(access, facts) as data_key:
+
+            async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
+                # It may have changed since it was looked at.
+                if self._taken(now, mark, content, by) is not None:
+                    return None
+                return self._added(now, comment, update_id, (mark, content, by), data_key)
+
+            after = await self._folder.change(comment.record_id, self._ids.new(), add)
+        return _known(after, mark, content) or update_id
+
+    def _added(
+        self,
+        state: ServiceRequest,
+        comment: Comment,
+        update_id: str,
+        marks: tuple[str, str, str],
+        data_key: DataKey,
+    ) -> Change[ServiceRequest]:
+        now = self._clock.now()
+        text, _ = mask_numbers(comment.text)
+        note = Note(
+            at=now,
+            kind="comment",
+            text=redact(text).text,
+            update_id=update_id,
+            said=comment.said,
+            mark=marks[0],
+            content=marks[1],
+            by=marks[2],
+        )
+        sealed = dict(state.sealed)
+        said = {"description": text, "media_url": comment.media_urls}
+        if any(said.values()):
+            held = _with(state.sealed, UPDATES, update_id, said, data_key)
+            sealed[UPDATES] = _seal(UPDATES, held, data_key)
+        after = state.model_copy(
+            update={
+                "notes": (*state.notes, note),
+                "sealed": sealed,
+                "emergency_assistance": state.emergency_assistance
+                or self._emergencies.suspected(text),
+                "updated_at": now,
+            }
+        )
+        after = telling(state, after, update_id, now, news=True)
+        return Change(after, (updated(state, after, "text"),))
+
+    def _taken(self, state: ServiceRequest, mark: str, content: str, by: str) -> str | None:
+        """The id of the update that this is a repeat of; there is room for another otherwise."""
+        if (known := _known(state, mark, content)) is not None:
+            return known
+        own = [note.at for note in state.notes if note.mark and note.by == by]
+        if len(own) >= MOST_OF_A_CLIENT:
+            raise _too_many(f"service_request_id has {MOST_OF_A_CLIENT} of your updates")
+        now = self._clock.now()
+        lately = [at for at in own if now - at < HOUR]
+        if len(lately) >= MOST_AN_HOUR:
+            raise RefusedError(
+                429,
+                "too_often",
+                f"service_request_id takes {MOST_AN_HOUR} of your updates in an hour",
+                field="service_request_id",
+                retry_after=int((lately[-MOST_AN_HOUR] + HOUR - now).total_seconds()) + 1,
+            )
+        return None
+
+    async def _look(self, record_id: str) -> ServiceRequest:
+        async def look(_: ServiceRequest) -> None:
+            return None
+
+        return await self._folder.change(record_id, record_id, look)
+
+    def _hash(self, content: object) -> str:
+        """A keyed hash: some clients make their ids of e-mail addresses."""
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+        return hmac.digest(self._content_key, text.encode("utf-8", "surrogatepass"), sha256).hex()
+
+
+def _known(state: ServiceRequest, mark: str, content: str) -> str | None:
+    """The id of the update that this is a repeat of, if the request takes any at all."""
+    if state.version == 0 or state.lifecycle != "active" or not state.number_is_known:
+        raise RefusedError(
+            404, "not_found", "service_request_id is not known", field="service_request_id"
+        )
+    comments = [note for note in state.notes if note.mark]
+    found = done_before(
+        comments,
+        mark,
+        content,
+        field="update_id",
+        detail="update_id was used for another update; send a new one.",
+    )
+    if found is None and len(comments) >= MOST_COMMENTS:
+        raise _too_many(f"service_request_id has {MOST_COMMENTS} updates")
+    return found.update_id if found is not None else None
+
+
+def _too_many(what: str) -> RefusedError:
+    return RefusedError(400, "too_many", f"{what} and takes no more", field="service_request_id")
+
+
+def _with(
+    sealed: Mapping[str, bytes],
+    field: str,
+    update_id: str,
+    value: Mapping[str, object],
+    data_key: DataKey,
+) -> dict[str, Any]:
+    """What a sealed field holds, with one update more in it."""
+    held = json.loads(data_key.open(field, sealed[field])) if field in sealed else {}
+    return {**held, update_id: value}
+
+
+def _seal(field: str, held: Mapping[str, object], data_key: DataKey) -> bytes:
+    return data_key.seal(field, json.dumps(held, ensure_ascii=False).encode())

@@ -1,0 +1,346 @@
+"""What a reporter does by the signed link of a request: follow it, add to it, end it.
+
+Each step may be sent again with the same `Idempotency-Key` and is then done once.
+"""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal
+
+from direct311.intake.catalogue.domain.emergency import Emergencies
+from direct311.intake.catalogue.domain.policy import PrivacyPolicies
+from direct311.intake.catalogue.domain.types import Catalogue
+from direct311.intake.fields import text_problem
+from direct311.intake.language import Language
+from direct311.intake.refusals import NO_SUCH_REQUEST
+from direct311.intake.request import CLOSED, Note, Notifications, ServiceRequest, Step, updated
+from direct311.intake.retries import done_before
+from direct311.intake.uploads.handlers import Upload
+from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
+from direct311.runtime.ledger import Access
+from direct311.runtime.records import Folder
+from direct311.runtime.redaction import mask_numbers, redact
+from direct311.runtime.state import Change
+from direct311.runtime.text import cleaned
+from direct311.runtime.vault import Vault
+from direct311.schemas import events as ev
+
+PURPOSE = "subject_access"
+SEALED_COMMENTS = "comments"
+"""The vault's field of all comments as they were typed, in JSON."""
+MOST_COMMENTS = 50
+MOST_FILES = 30
+REMEMBERED = 40
+"""Steps that a request remembers, so that a retry of one is known."""
+
+Kind = Literal["comment", "media", "withdrawal", "notifications"]
+Decide = Callable[[ServiceRequest], Awaitable[Change[ServiceRequest] | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Commented:
+    """A comment that was taken. `guidance`: what is to be said at once where somebody's life may be
+    in danger, by language; else empty."""
+
+    at: datetime
+    text: str
+    masked: bool
+    guidance: Mapping[Language, str]
+
+
+class Reporter:
+    """Use cases of the reporter."""
+
+    def __init__(
+        self,
+        *,
+        folder: Folder[ServiceRequest],
+        vault: Vault,
+        brought: Upload,
+        catalogue: Catalogue,
+        policies: PrivacyPolicies,
+        emergencies: Emergencies,
+        can_mail: bool,
+        clock: Clock,
+        ids: Ids,
+        content_key: bytes,
+    ) -> None:
+        self._folder = folder
+        self._vault = vault
+        self._brought = brought
+        self._catalogue = catalogue
+        self._policies = policies
+        self._emergencies = emergencies
+        self._can_mail = can_mail
+        self._clock = clock
+        self._ids = ids
+        self._content_key = content_key
+
+    async def follow(self, caller: Caller, record_id: str) -> ServiceRequest:
+        """The request as it stands; nothing sealed is opened.
+
+        :raises RefusedError: 403 without the link of this request, 404 unknown, 410 destroyed or
+            being destroyed.
+        """
+        _must_hold(caller, record_id)
+
+        async def look(state: ServiceRequest) -> None:
+            _must_stand(state)
+
+        return await self._folder.change(record_id, record_id, look)
+
+    async def comment(
+        self, caller: Caller, record_id: str, text: str, key: str | None
+    ) -> Commented:
+        """Add what the reporter says: sealed as it was typed, and redacted for the department.
+
+        :raises RefusedError: 422 no text, 409 the key was used for another, or too many comments,
+            503 not written down; and as `follow`.
+        """
+        given = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+        wrong = text_problem("text", given)
+        given = "" if wrong else cleaned(given, lines=True)
+        if wrong := wrong or (None if given else "text is required"):
+            raise MalformedError([FieldProblem(field="text", detail=wrong)])
+        state = await self.follow(caller, record_id)
+        mark, content = self._marks("comment", key, given)
+        typed, found = mask_numbers(given)
+        shown = redact(typed).text
+        danger = self._emergencies.suspected(typed)
+        guidance = self._emergencies.guidance if danger else {}
+        if (done := done_before(state.steps, mark, content)) is not None:
+            return Commented(done.at, shown, bool(found), guidance)
+        _must_have_room(state)
+        access = Access(
+            caller,
+            action="correct",
+            purpose=PURPOSE,
+            operation="POST /v1/requests/{record_id}/comments",
+            fields=(SEALED_COMMENTS,),
+            record_ids=(record_id,),
+            lifecycle=state.status,
+            version_seen=state.version,
+            notice_version=state.policy.version if state.policy else None,
+        )
+        facts = RecordFacts(record_id, state.assigned_department)
+        step = Step(at=self._clock.now(), kind="comment", mark=mark, content=content)
+        async with self._vault.unlock(access, facts) as data_key:
+
+            async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
+                _must_stand(now)
+                if done_before(now.steps, mark, content) is not None:
+                    return None
+                _must_have_room(now)
+                sealed = now.sealed.get(SEALED_COMMENTS)
+                before = json.loads(data_key.open(SEALED_COMMENTS, sealed)) if sealed else []
+                comments = [*before, {"at": step.at.isoformat(), "text": typed}]
+                document = json.dumps(comments, ensure_ascii=False).encode()
+                after = now.model_copy(
+                    update={
+                        "sealed": {
+                            **now.sealed,
+                            SEALED_COMMENTS: data_key.seal(SEALED_COMMENTS, document),
+                        },
+                        "notes": (*now.notes, Note(at=step.at, kind="reporter", text=shown)),
+                        "steps": _remembered(now, step),
+                        "emergency_assistance": now.emergency_assistance or danger,
+                        "updated_at": step.at,
+                    }
+                )
+                return Change(after, (updated(now, after, "text"),))
+
+            after = await self._folder.change(record_id, self._ids.new(), add)
+        return Commented(_at(after, mark, content, step), shown, bool(found), guidance)
+
+    async def add_files(
+        self, caller: Caller, record_id: str, upload_ids: Sequence[str], key: str | None
+    ) -> ServiceRequest:
+        """Add files that were brought before, by their tickets.
+
+        :raises RefusedError: 422 a ticket that is not good, or a type that takes no files, 409 the
+            key was used for others, or too many files; and as `follow`.
+        """
+        state = await self.follow(caller, record_id)
+        mark, content = self._marks("media", key, *upload_ids)
+        new = _unknown(state, upload_ids)
+        if done_before(state.steps, mark, content) is not None or not new:
+            return state
+        service = self._catalogue.by_code(state.service_code)
+        if service is not None and service.flags.media == "none":
+            raise MalformedError([FieldProblem(field="uploads", detail="this type takes no media")])
+        _must_have_files_left(state, new)
+        # The claim is the record's, so that a retry takes them again, and none but this request.
+        brought = await self._brought.take(new, None, record_id, record_id)
+        step = Step(at=self._clock.now(), kind="media", mark=mark, content=content)
+
+        async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
+            _must_stand(now)
+            if done_before(now.steps, mark, content) is not None:
+                return None
+            missing = [each for each in brought if each.upload_id in _unknown(now, upload_ids)]
+            if not missing:
+                return None
+            _must_have_files_left(now, missing)
+            after = now.model_copy(
+                update={
+                    "uploads": (*now.uploads, *missing),
+                    "steps": _remembered(now, step),
+                    "updated_at": step.at,
+                }
+            )
+            return Change(after, (updated(now, after, "media"),))
+
+        return await self._folder.change(record_id, self._ids.new(), add)
+
+    async def withdraw(self, caller: Caller, record_id: str, key: str | None) -> ServiceRequest:
+        """End the request. It stays on record; the department is told that it need do nothing.
+
+        :raises RefusedError: 409 it is closed already; and as `follow`.
+        """
+        _must_hold(caller, record_id)
+        mark, content = self._marks("withdrawal", key)
+        step = Step(at=self._clock.now(), kind="withdrawal", mark=mark, content=content)
+
+        async def end(now: ServiceRequest) -> Change[ServiceRequest] | None:
+            _must_stand(now)
+            done_before(now.steps, mark, content)
+            if now.status == "withdrawn":
+                return None
+            if now.status in CLOSED:
+                raise RefusedError(409, "closed", "The request is closed already.")
+            note = Note(at=step.at, kind="status", status="withdrawn")
+            after = now.model_copy(
+                update={
+                    "status": "withdrawn",
+                    "held_because": None,
+                    "closed_at": step.at,
+                    "updated_at": step.at,
+                    "notes": (*now.notes, note),
+                    "steps": _remembered(now, step),
+                }
+            )
+            return Change(after, (updated(now, after, "withdrawal", "status"),))
+
+        return await self._folder.change(record_id, self._ids.new(), end)
+
+    async def notify(
+        self,
+        caller: Caller,
+        record_id: str,
+        language: Language,
+        notice_version: str,
+        key: str | None,
+    ) -> ServiceRequest:
+        """Tell the reporter by e-mail from now on where the request gets a new status.
+
+        :raises RefusedError: 422 the notice of section 668.6076, F.S., is not one that was served,
+            409 the request holds no address, 503 nothing here sends e-mail; and as `follow`.
+        """
+        _must_hold(caller, record_id)
+        if not self._can_mail:
+            raise NO_MAIL
+        if notice_version not in {each.email_notice.version for each in self._policies.policies}:
+            wrong = "email_notice_version must be one from GET /v1/policy"
+            raise MalformedError([FieldProblem(field="email_notice_version", detail=wrong)])
+        mark, content = self._marks("notifications", key, language, notice_version)
+        step = Step(at=self._clock.now(), kind="notifications", mark=mark, content=content)
+
+        async def begin(now: ServiceRequest) -> Change[ServiceRequest] | None:
+            _must_stand(now)
+            if done_before(now.steps, mark, content) is not None:
+                return None
+            if "email" not in now.sealed:
+                raise RefusedError(
+                    409,
+                    "no_email",
+                    "The request holds no e-mail address; give one as a correction first.",
+                    field="email",
+                )
+            if now.notifications is not None and now.notifications.language == language:
+                return None
+            policy = now.policy and now.policy.model_copy(
+                update={"email_notice_version": notice_version}
+            )
+            wanted = Notifications(language=language, since=step.at)
+            return Change(
+                now.model_copy(
+                    update={
+                        "notifications": wanted,
+                        "policy": policy,
+                        "steps": _remembered(now, step),
+                    }
+                )
+            )
+
+        return await self._folder.change(record_id, self._ids.new(), begin)
+
+    async def stop_notifying(self, caller: Caller, record_id: str) -> ServiceRequest:
+        """Tell nothing by e-mail any more; what waits is not sent.
+
+        :raises RefusedError: as `follow`.
+        """
+        _must_hold(caller, record_id)
+
+        async def end(now: ServiceRequest) -> Change[ServiceRequest] | None:
+            _must_stand(now)
+            if now.notifications is None and now.mail is None:
+                return None
+            nothing = {"notifications": None, "mail": None, "mail_after": None}
+            return Change(now.model_copy(update=nothing))
+
+        return await self._folder.change(record_id, self._ids.new(), end)
+
+    def _marks(self, kind: Kind, key: str | None, *content: str) -> tuple[str, str]:
+        if key is None:
+            return "", ""
+        return self._hash(key), self._hash("\x00".join((kind, *content)))
+
+    def _hash(self, text: str) -> str:
+        return hmac.digest(self._content_key, text.encode(), sha256).hex()
+
+
+NO_MAIL = RefusedError(503, "no_mail", "No e-mail is sent from here at present.", retry_after=3600)
+
+
+def _must_hold(caller: Caller, record_id: str) -> None:
+    if caller.link_record_id != record_id:
+        raise RefusedError(403, "signed_link", "The signed link of this very request.")
+
+
+def _must_stand(state: ServiceRequest) -> None:
+    if state.version == 0:
+        raise NO_SUCH_REQUEST
+    if state.lifecycle != "active":
+        raise RefusedError(410, "destroyed", "The request was destroyed, or is being destroyed.")
+
+
+def _must_have_room(state: ServiceRequest) -> None:
+    if sum(note.kind == "reporter" for note in state.notes) >= MOST_COMMENTS:
+        raise RefusedError(409, "full", f"A request may have {MOST_COMMENTS} comments.")
+
+
+def _must_have_files_left(
+    state: ServiceRequest, more: Sequence[str] | Sequence[ev.UploadRef]
+) -> None:
+    if len(state.uploads) + len(more) > MOST_FILES:
+        raise RefusedError(409, "full", f"A request may have {MOST_FILES} files.")
+
+
+def _unknown(state: ServiceRequest, upload_ids: Sequence[str]) -> list[str]:
+    known = {upload.upload_id for upload in state.uploads}
+    return [each for each in dict.fromkeys(upload_ids) if each not in known]
+
+
+def _remembered(state: ServiceRequest, step: Step) -> tuple[Step, ...]:
+    return (*state.steps, step)[-REMEMBERED:]
+
+
+def _at(state: ServiceRequest, mark: str, content: str, step: Step) -> datetime:
+    known = done_before(state.steps, mark, content)
+    return known.at if known else step.at

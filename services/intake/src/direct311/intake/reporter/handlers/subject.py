@@ -1,0 +1,441 @@
+"""What the signed link of a request is good for: to see what is held, and to correct it."""
+
+import hmac
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from hashlib import sha256
+
+from direct311.intake.fields import contact_problem
+from direct311.intake.indexes.domain.kinds import FIELDS, KIND_OF, KINDS
+from direct311.intake.indexes.handlers.hits import Hits
+from direct311.intake.indexes.ports import Home, PersonIndexes, Protections
+from direct311.intake.masked import MASKED_CONTACT
+from direct311.intake.refusals import NO_SUCH_REQUEST
+from direct311.intake.reporter.handlers.codes import SentCodes
+from direct311.intake.request import (
+    EARLIER,
+    READINGS,
+    SENDERS,
+    UPDATE_CONTACTS,
+    UPDATES,
+    Correction,
+    ServiceRequest,
+    updated,
+)
+from direct311.intake.retries import done_before
+from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.ledger import Access
+from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
+from direct311.runtime.records import Folder
+from direct311.runtime.redaction import mask_numbers
+from direct311.runtime.state import Change
+from direct311.runtime.text import cleaned
+from direct311.runtime.vault import DataKey, Vault
+from direct311.schemas import events as ev
+
+PURPOSE = "subject_access"
+CORRECTABLE = ("first_name", "last_name", "email", "phone", "reporter_address")
+NAME = ("first_name", "last_name")
+IDENTITY = (*NAME, "reporter_address")
+"""What enforcement needs of a reporter (sections 125.69 and 162.06, F.S.)."""
+REMEMBERED = 20
+DAY = timedelta(days=1)
+MOST_A_DAY = 10
+"""Corrections of one request by its link: each may show whether the registry knows a value."""
+"""Corrections that a request remembers, so that a retry of one is known."""
+
+NEEDS_CODE = RefusedError(
+    403,
+    "email_code",
+    "The request holds an e-mail address. It is replaced with the email_code that POST …/codes "
+    "sends to that address, or by an agent of 311 who has identified you.",
+    field="email_code",
+)
+
+Protect = Callable[[ServiceRequest], ServiceRequest]
+"""The request with the protection registry's present word on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A request, and what is sealed of it in clear."""
+
+    request: ServiceRequest
+    fields: Mapping[str, str]
+
+
+class Subject:
+    """Use cases of the person whom a request is about, and of the agent who gives them the link."""
+
+    def __init__(
+        self,
+        *,
+        folder: Folder[ServiceRequest],
+        vault: Vault,
+        indexes: PersonIndexes,
+        home: Home,
+        protections: Protections,
+        protect: Protect,
+        links: LinkSigner,
+        sent: SentCodes,
+        clock: Clock,
+        ids: Ids,
+        content_key: bytes,
+        notices: Collection[str],
+        hits: Hits | None = None,
+    ) -> None:
+        """`notices`: versions of the e-mail notice that were served."""
+        self._hits = hits or Hits()
+        self._notices = notices
+        self._folder = folder
+        self._vault = vault
+        self._indexes = indexes
+        self._home = home
+        self._protections = protections
+        self._protect = protect
+        self._links = links
+        self._sent = sent
+        self._clock = clock
+        self._ids = ids
+        self._content_key = content_key
+
+    async def link(self, caller: Caller, record_id: str, justification: str) -> SignedLink:
+        """A link for a resident who has shown an agent otherwise that the request is theirs.
+
+        Its uses are known in the access log by the id of the event that this is.
+
+        :raises RefusedError: 404 unknown, 403 refused by a rule, 503 not written down.
+        """
+        state = await self._look(record_id)
+        if state.version == 0 or state.lifecycle != "active":
+            raise NO_SUCH_REQUEST
+        access = replace(
+            _access(caller, state, "disclose", "respond", "POST /v1/requests/{record_id}/link"),
+            justification=justification,
+            recipient="the resident, by a signed link",
+        )
+        event_id, _ = await self._vault.authorise(
+            access, RecordFacts(record_id, state.assigned_department)
+        )
+        try:
+            return self._links.issue(record_id, event_id)
+        except LinkKeyError:
+            raise RefusedError(
+                503,
+                "link_key",
+                "Links cannot be signed until a new key is in force.",
+                retry_after=300,
+            ) from None
+
+    async def held(self, caller: Caller, record_id: str) -> Held:
+        """All that is held of a request.
+
+        :raises RefusedError: 403 without the link of this request, 404 unknown, 410 destroyed or
+            being destroyed, 503 not written down.
+        """
+        state = await self._look(record_id)
+        self._must_stand(caller, state)
+        # What others added is theirs, not the reporter's.
+        fields = tuple(sorted(state.sealed.keys() - {UPDATES, UPDATE_CONTACTS}))
+        access = replace(
+            _access(caller, state, "view", PURPOSE, "GET /v1/requests/{record_id}/subject"),
+            fields=fields,
+            result_count=len(fields),
+        )
+        facts = RecordFacts(record_id, state.assigned_department)
+        opened = await self._vault.open(access, facts, state.sealed)
+        return Held(state, {field: value.decode() for field, value in opened.items()})
+
+    async def correct(
+        self,
+        caller: Caller,
+        record_id: str,
+        values: Mapping[str, str],
+        key: str | None,
+        notice_version: str | None = None,
+        email_code: str | None = None,
+    ) -> Correction:
+        """Seal new values of contact fields in place of those held; the old ones are not kept.
+
+        A repeat with the same `key` is the same correction. Indexes and the word of the protection
+        registry follow in the same write; what the registry protected stays protected. A complaint
+        that waits for its reporter's name and address goes to work once it has both. With a new
+        e-mail address the notice that was shown for it is recorded (section 668.6076, F.S.).
+
+        The link alone does not replace an e-mail address, since messages and codes go to it: that
+        takes the code that was sent to the address that is held, which is used up.
+
+        :raises RefusedError: 422 a value that cannot be one, an e-mail address without
+            `notice_version`, or a notice that was not served; 403 an e-mail address in place of
+            another without its code; 409 the key was used for other values, 429 too many in a day,
+            and as `held`.
+        """
+        given = _checked(values)
+        self._must_be_shown(given, notice_version)
+        state = await self._look(record_id)
+        self._must_stand(caller, state)
+        mark, content = self._marks(key, given)
+        nonce = None
+        if caller.link_record_id == record_id:
+            if (done := done_before(state.corrections, mark, content)) is not None:
+                return done
+            self._must_be_few(state)
+            _must_be_held(state, given)
+            if "email" in given and "email" in state.sealed:
+                if email_code is None:
+                    raise NEEDS_CODE
+                nonce = await self._sent.check(state, email_code)
+        operation = "POST /v1/requests/{record_id}/corrections"
+        access = _access(caller, state, "correct", PURPOSE, operation)
+        return await self._corrected(state, access, given, (mark, content), notice_version, nonce)
+
+    async def replace_email(
+        self,
+        caller: Caller,
+        record_id: str,
+        email: str,
+        justification: str,
+        key: str | None,
+        notice_version: str | None,
+    ) -> Correction:
+        """The same for an e-mail address that is given to an agent, by somebody who has lost the
+        mailbox and whom the agent has identified, as `justification` says.
+
+        :raises RefusedError: 422 as `correct`, 404 unknown or being destroyed, 403 refused by a
+            rule, 409 the key was used for another, 503 not written down.
+        """
+        given = _checked({"email": email})
+        self._must_be_shown(given, notice_version)
+        state = await self._look(record_id)
+        if state.version == 0 or state.lifecycle != "active":
+            raise NO_SUCH_REQUEST
+        # Of his own: a key that a resident has used is another.
+        marks = self._marks(key and f"agent\x00{key}", given)
+        if (done := done_before(state.corrections, *marks)) is not None:
+            return done
+        access = replace(
+            _access(caller, state, "correct", "respond", "POST /v1/requests/{record_id}/email"),
+            justification=justification,
+        )
+        return await self._corrected(state, access, given, marks, notice_version, None)
+
+    async def _corrected(
+        self,
+        state: ServiceRequest,
+        access: Access,
+        given: Mapping[str, str],
+        marks: tuple[str, str],
+        notice_version: str | None,
+        nonce: str | None,
+    ) -> Correction:
+        """`nonce`: of the code that is used up for it."""
+        record_id = state.record_id
+        opened = self._opened(state, given)
+        access = replace(access, fields=tuple(sorted({*given, *opened})))
+        facts = RecordFacts(record_id, state.assigned_department)
+        correction = Correction(
+            at=self._clock.now(), fields=tuple(sorted(given)), mark=marks[0], content=marks[1]
+        )
+        async with self._vault.unlock(access, facts) as data_key:
+            if nonce is not None:
+                await self._sent.use_up(record_id, nonce)
+
+            async def amend(now: ServiceRequest) -> Change[ServiceRequest] | None:
+                # It may have changed since it was looked at.
+                self._must_stand(access.caller, now)
+                if done_before(now.corrections, *marks) is not None:
+                    return None
+                if access.caller.link_record_id == record_id:
+                    self._must_be_few(now)
+                _must_be_held(now, given)
+                if "email" in given and now.sealed.get("email") != state.sealed.get("email"):
+                    raise TransientError("the address was replaced since it was looked at")
+                if not set(self._opened(now, given)) <= set(opened):
+                    raise TransientError("what must be opened changed since it was written down")
+                if "email" in given and now.policy is not None:
+                    shown = now.policy.model_copy(update={"email_notice_version": notice_version})
+                    now = now.model_copy(update={"policy": shown})
+                return await self._amended(now, given, data_key, correction)
+
+            after = await self._folder.change(record_id, self._ids.new(), amend)
+        return done_before(after.corrections, *marks) or correction
+
+    async def _amended(
+        self,
+        state: ServiceRequest,
+        given: Mapping[str, str],
+        data_key: DataKey,
+        correction: Correction,
+    ) -> Change[ServiceRequest]:
+        read = {
+            field: data_key.open(field, state.sealed[field]).decode()
+            for field in self._opened(state, given)
+        }
+        plain = {**read, **given}
+        fresh = self._indexes.of(plain)
+        changed = {KIND_OF[field] for field in given}
+        renewed = set(KINDS) if self._is_behind(state) else changed
+        settled, unread_at = True, state.home_unread_at
+        if "home" in renewed and plain.get("reporter_address"):
+            home = await self._home(plain["reporter_address"])
+            fresh["home"], settled = home.values, home.settled
+            if settled:
+                unread_at = None
+            elif "home" in changed:
+                unread_at = correction.at
+            else:
+                # What geo once said of it is better than how it was typed.
+                renewed.discard("home")
+        indexes = {kind: found for kind, found in state.indexes.items() if kind not in renewed}
+        indexes |= {kind: fresh[kind] for kind in KINDS if kind in renewed and kind in fresh}
+        replaced = {value for kind in renewed for value in state.indexes.get(kind, ())}
+        replaced -= {value for kind in renewed for value in indexes.get(kind, ())}
+        if protecting := {value for value in replaced if self._protections.matches((value,))}:
+            indexes[EARLIER] = tuple(sorted({*state.indexes.get(EARLIER, ()), *protecting}))
+        sealed = {
+            **state.sealed,
+            **{field: data_key.seal(field, value.encode()) for field, value in given.items()},
+        }
+        # Those of comments' senders are left to `reindex`: what others sent is not opened here.
+        versions, readings = self._indexes.versions, READINGS
+        if SENDERS in state.indexes:
+            versions, readings = state.index_versions, state.index_readings
+        if not settled:
+            versions = ()
+        lifted = state.status == "identity_required" and sealed.keys() >= set(IDENTITY)
+        status = {"status": "received", "held_because": None} if lifted else {}
+        after = self._protect(
+            state.model_copy(
+                update={
+                    **status,
+                    "sealed": sealed,
+                    "indexes": indexes,
+                    "index_versions": versions,
+                    "index_readings": readings,
+                    "home_unread_at": unread_at,
+                    "corrections": (*state.corrections, correction)[-REMEMBERED:],
+                }
+            )
+        )
+        if after.protected and not state.protected:
+            self._hits.note(state.client_id, correction.at)
+        said: list[ev.RequestChange] = ["status"] if lifted else []
+        if after.protected != state.protected and state.place_checked:
+            said.append("place_checked")
+        if not said:
+            return Change(after)
+        after = after.model_copy(update={"updated_at": correction.at})
+        return Change(after, (updated(state, after, *said),))
+
+    def _opened(self, state: ServiceRequest, given: Mapping[str, str]) -> tuple[str, ...]:
+        """What must be opened beside the new values to index them: a name is indexed whole, and
+        under other keys or by other rules than those in force nothing stays."""
+        wanted: tuple[str, ...] = ()
+        if given.keys() & set(FIELDS) and self._is_behind(state):
+            wanted = FIELDS
+        elif given.keys() & set(NAME):
+            wanted = NAME
+        return tuple(field for field in wanted if field not in given and field in state.sealed)
+
+    def _is_behind(self, state: ServiceRequest) -> bool:
+        made_by = (state.index_versions, state.index_readings)
+        return made_by != (self._indexes.versions, READINGS)
+
+    def _must_be_shown(self, given: Mapping[str, str], notice_version: str | None) -> None:
+        if notice_version is None and "email" not in given:
+            return
+        if notice_version not in self._notices:
+            raise RefusedError(
+                422,
+                "malformed",
+                "email_notice_version must be one from GET /v1/policy, and is required with an "
+                "e-mail address: show the notice first (section 668.6076, F.S.)",
+                field="email_notice_version",
+            )
+
+    async def _look(self, record_id: str) -> ServiceRequest:
+        async def look(_: ServiceRequest) -> None:
+            return None
+
+        return await self._folder.change(record_id, record_id, look)
+
+    def _must_stand(self, caller: Caller, state: ServiceRequest) -> None:
+        """Tell the holder of the link, and nobody else, that the request is gone: all others the
+        rules refuse, whether there is one or not."""
+        if caller.link_record_id != state.record_id:
+            return
+        if state.version == 0:
+            raise NO_SUCH_REQUEST
+        if state.lifecycle != "active":
+            raise RefusedError(
+                410, "destroyed", "The request was destroyed, or is being destroyed."
+            )
+
+    def _must_be_few(self, state: ServiceRequest) -> None:
+        now = self._clock.now()
+        lately = [each.at for each in state.corrections if now - each.at < DAY]
+        if len(lately) >= MOST_A_DAY:
+            raise RefusedError(
+                429,
+                "too_often",
+                f"A request may be corrected {MOST_A_DAY} times in a day.",
+                retry_after=int((lately[-MOST_A_DAY] + DAY - now).total_seconds()) + 1,
+            )
+
+    def _marks(self, key: str | None, given: Mapping[str, str]) -> tuple[str, str]:
+        """Keyed hashes of the retry's key, which some clients make of an e-mail address, and of the
+        values under it; empty where there is no key."""
+        if key is None:
+            return "", ""
+        content = json.dumps([key, given], sort_keys=True, ensure_ascii=False)
+        return self._hash(key), self._hash(content)
+
+    def _hash(self, text: str) -> str:
+        return hmac.digest(self._content_key, text.encode(), sha256).hex()
+
+
+def _checked(values: Mapping[str, str]) -> dict[str, str]:
+    given = {field: value.strip() for field, value in values.items()}
+    if not given:
+        raise RefusedError(422, "malformed", "Give at least one new value.", field="phone")
+    for field, value in given.items():
+        if wrong := contact_problem(field, value):
+            raise RefusedError(422, "malformed", wrong, field=field)
+        if field in MASKED_CONTACT and mask_numbers(value)[1]:
+            raise RefusedError(
+                422,
+                "malformed",
+                f"{field} must not hold a card, bank or social-security number.",
+                field=field,
+            )
+    return {field: cleaned(value) for field, value in given.items()}
+
+
+def _must_be_held(state: ServiceRequest, given: Mapping[str, str]) -> None:
+    held = state.status == "identity_required" or "reporter_address" in state.sealed
+    if "reporter_address" in given and not held:
+        raise RefusedError(
+            422,
+            "not_held",
+            "This request holds no address of the reporter's.",
+            field="reporter_address",
+        )
+
+
+def _access(
+    caller: Caller, state: ServiceRequest, action: ev.AccessAction, purpose: str, operation: str
+) -> Access:
+    return Access(
+        caller,
+        action=action,
+        purpose=purpose,
+        operation=operation,
+        record_ids=(state.record_id,),
+        lifecycle=state.status,
+        version_seen=state.version,
+        notice_version=state.policy.version if state.policy else None,
+    )

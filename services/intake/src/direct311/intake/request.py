@@ -1,0 +1,399 @@
+"""A service request as intake keeps it, and what changes it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Literal, TypeVar
+
+from direct311.intake.catalogue.domain.types import Delivery
+from direct311.intake.language import Language
+from direct311.runtime.state import Outgoing, RecordState
+from direct311.schemas import Instant, Model, OnDate, nothing
+from direct311.schemas import events as ev
+
+T = TypeVar("T")
+
+CLOSED: frozenset[ev.RequestStatus] = frozenset(
+    {"duplicate", "fixed", "closed", "closed_unfounded", "withdrawn"}
+)
+"""Extended statuses that Open311 calls `closed`; a reference to another body stays open."""
+
+
+Mark = Literal["repeat_content", "repeat_image", "burst"]
+"""Why staff should look at a request: the same content within a day, one of its files within a
+week, or one of many from the same sender within minutes. No mark refuses anything."""
+
+UPDATES = "updates"
+"""The sealed field of comments as they were sent, a JSON object by update id."""
+UPDATE_CONTACTS = "update_contacts"
+"""The sealed field of who sent them, likewise, in records from when that was kept: nothing is added
+to it. Not of the reporter, so not in the reporter's own view."""
+
+SENDERS = "senders"
+"""The kind of the index values of those who sent comments, in the same records. Apart from the
+reporter's: the request is not theirs, and is not found by them. The registry goes by it."""
+
+EARLIER = "earlier"
+"""The kind of those index values of corrected fields that the registry protects: nobody finds the
+request by them any more, and the registry still knows it."""
+
+
+ContactWay = Literal["email", "phone", "text"]
+"""How a reporter may be reached, where they consent to it."""
+
+
+BY_RESIDENTS = ("comment", "reporter")
+"""Kinds of notes that residents wrote."""
+
+REMARKS_BYTES = 100_000
+"""Text of remarks that an event carries. A request may have 150 of 4,000 characters, and a broker
+takes a megabyte; the older ones have travelled before."""
+
+_BY: Mapping[str, Literal["reporter", "client"]] = {"comment": "client", "reporter": "reporter"}
+
+
+class Note(Model):
+    """One line of a request's public history. `text` is redacted; a comment's, which a resident
+    wrote, shows only where the type's own text does. Of kind `reporter`: what the reporter of this
+    request added by its link; shown as a comment is.
+
+    `at`: when it was written here, so that who asks for what came since misses none; `occurred_at`:
+    when it happened, where that was told. `update_id` is unique; without one it is the note's place
+    in the history. `said`: a comment's status in its client's word, which changes nothing. `mark`
+    and `content` are keyed hashes of the client's id of a comment and of what was sent under it,
+    `by` one of the client's own; comments from before have none.
+    """
+
+    at: Instant
+    kind: Literal["status", "comment", "notice", "reporter"]
+    status: ev.RequestStatus | None = None
+    text: str = ""
+    occurred_at: Instant | None = None
+    update_id: str = ""
+    said: str | None = None
+    mark: str = ""
+    content: str = ""
+    by: str = ""
+
+
+class Located(Model):
+    """What geo found, as far as intake shows it. Degrees in WGS 84.
+
+    `address_known`: geo knows street and range, and the address is its own, not what was typed.
+    """
+
+    outcome: Literal["resolved", "unresolved", "outside"]
+    latitude: float | None = None
+    longitude: float | None = None
+    address: str | None = None
+    address_known: bool = False
+    municipality: str | None = None
+    zip_code: str | None = None
+    commission_district: str | None = None
+    approximate: bool = False
+
+
+class Correction(Model):
+    """That the resident has given new values of contact fields: when, and of which; no value.
+
+    `mark` and `content` are keyed hashes of the retry's key and of what was sent under it, so that
+    a repeat is known; empty where no key was sent.
+    """
+
+    at: Instant
+    fields: tuple[str, ...]
+    mark: str = ""
+    content: str = ""
+
+
+class Step(Model):
+    """That the reporter has done something later by the signed link: when and what.
+
+    `mark` and `content` are keyed hashes of the retry's key and of what was sent under it.
+    """
+
+    at: Instant
+    kind: Literal["comment", "media", "withdrawal", "notifications"]
+    mark: str
+    content: str
+
+
+class Notifications(Model):
+    """The reporter asked to be told by e-mail of what is new, in this language."""
+
+    language: Language
+    since: Instant
+
+
+READINGS = 4
+"""Which rules make index values of what is typed. A change that gives a value other readings raises
+it, and `keys reindex` makes what was read by older rules anew."""
+
+
+class PendingMail(Model):
+    """A message that tells that there is news and was not sent yet. `tries`: how often that
+    failed.
+
+    `since`: when the newest of what it tells came; `latest`: what that would have been sent as,
+    where something else waited already.
+    """
+
+    mail_id: str
+    since: Instant
+    tries: int = 0
+    latest: str | None = None
+
+
+class ServiceRequest(RecordState):
+    """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it, by kind.
+
+    `index_readings`: the rules by which those values were read, `READINGS` of their day.
+
+    `index_versions`: of the keys that these were made under, empty where nobody noted it, and where
+    the reporter's own address was indexed without geo: both are made anew by `keys reindex`.
+    `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.
+    `retry_opens`: its key was one that nobody guesses, so that a retry may be answered with a link.
+    `images` are keyed hashes of its files. `marked_at` is set where there are `marks`.
+    `home_unread_at`: when the reporter's own address was indexed without geo, which has not read it
+    since. Nobody knows meanwhile whether it is protected, so it is `protected`.
+    `listed`: shown in public lists. `place_version` counts changes of the place by the resident.
+    `read`: what geo made of the address and the address id that were given, for the registry alone.
+    `delivery`: what the type promised when the request was accepted, whatever the type is now.
+    `token`: unique among all requests; only a batch request has one.
+    `contact_by`: how the reporter consented to be contacted, `None` where nobody asked.
+    `mail_after`: when `mail` is to be tried next.
+    """
+
+    client_id: str = ""
+    idempotency: str | None = None
+    retry_opens: bool = False
+    fingerprint: str = ""
+    jurisdiction_id: str = ""
+    service_code: str = ""
+    received_at: Instant | None = None
+    updated_at: Instant | None = None
+    closed_at: Instant | None = None
+    channel: str = "app"
+    status: ev.RequestStatus = "received"
+    held_because: str | None = None
+    place: ev.Place = ev.Place()
+    place_version: int = 1
+    text: str = ""
+    attributes: tuple[ev.AttributeValue, ...] = ()
+    sealed: Mapping[str, bytes] = nothing()
+    indexes: Mapping[str, tuple[str, ...]] = nothing()
+    index_versions: tuple[int, ...] = ()
+    index_readings: int = 1
+    home_unread_at: Instant | None = None
+    uploads: tuple[ev.UploadRef, ...] = ()
+    media: tuple[ev.MediaItem, ...] = ()
+    policy: ev.PolicyAgreement | None = None
+    registry_version: int = 0
+    located: Located | None = None
+    read: ev.AddressRead | None = None
+    place_checked: bool = False
+    protected: bool = False
+    listed: bool = False
+    department: str | None = None
+    due_on: OnDate | None = None
+    duplicate_of: str | None = None
+    likely_repeat_of: str | None = None
+    delivery: Delivery = "realtime"
+    token: str | None = None
+    images: tuple[str, ...] | None = None
+    marks: tuple[Mark, ...] = ()
+    marked_at: Instant | None = None
+    notes: tuple[Note, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    emergency_assistance: bool = False
+    contact_by: tuple[ContactWay, ...] | None = None
+    steps: tuple[Step, ...] = ()
+    notifications: Notifications | None = None
+    mail: PendingMail | None = None
+    mail_after: Instant | None = None
+
+    def opens_again(self, at: datetime, window: timedelta) -> bool:
+        """Whether the answer to a retry may hold what opens it: within `window` of its acceptance,
+        under a key that nobody guesses, and while it holds nothing but what was sent at first."""
+        return (
+            self.retry_opens
+            and self.received_at is not None
+            and at - self.received_at <= window
+            and self.lifecycle == "active"
+            and not self.protected
+            and self.is_as_sent
+        )
+
+    @property
+    def is_as_sent(self) -> bool:
+        """Whether neither its reporter, nor anybody for them, has done anything to it since."""
+        return (
+            not self.corrections
+            and not self.steps
+            and self.notifications is None
+            and self.status != "withdrawn"
+            and UPDATE_CONTACTS not in self.sealed
+        )
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it may ever show in public: by number, by token, or in a list."""
+        return self.delivery != "blackbox"
+
+    @property
+    def assigned_department(self) -> str | None:
+        """Whose work it is now: of what the reporter has ended, nobody's, before routing says so.
+        What was closed stays with its department."""
+        return None if self.status == "withdrawn" else self.department
+
+    @property
+    def number_is_known(self) -> bool:
+        """Whether the public may learn it: of a batch request once the place was checked."""
+        return self.is_public and (self.delivery == "realtime" or self.place_checked)
+
+
+def telling(
+    before: ServiceRequest,
+    after: ServiceRequest,
+    mail_id: str,
+    at: datetime,
+    *,
+    news: bool = False,
+) -> ServiceRequest:
+    """`after`, with a message to the reporter where the status is a new one, or there is other
+    `news`, and they asked for it.
+
+    One that waits tells of all changes up to its sending, so that a second never waits beside it.
+    It notes the latest, since one that is being sent does not tell of what came meanwhile.
+    """
+    told = after.notifications is not None and (news or after.status != before.status)
+    if not told:
+        return after
+    if after.mail is not None:
+        more = after.mail.model_copy(update={"since": at, "latest": mail_id})
+        return after.model_copy(update={"mail": more})
+    return after.model_copy(
+        update={"mail": PendingMail(mail_id=mail_id, since=at), "mail_after": at}
+    )
+
+
+def remarks(request: ServiceRequest) -> tuple[ev.Remark, ...]:
+    """What the reporter, and others through a client, said later: the newest that fit in."""
+    found: list[ev.Remark] = []
+    left = REMARKS_BYTES
+    for note in reversed(request.notes):
+        if note.kind not in _BY or not note.text:
+            continue
+        left -= len(note.text.encode())
+        if left < 0:
+            break
+        found.append(ev.Remark(at=note.at, text=note.text, by=_BY[note.kind]))
+    return tuple(reversed(found))
+
+
+def public_place(request: ServiceRequest) -> ev.Place:
+    """The place as anybody may see it: what geo found, with an address where geo knows street and
+    range and has written it itself. What a resident typed is no part of it. Of a protected request
+    its municipality alone."""
+    located = request.located
+    if located is None:
+        return ev.Place()
+    if request.protected:
+        return ev.Place(municipality=located.municipality)
+    return ev.Place(
+        latitude=located.latitude,
+        longitude=located.longitude,
+        address=located.address if is_own_address(located) else None,
+        municipality=located.municipality,
+        zip_code=located.zip_code,
+    )
+
+
+def is_own_address(located: Located) -> bool:
+    """Whether the address that was found is geo's own."""
+    return located.outcome == "resolved" and located.address_known
+
+
+def show_place(request: ServiceRequest) -> ev.Place:
+    """The place that may travel to those who work on it: the public one and, where geo found none,
+    the point and the address as they were given, which the registry was asked about too."""
+    found, given = public_place(request), request.place
+    if request.protected:
+        return found
+    at = given if found.latitude is None or found.longitude is None else found
+    return found.model_copy(
+        update={
+            "latitude": at.latitude,
+            "longitude": at.longitude,
+            "address": found.address or given.address,
+            "address_id": given.address_id,
+            "zip_code": found.zip_code if request.located else given.zip_code,
+        }
+    )
+
+
+def has_point(request: ServiceRequest) -> bool:
+    """Whether geo has put it on the map, wherever it was said to be."""
+    return request.located is not None and request.located.latitude is not None
+
+
+def public_words(request: ServiceRequest, note: Note) -> str:
+    """The words of a note as anybody may read them: none of a protected request, since who worked
+    there writes where it was, nor before its place was checked."""
+    return note.text if request.place_checked and not request.protected else ""
+
+
+def created(request: ServiceRequest) -> Outgoing:
+    """What intake says of a new request."""
+    return Outgoing(
+        ev.RequestCreated(
+            record_id=request.record_id,
+            version=request.version,
+            jurisdiction_id=request.jurisdiction_id,
+            service_code=request.service_code,
+            received_at=_given(request.received_at),
+            place=request.place,
+            text=request.text,
+            attributes=request.attributes,
+            uploads=request.uploads,
+            channel=request.channel,
+            status="identity_required" if request.status == "identity_required" else "received",
+            policy=_given(request.policy),
+            registry_version=request.registry_version,
+            reporter_given=bool(request.sealed.keys() & {"first_name", "last_name", "email"}),
+            likely_repeat_of=request.likely_repeat_of,
+            emergency_assistance=request.emergency_assistance,
+        )
+    )
+
+
+def updated(before: ServiceRequest, after: ServiceRequest, *changed: ev.RequestChange) -> Outgoing:
+    """What intake says of a request that it changed from `before` to `after`."""
+    return Outgoing(
+        ev.RequestUpdated(
+            record_id=after.record_id,
+            version=before.version + 1,
+            changed=changed,
+            service_code=after.service_code,
+            status=after.status,
+            updated_at=_given(after.updated_at),
+            received_at=_given(after.received_at),
+            place=show_place(after),
+            place_version=after.place_version,
+            place_checked=after.place_checked,
+            protected=after.protected,
+            registry_version=after.registry_version,
+            text=after.text,
+            attributes=after.attributes,
+            uploads=after.uploads,
+            duplicate_of=after.duplicate_of,
+            closed_at=after.closed_at,
+            emergency_assistance=after.emergency_assistance,
+            remarks=remarks(after),
+        )
+    )
+
+
+def _given(value: T | None) -> T:
+    if value is None:
+        raise ValueError("the request is not stored yet")
+    return value

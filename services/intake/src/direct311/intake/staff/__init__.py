@@ -1,0 +1,1 @@
+"""What staff do: contact data, release of held complaints, marked requests, sign-in."""

@@ -1,0 +1,143 @@
+"""Reading what is sealed: one record's fields, and the search for a person's records."""
+
+from collections.abc import Mapping, Sequence
+
+from direct311.intake.indexes.domain.persons import Persons, sorted_by_person
+from direct311.intake.indexes.ports import PersonIndexes
+from direct311.intake.lifecycle.ports import Requests
+from direct311.intake.refusals import NO_SUCH_REQUEST
+from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.ledger import Access
+from direct311.runtime.vault import Vault
+
+PERSON_KEYS = ("phone", "email", "name")
+MOST_RECORDS = 10_000
+
+
+class Contact:
+    """Use cases of staff, each through the vault's one door."""
+
+    def __init__(self, requests: Requests, vault: Vault, indexes: PersonIndexes) -> None:
+        self._requests = requests
+        self._vault = vault
+        self._indexes = indexes
+
+    async def read(
+        self,
+        caller: Caller,
+        record_id: str,
+        *,
+        purpose: str,
+        fields: Sequence[str],
+        reference: str | None,
+        justification: str | None,
+        operation: str,
+    ) -> Mapping[str, str]:
+        """The fields that were asked for, are allowed, and were given by the reporter.
+
+        :raises RefusedError: 404 unknown, 403 refused by a rule, 503 not written down.
+        """
+        request = await self._requests.get(record_id)
+        if request is None:
+            raise NO_SUCH_REQUEST
+        access = Access(
+            caller,
+            action="view",
+            purpose=purpose,
+            operation=operation,
+            fields=tuple(fields),
+            record_ids=(record_id,),
+            reference=reference,
+            justification=justification,
+            lifecycle=request.status,
+            version_seen=request.version,
+            notice_version=request.policy.version if request.policy else None,
+            result_count=len(request.sealed.keys() & set(fields)),
+        )
+        facts = RecordFacts(record_id, request.assigned_department)
+        opened = await self._vault.open(access, facts, request.sealed)
+        return {field: value.decode() for field, value in opened.items()}
+
+    async def records_of(
+        self,
+        caller: Caller,
+        person: Mapping[str, str],
+        *,
+        purpose: str,
+        reference: str | None,
+        justification: str | None,
+        operation: str,
+    ) -> Sequence[str]:
+        """Ids of the records of a person, by one of `phone`, `email`, `name`.
+
+        The search itself is an access, also where it finds nothing; the log gets the names of the
+        fields, a keyed hash of the query under a key of the month, and every record that was found.
+
+        :raises RefusedError: 422 no usable value, or more than `MOST_RECORDS`; 403 refused by a
+            rule, 503 not written down.
+        """
+        (field, value), *more = person.items()
+        if more:
+            raise RefusedError(422, "malformed", "Give one of phone, email, name.")
+        hashed = self._indexes.person(field, value)
+        if not hashed:
+            raise RefusedError(
+                422, "malformed", "The value cannot be one of this kind.", field=field
+            )
+        found = await self._requests.with_index(field, hashed, MOST_RECORDS + 1)
+        access = Access(
+            caller,
+            action="search",
+            purpose=purpose,
+            operation=operation,
+            fields=("person_index",),
+            record_ids=tuple(found),
+            reference=reference,
+            justification=justification,
+            query_fields=(field,),
+            query_hmac=self._indexes.query(field, value),
+            result_count=len(found),
+        )
+        await self._vault.authorise(access, RecordFacts())
+        if len(found) > MOST_RECORDS:
+            # Some of them would pass for all.
+            raise RefusedError(
+                422,
+                "too_many",
+                f"More than {MOST_RECORDS} requests fit; ask by telephone number or e-mail.",
+                field=field,
+            )
+        return found
+
+    async def persons_of(
+        self,
+        caller: Caller,
+        record_ids: Sequence[str],
+        *,
+        purpose: str,
+        reference: str | None,
+        justification: str | None,
+        operation: str,
+    ) -> Persons:
+        """How many persons these records are about: the records of each, and nothing of them.
+
+        An access like a search: the log gets all of the records, and their number.
+
+        :raises RefusedError: 403 refused by a rule, 503 not written down.
+        """
+        found = sorted_by_person(record_ids, await self._requests.indexes_of(record_ids))
+        access = Access(
+            caller,
+            action="search",
+            purpose=purpose,
+            operation=operation,
+            fields=("person_index",),
+            record_ids=tuple(record_ids),
+            reference=reference,
+            justification=justification,
+            query_fields=("record_ids",),
+            result_count=len(record_ids),
+        )
+        await self._vault.authorise(access, RecordFacts())
+        return found

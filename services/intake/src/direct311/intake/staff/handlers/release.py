@@ -1,0 +1,77 @@
+"""A complaint that is held for the reporter's identity goes to work after all."""
+
+from direct311.intake.catalogue.domain.types import Catalogue
+from direct311.intake.request import ServiceRequest, telling, updated
+from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.ledger import Access
+from direct311.runtime.records import Folder
+from direct311.runtime.state import Change
+from direct311.runtime.vault import Vault
+
+_LAW = "sections 125.69, 162.06 and 162.21, F.S."
+
+
+class Release:
+    """A named inspector lifts the hold of sections 125.69, 162.06 and 162.21, F.S.
+
+    What is held was not routed yet: it is the business of the department that its type goes to.
+    """
+
+    def __init__(
+        self,
+        folder: Folder[ServiceRequest],
+        catalogue: Catalogue,
+        vault: Vault,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._folder = folder
+        self._catalogue = catalogue
+        self._vault = vault
+        self._clock = clock
+        self._ids = ids
+
+    async def __call__(
+        self, caller: Caller, record_id: str, basis: str, reason: str
+    ) -> ServiceRequest:
+        """The request as it then stands; who lifted it and why is in the audit log.
+
+        :raises RefusedError: 404 unknown, 409 not held, 403 an inspector of another department.
+        """
+
+        async def check(state: ServiceRequest) -> Change[ServiceRequest] | None:
+            if state.version == 0 or state.lifecycle != "active":
+                raise RefusedError(404, "not_found", "There is no such request.")
+            if state.status != "identity_required":
+                raise RefusedError(409, "not_held", "The request is not held for identity.")
+            return None
+
+        held = await self._folder.change(record_id, record_id, check)
+        service = self._catalogue.by_code(held.service_code)
+        facts = RecordFacts(record_id, service.department if service else None)
+        access = Access(
+            caller,
+            action="correct",
+            purpose="county_business",
+            operation="POST /v1/requests/{record_id}/release",
+            record_ids=(record_id,),
+            reference=f"{_LAW}: {basis}",
+            justification=reason,
+        )
+        event_id, _ = await self._vault.authorise(access, facts)
+
+        async def lift(state: ServiceRequest) -> Change[ServiceRequest] | None:
+            await check(state)
+            after = state.model_copy(
+                update={
+                    "status": "received",
+                    "held_because": None,
+                    "updated_at": self._clock.now(),
+                }
+            )
+            after = telling(state, after, event_id, self._clock.now())
+            return Change(after, (updated(state, after, "status"),))
+
+        return await self._folder.change(record_id, event_id, lift)

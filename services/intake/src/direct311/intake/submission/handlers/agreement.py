@@ -1,0 +1,166 @@
+"""Which policy a submission is taken under, and what the resident is told with the answer."""
+
+from functools import lru_cache
+
+from direct311.intake.catalogue.domain import wording
+from direct311.intake.catalogue.domain.policy import PolicyVersion, PrivacyPolicies
+from direct311.intake.county import day_of
+from direct311.intake.language import Language
+from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.handlers.submit import Accepted
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import RefusedError
+
+
+class ConsentNeededError(RefusedError):
+    """409: the policy in force needs express consent. `policy` is what must be shown and named."""
+
+    def __init__(self, policy: PolicyVersion, language: Language, read_at: str) -> None:
+        text = policy.texts[language]
+        super().__init__(
+            409,
+            "consent",
+            wording.CONSENT_NEEDED[language].format(version=policy.version, read_at=read_at)
+            + f" {text.title}. {text.body}".rstrip(),
+            field="policy_version",
+        )
+        self.policy = policy
+
+
+class Agreement:
+    """The versions that the county has published, and the one in force.
+
+    :param read_at: the address under which anybody reads them.
+    """
+
+    def __init__(
+        self, policies: PrivacyPolicies, clock: Clock, read_at: str = "/v1/policy"
+    ) -> None:
+        self._policies = policies
+        self._clock = clock
+        self._read_at = read_at
+        self._notices = {each.email_notice.version for each in policies.policies}
+        # Most submissions are told the same.
+        self._applies = lru_cache(maxsize=256)(self._applying)
+
+    @property
+    def policies(self) -> PrivacyPolicies:
+        """All versions."""
+        return self._policies
+
+    def in_force(self) -> PolicyVersion | None:
+        """The policy that applies today: a version comes into force when its day begins in the
+        county."""
+        return self._policies.in_force(day_of(self._clock.now()))
+
+    def of(
+        self, submission: Submission, *, notice_shown: bool = False, language: Language = "en"
+    ) -> PolicyVersion:
+        """The policy that a submission is taken under.
+
+        Who names an older version of it, or none, agrees by use (P2).
+
+        :param notice_shown: the way in can say which e-mail notice was shown, so that whoever gives
+            an e-mail address must (section 668.6076, F.S.). Open311 has no field for it.
+        :raises RefusedError: 503 where none is in force; 400 a version that never was, or an e-mail
+            address without the notice's version.
+        :raises ConsentNeededError: 409, the one in force needs express consent and the submission
+            does not name it.
+        """
+        policy = self.in_force()
+        if policy is None:
+            raise RefusedError(
+                503,
+                "no_policy",
+                "No privacy policy is in force, so nothing is collected.",
+                retry_after=3600,
+            )
+        named = submission.policy_version
+        if named is not None and self._policies.by_version(named) is None:
+            raise _unknown("policy_version")
+        if submission.email_notice_version not in {None, *self._notices}:
+            # It travels in events, so it is one of ours or none.
+            raise _unknown("email_notice_version")
+        if (
+            notice_shown
+            and submission.contact.get("email")
+            and submission.email_notice_version is None
+        ):
+            raise RefusedError(
+                400,
+                "malformed",
+                "email_notice_version is required with an e-mail address: show the notice from "
+                "GET /v1/policy and name its version",
+                field="email_notice_version",
+            )
+        if policy.express_consent and named != policy.version:
+            raise ConsentNeededError(policy, language, self._read_at)
+        return policy
+
+    def notice(
+        self, accepted: Accepted, submission: Submission, language: Language = "en"
+    ) -> str | None:
+        """What the resident is told with the answer; `None` where there is nothing to tell.
+
+        What to do at once comes first, then what becomes of the request, then what was made of the
+        words, then the policy's own.
+        """
+        # Danger to life first, in all three languages: it is read in a hurry.
+        said = list(accepted.guidance.values())
+        if accepted.delivery == "batch" and accepted.token is not None:
+            said.append(wording.BATCH[language])
+        if accepted.delivery == "blackbox":
+            said.append(wording.BLACKBOX[language])
+        if accepted.status == "identity_required":
+            said.append(wording.IDENTITY_REQUIRED[language])
+        if accepted.masked:
+            said.append(wording.NUMBERS_REMOVED[language])
+        if submission.place_id_left_out:
+            said.append(wording.PLACE_ID_LEFT_OUT[language])
+        if changed := self._changed(accepted, submission, language):
+            said.append(changed)
+        if told := self._email_notice(accepted, submission, language):
+            said.append(told)
+        return " ".join(said) or None
+
+    def _changed(
+        self, accepted: Accepted, submission: Submission, language: Language
+    ) -> str | None:
+        if accepted.agreed != "by_use":
+            return None
+        return self._applies(accepted.policy_version, submission.policy_version, language)
+
+    def _applying(self, version: str, named: str | None, language: Language) -> str | None:
+        """That a version applies, and what it changed against the one that was named."""
+        policy = self._policies.by_version(version)
+        if policy is None:
+            return None
+        changes = [
+            each.changes[language]
+            for each in self._policies.since(named, policy)
+            if language in each.changes
+        ]
+        return wording.POLICY_APPLIES[language].format(
+            version=policy.version,
+            date=policy.effective_from.isoformat(),
+            changes=wording.POLICY_NEWS[language].format(changes=" ".join(changes))
+            if changes
+            else "",
+            read_at=self._read_at,
+        )
+
+    def _email_notice(
+        self, accepted: Accepted, submission: Submission, language: Language
+    ) -> str | None:
+        """Of an address that came without the notice in force: its rule, and where to read it."""
+        policy = self._policies.by_version(accepted.policy_version)
+        if policy is None or not submission.contact.get("email"):
+            return None
+        notice = policy.email_notice
+        if submission.email_notice_version == notice.version:
+            return None
+        return wording.EMAIL_NOTICE[language].format(version=notice.version, read_at=self._read_at)
+
+
+def _unknown(field: str) -> RefusedError:
+    return RefusedError(400, "malformed", f"{field} must be one from GET /v1/policy", field=field)

@@ -1,0 +1,401 @@
+"""A submission becomes a request: checked, redacted, sealed, stored once, answered."""
+
+import asyncio
+import dataclasses
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Literal
+
+from direct311.intake.catalogue.domain.emergency import Emergencies
+from direct311.intake.catalogue.domain.policy import PolicyVersion
+from direct311.intake.catalogue.domain.types import Delivery, ServiceType
+from direct311.intake.clients.domain.clients import Client
+from direct311.intake.indexes.handlers.hits import Hits
+from direct311.intake.indexes.ports import Home, PersonIndexes, Protections
+from direct311.intake.language import Language
+from direct311.intake.masked import MASKED_CONTACT
+from direct311.intake.request import READINGS, Mark, ServiceRequest, created
+from direct311.intake.retries import unguessable
+from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.handlers.bursts import Bursts
+from direct311.intake.submission.ports import Recent, Submissions
+from direct311.intake.uploads.handlers import Upload
+from direct311.intake.uploads.ports import File, Uploads
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.records import IN_HAND_GRACE, Emitter, Relaying, Write
+from direct311.runtime.redaction import mask_numbers, redact, redact_place
+from direct311.runtime.reserve import KeyReserve
+from direct311.schemas import events as ev
+
+REPEAT_WINDOW = timedelta(days=1)
+TOKEN_BYTES = 20
+IMAGE_WINDOW = timedelta(days=7)
+MANY = 6
+"""Submissions in hand; from so many on, what else the process does waits a little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a submission. `repeat`: the same one had been accepted before; then all else is
+    as it was answered at first, and nothing tells what became of the request since.
+
+    `opens`: the answer may hold what opens the request; a repeat's seldom may. `token`: what a
+    batch request's number is found by; only a batch request has one, and only where it `opens`.
+    `guidance`: what is to be said at once where somebody's life may be in danger, by language; else
+    empty.
+    """
+
+    record_id: str
+    status: ev.RequestStatus
+    repeat: bool
+    masked: bool
+    policy_version: str
+    agreed: Literal["accepted", "by_use"]
+    opens: bool = False
+    delivery: Delivery = "realtime"
+    token: str | None = None
+    guidance: Mapping[Language, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def public_id(self) -> str | None:
+        """The request's number, where the answer to a submission may tell it."""
+        return self.record_id if self.delivery == "realtime" else None
+
+
+class Submit:
+    """The use case behind `POST /requests`."""
+
+    def __init__(
+        self,
+        *,
+        submissions: Submissions,
+        recent: Recent,
+        uploads: Uploads,
+        brought: Upload,
+        emergencies: Emergencies,
+        protections: Protections,
+        indexes: PersonIndexes,
+        home: Home,
+        keys: KeyReserve,
+        emitter: Emitter,
+        relay: Relaying,
+        clock: Clock,
+        content_key: bytes,
+        hits: Hits | None = None,
+    ) -> None:
+        self._submissions = submissions
+        self._recent = recent
+        self._uploads = uploads
+        self._brought = brought
+        self._emergencies = emergencies
+        self._protections = protections
+        self._indexes = indexes
+        self._home = home
+        self._keys = keys
+        self._emitter = emitter
+        self._relay = relay
+        self._clock = clock
+        self._content_key = content_key
+        self._in_hand = 0
+        self._bursts = Bursts()
+        self._hits = hits or Hits()
+
+    @property
+    def busy(self) -> bool:
+        """Whether many submissions wait for their answer."""
+        return self._in_hand >= MANY
+
+    async def __call__(
+        self,
+        submission: Submission,
+        files: Sequence[File],
+        client: Client,
+        service: ServiceType,
+        policy: PolicyVersion,
+        idempotency_key: str | None,
+        source: str = "",
+    ) -> Accepted:
+        """Store the request once, however often it is sent. `source`: the address that it came
+        from; without a key the same content is a retry from there alone.
+
+        :raises RefusedError: 409 where the key was used for other content, 422 where a file that
+            the submission names was not brought.
+        :raises TransientError: database, store or media did not take it; nothing is half there.
+        """
+        self._in_hand += 1
+        try:
+            return await self._accept(
+                submission, files, client, service, policy, idempotency_key, source
+            )
+        finally:
+            self._in_hand -= 1
+
+    async def _accept(
+        self,
+        submission: Submission,
+        files: Sequence[File],
+        client: Client,
+        service: ServiceType,
+        policy: PolicyVersion,
+        idempotency_key: str | None,
+        source: str,
+    ) -> Accepted:
+        now = self._clock.now()
+        # A large file takes tens of milliseconds, in which nobody else would be answered.
+        digests = await asyncio.to_thread(_digests, files) if files else ()
+        fingerprint = self._fingerprint(submission, digests)
+        given = idempotency_key or submission.client_request_id
+        sent = self._sent(fingerprint, source)
+        key = self._key(client, given, sent, now)
+        known = None
+        if not given and client.retries_without_key:
+            since = now - REPEAT_WINDOW
+            # By its own keys: the same words of another client, or from another address, are
+            # another person's request. Else a guess of who said them would be told to be right.
+            keys = [_key_of_day(client, sent, at) for at in (since, now)]
+            known = await self._submissions.first_under(keys, since)
+        elif key is not None and (files or submission.uploads):
+            # With files a repeat would cost uploads; without, the unique key alone decides.
+            known = await self._submissions.by_idempotency(key)
+        if known is not None:
+            return self._again(known, fingerprint, submission, service, now)
+        like = self._recent.first(fingerprint, now - REPEAT_WINDOW)
+        # A key whose record does not come to be is swept.
+        record_id, data_key = self._keys.at_hand() or await self._keys.make()
+        uploads: Sequence[ev.UploadRef] = ()
+        if submission.uploads:
+            # The claim of a keyed submission is the key's, so that its retry may take them again.
+            uploads = await self._brought.take(
+                submission.uploads, client.client_id, key or record_id, record_id
+            )
+            digests = [bytes.fromhex(upload.sha256) for upload in uploads]
+        images = tuple(hmac.digest(self._content_key, each, sha256).hex() for each in digests)
+        same_image = (
+            await self._submissions.with_image(images, now - IMAGE_WINDOW) if images else None
+        )
+        if files:
+            uploads = await self._uploads.put(files)
+        plain, place, masked = taken_in(submission)
+        sealed = {
+            field: data_key.seal(field, value.encode()) for field, value in plain.items() if value
+        }
+        indexes = self._indexes.of(plain)
+        versions = self._indexes.versions
+        unread_at = None
+        if plain.get("reporter_address"):
+            home = await self._home(plain["reporter_address"])
+            indexes["home"] = home.values
+            if not home.settled:
+                versions, unread_at = (), now
+        hashes = [value for values in indexes.values() for value in values]
+        marks: list[Mark] = ["repeat_content"] if like is not None else []
+        if same_image is not None:
+            marks.append("repeat_image")
+        if self._bursts.note(client.client_id, submission, indexes, now):
+            marks.append("burst")
+        accepted = submission.policy_version == policy.version
+        status = _status_of(service, plain)
+        danger = self._danger(submission, service)
+        request = ServiceRequest(
+            record_id=record_id,
+            version=1,
+            client_id=client.client_id,
+            idempotency=key,
+            retry_opens=idempotency_key is not None and unguessable(idempotency_key),
+            fingerprint=fingerprint,
+            jurisdiction_id=submission.jurisdiction_id,
+            service_code=service.service_code,
+            received_at=now,
+            updated_at=now,
+            channel=client.channel,
+            status=status,
+            held_because="name_and_address" if status == "identity_required" else None,
+            place=place,
+            text=redact(plain.get("description", "")).text,
+            attributes=_redacted(submission.attributes),
+            sealed=sealed,
+            indexes=indexes,
+            index_versions=versions,
+            index_readings=READINGS,
+            home_unread_at=unread_at,
+            uploads=tuple(uploads),
+            policy=ev.PolicyAgreement(
+                version=policy.version,
+                agreed="accepted" if accepted else "by_use",
+                email_notice_version=submission.email_notice_version,
+            ),
+            registry_version=self._protections.version,
+            protected=self._protections.matches(hashes) or unread_at is not None,
+            likely_repeat_of=like or same_image,
+            images=images or None,
+            marks=tuple(marks),
+            marked_at=now if marks else None,
+            delivery=service.type,
+            token=self._token(record_id) if service.type == "batch" else None,
+            emergency_assistance=danger,
+            contact_by=submission.contact_by,
+        )
+        entries = self._emitter.entries(record_id, record_id, (created(request),), None)
+        write = Write(0, request, entries, now + IN_HAND_GRACE)
+        # Where this fails the request may be there all the same, so its files stay where they are.
+        outcome = await self._submissions.insert(write)
+        if outcome == "repeat" and files:
+            await self._uploads.withdraw(uploads)
+        if outcome == "repeat":
+            known = await self._submissions.by_idempotency(key) if key is not None else None
+            if known is None:
+                raise TransientError("the request that had this key has just gone")
+            return self._again(known, fingerprint, submission, service, now)
+        if request.protected:
+            self._hits.note(client.client_id, now)
+        self._relay.offer(record_id, entries)
+        self._recent.note(fingerprint, record_id, now)
+        return Accepted(
+            record_id,
+            request.status,
+            repeat=False,
+            masked=masked,
+            policy_version=policy.version,
+            agreed="accepted" if accepted else "by_use",
+            opens=True,
+            delivery=request.delivery,
+            token=request.token,
+            guidance=self._guidance(danger),
+        )
+
+    def _danger(self, submission: Submission, service: ServiceType) -> bool:
+        return service.flags.emergency_hint or self._emergencies.suspected(
+            submission.description,
+            *(value for values in submission.attributes.values() for value in values),
+        )
+
+    def _guidance(self, danger: bool) -> Mapping[Language, str]:
+        return self._emergencies.guidance if danger else {}
+
+    def _key(self, client: Client, given: str | None, sent: str, now: datetime) -> str | None:
+        """What is unique among all requests. A client that cannot send keys gets one for the
+        content, where it was sent from and the day; a repeat over midnight is found by that of the
+        day before."""
+        if given:
+            # Some clients make their keys of the reporter's e-mail address: kept as a keyed hash.
+            digest = hmac.digest(self._content_key, given.encode(), sha256).hex()
+            return f"{client.client_id}:{digest}"
+        if client.retries_without_key:
+            return _key_of_day(client, sent, now)
+        return None
+
+    def _again(
+        self,
+        known: ServiceRequest,
+        fingerprint: str,
+        submission: Submission,
+        service: ServiceType,
+        now: datetime,
+    ) -> Accepted:
+        """The answer to who sends the content of a request again.
+
+        That need not be who sent it at first: the content can be read in public, or seen by others.
+        So it is made of the content and of how it was accepted alone.
+        """
+        if known.fingerprint != fingerprint:
+            raise RefusedError(
+                409,
+                "idempotency_key",
+                "This key was used for another submission; send a new key.",
+                field="Idempotency-Key",
+            )
+        plain, _, masked = taken_in(submission)
+        opens = known.opens_again(now, REPEAT_WINDOW)
+        return Accepted(
+            known.record_id,
+            _status_of(service, plain),
+            repeat=True,
+            masked=masked,
+            policy_version=known.policy.version if known.policy else "",
+            agreed=known.policy.agreed if known.policy else "by_use",
+            opens=opens,
+            delivery=known.delivery,
+            token=known.token if opens else None,
+            guidance=self._guidance(self._danger(submission, service)),
+        )
+
+    def _token(self, record_id: str) -> str:
+        """What says nothing of the record and cannot be made from its id by anybody else."""
+        made = hmac.digest(self._content_key, b"token:" + record_id.encode(), sha256)
+        return made[:TOKEN_BYTES].hex()
+
+    def _sent(self, fingerprint: str, source: str) -> str:
+        """A keyed hash of a content and of the address that it came from, neither of which it
+        tells."""
+        content = f"sent:{fingerprint}:{source}".encode()
+        return hmac.digest(self._content_key, content, sha256).hex()
+
+    def _fingerprint(self, submission: Submission, files: Sequence[bytes]) -> str:
+        content = b"".join((submission.canonical(), *files))
+        return hmac.digest(self._content_key, content, sha256).hex()
+
+
+def _key_of_day(client: Client, sent: str, at: datetime) -> str:
+    """The key of what the client sends from an address on this day of UTC."""
+    return f"{client.client_id}:{sent}:{at.date().isoformat()}"
+
+
+def _digests(files: Sequence[File]) -> Sequence[bytes]:
+    return [sha256(file.body).digest() for file in files]
+
+
+def taken_in(submission: Submission) -> tuple[dict[str, str], ev.Place, bool]:
+    """What is to be sealed and the place, card, bank and social-security numbers masked in both,
+    and whether any were. The place is public, so that all else that is no place goes too; its id
+    has been refused where it held any of that."""
+    masked = False
+
+    def mask(text: str) -> str:
+        nonlocal masked
+        clean, found = mask_numbers(text)
+        masked = masked or bool(found)
+        return clean
+
+    plain = dict(submission.contact) | dict(submission.sealed_answers)
+    for field in MASKED_CONTACT:
+        if field in plain:
+            plain[field] = mask(plain[field])
+    if submission.description:
+        plain["description"] = mask(submission.description)
+    if submission.attributes:
+        answers = {
+            code: [mask(value) for value in values]
+            for code, values in submission.attributes.items()
+        }
+        plain["attributes"] = json.dumps(answers, ensure_ascii=False)
+    if submission.media_urls:
+        plain["media_url"] = json.dumps(submission.media_urls)
+    place = submission.place
+    if place.address:
+        place = place.model_copy(update={"address": redact_place(mask(place.address)).text})
+    return plain, place, masked
+
+
+def identified(fields: Mapping[str, object]) -> bool:
+    """Whether enforcement may begin: name and address are given (sections 125.69, 162.06, F.S.)."""
+    return all(fields.get(name) for name in ("first_name", "last_name", "reporter_address"))
+
+
+def _status_of(
+    service: ServiceType, plain: Mapping[str, object]
+) -> Literal["identity_required", "received"]:
+    """With which status a submission is accepted."""
+    held = service.flags.enforcement and not identified(plain)
+    return "identity_required" if held else "received"
+
+
+def _redacted(answers: Mapping[str, tuple[str, ...]]) -> tuple[ev.AttributeValue, ...]:
+    return tuple(
+        ev.AttributeValue(code=code, values=tuple(redact(value).text for value in values))
+        for code, values in answers.items()
+    )

@@ -1,0 +1,130 @@
+"""Files that front ends bring to the store by themselves, before a request names them."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from direct311.intake.clients.domain.clients import Client
+from direct311.intake.lifecycle.ports import Submitted
+from direct311.intake.uploads.domain import AnnouncedFile, UploadTicket
+from direct311.intake.uploads.ports import Address, Uploads, UploadTickets
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import FieldProblem, MalformedError
+from direct311.schemas.events import UploadRef
+
+USABLE_FOR = timedelta(hours=20)
+"""How long a request may name an upload. Less than the media service's `MEDIA_ABANDONED_AFTER`, so
+that what may be named has not been swept."""
+IN_HAND = timedelta(minutes=1)
+"""A claim that is older and has no request was a submission that did not come to its end."""
+
+
+class Upload:
+    """Gives tickets out, and takes them in with the submission that names them."""
+
+    def __init__(
+        self, uploads: Uploads, tickets: UploadTickets, submitted: Submitted, clock: Clock
+    ) -> None:
+        self._uploads = uploads
+        self._tickets = tickets
+        self._submitted = submitted
+        self._clock = clock
+
+    async def __call__(
+        self, client: Client, files: Sequence[AnnouncedFile]
+    ) -> Sequence[tuple[Address, UploadTicket]]:
+        """A ticket for each file, for this client.
+
+        :raises TransientError: media, the store or the database does not answer.
+        """
+        now = self._clock.now()
+        addresses = await self._uploads.addresses(files)
+        found = [
+            (
+                address,
+                UploadTicket(
+                    upload_id=address.upload_id,
+                    client_id=client.client_id,
+                    content_type=file.content_type,
+                    size=file.size,
+                    sha256=file.sha256,
+                    expires_at=address.expires_at,
+                    usable_until=now + USABLE_FOR,
+                ),
+            )
+            for address, file in zip(addresses, files, strict=True)
+        ]
+        await self._tickets.keep([ticket for _, ticket in found])
+        return found
+
+    async def take(
+        self, upload_ids: Sequence[str], client_id: str | None, claim: str, record_id: str
+    ) -> Sequence[UploadRef]:
+        """The files that these tickets were for, now of the record `record_id` and of no other.
+
+        `client_id`: who must have got the tickets. The same `claim` may take them again; it is the
+        submission's idempotency key, or the record's id.
+
+        :raises MalformedError: 422, a ticket is not known, over, used, or its bytes never came.
+        :raises TransientError: media, the store or the database does not answer.
+        """
+        now = self._clock.now()
+        known = await self._tickets.get(upload_ids)
+        problems: dict[str, str] = {}
+        for upload_id in upload_ids:
+            ticket = known.get(upload_id)
+            if ticket is None or client_id not in (None, ticket.client_id):
+                problems[upload_id] = "must be an upload_id from POST /v1/uploads"
+            elif not ticket.usable(now):
+                problems[upload_id] = "is over; ask for a new ticket and upload again"
+            elif await self._used(ticket, claim):
+                problems[upload_id] = "was used by another request; ask for a new ticket"
+        _raise(upload_ids, problems)
+        came = await self._uploads.examine(upload_ids)
+        for upload_id in upload_ids:
+            ticket = known[upload_id]
+            if upload_id not in came:
+                problems[upload_id] = "was not uploaded: PUT its bytes to the ticket's url first"
+                continue
+            size, sha256 = came[upload_id]
+            if size != ticket.size or ticket.sha256 not in (None, sha256):
+                problems[upload_id] = "is not the file that was announced"
+        _raise(upload_ids, problems)
+        taken: list[str] = []
+        for upload_id in upload_ids:
+            if not await self._tickets.claim(upload_id, claim, record_id, now):
+                await self._tickets.release(taken, claim)
+                _raise(upload_ids, {upload_id: "was used by another request; ask for a new ticket"})
+            taken.append(upload_id)
+        return [
+            UploadRef(
+                upload_id=each,
+                size=known[each].size,
+                sha256=came[each][1],
+                content_type=known[each].content_type,
+            )
+            for each in upload_ids
+        ]
+
+    async def _used(self, ticket: UploadTicket, claim: str) -> bool:
+        """Whether another has it. A claim whose request never came to be is given back."""
+        if ticket.claim is None or ticket.claim == claim:
+            return False
+        begun = ticket.claimed_at
+        if begun is None or ticket.record_id is None or self._clock.now() - begun < IN_HAND:
+            return True
+        # Of tries with one key the last to claim need not be the one that was stored.
+        if await self._submitted.by_id(ticket.record_id) is not None:
+            return True
+        if await self._submitted.by_idempotency(ticket.claim) is not None:
+            return True
+        await self._tickets.release([ticket.upload_id], ticket.claim)
+        return False
+
+
+def _raise(upload_ids: Sequence[str], problems: dict[str, str]) -> None:
+    if problems:
+        raise MalformedError(
+            FieldProblem(field=f"uploads.{index}", detail=f"uploads.{index} {problems[upload_id]}")
+            for index, upload_id in enumerate(upload_ids)
+            if upload_id in problems
+        )

@@ -1,0 +1,263 @@
+"""Staff in a browser: in through the development issuer, out again, and nobody else's forms."""
+
+import base64
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from deploy.local import identity
+from direct311.intake.request import Mark, ServiceRequest
+from direct311.intake.staff.api.pages import StaffPages
+from direct311.runtime.api import install
+from direct311.runtime.health import Readiness
+from direct311.runtime.identity import Authenticator, Issuer
+from direct311.runtime.peers import HttpClient
+from direct311.runtime.sign_ins import SignIns
+from direct311.runtime.staff import LOGIN, SESSION, StaffSignIn
+from direct311.runtime.telemetry import Metrics
+from tests.support.identity import audience_of, services_of
+from tests.support.runtime import NOW, SetClock
+from tests.unit.runtime.test_sign_ins import Written
+
+URL = "https://issuer.test"
+BACK = "https://intake.test/staff/callback"
+
+
+class Marked:
+    """Requests that were marked; one name would be code, were it not escaped."""
+
+    async def marked(
+        self, mark: Mark | None, before: datetime, limit: int
+    ) -> Sequence[ServiceRequest]:
+        return [
+            ServiceRequest(
+                record_id="r-1",
+                received_at=NOW,
+                client_id="<script>",
+                service_code="A",
+                marks=("burst",),
+            )
+        ]
+
+
+class Ended:
+    """`EndedSessions` in memory."""
+
+    def __init__(self) -> None:
+        self.until: dict[str, datetime] = {}
+
+    async def add(self, session_id: str, until: datetime) -> None:
+        self.until[session_id] = until
+
+    async def has(self, session_id: str) -> bool:
+        return session_id in self.until
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock = SetClock()
+        self.ended = Ended()
+        self.ledger = Written()
+        provider = identity.create_app(
+            identity.Issuer(URL, "identity-1", bytes(range(32))),
+            {"svc-intake": identity.Client("intake", "s3cret", audience_of("intake"), [BACK])},
+            "operator",
+        )
+        self.provider = TestClient(provider, base_url=URL, follow_redirects=False)
+        http = HttpClient(transport=httpx.ASGITransport(app=provider))
+        issuer = Issuer(URL, http)
+        self.sign_ins = SignIns(self.ledger, self.clock)
+        authenticator = Authenticator(issuer, URL, services_of("intake"), self.sign_ins)
+        sign_in = StaffSignIn(
+            issuer,
+            URL,
+            http,
+            authenticator,
+            services=services_of("intake"),
+            client_secret="s3cret",
+            redirect_url=BACK,
+            clock=self.clock,
+            ended=self.ended,
+        )
+        app = FastAPI()
+        install(app, Readiness(), Metrics(), self.ledger)
+        pages = StaffPages(sign_in, Marked())  # type: ignore[arg-type]
+        app.router.routes.extend(pages.routes())
+        self.browser = TestClient(app, base_url="https://intake.test", follow_redirects=False)
+        self.other = TestClient(app, base_url="https://intake.test", follow_redirects=False)
+
+    def begin(self) -> str:
+        answer = self.browser.get("/staff/login")
+        assert answer.status_code == 303
+        return str(answer.headers["location"])
+
+    def back(self, address: str, roles: str = "agent", **change: str) -> str:
+        """The person types who they are; where the provider sends them then."""
+        form = {"sub": "eva", "roles": roles, "operator_secret": "operator", **change}
+        answer = self.provider.post(address.removeprefix(URL), data=form)
+        assert answer.status_code == 303, answer.text
+        return str(answer.headers["location"])
+
+    def sign_in(self, roles: str = "agent") -> httpx.Response:
+        answer: httpx.Response = self.browser.get(self.back(self.begin(), roles))
+        return answer
+
+    def csrf(self) -> str:
+        page = self.browser.get("/staff/marked").text
+        found = re.search(r'name="csrf" value="([^"]+)"', page)
+        assert found
+        return found[1]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_who_is_not_signed_in_is_sent_to_the_provider_with_pkce(world: World) -> None:
+    assert world.browser.get("/staff/marked").headers["location"] == "/staff/login"
+    asked = parse_qs(urlsplit(world.begin()).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    assert asked["redirect_uri"] == [BACK]
+    assert len(asked["state"][0]) >= 43
+    assert len(asked["nonce"][0]) >= 43
+
+
+@pytest.mark.anyio
+async def test_an_agent_signs_in_sees_marked_requests_and_it_is_in_the_log(world: World) -> None:
+    answer = world.sign_in()
+    assert (answer.status_code, answer.headers["location"]) == (303, "/staff/marked")
+    session = next(
+        each for each in answer.headers.get_list("set-cookie") if each.startswith(f"{SESSION}=")
+    )
+    assert "Path=/; Secure; HttpOnly; SameSite=Lax" in session
+    assert "Domain" not in session
+    page = world.browser.get("/staff/marked")
+    assert page.status_code == 200
+    assert "r-1" in page.text
+    assert "Signed in as eva" in page.text
+    assert "<script" not in page.text
+    assert page.headers["cache-control"] == "no-store"
+    assert "script-src" not in page.headers["content-security-policy"]
+    await world.sign_ins.flush()
+    assert [(a.action, a.caller.sub) for a, _, _ in world.ledger.written] == [("sign_in", "eva")]
+
+
+def test_a_cookie_tells_nothing_and_cannot_be_made_or_changed(world: World) -> None:
+    world.sign_in()
+    sealed = world.browser.cookies[SESSION]
+    # Sealed: neither the token itself, which has dots, nor the names of what is in it.
+    assert "." not in sealed
+    assert not re.search(rb"token|csrf", base64.urlsafe_b64decode(sealed))
+    for forged in (sealed[:-4] + "AAAA", "", "nonsense", world.begin()):
+        world.other.cookies.clear()
+        world.other.cookies.set(SESSION, forged)
+        assert world.other.get("/staff/marked").status_code == 303
+    # What was sealed for a login is no session.
+    world.other.cookies.set(SESSION, world.browser.cookies[LOGIN])
+    assert world.other.get("/staff/marked").status_code == 303
+
+
+def test_a_role_that_may_not_is_refused_and_written_down(world: World) -> None:
+    world.sign_in("auditor")
+    assert world.browser.get("/staff/marked").status_code == 403
+    ((access, _, outcome),) = world.ledger.written
+    assert (access.operation, access.caller.sub, outcome) == (
+        "GET /staff/marked",
+        "eva",
+        "denied",
+    )
+
+
+def test_signing_out_needs_the_pages_own_form(world: World) -> None:
+    world.sign_in()
+    for form in ({}, {"csrf": ""}, {"csrf": "x" * 43}):
+        assert world.browser.post("/staff/logout", data=form).status_code == 403
+    assert world.browser.get("/staff/marked").status_code == 200
+    assert world.ended.until == {}
+    answer = world.browser.post("/staff/logout", data={"csrf": world.csrf()})
+    assert answer.status_code == 303
+    assert world.browser.get("/staff/marked").status_code == 303
+
+
+def test_who_signs_out_ends_every_copy_of_the_cookie_and_no_other_session(world: World) -> None:
+    world.sign_in()
+    copied, csrf = world.browser.cookies[SESSION], world.csrf()
+    world.browser.cookies.clear()
+    world.sign_in()
+    another = world.browser.cookies[SESSION]
+    world.other.cookies.set(SESSION, copied)
+    assert world.other.post("/staff/logout", data={"csrf": csrf}).status_code == 303
+    world.other.cookies.clear()
+    world.other.cookies.set(SESSION, copied)
+    assert world.other.get("/staff/marked").headers["location"] == "/staff/login"
+    world.other.cookies.clear()
+    world.other.cookies.set(SESSION, another)
+    assert world.other.get("/staff/marked").status_code == 200
+    # As long as it could have lived, and by nothing that a form or a cookie has in it.
+    ((session_id, until),) = world.ended.until.items()
+    assert until == NOW + timedelta(hours=1)
+    assert csrf not in session_id
+
+
+@pytest.mark.parametrize("change", ["state", "code", "cookie", "late", "twice", "nothing"])
+def test_an_answer_to_something_else_signs_nobody_in(world: World, change: str) -> None:
+    back = world.back(world.begin())
+    if change == "state":
+        back = re.sub(r"state=[^&]+", "state=another", back)
+    elif change == "code":
+        back = re.sub(r"code=[^&]+", "code=another", back)
+    elif change == "cookie":
+        # Somebody else's link, clicked on in a browser that began nothing, or its own login.
+        world.browser.cookies.clear()
+        world.begin()
+    elif change == "late":
+        world.clock.at += timedelta(minutes=11)
+    elif change == "twice":
+        world.browser.get(back)
+        kept = back
+        world.browser.cookies.clear()
+        back = kept
+    else:
+        back = BACK
+    answer = world.browser.get(back)
+    assert answer.status_code == 401
+    assert SESSION not in answer.headers.get("set-cookie", "")
+
+
+def test_a_session_ends_with_its_hour(world: World) -> None:
+    world.sign_in()
+    world.clock.at += timedelta(minutes=59)
+    assert world.browser.get("/staff/marked").status_code == 200
+    world.clock.at += timedelta(minutes=2)
+    assert world.browser.get("/staff/marked").status_code == 303
+
+
+def test_the_issuer_sends_a_code_to_no_address_that_it_does_not_know(world: World) -> None:
+    address = world.begin().replace("intake.test", "evil.example")
+    answer = world.provider.get(address.removeprefix(URL))
+    assert answer.status_code == 400
+    assert "location" not in answer.headers
+
+
+def test_a_code_is_good_once_for_who_has_the_verifier(world: World) -> None:
+    back = world.back(world.begin())
+    code = parse_qs(urlsplit(back).query)["code"][0]
+    form: dict[str, Any] = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": BACK,
+        "client_id": "svc-intake",
+        "client_secret": "s3cret",
+        "code_verifier": "guessed",
+    }
+    assert world.provider.post("/token", data=form).status_code == 400
+    # It was used up by the attempt.
+    assert world.browser.get(back).status_code == 401

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.intake.lifecycle.adapters import MongoRequests
 from direct311.intake.open311.adapters.listing import MongoListing, listed_fields
-from direct311.intake.open311.wire.queries import RequestQuery
+from direct311.intake.open311.adapters.requests import MongoPublicRequests
+from direct311.intake.open311.domain import RequestQuery
 from direct311.intake.request import CLOSED, Located, ServiceRequest
 from direct311.runtime.database import Collection, MongoRecords
 from direct311.runtime.records import Write
@@ -118,7 +118,7 @@ async def listed(servers: Stack) -> AsyncIterator[Listed]:
     async with database_of_its_own(servers) as database:
         clock = SetClock(NOW)
         records = MongoRecords(database["requests"], ServiceRequest, listed_fields)
-        await records.prepare(MongoRequests(records, clock).INDEXES)
+        await records.prepare(MongoPublicRequests(records, clock).INDEXES)
         found = Listed([], records, small(records.collection, clock), clock)
         await found.add(*requests(900))
         yield found

@@ -21,10 +21,10 @@ import httpx
 from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.intake.lifecycle.adapters import MongoRequests
 from direct311.intake.open311.adapters.listing import listed_fields
+from direct311.intake.open311.adapters.requests import MongoPublicRequests
 from direct311.intake.open311.adapters.updates import MongoUpdates, noted_fields
 from direct311.intake.request import CLOSED, Located, Note, ServiceRequest
 from direct311.runtime import database as mongo
-from direct311.runtime.clock import SystemClock
 from direct311.runtime.database import Document, MongoRecords
 from direct311.runtime.records import Write
 from direct311.schemas import events as ev
@@ -59,7 +59,7 @@ async def fill(url: str, name: str, size: int, told: Callable[[str], object]) ->
     database = mongo.connect(url, name)
     records = MongoRecords(database["requests"], ServiceRequest, _found_by)
     # Indexes first: the local server builds none over a million documents.
-    indexes = (*MongoRequests(records, SystemClock()).INDEXES, *MongoUpdates.INDEXES)
+    indexes = (*MongoRequests.INDEXES, *MongoPublicRequests.INDEXES, *MongoUpdates.INDEXES)
     await records.prepare(indexes)
     end = datetime.now(UTC)
     made = _Made(size, end)

@@ -147,7 +147,7 @@ def answers(request: ServiceRequest, *, publish_text: bool = False) -> Iterator[
         failed_keys=None,  # type: ignore[arg-type]
         callers=callers(clock, most=1_000_000),
         submit=None,  # type: ignore[arg-type]
-        requests=Stored(request),  # type: ignore[arg-type]
+        requests=Stored(request),
         updates=StoredUpdates(request),
         add_comment=None,  # type: ignore[arg-type]
         links=None,  # type: ignore[arg-type]
@@ -156,9 +156,7 @@ def answers(request: ServiceRequest, *, publish_text: bool = False) -> Iterator[
     app = FastAPI()
     app.router.routes.extend(report.routes())
     feeds = Stored(request)
-    app.include_router(
-        feeds_router(settings, feeds, catalogues, agreement, clock)  # type: ignore[arg-type]
-    )
+    app.include_router(feeds_router(settings, feeds, catalogues, agreement, clock))
     asked = [(path, query) for path in _paths(report) for query in QUERIES] + list(FEEDS.items())
     client = TestClient(app)
     for path, query in asked:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from direct311.intake.lifecycle.adapters import MongoRequests
-from direct311.intake.open311.wire.queries import RequestQuery
+from direct311.intake.open311.adapters.requests import MongoPublicRequests
+from direct311.intake.open311.domain import RequestQuery
 from direct311.intake.request import ServiceRequest
 from tests.support.runtime import NOW, SetClock
 
@@ -71,7 +71,7 @@ NAMED = {"open": None, "of-open": "open", "of-protected": None, "of-gone": None,
 @pytest.mark.policy("P8")
 async def test_a_request_names_only_one_that_lists_show() -> None:
     records: Any = SimpleNamespace(collection=Collection(*COLLECTION), stored=stored)
-    requests = MongoRequests(records, SetClock())
+    requests = MongoPublicRequests(records, SetClock())
     page = await requests.listed(RequestQuery(start=NOW, end=NOW, ids=tuple(NAMED)))
     assert {each.record_id: each.duplicate_of for each in page} == NAMED
     for record_id, named in NAMED.items():
@@ -83,6 +83,6 @@ async def test_a_request_names_only_one_that_lists_show() -> None:
 async def test_a_page_without_duplicates_costs_no_question_more() -> None:
     collection = Collection(*COLLECTION)
     records: Any = SimpleNamespace(collection=collection, stored=stored)
-    requests = MongoRequests(records, SetClock())
+    requests = MongoPublicRequests(records, SetClock())
     await requests.listed(RequestQuery(start=NOW, end=NOW, ids=("open",)))
     assert collection.asked == 1

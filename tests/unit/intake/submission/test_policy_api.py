@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from direct311.intake.catalogue.adapters import load_policies
-from direct311.intake.catalogue.domain.policy import LANGUAGES
+from direct311.intake.language import LANGUAGES
 from direct311.intake.submission.api.policy import policy_router
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.runtime.api import install

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Header, Request
 from pydantic import Field
 
-from direct311.intake.clients.domain.clients import Client
 from direct311.intake.language import Language
 from direct311.runtime.access import Caller
 from direct311.runtime.text import Lines
@@ -14,9 +13,6 @@ from direct311.schemas import Instant, Model
 
 Text = Annotated[str, Field(max_length=500), Lines]
 CallerOf = Callable[[Request], Awaitable[Caller]]
-
-
-ClientOf = Callable[..., Awaitable[Client]]
 IdempotencyKey = Annotated[
     str | None, Header(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
 ]

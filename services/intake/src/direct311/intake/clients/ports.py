@@ -78,3 +78,15 @@ class AppCount(NamedTuple):
     field: str
     value: str
     submissions: int
+
+
+class AppCounts(Protocol):
+    """What front ends tell of devices, as counts of a day."""
+
+    def add(self, client_id: str, facts: Mapping[str, str]) -> None:
+        """Count what one submission said."""
+        ...
+
+    async def between(self, start: date, end: date) -> Sequence[AppCount]:
+        """The counts of these days, both included."""
+        ...

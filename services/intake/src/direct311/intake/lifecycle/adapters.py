@@ -1,15 +1,10 @@
-"""Requests in MongoDB."""
+"""Stored requests in MongoDB."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from direct311.intake.open311.adapters import listing
-from direct311.intake.open311.adapters.listing import MongoListing
-from direct311.intake.open311.wire.queries import RequestQuery
 from direct311.intake.request import EARLIER, READINGS, SENDERS, Mark, ServiceRequest
-from direct311.runtime.clock import Clock
 from direct311.runtime.database import Document, Index, MongoRecords
-from direct311.runtime.pacing import paced
 
 INDEXED = ("phone", "email", "name", "home", "place", EARLIER, SENDERS)
 """Kinds of index values that the protection registry goes by."""
@@ -28,7 +23,6 @@ class MongoRequests:
         Index([("indexes.phone", 1)], name="phone", sparse=True),
         Index([("indexes.email", 1)], name="email", sparse=True),
         Index([("indexes.name", 1)], name="name", sparse=True),
-        *listing.INDEXES,
         Index([("indexes.home", 1)], name="home", sparse=True),
         Index([("indexes.place", 1)], name="place", sparse=True),
         Index([("indexes.earlier", 1)], name="earlier", sparse=True),
@@ -36,33 +30,13 @@ class MongoRequests:
         Index([("home_unread_at", 1)], name="homes_unread", sparse=True),
     )
 
-    def __init__(self, records: MongoRecords[ServiceRequest], clock: Clock) -> None:
+    def __init__(self, records: MongoRecords[ServiceRequest]) -> None:
         self._records = records
-        self._listing = MongoListing(records.collection, clock)
 
     async def get(self, record_id: str) -> ServiceRequest | None:
         document = await self._records.collection.find_one(
             {"_id": record_id, "lifecycle": "active"}
         )
-        return self._records.stored(document).state if document else None
-
-    async def public(self, record_id: str) -> ServiceRequest | None:
-        """What the public may see of the request with this number, unless it must not find it.
-
-        As in lists, `duplicate_of` is there only where the request that it names is listed.
-        """
-        document = await self._records.collection.find_one(
-            {"_id": record_id, "lifecycle": "active"}, listing.PROJECTION
-        )
-        found = self._records.stored(document).state if document else None
-        if found is None or not found.is_public:
-            return None
-        (told,) = await self._without_hidden([found])
-        return told
-
-    async def by_token(self, token: str) -> ServiceRequest | None:
-        """The batch request that was answered with this token."""
-        document = await self._records.collection.find_one({"token": token, "lifecycle": "active"})
         return self._records.stored(document).state if document else None
 
     async def with_index(self, field: str, values: Sequence[str], limit: int) -> Sequence[str]:
@@ -101,40 +75,6 @@ class MongoRequests:
             async for document in cursor:
                 found[document["_id"]] = document.get("indexes") or {}
         return found
-
-    async def listed(self, query: RequestQuery) -> Sequence[ServiceRequest]:
-        """One page of the public list, newest first; by ids, what there is of them."""
-        if query.ids:
-            first = (query.page - 1) * query.page_size
-            ids = list(query.ids[first : first + query.page_size])
-            wanted: Document = {
-                "_id": {"$in": ids},
-                "lifecycle": "active",
-                # Never public, by number as little as in a list.
-                "delivery": {"$ne": "blackbox"},
-            }
-            cursor = self._records.collection.find(wanted, listing.PROJECTION)
-            states = await self._states(await cursor.to_list(None))
-            found = {state.record_id: state for state in states}
-            return await self._without_hidden([found[each] for each in ids if each in found])
-        return await self._without_hidden(await self._states(await self._listing.page(query)))
-
-    async def _states(self, documents: Sequence[Document]) -> list[ServiceRequest]:
-        return [self._records.stored(document).state async for document in paced(documents)]
-
-    async def _without_hidden(self, found: Sequence[ServiceRequest]) -> Sequence[ServiceRequest]:
-        """These, none of which names a duplicate that no list shows: its place is withheld, and
-        would be known from the one that names it."""
-        named = {each.duplicate_of for each in found if each.duplicate_of}
-        if not named:
-            return found
-        wanted: Document = {"_id": {"$in": sorted(named)}, "lifecycle": "active", "listed": True}
-        cursor = self._records.collection.find(wanted, {"_id": 1})
-        shown = {None, *[document["_id"] async for document in cursor]}
-        return [
-            each if each.duplicate_of in shown else each.model_copy(update={"duplicate_of": None})
-            for each in found
-        ]
 
     async def with_mail(self, at: datetime, limit: int) -> Sequence[str]:
         cursor = self._records.collection.find(

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from direct311.intake.open311.domain import RequestQuery
+from direct311.intake.request import ServiceRequest
 from direct311.intake.updates import Update
 
 
@@ -15,4 +17,20 @@ class Updates(Protocol):
 
         Where there is more than `most`: so many, and all of the same second as the last.
         """
+        ...
+
+
+class PublicRequests(Protocol):
+    """Requests as the public finds them."""
+
+    async def public(self, record_id: str) -> ServiceRequest | None:
+        """What the public may see of the request with this number, unless it must not find it."""
+        ...
+
+    async def by_token(self, token: str) -> ServiceRequest | None:
+        """The batch request that was answered with this token."""
+        ...
+
+    async def listed(self, query: RequestQuery) -> Sequence[ServiceRequest]:
+        """One page of the public list, newest first; by ids, what there is of them."""
         ...

@@ -11,6 +11,8 @@ from direct311.intake.clients.domain.clients import Client
 from direct311.intake.clients.handlers.admission import Admission
 from direct311.runtime.errors import RefusedError
 
+ClientOf = Callable[..., Awaitable[Client]]
+
 _KEY = APIKeyHeader(
     name="X-Api-Key", auto_error=False, description="The key of an API client of the county's."
 )

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from direct311.intake.clients.adapters.app_counts import MongoAppCounts
-from direct311.intake.submission.api.app import CallerOf
+from direct311.intake.api_types import CallerOf
+from direct311.intake.clients.ports import AppCounts
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
 from direct311.runtime.asked import AskedDay
@@ -25,7 +25,7 @@ class AppCountAnswer(Model):
     submissions: int
 
 
-def app_counts_router(counts: MongoAppCounts, caller_of: CallerOf, clock: Clock) -> APIRouter:
+def app_counts_router(counts: AppCounts, caller_of: CallerOf, clock: Clock) -> APIRouter:
     """For staff."""
     api = APIRouter(prefix="/v1", responses=PROBLEMS)
     who = Depends(caller_of)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from direct311.intake.open311.wire.queries import MOST_LEADS, RequestQuery
+from direct311.intake.open311.domain import MOST_LEADS, RequestQuery
 from direct311.intake.request import CLOSED, ServiceRequest
 from direct311.runtime.clock import Clock
 from direct311.runtime.database import Collection, Document, Index

@@ -13,9 +13,10 @@ from pydantic import Field
 
 from direct311.intake.catalogue.domain.types import Catalogue
 from direct311.intake.language import Language, preferred
-from direct311.intake.lifecycle.adapters import MongoRequests
+from direct311.intake.open311.domain import Box, RequestQuery
+from direct311.intake.open311.ports import PublicRequests
 from direct311.intake.open311.wire import feeds, views
-from direct311.intake.open311.wire.queries import OPEN, Box, RequestQuery
+from direct311.intake.open311.wire.queries import OPEN
 from direct311.intake.open311.wire.render import Tree
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.handlers.agreement import Agreement
@@ -80,7 +81,7 @@ Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 
 def feeds_router(
     settings: IntakeSettings,
-    requests: MongoRequests,
+    requests: PublicRequests,
     catalogues: Mapping[Language, Catalogue],
     agreement: Agreement,
     clock: Clock,

@@ -20,9 +20,8 @@ from direct311.intake.clients.handlers.admission import Admission
 from direct311.intake.county import day_of
 from direct311.intake.jurisdiction import jurisdiction_problem
 from direct311.intake.language import Language, preferred
-from direct311.intake.lifecycle.adapters import MongoRequests
 from direct311.intake.open311.api.read_limits import Callers, parameters
-from direct311.intake.open311.ports import Updates
+from direct311.intake.open311.ports import PublicRequests, Updates
 from direct311.intake.open311.wire import document, render, views
 from direct311.intake.open311.wire.queries import read_query, wants_extensions
 from direct311.intake.open311.wire.render import MEDIA_TYPES, Format
@@ -104,7 +103,7 @@ class GeoReport:
         failed_keys: FailedKeys,
         callers: Callers,
         submit: Submit,
-        requests: MongoRequests,
+        requests: PublicRequests,
         updates: Updates,
         add_comment: AddComment,
         links: LinkSigner,

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 from xml.sax.saxutils import escape, quoteattr
 
-from direct311.intake.open311.wire.queries import Box
+from direct311.intake.open311.domain import Box
 from direct311.intake.open311.wire.render import Tree, instant, legal
 
 ATOM = "http://www.w3.org/2005/Atom"

@@ -2,25 +2,20 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from direct311.intake.jurisdiction import jurisdiction_problem
+from direct311.intake.open311.domain import DEFAULT_PAGE, MOST_LEADS, RequestQuery
 from direct311.intake.problems import Problem
 from direct311.intake.request import CLOSED
 from direct311.runtime.asked import read_instant, read_number, read_whole
 from direct311.schemas.events import RequestStatus
 
-Box = tuple[float, float, float, float]
-"""West, south, east, north, in degrees."""
 LONGEST_WINDOW = timedelta(days=90)
 LARGEST_PAGE = 1000
-DEFAULT_PAGE = 50
 MOST_PAGES = 1_000_000
 ROWS_OF_A_READ = 100
 TYPES_OF_A_READ = 5
-MOST_LEADS = 36
-"""Types that are each read by themselves; more are filtered out of all."""
 LISTS = frozenset({"service_request_id", "service_code", "status"})
 """Parameters that are lists by comma, which may also be sent several times."""
 _TIMES = ("start_date", "end_date", "updated_after", "updated_before")
@@ -32,28 +27,6 @@ OPEN: tuple[RequestStatus, ...] = (
     "on_hold",
     "referred",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RequestQuery:
-    """What is asked for. `ids` overrides all filters. `bbox`: west, south, east, north (degrees).
-
-    `statuses` are extended ones; `page` counts from 1. Times are inclusive for `start` and `end`,
-    exclusive for `updated_after` and `updated_before`. Without ids either `start` and `end` are set
-    or both of the others, at most 90 days apart, so that one of the two bounds the search.
-    """
-
-    start: datetime | None
-    end: datetime | None
-    ids: tuple[str, ...] = ()
-    service_codes: tuple[str, ...] = ()
-    statuses: tuple[RequestStatus, ...] = ()
-    updated_after: datetime | None = None
-    updated_before: datetime | None = None
-    bbox: tuple[float, float, float, float] | None = None
-    page: int = 1
-    page_size: int = DEFAULT_PAGE
-    extensions: bool = False
 
 
 def read_query(parameters: Mapping[str, str], now: datetime) -> tuple[RequestQuery, list[Problem]]:

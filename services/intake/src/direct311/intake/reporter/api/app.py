@@ -6,14 +6,20 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from direct311.intake.api_types import MOST_UPLOADS, ClientOf, Guidance, IdempotencyKey, LinkAnswer
+from direct311.intake.api_types import (
+    MOST_UPLOADS,
+    CallerOf,
+    Guidance,
+    IdempotencyKey,
+    LinkAnswer,
+)
 from direct311.intake.catalogue.domain.types import Catalogue, ServiceType
+from direct311.intake.clients.api.api_key import ClientOf
 from direct311.intake.clients.domain.clients import Client
 from direct311.intake.language import Language
 from direct311.intake.reporter.handlers.codes import OneTimeCodes
 from direct311.intake.reporter.handlers.reporter import NO_MAIL, Reporter
 from direct311.intake.request import CLOSED, ContactWay, ServiceRequest
-from direct311.intake.submission.api.app import CallerOf
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS
 from direct311.schemas import Instant, Model, OnDate, RecordId

@@ -1,11 +1,11 @@
 """A resident's own view: what is held of a request, and its correction; and the link to it."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
+from direct311.intake.api_types import CallerOf, IdempotencyKey
 from direct311.intake.fields import CONTACT_LIMITS
 from direct311.intake.reporter.handlers.subject import Held, Subject
 from direct311.intake.request import ContactWay
@@ -15,11 +15,7 @@ from direct311.runtime.reasons import Reason
 from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
-CallerOf = Callable[[Request], Awaitable[Caller]]
 Value = Annotated[str, Field(max_length=500)]
-IdempotencyKey = Annotated[
-    str | None, Header(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]+$")
-]
 
 KEPT = (
     "The request is kept until it is closed and the period of Florida's records schedule for its "

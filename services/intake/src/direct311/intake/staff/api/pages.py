@@ -7,8 +7,8 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from direct311.intake.lifecycle.adapters import MongoRequests
 from direct311.intake.request import ServiceRequest
+from direct311.intake.staff.ports import MarkedRequests
 from direct311.runtime.api import PlainRoute, require
 from direct311.runtime.asked import LAST
 from direct311.runtime.staff import (
@@ -38,7 +38,7 @@ _SIGNED_OUT = (
 class StaffPages:
     """`/staff/…`. Not part of the API: no OpenAPI document describes pages."""
 
-    def __init__(self, sign_in: StaffSignIn, requests: MongoRequests) -> None:
+    def __init__(self, sign_in: StaffSignIn, requests: MarkedRequests) -> None:
         self._sign_in = sign_in
         self._requests = requests
 

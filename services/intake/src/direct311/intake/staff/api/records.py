@@ -7,10 +7,10 @@ from pydantic import Field
 
 from direct311.intake.api_types import CallerOf, Text
 from direct311.intake.catalogue.domain.types import Catalogue
-from direct311.intake.lifecycle.adapters import MongoRequests
 from direct311.intake.request import Mark
 from direct311.intake.staff.handlers.contact import Contact
 from direct311.intake.staff.handlers.release import Release
+from direct311.intake.staff.ports import MarkedRequests
 from direct311.runtime import reasons
 from direct311.runtime.access import Caller
 from direct311.runtime.api import PROBLEMS, require
@@ -134,7 +134,7 @@ class CountsAnswer(Model):
 def staff_router(
     contact: Contact,
     release: Release,
-    requests: MongoRequests,
+    requests: MarkedRequests,
     catalogue: Catalogue,
     caller_of: CallerOf,
 ) -> APIRouter:

@@ -1,16 +1,17 @@
 """The JSON API of the county's own apps: uploads and submitting."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import Field
 
-from direct311.intake.api_types import MOST_UPLOADS, ClientOf, Guidance, IdempotencyKey, LinkAnswer
+from direct311.intake.api_types import MOST_UPLOADS, Guidance, IdempotencyKey, LinkAnswer
 from direct311.intake.catalogue.domain.types import Catalogue, ServiceType
-from direct311.intake.clients.adapters.app_counts import MongoAppCounts
+from direct311.intake.clients.api.api_key import ClientOf
 from direct311.intake.clients.domain.app_facts import AppFacts
 from direct311.intake.clients.domain.clients import Client
+from direct311.intake.clients.ports import AppCounts
 from direct311.intake.language import preferred
 from direct311.intake.request import ContactWay
 from direct311.intake.submission.api.form_bodies import media_type
@@ -19,7 +20,6 @@ from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.submit import Accepted, Submit
 from direct311.intake.uploads.domain import AnnouncedFile
 from direct311.intake.uploads.handlers import Upload
-from direct311.runtime.access import Caller
 from direct311.runtime.api import NUMBER, PROBLEMS
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
@@ -27,7 +27,6 @@ from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev
 
-CallerOf = Callable[[Request], Awaitable[Caller]]
 Degrees = Annotated[float, Field(strict=True)]
 
 
@@ -129,7 +128,7 @@ def app_router(
     submit: Submit,
     upload: Upload,
     links: LinkSigner,
-    counts: MongoAppCounts,
+    counts: AppCounts,
     largest_file: int,
     most_files: int,
     client_of: ClientOf,

@@ -1,0 +1,84 @@
+"""Builds what works with stored requests."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from direct311.intake.indexes.handlers.hits import Hits
+from direct311.intake.indexes.ports import Protections
+from direct311.intake.lifecycle.adapters import MongoRequests
+from direct311.intake.lifecycle.handlers import Follow
+from direct311.intake.request import ServiceRequest
+from direct311.intake.sealing import Sealing
+from direct311.intake.settings import IntakeSettings
+from direct311.runtime.database import Document
+from direct311.runtime.disposition import Destroyed, Destroyer
+from direct311.runtime.process import Line, Resources
+from direct311.runtime.records import Folder, hold_handlers
+
+TOPICS = (
+    "location.resolved",
+    "media.stored",
+    "request.routed",
+    "request.recalled",
+    "request.overdue",
+    "work.updated",
+    "disposition",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """`line`: the collection of requests with its outbox; `folder`: what changes one of them."""
+
+    line: Line[ServiceRequest]
+    requests: MongoRequests
+    hits: Hits
+    follow: Follow
+    folder: Folder[ServiceRequest]
+
+
+def wire(
+    resources: Resources,
+    sealing: Sealing,
+    protections: Protections,
+    found_by: Callable[[ServiceRequest], Document],
+) -> Lifecycle:
+    """:param found_by: the fields that the public lists find a request by."""
+    line = resources.outgoing(resources.database["requests"], ServiceRequest, found_by)
+    hits = Hits()
+    follow = Follow(protections, sealing.indexes.place, resources.clock, hits)
+    folder = resources.folder(
+        line,
+        lambda record_id: ServiceRequest(record_id=record_id),
+        {**hold_handlers(), **follow.handlers()},
+    )
+    return Lifecycle(line, MongoRequests(line.records), hits, follow, folder)
+
+
+def wire_destroyer(
+    settings: IntakeSettings,
+    resources: Resources,
+    sealing: Sealing,
+    lifecycle: Lifecycle,
+    forget: Callable[[str], Awaitable[object]],
+) -> Destroyer[ServiceRequest]:
+    """:param forget: removes what is kept of a request outside its document."""
+
+    async def remove(request: ServiceRequest) -> Destroyed:
+        await forget(request.record_id)
+        # Everything but the key lies in the document that becomes the tombstone.
+        return Destroyed(
+            documents=1 if request.fingerprint else 0,
+            fields=len(request.sealed),
+            bytes=sum(len(value) for value in request.sealed.values()),
+        )
+
+    return Destroyer(
+        holder="intake",
+        folder=lifecycle.folder,
+        destroying=lifecycle.line.records.destroying,
+        remove=remove,
+        keys=sealing.keys,
+        clock=resources.clock,
+        recoverable_for=settings.recoverable_for,
+    )

@@ -1,0 +1,64 @@
+"""Builds GeoReport v2 and the feeds."""
+
+from dataclasses import dataclass
+
+from direct311.intake.catalogue.wiring import CatalogueData
+from direct311.intake.clients.wiring import Clients
+from direct311.intake.lifecycle.wiring import Lifecycle
+from direct311.intake.open311.adapters.listing import listed_fields
+from direct311.intake.open311.adapters.requests import MongoPublicRequests
+from direct311.intake.open311.adapters.updates import MongoUpdates, noted_fields
+from direct311.intake.open311.api.georeport import GeoReport
+from direct311.intake.open311.api.read_limits import Callers
+from direct311.intake.reporter.wiring import Reporters
+from direct311.intake.request import ServiceRequest
+from direct311.intake.settings import IntakeSettings
+from direct311.intake.submission.wiring import Submissions
+from direct311.runtime.database import Document
+from direct311.runtime.process import Resources
+
+INDEXES = (*MongoPublicRequests.INDEXES, *MongoUpdates.INDEXES)
+"""Of the collection of requests, by which public lists find them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open311:
+    requests: MongoPublicRequests
+    callers: Callers
+    georeport: GeoReport
+
+
+def found_by(request: ServiceRequest) -> Document:
+    """The fields of a stored request that the public lists find it by."""
+    return listed_fields(request) | noted_fields(request)
+
+
+def wire(
+    settings: IntakeSettings,
+    resources: Resources,
+    catalogue: CatalogueData,
+    clients: Clients,
+    lifecycle: Lifecycle,
+    submissions: Submissions,
+    reporters: Reporters,
+) -> Open311:
+    """The public face."""
+    records, clock = lifecycle.line.records, resources.clock
+    requests = MongoPublicRequests(records, clock)
+    reader = clients.admission.reader
+    callers = Callers(clients.reads, clients.names, reader, settings.reads_per_minute)
+    georeport = GeoReport(
+        settings=settings,
+        catalogues=catalogue.by_language,
+        agreement=submissions.agreement,
+        admission=clients.admission,
+        failed_keys=clients.failed_keys,
+        callers=callers,
+        submit=submissions.submit,
+        requests=requests,
+        updates=MongoUpdates(records.collection),
+        add_comment=reporters.add_comment,
+        links=reporters.links,
+        clock=clock,
+    )
+    return Open311(requests, callers, georeport)

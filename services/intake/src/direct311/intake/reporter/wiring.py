@@ -1,0 +1,123 @@
+"""Builds what reporters do with their requests."""
+
+from dataclasses import dataclass
+
+from direct311.intake.catalogue.wiring import CatalogueData
+from direct311.intake.indexes.ports import Home, Protections
+from direct311.intake.lifecycle.wiring import Lifecycle
+from direct311.intake.reporter.adapters.codes import MongoCodes
+from direct311.intake.reporter.adapters.messages import load_messages
+from direct311.intake.reporter.adapters.smtp import SmtpMailer
+from direct311.intake.reporter.handlers.codes import OneTimeCodes, SentCodes
+from direct311.intake.reporter.handlers.comment import AddComment
+from direct311.intake.reporter.handlers.mail import Mail
+from direct311.intake.reporter.handlers.reporter import Reporter
+from direct311.intake.reporter.handlers.subject import Subject
+from direct311.intake.sealing import Sealing
+from direct311.intake.settings import IntakeSettings
+from direct311.intake.uploads.handlers import Upload
+from direct311.runtime.links import LinkSigner
+from direct311.runtime.process import Resources
+from direct311.runtime.signing import read_private
+
+
+@dataclass(frozen=True, slots=True)
+class Reporters:
+    """`mail`: none where the county has no mail server."""
+
+    codes: MongoCodes
+    links: LinkSigner
+    subject: Subject
+    one_time: OneTimeCodes
+    reporter: Reporter
+    add_comment: AddComment
+    mail: Mail | None
+
+
+def wire(
+    settings: IntakeSettings,
+    resources: Resources,
+    sealing: Sealing,
+    catalogue: CatalogueData,
+    lifecycle: Lifecycle,
+    protections: Protections,
+    home: Home,
+    brought: Upload,
+) -> Reporters:
+    """:raises DataFileError: the texts of the messages contradict themselves."""
+    clock, ids = resources.clock, resources.ids
+    vault, indexes, folder = sealing.vault, sealing.indexes, lifecycle.folder
+    messages = load_messages(settings.messages_file).content
+    links = LinkSigner(
+        *read_private(settings.link_key_file),
+        links=resources.links,
+        audience=settings.link_audience,
+        lifetime=settings.link_lifetime,
+        clock=clock,
+        ids=ids,
+    )
+    codes = MongoCodes(resources.database["codes"])
+    sent = SentCodes(codes, clock, indexes.content_key)
+    subject = Subject(
+        folder=folder,
+        vault=vault,
+        indexes=indexes,
+        home=home,
+        protections=protections,
+        protect=lifecycle.follow.protect,
+        links=links,
+        sent=sent,
+        clock=clock,
+        ids=ids,
+        content_key=indexes.content_key,
+        notices={each.email_notice.version for each in catalogue.policies.policies},
+        hits=lifecycle.hits,
+    )
+    one_time = OneTimeCodes(
+        requests=lifecycle.requests,
+        codes=codes,
+        sent=sent,
+        indexes=indexes,
+        vault=vault,
+        links=links,
+        clock=clock,
+    )
+    can_mail = settings.smtp_host is not None
+    reporter = Reporter(
+        folder=folder,
+        vault=vault,
+        brought=brought,
+        catalogue=catalogue.english,
+        policies=catalogue.policies,
+        emergencies=catalogue.emergencies,
+        can_mail=can_mail,
+        clock=clock,
+        ids=ids,
+        content_key=indexes.content_key,
+    )
+    add_comment = AddComment(
+        folder=folder,
+        vault=vault,
+        emergencies=catalogue.emergencies,
+        clock=clock,
+        ids=ids,
+        content_key=indexes.content_key,
+    )
+    mail = None
+    if can_mail:
+        mail = Mail(
+            mailer=SmtpMailer(settings),
+            codes=codes,
+            requests=lifecycle.requests,
+            folder=folder,
+            vault=vault,
+            messages=messages,
+            policies=catalogue.policies,
+            sender=settings.mail_from,
+            link=settings.request_page,
+            key=indexes.content_key,
+            clock=clock,
+            ids=ids,
+            first_pause=settings.mail_retry_after,
+        )
+    return Reporters(codes, links, subject, one_time, reporter, add_comment, mail)

@@ -1,0 +1,21 @@
+"""What staff need of the world."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from direct311.intake.request import Mark, ServiceRequest
+
+
+class MarkedRequests(Protocol):
+    """Requests that were marked, and how many there are of each status."""
+
+    async def marked(
+        self, mark: Mark | None, before: datetime, limit: int
+    ) -> Sequence[ServiceRequest]:
+        """Requests that were marked before then, newest first."""
+        ...
+
+    async def count(self) -> Mapping[str, int]:
+        """Requests by status; tombstones do not count."""
+        ...

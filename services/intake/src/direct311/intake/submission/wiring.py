@@ -1,0 +1,76 @@
+"""Builds the one way in."""
+
+from dataclasses import dataclass
+
+from direct311.intake.catalogue.wiring import CatalogueData
+from direct311.intake.indexes.ports import Home, Protections
+from direct311.intake.lifecycle.wiring import Lifecycle
+from direct311.intake.sealing import Sealing
+from direct311.intake.settings import IntakeSettings
+from direct311.intake.submission.adapters.inserts import GroupedSubmissions
+from direct311.intake.submission.adapters.recent import RecentContents
+from direct311.intake.submission.handlers.agreement import Agreement
+from direct311.intake.submission.handlers.submit import REPEAT_WINDOW, Submit
+from direct311.intake.uploads.wiring import Files
+from direct311.runtime.database import DirectDatabase, connect_directly
+from direct311.runtime.process import Resources
+from direct311.runtime.reserve import KeyReserve
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where submissions go. `direct`: a connection of its own, to be closed at the end."""
+
+    direct: DirectDatabase
+    submissions: GroupedSubmissions
+
+
+@dataclass(frozen=True, slots=True)
+class Submissions:
+    """Taking submissions in."""
+
+    recent: RecentContents
+    submit: Submit
+    agreement: Agreement
+
+
+def wire_stores(settings: IntakeSettings, sealing: Sealing, lifecycle: Lifecycle) -> Stores:
+    """The stores alone: uploads look into them too."""
+    direct = connect_directly(settings.database_url.get_secret_value(), settings.database_name)
+    records = lifecycle.line.records
+    inserts = GroupedSubmissions(sealing.keys, records, direct[records.collection.name])
+    return Stores(direct, inserts)
+
+
+def wire(
+    settings: IntakeSettings,
+    resources: Resources,
+    sealing: Sealing,
+    catalogue: CatalogueData,
+    lifecycle: Lifecycle,
+    protections: Protections,
+    home: Home,
+    stores: Stores,
+    files: Files,
+) -> Submissions:
+    """The use cases of a submission."""
+    clock, indexes, line = resources.clock, sealing.indexes, lifecycle.line
+    recent = RecentContents(line.records.collection, clock, REPEAT_WINDOW)
+    submit = Submit(
+        submissions=stores.submissions,
+        recent=recent,
+        uploads=files.media,
+        brought=files.brought,
+        emergencies=catalogue.emergencies,
+        protections=protections,
+        indexes=indexes,
+        home=home,
+        keys=KeyReserve(sealing.vault, stores.submissions.keep, resources.ids),
+        emitter=line.emitter,
+        relay=line.relay,
+        clock=clock,
+        content_key=indexes.content_key,
+        hits=lifecycle.hits,
+    )
+    read_at = f"{settings.public_url.rstrip('/')}/v1/policy"
+    return Submissions(recent, submit, Agreement(catalogue.policies, clock, read_at))

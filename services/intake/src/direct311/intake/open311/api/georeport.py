@@ -1,6 +1,6 @@
 """The public face: Open311 GeoReport v2 in JSON and XML.
 
-Plain Starlette routes, since this is the hot path; `open311/document.py` describes them.
+Plain Starlette routes, since this is the hot path; `open311/wire/document.py` describes them.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence

@@ -31,7 +31,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from direct311.runtime.services import is_reserved
+from direct311.runtime.access.services import is_reserved
 
 LIFETIME = 3600
 """Seconds; the longest that a token may live."""

@@ -13,9 +13,9 @@ from direct311.geo.adapters.mongo import MongoBoundarySets, MongoLocations
 from direct311.geo.domain.boundaries import BoundarySet, Feature
 from direct311.geo.domain.places import LocatedRequest
 from direct311.geo.ports import BoundarySets
-from direct311.runtime import database as mongo
-from direct311.runtime.database import Database, MongoRecords
-from direct311.runtime.records import Write
+from direct311.runtime.messaging.records import Write
+from direct311.runtime.storage import database as mongo
+from direct311.runtime.storage.database import Database, MongoRecords
 from direct311.schemas.events import LocationResolved
 from tests.support.geo import InMemoryBoundarySets
 

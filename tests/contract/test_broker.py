@@ -17,20 +17,20 @@ from aiokafka.errors import KafkaConnectionError
 from faststream.kafka import KafkaBroker
 
 from deploy.local.stack import Stack
-from direct311.runtime import broker as kafka
-from direct311.runtime.access import Caller, RecordFacts, load_access_policy
-from direct311.runtime.broker import PROMPT, Consumer, KafkaPublisher, Pace, Received
+from direct311.runtime.access.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
 from direct311.runtime.clock import SystemClock, TimeOrderedIds
 from direct311.runtime.errors import TransientError
-from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
-from direct311.runtime.memory import InMemoryPublisher
-from direct311.runtime.records import Entry, is_transient
-from direct311.runtime.relay import Publisher
-from direct311.runtime.signing import Principals
+from direct311.runtime.messaging import broker as kafka
+from direct311.runtime.messaging.broker import PROMPT, Consumer, KafkaPublisher, Pace, Received
+from direct311.runtime.messaging.records import Entry, is_transient
+from direct311.runtime.messaging.relay import Publisher
+from direct311.runtime.messaging.signing import Principals
 from direct311.runtime.telemetry import Metrics, Tracing
 from direct311.schemas import Encoded, Event, dead_letter_topic, encode, misplaced
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from tests.support.memory import InMemoryPublisher
 from tests.support.runtime import NOW, Wire, entry, new_id, overdue, signature, until, wire
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

@@ -15,7 +15,7 @@ from direct311.intake.clients.adapters.mongo import (
 )
 from direct311.intake.clients.domain.clients import Client, Quota, hashed, new_key
 from direct311.intake.clients.handlers.quotas import Quotas
-from direct311.runtime.database import Database
+from direct311.runtime.storage.database import Database
 from tests.support.runtime import NOW, SetClock, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

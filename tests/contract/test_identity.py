@@ -15,13 +15,8 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 
 from deploy.local.stack import Stack
+from direct311.runtime.access.identity import Authenticator, Issuer, Tokens, UnauthenticatedError
 from direct311.runtime.errors import TransientError
-from direct311.runtime.identity import (
-    Authenticator,
-    Issuer,
-    Tokens,
-    UnauthenticatedError,
-)
 from direct311.runtime.peers import HttpClient
 from tests.support.identity import audience_of, services_of
 from tests.support.runtime import claims, service_environment

@@ -19,7 +19,7 @@ from direct311.intake.reporter.adapters.codes import (
 from direct311.intake.staff.adapters import MongoEndedSessions
 from direct311.intake.uploads.adapters.tickets import MongoUploadTickets
 from direct311.intake.uploads.domain import UploadTicket
-from direct311.runtime.database import Database
+from direct311.runtime.storage.database import Database
 from tests.support.runtime import NOW, SetClock, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

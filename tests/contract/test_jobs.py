@@ -8,8 +8,8 @@ import pytest
 from deploy.local.stack import Stack
 from direct311.routing.adapters.mongo import MongoJobs, watched
 from direct311.routing.domain.job import Job
-from direct311.runtime.database import MongoRecords
-from direct311.runtime.records import Write
+from direct311.runtime.messaging.records import Write
+from direct311.runtime.storage.database import MongoRecords
 from direct311.schemas.events import RequestStatus
 from tests.support.runtime import NOW, database_of_its_own
 

@@ -14,8 +14,10 @@ from uuid import uuid4
 import botocore.session
 import pytest
 
-from direct311.runtime.awskms import KmsKeyProvider
-from direct311.runtime.keys import (
+from direct311.runtime.peers import HttpClient
+from direct311.runtime.settings import VaultSettings
+from direct311.runtime.vault.awskms import KmsKeyProvider
+from direct311.runtime.vault.keys import (
     FileKeyProvider,
     KeyProvider,
     KeyProviderError,
@@ -23,10 +25,8 @@ from direct311.runtime.keys import (
     KeyServiceDeniedError,
     KeyServiceError,
 )
-from direct311.runtime.keyservices import key_provider
-from direct311.runtime.peers import HttpClient
-from direct311.runtime.settings import VaultSettings
-from direct311.runtime.transit import TransitKeyProvider
+from direct311.runtime.vault.providers import key_provider
+from direct311.runtime.vault.transit import TransitKeyProvider
 from tests.support import keyservers
 from tests.support.keyservers import Bao, bao, free_port, kms
 

@@ -10,9 +10,9 @@ from pymongo.errors import OperationFailure
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
-from direct311.runtime.database import Collection, Database
-from direct311.runtime.keystore import InMemoryKeys, MongoKeys
-from direct311.runtime.vault import KeyFetch, KeyStore, RecordKey
+from direct311.runtime.storage.database import Collection, Database
+from direct311.runtime.vault.keystore import InMemoryKeys, MongoKeys
+from direct311.runtime.vault.vault import KeyFetch, KeyStore, RecordKey
 from tests.support.runtime import NOW, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

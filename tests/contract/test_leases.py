@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import anyio
 import pytest
 
-from direct311.runtime.database import MongoLease
-from direct311.runtime.memory import InMemoryLease
-from direct311.runtime.relay import Lease
+from direct311.runtime.messaging.relay import Lease
+from direct311.runtime.storage.database import MongoLease
+from tests.support.memory import InMemoryLease
 from tests.support.runtime import NOW, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

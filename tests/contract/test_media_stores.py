@@ -15,11 +15,11 @@ from direct311.media.adapters.mongo import INDEXES, MongoHoldings, SecretTokens
 from direct311.media.adapters.storage import StoreCopies, StoreIncoming, StoreOriginals
 from direct311.media.domain import CleanCopy, MediaFile, PublicCopy, RecordMedia
 from direct311.media.ports import Copies, Holdings, Incoming, Originals, Tokens
-from direct311.runtime import database as mongo
 from direct311.runtime.clock import Clock, SystemClock
-from direct311.runtime.database import MongoRecords
-from direct311.runtime.records import Records, Write
-from direct311.runtime.store import MissingObjectError, ObjectStore
+from direct311.runtime.messaging.records import Records, Write
+from direct311.runtime.storage import database as mongo
+from direct311.runtime.storage.database import MongoRecords
+from direct311.runtime.storage.objects import MissingObjectError, ObjectStore
 from tests.support.media import InMemoryHoldings, World
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

@@ -13,7 +13,7 @@ from minio.versioningconfig import VersioningConfig
 
 from deploy.local.stack import Stack
 from direct311.runtime.errors import TransientError
-from direct311.runtime.store import ExistsError, MissingObjectError, ObjectStore
+from direct311.runtime.storage.objects import ExistsError, MissingObjectError, ObjectStore
 from tests.support.runtime import new_id
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from direct311.runtime.database import MongoPresence
-from direct311.runtime.memory import InMemoryPresence
-from direct311.runtime.relay import Presence
+from direct311.runtime.messaging.relay import Presence
+from direct311.runtime.storage.database import MongoPresence
+from tests.support.memory import InMemoryPresence
 from tests.support.runtime import NOW, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

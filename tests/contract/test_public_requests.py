@@ -13,8 +13,8 @@ from direct311.intake.open311.adapters.listing import listed_fields
 from direct311.intake.open311.adapters.requests import MongoPublicRequests
 from direct311.intake.open311.domain import RequestQuery
 from direct311.intake.request import Located, ServiceRequest
-from direct311.runtime.database import BulkError, MongoRecords
-from direct311.runtime.records import Write
+from direct311.runtime.messaging.records import Write
+from direct311.runtime.storage.database import BulkError, MongoRecords
 from tests.support.runtime import NOW, SetClock, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from direct311.intake.submission.adapters.recent import RecentContents
-from direct311.runtime.database import Collection
+from direct311.runtime.storage.database import Collection
 from tests.support.runtime import SetClock, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

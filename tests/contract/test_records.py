@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.runtime.database import MongoRecords
-from direct311.runtime.memory import InMemoryRecords
-from direct311.runtime.records import Entry, Outbox, Records, Stored, Write
+from direct311.runtime.messaging.records import Entry, Outbox, Records, Stored, Write
+from direct311.runtime.storage.database import MongoRecords
+from tests.support.memory import InMemoryRecords
 from tests.support.runtime import IN_A_TOMBSTONE, NOW, Tally, database_of_its_own, entry, new_id
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

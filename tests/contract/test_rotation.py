@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.runtime.database import Database
-from direct311.runtime.jobs import Batch, Job
-from direct311.runtime.keys import FileKeyProvider, KeyProviderError
-from direct311.runtime.keystore import InMemoryKeys, MongoKeys
-from direct311.runtime.rotation import KeyChecks, Rewrapping
-from direct311.runtime.vault import RecordKey
+from direct311.runtime.storage.database import Database
+from direct311.runtime.storage.jobs import Batch, Job
+from direct311.runtime.vault.keys import FileKeyProvider, KeyProviderError
+from direct311.runtime.vault.keystore import InMemoryKeys, MongoKeys
+from direct311.runtime.vault.rotation import KeyChecks, Rewrapping
+from direct311.runtime.vault.vault import RecordKey
 from tests.support.runtime import NOW, SetClock, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

@@ -15,17 +15,17 @@ from direct311.intake.lifecycle.adapters import MongoRequests
 from direct311.intake.request import ServiceRequest
 from direct311.intake.submission.adapters import inserts
 from direct311.intake.submission.adapters.inserts import TRIES, GroupedSubmissions
-from direct311.runtime.database import (
+from direct311.runtime.errors import TransientError
+from direct311.runtime.grouping import Grouped
+from direct311.runtime.messaging.records import Write
+from direct311.runtime.storage.database import (
     Document,
     MongoRecords,
     connect_directly,
     disconnect_directly,
 )
-from direct311.runtime.errors import TransientError
-from direct311.runtime.grouping import Grouped
-from direct311.runtime.keystore import MongoKeys
-from direct311.runtime.records import Write
-from direct311.runtime.vault import RecordKey
+from direct311.runtime.vault.keystore import MongoKeys
+from direct311.runtime.vault.vault import RecordKey
 from tests.support.runtime import NOW, database_of_its_own, entry
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

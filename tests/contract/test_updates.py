@@ -9,8 +9,8 @@ import pytest
 from deploy.local.stack import Stack
 from direct311.intake.open311.adapters.updates import MongoUpdates, noted_fields
 from direct311.intake.request import Note, ServiceRequest
-from direct311.runtime.database import MongoRecords
-from direct311.runtime.records import Write
+from direct311.runtime.messaging.records import Write
+from direct311.runtime.storage.database import MongoRecords
 from tests.support.runtime import NOW, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

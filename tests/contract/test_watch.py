@@ -8,7 +8,7 @@ import pytest
 from direct311.audit.adapters.mongo_watch import MongoNumbers, MongoWatch
 from direct311.audit.domain import Fetch
 from direct311.audit.ports import Gap, Numbered, Numbers, Watch
-from direct311.runtime.database import Database
+from direct311.runtime.storage.database import Database
 from tests.support.runtime import NOW, database_of_its_own
 from tests.unit.audit.fakes import InMemoryNumbers, InMemoryWatch
 

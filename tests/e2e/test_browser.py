@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, expect
 
-from direct311.runtime.staff import SESSION
+from direct311.runtime.http.staff import SESSION
 from tests.support.app_api import order
 from tests.support.browser import browsing, front_end
 from tests.support.county import County, until

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from direct311.runtime.staff import LOGIN, SESSION
+from direct311.runtime.http.staff import LOGIN, SESSION
 from tests.support.county import County, until
 from tests.support.submissions import submission
 

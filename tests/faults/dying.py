@@ -20,8 +20,8 @@ from direct311.intake.submission.adapters.inserts import GroupedSubmissions
 from direct311.intake.submission.adapters.recent import RecentContents
 from direct311.intake.submission.handlers.submit import Submit
 from direct311.intake.uploads.adapters.media import MediaUploads
-from direct311.runtime.broker import KafkaPublisher
-from direct311.runtime.relay import Relay
+from direct311.runtime.messaging.broker import KafkaPublisher
+from direct311.runtime.messaging.relay import Relay
 
 WATCHED: dict[str, tuple[Any, str]] = {
     "submit": (Submit, "__call__"),

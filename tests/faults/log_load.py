@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from deploy.local.stack import Stack
 from direct311.cli.stack import LocalStack
 from direct311.runtime.clock import TimeOrderedIds
-from direct311.runtime.signing import Signer
+from direct311.runtime.messaging.signing import Signer
 from direct311.schemas import Encoded, Event, encode
 from direct311.schemas.model import Model
 from tests.load.log_appends import access_of, producer_of, signing_key

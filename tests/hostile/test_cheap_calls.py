@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 from direct311.intake.open311.api.read_limits import ReadLimited
 from direct311.media.adapters.pictures import Limits, examine
 from direct311.media.domain import Accepted, Rejected, RejectionReason
-from direct311.runtime.api import Application, install
-from direct311.runtime.health import Readiness
+from direct311.runtime.http.api import Application, install
+from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from tests.support import pictures
 from tests.support.county import County

@@ -16,8 +16,8 @@ from direct311.intake.protection.api import ProtectionOrder
 from direct311.intake.reporter.api.subject import LinkOrder
 from direct311.intake.staff.api.records import ReleaseOrder
 from direct311.retention.entrypoints.api import HoldOrder, Reason
-from direct311.runtime.access import Caller, RecordFacts, load_access_policy
-from direct311.runtime.rotation import KeyCommand
+from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
+from direct311.runtime.http.key_routes import KeyCommand
 from direct311.schemas import Model
 from tests.support.county import County
 from tests.support.submissions import submission

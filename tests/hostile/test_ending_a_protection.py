@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from direct311.intake.protection.domain import Ending, Protection
-from direct311.runtime.access import Caller
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from tests.contract.test_smtp import settings
 from tests.support.county import County, until

@@ -28,9 +28,15 @@ from direct311.intake.indexes.adapters.keyed import (
 from direct311.intake.open311.wire.updates import read_comment
 from direct311.intake.submission.api.forms import read_submission
 from direct311.intake.submission.api.json_forms import read_json
+from direct311.redaction import mask_numbers, redact
+from direct311.runtime.access.reasons import (
+    as_reason,
+    as_reference,
+    is_authority,
+    is_reason,
+    is_reference,
+)
 from direct311.runtime.persons import is_identifier, same_person
-from direct311.runtime.reasons import as_reason, as_reference, is_authority, is_reason, is_reference
-from direct311.runtime.redaction import mask_numbers, redact
 from direct311.runtime.text import cell, cleaned, shows_all, visible
 from direct311.schemas.events import Place
 from tests.support.geo import resolver_of

@@ -15,14 +15,14 @@ import pytest
 
 from direct311.audit.entrypoints.consumers import consuming
 from direct311.audit.handlers.receive import Receiving
-from direct311.runtime.access import Caller, RecordFacts, load_access_policy
+from direct311.runtime.access.ledger import Access, Ledger
+from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
-from direct311.runtime.keys import FileKeyProvider
-from direct311.runtime.keystore import InMemoryKeys
-from direct311.runtime.ledger import Access, Ledger
-from direct311.runtime.signing import Principals, PublicKey, SignatureError, Signer
+from direct311.runtime.messaging.signing import Principals, PublicKey, SignatureError, Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import DeniedError, Vault
+from direct311.runtime.vault.keys import FileKeyProvider
+from direct311.runtime.vault.keystore import InMemoryKeys
+from direct311.runtime.vault.vault import DeniedError, Vault
 from direct311.schemas import Encoded, Event, decode, encode, isoformat, signed_bytes
 from direct311.schemas.model import Model
 from direct311.schemas.topics import BY_NAME

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from direct311.runtime.broker import Consumer, Received
-from direct311.runtime.signing import Principals
+from direct311.runtime.messaging.broker import Consumer, Received
+from direct311.runtime.messaging.signing import Principals
 from direct311.schemas import Encoded, Event, encode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

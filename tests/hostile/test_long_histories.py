@@ -26,14 +26,14 @@ from pymongo.errors import (
 )
 
 from direct311.routing.domain.job import MOST_SAID, UPDATE_WEIGHS, Job
-from direct311.runtime.database import Collection, MongoRecords, is_transient
-from direct311.runtime.memory import InMemoryPublisher, InMemoryRecords
+from direct311.runtime.messaging.records import Emitter, Folder, Stored, Write, on
+from direct311.runtime.messaging.state import Change
 from direct311.runtime.process import folding
-from direct311.runtime.records import Emitter, Folder, Stored, Write, on
-from direct311.runtime.state import Change
+from direct311.runtime.storage.database import Collection, MongoRecords, is_transient
 from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
 from tests.support.consumers import Reading
+from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.support.runtime import NOW, SetClock, Tally, lone_relay, overdue, signature
 from tests.unit.routing.test_consumers import World, codes, update
 

@@ -20,23 +20,23 @@ from direct311.media.entrypoints.api import files_router
 from direct311.routing.adapters.rules_file import load_rules
 from direct311.routing.domain.job import Job, Refusal
 from direct311.routing.entrypoints.api import router as queues
-from direct311.runtime.access import (
+from direct311.runtime.access.identity import Authenticator
+from direct311.runtime.access.rules import (
     AccessPolicy,
     AccessRules,
     Caller,
     RecordFacts,
     load_access_policy,
 )
-from direct311.runtime.api import caller_of, install
-from direct311.runtime.broker import Received
 from direct311.runtime.datafile import DataFileError, load, packaged
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.health import Readiness
-from direct311.runtime.identity import Authenticator
-from direct311.runtime.records import Write
-from direct311.runtime.state import advanced
+from direct311.runtime.http.api import caller_of, install
+from direct311.runtime.http.health import Readiness
+from direct311.runtime.messaging.broker import Received
+from direct311.runtime.messaging.records import Write
+from direct311.runtime.messaging.state import advanced
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import DeniedError
+from direct311.runtime.vault.vault import DeniedError
 from direct311.schemas import Event, updates_topic
 from direct311.schemas import events as ev
 from tests.support import pictures, reporters

@@ -21,7 +21,7 @@ from direct311.audit.handlers.volume import Volume
 from direct311.audit.handlers.walk import Walk
 from direct311.audit.ports import Arrival, Parcel, Sighting
 from direct311.runtime.clock import TimeOrderedIds
-from direct311.runtime.signing import Signer
+from direct311.runtime.messaging.signing import Signer
 from direct311.schemas import DecodeError, Encoded, decode, isoformat
 from direct311.verifier import event as offline
 from direct311.verifier.bundle import verify_bundle

@@ -32,7 +32,7 @@ from direct311.intake.protection.adapters.geo import GeoAddresses
 from direct311.intake.protection.handlers.homes import Homes
 from direct311.intake.protection.handlers.protect import Protect
 from direct311.intake.request import ServiceRequest
-from direct311.runtime.access import Caller
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.peers import HttpError
 from direct311.schemas import Event

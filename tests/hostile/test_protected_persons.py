@@ -16,7 +16,7 @@ from direct311.intake.indexes.handlers.hits import MANY, Hits
 from direct311.intake.reporter.handlers.subject import MOST_A_DAY
 from direct311.intake.request import READINGS
 from direct311.intake.staff.handlers.contact import Contact
-from direct311.runtime.access import Caller
+from direct311.runtime.access.rules import Caller
 from tests.support.addresses import InOneLine
 from tests.support.county import County
 from tests.support.submissions import submission

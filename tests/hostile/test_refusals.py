@@ -15,16 +15,16 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from direct311.runtime.access import Caller, RecordFacts, load_access_policy
+from direct311.runtime.access.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
+from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.keys import FileKeyProvider
-from direct311.runtime.keystore import InMemoryKeys
-from direct311.runtime.ledger import Access, AuditUnavailableError, Ledger
-from direct311.runtime.records import Entry
-from direct311.runtime.sign_ins import Sources
-from direct311.runtime.signing import Signer
+from direct311.runtime.messaging.records import Entry
+from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import DeniedError, Vault
+from direct311.runtime.vault.keys import FileKeyProvider
+from direct311.runtime.vault.keystore import InMemoryKeys
+from direct311.runtime.vault.vault import DeniedError, Vault
 from direct311.schemas import Encoded, decode
 from direct311.schemas import events as ev
 from tests.support.county import County, until

@@ -12,10 +12,10 @@ from direct311.audit.handlers.receive import arrival_of
 from direct311.intake.indexes.ports import PersonIndexes
 from direct311.intake.lifecycle.ports import Requests
 from direct311.intake.staff.handlers.contact import Contact
-from direct311.runtime.access import Caller, Decision, RecordFacts
-from direct311.runtime.broker import Received
+from direct311.runtime.access.ledger import Access, AuditUnavailableError
+from direct311.runtime.access.rules import Caller, Decision, RecordFacts
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import Access, AuditUnavailableError
+from direct311.runtime.messaging.broker import Received
 from direct311.schemas import decode
 from tests.hostile.test_refusals import START, World
 

@@ -22,9 +22,9 @@ from joserfc.jwk import KeySet, OKPKey
 
 from deploy.local.stack import Stack
 from direct311.geo.settings import GeoSettings
-from direct311.runtime.access import Caller
+from direct311.runtime.access.identity import Authenticator, Issuer, UnauthenticatedError
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RuntimeFaultError
-from direct311.runtime.identity import Authenticator, Issuer, UnauthenticatedError
 from direct311.runtime.peers import HttpClient
 from direct311.runtime.process import Resources
 from tests.support.county import County, until

@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.local import identity
 from direct311.retention.domain.holds import Hold
-from direct311.runtime.approvals import NotApprovedError, approve, approvers_of
+from direct311.runtime.access.approvals import NotApprovedError, approve, approvers_of
+from direct311.runtime.access.identity import Authenticator, Issuer, UnauthenticatedError
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.identity import Authenticator, Issuer, UnauthenticatedError
-from direct311.runtime.records import hold_handlers
-from direct311.runtime.state import RecordState
+from direct311.runtime.messaging.records import hold_handlers
+from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.verifier.note import Signer

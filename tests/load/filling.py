@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from direct311.runtime import database as mongo
-from direct311.runtime.database import Collection, Document
+from direct311.runtime.storage import database as mongo
+from direct311.runtime.storage.database import Collection, Document
 
 PAUSE = 5.0
 """Seconds: a full cache stalls the local server for longer than a connection waits."""

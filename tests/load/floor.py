@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from direct311.runtime.database import connect, connect_directly
+from direct311.runtime.storage.database import connect, connect_directly
 
 
 def application(url: str, name: str, client: str) -> Starlette:

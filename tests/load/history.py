@@ -17,7 +17,7 @@ from typing import Any
 
 from direct311.audit.adapters.mongo_log import MongoEntries
 from direct311.audit.domain import Exempt, Filter, windows
-from direct311.runtime import database as mongo
+from direct311.runtime.storage import database as mongo
 from tests.load.filling import store
 
 LEAF_BYTES = 1_000

@@ -24,9 +24,9 @@ from direct311.intake.open311.adapters.listing import listed_fields
 from direct311.intake.open311.adapters.requests import MongoPublicRequests
 from direct311.intake.open311.adapters.updates import MongoUpdates, noted_fields
 from direct311.intake.request import CLOSED, Located, Note, ServiceRequest
-from direct311.runtime import database as mongo
-from direct311.runtime.database import Document, MongoRecords
-from direct311.runtime.records import Write
+from direct311.runtime.messaging.records import Write
+from direct311.runtime.storage import database as mongo
+from direct311.runtime.storage.database import Document, MongoRecords
 from direct311.schemas import events as ev
 from tests.load.filling import store
 

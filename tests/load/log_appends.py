@@ -11,9 +11,9 @@ from aiokafka import AIOKafkaProducer
 from deploy.local.stack import Stack
 from direct311.audit.adapters.mongo_log import MongoLog
 from direct311.cli.stack import LocalStack
-from direct311.runtime import database as mongo
 from direct311.runtime.clock import TimeOrderedIds
-from direct311.runtime.signing import Signer, read_private
+from direct311.runtime.messaging.signing import Signer, read_private
+from direct311.runtime.storage import database as mongo
 from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

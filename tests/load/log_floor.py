@@ -27,8 +27,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from deploy.local.stack import Stack
 from direct311.audit.adapters.mongo_log import MongoEntries
 from direct311.cli.stack import LocalStack
-from direct311.runtime import database as mongo
 from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.storage import database as mongo
 from direct311.schemas import read_headers
 from direct311.verifier.entry import seal
 from direct311.verifier.event import Event

@@ -8,8 +8,8 @@ from typing import Any
 from deploy.local.stack import Stack
 from direct311.cli.index import PATH
 from direct311.cli.stack import LocalStack, Session
-from direct311.runtime import database as mongo
 from direct311.runtime.peers import HttpClient
+from direct311.runtime.storage import database as mongo
 
 
 def rebuild_rate(stack: Stack) -> tuple[float, int]:

@@ -11,19 +11,19 @@ from pydantic import SecretStr
 
 from deploy.local.stack import Stack
 from direct311.cli.stack import LocalStack
-from direct311.runtime import broker as kafka
-from direct311.runtime import database as mongo
-from direct311.runtime.access import Caller, RecordFacts, load_access_policy
-from direct311.runtime.broker import KafkaPublisher
+from direct311.runtime.access.ledger import Access, Ledger
+from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
 from direct311.runtime.clock import SystemClock, TimeOrderedIds
-from direct311.runtime.keys import FileKeyProvider
-from direct311.runtime.keystore import MongoKeys
-from direct311.runtime.ledger import Access, Ledger
-from direct311.runtime.records import Entry
+from direct311.runtime.messaging import broker as kafka
+from direct311.runtime.messaging.broker import KafkaPublisher
+from direct311.runtime.messaging.records import Entry
+from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.settings import ServiceSettings
-from direct311.runtime.signing import Signer
+from direct311.runtime.storage import database as mongo
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import RecordKey, Vault
+from direct311.runtime.vault.keys import FileKeyProvider
+from direct311.runtime.vault.keystore import MongoKeys
+from direct311.runtime.vault.vault import RecordKey, Vault
 from tests.load.log_appends import signing_key
 
 CALLERS = (1, 8, 64)

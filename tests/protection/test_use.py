@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from direct311.runtime.access import load_access_policy
+from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.datafile import DataFileError, packaged
 from tests.protection.traces import refusal
 from tests.support.county import County

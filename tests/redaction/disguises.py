@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from direct311.runtime.redaction import Kind, Redacted
+from direct311.redaction import Kind, Redacted
 
 LANGUAGES = ("en", "es", "ht")
 SEED = 311

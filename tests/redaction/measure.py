@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from direct311.runtime.redaction import Kind, redact
+from direct311.redaction import Kind, redact
 
 SENTENCES = Path(__file__).parent / "data" / "labelled.txt"
 UNSEEN = SENTENCES.with_name("unseen.txt")

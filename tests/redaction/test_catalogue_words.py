@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from direct311.intake.catalogue.adapters import load_catalogue
-from direct311.runtime.redaction import redact
+from direct311.redaction import redact
 
 
 def words() -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from direct311.runtime.redaction import Kind, redact
+from direct311.redaction import Kind, redact
 from tests.redaction.disguises import (
     DISGUISES,
     INNOCENT,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from direct311.runtime.redaction import MARKS, Kind, redact
+from direct311.redaction import MARKS, Kind, redact
 from tests.redaction.measure import SENTENCES, UNSEEN, Score, read, score, table
 
 RECALL: dict[Kind, float] = {

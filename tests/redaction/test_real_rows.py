@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from direct311.runtime.redaction import MARKS, Redacted, mask_numbers, redact, redact_place
+from direct311.redaction import MARKS, Redacted, mask_numbers, redact, redact_place
 from tests.support.real_data import REAL_DATA, needs_real_data
 
 pytestmark = needs_real_data

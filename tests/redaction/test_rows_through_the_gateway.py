@@ -21,7 +21,7 @@ from rich.console import Console
 from deploy.local.stack import Stack
 from direct311.cli import replay
 from direct311.cli.reporters import reporter
-from direct311.runtime.redaction import MARKS, redact, redact_place
+from direct311.redaction import MARKS, redact, redact_place
 from tests.redaction.through import Source, Told, codes, told
 from tests.support.canaries import Canary, Found, Search, table
 from tests.support.county import County, Document, entering

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from direct311.cli import rows
-from direct311.runtime.redaction import mask_numbers, redact
+from direct311.redaction import mask_numbers, redact
 from tests.redaction.measure import Sentence, read
 from tests.support.real_data import REAL_DATA
 

@@ -7,9 +7,9 @@ from typing import Any, cast
 from aiokafka import ConsumerRecord
 from faststream.kafka import KafkaBroker
 
-from direct311.runtime.broker import Consumer, Process, Received
-from direct311.runtime.records import is_transient
-from direct311.runtime.signing import Principals
+from direct311.runtime.messaging.broker import Consumer, Process, Received
+from direct311.runtime.messaging.records import is_transient
+from direct311.runtime.messaging.signing import Principals
 from direct311.runtime.telemetry import Metrics, Tracing
 from direct311.schemas import Encoded, Event
 from direct311.schemas.model import Model

@@ -18,15 +18,15 @@ from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.api.app import app_router
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.submit import Submit
-from direct311.runtime.api import caller_of, install
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.health import Readiness
-from direct311.runtime.records import Emitter, Write
-from direct311.runtime.reserve import KeyReserve
-from direct311.runtime.signing import Signer
+from direct311.runtime.http.api import caller_of, install
+from direct311.runtime.http.health import Readiness
+from direct311.runtime.messaging.records import Emitter, Write
+from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import RecordKey
+from direct311.runtime.vault.reserve import KeyReserve
+from direct311.runtime.vault.vault import RecordKey
 from tests.support.links import Door
 from tests.support.media import IdleRelay
 from tests.support.quotas import callers

@@ -1,7 +1,7 @@
 """The services at the identity provider, as the deployment files have them."""
 
 from deploy.local.topology import Topology
-from direct311.runtime.services import Service, Services
+from direct311.runtime.access.services import Service, Services
 
 _KNOWN = tuple(
     Service(

@@ -6,10 +6,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from direct311.runtime.access.identity import Authenticator, Issuer, UnauthenticatedError
+from direct311.runtime.access.links import Links, LinkSigner
 from direct311.runtime.clock import Clock, TimeOrderedIds
-from direct311.runtime.identity import Authenticator, Issuer, UnauthenticatedError
-from direct311.runtime.links import Links, LinkSigner
-from direct311.runtime.signing import PublicKey
+from direct311.runtime.messaging.signing import PublicKey
 from tests.support.identity import services_of
 from tests.support.runtime import NOW
 

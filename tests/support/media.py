@@ -14,23 +14,23 @@ from direct311.media.adapters.seals import VaultSeals
 from direct311.media.domain import CleanCopy, RecordMedia, Verdict
 from direct311.media.entrypoints.consumers import handlers, taking
 from direct311.media.handlers import DestroyMedia, Sweep, TakeUploads
-from direct311.runtime.access import load_access_policy
-from direct311.runtime.broker import Received
+from direct311.runtime.access.ledger import Ledger
+from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.disposition import Destroyer
-from direct311.runtime.keys import FileKeyProvider
-from direct311.runtime.keystore import InMemoryKeys
-from direct311.runtime.ledger import Ledger
-from direct311.runtime.memory import InMemoryRecords
-from direct311.runtime.records import Emitter, Entry, Folder, Stored, Write
-from direct311.runtime.signing import Signer
-from direct311.runtime.store import MissingObjectError
+from direct311.runtime.messaging.broker import Received
+from direct311.runtime.messaging.records import Emitter, Entry, Folder, Stored, Write
+from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.storage.objects import MissingObjectError
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import RecordKey, Vault
+from direct311.runtime.vault.keys import FileKeyProvider
+from direct311.runtime.vault.keystore import InMemoryKeys
+from direct311.runtime.vault.vault import RecordKey, Vault
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 from direct311.schemas.topics import BY_MODEL
+from tests.support.memory import InMemoryRecords
 
 START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 PUBLIC_URL = "https://media.example/direct311-public"

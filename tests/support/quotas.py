@@ -7,9 +7,9 @@ from datetime import datetime
 from direct311.intake.clients.domain.clients import Client
 from direct311.intake.clients.handlers.reads import ReadLimits, SharedNames
 from direct311.intake.open311.api.read_limits import Callers
+from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import TransientError
-from direct311.runtime.sign_ins import Sources
 
 
 class InMemoryQuotas:

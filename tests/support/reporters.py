@@ -22,23 +22,23 @@ from direct311.intake.request import READINGS, ServiceRequest
 from direct311.intake.uploads.domain import AnnouncedFile, UploadTicket
 from direct311.intake.uploads.handlers import Upload
 from direct311.intake.uploads.ports import Address, File
-from direct311.runtime.access import Caller, load_access_policy
+from direct311.runtime.access.ledger import Ledger
+from direct311.runtime.access.rules import Caller, load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import TransientError
-from direct311.runtime.keys import FileKeyProvider
-from direct311.runtime.keystore import InMemoryKeys
-from direct311.runtime.ledger import Ledger
-from direct311.runtime.memory import InMemoryRecords
-from direct311.runtime.records import Emitter, Folder, Write
-from direct311.runtime.signing import Signer
+from direct311.runtime.messaging.records import Emitter, Folder, Write
+from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.keys import FileKeyProvider
+from direct311.runtime.vault.keystore import InMemoryKeys
+from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 from tests.support.addresses import InOneLine
 from tests.support.links import signed_links
 from tests.support.media import DurableMemory, Fate, IdleRelay
+from tests.support.memory import InMemoryRecords
 from tests.support.runtime import NOW, SetClock
 
 PERSON = {

@@ -17,20 +17,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from faststream.kafka import KafkaBroker
 
 from deploy.local.stack import Stack
-from direct311.runtime import database as mongo
-from direct311.runtime.broker import make_broker
 from direct311.runtime.clock import Clock
-from direct311.runtime.database import Database
-from direct311.runtime.memory import InMemoryLease, InMemoryPresence
-from direct311.runtime.records import Entry, Outbox
-from direct311.runtime.relay import Publisher, Relay
+from direct311.runtime.messaging.broker import make_broker
+from direct311.runtime.messaging.records import Entry, Outbox
+from direct311.runtime.messaging.relay import Publisher, Relay
+from direct311.runtime.messaging.signing import Principals, PublicKey, Signer
+from direct311.runtime.messaging.state import RecordState
 from direct311.runtime.settings import ServiceSettings
-from direct311.runtime.signing import Principals, PublicKey, Signer
-from direct311.runtime.state import RecordState
+from direct311.runtime.storage import database as mongo
+from direct311.runtime.storage.database import Database
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import Encoded, Event, dead_letter_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from tests.support.memory import InMemoryLease, InMemoryPresence
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 IN_A_TOMBSTONE = {

@@ -30,9 +30,9 @@ from direct311.audit.adapters.mongo_log import MongoEntries, MongoInbox, MongoLo
 from direct311.audit.adapters.mongo_watch import MongoProgress, MongoWatch
 from direct311.audit.adapters.storage import LockedObjects
 from direct311.audit.domain import ANSWERING
-from direct311.runtime import database as mongo
-from direct311.runtime.signing import Principals, Signer
-from direct311.runtime.store import ObjectStore
+from direct311.runtime.messaging.signing import Principals, Signer
+from direct311.runtime.storage import database as mongo
+from direct311.runtime.storage.objects import ObjectStore
 from direct311.schemas import Encoded, decode, read_headers
 from direct311.schemas import events as ev
 from direct311.verifier.bundle import verify_bundle

@@ -15,11 +15,11 @@ import httpx
 import pytest
 
 from deploy.local.stack import Stack, StackError
-from direct311.runtime import database as mongo
-from direct311.runtime.database import Database
-from direct311.runtime.keys import FileKeyProvider
-from direct311.runtime.keystore import MongoKeys
-from direct311.runtime.vault import RecordKey
+from direct311.runtime.storage import database as mongo
+from direct311.runtime.storage.database import Database
+from direct311.runtime.vault.keys import FileKeyProvider
+from direct311.runtime.vault.keystore import MongoKeys
+from direct311.runtime.vault.vault import RecordKey
 from direct311.schemas import decode, read_headers
 from direct311.schemas import events as ev
 from tests.support.county import County, entering, until

@@ -21,7 +21,7 @@ from minio import Minio
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
-from direct311.runtime.signing import Principals
+from direct311.runtime.messaging.signing import Principals
 from direct311.schemas import Event, decode, encode, read_headers
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

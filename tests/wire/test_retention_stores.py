@@ -19,10 +19,10 @@ from direct311.retention.domain.dispositions import Disposition, LeftOut, Propos
 from direct311.retention.domain.holds import Hold, HoldQuery
 from direct311.retention.domain.inventory import Held, InventoryRecord, Receipt
 from direct311.retention.ports import Certificates, Dispositions, Holds, Inventory
-from direct311.runtime import database as mongo
-from direct311.runtime.database import Database, MongoRecords
-from direct311.runtime.memory import InMemoryRecords
-from direct311.runtime.records import Records, Write
+from direct311.runtime.messaging.records import Records, Write
+from direct311.runtime.storage import database as mongo
+from direct311.runtime.storage.database import Database, MongoRecords
+from tests.support.memory import InMemoryRecords
 from tests.unit.retention.fakes import (
     START,
     InMemoryCertificates,

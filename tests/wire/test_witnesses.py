@@ -14,7 +14,7 @@ import pytest
 from deploy.local.stack import Stack
 from direct311.audit.adapters.mongo_published import MongoPublications
 from direct311.audit.ports import Publications
-from direct311.runtime import database as mongo
+from direct311.runtime.storage import database as mongo
 from direct311.verifier.checkpoint import SignedCheckpoint, Trust, verify_checkpoint
 from direct311.verifier.log import directory, verify_log
 from direct311.verifier.note import VerifierKey, decode_base64, encode_base64

@@ -9,9 +9,9 @@ from typing import cast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from uuid_utils import compat
 
-from direct311.runtime.access import Authentication
-from direct311.runtime.broker import Received
-from direct311.runtime.signing import Signer
+from direct311.runtime.access.rules import Authentication
+from direct311.runtime.messaging.broker import Received
+from direct311.runtime.messaging.signing import Signer
 from direct311.schemas import Encoded, Event, decode, encode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

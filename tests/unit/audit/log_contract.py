@@ -38,14 +38,14 @@ from direct311.audit.ports import (
     StaleStageError,
     Watch,
 )
-from direct311.runtime.access import Caller, load_access_policy
-from direct311.runtime.keys import FileKeyProvider
-from direct311.runtime.keystore import InMemoryKeys
-from direct311.runtime.ledger import AuditUnavailableError, Ledger
-from direct311.runtime.records import Entry as RelayEntry
-from direct311.runtime.signing import Signer as EventSigner
+from direct311.runtime.access.ledger import AuditUnavailableError, Ledger
+from direct311.runtime.access.rules import Caller, load_access_policy
+from direct311.runtime.messaging.records import Entry as RelayEntry
+from direct311.runtime.messaging.signing import Signer as EventSigner
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.keys import FileKeyProvider
+from direct311.runtime.vault.keystore import InMemoryKeys
+from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Encoded, decode
 from direct311.schemas import events as ev
 from direct311.verifier.bundle import Receipt

@@ -17,9 +17,9 @@ from direct311.audit.entrypoints.breach import breach_router
 from direct311.audit.entrypoints.counts import counts_router
 from direct311.audit.entrypoints.exports import exports_router
 from direct311.audit.handlers.reconcile import Reconciler
-from direct311.runtime.access import Caller
-from direct311.runtime.api import install
-from direct311.runtime.health import Readiness
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import install
+from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from direct311.verifier.bundle import verify_bundle
 from tests.unit.audit.events import OTHER, RECORD, START, Producer, producers

@@ -6,9 +6,9 @@ import pytest
 
 from direct311.audit.domain import Filter
 from direct311.audit.handlers.door import Asking
-from direct311.runtime.access import Caller
-from direct311.runtime.ledger import AuditUnavailableError
-from direct311.runtime.vault import DeniedError
+from direct311.runtime.access.ledger import AuditUnavailableError
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.vault.vault import DeniedError
 from tests.unit.audit.events import OTHER, RECORD, START, Producer
 from tests.unit.audit.world import ASKING, World
 

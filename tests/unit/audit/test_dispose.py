@@ -12,16 +12,16 @@ from direct311.audit.handlers.dispose import Disposition
 from direct311.audit.handlers.holds import Held, LogHolding
 from direct311.audit.handlers.months import MonthDisposition
 from direct311.audit.ports import IndexLostError, StoredKey
-from direct311.runtime.access import AccessPolicy, Caller, load_access_policy
+from direct311.runtime.access.ledger import AuditUnavailableError
+from direct311.runtime.access.rules import AccessPolicy, Caller, load_access_policy
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import AuditUnavailableError
-from direct311.runtime.memory import InMemoryPublisher, InMemoryRecords
-from direct311.runtime.records import IN_HAND_GRACE, Emitter, Folder, hold_handlers
-from direct311.runtime.signing import Signer
-from direct311.runtime.vault import DeniedError
+from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, Folder, hold_handlers
+from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.vault.vault import DeniedError
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
+from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.support.runtime import lone_relay
 from tests.unit.audit.events import ORDER, OTHER, RECORD, START, Producer, private_key, received
 from tests.unit.audit.fakes import (

@@ -9,8 +9,8 @@ import pytest
 from direct311.audit.domain import Filter
 from direct311.audit.handlers import door
 from direct311.audit.handlers.export import Outflow
+from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import AuditUnavailableError
 from direct311.verifier.bundle import verify_bundle
 from tests.unit.audit.events import OTHER, RECORD, START, THIRD, Producer, producers
 from tests.unit.audit.world import ASKING, TRUST, World, whole

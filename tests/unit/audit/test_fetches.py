@@ -7,13 +7,13 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
-from direct311.runtime.access import Caller
-from direct311.runtime.api import install
-from direct311.runtime.fetches import key_fetches_router
-from direct311.runtime.health import Readiness
-from direct311.runtime.keystore import InMemoryKeys
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import install
+from direct311.runtime.http.health import Readiness
+from direct311.runtime.http.key_routes import key_fetches_router
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import KeyFetch
+from direct311.runtime.vault.keystore import InMemoryKeys
+from direct311.runtime.vault.vault import KeyFetch
 from direct311.schemas import isoformat
 from tests.unit.audit.events import OTHER, RECORD, START
 

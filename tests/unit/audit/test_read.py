@@ -11,11 +11,11 @@ from direct311.audit.domain import Filter
 from direct311.audit.handlers import read
 from direct311.audit.handlers.door import Asking, Opened
 from direct311.audit.handlers.keyring import KeyRing
-from direct311.runtime.access import Caller
+from direct311.runtime.access.ledger import AuditUnavailableError
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.keys import FileKeyProvider, KeyProviderError
-from direct311.runtime.ledger import AuditUnavailableError
-from direct311.runtime.vault import DeniedError
+from direct311.runtime.vault.keys import FileKeyProvider, KeyProviderError
+from direct311.runtime.vault.vault import DeniedError
 from direct311.verifier.bundle import verify_bundle
 from direct311.verifier.merkle import verify_consistency
 from direct311.verifier.proof import TlogProof

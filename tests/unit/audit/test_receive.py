@@ -9,10 +9,10 @@ import pytest
 
 from direct311.audit.adapters.mongo_log import MongoInbox
 from direct311.audit.handlers.receive import Receiving
-from direct311.runtime.access import Caller, Decision
-from direct311.runtime.database import Database
-from direct311.runtime.ledger import Access, Ledger
-from direct311.runtime.signing import Signer
+from direct311.runtime.access.ledger import Access, Ledger
+from direct311.runtime.access.rules import Caller, Decision
+from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.storage.database import Database
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas.codec import LONGEST_LOGGED
 from tests.unit.audit.events import RECORD, START, Producer, private_key, received

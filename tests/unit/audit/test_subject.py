@@ -12,14 +12,14 @@ from starlette.testclient import TestClient
 from direct311.audit.domain import Filter, cursor_of
 from direct311.audit.entrypoints.subject import subject_router
 from direct311.audit.handlers.subject import SubjectReading
-from direct311.runtime.access import load_access_policy
-from direct311.runtime.api import caller_of, install
-from direct311.runtime.health import Readiness
-from direct311.runtime.keystore import InMemoryKeys
-from direct311.runtime.ledger import Ledger
-from direct311.runtime.signing import Signer
+from direct311.runtime.access.ledger import Ledger
+from direct311.runtime.access.rules import load_access_policy
+from direct311.runtime.http.api import caller_of, install
+from direct311.runtime.http.health import Readiness
+from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.keystore import InMemoryKeys
+from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Encoded
 from direct311.schemas import events as ev
 from tests.support.links import Door, bearer, signed_links

@@ -9,14 +9,14 @@ from direct311.audit.handlers.count import Counting
 from direct311.audit.handlers.door import Asking, Door
 from direct311.audit.handlers.export import Exporting
 from direct311.audit.handlers.read import Reading
-from direct311.runtime.access import AccessPolicy, Caller, load_access_policy
+from direct311.runtime.access.ledger import Ledger
+from direct311.runtime.access.rules import AccessPolicy, Caller, load_access_policy
 from direct311.runtime.clock import Clock
-from direct311.runtime.keystore import InMemoryKeys
-from direct311.runtime.ledger import Ledger
-from direct311.runtime.records import Entry
-from direct311.runtime.signing import Signer
+from direct311.runtime.messaging.records import Entry
+from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.keystore import InMemoryKeys
+from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Encoded, decode
 from direct311.schemas import events as ev
 from direct311.verifier.checkpoint import Trust

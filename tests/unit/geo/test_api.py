@@ -11,9 +11,9 @@ from direct311.geo.adapters.shapes import ShapeBoundaries
 from direct311.geo.domain.municipalities import Gazette
 from direct311.geo.entrypoints.api import router
 from direct311.geo.handlers.atlas import Atlas
-from direct311.runtime.access import Caller
-from direct311.runtime.api import install
-from direct311.runtime.health import Readiness
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import install
+from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from tests.support.geo import At, InMemoryBoundarySets, InMemoryLocations, resolver_of
 from tests.unit.geo.test_boundaries import collection, square

@@ -8,11 +8,11 @@ import pytest
 from direct311.media.domain import possible_copy_names
 from direct311.media.handlers import SHARDS, sealed_name, shard_of_the_minute
 from direct311.media.ports import UncleanCopyError
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import TransientError
-from direct311.runtime.ledger import Access
-from direct311.runtime.records import HeldError
-from direct311.runtime.vault import VaultError
+from direct311.runtime.messaging.records import HeldError
+from direct311.runtime.vault.vault import VaultError
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

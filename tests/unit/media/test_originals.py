@@ -7,8 +7,8 @@ from httpx import Response
 from starlette.testclient import TestClient
 
 from direct311.media.entrypoints.api import files_router
-from direct311.runtime.api import install
-from direct311.runtime.health import Readiness
+from direct311.runtime.http.api import install
+from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import events as ev
 from tests.support import pictures

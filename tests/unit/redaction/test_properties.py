@@ -12,7 +12,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from direct311.runtime.redaction import MARKS, mask_numbers, redact
+from direct311.redaction import MARKS, mask_numbers, redact
 
 CASES: list[dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "data" / "cases.yaml").read_text()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from direct311.runtime.redaction import MARKS, Kind, mask_numbers, redact
+from direct311.redaction import MARKS, Kind, mask_numbers, redact
 from tests.support.real_data import REAL_DATA, needs_real_data
 
 DATA = Path(__file__).parent / "data"

@@ -22,13 +22,13 @@ from direct311.retention.handlers.holding import Holding
 from direct311.retention.handlers.inventory import Inventorying, Outcomes
 from direct311.retention.handlers.review import Review
 from direct311.retention.ports import Known, Position
-from direct311.runtime.access import Caller
-from direct311.runtime.memory import InMemoryRecords
-from direct311.runtime.records import Emitter, Entry, Folder, Stored, Write
-from direct311.runtime.signing import Signer
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.messaging.records import Emitter, Entry, Folder, Stored, Write
+from direct311.runtime.messaging.signing import Signer
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from tests.support.memory import InMemoryRecords
 
 START = datetime(2026, 3, 2, 17, tzinfo=UTC)
 SETTLE_FOR = timedelta(seconds=60)

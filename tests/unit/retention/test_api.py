@@ -13,9 +13,9 @@ from starlette.testclient import TestClient
 
 from direct311.retention.entrypoints.api import UseCases, router
 from direct311.retention.handlers.scopes import Scopes
-from direct311.runtime.access import Caller
-from direct311.runtime.api import install
-from direct311.runtime.health import Readiness
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import install
+from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import events as ev
 from tests.unit.retention.fakes import FOUR, START, World, created, event, located, updated

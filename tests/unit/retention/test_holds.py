@@ -11,7 +11,7 @@ from direct311.retention.adapters.mongo import name_pattern
 from direct311.retention.domain.holds import Hold, HoldQuery, same_place
 from direct311.retention.domain.inventory import InventoryRecord
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.state import Change
+from direct311.runtime.messaging.state import Change
 from direct311.schemas import events as ev
 from tests.unit.retention.fakes import SETTLE_FOR, START, World, created, located, updated
 

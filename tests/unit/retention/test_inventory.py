@@ -7,7 +7,7 @@ import pytest
 from direct311.retention.domain.inventory import InventoryRecord
 from direct311.retention.domain.schedule import Schedule
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.state import Change
+from direct311.runtime.messaging.state import Change
 from direct311.schemas import events as ev
 from tests.unit.retention.fakes import (
     COUNSEL,

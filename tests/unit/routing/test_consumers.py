@@ -11,15 +11,15 @@ from direct311.routing.domain.job import Job, Refusal
 from direct311.routing.entrypoints.api import _may_see
 from direct311.routing.entrypoints.consumers import process
 from direct311.routing.handlers import Routing, refuse_unknown
-from direct311.runtime.access import Caller
-from direct311.runtime.broker import MisplacedError, Received
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.memory import InMemoryPublisher, InMemoryRecords
-from direct311.runtime.records import IN_HAND_GRACE, Emitter, Folder, Write, on
-from direct311.runtime.state import Change
+from direct311.runtime.messaging.broker import MisplacedError, Received
+from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, Folder, Write, on
+from direct311.runtime.messaging.state import Change
 from direct311.schemas import Event, decode, updates_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.support.runtime import NOW, SetClock, lone_relay, signature
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from direct311.routing.domain.job import Job
 from direct311.routing.domain.rules import Condition, Outcome, Rule
 from direct311.routing.domain.states import Move, allowed
 from direct311.routing.handlers import Routing
-from direct311.runtime.state import Change
+from direct311.runtime.messaging.state import Change
 from direct311.schemas import Event, routed_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from direct311.runtime.memory import InMemoryLease
-from direct311.runtime.process import Loop
+from direct311.runtime.loops import Loop
+from tests.support.memory import InMemoryLease
 from tests.support.runtime import SetClock, until
 
 pytestmark = pytest.mark.anyio

@@ -23,8 +23,8 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 import structlog
 from fastapi import FastAPI, Request
-from direct311.runtime.api import install
-from direct311.runtime.health import Readiness
+from direct311.runtime.http.api import install
+from direct311.runtime.http.health import Readiness
 from direct311.runtime.process import serve
 from direct311.runtime.telemetry import Metrics, configure_logging
 

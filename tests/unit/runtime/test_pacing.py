@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from direct311.runtime.broker import EAGER, PATIENT, PROMPT, Pace
+from direct311.runtime.messaging.broker import EAGER, PATIENT, PROMPT, Pace
 from direct311.runtime.pacing import paced
 
 pytestmark = pytest.mark.anyio

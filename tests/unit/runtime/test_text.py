@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from direct311.runtime import reasons
+from direct311.runtime.access import reasons
+from direct311.runtime.access.reasons import is_authority, is_reason, is_reference
 from direct311.runtime.persons import different_persons, is_identifier, same_person
-from direct311.runtime.reasons import is_authority, is_reason, is_reference
 from direct311.runtime.text import cell, cleaned, visible
 
 KEPT = [

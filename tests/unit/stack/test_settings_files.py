@@ -15,8 +15,8 @@ from deploy.local.kafka import configuration
 from deploy.local.stack import Stack, StackError
 from deploy.local.topology import Topology
 from direct311.audit.adapters.log_keys import read_log_keys, read_policy
+from direct311.runtime.messaging.signing import Principals, Signer
 from direct311.runtime.settings import ServiceSettings, StoreSettings
-from direct311.runtime.signing import Principals, Signer
 
 SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from deploy.local.topology import DEPLOY, AccessRule, Topology, TopologyError
-from direct311.runtime.access import load_access_policy
+from direct311.runtime.access.rules import load_access_policy
 from direct311.schemas import claims
 from direct311.schemas import topics as catalogue
 from direct311.schemas.events import AccessAction

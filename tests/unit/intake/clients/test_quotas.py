@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from direct311.intake.clients.domain.clients import Quota
 from direct311.intake.clients.handlers.quotas import LARGEST_SLICE, Quotas
 from direct311.intake.clients.handlers.reads import MOST_CALLERS, ReadLimits, SharedNames
+from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.errors import TransientError
-from direct311.runtime.sign_ins import Sources
 from tests.support.quotas import InMemoryCounts, InMemoryQuotas, callers
 from tests.support.runtime import SetClock
 

@@ -22,7 +22,7 @@ from direct311.intake.indexes.adapters.keyed import (
     normalise_name,
 )
 from direct311.intake.indexes.adapters.phone import normalise_phone
-from direct311.runtime.keys import KeyProviderError
+from direct311.runtime.vault.keys import KeyProviderError
 
 FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
 

@@ -8,12 +8,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.intake.lifecycle.handlers import Follow
 from direct311.intake.request import ServiceRequest
-from direct311.runtime.memory import InMemoryRecords
-from direct311.runtime.records import Emitter, Folder, Write, hold_handlers
-from direct311.runtime.signing import Signer
+from direct311.runtime.messaging.records import Emitter, Folder, Write, hold_handlers
+from direct311.runtime.messaging.signing import Signer
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from tests.support.media import IdleRelay
+from tests.support.memory import InMemoryRecords
 from tests.support.runtime import NOW, SetClock, new_id
 from tests.unit.intake.submission.test_delivery import NobodyProtected
 

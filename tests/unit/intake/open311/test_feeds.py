@@ -17,7 +17,7 @@ from direct311.intake.open311.api.feeds import feeds_router
 from direct311.intake.open311.wire.feeds import around, atom, geojson, metres
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.handlers.agreement import Agreement
-from direct311.runtime.front import Front
+from direct311.runtime.http.front import Front
 from tests.support.runtime import SetClock
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -16,8 +16,8 @@ from direct311.intake.language import LANGUAGES
 from direct311.intake.open311.api.georeport import GeoReport
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.handlers.agreement import Agreement
-from direct311.runtime.database import DatabaseError
 from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.storage.database import DatabaseError
 from tests.support.quotas import callers
 from tests.support.runtime import SetClock
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from direct311.intake.open311.wire.unchanged import Unchanging
-from direct311.runtime.documents import is_known
+from direct311.runtime.http.documents import is_known
 
 TODAY, TOMORROW = date(2026, 3, 1), date(2026, 3, 2)
 

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.testclient import TestClient
 
 from direct311.intake.open311.api.unserved import unserved_routes
-from direct311.runtime.api import PlainRoute
+from direct311.runtime.http.api import PlainRoute
 
 
 async def served(request: Request) -> Response:

@@ -25,20 +25,20 @@ from direct311.intake.request import (
     ServiceRequest,
 )
 from direct311.intake.updates import Comment, Update, updates_of
-from direct311.runtime.access import load_access_policy
+from direct311.runtime.access.ledger import Ledger
+from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.keys import FileKeyProvider
-from direct311.runtime.keystore import InMemoryKeys
-from direct311.runtime.ledger import Ledger
-from direct311.runtime.memory import InMemoryRecords
-from direct311.runtime.records import Emitter, Folder, Write
-from direct311.runtime.signing import Signer
+from direct311.runtime.messaging.records import Emitter, Folder, Write
+from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import Vault, VaultError
+from direct311.runtime.vault.keys import FileKeyProvider
+from direct311.runtime.vault.keystore import InMemoryKeys
+from direct311.runtime.vault.vault import Vault, VaultError
 from direct311.schemas import decode
 from direct311.schemas import events as ev
 from tests.support.media import DurableMemory, Fate, IdleRelay
+from tests.support.memory import InMemoryRecords
 from tests.support.runtime import NOW, SetClock
 
 CATALOGUE = load_catalogue().content

@@ -16,9 +16,9 @@ from direct311.intake.protection.handlers.homes import Homes
 from direct311.intake.request import ServiceRequest
 from direct311.intake.submission.domain import Submission
 from direct311.intake.submission.handlers.submit import Submit
-from direct311.runtime.records import Emitter, Write
-from direct311.runtime.signing import Signer
-from direct311.runtime.vault import DataKey
+from direct311.runtime.messaging.records import Emitter, Write
+from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.vault.vault import DataKey
 from direct311.schemas.events import Place
 from tests.support.addresses import InOneLine
 from tests.support.media import IdleRelay

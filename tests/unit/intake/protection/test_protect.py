@@ -19,16 +19,16 @@ from direct311.intake.protection.adapters.geo import GeoAddresses
 from direct311.intake.protection.api import protections_router
 from direct311.intake.protection.domain import Disposal, Ending, Protection
 from direct311.intake.protection.handlers.protect import Protect
-from direct311.runtime.access import load_access_policy
-from direct311.runtime.api import caller_of, install
+from direct311.runtime.access.ledger import Ledger
+from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
-from direct311.runtime.health import Readiness
-from direct311.runtime.keys import FileKeyProvider
-from direct311.runtime.keystore import InMemoryKeys
-from direct311.runtime.ledger import Ledger
-from direct311.runtime.signing import Signer
+from direct311.runtime.http.api import caller_of, install
+from direct311.runtime.http.health import Readiness
+from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.keys import FileKeyProvider
+from direct311.runtime.vault.keystore import InMemoryKeys
+from direct311.runtime.vault.vault import Vault
 from tests.support.addresses import InOneLine
 from tests.support.links import Door, bearer, signed_links
 from tests.support.media import DurableMemory, Fate

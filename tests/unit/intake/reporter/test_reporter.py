@@ -11,10 +11,10 @@ from direct311.intake.reporter.handlers.reporter import MOST_COMMENTS, MOST_FILE
 from direct311.intake.request import Notifications, PendingMail
 from direct311.intake.uploads.domain import AnnouncedFile
 from direct311.intake.uploads.handlers import IN_HAND, USABLE_FOR
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access, AuditUnavailableError
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import MalformedError, RefusedError
-from direct311.runtime.ledger import Access, AuditUnavailableError
-from direct311.runtime.vault import VaultError
+from direct311.runtime.vault.vault import VaultError
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from tests.support.reporters import NOTICE, World

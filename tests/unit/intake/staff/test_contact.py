@@ -9,10 +9,10 @@ from direct311.intake.indexes.ports import PersonIndexes
 from direct311.intake.lifecycle.ports import Requests
 from direct311.intake.staff.handlers import contact as handler
 from direct311.intake.staff.handlers.contact import Contact
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import Access
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 
 pytestmark = pytest.mark.anyio
 AUDITOR = Caller("ada", ("auditor",))

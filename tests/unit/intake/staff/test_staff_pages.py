@@ -15,16 +15,16 @@ from starlette.testclient import TestClient
 from deploy.local import identity
 from direct311.intake.request import Mark, ServiceRequest
 from direct311.intake.staff.api.pages import StaffPages
-from direct311.runtime.api import install
-from direct311.runtime.health import Readiness
-from direct311.runtime.identity import Authenticator, Issuer
+from direct311.runtime.access.identity import Authenticator, Issuer
+from direct311.runtime.access.sign_ins import SignIns
+from direct311.runtime.http.api import install
+from direct311.runtime.http.health import Readiness
+from direct311.runtime.http.staff import LOGIN, SESSION, StaffSignIn
 from direct311.runtime.peers import HttpClient
-from direct311.runtime.sign_ins import SignIns
-from direct311.runtime.staff import LOGIN, SESSION, StaffSignIn
 from direct311.runtime.telemetry import Metrics
 from tests.support.identity import audience_of, services_of
 from tests.support.runtime import NOW, SetClock
-from tests.unit.runtime.test_sign_ins import Written
+from tests.unit.runtime.access.test_sign_ins import Written
 
 URL = "https://issuer.test"
 BACK = "https://intake.test/staff/callback"

@@ -16,7 +16,7 @@ from direct311.intake.request import Located, ServiceRequest
 from direct311.intake.submission.domain import Submission
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.submit import Accepted
-from direct311.runtime.links import SignedLink
+from direct311.runtime.access.links import SignedLink
 from direct311.schemas.events import Place
 from tests.support.runtime import NOW, SetClock
 

@@ -8,8 +8,8 @@ from direct311.intake.catalogue.adapters import load_policies
 from direct311.intake.language import LANGUAGES
 from direct311.intake.submission.api.policy import policy_router
 from direct311.intake.submission.handlers.agreement import Agreement
-from direct311.runtime.api import install
-from direct311.runtime.health import Readiness
+from direct311.runtime.http.api import install
+from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from tests.support.runtime import SetClock
 

@@ -13,10 +13,10 @@ from direct311.intake.request import ServiceRequest
 from direct311.intake.submission.domain import Submission
 from direct311.intake.submission.handlers.submit import Accepted, Submit
 from direct311.runtime.clock import TimeOrderedIds
-from direct311.runtime.records import Emitter, Write
-from direct311.runtime.reserve import KeyReserve
-from direct311.runtime.signing import Signer
-from direct311.runtime.vault import RecordKey
+from direct311.runtime.messaging.records import Emitter, Write
+from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.vault.reserve import KeyReserve
+from direct311.runtime.vault.vault import RecordKey
 from direct311.schemas.events import Place
 from tests.support.media import IdleRelay
 from tests.support.reporters import CATALOGUE, POLICIES, Registry, World

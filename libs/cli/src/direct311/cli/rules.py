@@ -9,8 +9,8 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.cli.screen import Screen
-from direct311.runtime.access import SUBJECT, load_access_policy
-from direct311.runtime.approvals import NotApprovedError, approve
+from direct311.runtime.access.approvals import NotApprovedError, approve
+from direct311.runtime.access.rules import SUBJECT, load_access_policy
 from direct311.runtime.datafile import DataFileError
 from direct311.verifier.note import NoteError, Signer
 

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from direct311.runtime.clock import Clock
-from direct311.runtime.records import Folder
-from direct311.runtime.state import Change, Outgoing, RecordState
-from direct311.runtime.vault import KeyStore
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change, Outgoing, RecordState
+from direct311.runtime.vault.vault import KeyStore
 from direct311.schemas import derived_id
 from direct311.schemas import events as ev
 

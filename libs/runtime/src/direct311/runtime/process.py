@@ -1,7 +1,6 @@
 """One process: what it holds, how it starts, how it stops."""
 
 import asyncio
-import contextlib
 import gc
 import math
 import os
@@ -16,44 +15,55 @@ from importlib.metadata import version
 from types import FrameType
 from typing import Generic, TypeVar
 
-import structlog
 import uvicorn
 from fastapi import FastAPI
 from faststream.kafka import KafkaBroker
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from direct311.runtime import broker as kafka
-from direct311.runtime import database as mongo
-from direct311.runtime.access import AccessPolicy, load_access_policy
-from direct311.runtime.api import Application
-from direct311.runtime.broker import PROMPT, Consumer, KafkaPublisher, Pace, Process, Received
+from direct311.redaction import redact_announced, redact_reference
+from direct311.runtime.access.identity import Authenticator, Issuer, Tokens
+from direct311.runtime.access.in_force import InForce
+from direct311.runtime.access.ledger import Ledger
+from direct311.runtime.access.links import Links
+from direct311.runtime.access.producers import MongoProducers
+from direct311.runtime.access.refusals import RefusalLimits
+from direct311.runtime.access.rules import AccessPolicy, load_access_policy
+from direct311.runtime.access.services import Services
+from direct311.runtime.access.sign_ins import SignIns
 from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
-from direct311.runtime.database import Collection, Database, MongoLease, MongoPresence, MongoRecords
-from direct311.runtime.front import WHOLE, Front
-from direct311.runtime.health import Readiness
-from direct311.runtime.identity import Authenticator, Issuer, Tokens
-from direct311.runtime.in_force import InForce
-from direct311.runtime.keys import KeyProviderError, KeyServiceError
-from direct311.runtime.ledger import Ledger
-from direct311.runtime.links import Links
+from direct311.runtime.http.api import Application
+from direct311.runtime.http.front import WHOLE, Front
+from direct311.runtime.http.health import Readiness
+from direct311.runtime.loops import Loop, Step, _log
+from direct311.runtime.messaging import broker as kafka
+from direct311.runtime.messaging.broker import (
+    PROMPT,
+    Consumer,
+    KafkaPublisher,
+    Pace,
+    Process,
+    Received,
+)
+from direct311.runtime.messaging.records import Emitter, Folder, Handler
+from direct311.runtime.messaging.relay import Relay
+from direct311.runtime.messaging.signing import Principals, Signer
+from direct311.runtime.messaging.state import RecordState
 from direct311.runtime.peers import HttpClient, Peer
-from direct311.runtime.producers import MongoProducers
-from direct311.runtime.records import Emitter, Folder, Handler
-from direct311.runtime.redaction import redact_announced, redact_reference
-from direct311.runtime.refusals import RefusalLimits
-from direct311.runtime.relay import Lease, Relay
-from direct311.runtime.services import Services
 from direct311.runtime.settings import ServiceSettings
-from direct311.runtime.sign_ins import SignIns
-from direct311.runtime.signing import Principals, Signer
-from direct311.runtime.state import RecordState
+from direct311.runtime.storage import database as mongo
+from direct311.runtime.storage.database import (
+    Collection,
+    Database,
+    MongoLease,
+    MongoPresence,
+    MongoRecords,
+)
 from direct311.runtime.telemetry import Metrics, Tracing, configure_logging
+from direct311.runtime.vault.keys import KeyProviderError, KeyServiceError
 from direct311.schemas import Event
 from direct311.schemas.model import Model
 
-_log = structlog.get_logger(__name__)
 S = TypeVar("S", bound=RecordState)
-
 SWITCH_SECONDS = 0.0005
 BEAT_SECONDS = 15.0
 COLLECT_AFTER = 20_000
@@ -278,46 +288,6 @@ def folding(folder: Folder[S]) -> Process:
     return process
 
 
-Step = Callable[[], Awaitable[None]]
-
-
-class Loop:
-    """A job that runs every so often, on one copy of the service at a time where it has a lease."""
-
-    def __init__(self, name: str, every: timedelta, step: Step, lease: Lease | None, clock: Clock):
-        self.name = name
-        self._every = every.total_seconds()
-        self._step = step
-        self._lease = lease
-        self._clock = clock
-        self._wake = asyncio.Event()
-        self.last_error: str | None = None
-
-    def wake(self) -> None:
-        """Run soon instead of at the next turn."""
-        self._wake.set()
-
-    async def give_back(self) -> None:
-        """Let another copy have the job at once."""
-        if self._lease is not None:
-            await self._lease.release()
-
-    async def run(self) -> None:
-        while True:
-            try:
-                if self._lease is None or await self._lease.hold(self._clock.now()):
-                    await self._step()
-                self.last_error = None
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                self.last_error = type(error).__name__
-                _log.warning("loop.failed", loop=self.name, error=self.last_error)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._every)
-            self._wake.clear()
-
-
 @asynccontextmanager
 async def running(
     resources: Resources,
@@ -485,7 +455,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     A head must be complete so many seconds after its first byte, or after the connection was made;
     what we answer must be taken off our hands as fast. How bodies arrive is watched over HTTP
-    (`direct311.runtime.front`).
+    (`direct311.runtime.http.front`).
     """
 
     LARGEST_HEAD = 64 * 1024

@@ -3,7 +3,7 @@
 from direct311.audit.app import create_app
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.process import Resources, serve
-from direct311.runtime.store import ObjectStore
+from direct311.runtime.storage.objects import ObjectStore
 
 
 def main() -> None:

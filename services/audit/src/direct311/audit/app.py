@@ -58,17 +58,18 @@ from direct311.audit.handlers.walk import Walk
 from direct311.audit.handlers.watch_index import IndexWatch
 from direct311.audit.ports import IndexLostError, KeyFetches, Published
 from direct311.audit.settings import AuditSettings
-from direct311.runtime.api import LARGEST_BODY, Application, caller_of, install
-from direct311.runtime.broker import EAGER
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RuntimeFaultError
-from direct311.runtime.fetches import key_fetches_router
-from direct311.runtime.keyservices import key_provider
-from direct311.runtime.process import Loop, Resources, running
-from direct311.runtime.records import hold_handlers
-from direct311.runtime.rotation import KeyRotation, keys_router
-from direct311.runtime.store import ObjectStore
-from direct311.runtime.vault import Vault
+from direct311.runtime.http.api import LARGEST_BODY, Application, caller_of, install
+from direct311.runtime.http.key_routes import key_fetches_router, keys_router
+from direct311.runtime.loops import Loop
+from direct311.runtime.messaging.broker import EAGER
+from direct311.runtime.messaging.records import hold_handlers
+from direct311.runtime.process import Resources, running
+from direct311.runtime.storage.objects import ObjectStore
+from direct311.runtime.vault.providers import key_provider
+from direct311.runtime.vault.rotation import KeyRotation
+from direct311.runtime.vault.vault import Vault
 from direct311.schemas import events as ev
 from direct311.verifier.checkpoint import Trust
 from direct311.verifier.event import decode_json, parse_event_keys

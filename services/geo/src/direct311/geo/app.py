@@ -19,9 +19,10 @@ from direct311.geo.handlers.atlas import Atlas
 from direct311.geo.handlers.requests import LocateRequest
 from direct311.geo.handlers.resolve import Resolver
 from direct311.geo.settings import GeoSettings
-from direct311.runtime.api import Application, caller_of, install
 from direct311.runtime.disposition import Destroyed, Destroyer
-from direct311.runtime.process import Loop, Resources, folding, running
+from direct311.runtime.http.api import Application, caller_of, install
+from direct311.runtime.loops import Loop
+from direct311.runtime.process import Resources, folding, running
 
 SERVICE: Final = "geo"
 

@@ -7,7 +7,7 @@ from fastapi import Header, Request
 from pydantic import Field
 
 from direct311.intake.language import Language
-from direct311.runtime.access import Caller
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.text import Lines
 from direct311.schemas import Instant, Model
 

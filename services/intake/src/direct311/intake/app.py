@@ -47,12 +47,12 @@ from direct311.intake.submission.api.policy import policy_router
 from direct311.intake.submission.wiring import Stores, Submissions
 from direct311.intake.uploads import wiring as upload_wiring
 from direct311.intake.uploads.wiring import Files
-from direct311.runtime.api import LARGEST_BODY, Direct, caller_of, install
-from direct311.runtime.database import disconnect_directly
 from direct311.runtime.disposition import Destroyer
-from direct311.runtime.fetches import key_fetches_router
-from direct311.runtime.process import Loop, Resources, folding, running
-from direct311.runtime.rotation import keys_router
+from direct311.runtime.http.api import LARGEST_BODY, Direct, caller_of, install
+from direct311.runtime.http.key_routes import key_fetches_router, keys_router
+from direct311.runtime.loops import Loop
+from direct311.runtime.process import Resources, folding, running
+from direct311.runtime.storage.database import disconnect_directly
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from direct311.runtime.process import Loop, Resources, Step
+from direct311.runtime.loops import Loop, Step
+from direct311.runtime.process import Resources
 
 
 def leased(resources: Resources, name: str, every: timedelta, step: Step) -> Loop:

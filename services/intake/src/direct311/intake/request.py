@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 from direct311.intake.catalogue.domain.types import Delivery
 from direct311.intake.language import Language
-from direct311.runtime.state import Outgoing, RecordState
+from direct311.runtime.messaging.state import Outgoing, RecordState
 from direct311.schemas import Instant, Model, OnDate, nothing
 from direct311.schemas import events as ev
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from direct311.intake.indexes.adapters.keyed import KeyedIndexes
 from direct311.intake.settings import IntakeSettings
-from direct311.runtime.keyservices import key_provider
-from direct311.runtime.keystore import MongoKeys
 from direct311.runtime.process import Resources
-from direct311.runtime.rotation import KeyRotation
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.keystore import MongoKeys
+from direct311.runtime.vault.providers import key_provider
+from direct311.runtime.vault.rotation import KeyRotation
+from direct311.runtime.vault.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from direct311.media.adapters.confinement import close_to_others
 from direct311.media.app import SERVICE, create_app
 from direct311.media.settings import MediaSettings
-from direct311.runtime.keyservices import key_provider
 from direct311.runtime.process import Resources, serve
-from direct311.runtime.store import ObjectStore
+from direct311.runtime.storage.objects import ObjectStore
+from direct311.runtime.vault.providers import key_provider
 
 
 def main() -> None:

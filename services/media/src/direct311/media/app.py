@@ -27,17 +27,18 @@ from direct311.media.entrypoints.api import files_router, tickets_router
 from direct311.media.entrypoints.consumers import TOPICS, handlers, taking
 from direct311.media.handlers import DestroyMedia, Sweep, TakeUploads, shard_of_the_minute
 from direct311.media.settings import MediaSettings
-from direct311.runtime.access import AccessPolicy
-from direct311.runtime.api import Application, caller_of, install
-from direct311.runtime.broker import Pace
+from direct311.runtime.access.rules import AccessPolicy
 from direct311.runtime.disposition import Destroyer
-from direct311.runtime.fetches import key_fetches_router
-from direct311.runtime.keys import KeyProvider
-from direct311.runtime.keystore import MongoKeys
-from direct311.runtime.process import Loop, Resources, running
-from direct311.runtime.rotation import KeyRotation, keys_router
-from direct311.runtime.store import ObjectStore
-from direct311.runtime.vault import Vault
+from direct311.runtime.http.api import Application, caller_of, install
+from direct311.runtime.http.key_routes import key_fetches_router, keys_router
+from direct311.runtime.loops import Loop
+from direct311.runtime.messaging.broker import Pace
+from direct311.runtime.process import Resources, running
+from direct311.runtime.storage.objects import ObjectStore
+from direct311.runtime.vault.keys import KeyProvider
+from direct311.runtime.vault.keystore import MongoKeys
+from direct311.runtime.vault.rotation import KeyRotation
+from direct311.runtime.vault.vault import Vault
 
 SERVICE: Final = "media"
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
-from direct311.runtime.state import RecordState
+from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Instant, Model, OnDate
 from direct311.schemas import events as ev
 

@@ -37,7 +37,7 @@ from direct311.media.ports import (
 )
 from direct311.runtime.clock import Clock
 from direct311.runtime.disposition import Destroyed
-from direct311.runtime.state import Change, Outgoing
+from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 

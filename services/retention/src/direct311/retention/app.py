@@ -32,9 +32,10 @@ from direct311.retention.handlers.inventory import Inventorying, Outcomes
 from direct311.retention.handlers.review import Review
 from direct311.retention.handlers.scopes import Scopes
 from direct311.retention.settings import RetentionSettings
-from direct311.runtime.api import Application, caller_of, install
-from direct311.runtime.broker import PATIENT
-from direct311.runtime.process import Loop, Resources, Step, folding, running
+from direct311.runtime.http.api import Application, caller_of, install
+from direct311.runtime.loops import Loop, Step
+from direct311.runtime.messaging.broker import PATIENT
+from direct311.runtime.process import Resources, folding, running
 
 SERVICE: Final = "retention"
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from direct311.redaction import redact
 from direct311.routing.adapters.mongo import MongoJobs, forget, watched
 from direct311.routing.adapters.rules_file import load_rules
 from direct311.routing.domain.job import Job, Refusal
@@ -15,11 +16,11 @@ from direct311.routing.entrypoints.api import router
 from direct311.routing.entrypoints.consumers import process, topics
 from direct311.routing.handlers import Routing, refuse_unknown
 from direct311.routing.settings import RoutingSettings
-from direct311.runtime.api import LARGEST_BODY, Application, caller_of, install
 from direct311.runtime.disposition import Destroyed, Destroyer
-from direct311.runtime.process import Loop, Resources, running
-from direct311.runtime.records import hold_handlers, on
-from direct311.runtime.redaction import redact
+from direct311.runtime.http.api import LARGEST_BODY, Application, caller_of, install
+from direct311.runtime.loops import Loop
+from direct311.runtime.messaging.records import hold_handlers, on
+from direct311.runtime.process import Resources, running
 from direct311.schemas import derived_id, updates_topic
 from direct311.schemas import events as ev
 

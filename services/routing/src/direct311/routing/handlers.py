@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from direct311.redaction import redact_reference
 from direct311.routing.domain.job import (
     HANDLED_UPDATES,
     Asked,
@@ -24,9 +25,8 @@ from direct311.routing.domain.rules import Decision, Rulebook, decide
 from direct311.routing.domain.states import Move, States, allowed
 from direct311.routing.ports import Redactor
 from direct311.runtime.clock import Clock
-from direct311.runtime.records import Handler, on
-from direct311.runtime.redaction import redact_reference
-from direct311.runtime.state import Change, Outgoing
+from direct311.runtime.messaging.records import Handler, on
+from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.text import cleaned, on_the_web
 from direct311.schemas import Event, replies_topic, routed_topic
 from direct311.schemas import events as ev

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from direct311.audit.domain import INSTANCE_ON, MOST_COUNTED, SINGLE, Dimension, Exempt, Filter
-from direct311.runtime.database import Document, Index
+from direct311.runtime.storage.database import Document, Index
 
 INDEXED = ("session", "case_id", "actor", "break_glass", "department", "purpose", "action")
 """Single facts with an index of their own, after records; the first that a filter names leads."""

@@ -6,7 +6,7 @@ from direct311.audit.adapters.mongo_keys import MongoBodyKeys
 from direct311.audit.domain import AuditedRecord
 from direct311.audit.domain.holds import LogHold
 from direct311.audit.ports import StoredKey
-from direct311.runtime.database import Collection, Database, Document, MongoRecords
+from direct311.runtime.storage.database import Collection, Database, Document, MongoRecords
 
 
 class MongoLogHolds:

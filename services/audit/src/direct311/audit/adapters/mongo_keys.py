@@ -6,9 +6,9 @@ from datetime import datetime
 from direct311.audit.adapters.mongo_log import insert_new
 from direct311.audit.domain import Fetch
 from direct311.audit.ports import FetchPage, StoredKey
-from direct311.runtime.database import Document, Index
-from direct311.runtime.keystore import MongoKeys
-from direct311.runtime.producers import Producers
+from direct311.runtime.access.producers import Producers
+from direct311.runtime.storage.database import Document, Index
+from direct311.runtime.vault.keystore import MongoKeys
 
 
 class MongoBodyKeys(MongoKeys):

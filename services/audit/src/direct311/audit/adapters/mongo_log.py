@@ -33,7 +33,8 @@ from direct311.audit.ports import (
     StaleStageError,
     Tagger,
 )
-from direct311.runtime.database import (
+from direct311.runtime.errors import TransientError
+from direct311.runtime.storage.database import (
     BulkError,
     Collection,
     Database,
@@ -42,7 +43,6 @@ from direct311.runtime.database import (
     Index,
     MissingError,
 )
-from direct311.runtime.errors import TransientError
 from direct311.verifier.event import Event
 from direct311.verifier.merkle import Frontier
 from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path

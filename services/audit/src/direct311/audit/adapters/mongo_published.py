@@ -6,7 +6,7 @@ from pymongo.errors import DuplicateKeyError
 
 from direct311.audit.adapters.mongo_log import head_fields, head_of
 from direct311.audit.ports import Publication
-from direct311.runtime.database import Collection, Database
+from direct311.runtime.storage.database import Collection, Database
 
 
 class MongoPublications:

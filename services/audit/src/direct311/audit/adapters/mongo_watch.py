@@ -16,13 +16,7 @@ from pymongo import ReplaceOne
 from direct311.audit.adapters.mongo_log import insert_new
 from direct311.audit.domain import Fetch, IndexWalk, Rebuild
 from direct311.audit.ports import Gap, Numbered
-from direct311.runtime.database import (
-    Collection,
-    Database,
-    Document,
-    DuplicateError,
-    Index,
-)
+from direct311.runtime.storage.database import Collection, Database, Document, DuplicateError, Index
 
 
 class MongoWatch:

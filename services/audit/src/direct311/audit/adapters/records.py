@@ -5,9 +5,9 @@ from uuid import UUID, uuid5
 
 from direct311.audit.domain import Alarm, AuditedRecord
 from direct311.runtime.clock import Clock
-from direct311.runtime.database import Index, MongoRecords
-from direct311.runtime.records import Folder
-from direct311.runtime.state import Change, Outgoing
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change, Outgoing
+from direct311.runtime.storage.database import Index, MongoRecords
 from direct311.schemas import events as ev
 
 _ALARMS = UUID("6d1b6a4e-5f2c-5b0e-9d57-0d7f6f6e5a11")

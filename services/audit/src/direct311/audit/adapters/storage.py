@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from direct311.audit.ports import ExistsOtherwiseError, MissingTileError
-from direct311.runtime.store import ExistsError, MissingObjectError, ObjectStore
+from direct311.runtime.storage.objects import ExistsError, MissingObjectError, ObjectStore
 
 
 class LockedObjects:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, Literal, get_args
 
-from direct311.runtime.state import RecordState
+from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Event, Instant, Model, RecordId
 from direct311.schemas import events as ev
 

@@ -27,11 +27,11 @@ from direct311.audit.entrypoints.questions import (
 from direct311.audit.handlers.door import Asking
 from direct311.audit.handlers.read import Page, Reading
 from direct311.audit.handlers.reconcile import Reconciler
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
-from direct311.runtime.asked import AskedInstant
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.http.parameters import AskedInstant
 from direct311.schemas import Model
 from direct311.verifier.note import encode_base64
 from direct311.verifier.proof import TlogProof

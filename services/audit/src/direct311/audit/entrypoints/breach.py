@@ -13,10 +13,10 @@ from direct311.audit.entrypoints.questions import Code, Name, Reference
 from direct311.audit.entrypoints.tables import csv_lines
 from direct311.audit.handlers.breach import Breach, Scope, Touched
 from direct311.audit.handlers.door import Asking
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS
-from direct311.runtime.asked import AskedDay, AskedInstant, in_order
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
+from direct311.runtime.http.api import PROBLEMS
+from direct311.runtime.http.parameters import AskedDay, AskedInstant, in_order
 from direct311.schemas import Instant, Model
 
 COLUMNS = ("record_id", "held", "person", "entries", "first", "last", "actors", "actions", "fields")

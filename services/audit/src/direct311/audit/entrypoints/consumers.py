@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from direct311.audit.domain import AuditedRecord
 from direct311.audit.handlers.dispose import Disposition
 from direct311.audit.handlers.receive import Receiving
-from direct311.runtime.broker import Process, Received
-from direct311.runtime.records import Folder
+from direct311.runtime.messaging.broker import Process, Received
+from direct311.runtime.messaging.records import Folder
 from direct311.schemas import Event
 from direct311.schemas.model import Model
 

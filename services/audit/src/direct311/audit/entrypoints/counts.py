@@ -9,9 +9,9 @@ from pydantic import Field, model_validator
 from direct311.audit.entrypoints.questions import OnePerson, Question, Reference
 from direct311.audit.handlers.count import Counting, Timeline
 from direct311.audit.handlers.door import Asking
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS
-from direct311.runtime.asked import AskedInstant, in_order
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import PROBLEMS
+from direct311.runtime.http.parameters import AskedInstant, in_order
 from direct311.schemas import Instant, Model, RecordId
 
 By = Literal[

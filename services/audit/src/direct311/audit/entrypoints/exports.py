@@ -22,8 +22,8 @@ from direct311.audit.entrypoints.tables import COLUMNS, csv_lines, csv_of, json_
 from direct311.audit.handlers.door import Asking, Opened
 from direct311.audit.handlers.export import Encode, Exporting, Outflow, WhoSaw
 from direct311.audit.handlers.read import Reading
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import PROBLEMS
 from direct311.schemas import Instant, Model
 
 NDJSON, CSV, JSON = "application/x-ndjson", "text/csv", "application/json"

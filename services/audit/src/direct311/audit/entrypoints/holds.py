@@ -9,9 +9,9 @@ from pydantic import Field
 from direct311.audit.domain.holds import LogHold
 from direct311.audit.entrypoints.questions import Question
 from direct311.audit.handlers.holds import LogHolding
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
-from direct311.runtime.reasons import Authority, Reason
+from direct311.runtime.access.reasons import Authority, Reason
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import PROBLEMS, require
 from direct311.runtime.text import Title
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Request
 from direct311.audit.domain import Rebuild
 from direct311.audit.handlers.rebuild import Rebuilding
 from direct311.audit.ports import Log
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.access.reasons import Reference
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.reasons import Reference
+from direct311.runtime.http.api import PROBLEMS, require
 from direct311.schemas import Instant, Model
 
 

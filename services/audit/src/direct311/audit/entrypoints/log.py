@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from direct311.audit.handlers.files import LogFiles
 from direct311.audit.handlers.log_keys import LogKeys
 from direct311.audit.ports import Log, MissingTileError, Published
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS, require
 from direct311.verifier.tiles import WIDTH, TileError, parse_path
 
 _TEXT = "text/plain; charset=utf-8"

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from direct311.audit.domain import Facts, Filter
 from direct311.audit.handlers.door import Opened
-from direct311.runtime.asked import AskedInstant, in_order
+from direct311.runtime.http.parameters import AskedInstant, in_order
 from direct311.runtime.text import Line
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev

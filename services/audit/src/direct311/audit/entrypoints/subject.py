@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 
 from direct311.audit.handlers.subject import SubjectReading
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import PROBLEMS
 from direct311.schemas import Instant, Model, RecordId
 
 Limit = Annotated[int, Query(ge=1, le=100)]

@@ -19,8 +19,8 @@ from direct311.audit.handlers.tags import Tags
 from direct311.audit.ports import Alarms, Entries, IndexLostError, Log, LogHolds
 from direct311.runtime.clock import Clock
 from direct311.runtime.disposition import Destroyed
-from direct311.runtime.records import Folder
-from direct311.runtime.state import Change
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change
 from direct311.schemas import Event, derived_id
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

@@ -27,10 +27,10 @@ from direct311.audit.domain import (
 from direct311.audit.handlers.bodies import decode_body
 from direct311.audit.handlers.keyring import BodyKey, KeyRing
 from direct311.audit.ports import Entries, Head, Log, Row
-from direct311.runtime.access import AccessPolicy, Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import AccessPolicy, Caller, RecordFacts
 from direct311.runtime.clock import Clock
-from direct311.runtime.ledger import Access
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 from direct311.verifier.entry import Entry, derive_entry_key
 from direct311.verifier.event import MalformedEventError
 

@@ -13,12 +13,12 @@ from direct311.audit.domain import Filter
 from direct311.audit.domain.holds import LogHold
 from direct311.audit.domain.months import month_of
 from direct311.audit.ports import Entries, Leaving, Log, LogHolds, Row
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import Access
 from direct311.runtime.persons import same_person
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 from direct311.schemas import events as ev
 from direct311.verifier.entry import Entry
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from direct311.audit.domain import INDEX, PERMANENT, Facts, entry_key, key_names, month_key
 from direct311.audit.ports import BodyKeys, StoredKey
-from direct311.runtime.keys import KeyProvider, KeyProviderError
+from direct311.runtime.vault.keys import KeyProvider, KeyProviderError
 from direct311.verifier.entry import KEY_SIZE, REFERENCE_SIZE
 
 _COPY_LABEL = b"direct311-entry-key-copy-v1\n"

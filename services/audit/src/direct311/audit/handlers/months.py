@@ -12,10 +12,10 @@ from direct311.audit.domain.months import MonthKeyRules, month_of
 from direct311.audit.handlers.holds import Held, rows_of_month
 from direct311.audit.handlers.tags import Tags
 from direct311.audit.ports import Alarms, Entries, IndexLostError, Log, MonthKeys, StoredKey
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock
-from direct311.runtime.ledger import Access
-from direct311.runtime.vault import DeniedError, Vault
+from direct311.runtime.vault.vault import DeniedError, Vault
 from direct311.verifier.entry import Entry
 
 ITSELF = Caller("svc:audit", ("service",), authentication="service")

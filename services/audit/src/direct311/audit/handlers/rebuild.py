@@ -32,11 +32,11 @@ from direct311.audit.ports import (
     Tagger,
     Watch,
 )
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import Access
-from direct311.runtime.vault import DeniedError, Vault
+from direct311.runtime.vault.vault import DeniedError, Vault
 from direct311.schemas import DecodeError, decode
 from direct311.verifier.checkpoint import Trust, verify_checkpoint
 from direct311.verifier.entry import Entry, EntryError, derive_entry_key

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from direct311.audit.domain import CLOCK_TOLERANCE, DELIVERY_LIMIT, MOST_COUNTED, Facts, facts_of
 from direct311.audit.handlers.bodies import BoundsError, check_numbers, decode_body
 from direct311.audit.ports import Arrival, Inbox, Parcel
-from direct311.runtime.broker import Received
 from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.messaging.broker import Received
 from direct311.runtime.pacing import paced
 from direct311.schemas import Event
 from direct311.schemas.claims import overreach

@@ -13,12 +13,12 @@ from datetime import datetime
 
 from direct311.audit.domain import CursorError, Facts, Filter, cursor_of, index_of, windows
 from direct311.audit.ports import Entries, Log, Row
-from direct311.runtime.access import AccessPolicy, Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.links import LINK
+from direct311.runtime.access.rules import AccessPolicy, Caller, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import Access
-from direct311.runtime.links import LINK
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 
 PURPOSE = "subject_access"
 NEVER_SHOWN = "law_enforcement"

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from direct311.geo.domain.boundaries import BoundarySet, Feature, ImportedSet
-from direct311.runtime.database import Collection, Database, Index, MissingError
+from direct311.runtime.storage.database import Collection, Database, Index, MissingError
 
 _IN_FORCE = "layers"
 

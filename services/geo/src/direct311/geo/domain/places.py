@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import cos, hypot, radians
 from typing import Literal
 
-from direct311.runtime.state import RecordState
+from direct311.runtime.messaging.state import RecordState
 from direct311.schemas.events import AddressRead, LocationResolved
 
 Method = Literal["point", "gazetteer", "grid", "zip", "city", "none"]

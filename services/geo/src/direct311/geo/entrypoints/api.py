@@ -19,9 +19,9 @@ from direct311.geo.domain.boundaries import (
 from direct311.geo.handlers.atlas import Atlas
 from direct311.geo.handlers.resolve import Resolver
 from direct311.geo.ports import BoundarySets, Locations
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS, require
 from direct311.runtime.text import Line, Title
 from direct311.schemas import Instant, Model
 from direct311.schemas.events import Place

@@ -2,7 +2,7 @@
 
 from direct311.geo.domain.places import LocatedRequest
 from direct311.geo.handlers.requests import LocateRequest, expired
-from direct311.runtime.records import Handler, hold_handlers, on
+from direct311.runtime.messaging.records import Handler, hold_handlers, on
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 

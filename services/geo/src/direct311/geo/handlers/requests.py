@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from direct311.geo.domain.places import LocatedRequest, Resolution
 from direct311.geo.handlers.resolve import Resolver
 from direct311.runtime.clock import Clock
-from direct311.runtime.state import Change, Outgoing
+from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.schemas import Event
 from direct311.schemas.events import (
     LocationResolved,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from direct311.intake.request import EARLIER, READINGS, SENDERS, Mark, ServiceRequest
-from direct311.runtime.database import Document, Index, MongoRecords
+from direct311.runtime.storage.database import Document, Index, MongoRecords
 
 INDEXED = ("phone", "email", "name", "home", "place", EARLIER, SENDERS)
 """Kinds of index values that the protection registry goes by."""

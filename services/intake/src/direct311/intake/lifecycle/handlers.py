@@ -16,8 +16,8 @@ from direct311.intake.request import (
     updated,
 )
 from direct311.runtime.clock import Clock
-from direct311.runtime.records import Handler, on, take_order
-from direct311.runtime.state import Change
+from direct311.runtime.messaging.records import Handler, on, take_order
+from direct311.runtime.messaging.state import Change
 from direct311.runtime.text import cleaned, on_the_web
 from direct311.schemas import Event
 from direct311.schemas import events as ev

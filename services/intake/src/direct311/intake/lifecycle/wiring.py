@@ -10,10 +10,10 @@ from direct311.intake.lifecycle.handlers import Follow
 from direct311.intake.request import ServiceRequest
 from direct311.intake.sealing import Sealing
 from direct311.intake.settings import IntakeSettings
-from direct311.runtime.database import Document
 from direct311.runtime.disposition import Destroyed, Destroyer
+from direct311.runtime.messaging.records import Folder, hold_handlers
 from direct311.runtime.process import Line, Resources
-from direct311.runtime.records import Folder, hold_handlers
+from direct311.runtime.storage.database import Document
 
 TOPICS = (
     "location.resolved",

@@ -14,8 +14,8 @@ from direct311.intake.reporter.wiring import Reporters
 from direct311.intake.request import ServiceRequest
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.wiring import Submissions
-from direct311.runtime.database import Document
 from direct311.runtime.process import Resources
+from direct311.runtime.storage.database import Document
 
 INDEXES = (*MongoPublicRequests.INDEXES, *MongoUpdates.INDEXES)
 """Of the collection of requests, by which public lists find them."""

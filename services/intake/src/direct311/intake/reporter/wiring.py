@@ -16,9 +16,9 @@ from direct311.intake.reporter.handlers.subject import Subject
 from direct311.intake.sealing import Sealing
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.uploads.handlers import Upload
-from direct311.runtime.links import LinkSigner
+from direct311.runtime.access.links import LinkSigner
+from direct311.runtime.messaging.signing import read_private
 from direct311.runtime.process import Resources
-from direct311.runtime.signing import read_private
 
 
 @dataclass(frozen=True, slots=True)

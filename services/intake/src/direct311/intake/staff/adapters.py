@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from direct311.runtime.database import Collection, Index
+from direct311.runtime.storage.database import Collection, Index
 
 
 class MongoEndedSessions:

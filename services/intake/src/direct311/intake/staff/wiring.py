@@ -10,8 +10,8 @@ from direct311.intake.staff.adapters import MongoEndedSessions
 from direct311.intake.staff.api.pages import StaffPages
 from direct311.intake.staff.handlers.contact import Contact
 from direct311.intake.staff.handlers.release import Release
+from direct311.runtime.http.staff import StaffSignIn
 from direct311.runtime.process import Resources
-from direct311.runtime.staff import StaffSignIn
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import Literal, Protocol
 
 from direct311.intake.lifecycle.ports import Submitted
 from direct311.intake.request import ServiceRequest
-from direct311.runtime.records import Write
-from direct311.runtime.vault import RecordKey
+from direct311.runtime.messaging.records import Write
+from direct311.runtime.vault.vault import RecordKey
 
 
 class Submissions(Submitted, Protocol):

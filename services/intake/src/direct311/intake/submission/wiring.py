@@ -12,9 +12,9 @@ from direct311.intake.submission.adapters.recent import RecentContents
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.submit import REPEAT_WINDOW, Submit
 from direct311.intake.uploads.wiring import Files
-from direct311.runtime.database import DirectDatabase, connect_directly
 from direct311.runtime.process import Resources
-from direct311.runtime.reserve import KeyReserve
+from direct311.runtime.storage.database import DirectDatabase, connect_directly
+from direct311.runtime.vault.reserve import KeyReserve
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from direct311.runtime.database import Collection, DuplicateError, Index
+from direct311.runtime.storage.database import Collection, DuplicateError, Index
 
 INDEXES = (
     Index([("files.media_id", 1)], name="media_id"),

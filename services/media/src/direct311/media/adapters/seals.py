@@ -2,10 +2,10 @@
 
 from direct311.media.handlers import SEALED_FIELD
 from direct311.media.ports import Sealer
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access, AuditUnavailableError
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import TransientError
-from direct311.runtime.ledger import Access, AuditUnavailableError
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 
 
 class VaultSeals:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from direct311.media.domain import CleanCopy
-from direct311.runtime.store import MissingObjectError, ObjectStore
+from direct311.runtime.storage.objects import MissingObjectError, ObjectStore
 
 INCOMING = "direct311-incoming"
 SEALED = "direct311-sealed"

@@ -11,17 +11,17 @@ from pydantic import Field
 from direct311.media.domain import RecordMedia, upload_type
 from direct311.media.handlers import SEALED_FIELD, sealed_name
 from direct311.media.ports import Incoming, Originals
-from direct311.runtime.access import TIED, Caller, RecordFacts, works_for
-from direct311.runtime.api import PROBLEMS, caller_of, require
-from direct311.runtime.asked import AskedWhole
+from direct311.runtime.access.identity import Authenticator
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import TIED, Caller, RecordFacts, works_for
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.identity import Authenticator
-from direct311.runtime.ledger import Access
-from direct311.runtime.records import Records
-from direct311.runtime.store import MissingObjectError
+from direct311.runtime.http.api import PROBLEMS, caller_of, require
+from direct311.runtime.http.parameters import AskedWhole
+from direct311.runtime.messaging.records import Records
+from direct311.runtime.storage.objects import MissingObjectError
 from direct311.runtime.text import Line, Lines
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Instant, Model
 from direct311.schemas.events import MediaItem
 from direct311.schemas.model import RecordId

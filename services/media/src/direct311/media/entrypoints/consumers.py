@@ -10,8 +10,8 @@ from direct311.media.handlers import (
     follow_routed,
     note_expired,
 )
-from direct311.runtime.broker import Process, Received
-from direct311.runtime.records import Folder, Handler, hold_handlers, on
+from direct311.runtime.messaging.broker import Process, Received
+from direct311.runtime.messaging.records import Folder, Handler, hold_handlers, on
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

@@ -10,7 +10,7 @@ from direct311.retention.domain.holds import Hold, Standing, plain_name
 from direct311.retention.domain.inventory import HOLDERS, InventoryRecord, Stage
 from direct311.retention.ports import Known, Position
 from direct311.runtime.clock import Clock
-from direct311.runtime.database import (
+from direct311.runtime.storage.database import (
     Collection,
     Database,
     Document,

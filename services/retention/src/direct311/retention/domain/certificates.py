@@ -9,7 +9,7 @@ from typing import Final
 from direct311.retention.domain.dispositions import Disposition
 from direct311.retention.domain.inventory import CERTIFYING, InventoryRecord, RetentionRules
 from direct311.retention.domain.schedule import FiscalYear
-from direct311.runtime.state import RecordState
+from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Instant, Model, OnDate, derived_id
 from direct311.schemas import events as ev
 

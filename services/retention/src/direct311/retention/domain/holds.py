@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from direct311.retention.domain.inventory import Held, InventoryRecord
-from direct311.runtime.state import Outgoing
+from direct311.runtime.messaging.state import Outgoing
 from direct311.schemas import Instant, Model
 from direct311.schemas import events as ev
 

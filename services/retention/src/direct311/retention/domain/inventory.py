@@ -8,7 +8,7 @@ from typing import Final, Literal, get_args
 from direct311.retention.domain import clocks
 from direct311.retention.domain.clocks import Component, Eligibility
 from direct311.retention.domain.schedule import Assignments, Schedule, Trigger
-from direct311.runtime.state import RecordState
+from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Instant, Model, OnDate
 from direct311.schemas import events as ev
 from direct311.schemas.model import nothing

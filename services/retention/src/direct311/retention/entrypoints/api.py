@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field, model_validator
 
+from direct311.redaction import redact_reference
 from direct311.retention.domain.certificates import Content, Statement, digest
 from direct311.retention.domain.dispositions import Disposition
 from direct311.retention.domain.holds import Hold, HoldQuery
@@ -26,10 +27,12 @@ from direct311.retention.handlers.inventory import SAYERS, Outcomes
 from direct311.retention.handlers.review import Review
 from direct311.retention.handlers.scopes import Scopes
 from direct311.retention.ports import Dispositions, Holds, Inventory, Position, Seal
-from direct311.runtime import reasons
-from direct311.runtime.access import Caller
-from direct311.runtime.api import NUMBER, PROBLEMS, require
-from direct311.runtime.asked import (
+from direct311.runtime.access import reasons
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import NUMBER, PROBLEMS, require
+from direct311.runtime.http.parameters import (
     AskedDay,
     AskedInstant,
     GivenDay,
@@ -37,9 +40,6 @@ from direct311.runtime.asked import (
     in_order,
     read_cursor,
 )
-from direct311.runtime.clock import Clock, Ids
-from direct311.runtime.errors import RefusedError
-from direct311.runtime.redaction import redact_reference
 from direct311.runtime.text import Title
 from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev

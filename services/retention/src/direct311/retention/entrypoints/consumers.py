@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from direct311.retention.domain.holds import Hold
 from direct311.retention.handlers.holding import Holding
-from direct311.runtime.broker import Process, Received
+from direct311.runtime.messaging.broker import Process, Received
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

@@ -11,8 +11,8 @@ from direct311.retention.handlers.expiry import causes, chunks
 from direct311.retention.ports import Certificates, Dispositions, Inventory
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.records import Folder
-from direct311.runtime.state import Change, Outgoing
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change, Outgoing
 
 
 class Certification:

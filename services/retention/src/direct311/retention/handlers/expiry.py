@@ -9,8 +9,8 @@ from direct311.retention.domain.inventory import InventoryRecord, RetentionRules
 from direct311.retention.ports import Holds, Inventory, Position
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.records import Folder
-from direct311.runtime.state import Change, Outgoing
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change, Outgoing
 
 CHUNK = 200
 """Records in one shared write."""

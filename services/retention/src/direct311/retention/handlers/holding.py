@@ -10,9 +10,9 @@ from direct311.retention.handlers.expiry import CHUNK, causes
 from direct311.retention.ports import Holds, Inventory
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change
 from direct311.runtime.persons import same_person
-from direct311.runtime.records import Folder
-from direct311.runtime.state import Change
 
 TOO_LATE_LISTED: Final = 1000
 

@@ -17,11 +17,11 @@ from direct311.retention.domain.inventory import (
     with_request,
 )
 from direct311.retention.ports import Holds
-from direct311.runtime.access import Caller, works_for
+from direct311.runtime.access.rules import Caller, works_for
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, RuntimeFaultError
-from direct311.runtime.records import Folder, Handler, on
-from direct311.runtime.state import Change
+from direct311.runtime.messaging.records import Folder, Handler, on
+from direct311.runtime.messaging.state import Change
 from direct311.schemas import Event, encode, signed_bytes
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

@@ -19,9 +19,9 @@ from direct311.retention.handlers.expiry import causes, check_as_of, chunks
 from direct311.retention.ports import Dispositions, Holds, Inventory
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.persons import same_person
-from direct311.runtime.records import Folder
-from direct311.runtime.state import Change, Outgoing
 
 Changed = Change[InventoryRecord] | None
 

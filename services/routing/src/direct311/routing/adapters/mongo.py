@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from direct311.routing.domain.job import Job, Refusal
-from direct311.runtime.database import Document, Index, MongoRecords
+from direct311.runtime.storage.database import Document, Index, MongoRecords
 
 _OPEN = ("received", "routed", "in_progress", "on_hold", "referred")
 

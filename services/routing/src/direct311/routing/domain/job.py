@@ -1,7 +1,7 @@
 """A request as routing keeps it: what is known of it, and whose job it is."""
 
 from direct311.routing.domain.rules import Decision, Facts
-from direct311.runtime.state import RecordState
+from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Instant, Model, OnDate
 from direct311.schemas import events as ev
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from direct311.routing.domain.job import Job
 from direct311.routing.domain.rules import Rulebook
 from direct311.routing.ports import Jobs
-from direct311.runtime.access import Caller, works_for
-from direct311.runtime.api import PROBLEMS, require
+from direct311.runtime.access.rules import Caller, works_for
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS, require
 from direct311.schemas import Model, OnDate, RecordId
 from direct311.schemas import events as ev
 

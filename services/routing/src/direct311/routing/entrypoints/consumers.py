@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from direct311.routing.domain.job import Job, Refusal, update_key
-from direct311.runtime.broker import MisplacedError, Process, Received
-from direct311.runtime.records import Folder, Records
+from direct311.runtime.messaging.broker import MisplacedError, Process, Received
+from direct311.runtime.messaging.records import Folder, Records
 from direct311.schemas import Event, misplaced, updates_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model

@@ -6,7 +6,7 @@ from datetime import date
 
 from direct311.intake.clients.ports import AppCount
 from direct311.runtime.clock import Clock
-from direct311.runtime.database import Collection, Index
+from direct311.runtime.storage.database import Collection, Index
 
 
 class MongoAppCounts:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from direct311.intake.clients.domain.clients import Client
 from direct311.runtime.clock import Clock
-from direct311.runtime.database import Collection, Document, DuplicateError, Update
 from direct311.runtime.errors import TransientError
+from direct311.runtime.storage.database import Collection, Document, DuplicateError, Update
 
 HEAD = "#"
 """The document that counts changes; no client has such an id."""

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Query
 
 from direct311.intake.api_types import CallerOf
 from direct311.intake.clients.ports import AppCounts
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
-from direct311.runtime.asked import AskedDay
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
+from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.http.parameters import AskedDay
 from direct311.schemas import Model, OnDate
 
 

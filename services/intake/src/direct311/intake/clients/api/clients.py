@@ -9,10 +9,10 @@ from pydantic import AfterValidator, Field, StringConstraints
 from direct311.intake.api_types import CallerOf
 from direct311.intake.clients.domain.clients import Client, Environment, Flag, Quota, Scope
 from direct311.intake.clients.handlers.clients import ManageClients
-from direct311.runtime import reasons
-from direct311.runtime.access import Caller
-from direct311.runtime.api import NUMBER, PROBLEMS, require
-from direct311.runtime.asked import GivenInstant
+from direct311.runtime.access import reasons
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import NUMBER, PROBLEMS, require
+from direct311.runtime.http.parameters import GivenInstant
 from direct311.runtime.text import Title
 from direct311.schemas import Model, RecordId
 

@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from direct311.intake.clients.api.uncounted import UNCOUNTED
 from direct311.intake.clients.ports import KnownClients
-from direct311.runtime.api import problem
+from direct311.runtime.http.api import problem
 
 OPEN = (
     "/open311/",

@@ -13,11 +13,11 @@ from direct311.intake.clients.domain.clients import (
     rotated,
 )
 from direct311.intake.clients.ports import ClientRegistry
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import Access
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 
 
 class ManageClients:

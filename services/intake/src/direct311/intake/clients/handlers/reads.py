@@ -12,8 +12,8 @@ import os
 from collections.abc import Awaitable, Callable
 
 from direct311.intake.clients.ports import SharedCounts
+from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.clock import Clock
-from direct311.runtime.sign_ins import Sources
 
 MOST_CALLERS = 20_000
 """Of one minute. More than these are let in uncounted: to refuse them would shut out all."""

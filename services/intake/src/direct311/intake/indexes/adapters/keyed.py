@@ -27,8 +27,8 @@ from direct311.intake.indexes.domain.readings import (
 )
 from direct311.runtime.clock import Clock
 from direct311.runtime.datafile import DataFile, load, packaged
-from direct311.runtime.keys import KeyProviderError
 from direct311.runtime.text import characters, cleaned
+from direct311.runtime.vault.keys import KeyProviderError
 from direct311.schemas.unicode import normalized
 
 _SEARCHED = ("phone", "email", "name", "address", "cell")

@@ -20,7 +20,7 @@ from itertools import islice
 from direct311.intake.open311.domain import MOST_LEADS, RequestQuery
 from direct311.intake.request import CLOSED, ServiceRequest
 from direct311.runtime.clock import Clock
-from direct311.runtime.database import Collection, Document, Index
+from direct311.runtime.storage.database import Collection, Document, Index
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = timedelta(milliseconds=1)

@@ -7,8 +7,8 @@ from direct311.intake.open311.adapters.listing import MongoListing
 from direct311.intake.open311.domain import RequestQuery
 from direct311.intake.request import ServiceRequest
 from direct311.runtime.clock import Clock
-from direct311.runtime.database import Document, MongoRecords
 from direct311.runtime.pacing import paced
+from direct311.runtime.storage.database import Document, MongoRecords
 
 
 class MongoPublicRequests:

@@ -11,8 +11,8 @@ from operator import attrgetter
 
 from direct311.intake.request import Note, ServiceRequest
 from direct311.intake.updates import Update, updates_of, written_between
-from direct311.runtime.database import Collection, Document, Index
 from direct311.runtime.pacing import paced
+from direct311.runtime.storage.database import Collection, Document, Index
 
 HOUR = timedelta(hours=1)
 _INSTANT = timedelta(milliseconds=1)

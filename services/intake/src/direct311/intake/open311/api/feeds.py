@@ -20,10 +20,10 @@ from direct311.intake.open311.wire.queries import OPEN
 from direct311.intake.open311.wire.render import Tree
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.handlers.agreement import Agreement
-from direct311.runtime.api import PROBLEMS
-from direct311.runtime.asked import read_number
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
+from direct311.runtime.http.api import PROBLEMS
+from direct311.runtime.http.parameters import read_number
 from direct311.runtime.pacing import paced
 from direct311.schemas import Instant, Model
 

@@ -43,12 +43,12 @@ from direct311.intake.submission.api.form_bodies import (
 from direct311.intake.submission.api.forms import read_submission
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.submit import Submit
-from direct311.runtime.api import Application, PlainRoute
+from direct311.runtime.access.links import LinkKeyError, LinkSigner, SignedLink
 from direct311.runtime.clock import Clock
-from direct311.runtime.database import DatabaseError
-from direct311.runtime.documents import is_known
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
+from direct311.runtime.http.api import Application, PlainRoute
+from direct311.runtime.http.documents import is_known
+from direct311.runtime.storage.database import DatabaseError
 
 _log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from direct311.intake.open311.wire import render
 from direct311.intake.open311.wire.queries import LISTS, charge_of, charge_of_feed, charge_of_list
 from direct311.intake.open311.wire.render import MEDIA_TYPES
 from direct311.intake.problems import Problem
-from direct311.runtime.api import problem
+from direct311.runtime.http.api import problem
 
 TOO_OFTEN = "Too many reads from this address in a minute; see Retry-After."
 _LIST = "/open311/v2/requests."

@@ -9,7 +9,7 @@ from starlette.routing import Match
 from direct311.intake.open311.wire import render
 from direct311.intake.open311.wire.render import MEDIA_TYPES, Format
 from direct311.intake.problems import Problem
-from direct311.runtime.api import PlainRoute
+from direct311.runtime.http.api import PlainRoute
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 

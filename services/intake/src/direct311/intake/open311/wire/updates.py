@@ -18,7 +18,7 @@ from direct311.intake.problems import Problem
 from direct311.intake.request import BY_RESIDENTS
 from direct311.intake.submission.api.forms import Singles, read_description, read_media_urls, sent
 from direct311.intake.updates import Comment, Update
-from direct311.runtime.asked import read_instant
+from direct311.runtime.http.parameters import read_instant
 from direct311.schemas.events import RequestStatus
 
 USUAL_WINDOW = timedelta(days=1)

@@ -17,7 +17,7 @@ from direct311.intake.request import (
     public_place,
     public_words,
 )
-from direct311.runtime.links import SignedLink
+from direct311.runtime.access.links import SignedLink
 from direct311.schemas.events import Place
 
 SPECIFICATION = "http://wiki.open311.org/GeoReport_v2"

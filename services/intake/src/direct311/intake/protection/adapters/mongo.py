@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from direct311.intake.protection.domain import Disposal, Ending, Protection
-from direct311.runtime.database import Collection, Document
-from direct311.runtime.keys import KeyProviderError
+from direct311.runtime.storage.database import Collection, Document
+from direct311.runtime.vault.keys import KeyProviderError
 
 
 class IndexKeys(Protocol):

@@ -12,13 +12,13 @@ from direct311.intake.indexes.handlers.places import home_values, own_point
 from direct311.intake.indexes.ports import Addresses, PersonIndexes, ReadAddress
 from direct311.intake.protection.domain import SERIES, Disposal, Ending, Protection
 from direct311.intake.request import READINGS
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.reasons import same_reference
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.ledger import Access
 from direct311.runtime.persons import same_person
-from direct311.runtime.reasons import same_reference
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 from direct311.schemas.events import AccessAction
 
 EARLIEST = date(1970, 1, 1)

@@ -26,14 +26,14 @@ from direct311.intake.protection.handlers.homes import PATIENCE
 from direct311.intake.protection.handlers.senders import of_senders
 from direct311.intake.protection.ports import Indexed
 from direct311.intake.request import EARLIER, READINGS, SENDERS, UPDATE_CONTACTS, ServiceRequest
-from direct311.runtime.access import RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import TransientError
-from direct311.runtime.jobs import Batch
-from direct311.runtime.ledger import Access
-from direct311.runtime.records import Folder
-from direct311.runtime.state import Change
-from direct311.runtime.vault import Vault
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change
+from direct311.runtime.storage.jobs import Batch
+from direct311.runtime.vault.vault import Vault
 from direct311.schemas import derived_id
 from direct311.schemas.events import AddressRead
 

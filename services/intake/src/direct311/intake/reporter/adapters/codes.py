@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from direct311.intake.reporter.ports import WaitingCode
-from direct311.runtime.database import Collection, Document, DuplicateError, Index
+from direct311.runtime.storage.database import Collection, Document, DuplicateError, Index
 
 GOOD_FOR = timedelta(minutes=10)
 MOST_TRIES = 5

@@ -20,8 +20,8 @@ from direct311.intake.language import Language
 from direct311.intake.reporter.handlers.codes import OneTimeCodes
 from direct311.intake.reporter.handlers.reporter import NO_MAIL, Reporter
 from direct311.intake.request import CLOSED, ContactWay, ServiceRequest
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import PROBLEMS
 from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 

@@ -9,9 +9,9 @@ from direct311.intake.api_types import CallerOf, IdempotencyKey
 from direct311.intake.fields import CONTACT_LIMITS
 from direct311.intake.reporter.handlers.subject import Held, Subject
 from direct311.intake.request import ContactWay
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
-from direct311.runtime.reasons import Reason
+from direct311.runtime.access.reasons import Reason
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import PROBLEMS, require
 from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 

@@ -15,12 +15,12 @@ from direct311.intake.lifecycle.ports import Requests
 from direct311.intake.reporter.handlers.mail import DIGITS, code_of
 from direct311.intake.reporter.ports import Codes
 from direct311.intake.request import ServiceRequest
-from direct311.runtime.access import RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.links import LinkKeyError, LinkSigner, SignedLink
+from direct311.runtime.access.rules import RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
-from direct311.runtime.ledger import Access
-from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 
 WRONG_CODE = RefusedError(
     403,

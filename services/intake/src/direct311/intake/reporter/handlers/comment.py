@@ -13,14 +13,14 @@ from direct311.intake.clients.domain.clients import Client
 from direct311.intake.request import UPDATES, Note, ServiceRequest, telling, updated
 from direct311.intake.retries import done_before
 from direct311.intake.updates import Comment
-from direct311.runtime.access import RecordFacts
+from direct311.redaction import mask_numbers, redact
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import Access
-from direct311.runtime.records import Folder
-from direct311.runtime.redaction import mask_numbers, redact
-from direct311.runtime.state import Change
-from direct311.runtime.vault import DataKey, Vault
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change
+from direct311.runtime.vault.vault import DataKey, Vault
 
 MOST_COMMENTS = 100
 """Of one request: its document holds them all."""

@@ -29,13 +29,13 @@ from direct311.intake.reporter.ports import (
     WaitingCode,
 )
 from direct311.intake.request import PendingMail, ServiceRequest
-from direct311.runtime.access import RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.ledger import Access
-from direct311.runtime.records import Folder
-from direct311.runtime.state import Change
-from direct311.runtime.vault import Vault, VaultError
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change
+from direct311.runtime.vault.vault import Vault, VaultError
 
 _log = structlog.get_logger(__name__)
 

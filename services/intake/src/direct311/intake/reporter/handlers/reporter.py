@@ -20,15 +20,15 @@ from direct311.intake.refusals import NO_SUCH_REQUEST
 from direct311.intake.request import CLOSED, Note, Notifications, ServiceRequest, Step, updated
 from direct311.intake.retries import done_before
 from direct311.intake.uploads.handlers import Upload
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.redaction import mask_numbers, redact
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
-from direct311.runtime.ledger import Access
-from direct311.runtime.records import Folder
-from direct311.runtime.redaction import mask_numbers, redact
-from direct311.runtime.state import Change
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change
 from direct311.runtime.text import cleaned
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 from direct311.schemas import events as ev
 
 PURPOSE = "subject_access"

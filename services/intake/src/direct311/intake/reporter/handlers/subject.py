@@ -25,16 +25,16 @@ from direct311.intake.request import (
     updated,
 )
 from direct311.intake.retries import done_before
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.redaction import mask_numbers
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.links import LinkKeyError, LinkSigner, SignedLink
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.ledger import Access
-from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
-from direct311.runtime.records import Folder
-from direct311.runtime.redaction import mask_numbers
-from direct311.runtime.state import Change
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change
 from direct311.runtime.text import cleaned
-from direct311.runtime.vault import DataKey, Vault
+from direct311.runtime.vault.vault import DataKey, Vault
 from direct311.schemas import events as ev
 
 PURPOSE = "subject_access"

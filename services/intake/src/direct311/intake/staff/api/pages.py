@@ -9,9 +9,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from direct311.intake.request import ServiceRequest
 from direct311.intake.staff.ports import MarkedRequests
-from direct311.runtime.api import PlainRoute, require
-from direct311.runtime.asked import LAST
-from direct311.runtime.staff import (
+from direct311.runtime.http.api import PlainRoute, require
+from direct311.runtime.http.parameters import LAST
+from direct311.runtime.http.staff import (
     LOGIN,
     LOGIN_SECONDS,
     SESSION,

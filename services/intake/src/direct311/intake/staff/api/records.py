@@ -11,11 +11,11 @@ from direct311.intake.request import Mark
 from direct311.intake.staff.handlers.contact import Contact
 from direct311.intake.staff.handlers.release import Release
 from direct311.intake.staff.ports import MarkedRequests
-from direct311.runtime import reasons
-from direct311.runtime.access import Caller
-from direct311.runtime.api import PROBLEMS, require
-from direct311.runtime.asked import LAST, AskedInstant
+from direct311.runtime.access import reasons
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.http.parameters import LAST, AskedInstant
 from direct311.runtime.text import Line
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev

@@ -6,10 +6,10 @@ from direct311.intake.indexes.domain.persons import Persons, sorted_by_person
 from direct311.intake.indexes.ports import PersonIndexes
 from direct311.intake.lifecycle.ports import Requests
 from direct311.intake.refusals import NO_SUCH_REQUEST
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import Access
-from direct311.runtime.vault import Vault
+from direct311.runtime.vault.vault import Vault
 
 PERSON_KEYS = ("phone", "email", "name")
 MOST_RECORDS = 10_000

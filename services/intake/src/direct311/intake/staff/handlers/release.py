@@ -2,13 +2,13 @@
 
 from direct311.intake.catalogue.domain.types import Catalogue
 from direct311.intake.request import ServiceRequest, telling, updated
-from direct311.runtime.access import Caller, RecordFacts
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.ledger import Access
-from direct311.runtime.records import Folder
-from direct311.runtime.state import Change
-from direct311.runtime.vault import Vault
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change
+from direct311.runtime.vault.vault import Vault
 
 _LAW = "sections 125.69, 162.06 and 162.21, F.S."
 

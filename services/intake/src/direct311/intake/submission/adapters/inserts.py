@@ -11,7 +11,10 @@ from datetime import datetime
 from typing import Literal, TypeVar
 
 from direct311.intake.request import ServiceRequest
-from direct311.runtime.database import (
+from direct311.runtime.errors import TransientError
+from direct311.runtime.grouping import Grouped
+from direct311.runtime.messaging.records import Write
+from direct311.runtime.storage.database import (
     BulkError,
     DatabaseError,
     DirectCollection,
@@ -19,10 +22,7 @@ from direct311.runtime.database import (
     MongoRecords,
     duplicates,
 )
-from direct311.runtime.errors import TransientError
-from direct311.runtime.grouping import Grouped
-from direct311.runtime.records import Write
-from direct311.runtime.vault import KeyStore, RecordKey
+from direct311.runtime.vault.vault import KeyStore, RecordKey
 
 Outcome = Literal["new", "repeat"]
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 
 from direct311.runtime.clock import Clock
-from direct311.runtime.database import Collection
+from direct311.runtime.storage.database import Collection
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 

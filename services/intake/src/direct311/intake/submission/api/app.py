@@ -20,10 +20,10 @@ from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.submit import Accepted, Submit
 from direct311.intake.uploads.domain import AnnouncedFile
 from direct311.intake.uploads.handlers import Upload
-from direct311.runtime.api import NUMBER, PROBLEMS
+from direct311.runtime.access.links import LinkKeyError, LinkSigner, SignedLink
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
-from direct311.runtime.links import LinkKeyError, LinkSigner, SignedLink
+from direct311.runtime.http.api import NUMBER, PROBLEMS
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from direct311.intake.catalogue.domain.policy import PolicyVersion
 from direct311.intake.language import Language, preferred
 from direct311.intake.submission.handlers.agreement import Agreement
-from direct311.runtime.api import PROBLEMS
-from direct311.runtime.documents import is_known
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS
+from direct311.runtime.http.documents import is_known
 from direct311.schemas import Model
 
 FRESH_FOR = 300

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from direct311.intake.uploads.domain import UploadTicket
-from direct311.runtime.database import Collection, Index
+from direct311.runtime.storage.database import Collection, Index
 
 
 class MongoUploadTickets:

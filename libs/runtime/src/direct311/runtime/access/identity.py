@@ -1,0 +1,476 @@
+"""Who is calling: OpenID Connect access tokens and signed links, checked offline; and the tokens
+that a service shows where it calls another, its own and a person's.
+
+A token is made for one service (its audience), and is good there alone. Where a service calls
+another for a person, it exchanges the person's token (RFC 8693) for one that is made for the other,
+names the service that brings it (`act`), and lives for a minute.
+"""
+
+import asyncio
+import hashlib
+import math
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import KeySet
+from pydantic import TypeAdapter, ValidationError
+
+from direct311.runtime.access.links import MALFORMED, LinkError, Links, is_link
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.access.services import Service, Services
+from direct311.runtime.access.sign_ins import SignIns
+from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.peers import HttpClient, HttpError
+from direct311.runtime.persons import LONGEST_IDENTIFIER, is_identifier
+from direct311.schemas.model import DepartmentCode
+
+ALGORITHMS = ["EdDSA", "Ed25519", "ES256", "RS256"]
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
+EXCHANGED_SECONDS = 60
+"""The longest that an exchanged token may live."""
+
+MOST_ROLES = 100
+"""Of one token; the log takes them all."""
+
+_ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
+_DEPARTMENT: TypeAdapter[str] = TypeAdapter(DepartmentCode)
+_TYPES = frozenset({"at+jwt", "application/at+jwt"})
+"""Of access tokens, which no ID token has (RFC 9068, section 4; RFC 8725, section 3.11)."""
+
+
+class UnauthenticatedError(RefusedError):
+    """There is no valid token. The answer does not say what was wrong with it in detail."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(401, "unauthenticated", detail)
+
+
+class Issuer:
+    """An OpenID Connect provider, found by discovery (OpenID Connect Discovery 1.0, section 4)."""
+
+    KEYS_FOR_SECONDS = 300.0
+    ASK_AGAIN_SECONDS = 10.0
+    """A provider that did not answer is left alone for so long, where its keys are known."""
+
+    def __init__(self, url: str, http: HttpClient) -> None:
+        self._url = url.rstrip("/")
+        self._http = http
+        self._document: Mapping[str, Any] | None = None
+        self._keys: KeySet | None = None
+        self._read_at = 0.0
+        self._failed_at = -math.inf
+        self._lock = asyncio.Lock()
+
+    async def document(self) -> Mapping[str, Any]:
+        """The discovery document.
+
+        :raises TransientError: the provider does not answer, or not with one.
+        """
+        if self._document is None:
+            found = await self._read(f"{self._url}/.well-known/openid-configuration")
+            named = found if isinstance(found, dict) else {}
+            addresses = [str(named.get(name)) for name in ("jwks_uri", "token_endpoint")]
+            if not all(each.startswith(("https://", "http://")) for each in addresses):
+                raise TransientError("the identity provider says nothing of keys and tokens")
+            self._document = found
+        return self._document
+
+    async def keys(self, *, newer_than: float = 0.0) -> KeySet:
+        """The provider's keys, read again when older than five minutes or `newer_than`; those that
+        are known where it does not answer.
+
+        :raises TransientError: it never answered.
+        """
+        if self._keys is not None and self._lock.locked() and not newer_than:
+            return self._keys
+        async with self._lock:
+            now = time.monotonic()
+            old = now - self._read_at > self.KEYS_FOR_SECONDS or self._read_at < newer_than
+            patience = self.ASK_AGAIN_SECONDS if self._keys is not None else 1.0
+            if self._keys is None or old:
+                if now - self._failed_at < patience:
+                    return self._known()
+                try:
+                    document = await self.document()
+                    self._keys = _key_set(await self._read(document["jwks_uri"]))
+                    self._read_at = time.monotonic()
+                except TransientError:
+                    self._failed_at = time.monotonic()
+            return self._known()
+
+    def _known(self) -> KeySet:
+        if self._keys is None:
+            raise TransientError("the identity provider has not answered yet")
+        return self._keys
+
+    async def _read(self, url: str) -> Any:
+        try:
+            return await self._http.get_json(url)
+        except HttpError:
+            raise TransientError("the identity provider does not answer") from None
+
+
+def _key_set(document: Any) -> KeySet:
+    try:
+        return KeySet.import_key_set(document)
+    except MALFORMED:
+        raise TransientError("the identity provider's keys cannot be read") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A valid token: who it is for, and whose client brings them, for an exchanged one."""
+
+    caller: Caller
+    service: Service | None = None
+    actor: Service | None = None
+
+
+class Authenticator:
+    """Turns a bearer token into a `Caller`: a person's or service's of the issuer, or a link.
+
+    What is asked of a token of the issuer:
+
+    - an access token (`typ` is `at+jwt`), made for this service and for no other of ours;
+    - identifiers (`sub`, `jti`, `client_id`, roles, department) that are clean and bounded as they
+      stand: the log keeps them so, and who asks it must find them;
+    - a service is who has the client id (`client_id`, or `azp`) and the subject that the principals
+      file gives it; it is a service and nothing else, whatever roles the token says;
+    - nobody else has the role `service`, or a `sub` that names a service;
+    - an exchanged one (`act`) is good only in `X-On-Behalf-Of`, beside the token of its actor.
+    """
+
+    def __init__(
+        self,
+        issuer: Issuer,
+        issuer_url: str,
+        services: Services,
+        sign_ins: SignIns | None = None,
+        links: Links | None = None,
+    ) -> None:
+        self._issuer = issuer
+        self._services = services
+        self._issuer_url = issuer_url
+        self._links = links
+        self._sign_ins = sign_ins
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=30,
+            iss={"essential": True, "value": issuer_url},
+            aud={"essential": True, "value": services.own.audience},
+            exp={"essential": True},
+            sub={"essential": True},
+            jti={"essential": True},
+        )
+
+    async def caller(
+        self,
+        authorization: str | None,
+        on_behalf_of: str | None = None,
+        host: str | None = None,
+    ) -> Caller:
+        """The caller of a request with these headers, which came from the network address `host`.
+
+        A service may bring a token of the person behind it that was exchanged for this call
+        (`X-On-Behalf-Of`): the caller is then that person, `via` the service. First uses of a token
+        and failures are noted.
+
+        :raises UnauthenticatedError: no token, or none that is valid here.
+        """
+        if self._sign_ins is None:
+            return await self._caller(authorization, on_behalf_of)
+        source = self._sign_ins.sources.name(host)
+        try:
+            caller = await self._caller(authorization, on_behalf_of)
+        except UnauthenticatedError:
+            self._sign_ins.failed(source)
+            raise
+        # The address that a service's call comes from is not the person's, and where residents call
+        # from is not kept.
+        if caller.via is None:
+            told = None if caller.authentication == "signed_link" else source
+            caller = replace(caller, address=told, source=source)
+        self._sign_ins.came(caller)
+        return caller
+
+    async def _caller(self, authorization: str | None, on_behalf_of: str | None) -> Caller:
+        found = await self._one(_bearer(authorization))
+        if found.actor is not None:
+            raise _invalid()
+        if on_behalf_of is None:
+            return found.caller
+        service = found.service
+        if service is None:
+            raise UnauthenticatedError("Only a service may act on behalf of a person.")
+        person = await self._one(_bearer(on_behalf_of))
+        if person.actor is not service or self._services.own.name not in service.for_people:
+            raise _invalid()
+        return person.caller.behind(service.actor)
+
+    async def _one(self, token: str) -> _Token:
+        if self._links is not None and is_link(token):
+            try:
+                return _Token(self._links.caller(token))
+            except LinkError:
+                raise _invalid() from None
+        claims = await self._decode(token)
+        _legible(claims)
+        service = self._service(claims)
+        if service is not None:
+            return _Token(
+                Caller(
+                    sub=service.actor,
+                    roles=("service",),
+                    token_id=_token_id(claims),
+                    issuer=self._issuer_url,
+                    authentication="service",
+                ),
+                service,
+            )
+        roles, department = claims.get("roles", []), claims.get("department")
+        if not _are_roles(roles):
+            raise UnauthenticatedError(
+                f"The token's roles must be a list of at most {MOST_ROLES} short codes."
+            )
+        if department is not None and not _is_department(department):
+            raise UnauthenticatedError("The token's department must be a code.")
+        if "service" in roles:
+            raise UnauthenticatedError("The role service is for the platform's services alone.")
+        return _Token(
+            Caller(
+                sub=claims["sub"],
+                roles=tuple(roles),
+                department=department,
+                token_id=_token_id(claims),
+                issuer=self._issuer_url,
+            ),
+            actor=self._actor(claims),
+        )
+
+    def _service(self, claims: Mapping[str, Any]) -> Service | None:
+        """The service whose own token it is; `None` for a person's.
+
+        :raises UnauthenticatedError: neither of the two.
+        """
+        sub = claims["sub"]
+        known = self._services.of_client(_client(claims))
+        if known is not None and sub == known.subject and "act" not in claims:
+            return known
+        if self._services.reserves(sub) or sub == _client(claims):
+            raise _invalid()
+        return None
+
+    def _actor(self, claims: Mapping[str, Any]) -> Service | None:
+        """The service that a person's token was exchanged for; `None` for the person's own.
+
+        :raises UnauthenticatedError: `act` names no service, or stands in a token that is not one
+            of a minute's.
+        """
+        if "act" not in claims:
+            client = self._services.of_client(_client(claims))
+            if client is not None and client is not self._services.own:
+                # Another service got it, and it does not say that it brings it.
+                raise _invalid()
+            return None
+        act = claims["act"]
+        actor = self._services.of_actor(act) if isinstance(act, dict) else None
+        begun, ends = claims.get("iat"), claims["exp"]
+        if (
+            actor is None
+            or "act" in act
+            or _client(claims) not in (None, actor.client_id)
+            or not isinstance(begun, int | float)
+            or not 0 <= ends - begun <= EXCHANGED_SECONDS
+        ):
+            raise _invalid()
+        return actor
+
+    async def _decode(self, token: str) -> Mapping[str, Any]:
+        claims = _signed(token, await self._issuer.keys())
+        if claims is None:
+            # A key that was added since: read the keys again, at most every ten seconds.
+            claims = _signed(token, await self._issuer.keys(newer_than=time.monotonic() - 10))
+        if claims is None:
+            raise _invalid()
+        try:
+            self._claims.validate(claims)
+        except MALFORMED:
+            raise _invalid() from None
+        audience = claims["aud"]
+        named = audience if isinstance(audience, list) else [audience]
+        others = self._services.audiences - {self._services.own.audience}
+        if not all(isinstance(each, str) and each not in others for each in named):
+            # Made for two, it could be used at the other by the one that gets it.
+            raise _invalid()
+        return claims
+
+
+def _signed(token: str, keys: KeySet) -> dict[str, Any] | None:
+    """What an access token says; `None` where none of the keys has signed it, and where it is
+    none."""
+    try:
+        decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
+        kind = str(decoded.header.get("typ")).lower()
+    except MALFORMED:
+        return None
+    return decoded.claims if kind in _TYPES else None
+
+
+def _client(claims: Mapping[str, Any]) -> object:
+    """The client that asked for a token (RFC 9068, section 2.2), or OpenID Connect's name for it.
+
+    :raises UnauthenticatedError: two are named.
+    """
+    given = [claims[name] for name in ("client_id", "azp") if claims.get(name) is not None]
+    if any(each != given[0] for each in given):
+        raise _invalid()
+    return given[0] if given else None
+
+
+def _token_id(claims: Mapping[str, Any]) -> str:
+    """The id of a person's token; for an exchanged one that of the person's own, so that one
+    session is one wherever it came."""
+    found = claims["jti"]
+    return str(claims.get("origin_jti", found) if "act" in claims else found)
+
+
+def _legible(claims: Mapping[str, Any]) -> None:
+    """What the log takes of a token as it stands can be read and asked for there.
+
+    :raises UnauthenticatedError: it has no `sub` or `jti` (RFC 9068, section 2.2), or one of its
+        identifiers is too long, or has what is not seen or not in its one form.
+    """
+    given = [name for name in ("client_id", "azp", "origin_jti") if claims.get(name) is not None]
+    for name in ("sub", "jti", *given):
+        if not is_identifier(claims.get(name)):
+            raise UnauthenticatedError(
+                f"The token's {name} must be 1 to {LONGEST_IDENTIFIER} characters in NFC, without "
+                "blanks and unseen characters."
+            )
+
+
+def _are_roles(roles: object) -> bool:
+    return (
+        isinstance(roles, list)
+        and len(roles) <= MOST_ROLES
+        and all(isinstance(role, str) and _ROLE.fullmatch(role) for role in roles)
+    )
+
+
+def _is_department(department: object) -> bool:
+    try:
+        _DEPARTMENT.validate_python(department, strict=True)
+    except ValidationError:
+        return False
+    return True
+
+
+def _invalid() -> UnauthenticatedError:
+    return UnauthenticatedError("The token is not valid here.")
+
+
+def _bearer(header: str | None) -> str:
+    scheme, _, token = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise UnauthenticatedError("Send a bearer token in the Authorization header.")
+    return token.strip()
+
+
+class Tokens:
+    """What a service shows another: its own access token (client credentials, RFC 6749 section 4.4;
+    made for the other, RFC 8707), and a person's, exchanged for this (RFC 8693)."""
+
+    MOST_KEPT = 1_000
+    """Exchanged tokens in memory; the oldest make way."""
+    MARGIN_SECONDS = 10.0
+    """An exchanged token with less to live is not used again."""
+
+    def __init__(
+        self, issuer: Issuer, http: HttpClient, client_id: str, client_secret: str, to: Service
+    ) -> None:
+        self._issuer = issuer
+        self._http = http
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._to = to
+        self._token = ""
+        self._until = -math.inf
+        self._exchanged: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._lock = asyncio.Lock()
+
+    async def get(self) -> str:
+        """A token with at least half a minute to live, or what is left where there is no new one.
+
+        :raises TransientError: the provider does not answer.
+        """
+        async with self._lock:
+            if time.monotonic() > self._until - 30:
+                try:
+                    await self._renew()
+                except TransientError:
+                    if time.monotonic() > self._until:
+                        raise
+            return self._token
+
+    async def exchanged(self, authorization: str) -> str:
+        """A token of the person whose bearer header this is, for this call.
+
+        :raises UnauthenticatedError: the provider does not take the person's token, or it is none.
+        :raises TransientError: the provider does not answer, or does not let this service do it.
+        """
+        theirs = _bearer(authorization)
+        known_by = hashlib.sha256(theirs.encode("utf-8", "surrogateescape")).digest()
+        kept, until = self._exchanged.get(known_by, ("", -math.inf))
+        if time.monotonic() < until - self.MARGIN_SECONDS:
+            return kept
+        form = {
+            "grant_type": EXCHANGE,
+            "subject_token": theirs,
+            "subject_token_type": ACCESS_TOKEN,
+            # It says who acts (section 1.1): some providers write `act` only then.
+            "actor_token": await self.get(),
+            "actor_token_type": ACCESS_TOKEN,
+            "requested_token_type": ACCESS_TOKEN,
+            "audience": self._to.audience,
+        }
+        asked_at = time.monotonic()
+        try:
+            token, lives = await self._ask(form)
+        except HttpError as error:
+            code = error.problem.get("error") if isinstance(error.problem, dict) else None
+            if error.status == 400 and code in ("invalid_request", "invalid_grant"):
+                # What section 2.2.2 says of a subject token that is not valid.
+                raise _invalid() from None
+            raise TransientError("the identity provider exchanges no token") from None
+        self._exchanged[known_by] = token, asked_at + min(lives, EXCHANGED_SECONDS)
+        self._exchanged.move_to_end(known_by)
+        while len(self._exchanged) > self.MOST_KEPT:
+            self._exchanged.popitem(last=False)
+        return token
+
+    async def _renew(self) -> None:
+        form = {"grant_type": "client_credentials", "resource": self._to.audience}
+        try:
+            self._token, lives = await self._ask(form)
+        except HttpError:
+            raise TransientError("the identity provider gives no token") from None
+        self._until = time.monotonic() + lives
+
+    async def _ask(self, form: Mapping[str, str]) -> tuple[str, float]:
+        """A token, and for how many seconds it lives.
+
+        :raises HttpError: the provider gives none. :raises TransientError: it says nonsense.
+        """
+        document = await self._issuer.document()
+        ours = {"client_id": self._client_id, "client_secret": self._client_secret}
+        scope = {"scope": self._to.scope} if self._to.scope else {}
+        answer = await self._http.post_form(document["token_endpoint"], {**form, **ours, **scope})
+        try:
+            return str(answer["access_token"]), float(answer.get("expires_in", 60))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise TransientError("the identity provider gives no token") from None

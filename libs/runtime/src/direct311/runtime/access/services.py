@@ -1,0 +1,174 @@
+"""The platform's services as the identity provider knows them: client id and audience of each.
+
+They are listed in `services` of the principals file, one list for all. A token is made for one
+service, its audience, and is good nowhere else; a service is who has its client id.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from direct311.runtime.access.links import LINK
+from direct311.runtime.errors import RuntimeFaultError
+from direct311.runtime.persons import reads_as, same_person
+
+PREFIX = "svc:"
+"""What a service's name in the log begins with; no person's `sub` does."""
+UNKNOWN = "unknown"
+"""Who stands in the log for somebody who is not known."""
+BEGINNINGS = (PREFIX, "svc-", LINK)
+"""What no person's `sub` begins with: names of services, and of residents' links."""
+
+
+class ServicesError(RuntimeFaultError):
+    """The list of services, or a setting, would let a token pass where it was not made for. The
+    message says what to set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service. `subject`: the `sub` of its own tokens, the client id unless said otherwise
+    (RFC 9068, section 2.2). `for_people`: the services that it calls for a person. `scope`: what to
+    ask the provider for to get a token for it, where the audience alone does not do."""
+
+    name: str
+    client_id: str
+    audience: str
+    subject: str
+    for_people: frozenset[str] = frozenset()
+    scope: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """Who it is in the access log, and in rules."""
+        return PREFIX + self.name
+
+
+class Services:
+    """All services, seen from one of them, `own`.
+
+    :raises ServicesError: the list lacks something, or two things of it are one.
+    """
+
+    def __init__(self, own: str, listed: Iterable[Service]) -> None:
+        known = tuple(listed)
+        if problem := next(_problems(own, known), None):
+            raise ServicesError(problem)
+        self._by_name = {each.name: each for each in known}
+        self._by_client = {each.client_id: each for each in known}
+        self._names = frozenset(name for each in known for name in (each.client_id, each.subject))
+        self.own = self._by_name[own]
+        self.audiences = frozenset(each.audience for each in known)
+
+    @classmethod
+    def from_file(cls, path: Path, own: str) -> "Services":
+        """The list of a principals file, for the service `own`.
+
+        :raises ServicesError: it is not good, or there is none.
+        """
+        listed = json.loads(path.read_bytes()).get("services")
+        if not isinstance(listed, list):
+            raise ServicesError(
+                "the principals file needs `services`: for each service its `service`, `client_id` "
+                "and `audience`; one audience for all is not taken any more"
+            )
+        return cls(own, map(_service, listed))
+
+    def with_settings(self, client_id: str, audience: str | None, link_audience: str) -> "Services":
+        """The same, where the service's own settings do not contradict it.
+
+        :raises ServicesError: they do.
+        """
+        name = self.own.name.upper()
+        if client_id != self.own.client_id:
+            raise ServicesError(f"{name}_CLIENT_ID is not the client id in the principals file")
+        if audience is not None and audience != self.own.audience:
+            raise ServicesError(
+                f"{name}_AUDIENCE is not the audience in the principals file; leave it out, or set "
+                "what stands there"
+            )
+        if not link_audience.strip() or link_audience in self.audiences:
+            raise ServicesError(f"{name}_LINK_AUDIENCE must be another than any service's audience")
+        if link_audience in self._by_client:
+            raise ServicesError(f"{name}_LINK_AUDIENCE must not be a client id")
+        return self
+
+    def at(self, name: str) -> Service:
+        """The service of this name.
+
+        :raises ServicesError: it is not listed.
+        """
+        found = self._by_name.get(name)
+        if found is None:
+            raise ServicesError(f"the principals file lists no service {name}")
+        return found
+
+    def of_client(self, client_id: object) -> Service | None:
+        """The service with this client id."""
+        return self._by_client.get(client_id) if isinstance(client_id, str) else None
+
+    def of_actor(self, act: Mapping[str, Any]) -> Service | None:
+        """The service that an `act` claim names (RFC 8693, section 4.1): by its client id, or else
+        by the subject of its tokens."""
+        if "client_id" in act:
+            return self.of_client(act["client_id"])
+        sub = act.get("sub")
+        return next((each for each in self._by_name.values() if each.subject == sub), None)
+
+    def reserves(self, sub: str) -> bool:
+        """Whether no person can have this `sub`: the log would show it for a service, for a
+        resident's link, or for somebody unknown."""
+        return is_reserved(sub) or any(same_person(sub, name) for name in self._names)
+
+
+def is_reserved(sub: str) -> bool:
+    """Whether a reader of the log could take this `sub` for a name that the log itself gives."""
+    return reads_as(sub, BEGINNINGS) or same_person(sub, UNKNOWN)
+
+
+def _service(entry: Any) -> Service:
+    try:
+        client_id, for_people = entry["client_id"], entry.get("for_people", [])
+        found = Service(
+            entry["service"],
+            client_id,
+            entry["audience"],
+            entry.get("subject", client_id),
+            frozenset(for_people),
+            entry.get("scope"),
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise ServicesError(
+            "an entry of `services` in the principals file needs service, client_id and audience"
+        ) from None
+    texts = (found.name, found.client_id, found.audience, found.subject, found.scope or "-")
+    if not all(isinstance(text, str) for text in texts) or isinstance(for_people, str):
+        raise ServicesError("`services` of the principals file holds what is no text")
+    return found
+
+
+def _problems(own: str, listed: tuple[Service, ...]) -> Iterator[str]:
+    if own not in {each.name for each in listed}:
+        yield f"the principals file lists no service {own}"
+    clients: Mapping[str, Service] = {each.client_id: each for each in listed}
+    for each in listed:
+        for what, text in (("client_id", each.client_id), ("audience", each.audience)):
+            if not text or text.split() != [text]:
+                yield f"{each.name}: {what} in the principals file is empty, or has blanks"
+        if each.audience in clients:
+            # An ID token has a client id for its audience (OpenID Connect Core 1.0, section 2).
+            yield f"{each.name}: the audience in the principals file is a client id"
+    for what, many in (
+        ("name", [each.name for each in listed]),
+        ("client_id", [each.client_id for each in listed]),
+        ("subject", [each.subject for each in listed]),
+        ("audience", [each.audience for each in listed]),
+    ):
+        if len(set(many)) < len(many):
+            yield f"two services in the principals file have one {what}"
+    names = {each.name for each in listed}
+    for each in listed:
+        if not each.for_people <= names - {each.name}:
+            yield f"{each.name}: for_people in the principals file names no other service"

@@ -1,0 +1,514 @@
+"""What every HTTP face shares: errors, callers, health, metrics."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Annotated, Any
+
+import structlog
+from fastapi import FastAPI, Request, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import (
+    get_redoc_html,
+    get_swagger_ui_html,
+    get_swagger_ui_oauth2_redirect_html,
+)
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.telemetry import TelemetryConfig
+from prometheus_client import Histogram
+from pydantic import BeforeValidator
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from direct311.runtime.access import reasons
+from direct311.runtime.access.identity import Authenticator
+from direct311.runtime.access.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.access.refusals import RATE
+from direct311.runtime.access.rules import Caller, Decision
+from direct311.runtime.errors import FieldProblem, RefusedError, TransientError
+from direct311.runtime.http.documents import Briefly, Built, ByAddress
+from direct311.runtime.http.health import Readiness
+from direct311.runtime.storage.database import DatabaseError
+from direct311.runtime.telemetry import Metrics
+from direct311.runtime.vault.vault import DeniedError, VaultError
+from direct311.schemas.model import Model
+
+_log = structlog.get_logger(__name__)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, str | bool):
+        raise ValueError("must be a number")
+    return value
+
+
+NUMBER = BeforeValidator(_number)
+"""Last of the annotations of a whole number in a JSON body: text is none, nor is true."""
+
+
+class Problem(Model):
+    """An error answer, RFC 9457 (`application/problem+json`). Nothing of the input is echoed.
+
+    `errors`: all that is wrong with what was sent; `field` and `detail` are those of the first.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+    errors: tuple[FieldProblem, ...] | None = None
+
+
+_IN_WORDS = {
+    400: "The body cannot be read",
+    401: "No valid token",
+    403: "Not allowed: the rule and what would be needed",
+    404: "Not found",
+    408: "The body did not arrive in time",
+    409: "In conflict with the present state",
+    410: "The record's key is gone",
+    413: "The body is too large",
+    422: "Malformed: the field and what would be right",
+    429: "Too often; see Retry-After",
+    503: "Not now; see Retry-After",
+}
+TOO_MANY_REFUSALS = "Too many refusals in a minute; see Retry-After."
+MOST_PROBLEMS = 50
+"""Errors that one answer names."""
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a request's body, where a route has no limit of its own; pass to `include_router`."""
+
+RETRY_AFTER: dict[str, Any] = {
+    "Retry-After": {
+        "description": "In how many seconds to try again",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+"""The header that 429 and 503 carry, as OpenAPI describes it."""
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": words,
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+        **({"headers": RETRY_AFTER} if status in (429, 503) else {}),
+    }
+    for status, words in _IN_WORDS.items()
+}
+"""Documented error answers; pass as `responses` of a router."""
+
+_BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="Bearer",
+    description="A token of the identity provider, or a request's signed link.",
+)
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    field: str | None = None,
+    retry_after: int | None = None,
+    errors: Sequence[FieldProblem] = (),
+) -> Response:
+    """An error as RFC 9457 says."""
+    body = Problem(
+        type=f"urn:direct311:problem:{code}",
+        title=code.replace("_", " "),
+        status=status,
+        detail=detail,
+        field=field,
+        errors=tuple(errors) or None,
+    )
+    headers = {"Retry-After": str(retry_after)} if retry_after else None
+    return JSONResponse(
+        body.model_dump(exclude_none=True),
+        status,
+        headers,
+        media_type="application/problem+json",
+    )
+
+
+DOCUMENTS_A_MINUTE = 300
+"""Of one network address, of all documents of one process."""
+TOO_MANY_DOCUMENTS = "Too many documents in a minute; see Retry-After."
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _page_of(page: Response) -> bytes:
+    return bytes(page.body)
+
+
+class Application(FastAPI):
+    """What every service is: FastAPI without its own telemetry, whose documents are made once.
+
+    That writes down addresses with their queries, messages of exceptions and stack traces, and an
+    environment variable sends them away. What leaves a process is in `direct311.runtime.telemetry`.
+    """
+
+    def __init__(self, **about: Any) -> None:
+        self.documents: dict[str, Built] = {}
+        self._readers = ByAddress(DOCUMENTS_A_MINUTE)
+        super().__init__(telemetry=_NO_TELEMETRY, **about)
+
+    def setup(self) -> None:
+        """The documents of the API at the framework's own addresses, in place of its routes, which
+        make them anew for each call."""
+        address = "/openapi.json"
+        title = f"{self.title}: the API"
+        self._serve(address, lambda: _JSON(self.openapi()).encode(), "application/json")
+        for path, make in (
+            ("/docs", lambda: _page_of(get_swagger_ui_html(openapi_url=address, title=title))),
+            ("/redoc", lambda: _page_of(get_redoc_html(openapi_url=address, title=title))),
+            ("/docs/oauth2-redirect", lambda: _page_of(get_swagger_ui_oauth2_redirect_html())),
+        ):
+            self._serve(path, make, "text/html; charset=utf-8")
+
+    def prepare(self) -> None:
+        """Make the documents now, before anybody waits for them."""
+        for each in self.documents.values():
+            each.prepare()
+
+    def _serve(self, path: str, make: Callable[[], bytes], media_type: str) -> None:
+        built = self.documents[path] = Built(make, media_type)
+
+        async def document(request: Request) -> Response:
+            wait = self._readers.take(request.client.host if request.client else None)
+            if wait is not None:
+                return problem(429, "too_often", TOO_MANY_DOCUMENTS, retry_after=wait)
+            return built.answer(request)
+
+        self.add_route(path, document, include_in_schema=False)
+
+
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
+def caller_of(
+    authenticator: Authenticator, *, residents: bool = False
+) -> Callable[[Request], Awaitable[Caller]]:
+    """A dependency that gives the caller, or answers 401. Who holds a resident's signed link is
+    refused (403) where `residents` does not let them in."""
+
+    async def caller(
+        request: Request,
+        # For the OpenAPI document alone: the header is read whole, so that a failure is noted.
+        _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
+    ) -> Caller:
+        found = await authenticator.caller(
+            request.headers.get("authorization"),
+            request.headers.get("x-on-behalf-of"),
+            request.client.host if request.client else None,
+        )
+        request.state.caller = found
+        if found.authentication == "signed_link" and not residents:
+            raise RefusedError(403, "role", "A signed link opens what is held in its own request.")
+        return found
+
+    return caller
+
+
+def require(caller: Caller, *roles: str) -> None:
+    """:raises RefusedError: 403, unless the caller has one of these roles."""
+    if not set(roles) & set(caller.roles):
+        raise RefusedError(403, "role", f"Needs one of the roles: {', '.join(roles)}.")
+
+
+def install(
+    app: FastAPI, readiness: Readiness, metrics: Metrics, ledger: Ledger | None = None
+) -> None:
+    """Give an application its error answers, `/health/live`, `/health/ready` and `/metrics`.
+
+    A 403 is an event of the access log, or counted in one: the vault has written its own down; the
+    others are written to `ledger` here. Too many of them are 429.
+    """
+    app.add_middleware(_Measured, metrics=metrics)
+
+    @app.exception_handler(RefusedError)
+    async def refused(request: Request, error: RefusedError) -> Response:
+        caller = getattr(request.state, "caller", None)
+        if error.status == 403 and caller and ledger and not isinstance(error, DeniedError):
+            try:
+                crowded = await ledger.refuse(*_denied(request, caller, error))
+                if crowded:
+                    error = RefusedError(429, RATE, TOO_MANY_REFUSALS, retry_after=crowded)
+            except AuditUnavailableError as unavailable:
+                error = unavailable
+        return problem(
+            error.status,
+            error.code,
+            error.detail,
+            field=error.field,
+            retry_after=error.retry_after,
+            errors=error.problems,
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> Response:
+        found = tuple(dict.fromkeys(map(_field_problem, error.errors())))[:MOST_PROBLEMS]
+        return problem(422, "malformed", found[0].detail, field=found[0].field, errors=found)
+
+    @app.exception_handler(VaultError)
+    async def unopened(_: Request, __: VaultError) -> Response:
+        return problem(410, "not_readable", "The record's key is gone; it cannot be read.")
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        answer = problem(
+            error.status_code,
+            *_OF_THE_FRAMEWORK.get(error.status_code, ("http", "The request cannot be answered.")),
+        )
+        answer.headers.update(error.headers or {})
+        if error.status_code == 405:
+            answer.headers["Allow"] = ", ".join(_methods(request))
+        return answer
+
+    @app.exception_handler(TransientError)
+    async def later(_: Request, error: TransientError) -> Response:
+        _log.warning("http.transient", error=type(error).__name__)
+        return problem(503, "unavailable", "Not now; try again.", retry_after=2)
+
+    @app.exception_handler(DatabaseError)
+    async def no_database(_: Request, error: DatabaseError) -> Response:
+        _log.warning("http.database", error=type(error).__name__)
+        return problem(503, "unavailable", "Not now; try again.", retry_after=2)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> Response:
+        return _unexpected(error)
+
+    async def checked() -> Mapping[str, str]:
+        return await readiness.problems()
+
+    async def counted() -> bytes:
+        return metrics.exposition()
+
+    checks, numbers = Briefly(checked), Briefly(counted)
+
+    @app.get("/health/live", tags=["health"])
+    async def live() -> dict[str, str]:
+        """The process runs."""
+        return {"status": "alive"}
+
+    @app.get("/health/ready", tags=["health"], responses={503: {"description": "What is missing"}})
+    async def ready() -> Response:
+        """The process can do its work: broker, database, loops, outbox. Asked without pause it
+        says the same for a while, a second at most."""
+        problems = await (checked() if readiness.draining else checks.get())
+        blocked = readiness.blocking(problems)
+        status = "not ready" if blocked else "degraded" if problems else "ready"
+        return JSONResponse({"status": status, "problems": dict(problems)}, 503 if blocked else 200)
+
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
+    async def exposition() -> Response:
+        """Prometheus text format. Asked without pause it says the same for a while, a second at
+        most."""
+        return Response(await numbers.get(), media_type="text/plain; version=0.0.4")
+
+
+def _unexpected(error: Exception) -> Response:
+    _log.error("http.error", error=type(error).__name__)
+    return problem(500, "internal", "Something went wrong here; it has been noted.")
+
+
+def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
+    # Names that the caller made up stay out: only the place in the declared model is told.
+    place = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
+    said = str(error["msg"]) if error["type"] in reasons.KINDS else None
+    return FieldProblem(
+        field=".".join(str(part) for part in place[:4]),
+        detail=said or f"The field is not as described: {_asked(error)}.",
+    )
+
+
+def _asked(error: Mapping[str, Any]) -> str:
+    """What the declared model asks for, with its limit; else the kind of what is wrong. The limit
+    is the model's, so nothing of the input is in it."""
+    kind = str(error["type"])
+    asked = _ASKED.get(kind)
+    return asked.format(**error.get("ctx", {})) if asked else kind.replace("_", " ")
+
+
+_ASKED = {
+    "string_too_long": "at most {max_length} characters",
+    "string_too_short": "{min_length} or more characters",
+    "string_pattern_mismatch": "a text that matches {pattern}",
+    "too_long": "at most {max_length} entries",
+    "too_short": "{min_length} or more entries",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+}
+"""What a field must be, by the kind of pydantic's error, in values of the declared model alone."""
+
+
+def _methods(request: Request) -> Sequence[str]:
+    """All methods of this address (RFC 9110, section 10.2.1); the framework names one route's."""
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
+
+
+def _denied(request: Request, caller: Caller, error: RefusedError) -> tuple[Access, Decision]:
+    """A refusal by role, before any record was looked at."""
+    route = getattr(request.scope.get("route"), "path", "unknown")
+    access = Access(
+        caller,
+        action="view" if request.method in ("GET", "HEAD") else "correct",
+        purpose=None,
+        operation=f"{request.method} {route}",
+    )
+    decision = Decision(
+        allowed=False,
+        rule_id=f"refused:{error.code}",
+        needed=error.detail,
+        fields=(),
+        obligations=(),
+        policy_hash="",
+        legal_basis=None,
+    )
+    return access, decision
+
+
+_OF_THE_FRAMEWORK = {
+    400: ("unreadable", "The body must be JSON that can be read."),
+    404: ("not_found", "There is nothing at this address."),
+    408: ("too_slow", "The body did not arrive in time."),
+    405: ("method_not_allowed", "This method is not known here."),
+    413: ("too_large", "The body is too large."),
+}
+
+
+class PlainRoute(Route):
+    """A route past FastAPI, measured under its template as FastAPI's own are.
+
+    `largest`: bytes of a body that is taken.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        *,
+        methods: Collection[str],
+        largest: int = LARGEST_BODY,
+    ) -> None:
+        super().__init__(path, endpoint, methods=methods, max_body_size=largest)
+        self.largest = largest
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        return match, found if match is Match.NONE else {**found, "route": self}
+
+
+class Direct:
+    """Takes calls of plain routes straight to their endpoints.
+
+    The framework's way there is a tenth of what a submission costs. Only what a table knows goes
+    this way: a fixed path, or one parameter in the last segment; a body whose size is told and is
+    not too large. All else goes the framework's way, where the same routes are.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[PlainRoute]) -> None:
+        self._app = app
+        self._fixed: dict[tuple[str, str], PlainRoute] = {}
+        self._open: dict[tuple[str, str, str], tuple[PlainRoute, str]] = {}
+        for route in routes:
+            head, _, rest = route.path.partition("{")
+            name, _, ending = rest.partition("}")
+            for method in route.methods or ():
+                if not rest:
+                    self._fixed[method, route.path] = route
+                elif head.endswith("/") and ":" not in name and "/" not in ending:
+                    self._open[method, head, ending] = (route, name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._found(scope) if scope["type"] == "http" else None
+        if found is None or not _fits(scope, found[0].largest):
+            await self._app(scope, receive, send)
+            return
+        route, parameters = found
+        scope["route"] = route
+        scope["path_params"] = parameters
+        try:
+            response: Response = await route.endpoint(Request(scope, receive, send))
+        except Exception as error:
+            response = _unexpected(error)
+        await response(scope, receive, send)
+
+    def _found(self, scope: Scope) -> tuple[PlainRoute, dict[str, str]] | None:
+        method, path = scope["method"], scope["path"]
+        fixed = self._fixed.get((method, path))
+        if fixed is not None:
+            return fixed, {}
+        head, _, last = path.rpartition("/")
+        stem, dot, ending = last.rpartition(".")
+        known = self._open.get((method, head + "/", dot + ending)) if stem else None
+        return (known[0], {known[1]: stem}) if known else None
+
+
+def _fits(scope: Scope, largest: int) -> bool:
+    """Whether the body's size is told, which the server holds the client to, and is allowed."""
+    length = 0
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding":
+            return False
+        if name == b"content-length":
+            length = int(value) if value.isdigit() else largest + 1
+    return length <= largest
+
+
+class _Measured:
+    """Times each request by route template, and answers what goes wrong below it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._timers: dict[tuple[str, int], Histogram] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def measured(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, measured)
+        finally:
+            took = time.perf_counter() - started
+            self._timer(getattr(scope.get("route"), "path", "none"), status // 100).observe(took)
+
+    def _timer(self, route: str, status: int) -> Histogram:
+        found = self._timers.get((route, status))
+        if found is None:
+            found = self._timers[route, status] = self._metrics.requests.labels(
+                route, f"{status}xx"
+            )
+        return found

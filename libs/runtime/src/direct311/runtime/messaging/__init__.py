@@ -1,0 +1,1 @@
+"""Records, the events that they take and give, and Kafka."""

@@ -1,0 +1,553 @@
+"""Kafka through FastStream: one broker a process, one batch subscriber a consumer group."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import ssl
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import KafkaAckableMessage
+from faststream.security import SASLScram256
+
+from direct311.runtime.errors import RuntimeFaultError, TransientError
+from direct311.runtime.messaging import connections as kafka_connections
+from direct311.runtime.messaging.records import Entry
+from direct311.runtime.messaging.signing import Principals, SignatureError
+from direct311.runtime.pacing import paced
+from direct311.runtime.settings import ServiceSettings
+from direct311.runtime.telemetry import Metrics, Tracing
+from direct311.schemas import (
+    DecodeError,
+    Event,
+    dead_letter_topic,
+    decode,
+    misplaced,
+    read_headers,
+)
+from direct311.schemas.model import Model
+
+_log = structlog.get_logger(__name__)
+
+
+def make_broker(settings: ServiceSettings, instance: str) -> KafkaBroker:
+    """The process's broker: acknowledged by all in-sync replicas, no linger.
+
+    Not Kafka's idempotent producer, which the library leaves unable to send once the broker was
+    away for longer than `request_timeout_ms` (decision 49): what was sent twice has the same id,
+    and consumers drop it. What must keep its order waits for the one before it (`KafkaPublisher`).
+    Nothing is acknowledged on reading: consumers commit when a batch is done.
+    """
+    kafka_connections.use()
+    secure = settings.kafka_security == "SASL_SSL"
+    security = SASLScram256(
+        username=settings.kafka_username,
+        password=settings.kafka_password.get_secret_value(),
+        ssl_context=ssl.create_default_context() if secure else None,
+        use_ssl=secure,
+    )
+    compression = None if settings.kafka_compression == "none" else settings.kafka_compression
+    return KafkaBroker(
+        settings.kafka_bootstrap,
+        client_id=instance,
+        security=security,
+        acks="all",
+        linger_ms=0,
+        request_timeout_ms=10_000,
+        retry_backoff_ms=50,
+        metadata_max_age_ms=30_000,
+        allow_auto_create_topics=False,
+        compression_type=compression,
+        ack_policy=AckPolicy.MANUAL,
+        decoder=_undecoded,
+        logger=_BrokerLog(),
+        graceful_timeout=15.0,
+    )
+
+
+async def _undecoded(_: object) -> None:
+    # Decoding happens once, in the consumer, where a failure is told without its input.
+    return None
+
+
+class _BrokerLog:
+    """What FastStream has to say: of an error its class alone, for its text may quote a message."""
+
+    def log(
+        self,
+        level: int,
+        msg: Any,
+        /,
+        *,
+        exc_info: Any = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        if level >= logging.ERROR and not isinstance(exc_info, asyncio.CancelledError):
+            _log.error("broker.error", error=type(exc_info).__name__)
+
+
+class KafkaPublisher:
+    """Sends outbox entries, in order for each key of a topic."""
+
+    TIMEOUT_SECONDS = 12.0
+    QUEUE_SECONDS = 3.0
+    """How long a topic's entries may wait to be queued: its partitions are not known, or full."""
+
+    def __init__(self, broker: KafkaBroker) -> None:
+        self._broker = broker
+
+    async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
+        results = [False] * len(entries)
+        refused: set[tuple[str, bytes]] = set()
+        deadline = time.monotonic() + self.TIMEOUT_SECONDS
+        for turn in _turns(entries):
+            if time.monotonic() >= deadline:
+                break
+            # What follows one that the broker does not have would overtake it.
+            now = [index for index in turn if _key(entries[index]) not in refused]
+            for index in await self._publish(entries, now, deadline):
+                results[index] = True
+            refused.update(_key(entries[index]) for index in now if not results[index])
+        return results
+
+    async def _publish(
+        self, entries: Sequence[Entry], turn: Sequence[int], deadline: float
+    ) -> Sequence[int]:
+        """Send entries of which no two have the same key; those that the broker has in time."""
+        lanes: dict[str, list[int]] = {}
+        for index in turn:
+            lanes.setdefault(entries[index].message.topic, []).append(index)
+        sent: dict[int, asyncio.Future[Any]] = {}
+        # A topic that is missing, or forbidden, keeps nobody else's entries waiting.
+        await asyncio.gather(*(self._queue(entries, lane, sent) for lane in lanes.values()))
+        if sent:
+            await asyncio.wait(sent.values(), timeout=max(0.0, deadline - time.monotonic()))
+        done = []
+        for index, future in sent.items():
+            if not future.done():
+                future.cancel()
+            elif not future.cancelled() and future.exception() is None:
+                done.append(index)
+        return done
+
+    async def _queue(
+        self, entries: Sequence[Entry], lane: Sequence[int], sent: dict[int, asyncio.Future[Any]]
+    ) -> None:
+        """Hand a topic's entries to the producer."""
+        try:
+            async with asyncio.timeout(self.QUEUE_SECONDS):
+                for index in lane:
+                    message = entries[index].message
+                    with contextlib.suppress(MessageSizeTooLargeError):
+                        sent[index] = await self._broker.publish(
+                            message.body,
+                            topic=message.topic,
+                            key=message.key,
+                            headers=message.headers,
+                            correlation_id=entries[index].id,
+                            no_confirm=True,
+                        )
+        except (KafkaError, TimeoutError) as error:
+            _log.warning(
+                "broker.topic_refused",
+                topic=entries[lane[0]].message.topic,
+                error=type(error).__name__,
+            )
+
+    async def publish_one(self, entry: Entry, seconds: float) -> None:
+        """Send one and wait until all in-sync replicas have it.
+
+        :raises TimeoutError: the broker did not say so within `seconds`.
+        """
+        async with asyncio.timeout(seconds):
+            await self._broker.publish(
+                entry.message.body,
+                topic=entry.message.topic,
+                key=entry.message.key,
+                headers=entry.message.headers,
+                correlation_id=entry.id,
+            )
+
+
+def _key(entry: Entry) -> tuple[str, bytes]:
+    return entry.message.topic, entry.message.key
+
+
+def _turns(entries: Sequence[Entry]) -> Sequence[Sequence[int]]:
+    """Places of the entries: the first of each key, the second of each, and so on. A producer that
+    gives up one batch may still send the next, so an entry waits for the one before it."""
+    turns: list[list[int]] = []
+    had: Counter[tuple[str, bytes]] = Counter()
+    for index, entry in enumerate(entries):
+        turn = had[_key(entry)]
+        had[_key(entry)] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(index)
+    return turns
+
+
+class MisplacedError(RuntimeFaultError):
+    """An event that does not belong on the topic by which it came, or says to be of one who may
+    not send it there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event as it came: decoded, and the bytes that its signature speaks of."""
+
+    event: Event[Model]
+    headers: dict[str, str]
+    body: bytes
+    topic: str
+    partition: int
+    offset: int
+
+
+Process = Callable[[Sequence[Received]], Awaitable[Sequence[tuple[Event[Model], Exception]]]]
+"""Handles a batch; returns the events that failed for good. Raises what is transient."""
+
+
+class _LeavingError(Exception):
+    """The process stops; what is in hand comes again, here or elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a consumer gathers: after each batch it pauses for three times as long as it took. The
+    busier the machine, the more events share what a batch costs whatever its size; and a backlog
+    leaves time for what is new.
+
+    `records`: of the largest batch; `least` and `most`: seconds of a pause.
+    """
+
+    records: int = 500
+    least: float = 0.02
+    most: float = 1.0
+
+    def pause(self, took: float) -> float:
+        """Seconds to wait after a batch that took so long."""
+        return min(max(3 * took, self.least), self.most)
+
+
+PROMPT = Pace()
+PATIENT = Pace(records=2_000, least=0.4, most=5.0)
+"""Nobody waits for the outcome: most of what a request leads to is handled in one go."""
+EAGER = Pace(records=1_000, least=0.0, most=0.02)
+"""Events that must be safe soon, however many."""
+
+
+class Consumer:
+    """One consumer group's member: batches, retries, dead letters.
+
+    A message has three outcomes. Done. Transient: the batch is tried again with back-off and
+    jitter. Dead-lettered: what names topic, partition, offset and the kind of error goes to the
+    service's dead-letter topic. After `DEAD_LETTERS_IN_A_ROW` of one topic that handlers failed on,
+    without anything of it done in between, the consumer stops by itself, since then it is more
+    likely that the code is wrong than all of the messages. What others than our services write
+    (`foreign` topics) may well all be wrong.
+
+    What cannot be read, does not belong where it came or is not signed as it must be says nothing
+    of the code, and its writer chooses how many there are: it stops nobody (decision 67). Where it
+    is as many in a row of one topic, `flooded` says so.
+    """
+
+    DEAD_LETTERS_IN_A_ROW = 100
+    GIVE_WAY = 20
+    GIVE_WAY_SECONDS = 0.05
+    """How often, and each time how long, the next batch waits for something more urgent."""
+    IDLE_MILLISECONDS = 100
+    """How long a poll waits, and then pauses, where nothing comes."""
+    FIRST_BACKOFF_SECONDS = 0.1
+    LONGEST_BACKOFF_SECONDS = 5.0
+
+    def __init__(
+        self,
+        broker: KafkaBroker,
+        *,
+        service: str,
+        topics: Iterable[str],
+        process: Process,
+        principals: Principals,
+        is_transient: Callable[[BaseException], bool],
+        metrics: Metrics,
+        tracing: Tracing,
+        group: str | None = None,
+        foreign: Iterable[str] = (),
+        pace: Pace = PROMPT,
+        gives_way: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._broker = broker
+        self._service = service
+        self._process = process
+        self._principals = principals
+        self._is_transient = is_transient
+        self._metrics = metrics
+        self._tracing = tracing
+        self._foreign = frozenset(foreign)
+        self._gives_way = gives_way
+        self._pace = pace
+        self._failed_in_a_row: Counter[str] = Counter()
+        self._unread_in_a_row: Counter[str] = Counter()
+        self._leaving = asyncio.Event()
+        self.stopped_because: str | None = None
+        self.busy_since: float | None = None
+        self.recent_failures: deque[str] = deque(maxlen=20)
+        self._subscriber = broker.subscriber(
+            *topics,
+            batch=True,
+            group_id=group or service,
+            auto_offset_reset="earliest",
+            max_records=pace.records,
+            batch_timeout_ms=self.IDLE_MILLISECONDS,
+            fetch_max_wait_ms=50,
+            fetch_min_bytes=65_536,
+            max_poll_interval_ms=900_000,
+            # A copy that was killed is missed after six seconds (Kafka allows no less).
+            session_timeout_ms=6_000,
+            heartbeat_interval_ms=2_000,
+            ack_policy=AckPolicy.MANUAL,
+            no_reply=True,
+            parser=self._unparsed,
+        )
+        self._subscriber(self._handle)
+
+    async def _unparsed(self, raw: tuple["ConsumerRecord[Any, Any]", ...]) -> KafkaMessage:
+        # FastStream's parser reads all headers as UTF-8, and drops a batch where one is not.
+        consumer = self._subscriber.consumer
+        assert consumer is not None  # noqa: S101 - it has just read the batch
+        return KafkaAckableMessage(raw, b"", consumer=consumer)
+
+    def leave(self) -> None:
+        """Try nothing again: the process stops. What is not done by now stays uncommitted."""
+        self._leaving.set()
+
+    async def _handle(self, message: KafkaMessage) -> None:
+        """Whatever happens, a batch is committed when all of it has its outcome, or never.
+
+        FastStream drops what is raised here and goes on to the next batch, whose commit would
+        count for this one too.
+        """
+        raw = message.raw_message
+        records: Sequence[ConsumerRecord[Any, Any]] = raw if isinstance(raw, tuple) else (raw,)
+        if self._leaving.is_set():
+            return
+        started = self.busy_since = time.monotonic()
+        try:
+            await self.apply(records)
+        except _LeavingError:
+            return
+        except Exception as error:
+            _log.error("consumer.broken", error=type(error).__name__)
+            self.stopped_because = f"broken: {type(error).__name__}"
+        finally:
+            self.busy_since = None
+        if self.stopped_because:
+            # Uncommitted, so that the batch comes again after a restart.
+            await self._leaving.wait()
+            return
+        await self._commit(message)
+        await self._pause(self._pace.pause(time.monotonic() - started))
+        for _ in range(self.GIVE_WAY):
+            if not self._gives_way():
+                break
+            await self._pause(self.GIVE_WAY_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless the process stops."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._leaving.wait(), seconds)
+
+    async def _commit(self, message: KafkaMessage) -> None:
+        # A rebalance may have taken the partitions away: then another member does the batch
+        # again, which changes nothing.
+        with contextlib.suppress(Exception):
+            await message.ack()
+
+    async def apply(self, records: Sequence["ConsumerRecord[Any, Any]"]) -> None:
+        """Bring every record to its outcome."""
+        received: list[Received] = []
+        unread: list[tuple[ConsumerRecord[Any, Any], Exception]] = []
+        async for record in paced(records):
+            try:
+                received.append(self._read(record))
+            except (DecodeError, MisplacedError, SignatureError) as error:
+                unread.append((record, error))
+        failed = await self._outcomes(received) if received else []
+        lost = {id(event): why for event, why in failed}
+        outcomes = Counter(
+            (item.event.name, "dead_letter" if id(item.event) in lost else "done")
+            for item in received
+        )
+        for names, count in outcomes.items():
+            self._metrics.handled.labels(*names).inc(count)
+        for item in received:
+            self._unread_in_a_row.pop(item.topic, None)
+        done = {item.topic for item in received if id(item.event) not in lost}
+        for topic in done:
+            self._failed_in_a_row.pop(topic, None)
+        for record, refusal in unread:
+            await self._letter(record, refusal, str(refusal))
+            self._unread_in_a_row[record.topic] += 1
+        for item in received:
+            if (why := lost.get(id(item.event))) is not None and not self.stopped_because:
+                await self._letter(item, why, "")
+                if item.topic not in done | self._foreign:
+                    self._failed_in_a_row[item.topic] += 1
+                    if self._failed_in_a_row[item.topic] >= self.DEAD_LETTERS_IN_A_ROW:
+                        self.stopped_because = "too many dead letters in a row"
+
+    @property
+    def flooded(self) -> str | None:
+        """The topics that nothing could be read from of late, by name; `None` where there are
+        none."""
+        topics = sorted(
+            topic
+            for topic, count in self._unread_in_a_row.items()
+            if count >= self.DEAD_LETTERS_IN_A_ROW
+        )
+        return f"nothing can be read from {', '.join(topics)}" if topics else None
+
+    async def _outcomes(
+        self, received: Sequence[Received]
+    ) -> Sequence[tuple[Event[Model], Exception]]:
+        """Handle a batch, however often that takes; the events that failed for good."""
+        traces = [item.event.traceparent for item in received if item.event.traceparent]
+        backoff = self.FIRST_BACKOFF_SECONDS
+        while True:
+            started = time.perf_counter()
+            try:
+                with self._tracing.span(f"{self._service} handle", traces[:50]):
+                    failed = await self._process(received)
+            except Exception as error:
+                if not self._is_transient(error):
+                    return await self._traced(received, error)
+                self._metrics.retries.inc()
+                _log.warning("consumer.retry", error=type(error).__name__, records=len(received))
+                backoff = await self._back_off(backoff)
+                continue
+            self._metrics.batch_seconds.observe(time.perf_counter() - started)
+            return failed
+
+    async def _traced(
+        self, received: Sequence[Received], error: Exception
+    ) -> Sequence[tuple[Event[Model], Exception]]:
+        """What breaks the process is traced to its event: by record, then one by one."""
+        if len(received) == 1:
+            return [(received[0].event, error)]
+        _log.error("consumer.batch_broken", error=type(error).__name__, records=len(received))
+        lanes: dict[str, list[Received]] = {}
+        for item in received:
+            lanes.setdefault(item.event.subject, []).append(item)
+        parts = lanes.values() if len(lanes) > 1 else [[item] for item in received]
+        failed: list[tuple[Event[Model], Exception]] = []
+        for part in parts:
+            failed += await self._outcomes(part)
+        return failed
+
+    async def _back_off(self, seconds: float) -> float:
+        """Wait about so long; how long to wait the next time.
+
+        :raises _LeavingError: the process stops.
+        """
+        await self._pause(seconds * random.uniform(0.5, 1.0))  # noqa: S311
+        if self._leaving.is_set():
+            raise _LeavingError
+        return min(seconds * 2, self.LONGEST_BACKOFF_SECONDS)
+
+    def _read(self, record: "ConsumerRecord[Any, Any]") -> Received:
+        headers = read_headers(record.headers)
+        body = record.value or b""
+        event = decode(headers, body)
+        if why := misplaced(event, record.topic):
+            raise MisplacedError(why)
+        if event.kind.signed:
+            self._principals.check(event, headers, body)
+        return Received(event, headers, body, record.topic, record.partition, record.offset)
+
+    async def _letter(
+        self,
+        at: "ConsumerRecord[Any, Any] | Received",
+        why: Exception,
+        reason: str,
+    ) -> None:
+        """Name the message in the dead-letter topic; try until the broker has it."""
+        kind = type(why).__name__
+        self._metrics.dead_letters.labels(kind).inc()
+        self.recent_failures.append(kind)
+        _log.error(
+            "consumer.dead_letter",
+            topic=at.topic,
+            partition=at.partition,
+            offset=at.offset,
+            kind=kind,
+        )
+        headers = {
+            "dl_topic": at.topic,
+            "dl_partition": str(at.partition),
+            "dl_offset": str(at.offset),
+            "dl_kind": kind,
+            "dl_reason": reason,
+            "dl_service": self._service,
+            "content-type": "application/octet-stream",
+        }
+        backoff = self.FIRST_BACKOFF_SECONDS
+        while True:
+            try:
+                await self._send_letter(f"{at.topic}:{at.partition}:{at.offset}", headers)
+                break
+            except _LeavingError:
+                raise
+            except Exception as error:
+                _log.warning("consumer.dead_letter_failed", error=type(error).__name__)
+                backoff = await self._back_off(backoff)
+
+    async def _send_letter(self, key: str, headers: dict[str, str]) -> None:
+        # The producer waits for a broker that is away as long as it takes; who leaves does not.
+        topic = dead_letter_topic(self._service)
+        sending = asyncio.create_task(
+            self._broker.publish(b"", topic=topic, key=key.encode(), headers=headers)
+        )
+        leaving = asyncio.create_task(self._leaving.wait())
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sending}, timeout=2)
+            if not sending.done():
+                raise _LeavingError
+            sending.result()
+        finally:
+            sending.cancel()
+            leaving.cancel()
+
+
+class BrokerDownError(TransientError):
+    """The broker does not answer."""
+
+
+async def start(broker: KafkaBroker) -> None:
+    """Connect, and start the subscribers; may be called again where it failed.
+
+    FastStream takes a client whose first connection failed for one that is connected: what came up
+    before the failure is taken down.
+    """
+    try:
+        await broker.start()
+    except BaseException:
+        with contextlib.suppress(Exception):
+            await broker.stop()
+        raise
+
+
+async def ping(broker: KafkaBroker) -> None:
+    """:raises BrokerDownError: no answer within two seconds."""
+    if not await broker.ping(timeout=2.0):
+        raise BrokerDownError("kafka")

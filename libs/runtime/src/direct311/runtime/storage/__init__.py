@@ -1,0 +1,1 @@
+"""Databases and object stores, and long work on what they hold."""

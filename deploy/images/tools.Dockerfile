@@ -14,7 +14,7 @@ COPY libs libs
 RUN /tooling/bin/uv venv /app && \
     /tooling/bin/uv pip install --no-cache --python /app/bin/python \
         --constraints requirements.lock --build-constraints requirements.lock \
-        ./libs/schemas "./libs/runtime[aws]" ./libs/verifier
+        ./libs/schemas ./libs/redaction "./libs/runtime[aws]" ./libs/verifier
 COPY deploy deploy
 ENV PATH=/app/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10311:10311

@@ -32,7 +32,7 @@ class Person:
 
 
 def _list(name: str) -> list[str]:
-    lines = (files("direct311.runtime") / "data" / name).read_text().splitlines()
+    lines = (files("direct311.redaction") / "data" / name).read_text().splitlines()
     return [line.split()[0].capitalize() for line in lines if line and not line.startswith("#")]
 
 

@@ -7,29 +7,28 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from direct311.redaction.datafile import Data, Problem, load
 from direct311.redaction.words import COMMON
-from direct311.runtime.datafile import Problem, load, packaged
-from direct311.schemas import Model
 
 
-class _Joined(Model):
+class _Joined(Data):
     tens: Mapping[str, int]
     units: Mapping[str, int]
 
 
-class _Cards(Model):
+class _Cards(Data):
     brand: str
     first: str = Field(alias="from", pattern=r"^\d{1,4}$")
     last: str = Field(alias="to", pattern=r"^\d{1,4}$")
     lengths: tuple[int, ...] = Field(min_length=1)
 
 
-class _Positions(Model):
+class _Positions(Data):
     latitude: tuple[int, int]
     longitude: tuple[int, int]
 
 
-class Announced(Model):
+class Announced(Data):
     """The phrases before a number, or behind it, by what they say of it."""
 
     social_security: tuple[str, ...]
@@ -39,7 +38,7 @@ class Announced(Model):
     telephone: tuple[str, ...]
 
 
-class _File(Model):
+class _File(Data):
     numbers: str
     version: str
     citation: str
@@ -103,7 +102,7 @@ _GLUED_LETTERS = 2
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
     """The packaged file, checked."""
-    file = load(_File, packaged("direct311.runtime", "numbers.yaml"), _problems).content
+    file = load(_File, "numbers.yaml", _problems)
     values = {word: str(value) for words in file.values.values() for word, value in words.items()}
     for ten, tens in file.joined.tens.items():
         for unit, units in file.joined.units.items():

@@ -13,9 +13,9 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from direct311.redaction.datafile import plain_list
 from direct311.redaction.spans import Reading, Span
 from direct311.redaction.words import COMMON, CONJUNCTIONS, GIVEN_NAMES, PARTICLES, listed
-from direct311.runtime.datafile import packaged
 
 _LONGEST = 4
 """Words of a name, the particles apart."""
@@ -231,20 +231,15 @@ class _Lists(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _lists() -> _Lists:
-    given = (_read("census_given_names.txt") | GIVEN_NAMES) - _KNOWN
+    given = (plain_list("census_given_names.txt") | GIVEN_NAMES) - _KNOWN
     alone = frozenset(each for each in given if len(each) > 2) - _WORDS_TOO
     return _Lists(
         given=given,
         alone=alone,
         sure=(GIVEN_NAMES & alone),
-        surnames=_read("census_surnames.txt") - _KNOWN,
+        surnames=plain_list("census_surnames.txt") - _KNOWN,
         cues=_TITLES | _RELATIONS | _FAMILIA | _SAYING | _SIGNED,
     )
-
-
-def _read(name: str) -> frozenset[str]:
-    lines = packaged("direct311.runtime", name).read_text(encoding="ascii").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
 class _Words(NamedTuple):

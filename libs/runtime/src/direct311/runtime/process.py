@@ -15,6 +15,7 @@ from importlib.metadata import version
 from types import FrameType
 from typing import Generic, TypeVar
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from faststream.kafka import KafkaBroker
@@ -34,7 +35,7 @@ from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
 from direct311.runtime.http.api import Application
 from direct311.runtime.http.front import WHOLE, Front
 from direct311.runtime.http.health import Readiness
-from direct311.runtime.loops import Loop, Step, _log
+from direct311.runtime.loops import Loop, Step
 from direct311.runtime.messaging import broker as kafka
 from direct311.runtime.messaging.broker import (
     PROMPT,
@@ -63,6 +64,7 @@ from direct311.runtime.vault.keys import KeyProviderError, KeyServiceError
 from direct311.schemas import Event
 from direct311.schemas.model import Model
 
+_log = structlog.get_logger(__name__)
 S = TypeVar("S", bound=RecordState)
 SWITCH_SECONDS = 0.0005
 BEAT_SECONDS = 15.0

@@ -1,0 +1,86 @@
+"""What this package carries as data: YAML files in `data`, each read whole and checked.
+
+Words are written as a text, with blanks between them, so that none of them needs quotes: `no`, `on`
+and `yes` are words here, and YAML takes them for truth values.
+"""
+
+from collections.abc import Callable, Iterable
+from importlib.resources import files
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ValidationError
+
+Problem = tuple[str, str, str]
+"""Entry, field, reason."""
+
+
+class Data(BaseModel, frozen=True, extra="forbid"):
+    """The content of a file, or a part of it."""
+
+
+D = TypeVar("D", bound=Data)
+
+
+class DataFileError(Exception):
+    """A data file was refused; the message says every reason why."""
+
+
+def _split(text: Any) -> Any:
+    return text.split() if isinstance(text, str) else text
+
+
+Words = Annotated[frozenset[str], BeforeValidator(_split)]
+"""The words of a text as a set."""
+Ordered = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""The words of a text in their order."""
+
+
+def load(model: type[D], name: str, check: Callable[[D], Iterable[Problem]] = lambda _: ()) -> D:
+    """The file `name`. `check` looks for what types cannot say.
+
+    :raises DataFileError: the file is not as the model and the check want it.
+    """
+    try:
+        tree = yaml.load(_bytes(name), Loader=_OneKeyOnce)  # noqa: S506 - a safe loader, and stricter
+        content = model.model_validate(tree)
+    except yaml.YAMLError as error:
+        raise DataFileError(f"{name}: {error}") from None
+    except ValidationError as error:
+        details = error.errors(include_input=False, include_url=False)
+        raise _refused(
+            name, [("", ".".join(map(str, each["loc"])), each["msg"]) for each in details]
+        ) from None
+    if problems := list(check(content)):
+        raise _refused(name, problems)
+    return content
+
+
+def plain_list(name: str) -> frozenset[str]:
+    """The words of a plain list. Lines that begin with # say where it comes from."""
+    lines = _bytes(name).decode("ascii").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
+def _bytes(name: str) -> bytes:
+    return (files("direct311.redaction") / "data" / name).read_bytes()
+
+
+def _refused(name: str, problems: Iterable[Problem]) -> DataFileError:
+    lines = (": ".join(part for part in (name, *problem) if part) for problem in problems)
+    return DataFileError("\n".join(lines))
+
+
+class _OneKeyOnce(yaml.CSafeLoader):
+    """Refuses a mapping that says the same key twice, which YAML readers usually let pass."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in keys:
+                raise yaml.constructor.ConstructorError(
+                    None, None, "the same key twice", key_node.start_mark
+                )
+            keys.add(key)
+        return super().construct_mapping(node, deep)

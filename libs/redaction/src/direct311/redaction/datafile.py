@@ -6,6 +6,8 @@ and `yes` are words here, and YAML takes them for truth values.
 
 from collections.abc import Callable, Iterable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
@@ -36,13 +38,23 @@ Ordered = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """The words of a text in their order."""
 
 
-def load(model: type[D], name: str, check: Callable[[D], Iterable[Problem]] = lambda _: ()) -> D:
-    """The file `name`. `check` looks for what types cannot say.
+def packaged(name: str) -> Traversable:
+    """The file `name` of this package's `data`."""
+    return files("direct311.redaction") / "data" / name
 
-    :raises DataFileError: the file is not as the model and the check want it.
+
+def load(
+    model: type[D],
+    source: Path | Traversable,
+    check: Callable[[D], Iterable[Problem]] = lambda _: (),
+) -> D:
+    """The content of a file. `check` looks for what types cannot say.
+
+    :raises DataFileError: it is not as the model and the check want it.
     """
+    name = source.name
     try:
-        tree = yaml.load(_bytes(name), Loader=_OneKeyOnce)  # noqa: S506 - a safe loader, and stricter
+        tree = yaml.load(source.read_bytes(), Loader=_OneKeyOnce)  # noqa: S506 - a safe loader, and stricter
         content = model.model_validate(tree)
     except yaml.YAMLError as error:
         raise DataFileError(f"{name}: {error}") from None
@@ -56,14 +68,10 @@ def load(model: type[D], name: str, check: Callable[[D], Iterable[Problem]] = la
     return content
 
 
-def plain_list(name: str) -> frozenset[str]:
+def plain_list(source: Traversable) -> frozenset[str]:
     """The words of a plain list. Lines that begin with # say where it comes from."""
-    lines = _bytes(name).decode("ascii").splitlines()
+    lines = source.read_text(encoding="ascii").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
-
-
-def _bytes(name: str) -> bytes:
-    return (files("direct311.redaction") / "data" / name).read_bytes()
 
 
 def _refused(name: str, problems: Iterable[Problem]) -> DataFileError:

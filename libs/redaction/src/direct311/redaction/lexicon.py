@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from direct311.redaction.datafile import Data, Problem, load
+from direct311.redaction.datafile import Data, Problem, load, packaged
 from direct311.redaction.words import COMMON
 
 
@@ -102,7 +102,7 @@ _GLUED_LETTERS = 2
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
     """The packaged file, checked."""
-    file = load(_File, "numbers.yaml", _problems)
+    file = load(_File, packaged("numbers.yaml"), _problems)
     values = {word: str(value) for words in file.values.values() for word, value in words.items()}
     for ten, tens in file.joined.tens.items():
         for unit, units in file.joined.units.items():

@@ -8,14 +8,14 @@ No rule asks that a text has no capitals, so that taking names out never makes o
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from direct311.redaction.datafile import plain_list
+from direct311.redaction.datafile import Data, Words, load, packaged, plain_list
 from direct311.redaction.spans import Reading, Span
-from direct311.redaction.words import COMMON, CONJUNCTIONS, GIVEN_NAMES, PARTICLES, listed
+from direct311.redaction.words import COMMON, CONJUNCTIONS, GIVEN_NAMES, PARTICLES
 
 _LONGEST = 4
 """Words of a name, the particles apart."""
@@ -41,177 +41,52 @@ class _Cue(IntEnum):
     ANY = 2
 
 
-_TITLES = listed(
-    """
-    dr dra doc doctor doctora doktè dokte prof professor profesor profesora teacher maestro maestra
-    pastor paste pastora reverend rev father padre bishop deacon rabbi imam brother bro sister
-    officer ofisye oficial agent agente deputy detective sergeant sgt sargento captain capt lt
-    lieutenant chief inspector inspectora enspekte commissioner comisionado comisionada komise mayor
-    alcalde alcaldesa councilman councilwoman councilmember judge juez jij attorney abogado abogada
-    avoka senator senador representative miss ms mr mrs mister madam madame madan madanm msye mesye
-    sr sra srta senor senora senorita don dona lic licenciado ing coach principal director directora
-    nurse enfermera
-    """
-)
-_RELATIONS = listed(
-    """
-    driver chauffeur chofer chofe guard guardia gad contractor contratista plumber plomero neighbor
-    neighbors neighbour neighbours landlord landlady tenant tenants owner owners roommate husband
-    wife son daughter mother father mom mommy dad daddy brother sister cousin uncle aunt auntie
-    grandmother grandfather grandma grandpa granny grandson granddaughter nephew niece boyfriend
-    girlfriend fiance fiancee friend boss supervisor manager coworker colleague handyman gardener
-    babysitter nanny caretaker caregiver janitor homeowner superintendent roomate kid child baby
-    stepson stepdaughter stepfather stepmother partner spouse widow client patient guy man woman
-    lady boy girl person gentleman named called vecino vecina vecinos dueno duena esposo esposa
-    marido mujer hijo hija hermano hermana mama papa abuelo abuela tio tia primo prima sobrino
-    sobrina nieto nieta suegro suegra cunado cunada yerno nuera amigo amiga jefe jefa inquilino
-    inquilina casero casera propietario propietaria encargado encargada administrador administradora
-    novio novia companero companera muchacho muchacha joven nino nina bebe llamado llamada senor
-    senora portero vwazen vwazin pwopriyete pwopriyeta mari madanm manman papa gason fi pitit fre se
-    granme granpe kouzen kouzin zanmi tonton matant bos patwon lokate lokateur neve nyes mouche dam
-    jadinye jeran
-    """
-)
-_SAYING = listed(
-    """
-    called contacted notified informed met know knows saw per from under dear hablamos llame conoce
-    segun rele machin lakay
-    """
-)
-_SIGNED = listed(
-    """
-    told tell asked emailed texted attn cc o by with to for behalf hable dije con por parte nombre
-    dapre ak kay pou
-    """
-)
+class _File(Data):
+    """The lists of this module."""
+
+    people: str
+    version: str
+    titles: Words
+    relations: Words
+    saying: Words
+    signed: Words
+    pairs: Mapping[str, Words]
+    links: Words
+    family: Words
+    familia: Words
+    speaks: Words
+    things_after: Words
+    things_before: Words
+    pets: Words
+    no_persons: Words
+    words_too: Words
+
+
+_file = load(_File, packaged("people.yaml"))
+
+_TITLES = _file.titles
+_RELATIONS = _file.relations
+_SAYING = _file.saying
+_SIGNED = _file.signed
 """Who wrote it, who was spoken to, whose it is."""
-_PAIRS: dict[str, frozenset[str]] = {
-    "by": listed("reported signed submitted filed requested written sent made owned rented"),
-    "with": listed("spoke spoken speak speaking talked talk talking met argued"),
-    "to": listed("spoke spoken speak speaking talked talk talking belongs belong listen"),
-    "o": listed("c"),
-    "con": listed("hable hablamos hablado hablar hablo converse"),
-    "por": listed("reportado firmado enviado escrito pregunte pregunten preguntar reportada"),
-    "ak": listed("pale rete viv"),
-    "kay": listed("se nan lan"),
-    "pou": listed("mande"),
-    "from": listed("message letter call note email signed complaint"),
-    "for": listed("ask submitted asking care caring waiting filed"),
-    "under": listed("was is report reported account filed"),
-    "behalf": listed("on"),
-    "parte": listed("de"),
-    "nombre": listed("a"),
-    "machin": listed("se"),
-    "called": listed("i we"),
-}
+_PAIRS = _file.pairs
 """A word that says something of the next only after one of these."""
-_LINKS = listed(
-    "is was are s es era de del a al to of la el los las the mwen m ou li nou yo nan an sa mr"
-)
+_LINKS = _file.links
 """May stand between a cue and the name."""
 
-_FAMILY = listed("family families household residence")
-_FAMILIA = listed("familia fanmi")
-_SPEAKS = listed(
-    """
-    said says told lives lived promised refuses refused admitted threatened keeps here dice dijo
-    vive tiene tira quema grita amenaza contesto di fe ap pap te kenbe
-    """
-)
+_FAMILY = _file.family
+_FAMILIA = _file.familia
+_SPEAKS = _file.speaks
 
 _SAID = _SPEAKS | _FAMILY
 
 # What stands after the name of a street, a place or a business, and before one.
-_THINGS_AFTER = listed(
-    """
-    ave avenue st street rd road dr drive blvd boulevard ct court ter terrace ln lane way pl place
-    cir circle hwy highway pkwy parkway expressway expy causeway bridge trail pike turnpike park
-    playground school elementary middle high academy college university library hospital clinic
-    church chapel temple synagogue cathedral ministries center centre plaza mall market supermarket
-    store shop shops cafe cafeteria restaurant grill bar pizza bakery deli diner kitchen hotel motel
-    inn apartments apartment apts condo condos condominium towers tower villas villa gardens garden
-    estates heights hills hill springs lake lakes isles island key beach bay river canal creek point
-    pointe shores village city county state building bldg garage station stadium field arena museum
-    theater theatre auditorium cemetery funeral home homes memorial monument statue zoo farm ranch
-    nursery auto autos tire tires motors towing plumbing roofing realty properties management
-    services service company co corp inc llc ltd bank pharmacy laundry salon barbershop gym daycare
-    festival parade day week route bus trolley line metrorail metromover section subdivision zone
-    district community club association hoa foundation institute middle fort tree oak palm pine
-    mahogany hurricane storm parque calle avenida escuela iglesia tienda
-    """
-)
-_THINGS_BEFORE = listed(
-    """
-    calle avenida carretera paseo parque escuela colegio iglesia hospital plaza edificio tienda
-    restaurante cafeteria mercado farmacia banco clinica residencial barrio reparto urbanizacion
-    puente ri lari pak lekol legliz lopital boutik magazen mache katye saint san santa sto sta st
-    ste mt mount fort ft port lake isla key cayo hurricane tropical storm huracan tormenta siklon
-    street avenue road park school church store building restaurant complex dog dogs cat cats puppy
-    kitten pet parrot horse perro perra perros perrito gato gata gatos mascota caballo gallo chen
-    chat bet cheval poul bus route ruta flight model brand marca vehicle truck toyota honda ford n s
-    e w ne nw sw north south east west norte sur oeste
-    """
-)
-_PETS = listed(
-    """
-    dog dogs cat cats puppy puppies kitten pet pitbull chihuahua poodle parrot horse rooster perro
-    perra perros perrito gato gata gatos mascota caballo gallo loro chen chat cheval
-    """
-)
+_THINGS_AFTER = _file.things_after
+_THINGS_BEFORE = _file.things_before
+_PETS = _file.pets
 # Businesses, offices, places, peoples and days, which have capitals as names of persons do.
-_NO_PERSONS = listed(
-    """
-    cubano cubana colombiano colombiana venezolano venezolana haitiano haitiana dominicano hispano
-    channel telemundo univision compliance enforcement solid public works customer parks police fire
-    rescue zoning permits permitting traffic transit dispatch dispatcher operator management board
-    council commission authority housing health human resources publix walmart target costco sedanos
-    sedano winn dixie aldi navarro walgreens cvs mcdonalds wendys wendy's mcdonald's domino's papa
-    john's burger king starbucks dunkin chase wells fargo citibank fpl comcast xfinity att verizon
-    tmobile sprint fedex ups usps amazon uber lyft google facebook nextdoor whatsapp youtube waze
-    wasd mdpd fdot fema hud epa ada hoa miami-dade dade florida miami hialeah kendall doral
-    homestead aventura coral gables gardens beach brickell wynwood overtown allapattah cutler
-    pinecrest sweetwater westchester medley opa-locka opa locka surfside sunny isles goulds perrine
-    naranja princeton leisure richmond palmetto tamiami biscayne flagler okeechobee everglades
-    collins lincoln ocean bird sunset krome bayside dolphin marlins heat dolphins hurricanes metro
-    metrobus metrorail broward monroe usa cuba haiti venezuela colombia mexico jamaica nicaragua
-    honduras peru puerto rico dominican georgia virginia carolina dakota jackson baptist mercy
-    nicklaus ryder hummer spanish english creole kreyol ayisyen ayiti haitian cuban american latino
-    hispanic christian catholic jewish christmas easter thanksgiving halloween hanukkah ramadan god
-    jesus jezi dios bondye lord internet covid ikea home depot lowes lowe's january february march
-    april may june july august september october november december enero febrero marzo abril mayo
-    junio julio agosto septiembre octubre noviembre diciembre janvye fevriye mas avril jen jiye out
-    septanm oktob novanm desanm monday tuesday wednesday thursday friday saturday sunday lunes
-    martes miercoles jueves viernes sabado domingo lendi madi mekredi jedi vandredi samdi dimanch
-    """
-)
-_WORDS_TOO = listed(
-    """
-    ada al ali amber amen an angel april art asia autumn bee bell berry bill birch blossom blue bond
-    brandy bridge brook brown buck bud buddy camp car carol cash cat chance charity chase cherry
-    china chrystal clay clear cliff clover coral cotton cove crew cruz crystal cyclone daisy dale
-    dawn dean dee dell delta desert destiny devon diamond dick don dot drew duke earl earth east
-    eden edge era ester eve faith fall fern field flor flora florida ford forest fox france france
-    garnet gay gene genesis gil ginger glen glory golden grace grant gray green guy halo happy
-    harbor harmony harley haven hazel heath heather heaven heritage holly honey hope hunter ice ike
-    in india iris ivory ivy jade jan jasmine jet jewel joy joya july june justice kay kelly king kit
-    lacy lake land lane laurel lavender legend leaf les liberty lien light lily lincoln line links
-    long lot lotus love luck luna luz lynx mac mae magic magnolia maker man maple mar marina mark
-    mars marsh mason max may mercy merit merry mi milan miles mina mint misty moon moss my myrtle
-    neon north ocean olive opal orange orchid page paris park parker pat patience pearl pearle
-    pepper perry petal petunia piedad pine plum pool porsha porter power precious prince princess
-    promise queen rain rainbow randy ray red reed reef rex rich river rob robin rock rocky rod rose
-    rosebud royal ruby rusty sage salt sandy santa scarlet sea season see serena serenity shade
-    shell shelley sherry sierra silver sky skip sol son sonny soon sparkle spring star starr
-    sterling stone stormy summer sun sunday sunny sunshine tab tamarind tiffany tiger tile timber
-    tiny tower town tracy treasure tree trinity trip troy true tulip turner unity van venus vera
-    victory view violet vista walker wall ward water way west whisper white will willow wind windy
-    winter wolf wood woody york young buena casa cielo clara clemente consuelo dios domingo dolores
-    fe feliz flor gloria leon marina mar marcial mercedes paz pilar primitivo reyes rosa rosado
-    santos sol soledad tierra tropical valle ventura virtud eva jen mari fi fidel plas soley dous
-    bon kay tan ti rue pak plaj mina sal val una carol pura tam thi tai lan lai les candy joey micah
-    christ major fair bobo fanny marsh ester mayra sang tiny
-    """
-)
+_NO_PERSONS = _file.no_persons
+_WORDS_TOO = _file.words_too
 """Given names that are words as well: alone they are none, whatever their capital."""
 
 _KNOWN = COMMON | _NO_PERSONS
@@ -231,13 +106,13 @@ class _Lists(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _lists() -> _Lists:
-    given = (plain_list("census_given_names.txt") | GIVEN_NAMES) - _KNOWN
+    given = (plain_list(packaged("census_given_names.txt")) | GIVEN_NAMES) - _KNOWN
     alone = frozenset(each for each in given if len(each) > 2) - _WORDS_TOO
     return _Lists(
         given=given,
         alone=alone,
         sure=(GIVEN_NAMES & alone),
-        surnames=plain_list("census_surnames.txt") - _KNOWN,
+        surnames=plain_list(packaged("census_surnames.txt")) - _KNOWN,
         cues=_TITLES | _RELATIONS | _FAMILIA | _SAYING | _SIGNED,
     )
 

@@ -13,13 +13,13 @@ from typing import Protocol
 
 import structlog
 
+from direct311.runtime.access.in_force import InForce
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.loops import Loop
 from direct311.runtime.messaging.relay import Lease
-from direct311.runtime.process import Resources
 from direct311.runtime.storage.database import Collection, Database
 from direct311.runtime.storage.jobs import Batch, Job, Progress, Work
 from direct311.runtime.vault.keys import KeyProvider, KeyProviderError
@@ -53,6 +53,14 @@ class WrappedKeys(Protocol):
     async def under(self, kek_id: str) -> RecordKey | None:
         """Any key that this one wraps."""
         ...
+
+
+class Shared(Protocol):
+    """What the loops of a rotation need of their process."""
+
+    in_force: InForce
+
+    def lease(self, name: str, length: timedelta = ...) -> Lease: ...
 
 
 class Rewrapping:
@@ -194,7 +202,7 @@ class KeyRotation:
         """Another job on keys."""
         self.jobs[name] = Job(name, self._database["key_jobs"], batch, left, self._clock)
 
-    def loops(self, resources: Resources) -> Sequence[Loop]:
+    def loops(self, resources: Shared) -> Sequence[Loop]:
         noting = resources.lease("key-checks")
 
         async def note() -> None:

@@ -31,6 +31,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.services import is_reserved
 
 LIFETIME = 3600
@@ -41,20 +42,6 @@ CREDENTIALS = "client_credentials"
 CODE = "authorization_code"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
-ROLES = frozenset(
-    {
-        "agent",
-        "inspector",
-        "department",
-        "custodian",
-        "records_officer",
-        "counsel",
-        "liaison",
-        "emergency",
-        "auditor",
-        "admin",
-    }
-)
 ALGORITHM = "Ed25519"
 """EdDSA over Curve25519, by the name that RFC 9864 gives it."""
 
@@ -153,8 +140,12 @@ class Issuer:
         department, lifetime = wanted.get("department"), wanted.get("expires_in", LIFETIME)
         if not isinstance(sub, str) or not sub or is_reserved(sub):
             raise InvalidPersonError("sub must name a person")
-        if not isinstance(roles, list) or not roles or not ROLES.issuperset(map(str, roles)):
-            raise InvalidPersonError(f"roles must be some of {', '.join(sorted(ROLES))}")
+        if (
+            not isinstance(roles, list)
+            or not roles
+            or not set(ROLES.people).issuperset(map(str, roles))
+        ):
+            raise InvalidPersonError(f"roles must be some of {', '.join(sorted(ROLES.people))}")
         if department is not None and not isinstance(department, str):
             raise InvalidPersonError("department must be a code")
         if "department" in roles and not department:

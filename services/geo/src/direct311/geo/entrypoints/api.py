@@ -19,6 +19,7 @@ from direct311.geo.domain.boundaries import (
 from direct311.geo.handlers.atlas import Atlas
 from direct311.geo.handlers.resolve import Resolver
 from direct311.geo.ports import BoundarySets, Locations
+from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
@@ -27,19 +28,7 @@ from direct311.schemas import Instant, Model
 from direct311.schemas.events import Place
 from direct311.schemas.model import Latitude, Longitude
 
-STAFF = (
-    "agent",
-    "inspector",
-    "department",
-    "custodian",
-    "records_officer",
-    "counsel",
-    "liaison",
-    "emergency",
-    "auditor",
-    "admin",
-    "service",
-)
+STAFF = ROLES.places
 """Who may ask what lies where: everybody with a token. It is public data."""
 
 CallerOf = Callable[[Request], Awaitable[Caller]]

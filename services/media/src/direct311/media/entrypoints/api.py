@@ -13,6 +13,7 @@ from direct311.media.handlers import SEALED_FIELD, sealed_name
 from direct311.media.ports import Incoming, Originals
 from direct311.runtime.access.identity import Authenticator
 from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import TIED, Caller, RecordFacts, works_for
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
@@ -27,17 +28,7 @@ from direct311.schemas.events import MediaItem
 from direct311.schemas.model import RecordId
 
 INTAKE = "svc:intake"
-STAFF = (
-    "agent",
-    "inspector",
-    "department",
-    "custodian",
-    "records_officer",
-    "counsel",
-    "liaison",
-    "emergency",
-    "auditor",
-)
+STAFF = ROLES.files
 """Who may ask for a file. Who may read it is for the rules of access."""
 
 ANY_RECORD = tuple(role for role in STAFF if role not in TIED)

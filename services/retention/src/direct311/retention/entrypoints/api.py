@@ -28,6 +28,7 @@ from direct311.retention.handlers.review import Review
 from direct311.retention.handlers.scopes import Scopes
 from direct311.retention.ports import Dispositions, Holds, Inventory, Position, Seal
 from direct311.runtime.access import reasons
+from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
@@ -45,17 +46,8 @@ from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 from direct311.schemas.model import DepartmentCode
 
-READERS: Final = ("custodian", "records_officer", "counsel", "auditor")
-COUNTERS: Final = (
-    *READERS,
-    "agent",
-    "inspector",
-    "department",
-    "liaison",
-    "emergency",
-    "admin",
-    "service",
-)
+READERS: Final = ROLES.records
+COUNTERS: Final = ROLES.record_counts
 INLINE_CHUNKS: Final = 10
 """So much of a hold is written before the answer; the loop does the rest."""
 

@@ -8,16 +8,17 @@ from fastapi import APIRouter, Depends, Query, Request
 from direct311.routing.domain.job import Job
 from direct311.routing.domain.rules import Rulebook
 from direct311.routing.ports import Jobs
+from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller, works_for
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
 from direct311.schemas import Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
-STAFF = ("agent", "custodian", "records_officer", "auditor", "service")
+STAFF = ROLES.jobs
 """Who may see the job of any department. A department and its inspectors see its own alone."""
 
-COUNTERS = (*STAFF, "inspector", "admin")
+COUNTERS = ROLES.job_counts
 
 
 class JobView(Model):

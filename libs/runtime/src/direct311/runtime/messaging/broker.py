@@ -20,7 +20,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.security import SASLScram256
 
 from direct311.runtime.errors import RuntimeFaultError, TransientError
-from direct311.runtime.messaging import connections as kafka_connections
+from direct311.runtime.messaging import connections
 from direct311.runtime.messaging.records import Entry
 from direct311.runtime.messaging.signing import Principals, SignatureError
 from direct311.runtime.pacing import paced
@@ -47,7 +47,7 @@ def make_broker(settings: ServiceSettings, instance: str) -> KafkaBroker:
     and consumers drop it. What must keep its order waits for the one before it (`KafkaPublisher`).
     Nothing is acknowledged on reading: consumers commit when a batch is done.
     """
-    kafka_connections.use()
+    connections.use()
     secure = settings.kafka_security == "SASL_SSL"
     security = SASLScram256(
         username=settings.kafka_username,

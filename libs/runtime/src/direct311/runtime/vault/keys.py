@@ -1,6 +1,6 @@
 """Key providers: where key-encryption keys live. The vault never sees more than wrap and unwrap.
 
-A provider of another kind is a module of its own (`transit`, `awskms`); `keyservices` reads which
+A provider of another kind is a module of its own (`transit`, `awskms`); `providers` reads which
 of them a service uses from its settings.
 """
 

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from direct311.audit.adapters.mongo_watch import MongoNumbers, MongoWatch
-from direct311.audit.domain import Fetch
-from direct311.audit.ports import Gap, Numbered, Numbers, Watch
+from direct311.audit.monitoring.adapters.mongo_watch import MongoNumbers, MongoWatch
+from direct311.audit.monitoring.domain.fetches import Fetch
+from direct311.audit.monitoring.domain.numbers import Gap, Numbered
+from direct311.audit.monitoring.ports import Numbers, Watch
 from direct311.runtime.storage.database import Database
 from tests.support.runtime import NOW, database_of_its_own
 from tests.unit.audit.fakes import InMemoryNumbers, InMemoryWatch

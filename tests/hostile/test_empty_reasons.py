@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from direct311.audit.entrypoints.holds import HoldOrder as LogHoldOrder
-from direct311.audit.entrypoints.holds import ReleaseOrder as LogReleaseOrder
-from direct311.audit.entrypoints.index import RebuildQuestion
+from direct311.audit.disposition.api import HoldOrder as LogHoldOrder
+from direct311.audit.disposition.api import ReleaseOrder as LogReleaseOrder
+from direct311.audit.index.api import RebuildQuestion
 from direct311.intake.clients.api.clients import ChangeOrder, ReferenceOrder, RotationOrder
 from direct311.intake.protection.api import ProtectionOrder
 from direct311.intake.reporter.api.subject import LinkOrder

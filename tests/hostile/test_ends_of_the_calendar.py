@@ -20,7 +20,7 @@ from tests.fuzz.callers import CALLERS, LINK, SERVICE
 from tests.protection.cells import example
 from tests.support.county import County
 from tests.support.submissions import submission
-from tests.unit.audit.test_api import Desk
+from tests.unit.audit.questions.test_api import Desk
 from tests.unit.retention.test_api import County as Retention
 
 TIMES = {

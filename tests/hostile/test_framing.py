@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import pytest
 
-from direct311.audit.entrypoints.consumers import consuming
-from direct311.audit.handlers.receive import Receiving
+from direct311.audit.log.api.consumers import consuming
+from direct311.audit.log.handlers.receive import Receiving
 from direct311.runtime.access.ledger import Access, Ledger
 from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
 from direct311.runtime.clock import TimeOrderedIds

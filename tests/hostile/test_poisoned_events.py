@@ -11,15 +11,18 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from direct311.audit.adapters.mongo_entries import grouping
-from direct311.audit.adapters.rules_file import load_volume_rules
-from direct311.audit.domain import ANSWERING, MOST_COUNTED, Facts, Filter, facts_of
-from direct311.audit.entrypoints.questions import entry_of
-from direct311.audit.handlers.numbers import Numbering
-from direct311.audit.handlers.receive import Receiving
-from direct311.audit.handlers.volume import Volume
-from direct311.audit.handlers.walk import Walk
-from direct311.audit.ports import Arrival, Parcel, Sighting
+from direct311.audit.disposition.domain.records import ANSWERING
+from direct311.audit.entry import Facts, Filter
+from direct311.audit.index.adapters.mongo_entries import grouping
+from direct311.audit.log.domain import MOST_COUNTED, facts_of
+from direct311.audit.log.handlers.receive import Receiving
+from direct311.audit.log.ports.inbox import Arrival, Parcel
+from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
+from direct311.audit.monitoring.handlers.numbers import Numbering
+from direct311.audit.monitoring.handlers.volume import Volume
+from direct311.audit.monitoring.handlers.walk import Walk
+from direct311.audit.questions.api.questions import entry_of
+from direct311.audit.row import Sighting
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.signing import Signer
 from direct311.schemas import DecodeError, Encoded, decode, isoformat
@@ -36,6 +39,7 @@ from tests.hostile.test_framing import (
     refused_by_signature,
     refused_offline,
 )
+from tests.unit.audit.disposition.test_dispose import WAIT, World
 from tests.unit.audit.events import (
     ORDER,
     OTHER,
@@ -54,7 +58,6 @@ from tests.unit.audit.fakes import (
     SettableClock,
 )
 from tests.unit.audit.log_contract import readable
-from tests.unit.audit.test_dispose import WAIT, World
 from tests.unit.audit.world import ASKING, TRUST
 from tests.unit.audit.world import World as Questions
 

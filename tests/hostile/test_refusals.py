@@ -30,8 +30,8 @@ from direct311.schemas import events as ev
 from tests.support.county import County, until
 from tests.support.runtime import SetClock
 from tests.support.submissions import submission
-from tests.unit.audit import test_subject as residents
 from tests.unit.audit.events import OTHER, RECORD, Producer
+from tests.unit.audit.questions import test_subject as residents
 
 pytestmark = pytest.mark.anyio
 

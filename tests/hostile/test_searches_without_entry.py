@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from direct311.audit.handlers.receive import arrival_of
+from direct311.audit.log.handlers.receive import arrival_of
 from direct311.intake.indexes.ports import PersonIndexes
 from direct311.intake.lifecycle.ports import Requests
 from direct311.intake.staff.handlers.contact import Contact

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from direct311.audit.entrypoints.holds import HoldOrder as LogHoldOrder
-from direct311.audit.entrypoints.questions import Question
-from direct311.audit.entrypoints.tables import csv_lines
+from direct311.audit.disposition.api import HoldOrder as LogHoldOrder
+from direct311.audit.question import Question
+from direct311.audit.questions.api.tables import csv_lines
 from direct311.geo.adapters.shapes import read_boundary_set
 from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.intake.clients.api.clients import ChangeOrder

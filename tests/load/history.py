@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from direct311.audit.adapters.mongo_log import MongoEntries
-from direct311.audit.domain import Exempt, Filter, windows
+from direct311.audit.entry import Filter
+from direct311.audit.index.adapters.mongo_index import MongoEntries
+from direct311.audit.index.domain import Exempt
+from direct311.audit.questions.domain.cursors import windows
 from direct311.runtime.storage import database as mongo
 from tests.load.filling import store
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 
 from deploy.local.stack import Stack
-from direct311.audit.adapters.mongo_log import MongoLog
+from direct311.audit.log.adapters.mongo_log import MongoLog
 from direct311.cli.stack import LocalStack
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.signing import Signer, read_private

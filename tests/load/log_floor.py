@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from deploy.local.stack import Stack
-from direct311.audit.adapters.mongo_log import MongoEntries
+from direct311.audit.index.adapters.mongo_index import MongoEntries
 from direct311.cli.stack import LocalStack
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.storage import database as mongo

@@ -25,11 +25,14 @@ from uuid_utils import compat
 from deploy.local import environment
 from deploy.local.bootstrap import REPOSITORY
 from deploy.local.stack import Stack
-from direct311.audit.adapters.mongo_keys import MongoBodyKeys
-from direct311.audit.adapters.mongo_log import MongoEntries, MongoInbox, MongoLog
-from direct311.audit.adapters.mongo_watch import MongoProgress, MongoWatch
-from direct311.audit.adapters.storage import LockedObjects
-from direct311.audit.domain import ANSWERING
+from direct311.audit.disposition.domain.records import ANSWERING
+from direct311.audit.index.adapters.mongo_index import MongoEntries
+from direct311.audit.index.adapters.mongo_progress import MongoProgress
+from direct311.audit.log.adapters.mongo_inbox import MongoInbox
+from direct311.audit.log.adapters.mongo_keys import MongoBodyKeys
+from direct311.audit.log.adapters.mongo_log import MongoLog
+from direct311.audit.log.adapters.storage import LockedObjects
+from direct311.audit.monitoring.adapters.mongo_watch import MongoWatch
 from direct311.runtime.messaging.signing import Principals, Signer
 from direct311.runtime.storage import database as mongo
 from direct311.runtime.storage.objects import ObjectStore
@@ -46,8 +49,8 @@ from direct311.verifier.tiles import entry_bundles, hash_tiles
 from tests.support.county import until
 from tests.support.runtime import claims
 from tests.support.stacks import stack_of_its_own
-from tests.unit.audit.entries_contract import EntriesContract
 from tests.unit.audit.events import Producer
+from tests.unit.audit.index.entries_contract import EntriesContract
 from tests.unit.audit.log_contract import LogContract, Stores
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.audit.adapters.mongo_published import MongoPublications
-from direct311.audit.ports import Publications
+from direct311.audit.log.adapters.mongo_published import MongoPublications
+from direct311.audit.log.ports.publication import Publications
 from direct311.runtime.storage import database as mongo
 from direct311.verifier.checkpoint import SignedCheckpoint, Trust, verify_checkpoint
 from direct311.verifier.log import directory, verify_log
@@ -23,7 +23,7 @@ from direct311.verifier.proof import TlogProof
 from tests.support.audit_log import private_key
 from tests.support.county import until
 from tests.support.stacks import stack_of_its_own
-from tests.unit.audit.publications_contract import PublicationsContract
+from tests.unit.audit.log.publications_contract import PublicationsContract
 from tests.wire.test_audit import Office, alarms_of, new_id, now, producing
 
 GO = shutil.which("go")

@@ -7,35 +7,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from direct311.audit.domain import (
-    MOST_COUNTED,
-    Dimension,
-    Exempt,
-    Facts,
-    Fetch,
-    Filter,
-    Group,
-    IndexWalk,
-    Rebuild,
-    keys_of,
-)
-from direct311.audit.domain.holds import LogHold
-from direct311.audit.ports import (
-    ExistsOtherwiseError,
-    FencedError,
-    FetchPage,
-    Head,
-    MissingTileError,
-    Numbered,
-    Parcel,
-    Persons,
-    Publication,
-    Row,
-    Sighting,
-    StaleStageError,
-    StoredKey,
-    Tagger,
-)
+from direct311.audit.disposition.domain.holds import LogHold
+from direct311.audit.entry import Facts, Filter
+from direct311.audit.index.domain import Dimension, Exempt, Group, IndexWalk, Rebuild, keys_of
+from direct311.audit.log.domain import MOST_COUNTED
+from direct311.audit.log.ports.files import ExistsOtherwiseError
+from direct311.audit.log.ports.inbox import Parcel
+from direct311.audit.log.ports.keys import StoredKey
+from direct311.audit.log.ports.log import FencedError, Head, MissingTileError, StaleStageError
+from direct311.audit.log.ports.publication import Publication
+from direct311.audit.monitoring.domain.fetches import Fetch
+from direct311.audit.monitoring.domain.numbers import Numbered
+from direct311.audit.monitoring.ports import FetchPage
+from direct311.audit.questions.ports import Persons
+from direct311.audit.row import Row, Sighting, Tagger
 from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
 
 

@@ -12,32 +12,32 @@ from typing import Any, Protocol, cast
 import pytest
 from uuid_utils import compat
 
-from direct311.audit.domain import Filter, Rebuild, facts_of
-from direct311.audit.handlers.archive import Archive
-from direct311.audit.handlers.files import LogFiles
-from direct311.audit.handlers.keyring import KeyRing
-from direct311.audit.handlers.log_keys import LogKey, LogKeys
-from direct311.audit.handlers.publish import Unwitnessed, sign_head
-from direct311.audit.handlers.rebuild import Rebuilding
-from direct311.audit.handlers.receive import Receiving
-from direct311.audit.handlers.sequence import Sequencer
-from direct311.audit.handlers.tags import Tags, is_right
-from direct311.audit.handlers.watch_index import IndexWatch
-from direct311.audit.ports import (
-    BodyKeys,
-    Entries,
-    ExistsOtherwiseError,
+from direct311.audit.entry import Filter
+from direct311.audit.index.domain import Rebuild
+from direct311.audit.index.handlers.rebuild import Rebuilding
+from direct311.audit.index.handlers.watch_index import IndexWatch
+from direct311.audit.index.ports import Entries, Progress
+from direct311.audit.log.domain import facts_of
+from direct311.audit.log.handlers.archive import Archive
+from direct311.audit.log.handlers.files import LogFiles
+from direct311.audit.log.handlers.keyring import KeyRing
+from direct311.audit.log.handlers.log_keys import LogKey, LogKeys
+from direct311.audit.log.handlers.publish import Unwitnessed, sign_head
+from direct311.audit.log.handlers.receive import Receiving
+from direct311.audit.log.handlers.sequence import Sequencer
+from direct311.audit.log.handlers.tags import Tags, is_right
+from direct311.audit.log.ports.files import ExistsOtherwiseError, Objects
+from direct311.audit.log.ports.inbox import Inbox
+from direct311.audit.log.ports.keys import BodyKeys
+from direct311.audit.log.ports.log import (
     FencedError,
-    Inbox,
     IndexLostError,
     KeyGoneError,
     Log,
-    Objects,
-    Progress,
-    Row,
     StaleStageError,
-    Watch,
 )
+from direct311.audit.monitoring.ports import Watch
+from direct311.audit.row import Row
 from direct311.runtime.access.ledger import AuditUnavailableError, Ledger
 from direct311.runtime.access.rules import Caller, load_access_policy
 from direct311.runtime.messaging.records import Entry as RelayEntry

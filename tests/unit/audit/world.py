@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 
-from direct311.audit.adapters.rules_file import load_breach_rules
-from direct311.audit.domain import Filter
-from direct311.audit.handlers.breach import Breach
-from direct311.audit.handlers.count import Counting
-from direct311.audit.handlers.door import Asking, Door
-from direct311.audit.handlers.export import Exporting
-from direct311.audit.handlers.read import Reading
+from direct311.audit.entry import Filter
+from direct311.audit.questions.adapters.rules_file import load_breach_rules
+from direct311.audit.questions.handlers.breach import Breach
+from direct311.audit.questions.handlers.count import Counting
+from direct311.audit.questions.handlers.door import Asking, Door
+from direct311.audit.questions.handlers.export import Exporting
+from direct311.audit.questions.handlers.read import Reading
 from direct311.runtime.access.ledger import Ledger
 from direct311.runtime.access.rules import AccessPolicy, Caller, load_access_policy
 from direct311.runtime.clock import Clock

@@ -14,7 +14,7 @@ from deploy.local.environment import FIXED_PORTS, Place
 from deploy.local.kafka import configuration
 from deploy.local.stack import Stack, StackError
 from deploy.local.topology import Topology
-from direct311.audit.adapters.log_keys import read_log_keys, read_policy
+from direct311.audit.log.adapters.log_keys import read_log_keys, read_policy
 from direct311.runtime.messaging.signing import Principals, Signer
 from direct311.runtime.settings import ServiceSettings, StoreSettings
 

@@ -9,54 +9,61 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from prometheus_client import Counter, Gauge
 
-from direct311.audit.adapters.http import HttpWitness, IntakePeople, PeerFetches
-from direct311.audit.adapters.log_keys import read_log_keys, read_policy
-from direct311.audit.adapters.mongo_holds import MongoLeaving, MongoLogHolds
-from direct311.audit.adapters.mongo_keys import MongoBodyKeys, OwnFetches
-from direct311.audit.adapters.mongo_log import MongoEntries, MongoInbox, MongoLog
-from direct311.audit.adapters.mongo_published import MongoPublications
-from direct311.audit.adapters.mongo_watch import MongoNumbers, MongoProgress, MongoWatch
-from direct311.audit.adapters.records import DueRecords, OutboxAlarms
-from direct311.audit.adapters.rules_file import (
-    load_breach_rules,
-    load_month_key_rules,
-    load_volume_rules,
-)
-from direct311.audit.adapters.storage import LockedObjects
-from direct311.audit.domain import Alarm, AuditedRecord
-from direct311.audit.entrypoints.api import api_router
-from direct311.audit.entrypoints.breach import breach_router
-from direct311.audit.entrypoints.consumers import TOPICS, consuming
-from direct311.audit.entrypoints.counts import counts_router
-from direct311.audit.entrypoints.exports import exports_router
-from direct311.audit.entrypoints.holds import holds_router
-from direct311.audit.entrypoints.index import answering, index_router
-from direct311.audit.entrypoints.log import log_router
-from direct311.audit.entrypoints.subject import subject_router
-from direct311.audit.handlers.archive import Archive
-from direct311.audit.handlers.breach import Breach
-from direct311.audit.handlers.count import Counting
-from direct311.audit.handlers.dispose import Disposition
-from direct311.audit.handlers.door import Door
-from direct311.audit.handlers.export import Exporting
-from direct311.audit.handlers.files import LogFiles
-from direct311.audit.handlers.holds import Held, LogHolding
-from direct311.audit.handlers.keyring import KeyRing
-from direct311.audit.handlers.months import MonthDisposition
-from direct311.audit.handlers.numbers import Numbering
-from direct311.audit.handlers.publish import Publisher, Unwitnessed, Witnessed
-from direct311.audit.handlers.read import Reading
-from direct311.audit.handlers.rebuild import Rebuilding
-from direct311.audit.handlers.receive import Receiving
-from direct311.audit.handlers.reconcile import Reconciler
-from direct311.audit.handlers.rounds import Rounds
-from direct311.audit.handlers.sequence import Sequencer
-from direct311.audit.handlers.subject import SubjectReading
-from direct311.audit.handlers.tags import Tags
-from direct311.audit.handlers.volume import Volume
-from direct311.audit.handlers.walk import Walk
-from direct311.audit.handlers.watch_index import IndexWatch
-from direct311.audit.ports import IndexLostError, KeyFetches, Published
+from direct311.audit.alarms.adapters import OutboxAlarms
+from direct311.audit.alarms.domain import Alarm
+from direct311.audit.disposition.adapters.mongo_holds import MongoLeaving, MongoLogHolds
+from direct311.audit.disposition.adapters.records import DueRecords
+from direct311.audit.disposition.adapters.rules_file import load_month_key_rules
+from direct311.audit.disposition.api import holds_router
+from direct311.audit.disposition.domain.records import AuditedRecord
+from direct311.audit.disposition.handlers.dispose import Disposition
+from direct311.audit.disposition.handlers.holds import Held, LogHolding
+from direct311.audit.disposition.handlers.months import MonthDisposition
+from direct311.audit.index.adapters.mongo_index import MongoEntries
+from direct311.audit.index.adapters.mongo_progress import MongoProgress
+from direct311.audit.index.api import answering, index_router
+from direct311.audit.index.handlers.rebuild import Rebuilding
+from direct311.audit.index.handlers.watch_index import IndexWatch
+from direct311.audit.log.adapters.log_keys import read_log_keys, read_policy
+from direct311.audit.log.adapters.mongo_inbox import MongoInbox
+from direct311.audit.log.adapters.mongo_keys import MongoBodyKeys
+from direct311.audit.log.adapters.mongo_log import MongoLog
+from direct311.audit.log.adapters.mongo_published import MongoPublications
+from direct311.audit.log.adapters.storage import LockedObjects
+from direct311.audit.log.adapters.witnesses import HttpWitness
+from direct311.audit.log.api.consumers import TOPICS, consuming
+from direct311.audit.log.api.files import log_router
+from direct311.audit.log.handlers.archive import Archive
+from direct311.audit.log.handlers.files import LogFiles
+from direct311.audit.log.handlers.keyring import KeyRing
+from direct311.audit.log.handlers.publish import Publisher, Unwitnessed, Witnessed
+from direct311.audit.log.handlers.receive import Receiving
+from direct311.audit.log.handlers.sequence import Sequencer
+from direct311.audit.log.handlers.tags import Tags
+from direct311.audit.log.ports.log import IndexLostError
+from direct311.audit.log.ports.publication import Published
+from direct311.audit.monitoring.adapters.fetches import OwnFetches, PeerFetches
+from direct311.audit.monitoring.adapters.mongo_watch import MongoNumbers, MongoWatch
+from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
+from direct311.audit.monitoring.handlers.numbers import Numbering
+from direct311.audit.monitoring.handlers.reconcile import Reconciler
+from direct311.audit.monitoring.handlers.rounds import Rounds
+from direct311.audit.monitoring.handlers.volume import Volume
+from direct311.audit.monitoring.handlers.walk import Walk
+from direct311.audit.monitoring.ports import KeyFetches
+from direct311.audit.questions.adapters.intake import IntakePeople
+from direct311.audit.questions.adapters.rules_file import load_breach_rules
+from direct311.audit.questions.api.breach import breach_router
+from direct311.audit.questions.api.counts import counts_router
+from direct311.audit.questions.api.entries import api_router
+from direct311.audit.questions.api.exports import exports_router
+from direct311.audit.questions.api.subject import subject_router
+from direct311.audit.questions.handlers.breach import Breach
+from direct311.audit.questions.handlers.count import Counting
+from direct311.audit.questions.handlers.door import Door
+from direct311.audit.questions.handlers.export import Exporting
+from direct311.audit.questions.handlers.read import Reading
+from direct311.audit.questions.handlers.subject import SubjectReading
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RuntimeFaultError

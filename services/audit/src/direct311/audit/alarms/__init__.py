@@ -1,0 +1,1 @@
+"""Alarms: raised once each, told to operators as events."""

@@ -1,0 +1,34 @@
+"""Alarms that were raised: documents with an outbox."""
+
+from uuid import UUID, uuid5
+
+from direct311.audit.alarms.domain import Alarm
+from direct311.runtime.clock import Clock
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change, Outgoing
+from direct311.schemas import events as ev
+
+_ALARMS = UUID("6d1b6a4e-5f2c-5b0e-9d57-0d7f6f6e5a11")
+
+
+class OutboxAlarms:
+    """`Alarms`: one document for each, so that none is raised twice and none is lost."""
+
+    def __init__(self, folder: Folder[Alarm], clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+
+    async def raise_alarm(self, kind: str, about: str, detail: str) -> None:
+        name = str(uuid5(_ALARMS, f"{kind}:{about}"))
+        event = ev.AuditAlarm.model_validate(
+            {"kind": kind, "about": about, "detail": detail, "raised_at": self._clock.now()}
+        )
+
+        async def once(state: Alarm) -> Change[Alarm] | None:
+            if state.version:
+                return None
+            return Change(
+                state.model_copy(update={"kind": kind}), (Outgoing(event, subject=about),)
+            )
+
+        await self._folder.change(name, name, once)

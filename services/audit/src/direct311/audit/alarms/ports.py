@@ -1,0 +1,11 @@
+"""Where operators are told."""
+
+from typing import Protocol
+
+
+class Alarms(Protocol):
+    """Where operators are told."""
+
+    async def raise_alarm(self, kind: str, about: str, detail: str) -> None:
+        """Once for each `kind` and `about`, however often it is called."""
+        ...

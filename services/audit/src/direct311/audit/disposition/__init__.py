@@ -1,0 +1,1 @@
+"""How entries end: records and months that are due, and the holds that keep them."""

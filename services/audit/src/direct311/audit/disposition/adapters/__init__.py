@@ -1,0 +1,1 @@
+"""The disposition's ports on real servers."""

@@ -1,0 +1,32 @@
+"""Holds on entries of the log."""
+
+from direct311.audit.entry import Filter
+from direct311.schemas import Instant, Model
+from direct311.schemas import events as ev
+
+
+class LogHold(Model):
+    """A hold on the entries that fit `filter`: while it stands, nothing that keeps one of them
+    readable is destroyed. It has no end date; somebody else than who placed it releases it.
+
+    `too_late`: records that were being destroyed when it was placed. `cleared`: it was released,
+    and is on no record any more.
+    """
+
+    hold_id: str
+    name: str
+    kind: ev.HoldKind
+    authority: str
+    filter: Filter
+    placed_by: str
+    placed_at: Instant
+    too_late: tuple[str, ...] = ()
+    released_by: str | None = None
+    released_at: Instant | None = None
+    release_reason: str | None = None
+    cleared: bool = False
+
+    @property
+    def mark(self) -> str:
+        """What is among the holds of a record that it keeps."""
+        return f"log:{self.hold_id}"

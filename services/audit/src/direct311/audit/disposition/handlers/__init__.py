@@ -1,0 +1,1 @@
+"""What ends and what is held, one module for each task."""

@@ -1,0 +1,216 @@
+"""Audit's own part of a disposition: last, when the broker has forgotten the record's events too.
+
+A certificate says that every other holder has destroyed its part. Audit then waits for as long as
+the broker may still repeat an event, and destroys the record's key: every entry about that record
+alone is unreadable from then on, while leaf, tree and every other proof stay. Entries of the
+disposition itself are permanent.
+
+The certificate is retention's word alone, and so are the times in it. What counts is the log: the
+receipt of every other holder, each signed by that holder, for this record and one order, and that
+the last of them was logged so long ago. Without them nothing is destroyed, and an alarm says so.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from direct311.audit.alarms.ports import Alarms
+from direct311.audit.disposition.domain.records import ANSWERING, AuditedRecord
+from direct311.audit.disposition.handlers.holds import Held
+from direct311.audit.disposition.ports import LogHolds
+from direct311.audit.entry import Filter
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.handlers.tags import Tags
+from direct311.audit.log.ports.log import IndexLostError, Log
+from direct311.runtime.clock import Clock
+from direct311.runtime.disposition import Destroyed
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change
+from direct311.schemas import Event, derived_id
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+Records = Callable[[int], Awaitable[Sequence[AuditedRecord]]]
+"""At most so many records: whose time has come and that no hold keeps; or that are being
+destroyed."""
+
+Marked = Callable[[str, int], Awaitable[Sequence[AuditedRecord]]]
+"""At most so many records that have this among their holds."""
+
+
+_NOTHING_FOLLOWS = "00000000-0000-0000-0000-000000000000"
+"""The cause of a change that makes no event."""
+
+MOST_ANSWERS = 1_000
+"""Receipts of one holder for one record, and certificates, that are looked at: the newest."""
+
+
+class Disposition:
+    """Notes what was certified, and begins to destroy when it is time."""
+
+    def __init__(
+        self,
+        folder: Folder[AuditedRecord],
+        log: Log,
+        entries: Entries,
+        tags: Tags,
+        due: Records,
+        clock: Clock,
+        after: timedelta,
+        *,
+        held: Held,
+        holds: LogHolds,
+        marked: Marked,
+        alarms: Alarms,
+    ) -> None:
+        self._folder = folder
+        self._log = log
+        self._entries = entries
+        self._tags = tags
+        self._due = due
+        self._held = held
+        self._holds = holds
+        self._marked = marked
+        self._alarms = alarms
+        self._clock = clock
+        self._after = after
+
+    async def note(self, event: Event[Model]) -> None:
+        """Set the time for each record of a certificate, from when it came here on; a supplement is
+        about audit's own part."""
+        data = event.data
+        if not isinstance(data, ev.DispositionCertified) or data.supplement_to is not None:
+            return
+        destroy_at = self._clock.now() + self._after
+
+        async def wait(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            if state.lifecycle != "active" or state.destroy_at is not None:
+                return None
+            update = {"destroy_at": destroy_at, "order_id": data.order_id}
+            return Change(state.model_copy(update=update))
+
+        for record_id in data.record_ids:
+            await self._folder.change(record_id, derived_id(event.id, record_id), wait)
+
+    async def begin(self) -> None:
+        """Turn those whose time has come to `destroying`, unless a hold stands: on the record, or
+        on an entry about it, which is then written into the record too. Those that the log does
+        not bear out wait anew, with an alarm.
+
+        :raises IndexLostError: what it says of the records could not be removed.
+        """
+        await self._check_index()
+        for state in await self._due(100):
+            borne_out = await self._order(state)
+            if borne_out is None:
+                await self._refuse(state)
+                continue
+            order_id, since = borne_out
+            cause = derived_id(order_id, f"audit:{state.record_id}")
+            if since + self._after > self._clock.now():
+                await self._change(state.record_id, cause, {"destroy_at": since + self._after})
+            elif holds := await self._held.keeping_record(state.record_id):
+                await self._mark(state.record_id, cause, [hold.mark for hold in holds])
+            else:
+                await self._destroy(state.record_id, cause, order_id)
+
+    async def _order(self, state: AuditedRecord) -> tuple[str, datetime] | None:
+        """The certified order that every other holder has answered by the log, and when the last of
+        them had; `None` where there is none."""
+        size = (await self._log.head()).size
+        receipts = [await self._told(state.record_id, "destroy", each, size) for each in ANSWERING]
+        if not all(receipts):
+            return None
+        certified = await self._told(state.record_id, "certify", "retention", size)
+        orders = dict.fromkeys((state.order_id, *(order_id for order_id, _ in certified)))
+        for order_id in (each for each in orders if each):
+            # An entry from before orders were kept with them counts for the one of the certificate.
+            own = {order_id, None} if order_id == state.order_id else {order_id}
+            times = [[at for order, at in told if order in own] for told in receipts]
+            if all(times):
+                return order_id, max(min(answered) for answered in times)
+        return None
+
+    async def _told(
+        self, record_id: str, action: str, service: str, size: int
+    ) -> Sequence[tuple[str | None, datetime]]:
+        """The orders of which a service has said this of a record, and when that was logged."""
+        query = Filter(record_ids=(record_id,), action=action, service=service)
+        rows = await self._entries.find(query, before=size, floor=0, limit=MOST_ANSWERS)
+        return [
+            (row.facts.order_id, row.logged_at)
+            for row in rows
+            if row.facts and row.facts.event != "pii.accessed"
+        ]
+
+    async def _refuse(self, state: AuditedRecord) -> None:
+        detail = "a certificate names the record, and not every holder has said in the log that it "
+        detail += "destroyed its part by that order; nothing is destroyed"
+        await self._alarms.raise_alarm("destruction_refused", state.record_id, detail)
+        # It makes room for the others, and is looked at again.
+        later = self._clock.now() + self._after
+        await self._change(state.record_id, _NOTHING_FOLLOWS, {"destroy_at": later})
+
+    async def _change(self, record_id: str, cause: str, update: Mapping[str, object]) -> None:
+        async def change(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            active = state.lifecycle == "active"
+            return Change(state.model_copy(update=update)) if active else None
+
+        await self._folder.change(record_id, cause, change)
+
+    async def _destroy(self, record_id: str, cause: str, order_id: str) -> None:
+        async def destroy(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            if state.lifecycle != "active" or state.holds:
+                return None
+            update = {"lifecycle": "destroying", "order_id": order_id}
+            return Change(state.model_copy(update=update))
+
+        await self._folder.change(record_id, cause, destroy)
+
+    async def clear(self) -> None:
+        """Take holds that were released off the records that they kept."""
+        for hold in await self._holds.all():
+            if hold.released_at is None or hold.cleared:
+                continue
+            while found := await self._marked(hold.mark, 100):
+                for state in found:
+                    cause = derived_id(hold.hold_id, f"released:{state.record_id}")
+                    await self._unmark(state.record_id, cause, hold.mark)
+            # Nothing marks a record with a hold that was released: see `begin`, which comes after.
+            await self._holds.replace(hold.model_copy(update={"cleared": True}))
+
+    async def unheld(self, destroying: Sequence[AuditedRecord]) -> Sequence[AuditedRecord]:
+        """Of records that are about to lose their key, those that no hold on the log keeps: the
+        last look, after the record says that it is being destroyed."""
+        return [
+            state for state in destroying if not await self._held.keeping_record(state.record_id)
+        ]
+
+    async def _mark(self, record_id: str, cause: str, marks: Sequence[str]) -> None:
+        async def mark(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            if state.lifecycle != "active":
+                return None
+            holds = tuple(sorted({*state.holds, *marks}))
+            return Change(state.model_copy(update={"holds": holds}))
+
+        await self._folder.change(record_id, cause, mark)
+
+    async def _unmark(self, record_id: str, cause: str, gone: str) -> None:
+        async def unmark(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            holds = tuple(hold for hold in state.holds if hold != gone)
+            return Change(state.model_copy(update={"holds": holds}))
+
+        await self._folder.change(record_id, cause, unmark)
+
+    async def remove(self, state: AuditedRecord) -> Destroyed:
+        """What the query index says of the record; its key has gone before.
+
+        :raises IndexLostError: an index that is being made again may still get something of the
+            record, from a body that was opened before the key went.
+        """
+        await self._check_index()
+        tag = await self._tags.tagger(self._clock.now())
+        return Destroyed(documents=await self._entries.forget(state.record_id, tag))
+
+    async def _check_index(self) -> None:
+        if await self._log.whole_since(await self._log.head()) is None:
+            raise IndexLostError

@@ -1,0 +1,195 @@
+"""Legal holds on entries of the log: placed, released, and asked about before anything goes.
+
+A hold keeps what its filter finds when destruction is due, entries that came later too. It is
+stored first, and then it is looked which records and months are being destroyed already; whoever
+destroys says so first, and then looks at the holds. So either the hold is seen in time, or it says
+what it came too late for.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from direct311.audit.disposition.domain.holds import LogHold
+from direct311.audit.disposition.domain.months import month_of
+from direct311.audit.disposition.ports import Leaving, LogHolds
+from direct311.audit.entry import Filter
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.ports.log import Log
+from direct311.audit.row import Row
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.persons import same_person
+from direct311.runtime.vault.vault import Vault
+from direct311.schemas import events as ev
+from direct311.verifier.entry import Entry
+
+_BATCH = 1_000
+
+
+class Held:
+    """What standing holds keep."""
+
+    def __init__(self, holds: LogHolds, entries: Entries, log: Log) -> None:
+        self._holds = holds
+        self._entries = entries
+        self._log = log
+
+    async def keeping_record(self, record_id: str) -> Sequence[LogHold]:
+        """The standing holds that have an entry about this record."""
+        head = await self._log.head()
+        return [
+            hold
+            for hold in await self._holds.standing()
+            if await self._about(hold, record_id, head.size)
+        ]
+
+    async def _about(self, hold: LogHold, record_id: str, size: int) -> bool:
+        if hold.filter.record_ids and record_id not in hold.filter.record_ids:
+            return False
+        about = hold.filter.model_copy(update={"record_ids": (record_id,)})
+        return bool(await self._entries.find(about, before=size, floor=0, limit=1))
+
+    async def keeps_month(self, name: str, reference: bytes) -> bool:
+        """Whether a standing hold has an entry under this month's key."""
+        for hold in await self._holds.standing():
+            if await self.has_under(hold.filter, name, reference):
+                return True
+        return False
+
+    async def has_under(self, query: Filter, name: str, reference: bytes) -> bool:
+        """Whether an entry that fits is sealed under the key of a month."""
+        async for rows in rows_of_month(self._entries, self._log, query, name):
+            if any(Entry.parse(row.data).key_reference == reference for row in rows):
+                return True
+        return False
+
+
+class LogHolding:
+    """Places and releases holds: a custodian places, another person releases."""
+
+    def __init__(
+        self,
+        holds: LogHolds,
+        held: Held,
+        leaving: Leaving,
+        vault: Vault,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._holds = holds
+        self._held = held
+        self._leaving = leaving
+        self._vault = vault
+        self._clock = clock
+        self._ids = ids
+
+    async def place(
+        self, caller: Caller, name: str, kind: ev.HoldKind, authority: str, query: Filter
+    ) -> LogHold:
+        """Hold what fits. :raises RefusedError: 403 for another role; 503 not written down."""
+        await self._write_down(caller, "POST /v1/holds", query, authority)
+        hold = LogHold(
+            hold_id=self._ids.new(),
+            name=name,
+            kind=kind,
+            authority=authority,
+            filter=query,
+            placed_by=caller.sub,
+            placed_at=self._clock.now(),
+        )
+        await self._holds.add(hold)
+        too_late = [
+            record_id
+            for record_id in await self._leaving.records()
+            if hold in await self._held.keeping_record(record_id)
+        ]
+        too_late += [
+            key.name
+            for key in await self._leaving.months()
+            if await self._held.has_under(query, key.name, key.reference)
+        ]
+        if too_late:
+            hold = hold.model_copy(update={"too_late": tuple(too_late)})
+            await self._holds.replace(hold)
+        return hold
+
+    async def release(self, caller: Caller, hold_id: str, reason: str) -> LogHold:
+        """End a hold.
+
+        :raises RefusedError: 404, there is none; 403, another role, or the one who placed it; 503.
+        """
+        hold = await self._holds.get(hold_id)
+        query = hold.filter if hold else Filter()
+        await self._write_down(caller, "POST /v1/holds/{hold_id}/release", query, hold_id, reason)
+        if hold is None:
+            raise RefusedError(404, "unknown_hold", "There is no such hold.")
+        if same_person(hold.placed_by, caller.sub):
+            raise RefusedError(
+                403, "same_person", "Another person than the one who placed it releases it."
+            )
+        if hold.released_at is not None:
+            return hold
+        released = hold.model_copy(
+            update={
+                "released_by": caller.sub,
+                "released_at": self._clock.now(),
+                "release_reason": reason,
+            }
+        )
+        await self._holds.replace(released)
+        return released
+
+    async def all(self, caller: Caller) -> Sequence[LogHold]:
+        """Every hold, those that were released too; an event like the others."""
+        await self._write_down(caller, "GET /v1/holds", Filter(), None)
+        return await self._holds.all()
+
+    async def _write_down(
+        self,
+        caller: Caller,
+        operation: str,
+        query: Filter,
+        reference: str | None,
+        reason: str | None = None,
+    ) -> None:
+        access = Access(
+            caller,
+            action="hold",
+            purpose="retention",
+            operation=operation,
+            record_ids=query.record_ids,
+            reference=reference,
+            justification=reason,
+            query_fields=query.names,
+        )
+        await self._vault.authorise(access, RecordFacts())
+
+
+async def span_of_month(entries: Entries, name: str, size: int) -> tuple[int, int]:
+    """The range of the log in which every entry under a month's key lies."""
+    days = month_of(name)
+    if days is None:
+        return 0, 0
+    # A day on either side: times of logging never run backwards, clocks may have.
+    first, after = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
+    return (
+        await entries.first_logged(first - timedelta(days=1), size),
+        await entries.first_logged(after + timedelta(days=1), size),
+    )
+
+
+async def rows_of_month(
+    entries: Entries, log: Log, query: Filter, name: str
+) -> AsyncIterator[Sequence[Row]]:
+    """Entries that fit and may lie under the key of a month, a batch at a time."""
+    size = (await log.head()).size
+    low, high = await span_of_month(entries, name, size)
+    while low < high:
+        rows = await entries.find(query, before=high, floor=low, limit=_BATCH, oldest_first=True)
+        if rows:
+            yield rows
+        if len(rows) < _BATCH:
+            return
+        low = rows[-1].index + 1

@@ -1,0 +1,115 @@
+"""The keys of entries about no record, destroyed when their item of the schedule says so.
+
+Sign-ins, changes of rules and the like relate to no record whose life they could share. They are
+sealed under the key of the month of their logging, and that key goes when the item is due, unless a
+hold stands on an entry under it. Leaf, tree and every proof stay.
+"""
+
+from datetime import datetime, timedelta
+
+from direct311.audit.alarms.ports import Alarms
+from direct311.audit.disposition.domain.months import MonthKeyRules, month_of
+from direct311.audit.disposition.handlers.holds import Held, rows_of_month
+from direct311.audit.disposition.ports import MonthKeys
+from direct311.audit.entry import Filter
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.handlers.tags import Tags
+from direct311.audit.log.ports.keys import StoredKey
+from direct311.audit.log.ports.log import IndexLostError, Log
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
+from direct311.runtime.clock import Clock
+from direct311.runtime.vault.vault import DeniedError, Vault
+from direct311.verifier.entry import Entry
+
+ITSELF = Caller("svc:audit", ("service",), authentication="service")
+
+
+class MonthDisposition:
+    """Each step may be repeated: the event and what is in clear go before the key."""
+
+    PATIENCE = timedelta(days=1)
+    """After a refusal, which is an entry itself: asking every second would fill the log."""
+
+    def __init__(
+        self,
+        keys: MonthKeys,
+        entries: Entries,
+        log: Log,
+        held: Held,
+        tags: Tags,
+        vault: Vault,
+        alarms: Alarms,
+        rules: MonthKeyRules,
+        clock: Clock,
+    ) -> None:
+        self._keys = keys
+        self._entries = entries
+        self._log = log
+        self._held = held
+        self._tags = tags
+        self._vault = vault
+        self._alarms = alarms
+        self._rules = rules
+        self._clock = clock
+        self._not_before: datetime | None = None
+
+    async def step(self) -> None:
+        """Destroy the keys that are due. Where the rules of access refuse it, that is an alarm, and
+        it is tried again a day later.
+
+        :raises AuditUnavailableError: it cannot be written.
+        :raises IndexLostError: what the index says of their entries could not be removed.
+        """
+        if await self._log.whole_since(await self._log.head()) is None:
+            raise IndexLostError
+        now = self._clock.now()
+        if self._not_before is not None and now < self._not_before:
+            return
+        today = now.date()
+        for key in await self._keys.months():
+            month = month_of(key.name)
+            if month is None or self._rules.due_on(month[0]) > today:
+                continue
+            if await self._held.keeps_month(key.name, key.reference):
+                continue
+            await self._keys.leave(key.name)
+            # Once more, now that a hold which comes later learns of it.
+            if await self._held.keeps_month(key.name, key.reference):
+                await self._keys.stay(key.name)
+                continue
+            try:
+                await self._destroy(key)
+            except DeniedError as error:
+                await self._put_off(key, error, now)
+                return
+
+    async def _put_off(self, key: StoredKey, error: DeniedError, now: datetime) -> None:
+        """What the rules refuse for one key they refuse for all."""
+        wait = error.retry_after
+        self._not_before = now + (timedelta(seconds=wait) if wait else self.PATIENCE)
+        await self._keys.stay(key.name)
+        if not wait:
+            # The county's own rules do not have the grant, or have run out.
+            detail = f"the key is due, and the rules refuse its destruction: {error.detail}"
+            await self._alarms.raise_alarm("destruction_refused", key.name, detail)
+
+    async def _destroy(self, key: StoredKey) -> None:
+        access = Access(
+            ITSELF,
+            action="destroy",
+            purpose="retention",
+            operation=f"{self._rules.schedule} item {self._rules.item}",
+            reference=key.name,
+        )
+        await self._vault.authorise(access, RecordFacts())
+        async for rows in rows_of_month(self._entries, self._log, Filter(), key.name):
+            under = [
+                row
+                for row in rows
+                if row.facts and Entry.parse(row.data).key_reference == key.reference
+            ]
+            if under:
+                tag = await self._tags.tagger(self._clock.now())
+                await self._entries.forget_rows(under, tag)
+        await self._keys.destroy(key.name)

@@ -1,0 +1,41 @@
+"""What adapters of several capabilities write alike: documents that are new, and rows."""
+
+from collections.abc import Sequence
+
+from direct311.audit.row import Row
+from direct311.runtime.storage.database import (
+    BulkError,
+    Collection,
+    Document,
+    DuplicateError,
+)
+
+_DUPLICATE = 11000
+
+
+async def insert_new(collection: Collection, documents: Sequence[Document]) -> bool:
+    """Insert those whose keys are new; whether that was all of them."""
+    try:
+        await collection.insert_many(documents, ordered=False)
+    except BulkError as error:
+        if any(each.get("code") != _DUPLICATE for each in error.details["writeErrors"]):
+            raise
+        return False
+    except DuplicateError:
+        # How the local server tells of a second unique index, for the whole command.
+        return False
+    return True
+
+
+def _row_fields(row: Row) -> Document:
+    fields = row.facts.model_dump(exclude_defaults=True) if row.facts else {}
+    if fields.pop("opens", False):
+        fields["opened"] = False
+    return {
+        **fields,
+        "event_id": row.event_id,
+        "logged_at": row.logged_at,
+        "data": row.data,
+        "leaf": row.leaf,
+        "tag": row.tag,
+    }

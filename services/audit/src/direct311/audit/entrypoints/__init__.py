@@ -1,1 +1,0 @@
-"""Where the outside comes in: events, the auditors' API, the log's files."""

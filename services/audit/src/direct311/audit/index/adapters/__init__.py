@@ -1,0 +1,1 @@
+"""The index's ports on real servers."""

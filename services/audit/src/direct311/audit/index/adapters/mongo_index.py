@@ -1,0 +1,264 @@
+"""The query index in MongoDB.
+
+entries    one document for each entry, `_id`: its index. What lies at or above the head's size
+           is staged, and does not count. `log.adapters.mongo_log` keeps its mark there
+forgotten  the event's id of each entry whose facts went with its record, `_id`: its index
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from pymongo import DeleteOne, ReplaceOne, UpdateOne
+
+from direct311.audit.documents import _row_fields, insert_new
+from direct311.audit.entry import Facts, Filter
+from direct311.audit.index.adapters.mongo_entries import INDEXES, grouping, key_of, matching
+from direct311.audit.index.domain import Dimension, Exempt, Group, unnamed
+from direct311.audit.row import Row, Sighting, Tagger
+from direct311.runtime.errors import TransientError
+from direct311.runtime.storage.database import (
+    BulkError,
+    Collection,
+    Database,
+    Document,
+    Index,
+)
+
+FORGOTTEN_AT_ONCE = 500
+_KEPT = {"_id", "epoch", "event_id", "logged_at", "data", "leaf", "tag"}
+"""What stays of an entry's document when its record goes: the sealed leaf, and the event's id, so
+that a repeated event is still known."""
+_FORGOTTEN = {name: "" for name in (*Facts.model_fields, "opened") if name not in _KEPT}
+
+
+def _facts(document: Document) -> Facts | None:
+    return Facts.model_validate(document) if "actor" in document else None
+
+
+def _row(document: Document) -> Row:
+    return Row(
+        document["_id"],
+        document["event_id"],
+        document["logged_at"],
+        bytes(document["data"]),
+        bytes(document["leaf"]),
+        _facts(document),
+        bytes(document.get("tag", b"")),
+    )
+
+
+def _told(document: Document) -> Document:
+    """What an entry's document says, whoever wrote it and whatever was opened since."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in document.items()
+        if name not in ("epoch", "opened")
+    }
+
+
+def _forgetting(document: Document, record_id: str, tag: Tagger) -> UpdateOne:
+    """Without the record; without all that is in clear where it is about no other."""
+    row = _row(document)
+    left = tuple(each for each in document["record_ids"] if each != record_id)
+    facts = row.facts.model_copy(update={"record_ids": left}) if row.facts and left else None
+    change: Document = {"$set": {"tag": tag(replace(row, facts=facts))}}
+    if facts:
+        change["$set"]["record_ids"] = list(left)
+    else:
+        change["$unset"] = _FORGOTTEN
+    # Only if it still is as it was seen, or it is found again: another record of the same entry may
+    # go at the same time, and what was only staged may have been swept and sealed anew.
+    seen = {name: document.get(name) for name in ("_id", "record_ids", "tag")}
+    return UpdateOne(seen, change)
+
+
+class MongoEntries:
+    """`Entries` over the same documents."""
+
+    def __init__(self, database: Database) -> None:
+        self._entries: Collection = database["entries"]
+        self._forgotten: Collection = database["forgotten"]
+
+    async def prepare(self) -> None:
+        await self._entries.create_indexes(
+            [
+                Index([("event_id", 1)], name="event", unique=True),
+                *INDEXES,
+                Index(
+                    [("opened", 1), ("_id", 1)],
+                    name="opened",
+                    partialFilterExpression={"opened": {"$exists": True}},
+                ),
+            ]
+        )
+
+    async def find(
+        self,
+        query: Filter,
+        *,
+        before: int,
+        floor: int,
+        limit: int,
+        exempt: Exempt | None = None,
+        oldest_first: bool = False,
+    ) -> Sequence[Row]:
+        if not limit:
+            return []
+        found = self._entries.aggregate(
+            [
+                *matching(query, floor, before, exempt),
+                {"$sort": {"_id": 1 if oldest_first else -1}},
+                {"$limit": limit},
+            ]
+        )
+        return [_row(document) async for document in found]
+
+    async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
+        found = self._entries.find(
+            {"_id": {"$gte": start, "$lt": end}}, {"data": 0, "leaf": 0, "epoch": 0}
+        ).sort("_id", 1)
+        return [
+            Sighting(each["_id"], each["event_id"], each["logged_at"], _facts(each))
+            async for each in found
+        ]
+
+    async def groups(
+        self,
+        query: Filter,
+        by: Sequence[Dimension],
+        *,
+        before: int,
+        floor: int,
+        exempt: Exempt | None = None,
+    ) -> Sequence[Group]:
+        found = self._entries.aggregate([*matching(query, floor, before, exempt), *grouping(by)])
+        return [
+            Group(key_of(each, by), each["count"], each["first"], each["last"], each["times"])
+            async for each in found
+        ]
+
+    async def forget_rows(self, rows: Sequence[Row], tag: Tagger) -> None:
+        await self._keep_ids({row.index: row.event_id for row in rows})
+        changes = [
+            UpdateOne(
+                {"_id": row.index},
+                {"$set": {"tag": tag(replace(row, facts=None))}, "$unset": _FORGOTTEN},
+            )
+            for row in rows
+        ]
+        await self._entries.bulk_write(changes, ordered=False)
+
+    async def by_event(self, event_id: str, size: int) -> Row | None:
+        document = await self._entries.find_one({"event_id": event_id})
+        return _row(document) if document and document["_id"] < size else None
+
+    async def first_logged(self, at: datetime, size: int) -> int:
+        low, high = 0, size
+        while low < high:
+            middle = (low + high) // 2
+            document = await self._entries.find_one({"_id": middle}, {"logged_at": 1})
+            if document is not None and document["logged_at"] >= at:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    async def rows(self, start: int, end: int) -> Sequence[Row]:
+        found = self._entries.find({"_id": {"$gte": start, "$lt": end}}).sort("_id", 1)
+        rows = []
+        async for document in found:
+            # What is no row any more counts as missing.
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                rows.append(_row(document))
+        return rows
+
+    async def indexes_of(self, event_ids: Sequence[str], before: int) -> Mapping[str, int]:
+        query = {"event_id": {"$in": list(event_ids)}, "_id": {"$gte": 0, "$lt": before}}
+        found = self._entries.find(query, {"event_id": 1})
+        return {document["event_id"]: int(document["_id"]) async for document in found}
+
+    async def restore(self, rows: Sequence[Row], epoch: int) -> None:
+        wanted = {row.index: {"_id": row.index, "epoch": epoch, **_row_fields(row)} for row in rows}
+        span = {"_id": {"$gte": rows[0].index, "$lte": rows[-1].index}}
+        for _ in range(3):
+            there = {each["_id"]: each async for each in self._entries.find(span)}
+            missing = [document for index, document in wanted.items() if index not in there]
+            # Each only if it still is as it was seen: who was overtaken long ago changes nothing.
+            # A row that loses its event to an earlier one goes first and comes anew: the local
+            # server keeps the old key of a unique index when a document is replaced.
+            other: list[ReplaceOne[Document] | DeleteOne] = []
+            for index, document in wanted.items():
+                seen = there.get(index)
+                if seen is None or _told(seen) == _told(document):
+                    continue
+                if document["event_id"] == unnamed(index):
+                    other.append(DeleteOne(seen))
+                    missing.append(document)
+                else:
+                    other.append(ReplaceOne(seen, document))
+            if not missing and not other:
+                return
+            if other:
+                with contextlib.suppress(BulkError):
+                    await self._entries.bulk_write(other, ordered=False)
+            whole = await insert_new(self._entries, missing) if missing else True
+            if other or not whole:
+                await self._remove_strays(wanted)
+        raise TransientError("the query index changes while it is mended")
+
+    async def _remove_strays(self, wanted: Mapping[int, Document]) -> None:
+        """Events that stand at another index than their own, or were staged and never committed."""
+        own = {document["event_id"]: index for index, document in wanted.items()}
+        found = self._entries.find({"event_id": {"$in": list(own)}}, {"event_id": 1})
+        strays = [each["_id"] async for each in found if own[each["event_id"]] != each["_id"]]
+        await self._entries.delete_many({"_id": {"$in": strays}})
+
+    async def forget(self, record_id: str, tag: Tagger) -> int:
+        about = {"record_ids": record_id, "event": "pii.accessed"}
+        count = 0
+        while True:
+            found = self._entries.find(about).limit(FORGOTTEN_AT_ONCE)
+            documents = [document async for document in found]
+            if not documents:
+                return count
+            await self._keep_ids({each["_id"]: each["event_id"] for each in documents})
+            changes = [_forgetting(document, record_id, tag) for document in documents]
+            count += (await self._entries.bulk_write(changes, ordered=False)).modified_count
+
+    async def _keep_ids(self, ids: Mapping[int, str]) -> None:
+        """The last word counts: one that was staged there and never committed may have been
+        forgotten before."""
+        kept = [
+            UpdateOne({"_id": index}, {"$set": {"event_id": event_id}}, upsert=True)
+            for index, event_id in ids.items()
+        ]
+        await self._forgotten.bulk_write(kept, ordered=False)
+
+    async def forgotten(self, start: int, end: int) -> Mapping[int, str]:
+        found = self._forgotten.find({"_id": {"$gte": start, "$lt": end}})
+        return {document["_id"]: document["event_id"] async for document in found}
+
+    async def mark_opened(self, event_ids: Sequence[str], size: int) -> set[str]:
+        found: dict[str, bool] = {}
+        if event_ids:
+            query = {"event_id": {"$in": list(event_ids)}}
+            async for document in self._entries.find(query, {"event_id": 1, "opened": 1}):
+                if document["_id"] < size:
+                    found[document["event_id"]] = document.get("opened") is True
+        new = [event_id for event_id, opened in found.items() if not opened]
+        if new:
+            await self._entries.update_many({"event_id": {"$in": new}}, {"$set": {"opened": True}})
+        return set(found)
+
+    async def not_opened(self, start: int, end: int, limit: int) -> tuple[int, list[str]]:
+        query = {"opened": False, "_id": {"$gte": start, "$lt": end}}
+        count = await self._entries.count_documents(query)
+        found = self._entries.find(query, {"event_id": 1}).limit(limit)
+        return count, [document["event_id"] async for document in found]
+
+    async def opened(self, start: int, end: int) -> int:
+        return await self._entries.count_documents(
+            {"opened": True, "_id": {"$gte": start, "$lt": end}}
+        )

@@ -1,0 +1,90 @@
+"""`/internal/index`: the query index made again from the log. For administrators."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request
+
+from direct311.audit.index.domain import Rebuild
+from direct311.audit.index.handlers.rebuild import Rebuilding
+from direct311.audit.log.ports.log import Log
+from direct311.runtime.access.reasons import Reference
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS, require
+from direct311.schemas import Instant, Model
+
+
+class RebuildQuestion(Model, extra="forbid"):
+    """`reference`: the number of the work order that this serves; the log cites it."""
+
+    reference: Reference
+
+
+class RebuildState(Model):
+    """`size`: entries in the log, 0 until it has begun; `next`: how many were verified; `mended`:
+    entries that the index lacked or told otherwise; `unnamed`: those whose event's id nobody knows
+    any more; `problem`: why it failed, and at which entry."""
+
+    state: Literal["running", "done", "failed"]
+    reference: str
+    started_by: str
+    started_at: Instant
+    finished_at: Instant | None
+    size: int
+    next: int
+    mended: int
+    unnamed: int
+    problem: str | None
+
+
+def answering(log: Log) -> Callable[[], Awaitable[None]]:
+    """A dependency that answers 503 where the query index cannot be asked."""
+
+    async def whole() -> None:
+        if await log.whole_since(await log.head()) is None:
+            raise RefusedError(
+                503,
+                "index_rebuilding",
+                "The index is being rebuilt from the log, or waits for it. Nothing is lost.",
+                retry_after=30,
+            )
+
+    return whole
+
+
+def index_router(
+    rebuilding: Rebuilding,
+    wake: Callable[[], None],
+    caller: Callable[[Request], Awaitable[Caller]],
+) -> APIRouter:
+    """Role admin, who starts it and sees counts; what is opened for it is the service's access."""
+    router = APIRouter(
+        prefix="/internal/index",
+        tags=["internal"],
+        responses={
+            status: PROBLEMS[status] for status in (400, 401, 403, 404, 408, 413, 422, 429, 503)
+        },
+    )
+    Who = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
+
+    @router.post("/rebuild", status_code=202)
+    async def start(who: Who, question: RebuildQuestion) -> RebuildState:
+        """Make the index again. Nothing is appended and no question is answered meanwhile; events
+        wait. The rebuild that is under way, where there is one."""
+        require(who, "admin")
+        started = await rebuilding.start(who, question.reference)
+        wake()
+        return _state(started)
+
+    @router.get("/rebuild")
+    async def state(who: Who) -> RebuildState:
+        """How far the last one is."""
+        require(who, "admin")
+        return _state(await rebuilding.state())
+
+    return router
+
+
+def _state(rebuild: Rebuild) -> RebuildState:
+    return RebuildState.model_validate(rebuild.model_dump(exclude={"step", "frontier"}))

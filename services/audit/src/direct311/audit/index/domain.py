@@ -1,0 +1,114 @@
+"""What the query index is asked in numbers, and how far it was made again and compared."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from direct311.audit.entry import SINGLE, Facts
+from direct311.schemas import Instant, Model
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """How entries that are withheld at an instant are met: left out, or `only` they."""
+
+    at: datetime
+    only: bool = False
+
+    def takes(self, facts: Facts | None) -> bool:
+        withheld = facts is not None and facts.withheld(self.at)
+        return withheld is self.only
+
+
+Dimension = Literal[
+    "actor",
+    "purpose",
+    "department",
+    "day",
+    "hour",
+    "action",
+    "outcome",
+    "record",
+    "service",
+    "instance",
+    "case",
+    "fields",
+]
+"""By what entries are counted. `day` and `hour` are of UTC, as `2026-03-02` and `2026-03-02T14`.
+`fields`: the names of an entry's fields, with commas between. An entry about several records counts
+for each of them, and one about none for `None`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries that agree in each dimension: `key` in the order asked for, how many, when the first
+    and the last of them occurred, and how many times they stand for."""
+
+    key: tuple[str | None, ...]
+    count: int
+    first: datetime
+    last: datetime
+    times: int
+
+    def joined(self, other: "Group | None") -> "Group":
+        """Both together."""
+        if other is None:
+            return self
+        return Group(
+            self.key,
+            self.count + other.count,
+            min(self.first, other.first),
+            max(self.last, other.last),
+            self.times + other.times,
+        )
+
+
+def keys_of(facts: Facts, by: Sequence[Dimension]) -> Iterator[tuple[str | None, ...]]:
+    """The groups that an entry counts in."""
+    single = {
+        **{name: getattr(facts, name) for name in SINGLE if name != "break_glass"},
+        "case": facts.case_id,
+        "day": f"{facts.occurred_at:%Y-%m-%d}",
+        "hour": f"{facts.occurred_at:%Y-%m-%dT%H}",
+        "fields": ",".join(facts.fields),
+    }
+    for record in (facts.record_ids or (None,)) if "record" in by else (None,):
+        yield tuple(record if name == "record" else single[name] for name in by)
+
+
+class Rebuild(Model):
+    """The query index made again. `next` and `frontier`: how far the tree was verified, and its
+    hashes there; `mended`: entries that the index lacked or told otherwise; `unnamed`: those of
+    them whose event's id nobody knows any more; `problem`: why it failed, in words.
+
+    `step` counts the writes, so that of two who go on from the same place one is refused.
+    """
+
+    state: Literal["running", "done", "failed"] = "running"
+    step: int = 0
+    reference: str
+    started_by: str
+    started_at: Instant
+    finished_at: Instant | None = None
+    size: int = 0
+    next: int = 0
+    frontier: tuple[bytes, ...] = ()
+    mended: int = 0
+    unnamed: int = 0
+    problem: str | None = None
+
+
+class IndexWalk(Model):
+    """Where the endless walk over the index is: the next entry, the last checkpoint compared, and
+    how many entries were found otherwise in this walk and in the one before."""
+
+    next: int = 0
+    checkpoint: str = ""
+    found: int = 0
+    found_before: int = 0
+
+
+def unnamed(index: int) -> str:
+    """What stands for the id of an event that is not known, or that has an earlier entry."""
+    return f"entry:{index}"

@@ -1,0 +1,1 @@
+"""What is done to the query index, one module for each task."""

@@ -1,0 +1,364 @@
+"""The query index made again from the log itself: bundles in the store, edge, and body keys.
+
+Whoever asks for it leaves a document (`Rebuild`); a loop carries it out, in windows, and goes on
+where it was after a crash. In each window the sealed entries are hashed and compared with their
+leaf tile, and the tree is grown from them as it was when they were appended: its root must be that
+of each checkpoint under lock on the way, and the head's at the end. Only then does the index count
+as whole again. Until then the sequencer appends nothing and no question is answered.
+
+The index is changed only where it lacks an entry or says something else than it should (`tags`).
+Of these the bodies are opened, which is an access: one event for each window, durable before the
+keys are fetched. An entry whose key is gone gets its index, its time and the id of its event, which
+was kept when its record was destroyed (`Entries.forgotten`), so that a repeat is still known.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from direct311.audit.alarms.ports import Alarms
+from direct311.audit.index.domain import Rebuild, unnamed
+from direct311.audit.index.ports import Entries, Progress
+from direct311.audit.log.domain import facts_of, without
+from direct311.audit.log.handlers.files import LogFiles
+from direct311.audit.log.handlers.keyring import BodyKey, KeyRing
+from direct311.audit.log.handlers.tags import Tags, is_right
+from direct311.audit.log.ports.files import Objects
+from direct311.audit.log.ports.log import Head, Log, MissingTileError
+from direct311.audit.monitoring.ports import Watch
+from direct311.audit.row import Row, Tagger
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.vault.vault import DeniedError, Vault
+from direct311.schemas import DecodeError, decode
+from direct311.verifier.checkpoint import Trust, verify_checkpoint
+from direct311.verifier.entry import Entry, EntryError, derive_entry_key
+from direct311.verifier.event import Event
+from direct311.verifier.merkle import Frontier, leaf_hash
+from direct311.verifier.note import NoteError
+from direct311.verifier.tiles import (
+    WIDTH,
+    Tile,
+    TileError,
+    entry_bundles,
+    split_entries,
+    split_hashes,
+)
+
+PURPOSE = "county_business"
+FIELDS = ("audit_entry",)
+SELF = Caller("svc:audit", ("service",), authentication="service")
+
+
+class LogBrokenError(Exception):
+    """The log itself is not what it should be; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Entries [first, first + len(data)) and their hashes in the tree."""
+
+    first: int
+    data: Sequence[bytes]
+    leaves: Sequence[bytes]
+
+
+class Rebuilding:
+    """Starts, carries out and tells the state of a rebuild."""
+
+    BUNDLES = 8
+    """In one window."""
+
+    def __init__(
+        self,
+        *,
+        progress: Progress,
+        log: Log,
+        entries: Entries,
+        files: LogFiles,
+        objects: Objects,
+        keys: KeyRing,
+        tags: Tags,
+        vault: Vault,
+        watch: Watch,
+        alarms: Alarms,
+        trust: Trust,
+        clock: Clock,
+    ) -> None:
+        self._progress = progress
+        self._log = log
+        self._entries = entries
+        self._files = files
+        self._objects = objects
+        self._keys = keys
+        self._tags = tags
+        self._vault = vault
+        self._watch = watch
+        self._alarms = alarms
+        self._trust = trust
+        self._clock = clock
+        self._checkpoints: dict[int, tuple[bytes, str]] | None = None
+
+    async def start(self, caller: Caller, reference: str) -> Rebuild:
+        """Ask for a rebuild; the one that is under way, where there is one."""
+        while True:
+            last = await self._progress.rebuild()
+            if last is not None and last.state == "running":
+                return last
+            new = Rebuild(
+                step=last.step + 1 if last else 1,
+                reference=reference,
+                started_by=caller.sub,
+                started_at=self._clock.now(),
+            )
+            if await self._progress.keep_rebuild(last, new):
+                return new
+
+    async def state(self) -> Rebuild:
+        """:raises RefusedError: 404, there never was one."""
+        found = await self._progress.rebuild()
+        if found is None:
+            raise RefusedError(404, "not_found", "The index was never made again.")
+        return found
+
+    async def step(self) -> bool:
+        """Do the next window of a rebuild that was asked for; whether more is to be done."""
+        work = await self._progress.rebuild()
+        if work is None or work.state != "running":
+            self._checkpoints = None
+            return False
+        try:
+            done = await self._go_on(work)
+        except LogBrokenError as error:
+            await self._alarms.raise_alarm("tree_mismatch", f"entry:{work.next}", str(error))
+            done = work.model_copy(update={"state": "failed", "problem": str(error)})
+        except DeniedError as error:
+            if error.retry_after:
+                raise
+            # The county's own rules do not have the grant.
+            done = work.model_copy(update={"state": "failed", "problem": error.detail})
+        if done.state != "running":
+            done = done.model_copy(update={"finished_at": self._clock.now()})
+        kept = await self._progress.keep_rebuild(
+            work, done.model_copy(update={"step": work.step + 1})
+        )
+        return kept and done.state == "running"
+
+    async def _go_on(self, work: Rebuild) -> Rebuild:
+        if work.size == 0:
+            return await self._begin(work)
+        head = await self._log.head()
+        if work.next < work.size:
+            return await self._window(work, head)
+        return await self._finish(work, head)
+
+    async def _begin(self, work: Rebuild) -> Rebuild:
+        """Take the index away from sequencer and readers: in this order (see `sequence`)."""
+        await self._log.mark_lost()
+        head = await self._log.take_over()
+        await self._log.sweep(head)
+        signed = max(await self._stored_checkpoints(), default=0)
+        if signed > head.size:
+            raise LogBrokenError(
+                f"entry {head.size}: the log ends before it, and a checkpoint under lock covers "
+                f"{signed:,} entries"
+            )
+        if head.size:
+            return work.model_copy(update={"size": head.size})
+        await self._log.mark_whole(self._clock.now())
+        return work.model_copy(update={"state": "done"})
+
+    async def _finish(self, work: Rebuild, head: Head) -> Rebuild:
+        # Where this was cut off after the index was whole, the log has grown since.
+        same = head.size == work.size
+        root = head.root if same else await self._files.root(work.size, head)
+        if Frontier(work.next, work.frontier).root != root:
+            raise LogBrokenError(
+                f"the {work.size:,} entries do not lead to the root of the log's head"
+            )
+        await self._log.take_over()
+        # What was opened is read again from the services, as far back as they tell.
+        await self._watch.rewind()
+        await self._log.mark_whole(self._clock.now())
+        return work.model_copy(update={"state": "done"})
+
+    async def _window(self, work: Rebuild, head: Head) -> Rebuild:
+        window = await self._read(work.next, min(work.size, work.next + self.BUNDLES * WIDTH), head)
+        frontier = await self._grow(Frontier(work.next, work.frontier), window)
+        tag = await self._tags.tagger(self._clock.now())
+        end = window.first + len(window.data)
+        there = {row.index: row for row in await self._entries.rows(window.first, end)}
+        wrong = {
+            index
+            for index, leaf in enumerate(window.leaves, window.first)
+            if not is_right(there.get(index), leaf, tag)
+        }
+        unknown = 0
+        if wrong:
+            right = [row for index, row in there.items() if index not in wrong]
+            rows = await self._rows(work, window, sorted(wrong), right, tag)
+            unknown = sum(row.facts is None and row.event_id == unnamed(row.index) for row in rows)
+            await self._entries.restore(rows, head.epoch)
+        return work.model_copy(
+            update={
+                "next": end,
+                "frontier": frontier.hashes,
+                "mended": work.mended + len(wrong),
+                "unnamed": work.unnamed + unknown,
+            }
+        )
+
+    # --- the log
+
+    async def _read(self, start: int, end: int, head: Head) -> _Window:
+        """:raises LogBrokenError: a file is missing, broken, or not that of its leaf tile."""
+        bundles = entry_bundles(end, start)
+        parts = await asyncio.gather(*(self._bundle(bundle, head) for bundle in bundles))
+        data = [entry for entries, _ in parts for entry in entries]
+        return _Window(start, data, [leaf for _, leaves in parts for leaf in leaves])
+
+    async def _bundle(self, bundle: Tile, head: Head) -> tuple[list[bytes], list[bytes]]:
+        tile = Tile(0, bundle.index, bundle.width)
+        first = bundle.index * WIDTH
+        try:
+            entries = split_entries(await self._files.read(bundle, head))
+            stored = split_hashes(tile, await self._files.read(tile, head))
+        except MissingTileError:
+            says = f"entry {first}: {bundle.path} or {tile.path} is missing"
+            raise LogBrokenError(says) from None
+        except TileError:
+            says = f"entry {first}: {bundle.path} or {tile.path} is broken"
+            raise LogBrokenError(says) from None
+        leaves = [leaf_hash(entry) for entry in entries]
+        if leaves != stored:
+            pairs = enumerate(zip(leaves, stored, strict=False))
+            at = next(
+                (at for at, (leaf, own) in pairs if leaf != own), min(len(leaves), tile.width)
+            )
+            raise LogBrokenError(f"entry {first + at}: {bundle.path} differs from {tile.path}")
+        return entries, leaves
+
+    async def _grow(self, frontier: Frontier, window: _Window) -> Frontier:
+        """The tree with the window's entries; every checkpoint on the way must be one of it."""
+        end = window.first + len(window.leaves)
+        checkpoints = await self._stored_checkpoints()
+        for size in sorted(size for size in checkpoints if frontier.size < size <= end):
+            part = window.leaves[frontier.size - window.first : size - window.first]
+            frontier = frontier.append(part).frontier
+            root, path = checkpoints[size]
+            if frontier.root != root:
+                raise LogBrokenError(
+                    f"the first {size:,} entries do not lead to the root of {path}"
+                )
+        return frontier.append(window.leaves[frontier.size - window.first :]).frontier
+
+    async def _stored_checkpoints(self) -> Mapping[int, tuple[bytes, str]]:
+        """Size → root and path of those under lock that a known key signed."""
+        if self._checkpoints is None:
+            found = {}
+            for path in await self._objects.checkpoints():
+                try:
+                    note = (await self._objects.get(path)).decode()
+                    checkpoint = verify_checkpoint(note, self._trust).checkpoint
+                except (NoteError, UnicodeDecodeError):
+                    # Signed by nobody who is known: the walk raises the alarm.
+                    continue
+                found[checkpoint.size] = (checkpoint.root, path)
+            self._checkpoints = found
+        return self._checkpoints
+
+    # --- the rows
+
+    async def _rows(
+        self,
+        work: Rebuild,
+        window: _Window,
+        wrong: Sequence[int],
+        right: Sequence[Row],
+        tag: Tagger,
+    ) -> list[Row]:
+        """What the index should say of the entries that are wrong, in order."""
+        entries = {index: Entry.parse(window.data[index - window.first]) for index in wrong}
+        keys = await self._open(work, entries)
+        known = await self._entries.forgotten(wrong[0], wrong[-1] + 1)
+        leaves = {index: window.leaves[index - window.first] for index in wrong}
+
+        def made() -> list[Row]:
+            return [
+                _row(index, entry, leaves[index], keys.get(entry.key_reference), known)
+                for index, entry in entries.items()
+            ]
+
+        rows = await self._without_gone(await asyncio.to_thread(made))
+        ids = {row.event_id for row in rows}
+        rows += [row for row in right if row.event_id in ids]
+        rows = await self._without_doubles(sorted(rows, key=lambda row: row.index), window.first)
+        return [replace(row, tag=tag(row)) for row in rows]
+
+    async def _open(self, work: Rebuild, entries: Mapping[int, Entry]) -> Mapping[bytes, BodyKey]:
+        """The keys of these entries that still exist, after it was written down."""
+        access = Access(
+            SELF,
+            action="key_use",
+            purpose=PURPOSE,
+            operation=f"rebuild of the index, entries {min(entries)} to {max(entries)}",
+            fields=FIELDS,
+            reference=work.reference,
+            justification=f"The query index is made again; asked for by {work.started_by}.",
+            result_count=len(entries),
+        )
+        event_id, _ = await self._vault.authorise(access, RecordFacts())
+        references = {entry.key_reference for entry in entries.values()}
+        return await self._keys.for_reading(references, event_id, self._clock.now())
+
+    async def _without_gone(self, rows: Sequence[Row]) -> list[Row]:
+        """Destroying a record took its id out of the entries about others too; it stays out."""
+        shared = [row.facts for row in rows if row.facts and len(row.facts.record_ids) > 1]
+        gone = await self._keys.destroyed({each for facts in shared for each in facts.record_ids})
+        return [replace(row, facts=row.facts and without(row.facts, gone)) for row in rows]
+
+    async def _without_doubles(self, rows: Sequence[Row], before: int) -> list[Row]:
+        """An event that has an earlier entry keeps its id there: the index knows each id once."""
+        first = dict(await self._entries.indexes_of([row.event_id for row in rows], before))
+        told = []
+        for row in rows:
+            earlier = first.setdefault(row.event_id, row.index)
+            if earlier != row.index:
+                detail = f"entry {row.index} holds the same event as entry {earlier}"
+                await self._alarms.raise_alarm("tree_mismatch", f"entry:{row.index}", detail)
+                told.append(_under(row, unnamed(row.index)))
+            else:
+                told.append(row)
+        return told
+
+
+def _row(
+    index: int, entry: Entry, leaf: bytes, key: BodyKey | None, forgotten: Mapping[int, str]
+) -> Row:
+    """:raises LogBrokenError: the entry does not hold what it should."""
+    data = entry.encode()
+    if key is None:
+        event_id = forgotten.get(index, unnamed(index))
+        return Row(index, event_id, entry.logged_at, data, leaf, None)
+    try:
+        event = entry.open(derive_entry_key(key.key, entry.key_reference, entry.nonce))
+        facts = facts_of(decode(_headers(event), event.body))
+    except (EntryError, DecodeError):
+        raise LogBrokenError(f"entry {index} does not open with its key") from None
+    # Its fetch may have been long ago: what reconciliation does not hear of stays open.
+    facts = facts.model_copy(update={"opens": False})
+    return Row(index, facts.event_id, entry.logged_at, data, leaf, facts)
+
+
+def _under(row: Row, event_id: str) -> Row:
+    facts = row.facts and row.facts.model_copy(update={"event_id": event_id})
+    return replace(row, event_id=event_id, facts=facts)
+
+
+def _headers(event: Event) -> dict[str, str]:
+    return {
+        "ce_specversion": "1.0",
+        **{f"ce_{name}": value for name, value in event.attributes.items()},
+    }

@@ -1,0 +1,1 @@
+"""The log: what arrives gets its leaf, is sealed, archived and published."""

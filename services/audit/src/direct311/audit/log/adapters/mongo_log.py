@@ -1,0 +1,199 @@
+"""The log in MongoDB.
+
+log      one document, `_id: head`; the published checkpoint beside it (`mongo_published`)
+edge     sealed entries that no full bundle in the object store has yet; a document for each
+         staged batch (several for a large one), `_id`: index of the first, `end`: that behind
+         the last
+tiles    full hash tiles, `_id`: path; with `end` and `data` until the object store has them
+entries  the query index (`index.adapters.mongo_index`): a batch is staged in it too, and one
+         document of it (`MARK`) goes when the collection goes
+
+In `edge`, `tiles` and `entries`, what lies at or above the head's size is staged, and does not
+count.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from pymongo import ReturnDocument
+
+from direct311.audit.documents import _row_fields, insert_new
+from direct311.audit.log.adapters.mongo_inbox import _offset_documents, _offsets
+from direct311.audit.log.ports.log import FencedError, Head, MissingTileError, StaleStageError
+from direct311.audit.row import Row
+from direct311.runtime.storage.database import (
+    Collection,
+    Database,
+    Document,
+    Index,
+    MissingError,
+)
+from direct311.verifier.merkle import Frontier
+from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MARK = -1
+"""`_id` of the document in the query index that says that it is whole. No query looks below 0."""
+EDGE_BYTES = 8_000_000
+"""Entries in one document of the edge; the database takes 16 MiB."""
+
+
+class MongoLog:
+    """`Log`. Documents that a take-over removes are those of lower epochs alone: see `sequence`."""
+
+    def __init__(self, database: Database) -> None:
+        self._heads: Collection = database["log"]
+        self._entries: Collection = database["entries"]
+        self._edge: Collection = database["edge"]
+        self._tiles: Collection = database["tiles"]
+
+    async def prepare(self) -> None:
+        for collection in (self._tiles, self._edge):
+            await collection.create_indexes([Index([("end", 1)], name="end")])
+
+    async def exists(self) -> bool:
+        """Whether the log was ever begun."""
+        return await self._heads.find_one({"_id": "head"}, {"_id": 1}) is not None
+
+    async def begin(self) -> None:
+        """Make the empty head where there is none, over an index that was never lost."""
+        await self.mark_whole(_EPOCH)
+        await self._heads.update_one(
+            {"_id": "head"}, {"$setOnInsert": {"epoch": 0, **head_fields(Head())}}, upsert=True
+        )
+
+    async def take_over(self) -> Head:
+        document = await self._heads.find_one_and_update(
+            {"_id": "head"}, {"$inc": {"epoch": 1}}, return_document=ReturnDocument.AFTER
+        )
+        return head_of(document)
+
+    async def sweep(self, head: Head) -> None:
+        earlier = {"epoch": {"$lt": head.epoch}}
+        await self._entries.delete_many({"_id": {"$gte": head.size}, **earlier})
+        await self._edge.delete_many({"end": {"$gt": head.size}, **earlier})
+        await self._tiles.delete_many({"end": {"$gt": head.size}, **earlier})
+
+    async def head(self) -> Head:
+        return head_of(await self._heads.find_one({"_id": "head"}))
+
+    async def known(self, event_ids: Sequence[str], size: int) -> set[str]:
+        query = {"event_id": {"$in": list(event_ids)}}
+        found = self._entries.find(query, {"event_id": 1})
+        return {document["event_id"] async for document in found if document["_id"] < size}
+
+    async def whole_since(self, head: Head) -> datetime | None:
+        last = head.size - 1
+        signs = self._entries.find({"_id": {"$in": [MARK, last]}}, {"since": 1, "leaf": 1})
+        found = {document["_id"]: document async for document in signs}
+        if MARK not in found or last not in found:
+            return None
+        if head.size and head.last_leaf not in (None, bytes(found[last].get("leaf", b""))):
+            return None
+        since: datetime = found[MARK]["since"]
+        return since
+
+    async def mark_whole(self, at: datetime) -> None:
+        await self._entries.update_one(
+            {"_id": MARK}, {"$set": {"event_id": "mark", "since": at}}, upsert=True
+        )
+
+    async def mark_lost(self) -> None:
+        await self._entries.delete_one({"_id": MARK})
+
+    async def stage(self, epoch: int, rows: Sequence[Row], tiles: Mapping[Tile, bytes]) -> None:
+        whole = await insert_new(
+            self._entries,
+            [{"_id": row.index, "epoch": epoch, **_row_fields(row)} for row in rows],
+        )
+        if whole:
+            whole = await insert_new(self._edge, list(_edge_documents(epoch, rows)))
+        if whole and tiles:
+            documents = [
+                {"_id": tile.path, "epoch": epoch, "end": _end(tile), "data": data}
+                for tile, data in tiles.items()
+            ]
+            whole = await insert_new(self._tiles, documents)
+        if not whole:
+            raise StaleStageError
+
+    async def move(self, old: Head, new: Head) -> None:
+        result = await self._heads.update_one(
+            {"_id": "head", "epoch": old.epoch, "size": old.size}, {"$set": head_fields(new)}
+        )
+        if not result.matched_count:
+            raise FencedError
+
+    async def waiting_tiles(self, after: int, size: int) -> Mapping[Tile, bytes]:
+        found = self._tiles.find({"end": {"$gt": after, "$lte": size}})
+        return {parse_path(each["_id"]): bytes(each["data"]) async for each in found}
+
+    async def waiting_tile(self, tile: Tile) -> bytes | None:
+        document = await self._tiles.find_one({"_id": tile.path})
+        return bytes(document["data"]) if document and "data" in document else None
+
+    async def forget_tile(self, tile: Tile) -> None:
+        # The document stays: a path once committed is taken, also for a sequencer that was stopped
+        # in the middle of staging and goes on an hour later.
+        await self._tiles.update_one({"_id": tile.path}, {"$unset": {"end": "", "data": ""}})
+
+    async def data(self, start: int, end: int) -> Sequence[bytes]:
+        # A sequencer that was stopped while staging may leave a document below the head when it
+        # goes on. What was committed there, and is not in the store yet, is of a later epoch.
+        found = self._edge.find({"_id": {"$lt": end}, "end": {"$gt": start}}).sort("epoch", 1)
+        entries: dict[int, bytes] = {}
+        async for document in found:
+            entries |= enumerate(map(bytes, document["entries"]), document["_id"])
+        try:
+            return [entries[index] for index in range(start, end)]
+        except KeyError:
+            raise MissingTileError from None
+
+    async def edge_start(self) -> int:
+        document = await self._edge.find_one({}, {"_id": 1}, sort=[("_id", 1)])
+        return int(document["_id"]) if document else (await self.head()).size
+
+    async def release(self, before: int) -> None:
+        await self._edge.delete_many({"end": {"$lte": before}})
+
+
+def _edge_documents(epoch: int, rows: Sequence[Row]) -> Iterator[Document]:
+    part: list[bytes] = []
+    size = 0
+    for at, row in enumerate(rows, 1):
+        part.append(row.data)
+        size += len(row.data)
+        if size >= EDGE_BYTES or at == len(rows):
+            end = row.index + 1
+            yield {"_id": end - len(part), "epoch": epoch, "end": end, "entries": part}
+            part, size = [], 0
+
+
+def _end(tile: Tile) -> int:
+    """How many entries the log has when the full tile is complete."""
+    return (tile.index + 1) * WIDTH << HEIGHT * tile.level
+
+
+def head_fields(head: Head) -> Document:
+    """A head as a document, without its epoch."""
+    return {
+        "size": head.size,
+        "root": head.root,
+        "frontier": list(head.frontier.hashes),
+        "edge": {tile.path: data for tile, data in head.edge.items()},
+        "logged_at": head.logged_at,
+        "offsets": _offset_documents(head.offsets),
+    }
+
+
+def head_of(document: Document | None) -> Head:
+    """:raises MissingError: there is none."""
+    if document is None:
+        raise MissingError("the head of the log")
+    return Head(
+        document["epoch"],
+        Frontier(document["size"], tuple(map(bytes, document["frontier"]))),
+        {parse_path(path): bytes(data) for path, data in document["edge"].items()},
+        document["logged_at"],
+        _offsets(document["offsets"]),
+    )

@@ -1,0 +1,38 @@
+"""Which events audit takes, and what becomes of them."""
+
+from collections.abc import Callable, Sequence
+
+from direct311.audit.disposition.domain.records import AuditedRecord
+from direct311.audit.disposition.handlers.dispose import Disposition
+from direct311.audit.log.handlers.receive import Receiving
+from direct311.runtime.messaging.broker import Process, Received
+from direct311.runtime.messaging.records import Folder
+from direct311.schemas import Event
+from direct311.schemas.model import Model
+
+LOGGED = ("pii.accessed", "record.destroyed", "disposition.certified")
+TOPICS = (*LOGGED, "disposition")
+
+
+def consuming(
+    receiving: Receiving,
+    disposition: Disposition,
+    folder: Folder[AuditedRecord],
+    wake: Callable[[], None],
+) -> Process:
+    """Signed events go into the inbox; holds to the records that they are about."""
+
+    async def process(batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
+        logged = [each for each in batch if each.event.name in LOGGED]
+        others = [each.event for each in batch if each.event.name not in LOGGED]
+        failed = [*await receiving.take(logged), *await folder.apply(others)]
+        refused = {id(event) for event, _ in failed}
+        for each in logged:
+            # What has no place in the log changes nothing here either.
+            if id(each.event) not in refused:
+                await disposition.note(each.event)
+        if logged:
+            wake()
+        return failed
+
+    return process

@@ -1,0 +1,123 @@
+"""Which events belong into the log, what it keeps of them in clear, and under which key."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from direct311.audit.entry import Facts
+from direct311.schemas import Event, Model
+from direct311.schemas import events as ev
+
+PERMANENT = "series:45"
+"""Name of the key of entries about disposition. GS1-SL item 45: records disposition documentation
+is permanent, so this key is never destroyed."""
+INDEX = "index:1"
+"""Name of the key that vouches for what the query index says. It opens nothing."""
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far the clocks of two services may differ."""
+DELIVERY_LIMIT = timedelta(days=14)
+"""The broker forgets after this time at most: no event is logged later than that."""
+MOST_COUNTED = 100_000
+"""Refusals or failed sign-ins that one entry may stand for: more than a process refuses in a
+minute."""
+
+
+class UnknownEventError(Exception):
+    """An event that does not belong into the log."""
+
+
+def facts_of(event: Event[Model]) -> Facts:
+    """:raises UnknownEventError: the event has no place in the log."""
+    data = event.data
+    service = event.source.rpartition("/")[2]
+    if isinstance(data, ev.PiiAccessed):
+        return _facts_of_access(event.id, service, data)
+    if isinstance(data, ev.RecordDestroyed):
+        action, at = "destroy", data.destroyed_at
+        records: tuple[str, ...] = (data.record_id,)
+        order_id = data.order_id
+    elif isinstance(data, ev.DispositionCertified):
+        action, at, records = "certify", data.certified_at, data.record_ids
+        order_id = data.order_id
+    else:
+        raise UnknownEventError(event.name)
+    return Facts(
+        event_id=event.id,
+        event=event.name,
+        service=service,
+        record_ids=records,
+        actor=f"svc:{service}",
+        roles=("service",),
+        purpose="retention",
+        action=action,
+        outcome="success",
+        occurred_at=at,
+        order_id=order_id,
+    )
+
+
+def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts:
+    what = data.what
+    related = data.retention.related_record
+    records = dict.fromkeys((*what.record_ids, *((related,) if related else ())))
+    opens = (
+        data.outcome == "success"
+        and bool(what.fields)
+        and data.action not in ("search", "list", "sign_in", "void")
+        and what.result_count != 0
+    )
+    return Facts(
+        event_id=event_id,
+        event="pii.accessed",
+        service=service,
+        instance=data.where.instance,
+        record_ids=tuple(records),
+        actor=data.agent.id,
+        authentication=data.agent.authentication,
+        roles=data.agent.roles,
+        department=data.agent.department,
+        session=data.agent.session,
+        break_glass=data.agent.break_glass,
+        purpose=data.why.purpose,
+        case_id=data.why.case_id,
+        action=data.action,
+        outcome=data.outcome,
+        fields=what.fields,
+        result_count=what.result_count,
+        count=data.count or 1,
+        occurred_at=data.time.occurred_at,
+        exempt_until=data.retention.exempt_until,
+        producer=data.time.producer,
+        sequence=data.time.sequence,
+        query=what.query_hmac,
+        opens=opens,
+    )
+
+
+def key_names(facts: Facts) -> tuple[str, ...]:
+    """The keys that an entry is tied to; it can be read for as long as one of them lives.
+
+    An entry lives as long as the record that it relates to (GS1-SL item 393), one about several as
+    long as the longest. Empty: the entry is about no record and has the key of its month.
+    """
+    return facts.record_ids if facts.event == "pii.accessed" else (PERMANENT,)
+
+
+def without(facts: Facts, gone: Collection[str]) -> Facts:
+    """Facts that name no record that is gone, as destroying it left those of earlier entries.
+
+    Where all of them are gone they stay: the entry has the key of its month, and goes with it.
+    """
+    left = tuple(each for each in facts.record_ids if each not in gone)
+    if facts.event != "pii.accessed" or not left or left == facts.record_ids:
+        return facts
+    return facts.model_copy(update={"record_ids": left})
+
+
+def month_key(at: datetime) -> str:
+    """Name of the key of entries about no record. No record id holds a colon."""
+    return f"month:{at:%Y-%m}"
+
+
+def entry_key(event_id: str) -> str:
+    """Name of the key of one entry about several records."""
+    return f"entry:{event_id}"

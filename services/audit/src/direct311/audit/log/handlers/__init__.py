@@ -1,0 +1,1 @@
+"""What the log does, one module for each task."""

@@ -1,0 +1,142 @@
+"""From the broker into the inbox: durable, in the order of arrival, and ready for the log.
+
+A good signature says who said it, not that it can be. What lies in the log lies there for ever, and
+is read by verifiers, observers and auditors: so what the offline verifier would not accept, times
+that cannot be and numbers beyond all counting are refused here, before they are an entry.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from direct311.audit.entry import Facts
+from direct311.audit.log.domain import CLOCK_TOLERANCE, DELIVERY_LIMIT, MOST_COUNTED, facts_of
+from direct311.audit.log.handlers.bodies import BoundsError, check_numbers, decode_body
+from direct311.audit.log.ports.inbox import Arrival, Inbox, Parcel
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.messaging.broker import Received
+from direct311.runtime.pacing import paced
+from direct311.schemas import Event
+from direct311.schemas.claims import overreach
+from direct311.schemas.codec import LONGEST_LOGGED
+from direct311.schemas.model import Model
+from direct311.verifier import event as signed
+from direct311.verifier.event import ClockError, EventError
+
+PARCEL_BYTES = 4_000_000
+MOST_PARCELS = 16
+"""More than these wait in the broker, which is made for it, and not in the inbox, which is read
+from its beginning again and again."""
+
+
+ON_ITS_WAY = timedelta(hours=1)
+"""How long an event may wait here until it is logged, and still be one that a key which has run out
+could have signed in time."""
+
+
+class TooLongError(Exception):
+    """The event does not fit into a leaf."""
+
+
+class ImpostorError(Exception):
+    """The event says what the service that signed it may not say."""
+
+
+class Receiving:
+    """Takes signed events in. Their signatures were checked; the log keeps what was signed."""
+
+    def __init__(self, inbox: Inbox, clock: Clock, ids: Ids) -> None:
+        self._inbox = inbox
+        self._clock = clock
+        self._ids = ids
+
+    async def take(self, batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
+        """Store a batch; those that can never be logged, with the reason."""
+        refused: list[tuple[Event[Model], Exception]] = []
+        taken: list[tuple[Received, Arrival]] = []
+        now = self._clock.now()
+        async for received in paced(batch):
+            try:
+                taken.append((received, arrival_of(received, now)))
+            except (EventError, TooLongError, ImpostorError, BoundsError) as error:
+                refused.append((received.event, error))
+        if taken:
+            # Another process may be the one that empties it.
+            while await self._inbox.length() >= MOST_PARCELS:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            at = self._clock.now()
+            await self._inbox.put(
+                [
+                    Parcel(self._ids.new(), at, tuple(each for _, each in part), _offsets(part))
+                    for part in _parts(taken)
+                ]
+            )
+        return refused
+
+
+def arrival_of(received: Received, now: datetime) -> Arrival:
+    """The event as it can be logged now.
+
+    :raises EventError: what the verifier would not accept or nobody could show: an attribute with a
+        newline, a body of two meanings (`MalformedEventError`), a time that is ahead or longer ago
+        than the broker remembers (`ClockError`). :raises TooLongError: over the limit.
+    :raises ImpostorError: it says more than the service that signed it may.
+    :raises BoundsError: a number is beyond what any service counts.
+    """
+    headers = received.headers
+    event = signed.Event(
+        id=headers["ce_id"],
+        type=headers["ce_type"],
+        source=headers["ce_source"],
+        subject=headers["ce_subject"],
+        time=headers["ce_time"],
+        body=received.body,
+        keyid=headers["ce_keyid"],
+        signature=bytes.fromhex(headers["ce_signature"]),
+    )
+    if len(event.signed_bytes) > LONGEST_LOGGED:
+        raise TooLongError
+    facts = facts_of(received.event)
+    if overreach(facts.service, received.event.data) is not None:
+        raise ImpostorError
+    check_numbers(decode_body(event.body))
+    _check_counts(facts)
+    _check_time(event.occurred_at, now, DELIVERY_LIMIT - ON_ITS_WAY)
+    _check_time(facts.occurred_at, now, DELIVERY_LIMIT)
+    return Arrival(event, facts)
+
+
+def _check_counts(facts: Facts) -> None:
+    if facts.count > MOST_COUNTED or (facts.result_count or 0) < 0:
+        raise BoundsError
+
+
+def _check_time(at: datetime, now: datetime, ago: timedelta) -> None:
+    if at > now + CLOCK_TOLERANCE:
+        raise ClockError("it is dated after the time at which it was logged")
+    if at < now - ago:
+        raise ClockError("it is dated longer ago than the broker remembers")
+
+
+def _parts(
+    taken: Sequence[tuple[Received, Arrival]],
+) -> Iterator[Sequence[tuple[Received, Arrival]]]:
+    """Parcels well below the largest document that the database takes (16 MiB)."""
+    part: list[tuple[Received, Arrival]] = []
+    size = 0
+    for item in taken:
+        length = len(item[0].body)
+        if part and size + length > PARCEL_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += length
+    yield part
+
+
+def _offsets(part: Sequence[tuple[Received, Arrival]]) -> dict[str, int]:
+    offsets: dict[str, int] = {}
+    for received, _ in part:
+        name = f"{received.topic}:{received.partition}"
+        offsets[name] = max(received.offset, offsets.get(name, -1))
+    return offsets

@@ -1,0 +1,47 @@
+"""Events that wait for their place in the log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from direct311.audit.entry import Facts
+from direct311.verifier.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A signed event that waits for its place in the log."""
+
+    event: Event
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Events that arrived together. `id` sorts by arrival; `offsets`: topic:partition → offset."""
+
+    id: str
+    arrived_at: datetime
+    arrivals: tuple[Arrival, ...]
+    offsets: Mapping[str, int]
+
+
+class Inbox(Protocol):
+    """Events that are durable here and not yet in the log."""
+
+    async def put(self, parcels: Sequence[Parcel]) -> None: ...
+
+    async def take(self, limit: int) -> Sequence[Parcel]:
+        """The oldest parcels, left where they are: at most `limit` events, or one parcel."""
+        ...
+
+    async def discard(self, parcel_ids: Sequence[str]) -> None: ...
+
+    async def length(self) -> int:
+        """How many parcels wait."""
+        ...
+
+    async def oldest(self) -> datetime | None:
+        """When the parcel that has waited longest arrived."""
+        ...

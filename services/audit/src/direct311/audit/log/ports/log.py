@@ -1,0 +1,139 @@
+"""The log itself: its head, and what the object store does not have yet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from direct311.audit.row import Row
+from direct311.verifier.merkle import HASH_SIZE, Frontier
+from direct311.verifier.tiles import Tile
+
+
+class FencedError(Exception):
+    """Another sequencer has taken over since this one last did."""
+
+
+class StaleStageError(Exception):
+    """What a sequencer before this one was still writing stands in the way."""
+
+
+class KeyGoneError(Exception):
+    """A record was destroyed while entries about it were on their way into the log."""
+
+
+class MissingTileError(Exception):
+    """The log has no such tile, or not yet."""
+
+
+class IndexLostError(Exception):
+    """The query index is gone or is being made again: it cannot say what the log has."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The log as it stands: everything below `size`, and nothing else, is in it.
+
+    `epoch` counts take-overs. `frontier` and `edge` (the tiles that are not full) are all that
+    appending needs of the tree. `logged_at`: time of the last entry. `offsets`: how far the topics
+    are in the log, for people.
+    """
+
+    epoch: int = 0
+    frontier: Frontier = field(default_factory=Frontier)
+    edge: Mapping[Tile, bytes] = field(default_factory=dict)
+    logged_at: datetime | None = None
+    offsets: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def last_leaf(self) -> bytes | None:
+        """The last entry's hash; `None` where the log ends with a full tile, or is empty."""
+        for tile, hashes in self.edge.items():
+            if tile.level == 0:
+                return hashes[-HASH_SIZE:]
+        return None
+
+    @property
+    def size(self) -> int:
+        return self.frontier.size
+
+    @property
+    def root(self) -> bytes:
+        return self.frontier.root
+
+
+class Log(Protocol):
+    """The log's head in the database, and what the object store does not have yet.
+
+    That is the log's *edge*: the sealed entries of bundles that are not full, or not written. The
+    query index (`Entries`) is no part of the log, and can be made again from edge and store.
+    """
+
+    async def take_over(self) -> Head:
+        """Raise the epoch by one: from then on no earlier epoch can commit."""
+        ...
+
+    async def sweep(self, head: Head) -> None:
+        """Remove what epochs below `head`'s staged at or above its size and never committed."""
+        ...
+
+    async def head(self) -> Head: ...
+
+    async def known(self, event_ids: Sequence[str], size: int) -> set[str]:
+        """Those of the events that have an entry below `size`, by the query index."""
+        ...
+
+    async def whole_since(self, head: Head) -> datetime | None:
+        """Since when the query index has all entries below the head; `None` where it has not.
+
+        The sign: a mark that lies in the index itself and goes with it, and the last entry of the
+        log. A single entry that was removed does not show here; `IndexWatch` finds it.
+        """
+        ...
+
+    async def mark_whole(self, at: datetime) -> None: ...
+
+    async def mark_lost(self) -> None:
+        """From now on `whole_since` is `None`."""
+        ...
+
+    async def stage(self, epoch: int, rows: Sequence[Row], tiles: Mapping[Tile, bytes]) -> None:
+        """Write entries, to index and edge, and full hash tiles above the head, where nobody sees
+        them yet.
+
+        :raises StaleStageError: an earlier epoch's write came in between.
+        """
+        ...
+
+    async def move(self, old: Head, new: Head) -> None:
+        """Make `new` the head if it is still `old`: the one step that commits.
+
+        :raises FencedError: it is not, or its epoch is another's.
+        """
+        ...
+
+    async def waiting_tiles(self, after: int, size: int) -> Mapping[Tile, bytes]:
+        """Hash tiles that became full when the log grew from `after` to `size` entries, and are
+        not known to be in the object store."""
+        ...
+
+    async def waiting_tile(self, tile: Tile) -> bytes | None: ...
+
+    async def forget_tile(self, tile: Tile) -> None:
+        """It is in the object store."""
+        ...
+
+    async def data(self, start: int, end: int) -> Sequence[bytes]:
+        """The entries [start, end), sealed, from the edge.
+
+        :raises MissingTileError: they are not all there: the object store has them.
+        """
+        ...
+
+    async def edge_start(self) -> int:
+        """The first entry that the edge holds; the head's size or more where it is empty."""
+        ...
+
+    async def release(self, before: int) -> None:
+        """The object store has all entries below `before`: the edge may forget them."""
+        ...

@@ -1,0 +1,1 @@
+"""Whoever watches the log: key fetches, numbers of producers, unusual volume."""

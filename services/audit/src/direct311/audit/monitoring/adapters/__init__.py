@@ -1,0 +1,1 @@
+"""The watchers' ports on real servers."""

@@ -1,0 +1,63 @@
+"""Who fetched which keys: by the services that keep them, and of the log's own."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from direct311.audit.log.adapters.mongo_keys import MongoBodyKeys
+from direct311.audit.monitoring.domain.fetches import Fetch
+from direct311.audit.monitoring.ports import FetchPage
+from direct311.runtime.access.producers import Producers
+from direct311.runtime.errors import TransientError
+from direct311.runtime.peers import HttpError, Peer
+from direct311.schemas import isoformat
+
+
+class OwnFetches:
+    """`KeyFetches` of the log's own keys."""
+
+    service = "audit"
+    LIMIT = 10_000
+
+    def __init__(self, keys: MongoBodyKeys, producers: Producers) -> None:
+        self._keys = keys
+        self._producers = producers
+
+    async def after(self, at: datetime) -> FetchPage:
+        found = await self._keys.fetches_after(at, self.LIMIT)
+        fetches = tuple(
+            Fetch(service="audit", record_id=each.record_id, event_id=each.event_id, at=each.at)
+            for each in found
+        )
+        running = tuple(await self._producers.running())
+        return FetchPage(fetches, len(found) < self.LIMIT, running)
+
+    async def confirm(self, fetches: Sequence[Fetch]) -> None:
+        await self._keys.confirm(fetches)
+
+
+class PeerFetches:
+    """`KeyFetches` of another service, which keeps them itself."""
+
+    def __init__(self, service: str, peer: Peer) -> None:
+        self.service = service
+        self._peer = peer
+
+    async def after(self, at: datetime) -> FetchPage:
+        """:raises TransientError: the service does not answer."""
+        try:
+            answer: Any = await self._peer.get(
+                f"/internal/key-fetches?after={quote(isoformat(at))}"
+            )
+        except HttpError:
+            raise TransientError(f"{self.service} does not tell its key fetches") from None
+        fetches = tuple(
+            Fetch.model_validate({**fetch, "service": self.service}) for fetch in answer["fetches"]
+        )
+        return FetchPage(
+            fetches, bool(answer.get("complete", True)), tuple(answer.get("producers", ()))
+        )
+
+    async def confirm(self, fetches: Sequence[Fetch]) -> None:
+        """Nothing: the service keeps its own account."""

@@ -1,0 +1,1 @@
+"""What watches the log, one module for each task."""

@@ -1,0 +1,149 @@
+"""Reading that is unusual in its volume: one who opens hundreds, many who look up the same person.
+
+Counts are kept in memory and made again from the log after a restart, and after another copy of the
+service had the watch, as far back as the longest window reaches and `MOST_REPLAYED` entries allow.
+Rules and thresholds are data.
+
+The time of an entry is that at which it was logged, which never runs backwards: the time that it
+gives itself is its service's word, and could lie outside of every window. So what has waited in the
+broker counts as if it were of now: an alarm too many, and never one too few.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from direct311.audit.alarms.ports import Alarms
+from direct311.audit.entry import Facts
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.ports.log import Log
+from direct311.audit.monitoring.domain.volume import By, Counted, VolumeRule
+from direct311.audit.row import Sighting
+from direct311.runtime.clock import Clock
+
+MOST_REPLAYED = 200_000
+"""Entries that are read again, at most."""
+
+
+class _Count:
+    """The values that one rule has seen for one subject: value → when last, oldest first."""
+
+    __slots__ = ("raised_at", "values")
+
+    def __init__(self) -> None:
+        self.values: OrderedDict[str, datetime] = OrderedDict()
+        self.raised_at: datetime | None = None
+
+    def forget(self, before: datetime) -> None:
+        while self.values and next(iter(self.values.values())) < before:
+            self.values.popitem(last=False)
+
+
+class Volume:
+    """Watches volume. An `Observer`."""
+
+    def __init__(
+        self, rules: Iterable[VolumeRule], alarms: Alarms, log: Log, entries: Entries, clock: Clock
+    ) -> None:
+        self._rules = tuple(rules)
+        self._alarms = alarms
+        self._log = log
+        self._entries = entries
+        self._clock = clock
+        self._counts: dict[str, OrderedDict[str, _Count]] = {
+            rule.rule: OrderedDict() for rule in self._rules
+        }
+        self._next: int | None = None
+        """The entry that follows those counted; `None` before any were."""
+
+    async def see(self, sightings: Sequence[Sighting]) -> None:
+        """Count these entries in; raise what is over its threshold."""
+        if not sightings:
+            return
+        if sightings[0].index != self._next:
+            await self._remember(sightings[0].index)
+        for facts, at in _facts(sightings):
+            for rule in self._rules:
+                for subject, count in self._count(rule, facts, at):
+                    await self._raise(rule, subject, count, facts, at)
+        self._next = sightings[-1].index + 1
+        self._forget()
+
+    async def _remember(self, until: int) -> None:
+        """Count anew what was logged before, without raising anything again."""
+        for counts in self._counts.values():
+            counts.clear()
+        longest = max((rule.window for rule in self._rules), default=timedelta())
+        start = await self._entries.first_logged(self._clock.now() - longest, until)
+        for low in range(max(start, until - MOST_REPLAYED), until, 2_000):
+            for facts, at in _facts(await self._entries.sightings(low, min(low + 2_000, until))):
+                for rule in self._rules:
+                    for _, count in self._count(rule, facts, at):
+                        if len(count.values) >= rule.alarm:
+                            count.raised_at = at
+
+    def _count(self, rule: VolumeRule, facts: Facts, at: datetime) -> Iterator[tuple[str, _Count]]:
+        if (
+            facts.action not in rule.actions
+            or facts.outcome != rule.outcome
+            or not set(rule.roles_but).isdisjoint(facts.roles)
+        ):
+            return
+        counts = self._counts[rule.rule]
+        for subject in _values(rule.by, facts):
+            count = counts.setdefault(subject, _Count())
+            counts.move_to_end(subject)
+            for value in _counted(rule, facts):
+                count.values[value] = at
+                count.values.move_to_end(value)
+            count.forget(at - rule.window)
+            yield subject, count
+
+    async def _raise(
+        self, rule: VolumeRule, subject: str, count: _Count, facts: Facts, at: datetime
+    ) -> None:
+        if len(count.values) < rule.alarm:
+            return
+        if count.raised_at is not None and at - count.raised_at < rule.window:
+            return
+        # A search is told by the event that showed it: its keyed hash stays in the log.
+        about = facts.event_id if rule.by == "query" else subject
+        detail = f"{rule.rule}: {rule.says}; {len(count.values)} within {rule.window}"
+        await self._alarms.raise_alarm("unusual_volume", f"{about} {at:%Y-%m-%dT%H}", detail)
+        count.raised_at = at
+
+    def _forget(self) -> None:
+        now = self._clock.now()
+        for rule in self._rules:
+            counts = self._counts[rule.rule]
+            while counts:
+                subject, count = next(iter(counts.items()))
+                count.forget(now - rule.window)
+                if count.values:
+                    break
+                del counts[subject]
+
+
+def _facts(sightings: Sequence[Sighting]) -> Iterator[tuple[Facts, datetime]]:
+    """What they tell, and when it was logged."""
+    return ((each.facts, each.logged_at) for each in sightings if each.facts is not None)
+
+
+def _counted(rule: VolumeRule, facts: Facts) -> tuple[str, ...]:
+    """The values that an entry adds; one of many events that were alike adds as many, as far as
+    the rule counts."""
+    if rule.counts == "event" and facts.count > 1:
+        return tuple(f"{facts.event_id}/{at}" for at in range(min(facts.count, rule.alarm)))
+    return _values(rule.counts, facts)
+
+
+def _values(what: By | Counted, facts: Facts) -> tuple[str, ...]:
+    if what == "record":
+        return facts.record_ids
+    found = {
+        "actor": facts.actor,
+        "query": facts.query,
+        "session": facts.session,
+        "event": facts.event_id,
+    }[what]
+    return (found,) if found else ()

@@ -1,0 +1,51 @@
+"""Reads what is new in the log, oldest first, and shows it to those who watch for something."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.ports.log import IndexLostError, Log
+from direct311.audit.monitoring.ports import Watch
+from direct311.audit.row import Sighting
+
+AT_ONCE = 2_000
+
+
+class Observer(Protocol):
+    async def see(self, sightings: Sequence[Sighting]) -> None:
+        """Entries in the order of the log. The same ones may come again after a crash."""
+        ...
+
+
+class Walk:
+    """The observers' common way through the log: each entry is read once for all of them. Run one
+    at a time, by lease."""
+
+    NAME = "observers"
+
+    def __init__(
+        self, observers: Sequence[Observer], log: Log, entries: Entries, watch: Watch
+    ) -> None:
+        self._observers = observers
+        self._log = log
+        self._entries = entries
+        self._watch = watch
+
+    async def step(self) -> None:
+        """Show them all that is new since the last step, also before a restart. Where one fails,
+        all see the same entries again.
+
+        :raises IndexLostError: the index cannot tell what the log has.
+        """
+        at = await self._watch.place(self.NAME)
+        head = await self._log.head()
+        size = head.size
+        while at < size:
+            end = min(at + AT_ONCE, size)
+            sightings = await self._entries.sightings(at, end)
+            if await self._log.whole_since(head) is None:
+                raise IndexLostError
+            for observer in self._observers:
+                await observer.see(sightings)
+            await self._watch.move_place(self.NAME, end)
+            at = end

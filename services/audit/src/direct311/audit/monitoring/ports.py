@@ -1,0 +1,81 @@
+"""What those who watch the log ask of other services, and what they remember."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from direct311.audit.monitoring.domain.fetches import Fetch
+from direct311.audit.monitoring.domain.numbers import Numbered
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPage:
+    """Fetches, whether these are all, and the producers of the service that run."""
+
+    fetches: tuple[Fetch, ...]
+    complete: bool
+    producers: tuple[str, ...]
+
+
+class KeyFetches(Protocol):
+    """One service's account of the keys that it has fetched."""
+
+    @property
+    def service(self) -> str: ...
+
+    async def after(self, at: datetime) -> FetchPage: ...
+
+    async def confirm(self, fetches: Sequence[Fetch]) -> None:
+        """Their events are in the log: nobody needs to hear of them again."""
+        ...
+
+
+class Watch(Protocol):
+    """What reconciliation remembers between its rounds."""
+
+    async def cursor(self, service: str) -> datetime | None: ...
+
+    async def advance(self, service: str, at: datetime) -> None: ...
+
+    async def keep(self, fetches: Sequence[Fetch]) -> None:
+        """Fetches whose event is not in the log, or not yet."""
+        ...
+
+    async def kept(self, after: str, limit: int) -> Sequence[Fetch]:
+        """Those kept, by their `key`, that follow this key; the first ones after the empty one."""
+        ...
+
+    async def overdue(self, before: datetime, limit: int) -> Sequence[Fetch]:
+        """Those kept that happened before an instant, longest ago first."""
+        ...
+
+    async def late(self, before: datetime) -> Mapping[str, int]:
+        """How many of those kept happened before an instant, by service."""
+        ...
+
+    async def drop(self, event_ids: Sequence[str]) -> None:
+        """Forget all fetches under these events."""
+        ...
+
+    async def rewind(self) -> None:
+        """Forget the cursors: every service is read again from as far back as it tells."""
+        ...
+
+    async def place(self, name: str) -> int:
+        """How far an observer has come in the log; 0 at first."""
+        ...
+
+    async def move_place(self, name: str, index: int) -> None: ...
+
+
+class Numbers(Protocol):
+    """What is known of each producer's numbers."""
+
+    async def of(self, producers: Iterable[str]) -> Mapping[str, Numbered]: ...
+
+    async def save(self, states: Sequence[Numbered]) -> None: ...
+
+    async def with_gaps(self) -> Sequence[Numbered]:
+        """Those of whose numbers one is missing."""
+        ...

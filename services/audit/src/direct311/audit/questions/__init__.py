@@ -1,0 +1,1 @@
+"""What auditors and residents ask of the log."""

@@ -1,0 +1,1 @@
+"""The questions' ports on real servers."""

@@ -1,0 +1,54 @@
+"""Whose records are whose, by intake."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from direct311.audit.questions.ports import Persons
+from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.peers import HttpError, Peer
+
+LONGEST_ANSWER = 30.0
+"""Seconds. Whose a hundred thousand records are takes intake some time."""
+_REFUSALS = {
+    400: "The person was not given as intake needs it.",
+    401: "Intake does not accept the token.",
+    403: "Intake refuses the search; it was written down there.",
+    422: "The person was not given as intake needs it.",
+    429: "Intake asks to wait: too many searches in a short time.",
+}
+
+
+class IntakePeople:
+    """`People`, by intake's blind indexes."""
+
+    def __init__(self, intake: Peer) -> None:
+        self._intake = intake
+
+    async def resolve(
+        self, person: Mapping[str, str], reference: str, authorization: str
+    ) -> Sequence[str]:
+        """:raises RefusedError: intake refuses. :raises TransientError: it does not answer."""
+        answer = await self._ask("resolve", person, reference, authorization)
+        return [str(record_id) for record_id in answer["record_ids"]]
+
+    async def group(self, record_ids: Sequence[str], reference: str, authorization: str) -> Persons:
+        """:raises RefusedError: intake refuses. :raises TransientError: it does not answer."""
+        question = {"record_ids": list(record_ids)}
+        answer = await self._ask("group", question, reference, authorization)
+        return Persons(answer["persons"], answer["without_contact"], answer.get("senders", {}))
+
+    async def _ask(
+        self, what: str, question: Mapping[str, object], reference: str, authorization: str
+    ) -> Any:
+        body = {**question, "purpose": "authorised_audit", "reference": reference}
+        try:
+            return await self._intake.post(
+                f"/internal/persons/{what}",
+                body,
+                on_behalf_of=authorization,
+                seconds=LONGEST_ANSWER,
+            )
+        except HttpError as error:
+            if error.status in _REFUSALS:
+                raise RefusedError(error.status, "intake", _REFUSALS[error.status]) from None
+            raise TransientError("intake does not answer") from None

@@ -1,0 +1,1 @@
+"""Questions over HTTP, and the forms in which they are answered."""

@@ -1,0 +1,1 @@
+"""Types and rules of questions and of their answers."""

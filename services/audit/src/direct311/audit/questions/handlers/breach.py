@@ -1,0 +1,232 @@
+"""What a credential, a host, a service or a time touched: the affected set of section 501.171, F.S.
+
+Records come from the query index, persons from intake, which alone can tell whose a record is and
+says no more than which of them belong together. Nothing is opened here; the question is an event.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+from direct311.audit.entry import Filter
+from direct311.audit.index.domain import Dimension, Exempt, Group
+from direct311.audit.log.ports.log import Log
+from direct311.audit.questions.domain.breach import BreachRules, Notice
+from direct311.audit.questions.handlers.door import MOST_RECORDS_AN_EVENT, Asking, Door
+from direct311.audit.questions.ports import People
+from direct311.runtime.errors import RefusedError
+
+MOST_RECORDS = 100_000
+MOST_SEARCHES = 1_000
+TOUCHED = frozenset({"success", "partial"})
+"""Outcomes of accesses that reached something. A refused or failed one released nothing."""
+
+RELEASES_NOTHING = frozenset(
+    {"seal", "hold", "destroy", "certify", "policy_change", "sign_in", "void"}
+)
+"""Actions by which nobody comes to know what a record holds."""
+
+UPDATE_CONTACTS = "update_contacts"
+"""The field with the contact data of those who commented on a request of somebody else's."""
+
+Holder = Literal["person", "without_contact", "gone"]
+_BY: tuple[Dimension, ...] = ("record", "actor", "action", "outcome", "fields")
+
+
+@dataclass
+class Touched:
+    """A record that was reached: how often, when, by whom, which fields.
+
+    `person` numbers the persons of this answer from 1 and means nothing outside of it.
+    """
+
+    record_id: str
+    first: datetime
+    last: datetime
+    entries: int = 0
+    actors: set[str] = field(default_factory=set)
+    actions: set[str] = field(default_factory=set)
+    fields: set[str] = field(default_factory=set)
+    held: Holder = "gone"
+    person: int | None = None
+
+    def add(self, group: Group) -> None:
+        _, actor, action, _, fields = group.key
+        self.entries += group.count
+        self.first, self.last = min(self.first, group.first), max(self.last, group.last)
+        self.actors.add(actor or "")
+        self.actions.add(action or "")
+        self.fields |= set((fields or "").split(",")) - {""}
+
+
+@dataclass(frozen=True, slots=True)
+class CutSearch:
+    """A search that found more records than its event names."""
+
+    event_id: str
+    found: int
+    named: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A notice: owed for certain, possibly (records without contact data could be that many more
+    persons), or not; and until when."""
+
+    notice: Notice
+    owed: Literal["yes", "possibly", "no"]
+    due_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`persons` can be told apart by telephone number or e-mail address. Records without either
+    are counted apart, and so are those that are `gone`, destroyed since, and the `senders` of
+    comments whose contact data were opened: `persons_at_most` counts each of them as one more
+    person. `refused`: entries that reached nothing, and `refusals` how often that was, since one
+    entry tells of many refusals that were alike. `closed`: entries that released nothing, such as a
+    destruction. `no_record`: entries that released something, about no record."""
+
+    records: Sequence[Touched]
+    persons: int
+    without_contact: int
+    gone: int
+    senders: int
+    entries: int
+    refused: int
+    refusals: int
+    closed: int
+    no_record: int
+    withheld: int
+    searches: Sequence[CutSearch]
+    duties: Sequence[Duty]
+    access_event: str
+
+    @property
+    def persons_at_most(self) -> int:
+        return self.persons + self.without_contact + self.gone + self.senders
+
+
+class Breach:
+    """Answers the question that decides about notice."""
+
+    def __init__(self, door: Door, log: Log, people: People, rules: BreachRules) -> None:
+        self._door = door
+        self._log = log
+        self._people = people
+        self.rules = rules
+
+    async def scope(
+        self, asking: Asking, query: Filter, authorization: str, determined_on: date
+    ) -> Scope:
+        """The records and persons that the accesses of `query` reached, and what notice is owed
+        when the breach was determined on that day.
+
+        :raises RefusedError: 422 for more than `MOST_RECORDS`; intake's refusal; as
+            `Door.authorise`.
+        """
+        await self._door.refuse_early(asking, query)
+        head = await self._log.head()
+        floor, before = await self._door.span(query, head)
+        exempt = self._door.hidden_from(asking)
+        counted = await self._door.count(query, floor, before, exempt)
+        groups = await self._door.groups(query, _BY, floor, before, exempt)
+        found, no_record = _touched(groups)
+        kinds = await self._door.groups(query, ("outcome", "action"), floor, before, exempt)
+        reached_nothing = [each for each in kinds.values() if each.key[0] not in TOUCHED]
+        refused = sum(each.count for each in reached_nothing)
+        closed = sum(
+            each.count
+            for each in kinds.values()
+            if each.key[0] in TOUCHED and each.key[1] in RELEASES_NOTHING
+        )
+        searches = await self._cut(query, floor, before, exempt)
+        event = await self._door.authorise(asking, "export", query, counted.entries, ())
+        if len(found) > MOST_RECORDS:
+            raise RefusedError(
+                422,
+                "too_many",
+                f"More than {MOST_RECORDS} records; ask for shorter times, one after the other.",
+                field="until",
+            )
+        persons = without = gone = senders = 0
+        if found:
+            groups_of = await self._people.group(list(found), asking.reference or "", authorization)
+            for number, records in enumerate(groups_of.persons, 1):
+                for record_id in records:
+                    found[record_id].held, found[record_id].person = "person", number
+            for record_id in groups_of.without_contact:
+                found[record_id].held = "without_contact"
+            persons, without = len(groups_of.persons), len(groups_of.without_contact)
+            gone = sum(each.held == "gone" for each in found.values())
+            senders = sum(
+                count
+                for record_id, count in groups_of.senders.items()
+                if UPDATE_CONTACTS in found[record_id].fields
+            )
+        return Scope(
+            records=sorted(found.values(), key=lambda each: (each.first, each.record_id)),
+            persons=persons,
+            without_contact=without,
+            gone=gone,
+            senders=senders,
+            entries=counted.entries,
+            refused=refused,
+            refusals=sum(each.times for each in reached_nothing),
+            closed=closed,
+            no_record=no_record,
+            withheld=counted.withheld,
+            searches=searches,
+            duties=duties(self.rules, persons, persons + without + gone + senders, determined_on),
+            access_event=event,
+        )
+
+    async def _cut(
+        self, query: Filter, floor: int, before: int, exempt: Exempt | None
+    ) -> Sequence[CutSearch]:
+        """Searches that reached more records than their event names, the newest first: those of
+        before a search of many had several events."""
+        found: list[CutSearch] = []
+        searched = query.model_copy(update={"action": "search"})
+        async for rows in self._door.oldest(searched, floor, before, exempt):
+            found += [
+                CutSearch(facts.event_id, facts.result_count or 0, len(facts.record_ids))
+                for facts in (row.facts for row in rows if row.facts)
+                if facts.outcome in TOUCHED
+                # One that named all may have lost a record since: only the number tells.
+                and (facts.result_count or 0) > MOST_RECORDS_AN_EVENT
+            ]
+        return found[::-1][:MOST_SEARCHES]
+
+
+def duties(
+    rules: BreachRules, persons: int, persons_at_most: int, determined_on: date
+) -> list[Duty]:
+    """What notice is owed for so many persons."""
+    found = []
+    for notice in rules.notices:
+        certain, possible = persons >= notice.at_least, persons_at_most >= notice.at_least
+        owed: Literal["yes", "possibly", "no"] = (
+            "yes" if certain else "possibly" if possible else "no"
+        )
+        found.append(Duty(notice, owed, notice.due_on(determined_on) if possible else None))
+    return found
+
+
+def _touched(
+    groups: Mapping[tuple[str | None, ...], Group],
+) -> tuple[dict[str, Touched], int]:
+    """Records by id, and how many entries released something that is no record's."""
+    found: dict[str, Touched] = {}
+    no_record = 0
+    for group in groups.values():
+        record_id, _, action, outcome, _ = group.key
+        if outcome not in TOUCHED or action in RELEASES_NOTHING:
+            continue
+        if record_id is None:
+            no_record += group.count
+            continue
+        touched = found.setdefault(record_id, Touched(record_id, group.first, group.last))
+        touched.add(group)
+    return found, no_record

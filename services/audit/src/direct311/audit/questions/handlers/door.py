@@ -1,0 +1,351 @@
+"""The one way to what the log says: found and counted, written down, and only then opened.
+
+Rows are looked up and counted first, so that the access event can say how many; then the event
+becomes durable; only then are keys fetched and bodies opened. Without the event nothing is
+answered. The event itself is an entry of the log like any other.
+
+Exempt entries (section 119.071(2)(c), F.S.) stay closed until their time for whoever may not open
+the field `exempt_entry`. They are shown as withheld where a question asks by record and time alone;
+to a question about who, why or how they give no answer, or the answer would be what is withheld.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from direct311.audit.entry import Filter
+from direct311.audit.index.domain import Dimension, Exempt, Group
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.domain import CLOCK_TOLERANCE, DELIVERY_LIMIT
+from direct311.audit.log.handlers.bodies import decode_body
+from direct311.audit.log.handlers.keyring import BodyKey, KeyRing
+from direct311.audit.log.ports.log import Head, Log
+from direct311.audit.questions.domain.cursors import windows
+from direct311.audit.row import Row
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import AccessPolicy, Caller, RecordFacts
+from direct311.runtime.clock import Clock
+from direct311.runtime.vault.vault import Vault
+from direct311.verifier.entry import Entry, derive_entry_key
+from direct311.verifier.event import MalformedEventError
+
+PURPOSE = "authorised_audit"
+FIELDS = ("audit_entry",)
+EXEMPT_FIELD = "exempt_entry"
+MOST_RECORDS_AN_EVENT = 100
+BATCH = 1_000
+"""Entries read, opened and sent at a time by what streams."""
+
+WIDEST = 256_000
+"""Entries of the log that one query may look through, where no record leads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks, where, and the reference (the auditor's letter) that they give."""
+
+    caller: Caller
+    operation: str
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An entry and its event as shown to a reader; `event` is `None` once its key was destroyed,
+    and where an entry from before bodies were looked at cannot be shown.
+
+    `withheld`: exempt for now, nothing of it but its place in the log may be shown.
+    """
+
+    row: Row
+    event: Mapping[str, Any] | None
+    withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a filter comes to: entries that may be seen, those withheld at its place and time."""
+
+    entries: int
+    withheld: int
+
+
+class Door:
+    """What every question to the log goes through."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        entries: Entries,
+        keys: KeyRing,
+        vault: Vault,
+        policy: AccessPolicy,
+        clock: Clock,
+    ) -> None:
+        self._log = log
+        self._entries = entries
+        self._keys = keys
+        self._vault = vault
+        self._policy = policy
+        self._clock = clock
+
+    # --- who may
+
+    def hidden_from(self, asking: Asking) -> Exempt | None:
+        """How this caller meets exempt entries; `None`: like any other."""
+        return None if self._allowed(asking, (EXEMPT_FIELD,)) else Exempt(self._clock.now())
+
+    async def refuse_early(self, asking: Asking, query: Filter) -> None:
+        """Nobody who may not read the log has anything looked up for it.
+
+        :raises RefusedError: as `authorise`, which writes the refusal down.
+        """
+        if not self._allowed(asking, FIELDS):
+            await self.authorise(asking, "log_read", query, 0)
+
+    def _allowed(self, asking: Asking, fields: Sequence[str]) -> bool:
+        return self._policy.decide(
+            asking.caller,
+            PURPOSE,
+            fields,
+            RecordFacts(),
+            reference=asking.reference,
+            at=self._clock.now(),
+        ).allowed
+
+    # --- what is there
+
+    async def span(self, query: Filter, head: Head) -> tuple[int, int]:
+        """The range [floor, before) of the log outside of which nothing can fit."""
+        floor, before = 0, head.size
+        if query.since is not None:
+            # Nothing is logged before it occurs.
+            floor = await self._entries.first_logged(query.since - CLOCK_TOLERANCE, head.size)
+        if query.until is not None:
+            latest = query.until + DELIVERY_LIMIT + CLOCK_TOLERANCE
+            before = await self._entries.first_logged(latest, head.size)
+        return floor, before
+
+    async def newest(
+        self, query: Filter, before: int, floor: int, limit: int, exempt: Exempt | None
+    ) -> list[Row]:
+        """At most `limit` entries in [floor, before) that fit, newest first, and among them those
+        that are shown as withheld."""
+        rows: list[Row] = []
+        # The entries about a record are few and have an index; others are looked for where they
+        # are likeliest.
+        for low, high in windows(before, floor, 100_000 if query.record_ids else 500):
+            rows += await self._entries.find(
+                query, before=high, floor=low, limit=limit - len(rows), exempt=exempt
+            )
+            if len(rows) >= limit:
+                break
+        if exempt is not None and query == query.by_place_and_time:
+            rows += await self._entries.find(
+                query, before=before, floor=floor, limit=limit, exempt=_only(exempt)
+            )
+            rows = sorted(rows, key=lambda row: row.index, reverse=True)[:limit]
+        return rows
+
+    async def oldest(
+        self, query: Filter, floor: int, before: int, exempt: Exempt | None
+    ) -> AsyncGenerator[Sequence[Row], None]:
+        """All entries in [floor, before) that fit, oldest first, at most `BATCH` at a time."""
+        shows_withheld = exempt is not None and query == query.by_place_and_time
+        width = BATCH
+        while floor < before:
+            high = before if query.record_ids else min(before, floor + width)
+            rows = list(
+                await self._entries.find(
+                    query, before=high, floor=floor, limit=BATCH, exempt=exempt, oldest_first=True
+                )
+            )
+            if exempt is not None and shows_withheld:
+                rows += await self._entries.find(
+                    query,
+                    before=high,
+                    floor=floor,
+                    limit=BATCH,
+                    exempt=_only(exempt),
+                    oldest_first=True,
+                )
+                rows.sort(key=lambda row: row.index)
+            full = len(rows) >= BATCH
+            rows = rows[:BATCH]
+            if rows:
+                yield rows
+            floor = rows[-1].index + 1 if full else high
+            width = BATCH if full else min(width * 4, WIDEST)
+
+    async def count(self, query: Filter, floor: int, before: int, exempt: Exempt | None) -> Counted:
+        """How many entries in [floor, before) fit."""
+        withheld = await self.withheld(query, floor, before, exempt)
+        if query == Filter():
+            # Entries whose facts were forgotten are in the log too.
+            return Counted(max(0, before - floor) - withheld, withheld)
+        return Counted(_total(await self._groups(query, (), floor, before, exempt)), withheld)
+
+    async def further(self, query: Filter, floor: int, before: int, exempt: Exempt | None) -> int:
+        """How many times more than once the entries stand for that fit: refusals alone do."""
+        if query.outcome not in (None, "denied"):
+            return 0
+        refused = query.model_copy(update={"outcome": "denied"})
+        found = await self._groups(refused, (), floor, before, exempt)
+        return sum(group.times - group.count for group in found)
+
+    async def withheld(self, query: Filter, floor: int, before: int, exempt: Exempt | None) -> int:
+        """How many exempt entries in [floor, before) lie at the query's place and time."""
+        if exempt is None:
+            return 0
+        place = query.by_place_and_time
+        return _total(await self._groups(place, (), floor, before, _only(exempt)))
+
+    async def groups(
+        self,
+        query: Filter,
+        by: Sequence[Dimension],
+        floor: int,
+        before: int,
+        exempt: Exempt | None,
+    ) -> Mapping[tuple[str | None, ...], Group]:
+        """The entries in [floor, before) that fit, counted by these dimensions."""
+        return {group.key: group for group in await self._groups(query, by, floor, before, exempt)}
+
+    async def _groups(
+        self,
+        query: Filter,
+        by: Sequence[Dimension],
+        floor: int,
+        before: int,
+        exempt: Exempt | None,
+    ) -> Sequence[Group]:
+        found: dict[tuple[str | None, ...], Group] = {}
+        # Range by range, so that no single query takes longer than its connection waits.
+        few = bool(query.record_ids) or (exempt is not None and exempt.only)
+        width = max(1, before - floor) if few else WIDEST
+        for low in range(floor, before, width):
+            for group in await self._entries.groups(
+                query, by, before=min(before, low + width), floor=low, exempt=exempt
+            ):
+                found[group.key] = group.joined(found.get(group.key))
+        return list(found.values())
+
+    # --- written down, then opened
+
+    async def authorise(
+        self,
+        asking: Asking,
+        action: Literal["log_read", "export"],
+        query: Filter,
+        found: int,
+        fields: Sequence[str] = FIELDS,
+    ) -> str:
+        """Decide and write it down; the id of the event, the first where several were needed.
+
+        No `fields`: the answer comes from the index alone, and nothing is opened for it. Of several
+        events the first says what is opened, and its id is on each key that is fetched.
+
+        :raises RefusedError: 403, 422, 503 as `Vault.authorise`.
+        """
+        parts = [
+            query.record_ids[at : at + MOST_RECORDS_AN_EVENT]
+            for at in range(0, len(query.record_ids), MOST_RECORDS_AN_EVENT)
+        ] or [()]
+        ids: list[str] = []
+        for records in parts:
+            access = Access(
+                asking.caller,
+                action=action,
+                purpose=PURPOSE,
+                operation=asking.operation,
+                fields=() if ids else tuple(fields),
+                record_ids=records,
+                reference=asking.reference,
+                query_fields=query.names,
+                result_count=None if ids else found,
+            )
+            event_id, _ = await self._vault.authorise(access, RecordFacts())
+            ids.append(event_id)
+        return ids[0]
+
+    def fields_for(self, exempt: Exempt | None, rows: Sequence[Row]) -> Sequence[str]:
+        """What opening these rows opens, for someone who meets exempt entries so."""
+        now = self._clock.now()
+        seen = exempt is None and any(row.facts and row.facts.withheld(now) for row in rows)
+        return (*FIELDS, EXEMPT_FIELD) if seen else FIELDS
+
+    async def fields_in(
+        self, query: Filter, floor: int, before: int, exempt: Exempt | None
+    ) -> Sequence[str]:
+        """The same for all entries in [floor, before) that fit."""
+        if exempt is not None:
+            return FIELDS
+        only = Exempt(self._clock.now(), only=True)
+        return (
+            (*FIELDS, EXEMPT_FIELD)
+            if await self._groups(query, (), floor, before, only)
+            else FIELDS
+        )
+
+    async def keys(
+        self, rows: Sequence[Row], event_id: str, exempt: Exempt | None
+    ) -> Mapping[bytes, BodyKey]:
+        """The keys of those rows that may be opened; each fetch names the access event."""
+        references = {
+            Entry.parse(row.data).key_reference
+            for row in rows
+            if row.facts and not is_withheld(row, exempt)
+        }
+        if not references:
+            return {}
+        return await self._keys.for_reading(references, event_id, self._clock.now())
+
+    async def open(self, rows: Sequence[Row], event_id: str, exempt: Exempt | None) -> list[Opened]:
+        """The rows with their events."""
+        keys = await self.keys(rows, event_id, exempt)
+        return await asyncio.to_thread(_open_all, rows, keys, exempt)
+
+
+def is_withheld(row: Row, exempt: Exempt | None) -> bool:
+    """Whether someone who meets exempt entries so may know no more than the row's place."""
+    return exempt is not None and row.facts is not None and row.facts.withheld(exempt.at)
+
+
+def entry_key(row: Row, keys: Mapping[bytes, BodyKey], exempt: Exempt | None) -> bytes | None:
+    """What opens a row, of keys in hand; `None` where it stays closed."""
+    entry = Entry.parse(row.data)
+    if row.facts is None or is_withheld(row, exempt) or entry.key_reference not in keys:
+        return None
+    key = keys[entry.key_reference].key
+    return derive_entry_key(key, entry.key_reference, entry.nonce)
+
+
+def _open_all(
+    rows: Sequence[Row], keys: Mapping[bytes, BodyKey], exempt: Exempt | None
+) -> list[Opened]:
+    opened = []
+    for row in rows:
+        key = entry_key(row, keys, exempt)
+        event = event_of(row, key) if key else None
+        opened.append(Opened(row, event, is_withheld(row, exempt)))
+    return opened
+
+
+def event_of(row: Row, key: bytes) -> Mapping[str, Any] | None:
+    """A row's event for a reader; `None` where its body cannot be shown."""
+    event = Entry.parse(row.data).open(key)
+    with contextlib.suppress(MalformedEventError):
+        decode_body(event.body)
+        return event.shown
+    return None
+
+
+def _only(exempt: Exempt) -> Exempt:
+    return Exempt(exempt.at, only=True)
+
+
+def _total(groups: Sequence[Group]) -> int:
+    return sum(group.count for group in groups)

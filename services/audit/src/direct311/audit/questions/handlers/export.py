@@ -1,0 +1,122 @@
+"""Everything that fits, as a stream: exports for other systems, and who saw a person's data.
+
+The number of entries is known and written down before the first is opened. From then on rows are
+read, opened and sent a batch at a time under that one access event, so that any number of entries
+takes the same memory; when the reader hangs up, the stream is closed where it stands.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from direct311.audit.entry import Filter
+from direct311.audit.index.domain import Group
+from direct311.audit.log.ports.log import Log
+from direct311.audit.questions.handlers.door import Asking, Door, Opened
+from direct311.audit.questions.ports import People
+from direct311.runtime.errors import RefusedError
+
+Encode = Callable[[Sequence[Opened]], bytes]
+"""A batch as bytes. Pure; it may be called in a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outflow:
+    """A stream under way: `entries` that are to come (withheld ones shown among them), `withheld`
+    at the question's place and time, `size` of the log that it is taken from."""
+
+    entries: int
+    withheld: int
+    size: int
+    access_event: str
+    batches: AsyncGenerator[Sequence[Opened], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WhoSaw:
+    """Who met the records of a person: `actors` are groups by actor, department and purpose."""
+
+    record_ids: Sequence[str]
+    actors: Sequence[Group]
+    outflow: Outflow
+
+
+class Exporting:
+    """Streams of entries."""
+
+    def __init__(self, door: Door, log: Log, people: People) -> None:
+        self._door = door
+        self._log = log
+        self._people = people
+
+    async def export(
+        self, asking: Asking, query: Filter, *, after: int | None = None, size: int | None = None
+    ) -> Outflow:
+        """All entries that fit, oldest first.
+
+        An export that broke off is taken up again by the index of the last entry that came
+        (`after`) and the `size` that the first attempt named; it is an access of its own.
+
+        :raises RefusedError: 422, `size` is not one of this log; and as `Door.authorise`.
+        """
+        await self._door.refuse_early(asking, query)
+        head = await self._log.head()
+        if size is not None and size > head.size:
+            raise RefusedError(422, "size", f"The log has {head.size} entries.", field="size")
+        floor, before = await self._door.span(query, head)
+        before = before if size is None else min(before, size)
+        floor = floor if after is None else max(floor, after + 1)
+        exempt = self._door.hidden_from(asking)
+        counted = await self._door.count(query, floor, before, exempt)
+        shown = counted.withheld if query == query.by_place_and_time else 0
+        fields = await self._door.fields_in(query, floor, before, exempt)
+        total = counted.entries + shown
+        event = await self._door.authorise(asking, "export", query, total, fields)
+
+        async def batches() -> AsyncGenerator[Sequence[Opened], None]:
+            # Whoever closes this closes the reading below it at once.
+            async with aclosing(self._door.oldest(query, floor, before, exempt)) as found:
+                async for rows in found:
+                    yield await self._door.open(rows, event, exempt)
+
+        until = head.size if size is None else size
+        return Outflow(total, counted.withheld, until, event, batches())
+
+    async def who_saw(
+        self, asking: Asking, person: Mapping[str, str], authorization: str, query: Filter
+    ) -> WhoSaw:
+        """Who saw this person's data, when, why and under which case: one call, one answer.
+
+        :raises RefusedError: as `export`; intake's refusal to resolve the person.
+        """
+        records = await self.records_of(asking, person, authorization, query)
+        if not records:
+            event = await self._door.authorise(asking, "export", query, 0)
+            size = (await self._log.head()).size
+            return WhoSaw((), (), Outflow(0, 0, size, event, _nothing()))
+        about = query.model_copy(update={"record_ids": tuple(records)})
+        head = await self._log.head()
+        floor, before = await self._door.span(about, head)
+        groups = await self._door.groups(
+            about,
+            ("actor", "department", "purpose"),
+            floor,
+            before,
+            self._door.hidden_from(asking),
+        )
+        ordered = sorted(groups.values(), key=lambda group: (group.first, group.key[0] or ""))
+        return WhoSaw(records, ordered, await self.export(asking, about, size=head.size))
+
+    async def records_of(
+        self, asking: Asking, person: Mapping[str, str], authorization: str, query: Filter
+    ) -> Sequence[str]:
+        """The person's records that `query` asks for, by intake; that search is an access of the
+        caller's there."""
+        await self._door.refuse_early(asking, query)
+        found = await self._people.resolve(person, asking.reference or "", authorization)
+        return query.among(found)
+
+
+async def _nothing() -> AsyncGenerator[Sequence[Opened], None]:
+    return
+    yield

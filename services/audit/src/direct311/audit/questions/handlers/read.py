@@ -1,0 +1,274 @@
+"""Entries, one by one and in pages, with their proofs, and bundles that verify offline."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from direct311.audit.entry import Filter
+from direct311.audit.index.domain import Exempt
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.handlers.files import LogFiles
+from direct311.audit.log.handlers.log_keys import LogKeys
+from direct311.audit.log.ports.log import Log
+from direct311.audit.log.ports.publication import NotPublishedError, Published
+from direct311.audit.questions.domain.cursors import CursorError, cursor_of, index_of
+from direct311.audit.questions.handlers.door import (
+    MOST_RECORDS_AN_EVENT,
+    Asking,
+    Door,
+    Opened,
+    entry_key,
+    event_of,
+    is_withheld,
+)
+from direct311.audit.questions.ports import People
+from direct311.audit.row import Row
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import RefusedError
+from direct311.verifier.bundle import Receipt, encode_bundle
+from direct311.verifier.event import EventKey
+
+MOST_IN_A_BUNDLE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`next`: the cursor of the page after this, `None` at the end. `access_event`: this call's.
+
+    `withheld`: how many exempt entries lie at the question's place and time.
+    """
+
+    entries: Sequence[Opened]
+    next: str | None
+    size: int
+    withheld: int
+    access_event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Inclusion of an entry under a checkpoint (a signed note)."""
+
+    row: Row
+    hashes: Sequence[bytes]
+    checkpoint: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """That the tree of `new` entries begins with that of `old`."""
+
+    old: int
+    new: int
+    old_root: bytes
+    new_root: bytes
+    hashes: Sequence[bytes]
+    checkpoint: str
+
+
+class Reading:
+    """The auditors' questions for entries."""
+
+    def __init__(
+        self,
+        *,
+        door: Door,
+        log: Log,
+        entries: Entries,
+        files: LogFiles,
+        people: People,
+        published: Published,
+        log_keys: LogKeys,
+        producers: Sequence[EventKey],
+        clock: Clock,
+    ) -> None:
+        self._door = door
+        self._log = log
+        self._entries = entries
+        self._files = files
+        self._people = people
+        self._published = published
+        self._log_keys = log_keys
+        self._producers = producers
+        self._clock = clock
+
+    async def page(
+        self,
+        asking: Asking,
+        query: Filter,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        about: Sequence[str] = (),
+    ) -> Page:
+        """Entries that fit, newest first; those about one of the records `about` (a person's) where
+        given.
+
+        Cursors belong to `query` and the person, and stay good when the person gets a new record.
+
+        :raises RefusedError: 400 for another question's cursor; 403, 422, 503 as `Door.authorise`.
+        """
+        await self._door.refuse_early(asking, query)
+        head = await self._log.head()
+        wanted = query.model_copy(update={"record_ids": tuple(about)}) if about else query
+        floor, before = await self._door.span(wanted, head)
+        if cursor is not None:
+            try:
+                before = min(index_of(cursor, query, about), before)
+            except CursorError:
+                raise RefusedError(
+                    400, "cursor", "The cursor belongs to another query.", field="cursor"
+                ) from None
+        exempt = self._door.hidden_from(asking)
+        rows = await self._door.newest(wanted, before, floor, limit + 1, exempt)
+        shown = rows[:limit]
+        withheld = await self._door.withheld(wanted, floor, head.size, exempt)
+        event_id, opened = await self._open(asking, wanted, shown, exempt)
+        following = cursor_of(query, shown[-1].index, about) if len(rows) > limit else None
+        return Page(opened, following, head.size, withheld, event_id)
+
+    async def person(
+        self,
+        asking: Asking,
+        person: Mapping[str, str],
+        authorization: str,
+        query: Filter,
+        *,
+        limit: int,
+        cursor: str | None = None,
+    ) -> tuple[Sequence[str], Page]:
+        """The records of a person, and the entries about them.
+
+        Intake resolves the person, which is an access of the caller's there.
+        """
+        await self._door.refuse_early(asking, query)
+        resolved = await self._people.resolve(person, asking.reference or "", authorization)
+        records = query.among(resolved)
+        if not records:
+            event_id, _ = await self._open(asking, query, [], None)
+            return (), Page([], None, (await self._log.head()).size, 0, event_id)
+        page = await self.page(asking, query, limit=limit, cursor=cursor, about=records)
+        return records, page
+
+    async def one(self, asking: Asking, event_id: str) -> tuple[Opened, Page]:
+        """The entry of an event.
+
+        :raises RefusedError: 404 for none, and for one that is withheld, after that was written
+            down too.
+        """
+        await self._door.refuse_early(asking, Filter())
+        head = await self._log.head()
+        exempt = self._door.hidden_from(asking)
+        row = await self._entries.by_event(event_id, head.size)
+        rows = [row] if row and not is_withheld(row, exempt) else []
+        records = rows[0].facts.record_ids if rows and rows[0].facts else ()
+        query = Filter(record_ids=records[:MOST_RECORDS_AN_EVENT])
+        access_event, opened = await self._open(asking, query, rows, exempt)
+        if not opened:
+            raise _unknown()
+        return opened[0], Page(opened, None, head.size, 0, access_event)
+
+    async def proof(self, asking: Asking, event_id: str) -> Proof:
+        """The proof of an event's entry under the published checkpoint; nothing is opened.
+
+        :raises RefusedError: 404. :raises NotPublishedError: the entry lies above it.
+        """
+        row = await self._entries.by_event(event_id, (await self._log.head()).size)
+        if row is None or is_withheld(row, self._door.hidden_from(asking)):
+            raise _unknown()
+        published = await self._published.covering(row.index + 1)
+        head = published.head
+        if row.index >= head.size:
+            raise NotPublishedError
+        hashes = (await self._files.inclusion([row.index], head))[row.index]
+        return Proof(row, hashes, published.note, head.size)
+
+    async def consistency(self, old: int, new: int | None) -> Consistency:
+        """:raises RefusedError: 422, the sizes are not those of the log as it is published."""
+        published = await self._published.current()
+        head = published.head
+        new = head.size if new is None else new
+        if not 0 <= old <= new <= head.size:
+            raise RefusedError(
+                422, "sizes", f"0 ≤ old ≤ new ≤ {head.size}, the published size.", field="old"
+            )
+        return Consistency(
+            old,
+            new,
+            await self._files.root(old, head),
+            await self._files.root(new, head),
+            await self._files.consistency(old, new, head),
+            published.note,
+        )
+
+    async def bundle(
+        self, asking: Asking, query: Filter, about: Sequence[str] | None = None
+    ) -> AsyncIterator[bytes]:
+        """A file that verifies offline, piece by piece: all entries that fit, oldest first; those
+        about one of the records `about` where given. Withheld ones go along sealed.
+
+        It reaches to the published checkpoint that it holds; what was logged a moment ago is waited
+        for, and left out where no quorum cosigns.
+
+        :raises RefusedError: 422 for more than `MOST_IN_A_BUNDLE`; 403, 503 as `page`.
+        """
+        await self._door.refuse_early(asking, query)
+        published = await self._published.covering((await self._log.head()).size)
+        head = published.head
+        exempt = self._door.hidden_from(asking)
+        if about is not None:
+            query = query.model_copy(update={"record_ids": tuple(about)})
+        floor, before = await self._door.span(query, head)
+        rows: list[Row] = []
+        if about is None or about:
+            rows = await self._door.newest(query, before, floor, MOST_IN_A_BUNDLE + 1, exempt)
+        if len(rows) > MOST_IN_A_BUNDLE:
+            # That there are so many is an answer too.
+            await self._door.authorise(asking, "log_read", query, len(rows), ())
+            raise RefusedError(
+                422,
+                "too_many",
+                f"More than {MOST_IN_A_BUNDLE} entries; narrow the filter, by time for instance.",
+                field="filter",
+            )
+        hashes = await self._files.inclusion([row.index for row in rows], head)
+        fields = self._door.fields_for(exempt, rows)
+        event_id = await self._door.authorise(asking, "export", query, len(rows), fields)
+        keys = await self._door.keys(rows, event_id, exempt)
+
+        def receipts() -> list[Receipt]:
+            return [
+                _receipt(row, hashes[row.index], entry_key(row, keys, exempt))
+                for row in reversed(rows)
+            ]
+
+        pieces = encode_bundle(
+            published.note,
+            [each.key for each in self._log_keys.in_force(self._clock.now())],
+            self._producers,
+            await asyncio.to_thread(receipts),
+        )
+
+        async def stream() -> AsyncIterator[bytes]:
+            for piece in pieces:
+                yield piece
+
+        return stream()
+
+    async def _open(
+        self, asking: Asking, query: Filter, rows: Sequence[Row], exempt: Exempt | None
+    ) -> tuple[str, list[Opened]]:
+        fields = self._door.fields_for(exempt, rows)
+        event_id = await self._door.authorise(asking, "log_read", query, len(rows), fields)
+        return event_id, await self._door.open(rows, event_id, exempt)
+
+
+def _unknown() -> RefusedError:
+    return RefusedError(404, "not_found", "The log has no entry of this event.")
+
+
+def _receipt(row: Row, hashes: Sequence[bytes], key: bytes | None) -> Receipt:
+    if key is None or event_of(row, key) is None:
+        return Receipt(row.index, row.data, tuple(hashes))
+    return Receipt.disclose(row.index, row.data, hashes, key)

@@ -1,0 +1,155 @@
+"""Who has seen a resident's request: the answer to whoever holds its signed link.
+
+It comes from the query index alone, so nothing is opened for it, and it is an entry of the log all
+the same. The resident learns when, for what purpose and in which office, not which person: staff's
+names, words and sessions stay for auditors. What the law keeps from the subject too is left out
+without a trace: entries that are exempt for now, and whatever concerns law enforcement, since
+telling that something is withheld would tell that they asked (section 119.071(2)(c), F.S.).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from direct311.audit.entry import Facts, Filter
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.ports.log import Log
+from direct311.audit.questions.domain.cursors import CursorError, cursor_of, index_of, windows
+from direct311.audit.row import Row
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.links import LINK
+from direct311.runtime.access.rules import AccessPolicy, Caller, RecordFacts
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.vault.vault import Vault
+
+PURPOSE = "subject_access"
+NEVER_SHOWN = "law_enforcement"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One access, or `count` refusals that were alike. `sentence`: the purpose in the policy's
+    words, empty where it is none of it."""
+
+    at: datetime
+    purpose: str
+    sentence: str
+    roles: tuple[str, ...]
+    department: str | None
+    action: str
+    outcome: str
+    fields: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPage:
+    """Newest first. `next`: the cursor of the page after this, `None` at the end."""
+
+    accesses: Sequence[Seen]
+    next: str | None
+
+
+class SubjectReading:
+    """The one question of a resident to the log."""
+
+    def __init__(
+        self, *, log: Log, entries: Entries, vault: Vault, policy: AccessPolicy, clock: Clock
+    ) -> None:
+        self._log = log
+        self._entries = entries
+        self._vault = vault
+        self._sentences = {each.purpose: each.sentence for each in policy.rules.purposes}
+        self._clock = clock
+
+    async def accesses(
+        self, caller: Caller, record_id: str, *, limit: int, cursor: str | None
+    ) -> SeenPage:
+        """Who has seen the record, as far as the log has it.
+
+        :raises RefusedError: 403 without the link of this record, 400 for another query's cursor,
+            503 where the question cannot be written down.
+        """
+        if caller.link_record_id != record_id:
+            # The rules refuse, and nothing is looked up for it.
+            await self._authorise(caller, record_id, 0)
+        query = Filter(record_ids=(record_id,))
+        before = (await self._log.head()).size
+        if cursor is not None:
+            try:
+                before = min(index_of(cursor, query), before)
+            except CursorError:
+                raise RefusedError(
+                    400, "cursor", "The cursor belongs to another query.", field="cursor"
+                ) from None
+        rows = await self._find(query, before, limit + 1)
+        shown = rows[:limit]
+        await self._authorise(caller, record_id, len(shown))
+        following = cursor_of(query, shown[-1][0].index) if len(rows) > limit else None
+        return SeenPage([self._seen(facts) for _, facts in shown], following)
+
+    async def _find(self, query: Filter, before: int, limit: int) -> list[tuple[Row, Facts]]:
+        """The newest entries that may be shown; what may not leaves no gap in a page."""
+        now = self._clock.now()
+        shown: list[tuple[Row, Facts]] = []
+        for low, high in windows(before, 0):
+            top = high
+            while top > low and len(shown) < limit:
+                found = await self._entries.find(query, before=top, floor=low, limit=limit)
+                shown += [
+                    (row, row.facts)
+                    for row in found
+                    if row.facts and _may(row.facts, query.record_ids[0], now)
+                ]
+                top = found[-1].index if len(found) == limit else low
+            if len(shown) >= limit:
+                break
+        return shown[:limit]
+
+    async def _authorise(self, caller: Caller, record_id: str, found: int) -> None:
+        access = Access(
+            caller,
+            action="log_read",
+            purpose=PURPOSE,
+            operation="GET /v1/subject/{record_id}/accesses",
+            record_ids=(record_id,),
+            query_fields=("record_ids",),
+            result_count=found,
+        )
+        await self._vault.authorise(access, RecordFacts(record_id))
+
+    def _seen(self, facts: Facts) -> Seen:
+        purpose = facts.purpose or ""
+        return Seen(
+            facts.occurred_at,
+            purpose,
+            self._sentences.get(purpose, ""),
+            facts.roles,
+            facts.department,
+            facts.action,
+            facts.outcome,
+            facts.fields,
+            facts.count,
+        )
+
+
+def _may(facts: Facts, record_id: str, now: datetime) -> bool:
+    """Whether the subject may know of an entry. What destroyed the record is no access to it; a
+    hold is none either, and would tell of the matter that it is for. Nor is it one when somebody
+    tried the link of another record here and was refused, alone or among many whom nobody could
+    name any more: anybody who has a link could fill the list so. Who has a link is known by how
+    they were authenticated, not by what they are called.
+    """
+    by_link = facts.authentication == "signed_link" or (
+        # Entries of before that was kept.
+        facts.authentication is None
+        and facts.actor.startswith(LINK)
+        and facts.roles == ("resident",)
+    )
+    strangers = by_link and facts.actor != f"{LINK}{record_id}"
+    if facts.outcome == "denied" and (strangers or facts.authentication == "none"):
+        return False
+    exempt = facts.exempt_until is not None and facts.exempt_until > now
+    access = facts.event == "pii.accessed" and facts.action != "hold"
+    return access and facts.purpose != NEVER_SHOWN and not exempt

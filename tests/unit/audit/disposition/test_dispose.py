@@ -1,0 +1,487 @@
+"""Audit destroys its own part last, and says so."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from direct311.audit.disposition.adapters.rules_file import load_month_key_rules
+from direct311.audit.disposition.domain.months import month_of
+from direct311.audit.disposition.domain.records import ANSWERING, AuditedRecord
+from direct311.audit.disposition.handlers.dispose import Disposition
+from direct311.audit.disposition.handlers.holds import Held, LogHolding
+from direct311.audit.disposition.handlers.months import MonthDisposition
+from direct311.audit.entry import Filter
+from direct311.audit.log.ports.keys import StoredKey
+from direct311.audit.log.ports.log import IndexLostError
+from direct311.runtime.access.ledger import AuditUnavailableError
+from direct311.runtime.access.rules import AccessPolicy, Caller, load_access_policy
+from direct311.runtime.disposition import Destroyer
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, Folder, hold_handlers
+from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.vault.vault import DeniedError
+from direct311.schemas import Event, decode
+from direct311.schemas import events as ev
+from tests.support.memory import InMemoryPublisher, InMemoryRecords
+from tests.support.runtime import lone_relay
+from tests.unit.audit.events import ORDER, OTHER, RECORD, START, Producer, private_key, received
+from tests.unit.audit.fakes import (
+    InMemoryBodyKeys,
+    InMemoryLog,
+    InMemoryLogHolds,
+)
+from tests.unit.audit.log_contract import TimeOrdered, in_memory, readable
+from tests.unit.audit.world import Broker, vault_of
+
+pytestmark = pytest.mark.anyio
+WAIT = timedelta(days=15)
+
+
+class World:
+    def __init__(self) -> None:
+        log, keys = InMemoryLog(), InMemoryBodyKeys()
+        self.stores = in_memory(log, keys)
+        clock = self.stores.clock
+        self.records: InMemoryRecords[AuditedRecord] = InMemoryRecords()
+        self.publisher = InMemoryPublisher()
+        self.relay = lone_relay(self.records, self.publisher, clock)
+        handlers = hold_handlers()
+        del handlers[ev.DispositionOrdered]
+        self.folder: Folder[AuditedRecord] = Folder(
+            self.records,
+            lambda record_id: AuditedRecord(record_id=record_id),
+            handlers,
+            Emitter("audit", clock, Signer("audit-1", private_key("audit"))),
+            self.relay,
+            clock,
+        )
+        self.keys = keys
+        self.broker = Broker(keys)
+        self.holds = InMemoryLogHolds()
+        self.held = Held(self.holds, log, log)
+        self.disposition = Disposition(
+            self.folder,
+            log,
+            log,
+            self.stores.tags,
+            self.due,
+            clock,
+            WAIT,
+            held=self.held,
+            holds=self.holds,
+            marked=self.marked,
+            alarms=self.stores.alarms,
+        )
+        self.destroyer = Destroyer(
+            holder="audit",
+            folder=self.folder,
+            destroying=self.destroying,
+            remove=self.disposition.remove,
+            keys=keys,  # type: ignore[arg-type]  # of a key store it only destroys
+            clock=clock,
+            recoverable_for=timedelta(days=30),
+        )
+
+    async def due(self, limit: int) -> list[AuditedRecord]:
+        now = self.stores.clock.now()
+        states = [write.state for write in self.records.documents.values()]
+        return [
+            state
+            for state in states
+            if state.lifecycle == "active"
+            and not state.holds
+            and state.destroy_at is not None
+            and state.destroy_at <= now
+        ][:limit]
+
+    async def marked(self, hold: str, limit: int) -> list[AuditedRecord]:
+        states = [write.state for write in self.records.documents.values()]
+        return [state for state in states if hold in state.holds][:limit]
+
+    async def destroying(self, limit: int) -> Sequence[AuditedRecord]:
+        return await self.disposition.unheld(await self.records.destroying(limit))
+
+    async def certify(self, *records: str, supplement_to: str | None = None) -> None:
+        message = Producer("retention").certified(*records, supplement_to=supplement_to)
+        await self.disposition.note(received(message).event)
+
+    async def run(self) -> None:
+        await self.disposition.clear()
+        await self.disposition.begin()
+        await self.destroyer.step()
+        self.stores.clock.advance(IN_HAND_GRACE)
+        await self.relay.publish_due()
+
+    def receipts(self) -> list[ev.RecordDestroyed]:
+        found = []
+        for entry in self.publisher.sent:
+            data = decode(entry.message.headers, entry.message.body).data
+            assert isinstance(data, ev.RecordDestroyed)
+            found.append(data)
+        return found
+
+
+@pytest.fixture
+async def world() -> World:
+    world = World()
+    await world.stores.arrive(
+        [
+            Producer().access(RECORD),
+            Producer().access(RECORD, OTHER),
+            Producer().access(OTHER),
+            *(Producer(each).destroyed(name) for name in (RECORD, OTHER) for each in ANSWERING),
+        ]
+    )
+    await world.stores.sequence()
+    return world
+
+
+@pytest.mark.policy("P14")
+async def test_a_certificate_destroys_after_the_broker_has_forgotten(world: World) -> None:
+    ids = await readable(world.stores)
+    await world.certify(RECORD)
+    world.stores.clock.advance(WAIT - timedelta(minutes=1))
+    await world.run()
+    assert world.receipts() == []
+    assert await readable(world.stores) == ids
+    world.stores.clock.advance(timedelta(minutes=1))
+    await world.run()
+    (receipt,) = world.receipts()
+    assert (receipt.holder, receipt.record_id, receipt.order_id) == ("audit", RECORD, ORDER)
+    assert (receipt.keys, receipt.documents) == (1, 2)
+    assert receipt.recoverable_until - receipt.destroyed_at == timedelta(days=30)
+    assert await readable(world.stores) == ids[1:]
+
+
+async def test_the_receipt_is_signed(world: World) -> None:
+    await world.certify(RECORD)
+    world.stores.clock.advance(WAIT)
+    await world.run()
+    (entry,) = world.publisher.sent
+    assert entry.message.headers["ce_keyid"] == "audit-1"
+    assert entry.message.topic == "record.destroyed"
+
+
+async def test_twice_is_once_and_a_supplement_is_none_of_its_business(world: World) -> None:
+    await world.certify(RECORD)
+    await world.certify(RECORD)
+    await world.certify(OTHER, supplement_to="certificate")
+    world.stores.clock.advance(WAIT)
+    await world.run()
+    await world.run()
+    await world.certify(RECORD)
+    world.stores.clock.advance(WAIT)
+    await world.run()
+    assert [receipt.record_id for receipt in world.receipts()] == [RECORD]
+
+
+@pytest.mark.policy("P14")
+async def test_a_hold_keeps_the_key_until_it_is_released(world: World) -> None:
+    ids = await readable(world.stores)
+    await world.certify(RECORD)
+    placed = ev.HoldPlaced(
+        record_id=RECORD,
+        version=1,
+        hold_id="h1",
+        kind="litigation",
+        authority="Case 12",
+        placed_at=START,
+    )
+    await world.folder.apply([Event(OTHER, "/direct311/retention", RECORD, START, placed)])
+    world.stores.clock.advance(WAIT)
+    await world.run()
+    assert world.receipts() == []
+    assert await readable(world.stores) == ids
+    released = ev.HoldReleased(
+        record_id=RECORD, version=2, hold_id="h1", released_at=START, still_held=False
+    )
+    await world.folder.apply([Event(ORDER, "/direct311/retention", RECORD, START, released)])
+    await world.run()
+    assert len(world.receipts()) == 1
+
+
+async def test_a_crash_at_any_step_still_destroys_and_answers_once(world: World) -> None:
+    await world.certify(RECORD)
+    world.stores.clock.advance(WAIT)
+    await world.disposition.begin()
+    # Killed after the key went, then after the index went.
+    await world.stores.keys.destroy(RECORD)
+    await world.run()
+    await world.run()
+    assert [receipt.keys for receipt in world.receipts()] == [1]
+    state = (await world.records.load([RECORD]))[RECORD].state
+    assert state.lifecycle == "destroyed"
+
+
+async def test_nothing_is_destroyed_while_the_index_is_lost(world: World) -> None:
+    before = await world.stores.rows()
+    await world.stores.log.mark_lost()
+    with pytest.raises(IndexLostError):
+        await world.disposition.begin()
+    with pytest.raises(IndexLostError):
+        await world.disposition.remove(AuditedRecord(record_id=RECORD))
+    assert await world.stores.rows() == before
+
+
+# ---------------------------------------------------------------- holds on entries
+
+
+CARLA, ROSA = Caller("carla", ("custodian",)), Caller("rosa", ("records_officer",))
+
+
+@pytest.fixture
+def holding(world: World) -> LogHolding:
+    return LogHolding(
+        world.holds,
+        world.held,
+        Leaving(world),
+        vault_of(world.broker, world.stores.clock),
+        world.stores.clock,
+        TimeOrdered(),
+    )
+
+
+class Leaving:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def records(self) -> Sequence[str]:
+        return [state.record_id for state in await self._world.records.destroying(100)]
+
+    async def months(self) -> Sequence[StoredKey]:
+        return await self._world.keys.leaving()
+
+
+@pytest.mark.policy("P14")
+async def test_a_hold_on_entries_keeps_the_record_that_they_speak_of(
+    world: World, holding: LogHolding
+) -> None:
+    ids = await readable(world.stores)
+    hold = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(actor="maria"))
+    await world.certify(RECORD, OTHER)
+    world.stores.clock.advance(WAIT)
+    await world.run()
+    await world.run()
+    assert world.receipts() == []
+    assert await readable(world.stores) == ids
+    # What is held does not stand in the way of what is not.
+    assert await world.due(10) == []
+    await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
+    await world.run()
+    assert {receipt.record_id for receipt in world.receipts()} == {RECORD, OTHER}
+
+
+async def test_a_hold_keeps_only_what_it_finds(world: World, holding: LogHolding) -> None:
+    await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(record_ids=(OTHER,)))
+    await holding.place(CARLA, "Roe", "other", "Case 13", Filter(actor="nobody"))
+    await world.certify(RECORD, OTHER)
+    world.stores.clock.advance(WAIT)
+    await world.run()
+    assert [receipt.record_id for receipt in world.receipts()] == [RECORD]
+
+
+async def test_two_holds_are_released_one_after_the_other(
+    world: World, holding: LogHolding
+) -> None:
+    first = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(actor="maria"))
+    second = await holding.place(CARLA, "Roe", "audit", "Letter 3", Filter(record_ids=(RECORD,)))
+    await world.certify(RECORD)
+    world.stores.clock.advance(WAIT)
+    await world.run()
+    await holding.release(ROSA, first.hold_id, "The case was dismissed.")
+    await world.run()
+    assert world.receipts() == []
+    await holding.release(ROSA, second.hold_id, "The audit is over.")
+    await world.run()
+    assert len(world.receipts()) == 1
+
+
+async def test_a_hold_that_comes_too_late_says_for_what(world: World, holding: LogHolding) -> None:
+    await world.certify(RECORD)
+    world.stores.clock.advance(WAIT)
+    await world.disposition.begin()
+    hold = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(actor="maria"))
+    assert hold.too_late == (RECORD,)
+    # It was not too late after all: the last look comes after the record says that it goes.
+    await world.run()
+    assert world.receipts() == []
+    await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
+    await world.run()
+    assert len(world.receipts()) == 1
+
+
+async def test_who_placed_a_hold_does_not_release_it_and_each_step_is_an_event(
+    world: World, holding: LogHolding
+) -> None:
+    hold = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(record_ids=(OTHER,)))
+    with pytest.raises(RefusedError) as refused:
+        await holding.release(CARLA, hold.hold_id, "The case was dismissed.")
+    assert (refused.value.status, refused.value.code) == (403, "same_person")
+    with pytest.raises(RefusedError) as refused:
+        await holding.release(ROSA, ORDER, "The case was dismissed.")
+    assert refused.value.status == 404
+    with pytest.raises(DeniedError):
+        await holding.place(Caller("ada", ("auditor",)), "Doe", "litigation", "Case 12", Filter())
+    await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
+    (listed,) = await holding.all(CARLA)
+    assert (listed.placed_by, listed.released_by) == ("carla", "rosa")
+    events = [(event.action, event.outcome, event.agent.id) for event in world.broker.events]
+    assert events == [
+        ("hold", "success", "carla"),
+        ("hold", "success", "carla"),
+        ("hold", "success", "rosa"),
+        ("hold", "denied", "ada"),
+        ("hold", "success", "rosa"),
+        ("hold", "success", "carla"),
+    ]
+    placed = world.broker.events[0]
+    assert (placed.why.purpose, placed.why.reference) == ("retention", "Case 12")
+    assert placed.what.record_ids == (OTHER,)
+
+
+# ---------------------------------------------------------------- keys of months
+
+
+@pytest.fixture
+async def months(world: World, holding: LogHolding) -> MonthDisposition:
+    """With entries about no record, one logged in March and one in April."""
+    for month in (3, 4):
+        world.stores.clock.at = at = datetime(2026, month, 20, tzinfo=UTC)
+        signed_in = Producer().access(action="sign_in", fields=(), actor="ines", at=at)
+        await world.stores.arrive([signed_in])
+        await world.stores.sequence()
+    return month_disposition(world)
+
+
+def month_disposition(world: World, policy: AccessPolicy | None = None) -> MonthDisposition:
+    return MonthDisposition(
+        world.keys,
+        world.stores.entries,
+        world.stores.log,
+        world.held,
+        world.stores.tags,
+        vault_of(world.broker, world.stores.clock, policy),
+        world.stores.alarms,
+        load_month_key_rules().content,
+        world.stores.clock,
+    )
+
+
+def without_the_grant() -> AccessPolicy:
+    """A county's own rules that know no `service-retention`."""
+    policy = load_access_policy()
+    roles = tuple(
+        role.model_copy(
+            update={"grants": tuple(g for g in role.grants if g.rule != "service-retention")}
+        )
+        for role in policy.rules.roles
+    )
+    return AccessPolicy(policy.rules.model_copy(update={"roles": roles}), policy.hash)
+
+
+def run_out() -> AccessPolicy:
+    policy = load_access_policy()
+    ended = policy.rules.model_copy(update={"effective_until": date(2026, 12, 31)})
+    return AccessPolicy(ended, policy.hash)
+
+
+async def signed_in(world: World) -> list[int]:
+    size = (await world.stores.log.head()).size
+    rows = await world.stores.entries.find(
+        Filter(action="sign_in"), before=size, floor=0, limit=9, oldest_first=True
+    )
+    return [row.index for row in rows]
+
+
+@pytest.mark.policy("P14")
+async def test_the_key_of_a_month_goes_when_its_item_is_due(
+    world: World, months: MonthDisposition
+) -> None:
+    world.stores.clock.at = datetime(2027, 3, 31, 23, 59, tzinfo=UTC)
+    await months.step()
+    assert await signed_in(world) == [11, 12]
+    assert world.broker.events == []
+    ids = await readable(world.stores)
+    world.stores.clock.at = datetime(2027, 4, 1, tzinfo=UTC)
+    await months.step()
+    await months.step()
+    assert await signed_in(world) == [12]
+    gone = set(ids) - set(await readable(world.stores))
+    assert len(gone) == 1
+    (event,) = world.broker.events
+    assert (event.action, event.agent.id, event.why.purpose) == (
+        "destroy",
+        "svc:audit",
+        "retention",
+    )
+    assert (event.why.reference, event.where.operation) == ("month:2026-03", "GS1-SL item 189")
+
+
+async def test_a_hold_keeps_the_key_of_a_month(
+    world: World, months: MonthDisposition, holding: LogHolding
+) -> None:
+    hold = await holding.place(CARLA, "Doe", "audit", "Letter 3", Filter(actor="ines"))
+    world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
+    await months.step()
+    assert await signed_in(world) == [11, 12]
+    assert await world.keys.leaving() == []
+    await holding.release(ROSA, hold.hold_id, "The audit is over.")
+    await months.step()
+    assert await signed_in(world) == []
+
+
+async def test_without_the_event_no_key_of_a_month_goes(
+    world: World, months: MonthDisposition
+) -> None:
+    world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
+    world.broker.down = True
+    with pytest.raises(AuditUnavailableError):
+        await months.step()
+    assert await signed_in(world) == [11, 12]
+    assert len(await world.keys.months()) >= 2
+
+
+@pytest.mark.parametrize("policy", [without_the_grant, run_out])
+async def test_rules_that_refuse_the_destruction_are_an_alarm_and_asked_once_a_day(
+    world: World, months: MonthDisposition, policy: Callable[[], AccessPolicy]
+) -> None:
+    refused = month_disposition(world, policy())
+    world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
+    for _ in range(3):
+        for _ in range(20):
+            await refused.step()
+            world.stores.clock.advance(timedelta(seconds=1))
+        world.stores.clock.advance(timedelta(days=1))
+    assert [(event.action, event.outcome) for event in world.broker.events] == [
+        ("destroy", "denied")
+    ] * 3
+    assert world.stores.alarms.raised == [("destruction_refused", "month:2026-03")]
+    assert await signed_in(world) == [11, 12]
+    # A hold that comes now does not come too late.
+    assert await world.keys.leaving() == []
+    await months.step()
+    assert await signed_in(world) == []
+
+
+async def test_the_key_of_dispositions_is_permanent(world: World, months: MonthDisposition) -> None:
+    world.stores.clock.at = datetime(2099, 1, 1, tzinfo=UTC)
+    await months.step()
+    assert world.keys.keys["series:45"].wrapped
+
+
+@pytest.mark.parametrize(
+    ("month", "due"),
+    [
+        (date(2026, 3, 1), date(2027, 4, 1)),
+        (date(2026, 12, 1), date(2028, 1, 1)),
+        (date(2027, 1, 1), date(2028, 2, 1)),
+    ],
+)
+def test_a_month_is_due_an_anniversary_year_after_its_end(month: date, due: date) -> None:
+    assert load_month_key_rules().content.due_on(month) == due
+
+
+def test_only_keys_of_months_are_months() -> None:
+    assert month_of("month:2026-12") == (date(2026, 12, 1), date(2027, 1, 1))
+    assert [month_of(name) for name in (RECORD, "series:45", "entry:2026-01")] == [None] * 3

@@ -1,0 +1,120 @@
+"""A round of the watch: what fails keeps nothing else from being looked at."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from direct311.audit.log.ports.log import IndexLostError
+from direct311.audit.monitoring.domain.fetches import Fetch
+from direct311.audit.monitoring.handlers.numbers import Numbering
+from direct311.audit.monitoring.handlers.reconcile import Reconciler
+from direct311.audit.monitoring.handlers.rounds import Rounds
+from direct311.audit.monitoring.handlers.walk import Walk
+from direct311.audit.row import Sighting
+from tests.unit.audit.events import OTHER, RECORD, Producer
+from tests.unit.audit.fakes import (
+    InMemoryBodyKeys,
+    InMemoryFetches,
+    InMemoryLog,
+    InMemoryNumbers,
+    InMemoryWatch,
+)
+from tests.unit.audit.log_contract import in_memory
+
+pytestmark = pytest.mark.anyio
+MINUTE = timedelta(minutes=1)
+
+
+class Observing:
+    """Sees, or fails with an error that was put here."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    async def see(self, _: Sequence[Sighting]) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+class World:
+    """A log with a gap of two numbers, and a fetch whose event it has not, both overdue."""
+
+    def __init__(self) -> None:
+        log = InMemoryLog()
+        self.stores = in_memory(log, InMemoryBodyKeys())
+        clock, self.alarms = self.stores.clock, self.stores.alarms
+        self.observer, self.intake = Observing(), InMemoryFetches("intake")
+        numbering = Numbering(InMemoryNumbers(), self.alarms, clock, ["intake"])
+        reconciler = Reconciler([self.intake], InMemoryWatch(), log, log, self.alarms, clock)
+        walk = Walk([numbering, self.observer], log, log, InMemoryWatch())
+        self.missing: list[int] = []
+        self.rounds = Rounds(
+            log,
+            walk,
+            reconciler,
+            numbering,
+            clock,
+            patience=MINUTE,
+            missing=self.missing.append,
+        )
+
+    async def fill(self) -> None:
+        producer, at = Producer(), self.stores.clock.now()
+        messages = [producer.access(RECORD) for _ in range(4)]
+        await self.stores.arrive([messages[0], messages[3]])
+        await self.stores.sequence()
+        self.intake.producers = (f"intake/{producer.started}",)
+        self.intake.fetches.append(Fetch(service="intake", record_id=RECORD, event_id=OTHER, at=at))
+        self.stores.clock.advance(2 * MINUTE)
+
+    @property
+    def told(self) -> list[str]:
+        return [kind for kind, _ in self.alarms.raised]
+
+
+@pytest.fixture
+async def world() -> World:
+    made = World()
+    await made.fill()
+    return made
+
+
+async def test_a_round_tells_missing_numbers_and_fetches_without_an_event(world: World) -> None:
+    await world.rounds.step()
+    assert sorted(world.told) == ["sequence_gap", "unlogged_fetch"]
+    assert world.missing == [2]
+
+
+async def test_fetches_are_compared_also_where_an_observer_fails(world: World) -> None:
+    world.observer.error = OverflowError()
+    for _ in range(2):
+        with pytest.raises(OverflowError):
+            await world.rounds.step()
+    assert world.told == ["unlogged_fetch"]
+
+
+async def test_of_two_errors_the_observers_is_told(world: World) -> None:
+    """A service answers again by itself; what stops the walk stops it for ever."""
+    world.observer.error, world.intake.down = OverflowError(), True
+    with pytest.raises(OverflowError):
+        await world.rounds.step()
+
+
+async def test_a_service_that_does_not_answer_hides_no_gap(world: World) -> None:
+    world.intake.down = True
+    with pytest.raises(ConnectionRefusedError):
+        await world.rounds.step()
+    assert (world.told, world.missing) == (["sequence_gap"], [2])
+
+
+@pytest.mark.parametrize("lost", ["before", "on the way"])
+async def test_nothing_is_compared_with_an_index_that_is_lost(world: World, lost: str) -> None:
+    if lost == "before":
+        await world.stores.log.mark_lost()
+        await world.rounds.step()
+    else:
+        world.observer.error = IndexLostError()
+        with pytest.raises(IndexLostError):
+            await world.rounds.step()
+    assert (world.told, world.missing) == ([], [])

@@ -1,0 +1,215 @@
+"""Unusual volume raises one alarm a window, tells nothing personal, and survives a restart."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from direct311.audit.entry import Facts
+from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
+from direct311.audit.monitoring.domain.volume import VolumeRule
+from direct311.audit.monitoring.handlers.volume import Volume
+from direct311.audit.row import Sighting
+from direct311.runtime.datafile import DataFileError, packaged
+from tests.support.data_files import changed, entry
+from tests.unit.audit.events import START
+from tests.unit.audit.fakes import InMemoryAlarms, InMemoryLog, SettableClock
+
+pytestmark = pytest.mark.anyio
+HOUR = timedelta(hours=1)
+RULES = {rule.rule: rule for rule in load_volume_rules().content.rules}
+
+
+def facts(
+    number: int,
+    *,
+    actor: str = "maria",
+    records: tuple[str, ...] = (),
+    action: str = "view",
+    outcome: str = "success",
+    query: str | None = None,
+    roles: tuple[str, ...] = ("agent",),
+    at: datetime = START,
+    count: int = 1,
+) -> Facts:
+    return Facts(
+        event_id=f"event-{number}",
+        event="pii.accessed",
+        service="intake",
+        record_ids=records,
+        actor=actor,
+        roles=roles,
+        action=action,
+        outcome=outcome,
+        occurred_at=at,
+        query=query,
+        count=count,
+    )
+
+
+class Seen(InMemoryLog):
+    """A log of facts alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Sighting] = []
+
+    async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
+        return self.seen[start:end]
+
+    async def first_logged(self, at: datetime, size: int) -> int:
+        return next((s.index for s in self.seen[:size] if s.logged_at >= at), size)
+
+
+class World:
+    def __init__(self, *rules: str, alarm: int = 3) -> None:
+        self.rules = [RULES[name].model_copy(update={"alarm": alarm}) for name in rules]
+        self.log, self.alarms, self.clock = Seen(), InMemoryAlarms(), SettableClock(START)
+        self.start()
+
+    def start(self) -> None:
+        self.volume = Volume(self.rules, self.alarms, self.log, self.log, self.clock)
+
+    async def see(self, *shown: Facts) -> None:
+        first = len(self.log.seen)
+        new = [Sighting(first + i, f.event_id, f.occurred_at, f) for i, f in enumerate(shown)]
+        self.log.seen += new
+        await self.volume.see(new)
+
+
+@pytest.mark.policy("P21")
+async def test_one_who_opens_many_records_raises_one_alarm_an_hour() -> None:
+    world = World("many-records-by-one")
+    for number in range(9):
+        await world.see(facts(number, records=(f"r{number}",)))
+    assert world.alarms.raised == [("unusual_volume", f"maria {START:%Y-%m-%dT%H}")]
+    world.clock.at = START + HOUR
+    await world.see(*(facts(n, records=(f"r{n}",), at=START + HOUR) for n in range(9, 14)))
+    assert len(world.alarms.raised) == 2
+
+
+async def test_the_same_record_again_is_one_record() -> None:
+    world = World("many-records-by-one")
+    await world.see(*(facts(number, records=("r1",)) for number in range(20)))
+    assert world.alarms.raised == []
+
+
+async def test_what_is_older_than_the_window_does_not_count() -> None:
+    world = World("many-records-by-one")
+    for number in range(9):
+        at = START + number * HOUR * 0.6
+        world.clock.at = at
+        await world.see(facts(number, records=(f"r{number}",), at=at))
+    assert world.alarms.raised == []
+
+
+async def test_services_refusals_and_other_actions_do_not_count() -> None:
+    world = World("many-records-by-one")
+    for number in range(9):
+        records = (f"r{number}",)
+        await world.see(
+            facts(number, records=records, roles=("service",)),
+            facts(number, records=records, outcome="denied"),
+            facts(number, records=records, action="search"),
+        )
+    assert world.alarms.raised == []
+
+
+@pytest.mark.policy("P21")
+async def test_one_person_who_is_looked_up_by_many_alarms_without_a_hash() -> None:
+    world = World("one-person-by-many")
+    await world.see(
+        *(facts(n, actor=f"agent-{n}", action="search", query="hash-of-query") for n in range(3))
+    )
+    ((kind, about),) = world.alarms.raised
+    assert (kind, about.split()[0]) == ("unusual_volume", "event-2")
+    assert "hash" not in about
+    await world.see(*(facts(n, action="search", query="other") for n in range(3, 9)))
+    assert len(world.alarms.raised) == 1
+
+
+async def test_refusals_of_one_person_alarm() -> None:
+    world = World("many-refusals")
+    await world.see(*(facts(number, outcome="denied") for number in range(3)))
+    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+
+
+async def test_one_entry_of_many_refusals_alarms_as_many_do() -> None:
+    world = World("many-refusals")
+    await world.see(facts(0, outcome="denied", count=2))
+    assert world.alarms.raised == []
+    await world.see(facts(1, outcome="denied", count=900))
+    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+
+
+async def test_a_restart_forgets_no_count_and_raises_nothing_again() -> None:
+    world = World("many-records-by-one")
+    await world.see(*(facts(n, records=(f"r{n}",)) for n in range(2)))
+    world.start()
+    await world.see(facts(2, records=("r2",)))
+    assert len(world.alarms.raised) == 1
+    world.start()
+    world.alarms.raised.clear()
+    await world.see(facts(3, records=("r3",)))
+    assert world.alarms.raised == []
+
+
+async def test_what_another_copy_saw_meanwhile_counts() -> None:
+    world = World("many-records-by-one", alarm=6)
+    one = world.volume
+    await world.see(*(facts(n, records=(f"r{n}",)) for n in range(2)))
+    world.start()
+    await world.see(*(facts(n, records=(f"r{n}",)) for n in range(2, 5)))
+    assert world.alarms.raised == []
+    world.volume = one
+    await world.see(facts(5, records=("r5",)))
+    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+    assert len(one._counts["many-records-by-one"]["maria"].values) == 6
+
+
+async def test_an_alarm_that_could_not_be_raised_is_raised_with_the_same_entries_again() -> None:
+    world = World("many-records-by-one")
+    shown = [facts(n, records=(f"r{n}",)) for n in range(3)]
+    world.alarms.down = True
+    with pytest.raises(ConnectionRefusedError):
+        await world.see(*shown)
+    world.alarms.down = False
+    await world.volume.see(world.log.seen)
+    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+
+
+async def test_subjects_of_the_past_are_forgotten() -> None:
+    world = World("many-records-by-one")
+    await world.see(*(facts(n, actor=f"a{n}", records=("r",)) for n in range(50)))
+    world.clock.at = START + 2 * HOUR
+    await world.see(facts(50, actor="new", records=("r",), at=world.clock.at))
+    (counts,) = world.volume._counts.values()
+    assert list(counts) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"by": "record", "counts": "record"}, ("many-records-by-one", "counts")),
+        ({"window": "PT1S"}, ("many-records-by-one", "window")),
+        ({"alarm": 1}, ("many-records-by-one", "alarm")),
+        ({"by": "name"}, ("many-records-by-one", "by")),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_refused_by_name(
+    tmp_path: Path, change: dict[str, Any], problem: tuple[str, str]
+) -> None:
+    def edit(tree: dict[str, Any]) -> None:
+        entry(tree, "rules", "rule", "many-records-by-one").update(change)
+
+    path = changed(packaged("direct311.audit", "volume.yaml"), tmp_path, edit)
+    with pytest.raises(DataFileError) as refused:
+        load_volume_rules(path)
+    assert problem in [each[:2] for each in refused.value.problems]
+
+
+def test_a_rule_is_what_the_file_says() -> None:
+    assert isinstance(RULES["many-records-by-one"], VolumeRule)
+    assert RULES["many-records-by-one"].window == HOUR

@@ -27,7 +27,8 @@ async def insert_new(collection: Collection, documents: Sequence[Document]) -> b
     return True
 
 
-def _row_fields(row: Row) -> Document:
+def row_fields(row: Row) -> Document:
+    """What an entry's document says beside its index."""
     fields = row.facts.model_dump(exclude_defaults=True) if row.facts else {}
     if fields.pop("opens", False):
         fields["opened"] = False

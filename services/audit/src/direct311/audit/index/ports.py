@@ -97,6 +97,14 @@ class Entries(Protocol):
         ...
 
 
+class FetchCursors(Protocol):
+    """How far reconciliation has read the services' fetches of keys."""
+
+    async def rewind(self) -> None:
+        """Forget it: every service is read again from as far back as it tells."""
+        ...
+
+
 class Progress(Protocol):
     """What the rebuilding and the watching of the index remember between their steps."""
 

@@ -10,12 +10,16 @@ from direct311.schemas import events as ev
 PERMANENT = "series:45"
 """Name of the key of entries about disposition. GS1-SL item 45: records disposition documentation
 is permanent, so this key is never destroyed."""
+
 INDEX = "index:1"
 """Name of the key that vouches for what the query index says. It opens nothing."""
+
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far the clocks of two services may differ."""
+
 DELIVERY_LIMIT = timedelta(days=14)
 """The broker forgets after this time at most: no event is logged later than that."""
+
 MOST_COUNTED = 100_000
 """Refusals or failed sign-ins that one entry may stand for: more than a process refuses in a
 minute."""

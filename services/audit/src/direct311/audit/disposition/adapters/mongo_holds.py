@@ -1,10 +1,10 @@
 """Holds on entries of the log, and what is being destroyed while one is placed."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from direct311.audit.disposition.domain.holds import LogHold
 from direct311.audit.disposition.domain.records import AuditedRecord
-from direct311.audit.log.adapters.mongo_keys import MongoBodyKeys
 from direct311.audit.log.ports.keys import StoredKey
 from direct311.runtime.storage.database import Collection, Database, Document, MongoRecords
 
@@ -42,10 +42,18 @@ def _hold(document: Document) -> LogHold:
     return LogHold.model_validate({**document, "hold_id": document["_id"]})
 
 
+class LeavingKeys(Protocol):
+    """The log's keys, as far as they are being destroyed."""
+
+    async def leaving(self) -> Sequence[StoredKey]:
+        """Keys of months that are being destroyed."""
+        ...
+
+
 class MongoLeaving:
     """`Leaving`."""
 
-    def __init__(self, records: MongoRecords[AuditedRecord], keys: MongoBodyKeys) -> None:
+    def __init__(self, records: MongoRecords[AuditedRecord], keys: LeavingKeys) -> None:
         self._records = records
         self._keys = keys
 

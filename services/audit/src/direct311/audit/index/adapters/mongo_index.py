@@ -12,24 +12,20 @@ from datetime import datetime
 
 from pymongo import DeleteOne, ReplaceOne, UpdateOne
 
-from direct311.audit.documents import _row_fields, insert_new
+from direct311.audit.documents import insert_new, row_fields
 from direct311.audit.entry import Facts, Filter
 from direct311.audit.index.adapters.mongo_entries import INDEXES, grouping, key_of, matching
 from direct311.audit.index.domain import Dimension, Exempt, Group, unnamed
 from direct311.audit.row import Row, Sighting, Tagger
 from direct311.runtime.errors import TransientError
-from direct311.runtime.storage.database import (
-    BulkError,
-    Collection,
-    Database,
-    Document,
-    Index,
-)
+from direct311.runtime.storage.database import BulkError, Collection, Database, Document, Index
 
 FORGOTTEN_AT_ONCE = 500
+
 _KEPT = {"_id", "epoch", "event_id", "logged_at", "data", "leaf", "tag"}
 """What stays of an entry's document when its record goes: the sealed leaf, and the event's id, so
 that a repeated event is still known."""
+
 _FORGOTTEN = {name: "" for name in (*Facts.model_fields, "opened") if name not in _KEPT}
 
 
@@ -180,7 +176,7 @@ class MongoEntries:
         return {document["event_id"]: int(document["_id"]) async for document in found}
 
     async def restore(self, rows: Sequence[Row], epoch: int) -> None:
-        wanted = {row.index: {"_id": row.index, "epoch": epoch, **_row_fields(row)} for row in rows}
+        wanted = {row.index: {"_id": row.index, "epoch": epoch, **row_fields(row)} for row in rows}
         span = {"_id": {"$gte": rows[0].index, "$lte": rows[-1].index}}
         for _ in range(3):
             there = {each["_id"]: each async for each in self._entries.find(span)}

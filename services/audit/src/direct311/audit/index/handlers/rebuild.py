@@ -18,14 +18,13 @@ from dataclasses import dataclass, replace
 
 from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.domain import Rebuild, unnamed
-from direct311.audit.index.ports import Entries, Progress
+from direct311.audit.index.ports import Entries, FetchCursors, Progress
 from direct311.audit.log.domain import facts_of, without
 from direct311.audit.log.handlers.files import LogFiles
 from direct311.audit.log.handlers.keyring import BodyKey, KeyRing
 from direct311.audit.log.handlers.tags import Tags, is_right
 from direct311.audit.log.ports.files import Objects
 from direct311.audit.log.ports.log import Head, Log, MissingTileError
-from direct311.audit.monitoring.ports import Watch
 from direct311.audit.row import Row, Tagger
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
@@ -82,7 +81,7 @@ class Rebuilding:
         keys: KeyRing,
         tags: Tags,
         vault: Vault,
-        watch: Watch,
+        watch: FetchCursors,
         alarms: Alarms,
         trust: Trust,
         clock: Clock,

@@ -78,7 +78,7 @@ def _parcel_document(parcel: Parcel) -> Document:
             }
             for each in parcel.arrivals
         ],
-        "offsets": _offset_documents(parcel.offsets),
+        "offsets": offset_documents(parcel.offsets),
     }
 
 
@@ -93,14 +93,16 @@ def _parcel(document: Document) -> Parcel:
         )
         arrivals.append(Arrival(event, Facts.model_validate(each["facts"])))
     return Parcel(
-        document["_id"], document["arrived_at"], tuple(arrivals), _offsets(document["offsets"])
+        document["_id"], document["arrived_at"], tuple(arrivals), offsets_of(document["offsets"])
     )
 
 
-def _offset_documents(offsets: Mapping[str, int]) -> list[Document]:
+def offset_documents(offsets: Mapping[str, int]) -> list[Document]:
+    """How far the topics are in, as documents."""
     # Names of topics hold dots, which names of fields may not.
     return [{"partition": name, "offset": offset} for name, offset in offsets.items()]
 
 
-def _offsets(documents: Sequence[Document]) -> dict[str, int]:
+def offsets_of(documents: Sequence[Document]) -> dict[str, int]:
+    """How far the topics are in, from those documents."""
     return {each["partition"]: each["offset"] for each in documents}

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from direct311.audit.documents import insert_new
 from direct311.audit.log.ports.keys import StoredKey
-from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.runtime.storage.database import Document, Index
 from direct311.runtime.vault.keystore import MongoKeys
+from direct311.runtime.vault.vault import KeyFetch
 
 
 class MongoBodyKeys(MongoKeys):
@@ -64,7 +64,8 @@ class MongoBodyKeys(MongoKeys):
     async def stay(self, name: str) -> None:
         await self.collection.update_one({"_id": name}, {"$unset": {"leaving": ""}})
 
-    async def confirm(self, fetches: Sequence[Fetch]) -> None:
+    async def confirm(self, fetches: Sequence[KeyFetch]) -> None:
+        """Forget these fetches."""
         events = [fetch.event_id for fetch in fetches]
         await self.collection.update_many(
             {"_id": {"$in": [fetch.record_id for fetch in fetches]}},

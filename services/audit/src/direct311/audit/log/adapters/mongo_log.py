@@ -17,23 +17,19 @@ from datetime import UTC, datetime
 
 from pymongo import ReturnDocument
 
-from direct311.audit.documents import _row_fields, insert_new
-from direct311.audit.log.adapters.mongo_inbox import _offset_documents, _offsets
+from direct311.audit.documents import insert_new, row_fields
+from direct311.audit.log.adapters.mongo_inbox import offset_documents, offsets_of
 from direct311.audit.log.ports.log import FencedError, Head, MissingTileError, StaleStageError
 from direct311.audit.row import Row
-from direct311.runtime.storage.database import (
-    Collection,
-    Database,
-    Document,
-    Index,
-    MissingError,
-)
+from direct311.runtime.storage.database import Collection, Database, Document, Index, MissingError
 from direct311.verifier.merkle import Frontier
 from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 MARK = -1
 """`_id` of the document in the query index that says that it is whole. No query looks below 0."""
+
 EDGE_BYTES = 8_000_000
 """Entries in one document of the edge; the database takes 16 MiB."""
 
@@ -104,7 +100,7 @@ class MongoLog:
     async def stage(self, epoch: int, rows: Sequence[Row], tiles: Mapping[Tile, bytes]) -> None:
         whole = await insert_new(
             self._entries,
-            [{"_id": row.index, "epoch": epoch, **_row_fields(row)} for row in rows],
+            [{"_id": row.index, "epoch": epoch, **row_fields(row)} for row in rows],
         )
         if whole:
             whole = await insert_new(self._edge, list(_edge_documents(epoch, rows)))
@@ -182,7 +178,7 @@ def head_fields(head: Head) -> Document:
         "frontier": list(head.frontier.hashes),
         "edge": {tile.path: data for tile, data in head.edge.items()},
         "logged_at": head.logged_at,
-        "offsets": _offset_documents(head.offsets),
+        "offsets": offset_documents(head.offsets),
     }
 
 
@@ -195,5 +191,5 @@ def head_of(document: Document | None) -> Head:
         Frontier(document["size"], tuple(map(bytes, document["frontier"]))),
         {parse_path(path): bytes(data) for path, data in document["edge"].items()},
         document["logged_at"],
-        _offsets(document["offsets"]),
+        offsets_of(document["offsets"]),
     )

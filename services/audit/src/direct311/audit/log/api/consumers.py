@@ -1,12 +1,10 @@
 """Which events audit takes, and what becomes of them."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from direct311.audit.disposition.domain.records import AuditedRecord
-from direct311.audit.disposition.handlers.dispose import Disposition
 from direct311.audit.log.handlers.receive import Receiving
 from direct311.runtime.messaging.broker import Process, Received
-from direct311.runtime.messaging.records import Folder
 from direct311.schemas import Event
 from direct311.schemas.model import Model
 
@@ -14,10 +12,24 @@ LOGGED = ("pii.accessed", "record.destroyed", "disposition.certified")
 TOPICS = (*LOGGED, "disposition")
 
 
+class Certificates(Protocol):
+    """Who waits for certificates of disposition."""
+
+    async def note(self, event: Event[Model]) -> None: ...
+
+
+class Records(Protocol):
+    """The records that holds are about."""
+
+    async def apply(self, batch: Sequence[Event[Model]]) -> list[tuple[Event[Model], Exception]]:
+        """Handle every event once; the events that failed for good."""
+        ...
+
+
 def consuming(
     receiving: Receiving,
-    disposition: Disposition,
-    folder: Folder[AuditedRecord],
+    disposition: Certificates,
+    folder: Records,
     wake: Callable[[], None],
 ) -> Process:
     """Signed events go into the inbox; holds to the records that they are about."""

@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 
 from direct311.audit.alarms.ports import Alarms
 from direct311.audit.entry import Filter
-from direct311.audit.index.ports import Entries
 from direct311.audit.log.handlers.files import LogFiles
 from direct311.audit.log.handlers.log_keys import LogKeys, NoLogKeyError
 from direct311.audit.log.ports.log import Head, Log
 from direct311.audit.log.ports.publication import (
+    Logged,
     NotPublishedError,
     Publication,
     Publications,
@@ -111,7 +111,7 @@ class Publisher:
     def __init__(
         self,
         log: Log,
-        entries: Entries,
+        entries: Logged,
         files: LogFiles,
         publications: Publications,
         witnesses: Sequence[Witness],

@@ -1,10 +1,13 @@
 """The published checkpoint, and the witnesses that cosign it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from direct311.audit.entry import Filter
 from direct311.audit.log.ports.log import Head
+from direct311.audit.row import Row
 from direct311.runtime.errors import RefusedError
 from direct311.verifier.note import VerifierKey
 from direct311.verifier.submission import Submission
@@ -74,6 +77,14 @@ class Publications(Protocol):
     async def keep(self, publication: Publication) -> bool:
         """Make it the published one; false where that is of a larger tree, or of another of the
         same size."""
+        ...
+
+
+class Logged(Protocol):
+    """The query index, as far as publishing asks it: when an entry was logged."""
+
+    async def find(self, query: Filter, *, before: int, floor: int, limit: int) -> Sequence[Row]:
+        """At most `limit` entries in [floor, before) that fit."""
         ...
 
 

@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
-from direct311.audit.log.adapters.mongo_keys import MongoBodyKeys
 from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.audit.monitoring.ports import FetchPage
 from direct311.runtime.access.producers import Producers
 from direct311.runtime.errors import TransientError
 from direct311.runtime.peers import HttpError, Peer
+from direct311.runtime.vault.vault import KeyFetch
 from direct311.schemas import isoformat
+
+
+class OwnKeys(Protocol):
+    """The log's own keys, as far as their fetches go."""
+
+    async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]: ...
+
+    async def confirm(self, fetches: Sequence[KeyFetch]) -> None: ...
 
 
 class OwnFetches:
@@ -20,7 +28,7 @@ class OwnFetches:
     service = "audit"
     LIMIT = 10_000
 
-    def __init__(self, keys: MongoBodyKeys, producers: Producers) -> None:
+    def __init__(self, keys: OwnKeys, producers: Producers) -> None:
         self._keys = keys
         self._producers = producers
 
@@ -34,7 +42,9 @@ class OwnFetches:
         return FetchPage(fetches, len(found) < self.LIMIT, running)
 
     async def confirm(self, fetches: Sequence[Fetch]) -> None:
-        await self._keys.confirm(fetches)
+        await self._keys.confirm(
+            [KeyFetch(each.record_id, each.event_id, each.at) for each in fetches]
+        )
 
 
 class PeerFetches:

@@ -9,6 +9,7 @@ from direct311.runtime.peers import HttpError, Peer
 
 LONGEST_ANSWER = 30.0
 """Seconds. Whose a hundred thousand records are takes intake some time."""
+
 _REFUSALS = {
     400: "The person was not given as intake needs it.",
     401: "Intake does not accept the token.",

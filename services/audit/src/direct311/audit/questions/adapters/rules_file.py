@@ -5,9 +5,7 @@ from pathlib import Path
 from direct311.audit.questions.domain.breach import BreachRules, breach_problems
 from direct311.runtime.datafile import DataFile, load, packaged
 
-_PACKAGE = "direct311.audit"
-
 
 def load_breach_rules(path: Path | None = None) -> DataFile[BreachRules]:
     """The county's own file, or the one packaged here. Raises `DataFileError`."""
-    return load(BreachRules, path or packaged(_PACKAGE, "breach.yaml"), breach_problems)
+    return load(BreachRules, path or packaged("direct311.audit", "breach.yaml"), breach_problems)

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
+from direct311.audit.monitoring.api import reconciliation_router
 from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.audit.monitoring.handlers.reconcile import Reconciler
 from direct311.audit.questions.api.breach import breach_router
@@ -49,7 +50,8 @@ class Desk:
             [], self.watch, log, world.stores.entries, InMemoryAlarms(), world.stores.clock
         )
         for router in (
-            api_router(world.reading, reconciler, world.stores.clock, caller_of),
+            api_router(world.reading, caller_of),
+            reconciliation_router(reconciler, world.stores.clock, caller_of),
             counts_router(world.counting, caller_of),
             exports_router(world.exporting, world.reading, caller_of),
             breach_router(world.breach, world.stores.clock, caller_of),

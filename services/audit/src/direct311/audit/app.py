@@ -45,6 +45,7 @@ from direct311.audit.log.ports.publication import Published
 from direct311.audit.monitoring.adapters.fetches import OwnFetches, PeerFetches
 from direct311.audit.monitoring.adapters.mongo_watch import MongoNumbers, MongoWatch
 from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
+from direct311.audit.monitoring.api import reconciliation_router
 from direct311.audit.monitoring.handlers.numbers import Numbering
 from direct311.audit.monitoring.handlers.reconcile import Reconciler
 from direct311.audit.monitoring.handlers.rounds import Rounds
@@ -418,7 +419,8 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     exporting = Exporting(door, log, people)
     rules = load_breach_rules(settings.breach_file).content
     for router in (
-        api_router(reading, reconciler, clock, caller),
+        api_router(reading, caller),
+        reconciliation_router(reconciler, clock, caller),
         counts_router(Counting(door, log, people), caller),
         exports_router(exporting, reading, caller),
         breach_router(Breach(door, log, people, rules), clock, caller),

@@ -4,15 +4,12 @@ Whatever decrypts is itself an entry of the log.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from direct311.audit.monitoring.domain.fetches import Fetch
-from direct311.audit.monitoring.handlers.reconcile import Reconciler
 from direct311.audit.question import CaseId, Question
 from direct311.audit.questions.api.questions import (
     Cursor,
@@ -27,10 +24,8 @@ from direct311.audit.questions.api.questions import (
 from direct311.audit.questions.handlers.door import Asking
 from direct311.audit.questions.handlers.read import Page, Reading
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
-from direct311.runtime.http.parameters import AskedInstant
 from direct311.schemas import Model
 from direct311.verifier.note import encode_base64
 from direct311.verifier.proof import TlogProof
@@ -106,23 +101,7 @@ class CaseState(Model):
     case_id: str
 
 
-class ReconciliationState(Model):
-    """Fetches with their event, fetches without one (`without_event`: the oldest thousand,
-    `unlogged`: how many), and events that opened nothing."""
-
-    fetches: int
-    without_event: tuple[Fetch, ...]
-    unlogged: int
-    authorised_not_opened: int
-    not_opened: tuple[str, ...]
-
-
-def api_router(
-    reading: Reading,
-    reconciler: Reconciler,
-    clock: Clock,
-    caller: Callable[[Request], Awaitable[Caller]],
-) -> APIRouter:
+def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]]) -> APIRouter:
     """Role auditor. Refusals of what would decrypt are entries of the log too."""
     responses = PROBLEMS
     router = APIRouter(prefix="/v1", tags=["log"], responses=responses)
@@ -221,19 +200,6 @@ def api_router(
         `no_register`. Entries are found by `case` all the same."""
         raise RefusedError(
             404, "no_register", "No register of disclosure cases is connected to the log yet."
-        )
-
-    @router.get("/reconciliation", dependencies=[Depends(auditor)])
-    async def reconciliation(since: AskedInstant | None = None) -> ReconciliationState:
-        """Whether every fetch of a key has its event, and which events logged since an instant
-        (default: a day ago) authorised one and opened nothing."""
-        state = await reconciler.state(since or clock.now() - timedelta(days=1))
-        return ReconciliationState(
-            fetches=state.fetches,
-            without_event=tuple(state.without_event),
-            unlogged=state.unlogged,
-            authorised_not_opened=state.authorised_not_opened,
-            not_opened=tuple(state.not_opened),
         )
 
     return router

@@ -137,3 +137,15 @@ class Log(Protocol):
     async def release(self, before: int) -> None:
         """The object store has all entries below `before`: the edge may forget them."""
         ...
+
+
+class Beginnings(Protocol):
+    """Whether there is a log at all."""
+
+    async def exists(self) -> bool:
+        """Whether the log was ever begun."""
+        ...
+
+    async def begin(self) -> None:
+        """Make the empty head where there is none, over an index that was never lost."""
+        ...

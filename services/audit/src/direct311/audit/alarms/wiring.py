@@ -1,0 +1,26 @@
+"""Wiring of the alarms."""
+
+from dataclasses import dataclass
+
+from direct311.audit.alarms.adapters import OutboxAlarms
+from direct311.audit.alarms.domain import Alarm
+from direct311.audit.alarms.ports import Alarms
+from direct311.runtime.loops import Step
+from direct311.runtime.messaging.relay import Relay
+from direct311.runtime.process import Resources
+
+
+@dataclass(frozen=True)
+class AlarmsCapability:
+    """Where all others raise theirs; `relay` publishes them."""
+
+    alarms: Alarms
+    relay: Relay
+    prepare: Step
+
+
+def wire(resources: Resources) -> AlarmsCapability:
+    """Alarms in the collection `alarms`."""
+    line = resources.outgoing(resources.database["alarms"], Alarm)
+    folder = resources.folder(line, lambda name: Alarm(record_id=name), {})
+    return AlarmsCapability(OutboxAlarms(folder, resources.clock), line.relay, line.records.prepare)

@@ -1,0 +1,109 @@
+"""Wiring of disposition: records, months of entries about no record, and holds."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+
+from direct311.audit.alarms.ports import Alarms
+from direct311.audit.disposition.adapters.mongo_holds import MongoLeaving, MongoLogHolds
+from direct311.audit.disposition.adapters.records import DueRecords
+from direct311.audit.disposition.adapters.rules_file import load_month_key_rules
+from direct311.audit.disposition.api import holds_router
+from direct311.audit.disposition.domain.records import AuditedRecord
+from direct311.audit.disposition.handlers.dispose import Disposition
+from direct311.audit.disposition.handlers.holds import Held, LogHolding
+from direct311.audit.disposition.handlers.months import MonthDisposition
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.ports.log import IndexLostError
+from direct311.audit.log.wiring import LogCapability
+from direct311.audit.settings import AuditSettings
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.disposition import Destroyer
+from direct311.runtime.loops import Loop, Step
+from direct311.runtime.messaging.records import Folder, hold_handlers
+from direct311.runtime.messaging.relay import Relay
+from direct311.runtime.process import Resources
+from direct311.schemas import events as ev
+
+
+@dataclass(frozen=True)
+class DispositionCapability:
+    """What the process takes of disposition. `disposition` is told of certificates, `folder` of
+    holds; `relay` publishes receipts."""
+
+    disposition: Disposition
+    folder: Folder[AuditedRecord]
+    relay: Relay
+    prepare: Step
+    dispose: Loop
+    router: APIRouter
+
+
+def wire(
+    settings: AuditSettings,
+    resources: Resources,
+    log: LogCapability,
+    entries: Entries,
+    alarms: Alarms,
+    caller: Callable[[Request], Awaitable[Caller]],
+) -> DispositionCapability:
+    """How entries of `log` end. :raises DataFileError: the rules of months are not good."""
+    clock, keys = resources.clock, log.keys
+    line = resources.outgoing(resources.database["records"], AuditedRecord)
+    handlers = hold_handlers()
+    del handlers[ev.DispositionOrdered]  # Audit's part comes after the certificate.
+    folder = resources.folder(line, lambda record_id: AuditedRecord(record_id=record_id), handlers)
+    due = DueRecords(line.records, clock)
+    holds = MongoLogHolds(resources.database)
+    held = Held(holds, entries, log.log)
+    disposition = Disposition(
+        folder,
+        log.log,
+        entries,
+        keys.tags,
+        due.due,
+        clock,
+        settings.destroy_after,
+        held=held,
+        holds=holds,
+        marked=due.marked,
+        alarms=alarms,
+    )
+
+    async def destroying(limit: int) -> Sequence[AuditedRecord]:
+        return await disposition.unheld(await line.records.destroying(limit))
+
+    destroyer = Destroyer(
+        holder="audit",
+        folder=folder,
+        destroying=destroying,
+        remove=disposition.remove,
+        keys=keys.stored,
+        clock=clock,
+        recoverable_for=settings.recoverable_for,
+    )
+    leaving = MongoLeaving(line.records, keys.stored)
+    holding = LogHolding(holds, held, leaving, keys.vault, clock, resources.ids)
+    rules = load_month_key_rules(settings.month_keys_file).content
+    months = MonthDisposition(
+        keys.stored, entries, log.log, held, keys.tags, keys.vault, alarms, rules, clock
+    )
+
+    async def dispose() -> None:
+        with contextlib.suppress(IndexLostError):
+            await disposition.clear()
+            await disposition.begin()
+            await destroyer.step()
+            await months.step()
+
+    return DispositionCapability(
+        disposition=disposition,
+        folder=folder,
+        relay=line.relay,
+        prepare=due.prepare,
+        dispose=Loop("dispose", timedelta(seconds=1), dispose, resources.lease("dispose"), clock),
+        router=holds_router(holding, caller),
+    )

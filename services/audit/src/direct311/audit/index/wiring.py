@@ -1,0 +1,132 @@
+"""Wiring of the query index: its rebuilding, and its comparison with the tree."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+from prometheus_client import Gauge
+
+from direct311.audit.alarms.ports import Alarms
+from direct311.audit.index.adapters.mongo_index import MongoEntries
+from direct311.audit.index.adapters.mongo_progress import MongoProgress
+from direct311.audit.index.api import answering, index_router
+from direct311.audit.index.handlers.rebuild import Rebuilding
+from direct311.audit.index.handlers.watch_index import IndexWatch
+from direct311.audit.index.ports import FetchCursors, Progress
+from direct311.audit.log.ports.log import Log
+from direct311.audit.log.wiring import LogCapability
+from direct311.audit.settings import AuditSettings
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.health import Check
+from direct311.runtime.loops import Loop, Step
+from direct311.runtime.process import Resources
+
+
+@dataclass(frozen=True)
+class IndexCapability:
+    """What the process takes of the index. `answering`: a dependency of routes that ask it."""
+
+    rebuild: Loop
+    watch: Loop
+    measure: Step
+    whole: Check
+    answering: Callable[[], Awaitable[None]]
+    router: APIRouter
+
+
+def open_entries(resources: Resources) -> MongoEntries:
+    """The index itself. It needs nothing of the others, and all of them ask it."""
+    return MongoEntries(resources.database)
+
+
+def wire(
+    settings: AuditSettings,
+    resources: Resources,
+    log: LogCapability,
+    entries: MongoEntries,
+    cursors: FetchCursors,
+    alarms: Alarms,
+    caller: Callable[[Request], Awaitable[Caller]],
+) -> IndexCapability:
+    """What keeps the index true to `log`."""
+    clock = resources.clock
+    progress = MongoProgress(resources.database)
+    rebuilding = Rebuilding(
+        progress=progress,
+        log=log.log,
+        entries=entries,
+        files=log.files,
+        objects=log.objects,
+        keys=log.keys.ring,
+        tags=log.keys.tags,
+        vault=log.keys.vault,
+        watch=cursors,
+        alarms=alarms,
+        trust=log.trust,
+        clock=clock,
+    )
+    watch = IndexWatch(
+        progress=progress,
+        log=log.log,
+        entries=entries,
+        files=log.files,
+        objects=log.objects,
+        tags=log.keys.tags,
+        alarms=alarms,
+        trust=log.trust,
+        clock=clock,
+    )
+
+    async def whole() -> str | None:
+        lost = await log.log.whole_since(await log.log.head()) is None
+        return "it is gone, or is being made again from the log" if lost else None
+
+    rebuild = _rebuild(rebuilding, progress, entries, resources)
+    return IndexCapability(
+        rebuild=rebuild,
+        watch=Loop(
+            "watch index",
+            settings.watch_every,
+            watch.step,
+            resources.lease("watch index", settings.watch_every * 3),
+            clock,
+        ),
+        measure=_measuring(log.log, watch, resources),
+        whole=whole,
+        answering=answering(log.log),
+        router=index_router(rebuilding, rebuild.wake, caller),
+    )
+
+
+def _rebuild(
+    rebuilding: Rebuilding, progress: Progress, entries: MongoEntries, resources: Resources
+) -> Loop:
+    clock, lease = resources.clock, resources.lease("rebuild")
+
+    async def rebuild() -> None:
+        before = await progress.rebuild()
+        if before is not None and before.state == "running" and not before.size:
+            # An index that was dropped has lost its indexes too.
+            await entries.prepare()
+        while await rebuilding.step():
+            if not await lease.hold(clock.now()):
+                return
+
+    return Loop("rebuild", timedelta(seconds=2), rebuild, lease, clock)
+
+
+def _measuring(log: Log, watch: IndexWatch, resources: Resources) -> Step:
+    registry = resources.metrics.registry
+    mismatches = Gauge(
+        "direct311_log_index_mismatches",
+        "Entries that the query index lacks or tells otherwise than the log",
+        registry=registry,
+    )
+    whole = Gauge("direct311_log_index_whole", "Whether it can be asked", registry=registry)
+
+    async def measure() -> None:
+        whole.set(await log.whole_since(await log.head()) is not None)
+        mismatches.set(await watch.mismatches())
+
+    return measure

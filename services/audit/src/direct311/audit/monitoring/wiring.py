@@ -1,0 +1,92 @@
+"""Wiring of those who watch the log: new entries, key fetches, numbers, volume."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from prometheus_client import Gauge
+
+from direct311.audit.alarms.ports import Alarms
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.wiring import LogCapability
+from direct311.audit.monitoring.adapters.fetches import OwnFetches, PeerFetches
+from direct311.audit.monitoring.adapters.mongo_watch import MongoNumbers, MongoWatch
+from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
+from direct311.audit.monitoring.api import reconciliation_router
+from direct311.audit.monitoring.handlers.numbers import Numbering
+from direct311.audit.monitoring.handlers.reconcile import Reconciler
+from direct311.audit.monitoring.handlers.rounds import Rounds
+from direct311.audit.monitoring.handlers.volume import Volume
+from direct311.audit.monitoring.handlers.walk import Walk
+from direct311.audit.monitoring.ports import KeyFetches, Watch
+from direct311.audit.settings import AuditSettings
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.loops import Loop, Step
+from direct311.runtime.process import Resources
+
+
+@dataclass(frozen=True)
+class MonitoringCapability:
+    """What the process takes of the watchers. `watch`: what they remember."""
+
+    watch: Watch
+    prepare: Sequence[Step]
+    reconcile: Loop
+    measure: Step
+    router: APIRouter
+
+
+def wire(
+    settings: AuditSettings,
+    resources: Resources,
+    log: LogCapability,
+    entries: Entries,
+    alarms: Alarms,
+    caller: Callable[[Request], Awaitable[Caller]],
+) -> MonitoringCapability:
+    """The watchers of `log`. :raises DataFileError: the rules of volume are not good."""
+    clock, registry = resources.clock, resources.metrics.registry
+    watch, numbers = MongoWatch(resources.database), MongoNumbers(resources.database)
+    key_fetches: list[KeyFetches] = [
+        PeerFetches("intake", resources.peer("intake", settings.intake_url)),
+        PeerFetches("media", resources.peer("media", settings.media_url)),
+        OwnFetches(log.keys.stored, resources.producers),
+    ]
+    patience = settings.unlogged_after
+    reconciler = Reconciler(key_fetches, watch, log.log, entries, alarms, clock, patience=patience)
+    telling = [each.service for each in key_fetches]
+    numbering = Numbering(numbers, alarms, clock, telling, patience=patience)
+    volume_rules = load_volume_rules(settings.volume_file).content.rules
+    volume = Volume(volume_rules, alarms, log.log, entries, clock)
+    unlogged = Gauge(
+        "direct311_log_unlogged_fetches", "Key fetches without an event", registry=registry
+    )
+    gaps = Gauge(
+        "direct311_log_missing_numbers", "Numbers of producers without a leaf", registry=registry
+    )
+    rounds = Rounds(
+        log.log,
+        Walk([numbering, volume], log.log, entries, watch),
+        reconciler,
+        numbering,
+        clock,
+        patience=patience,
+        missing=gaps.set,
+    )
+
+    async def measure() -> None:
+        unlogged.set(sum((await reconciler.late()).values()))
+
+    return MonitoringCapability(
+        watch=watch,
+        prepare=(watch.prepare, numbers.prepare),
+        reconcile=Loop(
+            "reconcile",
+            settings.reconcile_every,
+            rounds.step,
+            resources.lease("reconcile", settings.reconcile_every * 3),
+            clock,
+        ),
+        measure=measure,
+        router=reconciliation_router(reconciler, clock, caller),
+    )

@@ -1,0 +1,74 @@
+"""Wiring of what auditors and residents ask."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+
+from direct311.audit.index.ports import Entries
+from direct311.audit.log.wiring import LogCapability
+from direct311.audit.questions.adapters.intake import IntakePeople
+from direct311.audit.questions.adapters.rules_file import load_breach_rules
+from direct311.audit.questions.api.breach import breach_router
+from direct311.audit.questions.api.counts import counts_router
+from direct311.audit.questions.api.entries import api_router
+from direct311.audit.questions.api.exports import exports_router
+from direct311.audit.questions.api.subject import subject_router
+from direct311.audit.questions.handlers.breach import Breach
+from direct311.audit.questions.handlers.count import Counting
+from direct311.audit.questions.handlers.door import Door
+from direct311.audit.questions.handlers.export import Exporting
+from direct311.audit.questions.handlers.read import Reading
+from direct311.audit.questions.handlers.subject import SubjectReading
+from direct311.audit.settings import AuditSettings
+from direct311.runtime.access.rules import AccessPolicy, Caller
+from direct311.runtime.process import Resources
+from direct311.verifier.event import decode_json, parse_event_keys
+
+
+@dataclass(frozen=True)
+class QuestionsCapability:
+    """Routes: `entries` one by one and in pages, the `others` of auditors, the `subject`'s own."""
+
+    entries: APIRouter
+    others: Sequence[APIRouter]
+    subject: APIRouter
+
+
+def wire(
+    settings: AuditSettings,
+    resources: Resources,
+    policy: AccessPolicy,
+    log: LogCapability,
+    entries: Entries,
+    caller: Callable[[Request], Awaitable[Caller]],
+    resident: Callable[[Request], Awaitable[Caller]],
+) -> QuestionsCapability:
+    """What may be asked of `log`. :raises DataFileError: the rules of notice are not good."""
+    clock, vault = resources.clock, log.keys.vault
+    people = IntakePeople(resources.peer("intake", settings.intake_url))
+    door = Door(
+        log=log.log, entries=entries, keys=log.keys.ring, vault=vault, policy=policy, clock=clock
+    )
+    reading = Reading(
+        door=door,
+        log=log.log,
+        entries=entries,
+        files=log.files,
+        people=people,
+        published=log.publishing.published,
+        log_keys=log.log_keys,
+        producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
+        clock=clock,
+    )
+    subject = SubjectReading(log=log.log, entries=entries, vault=vault, policy=policy, clock=clock)
+    rules = load_breach_rules(settings.breach_file).content
+    return QuestionsCapability(
+        entries=api_router(reading, caller),
+        others=(
+            counts_router(Counting(door, log.log, people), caller),
+            exports_router(Exporting(door, log.log, people), reading, caller),
+            breach_router(Breach(door, log.log, people, rules), clock, caller),
+        ),
+        subject=subject_router(subject, resident),
+    )

@@ -14,7 +14,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator
 
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import Instant, OnDate
@@ -52,12 +52,6 @@ def _kept_day(day: date) -> date:
     return day
 
 
-def _integral(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-AskedWhole = Annotated[int, BeforeValidator(_integral), Field(strict=True)]
-"""A whole number as JSON Schema has it: 17.0 is one, "17" and true are none."""
 AskedInstant = Annotated[Instant, AfterValidator(_near)]
 """An end of what is asked for."""
 AskedDay = Annotated[OnDate, AfterValidator(_near_day)]

@@ -17,8 +17,7 @@ from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import TIED, Caller, RecordFacts, works_for
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.http.api import PROBLEMS, caller_of, require
-from direct311.runtime.http.parameters import AskedWhole
+from direct311.runtime.http.api import NUMBER, PROBLEMS, caller_of, require
 from direct311.runtime.messaging.records import Records
 from direct311.runtime.storage.objects import MissingObjectError
 from direct311.runtime.text import Line, Lines
@@ -40,7 +39,7 @@ class Announced(Model):
     """A file that is about to come. `size` in bytes. Its name is not asked."""
 
     content_type: Annotated[str, Field(max_length=255)] = ""
-    size: Annotated[AskedWhole, Field(ge=0)]
+    size: Annotated[int, Field(ge=0), NUMBER]
 
 
 class TicketOrder(Model):

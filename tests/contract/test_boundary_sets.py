@@ -8,11 +8,12 @@ from typing import Literal
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.geo.adapters.data_files import approximate_county
-from direct311.geo.adapters.mongo import MongoBoundarySets, MongoLocations
-from direct311.geo.domain.boundaries import BoundarySet, Feature
-from direct311.geo.domain.places import LocatedRequest
-from direct311.geo.ports import BoundarySets
+from direct311.geo.addresses.adapters.data_files import approximate_county
+from direct311.geo.boundaries.adapters.mongo import MongoBoundarySets
+from direct311.geo.boundaries.domain import BoundarySet, Feature
+from direct311.geo.boundaries.ports import BoundarySets
+from direct311.geo.places.adapters import MongoLocations
+from direct311.geo.places.domain import LocatedRequest
 from direct311.runtime.messaging.records import Write
 from direct311.runtime.storage import database as mongo
 from direct311.runtime.storage.database import Database, MongoRecords

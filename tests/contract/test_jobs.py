@@ -6,8 +6,9 @@ from datetime import date, timedelta
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.routing.adapters.mongo import MongoJobs, watched
-from direct311.routing.domain.job import Job
+from direct311.routing.deadlines.adapters import watched
+from direct311.routing.job import Job
+from direct311.routing.work.adapters import MongoJobs
 from direct311.runtime.messaging.records import Write
 from direct311.runtime.storage.database import MongoRecords
 from direct311.schemas.events import RequestStatus

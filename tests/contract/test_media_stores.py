@@ -11,10 +11,12 @@ import pytest
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
-from direct311.media.adapters.mongo import INDEXES, MongoHoldings, SecretTokens
-from direct311.media.adapters.storage import StoreCopies, StoreIncoming, StoreOriginals
-from direct311.media.domain import CleanCopy, MediaFile, PublicCopy, RecordMedia
-from direct311.media.ports import Copies, Holdings, Incoming, Originals, Tokens
+from direct311.media.lifecycle.adapters import INDEXES, MongoHoldings
+from direct311.media.lifecycle.ports import Holdings
+from direct311.media.ports import Copies, Incoming, Originals, Tokens
+from direct311.media.record import CleanCopy, MediaFile, PublicCopy, RecordMedia
+from direct311.media.storage import StoreCopies, StoreIncoming, StoreOriginals
+from direct311.media.tokens import SecretTokens
 from direct311.runtime.clock import Clock, SystemClock
 from direct311.runtime.messaging.records import Records, Write
 from direct311.runtime.storage import database as mongo

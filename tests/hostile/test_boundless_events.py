@@ -15,13 +15,13 @@ import pytest
 from direct311.intake.lifecycle.handlers import Follow
 from direct311.intake.protection.adapters.geo import MOST_READINGS, GeoAddresses
 from direct311.intake.request import ServiceRequest
-from direct311.routing.domain.job import Job
+from direct311.routing.job import Job
 from direct311.runtime.text import ForeignLinkError, cleaned
 from direct311.schemas import ALL, BY_NAME, DecodeError, Event, EventType, decode, published
 from direct311.schemas import events as ev
 from tests.support.runtime import NOW, SetClock
 from tests.unit.intake.lifecycle.test_follow import INDEXES, NOBODY, located
-from tests.unit.routing.test_consumers import World
+from tests.unit.routing.work.test_consumers import World
 
 pytestmark = pytest.mark.anyio
 

@@ -14,9 +14,9 @@ import pytest
 from direct311.intake.submission.domain import Submission
 from direct311.intake.submission.handlers.submit import taken_in
 from direct311.redaction import MARKS, Kind, mask_numbers, redact, redact_place, redact_reference
-from direct311.routing.adapters.rules_file import load_rules
-from direct311.routing.domain.job import Job
-from direct311.routing.handlers import Routing
+from direct311.routing.assignment.adapters import load_rules
+from direct311.routing.assignment.handlers import Routing
+from direct311.routing.job import Job
 from direct311.runtime.text import cleaned
 from direct311.schemas import Event
 from direct311.schemas import events as ev

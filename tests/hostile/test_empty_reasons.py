@@ -15,7 +15,8 @@ from direct311.intake.clients.api.clients import ChangeOrder, ReferenceOrder, Ro
 from direct311.intake.protection.api import ProtectionOrder
 from direct311.intake.reporter.api.subject import LinkOrder
 from direct311.intake.staff.api.records import ReleaseOrder
-from direct311.retention.entrypoints.api import HoldOrder, Reason
+from direct311.retention.api import Reason
+from direct311.retention.holds.api import HoldOrder
 from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
 from direct311.runtime.http.key_routes import KeyCommand
 from direct311.schemas import Model

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from direct311.geo.adapters.shapes import ShapeBoundaries
-from direct311.geo.domain.folding import upper_ascii
-from direct311.geo.domain.municipalities import fold
+from direct311.geo.addresses.domain.folding import upper_ascii
+from direct311.geo.addresses.domain.municipalities import fold
+from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
 from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.intake.catalogue.domain import emergency
 from direct311.intake.fields import contact_problem

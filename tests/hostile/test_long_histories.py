@@ -25,7 +25,8 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from direct311.routing.domain.job import MOST_SAID, UPDATE_WEIGHS, Job
+from direct311.routing.job import Job
+from direct311.routing.work.domain import MOST_SAID, UPDATE_WEIGHS
 from direct311.runtime.messaging.records import Emitter, Folder, Stored, Write, on
 from direct311.runtime.messaging.state import Change
 from direct311.runtime.process import folding
@@ -35,7 +36,7 @@ from direct311.schemas import events as ev
 from tests.support.consumers import Reading
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.support.runtime import NOW, SetClock, Tally, lone_relay, overdue, signature
-from tests.unit.routing.test_consumers import World, codes, update
+from tests.unit.routing.work.test_consumers import World, codes, update
 
 pytestmark = pytest.mark.anyio
 

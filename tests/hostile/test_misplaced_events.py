@@ -13,14 +13,14 @@ from uuid import uuid4
 import pytest
 
 from deploy.local.topology import Topology
-from direct311.routing.domain.job import Job
+from direct311.routing.job import Job
 from direct311.runtime.messaging.broker import Received
 from direct311.runtime.messaging.records import Write, hold_handlers
 from direct311.runtime.messaging.signing import Principals
 from direct311.schemas import ALL, BY_NAME, Encoded, EventType, decode, published
 from tests.support.consumers import Reading
 from tests.support.runtime import NOW, signature
-from tests.unit.routing.test_consumers import World
+from tests.unit.routing.work.test_consumers import World
 
 pytestmark = pytest.mark.anyio
 

@@ -16,10 +16,11 @@ from direct311.intake.lifecycle.ports import Requests
 from direct311.intake.request import ServiceRequest
 from direct311.intake.staff.handlers.contact import Contact
 from direct311.intake.staff.handlers.release import Release
-from direct311.media.entrypoints.api import files_router
-from direct311.routing.adapters.rules_file import load_rules
-from direct311.routing.domain.job import Job, Refusal
-from direct311.routing.entrypoints.api import router as queues
+from direct311.media.files.api import files_router
+from direct311.routing.assignment.adapters import load_rules
+from direct311.routing.job import Job
+from direct311.routing.work.api import router as queues
+from direct311.routing.work.domain import Refusal
 from direct311.runtime.access.identity import Authenticator
 from direct311.runtime.access.rules import (
     AccessPolicy,
@@ -49,7 +50,7 @@ from tests.support.submissions import submission
 from tests.unit.retention.fakes import World as Retention
 from tests.unit.retention.fakes import created as requested
 from tests.unit.retention.fakes import updated as worked
-from tests.unit.routing.test_consumers import World as Answering
+from tests.unit.routing.work.test_consumers import World as Answering
 
 SOURCE = packaged("direct311.runtime", "access.yaml")
 ROLES = ("department", "inspector")

@@ -17,13 +17,13 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
-from direct311.geo.adapters import data_files
-from direct311.geo.adapters.shapes import ShapeBoundaries
-from direct311.geo.domain.gazetteer import KnownAddress
-from direct311.geo.domain.places import LocatedRequest
-from direct311.geo.entrypoints.api import router
-from direct311.geo.handlers.requests import LocateRequest
-from direct311.geo.handlers.resolve import Resolver
+from direct311.geo.addresses.adapters import data_files
+from direct311.geo.addresses.domain.gazetteer import KnownAddress
+from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
+from direct311.geo.places.api import router
+from direct311.geo.places.domain import LocatedRequest
+from direct311.geo.places.handlers.requests import LocateRequest
+from direct311.geo.places.handlers.resolve import Resolver
 from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.intake.indexes.adapters.keyed import KeyedIndexes
 from direct311.intake.lifecycle.handlers import Follow

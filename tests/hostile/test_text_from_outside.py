@@ -14,16 +14,16 @@ import pytest
 from direct311.audit.disposition.api import HoldOrder as LogHoldOrder
 from direct311.audit.question import Question
 from direct311.audit.questions.api.tables import csv_lines
-from direct311.geo.adapters.shapes import read_boundary_set
+from direct311.geo.boundaries.adapters.shapes import read_boundary_set
 from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.intake.clients.api.clients import ChangeOrder
 from direct311.intake.open311.wire.updates import read_comment
 from direct311.intake.submission.api.forms import read_submission
 from direct311.intake.submission.api.json_forms import read_json
-from direct311.retention.entrypoints.api import HoldOrder
-from direct311.routing.adapters.rules_file import load_rules
-from direct311.routing.domain.job import Job
-from direct311.routing.handlers import Routing
+from direct311.retention.holds.api import HoldOrder
+from direct311.routing.assignment.adapters import load_rules
+from direct311.routing.assignment.handlers import Routing
+from direct311.routing.job import Job
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from tests.support.county import County, until

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.local import identity
-from direct311.retention.domain.holds import Hold
+from direct311.retention.holds.domain import Hold
 from direct311.runtime.access.approvals import NotApprovedError, approve, approvers_of
 from direct311.runtime.access.identity import Authenticator, Issuer, UnauthenticatedError
 from direct311.runtime.errors import RefusedError

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from direct311.geo.adapters import data_files
-from direct311.geo.adapters.gazetteer import InMemoryGazetteer, known_streets
-from direct311.geo.domain.boundaries import BoundarySet, ImportedSet
-from direct311.geo.domain.gazetteer import KnownAddress
-from direct311.geo.handlers.resolve import Resolver
-from direct311.geo.ports import Boundaries
+from direct311.geo.addresses.adapters import data_files
+from direct311.geo.addresses.adapters.gazetteer import InMemoryGazetteer, known_streets
+from direct311.geo.addresses.domain.gazetteer import KnownAddress
+from direct311.geo.boundaries.domain import BoundarySet, ImportedSet
+from direct311.geo.boundaries.ports import Boundaries
+from direct311.geo.places.handlers.resolve import Resolver
 
 
 def resolver_of(

@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from direct311.media.adapters.pictures import Limits, examine
-from direct311.media.adapters.seals import VaultSeals
-from direct311.media.domain import CleanCopy, RecordMedia, Verdict
-from direct311.media.entrypoints.consumers import handlers, taking
-from direct311.media.handlers import DestroyMedia, Sweep, TakeUploads
+from direct311.media.lifecycle.handlers import DestroyMedia, Sweep
+from direct311.media.record import CleanCopy, RecordMedia
+from direct311.media.uploads.adapters.pictures import Limits, examine
+from direct311.media.uploads.adapters.seals import VaultSeals
+from direct311.media.uploads.consumers import handlers, taking
+from direct311.media.uploads.domain import Verdict
+from direct311.media.uploads.handlers import TakeUploads
 from direct311.runtime.access.ledger import Ledger
 from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds

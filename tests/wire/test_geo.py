@@ -18,7 +18,7 @@ from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 from tests.support.county import County, entering, until
 from tests.support.stacks import stack_of_its_own
-from tests.unit.geo.test_boundaries import collection, square
+from tests.unit.geo.boundaries.test_boundaries import collection, square
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 

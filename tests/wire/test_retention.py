@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
-from direct311.retention.domain.inventory import CERTIFYING
+from direct311.retention.record import CERTIFYING
 from direct311.runtime.messaging.signing import Principals, Signer
 from direct311.schemas import Encoded, Event, decode, encode, read_headers
 from direct311.schemas import events as ev

@@ -8,17 +8,18 @@ from datetime import date, timedelta
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.retention.adapters.mongo import (
-    MongoCertificates,
-    MongoDispositions,
-    MongoHolds,
-    MongoInventory,
-)
-from direct311.retention.domain.certificates import Certificate, Content
-from direct311.retention.domain.dispositions import Disposition, LeftOut, Proposed
-from direct311.retention.domain.holds import Hold, HoldQuery
-from direct311.retention.domain.inventory import Held, InventoryRecord, Receipt
-from direct311.retention.ports import Certificates, Dispositions, Holds, Inventory
+from direct311.retention.certificates.adapters import MongoCertificates
+from direct311.retention.certificates.domain import Certificate, Content
+from direct311.retention.certificates.ports import Certificates
+from direct311.retention.holds.adapters import MongoHolds
+from direct311.retention.holds.domain import Hold, HoldQuery
+from direct311.retention.holds.ports import Holds
+from direct311.retention.inventory.adapters import MongoInventory
+from direct311.retention.inventory.ports import Inventory
+from direct311.retention.record import Held, InventoryRecord, Receipt
+from direct311.retention.review.adapters import MongoDispositions
+from direct311.retention.review.domain import Disposition, LeftOut, Proposed
+from direct311.retention.review.ports import Dispositions
 from direct311.runtime.messaging.records import Records, Write
 from direct311.runtime.storage import database as mongo
 from direct311.runtime.storage.database import Database, MongoRecords

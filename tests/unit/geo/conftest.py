@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from direct311.geo.adapters import data_files
-from direct311.geo.adapters.shapes import ShapeBoundaries, read_boundary_set
-from direct311.geo.domain.addresses import AddressReader
-from direct311.geo.domain.boundaries import BoundarySet
-from direct311.geo.domain.grid import StreetGrids
-from direct311.geo.domain.municipalities import Gazette
+from direct311.geo.addresses.adapters import data_files
+from direct311.geo.addresses.domain.grid import StreetGrids
+from direct311.geo.addresses.domain.lines import AddressReader
+from direct311.geo.addresses.domain.municipalities import Gazette
+from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries, read_boundary_set
+from direct311.geo.boundaries.domain import BoundarySet
 from tests.support.real_data import REAL_DATA, needs_real_data
 
 APPROXIMATE = Path(str(files("direct311.geo") / "data" / "approximate_county"))

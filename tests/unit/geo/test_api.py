@@ -7,16 +7,16 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
-from direct311.geo.adapters.shapes import ShapeBoundaries
-from direct311.geo.domain.municipalities import Gazette
-from direct311.geo.entrypoints.api import router
-from direct311.geo.handlers.atlas import Atlas
+from direct311.geo.addresses.domain.municipalities import Gazette
+from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
+from direct311.geo.boundaries.handlers import Atlas
+from direct311.geo.places.api import router
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import install
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from tests.support.geo import At, InMemoryBoundarySets, InMemoryLocations, resolver_of
-from tests.unit.geo.test_boundaries import collection, square
+from tests.unit.geo.boundaries.test_boundaries import collection, square
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LIMIT = 20_000

@@ -11,17 +11,19 @@ from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from direct311.retention.adapters.schedule_file import load_retention
-from direct311.retention.domain.certificates import Certificate
-from direct311.retention.domain.dispositions import Disposition, Status
-from direct311.retention.domain.holds import Hold, Standing
-from direct311.retention.domain.inventory import HOLDERS, InventoryRecord, RetentionRules, Stage
-from direct311.retention.handlers.certify import Certification
-from direct311.retention.handlers.expiry import Expiry
-from direct311.retention.handlers.holding import Holding
-from direct311.retention.handlers.inventory import Inventorying, Outcomes
-from direct311.retention.handlers.review import Review
-from direct311.retention.ports import Known, Position
+from direct311.retention.certificates.domain import Certificate
+from direct311.retention.certificates.handlers import Certification
+from direct311.retention.holds.domain import Hold, Standing
+from direct311.retention.holds.handlers.holding import Holding
+from direct311.retention.holds.ports import Known
+from direct311.retention.inventory.domain import RetentionRules
+from direct311.retention.inventory.handlers import Inventorying, Outcomes
+from direct311.retention.inventory.ports import Position
+from direct311.retention.record import HOLDERS, InventoryRecord, Stage
+from direct311.retention.review.domain import Disposition, Status
+from direct311.retention.review.handlers.expiry import Expiry
+from direct311.retention.review.handlers.review import Review
+from direct311.retention.schedule.adapters import load_retention
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.messaging.records import Emitter, Entry, Folder, Stored, Write
 from direct311.runtime.messaging.signing import Signer

@@ -11,8 +11,9 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
-from direct311.retention.entrypoints.api import UseCases, router
-from direct311.retention.handlers.scopes import Scopes
+from direct311.retention.api import UseCases
+from direct311.retention.holds.handlers.scopes import Scopes
+from direct311.retention.routes import router
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import install
 from direct311.runtime.http.health import Readiness

@@ -8,16 +8,17 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from direct311.geo.adapters import data_files
-from direct311.geo.adapters.gazetteer import InMemoryGazetteer, known_streets, read_csv
-from direct311.geo.adapters.mongo import MongoBoundarySets, MongoLocations
-from direct311.geo.adapters.shapes import ShapeBoundaries
-from direct311.geo.domain.places import LocatedRequest
-from direct311.geo.entrypoints.api import router
-from direct311.geo.entrypoints.consumers import TOPICS, handlers
-from direct311.geo.handlers.atlas import Atlas
-from direct311.geo.handlers.requests import LocateRequest
-from direct311.geo.handlers.resolve import Resolver
+from direct311.geo.addresses.adapters import data_files
+from direct311.geo.addresses.adapters.gazetteer import InMemoryGazetteer, known_streets, read_csv
+from direct311.geo.boundaries.adapters.mongo import MongoBoundarySets
+from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
+from direct311.geo.boundaries.handlers import Atlas
+from direct311.geo.places.adapters import MongoLocations
+from direct311.geo.places.api import router
+from direct311.geo.places.consumers import TOPICS, handlers
+from direct311.geo.places.domain import LocatedRequest
+from direct311.geo.places.handlers.requests import LocateRequest
+from direct311.geo.places.handlers.resolve import Resolver
 from direct311.geo.settings import GeoSettings
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.http.api import Application, caller_of, install

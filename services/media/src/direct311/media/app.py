@@ -9,11 +9,12 @@ from typing import Final
 from fastapi import FastAPI
 from prometheus_client import Counter
 
-from direct311.media.adapters.mongo import INDEXES, MongoHoldings, SecretTokens
-from direct311.media.adapters.picture_worker import WorkerLimits
-from direct311.media.adapters.pictures import Limits
-from direct311.media.adapters.seals import VaultSeals
-from direct311.media.adapters.storage import (
+from direct311.media.files.api import files_router
+from direct311.media.lifecycle.adapters import INDEXES, MongoHoldings
+from direct311.media.lifecycle.handlers import DestroyMedia, Sweep, shard_of_the_minute
+from direct311.media.record import RecordMedia
+from direct311.media.settings import MediaSettings
+from direct311.media.storage import (
     INCOMING,
     PUBLIC,
     SEALED,
@@ -21,12 +22,14 @@ from direct311.media.adapters.storage import (
     StoreIncoming,
     StoreOriginals,
 )
-from direct311.media.adapters.workers import CleanerProcesses
-from direct311.media.domain import RecordMedia
-from direct311.media.entrypoints.api import files_router, tickets_router
-from direct311.media.entrypoints.consumers import TOPICS, handlers, taking
-from direct311.media.handlers import DestroyMedia, Sweep, TakeUploads, shard_of_the_minute
-from direct311.media.settings import MediaSettings
+from direct311.media.tokens import SecretTokens
+from direct311.media.uploads.adapters.picture_worker import WorkerLimits
+from direct311.media.uploads.adapters.pictures import Limits
+from direct311.media.uploads.adapters.seals import VaultSeals
+from direct311.media.uploads.adapters.workers import CleanerProcesses
+from direct311.media.uploads.api import tickets_router
+from direct311.media.uploads.consumers import TOPICS, handlers, taking
+from direct311.media.uploads.handlers import TakeUploads
 from direct311.runtime.access.rules import AccessPolicy
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.http.api import Application, caller_of, install

@@ -1,34 +1,10 @@
-"""What the handlers need from outside."""
+"""What all capabilities need from outside: the three buckets, and the names in the public one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from direct311.media.domain import CleanCopy, Verdict
-from direct311.runtime.errors import TransientError
-
-
-class CleanerBusyError(TransientError):
-    """No verdict could be reached in time, through no fault of the upload."""
-
-
-class UncleanCopyError(Exception):
-    """A copy holds something other than pixels. Never published; a fault of ours."""
-
-
-class Cleaner(Protocol):
-    """Tells what a file is and makes the clean copy of a picture."""
-
-    async def clean(self, data: bytes, declared: str) -> Verdict:
-        """The verdict on one upload, announced as media type `declared` (empty: not announced).
-
-        The same bytes give the same verdict and the same copy, byte for byte, as long as the
-        decoders are the same.
-
-        :raises CleanerBusyError: try again.
-        :raises UncleanCopyError: nothing of this file may be published.
-        """
-        ...
+from direct311.media.record import CleanCopy
 
 
 class Incoming(Protocol):
@@ -51,23 +27,6 @@ class Incoming(Protocol):
 
     async def waiting(self) -> Sequence[tuple[str, datetime]]:
         """Upload ids and when their bytes came."""
-        ...
-
-
-class Sealer(Protocol):
-    """A record's key in hand."""
-
-    def seal(self, field: str, value: bytes) -> bytes: ...
-
-
-class Seals(Protocol):
-    """Where the keys are."""
-
-    async def sealer(self, record_id: str) -> Sealer:
-        """The record's key, made now where it has none.
-
-        :raises TransientError: the key, or the log of key use, cannot be reached.
-        """
         ...
 
 
@@ -112,20 +71,4 @@ class Copies(Protocol):
 
     async def names_of_shard(self, shard: int, older_than: datetime) -> Sequence[str]:
         """Names in one of 256 shards that are from before `older_than`."""
-        ...
-
-
-class Holdings(Protocol):
-    """What the documents speak of, for the sweep."""
-
-    async def known_uploads(self, upload_ids: Sequence[str]) -> set[str]:
-        """Those that are in a document: examined, and no longer needed where they waited."""
-        ...
-
-    async def named_copies(self, names: Sequence[str]) -> set[str]:
-        """Those that a document names."""
-        ...
-
-    async def living_records(self, record_ids: Sequence[str]) -> set[str]:
-        """Those with a document that is no tombstone."""
         ...

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic_settings import SettingsConfigDict
 
-from direct311.media.adapters.storage import PUBLIC
+from direct311.media.storage import PUBLIC
 from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings, VaultSettings
 
 

@@ -9,28 +9,24 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from direct311.retention.adapters.mongo import (
-    MongoCertificates,
-    MongoDispositions,
-    MongoHolds,
-    MongoInventory,
-)
-from direct311.retention.adapters.schedule_file import load_retention
-from direct311.retention.domain.certificates import Certificate
-from direct311.retention.domain.inventory import InventoryRecord, RetentionRules
-from direct311.retention.entrypoints.api import UseCases, router
-from direct311.retention.entrypoints.consumers import (
-    HOLD_TOPICS,
-    TOPICS,
-    hold_requests,
-    inventorying,
-)
-from direct311.retention.handlers.certify import Certification
-from direct311.retention.handlers.expiry import Expiry
-from direct311.retention.handlers.holding import Holding
-from direct311.retention.handlers.inventory import Inventorying, Outcomes
-from direct311.retention.handlers.review import Review
-from direct311.retention.handlers.scopes import Scopes
+from direct311.retention.api import UseCases
+from direct311.retention.certificates.adapters import MongoCertificates
+from direct311.retention.certificates.domain import Certificate
+from direct311.retention.certificates.handlers import Certification
+from direct311.retention.holds.adapters import MongoHolds
+from direct311.retention.holds.consumers import HOLD_TOPICS, hold_requests
+from direct311.retention.holds.handlers.holding import Holding
+from direct311.retention.holds.handlers.scopes import Scopes
+from direct311.retention.inventory.adapters import MongoInventory
+from direct311.retention.inventory.consumers import TOPICS, inventorying
+from direct311.retention.inventory.domain import RetentionRules
+from direct311.retention.inventory.handlers import Inventorying, Outcomes
+from direct311.retention.record import InventoryRecord
+from direct311.retention.review.adapters import MongoDispositions
+from direct311.retention.review.handlers.expiry import Expiry
+from direct311.retention.review.handlers.review import Review
+from direct311.retention.routes import router
+from direct311.retention.schedule.adapters import load_retention
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.http.api import Application, caller_of, install
 from direct311.runtime.loops import Loop, Step

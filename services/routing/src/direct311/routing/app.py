@@ -9,13 +9,16 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from direct311.redaction import redact
-from direct311.routing.adapters.mongo import MongoJobs, forget, watched
-from direct311.routing.adapters.rules_file import load_rules
-from direct311.routing.domain.job import Job, Refusal
-from direct311.routing.entrypoints.api import router
-from direct311.routing.entrypoints.consumers import process, topics
-from direct311.routing.handlers import Routing, refuse_unknown
+from direct311.routing.assignment.adapters import load_rules
+from direct311.routing.assignment.handlers import Routing
+from direct311.routing.deadlines.adapters import watched
+from direct311.routing.job import Job
 from direct311.routing.settings import RoutingSettings
+from direct311.routing.work.adapters import MongoJobs, forget
+from direct311.routing.work.api import router
+from direct311.routing.work.consumers import process, topics
+from direct311.routing.work.domain import Refusal
+from direct311.routing.work.handlers import refuse_unknown
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.http.api import LARGEST_BODY, Application, caller_of, install
 from direct311.runtime.loops import Loop

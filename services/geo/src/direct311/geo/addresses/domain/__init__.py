@@ -1,0 +1,1 @@
+"""Words, lines, readings, streets and grids; no input or output."""

@@ -1,0 +1,1 @@
+"""Polygons, and where the sets are kept."""

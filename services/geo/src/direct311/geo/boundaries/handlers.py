@@ -1,0 +1,64 @@
+"""The boundary sets in force: loaded at start, replaced by an import, the same on every copy."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from direct311.geo.boundaries.domain import BoundarySet
+from direct311.geo.boundaries.ports import Boundaries, BoundarySets
+from direct311.runtime.clock import Clock
+
+Build = Callable[[Iterable[BoundarySet]], Boundaries]
+
+
+class Atlas:
+    """Keeps an index of the sets in force, and knows when it is out of date.
+
+    `build` makes the index; `packaged` gives the approximate county, of which a layer is taken
+    where there is none at all.
+    """
+
+    def __init__(
+        self,
+        sets: BoundarySets,
+        build: Build,
+        packaged: Callable[[], Sequence[BoundarySet]],
+        clock: Clock,
+    ) -> None:
+        self._sets = sets
+        self._build = build
+        self._packaged = packaged
+        self._clock = clock
+        self._loaded: Mapping[str, str] = {}
+        self._current = build(())
+        self._turn = asyncio.Lock()
+
+    def current(self) -> Boundaries:
+        """The index as it was last loaded; a lookup that began on it may finish on it."""
+        return self._current
+
+    def loaded(self) -> Mapping[str, str]:
+        """Layer → version, of what `current` answers from."""
+        return self._loaded
+
+    async def prepare(self) -> None:
+        """Take the packaged layers that are missing, then load."""
+        present = await self._sets.in_force()
+        for one in self._packaged():
+            if one.layer not in present:
+                await self._sets.put(one, "packaged", self._clock.now())
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Load anew if other versions are in force than those loaded."""
+        async with self._turn:
+            in_force = await self._sets.in_force()
+            if in_force == self._loaded:
+                return
+            sets = await self._sets.load(in_force)
+            self._current = await asyncio.to_thread(self._build, sets)
+            self._loaded = in_force
+
+    async def take(self, one: BoundarySet, imported_by: str) -> None:
+        """Put a set in force in place of its layer's earlier version, here at once."""
+        await self._sets.put(one, imported_by, self._clock.now())
+        await self.refresh()

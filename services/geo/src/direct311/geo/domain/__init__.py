@@ -1,1 +1,0 @@
-"""Types and rules of places; no input or output."""

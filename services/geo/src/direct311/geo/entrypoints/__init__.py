@@ -1,1 +1,0 @@
-"""How the service is reached: HTTP and events."""

@@ -1,0 +1,1 @@
+"""The place of a request: resolved, and followed as it changes."""

@@ -1,0 +1,1 @@
+"""The use cases: resolve a place, follow a request."""

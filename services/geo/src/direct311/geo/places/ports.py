@@ -1,0 +1,67 @@
+"""What resolving a place needs from outside, beside the boundaries."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from direct311.geo.addresses.domain.gazetteer import KnownAddress
+from direct311.geo.addresses.domain.grid import Estimate
+from direct311.geo.addresses.domain.lines import NormalisedAddress
+from direct311.geo.addresses.domain.readings import NearbyNames
+
+
+class Gazetteer(Protocol):
+    """Addresses of known position."""
+
+    def find(self, address: NormalisedAddress) -> KnownAddress | None:
+        """The position of exactly this address, or of its neighbour on the same block."""
+        ...
+
+
+class Streets(Protocol):
+    """Streets whose names are known."""
+
+    def near(self, core: str, city: str | None, zip_code: str | None) -> Sequence[str]:
+        """Cores of known names that this may be a slip of, the likeliest first."""
+        ...
+
+    def lines(self, core: str) -> Collection[str]:
+        """The streets with just this core, as lines without a house number."""
+        ...
+
+
+class StreetNumbering(Protocol):
+    """Position from numbering alone."""
+
+    def estimate(self, address: NormalisedAddress) -> Estimate | None: ...
+
+    def confidence(self, border_m: float | None) -> float: ...
+
+
+class Addresses(Protocol):
+    """Brings an address line to its one form."""
+
+    def normalise(self, text: str | None) -> NormalisedAddress: ...
+
+
+class AllReadings(Protocol):
+    """The short forms by which a house is known however its address is written."""
+
+    def of(
+        self,
+        texts: Sequence[str],
+        city: str | None = None,
+        zip_code: str | None = None,
+        known: NearbyNames | None = None,
+    ) -> tuple[str, ...]: ...
+
+    def cores(self, street: str) -> tuple[str, ...]:
+        """The cores of a street's name, the fullest first."""
+        ...
+
+
+class Locations(Protocol):
+    """What can be asked of all located requests."""
+
+    async def count(self) -> Mapping[str, int]:
+        """How many requests have which outcome."""
+        ...

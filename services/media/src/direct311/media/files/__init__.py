@@ -1,0 +1,1 @@
+"""The files of a record, for staff: which there are, and the originals."""

@@ -1,0 +1,124 @@
+"""Files of a record for staff."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import Field
+
+from direct311.media.ports import Originals
+from direct311.media.record import RecordMedia
+from direct311.media.sealing import SEALED_FIELD, sealed_name
+from direct311.runtime.access.identity import Authenticator
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.roles import ROLES
+from direct311.runtime.access.rules import TIED, Caller, RecordFacts, works_for
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS, caller_of, require
+from direct311.runtime.messaging.records import Records
+from direct311.runtime.storage.objects import MissingObjectError
+from direct311.runtime.text import Line, Lines
+from direct311.runtime.vault.vault import Vault
+from direct311.schemas import Model
+from direct311.schemas.events import MediaItem
+from direct311.schemas.model import RecordId
+
+STAFF = ROLES.files
+"""Who may ask for a file. Who may read it is for the rules of access."""
+ANY_RECORD = tuple(role for role in STAFF if role not in TIED)
+"""Who may know which files any record has. A department and its inspectors know it of their own
+work alone."""
+
+
+class RecordFiles(Model):
+    """The files of a record and what became of them."""
+
+    record_id: str
+    media: tuple[MediaItem, ...]
+
+
+class OriginalQuestion(Model, extra="forbid"):
+    """Why an original is to be read. In a body: proxies and browsers keep addresses."""
+
+    purpose: Annotated[str, Field(max_length=40)]
+    reference: Annotated[str, Field(max_length=100), Line] | None = None
+    justification: Annotated[str, Field(max_length=500), Lines] | None = None
+
+
+def files_router(
+    authenticator: Authenticator,
+    records: Records[RecordMedia],
+    originals: Originals,
+    vault: Vault,
+    public_url: str,
+) -> APIRouter:
+    """What staff reads."""
+    router = APIRouter(prefix="/internal/media", tags=["files"], responses=PROBLEMS)
+    caller_from = Depends(caller_of(authenticator))
+
+    async def state_of(record_id: str) -> RecordMedia:
+        stored = (await records.load([record_id])).get(record_id)
+        if stored is None or stored.state.lifecycle != "active" or not stored.state.files:
+            raise RefusedError(404, "not_found", "No files are kept of this record.")
+        return stored.state
+
+    @router.get("/{record_id}")
+    async def files(
+        record_id: Annotated[RecordId, Path()], caller: Annotated[Caller, caller_from]
+    ) -> RecordFiles:
+        """Which files a record has. Opens nothing."""
+        stored = (await records.load([record_id])).get(record_id)
+        if not works_for(caller, stored.state.department if stored else None):
+            require(caller, "service", *ANY_RECORD)
+        state = await state_of(record_id)
+        return RecordFiles(
+            record_id=record_id, media=tuple(file.item(public_url) for file in state.files)
+        )
+
+    @router.post(
+        "/{record_id}/{media_id}/original",
+        response_class=Response,
+        responses={200: {"content": {"application/octet-stream": {}}}},
+    )
+    async def original(
+        record_id: Annotated[RecordId, Path()],
+        media_id: Annotated[RecordId, Path()],
+        question: OriginalQuestion,
+        caller: Annotated[Caller, caller_from],
+    ) -> Response:
+        """The file as it came, metadata included. Written down before it is opened."""
+        require(caller, "service", *STAFF)
+        state = await state_of(record_id)
+        file = state.file(media_id)
+        if file is None:
+            raise RefusedError(404, "not_found", "This record keeps no such file.")
+        access = Access(
+            caller,
+            action="view",
+            purpose=question.purpose,
+            operation="POST /internal/media/{record_id}/{media_id}/original",
+            fields=(SEALED_FIELD,),
+            record_ids=(record_id,),
+            reference=question.reference,
+            justification=question.justification,
+            version_seen=state.version,
+            result_count=1,
+        )
+        try:
+            # Ciphertext, so it may be in hand before the access is decided: nothing is left to
+            # fail after it was written down.
+            sealed = await originals.get(record_id, media_id)
+        except MissingObjectError:
+            raise RefusedError(410, "not_readable", "The original is gone.") from None
+        async with vault.unlock(access, RecordFacts(record_id, state.department)) as key:
+            content = key.open(sealed_name(media_id), sealed)
+        return Response(
+            content,
+            media_type=file.content_type,
+            headers={
+                "Cache-Control": "no-store",
+                "Content-Disposition": f'attachment; filename="{media_id}"',
+                "X-Content-Type-Options": "nosniff",
+            },
+        )
+
+    return router

@@ -1,0 +1,122 @@
+"""What is kept of a record's files, and by which names."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, Literal
+
+from direct311.runtime.messaging.state import RecordState
+from direct311.schemas import Model, OnDate
+from direct311.schemas import events as ev
+
+
+class RejectionReason(StrEnum):
+    """The closed list of reasons in `media.rejected`."""
+
+    MISSING = "missing"
+    """The bytes never came, or were swept before the request did."""
+    CHANGED = "changed"
+    """The bytes are not those that intake announced (size or SHA-256)."""
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_TYPE = "unsupported_type"
+    TYPE_MISMATCH = "type_mismatch"
+    """Announced as another kind of file than it is."""
+    DAMAGED = "damaged"
+    """Cut off, or cannot be decoded within the limits of time and memory."""
+    BOMB = "bomb"
+    """Small as a file, enormous when decoded."""
+
+
+class NoCopyReason(StrEnum):
+    """Why an accepted file has no public copy: `reason` of a `media.stored` item without `url`."""
+
+    NO_CLEAN_COPY_FOR_TYPE = "no_clean_copy_for_type"
+    PROTECTED = "protected"
+    """The record is under section 119.071(4)(d), F.S.: nothing of it is public."""
+
+
+class CleanCopy(Model):
+    """The public copy: PNG or JPEG without any metadata. `width` and `height` in pixels."""
+
+    content_type: str
+    data: bytes
+    width: int
+    height: int
+
+    def __repr__(self) -> str:
+        return f"CleanCopy({self.content_type}, {self.width}x{self.height})"
+
+
+class PublicCopy(Model):
+    """A clean copy in the public bucket. `size` in bytes, `sha256` in hex, sides in pixels."""
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    width: int
+    height: int
+
+
+class MediaFile(Model):
+    """One upload of a record and what became of it. `size`: bytes of the sealed original."""
+
+    media_id: str
+    state: Literal["stored", "rejected", "withdrawn"]
+    reason: RejectionReason | NoCopyReason | None = None
+    content_type: str | None = None
+    size: int = 0
+    public: PublicCopy | None = None
+
+    def withdrawn(self) -> "MediaFile":
+        """The same without its public copy."""
+        update = {"state": "withdrawn", "reason": NoCopyReason.PROTECTED, "public": None}
+        return self.model_copy(update=update)
+
+    def item(self, public_url: str) -> ev.MediaItem:
+        """What others are told of it."""
+        public = self.public
+        return ev.MediaItem(
+            media_id=self.media_id,
+            state=self.state,
+            reason=None if self.reason is None else str(self.reason),
+            content_type=self.content_type if public is None else public.content_type,
+            url=None if public is None else f"{public_url}/{public.name}",
+            size=None if public is None else public.size,
+            sha256=None if public is None else public.sha256,
+            width=None if public is None else public.width,
+            height=None if public is None else public.height,
+        )
+
+
+class RecordMedia(RecordState):
+    """All uploads of one record. `department`: who has the job now."""
+
+    protected: bool = False
+    files: tuple[MediaFile, ...] = ()
+    department: str | None = None
+    eligible_on: OnDate | None = None
+
+    def unknown(self, uploads: Iterable[ev.UploadRef]) -> list[ev.UploadRef]:
+        """Those uploads that nothing is known of yet, each once."""
+        known = {file.media_id for file in self.files}
+        return [u for u in {u.upload_id: u for u in uploads}.values() if u.upload_id not in known]
+
+    def file(self, media_id: str) -> MediaFile | None:
+        """An upload whose original is sealed here, or `None`."""
+        found = (file for file in self.files if file.media_id == media_id)
+        return next((file for file in found if file.state != "rejected"), None)
+
+
+COPY_ENDINGS: Final[Mapping[str, str]] = MappingProxyType({"image/jpeg": "jpg", "image/png": "png"})
+
+
+def copy_name(token: str, content_type: str) -> str:
+    """The public object's name: an unguessable token, and the ending that viewers go by."""
+    return f"{token}.{COPY_ENDINGS[content_type]}"
+
+
+def possible_copy_names(token: str) -> list[str]:
+    """Every name under which a copy with this token can lie."""
+    return [copy_name(token, content_type) for content_type in COPY_ENDINGS]

@@ -1,0 +1,87 @@
+"""Which events the service takes, and how a batch of them is worked through."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from direct311.media.lifecycle.handlers import follow_recalled, follow_routed, note_expired
+from direct311.media.record import RecordMedia
+from direct311.media.uploads.handlers import TakeUploads
+from direct311.runtime.messaging.broker import Process, Received
+from direct311.runtime.messaging.records import Folder, Handler, hold_handlers, on
+from direct311.schemas import Event
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+TOPICS = (
+    "request.created",
+    "request.updated",
+    "request.routed",
+    "request.recalled",
+    "record.expired",
+    "disposition",
+)
+
+Failed = Sequence[tuple[Event[Model], Exception]]
+
+
+def handlers(take: TakeUploads) -> dict[type[Model], Handler[RecordMedia]]:
+    """Every event that changes a record here."""
+    return hold_handlers() | dict(
+        (
+            on(ev.RequestCreated, take.on_created),
+            on(ev.RequestUpdated, take.on_updated),
+            on(ev.RequestRouted, follow_routed),
+            on(ev.RequestRecalled, follow_recalled),
+            on(ev.RecordExpired, note_expired),
+        )
+    )
+
+
+def taking(
+    folder: Folder[RecordMedia],
+    discard: Callable[[Iterable[str]], Awaitable[None]],
+    side_by_side: int,
+) -> Process:
+    """A consumer's process: records with uploads side by side, all others in one bulk.
+
+    What was uploaded is discarded once its outcome is written down. If that fails, the batch comes
+    again, changes nothing and discards.
+    """
+    free = asyncio.Semaphore(side_by_side)
+
+    async def apply(events: Sequence[Event[Model]]) -> Failed:
+        async with free:
+            return await folder.apply(events)
+
+    async def process(batch: Sequence[Received]) -> Failed:
+        lanes: dict[str, list[Event[Model]]] = {}
+        for item in batch:
+            lanes.setdefault(item.event.subject, []).append(item.event)
+        quick: list[Event[Model]] = []
+        slow: list[list[Event[Model]]] = []
+        for lane in lanes.values():
+            if any(map(uploads_of, lane)):
+                slow.append(lane)
+            else:
+                quick += lane
+        parts = [part for part in (quick, *slow) if part]
+        results = await asyncio.gather(*map(apply, parts), return_exceptions=True)
+        failed: list[tuple[Event[Model], Exception]] = []
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            failed += result
+        lost = {id(event) for event, _ in failed}
+        for lane in slow:
+            await discard(u for event in lane if id(event) not in lost for u in uploads_of(event))
+        return failed
+
+    return process
+
+
+def uploads_of(event: Event[Model]) -> list[str]:
+    """The ids of the uploads that an event lists."""
+    data = event.data
+    if isinstance(data, ev.RequestCreated | ev.RequestUpdated):
+        return [upload.upload_id for upload in data.uploads]
+    return []

@@ -1,0 +1,1 @@
+"""Certificates of destruction, and the statement of the year."""

@@ -1,0 +1,1 @@
+"""Holds: placed, written into records, released."""

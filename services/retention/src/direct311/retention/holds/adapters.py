@@ -1,0 +1,96 @@
+"""Holds and their fence in MongoDB."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from direct311.retention.holds.domain import Hold, Standing
+from direct311.retention.versioned import _Versioned
+from direct311.runtime.clock import Clock
+from direct311.runtime.storage.database import (
+    Collection,
+    Database,
+    Document,
+    DuplicateError,
+    Index,
+    MissingError,
+)
+
+
+class MongoHolds(_Versioned[Hold]):
+    """Implements `Holds`. The fence is one document; the standing holds are read again when it has
+    moved."""
+
+    FRESH_FOR = timedelta(seconds=1)
+    _FENCE = "holds"
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database["holds"], Hold, "hold_id")
+        self._fence: Collection = database["fence"]
+        self._clock = clock
+        self._standing: Standing | None = None
+        self._looked_at = clock.now()
+
+    async def prepare(self) -> None:
+        """Create the fence and the indexes."""
+        await self._collection.create_indexes(
+            [Index([("state", 1)], name="state"), Index([("settle_at", 1)], name="settle")]
+        )
+        try:
+            await self._fence.insert_one({"_id": self._FENCE, "value": 0})
+        except DuplicateError:
+            return
+
+    async def add(self, hold: Hold) -> Hold:
+        if await self._insert(hold):
+            return hold
+        return await self.get(hold.hold_id) or hold
+
+    async def page(self, after: str | None, limit: int, *, standing: bool) -> Sequence[Hold]:
+        query: Document = {"state": {"$in": ["placing", "in_force"]}} if standing else {}
+        if after:
+            query["_id"] = {"$gt": after}
+        cursor = self._collection.find(query).sort("_id", 1).limit(limit)
+        return [self._read(document) async for document in cursor]
+
+    async def unfinished(self) -> Sequence[str]:
+        found: dict[str, None] = {}
+        for query in (
+            {"state": {"$in": ["placing", "releasing"]}},
+            {"settle_at": {"$lte": self._clock.now()}},
+        ):
+            async for document in self._collection.find(query, {"_id": 1}):
+                found[document["_id"]] = None
+        return list(found)
+
+    async def raise_fence(self) -> int:
+        document = await self._fence.find_one_and_update(
+            {"_id": self._FENCE}, {"$inc": {"value": 1}}, return_document=True
+        )
+        return self._value(document)
+
+    async def standing(self, fence: int) -> Standing:
+        known = self._standing
+        fresh = self._clock.now() - self._looked_at < self.FRESH_FOR
+        if known is not None and known.fence >= fence and fresh:
+            return known
+        return await self.standing_now()
+
+    async def standing_now(self) -> Standing:
+        now = self._clock.now()
+        value = self._value(await self._fence.find_one({"_id": self._FENCE}))
+        known = self._standing
+        if known is None or known.fence != value:
+            # What ends meanwhile is in neither list: nothing is placed or released because of it.
+            ended = self._collection.find({"state": {"$in": ["releasing", "released"]}})
+            holds = [self._read(document) async for document in ended]
+            standing = self._collection.find({"state": {"$in": ["placing", "in_force"]}})
+            holds += [self._read(document) async for document in standing]
+            known = Standing.of(value, holds)
+        self._standing, self._looked_at = known, now
+        return known
+
+    @staticmethod
+    def _value(document: Document | None) -> int:
+        if document is None:
+            raise MissingError("the fence")
+        return int(document["value"])

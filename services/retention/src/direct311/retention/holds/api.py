@@ -1,0 +1,168 @@
+"""Holds over HTTP."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field, model_validator
+
+from direct311.redaction import redact_reference
+from direct311.retention.api import READERS, CallerOf, Id, Limit, Reason, UseCases
+from direct311.retention.holds.domain import Hold, HoldQuery
+from direct311.runtime.access import reasons
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import require
+from direct311.runtime.http.parameters import (
+    AskedInstant,
+    in_order,
+)
+from direct311.runtime.text import Title
+from direct311.schemas import Model, RecordId
+from direct311.schemas import events as ev
+from direct311.schemas.model import DepartmentCode
+
+INLINE_CHUNKS: Final = 10
+"""So much of a hold is written before the answer; the loop does the rest."""
+Name = Annotated[str, Field(max_length=500), Title]
+_EITHER: dict[str, Any] = {
+    "oneOf": [
+        {
+            "required": ["record_ids"],
+            "properties": {"record_ids": {"type": "array"}, "query": {"type": "null"}},
+        },
+        {
+            "required": ["query"],
+            "properties": {"query": {"type": "object"}, "record_ids": {"type": "null"}},
+        },
+    ]
+}
+_SOMETHING: dict[str, Any] = {
+    "anyOf": [
+        {"required": ["service_codes"], "properties": {"service_codes": {"minItems": 1}}},
+        *(
+            {"required": [name], "properties": {name: {"type": "string"}}}
+            for name in ("municipality", "department", "since", "until")
+        ),
+    ]
+}
+
+
+class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
+    """At least one criterion, and some time between `since` and `until`."""
+
+    service_codes: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], Field(max_length=500)
+    ] = ()
+    municipality: Annotated[str, Field(max_length=100), Title] | None = None
+    department: DepartmentCode | None = None
+    since: AskedInstant | None = None
+    until: AskedInstant | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> "HoldScope":
+        if not self.model_dump(exclude_none=True, exclude_defaults=True):
+            raise ValueError("say at least one criterion")
+        in_order(self.since, self.until, inclusive=False)
+        return self
+
+
+class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):
+    """Either `record_ids` or `query`; new records that match a query join by themselves.
+    `for_later`: the query may name a type, municipality or department that no record has yet."""
+
+    name: Name
+    kind: ev.HoldKind
+    authority: reasons.Authority
+    record_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=10_000)] | None = (
+        None
+    )
+    query: HoldScope | None = None
+    # Strict, as a 1 is no decision either.
+    for_later: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _one(self) -> "HoldOrder":
+        if (self.record_ids is None) == (self.query is None):
+            raise ValueError("either record_ids or query")
+        return self
+
+
+class HoldView(Hold):
+    """`placing` until it is written into every record that matches, then `in_force`.
+    `records_held`: into how many it is written now."""
+
+    records_held: int
+
+
+class HoldPage(Model):
+    holds: tuple[HoldView, ...]
+    next: str | None = None
+
+
+def _holds(use: UseCases, caller_of: CallerOf) -> APIRouter:
+    api = APIRouter(prefix="/holds", tags=["holds"])
+    who = Depends(caller_of)
+
+    async def shown(hold: Hold) -> HoldView:
+        return _hold(hold, await use.inventory.held([hold.hold_id]))
+
+    @api.post("", status_code=201, response_model_exclude_none=True)
+    async def place(body: HoldOrder, caller: Annotated[Caller, who]) -> HoldView:
+        """Place a hold. It has no end date: it stands until somebody releases it. A query with a
+        name that no record has is refused, unless it is `for_later`."""
+        require(caller, "custodian", "counsel")
+        query = HoldQuery(**body.query.model_dump()) if body.query else None
+        if query is not None and not body.for_later:
+            await use.scopes.check(query)
+        hold = Hold(
+            hold_id=use.ids.new(),
+            name=body.name,
+            kind=body.kind,
+            authority=redact_reference(body.authority).text,
+            record_ids=body.record_ids or (),
+            query=query,
+            placed_by=caller.sub,
+            placed_at=use.clock.now(),
+        )
+        return await shown(await use.holding.place(hold, chunks=INLINE_CHUNKS))
+
+    @api.get("", response_model_exclude_none=True)
+    async def listed(
+        caller: Annotated[Caller, who],
+        standing: bool = True,
+        cursor: Annotated[RecordId | None, Query()] = None,
+        limit: Limit = 100,
+    ) -> HoldPage:
+        """The holds that stand, or with `standing=false` all that ever were."""
+        require(caller, *READERS)
+        found = await use.holds.page(cursor, limit + 1, standing=standing)
+        page = found[:limit]
+        held = await use.inventory.held([each.hold_id for each in page])
+        return HoldPage(
+            holds=tuple(_hold(each, held) for each in page),
+            next=page[-1].hold_id if len(found) > limit else None,
+        )
+
+    @api.get("/{hold_id}", response_model_exclude_none=True)
+    async def one(hold_id: Id, caller: Annotated[Caller, who]) -> HoldView:
+        """One hold, and the records for which it came too late."""
+        require(caller, *READERS)
+        found = await use.holds.get(hold_id)
+        if found is None:
+            raise RefusedError(404, "unknown_hold", "There is no such hold.")
+        return await shown(found)
+
+    @api.post("/{hold_id}/release", response_model_exclude_none=True)
+    async def release(hold_id: Id, body: Reason, caller: Annotated[Caller, who]) -> HoldView:
+        """Release a hold, as another person than the one who placed it."""
+        require(caller, "counsel", "records_officer")
+        return await shown(
+            await use.holding.release(hold_id, caller.sub, body.reason, chunks=INLINE_CHUNKS)
+        )
+
+    return api
+
+
+def _hold(hold: Hold, held: Mapping[str, int]) -> HoldView:
+    return HoldView(**hold.model_dump(), records_held=held.get(hold.hold_id, 0))

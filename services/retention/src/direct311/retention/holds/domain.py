@@ -1,0 +1,194 @@
+"""Holds: what stops disposition, and how it is known that none was overlooked.
+
+A counter, the fence, is raised by every placing and every release, after the hold's own document
+says so. Whoever reads the fence and then the standing holds has every hold that was raised up to
+that value. A record carries the value up to which it was evaluated; where that is not the present
+one, it is evaluated again before anything is ordered.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from direct311.retention.record import Held, InventoryRecord
+from direct311.runtime.messaging.state import Outgoing
+from direct311.schemas import Instant, Model
+from direct311.schemas import events as ev
+
+UNINCORPORATED: Final = "unincorporated"
+"""The county's own area, where the municipality would be."""
+
+_PREFIX: Final = re.compile(r"^(?:(?:city|town|village) of )+")
+
+HoldState = Literal["placing", "in_force", "releasing", "released"]
+
+
+class HoldQuery(Model, extra="forbid"):
+    """Records by what is known of them; all that is given must fit. `since` and `until` (not
+    included) bound the time of receipt. `municipality`: with or without `City of`, in upper or
+    lower case; `unincorporated` for the county's own area."""
+
+    service_codes: tuple[str, ...] = ()
+    municipality: str | None = None
+    department: str | None = None
+    since: Instant | None = None
+    until: Instant | None = None
+
+    def matches(self, record: InventoryRecord) -> bool:
+        received = record.received_at
+        return (
+            (not self.service_codes or record.service_code in self.service_codes)
+            and (self.municipality is None or same_place(self.municipality, record.municipality))
+            and self.department in (None, record.department)
+            and (self.since is None or (received is not None and received >= self.since))
+            and (self.until is None or (received is not None and received < self.until))
+        )
+
+
+def same_place(asked: str, municipality: str | None) -> bool:
+    """Whether both are names of one municipality."""
+    return municipality is not None and plain_name(asked) == plain_name(municipality)
+
+
+def plain_name(municipality: str) -> str:
+    """`City_of_Opa-Locka` and `Opa-locka` are one city."""
+    words = re.sub(r"[^a-z]+", " ", municipality.lower()).strip()
+    return _PREFIX.sub("", words)
+
+
+class Hold(Model):
+    """A hold: `record_ids`, or `query`, which records that come later join by themselves.
+
+    It has no end date: somebody releases it. `in_force`: written into every record that matches.
+    `fence` and `released_fence`: to what its placing and its release raised the fence. `settle_at`:
+    when to look once more for what was written meanwhile; `None` when that is done. `too_late`:
+    matching records whose destruction had been ordered before.
+    """
+
+    hold_id: str
+    version: int = 1
+    name: str
+    kind: ev.HoldKind
+    authority: str
+    record_ids: tuple[str, ...] = ()
+    query: HoldQuery | None = None
+    case_id: str | None = None
+    state: HoldState = "placing"
+    fence: int | None = None
+    released_fence: int | None = None
+    settle_at: Instant | None = None
+    too_late: tuple[str, ...] = ()
+    placed_by: str
+    placed_at: Instant
+    released_by: str | None = None
+    released_at: Instant | None = None
+    release_reason: str | None = None
+
+    @property
+    def standing(self) -> bool:
+        return self.state in ("placing", "in_force")
+
+    def matches(self, record: InventoryRecord) -> bool:
+        """Whether the record comes under the hold."""
+        return record.record_id in self.record_ids or (
+            self.query is not None and self.query.matches(record)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The holds that stand, and those that are released, as of a value of the fence or later."""
+
+    fence: int
+    released: frozenset[str]
+    by_record: Mapping[str, tuple[Hold, ...]]
+    by_query: tuple[Hold, ...]
+
+    @classmethod
+    def of(cls, fence: int, holds: Iterable[Hold]) -> "Standing":
+        """:param holds: all that there are, read after the fence."""
+        released: set[str] = set()
+        by_record: dict[str, tuple[Hold, ...]] = {}
+        by_query: list[Hold] = []
+        for hold in holds:
+            if not hold.standing:
+                released.add(hold.hold_id)
+                continue
+            for record_id in hold.record_ids:
+                by_record[record_id] = (*by_record.get(record_id, ()), hold)
+            if hold.query is not None:
+                by_query.append(hold)
+        return cls(fence, frozenset(released), by_record, tuple(by_query))
+
+    def matching(self, record: InventoryRecord) -> Iterator[Hold]:
+        yield from self.by_record.get(record.record_id, ())
+        yield from (hold for hold in self.by_query if hold.matches(record))
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A record with the holds that stand, and what is to be said of it.
+
+    `complete` is false where more is to be placed or released: the next write does it.
+    """
+
+    record: InventoryRecord
+    events: tuple[Outgoing, ...]
+    complete: bool
+
+    @property
+    def clear(self) -> bool:
+        """Whether the record is known to be under no hold at all."""
+        return self.complete and not self.record.held_by
+
+
+def evaluate(record: InventoryRecord, standing: Standing, at: datetime) -> Evaluated:
+    """Bring the record's holds up to those that stand: at most one more or less, because holders
+    tell what is new by the version, and a version tells of one.
+
+    A hold that is on the record stays until it is released, also where the record has changed so
+    that it would not match any more.
+
+    :param standing: not older than the record's own fence.
+    """
+    if not record.open_to_change:
+        return Evaluated(record, (), True)
+    known = {held.hold_id for held in record.held_by}
+    missing = [hold for hold in standing.matching(record) if hold.hold_id not in known]
+    ended = [held for held in record.held_by if held.hold_id in standing.released]
+    complete = len(missing) + len(ended) <= 1
+    fence = max(record.fence, standing.fence) if complete else record.fence
+    holds = record.held_by
+    events: tuple[Outgoing, ...] = ()
+    if missing:
+        hold = missing[0]
+        held = Held(
+            hold_id=hold.hold_id,
+            kind=hold.kind,
+            authority=hold.authority,
+            placed_at=hold.placed_at,
+        )
+        holds = (*holds, held)
+        placed = ev.HoldPlaced(
+            record_id=record.record_id, version=record.version + 1, **held.model_dump()
+        )
+        events = (Outgoing(placed),)
+    elif ended:
+        holds = tuple(held for held in holds if held is not ended[0])
+        released = ev.HoldReleased(
+            record_id=record.record_id,
+            version=record.version + 1,
+            hold_id=ended[0].hold_id,
+            released_at=at,
+            still_held=bool(holds),
+        )
+        events = (Outgoing(released),)
+    update = {
+        "held_by": holds,
+        "holds": tuple(held.hold_id for held in holds),
+        "fence": fence,
+        "behind": not complete,
+    }
+    return Evaluated(record.model_copy(update=update), events, complete)

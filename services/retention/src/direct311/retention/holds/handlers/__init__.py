@@ -1,0 +1,1 @@
+"""The use cases: place and release a hold, check what it names."""

@@ -1,0 +1,153 @@
+"""Placing and releasing holds: raise the fence, write the hold into each record, look once more."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from direct311.retention.holds.domain import Hold, evaluate
+from direct311.retention.holds.ports import Holds
+from direct311.retention.inventory.ports import Inventory
+from direct311.retention.record import InventoryRecord
+from direct311.retention.writes import CHUNK, causes
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change
+from direct311.runtime.persons import same_person
+
+TOO_LATE_LISTED: Final = 1000
+
+
+class Holding:
+    """Every step is repeatable: `advance` carries a hold on from wherever a crash left it.
+
+    :param settle_for: longer than a write can take that was decided before the fence was raised.
+    """
+
+    def __init__(
+        self,
+        folder: Folder[InventoryRecord],
+        inventory: Inventory,
+        holds: Holds,
+        clock: Clock,
+        ids: Ids,
+        settle_for: timedelta,
+    ) -> None:
+        self._folder = folder
+        self._inventory = inventory
+        self._holds = holds
+        self._clock = clock
+        self._ids = ids
+        self._settle_for = settle_for
+
+    async def place(self, hold: Hold, *, chunks: int | None = None) -> Hold:
+        """Place a hold; under an id that is known already nothing more is placed.
+
+        With `chunks`, at most so many pieces of records now: the loop does the rest, and until
+        then the hold is `placing`.
+        """
+        await self._holds.add(hold)
+        return await self.advance(hold.hold_id, chunks=chunks)
+
+    async def release(
+        self, hold_id: str, by: str, reason: str, *, chunks: int | None = None
+    ) -> Hold:
+        """End a hold; who placed it does not release it.
+
+        :raises RefusedError: 404, there is no such hold; 403, the same person; 409, not in force.
+        """
+        while True:
+            hold = await self._holds.get(hold_id)
+            if hold is None:
+                raise RefusedError(404, "unknown_hold", "There is no such hold.")
+            if same_person(hold.placed_by, by):
+                raise RefusedError(
+                    403, "same_person", "Another person than the one who placed it releases it."
+                )
+            if hold.state == "placing":
+                raise RefusedError(409, "placing", "The hold is still being written; try again.")
+            if hold.state != "in_force":
+                return await self.advance(hold_id, chunks=chunks)
+            update = {
+                "state": "releasing",
+                "released_by": by,
+                "released_at": self._clock.now(),
+                "release_reason": reason,
+                "settle_at": None,
+            }
+            if await self._holds.replace(hold.model_copy(update=update)):
+                return await self.advance(hold_id, chunks=chunks)
+
+    async def step(self) -> None:
+        """Carry on what is not finished."""
+        for hold_id in await self._holds.unfinished():
+            await self.advance(hold_id)
+        while behind := await self._inventory.behind(CHUNK):
+            await self._evaluate(behind, 0)
+
+    async def advance(self, hold_id: str, *, chunks: int | None = None) -> Hold:
+        """Do what there is to do now for this hold; the hold as it then stands."""
+        while True:
+            hold = await self._holds.get(hold_id)
+            if hold is None:
+                raise RefusedError(404, "unknown_hold", "There is no such hold.")
+            after = await self._next(hold, chunks)
+            if after is None:
+                return hold
+            await self._holds.replace(after)
+
+    async def _next(self, hold: Hold, chunks: int | None) -> Hold | None:
+        """The hold one step further, or `None` where nothing can be done now."""
+        now = self._clock.now()
+        match hold.state:
+            case "placing" if hold.fence is None:
+                return hold.model_copy(update={"fence": await self._holds.raise_fence()})
+            case "placing":
+                if not await self._write(hold, chunks):
+                    return None
+                too_late = await self._inventory.too_late(hold, TOO_LATE_LISTED)
+                update = {
+                    "state": "in_force",
+                    "too_late": tuple(sorted(too_late)),
+                    "settle_at": now + self._settle_for,
+                }
+                return hold.model_copy(update=update)
+            case "releasing" if hold.released_fence is None:
+                return hold.model_copy(update={"released_fence": await self._holds.raise_fence()})
+            case "releasing":
+                if not await self._erase(hold, chunks):
+                    return None
+                update = {"state": "released", "settle_at": now + self._settle_for}
+                return hold.model_copy(update=update)
+            case _ if hold.settle_at is None or hold.settle_at > now:
+                return None
+            case "in_force":
+                done = await self._write(hold, chunks)
+            case _:
+                done = await self._erase(hold, chunks)
+        return hold.model_copy(update={"settle_at": None}) if done else None
+
+    async def _write(self, hold: Hold, chunks: int | None) -> bool:
+        """Write the hold into the records that come under it; whether that is all of them."""
+        while found := await self._inventory.matching(hold, CHUNK):
+            if chunks == 0:
+                return False
+            await self._evaluate(found, hold.fence or 0)
+            chunks = None if chunks is None else chunks - 1
+        return True
+
+    async def _erase(self, hold: Hold, chunks: int | None) -> bool:
+        while found := await self._inventory.holding(hold.hold_id, CHUNK):
+            if chunks == 0:
+                return False
+            await self._evaluate(found, hold.released_fence or 0)
+            chunks = None if chunks is None else chunks - 1
+        return True
+
+    async def _evaluate(self, record_ids: Sequence[str], fence: int) -> None:
+        async def decide(state: InventoryRecord) -> Change[InventoryRecord] | None:
+            standing = await self._holds.standing(max(fence, state.fence))
+            found = evaluate(state, standing, self._clock.now())
+            return Change(found.record, found.events) if found.record != state else None
+
+        await self._folder.change_each(causes(record_ids, self._ids), decide)

@@ -1,0 +1,69 @@
+"""Whether a hold's query names what there is to hold."""
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from itertools import islice
+from typing import Final
+
+from direct311.retention.holds.domain import UNINCORPORATED, HoldQuery, plain_name
+from direct311.retention.inventory.ports import Inventory
+from direct311.retention.schedule.domain.schedule import Assignments
+from direct311.runtime.errors import FieldProblem, MalformedError
+
+NAMED: Final = 10
+"""So many problems are named at once, each with so many values that would be right."""
+
+
+class Scopes:
+    """A hold on a name that nothing has, misspelt or of another service's vocabulary, would stand
+    and hold nothing."""
+
+    def __init__(self, inventory: Inventory, assignments: Assignments) -> None:
+        self._inventory = inventory
+        self._assigned = {
+            code
+            for each in assignments.assignments
+            for code in each.service_codes
+            if "*" not in code
+        }
+
+    async def check(self, query: HoldQuery) -> None:
+        """:raises MalformedError: 422, a service code, municipality or department that no record
+        has and the assignments do not name, with what comes near it."""
+        problems: list[FieldProblem] = []
+        if query.service_codes:
+            codes = {*await self._inventory.values("service_code"), *self._assigned}
+            problems += islice(_unknown_codes(query.service_codes, codes), NAMED)
+        if query.municipality is not None:
+            names = (*await self._inventory.values("municipality"), UNINCORPORATED)
+            plain = {plain_name(name): name for name in names}
+            if plain_name(query.municipality) not in plain:
+                wanted = _wanted(plain_name(query.municipality), plain)
+                problems.append(FieldProblem(field="body.query.municipality", detail=wanted))
+        if query.department is not None:
+            departments = await self._inventory.values("department")
+            if query.department not in departments:
+                wanted = _wanted(query.department, _folded(departments))
+                problems.append(FieldProblem(field="body.query.department", detail=wanted))
+        if problems:
+            raise MalformedError(problems)
+
+
+def _unknown_codes(asked: Collection[str], known: Collection[str]) -> Iterator[FieldProblem]:
+    folded = _folded(known)
+    for index, code in enumerate(asked):
+        if code not in known:
+            field = f"body.query.service_codes.{index}"
+            yield FieldProblem(field=field, detail=_wanted(code.casefold(), folded))
+
+
+def _folded(values: Collection[str]) -> Mapping[str, str]:
+    return {each.casefold(): each for each in values}
+
+
+def _wanted(asked: str, known: Mapping[str, str]) -> str:
+    """What would be right: what comes near, or else what there is."""
+    near = get_close_matches(asked, known, NAMED)
+    named = [known[each] for each in near or sorted(known)[:NAMED]]
+    there_is = f"{'Near it' if near else 'There is'}: {', '.join(named)}. " if named else ""
+    return f"No record has it. {there_is}To hold what is still to come, say `for_later`."

@@ -1,0 +1,1 @@
+"""What retention knows of each record, and what the schedule makes of it."""

@@ -1,0 +1,100 @@
+"""What the schedule makes of a record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from typing import Final
+
+from direct311.retention.record import InventoryRecord
+from direct311.retention.schedule.domain import clocks
+from direct311.retention.schedule.domain.clocks import Component, Eligibility
+from direct311.retention.schedule.domain.schedule import Assignments, Schedule
+
+CLOCKS: Final = 2
+"""How the clocks are read: another number has every record determined anew. 2: the case of an
+outcome closes on a day of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRules:
+    """Schedule, assignments and the county's time zone."""
+
+    schedule: Schedule
+    assignments: Assignments
+    timezone: tzinfo
+
+    @property
+    def version(self) -> str:
+        schedule = self.schedule
+        return (
+            f"{schedule.schedule} {schedule.version}, "
+            f"assignments {self.assignments.version}, clocks {CLOCKS}"
+        )
+
+    def day(self, at: datetime) -> date:
+        """The day of the county's calendar on which `at` falls."""
+        return at.astimezone(self.timezone).date()
+
+    def title(self, item: int) -> str:
+        """The series title of an item, also of one that is switched off."""
+        found = (each.title for each in self.schedule.items if each.item == item)
+        return next(found, "")
+
+    def is_case(self, outcome: str) -> bool:
+        """Whether an outcome is kept from the closing of a case of its own."""
+        items = map(self.schedule.by_number, self.assignments.items_of_outcome(outcome))
+        return any(item is not None and item.trigger == "case_closed" for item in items)
+
+    def components(self, record: InventoryRecord) -> Sequence[Component]:
+        """The parts that a record is kept for: the request itself, then what its work came to.
+
+        None where it is not known yet what was requested.
+        """
+        if record.service_code is None or record.received_at is None:
+            return ()
+        closed_on = self._closed_on(record)
+        dates = clocks.request_dates(self.day(record.received_at), closed_on)
+        items = self.assignments.items_of_type(record.service_code)
+        found = [*clocks.components("request", items, dates, self.schedule)]
+        for outcome in record.outcomes:
+            found += clocks.case_components(
+                outcome,
+                self.assignments.items_of_outcome(outcome),
+                dates,
+                record.outcomes_closed_on.get(outcome),
+                self.schedule,
+            )
+        return found
+
+    def parts(self, record: InventoryRecord) -> Sequence[Eligibility]:
+        """When each component of a record may go, or what it waits for; none once it is ordered."""
+        found = self.components(record) if record.open_to_change else ()
+        return clocks.eligibilities(found, self.schedule.fiscal_year_begins)
+
+    def _closed_on(self, record: InventoryRecord) -> date | None:
+        closed = [at for at in (record.closed_at, record.restarted_at) if at is not None]
+        return self.day(max(closed)) if record.closed_at else None
+
+    def determined(self, record: InventoryRecord) -> InventoryRecord:
+        """The record with what the rules say of it now.
+
+        An open request is never eligible, nor is one with an open case. Where items or date have
+        changed, the record goes back to the start of its way out.
+        """
+        if not record.open_to_change or record.service_code is None or record.received_at is None:
+            return record
+        items = self.assignments.items_for(record.service_code, record.outcomes)
+        closed_on = self._closed_on(record)
+        found = clocks.longest(self.components(record), self.schedule.fiscal_year_begins)
+        update: dict[str, object] = {
+            "items": items,
+            "decided_by": found.item,
+            "trigger": found.trigger,
+            "trigger_on": found.trigger_on if closed_on else None,
+            "eligible_on": found.on if closed_on else None,
+            "reason": found.reason,
+            "schedule_version": self.version,
+        }
+        if items != record.items or update["eligible_on"] != record.eligible_on:
+            update |= {"stage": "active", "expired_at": None, "order_id": None}
+        return record.model_copy(update=update)

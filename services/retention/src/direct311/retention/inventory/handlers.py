@@ -1,0 +1,235 @@
+"""What the other services say of a record, and what the inventory makes of it."""
+
+from collections.abc import Mapping
+from datetime import date
+from hashlib import sha256
+from typing import Any, Final
+
+from direct311.retention.holds.domain import UNINCORPORATED, evaluate
+from direct311.retention.holds.ports import Holds
+from direct311.retention.inventory.domain import RetentionRules
+from direct311.retention.record import (
+    SAID_KEPT,
+    InventoryRecord,
+    Receipt,
+    Said,
+    with_media,
+    with_receipt,
+    with_request,
+)
+from direct311.runtime.access.rules import Caller, works_for
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import RefusedError, RuntimeFaultError
+from direct311.runtime.messaging.records import Folder, Handler, on
+from direct311.runtime.messaging.state import Change
+from direct311.schemas import Event, encode, signed_bytes
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+Changed = Change[InventoryRecord] | None
+
+
+class ReceiptError(RuntimeFaultError):
+    """A holder answers an order that it was not given, or in another holder's name."""
+
+
+class Inventorying:
+    """Handlers of the events that retention consumes. What is ordered takes receipts alone."""
+
+    def __init__(self, rules: RetentionRules, holds: Holds, clock: Clock) -> None:
+        self._rules = rules
+        self._holds = holds
+        self._clock = clock
+
+    def handlers(self) -> Mapping[type[Model], Handler[Any]]:
+        return dict(
+            (
+                on(ev.RequestCreated, self.created),
+                on(ev.RequestUpdated, self.updated),
+                on(ev.LocationResolved, self.located),
+                on(ev.MediaStored, self.media_stored),
+                on(ev.MediaRejected, self.media_rejected),
+                on(ev.RequestRouted, self.routed),
+                on(ev.RequestRecalled, self.recalled),
+                on(ev.WorkUpdated, self.worked),
+                on(ev.RecordDestroyed, self.destroyed),
+            )
+        )
+
+    async def created(self, state: InventoryRecord, event: Event[ev.RequestCreated]) -> Changed:
+        said = event.data
+        after = state.known_to("intake")
+        # The two topics have no common order: what an update has said is newer.
+        if seen(state, "request.updated") < said.version:
+            after = with_request(
+                after,
+                service_code=said.service_code,
+                status=said.status,
+                received_at=said.received_at,
+                closed_at=None,
+                at=said.received_at,
+            )
+        return await self._follow(state, after)
+
+    async def updated(self, state: InventoryRecord, event: Event[ev.RequestUpdated]) -> Changed:
+        said = event.data
+        after = with_request(
+            state.known_to("intake"),
+            service_code=said.service_code,
+            status=said.status,
+            received_at=said.received_at,
+            closed_at=said.closed_at,
+            at=said.updated_at,
+        )
+        return await self._follow(state, after)
+
+    async def located(self, state: InventoryRecord, event: Event[ev.LocationResolved]) -> Changed:
+        said = event.data
+        municipality = UNINCORPORATED if said.unincorporated else said.municipality
+        after = state.known_to("geo").model_copy(update={"municipality": municipality})
+        return await self._follow(state, after)
+
+    async def media_stored(self, state: InventoryRecord, event: Event[ev.MediaStored]) -> Changed:
+        return await self._follow(state, with_media(state.known_to("media"), event.data.media))
+
+    async def media_rejected(
+        self, state: InventoryRecord, event: Event[ev.MediaRejected]
+    ) -> Changed:
+        # The file is not kept, but its rejection is: media holds a part of the record.
+        return await self._follow(state, state.known_to("media"))
+
+    async def routed(self, state: InventoryRecord, event: Event[ev.RequestRouted]) -> Changed:
+        said = event.data
+        if seen(state, "request.recalled") > said.version:
+            return None
+        after = state.known_to("routing").model_copy(update={"department": said.department})
+        return await self._follow(state, after)
+
+    async def recalled(self, state: InventoryRecord, event: Event[ev.RequestRecalled]) -> Changed:
+        said = event.data
+        after = state.known_to("routing")
+        # One that takes nothing back is seen all the same, for a routing that is still to come.
+        if state.department == said.department and seen(state, "request.routed") <= said.version:
+            after = after.model_copy(update={"department": None})
+        return await self._follow(state, after)
+
+    async def worked(self, state: InventoryRecord, event: Event[ev.WorkUpdated]) -> Changed:
+        # Whether it closes the request intake says; routing has spoken of the record.
+        return await self._follow(state, state.known_to("routing"))
+
+    async def destroyed(self, state: InventoryRecord, event: Event[ev.RecordDestroyed]) -> Changed:
+        said = event.data
+        if event.source != f"/direct311/{said.holder}":
+            raise ReceiptError("a receipt in another holder's name")
+        if state.open_to_change or state.order_id != said.order_id:
+            raise ReceiptError("a receipt for no order of ours")
+        if any(receipt.holder == said.holder for receipt in state.receipts):
+            return None
+        message = encode(event)
+        receipt = Receipt(
+            **said.model_dump(exclude={"record_id", "order_id"}),
+            event_id=event.id,
+            sha256=sha256(signed_bytes(message.headers, message.body)).hexdigest(),
+        )
+        return Change(with_receipt(state, receipt))
+
+    async def _follow(self, state: InventoryRecord, after: InventoryRecord) -> Changed:
+        if not state.open_to_change:
+            return None
+        after = self._rules.determined(after)
+        if state.version and after.scope == state.scope:
+            return Change(after)
+        standing = await self._holds.standing(state.fence)
+        found = evaluate(after, standing, self._clock.now())
+        return Change(found.record, found.events)
+
+
+def seen(state: InventoryRecord, name: str) -> int:
+    """The highest version of an event that was handled."""
+    return state.seen.get(name, 0)
+
+
+SAYERS: Final = ("custodian", "records_officer", "counsel")
+"""Who says of any record what it came to. An inspector does of those of the own department."""
+
+
+class Outcomes:
+    """What becomes known while the request is worked, and after it, said by a person."""
+
+    def __init__(
+        self, folder: Folder[InventoryRecord], rules: RetentionRules, clock: Clock
+    ) -> None:
+        self._folder = folder
+        self._rules = rules
+        self._clock = clock
+        self.known = tuple(each.outcome for each in rules.assignments.outcomes)
+
+    async def add(
+        self,
+        caller: Caller,
+        record_id: str,
+        outcome: str,
+        cause: str,
+        closed_on: date | None = None,
+        *,
+        reopened: bool = False,
+    ) -> InventoryRecord:
+        """Add the outcome's items to the record, or say of one that is there when its case was
+        closed, or that it is open again. Who said what stays with the record.
+
+        :param closed_on: without it, what was said before stays.
+        :raises RefusedError: 422, an outcome that the assignments do not have, or a day on which
+            its case cannot have been closed; 403, it is not of the caller's department; 404, no
+            such record; 409, its destruction is ordered.
+        """
+        if outcome not in self.known:
+            raise RefusedError(
+                422, "outcome", f"One of: {', '.join(self.known)}.", field="body.outcome"
+            )
+
+        async def decide(state: InventoryRecord) -> Changed:
+            if not (set(SAYERS) & set(caller.roles) or works_for(caller, state.department)):
+                # Of a record that there is not, too.
+                raise RefusedError(403, "department", "Your department must have the request.")
+            if state.version == 0:
+                raise RefusedError(404, "unknown_record", "The inventory has no such record.")
+            if not state.open_to_change:
+                raise RefusedError(409, "ordered", "Its destruction has been ordered.")
+            if closed_on is not None:
+                self._check(outcome, closed_on, state)
+            closed = dict(state.outcomes_closed_on)
+            if closed_on is not None:
+                closed[outcome] = closed_on
+            elif reopened:
+                closed.pop(outcome, None)
+            update = {
+                "outcomes": tuple(dict.fromkeys((*state.outcomes, outcome))),
+                "outcomes_closed_on": closed,
+            }
+            after = state.model_copy(update=update)
+            if after == state:
+                return None
+            said = Said(
+                outcome=outcome,
+                closed_on=closed.get(outcome),
+                by=caller.sub,
+                at=self._clock.now(),
+            )
+            kept = (*state.outcomes_said, said)[-SAID_KEPT:]
+            after = after.model_copy(update={"outcomes_said": kept})
+            return Change(self._rules.determined(after))
+
+        return await self._folder.change(record_id, cause, decide)
+
+    def _check(self, outcome: str, closed_on: date, state: InventoryRecord) -> None:
+        """A day that lies too early would free the record too early."""
+        received = state.received_at
+        if not self._rules.is_case(outcome):
+            wanted = "Leave it away: this outcome has no case of its own."
+        elif closed_on > self._rules.day(self._clock.now()):
+            wanted = "Today or before: say it once the case is closed."
+        elif received is not None and closed_on < self._rules.day(received):
+            wanted = "Not before the day on which the request was received."
+        else:
+            return
+        raise RefusedError(422, "closed_on", wanted, field="body.closed_on")

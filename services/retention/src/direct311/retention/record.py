@@ -1,0 +1,209 @@
+"""What retention knows of each record, and where it stands on its way out."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, Literal, get_args
+
+from direct311.retention.schedule.domain.schedule import Trigger
+from direct311.runtime.messaging.state import RecordState
+from direct311.schemas import Instant, Model, OnDate
+from direct311.schemas import events as ev
+from direct311.schemas.model import nothing
+
+Stage = Literal["active", "eligible", "in_review", "ordered", "destroyed", "certified"]
+"""Once ordered there is no way back. `destroyed`: every holder but audit has answered."""
+HOLDERS: Final[tuple[ev.Holder, ...]] = get_args(ev.Holder)
+"""Every holder is ordered and answers, with zero counts where it holds nothing; audit is last."""
+CERTIFYING: Final = frozenset(HOLDERS) - {"audit"}
+"""The holders whose answers a certificate waits for."""
+
+
+class Held(Model):
+    """A hold that is written into a record."""
+
+    hold_id: str
+    kind: ev.HoldKind
+    authority: str
+    placed_at: Instant
+
+
+class Receipt(Model):
+    """A holder's answer. `sha256` (hex) is of the bytes that its signature covers."""
+
+    holder: ev.Holder
+    event_id: str
+    sha256: str
+    documents: int
+    fields: int
+    objects: int
+    bytes: int
+    keys: int
+    manner: str
+    destroyed_at: Instant
+    recoverable_until: Instant
+
+
+class Said(Model):
+    """What a person said of an outcome: that it is so, that its case was closed, or is open."""
+
+    outcome: str
+    closed_on: OnDate | None = None
+    by: str
+    at: Instant
+
+
+SAID_KEPT: Final = 200
+"""So many of what was said are kept, the newest."""
+
+
+class InventoryRecord(RecordState):
+    """One record in the inventory. It stays after the record's destruction, with id, items and
+    dates alone; so its `lifecycle` is always `active`, and `stage` says where the record stands.
+
+    `restarted_at`: reclassified after it was closed. `outcomes`: what the work has come to, as far
+    as the assignments know it; `outcomes_closed_on`: when the case of an outcome was closed, or the
+    time for its appeal was over; without a day it is open. `outcomes_said`: who said so, and when.
+    `media_bytes`: of the public copies.
+    `trigger_on`, `eligible_on`: days of the county's calendar. `fence`: up to which the holds are
+    known to be evaluated; `behind`: more is to be placed or released than one version could tell.
+    `order_id`: the disposition set that the record lies in, from proposal on. `answered`: number
+    of receipts.
+    """
+
+    service_code: str | None = None
+    municipality: str | None = None
+    department: str | None = None
+    status: ev.RequestStatus | None = None
+    received_at: Instant | None = None
+    closed_at: Instant | None = None
+    restarted_at: Instant | None = None
+    outcomes: tuple[str, ...] = ()
+    outcomes_closed_on: Mapping[str, OnDate] = nothing()
+    outcomes_said: tuple[Said, ...] = ()
+    media_files: int = 0
+    media_bytes: int = 0
+    known_holders: tuple[ev.Holder, ...] = ()
+
+    items: tuple[int, ...] = ()
+    decided_by: int | None = None
+    trigger: Trigger | None = None
+    trigger_on: OnDate | None = None
+    eligible_on: OnDate | None = None
+    reason: str | None = None
+    schedule_version: str | None = None
+
+    stage: Stage = "active"
+    expired_at: Instant | None = None
+    ordered_at: Instant | None = None
+    held_by: tuple[Held, ...] = ()
+    fence: int = 0
+    behind: bool = False
+    receipts: tuple[Receipt, ...] = ()
+    answered: int = 0
+    certificate_id: str | None = None
+
+    @property
+    def open_to_change(self) -> bool:
+        """Whether facts and holds still matter: nothing is ordered yet."""
+        return self.stage in ("active", "eligible", "in_review")
+
+    @property
+    def scope(self) -> tuple[object, ...]:
+        """What a hold's query looks at."""
+        return (self.service_code, self.municipality, self.department, self.received_at)
+
+    def known_to(self, holder: ev.Holder) -> "InventoryRecord":
+        """The same, with `holder` among those that have spoken of the record."""
+        holders = {*self.known_holders, holder}
+        return self.model_copy(
+            update={"known_holders": tuple(each for each in HOLDERS if each in holders)}
+        )
+
+    def back_in_line(self) -> "InventoryRecord":
+        """Out of a disposition set, eligible as before."""
+        return self.model_copy(update={"stage": "eligible", "order_id": None})
+
+
+def with_request(
+    record: InventoryRecord,
+    *,
+    service_code: str,
+    status: ev.RequestStatus,
+    received_at: datetime,
+    closed_at: datetime | None,
+    at: datetime,
+) -> InventoryRecord:
+    """The record with what intake says of the request at `at`. A new type after closing restarts
+    the clock, as reopening does."""
+    restarted_at = record.restarted_at if closed_at else None
+    if closed_at and record.service_code not in (None, service_code):
+        restarted_at = at
+    return record.model_copy(
+        update={
+            "service_code": service_code,
+            "status": status,
+            "received_at": received_at,
+            "closed_at": closed_at,
+            "restarted_at": restarted_at,
+        }
+    )
+
+
+def with_media(record: InventoryRecord, media: Sequence[ev.MediaItem]) -> InventoryRecord:
+    """The record with the files that are kept of it."""
+    stored = [item for item in media if item.state == "stored"]
+    return record.model_copy(
+        update={
+            "media_files": len(stored),
+            "media_bytes": sum(item.size or 0 for item in stored),
+        }
+    )
+
+
+def expired(record: InventoryRecord, at: datetime) -> tuple[InventoryRecord, ev.RecordExpired]:
+    """The record as eligible, and the event that says so. Its clock must have run out."""
+    if record.trigger_on is None or record.eligible_on is None:
+        raise ValueError("the clock has not run out")
+    return record.model_copy(update={"stage": "eligible", "expired_at": at}), ev.RecordExpired(
+        record_id=record.record_id,
+        version=record.version + 1,
+        items=tuple(str(item) for item in record.items),
+        decided_by=str(record.decided_by),
+        trigger=str(record.trigger),
+        trigger_on=record.trigger_on,
+        eligible_on=record.eligible_on,
+        schedule_version=record.schedule_version or "",
+    )
+
+
+def with_receipt(record: InventoryRecord, receipt: Receipt) -> InventoryRecord:
+    """The record with a holder's answer; destroyed once all have answered that must."""
+    receipts = (*record.receipts, receipt)
+    answered = {each.holder for each in receipts}
+    done = record.stage == "ordered" and answered >= CERTIFYING
+    return record.model_copy(
+        update={
+            "receipts": receipts,
+            "answered": len(receipts),
+            "stage": "destroyed" if done else record.stage,
+        }
+    )
+
+
+def certified(record: InventoryRecord, certificate_id: str) -> InventoryRecord:
+    """What stays for ever: id, items, dates, receipts, the certificate's id."""
+    return record.model_copy(
+        update={
+            "stage": "certified",
+            "certificate_id": certificate_id,
+            "service_code": None,
+            "municipality": None,
+            "department": None,
+            "status": None,
+            "outcomes": (),
+            "outcomes_said": (),
+            "media_files": 0,
+            "media_bytes": 0,
+            "known_holders": (),
+        }
+    )

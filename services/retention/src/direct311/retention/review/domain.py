@@ -1,0 +1,90 @@
+"""A disposition set: exactly these records in exactly these versions, seen by two persons."""
+
+from collections.abc import Iterable
+from datetime import date
+from hashlib import sha256
+from typing import Literal
+
+from direct311.retention.record import HOLDERS, InventoryRecord
+from direct311.schemas import Instant, Model, OnDate
+from direct311.schemas import events as ev
+
+Status = Literal[
+    "gathering", "proposed", "rejecting", "rejected", "ordering", "ordered", "certified", "closed"
+]
+"""`closed`: audit has answered too, or nothing was left to order."""
+
+Reason = Literal["held", "changed", "not_eligible", "in_other_set", "unknown"]
+
+
+class Proposed(Model):
+    """A record in the version that was proposed."""
+
+    record_id: str
+    version: int
+    item: int
+    eligible_on: OnDate
+
+
+class LeftOut(Model):
+    record_id: str
+    reason: Reason
+
+
+class Disposition(Model):
+    """What a custodian proposes and a records officer approves. `set_hash`: what exactly.
+
+    `as_of`: the day up to which eligible dates count; in the future on a test stack alone.
+    """
+
+    disposition_id: str
+    version: int = 1
+    status: Status = "gathering"
+    as_of: OnDate
+    custodian: str
+    proposed_at: Instant
+    candidates: tuple[str, ...]
+    records: tuple[Proposed, ...] = ()
+    set_hash: str | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    records_officer: str | None = None
+    decided_by: str | None = None
+    decided_at: Instant | None = None
+    decision_reason: str | None = None
+    certificate_ids: tuple[str, ...] = ()
+    supplement_ids: tuple[str, ...] = ()
+
+
+def set_hash(records: Iterable[Proposed]) -> str:
+    """SHA-256 (hex) of the lines `<record id>:<version>\\n`, sorted."""
+    lines = sorted(f"{each.record_id}:{each.version}\n" for each in records)
+    return sha256("".join(lines).encode()).hexdigest()
+
+
+def objection(record: InventoryRecord, as_of: date) -> Reason | None:
+    """Why a record cannot be proposed, holds apart; `None` where it can."""
+    if record.version == 0:
+        return "unknown"
+    if record.stage == "in_review":
+        return "in_other_set"
+    if record.stage != "eligible" or record.eligible_on is None or record.eligible_on > as_of:
+        return "not_eligible"
+    return None
+
+
+def ordered(
+    record: InventoryRecord, disposition: Disposition, at: Instant
+) -> tuple[InventoryRecord, ev.DispositionOrdered]:
+    """The record as ordered to be destroyed, and the order."""
+    if disposition.records_officer is None:
+        raise ValueError("nobody has approved it")
+    return record.model_copy(update={"stage": "ordered", "ordered_at": at}), ev.DispositionOrdered(
+        record_id=record.record_id,
+        version=record.version + 1,
+        order_id=disposition.disposition_id,
+        items=tuple(str(item) for item in record.items),
+        holders=HOLDERS,
+        custodian=disposition.custodian,
+        records_officer=disposition.records_officer,
+        ordered_at=at,
+    )

@@ -1,0 +1,285 @@
+"""The review by two persons: a custodian proposes an exact set, a records officer decides."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+
+from direct311.retention.holds.domain import evaluate
+from direct311.retention.holds.ports import Holds
+from direct311.retention.inventory.domain import RetentionRules
+from direct311.retention.inventory.ports import Inventory
+from direct311.retention.record import InventoryRecord
+from direct311.retention.review.domain import (
+    Disposition,
+    LeftOut,
+    Proposed,
+    Reason,
+    Status,
+    objection,
+    ordered,
+    set_hash,
+)
+from direct311.retention.review.handlers.expiry import check_as_of
+from direct311.retention.review.ports import Dispositions
+from direct311.retention.writes import causes, chunks
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.state import Change, Outgoing
+from direct311.runtime.persons import same_person
+
+Changed = Change[InventoryRecord] | None
+
+
+class Review:
+    """Each set is carried on by `advance` from wherever a crash left it; a record's own document
+    says how far it is.
+
+    :param ahead: whether this is a test's or a developer's own system, which may live in the
+        future.
+    :param stopped: whether this process takes in no events any more. Then nothing is ordered: a
+        request may have been reopened, or a hold asked for.
+    """
+
+    def __init__(
+        self,
+        folder: Folder[InventoryRecord],
+        inventory: Inventory,
+        holds: Holds,
+        dispositions: Dispositions,
+        rules: RetentionRules,
+        clock: Clock,
+        ids: Ids,
+        *,
+        ahead: bool,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._folder = folder
+        self._inventory = inventory
+        self._holds = holds
+        self._dispositions = dispositions
+        self._rules = rules
+        self._clock = clock
+        self._ids = ids
+        self._ahead = ahead
+        self._stopped = stopped
+
+    @property
+    def _today(self) -> date:
+        return self._rules.day(self._clock.now())
+
+    # -- what people do
+
+    async def propose(
+        self, custodian: str, record_ids: Sequence[str] | None, limit: int, as_of: date | None
+    ) -> Disposition:
+        """Propose these records, or the first `limit` that are eligible and under no hold.
+
+        :raises RefusedError: 409, `as_of` is in the future, or none of the records can be proposed.
+        """
+        # A test's own system may have made records eligible ahead of time; they may go on there.
+        until = as_of or (date.max if self._ahead else self._today)
+        check_as_of(until, self._today, ahead=self._ahead, field="body.as_of")
+        if record_ids is None:
+            page = await self._inventory.page("eligible", until, None, limit, clear=True)
+            record_ids = [record.record_id for record in page]
+        disposition = Disposition(
+            disposition_id=self._ids.new(),
+            as_of=until,
+            custodian=custodian,
+            proposed_at=self._clock.now(),
+            candidates=tuple(dict.fromkeys(record_ids)),
+        )
+        await self._dispositions.add(disposition)
+        disposition = await self.advance(disposition.disposition_id)
+        if not disposition.records:
+            reasons = sorted({each.reason for each in disposition.left_out})
+            detail = ", ".join(reasons) or "nothing is eligible"
+            raise RefusedError(409, "nothing_to_propose", f"No record can be proposed: {detail}.")
+        return disposition
+
+    async def approve(self, disposition_id: str, officer: str, cited: str) -> Disposition:
+        """Order the destruction of exactly what was proposed, less what is held or has changed.
+
+        :raises RefusedError: 404, no such set; 403, the same person; 409, not proposed, or another
+            set is meant; 503, no events are taken in.
+        """
+        while True:
+            disposition = await self.get(disposition_id)
+            if same_person(disposition.custodian, officer):
+                raise RefusedError(
+                    403, "same_person", "Another person than the custodian who proposed approves."
+                )
+            if disposition.status != "proposed":
+                raise RefusedError(409, "status", f"The set is {disposition.status}.")
+            if disposition.set_hash != cited:
+                raise RefusedError(
+                    409, "set_hash", "This is not the hash of the set.", field="body.set_hash"
+                )
+            if self._stopped():
+                raise RefusedError(
+                    503,
+                    "not_up_to_date",
+                    "Retention takes in no events now, so it may not know that a record has "
+                    "changed; try again once it does.",
+                    retry_after=60,
+                )
+            update = {
+                "status": "ordering",
+                "records_officer": officer,
+                "decided_by": officer,
+                "decided_at": self._clock.now(),
+            }
+            if await self._dispositions.replace(disposition.model_copy(update=update)):
+                return await self.advance(disposition_id)
+
+    async def reject(self, disposition_id: str, by: str, reason: str) -> Disposition:
+        """Put the records back in line.
+
+        :raises RefusedError: 404, no such set; 409, it is not proposed any more.
+        """
+        while True:
+            disposition = await self.get(disposition_id)
+            if disposition.status != "proposed":
+                raise RefusedError(409, "status", f"The set is {disposition.status}.")
+            update = {
+                "status": "rejecting",
+                "decided_by": by,
+                "decided_at": self._clock.now(),
+                "decision_reason": reason,
+            }
+            if await self._dispositions.replace(disposition.model_copy(update=update)):
+                return await self.advance(disposition_id)
+
+    async def get(self, disposition_id: str) -> Disposition:
+        """:raises RefusedError: 404, there is no such set."""
+        disposition = await self._dispositions.get(disposition_id)
+        if disposition is None:
+            raise RefusedError(404, "unknown_disposition", "There is no such disposition set.")
+        return disposition
+
+    # -- how it is carried on
+
+    async def step(self) -> None:
+        """Carry on what was left in the middle; what is to be ordered, only while events come."""
+        statuses: list[Status] = ["gathering", "rejecting"]
+        if not self._stopped():
+            statuses.append("ordering")
+        for disposition_id in await self._dispositions.with_status(statuses, 100):
+            await self.advance(disposition_id)
+
+    async def advance(self, disposition_id: str) -> Disposition:
+        """Do what there is to do now for this set; the set as it then stands."""
+        while True:
+            disposition = await self.get(disposition_id)
+            match disposition.status:
+                case "gathering":
+                    after = await self._gather(disposition)
+                case "ordering":
+                    after = await self._order(disposition)
+                case "rejecting":
+                    after = await self._put_back(disposition)
+                case _:
+                    return disposition
+            await self._dispositions.replace(after)
+
+    async def _gather(self, disposition: Disposition) -> Disposition:
+        order_id, as_of = disposition.disposition_id, disposition.as_of
+        left: dict[str, Reason] = {}
+
+        async def decide(state: InventoryRecord) -> Changed:
+            left.pop(state.record_id, None)
+            if _within(state, order_id):
+                return None
+            after = self._rules.determined(state)
+            if reason := objection(after, as_of):
+                left[state.record_id] = reason
+                return Change(after) if state.version and after != state else None
+            found = evaluate(after, await self._holds.standing_now(), self._clock.now())
+            if not found.clear:
+                left[state.record_id] = "held"
+                return Change(found.record, found.events) if found.record != state else None
+            update = {"stage": "in_review", "order_id": order_id}
+            return Change(found.record.model_copy(update=update), found.events)
+
+        records: list[Proposed] = []
+        for chunk in chunks(disposition.candidates):
+            states = await self._folder.change_each(causes(chunk, self._ids), decide)
+            records += [
+                Proposed(
+                    record_id=state.record_id,
+                    version=state.version,
+                    item=state.decided_by,
+                    eligible_on=state.eligible_on,
+                )
+                for state in states.values()
+                if _within(state, order_id) and state.decided_by and state.eligible_on
+            ]
+        records.sort(key=lambda each: each.record_id)
+        latest = max((each.eligible_on for each in records), default=date.min)
+        update: dict[str, object] = {
+            "status": "proposed" if records else "closed",
+            "as_of": min(as_of, max(latest, self._today)),
+            "records": tuple(records),
+            "set_hash": set_hash(records),
+            "left_out": _left_out(left),
+        }
+        return disposition.model_copy(update=update)
+
+    async def _order(self, disposition: Disposition) -> Disposition:
+        order_id = disposition.disposition_id
+        versions = {each.record_id: each.version for each in disposition.records}
+        left: dict[str, Reason] = {}
+        gone = 0
+
+        async def decide(state: InventoryRecord) -> Changed:
+            left.pop(state.record_id, None)
+            if not state.open_to_change and state.order_id == order_id:
+                return None
+            if state.version != versions[state.record_id] or not _within(state, order_id):
+                left[state.record_id] = "held" if state.held_by else "changed"
+                return Change(state.back_in_line()) if _within(state, order_id) else None
+            # Read after the record: whatever raised the fence before is seen here, and whatever
+            # raises it later finds the record ordered, or its write goes first and ours is void.
+            now = self._clock.now()
+            found = evaluate(state, await self._holds.standing_now(), now)
+            if not found.clear:
+                left[state.record_id] = "held"
+                return Change(found.record.back_in_line(), found.events)
+            after = self._rules.determined(found.record)
+            if not _within(after, order_id):
+                left[state.record_id] = "changed"
+                return Change(after, found.events)
+            after, event = ordered(after, disposition, now)
+            return Change(after, (*found.events, Outgoing(event)))
+
+        for chunk in chunks(tuple(versions)):
+            states = await self._folder.change_each(causes(chunk, self._ids), decide)
+            gone += sum(
+                not each.open_to_change and each.order_id == order_id for each in states.values()
+            )
+        update = {
+            "status": "ordered" if gone else "closed",
+            "left_out": (*disposition.left_out, *_left_out(left)),
+        }
+        return disposition.model_copy(update=update)
+
+    async def _put_back(self, disposition: Disposition) -> Disposition:
+        order_id = disposition.disposition_id
+
+        async def decide(state: InventoryRecord) -> Changed:
+            return Change(state.back_in_line()) if _within(state, order_id) else None
+
+        for chunk in chunks(tuple(each.record_id for each in disposition.records)):
+            await self._folder.change_each(causes(chunk, self._ids), decide)
+        return disposition.model_copy(update={"status": "rejected"})
+
+
+def _within(record: InventoryRecord, order_id: str) -> bool:
+    """Whether the record lies in this set and waits for the decision."""
+    return record.stage == "in_review" and record.order_id == order_id
+
+
+def _left_out(left: Mapping[str, Reason]) -> tuple[LeftOut, ...]:
+    return tuple(
+        LeftOut(record_id=record_id, reason=reason) for record_id, reason in sorted(left.items())
+    )

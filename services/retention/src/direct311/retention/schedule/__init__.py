@@ -1,0 +1,1 @@
+"""The retention schedule, the assignments to it, and how its clocks run."""

@@ -1,0 +1,1 @@
+"""Items, assignments and clocks: pure."""

@@ -1,0 +1,1 @@
+"""Whose job it is: rules, departments, the decision and its announcement."""

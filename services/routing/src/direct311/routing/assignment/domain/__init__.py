@@ -1,0 +1,1 @@
+"""The rules, and what is announced; no input or output."""

@@ -1,0 +1,1 @@
+"""By when: the county's working days, and jobs that are overdue."""

@@ -1,0 +1,1 @@
+"""The departments' work: their updates, taken or refused, and their queue."""

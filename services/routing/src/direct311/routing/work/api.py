@@ -1,0 +1,123 @@
+"""Queue and rule queries."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from direct311.routing.assignment.api import DepartmentView, RulesView, RuleView
+from direct311.routing.assignment.domain.rules import Rulebook
+from direct311.routing.job import Job
+from direct311.routing.work.ports import Jobs
+from direct311.runtime.access.roles import ROLES
+from direct311.runtime.access.rules import Caller, works_for
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS, require
+from direct311.schemas import Model, OnDate, RecordId
+from direct311.schemas import events as ev
+
+STAFF = ROLES.jobs
+"""Who may see the job of any department. A department and its inspectors see its own alone."""
+COUNTERS = ROLES.job_counts
+
+
+class JobView(Model):
+    """A job as its department sees it."""
+
+    record_id: str
+    status: ev.RequestStatus
+    department: str | None
+    due_on: OnDate | None
+    revision: int
+    routed: ev.RequestRouted | None
+
+
+class QueueView(Model):
+    """One page; `next` is the `after` of the page that follows."""
+
+    jobs: tuple[JobView, ...]
+    next: str | None
+
+
+class CountsView(Model):
+    """Jobs by where they stand; `total` is their sum."""
+
+    total: int
+    counts: dict[str, int]
+
+
+def router(
+    jobs: Jobs, rulebook: Rulebook, caller_of: Callable[[Request], Awaitable[Caller]]
+) -> APIRouter:
+    api = APIRouter(prefix="/v1", responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.get("/jobs")
+    async def queue(
+        caller: Annotated[Caller, who],
+        department: Annotated[str, Query(pattern=r"^[a-z][a-z0-9_]{1,40}$")],
+        status: Annotated[list[ev.RequestStatus] | None, Query()] = None,
+        after: Annotated[RecordId | None, Query()] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> QueueView:
+        """A department's queue, oldest first; by default what is open."""
+        _may_see(caller, department)
+        chosen = status or ["routed", "in_progress", "on_hold", "referred"]
+        found = await jobs.queue(department, chosen, after, limit)
+        return QueueView(
+            jobs=tuple(_view(job) for job in found),
+            next=found[-1].record_id if len(found) == limit else None,
+        )
+
+    @api.get("/jobs/{record_id}")
+    async def job(caller: Annotated[Caller, who], record_id: str) -> JobView:
+        """One job."""
+        found = await jobs.get(record_id)
+        # Before it is said that there is none: which ids are requests is not for everybody either.
+        _may_see(caller, found.department if found else None)
+        if found is None:
+            raise RefusedError(404, "not_found", "There is no such job.")
+        return _view(found)
+
+    @api.get("/departments")
+    async def departments(caller: Annotated[Caller, who]) -> list[DepartmentView]:
+        """Who takes requests, and on which topic."""
+        return [
+            DepartmentView.model_validate(each.model_dump())
+            for each in rulebook.departments.values()
+        ]
+
+    @api.get("/rules")
+    async def rules(caller: Annotated[Caller, who]) -> RulesView:
+        """The rules in force."""
+        return RulesView(
+            version=rulebook.rules.version,
+            citation=rulebook.rules.citation,
+            rules=tuple(
+                RuleView(
+                    rule=rule.rule,
+                    department=rule.then.department,
+                    reason=rule.reason,
+                    due_working_days=rule.then.due_working_days,
+                )
+                for rule in rulebook.rules.rules
+            ),
+        )
+
+    @api.get("/counts")
+    async def counts(caller: Annotated[Caller, who]) -> CountsView:
+        """How many jobs stand where."""
+        require(caller, *COUNTERS)
+        found = await jobs.count()
+        return CountsView(total=sum(found.values()), counts=found)
+
+    return api
+
+
+def _may_see(caller: Caller, department: str | None) -> None:
+    if not works_for(caller, department):
+        require(caller, *STAFF)
+
+
+def _view(job: Job) -> JobView:
+    return JobView.model_validate(job.model_dump(include=set(JobView.model_fields)))

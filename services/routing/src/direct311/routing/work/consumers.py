@@ -1,0 +1,96 @@
+"""What routing reads from the broker."""
+
+from collections.abc import Iterable, Sequence
+
+from direct311.routing.job import Job
+from direct311.routing.work.domain import Refusal, update_key
+from direct311.runtime.messaging.broker import MisplacedError, Process, Received
+from direct311.runtime.messaging.records import Folder, Records
+from direct311.schemas import Event, misplaced, updates_topic
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+
+def topics(departments: Iterable[str]) -> list[str]:
+    """The events about requests, and each department's answers."""
+    return [
+        "request.created",
+        "request.updated",
+        "location.resolved",
+        "media.stored",
+        "disposition",
+        *(updates_topic(department) for department in departments),
+    ]
+
+
+def process(
+    jobs: Folder[Job],
+    refusals: Folder[Refusal],
+    known: Records[Job],
+    refused: Records[Refusal],
+) -> Process:
+    """Apply each event to its job; an update of an unknown request gets an answer all the same,
+    and keeps it when the request comes after all and the update again.
+
+    A department is who may write its topic, not who an update says it is; and it sends updates
+    alone. The consumer has looked (decision 67); a job that a department could destroy is worth a
+    second look.
+    """
+
+    async def apply(batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
+        failed: list[tuple[Event[Model], Exception]] = []
+        events: list[Event[Model]] = []
+        updates: list[Event[Model]] = []
+        for item in batch:
+            if why := misplaced(item.event, item.topic):
+                failed.append((item.event, MisplacedError(why)))
+            elif isinstance(item.event.data, ev.DepartmentUpdate):
+                updates.append(item.event)
+            else:
+                events.append(item.event)
+        failed += await jobs.apply(events)
+        if updates:
+            stored = await known.load([event.subject for event in updates])
+            active = {each for each, job in stored.items() if job.state.lifecycle == "active"}
+            # By the id alone too, as refusals were kept before.
+            answered = await refused.load([key for each in updates for key in (own(each), each.id)])
+            failed += await jobs.apply(
+                [
+                    each
+                    for each in updates
+                    if each.subject in active and answered.keys().isdisjoint((own(each), each.id))
+                ]
+            )
+            failed += await _refuse(
+                [each for each in updates if each.subject not in active and each.id not in answered]
+            )
+        return failed
+
+    async def _refuse(
+        updates: Sequence[Event[Model]],
+    ) -> Sequence[tuple[Event[Model], Exception]]:
+        by_key = {own(event): event for event in updates}
+        failed = await refusals.apply([_by_its_own_id(event) for event in updates])
+        return [(by_key[event.subject], error) for event, error in failed]
+
+    return apply
+
+
+def own(event: Event[Model]) -> str:
+    """What an update is known by. Its department makes up its id, and others may the same."""
+    if not isinstance(event.data, ev.DepartmentUpdate):
+        raise TypeError("no department's update")
+    return update_key(event.data.department, event.id)
+
+
+def _by_its_own_id(event: Event[Model]) -> Event[Model]:
+    return Event(
+        event.id,
+        event.source,
+        own(event),
+        event.time,
+        event.data,
+        event.traceparent,
+        event.keyid,
+        event.signature,
+    )

@@ -1,0 +1,33 @@
+"""What routing's handlers need of the world."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from direct311.routing.job import Job
+
+
+class Redactor(Protocol):
+    """Takes out of free text what rules can find of personal information."""
+
+    def __call__(self, text: str) -> str: ...
+
+
+class Jobs(Protocol):
+    """Jobs as they stand."""
+
+    async def get(self, record_id: str) -> Job | None: ...
+
+    async def queue(
+        self, department: str, statuses: Sequence[str], after: str | None, limit: int
+    ) -> Sequence[Job]:
+        """A department's jobs in these states, oldest first, from after a record id."""
+        ...
+
+    async def late(self, today: date, limit: int) -> Sequence[str]:
+        """Ids of open jobs whose due date has passed and that nobody has been told of."""
+        ...
+
+    async def count(self) -> dict[str, int]:
+        """Jobs by state; those that are not routed yet under `waiting`."""
+        ...

@@ -1,0 +1,176 @@
+"""A department's updates: one answer to each, whatever is redelivered, and its own topic alone."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from direct311.routing.assignment.adapters import load_rules
+from direct311.routing.assignment.handlers import Routing
+from direct311.routing.job import Job
+from direct311.routing.work.api import _may_see
+from direct311.routing.work.consumers import process
+from direct311.routing.work.domain import Refusal
+from direct311.routing.work.handlers import refuse_unknown
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.broker import MisplacedError, Received
+from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, Folder, Write, on
+from direct311.runtime.messaging.state import Change
+from direct311.schemas import Event, decode, updates_topic
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+from tests.support.memory import InMemoryPublisher, InMemoryRecords
+from tests.support.runtime import NOW, SetClock, lone_relay, signature
+
+pytestmark = pytest.mark.anyio
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+class World:
+    """Routing in memory."""
+
+    def __init__(self) -> None:
+        self.clock = SetClock()
+        self.jobs: InMemoryRecords[Job] = InMemoryRecords()
+        self.refusals: InMemoryRecords[Refusal] = InMemoryRecords()
+        self.publisher = InMemoryPublisher()
+        files = load_rules()
+        routing = Routing(files.rulebook, files.states, _as_it_is, self.clock)
+        emitter = Emitter("routing", self.clock, signature("routing").signer)
+        self.relays = [
+            lone_relay(self.jobs, self.publisher, self.clock),
+            lone_relay(self.refusals, self.publisher, self.clock),
+        ]
+        self.folder: Folder[Job] = Folder(
+            self.jobs,
+            lambda record_id: Job(record_id=record_id),
+            routing.handlers(),
+            emitter,
+            self.relays[0],
+            self.clock,
+        )
+        self.refusing: Folder[Refusal] = Folder(
+            self.refusals,
+            lambda update_id: Refusal(record_id=update_id),
+            dict([on(ev.DepartmentUpdate, refuse_unknown)]),
+            emitter,
+            self.relays[1],
+            self.clock,
+        )
+        self.process = process(self.folder, self.refusing, self.jobs, self.refusals)
+
+    async def job(self, record_id: str, **fields: object) -> None:
+        state = Job(record_id=record_id, version=1, status="routed", department="parks")
+        await self.jobs.commit([Write(0, state.model_copy(update=fields), (), NOW)])
+
+    async def answers(self) -> list[Model]:
+        self.clock.at += IN_HAND_GRACE
+        for relay in self.relays:
+            while await relay.publish_due():
+                pass
+        return [decode(e.message.headers, e.message.body).data for e in self.publisher.sent]
+
+
+def update(record_id: str, department: str = "parks", topic: str | None = None) -> Received:
+    data = ev.DepartmentUpdate(
+        record_id=record_id, department=department, status="in_progress", occurred_at=NOW
+    )
+    event: Event[Model] = Event(str(uuid4()), f"/department/{department}", record_id, NOW, data)
+    return Received(event, {}, b"", topic or updates_topic(department), 0, 0)
+
+
+def codes(answers: Sequence[Model]) -> list[str]:
+    return [each.code for each in answers if isinstance(each, ev.UpdateRefused)]
+
+
+async def test_an_update_is_taken_once() -> None:
+    world = World()
+    await world.job("a")
+    one = update("a")
+    for _ in range(3):
+        assert await world.process([one]) == []
+    answers = await world.answers()
+    assert [type(each).__name__ for each in answers] == ["UpdateAccepted", "WorkUpdated"]
+
+
+async def test_an_update_of_an_unknown_request_is_answered_once() -> None:
+    world = World()
+    one = update("nowhere")
+    for _ in range(3):
+        assert await world.process([one]) == []
+    assert codes(await world.answers()) == ["unknown_record"]
+
+
+async def test_what_was_refused_stays_refused_when_the_request_comes_after_all() -> None:
+    world = World()
+    one = update("late")
+    assert await world.process([one]) == []
+    await world.job("late")
+    assert await world.process([one]) == []
+    answers = await world.answers()
+    assert codes(answers) == ["unknown_record"]
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("lifecycle", ["destroying", "destroyed"])
+async def test_an_update_of_a_request_that_is_gone_is_answered_too(lifecycle: str) -> None:
+    world = World()
+    await world.job("gone", lifecycle=lifecycle)
+    assert await world.process([update("gone")]) == []
+    assert codes(await world.answers()) == ["unknown_record"]
+
+
+async def test_an_update_by_another_departments_topic_is_an_impostors() -> None:
+    world = World()
+    await world.job("a")
+    forged = update("a", topic=updates_topic("animal_services"))
+    ((event, error),) = await world.process([forged])
+    assert event is forged.event
+    assert isinstance(error, MisplacedError)
+    assert await world.answers() == []
+
+
+async def test_a_refusal_that_fails_is_told_of_the_event_that_came() -> None:
+    world = World()
+
+    async def broken(state: Refusal, event: Event[ev.DepartmentUpdate]) -> Change[Refusal] | None:
+        raise ValueError("a bug")
+
+    world.refusing._handlers = dict([on(ev.DepartmentUpdate, broken)])
+    one = update("nowhere")
+    ((event, error),) = await world.process([one])
+    assert event is one.event
+    assert isinstance(error, ValueError)
+
+
+async def test_a_job_that_is_being_destroyed_is_not_overdue() -> None:
+    files = load_rules()
+    clock = SetClock()
+    routing = Routing(files.rulebook, files.states, _as_it_is, clock)
+    job = Job(
+        record_id="a",
+        version=1,
+        status="routed",
+        department="parks",
+        due_on=NOW.date() - timedelta(days=1),
+    )
+    assert await routing.overdue(job, NOW.date()) is not None
+    gone = job.model_copy(update={"lifecycle": "destroying"})
+    assert await routing.overdue(gone, NOW.date()) is None
+
+
+def test_a_job_without_department_is_not_that_of_a_caller_without_one() -> None:
+    _may_see(Caller("maria", ("department",), "parks"), "parks")
+    _may_see(Caller("ana", ("agent",)), None)
+    for caller in (
+        Caller("maria", ("department",), "parks"),
+        Caller("nobody", ("department",)),
+        Caller("nobody", ()),
+    ):
+        with pytest.raises(RefusedError):
+            _may_see(caller, None)

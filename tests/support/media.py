@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from direct311.media.lifecycle import consumers as lifecycle_events
 from direct311.media.lifecycle.handlers import DestroyMedia, Sweep
 from direct311.media.record import CleanCopy, RecordMedia
 from direct311.media.uploads.adapters.pictures import Limits, examine
@@ -344,7 +345,7 @@ class MediaProcess:
         self.folder = Folder(
             world.records,
             lambda record_id: RecordMedia(record_id=record_id),
-            handlers(self.take),
+            {**handlers(self.take), **lifecycle_events.handlers()},
             Emitter("media", world.clock, signer),
             IdleRelay(),
             world.clock,

@@ -1,6 +1,7 @@
 """What all capabilities need from outside: the three buckets, and the names in the public one."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -72,3 +73,13 @@ class Copies(Protocol):
     async def names_of_shard(self, shard: int, older_than: datetime) -> Sequence[str]:
         """Names in one of 256 shards that are from before `older_than`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Where a file may lie: as it came, sealed, and as a clean copy under a name of its token."""
+
+    incoming: Incoming
+    originals: Originals
+    copies: Copies
+    tokens: Tokens

@@ -1,38 +1,27 @@
-"""Which events the service takes, and how a batch of them is worked through."""
+"""Which events bring uploads, and how a batch of events is worked through."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from direct311.media.lifecycle.handlers import follow_recalled, follow_routed, note_expired
 from direct311.media.record import RecordMedia
 from direct311.media.uploads.handlers import TakeUploads
 from direct311.runtime.messaging.broker import Process, Received
-from direct311.runtime.messaging.records import Folder, Handler, hold_handlers, on
+from direct311.runtime.messaging.records import Folder, Handler, on
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
-TOPICS = (
-    "request.created",
-    "request.updated",
-    "request.routed",
-    "request.recalled",
-    "record.expired",
-    "disposition",
-)
+TOPICS = ("request.created", "request.updated")
 
 Failed = Sequence[tuple[Event[Model], Exception]]
 
 
 def handlers(take: TakeUploads) -> dict[type[Model], Handler[RecordMedia]]:
-    """Every event that changes a record here."""
-    return hold_handlers() | dict(
+    """What a request says of its uploads and of its protection."""
+    return dict(
         (
             on(ev.RequestCreated, take.on_created),
             on(ev.RequestUpdated, take.on_updated),
-            on(ev.RequestRouted, follow_routed),
-            on(ev.RequestRecalled, follow_recalled),
-            on(ev.RecordExpired, note_expired),
         )
     )
 

@@ -1,9 +1,10 @@
 """The approximate county that the project carries, made from published facts alone.
 
-`python -m tools.approximate_county` writes `data/approximate_county/<layer>.geojson` from the
-tables in `data/facts`: for each municipality one interior point and the land area, for each ZIP
-code one point, for each commission district the mean position of the requests in it. No line of a
-real boundary goes in, so what comes out is right in the middle of things and wrong near borders.
+`python -m tools.approximate_county`, run at the top of the repository in the development
+environment, writes geo's `data/approximate_county/<layer>.geojson` from the tables in its
+`data/facts`: for each municipality one interior point and the land area, for each ZIP code one
+point, for each commission district the mean position of the requests in it. No line of a real
+boundary goes in, so what comes out is right in the middle of things and wrong near borders.
 It is for demonstrations and tests; `AGREEMENT` says how often it is right, and every feature says
 that it is approximate.
 

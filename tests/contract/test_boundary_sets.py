@@ -8,8 +8,8 @@ from typing import Literal
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.geo.addresses.adapters.data_files import approximate_county
 from direct311.geo.boundaries.adapters.mongo import MongoBoundarySets
+from direct311.geo.boundaries.adapters.packaged import approximate_county
 from direct311.geo.boundaries.domain import BoundarySet, Feature
 from direct311.geo.boundaries.ports import BoundarySets
 from direct311.geo.places.adapters import MongoLocations

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from direct311.geo.addresses.adapters import data_files
 from direct311.geo.addresses.domain.gazetteer import KnownAddress
+from direct311.geo.boundaries.adapters.packaged import approximate_county
 from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
 from direct311.geo.places.api import router
 from direct311.geo.places.domain import LocatedRequest
@@ -182,12 +183,11 @@ class World:
         self.locate = LocateRequest(resolver, At(NOW))
         self.follow = Follow(self.registry, self.indexes.place, SetClock())
         geo = FastAPI()
-        none: Any = SimpleNamespace()
 
         async def intake(_: Request) -> Caller:
             return Caller("svc:intake", roles=("service",), authentication="service")
 
-        geo.include_router(router(none, none, none, resolver, intake, 1))
+        geo.include_router(router(resolver, intake))
         http = TestClient(geo)
 
         async def post(path: str, body: object) -> Any:
@@ -263,7 +263,7 @@ def _event(number: str, data: Any) -> Event[Any]:
 
 @pytest.fixture(scope="module")
 def boundaries() -> ShapeBoundaries:
-    return ShapeBoundaries(data_files.approximate_county(), data_files.gazette().unincorporated)
+    return ShapeBoundaries(approximate_county(), data_files.gazette().unincorporated)
 
 
 @pytest.fixture

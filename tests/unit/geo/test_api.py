@@ -9,8 +9,10 @@ from starlette.testclient import TestClient
 
 from direct311.geo.addresses.domain.municipalities import Gazette
 from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
+from direct311.geo.boundaries.api import router, sets_router
 from direct311.geo.boundaries.handlers import Atlas
-from direct311.geo.places.api import router
+from direct311.geo.places.api import counts_router
+from direct311.geo.places.api import router as address_router
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import install
 from direct311.runtime.http.health import Readiness
@@ -38,7 +40,10 @@ def client(gazette: Gazette) -> TestClient:
     app = FastAPI()
     install(app, Readiness(), Metrics())
     counted = InMemoryLocations({"resolved": 5, "unresolved": 1})
-    app.include_router(router(atlas, sets, counted, resolver, caller_of, LIMIT))
+    app.include_router(router(atlas, caller_of))
+    app.include_router(address_router(resolver, caller_of))
+    app.include_router(sets_router(atlas, sets, gazette.canonical, caller_of, LIMIT))
+    app.include_router(counts_router(counted, caller_of))
     client = TestClient(app, raise_server_exceptions=False)
     document = json.dumps(collection(({"NAME": "County"}, square(-80.4, 25.6, 0.2))))
     put(client, "county", document)

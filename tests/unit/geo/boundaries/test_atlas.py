@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from direct311.geo.addresses.adapters import data_files
+from direct311.geo.boundaries.adapters.packaged import approximate_county
 from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
 from direct311.geo.boundaries.domain import BoundarySet
 from direct311.geo.boundaries.handlers import Atlas
@@ -21,7 +21,7 @@ def build(sets: Iterable[BoundarySet]) -> ShapeBoundaries:
 
 
 def atlas(sets: InMemoryBoundarySets) -> Atlas:
-    return Atlas(sets, build, data_files.approximate_county, CLOCK)
+    return Atlas(sets, build, approximate_county, CLOCK)
 
 
 async def test_a_new_database_gets_the_approximate_county() -> None:

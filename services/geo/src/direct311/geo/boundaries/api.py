@@ -1,12 +1,44 @@
-"""Boundary sets over HTTP: which there are, and a new one."""
+"""Boundary sets over HTTP: what lies at a point by them, which there are, and a new one."""
 
-from typing import Any
+import asyncio
+import json
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import APIRouter, Depends, Query, Request
 
-from direct311.geo.boundaries.domain import ImportedSet
+from direct311.geo.api import STAFF, CallerOf
+from direct311.geo.boundaries.adapters.shapes import Canonical, read_boundary_set
+from direct311.geo.boundaries.domain import (
+    LAYER_NAME,
+    BoundaryError,
+    BoundarySet,
+    ImportedSet,
+    Located,
+)
+from direct311.geo.boundaries.handlers import Atlas
+from direct311.geo.boundaries.ports import BoundarySets
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.text import Line, Title
 from direct311.schemas import Instant, Model
+from direct311.schemas.model import Latitude, Longitude
+
+
+class LocatedView(Model):
+    """What lies at a point. `border_m`: metres to the nearest municipal border, absent where it is
+    far; `snapped_m`: how far outside the area the point is. `boundary_sets`: layer → version."""
+
+    where: str
+    municipality: str | None = None
+    zip_code: str | None = None
+    commission_district: str | None = None
+    layers: dict[str, str]
+    border_m: float | None = None
+    snapped_m: float = 0.0
+    confidence: float
+    approximate: bool
+    boundary_sets: dict[str, str]
 
 
 class SetView(Model):
@@ -37,6 +69,91 @@ class ImportedView(Model):
     approximate: bool
     features: int
     repaired: tuple[str, ...]
+
+
+def router(atlas: Atlas, caller_of: CallerOf) -> APIRouter:
+    """What lies at a point."""
+    api = APIRouter(responses=PROBLEMS, tags=["geo"])
+    who = Depends(caller_of)
+
+    @api.get("/locate", response_model_exclude_none=True)
+    async def locate(
+        caller: Annotated[Caller, who],
+        lat: Annotated[Latitude, Query(description="degrees north, WGS 84")],
+        lon: Annotated[Longitude, Query(description="degrees east, WGS 84")],
+    ) -> LocatedView:
+        """What lies at a point, by the boundary sets in force."""
+        require(caller, *STAFF)
+        return _located(atlas.current().locate(lat, lon))
+
+    return api
+
+
+def sets_router(
+    atlas: Atlas,
+    sets: BoundarySets,
+    canonical: Canonical,
+    caller_of: CallerOf,
+    max_import_bytes: int,
+) -> APIRouter:
+    """The sets, and the import of one. `canonical`: the one spelling of a municipality's name."""
+    api = APIRouter(responses=PROBLEMS, tags=["geo"])
+    who = Depends(caller_of)
+
+    @api.get("/boundaries")
+    async def boundaries(caller: Annotated[Caller, who]) -> SetsView:
+        """Every boundary set that was ever imported, and which are in force."""
+        require(caller, *STAFF)
+        return SetsView(sets=tuple(_set(one) for one in await sets.list()))
+
+    @api.post("/boundaries", status_code=201, openapi_extra=_GEOJSON)
+    async def import_boundaries(
+        request: Request,
+        caller: Annotated[Caller, who],
+        name: Annotated[
+            str, Query(pattern=f"^{LAYER_NAME.pattern}$", description="municipality, zip, …")
+        ],
+        source: Annotated[str, Query(max_length=300), Title],
+        version: Annotated[str, Query(max_length=60, pattern=r"^[A-Za-z0-9_.-]*$")] = "",
+        licence: Annotated[str, Query(max_length=300), Line] = "",
+        approximate: bool = False,
+    ) -> ImportedView:
+        """Put a GeoJSON FeatureCollection in force as the layer `name`, in place of what it was.
+
+        Requests that were located before keep their location and the version that they cite.
+        """
+        require(caller, "admin")
+        body = await _body(request, max_import_bytes)
+
+        def read() -> BoundarySet:
+            return read_boundary_set(
+                json.loads(body),
+                layer=name,
+                label=version,
+                source=source,
+                licence=licence,
+                approximate=approximate,
+                canonical=canonical,
+            )
+
+        try:
+            one = await asyncio.to_thread(read)
+        except BoundaryError as error:
+            field = error.field or "body"
+            place = field if error.feature is None else f"features.{error.feature}.{field}"
+            raise RefusedError(422, "boundaries", str(error), field=place) from None
+        except (ValueError, RecursionError):
+            raise RefusedError(422, "boundaries", "The body is not JSON.", field="body") from None
+        await atlas.take(one, caller.sub)
+        return ImportedView(
+            name=one.layer,
+            version=one.version,
+            approximate=one.approximate,
+            features=len(one.features),
+            repaired=one.repaired,
+        )
+
+    return api
 
 
 _GEOJSON: dict[str, Any] = {
@@ -77,4 +194,19 @@ def _set(one: ImportedSet) -> SetView:
         imported_by=one.imported_by,
         imported_at=one.imported_at,
         in_force=one.in_force,
+    )
+
+
+def _located(found: Located) -> LocatedView:
+    return LocatedView(
+        where=found.where,
+        municipality=found.municipality,
+        zip_code=found.zip_code,
+        commission_district=found.commission_district,
+        layers=dict(found.layers),
+        border_m=None if found.border_m is None else round(found.border_m, 1),
+        snapped_m=round(found.snapped_m, 1),
+        confidence=found.confidence,
+        approximate=found.approximate,
+        boundary_sets=dict(found.boundary_sets),
     )

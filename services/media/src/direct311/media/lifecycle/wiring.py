@@ -31,7 +31,7 @@ def wire(
 ) -> Lifecycle:
     clock, records = resources.clock, line.records
     destroyer = Destroyer(
-        holder=resources.service,
+        holder="media",
         folder=folder,
         destroying=records.destroying,
         remove=DestroyMedia(buckets.originals, buckets.copies, buckets.tokens),

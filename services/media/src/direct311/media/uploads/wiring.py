@@ -27,7 +27,7 @@ PACE = Pace(records=50, most=0.25)
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """`process`: how batches are worked through with a folder of records. `close`: ends the workers."""
+    """`process`: works batches through with a folder of records. `close`: ends the workers."""
 
     handlers: Mapping[type[Model], Handler[RecordMedia]]
     process: Callable[[Folder[RecordMedia]], Process]

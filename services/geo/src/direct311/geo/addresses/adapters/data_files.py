@@ -1,16 +1,12 @@
 """The files that the service carries, or those that take their place."""
 
-import json
-from collections.abc import Iterable, Sequence
-from importlib.resources import files
+from collections.abc import Iterable
 from pathlib import Path
 
 from direct311.geo.addresses.domain.grid import Curve, StreetGrids, rising
 from direct311.geo.addresses.domain.lines import AddressReader, StreetWords
 from direct311.geo.addresses.domain.municipalities import Gazette, MunicipalityNames, fold
 from direct311.geo.addresses.domain.readings import Readings, ReadingWords
-from direct311.geo.boundaries.adapters.shapes import read_boundary_set
-from direct311.geo.boundaries.domain import BoundarySet
 from direct311.runtime import datafile
 
 _PACKAGE = "direct311.geo"
@@ -38,14 +34,6 @@ def street_grids(replacement: Path | None = None) -> StreetGrids:
     """`grid.yaml`; raises `DataFileError` where a curve cannot be interpolated."""
     source = replacement or datafile.packaged(_PACKAGE, "grid.yaml")
     return datafile.load(StreetGrids, source, _unordered).content
-
-
-def approximate_county() -> Sequence[BoundarySet]:
-    """The approximate county, one set for each layer, by name."""
-    folder = files(_PACKAGE) / "data" / "approximate_county"
-    documents = [json.loads(entry.read_bytes()) for entry in folder.iterdir()]
-    sets = [read_boundary_set(document, layer=document["name"]) for document in documents]
-    return sorted(sets, key=lambda one: one.layer)
 
 
 def _ambiguous(names: MunicipalityNames) -> Iterable[datafile.Problem]:

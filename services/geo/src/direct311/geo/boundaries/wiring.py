@@ -1,0 +1,67 @@
+"""Builds the boundary sets in force."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from direct311.geo.api import CallerOf
+from direct311.geo.boundaries.adapters.mongo import MongoBoundarySets
+from direct311.geo.boundaries.adapters.packaged import approximate_county
+from direct311.geo.boundaries.adapters.shapes import Canonical, ShapeBoundaries
+from direct311.geo.boundaries.api import router, sets_router
+from direct311.geo.boundaries.handlers import Atlas
+from direct311.geo.boundaries.ports import Boundaries
+from direct311.geo.settings import GeoSettings
+from direct311.runtime.http.health import Check
+from direct311.runtime.loops import Loop, Step
+from direct311.runtime.process import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class BoundarySets:
+    """`current`: those in force. `loaded`: whether there are any, for readiness."""
+
+    current: Callable[[], Boundaries]
+    router: APIRouter
+    sets_router: APIRouter
+    prepare: Step
+    loaded: Check
+    loops: Sequence[Loop]
+
+
+def wire(
+    settings: GeoSettings,
+    resources: Resources,
+    caller_of: CallerOf,
+    *,
+    canonical: Canonical,
+    unincorporated: str,
+) -> BoundarySets:
+    """`canonical`: the one spelling of a municipality's name; `unincorporated`: what the county's
+    own area is called."""
+    clock = resources.clock
+    sets = MongoBoundarySets(resources.database)
+    atlas = Atlas(
+        sets,
+        lambda loaded: ShapeBoundaries(loaded, unincorporated),
+        approximate_county if settings.approximate_county else tuple,
+        clock,
+    )
+
+    async def prepare() -> None:
+        await sets.prepare()
+        await atlas.prepare()
+
+    async def loaded() -> str | None:
+        return None if atlas.loaded() else "no boundaries are loaded"
+
+    return BoundarySets(
+        atlas.current,
+        router(atlas, caller_of),
+        sets_router(atlas, sets, canonical, caller_of, settings.max_import_bytes),
+        prepare,
+        loaded,
+        # Without a lease: each copy looks for itself.
+        [Loop("boundaries", settings.refresh_every, atlas.refresh, None, clock)],
+    )

@@ -1,0 +1,83 @@
+"""Builds the following of requests, and the reading of address lines."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from direct311.geo.addresses.wiring import Addresses
+from direct311.geo.api import CallerOf
+from direct311.geo.boundaries.ports import Boundaries
+from direct311.geo.places.adapters import MongoLocations
+from direct311.geo.places.api import counts_router, router
+from direct311.geo.places.consumers import TOPICS, handlers
+from direct311.geo.places.domain import LocatedRequest
+from direct311.geo.places.handlers.requests import LocateRequest
+from direct311.geo.places.handlers.resolve import Resolver
+from direct311.geo.settings import GeoSettings
+from direct311.runtime.disposition import Destroyed, Destroyer
+from direct311.runtime.loops import Loop, Step
+from direct311.runtime.messaging.relay import Relay
+from direct311.runtime.process import Resources, folding
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    router: APIRouter
+    counts_router: APIRouter
+    prepare: Step
+    relay: Relay
+    loops: Sequence[Loop]
+
+
+def wire(
+    settings: GeoSettings,
+    resources: Resources,
+    caller_of: CallerOf,
+    addresses: Addresses,
+    boundaries: Callable[[], Boundaries],
+) -> Places:
+    """`boundaries` gives the sets in force."""
+    clock = resources.clock
+    resolver = Resolver(
+        boundaries,
+        addresses.gazetteer,
+        addresses.grids,
+        addresses.reader,
+        addresses.gazette,
+        addresses.readings,
+        addresses.streets,
+    )
+    line = resources.outgoing(resources.database["records"], LocatedRequest)
+    folder = resources.folder(
+        line,
+        lambda record_id: LocatedRequest(record_id=record_id),
+        handlers(LocateRequest(resolver, clock)),
+    )
+    resources.consumer(TOPICS, folding(folder))
+
+    async def remove(state: LocatedRequest) -> Destroyed:
+        # All that geo has of a record is the document that becomes the tombstone.
+        return Destroyed(documents=1 if state.location else 0)
+
+    destroyer = Destroyer(
+        holder="geo",
+        folder=folder,
+        destroying=line.records.destroying,
+        remove=remove,
+        keys=None,
+        clock=clock,
+        recoverable_for=settings.recoverable_for,
+    )
+
+    async def prepare() -> None:
+        await line.records.prepare(MongoLocations.INDEXES)
+
+    return Places(
+        router(resolver, caller_of),
+        counts_router(MongoLocations(line.records.collection), caller_of),
+        prepare,
+        line.relay,
+        [Loop("destroy", timedelta(seconds=1), destroyer.step, resources.lease("destroy"), clock)],
+    )

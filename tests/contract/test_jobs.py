@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from deploy.local.stack import Stack
-from direct311.routing.deadlines.adapters import watched
+from direct311.routing.deadlines.adapters import MongoLateJobs, watched
 from direct311.routing.job import Job
 from direct311.routing.work.adapters import MongoJobs
 from direct311.runtime.messaging.records import Write
@@ -29,7 +29,7 @@ def anyio_backend() -> str:
 async def records(servers: Stack) -> AsyncIterator[MongoRecords[Job]]:
     async with database_of_its_own(servers) as database:
         records = MongoRecords(database["jobs"], Job, watched)
-        await records.prepare(MongoJobs.INDEXES)
+        await records.prepare((*MongoJobs.INDEXES, *MongoLateJobs.INDEXES))
         yield records
 
 
@@ -64,12 +64,12 @@ async def test_open_jobs_whose_day_has_passed_are_late_until_that_was_told(
         job("recalled").model_copy(update={"department": None}),
     ]
     await records.commit([Write(0, each, (), NOW) for each in jobs])
-    found = MongoJobs(records)
+    found = MongoLateJobs(records)
     assert sorted(await found.late(TODAY, 10)) == ["late", "long"]
     assert len(await found.late(TODAY, 1)) == 1
     assert sorted(await found.late(TODAY + timedelta(days=1), 10)) == ["late", "long", "today"]
     told = jobs[0].model_copy(update={"overdue_noticed": True, "version": 2})
     await records.commit([Write(1, told, (), NOW)])
     assert await found.late(TODAY, 10) == ["long"]
-    kept = await found.get("long")
+    kept = await MongoJobs(records).get("long")
     assert kept == jobs[1]

@@ -15,8 +15,8 @@ from direct311.intake.submission.domain import Submission
 from direct311.intake.submission.handlers.submit import taken_in
 from direct311.redaction import MARKS, Kind, mask_numbers, redact, redact_place, redact_reference
 from direct311.routing.assignment.adapters import load_rules
-from direct311.routing.assignment.handlers import Routing
 from direct311.routing.job import Job
+from direct311.routing.work.handlers import Answers
 from direct311.runtime.text import cleaned
 from direct311.schemas import Event
 from direct311.schemas import events as ev
@@ -224,8 +224,7 @@ def test_what_is_sealed_has_nothing_of_it(kind: Kind, text: str) -> None:
 @pytest.mark.policy("P5")
 @pytest.mark.parametrize(("kind", "text"), VARIANTS.values(), ids=VARIANTS.keys())
 async def test_what_a_department_notes_is_public_without_it(kind: Kind, text: str) -> None:
-    files = load_rules()
-    routing = Routing(files.rulebook, files.states, lambda given: redact(given).text, SetClock())
+    answers = Answers(load_rules().states, lambda given: redact(given).text, SetClock())
     job = Job(record_id="r", version=1, status="routed", department="parks")
     said = ev.DepartmentUpdate(
         record_id="r",
@@ -235,7 +234,7 @@ async def test_what_a_department_notes_is_public_without_it(kind: Kind, text: st
         note=_typed(text),
         work_reference=_typed(text)[:100],
     )
-    change = await routing.answered(job, Event(str(uuid4()), "/department", "r", NOW, said))
+    change = await answers.answered(job, Event(str(uuid4()), "/department", "r", NOW, said))
     assert change is not None
     (work,) = [each.data for each in change.events if isinstance(each.data, ev.WorkUpdated)]
     assert work.note == _wanted(kind, text)

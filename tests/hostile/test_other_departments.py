@@ -17,7 +17,6 @@ from direct311.intake.request import ServiceRequest
 from direct311.intake.staff.handlers.contact import Contact
 from direct311.intake.staff.handlers.release import Release
 from direct311.media.files.api import files_router
-from direct311.routing.assignment.adapters import load_rules
 from direct311.routing.job import Job
 from direct311.routing.work.api import router as queues
 from direct311.routing.work.domain import Refusal
@@ -356,7 +355,7 @@ class Desk:
         self.door = Caught()
         app = FastAPI()
         install(app, Readiness(), Metrics())
-        app.include_router(queues(OneJob(department), load_rules().rulebook, caller_of(self.door)))
+        app.include_router(queues(OneJob(department), caller_of(self.door)))
         self.client = TestClient(app, raise_server_exceptions=False)
 
     def asked(self, caller: Caller, path: str) -> int:

@@ -22,8 +22,8 @@ from direct311.intake.submission.api.forms import read_submission
 from direct311.intake.submission.api.json_forms import read_json
 from direct311.retention.holds.api import HoldOrder
 from direct311.routing.assignment.adapters import load_rules
-from direct311.routing.assignment.handlers import Routing
 from direct311.routing.job import Job
+from direct311.routing.work.handlers import Answers
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from tests.support.county import County, until
@@ -205,17 +205,14 @@ FILES = load_rules()
 RECORD = "01900000-0000-7000-8000-000000000001"
 
 
-def routing() -> Routing:
-    return Routing(FILES.rulebook, FILES.states, lambda text: text, SetClock())
-
-
 def event(data: Any) -> Event[Any]:
     return Event("e", "/direct311/test", RECORD, NOW, data)
 
 
 async def answered(**said: Any) -> ev.WorkUpdated | ev.UpdateRefused:
     """What becomes of an update of the department that has the job."""
-    use, job = routing(), Job(record_id=RECORD, version=1, status="routed", department="parks")
+    use = Answers(FILES.states, lambda text: text, SetClock())
+    job = Job(record_id=RECORD, version=1, status="routed", department="parks")
     update = {"record_id": RECORD, "department": "parks", "status": "fixed", "occurred_at": NOW}
     change = await use.answered(job, event(ev.DepartmentUpdate.model_validate(update | said)))
     assert change is not None

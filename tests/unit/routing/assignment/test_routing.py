@@ -40,7 +40,7 @@ def routing(*first: Rule) -> Routing:
     """With these rules before the packaged ones."""
     book = copy(FILES.rulebook)
     book.rules = book.rules.model_copy(update={"rules": (*first, *book.rules.rules)})
-    return Routing(book, STATES, lambda text: text, SetClock())
+    return Routing(book, STATES, SetClock())
 
 
 MOVED = Rule(

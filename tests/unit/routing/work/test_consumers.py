@@ -1,7 +1,6 @@
 """A department's updates: one answer to each, whatever is redelivered, and its own topic alone."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,7 +11,7 @@ from direct311.routing.job import Job
 from direct311.routing.work.api import _may_see
 from direct311.routing.work.consumers import process
 from direct311.routing.work.domain import Refusal
-from direct311.routing.work.handlers import refuse_unknown
+from direct311.routing.work.handlers import Answers, refuse_unknown
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.broker import MisplacedError, Received
@@ -40,7 +39,8 @@ class World:
         self.refusals: InMemoryRecords[Refusal] = InMemoryRecords()
         self.publisher = InMemoryPublisher()
         files = load_rules()
-        routing = Routing(files.rulebook, files.states, _as_it_is, self.clock)
+        routing = Routing(files.rulebook, files.states, self.clock)
+        answers = Answers(files.states, _as_it_is, self.clock)
         emitter = Emitter("routing", self.clock, signature("routing").signer)
         self.relays = [
             lone_relay(self.jobs, self.publisher, self.clock),
@@ -49,7 +49,7 @@ class World:
         self.folder: Folder[Job] = Folder(
             self.jobs,
             lambda record_id: Job(record_id=record_id),
-            routing.handlers(),
+            {**routing.handlers(), **answers.handlers()},
             emitter,
             self.relays[0],
             self.clock,
@@ -146,22 +146,6 @@ async def test_a_refusal_that_fails_is_told_of_the_event_that_came() -> None:
     ((event, error),) = await world.process([one])
     assert event is one.event
     assert isinstance(error, ValueError)
-
-
-async def test_a_job_that_is_being_destroyed_is_not_overdue() -> None:
-    files = load_rules()
-    clock = SetClock()
-    routing = Routing(files.rulebook, files.states, _as_it_is, clock)
-    job = Job(
-        record_id="a",
-        version=1,
-        status="routed",
-        department="parks",
-        due_on=NOW.date() - timedelta(days=1),
-    )
-    assert await routing.overdue(job, NOW.date()) is not None
-    gone = job.model_copy(update={"lifecycle": "destroying"})
-    assert await routing.overdue(gone, NOW.date()) is None
 
 
 def test_a_job_without_department_is_not_that_of_a_caller_without_one() -> None:

@@ -1,7 +1,6 @@
-"""Routing's use cases: join, decide, announce, and take the departments' answers."""
+"""Join what is known of a request, decide whose it is, and announce that."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from direct311.routing.assignment.domain.announcements import (
@@ -14,20 +13,11 @@ from direct311.routing.assignment.domain.announcements import (
 from direct311.routing.assignment.domain.rules import Decision, Rulebook, decide
 from direct311.routing.job import Asked, Job, known
 from direct311.routing.states import Move, States, allowed
-from direct311.routing.work.domain import HANDLED_UPDATES, has_room, update_key, weight
-from direct311.routing.work.handlers import (
-    CLOCKS_APART,
-    LONGEST_BEFORE,
-    _may_repeat,
-    _number,
-    refused,
-)
-from direct311.routing.work.ports import Redactor
 from direct311.runtime.clock import Clock
 from direct311.runtime.messaging.records import Handler, on
 from direct311.runtime.messaging.state import Change, Outgoing
-from direct311.runtime.text import cleaned, on_the_web
-from direct311.schemas import Event, replies_topic, routed_topic
+from direct311.runtime.text import on_the_web
+from direct311.schemas import Event, routed_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
@@ -35,10 +25,9 @@ from direct311.schemas.model import Model
 class Routing:
     """Handlers of the events about a request."""
 
-    def __init__(self, rulebook: Rulebook, states: States, redact: Redactor, clock: Clock) -> None:
+    def __init__(self, rulebook: Rulebook, states: States, clock: Clock) -> None:
         self._rulebook = rulebook
         self._states = states
-        self._redact = redact
         self._clock = clock
 
     def handlers(self) -> Mapping[type[Model], Handler[Any]]:
@@ -48,7 +37,6 @@ class Routing:
                 on(ev.RequestUpdated, self.updated),
                 on(ev.LocationResolved, self.located),
                 on(ev.MediaStored, self.media),
-                on(ev.DepartmentUpdate, self.answered),
             )
         )
 
@@ -129,87 +117,6 @@ class Routing:
         events = _recall(job, reason, self._clock)
         update = {"department": None, "due_on": None, "routed": None}
         return Change(job.model_copy(update=update), tuple(events))
-
-    async def answered(self, job: Job, event: Event[ev.DepartmentUpdate]) -> Change[Job] | None:
-        """Take a department's update, or refuse it and say why."""
-        update = event.data
-        key = update_key(update.department, event.id)
-        # By the id alone too, as jobs remembered before.
-        if key in job.handled_updates or event.id in job.handled_updates:
-            return None
-        handled = (*job.handled_updates, key)[-HANDLED_UPDATES:]
-        after = job.model_copy(update={"handled_updates": handled})
-        refusal = self._refusal(job, update)
-        if refusal is not None:
-            return Change(after, (refused(update, event.id, *refusal),))
-        now = self._clock.now()
-        accepted = ev.UpdateAccepted(
-            record_id=job.record_id,
-            version=job.version + 1,
-            update_id=event.id,
-            department=update.department,
-            status=update.status,
-        )
-        work = ev.WorkUpdated(
-            record_id=job.record_id,
-            version=job.version + 1,
-            update_id=event.id,
-            department=update.department,
-            status=update.status,
-            note=self._redact(cleaned(update.note, lines=True)),
-            work_reference=_number(update.work_reference),
-            duplicate_of=update.duplicate_of,
-            occurred_at=min(update.occurred_at, now),
-            accepted_at=now,
-        )
-        return Change(
-            after.model_copy(update={"status": update.status, "said": job.said + weight(update)}),
-            (Outgoing(accepted, topic=replies_topic(update.department)), Outgoing(work)),
-        )
-
-    def _refusal(self, job: Job, update: ev.DepartmentUpdate) -> tuple[str, str] | None:
-        if job.department is None:
-            return "not_assigned", "No department has this request at present."
-        if job.department != update.department:
-            return "wrong_department", "Another department has this request."
-        now = self._clock.now()
-        received = job.asked.received_at if job.asked else now
-        if not received - LONGEST_BEFORE <= update.occurred_at <= now + CLOCKS_APART:
-            return (
-                "malformed",
-                f"occurred_at must lie at most {LONGEST_BEFORE.days} days before the request came "
-                "and not in the future.",
-            )
-        if update.duplicate_of is not None and not _may_repeat(job, update.duplicate_of):
-            return "malformed", "duplicate_of must be the id of another request."
-        move = Move(current=job.status, proposed=update.status, actor="department")
-        if not allowed(move, self._states):
-            may = ", ".join(self._states.next(job.status, "department")) or "nothing"
-            return "transition", f"From {job.status} a department may go to: {may}."
-        if not has_room(job, update):
-            return "malformed", "The request has all the notes that it takes: send it without one."
-        return None
-
-    async def overdue(self, job: Job, today: date) -> Change[Job] | None:
-        """Tell everybody that the due date has passed, once."""
-        due = job.due_on
-        if job.lifecycle != "active":
-            return None
-        if job.department is None or due is None or due >= today or job.overdue_noticed:
-            return None
-        if self._states.state(job.status).final:
-            return None
-        overdue = ev.RequestOverdue(
-            record_id=job.record_id,
-            version=job.version + 1,
-            department=job.department,
-            due_on=due,
-            noticed_at=self._clock.now(),
-        )
-        return Change(
-            job.model_copy(update={"overdue_noticed": True}),
-            (Outgoing(overdue), Outgoing(overdue, topic=routed_topic(job.department))),
-        )
 
 
 def _recall(job: Job, reason: str, clock: Clock) -> list[Outgoing]:

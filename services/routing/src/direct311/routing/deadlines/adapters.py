@@ -1,7 +1,10 @@
-"""What of a job is kept for its deadline."""
+"""Jobs by their due date, in MongoDB."""
+
+from collections.abc import Sequence
+from datetime import date
 
 from direct311.routing.job import Job
-from direct311.runtime.storage.database import Document
+from direct311.runtime.storage.database import Document, Index, MongoRecords
 
 _OPEN = ("received", "routed", "in_progress", "on_hold", "referred")
 
@@ -13,3 +16,17 @@ def watched(job: Job) -> Document:
     if told or job.status not in _OPEN or job.lifecycle != "active":
         return {}
     return {"watched_until": job.due_on}
+
+
+class MongoLateJobs:
+    """`LateJobs` over the collection that the runtime's records lie in."""
+
+    INDEXES = (Index([("watched_until", 1)], name="watched", sparse=True),)
+
+    def __init__(self, records: MongoRecords[Job]) -> None:
+        self._records = records
+
+    async def late(self, today: date, limit: int) -> Sequence[str]:
+        query = {"watched_until": {"$lt": today.isoformat()}}
+        cursor = self._records.collection.find(query, {"_id": 1}).limit(limit)
+        return [document["_id"] async for document in cursor]

@@ -1,7 +1,7 @@
 """Jobs in MongoDB."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 
 from direct311.routing.job import Job
 from direct311.routing.work.domain import Refusal
@@ -11,10 +11,7 @@ from direct311.runtime.storage.database import Index, MongoRecords
 class MongoJobs:
     """`Jobs` over the collection that the runtime's records lie in."""
 
-    INDEXES = (
-        Index([("department", 1), ("status", 1), ("_id", 1)], name="queue", sparse=True),
-        Index([("watched_until", 1)], name="watched", sparse=True),
-    )
+    INDEXES = (Index([("department", 1), ("status", 1), ("_id", 1)], name="queue", sparse=True),)
 
     def __init__(self, records: MongoRecords[Job]) -> None:
         self._records = records
@@ -31,11 +28,6 @@ class MongoJobs:
             query["_id"] = {"$gt": after}
         cursor = self._records.collection.find(query).sort("_id", 1).limit(limit)
         return [self._records.stored(document).state async for document in cursor]
-
-    async def late(self, today: date, limit: int) -> Sequence[str]:
-        query = {"watched_until": {"$lt": today.isoformat()}}
-        cursor = self._records.collection.find(query, {"_id": 1}).limit(limit)
-        return [document["_id"] async for document in cursor]
 
     async def count(self) -> dict[str, int]:
         counts: dict[str, int] = {}

@@ -1,12 +1,10 @@
-"""Queue and rule queries."""
+"""The queue of each department, over HTTP."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 
-from direct311.routing.assignment.api import DepartmentView, RulesView, RuleView
-from direct311.routing.assignment.domain.rules import Rulebook
+from direct311.routing.api import CallerOf
 from direct311.routing.job import Job
 from direct311.routing.work.ports import Jobs
 from direct311.runtime.access.roles import ROLES
@@ -46,9 +44,8 @@ class CountsView(Model):
     counts: dict[str, int]
 
 
-def router(
-    jobs: Jobs, rulebook: Rulebook, caller_of: Callable[[Request], Awaitable[Caller]]
-) -> APIRouter:
+def router(jobs: Jobs, caller_of: CallerOf) -> APIRouter:
+    """The queue of a department, and one job."""
     api = APIRouter(prefix="/v1", responses=PROBLEMS)
     who = Depends(caller_of)
 
@@ -79,30 +76,13 @@ def router(
             raise RefusedError(404, "not_found", "There is no such job.")
         return _view(found)
 
-    @api.get("/departments")
-    async def departments(caller: Annotated[Caller, who]) -> list[DepartmentView]:
-        """Who takes requests, and on which topic."""
-        return [
-            DepartmentView.model_validate(each.model_dump())
-            for each in rulebook.departments.values()
-        ]
+    return api
 
-    @api.get("/rules")
-    async def rules(caller: Annotated[Caller, who]) -> RulesView:
-        """The rules in force."""
-        return RulesView(
-            version=rulebook.rules.version,
-            citation=rulebook.rules.citation,
-            rules=tuple(
-                RuleView(
-                    rule=rule.rule,
-                    department=rule.then.department,
-                    reason=rule.reason,
-                    due_working_days=rule.then.due_working_days,
-                )
-                for rule in rulebook.rules.rules
-            ),
-        )
+
+def counts_router(jobs: Jobs, caller_of: CallerOf) -> APIRouter:
+    """How far the work is."""
+    api = APIRouter(prefix="/v1", responses=PROBLEMS)
+    who = Depends(caller_of)
 
     @api.get("/counts")
     async def counts(caller: Annotated[Caller, who]) -> CountsView:

@@ -1,4 +1,4 @@
-"""What routing reads from the broker."""
+"""The departments' updates, beside the events about requests."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,15 +12,8 @@ from direct311.schemas.model import Model
 
 
 def topics(departments: Iterable[str]) -> list[str]:
-    """The events about requests, and each department's answers."""
-    return [
-        "request.created",
-        "request.updated",
-        "location.resolved",
-        "media.stored",
-        "disposition",
-        *(updates_topic(department) for department in departments),
-    ]
+    """Each department's answers."""
+    return [updates_topic(department) for department in departments]
 
 
 def process(

@@ -1,21 +1,99 @@
 """A department's update, taken or refused."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from direct311.redaction import redact_reference
 from direct311.routing.job import Job
-from direct311.routing.work.domain import Refusal
+from direct311.routing.states import Move, States, allowed
+from direct311.routing.work.domain import HANDLED_UPDATES, Refusal, has_room, update_key, weight
+from direct311.routing.work.ports import Redactor
+from direct311.runtime.clock import Clock
+from direct311.runtime.messaging.records import Handler, on
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.text import cleaned
 from direct311.schemas import Event, replies_topic
 from direct311.schemas import events as ev
+from direct311.schemas.model import Model
 
 CLOCKS_APART = timedelta(hours=1)
 """So far a department's clock may be ahead. A time within it counts as the present."""
 LONGEST_BEFORE = timedelta(days=366)
 """So long before a report came its work may have been done."""
+
+
+class Answers:
+    """Handlers of what the departments say of their jobs."""
+
+    def __init__(self, states: States, redact: Redactor, clock: Clock) -> None:
+        self._states = states
+        self._redact = redact
+        self._clock = clock
+
+    def handlers(self) -> Mapping[type[Model], Handler[Any]]:
+        return dict((on(ev.DepartmentUpdate, self.answered),))
+
+    async def answered(self, job: Job, event: Event[ev.DepartmentUpdate]) -> Change[Job] | None:
+        """Take a department's update, or refuse it and say why."""
+        update = event.data
+        key = update_key(update.department, event.id)
+        # By the id alone too, as jobs remembered before.
+        if key in job.handled_updates or event.id in job.handled_updates:
+            return None
+        handled = (*job.handled_updates, key)[-HANDLED_UPDATES:]
+        after = job.model_copy(update={"handled_updates": handled})
+        refusal = self._refusal(job, update)
+        if refusal is not None:
+            return Change(after, (refused(update, event.id, *refusal),))
+        now = self._clock.now()
+        accepted = ev.UpdateAccepted(
+            record_id=job.record_id,
+            version=job.version + 1,
+            update_id=event.id,
+            department=update.department,
+            status=update.status,
+        )
+        work = ev.WorkUpdated(
+            record_id=job.record_id,
+            version=job.version + 1,
+            update_id=event.id,
+            department=update.department,
+            status=update.status,
+            note=self._redact(cleaned(update.note, lines=True)),
+            work_reference=_number(update.work_reference),
+            duplicate_of=update.duplicate_of,
+            occurred_at=min(update.occurred_at, now),
+            accepted_at=now,
+        )
+        return Change(
+            after.model_copy(update={"status": update.status, "said": job.said + weight(update)}),
+            (Outgoing(accepted, topic=replies_topic(update.department)), Outgoing(work)),
+        )
+
+    def _refusal(self, job: Job, update: ev.DepartmentUpdate) -> tuple[str, str] | None:
+        if job.department is None:
+            return "not_assigned", "No department has this request at present."
+        if job.department != update.department:
+            return "wrong_department", "Another department has this request."
+        now = self._clock.now()
+        received = job.asked.received_at if job.asked else now
+        if not received - LONGEST_BEFORE <= update.occurred_at <= now + CLOCKS_APART:
+            return (
+                "malformed",
+                f"occurred_at must lie at most {LONGEST_BEFORE.days} days before the request came "
+                "and not in the future.",
+            )
+        if update.duplicate_of is not None and not _may_repeat(job, update.duplicate_of):
+            return "malformed", "duplicate_of must be the id of another request."
+        move = Move(current=job.status, proposed=update.status, actor="department")
+        if not allowed(move, self._states):
+            may = ", ".join(self._states.next(job.status, "department")) or "nothing"
+            return "transition", f"From {job.status} a department may go to: {may}."
+        if not has_room(job, update):
+            return "malformed", "The request has all the notes that it takes: send it without one."
+        return None
 
 
 def _may_repeat(job: Job, record_id: str) -> bool:

@@ -1,7 +1,6 @@
-"""What routing's handlers need of the world."""
+"""What the departments' work needs of the world."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Protocol
 
 from direct311.routing.job import Job
@@ -22,10 +21,6 @@ class Jobs(Protocol):
         self, department: str, statuses: Sequence[str], after: str | None, limit: int
     ) -> Sequence[Job]:
         """A department's jobs in these states, oldest first, from after a record id."""
-        ...
-
-    async def late(self, today: date, limit: int) -> Sequence[str]:
-        """Ids of open jobs whose due date has passed and that nobody has been told of."""
         ...
 
     async def count(self) -> dict[str, int]:

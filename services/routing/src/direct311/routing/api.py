@@ -1,0 +1,9 @@
+"""How it is known who asks."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request
+
+from direct311.runtime.access.rules import Caller
+
+CallerOf = Callable[[Request], Awaitable[Caller]]

@@ -1,0 +1,32 @@
+"""Builds the look for jobs that are overdue."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from direct311.routing.deadlines.adapters import MongoLateJobs
+from direct311.routing.deadlines.handlers import Deadlines
+from direct311.routing.job import Job
+from direct311.routing.settings import RoutingSettings
+from direct311.routing.states import States
+from direct311.runtime.loops import Loop
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.process import Line, Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    loops: Sequence[Loop]
+
+
+def wire(
+    settings: RoutingSettings,
+    resources: Resources,
+    line: Line[Job],
+    folder: Folder[Job],
+    states: States,
+) -> Overdue:
+    clock = resources.clock
+    deadlines = Deadlines(MongoLateJobs(line.records), folder, states, clock)
+    lease = resources.lease("overdue", timedelta(minutes=15))
+    return Overdue([Loop("overdue", settings.overdue_every, deadlines.step, lease, clock)])

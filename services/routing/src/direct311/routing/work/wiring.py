@@ -1,0 +1,76 @@
+"""Builds the taking of the departments' updates, and their queues."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from fastapi import APIRouter
+
+from direct311.redaction import redact
+from direct311.routing.api import CallerOf
+from direct311.routing.job import Job
+from direct311.routing.states import States
+from direct311.routing.work.adapters import MongoJobs, forget
+from direct311.routing.work.api import counts_router, router
+from direct311.routing.work.consumers import process
+from direct311.routing.work.domain import Refusal
+from direct311.routing.work.handlers import Answers, refuse_unknown
+from direct311.runtime.loops import Loop, Step
+from direct311.runtime.messaging.broker import Process
+from direct311.runtime.messaging.records import Folder, Handler, on
+from direct311.runtime.messaging.relay import Relay
+from direct311.runtime.process import Line, Resources
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+
+REFUSALS_KEPT = timedelta(days=30)
+"""So long it is known what was refused: twice as long as topics keep an update."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """`process`: how batches are worked through with a folder of jobs."""
+
+    handlers: Mapping[type[Model], Handler[Any]]
+    process: Callable[[Folder[Job]], Process]
+    router: APIRouter
+    counts_router: APIRouter
+    prepare: Step
+    relay: Relay
+    loops: Sequence[Loop]
+
+
+def wire(
+    resources: Resources,
+    caller_of: CallerOf,
+    line: Line[Job],
+    states: States,
+    public_telephones: Iterable[str],
+) -> Work:
+    """`public_telephones`: what stays in a note."""
+    clock, public = resources.clock, frozenset(public_telephones)
+    answers = Answers(states, lambda text: redact(text, public).text, clock)
+    refusals = resources.outgoing(resources.database["refusals"], Refusal)
+
+    def processing(folder: Folder[Job]) -> Process:
+        refusing = resources.folder(
+            refusals,
+            lambda update_id: Refusal(record_id=update_id),
+            dict([on(ev.DepartmentUpdate, refuse_unknown)]),
+        )
+        return process(folder, refusing, line.records, refusals.records)
+
+    async def forget_refusals() -> None:
+        await forget(refusals.records, clock.now() - REFUSALS_KEPT)
+
+    jobs = MongoJobs(line.records)
+    return Work(
+        answers.handlers(),
+        processing,
+        router(jobs, caller_of),
+        counts_router(jobs, caller_of),
+        refusals.records.prepare,
+        refusals.relay,
+        [Loop("forget", timedelta(hours=1), forget_refusals, resources.lease("forget"), clock)],
+    )

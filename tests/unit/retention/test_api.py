@@ -11,9 +11,11 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
-from direct311.retention.api import UseCases
+from direct311.retention.certificates import api as certificates
+from direct311.retention.holds import api as placing
 from direct311.retention.holds.handlers.scopes import Scopes
-from direct311.retention.routes import router
+from direct311.retention.inventory import api as records
+from direct311.retention.review import api as review
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import install
 from direct311.runtime.http.health import Readiness
@@ -36,24 +38,18 @@ class County:
 
     def __post_init__(self) -> None:
         world = self.world
-        use = UseCases(
-            inventory=world.inventory,
-            holds=world.holds,
-            dispositions=world.dispositions,
-            rules=world.rules,
-            outcomes=world.outcomes,
-            expiry=world.expiry,
-            holding=world.holding,
-            scopes=Scopes(world.inventory, world.rules.assignments),
-            review=world.review,
-            certification=world.certification,
-            seal=world.signer,
-            ids=world.ids,
-            clock=world.clock,
-        )
+        inventory, rules, ids, holds = world.inventory, world.rules, world.ids, world.holds
+        scopes = Scopes(inventory, rules.assignments)
         app = FastAPI()
         install(app, Readiness(), Metrics())
-        app.include_router(router(use, caller_of))
+        for router in (
+            records.router(inventory, world.outcomes, rules, ids, caller_of),
+            review.router(world.expiry, inventory, rules, caller_of),
+            review.dispositions_router(world.review, world.dispositions, caller_of),
+            placing.router(world.holding, scopes, holds, inventory, ids, world.clock, caller_of),
+            certificates.router(world.certification, world.signer, caller_of),
+        ):
+            app.include_router(router)
         self.client = TestClient(app, raise_server_exceptions=False)
 
     def get(self, path: str, caller: str = "custodian/carla", status: int = 200) -> Any:

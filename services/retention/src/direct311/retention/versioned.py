@@ -2,19 +2,14 @@
 
 from typing import Generic, TypeVar
 
-from direct311.retention.holds.domain import Hold
-from direct311.retention.review.domain import Disposition
-from direct311.runtime.storage.database import (
-    Collection,
-    Document,
-    DuplicateError,
-)
+from direct311.runtime.storage.database import Collection, Document, DuplicateError
+from direct311.schemas import Model
 
-V = TypeVar("V", Hold, Disposition)
+V = TypeVar("V", bound=Model)
 
 
-class _Versioned(Generic[V]):
-    """Documents that are replaced only in the version that was read."""
+class Versioned(Generic[V]):
+    """Documents that are replaced only in the version that was read; the model has a `version`."""
 
     def __init__(self, collection: Collection, model: type[V], key: str) -> None:
         self._collection = collection
@@ -26,10 +21,10 @@ class _Versioned(Generic[V]):
         return self._read(document) if document else None
 
     async def replace(self, value: V) -> bool:
-        after = value.model_copy(update={"version": value.version + 1})
-        document = self._write(after)
+        document = self._write(value)
+        read = document["version"]
         result = await self._collection.replace_one(
-            {"_id": document["_id"], "version": value.version}, document
+            {"_id": document["_id"], "version": read}, {**document, "version": read + 1}
         )
         return result.matched_count == 1
 

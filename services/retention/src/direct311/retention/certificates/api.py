@@ -4,10 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from direct311.retention.api import READERS, CallerOf, Id, UseCases
+from direct311.retention.api import READERS, CallerOf, Id
 from direct311.retention.certificates.domain import Content, Statement, digest
+from direct311.retention.certificates.handlers import Certification
+from direct311.retention.certificates.ports import Seal
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.http.api import require
+from direct311.runtime.http.api import PROBLEMS, require
 
 
 class CertificateView(Content):
@@ -24,15 +26,16 @@ class StatementView(Statement):
     signature: str
 
 
-def _certificates(use: UseCases, caller_of: CallerOf) -> APIRouter:
-    api = APIRouter(tags=["certificates"])
+def router(certification: Certification, seal: Seal, caller_of: CallerOf) -> APIRouter:
+    """What was destroyed."""
+    api = APIRouter(prefix="/v1", tags=["certificates"], responses=PROBLEMS)
     who = Depends(caller_of)
 
     @api.get("/certificates/{certificate_id}", response_model_exclude_none=True)
     async def certificate(certificate_id: Id, caller: Annotated[Caller, who]) -> CertificateView:
         """A certificate of destruction, or its supplement."""
         require(caller, *READERS, "service")
-        content, sha256 = await use.certification.certificate(certificate_id)
+        content, sha256 = await certification.certificate(certificate_id)
         return CertificateView(**content.model_dump(), sha256=sha256)
 
     @api.get("/compliance", response_model_exclude_none=True)
@@ -44,13 +47,13 @@ def _certificates(use: UseCases, caller_of: CallerOf) -> APIRouter:
     ) -> StatementView:
         """The yearly compliance statement: what was disposed of, by item, signed."""
         require(caller, *READERS)
-        statement = await use.certification.statement(fiscal_year, caller.sub)
+        statement = await certification.statement(fiscal_year, caller.sub)
         sha256 = digest(statement)
         return StatementView(
             **statement.model_dump(),
             sha256=sha256,
-            keyid=use.seal.keyid,
-            signature=use.seal.sign_bytes(bytes.fromhex(sha256)).hex(),
+            keyid=seal.keyid,
+            signature=seal.sign_bytes(bytes.fromhex(sha256)).hex(),
         )
 
     return api

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from direct311.retention.holds.domain import Hold, Standing
-from direct311.retention.versioned import _Versioned
+from direct311.retention.versioned import Versioned
 from direct311.runtime.clock import Clock
 from direct311.runtime.storage.database import (
     Collection,
@@ -16,7 +16,7 @@ from direct311.runtime.storage.database import (
 )
 
 
-class MongoHolds(_Versioned[Hold]):
+class MongoHolds(Versioned[Hold]):
     """Implements `Holds`. The fence is one document; the standing holds are read again when it has
     moved."""
 

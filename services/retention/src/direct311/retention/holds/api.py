@@ -7,16 +7,17 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import Field, model_validator
 
 from direct311.redaction import redact_reference
-from direct311.retention.api import READERS, CallerOf, Id, Limit, Reason, UseCases
+from direct311.retention.api import READERS, CallerOf, Id, Limit, Reason
 from direct311.retention.holds.domain import Hold, HoldQuery
+from direct311.retention.holds.handlers.holding import Holding
+from direct311.retention.holds.handlers.scopes import Scopes
+from direct311.retention.holds.ports import HoldableRecords, Holds
 from direct311.runtime.access import reasons
 from direct311.runtime.access.rules import Caller
+from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.http.api import require
-from direct311.runtime.http.parameters import (
-    AskedInstant,
-    in_order,
-)
+from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.http.parameters import AskedInstant, in_order
 from direct311.runtime.text import Title
 from direct311.schemas import Model, RecordId
 from direct311.schemas import events as ev
@@ -100,12 +101,21 @@ class HoldPage(Model):
     next: str | None = None
 
 
-def _holds(use: UseCases, caller_of: CallerOf) -> APIRouter:
-    api = APIRouter(prefix="/holds", tags=["holds"])
+def router(
+    holding: Holding,
+    scopes: Scopes,
+    holds: Holds,
+    records: HoldableRecords,
+    ids: Ids,
+    clock: Clock,
+    caller_of: CallerOf,
+) -> APIRouter:
+    """All about holds."""
+    api = APIRouter(prefix="/v1/holds", tags=["holds"], responses=PROBLEMS)
     who = Depends(caller_of)
 
     async def shown(hold: Hold) -> HoldView:
-        return _hold(hold, await use.inventory.held([hold.hold_id]))
+        return _hold(hold, await records.held([hold.hold_id]))
 
     @api.post("", status_code=201, response_model_exclude_none=True)
     async def place(body: HoldOrder, caller: Annotated[Caller, who]) -> HoldView:
@@ -114,18 +124,18 @@ def _holds(use: UseCases, caller_of: CallerOf) -> APIRouter:
         require(caller, "custodian", "counsel")
         query = HoldQuery(**body.query.model_dump()) if body.query else None
         if query is not None and not body.for_later:
-            await use.scopes.check(query)
+            await scopes.check(query)
         hold = Hold(
-            hold_id=use.ids.new(),
+            hold_id=ids.new(),
             name=body.name,
             kind=body.kind,
             authority=redact_reference(body.authority).text,
             record_ids=body.record_ids or (),
             query=query,
             placed_by=caller.sub,
-            placed_at=use.clock.now(),
+            placed_at=clock.now(),
         )
-        return await shown(await use.holding.place(hold, chunks=INLINE_CHUNKS))
+        return await shown(await holding.place(hold, chunks=INLINE_CHUNKS))
 
     @api.get("", response_model_exclude_none=True)
     async def listed(
@@ -136,9 +146,9 @@ def _holds(use: UseCases, caller_of: CallerOf) -> APIRouter:
     ) -> HoldPage:
         """The holds that stand, or with `standing=false` all that ever were."""
         require(caller, *READERS)
-        found = await use.holds.page(cursor, limit + 1, standing=standing)
+        found = await holds.page(cursor, limit + 1, standing=standing)
         page = found[:limit]
-        held = await use.inventory.held([each.hold_id for each in page])
+        held = await records.held([each.hold_id for each in page])
         return HoldPage(
             holds=tuple(_hold(each, held) for each in page),
             next=page[-1].hold_id if len(found) > limit else None,
@@ -148,7 +158,7 @@ def _holds(use: UseCases, caller_of: CallerOf) -> APIRouter:
     async def one(hold_id: Id, caller: Annotated[Caller, who]) -> HoldView:
         """One hold, and the records for which it came too late."""
         require(caller, *READERS)
-        found = await use.holds.get(hold_id)
+        found = await holds.get(hold_id)
         if found is None:
             raise RefusedError(404, "unknown_hold", "There is no such hold.")
         return await shown(found)
@@ -158,7 +168,7 @@ def _holds(use: UseCases, caller_of: CallerOf) -> APIRouter:
         """Release a hold, as another person than the one who placed it."""
         require(caller, "counsel", "records_officer")
         return await shown(
-            await use.holding.release(hold_id, caller.sub, body.reason, chunks=INLINE_CHUNKS)
+            await holding.release(hold_id, caller.sub, body.reason, chunks=INLINE_CHUNKS)
         )
 
     return api

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 from direct311.retention.holds.domain import Hold
 from direct311.retention.holds.handlers.holding import Holding
-from direct311.retention.inventory.consumers import Failures
 from direct311.runtime.messaging.broker import Process, Received
+from direct311.schemas import Event
 from direct311.schemas import events as ev
+from direct311.schemas.model import Model
 
 HOLD_TOPICS = ("hold.requested",)
+
+Failures = Sequence[tuple[Event[Model], Exception]]
 
 
 def hold_requests(holding: Holding) -> Process:

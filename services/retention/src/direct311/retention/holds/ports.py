@@ -1,6 +1,6 @@
 """All holds and their fence, and what holding asks of the records."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
 from direct311.retention.holds.domain import Hold, Standing
@@ -40,4 +40,33 @@ class Holds(Protocol):
 
     async def standing_now(self) -> Standing:
         """The standing holds as of a value of the fence that is read now."""
+        ...
+
+
+class HoldableRecords(Protocol):
+    """The records, as far as holds go by them."""
+
+    async def matching(self, hold: Hold, limit: int) -> Sequence[str]:
+        """Records that come under the hold, were not evaluated since, and are not ordered."""
+        ...
+
+    async def too_late(self, hold: Hold, limit: int) -> Sequence[str]:
+        """Records that come under the hold, and whose destruction is ordered or done."""
+        ...
+
+    async def holding(self, hold_id: str, limit: int) -> Sequence[str]:
+        """Records that are not ordered and into which the hold is written."""
+        ...
+
+    async def held(self, hold_ids: Sequence[str]) -> Mapping[str, int]:
+        """Into how many records that are not ordered each of these holds is written; a hold that
+        is in none is left out."""
+        ...
+
+    async def values(self, field: Known) -> Collection[str]:
+        """What the records have in this field, each value once."""
+        ...
+
+    async def behind(self, limit: int) -> Sequence[str]:
+        """Records for which one write did not tell of all holds."""
         ...

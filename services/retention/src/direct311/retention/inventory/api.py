@@ -1,41 +1,25 @@
 """Records of the inventory over HTTP, and what their work has come to."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
-from direct311.retention.api import READERS, CallerOf, Cursor, Id, Limit, UseCases
+from direct311.retention.api import READERS, CallerOf, Id
 from direct311.retention.inventory.domain import RetentionRules
-from direct311.retention.inventory.handlers import SAYERS
-from direct311.retention.inventory.ports import Position
+from direct311.retention.inventory.handlers import SAYERS, Outcomes
+from direct311.retention.inventory.ports import Inventory
 from direct311.retention.record import Held, InventoryRecord, Receipt, Said, Stage
 from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller
+from direct311.runtime.clock import Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.http.api import NUMBER, require
-from direct311.runtime.http.parameters import (
-    AskedDay,
-    GivenDay,
-    cursor_of,
-    read_cursor,
-)
+from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.http.parameters import GivenDay
 from direct311.schemas import Instant, Model, OnDate
 
 COUNTERS: Final = ROLES.record_counts
-
-
-class ExpiryQuestion(Model, extra="forbid"):
-    """`as_of`: today unless said otherwise. `dry_run`: lists and changes nothing; the default
-    where `as_of` lies in the future. `cursor` and `limit`: the page of a dry run."""
-
-    as_of: AskedDay | None = None
-    # Strict: a 0 is no decision to change anything.
-    dry_run: Annotated[bool, Field(strict=True)] | None = None
-    cursor: Annotated[str, Field(max_length=200)] | None = None
-    limit: Annotated[int, Field(ge=1, le=500), NUMBER] = 100
 
 
 class Outcome(Model, extra="forbid"):
@@ -97,21 +81,6 @@ class RecordView(Model):
     certificate_id: str | None = None
 
 
-class RecordPage(Model):
-    """By eligible date. `next` is the cursor of the following page."""
-
-    records: tuple[RecordView, ...]
-    next: str | None = None
-
-
-class ExpiryView(RecordPage):
-    """`count`: made eligible, or of a dry run the records on this page."""
-
-    as_of: OnDate
-    dry_run: bool
-    count: int
-
-
 class CountsView(Model):
     """Records of the inventory by state; those destroyed stay in it."""
 
@@ -119,18 +88,21 @@ class CountsView(Model):
     counts: Mapping[str, int]
 
 
-def _records(use: UseCases, caller_of: CallerOf) -> APIRouter:
-    api = APIRouter(tags=["records"])
+def router(
+    inventory: Inventory, outcomes: Outcomes, rules: RetentionRules, ids: Ids, caller_of: CallerOf
+) -> APIRouter:
+    """One record, and counts."""
+    api = APIRouter(prefix="/v1", tags=["records"], responses=PROBLEMS)
     who = Depends(caller_of)
 
     @api.get("/records/{record_id}", response_model_exclude_none=True)
     async def record(record_id: Id, caller: Annotated[Caller, who]) -> RecordView:
         """One record of the inventory: items, trigger, eligible date, holds, state."""
         require(caller, *READERS)
-        found = await use.inventory.get(record_id)
+        found = await inventory.get(record_id)
         if found is None:
             raise RefusedError(404, "unknown_record", "The inventory has no such record.")
-        return _record(found, use.rules)
+        return record_view(found, rules)
 
     @api.post("/records/{record_id}/outcomes", response_model_exclude_none=True)
     async def outcome(record_id: Id, body: Outcome, caller: Annotated[Caller, who]) -> RecordView:
@@ -139,68 +111,26 @@ def _records(use: UseCases, caller_of: CallerOf) -> APIRouter:
         says it of what the own department has."""
         require(caller, *SAYERS, "inspector")
         reopened = "closed_on" in body.model_fields_set and body.closed_on is None
-        found = await use.outcomes.add(
-            caller, record_id, body.outcome, use.ids.new(), body.closed_on, reopened=reopened
+        found = await outcomes.add(
+            caller, record_id, body.outcome, ids.new(), body.closed_on, reopened=reopened
         )
-        return _record(found, use.rules)
+        return record_view(found, rules)
 
     @api.get("/counts")
     async def counts(caller: Annotated[Caller, who]) -> CountsView:
         """How many records the inventory has in which state."""
         require(caller, *COUNTERS)
-        found = await use.inventory.count()
+        found = await inventory.count()
         return CountsView(total=sum(found.values()), counts=dict(found))
-
-    @api.post("/expiry", response_model_exclude_none=True)
-    async def expire(body: ExpiryQuestion, caller: Annotated[Caller, who]) -> ExpiryView:
-        """Make eligible whose time has come, as the daily step does; or look ahead."""
-        require(caller, "custodian")
-        as_of = body.as_of or use.expiry.today
-        dry_run = as_of > use.expiry.today if body.dry_run is None else body.dry_run
-        if dry_run:
-            after = _position(body.cursor, "body.cursor")
-            found = await use.expiry.look(as_of, after, body.limit)
-        else:
-            found = await use.expiry.run(as_of)
-        return ExpiryView(
-            as_of=found.as_of,
-            dry_run=found.dry_run,
-            count=found.count,
-            records=tuple(_record(each, use.rules) for each in found.records),
-            next=_cursor(found.records[-1]) if found.more else None,
-        )
-
-    @api.get("/review", response_model_exclude_none=True)
-    async def queue(
-        caller: Annotated[Caller, who], cursor: Cursor = None, limit: Limit = 100
-    ) -> RecordPage:
-        """Eligible records that wait for review, those under hold too."""
-        require(caller, *READERS)
-        after = _position(cursor, "query.cursor")
-        found = await use.inventory.page("eligible", date.max, after, limit + 1)
-        page = found[:limit]
-        return RecordPage(
-            records=tuple(_record(each, use.rules) for each in page),
-            next=_cursor(page[-1]) if len(found) > limit else None,
-        )
 
     return api
 
 
-def _record(record: InventoryRecord, rules: RetentionRules) -> RecordView:
+def record_view(record: InventoryRecord, rules: RetentionRules) -> RecordView:
+    """A record as it is shown."""
     known = record.model_dump(exclude={"holds", "stage"})
     parts = tuple(
         ComponentView(**part.model_dump(exclude={"on"}), eligible_on=part.on)
         for part in rules.parts(record)
     )
     return RecordView(**known, state=record.stage, components=parts, holds=record.held_by)
-
-
-def _cursor(record: InventoryRecord) -> str | None:
-    """Of the queue; what is in it has its day."""
-    return cursor_of(record.eligible_on, record.record_id) if record.eligible_on else None
-
-
-def _position(cursor: str | None, field: str) -> Position | None:
-    """:raises RefusedError: 422, it is no cursor of ours."""
-    return None if cursor is None else read_cursor(cursor, field)

@@ -1,18 +1,17 @@
 """What can be asked of all records at once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal, Protocol
 
-from direct311.retention.holds.domain import Hold
-from direct311.retention.holds.ports import Known
+from direct311.retention.holds.ports import HoldableRecords
 from direct311.retention.record import InventoryRecord, Stage
 
 Position = tuple[date, str]
 """Eligible date and record id: where a page ended."""
 
 
-class Inventory(Protocol):
+class Inventory(HoldableRecords, Protocol):
     """What can be asked of all records at once. Writes go through the runtime's folder."""
 
     async def get(self, record_id: str) -> InventoryRecord | None: ...
@@ -32,31 +31,6 @@ class Inventory(Protocol):
     ) -> Sequence[InventoryRecord]:
         """Records of a stage that are eligible by `as_of`, by eligible date and id, after a
         position. `clear`: only those under no hold."""
-        ...
-
-    async def matching(self, hold: Hold, limit: int) -> Sequence[str]:
-        """Records that come under the hold, were not evaluated since, and are not ordered."""
-        ...
-
-    async def too_late(self, hold: Hold, limit: int) -> Sequence[str]:
-        """Records that come under the hold, and whose destruction is ordered or done."""
-        ...
-
-    async def holding(self, hold_id: str, limit: int) -> Sequence[str]:
-        """Records that are not ordered and into which the hold is written."""
-        ...
-
-    async def held(self, hold_ids: Sequence[str]) -> Mapping[str, int]:
-        """Into how many records that are not ordered each of these holds is written; a hold that
-        is in none is left out."""
-        ...
-
-    async def values(self, field: Known) -> Collection[str]:
-        """What the records have in this field, each value once."""
-        ...
-
-    async def behind(self, limit: int) -> Sequence[str]:
-        """Records for which one write did not tell of all holds."""
         ...
 
     async def outdated(self, schedule_version: str, limit: int) -> Sequence[str]:

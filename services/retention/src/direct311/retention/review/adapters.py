@@ -3,15 +3,11 @@
 from collections.abc import Sequence
 
 from direct311.retention.review.domain import Disposition, Status
-from direct311.retention.versioned import _Versioned
-from direct311.runtime.storage.database import (
-    Database,
-    Document,
-    Index,
-)
+from direct311.retention.versioned import Versioned
+from direct311.runtime.storage.database import Database, Document, Index
 
 
-class MongoDispositions(_Versioned[Disposition]):
+class MongoDispositions(Versioned[Disposition]):
     """Implements `Dispositions`."""
 
     def __init__(self, database: Database) -> None:

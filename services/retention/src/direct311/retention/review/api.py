@@ -1,18 +1,35 @@
 """Expiry, the queue of the review, and disposition sets over HTTP."""
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
-from direct311.retention.api import READERS, CallerOf, Id, Reason, UseCases
+from direct311.retention.api import READERS, CallerOf, Cursor, Id, Limit, Reason
+from direct311.retention.inventory.api import RecordView, record_view
+from direct311.retention.inventory.domain import RetentionRules
+from direct311.retention.inventory.ports import Inventory, Position
+from direct311.retention.record import InventoryRecord
 from direct311.retention.review.domain import Disposition
+from direct311.retention.review.handlers.expiry import Expiry
+from direct311.retention.review.handlers.review import Review
+from direct311.retention.review.ports import Dispositions
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.http.api import NUMBER, require
-from direct311.runtime.http.parameters import (
-    AskedDay,
-)
-from direct311.schemas import Model, RecordId
+from direct311.runtime.http.api import NUMBER, PROBLEMS, require
+from direct311.runtime.http.parameters import AskedDay, cursor_of, read_cursor
+from direct311.schemas import Model, OnDate, RecordId
+
+
+class ExpiryQuestion(Model, extra="forbid"):
+    """`as_of`: today unless said otherwise. `dry_run`: lists and changes nothing; the default
+    where `as_of` lies in the future. `cursor` and `limit`: the page of a dry run."""
+
+    as_of: AskedDay | None = None
+    # Strict: a 0 is no decision to change anything.
+    dry_run: Annotated[bool, Field(strict=True)] | None = None
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    limit: Annotated[int, Field(ge=1, le=500), NUMBER] = 100
 
 
 class Proposal(Model, extra="forbid"):
@@ -30,6 +47,21 @@ class Approval(Model, extra="forbid"):
     set_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class RecordPage(Model):
+    """By eligible date. `next` is the cursor of the following page."""
+
+    records: tuple[RecordView, ...]
+    next: str | None = None
+
+
+class ExpiryView(RecordPage):
+    """`count`: made eligible, or of a dry run the records on this page."""
+
+    as_of: OnDate
+    dry_run: bool
+    count: int
+
+
 class DispositionView(Disposition):
     """`set_hash` is SHA-256 over the sorted lines `<record id>:<version>\\n`."""
 
@@ -41,8 +73,54 @@ class DispositionPage(Model):
     next: str | None = None
 
 
-def _dispositions(use: UseCases, caller_of: CallerOf) -> APIRouter:
-    api = APIRouter(prefix="/dispositions", tags=["dispositions"])
+def router(
+    expiry: Expiry, inventory: Inventory, rules: RetentionRules, caller_of: CallerOf
+) -> APIRouter:
+    """What is eligible, and what will be."""
+    api = APIRouter(prefix="/v1", tags=["records"], responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.post("/expiry", response_model_exclude_none=True)
+    async def expire(body: ExpiryQuestion, caller: Annotated[Caller, who]) -> ExpiryView:
+        """Make eligible whose time has come, as the daily step does; or look ahead."""
+        require(caller, "custodian")
+        as_of = body.as_of or expiry.today
+        dry_run = as_of > expiry.today if body.dry_run is None else body.dry_run
+        if dry_run:
+            after = _position(body.cursor, "body.cursor")
+            found = await expiry.look(as_of, after, body.limit)
+        else:
+            found = await expiry.run(as_of)
+        return ExpiryView(
+            as_of=found.as_of,
+            dry_run=found.dry_run,
+            count=found.count,
+            records=tuple(record_view(each, rules) for each in found.records),
+            next=_cursor(found.records[-1]) if found.more else None,
+        )
+
+    @api.get("/review", response_model_exclude_none=True)
+    async def queue(
+        caller: Annotated[Caller, who], cursor: Cursor = None, limit: Limit = 100
+    ) -> RecordPage:
+        """Eligible records that wait for review, those under hold too."""
+        require(caller, *READERS)
+        after = _position(cursor, "query.cursor")
+        found = await inventory.page("eligible", date.max, after, limit + 1)
+        page = found[:limit]
+        return RecordPage(
+            records=tuple(record_view(each, rules) for each in page),
+            next=_cursor(page[-1]) if len(found) > limit else None,
+        )
+
+    return api
+
+
+def dispositions_router(
+    review: Review, dispositions: Dispositions, caller_of: CallerOf
+) -> APIRouter:
+    """The sets, and the two persons' decisions."""
+    api = APIRouter(prefix="/v1/dispositions", tags=["dispositions"], responses=PROBLEMS)
     who = Depends(caller_of)
 
     @api.post("", status_code=201, response_model_exclude_none=True)
@@ -51,7 +129,7 @@ def _dispositions(use: UseCases, caller_of: CallerOf) -> APIRouter:
         with the reason."""
         require(caller, "custodian")
         return _disposition(
-            await use.review.propose(caller.sub, body.record_ids, body.limit, body.as_of)
+            await review.propose(caller.sub, body.record_ids, body.limit, body.as_of)
         )
 
     @api.get("", response_model_exclude_none=True)
@@ -62,7 +140,7 @@ def _dispositions(use: UseCases, caller_of: CallerOf) -> APIRouter:
     ) -> DispositionPage:
         """The disposition sets, the newest first."""
         require(caller, *READERS)
-        found = await use.dispositions.page(cursor, limit + 1)
+        found = await dispositions.page(cursor, limit + 1)
         page = found[:limit]
         return DispositionPage(
             dispositions=tuple(_disposition(each) for each in page),
@@ -73,7 +151,7 @@ def _dispositions(use: UseCases, caller_of: CallerOf) -> APIRouter:
     async def one(disposition_id: Id, caller: Annotated[Caller, who]) -> DispositionView:
         """One set: what is in it, what was left out and why, how far it is."""
         require(caller, *READERS)
-        return _disposition(await use.review.get(disposition_id))
+        return _disposition(await review.get(disposition_id))
 
     @api.post("/{disposition_id}/approve", response_model_exclude_none=True)
     async def approve(
@@ -83,7 +161,7 @@ def _dispositions(use: UseCases, caller_of: CallerOf) -> APIRouter:
         custodian. What is held, or has changed since, is left out with the reason. 503 while the
         events of the other services are not taken in."""
         require(caller, "records_officer")
-        return _disposition(await use.review.approve(disposition_id, caller.sub, body.set_hash))
+        return _disposition(await review.approve(disposition_id, caller.sub, body.set_hash))
 
     @api.post("/{disposition_id}/reject", response_model_exclude_none=True)
     async def reject(
@@ -91,10 +169,20 @@ def _dispositions(use: UseCases, caller_of: CallerOf) -> APIRouter:
     ) -> DispositionView:
         """Put the records back in line."""
         require(caller, "records_officer", "custodian")
-        return _disposition(await use.review.reject(disposition_id, caller.sub, body.reason))
+        return _disposition(await review.reject(disposition_id, caller.sub, body.reason))
 
     return api
 
 
 def _disposition(disposition: Disposition) -> DispositionView:
     return DispositionView.model_validate(disposition.model_dump())
+
+
+def _cursor(record: InventoryRecord) -> str | None:
+    """Of the queue; what is in it has its day."""
+    return cursor_of(record.eligible_on, record.record_id) if record.eligible_on else None
+
+
+def _position(cursor: str | None, field: str) -> Position | None:
+    """:raises RefusedError: 422, it is no cursor of ours."""
+    return None if cursor is None else read_cursor(cursor, field)

@@ -5,8 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from direct311.retention.holds.domain import Hold, evaluate
-from direct311.retention.holds.ports import Holds
-from direct311.retention.inventory.ports import Inventory
+from direct311.retention.holds.ports import HoldableRecords, Holds
 from direct311.retention.record import InventoryRecord
 from direct311.retention.writes import CHUNK, causes
 from direct311.runtime.clock import Clock, Ids
@@ -27,7 +26,7 @@ class Holding:
     def __init__(
         self,
         folder: Folder[InventoryRecord],
-        inventory: Inventory,
+        inventory: HoldableRecords,
         holds: Holds,
         clock: Clock,
         ids: Ids,

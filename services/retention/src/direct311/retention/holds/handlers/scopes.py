@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 from direct311.retention.holds.domain import UNINCORPORATED, HoldQuery, plain_name
-from direct311.retention.inventory.ports import Inventory
+from direct311.retention.holds.ports import HoldableRecords
 from direct311.retention.schedule.domain.schedule import Assignments
 from direct311.runtime.errors import FieldProblem, MalformedError
 
@@ -18,7 +18,7 @@ class Scopes:
     """A hold on a name that nothing has, misspelt or of another service's vocabulary, would stand
     and hold nothing."""
 
-    def __init__(self, inventory: Inventory, assignments: Assignments) -> None:
+    def __init__(self, inventory: HoldableRecords, assignments: Assignments) -> None:
         self._inventory = inventory
         self._assigned = {
             code

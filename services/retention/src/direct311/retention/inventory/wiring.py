@@ -1,0 +1,61 @@
+"""Builds the inventory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from direct311.retention.api import CallerOf
+from direct311.retention.holds.ports import Holds
+from direct311.retention.inventory.adapters import MongoInventory
+from direct311.retention.inventory.api import router
+from direct311.retention.inventory.consumers import inventorying
+from direct311.retention.inventory.domain import RetentionRules
+from direct311.retention.inventory.handlers import Inventorying, Outcomes
+from direct311.retention.record import InventoryRecord
+from direct311.runtime.loops import Step
+from direct311.runtime.messaging.broker import Process
+from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.relay import Relay
+from direct311.runtime.process import Resources, folding
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryPart:
+    """`process`: how events are taken; it is told what to call when holders have answered."""
+
+    inventory: MongoInventory
+    folder: Folder[InventoryRecord]
+    process: Callable[[Callable[[], None]], Process]
+    router: APIRouter
+    prepare: Step
+    relay: Relay
+
+
+def wire(
+    resources: Resources, caller_of: CallerOf, rules: RetentionRules, holds: Holds
+) -> InventoryPart:
+    clock = resources.clock
+    records = resources.outgoing(resources.database["records"], InventoryRecord)
+    inventory = MongoInventory(records.records)
+    folder = resources.folder(
+        records,
+        lambda record_id: InventoryRecord(record_id=record_id),
+        Inventorying(rules, holds, clock).handlers(),
+    )
+
+    def process(answered: Callable[[], None]) -> Process:
+        return inventorying(folding(folder), answered)
+
+    async def prepare() -> None:
+        await records.records.prepare(MongoInventory.INDEXES)
+
+    outcomes = Outcomes(folder, rules, clock)
+    return InventoryPart(
+        inventory,
+        folder,
+        process,
+        router(inventory, outcomes, rules, resources.ids, caller_of),
+        prepare,
+        records.relay,
+    )

@@ -18,6 +18,7 @@ from direct311.intake.staff.handlers.contact import Contact
 from direct311.intake.staff.handlers.release import Release
 from direct311.media.files.api import files_router
 from direct311.routing.job import Job
+from direct311.routing.work.api import counts_router
 from direct311.routing.work.api import router as queues
 from direct311.routing.work.domain import Refusal
 from direct311.runtime.access.identity import Authenticator
@@ -355,7 +356,9 @@ class Desk:
         self.door = Caught()
         app = FastAPI()
         install(app, Readiness(), Metrics())
-        app.include_router(queues(OneJob(department), caller_of(self.door)))
+        job, caller = OneJob(department), caller_of(self.door)
+        app.include_router(queues(job, caller))
+        app.include_router(counts_router(job, caller))
         self.client = TestClient(app, raise_server_exceptions=False)
 
     def asked(self, caller: Caller, path: str) -> int:

@@ -2,13 +2,14 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
 from direct311.geo.addresses.domain.municipalities import Gazette
-from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
+from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries, read_boundary_set
 from direct311.geo.boundaries.api import router, sets_router
 from direct311.geo.boundaries.handlers import Atlas
 from direct311.geo.places.api import counts_router
@@ -42,7 +43,11 @@ def client(gazette: Gazette) -> TestClient:
     counted = InMemoryLocations({"resolved": 5, "unresolved": 1})
     app.include_router(router(atlas, caller_of))
     app.include_router(address_router(resolver, caller_of))
-    app.include_router(sets_router(atlas, sets, gazette.canonical, caller_of, LIMIT))
+    app.include_router(
+        sets_router(
+            atlas, sets, partial(read_boundary_set, canonical=gazette.canonical), caller_of, LIMIT
+        )
+    )
     app.include_router(counts_router(counted, caller_of))
     client = TestClient(app, raise_server_exceptions=False)
     document = json.dumps(collection(({"NAME": "County"}, square(-80.4, 25.6, 0.2))))

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 
 from direct311.geo.api import STAFF, CallerOf
-from direct311.geo.boundaries.adapters.shapes import Canonical, read_boundary_set
 from direct311.geo.boundaries.domain import (
     LAYER_NAME,
     BoundaryError,
@@ -16,7 +15,7 @@ from direct311.geo.boundaries.domain import (
     Located,
 )
 from direct311.geo.boundaries.handlers import Atlas
-from direct311.geo.boundaries.ports import BoundarySets
+from direct311.geo.boundaries.ports import BoundarySets, ReadBoundarySet
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
@@ -92,11 +91,11 @@ def router(atlas: Atlas, caller_of: CallerOf) -> APIRouter:
 def sets_router(
     atlas: Atlas,
     sets: BoundarySets,
-    canonical: Canonical,
+    read_set: ReadBoundarySet,
     caller_of: CallerOf,
     max_import_bytes: int,
 ) -> APIRouter:
-    """The sets, and the import of one. `canonical`: the one spelling of a municipality's name."""
+    """The sets, and the import of one."""
     api = APIRouter(responses=PROBLEMS, tags=["geo"])
     who = Depends(caller_of)
 
@@ -126,14 +125,13 @@ def sets_router(
         body = await _body(request, max_import_bytes)
 
         def read() -> BoundarySet:
-            return read_boundary_set(
+            return read_set(
                 json.loads(body),
                 layer=name,
                 label=version,
                 source=source,
                 licence=licence,
                 approximate=approximate,
-                canonical=canonical,
             )
 
         try:

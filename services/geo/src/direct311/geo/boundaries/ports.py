@@ -20,6 +20,23 @@ class Boundaries(Protocol):
         ...
 
 
+class ReadBoundarySet(Protocol):
+    """Reads a boundary set from a document of its format."""
+
+    def __call__(
+        self,
+        document: object,
+        *,
+        layer: str,
+        label: str,
+        source: str | None,
+        licence: str | None,
+        approximate: bool | None,
+    ) -> BoundarySet:
+        """:raises BoundaryError: what is wrong with it, and with which feature."""
+        ...
+
+
 class BoundarySets(Protocol):
     """Every version of every layer that was imported, and which is in force."""
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter
 
 from direct311.geo.api import CallerOf
 from direct311.geo.boundaries.adapters.mongo import MongoBoundarySets
 from direct311.geo.boundaries.adapters.packaged import approximate_county
-from direct311.geo.boundaries.adapters.shapes import Canonical, ShapeBoundaries
+from direct311.geo.boundaries.adapters.shapes import Canonical, ShapeBoundaries, read_boundary_set
 from direct311.geo.boundaries.api import router, sets_router
 from direct311.geo.boundaries.handlers import Atlas
 from direct311.geo.boundaries.ports import Boundaries
@@ -42,6 +43,7 @@ def wire(
     own area is called."""
     clock = resources.clock
     sets = MongoBoundarySets(resources.database)
+    read_set = partial(read_boundary_set, canonical=canonical)
     atlas = Atlas(
         sets,
         lambda loaded: ShapeBoundaries(loaded, unincorporated),
@@ -59,7 +61,7 @@ def wire(
     return BoundarySets(
         atlas.current,
         router(atlas, caller_of),
-        sets_router(atlas, sets, canonical, caller_of, settings.max_import_bytes),
+        sets_router(atlas, sets, read_set, caller_of, settings.max_import_bytes),
         prepare,
         loaded,
         # Without a lease: each copy looks for itself.

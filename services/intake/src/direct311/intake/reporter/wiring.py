@@ -8,6 +8,7 @@ from direct311.intake.lifecycle.wiring import Lifecycle
 from direct311.intake.reporter.adapters.codes import MongoCodes
 from direct311.intake.reporter.adapters.messages import load_messages
 from direct311.intake.reporter.adapters.smtp import SmtpMailer
+from direct311.intake.reporter.domain import Messages
 from direct311.intake.reporter.handlers.codes import OneTimeCodes, SentCodes
 from direct311.intake.reporter.handlers.comment import AddComment
 from direct311.intake.reporter.handlers.mail import Mail
@@ -105,19 +106,31 @@ def wire(
     )
     mail = None
     if can_mail:
-        mail = Mail(
-            mailer=SmtpMailer(settings),
-            codes=codes,
-            requests=lifecycle.requests,
-            folder=folder,
-            vault=vault,
-            messages=messages,
-            policies=catalogue.policies,
-            sender=settings.mail_from,
-            link=settings.request_page,
-            key=indexes.content_key,
-            clock=clock,
-            ids=ids,
-            first_pause=settings.mail_retry_after,
-        )
+        mail = _mail(settings, resources, sealing, catalogue, lifecycle, codes, messages)
     return Reporters(codes, links, subject, one_time, reporter, add_comment, mail)
+
+
+def _mail(
+    settings: IntakeSettings,
+    resources: Resources,
+    sealing: Sealing,
+    catalogue: CatalogueData,
+    lifecycle: Lifecycle,
+    codes: MongoCodes,
+    messages: Messages,
+) -> Mail:
+    return Mail(
+        mailer=SmtpMailer(settings),
+        codes=codes,
+        requests=lifecycle.requests,
+        folder=lifecycle.folder,
+        vault=sealing.vault,
+        messages=messages,
+        policies=catalogue.policies,
+        sender=settings.mail_from,
+        link=settings.request_page,
+        key=sealing.indexes.content_key,
+        clock=resources.clock,
+        ids=resources.ids,
+        first_pause=settings.mail_retry_after,
+    )

@@ -31,6 +31,7 @@ from rich.table import Table
 from deploy.local.stack import Stack
 from direct311.cli.stack import LocalStack
 from direct311.schemas import decode, events, read_headers
+from tests.load.costs import idle, processor_seconds, read, spent
 from tests.load.generators import Burst, burst, form, reads, steady
 from tests.load.history import history_times
 from tests.load.listing import fill, list_times
@@ -43,7 +44,9 @@ from tests.load.verification import verification_rates
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
 RATES = (50, 100, 200)
-TURNS = 3
+TURNS = 5
+PARTS = ("gateway", "middle", "log", "lists")
+IDLE_SECONDS = 20
 OTHERS = ("media", "geo", "routing", "retention", "audit")
 console = Console()
 
@@ -70,18 +73,28 @@ def main() -> int:
         "--listed", type=int, nargs="*", default=[10_000, 1_000_000], help="requests to list from"
     )
     parser.add_argument("--events", type=int, default=20_000, help="access events to append")
+    parser.add_argument(
+        "--only", nargs="*", choices=PARTS, help="parts to measure; nothing is written then"
+    )
     arguments = parser.parse_args()
     if shutil.which("wrk") is None:
         parser.error("wrk is missing: apt-get install wrk")
     started = time.monotonic()
     figures = Figures()
+    wanted = arguments.only or PARTS
     with tempfile.TemporaryDirectory(prefix="direct311-bench-") as folder:
         with _stack(Path(folder) / "stack") as stack:
-            _measure(stack, Path(folder), arguments, figures)
-        if arguments.listed:
+            if "gateway" in wanted:
+                _gateway(stack, Path(folder), arguments, figures)
+            if "middle" in wanted:
+                _middle(stack, arguments, figures)
+            if "log" in wanted:
+                _log(stack, arguments, figures)
+        if arguments.listed and "lists" in wanted:
             with _stack(Path(folder) / "lists") as stack:
                 _lists(stack, arguments.listed, figures)
-    _write(figures, time.monotonic() - started)
+    if not arguments.only:
+        _write(figures, time.monotonic() - started)
     return 0
 
 
@@ -96,7 +109,8 @@ def _stack(folder: Path) -> Iterator[Stack]:
         stack.down()
 
 
-def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> None:
+def _gateway(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> None:
+    """The gateway by itself, and with all services running, beside a floor of the same turn."""
     dev = LocalStack.model_validate(stack.dev)
     intake, key = dev.services["intake"], dev.api_keys["app"]
     console.print("the floor (a bare handler with one journaled insert) and the gateway, in turns")
@@ -113,7 +127,7 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
             floors.append(burst(bare, key, arguments.seconds, folder))
             _settle(stack)
             bursts.append(burst(intake, key, arguments.seconds, folder))
-        floor, alone = _middle(floors), _middle(bursts)
+        floor, alone = _median(floors), _median(bursts)
         figures.add("floor", f"{floor.per_second:,.0f}/s", _latency(floor))
         stored = _one_stored(bare, key)
         floor_read = reads(f"{bare}/open311/v2/requests/{stored}.json", arguments.seconds)
@@ -132,19 +146,40 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
     figures.add("  ratio of the gateway to it", f"{alone.per_second / direct.per_second:.2f}")
     _reads(intake, key, arguments.seconds, floor_read, figures)
 
-    console.print("the gateway with all services running and the backlog draining")
+    console.print("the gateway with all services running and the backlog draining, in turns")
     for name in OTHERS:
         stack.start(name)
     for name in OTHERS:
         stack.wait_ready(name)
-    together = burst(intake, key, arguments.seconds, folder)
-    figures.add("gateway, all running", f"{together.per_second:,.0f}/s", _latency(together))
-    figures.add("  ratio to the floor", f"{together.per_second / floor.per_second:.2f}")
+    together, ratios = [], []
+    with _bare(dev) as bare:
+        for _ in range(TURNS):
+            one = burst(bare, key, arguments.seconds, folder)
+            together.append(burst(intake, key, arguments.seconds, folder))
+            ratios.append(together[-1].per_second / one.per_second)
+    shared = _median(together)
+    figures.add("gateway, all running", f"{shared.per_second:,.0f}/s", _latency(shared))
+    turns = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    figures.add("  ratio to the floor", f"{statistics.median(ratios):.2f}", f"in turns: {turns}")
     drained = asyncio.run(_drain(dev))
-    figures.add("  backlog drained in", f"{drained:.1f} s after the burst")
+    sent = sum(each.per_second for each in together) * arguments.seconds
+    figures.add(
+        "  backlog drained in", f"{drained:.1f} s after the bursts", f"{sent / drained:,.0f}/s"
+    )
 
+
+def _middle(stack: Stack, arguments: Any, figures: Figures) -> None:
+    """From acceptance to the department, and what that costs."""
+    dev = LocalStack.model_validate(stack.dev)
+    intake, key = dev.services["intake"], dev.api_keys["app"]
+    _settle(stack)
+    before = read(stack)
+    time.sleep(IDLE_SECONDS)
+    for line in idle(before, read(stack)):
+        figures.add(*line)
     for rate in RATES:
         console.print(f"accepted → routed at a steady {rate}/s for {arguments.steady} s")
+        before = read(stack)
         start = asyncio.run(_ends(dev))
         accepted = asyncio.run(steady(intake, key, rate, arguments.steady))
         found = asyncio.run(_routed(dev, start, set(accepted)))
@@ -153,7 +188,14 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
             f"p50 {_percentile(found, 50):,.0f} ms, p99 {_percentile(found, 99):,.0f} ms",
             f"{len(accepted)} accepted, {len(found)} routed",
         )
+        asyncio.run(_drain(dev))
+        for line in spent(f"at {rate}/s", before, read(stack), len(accepted)):
+            figures.add(*line)
 
+
+def _log(stack: Stack, arguments: Any, figures: Figures) -> None:
+    """What the audit log takes in and gives, and opening beside it."""
+    dev = LocalStack.model_validate(stack.dev)
     # A backlog of the steady rates is no part of what follows.
     asyncio.run(_drain(dev))
     _settle(stack)
@@ -196,7 +238,7 @@ def _measure(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
         figures.add(f"memory {name}", f"{_memory(stack, name):,.0f} MB")
 
 
-def _middle(bursts: Sequence[Burst]) -> Burst:
+def _median(bursts: Sequence[Burst]) -> Burst:
     """That with the middle rate."""
     return sorted(bursts, key=lambda found: found.per_second)[len(bursts) // 2]
 
@@ -224,15 +266,9 @@ def _settle(stack: Stack) -> None:
     deadline = time.monotonic() + 180
     busy = 1.0
     while busy > 0.1 and time.monotonic() < deadline:
-        before = _processor_seconds(pid)
+        before = processor_seconds(pid)
         time.sleep(3)
-        busy = (_processor_seconds(pid) - before) / 3
-
-
-def _processor_seconds(pid: int | None) -> float:
-    """What a process has used so far; fields 14 and 15 of proc(5)'s `stat`."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        busy = (processor_seconds(pid) - before) / 3
 
 
 def _reads(intake: str, key: str, seconds: int, floor: Burst, figures: Figures) -> None:

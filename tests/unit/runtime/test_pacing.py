@@ -47,19 +47,19 @@ async def test_quick_items_do_not_give_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pace", "took", "pause"),
+    ("pace", "took", "late", "pause"),
     [
-        (PROMPT, 0.001, 0.02),
-        (PROMPT, 0.05, 0.15),
-        (PROMPT, 10.0, 1.0),
-        (PATIENT, 0.001, 0.4),
-        (PATIENT, 3.0, 5.0),
-        (EAGER, 0.0, 0.0),
-        (EAGER, 0.2, 0.02),
-        (Pace(records=50), 0.1, 0.3),
+        (PROMPT, 0.001, 0.0, 0.02),
+        (PROMPT, 0.05, 0.0, 0.02),
+        (PROMPT, 0.05, 0.02, 0.15),
+        (PROMPT, 10.0, 0.02, 1.0),
+        (PATIENT, 0.001, 0.0, 0.4),
+        (PATIENT, 3.0, 0.02, 5.0),
+        (EAGER, 0.2, 0.02, 0.02),
+        (Pace(records=50), 0.1, 0.02, 0.3),
     ],
 )
-def test_a_pause_is_three_times_as_long_as_the_batch_took_within_its_limits(
-    pace: Pace, took: float, pause: float
+def test_a_consumer_lingers_and_stays_away_where_the_processor_is_short(
+    pace: Pace, took: float, late: float, pause: float
 ) -> None:
-    assert pace.pause(took) == pytest.approx(pause)
+    assert pace.pause(took, late) == pytest.approx(pause)

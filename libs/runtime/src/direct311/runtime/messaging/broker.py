@@ -221,28 +221,34 @@ class _LeavingError(Exception):
     """The process stops; what is in hand comes again, here or elsewhere."""
 
 
+SHORT_SECONDS = 0.01
+"""A process that wakes so much later than it asked to has to wait for a processor."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a consumer gathers: after each batch it pauses for three times as long as it took. The
-    busier the machine, the more events share what a batch costs whatever its size; and a backlog
-    leaves time for what is new.
+    """How a consumer gathers. After each batch it lingers, so that the events that come meanwhile
+    share what a batch costs whatever its size. Where the processor is short, it stays away for
+    three times as long as the batch took: whoever waits for an answer comes first, and more events
+    share the next batch.
 
-    `records`: of the largest batch; `least` and `most`: seconds of a pause.
+    `records`: of the largest batch; `linger` and `most`: seconds of a pause, at least and at most.
     """
 
     records: int = 500
-    least: float = 0.02
+    linger: float = 0.02
     most: float = 1.0
 
-    def pause(self, took: float) -> float:
-        """Seconds to wait after a batch that took so long."""
-        return min(max(3 * took, self.least), self.most)
+    def pause(self, took: float, late: float) -> float:
+        """Seconds to wait after a batch that took so long, where the process woke so late after
+        the pause before."""
+        return min(max(3 * took if late > SHORT_SECONDS else 0.0, self.linger), self.most)
 
 
 PROMPT = Pace()
-PATIENT = Pace(records=2_000, least=0.4, most=5.0)
+PATIENT = Pace(records=2_000, linger=0.4, most=5.0)
 """Nobody waits for the outcome: most of what a request leads to is handled in one go."""
-EAGER = Pace(records=1_000, least=0.0, most=0.02)
+EAGER = Pace(records=1_000, most=0.02)
 """Events that must be safe soon, however many."""
 
 
@@ -267,6 +273,8 @@ class Consumer:
     """How often, and each time how long, the next batch waits for something more urgent."""
     IDLE_MILLISECONDS = 100
     """How long a poll waits, and then pauses, where nothing comes."""
+    SINCE_MILLISECONDS = 5
+    """How long a batch waits for what came to the broker since it was fetched."""
     FIRST_BACKOFF_SECONDS = 0.1
     LONGEST_BACKOFF_SECONDS = 5.0
 
@@ -299,6 +307,7 @@ class Consumer:
         self._failed_in_a_row: Counter[str] = Counter()
         self._unread_in_a_row: Counter[str] = Counter()
         self._leaving = asyncio.Event()
+        self._late = 0.0
         self.stopped_because: str | None = None
         self.busy_since: float | None = None
         self.recent_failures: deque[str] = deque(maxlen=20)
@@ -309,8 +318,10 @@ class Consumer:
             auto_offset_reset="earliest",
             max_records=pace.records,
             batch_timeout_ms=self.IDLE_MILLISECONDS,
-            fetch_max_wait_ms=50,
-            fetch_min_bytes=65_536,
+            # Whatever is there is fetched at once: the pauses gather. Where nothing is there, the
+            # broker answers twice a second.
+            fetch_max_wait_ms=500,
+            fetch_min_bytes=1,
             max_poll_interval_ms=900_000,
             # A copy that was killed is missed after six seconds (Kafka allows no less).
             session_timeout_ms=6_000,
@@ -343,7 +354,7 @@ class Consumer:
             return
         started = self.busy_since = time.monotonic()
         try:
-            await self.apply(records)
+            await self.apply([*records, *await self._come_since(len(records))])
         except _LeavingError:
             return
         except Exception as error:
@@ -356,11 +367,30 @@ class Consumer:
             await self._leaving.wait()
             return
         await self._commit(message)
-        await self._pause(self._pace.pause(time.monotonic() - started))
+        pause = self._pace.pause(time.monotonic() - started, self._late)
+        asleep = time.monotonic()
+        await self._pause(pause)
+        self._late = time.monotonic() - asleep - pause
         for _ in range(self.GIVE_WAY):
             if not self._gives_way():
                 break
             await self._pause(self.GIVE_WAY_SECONDS)
+
+    async def _come_since(self, count: int) -> Sequence["ConsumerRecord[Any, Any]"]:
+        """What came to the broker since the client fetched what is in hand: it fetches the first
+        that there is, and no more before that is taken. The next commit counts for these too."""
+        consumer = self._subscriber.consumer
+        if consumer is None or count >= self._pace.records:
+            return ()
+        try:
+            found = await consumer.getmany(
+                timeout_ms=self.SINCE_MILLISECONDS, max_records=self._pace.records - count
+            )
+        except KafkaError as error:
+            # Nothing was taken. What is in hand has its outcome all the same.
+            _log.warning("consumer.fetch_failed", error=type(error).__name__)
+            return ()
+        return [record for records in found.values() for record in records]
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless the process stops."""

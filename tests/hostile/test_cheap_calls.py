@@ -7,6 +7,7 @@ flooded is measured by `python -m tests.load.bystander`.
 
 import asyncio
 import gzip
+import re
 from collections.abc import AsyncIterator, Mapping
 from io import BytesIO
 from typing import Any
@@ -108,7 +109,10 @@ async def test_the_document_is_made_once(served: Served, name: str) -> None:
     assert len(bodies) == 1
 
 
-@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/redoc", "/docs/oauth2-redirect"])
+@pytest.mark.parametrize(
+    "path",
+    ["/openapi.json", "/docs", "/redoc", "/docs/oauth2-redirect", "/docs/assets/swagger-ui.css"],
+)
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
 async def test_who_has_a_document_gets_a_line(served: Served, path: str, encoding: str) -> None:
     async with served.http() as http:
@@ -121,6 +125,18 @@ async def test_who_has_a_document_gets_a_line(served: Served, path: str, encodin
         other = {"Accept-Encoding": "identity" if encoding == "gzip" else "gzip"}
         plain = await http.get(path, headers=other)
         assert plain.content == first.content
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_a_page_loads_from_its_own_service_only(served: Served, path: str) -> None:
+    async with served.http() as http:
+        page = await http.get(path)
+        loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", page.text)
+        assert any(each.endswith(".js") for each in loaded)
+        for each in loaded:
+            assert each.startswith("/docs/assets/"), each
+            asset = await http.get(each)
+            assert (asset.status_code, len(asset.content) > 1000) == (200, True)
 
 
 async def test_a_document_is_compressed_once_and_small(served: Served) -> None:

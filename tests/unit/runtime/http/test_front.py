@@ -390,6 +390,8 @@ def test_every_answer_has_its_headers(path: str) -> None:
     assert policy.startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in policy
     assert ("script-src" in policy) == (path == "/docs")
+    # No page loads anything from elsewhere.
+    assert "://" not in policy
     assert CANARY.decode() not in answer.text
 
 

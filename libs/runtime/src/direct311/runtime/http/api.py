@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
+from importlib.resources import files
 from typing import Annotated, Any
 
 import structlog
@@ -140,8 +142,22 @@ TOO_MANY_DOCUMENTS = "Too many documents in a minute; see Retry-After."
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def _page_of(page: Response) -> bytes:
-    return bytes(page.body)
+ASSETS = "/docs/assets"
+"""Where the scripts and styles of `/docs` and `/redoc` are."""
+_ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+    "redoc.standalone.js": "text/javascript; charset=utf-8",
+    "favicon.png": "image/png",
+}
+
+
+def _page_of(page: Callable[[], Response]) -> bytes:
+    return bytes(page().body)
+
+
+def _asset(name: str) -> bytes:
+    return files("fastapi_offline").joinpath("static", name).read_bytes()
 
 
 class Application(FastAPI):
@@ -162,12 +178,31 @@ class Application(FastAPI):
         address = "/openapi.json"
         title = f"{self.title}: the API"
         self._serve(address, lambda: _JSON(self.openapi()).encode(), "application/json")
-        for path, make in (
-            ("/docs", lambda: _page_of(get_swagger_ui_html(openapi_url=address, title=title))),
-            ("/redoc", lambda: _page_of(get_redoc_html(openapi_url=address, title=title))),
-            ("/docs/oauth2-redirect", lambda: _page_of(get_swagger_ui_oauth2_redirect_html())),
+        swagger = partial(
+            get_swagger_ui_html,
+            openapi_url=address,
+            title=title,
+            swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{ASSETS}/favicon.png",
+        )
+        redoc = partial(
+            get_redoc_html,
+            openapi_url=address,
+            title=title,
+            redoc_js_url=f"{ASSETS}/redoc.standalone.js",
+            redoc_favicon_url=f"{ASSETS}/favicon.png",
+            with_google_fonts=False,
+        )
+        for path, page in (
+            ("/docs", swagger),
+            ("/redoc", redoc),
+            ("/docs/oauth2-redirect", get_swagger_ui_oauth2_redirect_html),
         ):
-            self._serve(path, make, "text/html; charset=utf-8")
+            self._serve(path, partial(_page_of, page), "text/html; charset=utf-8")
+        # From a package: a page of ours loads nothing from others.
+        for name, media_type in _ASSETS.items():
+            self._serve(f"{ASSETS}/{name}", partial(_asset, name), media_type)
 
     def prepare(self) -> None:
         """Make the documents now, before anybody waits for them."""

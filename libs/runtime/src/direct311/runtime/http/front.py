@@ -27,9 +27,9 @@ application saw its beginning."""
 _ONCE = frozenset({b"host", b"content-type", b"authorization", b"idempotency-key", b"origin"})
 """What is sent twice is read one way here and another way by somebody in front of us."""
 _DOCS_POLICY = (
-    b"default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-    b"style-src 'unsafe-inline' https://cdn.jsdelivr.net; connect-src 'self'; "
-    b"img-src data: https://fastapi.tiangolo.com; frame-ancestors 'none'; base-uri 'none'"
+    b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    b"worker-src blob:; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
+    b"base-uri 'none'"
 )
 _NOTHING_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 _DOCS = ("/docs", "/redoc")

@@ -48,7 +48,7 @@ class Log:
         return {"groups": [], "entries": 0, "withheld": 0}
 
 
-def _run(log: Log, width: int, *words: str) -> tuple[int, str]:
+def _run(log: Log, width: int, *words: str, reference: str = "Letter 1") -> tuple[int, str]:
     out = io.StringIO()
 
     def run(work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
@@ -56,7 +56,8 @@ def _run(log: Log, width: int, *words: str) -> tuple[int, str]:
 
     app = typer.Typer()
     audit.register(app, run, lambda _: None, Screen(file=out, width=width))
-    return CliRunner().invoke(app, words).exit_code, out.getvalue()
+    told = {"DIRECT311_REFERENCE": reference}
+    return CliRunner().invoke(app, words, env=told).exit_code, out.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,10 @@ def test_ids_of_records_are_never_cut(width: int) -> None:
     code, shown = _run(Log(), width, "entries")
     assert code == 0
     assert all(each in shown for each in IDS)
+
+
+@pytest.mark.parametrize("command", ["entries", "count"])
+def test_nothing_is_asked_without_a_reference(command: str) -> None:
+    log = Log()
+    assert _run(log, 100, command, reference="")[0] == 2
+    assert log.asked == []

@@ -1,6 +1,6 @@
 """`direct311 audit`: an auditor's questions to the access log, from the command line."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -8,9 +8,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
+from direct311.cli.mirror import MirrorError, mirror
 from direct311.cli.screen import columns
 from direct311.cli.stack import Session
+from direct311.verifier.checkpoint import Trust
+from direct311.verifier.note import NoteError, VerifierKey
+from direct311.verifier.policy import Policy, PolicyError
 
 Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 PrintJson = Callable[[object], None]
@@ -25,7 +30,9 @@ _TIMES = [
 """Forms of a time on the command line; the last two as answers write it."""
 
 As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
-Reference = Annotated[str, typer.Option(help="the reference of the auditor's letter")]
+Reference = Annotated[
+    str, typer.Option(envvar="DIRECT311_REFERENCE", help="the reference of the auditor's letter")
+]
 Role = Annotated[str, typer.Option(help="auditor, or counsel for exempt entries")]
 Out = Annotated[Path, typer.Option(help="the file to write")]
 Record = Annotated[str | None, typer.Option(help="a record's id")]
@@ -65,12 +72,13 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
 
     @app.command("who-saw")
     def who_saw(
+        *,
         phone: Annotated[str | None, typer.Option()] = None,
         email: Annotated[str | None, typer.Option()] = None,
         person: Annotated[str | None, typer.Option("--name", help="the person's name")] = None,
         shape: Annotated[Shape, typer.Option("--format")] = Shape.JSON,
         out: Annotated[Path | None, typer.Option(help="a file; the screen if not given")] = None,
-        reference: Reference = "Letter 1",
+        reference: Reference,
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
@@ -111,6 +119,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
 
     @app.command()
     def entries(
+        *,
         record: Record = None,
         actor: Actor = None,
         department: Department = None,
@@ -126,7 +135,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         since: Since = None,
         until: Until = None,
         limit: Annotated[int, typer.Option(help="at most so many")] = 20,
-        reference: Reference = "Letter 1",
+        reference: Reference,
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
@@ -156,6 +165,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
 
     @app.command()
     def count(
+        *,
         by: Annotated[list[str] | None, typer.Option(help="one or two dimensions")] = None,
         record: Record = None,
         actor: Actor = None,
@@ -171,7 +181,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         break_glass: BreakGlass = None,
         since: Since = None,
         until: Until = None,
-        reference: Reference = "Letter 1",
+        reference: Reference,
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
@@ -196,6 +206,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
 
     @app.command()
     def breach(
+        *,
         credential: Credential = None,
         actor: Actor = None,
         host: Host = None,
@@ -203,7 +214,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         since: Since = None,
         until: Until = None,
         out: Annotated[Path | None, typer.Option(help="the records, as CSV")] = None,
-        reference: Reference = "Letter 1",
+        reference: Reference,
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
@@ -230,6 +241,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
 
     @app.command()
     def export(
+        *,
         out: Out,
         form: Annotated[Export, typer.Option("--format")] = Export.NDJSON,
         after: Annotated[int | None, typer.Option(help="the index of the last entry got")] = None,
@@ -248,7 +260,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         break_glass: BreakGlass = None,
         since: Since = None,
         until: Until = None,
-        reference: Reference = "Letter 1",
+        reference: Reference,
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
@@ -291,6 +303,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
 
     @app.command()
     def bundle(
+        *,
         out: Out,
         record: Record = None,
         actor: Actor = None,
@@ -298,7 +311,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         outcome: Outcome = None,
         since: Since = None,
         until: Until = None,
-        reference: Reference = "Letter 1",
+        reference: Reference,
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
@@ -310,6 +323,63 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
             console.print(f"written to {out}", highlight=False)
 
         run(work)
+
+    @app.command("mirror")
+    def mirror_log(
+        folder: Annotated[Path, typer.Argument(help="where the copy lies, or is to lie")],
+        policy: Annotated[
+            Path | None, typer.Option(help="keys of log and witnesses (c2sp.org/tlog-policy)")
+        ] = None,
+        vkey: Annotated[
+            list[str] | None, typer.Option(help="a key of the log, from a source that you trust")
+        ] = None,
+        role: Annotated[str, typer.Option(help="auditor or witness")] = "auditor",
+        name: As = "auditor-1",
+    ) -> None:
+        """Copy the whole log into a folder, and verify all of it.
+
+        Run it again to go on with a copy that was broken off, or to bring an old one up to date.
+        All of it is ciphertext; `direct311-verifier log FOLDER` verifies the copy again, offline.
+        """
+        try:
+            trust = _trust(policy, vkey or [])
+        except (NoteError, PolicyError, OSError) as error:
+            raise typer.BadParameter(f"{error}; give --policy FILE or --vkey KEY") from None
+
+        async def work(session: Session) -> None:
+            url = session.stack.services["audit"] + "/log/"
+
+            async def fetch(path: str) -> bytes:
+                headers = await session.headers("audit", role, name)
+                return await session.http.get_bytes(url + path, headers)
+
+            with Progress(console=console, transient=True) as progress:
+                task = progress.add_task("files of the log")
+                try:
+                    report = await mirror(
+                        fetch,
+                        folder,
+                        trust,
+                        lambda done, total: progress.update(task, completed=done, total=total),
+                    )
+                except (MirrorError, NoteError) as error:
+                    console.print(f"not copied: {error}", highlight=False)
+                    raise typer.Exit(1) from None
+            console.print(report.text, end="", highlight=False, markup=False)
+            if not report.ok:
+                raise typer.Exit(1)
+
+        run(work)
+
+
+def _trust(policy: Path | None, vkeys: Sequence[str]) -> Trust:
+    keys = tuple(VerifierKey.parse(key) for key in vkeys)
+    if policy is not None:
+        read = Policy.parse(policy.read_bytes()).trust
+        return Trust((*keys, *read.log_keys), read.witnesses, read.quorum)
+    if not keys:
+        raise NoteError("a key of the log is needed")
+    return Trust(keys)
 
 
 _SCOPE = (

@@ -13,7 +13,7 @@ STACK  := $(PYTHON) -m deploy.local
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs reset containers demo test check bench faults fuzz redaction schemas conformance lock
+.PHONY: help setup up down status logs reset containers demo test check bench faults fuzz redaction schemas conformance lock dist
 
 help:  ## this list
 	@awk -F ':.*##' '/^[a-z]+:.*##/ {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,3 +72,6 @@ conformance: setup  ## rewrite docs/policy-conformance.md from a run of all test
 
 lock:  ## rewrite requirements.lock from the members' requirements
 	@$(STACK) lock
+
+dist:  ## wheels of all members, in dist/
+	@$(STACK) dist

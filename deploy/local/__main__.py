@@ -14,8 +14,8 @@ from deploy.local import bootstrap
 def main() -> int:
     arguments = sys.argv[1:]
     try:
-        if arguments[:1] == ["lock"]:
-            bootstrap.lock()
+        if arguments[:1] in (["lock"], ["dist"]):
+            (bootstrap.lock if arguments[0] == "lock" else bootstrap.dist)()
             return 0
         if not arguments or arguments[0] in ("setup", "up"):
             bootstrap.setup()

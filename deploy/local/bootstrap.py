@@ -162,6 +162,20 @@ def lock() -> None:
     _run([program, "--project", REPOSITORY, *export, *plain])
 
 
+def dist() -> None:
+    """Builds a wheel of every member into `dist/`, with the lock's build tool.
+
+    Raises SetupError when one does not build.
+    """
+    out = REPOSITORY / "dist"
+    shutil.rmtree(out, ignore_errors=True)
+    build: Command = ["build", "--quiet", "--all-packages", "--wheel", "--out-dir", out]
+    hashes: Command = ["--build-constraints", REPOSITORY / "requirements.lock"]
+    _run([uv(), "--project", REPOSITORY, *build, *hashes, REPOSITORY])
+    for wheel in sorted(out.glob("*.whl")):
+        say(f"dist/{wheel.name}")
+
+
 # --- toolchains ----------------------------------------------------------------------------------
 
 

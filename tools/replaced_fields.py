@@ -1,4 +1,4 @@
-"""Has mypy check `replaced`: each keyword is a field of the model, and its value has the field's type.
+"""Has mypy check `replaced`: each keyword is a field of the model, its value of the field's type.
 
 A plugin of mypy, named in `pyproject.toml` beside pydantic's, from which it has the fields.
 """

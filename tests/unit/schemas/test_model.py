@@ -1,6 +1,7 @@
 """`replaced`: the one way to a model with other values."""
 
 import pytest
+
 from direct311.schemas.model import Model, replaced
 
 

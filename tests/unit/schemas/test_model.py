@@ -1,5 +1,7 @@
 """`replaced`: the one way to a model with other values."""
 
+from typing import Any
+
 import pytest
 
 from direct311.schemas.model import Model, replaced
@@ -24,6 +26,6 @@ def test_what_was_replaced_counts_as_given() -> None:
 
 
 def test_a_field_that_the_model_does_not_have_is_an_error() -> None:
-    misspelled = {"leg": 3}
+    misspelled: dict[str, Any] = {"leg": 3}
     with pytest.raises(TypeError, match="Dog has no field 'leg'"):
         replaced(Dog(name="Rex"), **misspelled)

@@ -45,10 +45,11 @@ demo: up  ## one request's life, from submission to audit; DATA=folder brings a 
 test: setup  ## all tests but the campaigns of `make faults`, on stacks of their own. T="-k name" picks
 	@$(PY) -m pytest -m "not campaign" $(T)
 
-check: setup  ## style, types, architecture, compatibility of event schemas
+check: setup  ## style, types, house rules, architecture, compatibility of event schemas
 	@$(VENV)/bin/ruff check
 	@$(VENV)/bin/ruff format --check
 	@$(VENV)/bin/mypy
+	@$(PY) -m tools.lint
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PY) -m direct311.schemas check --events-page docs/events.md
 

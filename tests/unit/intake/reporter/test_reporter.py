@@ -7,8 +7,8 @@ from email.message import EmailMessage
 import pytest
 
 from direct311.intake.clients.domain.clients import Client
-from direct311.intake.reporter.handlers.reporter import MOST_COMMENTS, MOST_FILES, REMEMBERED
-from direct311.intake.request import Notifications, PendingMail
+from direct311.intake.reporter.handlers.reporter import MOST_COMMENTS, MOST_FILES
+from direct311.intake.request import STEPS_REMEMBERED, Notifications, PendingMail
 from direct311.intake.uploads.domain import AnnouncedFile
 from direct311.intake.uploads.handlers import IN_HAND, USABLE_FOR
 from direct311.runtime.access.ledger import Access, AuditUnavailableError
@@ -164,7 +164,7 @@ async def test_comments_come_to_an_end(world: World) -> None:
     with pytest.raises(RefusedError) as caught:
         await world.reporter.comment(world.caller(), "r-1", "One more.", None)
     assert caught.value.status == 409
-    assert len(world.state().steps) == REMEMBERED
+    assert len(world.state().steps) == STEPS_REMEMBERED
 
 
 async def test_a_key_is_good_for_one_step(world: World) -> None:

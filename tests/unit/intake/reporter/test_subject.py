@@ -17,8 +17,14 @@ from direct311.intake.protection.handlers.homes import Homes
 from direct311.intake.reporter.api.subject import link_router, subject_router
 from direct311.intake.reporter.handlers.codes import SentCodes
 from direct311.intake.reporter.handlers.mail import code_of
-from direct311.intake.reporter.handlers.subject import REMEMBERED, Subject
-from direct311.intake.request import READINGS, SENDERS, Located, ServiceRequest
+from direct311.intake.reporter.handlers.subject import Subject
+from direct311.intake.request import (
+    CORRECTIONS_REMEMBERED,
+    READINGS,
+    SENDERS,
+    Located,
+    ServiceRequest,
+)
 from direct311.runtime.access.ledger import Ledger
 from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
@@ -403,10 +409,10 @@ async def test_a_retry_is_done_once_and_a_key_is_good_for_one_set_of_values(worl
 
 async def test_a_request_remembers_so_many_corrections(world: World) -> None:
     await world.request()
-    for _ in range(REMEMBERED + 2):
+    for _ in range(CORRECTIONS_REMEMBERED + 2):
         world.clock.at += timedelta(hours=3)
         assert world.correct(NEW_PHONE).status_code == 200
-    assert len(world.held().json()["corrections"]) == REMEMBERED
+    assert len(world.held().json()["corrections"]) == CORRECTIONS_REMEMBERED
 
 
 async def test_a_correction_and_another_change_at_the_same_time_both_stand(world: World) -> None:

@@ -136,6 +136,15 @@ async def test_records_of_a_batch_do_not_mix() -> None:
     assert (world.state("a").total, world.state("b").total) == (2, 1)
 
 
+async def test_a_read_gives_the_state_or_the_initial_one_and_writes_nothing() -> None:
+    world = World()
+    assert await world.folder.read("a") == Tally(record_id="a")
+    assert world.records.documents == {}
+    await world.folder.apply([overdue("a", 1)])
+    assert await world.folder.read("a") == world.state("a")
+    assert world.state("a").version == 1
+
+
 class Rival(InMemoryRecords[Tally]):
     """Another copy of the service changes the record between read and write, the first times."""
 

@@ -83,7 +83,7 @@ class Destroyer(Generic[S]):
         async def bury(current: S) -> Change[S] | None:
             if current.lifecycle != "destroying":
                 return None
-            return Change(current.model_copy(update={"lifecycle": "destroyed"}), (receipt,))
+            return Change(current.buried(), (receipt,))
 
         cause = derived_id(order_id, f"{self._holder}:{state.record_id}")
         await self._folder.change(state.record_id, cause, bury)

@@ -13,7 +13,7 @@ from direct311.schemas.codec import (
     read_headers,
     signed_bytes,
 )
-from direct311.schemas.model import Instant, Model, OnDate, RecordId, nothing
+from direct311.schemas.model import Instant, Model, OnDate, RecordId, nothing, replaced
 from direct311.schemas.topics import (
     ALL,
     BY_NAME,
@@ -44,6 +44,7 @@ __all__ = [
     "misplaced",
     "nothing",
     "read_headers",
+    "replaced",
     "replies_topic",
     "routed_topic",
     "signed_bytes",

@@ -25,6 +25,7 @@ from direct311.schemas.model import (
     RecordId,
     Word,
     Words,
+    replaced,
 )
 
 
@@ -51,6 +52,23 @@ class Place(Model):
     address_id: Line | None = None
     municipality: Line | None = None
     zip_code: Line | None = None
+
+    def addressed(self, address: str) -> "Place":
+        """The same with another address line."""
+        return replaced(self, address=address)
+
+    def pointed_at(
+        self, at: "Place", *, address: str | None, address_id: str | None, zip_code: str | None
+    ) -> "Place":
+        """The same municipality, with the point of another place and this address."""
+        return replaced(
+            self,
+            latitude=at.latitude,
+            longitude=at.longitude,
+            address=address,
+            address_id=address_id,
+            zip_code=zip_code,
+        )
 
 
 class AttributeValue(Model):
@@ -87,6 +105,10 @@ class PolicyAgreement(Model):
     version: Word
     agreed: Literal["accepted", "by_use"]
     email_notice_version: Word | None = None
+
+    def email_noticed(self, version: str | None) -> "PolicyAgreement":
+        """The same with the notice that was shown for an e-mail address."""
+        return replaced(self, email_notice_version=version)
 
 
 RequestStatus = Literal[
@@ -197,6 +219,10 @@ class LocationResolved(RecordEvent):
     boundary_sets: Words = Field(default_factory=dict)
     read: AddressRead | None = None
     resolved_at: Instant
+
+    def without_readings(self) -> "LocationResolved":
+        """The same without what geo read of the address, for whoever need not compare it."""
+        return replaced(self, read=None)
 
 
 # ---------------------------------------------------------------- media

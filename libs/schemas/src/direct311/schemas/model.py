@@ -12,6 +12,24 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
 
 
+M = TypeVar("M", bound=Model)
+
+
+def replaced(model: M, /, **changes: Any) -> M:
+    """The same with other values in these fields; the values are not validated.
+
+    Only for a model's own methods, on `self`: they say what happened, in typed parameters. mypy
+    checks names and values here too (`tools/replaced_fields.py`).
+
+    :raises TypeError: the model has no such field.
+    """
+    fields = model.__pydantic_fields__
+    for name in changes:
+        if name not in fields:
+            raise TypeError(f"{type(model).__name__} has no field {name!r}")
+    return model.model_copy(update=changes)
+
+
 def _milliseconds_utc(value: datetime) -> datetime:
     if value.tzinfo is UTC and value.microsecond % 1000 == 0:
         # As it was stored: nearly all that are read.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from direct311.schemas import Instant, Model, RecordId
+from direct311.schemas import Instant, Model, RecordId, replaced
 
 
 class Facts(Model):
@@ -56,6 +56,18 @@ class Facts(Model):
         """Whether the entry is exempt from inspection at that time."""
         return self.exempt_until is not None and self.exempt_until > at
 
+    def naming(self, record_ids: tuple[RecordId, ...]) -> "Facts":
+        """The same about these records alone: the others are gone."""
+        return replaced(self, record_ids=record_ids)
+
+    def without_fetch(self) -> "Facts":
+        """The same, after which no fetch of keys is expected."""
+        return replaced(self, opens=False)
+
+    def under(self, event_id: str) -> "Facts":
+        """The same under another event's id."""
+        return replaced(self, event_id=event_id)
+
 
 class Filter(Model):
     """Which entries are asked for. All that is given must fit; of `record_ids` any one.
@@ -94,6 +106,22 @@ class Filter(Model):
         """What of the query a withheld entry answers to: records and time, and nothing that it
         says of who, why and how."""
         return Filter(record_ids=self.record_ids, since=self.since, until=self.until)
+
+    def about(self, record_ids: Iterable[str]) -> "Filter":
+        """The same of these records."""
+        return replaced(self, record_ids=tuple(record_ids))
+
+    def of_action(self, action: str) -> "Filter":
+        """The same of one action."""
+        return replaced(self, action=action)
+
+    def of_outcome(self, outcome: str) -> "Filter":
+        """The same with one outcome."""
+        return replaced(self, outcome=outcome)
+
+    def within(self, since: datetime, until: datetime) -> "Filter":
+        """The same in this time, both ends included."""
+        return replaced(self, since=since, until=until)
 
     def among(self, record_ids: Iterable[str]) -> tuple[str, ...]:
         """Those of a person's records that the query asks for: all, if it names none."""

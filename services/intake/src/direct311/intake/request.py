@@ -1,13 +1,13 @@
 """A service request as intake keeps it, and what changes it."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
 from typing import Literal, TypeVar
 
 from direct311.intake.catalogue.domain.types import Delivery
 from direct311.intake.language import Language
 from direct311.runtime.messaging.state import Outgoing, RecordState
-from direct311.schemas import Instant, Model, OnDate, nothing
+from direct311.schemas import Instant, Model, OnDate, nothing, replaced
 from direct311.schemas import events as ev
 
 T = TypeVar("T")
@@ -47,6 +47,10 @@ BY_RESIDENTS = ("comment", "reporter")
 REMARKS_BYTES = 100_000
 """Text of remarks that an event carries. A request may have 150 of 4,000 characters, and a broker
 takes a megabyte; the older ones have travelled before."""
+
+STEPS_REMEMBERED = 40
+CORRECTIONS_REMEMBERED = 20
+"""What a request remembers of its reporter's steps and corrections, so that a retry is known."""
 
 _BY: Mapping[str, Literal["reporter", "client"]] = {"comment": "client", "reporter": "reporter"}
 
@@ -90,6 +94,10 @@ class Located(Model):
     zip_code: str | None = None
     commission_district: str | None = None
     approximate: bool = False
+
+    def reread(self, address: str | None, *, known: bool) -> "Located":
+        """The same with the address as geo reads it now."""
+        return replaced(self, address=address, address_known=known)
 
 
 class Correction(Model):
@@ -141,6 +149,14 @@ class PendingMail(Model):
     since: Instant
     tries: int = 0
     latest: str | None = None
+
+    def followed(self, mail_id: str, at: datetime) -> "PendingMail":
+        """The same, which tells of newer news too."""
+        return replaced(self, since=at, latest=mail_id)
+
+    def tried(self) -> "PendingMail":
+        """The same after one try more."""
+        return replaced(self, tries=self.tries + 1)
 
 
 class ServiceRequest(RecordState):
@@ -250,6 +266,179 @@ class ServiceRequest(RecordState):
         """Whether the public may learn it: of a batch request once the place was checked."""
         return self.is_public and (self.delivery == "realtime" or self.place_checked)
 
+    # -- what geo, media, routing and the registry say of it
+
+    def placed(
+        self, located: Located, read: ev.AddressRead | None, *, at: datetime
+    ) -> "ServiceRequest":
+        """With what geo found; its place is checked."""
+        return replaced(self, located=located, read=read, place_checked=True, updated_at=at)
+
+    def reread(self, read: ev.AddressRead, located: Located | None) -> "ServiceRequest":
+        """With the words of its place as geo reads them now."""
+        return replaced(self, read=read, located=located)
+
+    def place_indexed(self, values: tuple[str, ...]) -> "ServiceRequest":
+        """With the index values of its place."""
+        return replaced(self, indexes={**self.indexes, "place": values})
+
+    def compared(self, *, protected: bool, registry_version: int) -> "ServiceRequest":
+        """With the registry's word on it, and listed only if that allows, and if it has a point:
+        clients of lists put each row on a map."""
+        return replaced(
+            self,
+            protected=protected,
+            registry_version=registry_version,
+            listed=self.is_public and self.place_checked and not protected and has_point(self),
+        )
+
+    def illustrated(self, media: tuple[ev.MediaItem, ...], *, at: datetime) -> "ServiceRequest":
+        """With what the media service has of its files."""
+        return replaced(self, media=media, updated_at=at)
+
+    def assigned(self, department: str, due_on: date | None, *, at: datetime) -> "ServiceRequest":
+        """The department's, which begins where nobody has worked on it yet."""
+        begins = self.status in ("received", "identity_required")
+        return replaced(
+            self,
+            department=department,
+            due_on=due_on,
+            updated_at=at,
+            status="routed" if begins else self.status,
+        )
+
+    def recalled(self, *, at: datetime) -> "ServiceRequest":
+        """No department's any more."""
+        return replaced(self, department=None, due_on=None, updated_at=at)
+
+    def noted(self, note: Note) -> "ServiceRequest":
+        """With one line more of its history, which changes nothing else."""
+        return replaced(self, notes=(*self.notes, note))
+
+    def noticed(self, note: Note) -> "ServiceRequest":
+        """With one line more of its history, which is news."""
+        return replaced(self, notes=(*self.notes, note), updated_at=note.at)
+
+    def worked(self, work: ev.WorkUpdated, note: Note) -> "ServiceRequest":
+        """Where the department's answer has brought it, told by a line of its history."""
+        return replaced(
+            self,
+            status=work.status,
+            duplicate_of=work.duplicate_of or self.duplicate_of,
+            closed_at=work.accepted_at if work.status in CLOSED else None,
+            notes=(*self.notes, note),
+            updated_at=note.at,
+        )
+
+    # -- what its reporter, staff and clients do
+
+    def commented(
+        self, note: Note, sealed: Mapping[str, bytes], *, urgent: bool
+    ) -> "ServiceRequest":
+        """With what somebody adds: redacted in its history, and as it was typed among what is
+        sealed. `urgent`: somebody's life may be in danger by it."""
+        return replaced(
+            self,
+            notes=(*self.notes, note),
+            sealed=sealed,
+            emergency_assistance=self.emergency_assistance or urgent,
+            updated_at=note.at,
+        )
+
+    def supplied(self, uploads: Iterable[ev.UploadRef], *, at: datetime) -> "ServiceRequest":
+        """With more files."""
+        return replaced(self, uploads=(*self.uploads, *uploads), updated_at=at)
+
+    def withdrawn(self, *, at: datetime) -> "ServiceRequest":
+        """Ended by its reporter."""
+        note = Note(at=at, kind="status", status="withdrawn")
+        return replaced(
+            self,
+            status="withdrawn",
+            held_because=None,
+            closed_at=at,
+            updated_at=at,
+            notes=(*self.notes, note),
+        )
+
+    def stepped(self, step: Step) -> "ServiceRequest":
+        """With one step more of the reporter's that is remembered."""
+        return replaced(self, steps=(*self.steps, step)[-STEPS_REMEMBERED:])
+
+    def released(self) -> "ServiceRequest":
+        """Not held for its reporter's identity any more."""
+        return replaced(self, status="received", held_because=None)
+
+    def corrected(
+        self,
+        correction: Correction,
+        *,
+        sealed: Mapping[str, bytes],
+        indexes: Mapping[str, tuple[str, ...]],
+        index_versions: tuple[int, ...],
+        index_readings: int,
+        home_unread_at: datetime | None,
+    ) -> "ServiceRequest":
+        """With new values of contact fields, and what they are indexed by."""
+        return replaced(
+            self,
+            sealed=sealed,
+            indexes=indexes,
+            index_versions=index_versions,
+            index_readings=index_readings,
+            home_unread_at=home_unread_at,
+            corrections=(*self.corrections, correction)[-CORRECTIONS_REMEMBERED:],
+        )
+
+    def reindexed(
+        self,
+        indexes: Mapping[str, tuple[str, ...]],
+        versions: tuple[int, ...],
+        home_unread_at: datetime | None,
+    ) -> "ServiceRequest":
+        """With index values made anew: under these keys, and by the rules of today."""
+        return replaced(
+            self,
+            home_unread_at=home_unread_at,
+            indexes=indexes,
+            index_versions=versions,
+            index_readings=READINGS,
+        )
+
+    def changed(self, *, at: datetime) -> "ServiceRequest":
+        """Changed at that time, as everybody may see."""
+        return replaced(self, updated_at=at)
+
+    def without_original(self) -> "ServiceRequest":
+        """The same as nobody's duplicate, for whom the other is not shown."""
+        return replaced(self, duplicate_of=None)
+
+    # -- what its reporter is told by e-mail
+
+    def email_noticed(self, version: str | None) -> "ServiceRequest":
+        """With the notice that was shown for an e-mail address."""
+        return replaced(self, policy=self.policy and self.policy.email_noticed(version))
+
+    def subscribed(self, notifications: Notifications) -> "ServiceRequest":
+        """Its reporter is told of what is new from now on."""
+        return replaced(self, notifications=notifications)
+
+    def unsubscribed(self) -> "ServiceRequest":
+        """Its reporter is told nothing any more; what waits is not sent."""
+        return replaced(self, notifications=None, mail=None, mail_after=None)
+
+    def mail_owed(self, mail: PendingMail, *, after: datetime) -> "ServiceRequest":
+        """With a message that is to be sent, not before then."""
+        return replaced(self, mail=mail, mail_after=after)
+
+    def mail_followed(self, mail_id: str, *, at: datetime) -> "ServiceRequest":
+        """With newer news in the message that waits, if one does."""
+        return replaced(self, mail=self.mail and self.mail.followed(mail_id, at))
+
+    def mail_settled(self) -> "ServiceRequest":
+        """With no message that waits."""
+        return replaced(self, mail=None, mail_after=None)
+
 
 def telling(
     before: ServiceRequest,
@@ -269,11 +458,8 @@ def telling(
     if not told:
         return after
     if after.mail is not None:
-        more = after.mail.model_copy(update={"since": at, "latest": mail_id})
-        return after.model_copy(update={"mail": more})
-    return after.model_copy(
-        update={"mail": PendingMail(mail_id=mail_id, since=at), "mail_after": at}
-    )
+        return after.mail_followed(mail_id, at=at)
+    return after.mail_owed(PendingMail(mail_id=mail_id, since=at), after=at)
 
 
 def remarks(request: ServiceRequest) -> tuple[ev.Remark, ...]:
@@ -320,14 +506,11 @@ def show_place(request: ServiceRequest) -> ev.Place:
     if request.protected:
         return found
     at = given if found.latitude is None or found.longitude is None else found
-    return found.model_copy(
-        update={
-            "latitude": at.latitude,
-            "longitude": at.longitude,
-            "address": found.address or given.address,
-            "address_id": given.address_id,
-            "zip_code": found.zip_code if request.located else given.zip_code,
-        }
+    return found.pointed_at(
+        at,
+        address=found.address or given.address,
+        address_id=given.address_id,
+        zip_code=found.zip_code if request.located else given.zip_code,
     )
 
 

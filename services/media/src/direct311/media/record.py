@@ -1,12 +1,13 @@
 """What is kept of a record's files, and by which names."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
 from direct311.runtime.messaging.state import RecordState
-from direct311.schemas import Model, OnDate
+from direct311.schemas import Model, OnDate, replaced
 from direct311.schemas import events as ev
 
 
@@ -71,8 +72,11 @@ class MediaFile(Model):
 
     def withdrawn(self) -> "MediaFile":
         """The same without its public copy."""
-        update = {"state": "withdrawn", "reason": NoCopyReason.PROTECTED, "public": None}
-        return self.model_copy(update=update)
+        return replaced(self, state="withdrawn", reason=NoCopyReason.PROTECTED, public=None)
+
+    def published(self, public: PublicCopy) -> "MediaFile":
+        """The same with its public copy."""
+        return replaced(self, reason=None, public=public)
 
     def item(self, public_url: str) -> ev.MediaItem:
         """What others are told of it."""
@@ -97,6 +101,22 @@ class RecordMedia(RecordState):
     files: tuple[MediaFile, ...] = ()
     department: str | None = None
     eligible_on: OnDate | None = None
+
+    def assigned(self, department: str) -> "RecordMedia":
+        """The department's."""
+        return replaced(self, department=department)
+
+    def recalled(self) -> "RecordMedia":
+        """No department's any more."""
+        return replaced(self, department=None)
+
+    def expired(self, eligible_on: date) -> "RecordMedia":
+        """Eligible for disposition from that day on."""
+        return replaced(self, eligible_on=eligible_on)
+
+    def taken_in(self, files: Iterable[MediaFile], *, protected: bool) -> "RecordMedia":
+        """With all its files as they are now."""
+        return replaced(self, protected=protected, files=tuple(files))
 
     def unknown(self, uploads: Iterable[ev.UploadRef]) -> list[ev.UploadRef]:
         """Those uploads that nothing is known of yet, each once."""

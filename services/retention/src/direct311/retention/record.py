@@ -1,12 +1,12 @@
 """What retention knows of each record, and where it stands on its way out."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Literal, get_args
 
 from direct311.retention.schedule.domain.schedule import Trigger
 from direct311.runtime.messaging.state import RecordState
-from direct311.schemas import Instant, Model, OnDate
+from direct311.schemas import Instant, Model, OnDate, replaced
 from direct311.schemas import events as ev
 from direct311.schemas.model import nothing
 
@@ -115,95 +115,157 @@ class InventoryRecord(RecordState):
     def known_to(self, holder: ev.Holder) -> "InventoryRecord":
         """The same, with `holder` among those that have spoken of the record."""
         holders = {*self.known_holders, holder}
-        return self.model_copy(
-            update={"known_holders": tuple(each for each in HOLDERS if each in holders)}
+        return replaced(self, known_holders=tuple(each for each in HOLDERS if each in holders))
+
+    def requested(
+        self,
+        *,
+        service_code: str,
+        status: ev.RequestStatus,
+        received_at: datetime,
+        closed_at: datetime | None,
+        at: datetime,
+    ) -> "InventoryRecord":
+        """With what intake says of the request at `at`. A new type after closing restarts the
+        clock, as reopening does."""
+        restarted_at = self.restarted_at if closed_at else None
+        if closed_at and self.service_code not in (None, service_code):
+            restarted_at = at
+        return replaced(
+            self,
+            service_code=service_code,
+            status=status,
+            received_at=received_at,
+            closed_at=closed_at,
+            restarted_at=restarted_at,
         )
+
+    def located(self, municipality: str | None) -> "InventoryRecord":
+        """With where it lies."""
+        return replaced(self, municipality=municipality)
+
+    def illustrated(self, media: Sequence[ev.MediaItem]) -> "InventoryRecord":
+        """With the files that are kept of it."""
+        stored = [item for item in media if item.state == "stored"]
+        return replaced(
+            self,
+            media_files=len(stored),
+            media_bytes=sum(item.size or 0 for item in stored),
+        )
+
+    def assigned(self, department: str) -> "InventoryRecord":
+        """The department's."""
+        return replaced(self, department=department)
+
+    def recalled(self) -> "InventoryRecord":
+        """No department's any more."""
+        return replaced(self, department=None)
+
+    def come_to(self, outcome: str, closed_on: Mapping[str, date]) -> "InventoryRecord":
+        """With one outcome more, and when the cases of its outcomes were closed."""
+        return replaced(
+            self,
+            outcomes=tuple(dict.fromkeys((*self.outcomes, outcome))),
+            outcomes_closed_on=closed_on,
+        )
+
+    def attested(self, said: Said) -> "InventoryRecord":
+        """With who said what of an outcome; the newest are kept."""
+        return replaced(self, outcomes_said=(*self.outcomes_said, said)[-SAID_KEPT:])
+
+    def determined(
+        self,
+        *,
+        items: tuple[int, ...],
+        decided_by: int | None,
+        trigger: Trigger | None,
+        trigger_on: date | None,
+        eligible_on: date | None,
+        reason: str,
+        schedule_version: str,
+    ) -> "InventoryRecord":
+        """With what the rules say of it. Where items or date have changed, it goes back to the
+        start of its way out."""
+        same = items == self.items and eligible_on == self.eligible_on
+        return replaced(
+            self,
+            items=items,
+            decided_by=decided_by,
+            trigger=trigger,
+            trigger_on=trigger_on,
+            eligible_on=eligible_on,
+            reason=reason,
+            schedule_version=schedule_version,
+            stage=self.stage if same else "active",
+            expired_at=self.expired_at if same else None,
+            order_id=self.order_id if same else None,
+        )
+
+    def evaluated(
+        self, held_by: tuple[Held, ...], *, fence: int, behind: bool
+    ) -> "InventoryRecord":
+        """With the holds that stand, as far as the fence was read; `behind` where that is not
+        all."""
+        return replaced(
+            self,
+            held_by=held_by,
+            holds=tuple(held.hold_id for held in held_by),
+            fence=fence,
+            behind=behind,
+        )
+
+    def expired(self, at: datetime) -> tuple["InventoryRecord", ev.RecordExpired]:
+        """Eligible, and the event that says so. Its clock must have run out."""
+        if self.trigger_on is None or self.eligible_on is None:
+            raise ValueError("the clock has not run out")
+        return replaced(self, stage="eligible", expired_at=at), ev.RecordExpired(
+            record_id=self.record_id,
+            version=self.version + 1,
+            items=tuple(str(item) for item in self.items),
+            decided_by=str(self.decided_by),
+            trigger=str(self.trigger),
+            trigger_on=self.trigger_on,
+            eligible_on=self.eligible_on,
+            schedule_version=self.schedule_version or "",
+        )
+
+    def proposed(self, order_id: str) -> "InventoryRecord":
+        """In a disposition set, which waits for its review."""
+        return replaced(self, stage="in_review", order_id=order_id)
 
     def back_in_line(self) -> "InventoryRecord":
         """Out of a disposition set, eligible as before."""
-        return self.model_copy(update={"stage": "eligible", "order_id": None})
+        return replaced(self, stage="eligible", order_id=None)
 
+    def ordered(self, at: datetime) -> "InventoryRecord":
+        """Ordered to be destroyed."""
+        return replaced(self, stage="ordered", ordered_at=at)
 
-def with_request(
-    record: InventoryRecord,
-    *,
-    service_code: str,
-    status: ev.RequestStatus,
-    received_at: datetime,
-    closed_at: datetime | None,
-    at: datetime,
-) -> InventoryRecord:
-    """The record with what intake says of the request at `at`. A new type after closing restarts
-    the clock, as reopening does."""
-    restarted_at = record.restarted_at if closed_at else None
-    if closed_at and record.service_code not in (None, service_code):
-        restarted_at = at
-    return record.model_copy(
-        update={
-            "service_code": service_code,
-            "status": status,
-            "received_at": received_at,
-            "closed_at": closed_at,
-            "restarted_at": restarted_at,
-        }
-    )
+    def answered_by(self, receipt: Receipt) -> "InventoryRecord":
+        """With a holder's answer; destroyed once all have answered that must."""
+        receipts = (*self.receipts, receipt)
+        answered = {each.holder for each in receipts}
+        done = self.stage == "ordered" and answered >= CERTIFYING
+        return replaced(
+            self,
+            receipts=receipts,
+            answered=len(receipts),
+            stage="destroyed" if done else self.stage,
+        )
 
-
-def with_media(record: InventoryRecord, media: Sequence[ev.MediaItem]) -> InventoryRecord:
-    """The record with the files that are kept of it."""
-    stored = [item for item in media if item.state == "stored"]
-    return record.model_copy(
-        update={
-            "media_files": len(stored),
-            "media_bytes": sum(item.size or 0 for item in stored),
-        }
-    )
-
-
-def expired(record: InventoryRecord, at: datetime) -> tuple[InventoryRecord, ev.RecordExpired]:
-    """The record as eligible, and the event that says so. Its clock must have run out."""
-    if record.trigger_on is None or record.eligible_on is None:
-        raise ValueError("the clock has not run out")
-    return record.model_copy(update={"stage": "eligible", "expired_at": at}), ev.RecordExpired(
-        record_id=record.record_id,
-        version=record.version + 1,
-        items=tuple(str(item) for item in record.items),
-        decided_by=str(record.decided_by),
-        trigger=str(record.trigger),
-        trigger_on=record.trigger_on,
-        eligible_on=record.eligible_on,
-        schedule_version=record.schedule_version or "",
-    )
-
-
-def with_receipt(record: InventoryRecord, receipt: Receipt) -> InventoryRecord:
-    """The record with a holder's answer; destroyed once all have answered that must."""
-    receipts = (*record.receipts, receipt)
-    answered = {each.holder for each in receipts}
-    done = record.stage == "ordered" and answered >= CERTIFYING
-    return record.model_copy(
-        update={
-            "receipts": receipts,
-            "answered": len(receipts),
-            "stage": "destroyed" if done else record.stage,
-        }
-    )
-
-
-def certified(record: InventoryRecord, certificate_id: str) -> InventoryRecord:
-    """What stays for ever: id, items, dates, receipts, the certificate's id."""
-    return record.model_copy(
-        update={
-            "stage": "certified",
-            "certificate_id": certificate_id,
-            "service_code": None,
-            "municipality": None,
-            "department": None,
-            "status": None,
-            "outcomes": (),
-            "outcomes_said": (),
-            "media_files": 0,
-            "media_bytes": 0,
-            "known_holders": (),
-        }
-    )
+    def certified(self, certificate_id: str) -> "InventoryRecord":
+        """What stays for ever: id, items, dates, receipts, the certificate's id."""
+        return replaced(
+            self,
+            stage="certified",
+            certificate_id=certificate_id,
+            service_code=None,
+            municipality=None,
+            department=None,
+            status=None,
+            outcomes=(),
+            outcomes_said=(),
+            media_files=0,
+            media_bytes=0,
+            known_holders=(),
+        )

@@ -1,7 +1,7 @@
 """A request as routing keeps it: what is known of it, and whose job it is."""
 
 from direct311.runtime.messaging.state import RecordState
-from direct311.schemas import Instant, Model, OnDate
+from direct311.schemas import Instant, Model, OnDate, replaced
 from direct311.schemas import events as ev
 
 
@@ -41,6 +41,49 @@ class Job(RecordState):
     handled_updates: tuple[str, ...] = ()
     said: int = 0
 
+    def asked_for(self, asked: Asked, status: ev.RequestStatus) -> "Job":
+        """With what intake says now, and where the work stands after it."""
+        return replaced(self, asked=asked, status=status)
+
+    def found_at(self, located: ev.LocationResolved) -> "Job":
+        """With where it lies."""
+        return replaced(self, located=located)
+
+    def illustrated(self, media: tuple[ev.MediaItem, ...]) -> "Job":
+        """With the files that there are of it."""
+        return replaced(self, media=media)
+
+    def assigned(self, routed: ev.RequestRouted) -> "Job":
+        """The department's, by this announcement. One that did not have it before begins; what it
+        moved from may be late again."""
+        first = self.department is None
+        moved = not first and self.department != routed.department
+        return replaced(
+            self,
+            status="routed" if first or moved else self.status,
+            department=routed.department,
+            due_on=routed.due_on,
+            revision=routed.revision,
+            routed=routed,
+            overdue_noticed=self.overdue_noticed and not moved,
+        )
+
+    def recalled(self) -> "Job":
+        """No department's any more."""
+        return replaced(self, department=None, due_on=None, routed=None)
+
+    def answered(self, handled: tuple[str, ...]) -> "Job":
+        """With a department's update among those that were handled, whatever came of it."""
+        return replaced(self, handled_updates=handled)
+
+    def worked(self, status: ev.RequestStatus, weight: int) -> "Job":
+        """Where a department's update has brought it, which weighs so much, in bytes."""
+        return replaced(self, status=status, said=self.said + weight)
+
+    def noticed_overdue(self) -> "Job":
+        """Known to everybody as late."""
+        return replaced(self, overdue_noticed=True)
+
 
 def known(job: Job) -> Job:
     """What may be kept of a job: of a protected place no more than its areas, as the rules are
@@ -48,7 +91,7 @@ def known(job: Job) -> Job:
     F.S.)."""
     if job.asked is None or not job.asked.protected or job.located is None:
         return job
-    return job.model_copy(update={"located": _for_the_rules(job.located)})
+    return job.found_at(_for_the_rules(job.located))
 
 
 def _for_the_rules(located: ev.LocationResolved) -> ev.LocationResolved:

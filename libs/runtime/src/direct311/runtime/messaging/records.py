@@ -284,6 +284,12 @@ class Folder(Generic[S]):
             now + IN_HAND_GRACE if in_hand else now,
         )
 
+    async def read(self, record_id: str) -> S:
+        """The state as it stands, or the initial one."""
+        stored = await self._records.load([record_id])
+        found = stored.get(record_id)
+        return found.state if found else self._initial(record_id)
+
     async def change(
         self,
         record_id: str,
@@ -325,7 +331,7 @@ class Folder(Generic[S]):
                     continue
                 cause = causes[record_id]
                 entries = self._emitter.entries(cause, record_id, change.events, traceparent)
-                state = change.state.model_copy(update={"version": before.state.version + 1})
+                state = change.state.written(before.state.version + 1)
                 writes.append(self.write(before, state, entries))
                 added[record_id] = entries
             conflicts = await self._records.commit(writes) if writes else set()
@@ -338,15 +344,13 @@ class Folder(Generic[S]):
 
 
 async def _placed(state: RecordState, event: Event[ev.HoldPlaced]) -> Change[RecordState] | None:
-    holds = tuple(sorted({*state.holds, event.data.hold_id}))
-    return Change(state.model_copy(update={"holds": holds}))
+    return Change(state.held(event.data.hold_id))
 
 
 async def _released(
     state: RecordState, event: Event[ev.HoldReleased]
 ) -> Change[RecordState] | None:
-    holds = tuple(hold for hold in state.holds if hold != event.data.hold_id)
-    return Change(state.model_copy(update={"holds": holds}))
+    return Change(state.released_from(event.data.hold_id))
 
 
 async def take_order(state: S, event: Event[ev.DispositionOrdered]) -> Change[S] | None:
@@ -359,8 +363,7 @@ async def take_order(state: S, event: Event[ev.DispositionOrdered]) -> Change[S]
         raise OnePersonError("ordered by one person alone")
     if state.holds:
         raise HeldError("ordered while a hold stands")
-    update = {"lifecycle": "destroying", "order_id": event.data.order_id}
-    return Change(state.model_copy(update=update))
+    return Change(state.destruction_ordered(event.data.order_id))
 
 
 def hold_handlers() -> dict[type[Model], Handler[Any]]:

@@ -1,12 +1,12 @@
 """What a service knows of a record, and what a handler may decide: pure, so that domains use it."""
 
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 from pydantic import Field
 
 from direct311.schemas import Event
-from direct311.schemas.model import Model
+from direct311.schemas.model import Model, replaced
 
 Lifecycle = Literal["active", "destroying", "destroyed"]
 
@@ -24,6 +24,30 @@ class RecordState(Model):
     lifecycle: Lifecycle = "active"
     holds: tuple[str, ...] = ()
     order_id: str | None = None
+
+    def held(self, *hold_ids: str) -> Self:
+        """With these among the holds in force."""
+        return replaced(self, holds=tuple(sorted({*self.holds, *hold_ids})))
+
+    def released_from(self, hold_id: str) -> Self:
+        """Without a hold that was released."""
+        return replaced(self, holds=tuple(each for each in self.holds if each != hold_id))
+
+    def destruction_ordered(self, order_id: str) -> Self:
+        """Being destroyed, by this order: takes no event any more."""
+        return replaced(self, lifecycle="destroying", order_id=order_id)
+
+    def buried(self) -> Self:
+        """A tombstone."""
+        return replaced(self, lifecycle="destroyed")
+
+    def written(self, version: int) -> Self:
+        """The state that will be stored as this version."""
+        return replaced(self, version=version)
+
+    def handled(self, version: int, seen: dict[str, int]) -> Self:
+        """The same, with what was seen after an event that carries its producer's version."""
+        return replaced(self, version=version, seen=seen)
 
 
 S = TypeVar("S", bound=RecordState)
@@ -64,8 +88,7 @@ def takes(state: RecordState, event: Event[Model]) -> bool:
 
 def advanced(before: S, after: S, event: Event[Model]) -> S:
     """The state after one handled event: next version, and the event marked as seen."""
-    update: dict[str, object] = {"version": before.version + 1}
-    version = getattr(event.data, "version", None)
-    if version is not None:
-        update["seen"] = before.seen | {event.name: version}
-    return after.model_copy(update=update)
+    said = getattr(event.data, "version", None)
+    if said is None:
+        return after.written(before.version + 1)
+    return after.handled(before.version + 1, before.seen | {event.name: said})

@@ -27,8 +27,6 @@ class OutboxAlarms:
         async def once(state: Alarm) -> Change[Alarm] | None:
             if state.version:
                 return None
-            return Change(
-                state.model_copy(update={"kind": kind}), (Outgoing(event, subject=about),)
-            )
+            return Change(state.raised(kind), (Outgoing(event, subject=about),))
 
         await self._folder.change(name, name, once)

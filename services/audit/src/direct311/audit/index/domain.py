@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from direct311.audit.entry import SINGLE, Facts
-from direct311.schemas import Instant, Model
+from direct311.schemas import Instant, Model, replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,38 @@ class Rebuild(Model):
     unnamed: int = 0
     problem: str | None = None
 
+    def sized(self, size: int) -> "Rebuild":
+        """Begun, of a log of this size."""
+        return replaced(self, size=size)
+
+    def advanced(
+        self, to: int, frontier: tuple[bytes, ...], *, mended: int, unnamed: int
+    ) -> "Rebuild":
+        """Verified up to here, with so many entries more that were mended and are unnamed."""
+        return replaced(
+            self,
+            next=to,
+            frontier=frontier,
+            mended=self.mended + mended,
+            unnamed=self.unnamed + unnamed,
+        )
+
+    def done(self) -> "Rebuild":
+        """At its end."""
+        return replaced(self, state="done")
+
+    def failed(self, problem: str) -> "Rebuild":
+        """Given up, for this reason."""
+        return replaced(self, state="failed", problem=problem)
+
+    def finished(self, at: datetime) -> "Rebuild":
+        """Over, since then."""
+        return replaced(self, finished_at=at)
+
+    def counted(self, step: int) -> "Rebuild":
+        """The same as this write."""
+        return replaced(self, step=step)
+
 
 class IndexWalk(Model):
     """Where the endless walk over the index is: the next entry, the last checkpoint compared, and
@@ -107,6 +139,16 @@ class IndexWalk(Model):
     checkpoint: str = ""
     found: int = 0
     found_before: int = 0
+
+    def advanced(self, to: int, checkpoint: str, found: int) -> "IndexWalk":
+        """Walked on to an entry, and what was found otherwise on the way."""
+        return replaced(self, next=to, checkpoint=checkpoint, found=self.found + found)
+
+    def ended(self, checkpoint: str, found: int) -> "IndexWalk":
+        """At the end of the log, so that the next walk begins."""
+        return replaced(
+            self, next=0, checkpoint=checkpoint, found=0, found_before=self.found + found
+        )
 
 
 def unnamed(index: int) -> str:

@@ -114,7 +114,7 @@ def without(facts: Facts, gone: Collection[str]) -> Facts:
     left = tuple(each for each in facts.record_ids if each not in gone)
     if facts.event != "pii.accessed" or not left or left == facts.record_ids:
         return facts
-    return facts.model_copy(update={"record_ids": left})
+    return facts.naming(left)
 
 
 def month_key(at: datetime) -> str:

@@ -6,6 +6,7 @@ from math import cos, hypot, radians
 from typing import Literal
 
 from direct311.runtime.messaging.state import RecordState
+from direct311.schemas import replaced
 from direct311.schemas.events import AddressRead, LocationResolved
 
 Method = Literal["point", "gazetteer", "grid", "zip", "city", "none"]
@@ -21,6 +22,19 @@ class LocatedRequest(RecordState):
     place_version: int = 0
     location: LocationResolved | None = None
     expired: bool = False
+
+    def located(self, place_version: int, location: LocationResolved) -> "LocatedRequest":
+        """With what was said of this version of its place. Readings are intake's to compare: words
+        that only the resident knows are not kept here."""
+        return replaced(self, place_version=place_version, location=location.without_readings())
+
+    def protected(self, municipality_alone: LocationResolved) -> "LocatedRequest":
+        """With no more of its place than may be kept of a protected one."""
+        return replaced(self, location=municipality_alone)
+
+    def eligible(self) -> "LocatedRequest":
+        """Announced as eligible for disposition."""
+        return replaced(self, expired=True)
 
 
 @dataclass(frozen=True, slots=True)

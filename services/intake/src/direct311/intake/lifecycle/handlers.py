@@ -7,11 +7,9 @@ from direct311.intake.indexes.handlers.hits import Hits
 from direct311.intake.indexes.handlers.places import PlaceHashes, place_values
 from direct311.intake.indexes.ports import Protections
 from direct311.intake.request import (
-    CLOSED,
     Located,
     Note,
     ServiceRequest,
-    has_point,
     telling,
     updated,
 )
@@ -71,39 +69,22 @@ class Follow:
             name: cleaned(value) if isinstance(value, str) else value
             for name, value in found.model_dump().items()
         }
-        after = state.model_copy(
-            update={
-                "located": Located.model_validate({**shown, "address_known": known}),
-                "read": found.read,
-                "place_checked": True,
-                "updated_at": self._clock.now(),
-            }
-        )
+        located = Located.model_validate({**shown, "address_known": known})
+        after = state.placed(located, found.read, at=self._clock.now())
         after = self.protect(self._with_place(after))
         if after.protected and not state.protected:
             self._hits.note(state.client_id, self._clock.now())
         return Change(after, (updated(state, after, "place_checked"),))
 
     def _with_place(self, state: ServiceRequest) -> ServiceRequest:
-        values = place_values(self._place_hashes, state)
-        return state.model_copy(update={"indexes": {**state.indexes, "place": values}})
+        return state.place_indexed(place_values(self._place_hashes, state))
 
     def protect(self, state: ServiceRequest) -> ServiceRequest:
-        """The request with the registry's present word on it, and listed only if that allows, and
-        if it has a point: clients of lists put each row on a map. While geo owes a reading of the
+        """The request with the registry's present word on it. While geo owes a reading of the
         reporter's own address, the word is that it is protected."""
         hashes = [value for values in state.indexes.values() for value in values]
         protected = self._protections.matches(hashes) or state.home_unread_at is not None
-        return state.model_copy(
-            update={
-                "protected": protected,
-                "registry_version": self._protections.version,
-                "listed": state.is_public
-                and state.place_checked
-                and not protected
-                and has_point(state),
-            }
-        )
+        return state.compared(protected=protected, registry_version=self._protections.version)
 
     async def recheck(self, state: ServiceRequest) -> Change[ServiceRequest] | None:
         """Check again under a newer registry."""
@@ -120,7 +101,7 @@ class Follow:
         after = self.protect(after)
         if after.protected == before.protected or not before.place_checked:
             return Change(after)
-        after = after.model_copy(update={"updated_at": self._clock.now()})
+        after = after.changed(at=self._clock.now())
         return Change(after, (updated(before, after, "place_checked"),))
 
     async def media(
@@ -133,9 +114,7 @@ class Follow:
         if state.version == 0:
             return None
         on_the_web(item.url for item in event.data.media)
-        return Change(
-            state.model_copy(update={"media": event.data.media, "updated_at": self._clock.now()})
-        )
+        return Change(state.illustrated(event.data.media, at=self._clock.now()))
 
     async def routed(
         self, state: ServiceRequest, event: Event[ev.RequestRouted]
@@ -146,14 +125,7 @@ class Follow:
         # Another topic than request.recalled: a recall may come before the routing it takes back.
         if state.seen.get("request.recalled", 0) > routed.version:
             return None
-        update: dict[str, object] = {
-            "department": routed.department,
-            "due_on": routed.due_on,
-            "updated_at": self._clock.now(),
-        }
-        if state.status in ("received", "identity_required"):
-            update |= {"status": "routed"}
-        after = state.model_copy(update=update)
+        after = state.assigned(routed.department, routed.due_on, at=self._clock.now())
         return Change(telling(state, after, event.id, self._clock.now()))
 
     async def recalled(
@@ -166,8 +138,7 @@ class Follow:
         if routed_since or state.department != event.data.department:
             # Seen all the same, for a routing that is still to come.
             return Change(state)
-        update = {"department": None, "due_on": None, "updated_at": self._clock.now()}
-        return Change(state.model_copy(update=update))
+        return Change(state.recalled(at=self._clock.now()))
 
     async def overdue(
         self, state: ServiceRequest, event: Event[ev.RequestOverdue]
@@ -181,7 +152,7 @@ class Follow:
             kind="notice",
             text="The due date has passed.",
         )
-        return Change(state.model_copy(update={"notes": (*state.notes, note), "updated_at": now}))
+        return Change(state.noticed(note))
 
     async def ordered(
         self, state: ServiceRequest, event: Event[ev.DispositionOrdered]
@@ -214,15 +185,6 @@ class Follow:
         )
         if state.status == "withdrawn":
             # Said before the department heard that the reporter has ended it.
-            return Change(state.model_copy(update={"notes": (*state.notes, note)}))
-        after = state.model_copy(
-            update={
-                "status": work.status,
-                "duplicate_of": work.duplicate_of or state.duplicate_of,
-                "closed_at": work.accepted_at if work.status in CLOSED else None,
-                "notes": (*state.notes, note),
-                "updated_at": now,
-            }
-        )
-        after = telling(state, after, event.id, now)
+            return Change(state.noted(note))
+        after = telling(state, state.worked(work, note), event.id, now)
         return Change(after, (updated(state, after, "status"),))

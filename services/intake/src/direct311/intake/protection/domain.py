@@ -1,9 +1,10 @@
 """The protection registry: whose place and identity must not show (section 119.071(4)(d), F.S.)."""
 
+from datetime import datetime, timedelta
 from typing import Literal
 
 from direct311.intake.request import READINGS
-from direct311.schemas import Instant, Model, OnDate
+from direct311.schemas import Instant, Model, OnDate, replaced
 
 SERIES = "GS1-SL 392"
 """Exempt-status notifications and redaction requests: until the related record is disposed of, or
@@ -29,6 +30,10 @@ class Ending(Model):
     confirmed_at: Instant | None = None
     confirmed_by: str | None = None
     ends_at: Instant | None = None
+
+    def confirmed(self, by: str, at: datetime, undone_within: timedelta) -> "Ending":
+        """With the word of a second person; it may be undone for that long."""
+        return replaced(self, confirmed_at=at, confirmed_by=by, ends_at=at + undone_within)
 
 
 class Protection(Model):

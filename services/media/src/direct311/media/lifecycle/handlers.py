@@ -24,7 +24,7 @@ async def follow_routed(
     # Another topic than request.recalled: a recall may come before the routing that it takes back.
     if state.seen.get("request.recalled", 0) > event.data.version:
         return None
-    return Change(state.model_copy(update={"department": event.data.department}))
+    return Change(state.assigned(event.data.department))
 
 
 async def follow_recalled(
@@ -35,7 +35,7 @@ async def follow_recalled(
     if routed_since or state.department != event.data.department:
         # Seen all the same, for a routing that is still to come.
         return Change(state)
-    return Change(state.model_copy(update={"department": None}))
+    return Change(state.recalled())
 
 
 async def note_expired(
@@ -44,7 +44,7 @@ async def note_expired(
     """Eligible is not ordered: the date is noted, nothing else happens."""
     if not state.files:
         return None
-    return Change(state.model_copy(update={"eligible_on": event.data.eligible_on}))
+    return Change(state.expired(event.data.eligible_on))
 
 
 @dataclass(frozen=True, slots=True)

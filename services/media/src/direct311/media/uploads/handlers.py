@@ -70,7 +70,7 @@ class TakeUploads:
             file = await self._take(state.record_id, upload, key, protected=protected)
             self.count(str(file.reason) if file.state == "rejected" else "stored")
             files.append(file)
-        after = state.model_copy(update={"protected": protected, "files": tuple(files)})
+        after = state.taken_in(files, protected=protected)
         if after.files == state.files:
             return Change(after)
         at = self.clock.now()
@@ -116,7 +116,7 @@ class TakeUploads:
             return file.withdrawn()
         public = _described(verdict.clean_copy, token)
         await self.copies.put(public.name, verdict.clean_copy)
-        return file.model_copy(update={"reason": None, "public": public})
+        return file.published(public)
 
     async def _fetch(self, upload: ev.UploadRef) -> tuple[bytes, Rejected | None]:
         if upload.size > self.max_bytes:

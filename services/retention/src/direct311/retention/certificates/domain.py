@@ -11,7 +11,7 @@ from direct311.retention.record import CERTIFYING, InventoryRecord
 from direct311.retention.review.domain import Disposition
 from direct311.retention.schedule.domain.schedule import FiscalYear
 from direct311.runtime.messaging.state import RecordState
-from direct311.schemas import Instant, Model, OnDate, derived_id
+from direct311.schemas import Instant, Model, OnDate, derived_id, replaced
 from direct311.schemas import events as ev
 
 CITATION: Final = "Rule 1B-24.003(9)(d), Florida Administrative Code"
@@ -66,6 +66,10 @@ class Certificate(RecordState):
 
     content: Content | None = None
     sha256: str = ""
+
+    def filled(self, content: Content, sha256: str) -> "Certificate":
+        """With what it says, and the hash of that."""
+        return replaced(self, content=content, sha256=sha256)
 
 
 def digest(value: Model) -> str:

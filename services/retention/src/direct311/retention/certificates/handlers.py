@@ -8,7 +8,7 @@ from direct311.retention.certificates.domain import Certificate, Content, Statem
 from direct311.retention.certificates.ports import Certificates
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.inventory.ports import Inventory
-from direct311.retention.record import InventoryRecord, certified
+from direct311.retention.record import InventoryRecord
 from direct311.retention.review.domain import Disposition
 from direct311.retention.review.ports import Dispositions
 from direct311.retention.writes import causes, chunks
@@ -81,13 +81,12 @@ class Certification:
         async def decide(state: InventoryRecord) -> Change[InventoryRecord] | None:
             if state.stage != "destroyed":
                 return None
-            return Change(certified(state, certificate_of[state.record_id]))
+            return Change(state.certified(certificate_of[state.record_id]))
 
         for chunk in chunks(tuple(certificate_of)):
             await self._folder.change_each(causes(chunk, self._ids), decide)
         ids = tuple(content.certificate_id for content in contents)
-        update = {"status": "certified", "certificate_ids": ids}
-        await self._dispositions.replace(disposition.model_copy(update=update))
+        await self._dispositions.replace(disposition.certified(ids))
 
     async def _supplement(
         self, disposition: Disposition, records: Sequence[InventoryRecord]
@@ -96,8 +95,7 @@ class Certification:
         for content in contents:
             await self._keep(content)
         ids = tuple(content.certificate_id for content in contents)
-        update = {"status": "closed", "supplement_ids": ids}
-        await self._dispositions.replace(disposition.model_copy(update=update))
+        await self._dispositions.replace(disposition.supplemented(ids))
 
     async def _keep(self, content: Content) -> None:
         """Keep and announce a certificate, unless that was done."""
@@ -105,7 +103,7 @@ class Certification:
         async def decide(state: Certificate) -> Change[Certificate] | None:
             if state.version:
                 return None
-            after = state.model_copy(update={"content": content, "sha256": domain.digest(content)})
+            after = state.filled(content, domain.digest(content))
             return Change(after, (Outgoing(domain.event(content), subject=content.order_id),))
 
         await self._certificates.change(content.certificate_id, content.certificate_id, decide)

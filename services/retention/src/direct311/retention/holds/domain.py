@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from direct311.retention.record import Held, InventoryRecord
 from direct311.runtime.messaging.state import Outgoing
-from direct311.schemas import Instant, Model
+from direct311.schemas import Instant, Model, replaced
 from direct311.schemas import events as ev
 
 UNINCORPORATED: Final = "unincorporated"
@@ -95,6 +95,39 @@ class Hold(Model):
         return record.record_id in self.record_ids or (
             self.query is not None and self.query.matches(record)
         )
+
+    def fenced(self, fence: int) -> "Hold":
+        """Placed as of this value of the fence."""
+        return replaced(self, fence=fence)
+
+    def placed(self, too_late: Iterable[str], settle_at: datetime) -> "Hold":
+        """In force: written into all that match, save those that it came too late for."""
+        return replaced(
+            self, state="in_force", too_late=tuple(sorted(too_late)), settle_at=settle_at
+        )
+
+    def releasing(self, by: str, reason: str, at: datetime) -> "Hold":
+        """Being taken off the records, as somebody has said."""
+        return replaced(
+            self,
+            state="releasing",
+            released_by=by,
+            released_at=at,
+            release_reason=reason,
+            settle_at=None,
+        )
+
+    def release_fenced(self, fence: int) -> "Hold":
+        """Released as of this value of the fence."""
+        return replaced(self, released_fence=fence)
+
+    def released(self, settle_at: datetime) -> "Hold":
+        """On no record any more."""
+        return replaced(self, state="released", settle_at=settle_at)
+
+    def settled(self) -> "Hold":
+        """Nothing was written meanwhile that is not done."""
+        return replaced(self, settle_at=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +218,5 @@ def evaluate(record: InventoryRecord, standing: Standing, at: datetime) -> Evalu
             still_held=bool(holds),
         )
         events = (Outgoing(released),)
-    update = {
-        "held_by": holds,
-        "holds": tuple(held.hold_id for held in holds),
-        "fence": fence,
-        "behind": not complete,
-    }
-    return Evaluated(record.model_copy(update=update), events, complete)
+    after = record.evaluated(holds, fence=fence, behind=not complete)
+    return Evaluated(after, events, complete)

@@ -86,15 +86,12 @@ class RetentionRules:
         items = self.assignments.items_for(record.service_code, record.outcomes)
         closed_on = self._closed_on(record)
         found = clocks.longest(self.components(record), self.schedule.fiscal_year_begins)
-        update: dict[str, object] = {
-            "items": items,
-            "decided_by": found.item,
-            "trigger": found.trigger,
-            "trigger_on": found.trigger_on if closed_on else None,
-            "eligible_on": found.on if closed_on else None,
-            "reason": found.reason,
-            "schedule_version": self.version,
-        }
-        if items != record.items or update["eligible_on"] != record.eligible_on:
-            update |= {"stage": "active", "expired_at": None, "order_id": None}
-        return record.model_copy(update=update)
+        return record.determined(
+            items=items,
+            decided_by=found.item,
+            trigger=found.trigger,
+            trigger_on=found.trigger_on if closed_on else None,
+            eligible_on=found.on if closed_on else None,
+            reason=found.reason,
+            schedule_version=self.version,
+        )

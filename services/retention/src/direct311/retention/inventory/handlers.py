@@ -8,15 +8,7 @@ from typing import Any, Final
 from direct311.retention.holds.domain import UNINCORPORATED, evaluate
 from direct311.retention.holds.ports import Holds
 from direct311.retention.inventory.domain import RetentionRules
-from direct311.retention.record import (
-    SAID_KEPT,
-    InventoryRecord,
-    Receipt,
-    Said,
-    with_media,
-    with_receipt,
-    with_request,
-)
+from direct311.retention.record import InventoryRecord, Receipt, Said
 from direct311.runtime.access.rules import Caller, works_for
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, RuntimeFaultError
@@ -61,8 +53,7 @@ class Inventorying:
         after = state.known_to("intake")
         # The two topics have no common order: what an update has said is newer.
         if seen(state, "request.updated") < said.version:
-            after = with_request(
-                after,
+            after = after.requested(
                 service_code=said.service_code,
                 status=said.status,
                 received_at=said.received_at,
@@ -73,8 +64,7 @@ class Inventorying:
 
     async def updated(self, state: InventoryRecord, event: Event[ev.RequestUpdated]) -> Changed:
         said = event.data
-        after = with_request(
-            state.known_to("intake"),
+        after = state.known_to("intake").requested(
             service_code=said.service_code,
             status=said.status,
             received_at=said.received_at,
@@ -86,11 +76,11 @@ class Inventorying:
     async def located(self, state: InventoryRecord, event: Event[ev.LocationResolved]) -> Changed:
         said = event.data
         municipality = UNINCORPORATED if said.unincorporated else said.municipality
-        after = state.known_to("geo").model_copy(update={"municipality": municipality})
+        after = state.known_to("geo").located(municipality)
         return await self._follow(state, after)
 
     async def media_stored(self, state: InventoryRecord, event: Event[ev.MediaStored]) -> Changed:
-        return await self._follow(state, with_media(state.known_to("media"), event.data.media))
+        return await self._follow(state, state.known_to("media").illustrated(event.data.media))
 
     async def media_rejected(
         self, state: InventoryRecord, event: Event[ev.MediaRejected]
@@ -102,7 +92,7 @@ class Inventorying:
         said = event.data
         if seen(state, "request.recalled") > said.version:
             return None
-        after = state.known_to("routing").model_copy(update={"department": said.department})
+        after = state.known_to("routing").assigned(said.department)
         return await self._follow(state, after)
 
     async def recalled(self, state: InventoryRecord, event: Event[ev.RequestRecalled]) -> Changed:
@@ -110,7 +100,7 @@ class Inventorying:
         after = state.known_to("routing")
         # One that takes nothing back is seen all the same, for a routing that is still to come.
         if state.department == said.department and seen(state, "request.routed") <= said.version:
-            after = after.model_copy(update={"department": None})
+            after = after.recalled()
         return await self._follow(state, after)
 
     async def worked(self, state: InventoryRecord, event: Event[ev.WorkUpdated]) -> Changed:
@@ -131,7 +121,7 @@ class Inventorying:
             event_id=event.id,
             sha256=sha256(signed_bytes(message.headers, message.body)).hexdigest(),
         )
-        return Change(with_receipt(state, receipt))
+        return Change(state.answered_by(receipt))
 
     async def _follow(self, state: InventoryRecord, after: InventoryRecord) -> Changed:
         if not state.open_to_change:
@@ -202,11 +192,7 @@ class Outcomes:
                 closed[outcome] = closed_on
             elif reopened:
                 closed.pop(outcome, None)
-            update = {
-                "outcomes": tuple(dict.fromkeys((*state.outcomes, outcome))),
-                "outcomes_closed_on": closed,
-            }
-            after = state.model_copy(update=update)
+            after = state.come_to(outcome, closed)
             if after == state:
                 return None
             said = Said(
@@ -215,9 +201,7 @@ class Outcomes:
                 by=caller.sub,
                 at=self._clock.now(),
             )
-            kept = (*state.outcomes_said, said)[-SAID_KEPT:]
-            after = after.model_copy(update={"outcomes_said": kept})
-            return Change(self._rules.determined(after))
+            return Change(self._rules.determined(after.attested(said)))
 
         return await self._folder.change(record_id, cause, decide)
 

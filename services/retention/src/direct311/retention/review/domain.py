@@ -1,12 +1,12 @@
 """A disposition set: exactly these records in exactly these versions, seen by two persons."""
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Literal
 
 from direct311.retention.record import HOLDERS, InventoryRecord
-from direct311.schemas import Instant, Model, OnDate
+from direct311.schemas import Instant, Model, OnDate, replaced
 from direct311.schemas import events as ev
 
 Status = Literal[
@@ -54,6 +54,51 @@ class Disposition(Model):
     certificate_ids: tuple[str, ...] = ()
     supplement_ids: tuple[str, ...] = ()
 
+    def gathered(
+        self, records: Sequence[Proposed], left_out: Sequence[LeftOut], as_of: date
+    ) -> "Disposition":
+        """Proposed, with what it is of; closed where that is nothing."""
+        return replaced(
+            self,
+            status="proposed" if records else "closed",
+            as_of=as_of,
+            records=tuple(records),
+            set_hash=set_hash(records),
+            left_out=tuple(left_out),
+        )
+
+    def approved(self, officer: str, at: datetime) -> "Disposition":
+        """To be ordered, as the records officer has decided."""
+        return replaced(
+            self, status="ordering", records_officer=officer, decided_by=officer, decided_at=at
+        )
+
+    def rejecting(self, by: str, reason: str, at: datetime) -> "Disposition":
+        """To be put back in line, as somebody has decided."""
+        return replaced(
+            self, status="rejecting", decided_by=by, decided_at=at, decision_reason=reason
+        )
+
+    def ordered(self, left_out: Sequence[LeftOut], *, nothing: bool) -> "Disposition":
+        """Ordered, less what was left out now; closed where `nothing` was left to order."""
+        return replaced(
+            self,
+            status="closed" if nothing else "ordered",
+            left_out=(*self.left_out, *left_out),
+        )
+
+    def rejected(self) -> "Disposition":
+        """Put back in line."""
+        return replaced(self, status="rejected")
+
+    def certified(self, certificate_ids: tuple[str, ...]) -> "Disposition":
+        """Destroyed by all holders but audit, as these certificates say."""
+        return replaced(self, status="certified", certificate_ids=certificate_ids)
+
+    def supplemented(self, supplement_ids: tuple[str, ...]) -> "Disposition":
+        """Destroyed by audit too."""
+        return replaced(self, status="closed", supplement_ids=supplement_ids)
+
 
 def set_hash(records: Iterable[Proposed]) -> str:
     """SHA-256 (hex) of the lines `<record id>:<version>\\n`, sorted."""
@@ -78,7 +123,7 @@ def ordered(
     """The record as ordered to be destroyed, and the order."""
     if disposition.records_officer is None:
         raise ValueError("nobody has approved it")
-    return record.model_copy(update={"stage": "ordered", "ordered_at": at}), ev.DispositionOrdered(
+    return record.ordered(at), ev.DispositionOrdered(
         record_id=record.record_id,
         version=record.version + 1,
         order_id=disposition.disposition_id,

@@ -45,12 +45,12 @@ class Routing:
         if job.asked is not None and job.asked.version >= created.version:
             return Change(job)
         asked = Asked.model_validate(created.model_dump(include=set(Asked.model_fields)))
-        return self._routed(job.model_copy(update={"asked": asked, "status": created.status}))
+        return self._routed(job.asked_for(asked, created.status))
 
     async def updated(self, job: Job, event: Event[ev.RequestUpdated]) -> Change[Job] | None:
         updated = event.data
         asked = Asked.model_validate(updated.model_dump(include=set(Asked.model_fields)))
-        after = known(job.model_copy(update={"asked": asked, "status": self._status(job, updated)}))
+        after = known(job.asked_for(asked, self._status(job, updated)))
         if updated.status == "withdrawn":
             return self._recalled(after, "withdrawn by the reporter")
         return self._routed(after)
@@ -62,12 +62,12 @@ class Routing:
         return "received" if job.status == "identity_required" else job.status
 
     async def located(self, job: Job, event: Event[ev.LocationResolved]) -> Change[Job] | None:
-        return self._routed(known(job.model_copy(update={"located": event.data})))
+        return self._routed(known(job.found_at(event.data)))
 
     async def media(self, job: Job, event: Event[ev.MediaStored]) -> Change[Job] | None:
         """The files that the department gets. :raises ForeignLinkError: one is not on the web."""
         on_the_web(item.url for item in event.data.media)
-        return self._routed(job.model_copy(update={"media": event.data.media}))
+        return self._routed(job.illustrated(event.data.media))
 
     def _routed(self, job: Job) -> Change[Job]:
         """The job with a department, where enough is known and a department learns something."""
@@ -78,24 +78,10 @@ class Routing:
         if job.routed is not None and says_the_same(job.routed, routed):
             return Change(job)
         events: list[Outgoing] = []
-        moved = job.department is not None and job.department != decision.department
-        if moved:
+        if job.department is not None and job.department != decision.department:
             events += _recall(job, "another department has the job", self._clock)
         events += (Outgoing(routed), Outgoing(routed, topic=routed_topic(routed.department)))
-        first = job.department is None or moved
-        return Change(
-            job.model_copy(
-                update={
-                    "status": "routed" if first else job.status,
-                    "department": decision.department,
-                    "due_on": decision.due_on,
-                    "revision": routed.revision,
-                    "routed": routed,
-                    "overdue_noticed": job.overdue_noticed and not moved,
-                }
-            ),
-            tuple(events),
-        )
+        return Change(job.assigned(routed), tuple(events))
 
     def _standing(self, job: Job, found: Decision) -> Decision:
         """What the rules found, or what they last did where the job is closed or may not move.
@@ -115,8 +101,7 @@ class Routing:
         if job.department is None:
             return Change(job)
         events = _recall(job, reason, self._clock)
-        update = {"department": None, "due_on": None, "routed": None}
-        return Change(job.model_copy(update=update), tuple(events))
+        return Change(job.recalled(), tuple(events))
 
 
 def _recall(job: Job, reason: str, clock: Clock) -> list[Outgoing]:

@@ -56,6 +56,6 @@ async def overdue(job: Job, today: date, states: States, clock: Clock) -> Change
         noticed_at=clock.now(),
     )
     return Change(
-        job.model_copy(update={"overdue_noticed": True}),
+        job.noticed_overdue(),
         (Outgoing(overdue), Outgoing(overdue, topic=routed_topic(job.department))),
     )

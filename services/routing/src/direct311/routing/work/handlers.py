@@ -43,7 +43,7 @@ class Answers:
         if key in job.handled_updates or event.id in job.handled_updates:
             return None
         handled = (*job.handled_updates, key)[-HANDLED_UPDATES:]
-        after = job.model_copy(update={"handled_updates": handled})
+        after = job.answered(handled)
         refusal = self._refusal(job, update)
         if refusal is not None:
             return Change(after, (refused(update, event.id, *refusal),))
@@ -68,7 +68,7 @@ class Answers:
             accepted_at=now,
         )
         return Change(
-            after.model_copy(update={"status": update.status, "said": job.said + weight(update)}),
+            after.worked(update.status, weight(update)),
             (Outgoing(accepted, topic=replies_topic(update.department)), Outgoing(work)),
         )
 

@@ -1,7 +1,10 @@
 """Holds on entries of the log."""
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from direct311.audit.entry import Filter
-from direct311.schemas import Instant, Model
+from direct311.schemas import Instant, Model, replaced
 from direct311.schemas import events as ev
 
 
@@ -30,3 +33,15 @@ class LogHold(Model):
     def mark(self) -> str:
         """What is among the holds of a record that it keeps."""
         return f"log:{self.hold_id}"
+
+    def placed_too_late(self, names: Iterable[str]) -> "LogHold":
+        """With what was being destroyed when it was placed."""
+        return replaced(self, too_late=tuple(names))
+
+    def released(self, by: str, reason: str, at: datetime) -> "LogHold":
+        """Ended by somebody, who says why."""
+        return replaced(self, released_by=by, released_at=at, release_reason=reason)
+
+    def lifted(self) -> "LogHold":
+        """On no record any more."""
+        return replaced(self, cleared=True)

@@ -1,9 +1,10 @@
 """Records whose disposition was certified."""
 
+from datetime import datetime
 from typing import Final, get_args
 
 from direct311.runtime.messaging.state import RecordState
-from direct311.schemas import Instant
+from direct311.schemas import Instant, replaced
 from direct311.schemas import events as ev
 
 ANSWERING: Final = frozenset(get_args(ev.Holder)) - {"audit"}
@@ -17,3 +18,11 @@ class AuditedRecord(RecordState):
     """
 
     destroy_at: Instant | None = None
+
+    def certified(self, order_id: str, destroy_at: datetime) -> "AuditedRecord":
+        """Certified as destroyed by all others, and to be destroyed here then."""
+        return replaced(self, destroy_at=destroy_at, order_id=order_id)
+
+    def put_off(self, destroy_at: datetime) -> "AuditedRecord":
+        """To be destroyed, or looked at again, only then."""
+        return replaced(self, destroy_at=destroy_at)

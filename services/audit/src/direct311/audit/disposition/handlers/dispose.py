@@ -10,7 +10,7 @@ receipt of every other holder, each signed by that holder, for this record and o
 the last of them was logged so long ago. Without them nothing is destroyed, and an alarm says so.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from direct311.audit.alarms.ports import Alarms
@@ -85,8 +85,7 @@ class Disposition:
         async def wait(state: AuditedRecord) -> Change[AuditedRecord] | None:
             if state.lifecycle != "active" or state.destroy_at is not None:
                 return None
-            update = {"destroy_at": destroy_at, "order_id": data.order_id}
-            return Change(state.model_copy(update=update))
+            return Change(state.certified(data.order_id, destroy_at))
 
         for record_id in data.record_ids:
             await self._folder.change(record_id, derived_id(event.id, record_id), wait)
@@ -107,7 +106,7 @@ class Disposition:
             order_id, since = borne_out
             cause = derived_id(order_id, f"audit:{state.record_id}")
             if since + self._after > self._clock.now():
-                await self._change(state.record_id, cause, {"destroy_at": since + self._after})
+                await self._put_off(state.record_id, cause, since + self._after)
             elif holds := await self._held.keeping_record(state.record_id):
                 await self._mark(state.record_id, cause, [hold.mark for hold in holds])
             else:
@@ -148,21 +147,19 @@ class Disposition:
         await self._alarms.raise_alarm("destruction_refused", state.record_id, detail)
         # It makes room for the others, and is looked at again.
         later = self._clock.now() + self._after
-        await self._change(state.record_id, _NOTHING_FOLLOWS, {"destroy_at": later})
+        await self._put_off(state.record_id, _NOTHING_FOLLOWS, later)
 
-    async def _change(self, record_id: str, cause: str, update: Mapping[str, object]) -> None:
-        async def change(state: AuditedRecord) -> Change[AuditedRecord] | None:
-            active = state.lifecycle == "active"
-            return Change(state.model_copy(update=update)) if active else None
+    async def _put_off(self, record_id: str, cause: str, until: datetime) -> None:
+        async def put_off(state: AuditedRecord) -> Change[AuditedRecord] | None:
+            return Change(state.put_off(until)) if state.lifecycle == "active" else None
 
-        await self._folder.change(record_id, cause, change)
+        await self._folder.change(record_id, cause, put_off)
 
     async def _destroy(self, record_id: str, cause: str, order_id: str) -> None:
         async def destroy(state: AuditedRecord) -> Change[AuditedRecord] | None:
             if state.lifecycle != "active" or state.holds:
                 return None
-            update = {"lifecycle": "destroying", "order_id": order_id}
-            return Change(state.model_copy(update=update))
+            return Change(state.destruction_ordered(order_id))
 
         await self._folder.change(record_id, cause, destroy)
 
@@ -176,7 +173,7 @@ class Disposition:
                     cause = derived_id(hold.hold_id, f"released:{state.record_id}")
                     await self._unmark(state.record_id, cause, hold.mark)
             # Nothing marks a record with a hold that was released: see `begin`, which comes after.
-            await self._holds.replace(hold.model_copy(update={"cleared": True}))
+            await self._holds.replace(hold.lifted())
 
     async def unheld(self, destroying: Sequence[AuditedRecord]) -> Sequence[AuditedRecord]:
         """Of records that are about to lose their key, those that no hold on the log keeps: the
@@ -189,15 +186,13 @@ class Disposition:
         async def mark(state: AuditedRecord) -> Change[AuditedRecord] | None:
             if state.lifecycle != "active":
                 return None
-            holds = tuple(sorted({*state.holds, *marks}))
-            return Change(state.model_copy(update={"holds": holds}))
+            return Change(state.held(*marks))
 
         await self._folder.change(record_id, cause, mark)
 
     async def _unmark(self, record_id: str, cause: str, gone: str) -> None:
         async def unmark(state: AuditedRecord) -> Change[AuditedRecord] | None:
-            holds = tuple(hold for hold in state.holds if hold != gone)
-            return Change(state.model_copy(update={"holds": holds}))
+            return Change(state.released_from(gone))
 
         await self._folder.change(record_id, cause, unmark)
 

@@ -48,7 +48,7 @@ class Held:
     async def _about(self, hold: LogHold, record_id: str, size: int) -> bool:
         if hold.filter.record_ids and record_id not in hold.filter.record_ids:
             return False
-        about = hold.filter.model_copy(update={"record_ids": (record_id,)})
+        about = hold.filter.about((record_id,))
         return bool(await self._entries.find(about, before=size, floor=0, limit=1))
 
     async def keeps_month(self, name: str, reference: bytes) -> bool:
@@ -111,7 +111,7 @@ class LogHolding:
             if await self._held.has_under(query, key.name, key.reference)
         ]
         if too_late:
-            hold = hold.model_copy(update={"too_late": tuple(too_late)})
+            hold = hold.placed_too_late(too_late)
             await self._holds.replace(hold)
         return hold
 
@@ -131,13 +131,7 @@ class LogHolding:
             )
         if hold.released_at is not None:
             return hold
-        released = hold.model_copy(
-            update={
-                "released_by": caller.sub,
-                "released_at": self._clock.now(),
-                "release_reason": reason,
-            }
-        )
+        released = hold.released(caller.sub, reason, self._clock.now())
         await self._holds.replace(released)
         return released
 

@@ -58,7 +58,7 @@ def _forgetting(document: Document, record_id: str, tag: Tagger) -> UpdateOne:
     """Without the record; without all that is in clear where it is about no other."""
     row = _row(document)
     left = tuple(each for each in document["record_ids"] if each != record_id)
-    facts = row.facts.model_copy(update={"record_ids": left}) if row.facts and left else None
+    facts = row.facts.naming(left) if row.facts and left else None
     change: Document = {"$set": {"tag": tag(replace(row, facts=facts))}}
     if facts:
         change["$set"]["record_ids"] = list(left)

@@ -132,17 +132,15 @@ class Rebuilding:
             done = await self._go_on(work)
         except LogBrokenError as error:
             await self._alarms.raise_alarm("tree_mismatch", f"entry:{work.next}", str(error))
-            done = work.model_copy(update={"state": "failed", "problem": str(error)})
+            done = work.failed(str(error))
         except DeniedError as error:
             if error.retry_after:
                 raise
             # The county's own rules do not have the grant.
-            done = work.model_copy(update={"state": "failed", "problem": error.detail})
+            done = work.failed(error.detail)
         if done.state != "running":
-            done = done.model_copy(update={"finished_at": self._clock.now()})
-        kept = await self._progress.keep_rebuild(
-            work, done.model_copy(update={"step": work.step + 1})
-        )
+            done = done.finished(self._clock.now())
+        kept = await self._progress.keep_rebuild(work, done.counted(work.step + 1))
         return kept and done.state == "running"
 
     async def _go_on(self, work: Rebuild) -> Rebuild:
@@ -165,9 +163,9 @@ class Rebuilding:
                 f"{signed:,} entries"
             )
         if head.size:
-            return work.model_copy(update={"size": head.size})
+            return work.sized(head.size)
         await self._log.mark_whole(self._clock.now())
-        return work.model_copy(update={"state": "done"})
+        return work.done()
 
     async def _finish(self, work: Rebuild, head: Head) -> Rebuild:
         # Where this was cut off after the index was whole, the log has grown since.
@@ -181,7 +179,7 @@ class Rebuilding:
         # What was opened is read again from the services, as far back as they tell.
         await self._watch.rewind()
         await self._log.mark_whole(self._clock.now())
-        return work.model_copy(update={"state": "done"})
+        return work.done()
 
     async def _window(self, work: Rebuild, head: Head) -> Rebuild:
         window = await self._read(work.next, min(work.size, work.next + self.BUNDLES * WIDTH), head)
@@ -200,14 +198,7 @@ class Rebuilding:
             rows = await self._rows(work, window, sorted(wrong), right, tag)
             unknown = sum(row.facts is None and row.event_id == unnamed(row.index) for row in rows)
             await self._entries.restore(rows, head.epoch)
-        return work.model_copy(
-            update={
-                "next": end,
-                "frontier": frontier.hashes,
-                "mended": work.mended + len(wrong),
-                "unnamed": work.unnamed + unknown,
-            }
-        )
+        return work.advanced(end, frontier.hashes, mended=len(wrong), unnamed=unknown)
 
     # --- the log
 
@@ -347,12 +338,12 @@ def _row(
     except (EntryError, DecodeError):
         raise LogBrokenError(f"entry {index} does not open with its key") from None
     # Its fetch may have been long ago: what reconciliation does not hear of stays open.
-    facts = facts.model_copy(update={"opens": False})
+    facts = facts.without_fetch()
     return Row(index, facts.event_id, entry.logged_at, data, leaf, facts)
 
 
 def _under(row: Row, event_id: str) -> Row:
-    facts = row.facts and row.facts.model_copy(update={"event_id": event_id})
+    facts = row.facts and row.facts.under(event_id)
     return replace(row, event_id=event_id, facts=facts)
 
 

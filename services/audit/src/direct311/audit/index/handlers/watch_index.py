@@ -81,15 +81,9 @@ class IndexWatch:
         if path is not None:
             await self._compare_checkpoint(path, head)
         ended = end >= head.size
+        checked = path or ""
         await self._progress.keep_walk(
-            walk.model_copy(
-                update={
-                    "next": 0 if ended else end,
-                    "checkpoint": path or "",
-                    "found": 0 if ended else walk.found + len(found),
-                    "found_before": walk.found + len(found) if ended else walk.found_before,
-                }
-            )
+            walk.ended(checked, len(found)) if ended else walk.advanced(end, checked, len(found))
         )
 
     async def mismatches(self) -> int:

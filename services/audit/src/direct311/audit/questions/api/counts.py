@@ -183,7 +183,7 @@ def counts_router(counting: Counting, caller: Callable[[Request], Awaitable[Call
     ) -> TimelineAnswer:
         """When one record was met, by day or hour, and by whom."""
         asking = Asking(who, "POST /v1/records/{record_id}/timeline", question.reference)
-        query = question.filter.filter.model_copy(update={"record_ids": (record_id,)})
+        query = question.filter.filter.about((record_id,))
         found = await counting.timeline(asking, query, question.unit)
         return _timeline(found, question.unit)
 

@@ -188,7 +188,7 @@ class Breach:
         """Searches that reached more records than their event names, the newest first: those of
         before a search of many had several events."""
         found: list[CutSearch] = []
-        searched = query.model_copy(update={"action": "search"})
+        searched = query.of_action("search")
         async for rows in self._door.oldest(searched, floor, before, exempt):
             found += [
                 CutSearch(facts.event_id, facts.result_count or 0, len(facts.record_ids))

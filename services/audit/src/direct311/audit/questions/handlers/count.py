@@ -120,7 +120,7 @@ class Counting:
         if person is not None:
             resolved = await self._people.resolve(person, asking.reference or "", authorization)
             found = query.among(resolved)
-            query = query.model_copy(update={"record_ids": found})
+            query = query.about(found)
             if not found:
                 event = await self._door.authorise(asking, "log_read", query, 0, ())
                 return Timeline((), 0, 0, (), event)
@@ -149,7 +149,7 @@ class Counting:
         counts: list[Counter[tuple[str | None, ...]]] = []
         withheld = []
         for since, until in (earlier, later):
-            within = query.model_copy(update={"since": since, "until": until})
+            within = query.within(since, until)
             floor, before = await self._door.span(within, head)
             groups = await self._door.groups(within, by, floor, before, exempt)
             counts.append(Counter({key: group.times for key, group in groups.items()}))

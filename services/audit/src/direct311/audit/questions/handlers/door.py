@@ -192,7 +192,7 @@ class Door:
         """How many times more than once the entries stand for that fit: refusals alone do."""
         if query.outcome not in (None, "denied"):
             return 0
-        refused = query.model_copy(update={"outcome": "denied"})
+        refused = query.of_outcome("denied")
         found = await self._groups(refused, (), floor, before, exempt)
         return sum(group.times - group.count for group in found)
 

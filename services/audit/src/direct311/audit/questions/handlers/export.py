@@ -94,7 +94,7 @@ class Exporting:
             event = await self._door.authorise(asking, "export", query, 0)
             size = (await self._log.head()).size
             return WhoSaw((), (), Outflow(0, 0, size, event, _nothing()))
-        about = query.model_copy(update={"record_ids": tuple(records)})
+        about = query.about(records)
         head = await self._log.head()
         floor, before = await self._door.span(about, head)
         groups = await self._door.groups(

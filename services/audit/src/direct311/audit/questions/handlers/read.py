@@ -111,7 +111,7 @@ class Reading:
         """
         await self._door.refuse_early(asking, query)
         head = await self._log.head()
-        wanted = query.model_copy(update={"record_ids": tuple(about)}) if about else query
+        wanted = query.about(about) if about else query
         floor, before = await self._door.span(wanted, head)
         if cursor is not None:
             try:
@@ -218,7 +218,7 @@ class Reading:
         head = published.head
         exempt = self._door.hidden_from(asking)
         if about is not None:
-            query = query.model_copy(update={"record_ids": tuple(about)})
+            query = query.about(about)
         floor, before = await self._door.span(query, head)
         rows: list[Row] = []
         if about is None or about:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from direct311.geo.addresses.domain.folding import digits_for_letters, upper_ascii
 from direct311.geo.addresses.domain.municipalities import Gazette
-from direct311.schemas import Model
+from direct311.schemas import Model, replaced
 
 _LONGEST = 300
 _NOISE = re.compile(r"\(\s*-?[\d.]+\s*,\s*-?[\d.]+\s*\)|\(APPROX\.?\)")
@@ -100,6 +100,12 @@ class NormalisedAddress(Model):
             return self.canonical
         return f"{self.number} {self.street.line}"
 
+    def placed(
+        self, unit: str | None, city: str | None, zip_code: str | None
+    ) -> "NormalisedAddress":
+        """The same line in this unit, city and ZIP code."""
+        return replaced(self, unit=unit, city=city, zip_code=zip_code)
+
 
 @dataclass(frozen=True, slots=True)
 class AddressReader:
@@ -150,7 +156,7 @@ class AddressReader:
                     kind="area", city=city, zip_code=zip_code, reason="no house number and street"
                 )
             return NormalisedAddress(kind="none", reason="not an address")
-        return found.model_copy(update={"unit": unit, "city": city, "zip_code": zip_code})
+        return found.placed(unit, city, zip_code)
 
     def _without_place(self, line: str) -> tuple[str, str | None, str | None]:
         """Takes country, ZIP code, state and city off the end."""

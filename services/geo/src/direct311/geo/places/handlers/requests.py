@@ -42,7 +42,7 @@ class LocateRequest:
         if data.protected and state.location is not None:
             alone = _municipality_alone(state.location)
             if alone != state.location:
-                return Change(state.model_copy(update={"location": alone}))
+                return Change(state.protected(alone))
         return None
 
     def _say(
@@ -50,15 +50,12 @@ class LocateRequest:
     ) -> Change[LocatedRequest]:
         found = self.resolver.resolve(place)
         event = located(state.record_id, state.version + 1, place_version, found, self.clock)
-        # Readings are intake's to compare: words that only the resident knows are not kept here.
-        location = event.model_copy(update={"read": None})
-        kept = state.model_copy(update={"place_version": place_version, "location": location})
-        return Change(kept, (Outgoing(event),))
+        return Change(state.located(place_version, event), (Outgoing(event),))
 
 
 async def expired(state: LocatedRequest, _: Event[RecordExpired]) -> Change[LocatedRequest] | None:
     """The record is eligible for disposition. Only an order destroys it."""
-    return Change(state.model_copy(update={"expired": True}))
+    return Change(state.eligible())
 
 
 def _municipality_alone(location: LocationResolved) -> LocationResolved:

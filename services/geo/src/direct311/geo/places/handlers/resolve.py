@@ -50,7 +50,7 @@ class Resolver:
         names none."""
         typed = self.addresses.normalise(place.address)
         if place.zip_code and not typed.zip_code:
-            typed = typed.model_copy(update={"zip_code": place.zip_code[:5]})
+            typed = typed.placed(typed.unit, typed.city, place.zip_code[:5])
         where = (typed.city or self.gazette.canonical(place.municipality), typed.zip_code)
         address = self._corrected(typed, *where)
         own = [line for line in (address.canonical, address.own, typed.canonical) if line]
@@ -113,8 +113,7 @@ class Resolver:
         found = self.addresses.normalise(f"{address.number} {meant.pop()}")
         if found.kind != "address":
             return address
-        kept = {"unit": address.unit, "city": address.city, "zip_code": address.zip_code}
-        return found.model_copy(update=kept)
+        return found.placed(address.unit, address.city, address.zip_code)
 
     def _place(
         self, place: Place, address: NormalisedAddress, boundaries: Boundaries

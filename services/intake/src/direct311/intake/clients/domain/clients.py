@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
-from direct311.schemas import Instant, Model
+from direct311.schemas import Instant, Model, replaced
 
 Environment = Literal["production", "test"]
 Scope = Literal["submit", "update", "read"]
@@ -48,6 +48,14 @@ class ClientKey(Model):
 
     def good(self, at: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+
+    def expiring(self, at: datetime) -> "ClientKey":
+        """Refused from then on."""
+        return replaced(self, expires_at=at)
+
+    def revoked(self, at: datetime) -> "ClientKey":
+        """Refused for ever, since then or since it was revoked before."""
+        return replaced(self, revoked_at=self.revoked_at or at)
 
 
 class Client(Model):
@@ -129,7 +137,7 @@ def rotated(
             each
             if not each.good(new.created_at)
             or (each.expires_at is not None and each.expires_at <= overlap_until)
-            else each.model_copy(update={"expires_at": overlap_until})
+            else each.expiring(overlap_until)
             for each in keys
         ),
     )

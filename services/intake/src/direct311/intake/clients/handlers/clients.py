@@ -129,12 +129,7 @@ class ManageClients:
         if all(each.key_id != key_id for each in before.keys):
             raise RefusedError(404, "not_found", "The client has no such key.")
         now = self._clock.now()
-        keys = tuple(
-            each.model_copy(update={"revoked_at": each.revoked_at or now})
-            if each.key_id == key_id
-            else each
-            for each in before.keys
-        )
+        keys = tuple(each.revoked(now) if each.key_id == key_id else each for each in before.keys)
         return await self._store(
             caller,
             "POST /v1/clients/{client_id}/keys/{key_id}/revoke",

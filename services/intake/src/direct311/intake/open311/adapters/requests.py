@@ -68,7 +68,4 @@ class MongoPublicRequests:
         wanted: Document = {"_id": {"$in": sorted(named)}, "lifecycle": "active", "listed": True}
         cursor = self._records.collection.find(wanted, {"_id": 1})
         shown = {None, *[document["_id"] async for document in cursor]}
-        return [
-            each if each.duplicate_of in shown else each.model_copy(update={"duplicate_of": None})
-            for each in found
-        ]
+        return [each if each.duplicate_of in shown else each.without_original() for each in found]

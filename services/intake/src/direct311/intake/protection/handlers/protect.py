@@ -240,13 +240,8 @@ class Protect:
             _access(caller, "policy_change", operation, protection_id, "retention", said=reference),
             RecordFacts(),
         )
-        now = self._clock.now()
-        confirmed = {
-            "confirmed_at": now,
-            "confirmed_by": caller.sub,
-            "ends_at": now + self._undone_within,
-        }
-        await self._store.confirm_ending(protection_id, ending.model_copy(update=confirmed))
+        confirmed = ending.confirmed(caller.sub, self._clock.now(), self._undone_within)
+        await self._store.confirm_ending(protection_id, confirmed)
         found, kept = await self._ending(protection_id)
         if (kept.ending_id, kept.confirmed_by) != (ending.ending_id, caller.sub):
             raise RefusedError(409, "confirmed", "Somebody else has confirmed or undone it.")

@@ -133,13 +133,7 @@ class Reindex:
             if state.record_id in homes:
                 indexes["home"] = homes[state.record_id].values
                 unread_at = None
-            after = {
-                "home_unread_at": unread_at,
-                "indexes": indexes,
-                "index_versions": versions,
-                "index_readings": READINGS,
-            }
-            return self._compare(before, state.model_copy(update=after))
+            return self._compare(before, state.reindexed(indexes, versions, unread_at))
 
         unsettled = {each for each, home in homes.items() if not home.settled} | unread
         left = (sealed.keys() - plain.keys()) | unsettled
@@ -307,10 +301,7 @@ def _reread(read: ReadAddress, request: ServiceRequest) -> ServiceRequest:
         error_m=read.error_m if read.point else None,
     )
     located = request.located
-    if located is not None:
-        fresh = {"address": read.line, "address_known": read.known}
-        located = located.model_copy(update=fresh)
-    return request.model_copy(update={"read": said, "located": located})
+    return request.reread(said, located and located.reread(read.line, known=read.known))
 
 
 def _version(hashed: str) -> int:

@@ -65,7 +65,7 @@ class AddComment:
         by = self._hash([client.client_id])
         mark = self._hash([client.client_id, comment.key])
         content = self._hash([comment.record_id, comment.said, comment.text, comment.media_urls])
-        state = await self._look(comment.record_id)
+        state = await self._folder.read(comment.record_id)
         if (known := self._taken(state, mark, content, by)) is not None:
             return known
         access = Access(
@@ -116,15 +116,7 @@ class AddComment:
         if any(said.values()):
             held = _with(state.sealed, UPDATES, update_id, said, data_key)
             sealed[UPDATES] = _seal(UPDATES, held, data_key)
-        after = state.model_copy(
-            update={
-                "notes": (*state.notes, note),
-                "sealed": sealed,
-                "emergency_assistance": state.emergency_assistance
-                or self._emergencies.suspected(text),
-                "updated_at": now,
-            }
-        )
+        after = state.commented(note, sealed, urgent=self._emergencies.suspected(text))
         after = telling(state, after, update_id, now, news=True)
         return Change(after, (updated(state, after, "text"),))
 
@@ -146,12 +138,6 @@ class AddComment:
                 retry_after=int((lately[-MOST_AN_HOUR] + HOUR - now).total_seconds()) + 1,
             )
         return None
-
-    async def _look(self, record_id: str) -> ServiceRequest:
-        async def look(_: ServiceRequest) -> None:
-            return None
-
-        return await self._folder.change(record_id, record_id, look)
 
     def _hash(self, content: object) -> str:
         """A keyed hash: some clients make their ids of e-mail addresses."""

@@ -110,7 +110,7 @@ class Mail:
             return
         if not await self._codes.trying(code, next_try(now, code.tries, self._first_pause)):
             return
-        request = await self._look(code.record_id)
+        request = await self._folder.read(code.record_id)
         language = spoken(code.language)
         minutes = max(1, int((code.good_until - now).total_seconds() / 60))
         text = self._messages.of_code(language, code_of(self._key, request, code.nonce), minutes)
@@ -128,11 +128,10 @@ class Mail:
             if state.lifecycle != "active":
                 return None
             if state.notifications is None or now - state.mail.since > GIVEN_UP_AFTER:
-                return Change(state.model_copy(update={"mail": None, "mail_after": None}))
+                return Change(state.mail_settled())
             mine.append(state.mail)
-            mail = state.mail.model_copy(update={"tries": state.mail.tries + 1})
             again = next_try(now, state.mail.tries, self._first_pause)
-            return Change(state.model_copy(update={"mail": mail, "mail_after": again}))
+            return Change(state.mail_owed(state.mail.tried(), after=again))
 
         state = await self._folder.change(record_id, self._ids.new(), trying)
         if not mine or state.notifications is None:
@@ -148,11 +147,10 @@ class Mail:
             if told is None or told.mail_id != mail.mail_id:
                 return None
             if told.latest is None or told.latest == mail.latest:
-                return Change(state.model_copy(update={"mail": None, "mail_after": None}))
+                return Change(state.mail_settled())
             # It came while the message was under way, which may have been read by then.
             again = PendingMail(mail_id=told.latest, since=told.since)
-            update = {"mail": again, "mail_after": self._clock.now()}
-            return Change(state.model_copy(update=update))
+            return Change(state.mail_owed(again, after=self._clock.now()))
 
         await self._folder.change(record_id, self._ids.new(), sent)
 
@@ -213,9 +211,3 @@ class Mail:
         message["Content-Language"] = language
         message.set_content(f"{text.body}\n-- \n{notice}\n")
         return message
-
-    async def _look(self, record_id: str) -> ServiceRequest:
-        async def look(_: ServiceRequest) -> None:
-            return None
-
-        return await self._folder.change(record_id, record_id, look)

@@ -36,8 +36,6 @@ SEALED_COMMENTS = "comments"
 """The vault's field of all comments as they were typed, in JSON."""
 MOST_COMMENTS = 50
 MOST_FILES = 30
-REMEMBERED = 40
-"""Steps that a request remembers, so that a retry of one is known."""
 
 Kind = Literal["comment", "media", "withdrawal", "notifications"]
 Decide = Callable[[ServiceRequest], Awaitable[Change[ServiceRequest] | None]]
@@ -90,10 +88,9 @@ class Reporter:
         """
         _must_hold(caller, record_id)
 
-        async def look(state: ServiceRequest) -> None:
-            _must_stand(state)
-
-        return await self._folder.change(record_id, record_id, look)
+        state = await self._folder.read(record_id)
+        _must_stand(state)
+        return state
 
     async def comment(
         self, caller: Caller, record_id: str, text: str, key: str | None
@@ -141,18 +138,9 @@ class Reporter:
                 before = json.loads(data_key.open(SEALED_COMMENTS, sealed)) if sealed else []
                 comments = [*before, {"at": step.at.isoformat(), "text": typed}]
                 document = json.dumps(comments, ensure_ascii=False).encode()
-                after = now.model_copy(
-                    update={
-                        "sealed": {
-                            **now.sealed,
-                            SEALED_COMMENTS: data_key.seal(SEALED_COMMENTS, document),
-                        },
-                        "notes": (*now.notes, Note(at=step.at, kind="reporter", text=shown)),
-                        "steps": _remembered(now, step),
-                        "emergency_assistance": now.emergency_assistance or danger,
-                        "updated_at": step.at,
-                    }
-                )
+                note = Note(at=step.at, kind="reporter", text=shown)
+                fields = {**now.sealed, SEALED_COMMENTS: data_key.seal(SEALED_COMMENTS, document)}
+                after = now.commented(note, fields, urgent=danger).stepped(step)
                 return Change(after, (updated(now, after, "text"),))
 
             after = await self._folder.change(record_id, self._ids.new(), add)
@@ -187,13 +175,7 @@ class Reporter:
             if not missing:
                 return None
             _must_have_files_left(now, missing)
-            after = now.model_copy(
-                update={
-                    "uploads": (*now.uploads, *missing),
-                    "steps": _remembered(now, step),
-                    "updated_at": step.at,
-                }
-            )
+            after = now.supplied(missing, at=step.at).stepped(step)
             return Change(after, (updated(now, after, "media"),))
 
         return await self._folder.change(record_id, self._ids.new(), add)
@@ -214,17 +196,7 @@ class Reporter:
                 return None
             if now.status in CLOSED:
                 raise RefusedError(409, "closed", "The request is closed already.")
-            note = Note(at=step.at, kind="status", status="withdrawn")
-            after = now.model_copy(
-                update={
-                    "status": "withdrawn",
-                    "held_because": None,
-                    "closed_at": step.at,
-                    "updated_at": step.at,
-                    "notes": (*now.notes, note),
-                    "steps": _remembered(now, step),
-                }
-            )
+            after = now.withdrawn(at=step.at).stepped(step)
             return Change(after, (updated(now, after, "withdrawal", "status"),))
 
         return await self._folder.change(record_id, self._ids.new(), end)
@@ -264,19 +236,8 @@ class Reporter:
                 )
             if now.notifications is not None and now.notifications.language == language:
                 return None
-            policy = now.policy and now.policy.model_copy(
-                update={"email_notice_version": notice_version}
-            )
             wanted = Notifications(language=language, since=step.at)
-            return Change(
-                now.model_copy(
-                    update={
-                        "notifications": wanted,
-                        "policy": policy,
-                        "steps": _remembered(now, step),
-                    }
-                )
-            )
+            return Change(now.subscribed(wanted).email_noticed(notice_version).stepped(step))
 
         return await self._folder.change(record_id, self._ids.new(), begin)
 
@@ -291,8 +252,7 @@ class Reporter:
             _must_stand(now)
             if now.notifications is None and now.mail is None:
                 return None
-            nothing = {"notifications": None, "mail": None, "mail_after": None}
-            return Change(now.model_copy(update=nothing))
+            return Change(now.unsubscribed())
 
         return await self._folder.change(record_id, self._ids.new(), end)
 
@@ -335,10 +295,6 @@ def _must_have_files_left(
 def _unknown(state: ServiceRequest, upload_ids: Sequence[str]) -> list[str]:
     known = {upload.upload_id for upload in state.uploads}
     return [each for each in dict.fromkeys(upload_ids) if each not in known]
-
-
-def _remembered(state: ServiceRequest, step: Step) -> tuple[Step, ...]:
-    return (*state.steps, step)[-REMEMBERED:]
 
 
 def _at(state: ServiceRequest, mark: str, content: str, step: Step) -> datetime:

@@ -38,15 +38,12 @@ from direct311.runtime.vault.vault import DataKey, Vault
 from direct311.schemas import events as ev
 
 PURPOSE = "subject_access"
-CORRECTABLE = ("first_name", "last_name", "email", "phone", "reporter_address")
 NAME = ("first_name", "last_name")
 IDENTITY = (*NAME, "reporter_address")
 """What enforcement needs of a reporter (sections 125.69 and 162.06, F.S.)."""
-REMEMBERED = 20
 DAY = timedelta(days=1)
 MOST_A_DAY = 10
 """Corrections of one request by its link: each may show whether the registry knows a value."""
-"""Corrections that a request remembers, so that a retry of one is known."""
 
 NEEDS_CODE = RefusedError(
     403,
@@ -110,7 +107,7 @@ class Subject:
 
         :raises RefusedError: 404 unknown, 403 refused by a rule, 503 not written down.
         """
-        state = await self._look(record_id)
+        state = await self._folder.read(record_id)
         if state.version == 0 or state.lifecycle != "active":
             raise NO_SUCH_REQUEST
         access = replace(
@@ -137,7 +134,7 @@ class Subject:
         :raises RefusedError: 403 without the link of this request, 404 unknown, 410 destroyed or
             being destroyed, 503 not written down.
         """
-        state = await self._look(record_id)
+        state = await self._folder.read(record_id)
         self._must_stand(caller, state)
         # What others added is theirs, not the reporter's.
         fields = tuple(sorted(state.sealed.keys() - {UPDATES, UPDATE_CONTACTS}))
@@ -176,7 +173,7 @@ class Subject:
         """
         given = _checked(values)
         self._must_be_shown(given, notice_version)
-        state = await self._look(record_id)
+        state = await self._folder.read(record_id)
         self._must_stand(caller, state)
         mark, content = self._marks(key, given)
         nonce = None
@@ -210,7 +207,7 @@ class Subject:
         """
         given = _checked({"email": email})
         self._must_be_shown(given, notice_version)
-        state = await self._look(record_id)
+        state = await self._folder.read(record_id)
         if state.version == 0 or state.lifecycle != "active":
             raise NO_SUCH_REQUEST
         # Of his own: a key that a resident has used is another.
@@ -257,8 +254,7 @@ class Subject:
                 if not set(self._opened(now, given)) <= set(opened):
                     raise TransientError("what must be opened changed since it was written down")
                 if "email" in given and now.policy is not None:
-                    shown = now.policy.model_copy(update={"email_notice_version": notice_version})
-                    now = now.model_copy(update={"policy": shown})
+                    now = now.email_noticed(notice_version)
                 return await self._amended(now, given, data_key, correction)
 
             after = await self._folder.change(record_id, self._ids.new(), amend)
@@ -307,18 +303,14 @@ class Subject:
         if not settled:
             versions = ()
         lifted = state.status == "identity_required" and sealed.keys() >= set(IDENTITY)
-        status = {"status": "received", "held_because": None} if lifted else {}
         after = self._protect(
-            state.model_copy(
-                update={
-                    **status,
-                    "sealed": sealed,
-                    "indexes": indexes,
-                    "index_versions": versions,
-                    "index_readings": readings,
-                    "home_unread_at": unread_at,
-                    "corrections": (*state.corrections, correction)[-REMEMBERED:],
-                }
+            (state.released() if lifted else state).corrected(
+                correction,
+                sealed=sealed,
+                indexes=indexes,
+                index_versions=versions,
+                index_readings=readings,
+                home_unread_at=unread_at,
             )
         )
         if after.protected and not state.protected:
@@ -328,7 +320,7 @@ class Subject:
             said.append("place_checked")
         if not said:
             return Change(after)
-        after = after.model_copy(update={"updated_at": correction.at})
+        after = after.changed(at=correction.at)
         return Change(after, (updated(state, after, *said),))
 
     def _opened(self, state: ServiceRequest, given: Mapping[str, str]) -> tuple[str, ...]:
@@ -356,12 +348,6 @@ class Subject:
                 "e-mail address: show the notice first (section 668.6076, F.S.)",
                 field="email_notice_version",
             )
-
-    async def _look(self, record_id: str) -> ServiceRequest:
-        async def look(_: ServiceRequest) -> None:
-            return None
-
-        return await self._folder.change(record_id, record_id, look)
 
     def _must_stand(self, caller: Caller, state: ServiceRequest) -> None:
         """Tell the holder of the link, and nobody else, that the request is gone: all others the

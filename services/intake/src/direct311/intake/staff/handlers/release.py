@@ -41,14 +41,8 @@ class Release:
         :raises RefusedError: 404 unknown, 409 not held, 403 an inspector of another department.
         """
 
-        async def check(state: ServiceRequest) -> Change[ServiceRequest] | None:
-            if state.version == 0 or state.lifecycle != "active":
-                raise RefusedError(404, "not_found", "There is no such request.")
-            if state.status != "identity_required":
-                raise RefusedError(409, "not_held", "The request is not held for identity.")
-            return None
-
-        held = await self._folder.change(record_id, record_id, check)
+        held = await self._folder.read(record_id)
+        _must_be_held(held)
         service = self._catalogue.by_code(held.service_code)
         facts = RecordFacts(record_id, service.department if service else None)
         access = Access(
@@ -63,15 +57,16 @@ class Release:
         event_id, _ = await self._vault.authorise(access, facts)
 
         async def lift(state: ServiceRequest) -> Change[ServiceRequest] | None:
-            await check(state)
-            after = state.model_copy(
-                update={
-                    "status": "received",
-                    "held_because": None,
-                    "updated_at": self._clock.now(),
-                }
-            )
+            _must_be_held(state)
+            after = state.released().changed(at=self._clock.now())
             after = telling(state, after, event_id, self._clock.now())
             return Change(after, (updated(state, after, "status"),))
 
         return await self._folder.change(record_id, event_id, lift)
+
+
+def _must_be_held(state: ServiceRequest) -> None:
+    if state.version == 0 or state.lifecycle != "active":
+        raise RefusedError(404, "not_found", "There is no such request.")
+    if state.status != "identity_required":
+        raise RefusedError(409, "not_held", "The request is not held for identity.")

@@ -377,7 +377,7 @@ def taken_in(submission: Submission) -> tuple[dict[str, str], ev.Place, bool]:
         plain["media_url"] = json.dumps(submission.media_urls)
     place = submission.place
     if place.address:
-        place = place.model_copy(update={"address": redact_place(mask(place.address)).text})
+        place = place.addressed(redact_place(mask(place.address)).text)
     return plain, place, masked
 
 

@@ -67,14 +67,7 @@ class Holding:
                 raise RefusedError(409, "placing", "The hold is still being written; try again.")
             if hold.state != "in_force":
                 return await self.advance(hold_id, chunks=chunks)
-            update = {
-                "state": "releasing",
-                "released_by": by,
-                "released_at": self._clock.now(),
-                "release_reason": reason,
-                "settle_at": None,
-            }
-            if await self._holds.replace(hold.model_copy(update=update)):
+            if await self._holds.replace(hold.releasing(by, reason, self._clock.now())):
                 return await self.advance(hold_id, chunks=chunks)
 
     async def step(self) -> None:
@@ -100,31 +93,25 @@ class Holding:
         now = self._clock.now()
         match hold.state:
             case "placing" if hold.fence is None:
-                return hold.model_copy(update={"fence": await self._holds.raise_fence()})
+                return hold.fenced(await self._holds.raise_fence())
             case "placing":
                 if not await self._write(hold, chunks):
                     return None
                 too_late = await self._inventory.too_late(hold, TOO_LATE_LISTED)
-                update = {
-                    "state": "in_force",
-                    "too_late": tuple(sorted(too_late)),
-                    "settle_at": now + self._settle_for,
-                }
-                return hold.model_copy(update=update)
+                return hold.placed(too_late, now + self._settle_for)
             case "releasing" if hold.released_fence is None:
-                return hold.model_copy(update={"released_fence": await self._holds.raise_fence()})
+                return hold.release_fenced(await self._holds.raise_fence())
             case "releasing":
                 if not await self._erase(hold, chunks):
                     return None
-                update = {"state": "released", "settle_at": now + self._settle_for}
-                return hold.model_copy(update=update)
+                return hold.released(now + self._settle_for)
             case _ if hold.settle_at is None or hold.settle_at > now:
                 return None
             case "in_force":
                 done = await self._write(hold, chunks)
             case _:
                 done = await self._erase(hold, chunks)
-        return hold.model_copy(update={"settle_at": None}) if done else None
+        return hold.settled() if done else None
 
     async def _write(self, hold: Hold, chunks: int | None) -> bool:
         """Write the hold into the records that come under it; whether that is all of them."""

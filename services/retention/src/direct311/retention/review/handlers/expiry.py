@@ -8,7 +8,7 @@ from direct311.retention.holds.domain import evaluate
 from direct311.retention.holds.ports import Holds
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.inventory.ports import Inventory, Position
-from direct311.retention.record import InventoryRecord, expired
+from direct311.retention.record import InventoryRecord
 from direct311.retention.writes import CHUNK, causes
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
@@ -94,7 +94,7 @@ class Expiry:
             if after.eligible_on is None or after.eligible_on > as_of:
                 return Change(after)
             now = self._clock.now()
-            after, event = expired(after, now)
+            after, event = after.expired(now)
             found = evaluate(after, await self._holds.standing(after.fence), now)
             return Change(found.record, (Outgoing(event), *found.events))
 

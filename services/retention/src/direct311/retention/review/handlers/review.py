@@ -16,7 +16,6 @@ from direct311.retention.review.domain import (
     Status,
     objection,
     ordered,
-    set_hash,
 )
 from direct311.retention.review.handlers.expiry import check_as_of
 from direct311.retention.review.ports import Dispositions
@@ -123,13 +122,7 @@ class Review:
                     "changed; try again once it does.",
                     retry_after=60,
                 )
-            update = {
-                "status": "ordering",
-                "records_officer": officer,
-                "decided_by": officer,
-                "decided_at": self._clock.now(),
-            }
-            if await self._dispositions.replace(disposition.model_copy(update=update)):
+            if await self._dispositions.replace(disposition.approved(officer, self._clock.now())):
                 return await self.advance(disposition_id)
 
     async def reject(self, disposition_id: str, by: str, reason: str) -> Disposition:
@@ -141,13 +134,8 @@ class Review:
             disposition = await self.get(disposition_id)
             if disposition.status != "proposed":
                 raise RefusedError(409, "status", f"The set is {disposition.status}.")
-            update = {
-                "status": "rejecting",
-                "decided_by": by,
-                "decided_at": self._clock.now(),
-                "decision_reason": reason,
-            }
-            if await self._dispositions.replace(disposition.model_copy(update=update)):
+            after = disposition.rejecting(by, reason, self._clock.now())
+            if await self._dispositions.replace(after):
                 return await self.advance(disposition_id)
 
     async def get(self, disposition_id: str) -> Disposition:
@@ -198,8 +186,7 @@ class Review:
             if not found.clear:
                 left[state.record_id] = "held"
                 return Change(found.record, found.events) if found.record != state else None
-            update = {"stage": "in_review", "order_id": order_id}
-            return Change(found.record.model_copy(update=update), found.events)
+            return Change(found.record.proposed(order_id), found.events)
 
         records: list[Proposed] = []
         for chunk in chunks(disposition.candidates):
@@ -216,14 +203,7 @@ class Review:
             ]
         records.sort(key=lambda each: each.record_id)
         latest = max((each.eligible_on for each in records), default=date.min)
-        update: dict[str, object] = {
-            "status": "proposed" if records else "closed",
-            "as_of": min(as_of, max(latest, self._today)),
-            "records": tuple(records),
-            "set_hash": set_hash(records),
-            "left_out": _left_out(left),
-        }
-        return disposition.model_copy(update=update)
+        return disposition.gathered(records, _left_out(left), min(as_of, max(latest, self._today)))
 
     async def _order(self, disposition: Disposition) -> Disposition:
         order_id = disposition.disposition_id
@@ -257,11 +237,7 @@ class Review:
             gone += sum(
                 not each.open_to_change and each.order_id == order_id for each in states.values()
             )
-        update = {
-            "status": "ordered" if gone else "closed",
-            "left_out": (*disposition.left_out, *_left_out(left)),
-        }
-        return disposition.model_copy(update=update)
+        return disposition.ordered(_left_out(left), nothing=not gone)
 
     async def _put_back(self, disposition: Disposition) -> Disposition:
         order_id = disposition.disposition_id
@@ -271,7 +247,7 @@ class Review:
 
         for chunk in chunks(tuple(each.record_id for each in disposition.records)):
             await self._folder.change_each(causes(chunk, self._ids), decide)
-        return disposition.model_copy(update={"status": "rejected"})
+        return disposition.rejected()
 
 
 def _within(record: InventoryRecord, order_id: str) -> bool:

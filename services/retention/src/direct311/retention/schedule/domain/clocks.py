@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from direct311.retention.schedule.domain.schedule import FiscalYear, Item, Schedule, Trigger
-from direct311.schemas import Model
+from direct311.schemas import Model, replaced
 
 
 class Component(Model):
@@ -23,6 +23,10 @@ class Component(Model):
     item: Item | None
     trigger_on: date | None = None
     waits_for: str = "its event"
+
+    def waiting_for(self, what: str) -> "Component":
+        """The same, whose clock starts with something else."""
+        return replaced(self, waits_for=what)
 
 
 class Eligibility(Model):
@@ -127,7 +131,7 @@ def case_components(
     if closed_on is not None:
         own["case_closed"] = closed_on
     return [
-        part.model_copy(update={"waits_for": f"the closing of its case ({outcome})"})
+        part.waiting_for(f"the closing of its case ({outcome})")
         if part.item is not None and part.item.trigger == "case_closed"
         else part
         for part in components(outcome, items, own, schedule)

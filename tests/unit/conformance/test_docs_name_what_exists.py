@@ -12,6 +12,8 @@ from tests.support.conformance import ROOT
 
 # A path in backticks. `…`, `*` and `<name>` stand for any part of it.
 NAMED = re.compile(r"`([\w./<>*…{},-]+\.(?:py|yaml|md))`")
+# A folder of the repository, or something in it.
+INSIDE = re.compile(r"`((?:tests|docs|libs|services|deploy|examples|tools)/[\w./<>*…-]*)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -33,20 +35,20 @@ def pages() -> list[Path]:
 
 @cache
 def files() -> str:
-    """All files of the clone, one a line, each behind a slash."""
+    """All files and folders of the clone, one a line, each behind a slash."""
     return "\n".join(f"/{each}" for each in _files())
 
 
 def _files() -> Iterator[str]:
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [each for each in folders if not each.startswith((".", "__pycache__"))]
-        for name in names:
+        for name in names + folders:
             yield (Path(folder) / name).relative_to(ROOT).as_posix()
 
 
 def exists(named: str) -> bool:
-    """Whether a file has this path, in full or as its end."""
-    parts = re.split(r"(…|\*|<\w+>)", named)
+    """Whether a file or folder has this path, in full or as its end."""
+    parts = re.split(r"(…|\*|<\w+>)", named.rstrip("/"))
     pattern = "".join(
         re.escape(each) if index % 2 == 0 else ".*" for index, each in enumerate(parts)
     )
@@ -63,7 +65,8 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    named = NAMED.findall(page.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    named = NAMED.findall(text) + INSIDE.findall(text)
     # What begins at the root of a machine is an operator's own file.
     assert [each for each in named if not each.startswith("/") and not exists(each)] == []
 

@@ -43,7 +43,7 @@ demo: up  ## one request's life, from submission to audit; DATA=folder brings a 
 	@$(VENV)/bin/direct311 demo $(if $(DATA),--data $(DATA))
 
 test: setup  ## all tests but the campaigns of `make faults`, on stacks of their own. T="-k name" picks
-	@$(PY) -m pytest -m "not campaign" $(T)
+	@$(PY) -m tests.run -m "not campaign" $(T)
 
 check: setup  ## style, types, house rules, architecture, compatibility of event schemas
 	@$(VENV)/bin/ruff check

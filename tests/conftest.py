@@ -10,6 +10,7 @@ from deploy.local.stack import Stack
 from tests.support import conformance
 from tests.support.county import County, entering
 from tests.support.logs import complaints
+from tests.support.parts import PARTS, OnePart
 from tests.support.stacks import RUNNING, stack_of_its_own
 
 ORDER = ("unit", "tampering", "contract", "wire", "e2e", "hostile", "fuzz", "privacy", "faults")
@@ -27,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="the shared stack: this running one, which is left as it is, in place of a new one",
     )
+    parser.addoption("--part", choices=PARTS, help="one part of the suite; `tests.run` runs all")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     settings.load_profile("untimed")
     config.pluginmanager.register(conformance.Evidence(config), "policy-evidence")
+    if part := config.getoption("part"):
+        config.pluginmanager.register(OnePart(part, config), "one-part")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

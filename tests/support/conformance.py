@@ -86,7 +86,8 @@ class Evidence:
         before: dict[str, Proof] = cache.get(CACHE_KEY, {})
         # Of a file that was collected whole, tests that are gone leave; others stay as they were.
         whole = not any("::" in argument for argument in self._config.args)
-        picked = bool(self._config.option.keyword or self._config.option.markexpr)
+        options = self._config.option
+        picked = bool(options.keyword or options.markexpr or options.part)
         files = (
             {test.partition("::")[0] for test in self._collected} if whole and not picked else ()
         )

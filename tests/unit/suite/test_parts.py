@@ -1,0 +1,99 @@
+"""What each part of the suite takes, and what it leaves as it was."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tests.support.parts import PARTS, TESTS, OnePart, Part, part_of
+
+
+class Kept:
+    """pytest's cache, in memory but for its folder."""
+
+    def __init__(self, folder: Path, failed: dict[str, bool]) -> None:
+        self.folder = folder
+        self.values: dict[str, Any] = {"cache/lastfailed": failed}
+
+    def mkdir(self, name: str) -> Path:
+        (self.folder / name).mkdir(exist_ok=True)
+        return self.folder / name
+
+    def get(self, key: str, default: object) -> Any:
+        return self.values.get(key, default)
+
+    def set(self, key: str, value: object) -> None:
+        self.values[key] = value
+
+
+class Test(pytest.Item):
+    """One of a file, with a marker or without."""
+
+    __test__ = False
+
+    def runtest(self) -> None:
+        raise NotImplementedError
+
+
+def made(request: pytest.FixtureRequest, file: str, name: str, *markers: str) -> pytest.Item:
+    item = Test.from_parent(request.session, name=name, path=TESTS / file, nodeid=f"{file}::{name}")
+    for marker in markers:
+        item.add_marker(marker)
+    return cast(pytest.Item, item)
+
+
+@pytest.mark.parametrize(
+    ("file", "markers", "part"),
+    [
+        ("unit/geo/test_api.py", (), "units"),
+        ("tampering/test_campaign.py", (), "units"),
+        ("redaction/test_labelled.py", (), "units"),
+        ("redaction/test_rows_through_the_gateway.py", ("e2e", "campaign"), "live"),
+        ("hostile/test_tokens.py", (), "attacks"),
+        ("hostile/test_tokens.py", ("e2e",), "live"),
+        ("contract/test_watch.py", (), "live"),
+        ("faults/test_campaign.py", ("faults",), "live"),
+        ("a_new_folder/test_it.py", (), "live"),
+    ],
+)
+def test_a_test_belongs_to_one_part(
+    request: pytest.FixtureRequest, file: str, markers: tuple[str, ...], part: Part
+) -> None:
+    assert part_of(made(request, file, "test_it", *markers)) == part
+
+
+def collected(plugin: OnePart, items: list[pytest.Item]) -> list[pytest.Item]:
+    report = pytest.CollectReport("file", "passed", None, list(items))
+    hook = plugin.pytest_make_collect_report()
+    next(hook)
+    with pytest.raises(StopIteration):
+        hook.send(report)
+    return cast(list[pytest.Item], report.result)
+
+
+def test_the_parts_together_are_the_suite(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    items = [
+        made(request, "unit/geo/test_api.py", "test_it"),
+        made(request, "hostile/test_tokens.py", "test_it"),
+        made(request, "hostile/test_tokens.py", "test_it_live", "e2e"),
+    ]
+    config = cast(pytest.Config, SimpleNamespace(cache=Kept(tmp_path, {})))
+    taken = [item for part in PARTS for item in collected(OnePart(part, config), items)]
+    assert sorted(taken, key=id) == sorted(items, key=id)
+
+
+def test_a_part_leaves_what_the_others_wrote_of_failures(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """pytest writes down what it read at its start. Another part may have ended since."""
+    mine, other, late = "unit/a.py::test_a", "wire/b.py::test_b", "wire/c.py::test_c"
+    cache = Kept(tmp_path, {late: True})
+    plugin = OnePart("units", cast(pytest.Config, SimpleNamespace(cache=cache)))
+    collected(plugin, [made(request, "unit/a.py", "test_a")])
+    hook = plugin.pytest_sessionfinish()
+    next(hook)
+    cache.set("cache/lastfailed", {mine: True, other: True})
+    with pytest.raises(StopIteration):
+        hook.send(None)
+    assert cache.values["cache/lastfailed"] == {mine: True, late: True}

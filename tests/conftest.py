@@ -121,10 +121,10 @@ def stack(
 
 
 @pytest.fixture(scope="session")
-def worn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def disposable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A second whole stack, for tests that do harm which passes: parts that are stopped or killed
     and come back, administrators who do all that they may. What was stored before stays."""
-    with stack_of_its_own(tmp_path_factory.mktemp("worn") / "s") as stack:
+    with stack_of_its_own(tmp_path_factory.mktemp("disposable") / "s") as stack:
         yield stack
 
 

@@ -127,10 +127,10 @@ async def test_large_batches_keep_each_result_apart(records: Both) -> None:
 async def test_marked_entries_leave_their_outbox(records: Both) -> None:
     first, second, third = entry(), entry(), entry()
     await records.commit([write("a", 0, first, second, third), write("b", 0, entry())])
-    await records.mark({"a": [first.id, second.id]})
+    await records.mark_dispatched({"a": [first.id, second.id]})
     assert (await one(records, "a")).outbox == (third,)
     assert len((await one(records, "b")).outbox) == 1
-    await records.mark({"a": [third.id]})
+    await records.mark_dispatched({"a": [third.id]})
     assert set(await records.due(NOW, 10)) == {"b"}
 
 
@@ -188,7 +188,7 @@ async def test_what_meets_a_writer_waits_for_it_and_does_not_keep_it_from_ending
         steps: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
             "release": lambda: records.release(list(kept), NOW),
             "take_over": lambda: records.take_over("one", NOW),
-            "mark": lambda: records.mark({each: [kept[each].id] for each in kept}),
+            "mark": lambda: records.mark_dispatched({each: [kept[each].id] for each in kept}),
         }
         async with asyncio.timeout(20), asyncio.TaskGroup() as group:
             client = database.client
@@ -207,13 +207,13 @@ async def test_marks_may_be_repeated_and_may_speak_of_what_is_gone(records: Both
     """Nothing that was not named is lost, and nothing is counted twice."""
     first, second = entry(), entry()
     await records.commit([write("a", 0, first, second)])
-    await records.mark({"a": [first.id]})
-    await records.mark({"a": [first.id]})
-    await records.mark({"a": [first.id, entry().id], "nowhere": [entry().id]})
-    await records.mark({})
+    await records.mark_dispatched({"a": [first.id]})
+    await records.mark_dispatched({"a": [first.id]})
+    await records.mark_dispatched({"a": [first.id, entry().id], "nowhere": [entry().id]})
+    await records.mark_dispatched({})
     assert (await one(records, "a")).outbox == (second,)
     assert {k: list(v) for k, v in (await records.due(NOW, 10)).items()} == {"a": [second]}
-    await records.mark({"a": [second.id]})
+    await records.mark_dispatched({"a": [second.id]})
     assert await records.due(NOW, 10) == {}
     assert await records.oldest() is None
 
@@ -221,7 +221,7 @@ async def test_marks_may_be_repeated_and_may_speak_of_what_is_gone(records: Both
 async def test_a_mark_does_not_stand_in_the_way_of_a_write(records: Both) -> None:
     first = entry()
     await records.commit([write("a", 0, first)])
-    await records.mark({"a": [first.id]})
+    await records.mark_dispatched({"a": [first.id]})
     assert await records.commit([write("a", 1, total=2)]) == set()
 
 
@@ -253,7 +253,7 @@ async def test_the_longest_waiting_outbox_tells_its_age(records: Both) -> None:
     late = entry()
     await records.commit([write("a", 0, entry(), after=-30), write("b", 0, late, after=-60)])
     assert await records.oldest() == NOW - timedelta(seconds=60)
-    await records.mark({"b": [late.id]})
+    await records.mark_dispatched({"b": [late.id]})
     assert await records.oldest() == NOW - timedelta(seconds=30)
 
 

@@ -14,10 +14,10 @@ from deploy.local.stack import Stack
 from direct311.intake.lifecycle.adapters import MongoRequests
 from direct311.intake.request import ServiceRequest
 from direct311.intake.submission.adapters import inserts
-from direct311.intake.submission.adapters.inserts import TRIES, GroupedSubmissions
+from direct311.intake.submission.adapters.inserts import TRIES, BatchedSubmissions
 from direct311.runtime.errors import TransientError
-from direct311.runtime.grouping import Grouped
 from direct311.runtime.messaging.records import Write
+from direct311.runtime.micro_batch import MicroBatcher
 from direct311.runtime.storage.database import (
     Document,
     MongoRecords,
@@ -96,7 +96,7 @@ class _Counted:
 class Gateway:
     """What the gateway has of the database."""
 
-    submissions: GroupedSubmissions
+    submissions: BatchedSubmissions
     requests: Unsure
     keys: Unsure
 
@@ -123,7 +123,7 @@ async def gateway(servers: Stack) -> AsyncIterator[Gateway]:
         requests, kept = Unsure(records.collection, direct["requests"]), Unsure(keys.collection)
         records.collection = requests  # type: ignore[assignment]
         keys.collection = kept  # type: ignore[assignment]
-        submissions = GroupedSubmissions(keys, records, requests)  # type: ignore[arg-type]
+        submissions = BatchedSubmissions(keys, records, requests)  # type: ignore[arg-type]
         try:
             yield Gateway(submissions, requests, kept)
         finally:
@@ -149,7 +149,7 @@ async def test_many_at_once_are_all_stored_in_a_few_writes(gateway: Gateway) -> 
     assert stored.keys() == {write.state.record_id for write in writes}
     assert all(document["pending"] == 1 for document in stored.values())
     assert len(gateway.requests.inserts) <= 5
-    assert max(gateway.requests.inserts) <= Grouped.LARGEST
+    assert max(gateway.requests.inserts) <= MicroBatcher.LARGEST
 
 
 async def test_each_has_a_key_before_it_has_a_document(gateway: Gateway) -> None:
@@ -303,7 +303,7 @@ async def test_a_content_that_came_in_thousands_costs_those_who_repeat_no_more(
 async def test_more_than_can_wait_are_sent_away_at_once(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Grouped, "MOST_WAITING", 10)
+    monkeypatch.setattr(MicroBatcher, "MOST_WAITING", 10)
     results = await asyncio.gather(
         *(gateway.submissions.insert(new()) for _ in range(300)), return_exceptions=True
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from direct311.intake.__main__ import main
 from direct311.intake.open311.wire import views
-from direct311.intake.submission.adapters.inserts import GroupedSubmissions
+from direct311.intake.submission.adapters.inserts import BatchedSubmissions
 from direct311.intake.submission.adapters.recent import RecentContents
 from direct311.intake.submission.handlers.submit import Submit
 from direct311.intake.uploads.adapters.media import MediaUploads
@@ -25,10 +25,10 @@ from direct311.runtime.messaging.relay import Relay
 
 WATCHED: dict[str, tuple[Any, str]] = {
     "submit": (Submit, "__call__"),
-    "keep-key": (GroupedSubmissions, "keep"),
+    "keep-key": (BatchedSubmissions, "keep"),
     "like": (RecentContents, "first"),
     "upload": (MediaUploads, "put"),
-    "insert": (GroupedSubmissions, "_insert"),
+    "insert": (BatchedSubmissions, "_insert"),
     "offer": (Relay, "offer"),
     "publish": (KafkaPublisher, "publish"),
     "answer": (views, "accepted"),

@@ -23,8 +23,8 @@ async def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def own(worn: Stack) -> AsyncIterator[County]:
-    async with entering(worn) as county:
+async def own(disposable: Stack) -> AsyncIterator[County]:
+    async with entering(disposable) as county:
         yield county
 
 

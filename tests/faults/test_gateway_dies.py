@@ -53,11 +53,11 @@ def _stored(county: County, since: set[str]) -> list[Document]:
     [pytest.param(step, marks=() if step in ALWAYS else pytest.mark.campaign) for step in STEPS],
 )
 async def test_a_gateway_that_dies_at_any_step_leaves_one_request(
-    worn: Stack, step: str, tmp_path: Path
+    disposable: Stack, step: str, tmp_path: Path
 ) -> None:
     armed = tmp_path / "armed"
     copy = Copy(
-        worn,
+        disposable,
         "intake",
         module="tests.faults.dying",
         arguments=[step],
@@ -68,7 +68,7 @@ async def test_a_gateway_that_dies_at_any_step_leaves_one_request(
         STEPS.index(step), client_request_id=f"dies-{step}", description=f"It died {step}."
     )
     with copy.running():
-        async with entering(worn) as county:
+        async with entering(disposable) as county:
             before = {document["_id"] for document in _stored(county, set())}
             await _dies_while_taking(county, copy, armed, fields, file)
             sent = [("a.jpg", file, "image/jpeg")] if file else ()

@@ -161,7 +161,7 @@ async def _all_logged(county: County, load: Load) -> None:
                 if database.audit.entries.count_documents(ours) >= len(load.acknowledged):
                     break
         if time.monotonic() > min(moved + STILL, deadline):
-            pytest.fail(f"{waiting} parcels wait, {size} leaves of {len(load.acknowledged)}")
+            pytest.fail(f"{waiting} batches wait, {size} leaves of {len(load.acknowledged)}")
         await asyncio.sleep(1)
 
     async def published() -> bool:

@@ -216,7 +216,9 @@ async def test_a_file_lies_on_the_web_or_is_not_taken(link: str) -> None:
         await follow().media(REQUEST, event(stored))
     world = World()
     with pytest.raises(ForeignLinkError):
-        await world.folder._handlers[ev.MediaStored](Job(record_id="r", version=1), event(stored))
+        await world.processor._handlers[ev.MediaStored](
+            Job(record_id="r", version=1), event(stored)
+        )
 
 
 @pytest.mark.parametrize(

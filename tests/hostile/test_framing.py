@@ -92,7 +92,7 @@ async def refused_by_audit(forged: Encoded) -> bool:
     refused = await Receiving(inbox, SettableClock(START), TimeOrderedIds()).take(
         [received(forged)]
     )
-    assert bool(refused) is not bool(inbox.parcels)
+    assert bool(refused) is not bool(inbox.batches)
     return bool(refused)
 
 

@@ -27,9 +27,9 @@ from pymongo.errors import (
 
 from direct311.routing.job import Job
 from direct311.routing.work.domain import MOST_SAID, UPDATE_WEIGHS
-from direct311.runtime.messaging.records import Emitter, Folder, Stored, Write, on
+from direct311.runtime.messaging.records import Emitter, EventProcessor, Stored, Write, on
 from direct311.runtime.messaging.state import Change
-from direct311.runtime.process import folding
+from direct311.runtime.process import processing
 from direct311.runtime.storage.database import Collection, MongoRecords, is_transient
 from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
@@ -167,7 +167,7 @@ async def test_the_event_that_makes_a_document_too_large_is_a_dead_letter(beside
         size = 1_000 if event.data.due_on.year == 2030 else 1
         return Change(state.model_copy(update={"total": state.total + size}))
 
-    folder: Folder[Tally] = Folder(
+    processor: EventProcessor[Tally] = EventProcessor(
         records,
         lambda record_id: Tally(record_id=record_id),
         dict([on(ev.RequestOverdue, grow)]),
@@ -184,7 +184,7 @@ async def test_the_event_that_makes_a_document_too_large_is_a_dead_letter(beside
         dataclasses.replace(large, data=data),
         overdue("large", 3),
     ]
-    reading = Reading(process=folding(folder))
+    reading = Reading(process=processing(processor))
     await reading.read(*map(encode, events))
     assert reading.broker.kinds == ["RefusedDocumentError"]
     assert reading.consumer.stopped_because is None

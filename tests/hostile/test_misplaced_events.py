@@ -148,7 +148,7 @@ async def test_routing_itself_takes_no_more_than_updates_of_a_department(
     name: str, source: str
 ) -> None:
     world = World()
-    world.folder._handlers |= hold_handlers()
+    world.processor._handlers |= hold_handlers()
     wire = message(BY_NAME[name], f"updates.{DEPARTMENT}", source)
     event = decode(wire.headers, wire.body)
     job = Job(record_id=event.subject, version=1, status="fixed", department=DEPARTMENT)

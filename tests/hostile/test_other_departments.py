@@ -216,7 +216,7 @@ async def test_a_hold_is_lifted_by_an_inspector_of_the_department_that_the_type_
         if each.flags.enforcement and each.department == "regulatory"
     )
     await world.request(service_code=code, status="identity_required")
-    release = Release(world.mail._folder, CATALOGUE, world.vault, world.clock, _Ids())
+    release = Release(world.mail._processor, CATALOGUE, world.vault, world.clock, _Ids())
     lifting = release(
         Caller("ivan", ("inspector",), department), "r-1", BASIS, "wires hang over the fence"
     )
@@ -254,12 +254,12 @@ class Media:
     def __init__(self, state: State, *, protected: bool) -> None:
         self.world = World()
         self.process = self.world.started()
-        self.door = Caught()
+        self.authenticator = Caught()
         app = FastAPI()
         install(app, Readiness(), Metrics())
         originals, records = self.world.originals, self.world.records
         app.include_router(
-            files_router(self.door, records, originals, self.process.vault, PUBLIC_URL)
+            files_router(self.authenticator, records, originals, self.process.vault, PUBLIC_URL)
         )
         self.client = TestClient(app, raise_server_exceptions=False)
         self.world.incoming.bring("u1", PHOTO)
@@ -275,7 +275,7 @@ class Media:
             await self.process.handle(event(data, data.version))
 
     def read(self, caller: Caller, purpose: str) -> int:
-        self.door.comes = caller
+        self.authenticator.comes = caller
         answer = self.client.post(
             f"/internal/media/{RECORD}/u1/original",
             json={"purpose": purpose, "reference": "WO-1", "justification": "danger to life"},
@@ -283,7 +283,7 @@ class Media:
         return int(answer.status_code)
 
     def files(self, caller: Caller) -> int:
-        self.door.comes = caller
+        self.authenticator.comes = caller
         return int(self.client.get(f"/internal/media/{RECORD}").status_code)
 
 
@@ -353,16 +353,16 @@ class Desk:
     """Routing's door before a job."""
 
     def __init__(self, department: str | None) -> None:
-        self.door = Caught()
+        self.authenticator = Caught()
         app = FastAPI()
         install(app, Readiness(), Metrics())
-        job, caller = OneJob(department), caller_of(self.door)
+        job, caller = OneJob(department), caller_of(self.authenticator)
         app.include_router(queues(job, caller))
         app.include_router(counts_router(job, caller))
         self.client = TestClient(app, raise_server_exceptions=False)
 
     def asked(self, caller: Caller, path: str) -> int:
-        self.door.comes = caller
+        self.authenticator.comes = caller
         return int(self.client.get(path).status_code)
 
 

@@ -14,15 +14,15 @@ import pytest
 from direct311.audit.disposition.domain.records import ANSWERING
 from direct311.audit.entry import Facts, Filter
 from direct311.audit.index.adapters.mongo_entries import grouping
+from direct311.audit.index_row import EntrySummary
 from direct311.audit.log.domain import MOST_COUNTED, facts_of
 from direct311.audit.log.handlers.receive import Receiving
-from direct311.audit.log.ports.inbox import Arrival, Parcel
+from direct311.audit.log.ports.inbox import InboxBatch, QueuedEvent
 from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
+from direct311.audit.monitoring.handlers.log_tailer import LogTailer
 from direct311.audit.monitoring.handlers.numbers import Numbering
 from direct311.audit.monitoring.handlers.volume import Volume
-from direct311.audit.monitoring.handlers.walk import Walk
 from direct311.audit.questions.api.questions import entry_of
-from direct311.audit.row import Sighting
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.signing import Signer
 from direct311.schemas import DecodeError, Encoded, decode, isoformat
@@ -311,8 +311,10 @@ async def stored(world: Questions, body: bytes) -> str | None:
         return None
     event = _offline(told)
     await world.stores.arrive([Producer().access(RECORD)])
-    parcel = Parcel(TimeOrderedIds().new(), START, (Arrival(event, facts_of(came.event)),), {})
-    await world.stores.inbox.put([parcel])
+    batch = InboxBatch(
+        TimeOrderedIds().new(), START, (QueuedEvent(event, facts_of(came.event)),), {}
+    )
+    await world.stores.inbox.put([batch])
     await world.stores.arrive([Producer().access(RECORD)])
     await world.stores.sequence()
     return came.event.id
@@ -369,11 +371,11 @@ async def test_nobody_who_watches_stops_at_it(body: bytes) -> None:
     numbers = InMemoryNumbers()
     numbering = Numbering(numbers, stores.alarms, stores.clock, ["intake"])
     watch = InMemoryWatch()
-    await Walk([numbering, volume], stores.log, stores.entries, watch).step()
-    assert await watch.place(Walk.NAME) == 3
+    await LogTailer([numbering, volume], stores.log, stores.entries, watch).step()
+    assert await watch.place(LogTailer.NAME) == 3
     await numbering.step({"intake": []}, [])
     again = Volume(rules, stores.alarms, stores.log, stores.entries, stores.clock)
-    await again.see(await stores.entries.sightings(2, 3))
+    await again.see(await stores.entries.summaries(2, 3))
 
 
 @pytest.mark.parametrize("at", [*FAR, *NEAR])
@@ -400,7 +402,7 @@ async def test_an_entry_of_another_age_silences_no_alarm(at: str, rule: str) -> 
             for each in range(number)
         ]
         now = clock.now()
-        await volume.see([Sighting(first + i, f.event_id, now, f) for i, f in enumerate(told)])
+        await volume.see([EntrySummary(first + i, f.event_id, now, f) for i, f in enumerate(told)])
 
     false = datetime.fromisoformat(at)
     await see(0, false, 400)

@@ -30,7 +30,7 @@ from direct311.intake.indexes.adapters.keyed import KeyedIndexes
 from direct311.intake.lifecycle.handlers import Follow
 from direct311.intake.open311.wire import views
 from direct311.intake.protection.adapters.geo import GeoAddresses
-from direct311.intake.protection.handlers.homes import Homes
+from direct311.intake.protection.handlers.address_index import AddressIndex
 from direct311.intake.protection.handlers.protect import Protect
 from direct311.intake.request import ServiceRequest
 from direct311.runtime.access.rules import Caller
@@ -225,7 +225,7 @@ class World:
         """`addresses`: geo as it answers while this is sent."""
         indexes, unread_at = {}, None
         if own_address is not None:
-            home = await Homes(addresses or self.addresses, self.indexes)(own_address)
+            home = await AddressIndex(addresses or self.addresses, self.indexes)(own_address)
             indexes["home"] = home.values
             unread_at = None if home.settled else NOW
         state = ServiceRequest(
@@ -353,7 +353,7 @@ GEO_IS_AWAY: Mapping[str, Any] = {
 async def test_while_geo_is_stalled_nobody_sees_where_a_reporter_may_live(
     post: Any, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("direct311.intake.protection.handlers.homes.PATIENCE", 0.01)
+    monkeypatch.setattr("direct311.intake.protection.handlers.address_index.PATIENCE", 0.01)
     peer: Any = SimpleNamespace(post=post)
     away = GeoAddresses(peer)
     await world.enter(NUMBERED)
@@ -367,7 +367,7 @@ async def test_while_geo_is_stalled_nobody_sees_where_a_reporter_may_live(
     # Whoever is not protected shows once it is.
     other = (await world.sent(pin, "1 NW 1 ST", away)).state
     assert (other.protected, other.listed) == (True, False)
-    read = await Homes(world.addresses, world.indexes)("1 NW 1 ST")
+    read = await AddressIndex(world.addresses, world.indexes)("1 NW 1 ST")
     fresh = {"indexes": {**other.indexes, "home": read.values}, "home_unread_at": None}
     change = world.follow.compare(other, other.model_copy(update=fresh))
     assert (change.state.protected, change.state.listed) == (False, True)

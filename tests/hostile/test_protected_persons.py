@@ -21,7 +21,7 @@ from tests.support.addresses import InOneLine
 from tests.support.county import County
 from tests.support.submissions import submission
 from tests.unit.intake.protection import test_reindex
-from tests.unit.intake.protection.test_homes import submitted
+from tests.unit.intake.protection.test_address_index import submitted
 from tests.unit.intake.protection.test_protect import World
 from tests.unit.intake.reporter import test_subject
 

@@ -425,16 +425,16 @@ async def test_nor_is_one_with_a_good_signature_taken_without_jti() -> None:
         async def keys(self, *, newer_than: float = 0.0) -> KeySet:
             return KeySet([signer])
 
-    door = Authenticator(Known(url, HttpClient()), url, services_of("intake"))
+    authenticator = Authenticator(Known(url, HttpClient()), url, services_of("intake"))
 
     def token(**more: Any) -> str:
         header = {"alg": "Ed25519", "kid": "k", "typ": "at+jwt"}
         return "Bearer " + jwt.encode(header, {**said, **more}, signer, algorithms=["Ed25519"])
 
-    assert (await door.caller(token(jti="t-1"))).token_id == "t-1"
+    assert (await authenticator.caller(token(jti="t-1"))).token_id == "t-1"
     for more in ({}, {"jti": ""}, {"jti": None}):
         with pytest.raises(UnauthenticatedError):
-            await door.caller(token(**more))
+            await authenticator.caller(token(**more))
 
 
 DEPARTMENTS = {

@@ -117,10 +117,10 @@ class _NoIssuer(Issuer):
 
 @pytest.mark.parametrize("sub", [pytest.param(text, id=name) for name, text in UNSEEN.items()])
 async def test_a_name_with_what_nobody_sees_is_refused_at_the_door(sub: str) -> None:
-    door = Claimed()
+    authenticator = Claimed()
     with pytest.raises(UnauthenticatedError):
-        await door._one(sub)
-    assert (await door._one("anna")).caller.sub == "anna"
+        await authenticator._one(sub)
+    assert (await authenticator._one("anna")).caller.sub == "anna"
 
 
 NAMES_OF_THE_LOG = {

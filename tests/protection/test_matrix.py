@@ -40,9 +40,9 @@ async def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def own(worn: Stack) -> AsyncIterator[County]:
+async def own(disposable: Stack) -> AsyncIterator[County]:
     """Not the county that all share: administrators do here what they may."""
-    async with entering(worn) as county:
+    async with entering(disposable) as county:
         yield county
 
 

@@ -25,9 +25,9 @@ from direct311.runtime.http.health import Readiness
 from direct311.runtime.messaging.records import Emitter, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.reserve import KeyReserve
+from direct311.runtime.vault.pool import KeyPool
 from direct311.runtime.vault.vault import RecordKey
-from tests.support.links import Door
+from tests.support.links import FakeAuthenticator
 from tests.support.media import IdleRelay
 from tests.support.quotas import callers
 from tests.support.reporters import CATALOGUE, POLICIES, Registry, World
@@ -121,7 +121,7 @@ class Gateway:
             protections=Registry(),
             indexes=world.indexes,
             home=None,  # type: ignore[arg-type]
-            keys=KeyReserve(world.vault, self.submissions.keep, TimeOrderedIds()),
+            keys=KeyPool(world.vault, self.submissions.keep, TimeOrderedIds()),
             emitter=Emitter(
                 "intake", world.clock, Signer("intake-test", Ed25519PrivateKey.generate())
             ),
@@ -154,8 +154,8 @@ class Gateway:
         async def client_of(x_api_key: Annotated[str, Header()]) -> Client:
             return CLIENTS[x_api_key]
 
-        door = Door(world.links)
-        residents = caller_of(door, residents=True)
+        authenticator = FakeAuthenticator(world.links)
+        residents = caller_of(authenticator, residents=True)
         app = FastAPI()
         install(app, Readiness(), Metrics(), world.ledger)
         app.router.routes.extend(report.routes())
@@ -175,7 +175,7 @@ class Gateway:
             codes_router(world.one_time, True, client_of),
             reporter_router(world.reporter, CATALOGUE, residents),
             subject_router(world.subject, residents),
-            link_router(world.subject, caller_of(door)),
+            link_router(world.subject, caller_of(authenticator)),
         ):
             app.include_router(router)
         self._app = app

@@ -35,7 +35,7 @@ def signed_links(clock: Clock) -> tuple[Links, LinkSigner]:
     return links, signer
 
 
-class Door(Authenticator):
+class FakeAuthenticator(Authenticator):
     """Takes `role:name` for a staff token, and links for what they are."""
 
     def __init__(self, links: Links) -> None:

@@ -22,7 +22,7 @@ from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.messaging.broker import Received
-from direct311.runtime.messaging.records import Emitter, Entry, Folder, Stored, Write
+from direct311.runtime.messaging.records import Emitter, Entry, EventProcessor, Stored, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.storage.objects import MissingObjectError
 from direct311.runtime.telemetry import Metrics
@@ -342,7 +342,7 @@ class MediaProcess:
             max_bytes=max_bytes,
             count=self.outcomes.append,
         )
-        self.folder = Folder(
+        self.processor = EventProcessor(
             world.records,
             lambda record_id: RecordMedia(record_id=record_id),
             {**handlers(self.take), **lifecycle_events.handlers()},
@@ -350,10 +350,10 @@ class MediaProcess:
             IdleRelay(),
             world.clock,
         )
-        self._process = taking(self.folder, self.take.discard, 4)
+        self._process = taking(self.processor, self.take.discard, 4)
         self.destroyer: Destroyer[RecordMedia] = Destroyer(
             holder="media",
-            folder=self.folder,
+            processor=self.processor,
             destroying=world.records.destroying,
             remove=DestroyMedia(world.originals, world.copies, world.tokens),
             keys=world.keys,

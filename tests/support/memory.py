@@ -39,7 +39,7 @@ class InMemoryRecords(Generic[S]):
                 self._written_by[record_id] = self.writer
         return conflicts
 
-    async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
+    async def mark_dispatched(self, published: Mapping[str, Sequence[str]]) -> None:
         for record_id, ids in published.items():
             write = self.documents.get(record_id)
             if write is None:

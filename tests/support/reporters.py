@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from direct311.intake.catalogue.adapters import load_catalogue, load_emergencies, load_policies
 from direct311.intake.indexes.adapters.keyed import KeyedIndexes
 from direct311.intake.lifecycle.handlers import Follow
-from direct311.intake.protection.handlers.homes import Homes
+from direct311.intake.protection.handlers.address_index import AddressIndex
 from direct311.intake.reporter.adapters.messages import load_messages
 from direct311.intake.reporter.handlers.codes import OneTimeCodes, SentCodes
 from direct311.intake.reporter.handlers.comment import AddComment
@@ -26,7 +26,7 @@ from direct311.runtime.access.ledger import Ledger
 from direct311.runtime.access.rules import Caller, load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import TransientError
-from direct311.runtime.messaging.records import Emitter, Folder, Write
+from direct311.runtime.messaging.records import Emitter, EventProcessor, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
@@ -243,7 +243,7 @@ class World:
         )
         provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
         self.vault = Vault(self.keys, provider, self.ledger, load_access_policy(), self.clock)
-        folder = Folder(
+        processor = EventProcessor(
             self.records,
             lambda record_id: ServiceRequest(record_id=record_id),
             {},
@@ -257,7 +257,7 @@ class World:
         self.upload = Upload(self.media, self.tickets, self.requests, self.clock)
         self.follow = Follow(Registry(), self.indexes.place, self.clock)
         self.reporter = Reporter(
-            folder=folder,
+            processor=processor,
             vault=self.vault,
             brought=self.upload,
             catalogue=CATALOGUE,
@@ -269,7 +269,7 @@ class World:
             content_key=self.indexes.content_key,
         )
         self.add_comment = AddComment(
-            folder=folder,
+            processor=processor,
             vault=self.vault,
             emergencies=load_emergencies().content,
             clock=self.clock,
@@ -279,10 +279,10 @@ class World:
         self.codes, self.mailer = FakeCodes(), FakeMailer()
         sent = SentCodes(self.codes, self.clock, self.indexes.content_key)
         self.subject = Subject(
-            folder=folder,
+            processor=processor,
             vault=self.vault,
             indexes=self.indexes,
-            home=Homes(InOneLine(), self.indexes),
+            home=AddressIndex(InOneLine(), self.indexes),
             protections=Registry(),
             protect=self.follow.protect,
             links=self.signer,
@@ -305,7 +305,7 @@ class World:
             mailer=self.mailer,
             codes=self.codes,
             requests=self.requests,
-            folder=folder,
+            processor=processor,
             vault=self.vault,
             messages=load_messages().content,
             policies=POLICIES,

@@ -194,7 +194,7 @@ class TestOnRealServers(LogContract):
         await stores.arrive([producer.access(new_id(), new_id(), department="parks")] * 3)
         await stores.arrive([producer.access()])
         mine, anothers = await stores.inbox.take(10), await MongoInbox(database).take(10)
-        assert [len(parcel.arrivals) for parcel in mine] == [3, 1]
+        assert [len(batch.queued_events) for batch in mine] == [3, 1]
         assert list(anothers) == list(mine)
 
 

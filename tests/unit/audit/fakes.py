@@ -10,9 +10,10 @@ from typing import Any
 from direct311.audit.disposition.domain.holds import LogHold
 from direct311.audit.entry import Facts, Filter
 from direct311.audit.index.domain import Dimension, Exempt, Group, IndexWalk, Rebuild, keys_of
+from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
 from direct311.audit.log.domain import MOST_COUNTED
 from direct311.audit.log.ports.files import ExistsOtherwiseError
-from direct311.audit.log.ports.inbox import Parcel
+from direct311.audit.log.ports.inbox import InboxBatch
 from direct311.audit.log.ports.keys import StoredKey
 from direct311.audit.log.ports.log import FencedError, Head, MissingTileError, StaleStageError
 from direct311.audit.log.ports.publication import Publication
@@ -20,7 +21,6 @@ from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.audit.monitoring.domain.numbers import Numbered
 from direct311.audit.monitoring.ports import FetchPage
 from direct311.audit.questions.ports import Persons
-from direct311.audit.row import Row, Sighting, Tagger
 from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
 
 
@@ -37,30 +37,30 @@ class SettableClock:
 
 class InMemoryInbox:
     def __init__(self) -> None:
-        self.parcels: dict[str, Parcel] = {}
+        self.batches: dict[str, InboxBatch] = {}
 
-    async def put(self, parcels: Sequence[Parcel]) -> None:
-        self.parcels |= {parcel.id: parcel for parcel in parcels}
+    async def put(self, batches: Sequence[InboxBatch]) -> None:
+        self.batches |= {batch.id: batch for batch in batches}
 
-    async def take(self, limit: int) -> Sequence[Parcel]:
-        taken: list[Parcel] = []
+    async def take(self, limit: int) -> Sequence[InboxBatch]:
+        taken: list[InboxBatch] = []
         total = 0
-        for name in sorted(self.parcels):
-            total += len(self.parcels[name].arrivals)
+        for name in sorted(self.batches):
+            total += len(self.batches[name].queued_events)
             if taken and total > limit:
                 break
-            taken.append(self.parcels[name])
+            taken.append(self.batches[name])
         return taken
 
-    async def discard(self, parcel_ids: Sequence[str]) -> None:
-        for name in parcel_ids:
-            self.parcels.pop(name, None)
+    async def discard(self, batch_ids: Sequence[str]) -> None:
+        for name in batch_ids:
+            self.batches.pop(name, None)
 
     async def length(self) -> int:
-        return len(self.parcels)
+        return len(self.batches)
 
     async def oldest(self) -> datetime | None:
-        return self.parcels[min(self.parcels)].arrived_at if self.parcels else None
+        return self.batches[min(self.batches)].arrived_at if self.batches else None
 
 
 @dataclass
@@ -73,7 +73,7 @@ class _Tile:
 @dataclass
 class _Entry:
     epoch: int
-    row: Row
+    row: IndexRow
     opened: bool | None = None
 
 
@@ -92,14 +92,14 @@ class InMemoryLog:
         self.entries: dict[int, _Entry] = {}
         self.tiles: dict[str, _Tile] = {}
         self.edge: dict[int, _Edge] = {}
-        self.mark: datetime | None = datetime(2026, 1, 1, tzinfo=UTC)
+        self.marker: datetime | None = datetime(2026, 1, 1, tzinfo=UTC)
         self.kept_ids: dict[int, str] = {}
         self._by_event: dict[str, int] = {}
 
     def drop_index(self) -> None:
         """As an administrator of the database may."""
         self.entries.clear()
-        self.mark = None
+        self.marker = None
 
     async def take_over(self) -> Head:
         self.current = replace(self.current, epoch=self.current.epoch + 1)
@@ -123,7 +123,9 @@ class InMemoryLog:
         stored = {each.row.event_id for index, each in self.entries.items() if index < size}
         return stored & set(event_ids)
 
-    async def stage(self, epoch: int, rows: Sequence[Row], tiles: Mapping[Tile, bytes]) -> None:
+    async def stage(
+        self, epoch: int, rows: Sequence[IndexRow], tiles: Mapping[Tile, bytes]
+    ) -> None:
         whole = True
         for row in rows:
             await asyncio.sleep(0)
@@ -192,13 +194,13 @@ class InMemoryLog:
         last = self.entries.get(head.size - 1)
         if head.size and (last is None or head.last_leaf not in (None, last.row.leaf)):
             return None
-        return self.mark
+        return self.marker
 
     async def mark_whole(self, at: datetime) -> None:
-        self.mark = at
+        self.marker = at
 
     async def mark_lost(self) -> None:
-        self.mark = None
+        self.marker = None
 
     # --- the meddler's part
 
@@ -226,7 +228,7 @@ class InMemoryLog:
         limit: int,
         exempt: Exempt | None = None,
         oldest_first: bool = False,
-    ) -> Sequence[Row]:
+    ) -> Sequence[IndexRow]:
         rows = [self.entries[index].row for index in range(before - 1, floor - 1, -1)]
         everything = query == Filter()
         fitting = [
@@ -255,18 +257,18 @@ class InMemoryLog:
                 found[key] = one.joined(found.get(key))
         return list(found.values())
 
-    async def forget_rows(self, rows: Sequence[Row], tag: Tagger) -> None:
+    async def forget_rows(self, rows: Sequence[IndexRow], tag: Tagger) -> None:
         for row in rows:
             self.kept_ids[row.index] = row.event_id
             left = replace(row, facts=None)
             entry = self.entries[row.index]
             entry.row, entry.opened = replace(left, tag=tag(left)), None
 
-    async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
+    async def summaries(self, start: int, end: int) -> Sequence[EntrySummary]:
         rows = await self.rows(start, end)
-        return [Sighting(row.index, row.event_id, row.logged_at, row.facts) for row in rows]
+        return [EntrySummary(row.index, row.event_id, row.logged_at, row.facts) for row in rows]
 
-    async def by_event(self, event_id: str, size: int) -> Row | None:
+    async def by_event(self, event_id: str, size: int) -> IndexRow | None:
         for index, entry in self.entries.items():
             if entry.row.event_id == event_id and index < size:
                 return entry.row
@@ -276,7 +278,7 @@ class InMemoryLog:
         times = [self.entries[index].row.logged_at for index in range(size)]
         return next((index for index, logged in enumerate(times) if logged >= at), size)
 
-    async def rows(self, start: int, end: int) -> Sequence[Row]:
+    async def rows(self, start: int, end: int) -> Sequence[IndexRow]:
         return [self.entries[index].row for index in range(start, end) if index in self.entries]
 
     async def indexes_of(self, event_ids: Sequence[str], before: int) -> Mapping[str, int]:
@@ -286,7 +288,7 @@ class InMemoryLog:
             if index < before and each.row.event_id in event_ids
         }
 
-    async def restore(self, rows: Sequence[Row], epoch: int) -> None:
+    async def restore(self, rows: Sequence[IndexRow], epoch: int) -> None:
         ids = {row.event_id: row.index for row in rows}
         for index, each in list(self.entries.items()):
             if ids.get(each.row.event_id, index) != index:
@@ -338,7 +340,7 @@ class InMemoryLog:
 _OF_ROWS = ("event_id", "logged_at", "data", "leaf", "tag", "facts")
 
 
-def _kept(row: Row) -> Row:
+def _kept(row: IndexRow) -> IndexRow:
     """As a database gives it back: `opens` becomes the mark of reconciliation."""
     facts = row.facts.model_copy(update={"opens": False}) if row.facts else None
     return replace(row, facts=facts)
@@ -389,7 +391,7 @@ class InMemoryBodyKeys:
         found = [key for name, key in self.keys.items() if name.startswith("month:")]
         return sorted((key for key in found if key.wrapped), key=lambda key: key.name)
 
-    async def leaving(self) -> Sequence[StoredKey]:
+    async def being_destroyed(self) -> Sequence[StoredKey]:
         return [key for key in await self.months() if key.name in self.going]
 
     async def leave(self, name: str) -> None:

@@ -17,6 +17,7 @@ from direct311.audit.index.domain import Rebuild
 from direct311.audit.index.handlers.rebuild import Rebuilding
 from direct311.audit.index.handlers.watch_index import IndexWatch
 from direct311.audit.index.ports import Entries, Progress
+from direct311.audit.index_row import IndexRow
 from direct311.audit.log.domain import facts_of
 from direct311.audit.log.handlers.archive import Archive
 from direct311.audit.log.handlers.files import LogFiles
@@ -37,7 +38,6 @@ from direct311.audit.log.ports.log import (
     StaleStageError,
 )
 from direct311.audit.monitoring.ports import Watch
-from direct311.audit.row import Row
 from direct311.runtime.access.ledger import AuditUnavailableError, Ledger
 from direct311.runtime.access.rules import Caller, load_access_policy
 from direct311.runtime.messaging.records import Entry as RelayEntry
@@ -207,7 +207,7 @@ class Stores:
             pass
         return await rebuilding.state()
 
-    async def rows(self) -> Sequence[Row]:
+    async def rows(self) -> Sequence[IndexRow]:
         return await self.entries.rows(0, (await self.log.head()).size)
 
     def sequencer(self, batch: int = 2_000) -> Sequencer:
@@ -434,7 +434,7 @@ class LogContract:
         stopping = asyncio.create_task(fate.stopped.wait())
         await asyncio.wait({old, stopping}, return_when=asyncio.FIRST_COMPLETED)
         # Another takes over, with other events in front of the same ones, and files them away.
-        await stores.inbox.discard([parcel.id for parcel in await stores.inbox.take(1_000)])
+        await stores.inbox.discard([batch.id for batch in await stores.inbox.take(1_000)])
         overtaking = await stores.arrive([*accesses(10), *messages])
         await stores.sequence()
         await stores.archive.step()

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 from direct311.audit.entry import Filter
 from direct311.audit.questions.adapters.rules_file import load_breach_rules
+from direct311.audit.questions.handlers.audited_query import AuditedQuery, QueryContext
 from direct311.audit.questions.handlers.breach import Breach
 from direct311.audit.questions.handlers.count import Counting
-from direct311.audit.questions.handlers.door import Asking, Door
 from direct311.audit.questions.handlers.export import Exporting
 from direct311.audit.questions.handlers.read import Reading
 from direct311.runtime.access.ledger import Ledger
@@ -29,8 +29,8 @@ from tests.unit.audit.fakes import (
 from tests.unit.audit.log_contract import LOG_KEYS, LOG_SIGNER, PROVIDER, TimeOrdered, in_memory
 
 AUDITOR = Caller("ada", ("auditor",))
-ASKING = Asking(AUDITOR, "GET /v1/entries", "Letter 12")
-COUNSEL = Asking(Caller("cora", ("counsel",)), "GET /v1/entries", "Letter 12")
+ASKING = QueryContext(AUDITOR, "GET /v1/entries", "Letter 12")
+COUNSEL = QueryContext(Caller("cora", ("counsel",)), "GET /v1/entries", "Letter 12")
 TRUST = Trust((LOG_SIGNER.key,))
 
 
@@ -85,7 +85,7 @@ class World:
         policy = load_access_policy()
         clock = self.stores.clock
         self.vault = vault_of(self.broker, clock)
-        self.door = Door(
+        self.audited = AuditedQuery(
             log=log,
             entries=log,
             keys=self.stores.keyring,
@@ -94,7 +94,7 @@ class World:
             clock=clock,
         )
         self.reading = Reading(
-            door=self.door,
+            audited=self.audited,
             log=log,
             entries=log,
             files=self.stores.files,
@@ -104,17 +104,17 @@ class World:
             producers=producers(),
             clock=clock,
         )
-        self.counting = Counting(self.door, log, self.people)
-        self.exporting = Exporting(self.door, log, self.people)
-        self.breach = Breach(self.door, log, self.people, load_breach_rules().content)
+        self.counting = Counting(self.audited, log, self.people)
+        self.exporting = Exporting(self.audited, log, self.people)
+        self.breach = Breach(self.audited, log, self.people, load_breach_rules().content)
 
     async def log(self, *messages: Encoded) -> list[str]:
         ids = await self.stores.arrive(messages)
         await self.stores.sequence()
         return ids
 
-    async def bundle(self, query: Filter, asking: Asking = ASKING) -> bytes:
-        return await whole(await self.reading.bundle(asking, query))
+    async def bundle(self, query: Filter, context: QueryContext = ASKING) -> bytes:
+        return await whole(await self.reading.bundle(context, query))
 
 
 async def whole(stream: AsyncIterator[bytes]) -> bytes:

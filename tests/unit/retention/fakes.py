@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.retention.certificates.domain import Certificate
 from direct311.retention.certificates.handlers import Certification
-from direct311.retention.holds.domain import Hold, Standing
+from direct311.retention.holds.domain import Hold, HoldSnapshot
 from direct311.retention.holds.handlers.holding import Holding
 from direct311.retention.holds.ports import Known
 from direct311.retention.inventory.domain import RetentionRules
@@ -25,7 +25,7 @@ from direct311.retention.review.handlers.expiry import Expiry
 from direct311.retention.review.handlers.review import Review
 from direct311.retention.schedule.adapters import load_retention
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.messaging.records import Emitter, Entry, Folder, Stored, Write
+from direct311.runtime.messaging.records import Emitter, Entry, EventProcessor, Stored, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
@@ -243,7 +243,7 @@ class InMemoryHolds:
         self.fence = 0
         self._turn = turn
         self._stale = stale
-        self._known: Standing | None = None
+        self._known: HoldSnapshot | None = None
 
     async def add(self, hold: Hold) -> Hold:
         await self._turn()
@@ -280,17 +280,17 @@ class InMemoryHolds:
         self.fence += 1
         return self.fence
 
-    async def standing(self, fence: int) -> Standing:
+    async def standing(self, fence: int) -> HoldSnapshot:
         known = self._known
         if self._stale and known is not None and known.fence >= fence:
             return known
         return await self.standing_now()
 
-    async def standing_now(self) -> Standing:
+    async def standing_now(self) -> HoldSnapshot:
         await self._turn()
         fence = self.fence
         await self._turn()
-        self._known = Standing.of(fence, self.holds.values())
+        self._known = HoldSnapshot.of(fence, self.holds.values())
         return self._known
 
 
@@ -371,7 +371,7 @@ class World:
     def start(self) -> None:
         """A new process on the same stores."""
         emitter = Emitter("retention", self.clock, self.signer)
-        self.folder: Folder[InventoryRecord] = Folder(
+        self.processor: EventProcessor[InventoryRecord] = EventProcessor(
             self.records,
             lambda record_id: InventoryRecord(record_id=record_id),
             Inventorying(self.rules, self.holds, self.clock).handlers(),
@@ -379,7 +379,7 @@ class World:
             IdleRelay(),
             self.clock,
         )
-        certificate_folder: Folder[Certificate] = Folder(
+        certificate_processor: EventProcessor[Certificate] = EventProcessor(
             self.certificates,
             lambda certificate_id: Certificate(record_id=certificate_id),
             {},
@@ -387,9 +387,9 @@ class World:
             IdleRelay(),
             self.clock,
         )
-        shared = (self.folder, self.inventory, self.holds)
+        shared = (self.processor, self.inventory, self.holds)
         clock, ids = self.clock, self.ids
-        self.outcomes = Outcomes(self.folder, self.rules, clock)
+        self.outcomes = Outcomes(self.processor, self.rules, clock)
         self.expiry = Expiry(*shared, self.rules, clock, ids, ahead=self.ahead)
         self.holding = Holding(*shared, clock, ids, SETTLE_FOR)
         self.review = Review(
@@ -402,8 +402,8 @@ class World:
             stopped=lambda: self.stopped,
         )
         self.certification = Certification(
-            self.folder,
-            certificate_folder,
+            self.processor,
+            certificate_processor,
             self.kept,
             self.inventory,
             self.dispositions,
@@ -437,7 +437,7 @@ class World:
 
     async def apply(self, *events: Event[Model]) -> list[str]:
         """The kinds of error of the events that failed for good."""
-        return [type(error).__name__ for _, error in await self.folder.apply(events)]
+        return [type(error).__name__ for _, error in await self.processor.apply(events)]
 
     async def eligible(self, *record_ids: str, service_code: str = "POTHOLE") -> None:
         """Requests of long ago, closed, whose time has come."""

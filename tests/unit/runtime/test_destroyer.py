@@ -7,7 +7,7 @@ import pytest
 
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.errors import TransientError
-from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, Folder, Write
+from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, EventProcessor, Write
 from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import RecordKey
 from direct311.schemas import decode
@@ -29,7 +29,7 @@ class World:
         self.keys = InMemoryKeys()
         self.removed: list[str] = []
         self.stuck: set[str] = set()
-        folder: Folder[Tally] = Folder(
+        processor: EventProcessor[Tally] = EventProcessor(
             self.records,
             lambda record_id: Tally(record_id=record_id),
             {},
@@ -39,7 +39,7 @@ class World:
         )
         self.destroyer = Destroyer(
             holder="intake",
-            folder=folder,
+            processor=processor,
             destroying=self.records.destroying,
             remove=self.remove,
             keys=self.keys,

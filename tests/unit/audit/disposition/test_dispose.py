@@ -18,7 +18,12 @@ from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.access.rules import AccessPolicy, Caller, load_access_policy
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, Folder, hold_handlers
+from direct311.runtime.messaging.records import (
+    IN_HAND_GRACE,
+    Emitter,
+    EventProcessor,
+    hold_handlers,
+)
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.vault.vault import DeniedError
 from direct311.schemas import Event, decode
@@ -48,7 +53,7 @@ class World:
         self.relay = lone_relay(self.records, self.publisher, clock)
         handlers = hold_handlers()
         del handlers[ev.DispositionOrdered]
-        self.folder: Folder[AuditedRecord] = Folder(
+        self.processor: EventProcessor[AuditedRecord] = EventProcessor(
             self.records,
             lambda record_id: AuditedRecord(record_id=record_id),
             handlers,
@@ -61,7 +66,7 @@ class World:
         self.holds = InMemoryLogHolds()
         self.held = Held(self.holds, log, log)
         self.disposition = Disposition(
-            self.folder,
+            self.processor,
             log,
             log,
             self.stores.tags,
@@ -70,12 +75,12 @@ class World:
             WAIT,
             held=self.held,
             holds=self.holds,
-            marked=self.marked,
+            under_hold=self.under_hold,
             alarms=self.stores.alarms,
         )
         self.destroyer = Destroyer(
             holder="audit",
-            folder=self.folder,
+            processor=self.processor,
             destroying=self.destroying,
             remove=self.disposition.remove,
             keys=keys,  # type: ignore[arg-type]  # of a key store it only destroys
@@ -95,7 +100,7 @@ class World:
             and state.destroy_at <= now
         ][:limit]
 
-    async def marked(self, hold: str, limit: int) -> list[AuditedRecord]:
+    async def under_hold(self, hold: str, limit: int) -> list[AuditedRecord]:
         states = [write.state for write in self.records.documents.values()]
         return [state for state in states if hold in state.holds][:limit]
 
@@ -188,7 +193,7 @@ async def test_a_hold_keeps_the_key_until_it_is_released(world: World) -> None:
         authority="Case 12",
         placed_at=START,
     )
-    await world.folder.apply([Event(OTHER, "/direct311/retention", RECORD, START, placed)])
+    await world.processor.apply([Event(OTHER, "/direct311/retention", RECORD, START, placed)])
     world.stores.clock.advance(WAIT)
     await world.run()
     assert world.receipts() == []
@@ -196,7 +201,7 @@ async def test_a_hold_keeps_the_key_until_it_is_released(world: World) -> None:
     released = ev.HoldReleased(
         record_id=RECORD, version=2, hold_id="h1", released_at=START, still_held=False
     )
-    await world.folder.apply([Event(ORDER, "/direct311/retention", RECORD, START, released)])
+    await world.processor.apply([Event(ORDER, "/direct311/retention", RECORD, START, released)])
     await world.run()
     assert len(world.receipts()) == 1
 
@@ -235,14 +240,14 @@ def holding(world: World) -> LogHolding:
     return LogHolding(
         world.holds,
         world.held,
-        Leaving(world),
+        BeingDestroyed(world),
         vault_of(world.broker, world.stores.clock),
         world.stores.clock,
         TimeOrdered(),
     )
 
 
-class Leaving:
+class BeingDestroyed:
     def __init__(self, world: World) -> None:
         self._world = world
 
@@ -250,7 +255,7 @@ class Leaving:
         return [state.record_id for state in await self._world.records.destroying(100)]
 
     async def months(self) -> Sequence[StoredKey]:
-        return await self._world.keys.leaving()
+        return await self._world.keys.being_destroyed()
 
 
 @pytest.mark.policy("P14")
@@ -425,7 +430,7 @@ async def test_a_hold_keeps_the_key_of_a_month(
     world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
     await months.step()
     assert await signed_in(world) == [11, 12]
-    assert await world.keys.leaving() == []
+    assert await world.keys.being_destroyed() == []
     await holding.release(ROSA, hold.hold_id, "The audit is over.")
     await months.step()
     assert await signed_in(world) == []
@@ -459,7 +464,7 @@ async def test_rules_that_refuse_the_destruction_are_an_alarm_and_asked_once_a_d
     assert world.stores.alarms.raised == [("destruction_refused", "month:2026-03")]
     assert await signed_in(world) == [11, 12]
     # A hold that comes now does not come too late.
-    assert await world.keys.leaving() == []
+    assert await world.keys.being_destroyed() == []
     await months.step()
     assert await signed_in(world) == []
 

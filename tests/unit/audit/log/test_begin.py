@@ -6,7 +6,7 @@ import pytest
 
 from direct311.audit.log.handlers.begin import LostHeadError, begin
 from direct311.audit.log.handlers.waiting import LONGEST_WAIT, Waiting
-from direct311.audit.log.ports.inbox import Parcel
+from direct311.audit.log.ports.inbox import InboxBatch
 from tests.unit.audit.events import START
 from tests.unit.audit.fakes import InMemoryInbox, InMemoryObjects, SettableClock
 
@@ -45,7 +45,7 @@ async def test_events_that_wait_for_over_a_minute_are_told() -> None:
     inbox, clock = InMemoryInbox(), SettableClock(START)
     waiting = Waiting(inbox, clock)
     assert (await waiting.age(), await waiting.problem()) == (timedelta(), None)
-    await inbox.put([Parcel("1", START, (), {})])
+    await inbox.put([InboxBatch("1", START, (), {})])
     clock.at = START + LONGEST_WAIT
     assert (await waiting.age(), await waiting.problem()) == (LONGEST_WAIT, None)
     clock.at += timedelta(seconds=1)

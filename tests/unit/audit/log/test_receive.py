@@ -30,12 +30,12 @@ async def test_what_was_signed_is_kept_byte_for_byte() -> None:
     inbox = InMemoryInbox()
     message = Producer().access(RECORD)
     assert not await receiving(inbox).take([received(message, offset=41, partition=3)])
-    (parcel,) = await inbox.take(10)
-    (arrival,) = parcel.arrivals
-    assert arrival.event.body == message.body
-    assert arrival.event.signature.hex() == message.headers["ce_signature"]
-    assert arrival.event.id == message.headers["ce_id"]
-    assert parcel.offsets == {"pii.accessed:3": 41}
+    (batch,) = await inbox.take(10)
+    (queued,) = batch.queued_events
+    assert queued.event.body == message.body
+    assert queued.event.signature.hex() == message.headers["ce_signature"]
+    assert queued.event.id == message.headers["ce_id"]
+    assert batch.offsets == {"pii.accessed:3": 41}
 
 
 async def test_what_does_not_fit_into_a_leaf_is_refused_and_the_rest_taken() -> None:
@@ -45,8 +45,8 @@ async def test_what_does_not_fit_into_a_leaf_is_refused_and_the_rest_taken() -> 
     ((event, error),) = await receiving(inbox).take([good, bad])
     assert event is bad.event
     assert type(error).__name__ == "TooLongError"
-    (parcel,) = await inbox.take(10)
-    assert [each.facts.event_id for each in parcel.arrivals] == [good.event.id]
+    (batch,) = await inbox.take(10)
+    assert [each.facts.event_id for each in batch.queued_events] == [good.event.id]
 
 
 async def test_an_attribute_with_a_newline_is_refused() -> None:
@@ -55,7 +55,7 @@ async def test_an_attribute_with_a_newline_is_refused() -> None:
     inbox = InMemoryInbox()
     ((event, _),) = await receiving(inbox).take([bad])
     assert event is bad.event
-    assert not inbox.parcels
+    assert not inbox.batches
 
 
 @pytest.mark.parametrize("started", ["media/1", "intake", "intake2/1", "", "/intake/1"])
@@ -65,8 +65,8 @@ async def test_a_number_of_another_service_is_refused(started: str) -> None:
     ((event, error),) = await receiving(inbox).take([good, bad])
     assert event is bad.event
     assert type(error).__name__ == "ImpostorError"
-    (parcel,) = await inbox.take(10)
-    assert [each.facts.event_id for each in parcel.arrivals] == [good.event.id]
+    (batch,) = await inbox.take(10)
+    assert [each.facts.event_id for each in batch.queued_events] == [good.event.id]
 
 
 async def test_every_producer_of_the_runtime_is_one_of_its_service() -> None:
@@ -89,7 +89,7 @@ async def test_every_producer_of_the_runtime_is_one_of_its_service() -> None:
     )
     inbox = InMemoryInbox()
     assert not await receiving(inbox).take([received(publisher.sent[0].message)])
-    assert len(inbox.parcels) == 1
+    assert len(inbox.batches) == 1
 
 
 async def test_a_large_batch_becomes_parcels_that_a_document_can_hold() -> None:
@@ -99,10 +99,10 @@ async def test_a_large_batch_becomes_parcels_that_a_document_can_hold() -> None:
         for each in (received(Producer().access(RECORD)) for _ in range(150))
     ]
     assert not await receiving(inbox).take(large)
-    parcels = await inbox.take(1_000)
-    assert len(parcels) == 3
-    assert sum(len(parcel.arrivals) for parcel in parcels) == 150
-    ids = [each.facts.event_id for parcel in parcels for each in parcel.arrivals]
+    batches = await inbox.take(1_000)
+    assert len(batches) == 3
+    assert sum(len(batch.queued_events) for batch in batches) == 150
+    ids = [each.facts.event_id for batch in batches for each in batch.queued_events]
     assert ids == [each.event.id for each in large]
 
 

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from direct311.audit.entry import Facts
+from direct311.audit.index_row import EntrySummary
 from direct311.audit.log.domain import DELIVERY_LIMIT
 from direct311.audit.log.ports.log import IndexLostError
 from direct311.audit.monitoring.adapters.mongo_watch import _numbered, _numbers_document
 from direct311.audit.monitoring.domain.numbers import Gap, Numbered
+from direct311.audit.monitoring.handlers.log_tailer import LogTailer
 from direct311.audit.monitoring.handlers.numbers import MOST_RANGES, Numbering
-from direct311.audit.monitoring.handlers.walk import Walk
-from direct311.audit.row import Sighting
 from tests.unit.audit.events import RECORD, START, Producer
 from tests.unit.audit.fakes import (
     InMemoryAlarms,
@@ -33,7 +33,7 @@ TELLING = ("intake", "media", "audit")
 MINUTE = timedelta(minutes=1)
 
 
-def sighting(index: int, number: int, producer: str = ONE, action: str = "view") -> Sighting:
+def summary(index: int, number: int, producer: str = ONE, action: str = "view") -> EntrySummary:
     facts = Facts(
         event_id=f"event-{index}",
         event="pii.accessed",
@@ -45,7 +45,7 @@ def sighting(index: int, number: int, producer: str = ONE, action: str = "view")
         producer=producer,
         sequence=number,
     )
-    return Sighting(index, facts.event_id, START, facts)
+    return EntrySummary(index, facts.event_id, START, facts)
 
 
 class World:
@@ -56,7 +56,7 @@ class World:
 
     async def see(self, *numbers: int, producer: str = ONE, first: int = 0) -> None:
         await self.numbering.see(
-            [sighting(first + i, number, producer) for i, number in enumerate(numbers)]
+            [summary(first + i, number, producer) for i, number in enumerate(numbers)]
         )
 
     async def missing(
@@ -108,7 +108,7 @@ async def test_what_is_kept_of_a_producer_stays_small_whatever_it_numbers() -> N
     world, count = World(), 3 * MOST_RANGES
     numbers = [*range(2, 4 * count, 4)]
     await world.see(*numbers)
-    await world.numbering.see([sighting(count + n, 4 * n + 4, action="void") for n in range(count)])
+    await world.numbering.see([summary(count + n, 4 * n + 4, action="void") for n in range(count)])
     state = world.numbers.states[ONE]
     assert (len(state.missing), len(state.void)) == (MOST_RANGES, MOST_RANGES)
     assert len(bson.encode(_numbers_document(state))) < 2**18
@@ -128,11 +128,11 @@ def test_what_was_kept_before_there_were_ranges_is_read() -> None:
 async def test_what_comes_late_or_is_filled_closes_the_gap() -> None:
     world = World()
     await world.see(1, 4, 2)
-    await world.numbering.see([sighting(3, 3, action="void")])
+    await world.numbering.see([summary(3, 3, action="void")])
     world.clock.advance(2 * MINUTE)
     assert await world.missing({}) == []
     # The original of what was filled may still come.
-    await world.numbering.see([sighting(4, 3)])
+    await world.numbering.see([summary(4, 3)])
     assert world.alarms.raised == []
 
 
@@ -227,14 +227,14 @@ async def test_an_observer_sees_every_entry_and_goes_on_where_it_was() -> None:
 
     async def walk() -> None:
         numbering = Numbering(numbers, stores.alarms, stores.clock, TELLING)
-        await Walk([numbering], log, log, watch).step()
+        await LogTailer([numbering], log, log, watch).step()
 
     for count in (3, 2):
         await stores.arrive([producer.access(RECORD) for _ in range(count)])
         await stores.sequence()
         await walk()
     (state,) = numbers.states.values()
-    assert (state.highest, state.missing, watch.places) == (5, (), {Walk.NAME: 5})
+    assert (state.highest, state.missing, watch.places) == (5, (), {LogTailer.NAME: 5})
 
 
 async def test_an_observer_is_shown_nothing_of_an_index_that_is_lost() -> None:
@@ -242,7 +242,7 @@ async def test_an_observer_is_shown_nothing_of_an_index_that_is_lost() -> None:
     stores = in_memory(log, InMemoryBodyKeys())
     producer = Producer()
     numbering = Numbering(numbers, stores.alarms, stores.clock, TELLING)
-    observer = Walk([numbering], log, log, watch)
+    observer = LogTailer([numbering], log, log, watch)
     await stores.arrive([producer.access(RECORD) for _ in range(5)])
     await stores.sequence()
     log.drop_index()

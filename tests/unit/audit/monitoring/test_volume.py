@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from direct311.audit.entry import Facts
+from direct311.audit.index_row import EntrySummary
 from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
 from direct311.audit.monitoring.domain.volume import VolumeRule
 from direct311.audit.monitoring.handlers.volume import Volume
-from direct311.audit.row import Sighting
 from direct311.runtime.datafile import DataFileError, packaged
 from tests.support.data_files import changed, entry
 from tests.unit.audit.events import START
@@ -54,9 +54,9 @@ class Seen(InMemoryLog):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[Sighting] = []
+        self.seen: list[EntrySummary] = []
 
-    async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
+    async def summaries(self, start: int, end: int) -> Sequence[EntrySummary]:
         return self.seen[start:end]
 
     async def first_logged(self, at: datetime, size: int) -> int:
@@ -74,7 +74,7 @@ class World:
 
     async def see(self, *shown: Facts) -> None:
         first = len(self.log.seen)
-        new = [Sighting(first + i, f.event_id, f.occurred_at, f) for i, f in enumerate(shown)]
+        new = [EntrySummary(first + i, f.event_id, f.occurred_at, f) for i, f in enumerate(shown)]
         self.log.seen += new
         await self.volume.see(new)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from direct311.audit.entry import Filter
-from direct311.audit.questions.handlers.door import Asking
+from direct311.audit.questions.handlers.audited_query import QueryContext
 from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.vault.vault import DeniedError
@@ -129,15 +129,15 @@ async def test_two_periods_are_compared_group_by_group(world: World) -> None:
 
 
 async def test_who_may_not_read_the_log_may_not_count_it(world: World) -> None:
-    def asking(operation: str) -> Asking:
-        return Asking(Caller("maria", ("agent",)), operation, "Letter 12")
+    def context(operation: str) -> QueryContext:
+        return QueryContext(Caller("maria", ("agent",)), operation, "Letter 12")
 
     for question in (
-        world.counting.tally(asking("count"), Filter(), (), 1),
-        world.counting.timeline(asking("timeline"), Filter(), "day", person={"name": "x"}),
-        world.breach.scope(asking("breach"), Filter(actor="x"), "", START.date()),
-        world.exporting.export(asking("export"), Filter()),
-        world.exporting.who_saw(asking("who saw"), {"name": "x"}, "", Filter()),
+        world.counting.tally(context("count"), Filter(), (), 1),
+        world.counting.timeline(context("timeline"), Filter(), "day", person={"name": "x"}),
+        world.breach.scope(context("breach"), Filter(actor="x"), "", START.date()),
+        world.exporting.export(context("export"), Filter()),
+        world.exporting.who_saw(context("who saw"), {"name": "x"}, "", Filter()),
     ):
         with pytest.raises(DeniedError):
             await question

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from direct311.audit.entry import Filter
-from direct311.audit.questions.handlers import door
-from direct311.audit.questions.handlers.export import Outflow
+from direct311.audit.questions.handlers import audited_query
+from direct311.audit.questions.handlers.export import ExportStream
 from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.errors import RefusedError
 from direct311.verifier.bundle import verify_bundle
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """Fifty entries, which are read seven at a time."""
-    monkeypatch.setattr(door, "BATCH", 7)
+    monkeypatch.setattr(audited_query, "BATCH", 7)
     world = World()
     await world.log(
         *(
@@ -36,14 +36,14 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-async def indexes(outflow: Outflow) -> list[int]:
-    return [each.row.index async for batch in outflow.batches for each in batch]
+async def indexes(export_stream: ExportStream) -> list[int]:
+    return [each.row.index async for batch in export_stream.batches for each in batch]
 
 
 async def test_all_that_fits_comes_once_and_in_order(world: World) -> None:
-    outflow = await world.exporting.export(ASKING, Filter())
-    assert (outflow.entries, outflow.withheld, outflow.size) == (50, 5, 50)
-    assert await indexes(outflow) == list(range(50))
+    export_stream = await world.exporting.export(ASKING, Filter())
+    assert (export_stream.entries, export_stream.withheld, export_stream.size) == (50, 5, 50)
+    assert await indexes(export_stream) == list(range(50))
     some = await world.exporting.export(ASKING, Filter(actor="agent-1"))
     found = await indexes(some)
     # Entry 9, 29 and 49 are agent-1's and withheld: a question about who does not find them.
@@ -52,14 +52,14 @@ async def test_all_that_fits_comes_once_and_in_order(world: World) -> None:
 
 
 async def test_the_event_comes_first_and_each_batch_is_fetched_under_it(world: World) -> None:
-    outflow = await world.exporting.export(ASKING, Filter(record_ids=(RECORD,)))
+    export_stream = await world.exporting.export(ASKING, Filter(record_ids=(RECORD,)))
     (event,) = world.broker.events
     assert (event.action, event.what.result_count) == ("export", 17)
     assert world.keys.fetches == []
-    await anext(outflow.batches)
-    assert {name for _, name in world.keys.fetches} == {outflow.access_event}
+    await anext(export_stream.batches)
+    assert {name for _, name in world.keys.fetches} == {export_stream.access_event}
     assert len(world.keys.fetches) == 1
-    await indexes(outflow)
+    await indexes(export_stream)
     assert len(world.keys.fetches) == 3
 
 
@@ -78,11 +78,11 @@ async def test_an_export_that_broke_off_is_taken_up_where_it_was(world: World) -
 
 
 async def test_a_reader_who_hangs_up_leaves_no_work(world: World) -> None:
-    outflow = await world.exporting.export(ASKING, Filter())
-    await anext(outflow.batches)
+    export_stream = await world.exporting.export(ASKING, Filter())
+    await anext(export_stream.batches)
     fetched = len(world.keys.fetches)
-    await outflow.batches.aclose()
-    assert [batch async for batch in outflow.batches] == []
+    await export_stream.batches.aclose()
+    assert [batch async for batch in export_stream.batches] == []
     assert len(world.keys.fetches) == fetched
 
 
@@ -98,9 +98,9 @@ async def test_who_saw_a_person_says_who_when_and_why(world: World) -> None:
     found = await world.exporting.who_saw(ASKING, {"name": "maria"}, "Bearer t", Filter())
     assert list(found.record_ids) == [RECORD, THIRD]
     assert {group.key[0] for group in found.actors} == {f"agent-{n}" for n in range(4)}
-    assert sum(group.count for group in found.actors) + found.outflow.withheld == 33
-    assert found.outflow.entries == 33
-    assert await indexes(found.outflow) == [n for n in range(50) if n % 3 != 1]
+    assert sum(group.count for group in found.actors) + found.export_stream.withheld == 33
+    assert found.export_stream.entries == 33
+    assert await indexes(found.export_stream) == [n for n in range(50) if n % 3 != 1]
     assert world.people.asked == [({"name": "maria"}, "Letter 12", "Bearer t")]
     assert "maria" not in "".join(each.message.body.decode() for each in world.broker.sent)
 
@@ -110,18 +110,18 @@ async def test_a_persons_answer_can_be_narrowed_to_one_record(world: World) -> N
     person = {"name": "maria"}
     found = await world.exporting.who_saw(ASKING, person, "t", Filter(record_ids=(THIRD,)))
     assert list(found.record_ids) == [THIRD]
-    assert await indexes(found.outflow) == [n for n in range(50) if n % 3 == 2]
+    assert await indexes(found.export_stream) == [n for n in range(50) if n % 3 == 2]
     # Somebody else's record is none of hers.
     other = await world.exporting.who_saw(ASKING, person, "t", Filter(record_ids=(OTHER,)))
-    assert (list(other.record_ids), other.outflow.entries) == ([], 0)
+    assert (list(other.record_ids), other.export_stream.entries) == ([], 0)
     _, page = await world.reading.person(ASKING, person, "t", Filter(record_ids=(OTHER,)), limit=9)
     assert list(page.entries) == []
 
 
 async def test_whom_nobody_knows_nobody_saw(world: World) -> None:
     found = await world.exporting.who_saw(ASKING, {"name": "nobody"}, "t", Filter())
-    assert (list(found.record_ids), found.outflow.entries) == ([], 0)
-    assert await indexes(found.outflow) == []
+    assert (list(found.record_ids), found.export_stream.entries) == ([], 0)
+    assert await indexes(found.export_stream) == []
     about: Sequence[str] = await world.exporting.records_of(
         ASKING, {"name": "nobody"}, "t", Filter()
     )

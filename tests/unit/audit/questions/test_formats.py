@@ -16,7 +16,7 @@ from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 from direct311.audit.entry import Filter
 from direct311.audit.questions.api.ocsf import VERSION, ocsf_lines
 from direct311.audit.questions.api.tables import COLUMNS, cell, csv_lines, csv_of, json_lines
-from direct311.audit.questions.handlers.door import Opened
+from direct311.audit.questions.handlers.audited_query import Opened
 from tests.unit.audit.events import OTHER, RECORD, START, Producer
 from tests.unit.audit.world import ASKING, World
 
@@ -51,8 +51,8 @@ async def batch() -> Sequence[Opened]:
     )
     await world.keys.destroy(OTHER)
     await world.stores.entries.forget(OTHER, await world.stores.tags.tagger(START))
-    outflow = await world.exporting.export(ASKING, Filter())
-    return [each async for part in outflow.batches for each in part]
+    export_stream = await world.exporting.export(ASKING, Filter())
+    return [each async for part in export_stream.batches for each in part]
 
 
 def test_no_cell_is_a_formula() -> None:

@@ -10,7 +10,7 @@ import pytest
 from direct311.audit.entry import Filter
 from direct311.audit.log.handlers.keyring import KeyRing
 from direct311.audit.questions.handlers import read
-from direct311.audit.questions.handlers.door import Asking, Opened
+from direct311.audit.questions.handlers.audited_query import Opened, QueryContext
 from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
@@ -82,13 +82,13 @@ async def test_a_refusal_opens_nothing_and_is_an_event(
     await world.log(Producer().access(RECORD))
     world.people.records["305"] = [RECORD]
 
-    def asking(operation: str) -> Asking:
-        return Asking(caller, operation, reference)
+    def context(operation: str) -> QueryContext:
+        return QueryContext(caller, operation, reference)
 
     for question in (
-        world.reading.page(asking("page"), Filter(), limit=10),
-        world.reading.person(asking("person"), {"phone": "305"}, "Bearer t", Filter(), limit=10),
-        world.reading.bundle(asking("bundle"), Filter()),
+        world.reading.page(context("page"), Filter(), limit=10),
+        world.reading.person(context("person"), {"phone": "305"}, "Bearer t", Filter(), limit=10),
+        world.reading.bundle(context("bundle"), Filter()),
     ):
         with pytest.raises(DeniedError) as refused:
             await question
@@ -157,13 +157,13 @@ async def test_who_may_not_read_the_log_has_nothing_looked_up(
     for name in ("find", "groups", "by_event", "first_logged"):
         monkeypatch.setattr(InMemoryLog, name, _never)
 
-    def asking(operation: str) -> Asking:
-        return Asking(Caller("pedro", ("department",)), operation, "Letter 12")
+    def context(operation: str) -> QueryContext:
+        return QueryContext(Caller("pedro", ("department",)), operation, "Letter 12")
 
     for question in (
-        world.reading.page(asking("page"), Filter(field="phone"), limit=50),
-        world.reading.page(asking("next page"), Filter(), limit=50, cursor="1.x"),
-        world.reading.one(asking("one"), event_id),
+        world.reading.page(context("page"), Filter(field="phone"), limit=50),
+        world.reading.page(context("next page"), Filter(), limit=50, cursor="1.x"),
+        world.reading.one(context("one"), event_id),
     ):
         with pytest.raises(DeniedError):
             await question

@@ -23,7 +23,7 @@ from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Encoded
 from direct311.schemas import events as ev
-from tests.support.links import Door, bearer, signed_links
+from tests.support.links import FakeAuthenticator, bearer, signed_links
 from tests.support.media import DurableMemory, Fate
 from tests.unit.audit.events import OTHER, RECORD, START, Producer, private_key
 from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog
@@ -60,7 +60,9 @@ class World:
         links, self.signer = signed_links(self.clock)
         app = FastAPI()
         install(app, Readiness(), Metrics(), ledger)
-        app.include_router(subject_router(reading, caller_of(Door(links), residents=True)))
+        app.include_router(
+            subject_router(reading, caller_of(FakeAuthenticator(links), residents=True))
+        )
         self.http = TestClient(app, raise_server_exceptions=False)
 
     async def log(self, *messages: Encoded) -> list[str]:

@@ -104,8 +104,8 @@ async def test_counsel_sees_it_and_the_event_says_so(world: World) -> None:
     assert page.withheld == 0
     event = world.broker.events[-1]
     assert (event.agent.roles, event.what.fields) == (("counsel",), ("audit_entry", "exempt_entry"))
-    outflow = await world.exporting.export(COUNSEL, Filter())
-    assert outflow.entries == 3
+    export_stream = await world.exporting.export(COUNSEL, Filter())
+    assert export_stream.entries == 3
     assert world.broker.events[-1].what.fields == ("audit_entry", "exempt_entry")
 
 

@@ -64,19 +64,19 @@ def admission(
     return Admission(known, quotas, clock, environment=environment, own_origin=own), known
 
 
-async def refusal(door: Admission, key: str, **call: str) -> RefusedError:
+async def refusal(admit: Admission, key: str, **call: str) -> RefusedError:
     with pytest.raises(RefusedError) as refused:
-        await door(key, "submit", **call)
+        await admit(key, "submit", **call)
     assert key not in refused.value.detail or not key
     return refused.value
 
 
 async def test_a_good_key_is_let_in_and_counted() -> None:
     key, one = client()
-    door, known = admission(one)
-    assert await door(key, "submit") == one
-    assert await door(key, "update") == one
-    error = await refusal(door, key)
+    admit, known = admission(one)
+    assert await admit(key, "submit") == one
+    assert await admit(key, "update") == one
+    error = await refusal(admit, key)
     assert (error.status, error.field) == (429, "api_key")
     assert error.retry_after
     assert known.used == ["k-1"] * 3
@@ -84,8 +84,8 @@ async def test_a_good_key_is_let_in_and_counted() -> None:
 
 @pytest.mark.parametrize("key", ["", "x", "d311_test_" + "A" * 43, "\ud800", "é" * 10, "k" * 9999])
 async def test_a_key_that_nobody_has_is_refused(key: str) -> None:
-    door, known = admission(client()[1])
-    assert (await refusal(door, key)).status == 403
+    admit, known = admission(client()[1])
+    assert (await refusal(admit, key)).status == 403
     assert known.used == []
 
 
@@ -104,29 +104,29 @@ async def test_test_and_production_keys_are_apart(
 ) -> None:
     key, one = client(of)
     assert key.startswith(PREFIXES[of])
-    door, _ = admission(one, environment=gateway)
+    admit, _ = admission(one, environment=gateway)
     if good:
-        await door(key, "submit")
+        await admit(key, "submit")
         return
-    error = await refusal(door, key)
+    error = await refusal(admit, key)
     assert (error.status, of in error.detail) == (403, True)
 
 
 async def test_an_environment_is_the_clients_also_where_the_key_does_not_tell() -> None:
     _, one = client("test")
     old = ClientKey(key_id="o", prefix="", sha256=hashed("an-old-key"), created_at=NOW)
-    door, _ = admission(one.model_copy(update={"keys": (old,)}), environment="production")
-    assert (await refusal(door, "an-old-key")).status == 403
+    admit, _ = admission(one.model_copy(update={"keys": (old,)}), environment="production")
+    assert (await refusal(admit, "an-old-key")).status == 403
 
 
 async def test_a_key_ends_when_it_says() -> None:
     clock = SetClock()
     key, kept = new_key("test", "k-1", NOW, NOW + timedelta(hours=1))
     _, one = client(keys=(kept,))
-    door, _ = admission(one, clock)
-    await door(key, "submit")
+    admit, _ = admission(one, clock)
+    await admit(key, "submit")
     clock.at = NOW + timedelta(hours=1)
-    assert "expired" in (await refusal(door, key)).detail
+    assert "expired" in (await refusal(admit, key)).detail
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ async def test_a_key_is_good_for_what_it_is_for_alone(
     about: Mapping[str, object], call: Mapping[str, str], word: str
 ) -> None:
     key, one = client("test", **about)
-    door, _ = admission(one)
-    error = await refusal(door, key, **call)
+    admit, _ = admission(one)
+    error = await refusal(admit, key, **call)
     assert (error.status, word in error.detail) == (403, True)
     for said in call.values():
         assert said not in error.detail
@@ -154,17 +154,17 @@ async def test_a_key_is_good_for_what_it_is_for_alone(
 @pytest.mark.parametrize("origin", ["https://a.example", "https://gate.example"])
 async def test_the_clients_pages_and_our_own_may_use_the_key(origin: str) -> None:
     key, one = client(origins=("https://a.example",))
-    door, _ = admission(one)
-    await door(key, "submit", origin=origin)
+    admit, _ = admission(one)
+    await admit(key, "submit", origin=origin)
 
 
 async def test_a_reader_is_known_by_a_good_key_and_else_is_nobody() -> None:
     key, one = client()
-    door, _ = admission(one)
-    assert door.reader(key) == one
-    assert door.reader("nonsense") is None
-    door, _ = admission(one.model_copy(update={"scopes": ("submit",)}))
-    assert door.reader(key) is None
+    admit, _ = admission(one)
+    assert admit.reader(key) == one
+    assert admit.reader("nonsense") is None
+    admit, _ = admission(one.model_copy(update={"scopes": ("submit",)}))
+    assert admit.reader(key) is None
 
 
 def test_a_key_has_256_bits_and_is_kept_as_a_hash() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from direct311.intake.clients.domain.clients import Quota
-from direct311.intake.clients.handlers.quotas import LARGEST_SLICE, Quotas
+from direct311.intake.clients.handlers.quotas import LARGEST_LEASE, Quotas
 from direct311.intake.clients.handlers.reads import MOST_CALLERS, ReadLimits, SharedNames
 from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.errors import TransientError
@@ -31,7 +31,7 @@ async def test_a_copy_alone_lets_in_just_as_many_as_the_quota_says() -> None:
     quota = Quota(minute=1000, day=None)
     copy = Quotas(store, clock)
     assert await _calls(copy, quota, 1500) == 1000
-    # So fast because the store was asked seldom: in slices.
+    # So fast because the store was asked seldom: in leases.
     assert store.calls < 150
 
 
@@ -150,7 +150,7 @@ async def test_whatever_the_copies_do_no_call_is_let_in_beyond_the_quota(
                 await copies[number].close()
             copies[number] = Quotas(store, clock)
     assert let_in <= limit
-    assert LARGEST_SLICE > 0
+    assert LARGEST_LEASE > 0
 
 
 # ---------------------------------------------------------------- reads without key

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.intake.lifecycle.handlers import Follow
 from direct311.intake.request import ServiceRequest
-from direct311.runtime.messaging.records import Emitter, Folder, Write, hold_handlers
+from direct311.runtime.messaging.records import Emitter, EventProcessor, Write, hold_handlers
 from direct311.runtime.messaging.signing import Signer
 from direct311.schemas import Event
 from direct311.schemas import events as ev
@@ -28,7 +28,7 @@ class Intake:
     def __init__(self) -> None:
         clock = SetClock()
         self._records: InMemoryRecords[ServiceRequest] = InMemoryRecords()
-        self._folder = Folder(
+        self._processor = EventProcessor(
             self._records,
             lambda record_id: ServiceRequest(record_id=record_id),
             {**hold_handlers(), **Follow(NobodyProtected(), lambda *_: (), clock).handlers()},
@@ -46,7 +46,7 @@ class Intake:
     async def hears(self, *said: ev.RecordEvent) -> list[str]:
         """The kinds of error of what it refuses."""
         events = [Event(str(uuid4()), "/direct311/x", data.record_id, NOW, data) for data in said]
-        return [type(error).__name__ for _, error in await self._folder.apply(events)]
+        return [type(error).__name__ for _, error in await self._processor.apply(events)]
 
     def request(self, record_id: str = REQUEST) -> ServiceRequest:
         return self._records.documents[record_id].state

@@ -17,7 +17,7 @@ from direct311.intake.open311.api.feeds import feeds_router
 from direct311.intake.open311.wire.feeds import around, atom, geojson, metres
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.handlers.agreement import Agreement
-from direct311.runtime.http.front import Front
+from direct311.runtime.http.guard import RequestGuard
 from tests.support.runtime import SetClock
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -143,5 +143,5 @@ def test_no_cache_shows_a_place_after_it_was_protected(call: str) -> None:
     )
     app = FastAPI()
     app.include_router(router)
-    answer = TestClient(Front(app)).get(f"/v1/{call}")
+    answer = TestClient(RequestGuard(app)).get(f"/v1/{call}")
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")

@@ -77,7 +77,7 @@ def http(
     *,
     change: Mapping[str, object] = {},
     admitting: bool = True,
-    door: Refusing | None = None,
+    admit: Refusing | None = None,
     failures: Failures | None = None,
     reads: int = 1_200,
 ) -> TestClient:
@@ -95,7 +95,7 @@ def http(
         ),
         catalogues=dict.fromkeys(LANGUAGES, load_catalogue().content),
         agreement=Agreement(POLICIES.model_copy(update={"policies": policies}), clock),
-        admission=door or (Admitting() if admitting else raising),  # type: ignore[arg-type]
+        admission=admit or (Admitting() if admitting else raising),  # type: ignore[arg-type]
         failed_keys=failures,  # type: ignore[arg-type]
         callers=callers(clock, most=reads),
         submit=raising,
@@ -249,15 +249,15 @@ def photos(count: int) -> list[tuple[str, tuple[str, bytes, str]]]:
 def test_a_key_that_is_none_is_refused_before_the_files_are_read(
     form: str, query: Mapping[str, str]
 ) -> None:
-    door = Refusing([])
+    admit = Refusing([])
     fields = FIELDS | ({} if query else {"api_key": "bad"})
     sent: dict[str, Any] = {"params": query, "data": fields, "files": photos(1)}
     path = f"/open311/v2/requests.{form}"
-    once = http(AssertionError(), door=door, failures=Failures(None)).post(path, **sent)
+    once = http(AssertionError(), admit=admit, failures=Failures(None)).post(path, **sent)
     assert once.status_code == 403
     assert told(once, form) == ("403", "api_key is missing or not known")
-    assert door.tried == ["bad"]
-    often = http(AssertionError(), door=door, failures=Failures(9)).post(path, **sent)
+    assert admit.tried == ["bad"]
+    often = http(AssertionError(), admit=admit, failures=Failures(9)).post(path, **sent)
     assert (often.status_code, often.headers["retry-after"]) == (429, "9")
     assert told(often, form) == ("429", "Too many calls without a good api_key.")
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from direct311.intake.open311.wire.unchanged import Unchanging
+from direct311.intake.open311.wire.unchanged import DailyCache
 from direct311.runtime.http.documents import is_known
 
 TODAY, TOMORROW = date(2026, 3, 1), date(2026, 3, 2)
@@ -17,13 +17,13 @@ def test_a_body_is_made_once_a_day_and_again_on_the_next() -> None:
         made.append(b"body %d" % len(made))
         return made[-1]
 
-    unchanging = Unchanging()
-    first, headers = unchanging.body(TODAY, ("services", "en", "json"), make)
-    again, same = unchanging.body(TODAY, ("services", "en", "json"), make)
+    daily_cache = DailyCache()
+    first, headers = daily_cache.body(TODAY, ("services", "en", "json"), make)
+    again, same = daily_cache.body(TODAY, ("services", "en", "json"), make)
     assert (again, same) == (first, headers)
-    other, _ = unchanging.body(TODAY, ("services", "es", "json"), make)
+    other, _ = daily_cache.body(TODAY, ("services", "es", "json"), make)
     assert other != first
-    later, changed = unchanging.body(TOMORROW, ("services", "en", "json"), make)
+    later, changed = daily_cache.body(TOMORROW, ("services", "en", "json"), make)
     assert later != first
     assert changed["ETag"] != headers["ETag"]
     assert len(made) == 3

@@ -29,7 +29,7 @@ from direct311.runtime.access.ledger import Ledger
 from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.messaging.records import Emitter, Folder, Write
+from direct311.runtime.messaging.records import Emitter, EventProcessor, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
@@ -226,7 +226,7 @@ class World:
             load_access_policy(),
             self.clock,
         )
-        folder = Folder(
+        processor = EventProcessor(
             self.records,
             lambda record_id: ServiceRequest(record_id=record_id),
             {},
@@ -235,7 +235,7 @@ class World:
             self.clock,
         )
         self.add = AddComment(
-            folder=folder,
+            processor=processor,
             vault=self.vault,
             emergencies=load_emergencies().content,
             clock=self.clock,

@@ -30,7 +30,7 @@ from direct311.runtime.vault.keys import FileKeyProvider
 from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import Vault
 from tests.support.addresses import InOneLine
-from tests.support.links import Door, bearer, signed_links
+from tests.support.links import FakeAuthenticator, bearer, signed_links
 from tests.support.media import DurableMemory, Fate
 from tests.support.runtime import SetClock
 
@@ -174,7 +174,7 @@ class World:
         )
         app = FastAPI()
         install(app, Readiness(), Metrics(), ledger)
-        app.include_router(protections_router(self.protect, caller_of(Door(links))))
+        app.include_router(protections_router(self.protect, caller_of(FakeAuthenticator(links))))
         self.http = TestClient(app, raise_server_exceptions=False)
 
     def enter(self, **order: Any) -> Response:

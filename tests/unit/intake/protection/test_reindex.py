@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.intake.indexes.adapters.keyed import KeyedIndexes
 from direct311.intake.lifecycle.handlers import Follow
-from direct311.intake.protection.handlers.homes import Homes
+from direct311.intake.protection.handlers.address_index import AddressIndex
 from direct311.intake.protection.handlers.reindex import (
     PAUSE,
     SIZE_OF_HOMES,
@@ -18,9 +18,9 @@ from direct311.intake.protection.handlers.reindex import (
     Reindex,
 )
 from direct311.intake.request import (
-    EARLIER,
     READINGS,
     SENDERS,
+    SUPERSEDED,
     UPDATE_CONTACTS,
     Located,
     ServiceRequest,
@@ -29,7 +29,7 @@ from direct311.runtime.access.ledger import AuditUnavailableError, Ledger
 from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import TransientError
-from direct311.runtime.messaging.records import Emitter, Folder, Write
+from direct311.runtime.messaging.records import Emitter, EventProcessor, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.storage.jobs import Batch
 from direct311.runtime.telemetry import Metrics
@@ -117,7 +117,7 @@ class World:
         )
         provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
         self.vault = Vault(self.keys, provider, ledger, load_access_policy(), SetClock())
-        self.folder = Folder(
+        self.processor = EventProcessor(
             self.records,
             lambda record_id: ServiceRequest(record_id=record_id),
             {},
@@ -166,10 +166,17 @@ class World:
         async def newest() -> int:
             return self.newest
 
-        homes = Homes(self.addresses, under)
+        address_index = AddressIndex(self.addresses, under)
         compare = Follow(self.registry, under.place, SetClock()).compare
         return Reindex(
-            self.requests, self.folder, self.vault, under, homes, self.addresses, compare, newest
+            self.requests,
+            self.processor,
+            self.vault,
+            under,
+            address_index,
+            self.addresses,
+            compare,
+            newest,
         )
 
     async def batch(self, under: KeyedIndexes, after: str = "") -> Batch:
@@ -431,7 +438,7 @@ async def test_what_was_corrected_while_protected_stays_known_under_its_own_vers
     world, both = World(), indexes(2, 1)
     await world.request("r0", indexes(1))
     state = world.state("r0")
-    earlier = {EARLIER: ("1:corrected",)}
+    earlier = {SUPERSEDED: ("1:corrected",)}
     changed = state.model_copy(update={"version": 2, "indexes": {**state.indexes, **earlier}})
     await world.records.commit([Write(1, changed, (), NOW)])
     assert await world.batch(both) == Batch("r0", 1)
@@ -441,7 +448,7 @@ async def test_what_was_corrected_while_protected_stays_known_under_its_own_vers
         "place": both.place("1 NW 1 ST", 25.77, -80.2),
     }
     assert await world.batch(indexes(2)) == Batch("r0", 1)
-    assert EARLIER not in world.state("r0").indexes
+    assert SUPERSEDED not in world.state("r0").indexes
 
 
 async def test_senders_of_comments_are_indexed_anew_and_nothing_else_is_opened_for_it() -> None:

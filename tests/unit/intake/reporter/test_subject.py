@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from direct311.intake.indexes.adapters.keyed import KeyedIndexes
 from direct311.intake.lifecycle.handlers import Follow
-from direct311.intake.protection.handlers.homes import Homes
+from direct311.intake.protection.handlers.address_index import AddressIndex
 from direct311.intake.reporter.api.subject import link_router, subject_router
 from direct311.intake.reporter.handlers.codes import SentCodes
 from direct311.intake.reporter.handlers.mail import code_of
@@ -30,7 +30,7 @@ from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.http.api import caller_of, install
 from direct311.runtime.http.health import Readiness
-from direct311.runtime.messaging.records import Emitter, Folder, Write
+from direct311.runtime.messaging.records import Emitter, EventProcessor, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
@@ -39,7 +39,7 @@ from direct311.runtime.vault.vault import Vault
 from direct311.schemas import decode
 from direct311.schemas import events as ev
 from tests.support.addresses import InOneLine
-from tests.support.links import Door, bearer, signed_links
+from tests.support.links import FakeAuthenticator, bearer, signed_links
 from tests.support.media import DurableMemory, Fate, IdleRelay
 from tests.support.memory import InMemoryRecords
 from tests.support.reporters import FakeCodes
@@ -113,7 +113,7 @@ class World:
         )
         provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
         self.vault = Vault(self.keys, provider, ledger, load_access_policy(), self.clock)
-        folder = Folder(
+        processor = EventProcessor(
             self.records,
             lambda record_id: ServiceRequest(record_id=record_id),
             {},
@@ -123,10 +123,10 @@ class World:
         )
         self.codes = FakeCodes()
         subject = Subject(
-            folder=folder,
+            processor=processor,
             vault=self.vault,
             indexes=self.indexes,
-            home=Homes(self.addresses, self.indexes),
+            home=AddressIndex(self.addresses, self.indexes),
             protections=self.registry,
             protect=self.follow.protect,
             links=self.signer,
@@ -136,11 +136,11 @@ class World:
             content_key=self.indexes.content_key,
             notices=NOTICES,
         )
-        door = Door(links)
+        authenticator = FakeAuthenticator(links)
         app = FastAPI()
         install(app, Readiness(), Metrics(), ledger)
-        app.include_router(link_router(subject, caller_of(door)))
-        app.include_router(subject_router(subject, caller_of(door, residents=True)))
+        app.include_router(link_router(subject, caller_of(authenticator)))
+        app.include_router(subject_router(subject, caller_of(authenticator, residents=True)))
         self.http = TestClient(app, raise_server_exceptions=False)
 
     async def request(

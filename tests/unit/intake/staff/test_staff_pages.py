@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from deploy.local import identity
-from direct311.intake.request import Mark, ServiceRequest
+from direct311.intake.request import ServiceRequest, SuspicionFlag
 from direct311.intake.staff.api.pages import StaffPages
 from direct311.runtime.access.identity import Authenticator, Issuer
 from direct311.runtime.access.sign_ins import SignIns
@@ -33,8 +33,8 @@ BACK = "https://intake.test/staff/callback"
 class Marked:
     """Requests that were marked; one name would be code, were it not escaped."""
 
-    async def marked(
-        self, mark: Mark | None, before: datetime, limit: int
+    async def flagged(
+        self, flag: SuspicionFlag | None, before: datetime, limit: int
     ) -> Sequence[ServiceRequest]:
         return [
             ServiceRequest(

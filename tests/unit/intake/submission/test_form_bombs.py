@@ -16,7 +16,7 @@ from direct311.intake.submission.api.form_bodies import (
     LARGEST_FORM,
     MOST_FIELDS,
     Form,
-    InHand,
+    MemoryBudget,
     UnreadableFormError,
     read_form,
 )
@@ -41,7 +41,7 @@ async def read(
     content_type: str = MULTIPART,
     *,
     pieces: int = 1,
-    hand: InHand | None = None,
+    budget: MemoryBudget | None = None,
     address: str = "a",
     keys: Mapping[str, bool] = {},
     gone: bool = False,
@@ -66,22 +66,22 @@ async def read(
         "method": "POST",
         "headers": [(b"content-type", content_type.encode())],
     }
-    hand = hand or plenty()
-    with hand.share(address) as share:
+    budget = budget or plenty()
+    with budget.reserve(address) as reservation:
 
         def look(key: str) -> None:
             if keys.get(key):
-                share.trust()
+                reservation.trust()
             elif key in keys:
                 raise RefusedError(403, "api_key", "not known")
 
         return await read_form(
-            Request(scope, receive), share, look, most_files=3, largest_file=2_000_000
+            Request(scope, receive), reservation, look, most_files=3, largest_file=2_000_000
         )
 
 
-def plenty() -> InHand:
-    return InHand(20_000_000, 10_000_000)
+def plenty() -> MemoryBudget:
+    return MemoryBudget(20_000_000, 10_000_000)
 
 
 async def test_fields_and_files_are_read_however_they_are_cut() -> None:
@@ -112,12 +112,12 @@ async def test_no_file_of_a_submission_is_written_to_disk(monkeypatch: pytest.Mo
 
 
 async def test_a_file_that_is_too_large_is_named_and_not_kept() -> None:
-    hand = plenty()
+    budget = plenty()
     body = part("media", b"x" * 2_500_000, file="a") + part("lat", b"1") + END
-    form = await read(body, pieces=40, hand=hand)
+    form = await read(body, pieces=40, budget=budget)
     assert [problem.field for problem in form.problems] == ["media"]
     assert (form.files, form.pairs) == ([], [("lat", "1")])
-    assert hand.bytes == 0
+    assert budget.bytes == 0
 
 
 BOMBS = {
@@ -175,12 +175,12 @@ async def test_a_form_bomb_is_refused_and_nothing_of_it_is_kept(
 ) -> None:
     body, kind = case
     kind = "application/x-www-form-urlencoded" if kind == "urlencoded" else kind
-    hand = plenty()
+    budget = plenty()
     with pytest.raises(UnreadableFormError) as refused:
-        await read(body, kind, pieces=pieces, hand=hand)
+        await read(body, kind, pieces=pieces, budget=budget)
     assert refused.value.problem.code == 400
     assert refused.value.problem.field in ("body", "Content-Type")
-    assert hand.bytes == 0
+    assert budget.bytes == 0
 
 
 @pytest.mark.parametrize("kind", [MULTIPART, "application/x-www-form-urlencoded"])
@@ -195,83 +195,83 @@ async def test_what_comes_before_the_first_part_is_not_read_for_ever() -> None:
 
 
 async def test_all_calls_together_hold_so_much_and_no_more() -> None:
-    hand = InHand(2_500_000, 2_000_000)
+    budget = MemoryBudget(2_500_000, 2_000_000)
     body = part("api_key", b"good") + PHOTO + END
-    with hand.share("b") as other:
+    with budget.reserve("b") as other:
         other.trust()
         other.hold(1_500_000)
         with pytest.raises(RefusedError) as refused:
-            await read(body, pieces=20, hand=hand, keys=GOOD)
+            await read(body, pieces=20, budget=budget, keys=GOOD)
         assert (refused.value.status, refused.value.retry_after) == (503, 5)
-        assert hand.bytes == 1_500_000
-    nothing_is_held(hand)
-    assert len((await read(body, hand=hand)).files) == 1
+        assert budget.bytes == 1_500_000
+    nothing_is_held(budget)
+    assert len((await read(body, budget=budget)).files) == 1
 
 
 GOOD = {"good": True, "bad": False}
 PHOTO = part("media", b"x" * 1_500_000, file="a")
 
 
-def nothing_is_held(hand: InHand) -> None:
-    assert (hand.bytes, hand.unknown, dict(hand.of)) == (0, 0, {})
+def nothing_is_held(budget: MemoryBudget) -> None:
+    assert (budget.bytes, budget.unknown, dict(budget.of)) == (0, 0, {})
 
 
 async def test_one_address_leaves_others_their_part_however_many_calls_it_makes() -> None:
-    hand = InHand(8_000_000, 2_000_000)
-    with hand.share("a") as first:
+    budget = MemoryBudget(8_000_000, 2_000_000)
+    with budget.reserve("a") as first:
         first.trust()
         first.hold(1_000_000)
         with pytest.raises(RefusedError) as refused:
-            await read(PHOTO + END, pieces=20, hand=hand, address="a")
+            await read(PHOTO + END, pieces=20, budget=budget, address="a")
         assert (refused.value.status, refused.value.retry_after) == (503, 5)
-        assert len((await read(PHOTO + END, pieces=20, hand=hand, address="b")).files) == 1
-        assert hand.bytes == hand.of["a"] == 1_000_000
-    nothing_is_held(hand)
+        assert len((await read(PHOTO + END, pieces=20, budget=budget, address="b")).files) == 1
+        assert budget.bytes == budget.of["a"] == 1_000_000
+    nothing_is_held(budget)
 
 
 async def test_a_call_that_no_waiting_helps_is_told_how_much_it_may_send() -> None:
-    hand = InHand(8_000_000, 2_000_000)
+    budget = MemoryBudget(8_000_000, 2_000_000)
     with pytest.raises(RefusedError) as refused:
-        await read(PHOTO * 2 + END, pieces=20, hand=hand)
+        await read(PHOTO * 2 + END, pieces=20, budget=budget)
     assert (refused.value.status, refused.value.retry_after) == (413, None)
     assert refused.value.detail == "media may have 2000000 bytes in all"
-    nothing_is_held(hand)
+    nothing_is_held(budget)
 
 
 async def test_calls_without_a_good_key_leave_half_to_those_with_one() -> None:
-    hand = InHand(8_000_000, 2_000_000)
+    budget = MemoryBudget(8_000_000, 2_000_000)
     body = part("api_key", b"good") + PHOTO + END
-    with hand.share("b") as one, hand.share("c") as two:
+    with budget.reserve("b") as one, budget.reserve("c") as two:
         one.hold(2_000_000)
         two.hold(1_900_000)
         for late in (PHOTO + END, PHOTO + part("api_key", b"good") + END):
             with pytest.raises(RefusedError) as refused:
-                await read(late, pieces=20, hand=hand, keys=GOOD)
+                await read(late, pieces=20, budget=budget, keys=GOOD)
             assert (refused.value.status, refused.value.retry_after) == (503, 5)
-        assert len((await read(body, pieces=20, hand=hand, keys=GOOD)).files) == 1
+        assert len((await read(body, pieces=20, budget=budget, keys=GOOD)).files) == 1
         # A key in the query is there before the form.
         query = {"": True}
-        assert len((await read(PHOTO + END, pieces=20, hand=hand, keys=query)).files) == 1
-    nothing_is_held(hand)
+        assert len((await read(PHOTO + END, pieces=20, budget=budget, keys=query)).files) == 1
+    nothing_is_held(budget)
 
 
 @pytest.mark.parametrize("pieces", [1, 20])
 async def test_of_a_call_with_a_bad_key_no_file_is_held(pieces: int) -> None:
-    hand = plenty()
+    budget = plenty()
     for first, keys in ((part("api_key", b" bad "), GOOD), (b"", {"": False})):
         with pytest.raises(RefusedError) as refused:
-            await read(first + PHOTO, pieces=pieces, hand=hand, keys=keys, gone=True)
+            await read(first + PHOTO, pieces=pieces, budget=budget, keys=keys, gone=True)
         assert refused.value.status == 403
-        nothing_is_held(hand)
+        nothing_is_held(budget)
 
 
 async def test_a_bad_key_behind_a_file_ends_the_call_there() -> None:
-    hand = plenty()
+    budget = plenty()
     late = PHOTO + part("api_key", b"bad") + b"--b\r\n"
     with pytest.raises(RefusedError) as refused:
-        await read(late, pieces=20, hand=hand, keys=GOOD, gone=True)
+        await read(late, pieces=20, budget=budget, keys=GOOD, gone=True)
     assert refused.value.status == 403
-    nothing_is_held(hand)
+    nothing_is_held(budget)
 
 
 async def test_the_first_key_of_a_form_counts_before_that_of_the_query() -> None:

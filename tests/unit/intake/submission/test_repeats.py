@@ -15,7 +15,7 @@ from direct311.intake.submission.handlers.submit import Accepted, Submit
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.records import Emitter, Write
 from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.vault.reserve import KeyReserve
+from direct311.runtime.vault.pool import KeyPool
 from direct311.runtime.vault.vault import RecordKey
 from direct311.schemas.events import Place
 from tests.support.media import IdleRelay
@@ -83,7 +83,7 @@ class Gateway:
             protections=Registry(),
             indexes=world.indexes,
             home=None,  # type: ignore[arg-type]
-            keys=KeyReserve(world.vault, self.submissions.keep, TimeOrderedIds()),
+            keys=KeyPool(world.vault, self.submissions.keep, TimeOrderedIds()),
             emitter=Emitter(
                 "intake", world.clock, Signer("intake-test", Ed25519PrivateKey.generate())
             ),

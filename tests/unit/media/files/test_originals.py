@@ -12,7 +12,7 @@ from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import events as ev
 from tests.support import pictures
-from tests.support.links import Door, bearer, signed_links
+from tests.support.links import FakeAuthenticator, bearer, signed_links
 from tests.support.media import PUBLIC_URL, World, created, upload
 
 RECORD = "0195-record"
@@ -32,7 +32,9 @@ class Desk:
         app = FastAPI()
         install(app, Readiness(), Metrics())
         originals, records = self.world.originals, self.world.records
-        app.include_router(files_router(Door(links), records, originals, process.vault, PUBLIC_URL))
+        app.include_router(
+            files_router(FakeAuthenticator(links), records, originals, process.vault, PUBLIC_URL)
+        )
         self.client = TestClient(app, raise_server_exceptions=False)
         self.world.incoming.bring("u1", PHOTO)
         anyio.run(process.handle, created(RECORD, [upload("u1", PHOTO)]))

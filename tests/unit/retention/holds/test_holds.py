@@ -147,7 +147,7 @@ async def test_what_was_written_meanwhile_is_found_when_the_hold_settles() -> No
     world = World()
     await world.holding.place(hold(query=POTHOLES))
     # Written by somebody who had read the fence before it was raised.
-    await world.folder.change("r1", world.ids.new(), _as_of_an_older_fence)
+    await world.processor.change("r1", world.ids.new(), _as_of_an_older_fence)
     assert world.record("r1").holds == ()
     await world.holding.step()
     assert world.record("r1").holds == ()

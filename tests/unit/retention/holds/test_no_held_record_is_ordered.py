@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from direct311.retention.holds.domain import Hold, HoldQuery, Standing
+from direct311.retention.holds.domain import Hold, HoldQuery, HoldSnapshot
 from direct311.retention.record import InventoryRecord
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import events as ev
@@ -262,14 +262,14 @@ def test_the_check_notices_a_review_that_does_not_read_the_fence() -> None:
     """A control: with holds as they were before the fence was raised, a held record is ordered."""
     world = Watched(turn=turn)
     interleave([_begin(world)], [])
-    before = Standing.of(0, ())
+    before = HoldSnapshot.of(0, ())
     later = hold("later", query=HoldQuery(service_codes=("LATER",)))
     interleave([_place(world, later)], [])
 
-    async def standing(fence: int) -> Standing:
+    async def standing(fence: int) -> HoldSnapshot:
         return before
 
-    async def standing_now() -> Standing:
+    async def standing_now() -> HoldSnapshot:
         return before
 
     world.holds.standing = standing  # type: ignore[method-assign]

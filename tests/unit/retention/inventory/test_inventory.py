@@ -279,7 +279,7 @@ async def test_what_was_dated_by_the_requests_closing_is_taken_back(stage: str) 
     async def as_before(_: InventoryRecord) -> Change[InventoryRecord]:
         return Change(InventoryRecord.model_validate(old))
 
-    await world.folder.change("r1", world.ids.new(), as_before)
+    await world.processor.change("r1", world.ids.new(), as_before)
     await world.expiry.step()
     record = world.record("r1")
     assert (record.stage, record.order_id) == ("active", None)

@@ -15,7 +15,7 @@ from direct311.routing.work.handlers import Answers, refuse_unknown
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.broker import MisplacedError, Received
-from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, Folder, Write, on
+from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, EventProcessor, Write, on
 from direct311.runtime.messaging.state import Change
 from direct311.schemas import Event, decode, updates_topic
 from direct311.schemas import events as ev
@@ -46,7 +46,7 @@ class World:
             lone_relay(self.jobs, self.publisher, self.clock),
             lone_relay(self.refusals, self.publisher, self.clock),
         ]
-        self.folder: Folder[Job] = Folder(
+        self.processor: EventProcessor[Job] = EventProcessor(
             self.jobs,
             lambda record_id: Job(record_id=record_id),
             {**routing.handlers(), **answers.handlers()},
@@ -54,7 +54,7 @@ class World:
             self.relays[0],
             self.clock,
         )
-        self.refusing: Folder[Refusal] = Folder(
+        self.refusing: EventProcessor[Refusal] = EventProcessor(
             self.refusals,
             lambda update_id: Refusal(record_id=update_id),
             dict([on(ev.DepartmentUpdate, refuse_unknown)]),
@@ -62,7 +62,7 @@ class World:
             self.relays[1],
             self.clock,
         )
-        self.process = process(self.folder, self.refusing, self.jobs, self.refusals)
+        self.process = process(self.processor, self.refusing, self.jobs, self.refusals)
 
     async def job(self, record_id: str, **fields: object) -> None:
         state = Job(record_id=record_id, version=1, status="routed", department="parks")

@@ -306,15 +306,17 @@ async def test_a_link_is_no_sign_in_and_leaves_no_address_and_a_bad_one_is_a_fai
 ) -> None:
     ledger = Written()
     sign_ins = SignIns(ledger, clock)
-    door = Authenticator(NoKeys(), "https://issuer.test", services_of("intake"), sign_ins, links)
+    authenticator = Authenticator(
+        NoKeys(), "https://issuer.test", services_of("intake"), sign_ins, links
+    )
     token = signer.issue("r-1").token
-    caller = await door.caller(f"Bearer {token}", None, "203.0.113.9")
+    caller = await authenticator.caller(f"Bearer {token}", None, "203.0.113.9")
     assert (caller.link_record_id, caller.address) == ("r-1", None)
     with pytest.raises(UnauthenticatedError):
-        await door.caller(f"Bearer {token[:-4]}AAAA", None, "203.0.113.9")
+        await authenticator.caller(f"Bearer {token[:-4]}AAAA", None, "203.0.113.9")
     # Nobody but a service brings another's token.
     with pytest.raises(UnauthenticatedError):
-        await door.caller(f"Bearer {token}", f"Bearer {token}", "203.0.113.9")
+        await authenticator.caller(f"Bearer {token}", f"Bearer {token}", "203.0.113.9")
     clock.at += timedelta(minutes=2)
     await sign_ins.flush()
     assert [
@@ -324,9 +326,14 @@ async def test_a_link_is_no_sign_in_and_leaves_no_address_and_a_bad_one_is_a_fai
 
 def test_a_link_is_let_in_only_where_residents_are(signer: LinkSigner, links: Links) -> None:
     ledger = Written()
-    door = Authenticator(NoKeys(), "https://issuer.test", services_of("intake"), None, links)
+    authenticator = Authenticator(
+        NoKeys(), "https://issuer.test", services_of("intake"), None, links
+    )
     app, router = FastAPI(), APIRouter()
-    a_person, anybody = Depends(caller_of(door)), Depends(caller_of(door, residents=True))
+    a_person, anybody = (
+        Depends(caller_of(authenticator)),
+        Depends(caller_of(authenticator, residents=True)),
+    )
 
     @router.get("/staff")
     async def staff(found: Caller = a_person) -> str:

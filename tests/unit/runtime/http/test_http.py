@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.http.api import Application, Direct, PlainRoute, install, require
+from direct311.runtime.http.api import Application, FastPath, PlainRoute, install, require
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.storage.database import DatabaseError
 from direct311.runtime.telemetry import Metrics
@@ -274,7 +274,7 @@ class Ways:
     def _application(self, straight: list[PlainRoute]) -> TestClient:
         app = FastAPI()
         app.router.routes.extend(self.routes)
-        app.add_middleware(Direct, routes=straight)
+        app.add_middleware(FastPath, routes=straight)
         install(app, Readiness(), Metrics())
         return TestClient(app, raise_server_exceptions=False)
 

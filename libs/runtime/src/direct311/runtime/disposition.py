@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from direct311.runtime.clock import Clock
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change, Outgoing, RecordState
 from direct311.runtime.vault.vault import KeyStore
 from direct311.schemas import derived_id
@@ -40,7 +40,7 @@ class Destroyer(Generic[S]):
         self,
         *,
         holder: ev.Holder,
-        folder: Folder[S],
+        processor: EventProcessor[S],
         destroying: Callable[[int], Awaitable[Sequence[S]]],
         remove: Callable[[S], Awaitable[Destroyed]],
         keys: KeyStore | None,
@@ -48,7 +48,7 @@ class Destroyer(Generic[S]):
         recoverable_for: timedelta,
     ) -> None:
         self._holder = holder
-        self._folder = folder
+        self._processor = processor
         self._destroying = destroying
         self._remove = remove
         self._keys = keys
@@ -86,7 +86,7 @@ class Destroyer(Generic[S]):
             return Change(current.buried(), (receipt,))
 
         cause = derived_id(order_id, f"{self._holder}:{state.record_id}")
-        await self._folder.change(state.record_id, cause, bury)
+        await self._processor.change(state.record_id, cause, bury)
 
     def _receipt(
         self, record_id: str, order_id: str, removed: Destroyed, had_key: bool, at: datetime

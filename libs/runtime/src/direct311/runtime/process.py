@@ -33,7 +33,7 @@ from direct311.runtime.access.services import Services
 from direct311.runtime.access.sign_ins import SignIns
 from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
 from direct311.runtime.http.api import Application
-from direct311.runtime.http.front import WHOLE, Front
+from direct311.runtime.http.guard import FULLY_RECEIVED, RequestGuard
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.loops import Loop, Step
 from direct311.runtime.messaging import broker as kafka
@@ -45,7 +45,7 @@ from direct311.runtime.messaging.broker import (
     Process,
     Received,
 )
-from direct311.runtime.messaging.records import Emitter, Folder, Handler
+from direct311.runtime.messaging.records import Emitter, EventProcessor, Handler
 from direct311.runtime.messaging.relay import Relay
 from direct311.runtime.messaging.signing import Principals, Signer
 from direct311.runtime.messaging.state import RecordState
@@ -181,9 +181,9 @@ class Resources:
         tokens = Tokens(self.issuer, self.http, settings.client_id, secret, to)
         return Peer(url, self.http, tokens)
 
-    def outgoing(
+    def aggregate_store(
         self, collection: Collection, model: type[S], extra: "Extra[S]" = None
-    ) -> "Line[S]":
+    ) -> "AggregateStore[S]":
         """The records of one collection with their relay."""
         name, writer = collection.name, self.instance
         records: MongoRecords[S] = MongoRecords(collection, model, extra, writer=writer)
@@ -195,21 +195,21 @@ class Resources:
             self.clock,
             self.metrics,
         )
-        return Line(records, relay, Emitter(self.service, self.clock, self.signer))
+        return AggregateStore(records, relay, Emitter(self.service, self.clock, self.signer))
 
-    def folder(
+    def processor(
         self,
-        line: "Line[S]",
+        aggregates: "AggregateStore[S]",
         initial: Callable[[str], S],
         handlers: Mapping[type[Model], Handler[S]],
-    ) -> Folder[S]:
-        """What applies events to the records of a line."""
-        return Folder(
-            line.records,
+    ) -> EventProcessor[S]:
+        """What applies events to the records of a store."""
+        return EventProcessor(
+            aggregates.records,
             initial,
             handlers,
-            line.emitter,
-            line.relay,
+            aggregates.emitter,
+            aggregates.relay,
             self.clock,
             mongo.is_transient,
         )
@@ -271,7 +271,7 @@ Extra = Callable[[S], dict[str, object]] | None
 
 
 @dataclass(frozen=True)
-class Line(Generic[S]):
+class AggregateStore(Generic[S]):
     """A collection of records, its relay and the emitter of its events."""
 
     records: MongoRecords[S]
@@ -279,13 +279,13 @@ class Line(Generic[S]):
     emitter: Emitter
 
 
-def folding(folder: Folder[S]) -> Process:
+def processing(processor: EventProcessor[S]) -> Process:
     """A consumer's process that applies each event to its record."""
 
     async def process(
         batch: Sequence[Received],
     ) -> Sequence[tuple[Event[Model], Exception]]:
-        return await folder.apply([item.event for item in batch])
+        return await processor.apply([item.event for item in batch])
 
     return process
 
@@ -426,7 +426,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         app.prepare()
     server = _Server(
         uvicorn.Config(
-            Front(
+            RequestGuard(
                 app,
                 hosts=settings.hosts,
                 proxies=settings.proxies,
@@ -457,7 +457,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     A head must be complete so many seconds after its first byte, or after the connection was made;
     what we answer must be taken off our hands as fast. How bodies arrive is watched over HTTP
-    (`direct311.runtime.http.front`).
+    (`direct311.runtime.http.guard`).
     """
 
     LARGEST_HEAD = 64 * 1024
@@ -490,7 +490,7 @@ class BoundedHeads(HttpToolsProtocol):
         self._head = 0
         self._completed = True
         # A call is begun when its head is there, and looks at this once the loop gets to it.
-        self.scope["extensions"] = {WHOLE: {}}
+        self.scope["extensions"] = {FULLY_RECEIVED: {}}
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:

@@ -21,7 +21,7 @@ from typing import Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-MARK = "— "
+SIGNATURE_PREFIX = "— "
 MAX_SIGNATURES = 100
 MAX_SIZE = 1_000_000
 """Longest note that is read, in characters."""
@@ -158,7 +158,7 @@ class Signature:
     signature: bytes
 
     def __str__(self) -> str:
-        return f"{MARK}{self.name} {encode_base64(self.key_id + self.signature)}\n"
+        return f"{SIGNATURE_PREFIX}{self.name} {encode_base64(self.key_id + self.signature)}\n"
 
 
 class Signer:
@@ -237,12 +237,12 @@ class Note:
 
 
 def _parse_line(line: str) -> Signature:
-    name, _, encoded = line.removeprefix(MARK).partition(" ")
+    name, _, encoded = line.removeprefix(SIGNATURE_PREFIX).partition(" ")
     try:
         _check_name(name)
         data = decode_base64(encoded)
     except ValueError as error:
         raise MalformedNoteError("the note has a malformed signature line") from error
-    if not line.startswith(MARK) or len(data) < 5:
+    if not line.startswith(SIGNATURE_PREFIX) or len(data) < 5:
         raise MalformedNoteError("the note has a malformed signature line")
     return Signature(name, data[:4], data[4:])

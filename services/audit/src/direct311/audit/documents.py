@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from direct311.audit.row import Row
+from direct311.audit.index_row import IndexRow
 from direct311.runtime.storage.database import (
     BulkError,
     Collection,
@@ -27,7 +27,7 @@ async def insert_new(collection: Collection, documents: Sequence[Document]) -> b
     return True
 
 
-def row_fields(row: Row) -> Document:
+def row_fields(row: IndexRow) -> Document:
     """What an entry's document says beside its index."""
     fields = row.facts.model_dump(exclude_defaults=True) if row.facts else {}
     if fields.pop("opens", False):

@@ -48,10 +48,10 @@ from direct311.intake.submission.wiring import Stores, Submissions
 from direct311.intake.uploads import wiring as upload_wiring
 from direct311.intake.uploads.wiring import Files
 from direct311.runtime.disposition import Destroyer
-from direct311.runtime.http.api import LARGEST_BODY, Direct, caller_of, install
+from direct311.runtime.http.api import LARGEST_BODY, FastPath, caller_of, install
 from direct311.runtime.http.key_routes import key_fetches_router, keys_router
 from direct311.runtime.loops import Loop
-from direct311.runtime.process import Resources, folding, running
+from direct311.runtime.process import Resources, processing, running
 from direct311.runtime.storage.database import disconnect_directly
 
 
@@ -79,7 +79,9 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
     """The whole service; nothing runs until the application starts."""
     intake = build(settings, resources)
     submit = intake.submissions.submit
-    resources.consumer(TOPICS, folding(intake.lifecycle.folder), gives_way=lambda: submit.busy)
+    resources.consumer(
+        TOPICS, processing(intake.lifecycle.processor), gives_way=lambda: submit.busy
+    )
     loops = loops_of(intake)
 
     @asynccontextmanager
@@ -117,7 +119,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
         catalogue,
         lifecycle,
         protections,
-        protection.homes,
+        protection.address_index,
         stores,
         files,
     )
@@ -128,7 +130,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
         catalogue,
         lifecycle,
         protections,
-        protection.homes,
+        protection.address_index,
         files.brought,
     )
     open311 = open311_wiring.wire(
@@ -169,7 +171,7 @@ def loops_of(intake: Intake) -> list[Loop]:
         await intake.staff.ended_sessions.forget(now)
 
     async def forget_unused_keys() -> None:
-        collection = intake.lifecycle.line.records.collection
+        collection = intake.lifecycle.aggregates.records.collection
         await intake.sealing.keys.forget_unused(clock.now() - timedelta(days=1), collection)
 
     found = [
@@ -193,14 +195,14 @@ def loops_of(intake: Intake) -> list[Loop]:
 
 def run(intake: Intake, loops: list[Loop]) -> contextlib.AbstractAsyncContextManager[None]:
     """Everything that must be ready before a call is taken, and the loops beside it."""
-    line, sealing = intake.lifecycle.line, intake.sealing
+    aggregates, sealing = intake.lifecycle.aggregates, intake.sealing
     indexes = (*MongoRequests.INDEXES, *open311_wiring.INDEXES)
     return running(
         intake.resources,
-        relays=[line.relay],
+        relays=[aggregates.relay],
         loops=loops,
         prepare=[
-            lambda: line.records.prepare(indexes),
+            lambda: aggregates.records.prepare(indexes),
             sealing.keys.prepare,
             intake.files.tickets.prepare,
             intake.reporters.codes.prepare,
@@ -223,7 +225,7 @@ def mount(app: FastAPI, intake: Intake) -> None:
     served = intake.open311.georeport.routes()
     app.router.routes.extend([*served, *unserved_routes(served)])
     # The last one stands outermost: what these answer is measured too.
-    app.add_middleware(Direct, routes=served)
+    app.add_middleware(FastPath, routes=served)
     app.add_middleware(ReadLimited, callers=intake.open311.callers)
     own_origin = intake.settings.public_url.rstrip("/")
     app.add_middleware(CrossOrigin, clients=clients.clients, own_origin=own_origin)

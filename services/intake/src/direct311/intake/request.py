@@ -18,9 +18,9 @@ CLOSED: frozenset[ev.RequestStatus] = frozenset(
 """Extended statuses that Open311 calls `closed`; a reference to another body stays open."""
 
 
-Mark = Literal["repeat_content", "repeat_image", "burst"]
+SuspicionFlag = Literal["repeat_content", "repeat_image", "burst"]
 """Why staff should look at a request: the same content within a day, one of its files within a
-week, or one of many from the same sender within minutes. No mark refuses anything."""
+week, or one of many from the same sender within minutes. No flag refuses anything."""
 
 UPDATES = "updates"
 """The sealed field of comments as they were sent, a JSON object by update id."""
@@ -32,7 +32,7 @@ SENDERS = "senders"
 """The kind of the index values of those who sent comments, in the same records. Apart from the
 reporter's: the request is not theirs, and is not found by them. The registry goes by it."""
 
-EARLIER = "earlier"
+SUPERSEDED = "earlier"
 """The kind of those index values of corrected fields that the registry protects: nobody finds the
 request by them any more, and the registry still knows it."""
 
@@ -216,7 +216,7 @@ class ServiceRequest(RecordState):
     delivery: Delivery = "realtime"
     token: str | None = None
     images: tuple[str, ...] | None = None
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[SuspicionFlag, ...] = ()
     marked_at: Instant | None = None
     notes: tuple[Note, ...] = ()
     corrections: tuple[Correction, ...] = ()

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from direct311.runtime.errors import RefusedError
 
 
-class Marked(Protocol):
+class Idempotent(Protocol):
     """What was done under a key; `mark` is empty where there was none."""
 
     @property
@@ -17,7 +17,7 @@ class Marked(Protocol):
     def content(self) -> str: ...
 
 
-M = TypeVar("M", bound=Marked)
+M = TypeVar("M", bound=Idempotent)
 
 _RANDOM_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _RANDOM_HEX = re.compile(r"[0-9a-f]{32,}")
@@ -36,17 +36,17 @@ def unguessable(key: str) -> bool:
 
 def done_before(
     done: Iterable[M],
-    mark: str,
+    key_digest: str,
     content: str,
     *,
     field: str = "Idempotency-Key",
     detail: str = "This key was used for something else; send a new key.",
 ) -> M | None:
-    """Which of these the call with this mark repeats.
+    """Which of these the call with this digest repeats.
 
     :raises RefusedError: 409, the key was used for other content.
     """
-    found = next((each for each in done if mark and each.mark == mark), None)
+    found = next((each for each in done if key_digest and each.mark == key_digest), None)
     if found is not None and found.content != content:
         raise RefusedError(409, "idempotency_key", detail, field=field)
     return found

@@ -47,7 +47,7 @@ def create_app(
 ) -> FastAPI:
     """The service, not yet started: nothing is connected before the application's lifespan."""
     database = resources.database
-    line = resources.outgoing(database["records"], RecordMedia)
+    aggregates = resources.aggregate_store(database["records"], RecordMedia)
     keys = MongoKeys(database["keys"])
     vault = Vault(keys, provider, resources.ledger, policy, resources.clock)
     rotation = KeyRotation(keys, provider, vault, database, resources.clock)
@@ -58,15 +58,15 @@ def create_app(
         SecretTokens(database["secrets"]),
     )
     taking = uploads.wire(settings, resources, buckets, vault)
-    folder = resources.folder(
-        line,
+    processor = resources.processor(
+        aggregates,
         lambda record_id: RecordMedia(record_id=record_id),
         {**taking.handlers, **lifecycle_events.handlers()},
     )
     topics = (*upload_events.TOPICS, *lifecycle_events.TOPICS)
-    resources.consumer(topics, taking.process(folder), pace=uploads.PACE)
-    ending = lifecycle.wire(settings, resources, buckets, keys, line, folder)
-    reading = files.wire(settings, resources, line.records, buckets.originals, vault)
+    resources.consumer(topics, taking.process(processor), pace=uploads.PACE)
+    ending = lifecycle.wire(settings, resources, buckets, keys, aggregates, processor)
+    reading = files.wire(settings, resources, aggregates.records, buckets.originals, vault)
     loops = [*ending.loops, *rotation.loops(resources)]
 
     async def stores_answer() -> str | None:
@@ -77,14 +77,16 @@ def create_app(
     resources.readiness.add("store", stores_answer)
 
     async def indexes() -> None:
-        await line.records.prepare(INDEXES)
+        await aggregates.records.prepare(INDEXES)
         await keys.prepare()
         await rotation.checks.check()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            async with running(resources, relays=[line.relay], loops=loops, prepare=[indexes]):
+            async with running(
+                resources, relays=[aggregates.relay], loops=loops, prepare=[indexes]
+            ):
                 yield
         finally:
             await taking.close()

@@ -33,13 +33,13 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
     all_holds = MongoHolds(resources.database, resources.clock)
     kept = inventory.wire(resources, caller, rules, all_holds)
     held = holds.wire(
-        settings, resources, caller, rules.assignments, all_holds, kept.inventory, kept.folder
+        settings, resources, caller, rules.assignments, all_holds, kept.inventory, kept.processor
     )
     reviewed = review.wire(
-        settings, resources, caller, rules, all_holds, kept.inventory, kept.folder
+        settings, resources, caller, rules, all_holds, kept.inventory, kept.processor
     )
     certified = certificates.wire(
-        settings, resources, caller, rules, kept.inventory, reviewed.dispositions, kept.folder
+        settings, resources, caller, rules, kept.inventory, reviewed.dispositions, kept.processor
     )
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
     resources.consumer(HOLD_TOPICS, held.process, group=f"{SERVICE}.holds")

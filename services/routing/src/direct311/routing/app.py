@@ -24,32 +24,32 @@ from direct311.runtime.process import Resources, running
 def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
     """The whole service; nothing runs until the application starts."""
     caller = caller_of(resources.authenticator)
-    line = resources.outgoing(resources.database["jobs"], Job, watched)
+    aggregates = resources.aggregate_store(resources.database["jobs"], Job, watched)
     assigning = assignment.wire(settings, resources, caller)
     rulebook, states = assigning.rulebook, assigning.states
-    working = work.wire(resources, caller, line, states, rulebook.public_telephones)
-    folder = resources.folder(
-        line,
+    working = work.wire(resources, caller, aggregates, states, rulebook.public_telephones)
+    processor = resources.processor(
+        aggregates,
         lambda record_id: Job(record_id=record_id),
         {**hold_handlers(), **assigning.handlers, **working.handlers},
     )
     foreign = updates.topics(rulebook.departments)
     resources.consumer(
         (*request_events.TOPICS, "disposition", *foreign),
-        working.process(folder),
+        working.process(processor),
         foreign=foreign,
     )
-    ending = lifecycle.wire(settings, resources, line, folder)
-    overdue = deadlines.wire(settings, resources, line, folder, states)
+    ending = lifecycle.wire(settings, resources, aggregates, processor)
+    overdue = deadlines.wire(settings, resources, aggregates, processor, states)
     indexes = (*MongoJobs.INDEXES, *MongoLateJobs.INDEXES)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with running(
             resources,
-            relays=[line.relay, working.relay],
+            relays=[aggregates.relay, working.relay],
             loops=[*ending.loops, *overdue.loops, *working.loops],
-            prepare=[lambda: line.records.prepare(indexes), working.prepare],
+            prepare=[lambda: aggregates.records.prepare(indexes), working.prepare],
         ):
             yield
 

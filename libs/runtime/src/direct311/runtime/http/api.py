@@ -30,7 +30,7 @@ from direct311.runtime.access.ledger import Access, AuditUnavailableError, Ledge
 from direct311.runtime.access.refusals import RATE
 from direct311.runtime.access.rules import Caller, Decision
 from direct311.runtime.errors import FieldProblem, RefusedError, TransientError
-from direct311.runtime.http.documents import Briefly, Built, ByAddress
+from direct311.runtime.http.documents import AddressRateLimit, Built, ShortLivedCache
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.storage.database import DatabaseError
 from direct311.runtime.telemetry import Metrics
@@ -169,7 +169,7 @@ class Application(FastAPI):
 
     def __init__(self, **about: Any) -> None:
         self.documents: dict[str, Built] = {}
-        self._readers = ByAddress(DOCUMENTS_A_MINUTE)
+        self._readers = AddressRateLimit(DOCUMENTS_A_MINUTE)
         super().__init__(telemetry=_NO_TELEMETRY, **about)
 
     def setup(self) -> None:
@@ -329,7 +329,7 @@ def install(
     async def counted() -> bytes:
         return metrics.exposition()
 
-    checks, numbers = Briefly(checked), Briefly(counted)
+    checks, numbers = ShortLivedCache(checked), ShortLivedCache(counted)
 
     @app.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:
@@ -456,7 +456,7 @@ class PlainRoute(Route):
         return match, found if match is Match.NONE else {**found, "route": self}
 
 
-class Direct:
+class FastPath:
     """Takes calls of plain routes straight to their endpoints.
 
     The framework's way there is a tenth of what a submission costs. Only what a table knows goes

@@ -78,7 +78,7 @@ def takes_gzip(accept_encoding: str | None) -> bool:
     return False
 
 
-class ByAddress:
+class AddressRateLimit:
     """So many calls a minute of one network address, each copy of a service for itself."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.time) -> None:
@@ -102,7 +102,7 @@ class ByAddress:
         return None
 
 
-class Briefly(Generic[T]):
+class ShortLivedCache(Generic[T]):
     """What costs something to say, said again for ten times as long as it took, a second at most:
     whoever asks without pause takes a tenth of the time and not all of it."""
 

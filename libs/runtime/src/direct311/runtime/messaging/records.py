@@ -80,8 +80,8 @@ class Records(Protocol[S]):
 class Outbox(Protocol):
     """What the relay needs of the documents."""
 
-    async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
-        """Take these entries (record id → entry ids) out of their outboxes."""
+    async def mark_dispatched(self, published: Mapping[str, Sequence[str]]) -> None:
+        """Take these published entries (record id → entry ids) out of their outboxes."""
         ...
 
     async def release(self, record_ids: Sequence[str], now: datetime) -> None:
@@ -166,7 +166,7 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, (TransientError, OSError, TimeoutError))
 
 
-class Folder(Generic[S]):
+class EventProcessor(Generic[S]):
     """Applies batches of events to records: the heart of every consumer."""
 
     def __init__(
@@ -202,9 +202,9 @@ class Folder(Generic[S]):
             added: dict[str, tuple[Entry, ...]] = {}
             async for record_id, lane in paced(remaining.items()):
                 before = stored.get(record_id) or Stored(self._initial(record_id))
-                folded = await self._fold(before, lane, failed)
-                if folded is not None:
-                    write, entries = folded
+                processed = await self._process(before, lane, failed)
+                if processed is not None:
+                    write, entries = processed
                     writes.append(write)
                     added[record_id] = entries
             conflicts = await self._records.commit(writes) if writes else set()
@@ -241,7 +241,7 @@ class Folder(Generic[S]):
             # The broker refused what was in hand when the write was made.
             self._relay.leave(record_id)
 
-    async def _fold(
+    async def _process(
         self,
         before: Stored[S],
         lane: Sequence[Event[Model]],

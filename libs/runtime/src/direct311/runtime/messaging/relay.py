@@ -261,7 +261,9 @@ class Relay:
             return False
         marks = {record_id: self._unmarked.pop(record_id) for record_id in record_ids}
         try:
-            await self._outbox.mark({record_id: ids for record_id, (_, ids) in marks.items()})
+            await self._outbox.mark_dispatched(
+                {record_id: ids for record_id, (_, ids) in marks.items()}
+            )
         except BaseException:
             for record_id, (since, ids) in marks.items():
                 self._unmarked.setdefault(record_id, (since, []))[1].extend(ids)
@@ -335,7 +337,7 @@ class Relay:
                 done[record_id] = prefix
         self._metrics.published.inc(sum(len(ids) for ids in done.values()))
         self._metrics.left_behind.inc(sum(len(ids) for ids in done.values()))
-        await self._outbox.mark(done)
+        await self._outbox.mark_dispatched(done)
         more = len(waiting) == self.BATCH
         stay = sum(
             len(done.get(record_id, ())) < len(group) for record_id, group in waiting.items()

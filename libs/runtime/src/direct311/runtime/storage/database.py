@@ -178,7 +178,7 @@ class MongoRecords(Generic[S]):
 
     The document is the state's fields beside `_id` (the record id), `outbox`, `pending` (its
     length, by which waiting outboxes are found), `relay_after`, `relay_by` (the process that
-    wrote it) and `written` (the write's own mark, by which a bulk write's losers are told from its
+    wrote it) and `written` (the write's own id, by which a bulk write's losers are told from its
     winners).
     """
 
@@ -217,7 +217,7 @@ class MongoRecords(Generic[S]):
             ]
         )
 
-    def document(self, write: Write[S], mark: bytes) -> Document:
+    def document(self, write: Write[S], write_id: bytes) -> Document:
         """The whole document of a write."""
         state = write.state
         document = state.model_dump(mode="python", exclude={"record_id"}, exclude_none=True)
@@ -233,7 +233,7 @@ class MongoRecords(Generic[S]):
             "pending": len(write.outbox),
             "relay_after": write.relay_after,
             "relay_by": self._writer,
-            "written": mark,
+            "written": write_id,
         }
 
     def stored(self, document: Document) -> Stored[S]:
@@ -253,12 +253,12 @@ class MongoRecords(Generic[S]):
         return {document["_id"]: self.stored(document) async for document in paced(documents)}
 
     async def commit(self, writes: Sequence[Write[S]]) -> set[str]:
-        mark = os.urandom(12)
+        write_id = os.urandom(12)
         inserts: list[Document] = []
         replacements: list[ReplaceOne[Document]] = []
         # In one order everywhere, so that two writers never wait for each other.
         async for write in paced(sorted(writes, key=lambda write: write.state.record_id)):
-            document = self.document(write, mark)
+            document = self.document(write, write_id)
             if write.expected == 0:
                 inserts.append(document)
             else:
@@ -275,7 +275,7 @@ class MongoRecords(Generic[S]):
         won = {
             document["_id"]
             async for document in self.collection.find(
-                {"_id": {"$in": ids}, "written": mark}, {"_id": 1}
+                {"_id": {"$in": ids}, "written": write_id}, {"_id": 1}
             )
         }
         return set(ids) - won
@@ -314,7 +314,7 @@ class MongoRecords(Generic[S]):
         async with await client.start_session() as session, session.start_transaction():
             yield session
 
-    async def mark(self, published: Mapping[str, Sequence[str]]) -> None:
+    async def mark_dispatched(self, published: Mapping[str, Sequence[str]]) -> None:
         if not published:
             return
         ids = [entry_id for group in published.values() for entry_id in group]

@@ -10,7 +10,7 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from direct311.runtime.errors import TransientError
-from direct311.runtime.grouping import Grouped
+from direct311.runtime.micro_batch import MicroBatcher
 from direct311.runtime.storage.database import Collection, Document, Index, duplicates
 from direct311.runtime.vault.vault import KeyFetch, RecordKey
 
@@ -24,7 +24,9 @@ class MongoKeys:
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
-        self._fetching: Grouped[KeyFetch, RecordKey | None] = Grouped("key fetches", self._fetch)
+        self._fetching: MicroBatcher[KeyFetch, RecordKey | None] = MicroBatcher(
+            "key fetches", self._fetch
+        )
 
     async def prepare(self) -> None:
         await self.collection.create_indexes(

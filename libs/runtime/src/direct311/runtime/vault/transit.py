@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from direct311.runtime.errors import RuntimeFaultError
-from direct311.runtime.grouping import Grouped
+from direct311.runtime.micro_batch import MicroBatcher
 from direct311.runtime.peers import HttpClient, HttpError
 from direct311.runtime.vault.keys import KeyProviderError, KeyServiceDeniedError, KeyServiceError
 
@@ -20,7 +20,7 @@ _Asked = tuple[bytes, str]
 _Answer = bytes | RuntimeFaultError
 
 
-class _Batches(Grouped[_Asked, _Answer]):
+class _Batches(MicroBatcher[_Asked, _Answer]):
     LARGEST = 200
     """The servers refuse bodies of more than 1,000 strings; an item here has four."""
 

@@ -4,7 +4,7 @@ from uuid import UUID, uuid5
 
 from direct311.audit.alarms.domain import Alarm
 from direct311.runtime.clock import Clock
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.schemas import events as ev
 
@@ -14,8 +14,8 @@ _ALARMS = UUID("6d1b6a4e-5f2c-5b0e-9d57-0d7f6f6e5a11")
 class OutboxAlarms:
     """`Alarms`: one document for each, so that none is raised twice and none is lost."""
 
-    def __init__(self, folder: Folder[Alarm], clock: Clock) -> None:
-        self._folder = folder
+    def __init__(self, processor: EventProcessor[Alarm], clock: Clock) -> None:
+        self._processor = processor
         self._clock = clock
 
     async def raise_alarm(self, kind: str, about: str, detail: str) -> None:
@@ -29,4 +29,4 @@ class OutboxAlarms:
                 return None
             return Change(state.raised(kind), (Outgoing(event, subject=about),))
 
-        await self._folder.change(name, name, once)
+        await self._processor.change(name, name, once)

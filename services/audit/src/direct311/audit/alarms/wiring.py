@@ -21,6 +21,8 @@ class AlarmsCapability:
 
 def wire(resources: Resources) -> AlarmsCapability:
     """Alarms in the collection `alarms`."""
-    line = resources.outgoing(resources.database["alarms"], Alarm)
-    folder = resources.folder(line, lambda name: Alarm(record_id=name), {})
-    return AlarmsCapability(OutboxAlarms(folder, resources.clock), line.relay, line.records.prepare)
+    aggregates = resources.aggregate_store(resources.database["alarms"], Alarm)
+    processor = resources.processor(aggregates, lambda name: Alarm(record_id=name), {})
+    return AlarmsCapability(
+        OutboxAlarms(processor, resources.clock), aggregates.relay, aggregates.records.prepare
+    )

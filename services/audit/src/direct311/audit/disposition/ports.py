@@ -45,7 +45,7 @@ class LogHolds(Protocol):
         ...
 
 
-class Leaving(Protocol):
+class BeingDestroyed(Protocol):
     """What is being destroyed at this moment."""
 
     async def records(self) -> Sequence[str]: ...

@@ -8,7 +8,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 
 from direct311.audit.alarms.ports import Alarms
-from direct311.audit.disposition.adapters.mongo_holds import MongoLeaving, MongoLogHolds
+from direct311.audit.disposition.adapters.mongo_holds import MongoBeingDestroyed, MongoLogHolds
 from direct311.audit.disposition.adapters.records import DueRecords
 from direct311.audit.disposition.adapters.rules_file import load_month_key_rules
 from direct311.audit.disposition.api import holds_router
@@ -23,7 +23,7 @@ from direct311.audit.settings import AuditSettings
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.loops import Loop, Step
-from direct311.runtime.messaging.records import Folder, hold_handlers
+from direct311.runtime.messaging.records import EventProcessor, hold_handlers
 from direct311.runtime.messaging.relay import Relay
 from direct311.runtime.process import Resources
 from direct311.schemas import events as ev
@@ -31,11 +31,11 @@ from direct311.schemas import events as ev
 
 @dataclass(frozen=True)
 class DispositionCapability:
-    """What the process takes of disposition. `disposition` is told of certificates, `folder` of
+    """What the process takes of disposition. `disposition` is told of certificates, `processor` of
     holds; `relay` publishes receipts."""
 
     disposition: Disposition
-    folder: Folder[AuditedRecord]
+    processor: EventProcessor[AuditedRecord]
     relay: Relay
     prepare: Step
     dispose: Loop
@@ -52,15 +52,17 @@ def wire(
 ) -> DispositionCapability:
     """How entries of `log` end. :raises DataFileError: the rules of months are not good."""
     clock, keys = resources.clock, log.keys
-    line = resources.outgoing(resources.database["records"], AuditedRecord)
+    aggregates = resources.aggregate_store(resources.database["records"], AuditedRecord)
     handlers = hold_handlers()
     del handlers[ev.DispositionOrdered]  # Audit's part comes after the certificate.
-    folder = resources.folder(line, lambda record_id: AuditedRecord(record_id=record_id), handlers)
-    due = DueRecords(line.records, clock)
+    processor = resources.processor(
+        aggregates, lambda record_id: AuditedRecord(record_id=record_id), handlers
+    )
+    due = DueRecords(aggregates.records, clock)
     holds = MongoLogHolds(resources.database)
     held = Held(holds, entries, log.log)
     disposition = Disposition(
-        folder,
+        processor,
         log.log,
         entries,
         keys.tags,
@@ -69,24 +71,24 @@ def wire(
         settings.destroy_after,
         held=held,
         holds=holds,
-        marked=due.marked,
+        under_hold=due.under_hold,
         alarms=alarms,
     )
 
     async def destroying(limit: int) -> Sequence[AuditedRecord]:
-        return await disposition.unheld(await line.records.destroying(limit))
+        return await disposition.unheld(await aggregates.records.destroying(limit))
 
     destroyer = Destroyer(
         holder="audit",
-        folder=folder,
+        processor=processor,
         destroying=destroying,
         remove=disposition.remove,
         keys=keys.stored,
         clock=clock,
         recoverable_for=settings.recoverable_for,
     )
-    leaving = MongoLeaving(line.records, keys.stored)
-    holding = LogHolding(holds, held, leaving, keys.vault, clock, resources.ids)
+    being_destroyed = MongoBeingDestroyed(aggregates.records, keys.stored)
+    holding = LogHolding(holds, held, being_destroyed, keys.vault, clock, resources.ids)
     rules = load_month_key_rules(settings.month_keys_file).content
     months = MonthDisposition(
         keys.stored, entries, log.log, held, keys.tags, keys.vault, alarms, rules, clock
@@ -101,8 +103,8 @@ def wire(
 
     return DispositionCapability(
         disposition=disposition,
-        folder=folder,
-        relay=line.relay,
+        processor=processor,
+        relay=aggregates.relay,
         prepare=due.prepare,
         dispose=Loop("dispose", timedelta(seconds=1), dispose, resources.lease("dispose"), clock),
         router=holds_router(holding, caller),

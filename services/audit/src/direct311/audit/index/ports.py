@@ -6,7 +6,7 @@ from typing import Protocol
 
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Dimension, Exempt, Group, IndexWalk, Rebuild
-from direct311.audit.row import Row, Sighting, Tagger
+from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
 
 
 class Entries(Protocol):
@@ -21,7 +21,7 @@ class Entries(Protocol):
         limit: int,
         exempt: Exempt | None = None,
         oldest_first: bool = False,
-    ) -> Sequence[Row]:
+    ) -> Sequence[IndexRow]:
         """At most `limit` entries in [floor, before) that fit, newest first unless told otherwise.
 
         `exempt`: how withheld entries are met; without it they are like others.
@@ -41,17 +41,17 @@ class Entries(Protocol):
         all, or none where nothing fits). Entries whose facts were forgotten do not count."""
         ...
 
-    async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
+    async def summaries(self, start: int, end: int) -> Sequence[EntrySummary]:
         """The entries [start, end) in order, without what they hold."""
         ...
 
-    async def by_event(self, event_id: str, size: int) -> Row | None: ...
+    async def by_event(self, event_id: str, size: int) -> IndexRow | None: ...
 
     async def first_logged(self, at: datetime, size: int) -> int:
         """The first entry that was logged at `at` or later; `size` if there is none."""
         ...
 
-    async def rows(self, start: int, end: int) -> Sequence[Row]:
+    async def rows(self, start: int, end: int) -> Sequence[IndexRow]:
         """What it says of the entries [start, end), in order; some may be missing."""
         ...
 
@@ -59,7 +59,7 @@ class Entries(Protocol):
         """The entries below `before` that these events have."""
         ...
 
-    async def restore(self, rows: Sequence[Row], epoch: int) -> None:
+    async def restore(self, rows: Sequence[IndexRow], epoch: int) -> None:
         """Make it say this; what says so already stays as it is.
 
         `rows` are in order, and their events have no other entry in the log.
@@ -75,7 +75,7 @@ class Entries(Protocol):
         """
         ...
 
-    async def forget_rows(self, rows: Sequence[Row], tag: Tagger) -> None:
+    async def forget_rows(self, rows: Sequence[IndexRow], tag: Tagger) -> None:
         """Remove what is in clear of these entries, as `forget` does."""
         ...
 

@@ -13,11 +13,11 @@ from direct311.audit.monitoring.adapters.fetches import OwnFetches, PeerFetches
 from direct311.audit.monitoring.adapters.mongo_watch import MongoNumbers, MongoWatch
 from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
 from direct311.audit.monitoring.api import reconciliation_router
+from direct311.audit.monitoring.handlers.log_tailer import LogTailer
+from direct311.audit.monitoring.handlers.monitor_run import MonitorRun
 from direct311.audit.monitoring.handlers.numbers import Numbering
 from direct311.audit.monitoring.handlers.reconcile import Reconciler
-from direct311.audit.monitoring.handlers.rounds import Rounds
 from direct311.audit.monitoring.handlers.volume import Volume
-from direct311.audit.monitoring.handlers.walk import Walk
 from direct311.audit.monitoring.ports import KeyFetches, Watch
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.access.rules import Caller
@@ -64,9 +64,9 @@ def wire(
     gaps = Gauge(
         "direct311_log_missing_numbers", "Numbers of producers without a leaf", registry=registry
     )
-    rounds = Rounds(
+    monitor_run = MonitorRun(
         log.log,
-        Walk([numbering, volume], log.log, entries, watch),
+        LogTailer([numbering, volume], log.log, entries, watch),
         reconciler,
         numbering,
         clock,
@@ -83,7 +83,7 @@ def wire(
         reconcile=Loop(
             "reconcile",
             settings.reconcile_every,
-            rounds.step,
+            monitor_run.step,
             resources.lease("reconcile", settings.reconcile_every * 3),
             clock,
         ),

@@ -14,9 +14,9 @@ from direct311.audit.questions.api.counts import counts_router
 from direct311.audit.questions.api.entries import api_router
 from direct311.audit.questions.api.exports import exports_router
 from direct311.audit.questions.api.subject import subject_router
+from direct311.audit.questions.handlers.audited_query import AuditedQuery
 from direct311.audit.questions.handlers.breach import Breach
 from direct311.audit.questions.handlers.count import Counting
-from direct311.audit.questions.handlers.door import Door
 from direct311.audit.questions.handlers.export import Exporting
 from direct311.audit.questions.handlers.read import Reading
 from direct311.audit.questions.handlers.subject import SubjectReading
@@ -47,11 +47,11 @@ def wire(
     """What may be asked of `log`. :raises DataFileError: the rules of notice are not good."""
     clock, vault = resources.clock, log.keys.vault
     people = IntakePeople(resources.peer("intake", settings.intake_url))
-    door = Door(
+    audited = AuditedQuery(
         log=log.log, entries=entries, keys=log.keys.ring, vault=vault, policy=policy, clock=clock
     )
     reading = Reading(
-        door=door,
+        audited=audited,
         log=log.log,
         entries=entries,
         files=log.files,
@@ -66,9 +66,9 @@ def wire(
     return QuestionsCapability(
         entries=api_router(reading, caller),
         others=(
-            counts_router(Counting(door, log.log, people), caller),
-            exports_router(Exporting(door, log.log, people), reading, caller),
-            breach_router(Breach(door, log.log, people, rules), clock, caller),
+            counts_router(Counting(audited, log.log, people), caller),
+            exports_router(Exporting(audited, log.log, people), reading, caller),
+            breach_router(Breach(audited, log.log, people, rules), clock, caller),
         ),
         subject=subject_router(subject, resident),
     )

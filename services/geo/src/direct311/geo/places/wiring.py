@@ -19,7 +19,7 @@ from direct311.geo.settings import GeoSettings
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.loops import Loop, Step
 from direct311.runtime.messaging.relay import Relay
-from direct311.runtime.process import Resources, folding
+from direct311.runtime.process import Resources, processing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ def wire(
         addresses.readings,
         addresses.streets,
     )
-    line = resources.outgoing(resources.database["records"], LocatedRequest)
-    folder = resources.folder(
-        line,
+    aggregates = resources.aggregate_store(resources.database["records"], LocatedRequest)
+    processor = resources.processor(
+        aggregates,
         lambda record_id: LocatedRequest(record_id=record_id),
         handlers(LocateRequest(resolver, clock)),
     )
-    resources.consumer(TOPICS, folding(folder))
+    resources.consumer(TOPICS, processing(processor))
 
     async def remove(state: LocatedRequest) -> Destroyed:
         # All that geo has of a record is the document that becomes the tombstone.
@@ -63,8 +63,8 @@ def wire(
 
     destroyer = Destroyer(
         holder="geo",
-        folder=folder,
-        destroying=line.records.destroying,
+        processor=processor,
+        destroying=aggregates.records.destroying,
         remove=remove,
         keys=None,
         clock=clock,
@@ -72,12 +72,12 @@ def wire(
     )
 
     async def prepare() -> None:
-        await line.records.prepare(MongoLocations.INDEXES)
+        await aggregates.records.prepare(MongoLocations.INDEXES)
 
     return Places(
         router(resolver, caller_of),
-        counts_router(MongoLocations(line.records.collection), caller_of),
+        counts_router(MongoLocations(aggregates.records.collection), caller_of),
         prepare,
-        line.relay,
+        aggregates.relay,
         [Loop("destroy", timedelta(seconds=1), destroyer.step, resources.lease("destroy"), clock)],
     )

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from direct311.intake.request import EARLIER, READINGS, SENDERS, Mark, ServiceRequest
+from direct311.intake.request import READINGS, SENDERS, SUPERSEDED, ServiceRequest, SuspicionFlag
 from direct311.runtime.storage.database import Document, Index, MongoRecords
 
-INDEXED = ("phone", "email", "name", "home", "place", EARLIER, SENDERS)
+INDEXED = ("phone", "email", "name", "home", "place", SUPERSEDED, SENDERS)
 """Kinds of index values that the protection registry goes by."""
 
 
@@ -107,13 +107,13 @@ class MongoRequests:
             found |= {document["_id"]: None async for document in cursor}
         return list(found)
 
-    async def marked(
-        self, mark: Mark | None, before: datetime, limit: int
+    async def flagged(
+        self, flag: SuspicionFlag | None, before: datetime, limit: int
     ) -> Sequence[ServiceRequest]:
         """Requests that were marked before then, newest first."""
         wanted: Document = {"marked_at": {"$lt": before}, "lifecycle": "active"}
-        if mark is not None:
-            wanted["marks"] = mark
+        if flag is not None:
+            wanted["marks"] = flag
         cursor = self._records.collection.find(wanted).sort("marked_at", -1).limit(limit)
         return [self._records.stored(document).state async for document in cursor]
 

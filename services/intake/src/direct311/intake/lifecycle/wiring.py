@@ -11,8 +11,8 @@ from direct311.intake.request import ServiceRequest
 from direct311.intake.sealing import Sealing
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.disposition import Destroyed, Destroyer
-from direct311.runtime.messaging.records import Folder, hold_handlers
-from direct311.runtime.process import Line, Resources
+from direct311.runtime.messaging.records import EventProcessor, hold_handlers
+from direct311.runtime.process import AggregateStore, Resources
 from direct311.runtime.storage.database import Document
 
 TOPICS = (
@@ -28,13 +28,13 @@ TOPICS = (
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """`line`: the collection of requests with its outbox; `folder`: what changes one of them."""
+    """`aggregates`: the requests with their outbox; `processor`: what changes one of them."""
 
-    line: Line[ServiceRequest]
+    aggregates: AggregateStore[ServiceRequest]
     requests: MongoRequests
     hits: Hits
     follow: Follow
-    folder: Folder[ServiceRequest]
+    processor: EventProcessor[ServiceRequest]
 
 
 def wire(
@@ -44,15 +44,15 @@ def wire(
     found_by: Callable[[ServiceRequest], Document],
 ) -> Lifecycle:
     """:param found_by: the fields that the public lists find a request by."""
-    line = resources.outgoing(resources.database["requests"], ServiceRequest, found_by)
+    aggregates = resources.aggregate_store(resources.database["requests"], ServiceRequest, found_by)
     hits = Hits()
     follow = Follow(protections, sealing.indexes.place, resources.clock, hits)
-    folder = resources.folder(
-        line,
+    processor = resources.processor(
+        aggregates,
         lambda record_id: ServiceRequest(record_id=record_id),
         {**hold_handlers(), **follow.handlers()},
     )
-    return Lifecycle(line, MongoRequests(line.records), hits, follow, folder)
+    return Lifecycle(aggregates, MongoRequests(aggregates.records), hits, follow, processor)
 
 
 def wire_destroyer(
@@ -75,8 +75,8 @@ def wire_destroyer(
 
     return Destroyer(
         holder="intake",
-        folder=lifecycle.folder,
-        destroying=lifecycle.line.records.destroying,
+        processor=lifecycle.processor,
+        destroying=lifecycle.aggregates.records.destroying,
         remove=remove,
         keys=sealing.keys,
         clock=resources.clock,

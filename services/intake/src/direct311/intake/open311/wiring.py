@@ -43,7 +43,7 @@ def wire(
     reporters: Reporters,
 ) -> Open311:
     """The public face."""
-    records, clock = lifecycle.line.records, resources.clock
+    records, clock = lifecycle.aggregates.records, resources.clock
     requests = MongoPublicRequests(records, clock)
     reader = clients.admission.reader
     callers = Callers(clients.reads, clients.names, reader, settings.reads_per_minute)

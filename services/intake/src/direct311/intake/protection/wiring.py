@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from direct311.intake.lifecycle.wiring import Lifecycle
 from direct311.intake.protection.adapters.geo import GeoAddresses
 from direct311.intake.protection.adapters.mongo import IndexChecks, MongoProtections
-from direct311.intake.protection.handlers.homes import Homes
+from direct311.intake.protection.handlers.address_index import AddressIndex
 from direct311.intake.protection.handlers.protect import Protect
 from direct311.intake.protection.handlers.reindex import ReadHomes, Reindex
 from direct311.intake.sealing import Sealing
@@ -26,7 +26,7 @@ class Protection:
     """`recheck`: compares what was checked against an older registry with the present one."""
 
     protections: MongoProtections
-    homes: Homes
+    address_index: AddressIndex
     index_checks: IndexChecks
     read_homes: ReadHomes
     protect: Protect
@@ -59,7 +59,7 @@ class Recheck:
 
     async def _these(self, found: Sequence[str], version: int) -> None:
         causes = {each: derived_id(_RECHECK, f"{each}:{version}") for each in found}
-        await self._lifecycle.folder.change_each(causes, self._lifecycle.follow.recheck)
+        await self._lifecycle.processor.change_each(causes, self._lifecycle.follow.recheck)
 
 
 def wire_registry(resources: Resources) -> MongoProtections:
@@ -82,19 +82,19 @@ def wire(
         "Reporters' own addresses indexed as they were typed, since geo did not answer",
         registry=resources.metrics.registry,
     )
-    homes = Homes(addresses, indexes, unread.inc)
+    address_index = AddressIndex(addresses, indexes, unread.inc)
     index_checks = IndexChecks(
         resources.database["index_checks"],
-        lifecycle.line.records.collection,
+        lifecycle.aggregates.records.collection,
         resources.database["protections"],
         indexes,
     )
     reindex = Reindex(
         lifecycle.requests,
-        lifecycle.folder,
+        lifecycle.processor,
         sealing.vault,
         indexes,
-        homes,
+        address_index,
         addresses,
         lifecycle.follow.compare,
         index_checks.newest,
@@ -113,4 +113,4 @@ def wire(
         settings.undone_within,
     )
     read_homes = ReadHomes(reindex, lifecycle.requests, addresses, clock)
-    return Protection(protections, homes, index_checks, read_homes, protect, recheck)
+    return Protection(protections, address_index, index_checks, read_homes, protect, recheck)

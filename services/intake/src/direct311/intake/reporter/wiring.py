@@ -47,7 +47,7 @@ def wire(
 ) -> Reporters:
     """:raises DataFileError: the texts of the messages contradict themselves."""
     clock, ids = resources.clock, resources.ids
-    vault, indexes, folder = sealing.vault, sealing.indexes, lifecycle.folder
+    vault, indexes, processor = sealing.vault, sealing.indexes, lifecycle.processor
     messages = load_messages(settings.messages_file).content
     links = LinkSigner(
         *read_private(settings.link_key_file),
@@ -60,7 +60,7 @@ def wire(
     codes = MongoCodes(resources.database["codes"])
     sent = SentCodes(codes, clock, indexes.content_key)
     subject = Subject(
-        folder=folder,
+        processor=processor,
         vault=vault,
         indexes=indexes,
         home=home,
@@ -85,7 +85,7 @@ def wire(
     )
     can_mail = settings.smtp_host is not None
     reporter = Reporter(
-        folder=folder,
+        processor=processor,
         vault=vault,
         brought=brought,
         catalogue=catalogue.english,
@@ -97,7 +97,7 @@ def wire(
         content_key=indexes.content_key,
     )
     add_comment = AddComment(
-        folder=folder,
+        processor=processor,
         vault=vault,
         emergencies=catalogue.emergencies,
         clock=clock,
@@ -123,7 +123,7 @@ def _mail(
         mailer=SmtpMailer(settings),
         codes=codes,
         requests=lifecycle.requests,
-        folder=lifecycle.folder,
+        processor=lifecycle.processor,
         vault=sealing.vault,
         messages=messages,
         policies=catalogue.policies,

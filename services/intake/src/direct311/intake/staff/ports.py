@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from direct311.intake.request import Mark, ServiceRequest
+from direct311.intake.request import ServiceRequest, SuspicionFlag
 
 
-class MarkedRequests(Protocol):
+class FlaggedRequests(Protocol):
     """Requests that were marked, and how many there are of each status."""
 
-    async def marked(
-        self, mark: Mark | None, before: datetime, limit: int
+    async def flagged(
+        self, flag: SuspicionFlag | None, before: datetime, limit: int
     ) -> Sequence[ServiceRequest]:
         """Requests that were marked before then, newest first."""
         ...

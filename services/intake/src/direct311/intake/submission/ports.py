@@ -47,7 +47,7 @@ class Submissions(Submitted, Protocol):
 
 
 class Recent(Protocol):
-    """The contents of the last day. Good enough for a mark: another copy's are known late."""
+    """The contents of the last day. Good enough for a flag: another copy's are known late."""
 
     def first(self, fingerprint: str, since: datetime) -> str | None:
         """The id of the first request with this content, where it was received since then."""

@@ -7,14 +7,14 @@ from direct311.intake.indexes.ports import Home, Protections
 from direct311.intake.lifecycle.wiring import Lifecycle
 from direct311.intake.sealing import Sealing
 from direct311.intake.settings import IntakeSettings
-from direct311.intake.submission.adapters.inserts import GroupedSubmissions
+from direct311.intake.submission.adapters.inserts import BatchedSubmissions
 from direct311.intake.submission.adapters.recent import RecentContents
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.submit import REPEAT_WINDOW, Submit
 from direct311.intake.uploads.wiring import Files
 from direct311.runtime.process import Resources
 from direct311.runtime.storage.database import DirectDatabase, connect_directly
-from direct311.runtime.vault.reserve import KeyReserve
+from direct311.runtime.vault.pool import KeyPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Stores:
     """Where submissions go. `direct`: a connection of its own, to be closed at the end."""
 
     direct: DirectDatabase
-    submissions: GroupedSubmissions
+    submissions: BatchedSubmissions
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Submissions:
 def wire_stores(settings: IntakeSettings, sealing: Sealing, lifecycle: Lifecycle) -> Stores:
     """The stores alone: uploads look into them too."""
     direct = connect_directly(settings.database_url.get_secret_value(), settings.database_name)
-    records = lifecycle.line.records
-    inserts = GroupedSubmissions(sealing.keys, records, direct[records.collection.name])
+    records = lifecycle.aggregates.records
+    inserts = BatchedSubmissions(sealing.keys, records, direct[records.collection.name])
     return Stores(direct, inserts)
 
 
@@ -54,8 +54,8 @@ def wire(
     files: Files,
 ) -> Submissions:
     """The use cases of a submission."""
-    clock, indexes, line = resources.clock, sealing.indexes, lifecycle.line
-    recent = RecentContents(line.records.collection, clock, REPEAT_WINDOW)
+    clock, indexes, aggregates = resources.clock, sealing.indexes, lifecycle.aggregates
+    recent = RecentContents(aggregates.records.collection, clock, REPEAT_WINDOW)
     submit = Submit(
         submissions=stores.submissions,
         recent=recent,
@@ -65,9 +65,9 @@ def wire(
         protections=protections,
         indexes=indexes,
         home=home,
-        keys=KeyReserve(sealing.vault, stores.submissions.keep, resources.ids),
-        emitter=line.emitter,
-        relay=line.relay,
+        keys=KeyPool(sealing.vault, stores.submissions.keep, resources.ids),
+        emitter=aggregates.emitter,
+        relay=aggregates.relay,
         clock=clock,
         content_key=indexes.content_key,
         hits=lifecycle.hits,

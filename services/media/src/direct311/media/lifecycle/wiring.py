@@ -11,8 +11,8 @@ from direct311.media.record import RecordMedia
 from direct311.media.settings import MediaSettings
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.loops import Loop
-from direct311.runtime.messaging.records import Folder
-from direct311.runtime.process import Line, Resources
+from direct311.runtime.messaging.records import EventProcessor
+from direct311.runtime.process import AggregateStore, Resources
 from direct311.runtime.vault.keystore import MongoKeys
 
 
@@ -26,13 +26,13 @@ def wire(
     resources: Resources,
     buckets: Buckets,
     keys: MongoKeys,
-    line: Line[RecordMedia],
-    folder: Folder[RecordMedia],
+    aggregates: AggregateStore[RecordMedia],
+    processor: EventProcessor[RecordMedia],
 ) -> Lifecycle:
-    clock, records = resources.clock, line.records
+    clock, records = resources.clock, aggregates.records
     destroyer = Destroyer(
         holder="media",
-        folder=folder,
+        processor=processor,
         destroying=records.destroying,
         remove=DestroyMedia(buckets.originals, buckets.copies, buckets.tokens),
         keys=keys,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from direct311.media.record import RecordMedia
 from direct311.media.uploads.handlers import TakeUploads
 from direct311.runtime.messaging.broker import Process, Received
-from direct311.runtime.messaging.records import Folder, Handler, on
+from direct311.runtime.messaging.records import EventProcessor, Handler, on
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
@@ -27,7 +27,7 @@ def handlers(take: TakeUploads) -> dict[type[Model], Handler[RecordMedia]]:
 
 
 def taking(
-    folder: Folder[RecordMedia],
+    processor: EventProcessor[RecordMedia],
     discard: Callable[[Iterable[str]], Awaitable[None]],
     side_by_side: int,
 ) -> Process:
@@ -40,7 +40,7 @@ def taking(
 
     async def apply(events: Sequence[Event[Model]]) -> Failed:
         async with free:
-            return await folder.apply(events)
+            return await processor.apply(events)
 
     async def process(batch: Sequence[Received]) -> Failed:
         lanes: dict[str, list[Event[Model]]] = {}

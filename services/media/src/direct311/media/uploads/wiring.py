@@ -17,7 +17,7 @@ from direct311.media.uploads.api import tickets_router
 from direct311.media.uploads.consumers import handlers, taking
 from direct311.media.uploads.handlers import TakeUploads
 from direct311.runtime.messaging.broker import Pace, Process
-from direct311.runtime.messaging.records import Folder, Handler
+from direct311.runtime.messaging.records import EventProcessor, Handler
 from direct311.runtime.process import Resources
 from direct311.runtime.vault.vault import Vault
 from direct311.schemas.model import Model
@@ -27,10 +27,10 @@ PACE = Pace(records=50, most=0.25)
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """`process`: works batches through with a folder of records. `close`: ends the workers."""
+    """`process`: applies batches through a processor of records. `close`: ends the workers."""
 
     handlers: Mapping[type[Model], Handler[RecordMedia]]
-    process: Callable[[Folder[RecordMedia]], Process]
+    process: Callable[[EventProcessor[RecordMedia]], Process]
     router: APIRouter
     close: Callable[[], Awaitable[None]]
 
@@ -61,9 +61,9 @@ def wire(settings: MediaSettings, resources: Resources, buckets: Buckets, vault:
         count=count,
     )
 
-    def process(folder: Folder[RecordMedia]) -> Process:
+    def process(processor: EventProcessor[RecordMedia]) -> Process:
         # Twice as many records in hand as are decoded, so that the store's time is not idle time.
-        return taking(folder, take.discard, 2 * settings.cleaners)
+        return taking(processor, take.discard, 2 * settings.cleaners)
 
     router = tickets_router(
         resources.authenticator,

@@ -14,7 +14,7 @@ from direct311.retention.review.ports import Dispositions
 from direct311.retention.writes import causes, chunks
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change, Outgoing
 
 
@@ -27,8 +27,8 @@ class Certification:
 
     def __init__(
         self,
-        folder: Folder[InventoryRecord],
-        certificates: Folder[Certificate],
+        processor: EventProcessor[InventoryRecord],
+        certificates: EventProcessor[Certificate],
         kept: Certificates,
         inventory: Inventory,
         dispositions: Dispositions,
@@ -37,7 +37,7 @@ class Certification:
         ids: Ids,
         audit_after: timedelta,
     ) -> None:
-        self._folder = folder
+        self._processor = processor
         self._certificates = certificates
         self._kept = kept
         self._inventory = inventory
@@ -84,7 +84,7 @@ class Certification:
             return Change(state.certified(certificate_of[state.record_id]))
 
         for chunk in chunks(tuple(certificate_of)):
-            await self._folder.change_each(causes(chunk, self._ids), decide)
+            await self._processor.change_each(causes(chunk, self._ids), decide)
         ids = tuple(content.certificate_id for content in contents)
         await self._dispositions.replace(disposition.certified(ids))
 

@@ -8,7 +8,7 @@ from direct311.retention.certificates.domain import Certificate
 
 
 class Certificates(Protocol):
-    """What can be asked of the certificates; they are written through the runtime's folder."""
+    """What can be asked of the certificates; they are written through the event processor."""
 
     async def get(self, certificate_id: str) -> Certificate | None: ...
 

@@ -16,7 +16,7 @@ from direct311.retention.record import InventoryRecord
 from direct311.retention.review.ports import Dispositions
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.loops import Loop, Step
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.relay import Relay
 from direct311.runtime.process import Resources
 
@@ -36,16 +36,16 @@ def wire(
     rules: RetentionRules,
     inventory: Inventory,
     dispositions: Dispositions,
-    folder: Folder[InventoryRecord],
+    processor: EventProcessor[InventoryRecord],
 ) -> CertificatesPart:
     clock = resources.clock
-    certificates = resources.outgoing(resources.database["certificates"], Certificate)
-    certificate_folder = resources.folder(
+    certificates = resources.aggregate_store(resources.database["certificates"], Certificate)
+    certificate_processor = resources.processor(
         certificates, lambda certificate_id: Certificate(record_id=certificate_id), {}
     )
     certification = Certification(
-        folder,
-        certificate_folder,
+        processor,
+        certificate_processor,
         MongoCertificates(certificates.records),
         inventory,
         dispositions,

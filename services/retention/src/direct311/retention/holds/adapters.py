@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from direct311.retention.holds.domain import Hold, Standing
+from direct311.retention.holds.domain import Hold, HoldSnapshot
 from direct311.retention.versioned import Versioned
 from direct311.runtime.clock import Clock
 from direct311.runtime.storage.database import (
@@ -27,7 +27,7 @@ class MongoHolds(Versioned[Hold]):
         super().__init__(database["holds"], Hold, "hold_id")
         self._fence: Collection = database["fence"]
         self._clock = clock
-        self._standing: Standing | None = None
+        self._standing: HoldSnapshot | None = None
         self._looked_at = clock.now()
 
     async def prepare(self) -> None:
@@ -68,14 +68,14 @@ class MongoHolds(Versioned[Hold]):
         )
         return self._value(document)
 
-    async def standing(self, fence: int) -> Standing:
+    async def standing(self, fence: int) -> HoldSnapshot:
         known = self._standing
         fresh = self._clock.now() - self._looked_at < self.FRESH_FOR
         if known is not None and known.fence >= fence and fresh:
             return known
         return await self.standing_now()
 
-    async def standing_now(self) -> Standing:
+    async def standing_now(self) -> HoldSnapshot:
         now = self._clock.now()
         value = self._value(await self._fence.find_one({"_id": self._FENCE}))
         known = self._standing
@@ -85,7 +85,7 @@ class MongoHolds(Versioned[Hold]):
             holds = [self._read(document) async for document in ended]
             standing = self._collection.find({"state": {"$in": ["placing", "in_force"]}})
             holds += [self._read(document) async for document in standing]
-            known = Standing.of(value, holds)
+            known = HoldSnapshot.of(value, holds)
         self._standing, self._looked_at = known, now
         return known
 

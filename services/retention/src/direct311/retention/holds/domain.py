@@ -131,7 +131,7 @@ class Hold(Model):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class HoldSnapshot:
     """The holds that stand, and those that are released, as of a value of the fence or later."""
 
     fence: int
@@ -140,7 +140,7 @@ class Standing:
     by_query: tuple[Hold, ...]
 
     @classmethod
-    def of(cls, fence: int, holds: Iterable[Hold]) -> "Standing":
+    def of(cls, fence: int, holds: Iterable[Hold]) -> "HoldSnapshot":
         """:param holds: all that there are, read after the fence."""
         released: set[str] = set()
         by_record: dict[str, tuple[Hold, ...]] = {}
@@ -177,7 +177,7 @@ class Evaluated:
         return self.complete and not self.record.held_by
 
 
-def evaluate(record: InventoryRecord, standing: Standing, at: datetime) -> Evaluated:
+def evaluate(record: InventoryRecord, standing: HoldSnapshot, at: datetime) -> Evaluated:
     """Bring the record's holds up to those that stand: at most one more or less, because holders
     tell what is new by the version, and a version tells of one.
 

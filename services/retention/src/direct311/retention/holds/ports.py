@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
-from direct311.retention.holds.domain import Hold, Standing
+from direct311.retention.holds.domain import Hold, HoldSnapshot
 
 Known = Literal["service_code", "municipality", "department"]
 """Fields of a record that a hold may go by."""
@@ -34,11 +34,11 @@ class Holds(Protocol):
         """One more; the new value."""
         ...
 
-    async def standing(self, fence: int) -> Standing:
+    async def standing(self, fence: int) -> HoldSnapshot:
         """The standing holds, maybe as of a second ago, but never before `fence`."""
         ...
 
-    async def standing_now(self) -> Standing:
+    async def standing_now(self) -> HoldSnapshot:
         """The standing holds as of a value of the fence that is read now."""
         ...
 

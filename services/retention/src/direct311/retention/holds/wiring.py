@@ -16,7 +16,7 @@ from direct311.retention.schedule.domain.schedule import Assignments
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.loops import Loop
 from direct311.runtime.messaging.broker import Process
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.process import Resources
 
 
@@ -34,10 +34,10 @@ def wire(
     assignments: Assignments,
     holds: Holds,
     records: HoldableRecords,
-    folder: Folder[InventoryRecord],
+    processor: EventProcessor[InventoryRecord],
 ) -> HoldsPart:
     clock, ids = resources.clock, resources.ids
-    holding = Holding(folder, records, holds, clock, ids, settings.settle_for)
+    holding = Holding(processor, records, holds, clock, ids, settings.settle_for)
     scopes = Scopes(records, assignments)
     return HoldsPart(
         hold_requests(holding),

@@ -12,7 +12,7 @@ from direct311.retention.record import InventoryRecord, Receipt, Said
 from direct311.runtime.access.rules import Caller, works_for
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, RuntimeFaultError
-from direct311.runtime.messaging.records import Folder, Handler, on
+from direct311.runtime.messaging.records import EventProcessor, Handler, on
 from direct311.runtime.messaging.state import Change
 from direct311.schemas import Event, encode, signed_bytes
 from direct311.schemas import events as ev
@@ -147,9 +147,9 @@ class Outcomes:
     """What becomes known while the request is worked, and after it, said by a person."""
 
     def __init__(
-        self, folder: Folder[InventoryRecord], rules: RetentionRules, clock: Clock
+        self, processor: EventProcessor[InventoryRecord], rules: RetentionRules, clock: Clock
     ) -> None:
-        self._folder = folder
+        self._processor = processor
         self._rules = rules
         self._clock = clock
         self.known = tuple(each.outcome for each in rules.assignments.outcomes)
@@ -203,7 +203,7 @@ class Outcomes:
             )
             return Change(self._rules.determined(after.attested(said)))
 
-        return await self._folder.change(record_id, cause, decide)
+        return await self._processor.change(record_id, cause, decide)
 
     def _check(self, outcome: str, closed_on: date, state: InventoryRecord) -> None:
         """A day that lies too early would free the record too early."""

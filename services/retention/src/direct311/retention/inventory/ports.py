@@ -12,7 +12,7 @@ Position = tuple[date, str]
 
 
 class Inventory(HoldableRecords, Protocol):
-    """What can be asked of all records at once. Writes go through the runtime's folder."""
+    """What can be asked of all records at once. Writes go through the event processor."""
 
     async def get(self, record_id: str) -> InventoryRecord | None: ...
 

@@ -15,9 +15,9 @@ from direct311.retention.inventory.handlers import Inventorying, Outcomes
 from direct311.retention.record import InventoryRecord
 from direct311.runtime.loops import Step
 from direct311.runtime.messaging.broker import Process
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.relay import Relay
-from direct311.runtime.process import Resources, folding
+from direct311.runtime.process import Resources, processing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class InventoryPart:
     """`process`: how events are taken; it is told what to call when holders have answered."""
 
     inventory: MongoInventory
-    folder: Folder[InventoryRecord]
+    processor: EventProcessor[InventoryRecord]
     process: Callable[[Callable[[], None]], Process]
     router: APIRouter
     prepare: Step
@@ -36,24 +36,24 @@ def wire(
     resources: Resources, caller_of: CallerOf, rules: RetentionRules, holds: Holds
 ) -> InventoryPart:
     clock = resources.clock
-    records = resources.outgoing(resources.database["records"], InventoryRecord)
+    records = resources.aggregate_store(resources.database["records"], InventoryRecord)
     inventory = MongoInventory(records.records)
-    folder = resources.folder(
+    processor = resources.processor(
         records,
         lambda record_id: InventoryRecord(record_id=record_id),
         Inventorying(rules, holds, clock).handlers(),
     )
 
     def process(answered: Callable[[], None]) -> Process:
-        return inventorying(folding(folder), answered)
+        return inventorying(processing(processor), answered)
 
     async def prepare() -> None:
         await records.records.prepare(MongoInventory.INDEXES)
 
-    outcomes = Outcomes(folder, rules, clock)
+    outcomes = Outcomes(processor, rules, clock)
     return InventoryPart(
         inventory,
-        folder,
+        processor,
         process,
         router(inventory, outcomes, rules, resources.ids, caller_of),
         prepare,

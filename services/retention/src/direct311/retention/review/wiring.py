@@ -17,7 +17,7 @@ from direct311.retention.review.handlers.review import Review
 from direct311.retention.review.ports import Dispositions
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.loops import Loop, Step
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.process import Resources
 
 
@@ -38,18 +38,18 @@ def wire(
     rules: RetentionRules,
     holds: Holds,
     inventory: Inventory,
-    folder: Folder[InventoryRecord],
+    processor: EventProcessor[InventoryRecord],
 ) -> ReviewPart:
     clock, ids = resources.clock, resources.ids
     ahead = settings.environment in ("local", "test")
     dispositions = MongoDispositions(resources.database)
-    expiry = Expiry(folder, inventory, holds, rules, clock, ids, ahead=ahead)
+    expiry = Expiry(processor, inventory, holds, rules, clock, ids, ahead=ahead)
 
     def stopped() -> bool:
         return any(each.stopped_because for each in resources.consumers)
 
     review = Review(
-        folder, inventory, holds, dispositions, rules, clock, ids, ahead=ahead, stopped=stopped
+        processor, inventory, holds, dispositions, rules, clock, ids, ahead=ahead, stopped=stopped
     )
     return ReviewPart(
         dispositions,

@@ -8,7 +8,7 @@ from direct311.routing.deadlines.ports import LateJobs
 from direct311.routing.job import Job
 from direct311.routing.states import States
 from direct311.runtime.clock import Clock
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.schemas import derived_id, routed_topic
 from direct311.schemas import events as ev
@@ -20,9 +20,11 @@ _AT_A_TIME: Final = 200
 class Deadlines:
     """Finds the jobs that are late on the county's day of today."""
 
-    def __init__(self, jobs: LateJobs, folder: Folder[Job], states: States, clock: Clock) -> None:
+    def __init__(
+        self, jobs: LateJobs, processor: EventProcessor[Job], states: States, clock: Clock
+    ) -> None:
         self._jobs = jobs
-        self._folder = folder
+        self._processor = processor
         self._states = states
         self._clock = clock
 
@@ -36,7 +38,7 @@ class Deadlines:
         while late := await self._jobs.late(today, _AT_A_TIME):
             for record_id in late:
                 cause = derived_id(_DUE_NAMESPACE, f"{record_id}:{today}")
-                await self._folder.change(record_id, cause, decide)
+                await self._processor.change(record_id, cause, decide)
 
 
 async def overdue(job: Job, today: date, states: States, clock: Clock) -> Change[Job] | None:

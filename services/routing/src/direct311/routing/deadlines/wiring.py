@@ -10,8 +10,8 @@ from direct311.routing.job import Job
 from direct311.routing.settings import RoutingSettings
 from direct311.routing.states import States
 from direct311.runtime.loops import Loop
-from direct311.runtime.messaging.records import Folder
-from direct311.runtime.process import Line, Resources
+from direct311.runtime.messaging.records import EventProcessor
+from direct311.runtime.process import AggregateStore, Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class Overdue:
 def wire(
     settings: RoutingSettings,
     resources: Resources,
-    line: Line[Job],
-    folder: Folder[Job],
+    aggregates: AggregateStore[Job],
+    processor: EventProcessor[Job],
     states: States,
 ) -> Overdue:
     clock = resources.clock
-    deadlines = Deadlines(MongoLateJobs(line.records), folder, states, clock)
+    deadlines = Deadlines(MongoLateJobs(aggregates.records), processor, states, clock)
     lease = resources.lease("overdue", timedelta(minutes=15))
     return Overdue([Loop("overdue", settings.overdue_every, deadlines.step, lease, clock)])

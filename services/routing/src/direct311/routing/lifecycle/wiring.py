@@ -9,8 +9,8 @@ from direct311.routing.lifecycle.handlers import remove
 from direct311.routing.settings import RoutingSettings
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.loops import Loop
-from direct311.runtime.messaging.records import Folder
-from direct311.runtime.process import Line, Resources
+from direct311.runtime.messaging.records import EventProcessor
+from direct311.runtime.process import AggregateStore, Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,15 @@ class Lifecycle:
 
 
 def wire(
-    settings: RoutingSettings, resources: Resources, line: Line[Job], folder: Folder[Job]
+    settings: RoutingSettings,
+    resources: Resources,
+    aggregates: AggregateStore[Job],
+    processor: EventProcessor[Job],
 ) -> Lifecycle:
     destroyer = Destroyer(
         holder="routing",
-        folder=folder,
-        destroying=line.records.destroying,
+        processor=processor,
+        destroying=aggregates.records.destroying,
         remove=remove,
         keys=None,
         clock=resources.clock,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from direct311.routing.job import Job
 from direct311.routing.work.domain import Refusal, update_key
 from direct311.runtime.messaging.broker import MisplacedError, Process, Received
-from direct311.runtime.messaging.records import Folder, Records
+from direct311.runtime.messaging.records import EventProcessor, Records
 from direct311.schemas import Event, misplaced, updates_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
@@ -17,8 +17,8 @@ def topics(departments: Iterable[str]) -> list[str]:
 
 
 def process(
-    jobs: Folder[Job],
-    refusals: Folder[Refusal],
+    jobs: EventProcessor[Job],
+    refusals: EventProcessor[Refusal],
     known: Records[Job],
     refused: Records[Refusal],
 ) -> Process:

@@ -18,9 +18,9 @@ from direct311.routing.work.domain import Refusal
 from direct311.routing.work.handlers import Answers, refuse_unknown
 from direct311.runtime.loops import Loop, Step
 from direct311.runtime.messaging.broker import Process
-from direct311.runtime.messaging.records import Folder, Handler, on
+from direct311.runtime.messaging.records import EventProcessor, Handler, on
 from direct311.runtime.messaging.relay import Relay
-from direct311.runtime.process import Line, Resources
+from direct311.runtime.process import AggregateStore, Resources
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
@@ -30,10 +30,10 @@ REFUSALS_KEPT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`process`: how batches are worked through with a folder of jobs."""
+    """`process`: how batches are applied through a processor of jobs."""
 
     handlers: Mapping[type[Model], Handler[Any]]
-    process: Callable[[Folder[Job]], Process]
+    process: Callable[[EventProcessor[Job]], Process]
     router: APIRouter
     counts_router: APIRouter
     prepare: Step
@@ -44,27 +44,27 @@ class Work:
 def wire(
     resources: Resources,
     caller_of: CallerOf,
-    line: Line[Job],
+    aggregates: AggregateStore[Job],
     states: States,
     public_telephones: Iterable[str],
 ) -> Work:
     """`public_telephones`: what stays in a note."""
     clock, public = resources.clock, frozenset(public_telephones)
     answers = Answers(states, lambda text: redact(text, public).text, clock)
-    refusals = resources.outgoing(resources.database["refusals"], Refusal)
+    refusals = resources.aggregate_store(resources.database["refusals"], Refusal)
 
-    def processing(folder: Folder[Job]) -> Process:
-        refusing = resources.folder(
+    def processing(processor: EventProcessor[Job]) -> Process:
+        refusing = resources.processor(
             refusals,
             lambda update_id: Refusal(record_id=update_id),
             dict([on(ev.DepartmentUpdate, refuse_unknown)]),
         )
-        return process(folder, refusing, line.records, refusals.records)
+        return process(processor, refusing, aggregates.records, refusals.records)
 
     async def forget_refusals() -> None:
         await forget(refusals.records, clock.now() - REFUSALS_KEPT)
 
-    jobs = MongoJobs(line.records)
+    jobs = MongoJobs(aggregates.records)
     return Work(
         answers.handlers(),
         processing,

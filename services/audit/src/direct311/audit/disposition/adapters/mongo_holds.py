@@ -42,18 +42,18 @@ def _hold(document: Document) -> LogHold:
     return LogHold.model_validate({**document, "hold_id": document["_id"]})
 
 
-class LeavingKeys(Protocol):
+class KeysBeingDestroyed(Protocol):
     """The log's keys, as far as they are being destroyed."""
 
-    async def leaving(self) -> Sequence[StoredKey]:
+    async def being_destroyed(self) -> Sequence[StoredKey]:
         """Keys of months that are being destroyed."""
         ...
 
 
-class MongoLeaving:
-    """`Leaving`."""
+class MongoBeingDestroyed:
+    """`BeingDestroyed`."""
 
-    def __init__(self, records: MongoRecords[AuditedRecord], keys: LeavingKeys) -> None:
+    def __init__(self, records: MongoRecords[AuditedRecord], keys: KeysBeingDestroyed) -> None:
         self._records = records
         self._keys = keys
 
@@ -62,4 +62,4 @@ class MongoLeaving:
         return [document["_id"] async for document in found]
 
     async def months(self) -> Sequence[StoredKey]:
-        return await self._keys.leaving()
+        return await self._keys.being_destroyed()

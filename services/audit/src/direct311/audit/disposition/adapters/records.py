@@ -30,7 +30,7 @@ class DueRecords:
         found = self._records.collection.find(query).limit(limit)
         return [self._records.stored(document).state async for document in found]
 
-    async def marked(self, hold: str, limit: int) -> Sequence[AuditedRecord]:
+    async def under_hold(self, hold: str, limit: int) -> Sequence[AuditedRecord]:
         """Records that have this among their holds."""
         found = self._records.collection.find({"holds": hold}).limit(limit)
         return [self._records.stored(document).state async for document in found]

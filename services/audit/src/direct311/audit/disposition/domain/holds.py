@@ -30,7 +30,7 @@ class LogHold(Model):
     cleared: bool = False
 
     @property
-    def mark(self) -> str:
+    def hold_key(self) -> str:
         """What is among the holds of a record that it keeps."""
         return f"log:{self.hold_id}"
 

@@ -23,7 +23,7 @@ from direct311.audit.log.handlers.tags import Tags
 from direct311.audit.log.ports.log import IndexLostError, Log
 from direct311.runtime.clock import Clock
 from direct311.runtime.disposition import Destroyed
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
 from direct311.schemas import Event, derived_id
 from direct311.schemas import events as ev
@@ -33,7 +33,7 @@ Records = Callable[[int], Awaitable[Sequence[AuditedRecord]]]
 """At most so many records: whose time has come and that no hold keeps; or that are being
 destroyed."""
 
-Marked = Callable[[str, int], Awaitable[Sequence[AuditedRecord]]]
+RecordsUnderHold = Callable[[str, int], Awaitable[Sequence[AuditedRecord]]]
 """At most so many records that have this among their holds."""
 
 
@@ -49,7 +49,7 @@ class Disposition:
 
     def __init__(
         self,
-        folder: Folder[AuditedRecord],
+        processor: EventProcessor[AuditedRecord],
         log: Log,
         entries: Entries,
         tags: Tags,
@@ -59,17 +59,17 @@ class Disposition:
         *,
         held: Held,
         holds: LogHolds,
-        marked: Marked,
+        under_hold: RecordsUnderHold,
         alarms: Alarms,
     ) -> None:
-        self._folder = folder
+        self._processor = processor
         self._log = log
         self._entries = entries
         self._tags = tags
         self._due = due
         self._held = held
         self._holds = holds
-        self._marked = marked
+        self._under_hold = under_hold
         self._alarms = alarms
         self._clock = clock
         self._after = after
@@ -88,7 +88,7 @@ class Disposition:
             return Change(state.certified(data.order_id, destroy_at))
 
         for record_id in data.record_ids:
-            await self._folder.change(record_id, derived_id(event.id, record_id), wait)
+            await self._processor.change(record_id, derived_id(event.id, record_id), wait)
 
     async def begin(self) -> None:
         """Turn those whose time has come to `destroying`, unless a hold stands: on the record, or
@@ -108,7 +108,7 @@ class Disposition:
             if since + self._after > self._clock.now():
                 await self._put_off(state.record_id, cause, since + self._after)
             elif holds := await self._held.keeping_record(state.record_id):
-                await self._mark(state.record_id, cause, [hold.mark for hold in holds])
+                await self._add_holds(state.record_id, cause, [hold.hold_key for hold in holds])
             else:
                 await self._destroy(state.record_id, cause, order_id)
 
@@ -153,7 +153,7 @@ class Disposition:
         async def put_off(state: AuditedRecord) -> Change[AuditedRecord] | None:
             return Change(state.put_off(until)) if state.lifecycle == "active" else None
 
-        await self._folder.change(record_id, cause, put_off)
+        await self._processor.change(record_id, cause, put_off)
 
     async def _destroy(self, record_id: str, cause: str, order_id: str) -> None:
         async def destroy(state: AuditedRecord) -> Change[AuditedRecord] | None:
@@ -161,17 +161,17 @@ class Disposition:
                 return None
             return Change(state.destruction_ordered(order_id))
 
-        await self._folder.change(record_id, cause, destroy)
+        await self._processor.change(record_id, cause, destroy)
 
     async def clear(self) -> None:
         """Take holds that were released off the records that they kept."""
         for hold in await self._holds.all():
             if hold.released_at is None or hold.cleared:
                 continue
-            while found := await self._marked(hold.mark, 100):
+            while found := await self._under_hold(hold.hold_key, 100):
                 for state in found:
                     cause = derived_id(hold.hold_id, f"released:{state.record_id}")
-                    await self._unmark(state.record_id, cause, hold.mark)
+                    await self._remove_hold(state.record_id, cause, hold.hold_key)
             # Nothing marks a record with a hold that was released: see `begin`, which comes after.
             await self._holds.replace(hold.lifted())
 
@@ -182,19 +182,19 @@ class Disposition:
             state for state in destroying if not await self._held.keeping_record(state.record_id)
         ]
 
-    async def _mark(self, record_id: str, cause: str, marks: Sequence[str]) -> None:
-        async def mark(state: AuditedRecord) -> Change[AuditedRecord] | None:
+    async def _add_holds(self, record_id: str, cause: str, hold_keys: Sequence[str]) -> None:
+        async def add(state: AuditedRecord) -> Change[AuditedRecord] | None:
             if state.lifecycle != "active":
                 return None
-            return Change(state.held(*marks))
+            return Change(state.held(*hold_keys))
 
-        await self._folder.change(record_id, cause, mark)
+        await self._processor.change(record_id, cause, add)
 
-    async def _unmark(self, record_id: str, cause: str, gone: str) -> None:
-        async def unmark(state: AuditedRecord) -> Change[AuditedRecord] | None:
+    async def _remove_hold(self, record_id: str, cause: str, gone: str) -> None:
+        async def remove(state: AuditedRecord) -> Change[AuditedRecord] | None:
             return Change(state.released_from(gone))
 
-        await self._folder.change(record_id, cause, unmark)
+        await self._processor.change(record_id, cause, remove)
 
     async def remove(self, state: AuditedRecord) -> Destroyed:
         """What the query index says of the record; its key has gone before.

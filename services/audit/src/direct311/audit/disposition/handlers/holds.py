@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from direct311.audit.disposition.domain.holds import LogHold
 from direct311.audit.disposition.domain.months import month_of
-from direct311.audit.disposition.ports import Leaving, LogHolds
+from direct311.audit.disposition.ports import BeingDestroyed, LogHolds
 from direct311.audit.entry import Filter
 from direct311.audit.index.ports import Entries
+from direct311.audit.index_row import IndexRow
 from direct311.audit.log.ports.log import Log
-from direct311.audit.row import Row
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
@@ -73,14 +73,14 @@ class LogHolding:
         self,
         holds: LogHolds,
         held: Held,
-        leaving: Leaving,
+        being_destroyed: BeingDestroyed,
         vault: Vault,
         clock: Clock,
         ids: Ids,
     ) -> None:
         self._holds = holds
         self._held = held
-        self._leaving = leaving
+        self._being_destroyed = being_destroyed
         self._vault = vault
         self._clock = clock
         self._ids = ids
@@ -102,12 +102,12 @@ class LogHolding:
         await self._holds.add(hold)
         too_late = [
             record_id
-            for record_id in await self._leaving.records()
+            for record_id in await self._being_destroyed.records()
             if hold in await self._held.keeping_record(record_id)
         ]
         too_late += [
             key.name
-            for key in await self._leaving.months()
+            for key in await self._being_destroyed.months()
             if await self._held.has_under(query, key.name, key.reference)
         ]
         if too_late:
@@ -176,7 +176,7 @@ async def span_of_month(entries: Entries, name: str, size: int) -> tuple[int, in
 
 async def rows_of_month(
     entries: Entries, log: Log, query: Filter, name: str
-) -> AsyncIterator[Sequence[Row]]:
+) -> AsyncIterator[Sequence[IndexRow]]:
     """Entries that fit and may lie under the key of a month, a batch at a time."""
     size = (await log.head()).size
     low, high = await span_of_month(entries, name, size)

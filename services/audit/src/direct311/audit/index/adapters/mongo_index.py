@@ -1,7 +1,7 @@
 """The query index in MongoDB.
 
 entries    one document for each entry, `_id`: its index. What lies at or above the head's size
-           is staged, and does not count. `log.adapters.mongo_log` keeps its mark there
+           is staged, and does not count. `log.adapters.mongo_log` keeps its marker there
 forgotten  the event's id of each entry whose facts went with its record, `_id`: its index
 """
 
@@ -16,7 +16,7 @@ from direct311.audit.documents import insert_new, row_fields
 from direct311.audit.entry import Facts, Filter
 from direct311.audit.index.adapters.mongo_entries import INDEXES, grouping, key_of, matching
 from direct311.audit.index.domain import Dimension, Exempt, Group, unnamed
-from direct311.audit.row import Row, Sighting, Tagger
+from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
 from direct311.runtime.errors import TransientError
 from direct311.runtime.storage.database import BulkError, Collection, Database, Document, Index
 
@@ -33,8 +33,8 @@ def _facts(document: Document) -> Facts | None:
     return Facts.model_validate(document) if "actor" in document else None
 
 
-def _row(document: Document) -> Row:
-    return Row(
+def _row(document: Document) -> IndexRow:
+    return IndexRow(
         document["_id"],
         document["event_id"],
         document["logged_at"],
@@ -99,7 +99,7 @@ class MongoEntries:
         limit: int,
         exempt: Exempt | None = None,
         oldest_first: bool = False,
-    ) -> Sequence[Row]:
+    ) -> Sequence[IndexRow]:
         if not limit:
             return []
         found = self._entries.aggregate(
@@ -111,12 +111,12 @@ class MongoEntries:
         )
         return [_row(document) async for document in found]
 
-    async def sightings(self, start: int, end: int) -> Sequence[Sighting]:
+    async def summaries(self, start: int, end: int) -> Sequence[EntrySummary]:
         found = self._entries.find(
             {"_id": {"$gte": start, "$lt": end}}, {"data": 0, "leaf": 0, "epoch": 0}
         ).sort("_id", 1)
         return [
-            Sighting(each["_id"], each["event_id"], each["logged_at"], _facts(each))
+            EntrySummary(each["_id"], each["event_id"], each["logged_at"], _facts(each))
             async for each in found
         ]
 
@@ -135,7 +135,7 @@ class MongoEntries:
             async for each in found
         ]
 
-    async def forget_rows(self, rows: Sequence[Row], tag: Tagger) -> None:
+    async def forget_rows(self, rows: Sequence[IndexRow], tag: Tagger) -> None:
         await self._keep_ids({row.index: row.event_id for row in rows})
         changes = [
             UpdateOne(
@@ -146,7 +146,7 @@ class MongoEntries:
         ]
         await self._entries.bulk_write(changes, ordered=False)
 
-    async def by_event(self, event_id: str, size: int) -> Row | None:
+    async def by_event(self, event_id: str, size: int) -> IndexRow | None:
         document = await self._entries.find_one({"event_id": event_id})
         return _row(document) if document and document["_id"] < size else None
 
@@ -161,7 +161,7 @@ class MongoEntries:
                 low = middle + 1
         return low
 
-    async def rows(self, start: int, end: int) -> Sequence[Row]:
+    async def rows(self, start: int, end: int) -> Sequence[IndexRow]:
         found = self._entries.find({"_id": {"$gte": start, "$lt": end}}).sort("_id", 1)
         rows = []
         async for document in found:
@@ -175,7 +175,7 @@ class MongoEntries:
         found = self._entries.find(query, {"event_id": 1})
         return {document["event_id"]: int(document["_id"]) async for document in found}
 
-    async def restore(self, rows: Sequence[Row], epoch: int) -> None:
+    async def restore(self, rows: Sequence[IndexRow], epoch: int) -> None:
         wanted = {row.index: {"_id": row.index, "epoch": epoch, **row_fields(row)} for row in rows}
         span = {"_id": {"$gte": rows[0].index, "$lte": rows[-1].index}}
         for _ in range(3):

@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.domain import Rebuild, unnamed
 from direct311.audit.index.ports import Entries, FetchCursors, Progress
+from direct311.audit.index_row import IndexRow, Tagger
 from direct311.audit.log.domain import facts_of, without
 from direct311.audit.log.handlers.files import LogFiles
 from direct311.audit.log.handlers.keyring import BodyKey, KeyRing
 from direct311.audit.log.handlers.tags import Tags, is_right
 from direct311.audit.log.ports.files import Objects
 from direct311.audit.log.ports.log import Head, Log, MissingTileError
-from direct311.audit.row import Row, Tagger
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock
@@ -266,16 +266,16 @@ class Rebuilding:
         work: Rebuild,
         window: _Window,
         wrong: Sequence[int],
-        right: Sequence[Row],
+        right: Sequence[IndexRow],
         tag: Tagger,
-    ) -> list[Row]:
+    ) -> list[IndexRow]:
         """What the index should say of the entries that are wrong, in order."""
         entries = {index: Entry.parse(window.data[index - window.first]) for index in wrong}
         keys = await self._open(work, entries)
         known = await self._entries.forgotten(wrong[0], wrong[-1] + 1)
         leaves = {index: window.leaves[index - window.first] for index in wrong}
 
-        def made() -> list[Row]:
+        def made() -> list[IndexRow]:
             return [
                 _row(index, entry, leaves[index], keys.get(entry.key_reference), known)
                 for index, entry in entries.items()
@@ -303,13 +303,13 @@ class Rebuilding:
         references = {entry.key_reference for entry in entries.values()}
         return await self._keys.for_reading(references, event_id, self._clock.now())
 
-    async def _without_gone(self, rows: Sequence[Row]) -> list[Row]:
+    async def _without_gone(self, rows: Sequence[IndexRow]) -> list[IndexRow]:
         """Destroying a record took its id out of the entries about others too; it stays out."""
         shared = [row.facts for row in rows if row.facts and len(row.facts.record_ids) > 1]
         gone = await self._keys.destroyed({each for facts in shared for each in facts.record_ids})
         return [replace(row, facts=row.facts and without(row.facts, gone)) for row in rows]
 
-    async def _without_doubles(self, rows: Sequence[Row], before: int) -> list[Row]:
+    async def _without_doubles(self, rows: Sequence[IndexRow], before: int) -> list[IndexRow]:
         """An event that has an earlier entry keeps its id there: the index knows each id once."""
         first = dict(await self._entries.indexes_of([row.event_id for row in rows], before))
         told = []
@@ -326,12 +326,12 @@ class Rebuilding:
 
 def _row(
     index: int, entry: Entry, leaf: bytes, key: BodyKey | None, forgotten: Mapping[int, str]
-) -> Row:
+) -> IndexRow:
     """:raises LogBrokenError: the entry does not hold what it should."""
     data = entry.encode()
     if key is None:
         event_id = forgotten.get(index, unnamed(index))
-        return Row(index, event_id, entry.logged_at, data, leaf, None)
+        return IndexRow(index, event_id, entry.logged_at, data, leaf, None)
     try:
         event = entry.open(derive_entry_key(key.key, entry.key_reference, entry.nonce))
         facts = facts_of(decode(_headers(event), event.body))
@@ -339,10 +339,10 @@ def _row(
         raise LogBrokenError(f"entry {index} does not open with its key") from None
     # Its fetch may have been long ago: what reconciliation does not hear of stays open.
     facts = facts.without_fetch()
-    return Row(index, facts.event_id, entry.logged_at, data, leaf, facts)
+    return IndexRow(index, facts.event_id, entry.logged_at, data, leaf, facts)
 
 
-def _under(row: Row, event_id: str) -> Row:
+def _under(row: IndexRow, event_id: str) -> IndexRow:
     facts = row.facts and row.facts.under(event_id)
     return replace(row, event_id=event_id, facts=facts)
 

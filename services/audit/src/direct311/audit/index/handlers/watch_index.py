@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.ports import Entries, Progress
+from direct311.audit.index_row import IndexRow, Tagger
 from direct311.audit.log.handlers.files import LogFiles
 from direct311.audit.log.handlers.tags import Tags, is_right
 from direct311.audit.log.ports.files import Objects
 from direct311.audit.log.ports.log import Head, Log, MissingTileError
-from direct311.audit.row import Row, Tagger
 from direct311.runtime.clock import Clock
 from direct311.verifier.checkpoint import Trust, verify_checkpoint
 from direct311.verifier.merkle import leaf_hash
@@ -140,7 +140,7 @@ class IndexWatch:
         await self._alarms.raise_alarm("tree_mismatch", path, says)
 
 
-def _difference(row: Row | None, leaf: bytes, tag: Tagger) -> str | None:
+def _difference(row: IndexRow | None, leaf: bytes, tag: Tagger) -> str | None:
     if row is None:
         return "it is missing from the index, or cannot be read there"
     if leaf_hash(row.data) != leaf:

@@ -1,13 +1,13 @@
 """The inbox in MongoDB.
 
-inbox    parcels of events that are not in the log yet; `_id` sorts by arrival
+inbox    batches of events that are not in the log yet; `_id` sorts by arrival
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from direct311.audit.entry import Facts
-from direct311.audit.log.ports.inbox import Arrival, Parcel
+from direct311.audit.log.ports.inbox import InboxBatch, QueuedEvent
 from direct311.runtime.storage.database import (
     Collection,
     Database,
@@ -17,57 +17,57 @@ from direct311.verifier.event import Event
 
 
 class MongoInbox:
-    """`Inbox`: one document for each parcel, a few hundred events in it, so that taking a thousand
+    """`Inbox`: one document for each batch, a few hundred events in it, so that taking a thousand
     events in and out again costs a handful of writes.
 
-    A parcel that this process has put in is not read back: documents here never change.
+    A batch that this process has put in is not read back: documents here never change.
     """
 
     IN_HAND = 32
 
     def __init__(self, database: Database) -> None:
-        self._parcels: Collection = database["inbox"]
-        self._in_hand: dict[str, Parcel] = {}
+        self._batches: Collection = database["inbox"]
+        self._in_hand: dict[str, InboxBatch] = {}
 
-    async def put(self, parcels: Sequence[Parcel]) -> None:
-        await self._parcels.insert_many([_parcel_document(parcel) for parcel in parcels])
-        self._in_hand |= {parcel.id: parcel for parcel in parcels}
+    async def put(self, batches: Sequence[InboxBatch]) -> None:
+        await self._batches.insert_many([_batch_document(batch) for batch in batches])
+        self._in_hand |= {batch.id: batch for batch in batches}
         for name in list(self._in_hand)[: -self.IN_HAND]:
             del self._in_hand[name]
 
-    async def take(self, limit: int) -> Sequence[Parcel]:
+    async def take(self, limit: int) -> Sequence[InboxBatch]:
         chosen: list[str] = []
         total = 0
-        async for document in self._parcels.find({}, {"count": 1}).sort("_id", 1):
+        async for document in self._batches.find({}, {"count": 1}).sort("_id", 1):
             total += document["count"]
             if chosen and total > limit:
                 break
             chosen.append(document["_id"])
         found = {name: self._in_hand[name] for name in chosen if name in self._in_hand}
         if missing := [name for name in chosen if name not in found]:
-            async for document in self._parcels.find({"_id": {"$in": missing}}):
-                found[document["_id"]] = _parcel(document)
+            async for document in self._batches.find({"_id": {"$in": missing}}):
+                found[document["_id"]] = _batch(document)
         return [found[name] for name in chosen if name in found]
 
-    async def discard(self, parcel_ids: Sequence[str]) -> None:
-        await self._parcels.delete_many({"_id": {"$in": list(parcel_ids)}})
-        for name in parcel_ids:
+    async def discard(self, batch_ids: Sequence[str]) -> None:
+        await self._batches.delete_many({"_id": {"$in": list(batch_ids)}})
+        for name in batch_ids:
             self._in_hand.pop(name, None)
 
     async def length(self) -> int:
         # Counted: the server's own figure may be wrong for ever after it was killed.
-        return await self._parcels.count_documents({})
+        return await self._batches.count_documents({})
 
     async def oldest(self) -> datetime | None:
-        document = await self._parcels.find_one({}, {"arrived_at": 1}, sort=[("_id", 1)])
+        document = await self._batches.find_one({}, {"arrived_at": 1}, sort=[("_id", 1)])
         return document["arrived_at"] if document else None
 
 
-def _parcel_document(parcel: Parcel) -> Document:
+def _batch_document(batch: InboxBatch) -> Document:
     return {
-        "_id": parcel.id,
-        "arrived_at": parcel.arrived_at,
-        "count": len(parcel.arrivals),
+        "_id": batch.id,
+        "arrived_at": batch.arrived_at,
+        "count": len(batch.queued_events),
         "events": [
             {
                 "attributes": each.event.attributes,
@@ -76,14 +76,14 @@ def _parcel_document(parcel: Parcel) -> Document:
                 "signature": each.event.signature,
                 "facts": each.facts.model_dump(),
             }
-            for each in parcel.arrivals
+            for each in batch.queued_events
         ],
-        "offsets": offset_documents(parcel.offsets),
+        "offsets": offset_documents(batch.offsets),
     }
 
 
-def _parcel(document: Document) -> Parcel:
-    arrivals = []
+def _batch(document: Document) -> InboxBatch:
+    queued_events = []
     for each in document["events"]:
         event = Event(
             **each["attributes"],
@@ -91,9 +91,12 @@ def _parcel(document: Document) -> Parcel:
             keyid=each["keyid"],
             signature=bytes(each["signature"]),
         )
-        arrivals.append(Arrival(event, Facts.model_validate(each["facts"])))
-    return Parcel(
-        document["_id"], document["arrived_at"], tuple(arrivals), offsets_of(document["offsets"])
+        queued_events.append(QueuedEvent(event, Facts.model_validate(each["facts"])))
+    return InboxBatch(
+        document["_id"],
+        document["arrived_at"],
+        tuple(queued_events),
+        offsets_of(document["offsets"]),
     )
 
 

@@ -49,7 +49,7 @@ class MongoBodyKeys(MongoKeys):
     async def months(self) -> Sequence[StoredKey]:
         return [_stored_key(document) for document in await self._months()]
 
-    async def leaving(self) -> Sequence[StoredKey]:
+    async def being_destroyed(self) -> Sequence[StoredKey]:
         """Keys of months that are being destroyed."""
         return [_stored_key(each) for each in await self._months() if each.get("leaving")]
 

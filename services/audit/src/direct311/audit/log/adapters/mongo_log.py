@@ -6,7 +6,7 @@ edge     sealed entries that no full bundle in the object store has yet; a docum
          the last
 tiles    full hash tiles, `_id`: path; with `end` and `data` until the object store has them
 entries  the query index (`index.adapters.mongo_index`): a batch is staged in it too, and one
-         document of it (`MARK`) goes when the collection goes
+         document of it (`COMPLETENESS_MARKER`) goes when the collection goes
 
 In `edge`, `tiles` and `entries`, what lies at or above the head's size is staged, and does not
 count.
@@ -18,16 +18,16 @@ from datetime import UTC, datetime
 from pymongo import ReturnDocument
 
 from direct311.audit.documents import insert_new, row_fields
+from direct311.audit.index_row import IndexRow
 from direct311.audit.log.adapters.mongo_inbox import offset_documents, offsets_of
 from direct311.audit.log.ports.log import FencedError, Head, MissingTileError, StaleStageError
-from direct311.audit.row import Row
 from direct311.runtime.storage.database import Collection, Database, Document, Index, MissingError
 from direct311.verifier.merkle import Frontier
 from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-MARK = -1
+COMPLETENESS_MARKER = -1
 """`_id` of the document in the query index that says that it is whole. No query looks below 0."""
 
 EDGE_BYTES = 8_000_000
@@ -80,24 +80,28 @@ class MongoLog:
 
     async def whole_since(self, head: Head) -> datetime | None:
         last = head.size - 1
-        signs = self._entries.find({"_id": {"$in": [MARK, last]}}, {"since": 1, "leaf": 1})
+        signs = self._entries.find(
+            {"_id": {"$in": [COMPLETENESS_MARKER, last]}}, {"since": 1, "leaf": 1}
+        )
         found = {document["_id"]: document async for document in signs}
-        if MARK not in found or last not in found:
+        if COMPLETENESS_MARKER not in found or last not in found:
             return None
         if head.size and head.last_leaf not in (None, bytes(found[last].get("leaf", b""))):
             return None
-        since: datetime = found[MARK]["since"]
+        since: datetime = found[COMPLETENESS_MARKER]["since"]
         return since
 
     async def mark_whole(self, at: datetime) -> None:
         await self._entries.update_one(
-            {"_id": MARK}, {"$set": {"event_id": "mark", "since": at}}, upsert=True
+            {"_id": COMPLETENESS_MARKER}, {"$set": {"event_id": "mark", "since": at}}, upsert=True
         )
 
     async def mark_lost(self) -> None:
-        await self._entries.delete_one({"_id": MARK})
+        await self._entries.delete_one({"_id": COMPLETENESS_MARKER})
 
-    async def stage(self, epoch: int, rows: Sequence[Row], tiles: Mapping[Tile, bytes]) -> None:
+    async def stage(
+        self, epoch: int, rows: Sequence[IndexRow], tiles: Mapping[Tile, bytes]
+    ) -> None:
         whole = await insert_new(
             self._entries,
             [{"_id": row.index, "epoch": epoch, **row_fields(row)} for row in rows],
@@ -153,7 +157,7 @@ class MongoLog:
         await self._edge.delete_many({"end": {"$lte": before}})
 
 
-def _edge_documents(epoch: int, rows: Sequence[Row]) -> Iterator[Document]:
+def _edge_documents(epoch: int, rows: Sequence[IndexRow]) -> Iterator[Document]:
     part: list[bytes] = []
     size = 0
     for at, row in enumerate(rows, 1):

@@ -29,7 +29,7 @@ class Records(Protocol):
 def consuming(
     receiving: Receiving,
     disposition: Certificates,
-    folder: Records,
+    processor: Records,
     wake: Callable[[], None],
 ) -> Process:
     """Signed events go into the inbox; holds to the records that they are about."""
@@ -37,7 +37,7 @@ def consuming(
     async def process(batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
         logged = [each for each in batch if each.event.name in LOGGED]
         others = [each.event for each in batch if each.event.name not in LOGGED]
-        failed = [*await receiving.take(logged), *await folder.apply(others)]
+        failed = [*await receiving.take(logged), *await processor.apply(others)]
         refused = {id(event) for event, _ in failed}
         for each in logged:
             # What has no place in the log changes nothing here either.

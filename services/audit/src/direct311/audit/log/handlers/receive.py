@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from direct311.audit.entry import Facts
 from direct311.audit.log.domain import CLOCK_TOLERANCE, DELIVERY_LIMIT, MOST_COUNTED, facts_of
 from direct311.audit.log.handlers.bodies import BoundsError, check_numbers, decode_body
-from direct311.audit.log.ports.inbox import Arrival, Inbox, Parcel
+from direct311.audit.log.ports.inbox import Inbox, InboxBatch, QueuedEvent
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.messaging.broker import Received
 from direct311.runtime.pacing import paced
@@ -53,11 +53,11 @@ class Receiving:
     async def take(self, batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
         """Store a batch; those that can never be logged, with the reason."""
         refused: list[tuple[Event[Model], Exception]] = []
-        taken: list[tuple[Received, Arrival]] = []
+        taken: list[tuple[Received, QueuedEvent]] = []
         now = self._clock.now()
         async for received in paced(batch):
             try:
-                taken.append((received, arrival_of(received, now)))
+                taken.append((received, queued_event_of(received, now)))
             except (EventError, TooLongError, ImpostorError, BoundsError) as error:
                 refused.append((received.event, error))
         if taken:
@@ -67,14 +67,14 @@ class Receiving:
             at = self._clock.now()
             await self._inbox.put(
                 [
-                    Parcel(self._ids.new(), at, tuple(each for _, each in part), _offsets(part))
+                    InboxBatch(self._ids.new(), at, tuple(each for _, each in part), _offsets(part))
                     for part in _parts(taken)
                 ]
             )
         return refused
 
 
-def arrival_of(received: Received, now: datetime) -> Arrival:
+def queued_event_of(received: Received, now: datetime) -> QueuedEvent:
     """The event as it can be logged now.
 
     :raises EventError: what the verifier would not accept or nobody could show: an attribute with a
@@ -103,7 +103,7 @@ def arrival_of(received: Received, now: datetime) -> Arrival:
     _check_counts(facts)
     _check_time(event.occurred_at, now, DELIVERY_LIMIT - ON_ITS_WAY)
     _check_time(facts.occurred_at, now, DELIVERY_LIMIT)
-    return Arrival(event, facts)
+    return QueuedEvent(event, facts)
 
 
 def _check_counts(facts: Facts) -> None:
@@ -119,10 +119,10 @@ def _check_time(at: datetime, now: datetime, ago: timedelta) -> None:
 
 
 def _parts(
-    taken: Sequence[tuple[Received, Arrival]],
-) -> Iterator[Sequence[tuple[Received, Arrival]]]:
+    taken: Sequence[tuple[Received, QueuedEvent]],
+) -> Iterator[Sequence[tuple[Received, QueuedEvent]]]:
     """Parcels well below the largest document that the database takes (16 MiB)."""
-    part: list[tuple[Received, Arrival]] = []
+    part: list[tuple[Received, QueuedEvent]] = []
     size = 0
     for item in taken:
         length = len(item[0].body)
@@ -134,7 +134,7 @@ def _parts(
     yield part
 
 
-def _offsets(part: Sequence[tuple[Received, Arrival]]) -> dict[str, int]:
+def _offsets(part: Sequence[tuple[Received, QueuedEvent]]) -> dict[str, int]:
     offsets: dict[str, int] = {}
     for received, _ in part:
         name = f"{received.topic}:{received.partition}"

@@ -1,14 +1,14 @@
 """One leaf for each event, whatever is killed, repeated or run twice.
 
-A step takes the oldest parcels of the inbox into the log:
+A step takes the oldest batches of the inbox into the log:
 
 1. Read the head, on the first step after a start or an error by taking over: the epoch in the head
    document rises by one. From then on no sequencer of an earlier epoch can commit, since `move`
    names the epoch. What earlier epochs staged at or above the head's size is garbage for ever
    (they could only have committed it before the take-over, and then it would lie below), and is
    removed; only documents of lower epochs are, so that a removal that comes late hurts nobody.
-2. Take parcels from the inbox; they stay there. Consumers commit their offsets once a parcel is
-   durable, so Kafka may repeat one; the repeat is another parcel with the same event ids.
+2. Take batches from the inbox; they stay there. Consumers commit their offsets once a batch is
+   durable, so Kafka may repeat one; the repeat is another batch with the same event ids.
 3. Look the event ids up below the head's size, and drop those that have an entry. Nothing below
    the head changes, and nobody but this epoch can add to it, so the look-up stays true until 7.
    The look-up is in the query index, which is no part of the log and may be lost. So afterwards,
@@ -32,9 +32,9 @@ A step takes the oldest parcels of the inbox into the log:
    after it goes after 5 as well, and what was staged is found and forgotten, before 7 or after it.
    Either way what the index tells of an entry goes with the last key that opens it.
 7. Move the head by compare-and-set on epoch and size. This commits all or nothing.
-8. Discard the parcels.
+8. Discard the batches.
 
-Killed before 7, nothing has happened but garbage and keys. Killed after 7, the parcels are still
+Killed before 7, nothing has happened but garbage and keys. Killed after 7, the batches are still
 there and step 3 drops their events. After any error, also one where the answer to 7 was lost, the
 next step takes over anew: the take-over and the late compare-and-set meet in one document, so one
 of them is first, and the step goes on from what the document then says. Objects are written after
@@ -46,12 +46,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from direct311.audit.index_row import IndexRow, Tagger
 from direct311.audit.log.domain import key_names, without
 from direct311.audit.log.handlers.keyring import BodyKey, KeyRing
 from direct311.audit.log.handlers.tags import Tags
-from direct311.audit.log.ports.inbox import Arrival, Inbox, Parcel
+from direct311.audit.log.ports.inbox import Inbox, InboxBatch, QueuedEvent
 from direct311.audit.log.ports.log import FencedError, Head, IndexLostError, KeyGoneError, Log
-from direct311.audit.row import Row, Tagger
 from direct311.runtime.clock import Clock
 from direct311.runtime.pacing import paced
 from direct311.verifier.entry import seal
@@ -88,23 +88,23 @@ class Sequencer:
             head = await self._log.head()
             if head.epoch != epoch:
                 raise FencedError
-        parcels = await self._inbox.take(self._batch)
-        if parcels:
-            await self._append(head, parcels)
-            await self._inbox.discard([parcel.id for parcel in parcels])
+        batches = await self._inbox.take(self._batch)
+        if batches:
+            await self._append(head, batches)
+            await self._inbox.discard([batch.id for batch in batches])
         # Kept only if nothing went wrong: see above.
         self._epoch = head.epoch
-        return sum(len(parcel.arrivals) for parcel in parcels)
+        return sum(len(batch.queued_events) for batch in batches)
 
-    async def _append(self, head: Head, parcels: Sequence[Parcel]) -> None:
-        arrivals: dict[str, Arrival] = {}
-        for parcel in parcels:
-            for arrival in parcel.arrivals:
-                arrivals.setdefault(arrival.facts.event_id, arrival)
-        known = await self._log.known(list(arrivals), head.size)
+    async def _append(self, head: Head, batches: Sequence[InboxBatch]) -> None:
+        queued_events: dict[str, QueuedEvent] = {}
+        for batch in batches:
+            for queued in batch.queued_events:
+                queued_events.setdefault(queued.facts.event_id, queued)
+        known = await self._log.known(list(queued_events), head.size)
         if await self._log.whole_since(head) is None:
             raise IndexLostError
-        fresh = [each for event_id, each in arrivals.items() if event_id not in known]
+        fresh = [each for event_id, each in queued_events.items() if event_id not in known]
         if not fresh:
             return
         now = self._clock.now()
@@ -119,33 +119,33 @@ class Sequencer:
         await self._log.stage(head.epoch, rows, full)
         if await self._keys.destroyed(_relied_on(fresh, keys)):
             raise KeyGoneError
-        await self._log.move(head, _grown(head, growth, tiles, parcels, at))
+        await self._log.move(head, _grown(head, growth, tiles, batches, at))
 
 
 async def _seal(
-    arrivals: Sequence[Arrival],
+    queued_events: Sequence[QueuedEvent],
     keys: Mapping[str, BodyKey],
     first: int,
     at: datetime,
     tag: Tagger,
-) -> list[Row]:
+) -> list[IndexRow]:
     rows = []
-    async for index, arrival in paced(enumerate(arrivals, first)):
-        event_id = arrival.facts.event_id
+    async for index, queued in paced(enumerate(queued_events, first)):
+        event_id = queued.facts.event_id
         body = keys[event_id]
-        data = seal(arrival.event, body_key=body.key, key_reference=body.reference, logged_at=at)
-        row = Row(index, event_id, at, data, leaf_hash(data), without(arrival.facts, body.gone))
+        data = seal(queued.event, body_key=body.key, key_reference=body.reference, logged_at=at)
+        row = IndexRow(index, event_id, at, data, leaf_hash(data), without(queued.facts, body.gone))
         rows.append(replace(row, tag=tag(row)))
     return rows
 
 
-def _relied_on(arrivals: Sequence[Arrival], keys: Mapping[str, BodyKey]) -> set[str]:
+def _relied_on(queued_events: Sequence[QueuedEvent], keys: Mapping[str, BodyKey]) -> set[str]:
     """The names of the keys that lived when these were sealed. A month's does not go so soon."""
     return {
         name
-        for arrival in arrivals
-        for name in key_names(arrival.facts)
-        if name not in keys[arrival.facts.event_id].gone
+        for queued in queued_events
+        for name in key_names(queued.facts)
+        if name not in keys[queued.facts.event_id].gone
     }
 
 
@@ -153,13 +153,13 @@ def _grown(
     head: Head,
     growth: Growth,
     tiles: Mapping[Tile, bytes],
-    parcels: Sequence[Parcel],
+    batches: Sequence[InboxBatch],
     at: datetime,
 ) -> Head:
     contents = {**head.edge, **tiles}
     edge = {tile: contents[tile] for tile in partial_tiles(growth.frontier.size)}
     offsets = dict(head.offsets)
-    for parcel in parcels:
-        for partition, offset in parcel.offsets.items():
+    for batch in batches:
+        for partition, offset in batch.offsets.items():
             offsets[partition] = max(offset, offsets.get(partition, -1))
     return Head(head.epoch, growth.frontier, edge, at, offsets)

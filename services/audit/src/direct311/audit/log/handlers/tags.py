@@ -11,8 +11,8 @@ import hmac
 import json
 from datetime import datetime
 
+from direct311.audit.index_row import IndexRow, Tagger
 from direct311.audit.log.handlers.keyring import KeyRing
-from direct311.audit.row import Row, Tagger
 from direct311.schemas import isoformat
 from direct311.verifier.merkle import leaf_hash
 
@@ -34,13 +34,13 @@ class Tags:
             self._key = await self._keys.index_key(at)
         key = self._key
 
-        def tag(row: Row) -> bytes:
+        def tag(row: IndexRow) -> bytes:
             return hmac.digest(key, _said(row), "sha256")
 
         return tag
 
 
-def _said(row: Row) -> bytes:
+def _said(row: IndexRow) -> bytes:
     """What a row says, in one spelling, for as long as fields are only added.
 
     As the database gives it back, so without `opens`; by hand, since each append waits for it.
@@ -51,7 +51,7 @@ def _said(row: Row) -> bytes:
     return _LABEL + _spelt(said).encode()
 
 
-def is_right(row: Row | None, leaf: bytes, tag: Tagger) -> bool:
+def is_right(row: IndexRow | None, leaf: bytes, tag: Tagger) -> bool:
     """Whether the index has the entry with this hash in the tree, and says of it what it should."""
     return (
         row is not None

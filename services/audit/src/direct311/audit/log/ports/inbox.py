@@ -10,7 +10,7 @@ from direct311.verifier.event import Event
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class QueuedEvent:
     """A signed event that waits for its place in the log."""
 
     event: Event
@@ -18,30 +18,30 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class InboxBatch:
     """Events that arrived together. `id` sorts by arrival; `offsets`: topic:partition → offset."""
 
     id: str
     arrived_at: datetime
-    arrivals: tuple[Arrival, ...]
+    queued_events: tuple[QueuedEvent, ...]
     offsets: Mapping[str, int]
 
 
 class Inbox(Protocol):
     """Events that are durable here and not yet in the log."""
 
-    async def put(self, parcels: Sequence[Parcel]) -> None: ...
+    async def put(self, batches: Sequence[InboxBatch]) -> None: ...
 
-    async def take(self, limit: int) -> Sequence[Parcel]:
-        """The oldest parcels, left where they are: at most `limit` events, or one parcel."""
+    async def take(self, limit: int) -> Sequence[InboxBatch]:
+        """The oldest batches, left where they are: at most `limit` events, or one batch."""
         ...
 
-    async def discard(self, parcel_ids: Sequence[str]) -> None: ...
+    async def discard(self, batch_ids: Sequence[str]) -> None: ...
 
     async def length(self) -> int:
-        """How many parcels wait."""
+        """How many batches wait."""
         ...
 
     async def oldest(self) -> datetime | None:
-        """When the parcel that has waited longest arrived."""
+        """When the batch that has waited longest arrived."""
         ...

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from direct311.audit.row import Row
+from direct311.audit.index_row import IndexRow
 from direct311.verifier.merkle import HASH_SIZE, Frontier
 from direct311.verifier.tiles import Tile
 
@@ -86,7 +86,7 @@ class Log(Protocol):
     async def whole_since(self, head: Head) -> datetime | None:
         """Since when the query index has all entries below the head; `None` where it has not.
 
-        The sign: a mark that lies in the index itself and goes with it, and the last entry of the
+        The sign: a marker that lies in the index and goes with it, and the last entry of the
         log. A single entry that was removed does not show here; `IndexWatch` finds it.
         """
         ...
@@ -97,7 +97,9 @@ class Log(Protocol):
         """From now on `whole_since` is `None`."""
         ...
 
-    async def stage(self, epoch: int, rows: Sequence[Row], tiles: Mapping[Tile, bytes]) -> None:
+    async def stage(
+        self, epoch: int, rows: Sequence[IndexRow], tiles: Mapping[Tile, bytes]
+    ) -> None:
         """Write entries, to index and edge, and full hash tiles above the head, where nobody sees
         them yet.
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from direct311.audit.entry import Filter
+from direct311.audit.index_row import IndexRow
 from direct311.audit.log.ports.log import Head
-from direct311.audit.row import Row
 from direct311.runtime.errors import RefusedError
 from direct311.verifier.note import VerifierKey
 from direct311.verifier.submission import Submission
@@ -83,7 +83,9 @@ class Publications(Protocol):
 class Logged(Protocol):
     """The query index, as far as publishing asks it: when an entry was logged."""
 
-    async def find(self, query: Filter, *, before: int, floor: int, limit: int) -> Sequence[Row]:
+    async def find(
+        self, query: Filter, *, before: int, floor: int, limit: int
+    ) -> Sequence[IndexRow]:
         """At most `limit` entries in [floor, before) that fit."""
         ...
 

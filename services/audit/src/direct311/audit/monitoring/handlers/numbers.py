@@ -14,10 +14,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from direct311.audit.alarms.ports import Alarms
+from direct311.audit.index_row import EntrySummary
 from direct311.audit.log.domain import DELIVERY_LIMIT
 from direct311.audit.monitoring.domain.numbers import Gap, Numbered
 from direct311.audit.monitoring.ports import Numbers
-from direct311.audit.row import Sighting
 from direct311.runtime.clock import Clock
 
 MOST_RANGES = 1_000
@@ -47,10 +47,10 @@ class Numbering:
         self._telling = frozenset(telling)
         self._patience = patience
 
-    async def see(self, sightings: Sequence[Sighting]) -> None:
+    async def see(self, summaries: Sequence[EntrySummary]) -> None:
         """Count these entries in."""
-        by_producer: dict[str, list[Sighting]] = {}
-        for each in sightings:
+        by_producer: dict[str, list[EntrySummary]] = {}
+        for each in summaries:
             if each.facts and each.facts.producer and each.facts.sequence:
                 by_producer.setdefault(each.facts.producer, []).append(each)
         known = await self._numbers.of(by_producer)
@@ -110,7 +110,7 @@ class Numbering:
         await self._alarms.raise_alarm("sequence_gap", f"{state.producer}#{last}", detail)
 
 
-def _counted(state: Numbered, seen: Sighting) -> tuple[Numbered, list[int]]:
+def _counted(state: Numbered, seen: EntrySummary) -> tuple[Numbered, list[int]]:
     """The state after one entry, and its number if it was used twice."""
     facts = seen.facts
     if facts is None or facts.sequence is None or seen.index <= state.index:

@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 from direct311.audit.alarms.ports import Alarms
 from direct311.audit.entry import Facts
 from direct311.audit.index.ports import Entries
+from direct311.audit.index_row import EntrySummary
 from direct311.audit.log.ports.log import Log
 from direct311.audit.monitoring.domain.volume import By, Counted, VolumeRule
-from direct311.audit.row import Sighting
 from direct311.runtime.clock import Clock
 
 MOST_REPLAYED = 200_000
@@ -56,17 +56,17 @@ class Volume:
         self._next: int | None = None
         """The entry that follows those counted; `None` before any were."""
 
-    async def see(self, sightings: Sequence[Sighting]) -> None:
+    async def see(self, summaries: Sequence[EntrySummary]) -> None:
         """Count these entries in; raise what is over its threshold."""
-        if not sightings:
+        if not summaries:
             return
-        if sightings[0].index != self._next:
-            await self._remember(sightings[0].index)
-        for facts, at in _facts(sightings):
+        if summaries[0].index != self._next:
+            await self._remember(summaries[0].index)
+        for facts, at in _facts(summaries):
             for rule in self._rules:
                 for subject, count in self._count(rule, facts, at):
                     await self._raise(rule, subject, count, facts, at)
-        self._next = sightings[-1].index + 1
+        self._next = summaries[-1].index + 1
         self._forget()
 
     async def _remember(self, until: int) -> None:
@@ -76,7 +76,7 @@ class Volume:
         longest = max((rule.window for rule in self._rules), default=timedelta())
         start = await self._entries.first_logged(self._clock.now() - longest, until)
         for low in range(max(start, until - MOST_REPLAYED), until, 2_000):
-            for facts, at in _facts(await self._entries.sightings(low, min(low + 2_000, until))):
+            for facts, at in _facts(await self._entries.summaries(low, min(low + 2_000, until))):
                 for rule in self._rules:
                     for _, count in self._count(rule, facts, at):
                         if len(count.values) >= rule.alarm:
@@ -124,9 +124,9 @@ class Volume:
                 del counts[subject]
 
 
-def _facts(sightings: Sequence[Sighting]) -> Iterator[tuple[Facts, datetime]]:
+def _facts(summaries: Sequence[EntrySummary]) -> Iterator[tuple[Facts, datetime]]:
     """What they tell, and when it was logged."""
-    return ((each.facts, each.logged_at) for each in sightings if each.facts is not None)
+    return ((each.facts, each.logged_at) for each in summaries if each.facts is not None)
 
 
 def _counted(rule: VolumeRule, facts: Facts) -> tuple[str, ...]:

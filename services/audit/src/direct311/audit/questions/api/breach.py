@@ -12,8 +12,8 @@ from direct311.audit.question import Code, Name
 from direct311.audit.questions.api.questions import Reference
 from direct311.audit.questions.api.tables import csv_lines
 from direct311.audit.questions.domain.breach import Notice
+from direct311.audit.questions.handlers.audited_query import QueryContext
 from direct311.audit.questions.handlers.breach import Breach, Scope, Touched
-from direct311.audit.questions.handlers.door import Asking
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.http.api import PROBLEMS
@@ -141,9 +141,9 @@ def breach_router(
     ) -> BreachAnswer | Response:
         """Every record and person that a credential, host, service or time touched, and what notice
         section 501.171, F.S., then asks for."""
-        asking = Asking(who, "POST /v1/breaches", question.reference)
+        context = QueryContext(who, "POST /v1/breaches", question.reference)
         determined_on = question.determined_on or clock.now().date()
-        found = await breach.scope(asking, question.filter, authorization, determined_on)
+        found = await breach.scope(context, question.filter, authorization, determined_on)
         if question.format == "csv":
             return Response(_csv(found), media_type="text/csv", headers=_headers(found))
         return _answer(found, breach.rules.citation)

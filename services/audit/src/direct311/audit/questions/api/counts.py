@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from direct311.audit.question import Question
 from direct311.audit.questions.api.questions import OnePerson, Reference
+from direct311.audit.questions.handlers.audited_query import QueryContext
 from direct311.audit.questions.handlers.count import Counting, Timeline
-from direct311.audit.questions.handlers.door import Asking
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import PROBLEMS
 from direct311.runtime.http.parameters import AskedInstant, in_order
@@ -156,8 +156,8 @@ def counts_router(counting: Counting, caller: Callable[[Request], Awaitable[Call
     @router.post("/counts")
     async def counts(who: Who, question: CountQuestion) -> CountAnswer:
         """Count the entries that fit, in groups by one or two dimensions."""
-        asking = Asking(who, "POST /v1/counts", question.reference)
-        found = await counting.tally(asking, question.filter.filter, question.by, question.limit)
+        context = QueryContext(who, "POST /v1/counts", question.reference)
+        found = await counting.tally(context, question.filter.filter, question.by, question.limit)
         return CountAnswer(
             entries=found.entries,
             times=found.times,
@@ -182,9 +182,9 @@ def counts_router(counting: Counting, caller: Callable[[Request], Awaitable[Call
         record_id: RecordId, who: Who, question: RecordTimelineQuestion
     ) -> TimelineAnswer:
         """When one record was met, by day or hour, and by whom."""
-        asking = Asking(who, "POST /v1/records/{record_id}/timeline", question.reference)
+        context = QueryContext(who, "POST /v1/records/{record_id}/timeline", question.reference)
         query = question.filter.filter.about((record_id,))
-        found = await counting.timeline(asking, query, question.unit)
+        found = await counting.timeline(context, query, question.unit)
         return _timeline(found, question.unit)
 
     @router.post("/persons/timeline")
@@ -193,9 +193,9 @@ def counts_router(counting: Counting, caller: Callable[[Request], Awaitable[Call
     ) -> TimelineAnswer:
         """When all of a person's records were met, by day or hour, and by whom. Intake resolves the
         person, which is an access there."""
-        asking = Asking(who, "POST /v1/persons/timeline", question.reference)
+        context = QueryContext(who, "POST /v1/persons/timeline", question.reference)
         found = await counting.timeline(
-            asking,
+            context,
             question.filter.filter,
             question.unit,
             person=question.person,
@@ -206,10 +206,10 @@ def counts_router(counting: Counting, caller: Callable[[Request], Awaitable[Call
     @router.post("/comparisons")
     async def compare(who: Who, question: CompareQuestion) -> CompareAnswer:
         """Compare two periods: the same groups in both, with the difference."""
-        asking = Asking(who, "POST /v1/comparisons", question.reference)
+        context = QueryContext(who, "POST /v1/comparisons", question.reference)
         earlier, later = question.before, question.after
         found = await counting.compare(
-            asking,
+            context,
             question.filter.filter,
             question.by,
             (earlier.since, earlier.until),

@@ -21,7 +21,7 @@ from direct311.audit.questions.api.questions import (
     entry_of,
     shown,
 )
-from direct311.audit.questions.handlers.door import Asking
+from direct311.audit.questions.handlers.audited_query import QueryContext
 from direct311.audit.questions.handlers.read import Page, Reading
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
@@ -113,24 +113,24 @@ def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]])
     @router.get("/entries")
     async def entries(who: Who, question: Annotated[EntriesQuestion, Query()]) -> LogPage:
         """Entries that fit, newest first, with their events."""
-        asking = Asking(who, "GET /v1/entries", question.reference)
+        context = QueryContext(who, "GET /v1/entries", question.reference)
         page = await reading.page(
-            asking, question.filter, limit=question.limit, cursor=question.cursor
+            context, question.filter, limit=question.limit, cursor=question.cursor
         )
         return LogPage(**_page(page))
 
     @router.get("/entries/{event_id}")
     async def entry(event_id: UUID, who: Who, reference: Reference | None = None) -> OneEntry:
         """The entry of one event."""
-        asking = Asking(who, "GET /v1/entries/{event_id}", reference)
-        opened, page = await reading.one(asking, str(event_id))
+        context = QueryContext(who, "GET /v1/entries/{event_id}", reference)
+        opened, page = await reading.one(context, str(event_id))
         return OneEntry(**shown(opened), access_event=page.access_event)
 
     @router.get("/entries/{event_id}/proof", dependencies=[Depends(auditor)])
     async def proof(event_id: UUID, who: Who, reference: Reference | None = None) -> EntryProof:
         """That an event's entry lies in the log. The entry stays sealed, so this is no access."""
-        asking = Asking(who, "GET /v1/entries/{event_id}/proof", reference)
-        found = await reading.proof(asking, str(event_id))
+        context = QueryContext(who, "GET /v1/entries/{event_id}/proof", reference)
+        found = await reading.proof(context, str(event_id))
         return EntryProof(
             index=found.row.index,
             event_id=found.row.event_id,
@@ -165,9 +165,9 @@ def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]])
 
         Intake resolves the person, on behalf of the caller; that search is an access there.
         """
-        asking = Asking(who, "POST /v1/persons/search", question.reference)
+        context = QueryContext(who, "POST /v1/persons/search", question.reference)
         records, page = await reading.person(
-            asking,
+            context,
             question.person,
             authorization,
             question.filter.filter,
@@ -186,8 +186,8 @@ def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]])
     async def bundle(who: Who, question: BundleQuestion) -> StreamingResponse:
         """All entries that fit with their proofs, as a file that `direct311-verifier bundle`
         checks offline. Oldest first, at most 10,000."""
-        asking = Asking(who, "POST /v1/bundles", question.reference)
-        stream = await reading.bundle(asking, question.filter.filter)
+        context = QueryContext(who, "POST /v1/bundles", question.reference)
+        stream = await reading.bundle(context, question.filter.filter)
         return StreamingResponse(
             stream,
             media_type="application/json",

@@ -13,8 +13,8 @@ from direct311.audit.question import Question
 from direct311.audit.questions.api.ocsf import ocsf_lines
 from direct311.audit.questions.api.questions import LogEntry, OnePerson, Reference, Size, entry_of
 from direct311.audit.questions.api.tables import COLUMNS, csv_lines, csv_of, json_lines
-from direct311.audit.questions.handlers.door import Asking, Opened
-from direct311.audit.questions.handlers.export import Encode, Exporting, Outflow, WhoSaw
+from direct311.audit.questions.handlers.audited_query import Opened, QueryContext
+from direct311.audit.questions.handlers.export import Encode, Exporting, ExportStream, WhoSaw
 from direct311.audit.questions.handlers.read import Reading
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import PROBLEMS
@@ -110,15 +110,15 @@ def exports_router(
     )
     async def export(who: Who, question: ExportQuestion) -> StreamingResponse:
         """All entries that fit, oldest first, in any number."""
-        asking = Asking(who, "POST /v1/exports", question.reference)
-        outflow = await exporting.export(
-            asking, question.filter.filter, after=question.after, size=question.size
+        context = QueryContext(who, "POST /v1/exports", question.reference)
+        export_stream = await exporting.export(
+            context, question.filter.filter, after=question.after, size=question.size
         )
         media_type, name, encode = _ENCODERS[question.format]
         # What goes on where another broke off has its names of columns already.
         begins = question.format == "csv" and question.after is None
         head = csv_lines([COLUMNS]) if begins else b""
-        return _streaming(outflow, _pieces(outflow, encode, head), media_type, name)
+        return _streaming(export_stream, _pieces(export_stream, encode, head), media_type, name)
 
     @router.post(
         "/persons/who-saw",
@@ -143,29 +143,29 @@ def exports_router(
 
         Intake resolves the person, on behalf of the caller; that search is an access there.
         """
-        asking = Asking(who, "POST /v1/persons/who-saw", question.reference)
+        context = QueryContext(who, "POST /v1/persons/who-saw", question.reference)
         query, person = question.filter.filter, question.person
         if question.format == "bundle":
-            records = await exporting.records_of(asking, person, authorization, query)
-            stream = await reading.bundle(asking, query, about=records)
+            records = await exporting.records_of(context, person, authorization, query)
+            stream = await reading.bundle(context, query, about=records)
             return StreamingResponse(stream, media_type=BUNDLE, headers=_attached("bundle.json"))
-        found = await exporting.who_saw(asking, person, authorization, query)
+        found = await exporting.who_saw(context, person, authorization, query)
         if question.format == "csv":
-            pieces = _pieces(found.outflow, csv_of, csv_lines([COLUMNS]))
-            return _streaming(found.outflow, pieces, CSV, "who-saw.csv")
-        return _streaming(found.outflow, _who_saw_pieces(found), JSON, "who-saw.json")
+            pieces = _pieces(found.export_stream, csv_of, csv_lines([COLUMNS]))
+            return _streaming(found.export_stream, pieces, CSV, "who-saw.csv")
+        return _streaming(found.export_stream, _who_saw_pieces(found), JSON, "who-saw.json")
 
     return router
 
 
 def _streaming(
-    outflow: Outflow, pieces: AsyncIterator[bytes], media_type: str, name: str
+    export_stream: ExportStream, pieces: AsyncIterator[bytes], media_type: str, name: str
 ) -> StreamingResponse:
     headers = {
-        "Direct311-Entries": str(outflow.entries),
-        "Direct311-Withheld": str(outflow.withheld),
-        "Direct311-Log-Size": str(outflow.size),
-        "Direct311-Access-Event": outflow.access_event,
+        "Direct311-Entries": str(export_stream.entries),
+        "Direct311-Withheld": str(export_stream.withheld),
+        "Direct311-Log-Size": str(export_stream.size),
+        "Direct311-Access-Event": export_stream.access_event,
     }
     return StreamingResponse(pieces, media_type=media_type, headers=headers | _attached(name))
 
@@ -174,17 +174,19 @@ def _attached(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
-async def _pieces(outflow: Outflow, encode: Encode, head: bytes = b"") -> AsyncIterator[bytes]:
+async def _pieces(
+    export_stream: ExportStream, encode: Encode, head: bytes = b""
+) -> AsyncIterator[bytes]:
     if head:
         yield head
     # Whoever hangs up closes this, and this the reading: no work goes on for nobody.
-    async with aclosing(outflow.batches) as batches:
+    async with aclosing(export_stream.batches) as batches:
         async for batch in batches:
             yield await asyncio.to_thread(encode, batch)
 
 
 async def _who_saw_pieces(found: WhoSaw) -> AsyncIterator[bytes]:
-    outflow = found.outflow
+    export_stream = found.export_stream
     head = WhoSawAnswer(
         record_ids=tuple(found.record_ids),
         actors=tuple(
@@ -198,15 +200,15 @@ async def _who_saw_pieces(found: WhoSaw) -> AsyncIterator[bytes]:
             )
             for each in found.actors
         ),
-        withheld=outflow.withheld,
-        size=outflow.size,
-        access_event=outflow.access_event,
-        count=outflow.entries,
+        withheld=export_stream.withheld,
+        size=export_stream.size,
+        access_event=export_stream.access_event,
+        count=export_stream.entries,
         entries=(),
     )
     yield json.dumps(head.model_dump(mode="json"), ensure_ascii=False).encode()[: -len("]}")]
     separator = b"\n"
-    async with aclosing(outflow.batches) as batches:
+    async with aclosing(export_stream.batches) as batches:
         async for batch in batches:
             yield separator + await asyncio.to_thread(_joined, batch)
             separator = b",\n"

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from direct311.audit.entry import Facts, host_of
+from direct311.audit.index_row import IndexRow
 from direct311.audit.questions.api.tables import body_of, part_of
-from direct311.audit.questions.handlers.door import Opened
-from direct311.audit.row import Row
+from direct311.audit.questions.handlers.audited_query import Opened
 
 VERSION = "1.8.0"
 _COUNTY = "Miami-Dade County"
@@ -58,7 +58,7 @@ def ocsf_event(opened: Opened) -> dict[str, Any]:
     return _activity(row, row.facts, opened.event)
 
 
-def _closed(row: Row, message: str, *, event_id: bool) -> dict[str, Any]:
+def _closed(row: IndexRow, message: str, *, event_id: bool) -> dict[str, Any]:
     return {
         **_class(0, "Base Event", 0, "Uncategorized", _OTHER),
         **_severity(_INFORMATIONAL),
@@ -68,7 +68,7 @@ def _closed(row: Row, message: str, *, event_id: bool) -> dict[str, Any]:
     }
 
 
-def _activity(row: Row, facts: Facts, event: Mapping[str, Any] | None) -> dict[str, Any]:
+def _activity(row: IndexRow, facts: Facts, event: Mapping[str, Any] | None) -> dict[str, Any]:
     agent, where, why = (part_of(event, name) for name in ("agent", "where", "why"))
     what, decision = part_of(event, "what"), part_of(event, "decision")
     status_id, status = _STATUS.get(facts.outcome, (99, facts.outcome))
@@ -158,7 +158,7 @@ def _severity(of: tuple[int, str]) -> dict[str, Any]:
     return {"severity_id": of[0], "severity": of[1]}
 
 
-def _metadata(row: Row, event_id: str | None) -> dict[str, Any]:
+def _metadata(row: IndexRow, event_id: str | None) -> dict[str, Any]:
     return {
         "version": VERSION,
         "product": {"name": "Direct311", "vendor_name": _COUNTY},

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from direct311.audit.entry import Facts
-from direct311.audit.questions.handlers.door import Opened
+from direct311.audit.questions.handlers.audited_query import Opened
 from direct311.runtime.text import Line
 from direct311.schemas import Instant, Model
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from direct311.audit.questions.api.questions import entry_of
-from direct311.audit.questions.handlers.door import Opened
+from direct311.audit.questions.handlers.audited_query import Opened
 from direct311.runtime.text import cell as text_cell
 from direct311.schemas import isoformat
 

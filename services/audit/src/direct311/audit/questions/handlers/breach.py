@@ -13,7 +13,11 @@ from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Dimension, Exempt, Group
 from direct311.audit.log.ports.log import Log
 from direct311.audit.questions.domain.breach import BreachRules, Notice
-from direct311.audit.questions.handlers.door import MOST_RECORDS_AN_EVENT, Asking, Door
+from direct311.audit.questions.handlers.audited_query import (
+    MOST_RECORDS_AN_EVENT,
+    AuditedQuery,
+    QueryContext,
+)
 from direct311.audit.questions.ports import People
 from direct311.runtime.errors import RefusedError
 
@@ -111,29 +115,29 @@ class Scope:
 class Breach:
     """Answers the question that decides about notice."""
 
-    def __init__(self, door: Door, log: Log, people: People, rules: BreachRules) -> None:
-        self._door = door
+    def __init__(self, audited: AuditedQuery, log: Log, people: People, rules: BreachRules) -> None:
+        self._audited = audited
         self._log = log
         self._people = people
         self.rules = rules
 
     async def scope(
-        self, asking: Asking, query: Filter, authorization: str, determined_on: date
+        self, context: QueryContext, query: Filter, authorization: str, determined_on: date
     ) -> Scope:
         """The records and persons that the accesses of `query` reached, and what notice is owed
         when the breach was determined on that day.
 
         :raises RefusedError: 422 for more than `MOST_RECORDS`; intake's refusal; as
-            `Door.authorise`.
+            `AuditedQuery.authorise`.
         """
-        await self._door.refuse_early(asking, query)
+        await self._audited.refuse_early(context, query)
         head = await self._log.head()
-        floor, before = await self._door.span(query, head)
-        exempt = self._door.hidden_from(asking)
-        counted = await self._door.count(query, floor, before, exempt)
-        groups = await self._door.groups(query, _BY, floor, before, exempt)
+        floor, before = await self._audited.span(query, head)
+        exempt = self._audited.hidden_from(context)
+        counted = await self._audited.count(query, floor, before, exempt)
+        groups = await self._audited.groups(query, _BY, floor, before, exempt)
         found, no_record = _touched(groups)
-        kinds = await self._door.groups(query, ("outcome", "action"), floor, before, exempt)
+        kinds = await self._audited.groups(query, ("outcome", "action"), floor, before, exempt)
         reached_nothing = [each for each in kinds.values() if each.key[0] not in TOUCHED]
         refused = sum(each.count for each in reached_nothing)
         closed = sum(
@@ -142,7 +146,7 @@ class Breach:
             if each.key[0] in TOUCHED and each.key[1] in RELEASES_NOTHING
         )
         searches = await self._cut(query, floor, before, exempt)
-        event = await self._door.authorise(asking, "export", query, counted.entries, ())
+        event = await self._audited.authorise(context, "export", query, counted.entries, ())
         if len(found) > MOST_RECORDS:
             raise RefusedError(
                 422,
@@ -152,7 +156,9 @@ class Breach:
             )
         persons = without = gone = senders = 0
         if found:
-            groups_of = await self._people.group(list(found), asking.reference or "", authorization)
+            groups_of = await self._people.group(
+                list(found), context.reference or "", authorization
+            )
             for number, records in enumerate(groups_of.persons, 1):
                 for record_id in records:
                     found[record_id].held, found[record_id].person = "person", number
@@ -189,7 +195,7 @@ class Breach:
         before a search of many had several events."""
         found: list[CutSearch] = []
         searched = query.of_action("search")
-        async for rows in self._door.oldest(searched, floor, before, exempt):
+        async for rows in self._audited.oldest(searched, floor, before, exempt):
             found += [
                 CutSearch(facts.event_id, facts.result_count or 0, len(facts.record_ids))
                 for facts in (row.facts for row in rows if row.facts)

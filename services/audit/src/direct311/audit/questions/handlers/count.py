@@ -10,7 +10,7 @@ from typing import Literal
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Dimension, Group
 from direct311.audit.log.ports.log import Log
-from direct311.audit.questions.handlers.door import Asking, Door
+from direct311.audit.questions.handlers.audited_query import AuditedQuery, QueryContext
 from direct311.audit.questions.ports import People
 
 Unit = Literal["day", "hour"]
@@ -83,29 +83,32 @@ class Comparison:
 class Counting:
     """The auditors' questions for numbers."""
 
-    def __init__(self, door: Door, log: Log, people: People) -> None:
-        self._door = door
+    def __init__(self, audited: AuditedQuery, log: Log, people: People) -> None:
+        self._audited = audited
         self._log = log
         self._people = people
 
     async def tally(
-        self, asking: Asking, query: Filter, by: Sequence[Dimension], limit: int
+        self, context: QueryContext, query: Filter, by: Sequence[Dimension], limit: int
     ) -> Tally:
-        """Entries counted by up to two dimensions. :raises RefusedError: as `Door.authorise`."""
-        await self._door.refuse_early(asking, query)
+        """Entries counted by up to two dimensions.
+
+        :raises RefusedError: as `AuditedQuery.authorise`.
+        """
+        await self._audited.refuse_early(context, query)
         head = await self._log.head()
-        floor, before = await self._door.span(query, head)
-        exempt = self._door.hidden_from(asking)
-        counted = await self._door.count(query, floor, before, exempt)
-        groups = (await self._door.groups(query, by, floor, before, exempt)) if by else {}
+        floor, before = await self._audited.span(query, head)
+        exempt = self._audited.hidden_from(context)
+        counted = await self._audited.count(query, floor, before, exempt)
+        groups = (await self._audited.groups(query, by, floor, before, exempt)) if by else {}
         ordered = sorted(groups.values(), key=lambda group: (-group.times, _spelt(group.key)))
-        times = counted.entries + await self._door.further(query, floor, before, exempt)
-        event = await self._door.authorise(asking, "log_read", query, counted.entries, ())
+        times = counted.entries + await self._audited.further(query, floor, before, exempt)
+        event = await self._audited.authorise(context, "log_read", query, counted.entries, ())
         return Tally(counted.entries, times, counted.withheld, ordered[:limit], len(ordered), event)
 
     async def timeline(
         self,
-        asking: Asking,
+        context: QueryContext,
         query: Filter,
         unit: Unit,
         *,
@@ -114,28 +117,28 @@ class Counting:
     ) -> Timeline:
         """When a record, or all of a person's, was met, and by whom; in order of time.
 
-        :raises RefusedError: as `Door.authorise`; intake's refusal to resolve the person.
+        :raises RefusedError: as `AuditedQuery.authorise`; intake's refusal to resolve the person.
         """
-        await self._door.refuse_early(asking, query)
+        await self._audited.refuse_early(context, query)
         if person is not None:
-            resolved = await self._people.resolve(person, asking.reference or "", authorization)
+            resolved = await self._people.resolve(person, context.reference or "", authorization)
             found = query.among(resolved)
             query = query.about(found)
             if not found:
-                event = await self._door.authorise(asking, "log_read", query, 0, ())
+                event = await self._audited.authorise(context, "log_read", query, 0, ())
                 return Timeline((), 0, 0, (), event)
         head = await self._log.head()
-        floor, before = await self._door.span(query, head)
-        exempt = self._door.hidden_from(asking)
-        groups = await self._door.groups(query, (unit, "actor"), floor, before, exempt)
-        withheld = await self._door.withheld(query, floor, before, exempt)
+        floor, before = await self._audited.span(query, head)
+        exempt = self._audited.hidden_from(context)
+        groups = await self._audited.groups(query, (unit, "actor"), floor, before, exempt)
+        withheld = await self._audited.withheld(query, floor, before, exempt)
         total = sum(group.count for group in groups.values())
-        event = await self._door.authorise(asking, "log_read", query, total, ())
+        event = await self._audited.authorise(context, "log_read", query, total, ())
         return Timeline(query.record_ids, total, withheld, _buckets(groups.values()), event)
 
     async def compare(
         self,
-        asking: Asking,
+        context: QueryContext,
         query: Filter,
         by: Sequence[Dimension],
         earlier: tuple[datetime, datetime],
@@ -143,22 +146,22 @@ class Counting:
         limit: int,
     ) -> Comparison:
         """The same groups in two periods (both ends of each included)."""
-        await self._door.refuse_early(asking, query)
+        await self._audited.refuse_early(context, query)
         head = await self._log.head()
-        exempt = self._door.hidden_from(asking)
+        exempt = self._audited.hidden_from(context)
         counts: list[Counter[tuple[str | None, ...]]] = []
         withheld = []
         for since, until in (earlier, later):
             within = query.within(since, until)
-            floor, before = await self._door.span(within, head)
-            groups = await self._door.groups(within, by, floor, before, exempt)
+            floor, before = await self._audited.span(within, head)
+            groups = await self._audited.groups(within, by, floor, before, exempt)
             counts.append(Counter({key: group.times for key, group in groups.items()}))
-            withheld.append(await self._door.withheld(within, floor, before, exempt))
+            withheld.append(await self._audited.withheld(within, floor, before, exempt))
         first, second = counts
         found = [Difference(key, first[key], second[key]) for key in first.keys() | second.keys()]
         found.sort(key=lambda each: (-abs(each.change), _spelt(each.key)))
         totals = first.total(), second.total()
-        event = await self._door.authorise(asking, "log_read", query, sum(totals), ())
+        event = await self._audited.authorise(context, "log_read", query, sum(totals), ())
         return Comparison(
             before=totals[0],
             after=totals[1],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Group
 from direct311.audit.log.ports.log import Log
-from direct311.audit.questions.handlers.door import Asking, Door, Opened
+from direct311.audit.questions.handlers.audited_query import AuditedQuery, Opened, QueryContext
 from direct311.audit.questions.ports import People
 from direct311.runtime.errors import RefusedError
 
@@ -21,7 +21,7 @@ Encode = Callable[[Sequence[Opened]], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Outflow:
+class ExportStream:
     """A stream under way: `entries` that are to come (withheld ones shown among them), `withheld`
     at the question's place and time, `size` of the log that it is taken from."""
 
@@ -38,82 +38,87 @@ class WhoSaw:
 
     record_ids: Sequence[str]
     actors: Sequence[Group]
-    outflow: Outflow
+    export_stream: ExportStream
 
 
 class Exporting:
     """Streams of entries."""
 
-    def __init__(self, door: Door, log: Log, people: People) -> None:
-        self._door = door
+    def __init__(self, audited: AuditedQuery, log: Log, people: People) -> None:
+        self._audited = audited
         self._log = log
         self._people = people
 
     async def export(
-        self, asking: Asking, query: Filter, *, after: int | None = None, size: int | None = None
-    ) -> Outflow:
+        self,
+        context: QueryContext,
+        query: Filter,
+        *,
+        after: int | None = None,
+        size: int | None = None,
+    ) -> ExportStream:
         """All entries that fit, oldest first.
 
         An export that broke off is taken up again by the index of the last entry that came
         (`after`) and the `size` that the first attempt named; it is an access of its own.
 
-        :raises RefusedError: 422, `size` is not one of this log; and as `Door.authorise`.
+        :raises RefusedError: 422, `size` is not one of this log; and as `AuditedQuery.authorise`.
         """
-        await self._door.refuse_early(asking, query)
+        await self._audited.refuse_early(context, query)
         head = await self._log.head()
         if size is not None and size > head.size:
             raise RefusedError(422, "size", f"The log has {head.size} entries.", field="size")
-        floor, before = await self._door.span(query, head)
+        floor, before = await self._audited.span(query, head)
         before = before if size is None else min(before, size)
         floor = floor if after is None else max(floor, after + 1)
-        exempt = self._door.hidden_from(asking)
-        counted = await self._door.count(query, floor, before, exempt)
+        exempt = self._audited.hidden_from(context)
+        counted = await self._audited.count(query, floor, before, exempt)
         shown = counted.withheld if query == query.by_place_and_time else 0
-        fields = await self._door.fields_in(query, floor, before, exempt)
+        fields = await self._audited.fields_in(query, floor, before, exempt)
         total = counted.entries + shown
-        event = await self._door.authorise(asking, "export", query, total, fields)
+        event = await self._audited.authorise(context, "export", query, total, fields)
 
         async def batches() -> AsyncGenerator[Sequence[Opened], None]:
             # Whoever closes this closes the reading below it at once.
-            async with aclosing(self._door.oldest(query, floor, before, exempt)) as found:
+            async with aclosing(self._audited.oldest(query, floor, before, exempt)) as found:
                 async for rows in found:
-                    yield await self._door.open(rows, event, exempt)
+                    yield await self._audited.open(rows, event, exempt)
 
         until = head.size if size is None else size
-        return Outflow(total, counted.withheld, until, event, batches())
+        return ExportStream(total, counted.withheld, until, event, batches())
 
     async def who_saw(
-        self, asking: Asking, person: Mapping[str, str], authorization: str, query: Filter
+        self, context: QueryContext, person: Mapping[str, str], authorization: str, query: Filter
     ) -> WhoSaw:
         """Who saw this person's data, when, why and under which case: one call, one answer.
 
         :raises RefusedError: as `export`; intake's refusal to resolve the person.
         """
-        records = await self.records_of(asking, person, authorization, query)
+        records = await self.records_of(context, person, authorization, query)
         if not records:
-            event = await self._door.authorise(asking, "export", query, 0)
+            event = await self._audited.authorise(context, "export", query, 0)
             size = (await self._log.head()).size
-            return WhoSaw((), (), Outflow(0, 0, size, event, _nothing()))
+            return WhoSaw((), (), ExportStream(0, 0, size, event, _nothing()))
         about = query.about(records)
         head = await self._log.head()
-        floor, before = await self._door.span(about, head)
-        groups = await self._door.groups(
+        floor, before = await self._audited.span(about, head)
+        groups = await self._audited.groups(
             about,
             ("actor", "department", "purpose"),
             floor,
             before,
-            self._door.hidden_from(asking),
+            self._audited.hidden_from(context),
         )
         ordered = sorted(groups.values(), key=lambda group: (group.first, group.key[0] or ""))
-        return WhoSaw(records, ordered, await self.export(asking, about, size=head.size))
+        return WhoSaw(records, ordered, await self.export(context, about, size=head.size))
 
     async def records_of(
-        self, asking: Asking, person: Mapping[str, str], authorization: str, query: Filter
+        self, context: QueryContext, person: Mapping[str, str], authorization: str, query: Filter
     ) -> Sequence[str]:
         """The person's records that `query` asks for, by intake; that search is an access of the
         caller's there."""
-        await self._door.refuse_early(asking, query)
-        found = await self._people.resolve(person, asking.reference or "", authorization)
+        await self._audited.refuse_early(context, query)
+        found = await self._people.resolve(person, context.reference or "", authorization)
         return query.among(found)
 
 

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Exempt
 from direct311.audit.index.ports import Entries
+from direct311.audit.index_row import IndexRow
 from direct311.audit.log.handlers.files import LogFiles
 from direct311.audit.log.handlers.log_keys import LogKeys
 from direct311.audit.log.ports.log import Log
 from direct311.audit.log.ports.publication import NotPublishedError, Published
 from direct311.audit.questions.domain.cursors import CursorError, cursor_of, index_of
-from direct311.audit.questions.handlers.door import (
+from direct311.audit.questions.handlers.audited_query import (
     MOST_RECORDS_AN_EVENT,
-    Asking,
-    Door,
+    AuditedQuery,
     Opened,
+    QueryContext,
     entry_key,
     event_of,
     is_withheld,
 )
 from direct311.audit.questions.ports import People
-from direct311.audit.row import Row
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.verifier.bundle import Receipt, encode_bundle
@@ -49,7 +49,7 @@ class Page:
 class Proof:
     """Inclusion of an entry under a checkpoint (a signed note)."""
 
-    row: Row
+    row: IndexRow
     hashes: Sequence[bytes]
     checkpoint: str
     size: int
@@ -73,7 +73,7 @@ class Reading:
     def __init__(
         self,
         *,
-        door: Door,
+        audited: AuditedQuery,
         log: Log,
         entries: Entries,
         files: LogFiles,
@@ -83,7 +83,7 @@ class Reading:
         producers: Sequence[EventKey],
         clock: Clock,
     ) -> None:
-        self._door = door
+        self._audited = audited
         self._log = log
         self._entries = entries
         self._files = files
@@ -95,7 +95,7 @@ class Reading:
 
     async def page(
         self,
-        asking: Asking,
+        context: QueryContext,
         query: Filter,
         *,
         limit: int,
@@ -107,12 +107,13 @@ class Reading:
 
         Cursors belong to `query` and the person, and stay good when the person gets a new record.
 
-        :raises RefusedError: 400 for another question's cursor; 403, 422, 503 as `Door.authorise`.
+        :raises RefusedError: 400 for another question's cursor; 403, 422, 503 as
+            `AuditedQuery.authorise`.
         """
-        await self._door.refuse_early(asking, query)
+        await self._audited.refuse_early(context, query)
         head = await self._log.head()
         wanted = query.about(about) if about else query
-        floor, before = await self._door.span(wanted, head)
+        floor, before = await self._audited.span(wanted, head)
         if cursor is not None:
             try:
                 before = min(index_of(cursor, query, about), before)
@@ -120,17 +121,17 @@ class Reading:
                 raise RefusedError(
                     400, "cursor", "The cursor belongs to another query.", field="cursor"
                 ) from None
-        exempt = self._door.hidden_from(asking)
-        rows = await self._door.newest(wanted, before, floor, limit + 1, exempt)
+        exempt = self._audited.hidden_from(context)
+        rows = await self._audited.newest(wanted, before, floor, limit + 1, exempt)
         shown = rows[:limit]
-        withheld = await self._door.withheld(wanted, floor, head.size, exempt)
-        event_id, opened = await self._open(asking, wanted, shown, exempt)
+        withheld = await self._audited.withheld(wanted, floor, head.size, exempt)
+        event_id, opened = await self._open(context, wanted, shown, exempt)
         following = cursor_of(query, shown[-1].index, about) if len(rows) > limit else None
         return Page(opened, following, head.size, withheld, event_id)
 
     async def person(
         self,
-        asking: Asking,
+        context: QueryContext,
         person: Mapping[str, str],
         authorization: str,
         query: Filter,
@@ -142,40 +143,40 @@ class Reading:
 
         Intake resolves the person, which is an access of the caller's there.
         """
-        await self._door.refuse_early(asking, query)
-        resolved = await self._people.resolve(person, asking.reference or "", authorization)
+        await self._audited.refuse_early(context, query)
+        resolved = await self._people.resolve(person, context.reference or "", authorization)
         records = query.among(resolved)
         if not records:
-            event_id, _ = await self._open(asking, query, [], None)
+            event_id, _ = await self._open(context, query, [], None)
             return (), Page([], None, (await self._log.head()).size, 0, event_id)
-        page = await self.page(asking, query, limit=limit, cursor=cursor, about=records)
+        page = await self.page(context, query, limit=limit, cursor=cursor, about=records)
         return records, page
 
-    async def one(self, asking: Asking, event_id: str) -> tuple[Opened, Page]:
+    async def one(self, context: QueryContext, event_id: str) -> tuple[Opened, Page]:
         """The entry of an event.
 
         :raises RefusedError: 404 for none, and for one that is withheld, after that was written
             down too.
         """
-        await self._door.refuse_early(asking, Filter())
+        await self._audited.refuse_early(context, Filter())
         head = await self._log.head()
-        exempt = self._door.hidden_from(asking)
+        exempt = self._audited.hidden_from(context)
         row = await self._entries.by_event(event_id, head.size)
         rows = [row] if row and not is_withheld(row, exempt) else []
         records = rows[0].facts.record_ids if rows and rows[0].facts else ()
         query = Filter(record_ids=records[:MOST_RECORDS_AN_EVENT])
-        access_event, opened = await self._open(asking, query, rows, exempt)
+        access_event, opened = await self._open(context, query, rows, exempt)
         if not opened:
             raise _unknown()
         return opened[0], Page(opened, None, head.size, 0, access_event)
 
-    async def proof(self, asking: Asking, event_id: str) -> Proof:
+    async def proof(self, context: QueryContext, event_id: str) -> Proof:
         """The proof of an event's entry under the published checkpoint; nothing is opened.
 
         :raises RefusedError: 404. :raises NotPublishedError: the entry lies above it.
         """
         row = await self._entries.by_event(event_id, (await self._log.head()).size)
-        if row is None or is_withheld(row, self._door.hidden_from(asking)):
+        if row is None or is_withheld(row, self._audited.hidden_from(context)):
             raise _unknown()
         published = await self._published.covering(row.index + 1)
         head = published.head
@@ -203,7 +204,7 @@ class Reading:
         )
 
     async def bundle(
-        self, asking: Asking, query: Filter, about: Sequence[str] | None = None
+        self, context: QueryContext, query: Filter, about: Sequence[str] | None = None
     ) -> AsyncIterator[bytes]:
         """A file that verifies offline, piece by piece: all entries that fit, oldest first; those
         about one of the records `about` where given. Withheld ones go along sealed.
@@ -213,19 +214,19 @@ class Reading:
 
         :raises RefusedError: 422 for more than `MOST_IN_A_BUNDLE`; 403, 503 as `page`.
         """
-        await self._door.refuse_early(asking, query)
+        await self._audited.refuse_early(context, query)
         published = await self._published.covering((await self._log.head()).size)
         head = published.head
-        exempt = self._door.hidden_from(asking)
+        exempt = self._audited.hidden_from(context)
         if about is not None:
             query = query.about(about)
-        floor, before = await self._door.span(query, head)
-        rows: list[Row] = []
+        floor, before = await self._audited.span(query, head)
+        rows: list[IndexRow] = []
         if about is None or about:
-            rows = await self._door.newest(query, before, floor, MOST_IN_A_BUNDLE + 1, exempt)
+            rows = await self._audited.newest(query, before, floor, MOST_IN_A_BUNDLE + 1, exempt)
         if len(rows) > MOST_IN_A_BUNDLE:
             # That there are so many is an answer too.
-            await self._door.authorise(asking, "log_read", query, len(rows), ())
+            await self._audited.authorise(context, "log_read", query, len(rows), ())
             raise RefusedError(
                 422,
                 "too_many",
@@ -233,9 +234,9 @@ class Reading:
                 field="filter",
             )
         hashes = await self._files.inclusion([row.index for row in rows], head)
-        fields = self._door.fields_for(exempt, rows)
-        event_id = await self._door.authorise(asking, "export", query, len(rows), fields)
-        keys = await self._door.keys(rows, event_id, exempt)
+        fields = self._audited.fields_for(exempt, rows)
+        event_id = await self._audited.authorise(context, "export", query, len(rows), fields)
+        keys = await self._audited.keys(rows, event_id, exempt)
 
         def receipts() -> list[Receipt]:
             return [
@@ -257,18 +258,18 @@ class Reading:
         return stream()
 
     async def _open(
-        self, asking: Asking, query: Filter, rows: Sequence[Row], exempt: Exempt | None
+        self, context: QueryContext, query: Filter, rows: Sequence[IndexRow], exempt: Exempt | None
     ) -> tuple[str, list[Opened]]:
-        fields = self._door.fields_for(exempt, rows)
-        event_id = await self._door.authorise(asking, "log_read", query, len(rows), fields)
-        return event_id, await self._door.open(rows, event_id, exempt)
+        fields = self._audited.fields_for(exempt, rows)
+        event_id = await self._audited.authorise(context, "log_read", query, len(rows), fields)
+        return event_id, await self._audited.open(rows, event_id, exempt)
 
 
 def _unknown() -> RefusedError:
     return RefusedError(404, "not_found", "The log has no entry of this event.")
 
 
-def _receipt(row: Row, hashes: Sequence[bytes], key: bytes | None) -> Receipt:
+def _receipt(row: IndexRow, hashes: Sequence[bytes], key: bytes | None) -> Receipt:
     if key is None or event_of(row, key) is None:
         return Receipt(row.index, row.data, tuple(hashes))
     return Receipt.disclose(row.index, row.data, hashes, key)

@@ -13,9 +13,9 @@ from datetime import datetime
 
 from direct311.audit.entry import Facts, Filter
 from direct311.audit.index.ports import Entries
+from direct311.audit.index_row import IndexRow
 from direct311.audit.log.ports.log import Log
 from direct311.audit.questions.domain.cursors import CursorError, cursor_of, index_of, windows
-from direct311.audit.row import Row
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.links import LINK
 from direct311.runtime.access.rules import AccessPolicy, Caller, RecordFacts
@@ -89,10 +89,10 @@ class SubjectReading:
         following = cursor_of(query, shown[-1][0].index) if len(rows) > limit else None
         return SeenPage([self._seen(facts) for _, facts in shown], following)
 
-    async def _find(self, query: Filter, before: int, limit: int) -> list[tuple[Row, Facts]]:
+    async def _find(self, query: Filter, before: int, limit: int) -> list[tuple[IndexRow, Facts]]:
         """The newest entries that may be shown; what may not leaves no gap in a page."""
         now = self._clock.now()
-        shown: list[tuple[Row, Facts]] = []
+        shown: list[tuple[IndexRow, Facts]] = []
         for low, high in windows(before, 0):
             top = high
             while top > low and len(shown) < limit:

@@ -1,9 +1,9 @@
 """Quotas of keys: exact for all copies of the process together, and across restarts.
 
-What of a quota is left lies in the database. A copy takes a slice of it in one atomic step and
-hands it out from memory, so that a call costs no question; slices get smaller as the quota nears
+What of a quota is left lies in the database. A copy leases a part of it in one atomic step and
+hands it out from memory, so that a call costs no question; leases get smaller as the quota nears
 its end, down to one call each, and what a copy does not use up it gives back within a second. A
-copy that is killed loses the rest of its slice until the window ends: never is more let in than the
+copy that is killed loses the rest of its lease until the window ends: never is more let in than the
 quota says.
 """
 
@@ -15,9 +15,9 @@ from direct311.intake.clients.domain.clients import Quota
 from direct311.intake.clients.ports import QuotaStore
 from direct311.runtime.clock import Clock
 
-LARGEST_SLICE = 500
-PART = 16
-"""A slice is this part of what is left."""
+LARGEST_LEASE = 500
+LEASED_PART = 16
+"""A lease is this part of what is left."""
 ASK_AGAIN = timedelta(milliseconds=500)
 """A quota that was used up is not asked for again before: who calls on and on costs nothing."""
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -29,7 +29,7 @@ class Quotas:
     def __init__(self, store: QuotaStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._purses: dict[tuple[str, timedelta], _Purse] = {}
+        self._leases: dict[tuple[str, timedelta], _QuotaLease] = {}
 
     async def take(self, client_id: str, quota: Quota) -> int | None:
         """Count one call; where the quota has no room, in how many seconds it has again.
@@ -37,47 +37,47 @@ class Quotas:
         :raises DatabaseError, TransientError: that cannot be told now; nothing was counted.
         """
         now = self._clock.now()
-        taken: list[_Purse] = []
+        taken: list[_QuotaLease] = []
         for length, limit in ((DAY, quota.day), (MINUTE, quota.minute)):
             if limit is None:
                 continue
-            purse = self._purse(client_id, length, limit, now)
-            if not await purse.take(now):
+            lease = self._lease(client_id, length, limit, now)
+            if not await lease.take(now):
                 for other in taken:
                     other.left += 1
-                return max(1, math.ceil((purse.until - now).total_seconds()))
-            taken.append(purse)
+                return max(1, math.ceil((lease.until - now).total_seconds()))
+            taken.append(lease)
         return None
 
-    def _purse(self, client_id: str, length: timedelta, limit: int, now: datetime) -> "_Purse":
+    def _lease(self, client_id: str, length: timedelta, limit: int, now: datetime) -> "_QuotaLease":
         key = (client_id, length)
-        purse = self._purses.get(key)
-        if purse is None or now >= purse.until or purse.limit != limit:
+        lease = self._leases.get(key)
+        if lease is None or now >= lease.until or lease.limit != limit:
             begun = now.replace(second=0, microsecond=0)
             if length == DAY:
                 begun = begun.replace(hour=0, minute=0)
             window = f"{client_id}:{'day' if length == DAY else 'minute'}:{begun:%Y-%m-%dT%H:%M}"
-            purse = self._purses[key] = _Purse(self._store, window, begun + length, limit)
-        return purse
+            lease = self._leases[key] = _QuotaLease(self._store, window, begun + length, limit)
+        return lease
 
     async def settle(self) -> None:
         """Give back what is not being used up; every second."""
         now = self._clock.now()
-        for key, purse in list(self._purses.items()):
-            if now >= purse.until:
-                del self._purses[key]
+        for key, lease in list(self._leases.items()):
+            if now >= lease.until:
+                del self._leases[key]
             else:
-                await purse.give_back(keep=2 * purse.spent)
-                purse.spent = 0
+                await lease.give_back(keep=2 * lease.spent)
+                lease.spent = 0
 
     async def close(self) -> None:
         """Give back all; the process ends."""
-        for purse in list(self._purses.values()):
-            await purse.give_back(keep=0)
+        for lease in list(self._leases.values()):
+            await lease.give_back(keep=0)
 
 
-class _Purse:
-    """A copy's slice of one window."""
+class _QuotaLease:
+    """A copy's lease of one window."""
 
     def __init__(self, store: QuotaStore, window: str, until: datetime, limit: int) -> None:
         self.window = window
@@ -87,7 +87,7 @@ class _Purse:
         self.spent = 0
         self._store = store
         self._beyond = limit
-        """What is left of the window beyond the slice, as far as we know."""
+        """What is left of the window beyond the lease, as far as we know."""
         self._refused_until: datetime | None = None
         self._lock = asyncio.Lock()
 
@@ -107,7 +107,7 @@ class _Purse:
     async def _refill(self, now: datetime) -> None:
         if self._refused_until is not None and now < self._refused_until:
             return
-        wanted = max(1, min(LARGEST_SLICE, self._beyond // PART))
+        wanted = max(1, min(LARGEST_LEASE, self._beyond // LEASED_PART))
         granted, self._beyond = await self._store.take(self.window, wanted, self.limit, self.until)
         self.left += granted
         self._refused_until = now + ASK_AGAIN if granted == 0 else None

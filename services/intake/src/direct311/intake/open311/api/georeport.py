@@ -25,7 +25,7 @@ from direct311.intake.open311.ports import PublicRequests, Updates
 from direct311.intake.open311.wire import document, render, views
 from direct311.intake.open311.wire.queries import read_query, wants_extensions
 from direct311.intake.open311.wire.render import MEDIA_TYPES, Format
-from direct311.intake.open311.wire.unchanged import Unchanging
+from direct311.intake.open311.wire.unchanged import DailyCache
 from direct311.intake.open311.wire.updates import accepted_update, read_comment, read_window, update
 from direct311.intake.problems import Problem
 from direct311.intake.reporter.handlers.comment import AddComment
@@ -34,8 +34,8 @@ from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.api.form_bodies import (
     LARGEST_FORM,
     Form,
-    InHand,
-    Share,
+    MemoryBudget,
+    MemoryReservation,
     UnreadableFormError,
     first,
     read_form,
@@ -121,11 +121,11 @@ class GeoReport:
         self._callers = callers
         most = settings.files_in_hand
         # One file is taken, however little is held in all.
-        self._in_hand = InHand(most, max(most // PART_OF_ONE, settings.largest_file))
+        self._memory = MemoryBudget(most, max(most // PART_OF_ONE, settings.largest_file))
         self._submit = submit
         self._requests = requests
         self._clock = clock
-        self._unchanging = Unchanging()
+        self._daily_cache = DailyCache()
 
     def routes(self) -> list[PlainRoute]:
         found = []
@@ -206,7 +206,7 @@ class GeoReport:
     ) -> Response:
         """What is the same for everybody who reads this language, or that it is still the same."""
         today = day_of(self._clock.now())
-        body, headers = self._unchanging.body(today, (*name, language, form), made)
+        body, headers = self._daily_cache.body(today, (*name, language, form), made)
         if is_known(request.headers.get("if-none-match"), headers["ETag"]):
             return _response(b"", form, 304, headers, language)
         return _response(body, form, headers=headers, language=language)
@@ -244,12 +244,12 @@ class GeoReport:
         return _response(render.rows("service_requests", shown, form), form)
 
     async def create(self, request: Request, form: Format) -> Response:
-        with self._in_hand.share(self._callers.name(request.scope)) as share:
-            sent = await self._sent(request, share, "submit")
+        with self._memory.reserve(self._callers.name(request.scope)) as reservation:
+            sent = await self._sent(request, reservation, "submit")
             client = await self._client(sent.pairs, request, "submit")
             return await self._created(request, form, sent, client)
 
-    async def _sent(self, request: Request, share: Share, scope: Scope) -> Form:
+    async def _sent(self, request: Request, reservation: MemoryReservation, scope: Scope) -> Form:
         """What was sent, unless its key is seen to be none before all of it is read; another
         city's `jurisdiction_id` behind the question mark is wrong as well."""
 
@@ -257,12 +257,12 @@ class GeoReport:
             if key := given or _key_of_query(request):
                 with self._counting_failures(request):
                     self._admission.check(key, scope, origin=request.headers.get("origin"))
-                share.trust()
+                reservation.trust()
 
         try:
             sent = await read_form(
                 request,
-                share,
+                reservation,
                 look,
                 most_files=self._settings.most_files,
                 largest_file=self._settings.largest_file,
@@ -328,8 +328,8 @@ class GeoReport:
         return _response(body, form)
 
     async def comment(self, request: Request, form: Format) -> Response:
-        with self._in_hand.share(self._callers.name(request.scope)) as share:
-            sent = await self._sent(request, share, "update")
+        with self._memory.reserve(self._callers.name(request.scope)) as reservation:
+            sent = await self._sent(request, reservation, "update")
         client = await self._client(sent.pairs, request, "update")
         comment, problems = read_comment(sent.pairs)
         if sent.files:

@@ -61,14 +61,14 @@ class Callers:
         return self._limits.take(name, most, _charge(scope))
 
     @contextmanager
-    def ahead(self, scope: Scope, most: int) -> Iterator["Ahead"]:
+    def ahead(self, scope: Scope, most: int) -> Iterator["ReadCost"]:
         """A read that was let in, counted once, and may have `most` rows: counted as one of so many
         while it is answered, so that others at the same time find no room, and in the end by its
         `rows`."""
         name, _ = self._reading(scope)
         more = charge_of(most) - 1
         minute = self._limits.add(name, more)
-        ahead = Ahead()
+        ahead = ReadCost()
         try:
             yield ahead
         finally:
@@ -84,7 +84,7 @@ class Callers:
 
 
 @dataclass(slots=True)
-class Ahead:
+class ReadCost:
     """What a read had in the end."""
 
     rows: int = 0

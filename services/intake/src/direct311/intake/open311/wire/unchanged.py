@@ -8,7 +8,7 @@ MAX_AGE = 300
 """Seconds for which a cache need not ask again."""
 
 
-class Unchanging:
+class DailyCache:
     """Bodies of one day by name. Names are few: a resource, a language, a format."""
 
     def __init__(self) -> None:

@@ -22,15 +22,15 @@ from direct311.intake.caller import SELF
 from direct311.intake.indexes.domain.kinds import FIELDS, KIND_OF, KINDS
 from direct311.intake.indexes.handlers.places import place_values
 from direct311.intake.indexes.ports import Addresses, Home, PersonIndexes, ReadAddress
-from direct311.intake.protection.handlers.homes import PATIENCE
+from direct311.intake.protection.handlers.address_index import PATIENCE
 from direct311.intake.protection.handlers.senders import of_senders
 from direct311.intake.protection.ports import Indexed
-from direct311.intake.request import EARLIER, READINGS, SENDERS, UPDATE_CONTACTS, ServiceRequest
+from direct311.intake.request import READINGS, SENDERS, SUPERSEDED, UPDATE_CONTACTS, ServiceRequest
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import TransientError
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
 from direct311.runtime.storage.jobs import Batch
 from direct311.runtime.vault.vault import Vault
@@ -55,7 +55,7 @@ class Reindex:
     def __init__(
         self,
         requests: Indexed,
-        folder: Folder[ServiceRequest],
+        processor: EventProcessor[ServiceRequest],
         vault: Vault,
         indexes: PersonIndexes,
         home: Home,
@@ -64,7 +64,7 @@ class Reindex:
         newest: Callable[[], Awaitable[int]],
     ) -> None:
         self._requests = requests
-        self._folder = folder
+        self._processor = processor
         self._vault = vault
         self._indexes = indexes
         self._home = home
@@ -138,7 +138,7 @@ class Reindex:
         unsettled = {each for each, home in homes.items() if not home.settled} | unread
         left = (sealed.keys() - plain.keys()) | unsettled
         able = [each for each in seen if each not in left]
-        await self._folder.change_each(
+        await self._processor.change_each(
             {
                 each: derived_id(_CAUSE, f"{each}:{versions}:{READINGS}:{seen[each].version}")
                 for each in able
@@ -232,7 +232,7 @@ class Reindex:
         kept = {
             kind: tuple(each for each in state.indexes[kind] if _version(each) in in_force)
             # Nothing is held any more of which those of `earlier` could be made anew.
-            for kind in (EARLIER, SENDERS, *KINDS)
+            for kind in (SUPERSEDED, SENDERS, *KINDS)
             if kind in state.indexes and kind not in anew
         }
         indexes = {kind: values for kind, values in kept.items() if values}

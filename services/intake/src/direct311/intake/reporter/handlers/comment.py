@@ -18,7 +18,7 @@ from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
 from direct311.runtime.vault.vault import DataKey, Vault
 
@@ -36,14 +36,14 @@ class AddComment:
     def __init__(
         self,
         *,
-        folder: Folder[ServiceRequest],
+        processor: EventProcessor[ServiceRequest],
         vault: Vault,
         emergencies: Emergencies,
         clock: Clock,
         ids: Ids,
         content_key: bytes,
     ) -> None:
-        self._folder = folder
+        self._processor = processor
         self._vault = vault
         self._emergencies = emergencies
         self._clock = clock
@@ -63,10 +63,10 @@ class AddComment:
             hour, 503 not written down.
         """
         by = self._hash([client.client_id])
-        mark = self._hash([client.client_id, comment.key])
+        key_digest = self._hash([client.client_id, comment.key])
         content = self._hash([comment.record_id, comment.said, comment.text, comment.media_urls])
-        state = await self._folder.read(comment.record_id)
-        if (known := self._taken(state, mark, content, by)) is not None:
+        state = await self._processor.read(comment.record_id)
+        if (known := self._taken(state, key_digest, content, by)) is not None:
             return known
         access = Access(
             SELF,
@@ -84,19 +84,19 @@ class AddComment:
 
             async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
                 # It may have changed since it was looked at.
-                if self._taken(now, mark, content, by) is not None:
+                if self._taken(now, key_digest, content, by) is not None:
                     return None
-                return self._added(now, comment, update_id, (mark, content, by), data_key)
+                return self._added(now, comment, update_id, (key_digest, content, by), data_key)
 
-            after = await self._folder.change(comment.record_id, self._ids.new(), add)
-        return _known(after, mark, content) or update_id
+            after = await self._processor.change(comment.record_id, self._ids.new(), add)
+        return _known(after, key_digest, content) or update_id
 
     def _added(
         self,
         state: ServiceRequest,
         comment: Comment,
         update_id: str,
-        marks: tuple[str, str, str],
+        digests: tuple[str, str, str],
         data_key: DataKey,
     ) -> Change[ServiceRequest]:
         now = self._clock.now()
@@ -107,9 +107,9 @@ class AddComment:
             text=redact(text).text,
             update_id=update_id,
             said=comment.said,
-            mark=marks[0],
-            content=marks[1],
-            by=marks[2],
+            mark=digests[0],
+            content=digests[1],
+            by=digests[2],
         )
         sealed = dict(state.sealed)
         said = {"description": text, "media_url": comment.media_urls}
@@ -120,9 +120,9 @@ class AddComment:
         after = telling(state, after, update_id, now, news=True)
         return Change(after, (updated(state, after, "text"),))
 
-    def _taken(self, state: ServiceRequest, mark: str, content: str, by: str) -> str | None:
+    def _taken(self, state: ServiceRequest, key_digest: str, content: str, by: str) -> str | None:
         """The id of the update that this is a repeat of; there is room for another otherwise."""
-        if (known := _known(state, mark, content)) is not None:
+        if (known := _known(state, key_digest, content)) is not None:
             return known
         own = [note.at for note in state.notes if note.mark and note.by == by]
         if len(own) >= MOST_OF_A_CLIENT:
@@ -145,7 +145,7 @@ class AddComment:
         return hmac.digest(self._content_key, text.encode("utf-8", "surrogatepass"), sha256).hex()
 
 
-def _known(state: ServiceRequest, mark: str, content: str) -> str | None:
+def _known(state: ServiceRequest, key_digest: str, content: str) -> str | None:
     """The id of the update that this is a repeat of, if the request takes any at all."""
     if state.version == 0 or state.lifecycle != "active" or not state.number_is_known:
         raise RefusedError(
@@ -154,7 +154,7 @@ def _known(state: ServiceRequest, mark: str, content: str) -> str | None:
     comments = [note for note in state.notes if note.mark]
     found = done_before(
         comments,
-        mark,
+        key_digest,
         content,
         field="update_id",
         detail="update_id was used for another update; send a new one.",

@@ -33,7 +33,7 @@ from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
 from direct311.runtime.vault.vault import Vault, VaultError
 
@@ -69,7 +69,7 @@ class Mail:
         mailer: Mailer,
         codes: CodeOutbox,
         requests: MailOutbox,
-        folder: Folder[ServiceRequest],
+        processor: EventProcessor[ServiceRequest],
         vault: Vault,
         messages: Messages,
         policies: PrivacyPolicies,
@@ -85,7 +85,7 @@ class Mail:
         self._mailer = mailer
         self._codes = codes
         self._requests = requests
-        self._folder = folder
+        self._processor = processor
         self._vault = vault
         self._messages = messages
         self._policies = policies
@@ -110,7 +110,7 @@ class Mail:
             return
         if not await self._codes.trying(code, next_try(now, code.tries, self._first_pause)):
             return
-        request = await self._folder.read(code.record_id)
+        request = await self._processor.read(code.record_id)
         language = spoken(code.language)
         minutes = max(1, int((code.good_until - now).total_seconds() / 60))
         text = self._messages.of_code(language, code_of(self._key, request, code.nonce), minutes)
@@ -133,7 +133,7 @@ class Mail:
             again = next_try(now, state.mail.tries, self._first_pause)
             return Change(state.mail_owed(state.mail.tried(), after=again))
 
-        state = await self._folder.change(record_id, self._ids.new(), trying)
+        state = await self._processor.change(record_id, self._ids.new(), trying)
         if not mine or state.notifications is None:
             return
         (mail,) = mine
@@ -152,7 +152,7 @@ class Mail:
             again = PendingMail(mail_id=told.latest, since=told.since)
             return Change(state.mail_owed(again, after=self._clock.now()))
 
-        await self._folder.change(record_id, self._ids.new(), sent)
+        await self._processor.change(record_id, self._ids.new(), sent)
 
     async def _send(
         self, request: ServiceRequest, text: MessageText, language: Language, mail_id: str

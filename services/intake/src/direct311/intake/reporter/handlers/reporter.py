@@ -25,7 +25,7 @@ from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
 from direct311.runtime.text import cleaned
 from direct311.runtime.vault.vault import Vault
@@ -58,7 +58,7 @@ class Reporter:
     def __init__(
         self,
         *,
-        folder: Folder[ServiceRequest],
+        processor: EventProcessor[ServiceRequest],
         vault: Vault,
         brought: Upload,
         catalogue: Catalogue,
@@ -69,7 +69,7 @@ class Reporter:
         ids: Ids,
         content_key: bytes,
     ) -> None:
-        self._folder = folder
+        self._processor = processor
         self._vault = vault
         self._brought = brought
         self._catalogue = catalogue
@@ -88,7 +88,7 @@ class Reporter:
         """
         _must_hold(caller, record_id)
 
-        state = await self._folder.read(record_id)
+        state = await self._processor.read(record_id)
         _must_stand(state)
         return state
 
@@ -106,12 +106,12 @@ class Reporter:
         if wrong := wrong or (None if given else "text is required"):
             raise MalformedError([FieldProblem(field="text", detail=wrong)])
         state = await self.follow(caller, record_id)
-        mark, content = self._marks("comment", key, given)
+        key_digest, content = self._digests("comment", key, given)
         typed, found = mask_numbers(given)
         shown = redact(typed).text
         danger = self._emergencies.suspected(typed)
         guidance = self._emergencies.guidance if danger else {}
-        if (done := done_before(state.steps, mark, content)) is not None:
+        if (done := done_before(state.steps, key_digest, content)) is not None:
             return Commented(done.at, shown, bool(found), guidance)
         _must_have_room(state)
         access = Access(
@@ -126,12 +126,12 @@ class Reporter:
             notice_version=state.policy.version if state.policy else None,
         )
         facts = RecordFacts(record_id, state.assigned_department)
-        step = Step(at=self._clock.now(), kind="comment", mark=mark, content=content)
+        step = Step(at=self._clock.now(), kind="comment", mark=key_digest, content=content)
         async with self._vault.unlock(access, facts) as data_key:
 
             async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
                 _must_stand(now)
-                if done_before(now.steps, mark, content) is not None:
+                if done_before(now.steps, key_digest, content) is not None:
                     return None
                 _must_have_room(now)
                 sealed = now.sealed.get(SEALED_COMMENTS)
@@ -143,8 +143,8 @@ class Reporter:
                 after = now.commented(note, fields, urgent=danger).stepped(step)
                 return Change(after, (updated(now, after, "text"),))
 
-            after = await self._folder.change(record_id, self._ids.new(), add)
-        return Commented(_at(after, mark, content, step), shown, bool(found), guidance)
+            after = await self._processor.change(record_id, self._ids.new(), add)
+        return Commented(_at(after, key_digest, content, step), shown, bool(found), guidance)
 
     async def add_files(
         self, caller: Caller, record_id: str, upload_ids: Sequence[str], key: str | None
@@ -155,9 +155,9 @@ class Reporter:
             key was used for others, or too many files; and as `follow`.
         """
         state = await self.follow(caller, record_id)
-        mark, content = self._marks("media", key, *upload_ids)
+        key_digest, content = self._digests("media", key, *upload_ids)
         new = _unknown(state, upload_ids)
-        if done_before(state.steps, mark, content) is not None or not new:
+        if done_before(state.steps, key_digest, content) is not None or not new:
             return state
         service = self._catalogue.by_code(state.service_code)
         if service is not None and service.flags.media == "none":
@@ -165,11 +165,11 @@ class Reporter:
         _must_have_files_left(state, new)
         # The claim is the record's, so that a retry takes them again, and none but this request.
         brought = await self._brought.take(new, None, record_id, record_id)
-        step = Step(at=self._clock.now(), kind="media", mark=mark, content=content)
+        step = Step(at=self._clock.now(), kind="media", mark=key_digest, content=content)
 
         async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
             _must_stand(now)
-            if done_before(now.steps, mark, content) is not None:
+            if done_before(now.steps, key_digest, content) is not None:
                 return None
             missing = [each for each in brought if each.upload_id in _unknown(now, upload_ids)]
             if not missing:
@@ -178,7 +178,7 @@ class Reporter:
             after = now.supplied(missing, at=step.at).stepped(step)
             return Change(after, (updated(now, after, "media"),))
 
-        return await self._folder.change(record_id, self._ids.new(), add)
+        return await self._processor.change(record_id, self._ids.new(), add)
 
     async def withdraw(self, caller: Caller, record_id: str, key: str | None) -> ServiceRequest:
         """End the request. It stays on record; the department is told that it need do nothing.
@@ -186,12 +186,12 @@ class Reporter:
         :raises RefusedError: 409 it is closed already; and as `follow`.
         """
         _must_hold(caller, record_id)
-        mark, content = self._marks("withdrawal", key)
-        step = Step(at=self._clock.now(), kind="withdrawal", mark=mark, content=content)
+        key_digest, content = self._digests("withdrawal", key)
+        step = Step(at=self._clock.now(), kind="withdrawal", mark=key_digest, content=content)
 
         async def end(now: ServiceRequest) -> Change[ServiceRequest] | None:
             _must_stand(now)
-            done_before(now.steps, mark, content)
+            done_before(now.steps, key_digest, content)
             if now.status == "withdrawn":
                 return None
             if now.status in CLOSED:
@@ -199,7 +199,7 @@ class Reporter:
             after = now.withdrawn(at=step.at).stepped(step)
             return Change(after, (updated(now, after, "withdrawal", "status"),))
 
-        return await self._folder.change(record_id, self._ids.new(), end)
+        return await self._processor.change(record_id, self._ids.new(), end)
 
     async def notify(
         self,
@@ -220,12 +220,12 @@ class Reporter:
         if notice_version not in {each.email_notice.version for each in self._policies.policies}:
             wrong = "email_notice_version must be one from GET /v1/policy"
             raise MalformedError([FieldProblem(field="email_notice_version", detail=wrong)])
-        mark, content = self._marks("notifications", key, language, notice_version)
-        step = Step(at=self._clock.now(), kind="notifications", mark=mark, content=content)
+        key_digest, content = self._digests("notifications", key, language, notice_version)
+        step = Step(at=self._clock.now(), kind="notifications", mark=key_digest, content=content)
 
         async def begin(now: ServiceRequest) -> Change[ServiceRequest] | None:
             _must_stand(now)
-            if done_before(now.steps, mark, content) is not None:
+            if done_before(now.steps, key_digest, content) is not None:
                 return None
             if "email" not in now.sealed:
                 raise RefusedError(
@@ -239,7 +239,7 @@ class Reporter:
             wanted = Notifications(language=language, since=step.at)
             return Change(now.subscribed(wanted).email_noticed(notice_version).stepped(step))
 
-        return await self._folder.change(record_id, self._ids.new(), begin)
+        return await self._processor.change(record_id, self._ids.new(), begin)
 
     async def stop_notifying(self, caller: Caller, record_id: str) -> ServiceRequest:
         """Tell nothing by e-mail any more; what waits is not sent.
@@ -254,9 +254,9 @@ class Reporter:
                 return None
             return Change(now.unsubscribed())
 
-        return await self._folder.change(record_id, self._ids.new(), end)
+        return await self._processor.change(record_id, self._ids.new(), end)
 
-    def _marks(self, kind: Kind, key: str | None, *content: str) -> tuple[str, str]:
+    def _digests(self, kind: Kind, key: str | None, *content: str) -> tuple[str, str]:
         if key is None:
             return "", ""
         return self._hash(key), self._hash("\x00".join((kind, *content)))
@@ -297,6 +297,6 @@ def _unknown(state: ServiceRequest, upload_ids: Sequence[str]) -> list[str]:
     return [each for each in dict.fromkeys(upload_ids) if each not in known]
 
 
-def _at(state: ServiceRequest, mark: str, content: str, step: Step) -> datetime:
-    known = done_before(state.steps, mark, content)
+def _at(state: ServiceRequest, key_digest: str, content: str, step: Step) -> datetime:
+    known = done_before(state.steps, key_digest, content)
     return known.at if known else step.at

@@ -15,9 +15,9 @@ from direct311.intake.masked import MASKED_CONTACT
 from direct311.intake.refusals import NO_SUCH_REQUEST
 from direct311.intake.reporter.handlers.codes import SentCodes
 from direct311.intake.request import (
-    EARLIER,
     READINGS,
     SENDERS,
+    SUPERSEDED,
     UPDATE_CONTACTS,
     UPDATES,
     Correction,
@@ -31,7 +31,7 @@ from direct311.runtime.access.links import LinkKeyError, LinkSigner, SignedLink
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
 from direct311.runtime.text import cleaned
 from direct311.runtime.vault.vault import DataKey, Vault
@@ -71,7 +71,7 @@ class Subject:
     def __init__(
         self,
         *,
-        folder: Folder[ServiceRequest],
+        processor: EventProcessor[ServiceRequest],
         vault: Vault,
         indexes: PersonIndexes,
         home: Home,
@@ -88,7 +88,7 @@ class Subject:
         """`notices`: versions of the e-mail notice that were served."""
         self._hits = hits or Hits()
         self._notices = notices
-        self._folder = folder
+        self._processor = processor
         self._vault = vault
         self._indexes = indexes
         self._home = home
@@ -107,7 +107,7 @@ class Subject:
 
         :raises RefusedError: 404 unknown, 403 refused by a rule, 503 not written down.
         """
-        state = await self._folder.read(record_id)
+        state = await self._processor.read(record_id)
         if state.version == 0 or state.lifecycle != "active":
             raise NO_SUCH_REQUEST
         access = replace(
@@ -134,7 +134,7 @@ class Subject:
         :raises RefusedError: 403 without the link of this request, 404 unknown, 410 destroyed or
             being destroyed, 503 not written down.
         """
-        state = await self._folder.read(record_id)
+        state = await self._processor.read(record_id)
         self._must_stand(caller, state)
         # What others added is theirs, not the reporter's.
         fields = tuple(sorted(state.sealed.keys() - {UPDATES, UPDATE_CONTACTS}))
@@ -173,12 +173,12 @@ class Subject:
         """
         given = _checked(values)
         self._must_be_shown(given, notice_version)
-        state = await self._folder.read(record_id)
+        state = await self._processor.read(record_id)
         self._must_stand(caller, state)
-        mark, content = self._marks(key, given)
+        key_digest, content = self._digests(key, given)
         nonce = None
         if caller.link_record_id == record_id:
-            if (done := done_before(state.corrections, mark, content)) is not None:
+            if (done := done_before(state.corrections, key_digest, content)) is not None:
                 return done
             self._must_be_few(state)
             _must_be_held(state, given)
@@ -188,7 +188,9 @@ class Subject:
                 nonce = await self._sent.check(state, email_code)
         operation = "POST /v1/requests/{record_id}/corrections"
         access = _access(caller, state, "correct", PURPOSE, operation)
-        return await self._corrected(state, access, given, (mark, content), notice_version, nonce)
+        return await self._corrected(
+            state, access, given, (key_digest, content), notice_version, nonce
+        )
 
     async def replace_email(
         self,
@@ -207,25 +209,25 @@ class Subject:
         """
         given = _checked({"email": email})
         self._must_be_shown(given, notice_version)
-        state = await self._folder.read(record_id)
+        state = await self._processor.read(record_id)
         if state.version == 0 or state.lifecycle != "active":
             raise NO_SUCH_REQUEST
         # Of his own: a key that a resident has used is another.
-        marks = self._marks(key and f"agent\x00{key}", given)
-        if (done := done_before(state.corrections, *marks)) is not None:
+        digests = self._digests(key and f"agent\x00{key}", given)
+        if (done := done_before(state.corrections, *digests)) is not None:
             return done
         access = replace(
             _access(caller, state, "correct", "respond", "POST /v1/requests/{record_id}/email"),
             justification=justification,
         )
-        return await self._corrected(state, access, given, marks, notice_version, None)
+        return await self._corrected(state, access, given, digests, notice_version, None)
 
     async def _corrected(
         self,
         state: ServiceRequest,
         access: Access,
         given: Mapping[str, str],
-        marks: tuple[str, str],
+        digests: tuple[str, str],
         notice_version: str | None,
         nonce: str | None,
     ) -> Correction:
@@ -235,7 +237,7 @@ class Subject:
         access = replace(access, fields=tuple(sorted({*given, *opened})))
         facts = RecordFacts(record_id, state.assigned_department)
         correction = Correction(
-            at=self._clock.now(), fields=tuple(sorted(given)), mark=marks[0], content=marks[1]
+            at=self._clock.now(), fields=tuple(sorted(given)), mark=digests[0], content=digests[1]
         )
         async with self._vault.unlock(access, facts) as data_key:
             if nonce is not None:
@@ -244,7 +246,7 @@ class Subject:
             async def amend(now: ServiceRequest) -> Change[ServiceRequest] | None:
                 # It may have changed since it was looked at.
                 self._must_stand(access.caller, now)
-                if done_before(now.corrections, *marks) is not None:
+                if done_before(now.corrections, *digests) is not None:
                     return None
                 if access.caller.link_record_id == record_id:
                     self._must_be_few(now)
@@ -257,8 +259,8 @@ class Subject:
                     now = now.email_noticed(notice_version)
                 return await self._amended(now, given, data_key, correction)
 
-            after = await self._folder.change(record_id, self._ids.new(), amend)
-        return done_before(after.corrections, *marks) or correction
+            after = await self._processor.change(record_id, self._ids.new(), amend)
+        return done_before(after.corrections, *digests) or correction
 
     async def _amended(
         self,
@@ -291,7 +293,7 @@ class Subject:
         replaced = {value for kind in renewed for value in state.indexes.get(kind, ())}
         replaced -= {value for kind in renewed for value in indexes.get(kind, ())}
         if protecting := {value for value in replaced if self._protections.matches((value,))}:
-            indexes[EARLIER] = tuple(sorted({*state.indexes.get(EARLIER, ()), *protecting}))
+            indexes[SUPERSEDED] = tuple(sorted({*state.indexes.get(SUPERSEDED, ()), *protecting}))
         sealed = {
             **state.sealed,
             **{field: data_key.seal(field, value.encode()) for field, value in given.items()},
@@ -372,7 +374,7 @@ class Subject:
                 retry_after=int((lately[-MOST_A_DAY] + DAY - now).total_seconds()) + 1,
             )
 
-    def _marks(self, key: str | None, given: Mapping[str, str]) -> tuple[str, str]:
+    def _digests(self, key: str | None, given: Mapping[str, str]) -> tuple[str, str]:
         """Keyed hashes of the retry's key, which some clients make of an e-mail address, and of the
         values under it; empty where there is no key."""
         if key is None:

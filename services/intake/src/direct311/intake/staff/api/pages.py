@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from direct311.intake.request import ServiceRequest
-from direct311.intake.staff.ports import MarkedRequests
+from direct311.intake.staff.ports import FlaggedRequests
 from direct311.runtime.http.api import PlainRoute, require
 from direct311.runtime.http.parameters import LAST
 from direct311.runtime.http.staff import (
@@ -38,7 +38,7 @@ _SIGNED_OUT = (
 class StaffPages:
     """`/staff/…`. Not part of the API: no OpenAPI document describes pages."""
 
-    def __init__(self, sign_in: StaffSignIn, requests: MarkedRequests) -> None:
+    def __init__(self, sign_in: StaffSignIn, requests: FlaggedRequests) -> None:
         self._sign_in = sign_in
         self._requests = requests
 
@@ -48,7 +48,7 @@ class StaffPages:
             PlainRoute("/staff/callback", self.callback, methods=["GET"]),
             PlainRoute("/staff/logout", self.logout, methods=["POST"], largest=LARGEST_FORM),
             PlainRoute("/staff/signed-out", self.signed_out, methods=["GET"]),
-            PlainRoute("/staff/marked", self.marked, methods=["GET"]),
+            PlainRoute("/staff/marked", self.flagged, methods=["GET"]),
         ]
 
     async def login(self, _: Request) -> Response:
@@ -79,13 +79,13 @@ class StaffPages:
     async def signed_out(self, _: Request) -> Response:
         return HTMLResponse(_SIGNED_OUT, headers=_HEADERS)
 
-    async def marked(self, request: Request) -> Response:
+    async def flagged(self, request: Request) -> Response:
         """Likely repeats and bursts, newest first."""
         session = await self._session(request)
         if session is None:
             return _to("/staff/login", {})
         require(session.caller, "agent")
-        found = await self._requests.marked(None, LAST, SHOWN)
+        found = await self._requests.flagged(None, LAST, SHOWN)
         return HTMLResponse(_page(session, found), headers=_HEADERS)
 
     async def _session(self, request: Request) -> Session | None:

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from direct311.intake.api_types import CallerOf, Text
 from direct311.intake.catalogue.domain.types import Catalogue
-from direct311.intake.request import Mark
+from direct311.intake.request import SuspicionFlag
 from direct311.intake.staff.handlers.contact import Contact
 from direct311.intake.staff.handlers.release import Release
-from direct311.intake.staff.ports import MarkedRequests
+from direct311.intake.staff.ports import FlaggedRequests
 from direct311.runtime.access import reasons
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
@@ -120,7 +120,7 @@ class MarkedAnswer(Model):
     service_code: str
     status: ev.RequestStatus
     client_id: str
-    marks: tuple[Mark, ...]
+    marks: tuple[SuspicionFlag, ...]
     likely_repeat_of: str | None
 
 
@@ -134,7 +134,7 @@ class CountsAnswer(Model):
 def staff_router(
     contact: Contact,
     release: Release,
-    requests: MarkedRequests,
+    requests: FlaggedRequests,
     catalogue: Catalogue,
     caller_of: CallerOf,
 ) -> APIRouter:
@@ -177,13 +177,13 @@ def staff_router(
     @api.get("/marked")
     async def marked(
         caller: Annotated[Caller, who],
-        mark: Annotated[Mark | None, Query()] = None,
+        mark: Annotated[SuspicionFlag | None, Query()] = None,
         before: Annotated[AskedInstant | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> list[MarkedAnswer]:
         """Likely repeats and bursts, newest first: taken like all others, and told to staff."""
         require(caller, "agent")
-        found = await requests.marked(mark, before or LAST, limit)
+        found = await requests.flagged(mark, before or LAST, limit)
         return [MarkedAnswer.model_validate(each.model_dump()) for each in found]
 
     @api.get("/counts")

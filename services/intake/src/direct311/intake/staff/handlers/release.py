@@ -6,7 +6,7 @@ from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
 from direct311.runtime.vault.vault import Vault
 
@@ -21,13 +21,13 @@ class Release:
 
     def __init__(
         self,
-        folder: Folder[ServiceRequest],
+        processor: EventProcessor[ServiceRequest],
         catalogue: Catalogue,
         vault: Vault,
         clock: Clock,
         ids: Ids,
     ) -> None:
-        self._folder = folder
+        self._processor = processor
         self._catalogue = catalogue
         self._vault = vault
         self._clock = clock
@@ -41,7 +41,7 @@ class Release:
         :raises RefusedError: 404 unknown, 409 not held, 403 an inspector of another department.
         """
 
-        held = await self._folder.read(record_id)
+        held = await self._processor.read(record_id)
         _must_be_held(held)
         service = self._catalogue.by_code(held.service_code)
         facts = RecordFacts(record_id, service.department if service else None)
@@ -62,7 +62,7 @@ class Release:
             after = telling(state, after, event_id, self._clock.now())
             return Change(after, (updated(state, after, "status"),))
 
-        return await self._folder.change(record_id, event_id, lift)
+        return await self._processor.change(record_id, event_id, lift)
 
 
 def _must_be_held(state: ServiceRequest) -> None:

@@ -12,8 +12,8 @@ from typing import Literal, TypeVar
 
 from direct311.intake.request import ServiceRequest
 from direct311.runtime.errors import TransientError
-from direct311.runtime.grouping import Grouped
 from direct311.runtime.messaging.records import Write
+from direct311.runtime.micro_batch import MicroBatcher
 from direct311.runtime.storage.database import (
     BulkError,
     DatabaseError,
@@ -39,7 +39,7 @@ class _Asked:
     since: datetime
 
 
-class GroupedSubmissions:
+class BatchedSubmissions:
     """`Submissions` over the requests' collection; `requests` is the same without threads."""
 
     def __init__(
@@ -48,8 +48,12 @@ class GroupedSubmissions:
         self._keys = keys
         self._records = records
         self._requests = requests
-        self._storing: Grouped[Document, Outcome] = Grouped("requests", self._store, at_once=2)
-        self._asking: Grouped[_Asked, ServiceRequest | None] = Grouped("repeats", self._under)
+        self._storing: MicroBatcher[Document, Outcome] = MicroBatcher(
+            "requests", self._store, at_once=2
+        )
+        self._asking: MicroBatcher[_Asked, ServiceRequest | None] = MicroBatcher(
+            "repeats", self._under
+        )
         self._refused_at: float | None = None
 
     async def refused(self) -> str | None:

@@ -1,6 +1,6 @@
 """What was submitted within a day, by content, in memory: a likely repeat costs no question.
 
-A mark for staff may rest on this; whether a client's retry is the same request may not, and the
+A flag for staff may rest on this; whether a client's retry is the same request may not, and the
 database decides that. What another copy took is known some seconds later.
 """
 

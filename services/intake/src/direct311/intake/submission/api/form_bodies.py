@@ -59,7 +59,7 @@ class Form:
     problems: list[Problem] = field(default_factory=list)
 
 
-class InHand:
+class MemoryBudget:
     """Bytes of files that all calls hold together: `most`, of which the calls of one address may
     hold `of_one`, and those whose key is not known yet a half, or as much as one address."""
 
@@ -72,19 +72,19 @@ class InHand:
         self.of: Counter[str] = Counter()
 
     @contextmanager
-    def share(self, name: str) -> Iterator["Share"]:
+    def reserve(self, name: str) -> Iterator["MemoryReservation"]:
         """`name`: the address's."""
-        share = Share(self, name)
+        reservation = MemoryReservation(self, name)
         try:
-            yield share
+            yield reservation
         finally:
-            share.release()
+            reservation.release()
 
 
-class Share:
+class MemoryReservation:
     """One call's part of them."""
 
-    def __init__(self, all_calls: InHand, name: str) -> None:
+    def __init__(self, all_calls: MemoryBudget, name: str) -> None:
         self._all = all_calls
         self._name = name
         self._known = False
@@ -131,7 +131,12 @@ class Share:
 
 
 async def read_form(
-    request: Request, share: Share, look: LookAtKey, *, most_files: int, largest_file: int
+    request: Request,
+    reservation: MemoryReservation,
+    look: LookAtKey,
+    *,
+    most_files: int,
+    largest_file: int,
 ) -> Form:
     """The fields, and the files of the fields `media`.
 
@@ -145,7 +150,7 @@ async def read_form(
     try:
         if kind == FORMS[0]:
             return Form(await _urlencoded(request.stream()))
-        parts = _Parts(_boundary(said), share, look, most_files, largest_file)
+        parts = _Parts(_boundary(said), reservation, look, most_files, largest_file)
         async for piece in request.stream():
             parts.write(piece)
         return parts.form()
@@ -177,9 +182,14 @@ class _Parts:
     """Parts of a multipart form (RFC 7578) as they come."""
 
     def __init__(
-        self, boundary: bytes, share: Share, look: LookAtKey, most_files: int, largest_file: int
+        self,
+        boundary: bytes,
+        reservation: MemoryReservation,
+        look: LookAtKey,
+        most_files: int,
+        largest_file: int,
     ) -> None:
-        self._share = share
+        self._reservation = reservation
         self._look = look
         self._key: str | None = None
         self._most_files = most_files
@@ -269,7 +279,7 @@ class _Parts:
         if self._is_file:
             # What is too large, or nobody asked for, is read past.
             if self._wanted and self._size <= self._largest_file:
-                self._share.hold(end - start)
+                self._reservation.hold(end - start)
                 self._body += data[start:end]
             return
         self._of_fields += end - start
@@ -285,7 +295,7 @@ class _Parts:
             # The first is the one that counts.
             if self._name == "api_key" and self._key is None:
                 self._key = value.strip()
-                if self._share.bytes:
+                if self._reservation.bytes:
                     self._look(self._key)
         elif self._wanted and self._size > self._largest_file:
             self._form.problems.append(

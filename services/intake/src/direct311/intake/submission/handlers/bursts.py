@@ -1,7 +1,7 @@
 """Who sends a lot in a short time: noted, never refused.
 
 Kept in memory under a key of this process, for ten minutes: no address, no telephone number. Each
-copy of the gateway counts for itself; what it misses so is a mark, not a request.
+copy of the gateway counts for itself; what it misses so is a flag, not a request.
 """
 
 import hashlib

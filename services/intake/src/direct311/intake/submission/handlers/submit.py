@@ -18,7 +18,7 @@ from direct311.intake.indexes.handlers.hits import Hits
 from direct311.intake.indexes.ports import Home, PersonIndexes, Protections
 from direct311.intake.language import Language
 from direct311.intake.masked import MASKED_CONTACT
-from direct311.intake.request import READINGS, Mark, ServiceRequest, created
+from direct311.intake.request import READINGS, ServiceRequest, SuspicionFlag, created
 from direct311.intake.retries import unguessable
 from direct311.intake.submission.domain import Submission
 from direct311.intake.submission.handlers.bursts import Bursts
@@ -29,7 +29,7 @@ from direct311.redaction import mask_numbers, redact, redact_place
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, Relaying, Write
-from direct311.runtime.vault.reserve import KeyReserve
+from direct311.runtime.vault.pool import KeyPool
 from direct311.schemas import events as ev
 
 REPEAT_WINDOW = timedelta(days=1)
@@ -81,7 +81,7 @@ class Submit:
         protections: Protections,
         indexes: PersonIndexes,
         home: Home,
-        keys: KeyReserve,
+        keys: KeyPool,
         emitter: Emitter,
         relay: Relaying,
         clock: Clock,
@@ -193,11 +193,11 @@ class Submit:
             if not home.settled:
                 versions, unread_at = (), now
         hashes = [value for values in indexes.values() for value in values]
-        marks: list[Mark] = ["repeat_content"] if like is not None else []
+        flags: list[SuspicionFlag] = ["repeat_content"] if like is not None else []
         if same_image is not None:
-            marks.append("repeat_image")
+            flags.append("repeat_image")
         if self._bursts.note(client.client_id, submission, indexes, now):
-            marks.append("burst")
+            flags.append("burst")
         accepted = submission.policy_version == policy.version
         status = _status_of(service, plain)
         danger = self._danger(submission, service)
@@ -233,8 +233,8 @@ class Submit:
             protected=self._protections.matches(hashes) or unread_at is not None,
             likely_repeat_of=like or same_image,
             images=images or None,
-            marks=tuple(marks),
-            marked_at=now if marks else None,
+            marks=tuple(flags),
+            marked_at=now if flags else None,
             delivery=service.type,
             token=self._token(record_id) if service.type == "batch" else None,
             emergency_assistance=danger,

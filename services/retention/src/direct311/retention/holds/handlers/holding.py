@@ -10,7 +10,7 @@ from direct311.retention.record import InventoryRecord
 from direct311.retention.writes import CHUNK, causes
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
 from direct311.runtime.persons import same_person
 
@@ -25,14 +25,14 @@ class Holding:
 
     def __init__(
         self,
-        folder: Folder[InventoryRecord],
+        processor: EventProcessor[InventoryRecord],
         inventory: HoldableRecords,
         holds: Holds,
         clock: Clock,
         ids: Ids,
         settle_for: timedelta,
     ) -> None:
-        self._folder = folder
+        self._processor = processor
         self._inventory = inventory
         self._holds = holds
         self._clock = clock
@@ -136,4 +136,4 @@ class Holding:
             found = evaluate(state, standing, self._clock.now())
             return Change(found.record, found.events) if found.record != state else None
 
-        await self._folder.change_each(causes(record_ids, self._ids), decide)
+        await self._processor.change_each(causes(record_ids, self._ids), decide)

@@ -12,7 +12,7 @@ from direct311.retention.record import InventoryRecord
 from direct311.retention.writes import CHUNK, causes
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change, Outgoing
 
 
@@ -47,7 +47,7 @@ class Expiry:
 
     def __init__(
         self,
-        folder: Folder[InventoryRecord],
+        processor: EventProcessor[InventoryRecord],
         inventory: Inventory,
         holds: Holds,
         rules: RetentionRules,
@@ -56,7 +56,7 @@ class Expiry:
         *,
         ahead: bool,
     ) -> None:
-        self._folder = folder
+        self._processor = processor
         self._inventory = inventory
         self._holds = holds
         self._rules = rules
@@ -99,7 +99,7 @@ class Expiry:
             return Change(found.record, (Outgoing(event), *found.events))
 
         while due := await self._inventory.due(as_of, CHUNK):
-            states = await self._folder.change_each(causes(due, self._ids), decide)
+            states = await self._processor.change_each(causes(due, self._ids), decide)
             count += sum(state.stage == "eligible" for state in states.values())
         return Expired(as_of, False, count)
 
@@ -109,4 +109,4 @@ class Expiry:
             return Change(after) if after != state else None
 
         while outdated := await self._inventory.outdated(self._rules.version, CHUNK):
-            await self._folder.change_each(causes(outdated, self._ids), decide)
+            await self._processor.change_each(causes(outdated, self._ids), decide)

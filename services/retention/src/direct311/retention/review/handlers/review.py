@@ -22,7 +22,7 @@ from direct311.retention.review.ports import Dispositions
 from direct311.retention.writes import causes, chunks
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.messaging.records import Folder
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.persons import same_person
 
@@ -41,7 +41,7 @@ class Review:
 
     def __init__(
         self,
-        folder: Folder[InventoryRecord],
+        processor: EventProcessor[InventoryRecord],
         inventory: Inventory,
         holds: Holds,
         dispositions: Dispositions,
@@ -52,7 +52,7 @@ class Review:
         ahead: bool,
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._folder = folder
+        self._processor = processor
         self._inventory = inventory
         self._holds = holds
         self._dispositions = dispositions
@@ -190,7 +190,7 @@ class Review:
 
         records: list[Proposed] = []
         for chunk in chunks(disposition.candidates):
-            states = await self._folder.change_each(causes(chunk, self._ids), decide)
+            states = await self._processor.change_each(causes(chunk, self._ids), decide)
             records += [
                 Proposed(
                     record_id=state.record_id,
@@ -233,7 +233,7 @@ class Review:
             return Change(after, (*found.events, Outgoing(event)))
 
         for chunk in chunks(tuple(versions)):
-            states = await self._folder.change_each(causes(chunk, self._ids), decide)
+            states = await self._processor.change_each(causes(chunk, self._ids), decide)
             gone += sum(
                 not each.open_to_change and each.order_id == order_id for each in states.values()
             )
@@ -246,7 +246,7 @@ class Review:
             return Change(state.back_in_line()) if _within(state, order_id) else None
 
         for chunk in chunks(tuple(each.record_id for each in disposition.records)):
-            await self._folder.change_each(causes(chunk, self._ids), decide)
+            await self._processor.change_each(causes(chunk, self._ids), decide)
         return disposition.rejected()
 
 

@@ -15,7 +15,7 @@ PATIENCE = 1.0
 """Seconds that a submission waits for geo's reading of the address."""
 
 
-class Homes:
+class AddressIndex:
     """The hashes of an address in all readings that geo has of it and of geo's point for it, and,
     where geo does not answer, of the address as it was typed.
 

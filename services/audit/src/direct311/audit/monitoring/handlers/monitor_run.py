@@ -1,23 +1,23 @@
-"""One round of those who watch: entries that are new, key fetches, and numbers that are missing."""
+"""One run of those who watch: entries that are new, key fetches, and numbers that are missing."""
 
 import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 
 from direct311.audit.log.ports.log import IndexLostError, Log
+from direct311.audit.monitoring.handlers.log_tailer import LogTailer
 from direct311.audit.monitoring.handlers.numbers import Numbering
 from direct311.audit.monitoring.handlers.reconcile import Reconciler
-from direct311.audit.monitoring.handlers.walk import Walk
 from direct311.runtime.clock import Clock
 
 
-class Rounds:
+class MonitorRun:
     """Run one at a time, by lease. `missing` is told how many numbers are missing."""
 
     def __init__(
         self,
         log: Log,
-        walk: Walk,
+        tailer: LogTailer,
         reconciler: Reconciler,
         numbering: Numbering,
         clock: Clock,
@@ -26,7 +26,7 @@ class Rounds:
         missing: Callable[[int], None],
     ) -> None:
         self._log = log
-        self._walk = walk
+        self._tailer = tailer
         self._reconciler = reconciler
         self._numbering = numbering
         self._clock = clock
@@ -34,17 +34,17 @@ class Rounds:
         self._missing = missing
 
     async def step(self) -> None:
-        """Fetches are compared also where an observer fails; numbers after a walk that came
+        """Fetches are compared also where an observer fails; numbers after a run that came
         through alone, since what it has not seen would pass for missing.
 
-        :raises Exception: what the walk raised, or else what the reconciliation did.
+        :raises Exception: what the tailer raised, or else what the reconciliation did.
         """
         # What waited while the index was lost gets the time to arrive that every event gets.
         since = await self._log.whole_since(await self._log.head())
         if since is None or self._clock.now() - since < self._patience:
             return
         try:
-            await self._walk.step()
+            await self._tailer.step()
         except IndexLostError:
             # It cannot say either which fetches have their event.
             raise

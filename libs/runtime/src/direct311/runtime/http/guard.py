@@ -20,7 +20,7 @@ from direct311.runtime.errors import RefusedError
 Headers = list[tuple[bytes, bytes]]
 Network = IPv4Network | IPv6Network
 
-WHOLE = "direct311.whole"
+FULLY_RECEIVED = "direct311.whole"
 """An extension of the scope (ASGI, "extensions"): the request had come to its end before the
 application saw its beginning."""
 
@@ -57,8 +57,8 @@ class BodyRefusedError(RefusedError):
     """The body is not read to its end."""
 
 
-class Front:
-    """An application behind its front.
+class RequestGuard:
+    """An application behind its guard.
 
     `hosts`: names that it may be called by (without port); none: any. `proxies`: networks whose
     `X-Forwarded-For` is believed. `https`: it is reached through HTTPS alone.
@@ -97,7 +97,10 @@ class Front:
             kind = seen.get(b"content-type", b"").lower()
             depth = self._bounds.depth if b"json" in kind else None
             body = _Body(
-                receive, self._bounds, depth, whole=WHOLE in (scope.get("extensions") or ())
+                receive,
+                self._bounds,
+                depth,
+                fully_received=FULLY_RECEIVED in (scope.get("extensions") or ()),
             )
             receive = body.receive
         answer = _Answer(send, self._always, scope["path"], body)
@@ -166,11 +169,13 @@ def _within(address: str, networks: Sequence[Network]) -> bool:
 
 
 class _Body:
-    """A body as it arrives; `whole`: all of it has. Once it is refused, `refusal` says why."""
+    """A body as it arrives; `fully_received`: all of it has. `refusal`: why it was refused."""
 
-    def __init__(self, receive: Receive, bounds: Bounds, depth: int | None, *, whole: bool) -> None:
+    def __init__(
+        self, receive: Receive, bounds: Bounds, depth: int | None, *, fully_received: bool
+    ) -> None:
         self._receive = receive
-        self._whole = whole
+        self._fully_received = fully_received
         self._bounds = bounds
         self._nesting = None if depth is None else _Nesting(depth)
         self._started = self._since = time.monotonic()
@@ -184,7 +189,7 @@ class _Body:
             # The application waits for the client to go away.
             return await self._receive()
         # What is there needs no timer: one for each call is a sixtieth of a submission.
-        message = await (self._receive() if self._whole else self._in_time())
+        message = await (self._receive() if self._fully_received else self._in_time())
         if message["type"] != "http.request":
             return message
         piece = message.get("body", b"")

@@ -8,7 +8,7 @@ from direct311.audit.entry import Facts
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class IndexRow:
     """An entry: `index` in the log, `data` (the sealed leaf), its hash, and what is in clear.
 
     `facts` is `None` once they were forgotten with the record that they spoke of. `tag` vouches for
@@ -24,13 +24,13 @@ class Row:
     tag: bytes = b""
 
 
-Tagger = Callable[[Row], bytes]
+Tagger = Callable[[IndexRow], bytes]
 """The tag of a row, from all else that it says."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """What those who watch the log see of an entry; `facts` as in `Row`."""
+class EntrySummary:
+    """What those who watch the log see of an entry; `facts` as in `IndexRow`."""
 
     index: int
     event_id: str

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from direct311.runtime.http import front as of_front
+from direct311.runtime.http import guard as of_front
 from direct311.runtime.http.api import install
-from direct311.runtime.http.front import BodyRefusedError, Bounds, Front
+from direct311.runtime.http.guard import BodyRefusedError, Bounds, RequestGuard
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import Model
@@ -60,8 +60,10 @@ def application() -> FastAPI:
 
 
 @pytest.fixture(scope="module")
-def front() -> Iterator[Served]:
-    with served(Front(application(), hosts=["good.example", "localhost"], bounds=QUICK)) as one:
+def guard() -> Iterator[Served]:
+    with served(
+        RequestGuard(application(), hosts=["good.example", "localhost"], bounds=QUICK)
+    ) as one:
         yield one
 
 
@@ -86,20 +88,20 @@ def status(answer: bytes) -> int:
 # ---------------------------------------------------------------- slow clients
 
 
-def test_a_client_that_sends_nothing_is_cut(front: Served) -> None:
+def test_a_client_that_sends_nothing_is_cut(guard: Served) -> None:
     started = time.monotonic()
-    assert front.say() == b""
+    assert guard.say() == b""
     assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("first", [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: good"])
-def test_a_head_that_does_not_end_is_cut(front: Served, first: bytes) -> None:
-    assert front.say(first) == b""
+def test_a_head_that_does_not_end_is_cut(guard: Served, first: bytes) -> None:
+    assert guard.say(first) == b""
 
 
-def test_a_head_that_trickles_is_cut_however_often_a_byte_comes(front: Served) -> None:
+def test_a_head_that_trickles_is_cut_however_often_a_byte_comes(guard: Served) -> None:
     started = time.monotonic()
-    with socket.create_connection(("127.0.0.1", front.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", guard.port), timeout=20) as raw:
         raw.sendall(b"GET / HTTP/1.1\r\n")
         with contextlib.suppress(OSError):
             while time.monotonic() - started < 15:
@@ -108,49 +110,49 @@ def test_a_head_that_trickles_is_cut_however_often_a_byte_comes(front: Served) -
     assert time.monotonic() - started < 10
 
 
-def test_a_second_request_on_a_connection_is_watched_too(front: Served) -> None:
+def test_a_second_request_on_a_connection_is_watched_too(guard: Served) -> None:
     first = b"GET /where HTTP/1.1\r\nHost: good.example\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", front.port), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", guard.port), timeout=20) as raw:
         raw.sendall(first)
         assert raw.recv(10_000).startswith(b"HTTP/1.1 200")
         raw.sendall(b"GET /where HT")
         assert read(raw) == b""
 
 
-def test_a_body_that_stops_is_answered_408_and_the_connection_closed(front: Served) -> None:
-    answer = front.say(post(b'{"text": "', length=1000))
+def test_a_body_that_stops_is_answered_408_and_the_connection_closed(guard: Served) -> None:
+    answer = guard.say(post(b'{"text": "', length=1000))
     assert status(answer) == 408
     assert b"urn:direct311:problem:too_slow" in answer
     assert b"connection: close" in answer.lower()
 
 
-def test_a_body_that_stops_behind_a_whole_request_is_answered_408(front: Served) -> None:
+def test_a_body_that_stops_behind_a_whole_request_is_answered_408(guard: Served) -> None:
     """Each request on a connection says for itself whether its body is there."""
     whole = post(b'{"text": "x"}').replace(b"Connection: close\r\n", b"")
-    answer = front.say(whole + post(b'{"text": "', length=1000))
+    answer = guard.say(whole + post(b'{"text": "', length=1000))
     first, _, second = answer.partition(b"taken")
     assert status(first) == 200
     assert b"HTTP/1.1 408" in second
 
 
-def test_a_body_that_trickles_is_answered_408(front: Served) -> None:
+def test_a_body_that_trickles_is_answered_408(guard: Served) -> None:
     pieces = [post(b'{"text": "', length=10_000), *[CANARY[:1]] * 60]
-    answer = front.say(*pieces, pause=0.05)
+    answer = guard.say(*pieces, pause=0.05)
     assert status(answer) == 408
     assert CANARY not in answer
 
 
-def test_a_large_body_that_comes_fast_enough_is_taken(front: Served) -> None:
+def test_a_large_body_that_comes_fast_enough_is_taken(guard: Served) -> None:
     body = json.dumps({"text": "x" * 8_000}).encode()
     pieces = [body[at : at + 1000] for at in range(0, len(body), 1000)]
-    answer = front.say(post(b"", length=len(body)), *pieces, pause=0.15)
+    answer = guard.say(post(b"", length=len(body)), *pieces, pause=0.15)
     assert status(answer) == 200
 
 
-def trickle(front: Served, first: bytes, piece: bytes, pause: float) -> tuple[bytes, float]:
+def trickle(guard: Served, first: bytes, piece: bytes, pause: float) -> tuple[bytes, float]:
     """Say this, and then pieces until the answer is there; it, and after how many seconds."""
     started = time.monotonic()
-    with socket.create_connection(("127.0.0.1", front.port), timeout=pause) as raw:
+    with socket.create_connection(("127.0.0.1", guard.port), timeout=pause) as raw:
         raw.sendall(post(b'{"text": "' + first, length=1_000_000))
         while time.monotonic() - started < 15:
             with contextlib.suppress(TimeoutError):
@@ -160,14 +162,14 @@ def trickle(front: Served, first: bytes, piece: bytes, pause: float) -> tuple[by
     return b"", time.monotonic() - started
 
 
-def test_what_came_fast_earns_no_time_for_a_trickle(front: Served) -> None:
-    answer, seconds = trickle(front, b"x" * 100_000, b"x", 0.1)
+def test_what_came_fast_earns_no_time_for_a_trickle(guard: Served) -> None:
+    answer, seconds = trickle(guard, b"x" * 100_000, b"x", 0.1)
     assert status(answer) == 408
     assert seconds < QUICK.longest
 
 
-def test_a_body_that_comes_as_slowly_as_may_be_has_its_end(front: Served) -> None:
-    answer, seconds = trickle(front, b"", b"x" * 500, 0.1)
+def test_a_body_that_comes_as_slowly_as_may_be_has_its_end(guard: Served) -> None:
+    answer, seconds = trickle(guard, b"", b"x" * 500, 0.1)
     assert status(answer) == 408
     assert QUICK.longest - 0.1 < seconds < QUICK.longest + 5
 
@@ -198,7 +200,7 @@ def taken_after(
         raise AssertionError("answered")
 
     scope = {"type": "http", "path": "/", "headers": [(b"content-length", b"1")], "client": None}
-    asyncio.run(Front(reading)(scope, receive, send))
+    asyncio.run(RequestGuard(reading)(scope, receive, send))
     return clock[0], not left
 
 
@@ -224,8 +226,8 @@ def test_nobody_is_waited_for_by_the_hour(
     assert seconds <= most
 
 
-def test_who_does_not_take_the_answer_is_cut(front: Served) -> None:
-    with socket.create_connection(("127.0.0.1", front.port), timeout=20) as raw:
+def test_who_does_not_take_the_answer_is_cut(guard: Served) -> None:
+    with socket.create_connection(("127.0.0.1", guard.port), timeout=20) as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         raw.sendall(get(b"/large"))
         # Nothing is read until the server has given up: its next call shows that it has.
@@ -240,7 +242,7 @@ def test_who_does_not_take_the_answer_is_cut(front: Served) -> None:
 
 
 def test_so_many_connections_and_no_more() -> None:
-    with served(Front(application()), most=3) as one:
+    with served(RequestGuard(application()), most=3) as one:
         held = [socket.create_connection(("127.0.0.1", one.port)) for _ in range(3)]
         try:
             assert status(one.say(get(b"/where"))) == 503
@@ -294,17 +296,17 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD.values(), ids=BAD)
-def test_what_can_be_read_in_two_ways_is_refused(front: Served, case: tuple[bytes, int]) -> None:
+def test_what_can_be_read_in_two_ways_is_refused(guard: Served, case: tuple[bytes, int]) -> None:
     sent, expected = case
-    answer = front.say(sent)
+    answer = guard.say(sent)
     assert status(answer) == expected
     assert CANARY not in answer
     assert b"taken" not in answer
 
 
 @pytest.mark.parametrize("host", [b"good.example", b"GOOD.example:8080", b"localhost:1"])
-def test_a_host_of_ours_is_served(front: Served, host: bytes) -> None:
-    assert status(front.say(get(b"/where", host=b"Host: " + host))) == 200
+def test_a_host_of_ours_is_served(guard: Served, host: bytes) -> None:
+    assert status(guard.say(get(b"/where", host=b"Host: " + host))) == 200
 
 
 # ---------------------------------------------------------------- JSON
@@ -325,21 +327,21 @@ def test_a_host_of_ours_is_served(front: Served, host: bytes) -> None:
 )
 @pytest.mark.parametrize("pieces", [1, 7])
 def test_json_is_so_deep_and_no_deeper(
-    front: Served, body: bytes, expected: int, pieces: int
+    guard: Served, body: bytes, expected: int, pieces: int
 ) -> None:
     whole = post(body)
     size = -(-len(whole) // pieces)
     parts = [whole[at : at + size] for at in range(0, len(whole), size)]
-    answer = front.say(*parts, pause=0.01)
+    answer = guard.say(*parts, pause=0.01)
     assert status(answer) == expected
     if expected == 400:
         assert b"urn:direct311:problem:too_deep" in answer
 
 
 @pytest.mark.parametrize("kind", [b"application/JSON", b"Application/Problem+Json; charset=utf-8"])
-def test_json_is_known_however_its_name_is_written(front: Served, kind: bytes) -> None:
+def test_json_is_known_however_its_name_is_written(guard: Served, kind: bytes) -> None:
     sent = post(b"[" * 100).replace(b"application/json", kind)
-    assert status(front.say(sent)) == 400
+    assert status(guard.say(sent)) == 400
 
 
 # ---------------------------------------------------------------- addresses and headers
@@ -353,7 +355,7 @@ def test_json_is_known_however_its_name_is_written(front: Served, kind: bytes) -
     ],
 )
 def test_nobody_is_believed_where_no_proxy_is_named(forwarded: list[str], expected: str) -> None:
-    client = TestClient(Front(application()))
+    client = TestClient(RequestGuard(application()))
     headers = [("x-forwarded-for", each) for each in forwarded]
     assert client.get("/where", headers=dict(headers)).json() == expected
 
@@ -373,14 +375,14 @@ def test_nobody_is_believed_where_no_proxy_is_named(forwarded: list[str], expect
 def test_a_proxy_of_ours_says_where_a_call_came_from(
     peer: str, forwarded: str, expected: str
 ) -> None:
-    front = Front(application(), proxies=["10.0.0.0/8", "2001:db8::/64"])
-    client = TestClient(front, client=(peer, 1))
+    guard = RequestGuard(application(), proxies=["10.0.0.0/8", "2001:db8::/64"])
+    client = TestClient(guard, client=(peer, 1))
     assert client.get("/where", headers={"x-forwarded-for": forwarded}).json() == expected
 
 
 @pytest.mark.parametrize("path", ["/where", "/nowhere", "/bug", "/docs", "/openapi.json"])
 def test_every_answer_has_its_headers(path: str) -> None:
-    client = TestClient(Front(application(), https=True), raise_server_exceptions=False)
+    client = TestClient(RequestGuard(application(), https=True), raise_server_exceptions=False)
     answer = client.get(path)
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
@@ -396,6 +398,6 @@ def test_every_answer_has_its_headers(path: str) -> None:
 
 
 def test_what_an_answer_says_of_itself_stays() -> None:
-    headers = TestClient(Front(application())).get("/own").headers
+    headers = TestClient(RequestGuard(application())).get("/own").headers
     assert (headers["cache-control"], headers["content-security-policy"]) == ("public", "x")
     assert "strict-transport-security" not in headers

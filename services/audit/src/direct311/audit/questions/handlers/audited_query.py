@@ -18,12 +18,12 @@ from typing import Any, Literal
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Dimension, Exempt, Group
 from direct311.audit.index.ports import Entries
+from direct311.audit.index_row import IndexRow
 from direct311.audit.log.domain import CLOCK_TOLERANCE, DELIVERY_LIMIT
 from direct311.audit.log.handlers.bodies import decode_body
 from direct311.audit.log.handlers.keyring import BodyKey, KeyRing
 from direct311.audit.log.ports.log import Head, Log
 from direct311.audit.questions.domain.cursors import windows
-from direct311.audit.row import Row
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import AccessPolicy, Caller, RecordFacts
 from direct311.runtime.clock import Clock
@@ -43,7 +43,7 @@ WIDEST = 256_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class QueryContext:
     """Who asks, where, and the reference (the auditor's letter) that they give."""
 
     caller: Caller
@@ -59,7 +59,7 @@ class Opened:
     `withheld`: exempt for now, nothing of it but its place in the log may be shown.
     """
 
-    row: Row
+    row: IndexRow
     event: Mapping[str, Any] | None
     withheld: bool = False
 
@@ -72,7 +72,7 @@ class Counted:
     withheld: int
 
 
-class Door:
+class AuditedQuery:
     """What every question to the log goes through."""
 
     def __init__(
@@ -94,25 +94,25 @@ class Door:
 
     # --- who may
 
-    def hidden_from(self, asking: Asking) -> Exempt | None:
+    def hidden_from(self, context: QueryContext) -> Exempt | None:
         """How this caller meets exempt entries; `None`: like any other."""
-        return None if self._allowed(asking, (EXEMPT_FIELD,)) else Exempt(self._clock.now())
+        return None if self._allowed(context, (EXEMPT_FIELD,)) else Exempt(self._clock.now())
 
-    async def refuse_early(self, asking: Asking, query: Filter) -> None:
+    async def refuse_early(self, context: QueryContext, query: Filter) -> None:
         """Nobody who may not read the log has anything looked up for it.
 
         :raises RefusedError: as `authorise`, which writes the refusal down.
         """
-        if not self._allowed(asking, FIELDS):
-            await self.authorise(asking, "log_read", query, 0)
+        if not self._allowed(context, FIELDS):
+            await self.authorise(context, "log_read", query, 0)
 
-    def _allowed(self, asking: Asking, fields: Sequence[str]) -> bool:
+    def _allowed(self, context: QueryContext, fields: Sequence[str]) -> bool:
         return self._policy.decide(
-            asking.caller,
+            context.caller,
             PURPOSE,
             fields,
             RecordFacts(),
-            reference=asking.reference,
+            reference=context.reference,
             at=self._clock.now(),
         ).allowed
 
@@ -131,10 +131,10 @@ class Door:
 
     async def newest(
         self, query: Filter, before: int, floor: int, limit: int, exempt: Exempt | None
-    ) -> list[Row]:
+    ) -> list[IndexRow]:
         """At most `limit` entries in [floor, before) that fit, newest first, and among them those
         that are shown as withheld."""
-        rows: list[Row] = []
+        rows: list[IndexRow] = []
         # The entries about a record are few and have an index; others are looked for where they
         # are likeliest.
         for low, high in windows(before, floor, 100_000 if query.record_ids else 500):
@@ -152,7 +152,7 @@ class Door:
 
     async def oldest(
         self, query: Filter, floor: int, before: int, exempt: Exempt | None
-    ) -> AsyncGenerator[Sequence[Row], None]:
+    ) -> AsyncGenerator[Sequence[IndexRow], None]:
         """All entries in [floor, before) that fit, oldest first, at most `BATCH` at a time."""
         shows_withheld = exempt is not None and query == query.by_place_and_time
         width = BATCH
@@ -237,7 +237,7 @@ class Door:
 
     async def authorise(
         self,
-        asking: Asking,
+        context: QueryContext,
         action: Literal["log_read", "export"],
         query: Filter,
         found: int,
@@ -257,13 +257,13 @@ class Door:
         ids: list[str] = []
         for records in parts:
             access = Access(
-                asking.caller,
+                context.caller,
                 action=action,
                 purpose=PURPOSE,
-                operation=asking.operation,
+                operation=context.operation,
                 fields=() if ids else tuple(fields),
                 record_ids=records,
-                reference=asking.reference,
+                reference=context.reference,
                 query_fields=query.names,
                 result_count=None if ids else found,
             )
@@ -271,7 +271,7 @@ class Door:
             ids.append(event_id)
         return ids[0]
 
-    def fields_for(self, exempt: Exempt | None, rows: Sequence[Row]) -> Sequence[str]:
+    def fields_for(self, exempt: Exempt | None, rows: Sequence[IndexRow]) -> Sequence[str]:
         """What opening these rows opens, for someone who meets exempt entries so."""
         now = self._clock.now()
         seen = exempt is None and any(row.facts and row.facts.withheld(now) for row in rows)
@@ -291,7 +291,7 @@ class Door:
         )
 
     async def keys(
-        self, rows: Sequence[Row], event_id: str, exempt: Exempt | None
+        self, rows: Sequence[IndexRow], event_id: str, exempt: Exempt | None
     ) -> Mapping[bytes, BodyKey]:
         """The keys of those rows that may be opened; each fetch names the access event."""
         references = {
@@ -303,18 +303,20 @@ class Door:
             return {}
         return await self._keys.for_reading(references, event_id, self._clock.now())
 
-    async def open(self, rows: Sequence[Row], event_id: str, exempt: Exempt | None) -> list[Opened]:
+    async def open(
+        self, rows: Sequence[IndexRow], event_id: str, exempt: Exempt | None
+    ) -> list[Opened]:
         """The rows with their events."""
         keys = await self.keys(rows, event_id, exempt)
         return await asyncio.to_thread(_open_all, rows, keys, exempt)
 
 
-def is_withheld(row: Row, exempt: Exempt | None) -> bool:
+def is_withheld(row: IndexRow, exempt: Exempt | None) -> bool:
     """Whether someone who meets exempt entries so may know no more than the row's place."""
     return exempt is not None and row.facts is not None and row.facts.withheld(exempt.at)
 
 
-def entry_key(row: Row, keys: Mapping[bytes, BodyKey], exempt: Exempt | None) -> bytes | None:
+def entry_key(row: IndexRow, keys: Mapping[bytes, BodyKey], exempt: Exempt | None) -> bytes | None:
     """What opens a row, of keys in hand; `None` where it stays closed."""
     entry = Entry.parse(row.data)
     if row.facts is None or is_withheld(row, exempt) or entry.key_reference not in keys:
@@ -324,7 +326,7 @@ def entry_key(row: Row, keys: Mapping[bytes, BodyKey], exempt: Exempt | None) ->
 
 
 def _open_all(
-    rows: Sequence[Row], keys: Mapping[bytes, BodyKey], exempt: Exempt | None
+    rows: Sequence[IndexRow], keys: Mapping[bytes, BodyKey], exempt: Exempt | None
 ) -> list[Opened]:
     opened = []
     for row in rows:
@@ -334,7 +336,7 @@ def _open_all(
     return opened
 
 
-def event_of(row: Row, key: bytes) -> Mapping[str, Any] | None:
+def event_of(row: IndexRow, key: bytes) -> Mapping[str, Any] | None:
     """A row's event for a reader; `None` where its body cannot be shown."""
     event = Entry.parse(row.data).open(key)
     with contextlib.suppress(MalformedEventError):

@@ -12,7 +12,7 @@ from direct311.intake.catalogue.adapters import load_catalogue, load_emergencies
 from direct311.intake.clients.domain.clients import Client
 from direct311.intake.indexes.adapters.keyed import KeyedIndexes
 from direct311.intake.indexes.ports import HomeValues, Protections
-from direct311.intake.protection.handlers.homes import Homes
+from direct311.intake.protection.handlers.address_index import AddressIndex
 from direct311.intake.request import ServiceRequest
 from direct311.intake.submission.domain import Submission
 from direct311.intake.submission.handlers.submit import Submit
@@ -59,7 +59,7 @@ async def submitted(
         emergencies=load_emergencies().content,
         protections=protections,
         indexes=indexes,
-        home=Homes(addresses, indexes),
+        home=AddressIndex(addresses, indexes),
         keys=SimpleNamespace(  # type: ignore[arg-type]
             at_hand=lambda: ("018f0000-0000-7000-8000-000000000001", DataKey("r", bytes(32)))
         ),
@@ -90,11 +90,11 @@ async def submitted(
 
 async def test_an_address_is_indexed_as_geo_reads_it_and_else_as_it_was_typed() -> None:
     addresses, unread = InOneLine(), list[str]()
-    homes = Homes(addresses, INDEXES, lambda: unread.append("one"))
-    assert await homes("9 Elm Street") == HomeValues(READ, settled=True)
+    address_index = AddressIndex(addresses, INDEXES, lambda: unread.append("one"))
+    assert await address_index("9 Elm Street") == HomeValues(READ, settled=True)
     assert unread == []
     addresses.away = True
-    assert await homes("9 Elm Street") == HomeValues(TYPED, settled=False)
+    assert await address_index("9 Elm Street") == HomeValues(TYPED, settled=False)
     assert unread == ["one"]
 
 

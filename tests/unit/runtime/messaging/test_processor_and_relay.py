@@ -1,4 +1,4 @@
-"""Lost nothing, done once: the fold, the outbox and the relay, with every step failing in turn."""
+"""Lost nothing, done once: processor, outbox and relay, with every step failing in turn."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from direct311.runtime.messaging.records import (
     IN_HAND_GRACE,
     Emitter,
     Entry,
-    Folder,
+    EventProcessor,
     Write,
     hold_handlers,
     on,
@@ -91,7 +91,7 @@ class World:
             self.records, self.publisher, InMemoryLease(), self.presence, self.clock, Metrics()
         )
         signer = Signer("test", Ed25519PrivateKey.generate())
-        self.folder: Folder[Tally] = Folder(
+        self.processor: EventProcessor[Tally] = EventProcessor(
             self.records,
             lambda record_id: Tally(record_id=record_id),
             {**hold_handlers(), **dict([on(ev.RequestOverdue, add)])},
@@ -113,9 +113,9 @@ class World:
 async def test_a_redelivered_event_changes_nothing() -> None:
     world = World()
     first, second = overdue("a", 1), overdue("a", 2)
-    await world.folder.apply([first, second])
-    await world.folder.apply([first, second])
-    await world.folder.apply([second])
+    await world.processor.apply([first, second])
+    await world.processor.apply([first, second])
+    await world.processor.apply([second])
     assert world.state("a").total == 2
     assert world.state("a").version == 2
     await world.drain()
@@ -125,23 +125,23 @@ async def test_a_redelivered_event_changes_nothing() -> None:
 
 async def test_an_older_event_is_dropped() -> None:
     world = World()
-    await world.folder.apply([overdue("a", 5)])
-    await world.folder.apply([overdue("a", 4)])
+    await world.processor.apply([overdue("a", 5)])
+    await world.processor.apply([overdue("a", 4)])
     assert world.state("a").total == 1
 
 
 async def test_records_of_a_batch_do_not_mix() -> None:
     world = World()
-    await world.folder.apply([overdue("a", 1), overdue("b", 1), overdue("a", 2)])
+    await world.processor.apply([overdue("a", 1), overdue("b", 1), overdue("a", 2)])
     assert (world.state("a").total, world.state("b").total) == (2, 1)
 
 
 async def test_a_read_gives_the_state_or_the_initial_one_and_writes_nothing() -> None:
     world = World()
-    assert await world.folder.read("a") == Tally(record_id="a")
+    assert await world.processor.read("a") == Tally(record_id="a")
     assert world.records.documents == {}
-    await world.folder.apply([overdue("a", 1)])
-    assert await world.folder.read("a") == world.state("a")
+    await world.processor.apply([overdue("a", 1)])
+    assert await world.processor.read("a") == world.state("a")
     assert world.state("a").version == 1
 
 
@@ -170,7 +170,7 @@ class Rival(InMemoryRecords[Tally]):
 
 async def test_a_rival_write_is_folded_in_and_nothing_is_lost() -> None:
     world = World(Rival(3))
-    await world.folder.apply([overdue("a", 1), overdue("b", 1)])
+    await world.processor.apply([overdue("a", 1), overdue("b", 1)])
     assert world.state("a").total == 301
     await world.drain()
     assert len(world.publisher.sent) == 2
@@ -179,7 +179,7 @@ async def test_a_rival_write_is_folded_in_and_nothing_is_lost() -> None:
 async def test_a_record_that_never_settles_is_given_back() -> None:
     world = World(Rival(1000))
     with pytest.raises(TransientError):
-        await world.folder.apply([overdue("a", 1)])
+        await world.processor.apply([overdue("a", 1)])
 
 
 async def test_a_handler_that_fails_loses_only_its_own_event() -> None:
@@ -190,9 +190,9 @@ async def test_a_handler_that_fails_loses_only_its_own_event() -> None:
             raise ValueError("a bug")
         return await add(state, event)
 
-    world.folder._handlers[ev.RequestOverdue] = broken  # type: ignore[assignment]
+    world.processor._handlers[ev.RequestOverdue] = broken  # type: ignore[assignment]
     events = [overdue("a", 1), overdue("a", 2), overdue("a", 3), overdue("b", 1)]
-    failed = await world.folder.apply(events)
+    failed = await world.processor.apply(events)
     assert [event.id for event, _ in failed] == [events[1].id]
     assert (world.state("a").total, world.state("b").total) == (2, 1)
 
@@ -200,7 +200,7 @@ async def test_a_handler_that_fails_loses_only_its_own_event() -> None:
 async def test_what_was_published_from_memory_is_not_published_again() -> None:
     world = World()
     world.relay.start()
-    await world.folder.apply([overdue("a", 1), overdue("b", 1)])
+    await world.processor.apply([overdue("a", 1), overdue("b", 1)])
     await world.relay.stop()
     assert len(world.publisher.sent) == 2
     await world.drain()
@@ -212,11 +212,11 @@ async def test_a_broker_that_refuses_keeps_order_and_loses_nothing() -> None:
     world = World()
     world.publisher.failing.add("request.recalled")
     world.relay.start()
-    await world.folder.apply([overdue("a", 1)])
-    await world.folder.apply([overdue("a", 2)])
+    await world.processor.apply([overdue("a", 1)])
+    await world.processor.apply([overdue("a", 2)])
     await world.relay.stop()
     assert world.publisher.sent == []
-    await world.folder.apply([overdue("a", 3)])
+    await world.processor.apply([overdue("a", 3)])
     world.publisher.failing.clear()
     await world.drain()
     reasons = [b'"reason":"%d"' % n for n in (1, 2, 3)]
@@ -230,7 +230,7 @@ async def test_what_the_broker_does_not_take_is_left_to_the_holder_of_the_lease_
     world = World()
     world.publisher.failing.add("request.recalled")
     world.relay.start()
-    await world.folder.apply([overdue("a", 1)])
+    await world.processor.apply([overdue("a", 1)])
     await world.relay.stop()
     assert world.publisher.sent == []
     world.publisher.failing.clear()
@@ -259,7 +259,7 @@ async def test_who_cannot_leave_it_to_the_holder_tries_again() -> None:
     world = World(records)
     world.publisher.failing.add("request.recalled")
     world.relay.start()
-    await world.folder.apply([overdue("a", 1)])
+    await world.processor.apply([overdue("a", 1)])
     await until(lambda: records.times < 1, "the first release failed")
     world.publisher.failing.clear()
     # No time passes but that of the poll.
@@ -272,7 +272,7 @@ async def test_who_never_can_leaves_it_until_its_time_has_come() -> None:
     world = World(Away(1000))
     world.publisher.failing.add("request.recalled")
     world.relay.start()
-    await world.folder.apply([overdue("a", 1)])
+    await world.processor.apply([overdue("a", 1)])
     await world.relay.stop()
     world.publisher.failing.clear()
     await world.relay.publish_due()
@@ -286,10 +286,10 @@ async def test_what_a_killed_process_had_in_hand_is_taken_over_once_it_is_silent
     killed = World(presence=InMemoryPresence(until_when, "killed"))
     killed.records.writer = "killed"
     await killed.presence.confirm(killed.clock.now())
-    await killed.folder.apply([overdue("a", 1)])
+    await killed.processor.apply([overdue("a", 1)])
     survivor = World(killed.records, InMemoryPresence(until_when, "survivor"), killed.clock)
     survivor.records.writer = "survivor"
-    await survivor.folder.apply([overdue("mine", 1)])
+    await survivor.processor.apply([overdue("mine", 1)])
 
     async def look() -> list[bytes | None]:
         await survivor.presence.confirm(survivor.clock.now())
@@ -312,14 +312,14 @@ async def test_who_ends_in_order_says_so_and_who_leaves_something_does_not() -> 
     world = World(presence=InMemoryPresence(until_when, "one"))
     world.relay.start()
     await until(lambda: list(until_when) == ["one"], "it says that it lives")
-    await world.folder.apply([overdue("a", 1)])
+    await world.processor.apply([overdue("a", 1)])
     await world.relay.stop()
     assert until_when == {}
     world = World(Away(1000), InMemoryPresence(until_when, "two"))
     world.publisher.failing.add("request.recalled")
     world.relay.start()
     await until(lambda: list(until_when) == ["two"], "it says that it lives")
-    await world.folder.apply([overdue("a", 1)])
+    await world.processor.apply([overdue("a", 1)])
     await world.relay.stop()
     assert list(until_when) == ["two"]
 
@@ -330,7 +330,7 @@ async def test_marks_are_made_when_it_is_quiet(monkeypatch: pytest.MonkeyPatch) 
     world = World()
     world.relay.start()
     for version in range(1, 41):
-        await world.folder.apply([overdue(f"r-{version}", 1)])
+        await world.processor.apply([overdue(f"r-{version}", 1)])
         await anyio.sleep(0.01)
     assert len(world.publisher.sent) > 0
     assert all(write.outbox for write in world.records.documents.values())
@@ -349,7 +349,7 @@ async def test_marks_are_made_in_time_where_it_is_never_quiet(
     monkeypatch.setattr(Relay, "MARK_AFTER_SECONDS", 0.1)
     world = World()
     world.relay.start()
-    await world.folder.apply([overdue("a", 1)])
+    await world.processor.apply([overdue("a", 1)])
     await until(lambda: not world.records.documents["a"].outbox, "it is marked")
     assert len(world.publisher.sent) == 1
     await world.relay.stop()
@@ -357,7 +357,7 @@ async def test_marks_are_made_in_time_where_it_is_never_quiet(
 
 async def test_a_crash_after_the_write_leaves_the_events_in_the_outbox() -> None:
     world = World()
-    await world.folder.apply([overdue("a", 1)])
+    await world.processor.apply([overdue("a", 1)])
     survivor = World(world.records)
     await survivor.drain()
     assert len(survivor.publisher.sent) == 1
@@ -392,16 +392,16 @@ def held(record_id: str, version: int) -> Event[Model]:
 
 async def test_a_record_being_destroyed_takes_nothing_more() -> None:
     world = World()
-    await world.folder.apply([overdue("a", 1), ordered("a", 1)])
+    await world.processor.apply([overdue("a", 1), ordered("a", 1)])
     assert world.state("a").lifecycle == "destroying"
     before: Any = world.state("a")
-    await world.folder.apply([overdue("a", 2), held("a", 9), ordered("a", 10)])
+    await world.processor.apply([overdue("a", 2), held("a", 9), ordered("a", 10)])
     assert world.state("a") == before
 
 
 async def test_an_order_against_a_hold_is_refused_by_the_holder_itself() -> None:
     world = World()
-    failed = await world.folder.apply([overdue("a", 1), held("a", 1), ordered("a", 2)])
+    failed = await world.processor.apply([overdue("a", 1), held("a", 1), ordered("a", 2)])
     assert [type(error).__name__ for _, error in failed] == ["HeldError"]
     assert world.state("a").lifecycle == "active"
 
@@ -433,7 +433,7 @@ class Overtaken(InMemoryRecords[Tally]):
 async def test_what_was_written_while_the_broker_refused_what_came_before_is_left_at_once() -> None:
     records = Overtaken()
     world = World(records)
-    await world.folder.apply([overdue("a", 1)])
+    await world.processor.apply([overdue("a", 1)])
 
     async def refused() -> None:
         world.publisher.failing.add("request.recalled")
@@ -442,7 +442,7 @@ async def test_what_was_written_while_the_broker_refused_what_came_before_is_lef
         await world.relay.stop()
 
     records.meanwhile = refused
-    await world.folder.apply([overdue("a", 2)])
+    await world.processor.apply([overdue("a", 2)])
     world.publisher.failing.clear()
     # No time has passed.
     await world.relay._release()
@@ -456,9 +456,9 @@ async def test_what_was_written_while_the_broker_refused_what_came_before_is_lef
 async def test_a_write_that_brings_published_entries_back_does_not_publish_them_again() -> None:
     records = Overtaken()
     world = World(records)
-    await world.folder.apply([overdue("a", 1)])
+    await world.processor.apply([overdue("a", 1)])
     records.meanwhile = world.drain
-    await world.folder.apply([overdue("a", 2)])
+    await world.processor.apply([overdue("a", 2)])
     assert len(world.records.documents["a"].outbox) == 2
     await world.drain()
     reasons = [entry.message.body.count(b'"reason":"1"') for entry in world.publisher.sent]
@@ -468,7 +468,7 @@ async def test_a_write_that_brings_published_entries_back_does_not_publish_them_
 
 async def test_one_that_never_goes_out_keeps_only_its_own_record_waiting() -> None:
     world = World()
-    await world.folder.apply([overdue("stuck", 1), overdue("free", 1)])
+    await world.processor.apply([overdue("stuck", 1), overdue("free", 1)])
 
     class OneFails(InMemoryPublisher):
         async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
@@ -479,7 +479,7 @@ async def test_one_that_never_goes_out_keeps_only_its_own_record_waiting() -> No
     world.relay._publisher = OneFails()
     world.clock.at += IN_HAND_GRACE
     await world.relay.publish_due()
-    await world.folder.apply([overdue("stuck", 2), overdue("free", 2)])
+    await world.processor.apply([overdue("stuck", 2), overdue("free", 2)])
     world.clock.at += IN_HAND_GRACE
     await world.relay.publish_due()
     assert len(world.records.documents["stuck"].outbox) == 2
@@ -497,20 +497,20 @@ async def test_many_that_never_go_out_keep_no_others_waiting() -> None:
             return works
 
     world.relay._publisher = MostFail()
-    await world.folder.apply([overdue(f"stuck-{number}", 1) for number in range(13)])
-    await world.folder.apply([overdue("free", 1)])
+    await world.processor.apply([overdue(f"stuck-{number}", 1) for number in range(13)])
+    await world.processor.apply([overdue("free", 1)])
     for _ in range(2):
         await world.drain()
         assert not world.records.documents["free"].outbox
         assert sum(bool(write.outbox) for write in world.records.documents.values()) == 13
         # The next time round they are tried again, and so is what has come since.
-        await world.folder.apply([overdue("free", 2)])
+        await world.processor.apply([overdue("free", 2)])
 
 
 async def test_what_comes_while_too_much_is_in_hand_waits_in_its_outbox() -> None:
     world = World()
     world.relay.IN_HAND = 2
-    await world.folder.apply([overdue(f"r-{number}", 1) for number in range(5)])
+    await world.processor.apply([overdue(f"r-{number}", 1) for number in range(5)])
     assert world.relay.waiting == 2
     world.relay.start()
     try:

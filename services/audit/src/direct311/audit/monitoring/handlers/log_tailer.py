@@ -4,22 +4,21 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from direct311.audit.index.ports import Entries
+from direct311.audit.index_row import EntrySummary
 from direct311.audit.log.ports.log import IndexLostError, Log
 from direct311.audit.monitoring.ports import Watch
-from direct311.audit.row import Sighting
 
 AT_ONCE = 2_000
 
 
 class Observer(Protocol):
-    async def see(self, sightings: Sequence[Sighting]) -> None:
+    async def see(self, summaries: Sequence[EntrySummary]) -> None:
         """Entries in the order of the log. The same ones may come again after a crash."""
         ...
 
 
-class Walk:
-    """The observers' common way through the log: each entry is read once for all of them. Run one
-    at a time, by lease."""
+class LogTailer:
+    """Reads each new entry of the log once, for all observers. Run one at a time, by lease."""
 
     NAME = "observers"
 
@@ -42,10 +41,10 @@ class Walk:
         size = head.size
         while at < size:
             end = min(at + AT_ONCE, size)
-            sightings = await self._entries.sightings(at, end)
+            summaries = await self._entries.summaries(at, end)
             if await self._log.whole_since(head) is None:
                 raise IndexLostError
             for observer in self._observers:
-                await observer.see(sightings)
+                await observer.see(summaries)
             await self._watch.move_place(self.NAME, end)
             at = end

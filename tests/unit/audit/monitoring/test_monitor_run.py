@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from direct311.audit.index_row import EntrySummary
 from direct311.audit.log.ports.log import IndexLostError
 from direct311.audit.monitoring.domain.fetches import Fetch
+from direct311.audit.monitoring.handlers.log_tailer import LogTailer
+from direct311.audit.monitoring.handlers.monitor_run import MonitorRun
 from direct311.audit.monitoring.handlers.numbers import Numbering
 from direct311.audit.monitoring.handlers.reconcile import Reconciler
-from direct311.audit.monitoring.handlers.rounds import Rounds
-from direct311.audit.monitoring.handlers.walk import Walk
-from direct311.audit.row import Sighting
 from tests.unit.audit.events import OTHER, RECORD, Producer
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
@@ -32,7 +32,7 @@ class Observing:
     def __init__(self) -> None:
         self.error: Exception | None = None
 
-    async def see(self, _: Sequence[Sighting]) -> None:
+    async def see(self, _: Sequence[EntrySummary]) -> None:
         if self.error is not None:
             raise self.error
 
@@ -47,11 +47,11 @@ class World:
         self.observer, self.intake = Observing(), InMemoryFetches("intake")
         numbering = Numbering(InMemoryNumbers(), self.alarms, clock, ["intake"])
         reconciler = Reconciler([self.intake], InMemoryWatch(), log, log, self.alarms, clock)
-        walk = Walk([numbering, self.observer], log, log, InMemoryWatch())
+        tailer = LogTailer([numbering, self.observer], log, log, InMemoryWatch())
         self.missing: list[int] = []
-        self.rounds = Rounds(
+        self.monitor_run = MonitorRun(
             log,
-            walk,
+            tailer,
             reconciler,
             numbering,
             clock,
@@ -81,7 +81,7 @@ async def world() -> World:
 
 
 async def test_a_round_tells_missing_numbers_and_fetches_without_an_event(world: World) -> None:
-    await world.rounds.step()
+    await world.monitor_run.step()
     assert sorted(world.told) == ["sequence_gap", "unlogged_fetch"]
     assert world.missing == [2]
 
@@ -90,7 +90,7 @@ async def test_fetches_are_compared_also_where_an_observer_fails(world: World) -
     world.observer.error = OverflowError()
     for _ in range(2):
         with pytest.raises(OverflowError):
-            await world.rounds.step()
+            await world.monitor_run.step()
     assert world.told == ["unlogged_fetch"]
 
 
@@ -98,13 +98,13 @@ async def test_of_two_errors_the_observers_is_told(world: World) -> None:
     """A service answers again by itself; what stops the walk stops it for ever."""
     world.observer.error, world.intake.down = OverflowError(), True
     with pytest.raises(OverflowError):
-        await world.rounds.step()
+        await world.monitor_run.step()
 
 
 async def test_a_service_that_does_not_answer_hides_no_gap(world: World) -> None:
     world.intake.down = True
     with pytest.raises(ConnectionRefusedError):
-        await world.rounds.step()
+        await world.monitor_run.step()
     assert (world.told, world.missing) == (["sequence_gap"], [2])
 
 
@@ -112,9 +112,9 @@ async def test_a_service_that_does_not_answer_hides_no_gap(world: World) -> None
 async def test_nothing_is_compared_with_an_index_that_is_lost(world: World, lost: str) -> None:
     if lost == "before":
         await world.stores.log.mark_lost()
-        await world.rounds.step()
+        await world.monitor_run.step()
     else:
         world.observer.error = IndexLostError()
         with pytest.raises(IndexLostError):
-            await world.rounds.step()
+            await world.monitor_run.step()
     assert (world.told, world.missing) == ([], [])

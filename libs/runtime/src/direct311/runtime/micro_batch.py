@@ -13,22 +13,22 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
-class Grouped(Generic[Q, A]):
+class MicroBatcher(Generic[Q, A]):
     """One call for many callers. `call` gives the answers in the order of what it is asked.
 
-    `at_once`: groups that may be under way. With two, a group goes out as soon as half of those who
-    asked lately wait in it: then the process has work while the other side answers.
+    `at_once`: batches that may be under way. With two, a batch goes out as soon as half of those
+    who asked lately wait in it: then the process has work while the other side answers.
 
     Where `call` raises, whatever it raises, each of its callers gets a `TransientError`.
     """
 
     LARGEST = 256
     TURNS = 4
-    """How many turns of the event loop a group stays open, where no other is under way."""
+    """How many turns of the event loop a batch stays open, where no other is under way."""
     MOST_WAITING = 5_000
     """More than these, and who comes is sent away: the other side is away or too slow."""
     FADING = 0.95
-    """How fast it is forgotten, group by group, how many have asked at once."""
+    """How fast it is forgotten, batch by batch, how many have asked at once."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Grouped(Generic[Q, A]):
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
         self._unanswered = 0
         self._most = 1.0
-        self._groups: set[asyncio.Task[None]] = set()
+        self._batches: set[asyncio.Task[None]] = set()
         self._gathering: asyncio.Task[None] | None = None
 
     async def __call__(self, question: Q) -> A:
@@ -58,14 +58,14 @@ class Grouped(Generic[Q, A]):
         return await answer
 
     def _go_on(self) -> None:
-        """Send a group where it is time; else wait for who is about to ask."""
+        """Send a batch where it is time; else wait for who is about to ask."""
         if not self._waiting:
             return
         part = min(self._most / self._at_once, self.LARGEST)
-        free = self._at_once > 1 and len(self._groups) < self._at_once
+        free = self._at_once > 1 and len(self._batches) < self._at_once
         if free and len(self._waiting) >= part:
             self._send()
-        elif not self._groups and self._gathering is None:
+        elif not self._batches and self._gathering is None:
             self._gathering = asyncio.create_task(self._gather(), name=self._what)
 
     async def _gather(self) -> None:
@@ -79,39 +79,39 @@ class Grouped(Generic[Q, A]):
             raise
         finally:
             self._gathering = None
-        if self._waiting and not self._groups:
+        if self._waiting and not self._batches:
             self._send()
 
     def _send(self) -> None:
-        group = self._waiting[: self.LARGEST]
+        batch = self._waiting[: self.LARGEST]
         del self._waiting[: self.LARGEST]
         self._most *= self.FADING
-        task = asyncio.create_task(self._answer(group), name=self._what)
-        self._groups.add(task)
+        task = asyncio.create_task(self._answer(batch), name=self._what)
+        self._batches.add(task)
         task.add_done_callback(self._answered)
 
     def _answered(self, task: asyncio.Task[None]) -> None:
-        self._groups.discard(task)
+        self._batches.discard(task)
         if task.cancelled():
             # The work is ended: nobody waits for ever.
             left, self._waiting = self._waiting, []
             self._fail(left)
         self._go_on()
 
-    async def _answer(self, group: Sequence[tuple[Q, "asyncio.Future[A]"]]) -> None:
+    async def _answer(self, batch: Sequence[tuple[Q, "asyncio.Future[A]"]]) -> None:
         try:
-            answers = await self._call([question for question, _ in group])
-            for (_, future), answer in zip(group, answers, strict=True):
+            answers = await self._call([question for question, _ in batch])
+            for (_, future), answer in zip(batch, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
-            self._unanswered -= len(group)
+            self._unanswered -= len(batch)
         except BaseException as error:
-            self._fail(group)
+            self._fail(batch)
             if not isinstance(error, Exception):
                 raise
 
-    def _fail(self, group: Sequence[tuple[Q, "asyncio.Future[A]"]]) -> None:
-        self._unanswered -= len(group)
-        for _, future in group:
+    def _fail(self, batch: Sequence[tuple[Q, "asyncio.Future[A]"]]) -> None:
+        self._unanswered -= len(batch)
+        for _, future in batch:
             if not future.done():
                 future.set_exception(TransientError(f"{self._what}: no answer"))

@@ -8,7 +8,7 @@ import pytest
 
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import TransientError
-from direct311.runtime.vault.reserve import KeyReserve
+from direct311.runtime.vault.pool import KeyPool
 from direct311.runtime.vault.vault import DataKey, RecordKey
 
 pytestmark = pytest.mark.anyio
@@ -35,15 +35,15 @@ class Keys:
         return any(record_id in group for group in self.stored)
 
 
-def reserve(keys: Keys) -> KeyReserve:
-    return KeyReserve(keys, keys.store, TimeOrderedIds())
+def pool(keys: Keys) -> KeyPool:
+    return KeyPool(keys, keys.store, TimeOrderedIds())
 
 
-async def take(ahead: KeyReserve) -> tuple[str, DataKey]:
+async def take(ahead: KeyPool) -> tuple[str, DataKey]:
     return ahead.at_hand() or await ahead.make()
 
 
-async def take_and_check(ahead: KeyReserve, keys: Keys) -> str:
+async def take_and_check(ahead: KeyPool, keys: Keys) -> str:
     record_id, key = await take(ahead)
     assert keys.has(record_id), "a key is stored before it seals anything"
     assert key.open("field", key.seal("field", b"value")) == b"value"
@@ -52,13 +52,13 @@ async def take_and_check(ahead: KeyReserve, keys: Keys) -> str:
 
 async def test_one_who_comes_alone_gets_one_key() -> None:
     keys = Keys()
-    record_id = await take_and_check(reserve(keys), keys)
+    record_id = await take_and_check(pool(keys), keys)
     assert keys.stored == [[record_id]]
 
 
 async def test_under_load_keys_are_stored_in_bulk_and_each_is_used_once() -> None:
     keys = Keys()
-    ahead = reserve(keys)
+    ahead = pool(keys)
     taken: list[str] = []
 
     async def client() -> None:
@@ -71,26 +71,26 @@ async def test_under_load_keys_are_stored_in_bulk_and_each_is_used_once() -> Non
     assert max(map(len, keys.stored)) > 50
     assert len(keys.stored) < 100
     unused = sum(map(len, keys.stored)) - len(taken)
-    assert unused <= KeyReserve.LARGEST * 2
+    assert unused <= KeyPool.LARGEST * 2
 
 
 async def test_what_was_made_ahead_is_not_used_when_it_is_old(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     keys = Keys()
-    ahead = reserve(keys)
+    ahead = pool(keys)
     for _ in range(5):
         await asyncio.gather(*(take(ahead) for _ in range(40)))
         await asyncio.sleep(0.06)
     left = {record_id for group in keys.stored if len(group) > 40 for record_id in group}
     assert left
-    monkeypatch.setattr(KeyReserve, "FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(KeyPool, "FRESH_SECONDS", -1.0)
     assert await take_and_check(ahead, keys) not in left
 
 
 async def test_where_nothing_can_be_stored_nobody_gets_a_key() -> None:
     keys = Keys()
-    ahead = reserve(keys)
+    ahead = pool(keys)
     keys.down = True
     await asyncio.sleep(0.06)
     told = await asyncio.gather(*(take(ahead) for _ in range(40)), return_exceptions=True)

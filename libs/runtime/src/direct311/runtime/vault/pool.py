@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 
 from direct311.runtime.clock import Ids
-from direct311.runtime.grouping import Grouped
+from direct311.runtime.micro_batch import MicroBatcher
 from direct311.runtime.vault.vault import DataKey, RecordKey
 
 _log = structlog.get_logger(__name__)
@@ -24,12 +24,12 @@ New = tuple[str, DataKey]
 
 
 class KeyMaker(Protocol):
-    """What a reserve needs of the vault."""
+    """What a key pool needs of the vault."""
 
     async def new_key(self, record_id: str) -> tuple[RecordKey, DataKey]: ...
 
 
-class KeyReserve:
+class KeyPool:
     """New record ids with their keys, which are stored already.
 
     A key made ahead is used within `FRESH_SECONDS` or not at all; what is stored and not used is
@@ -48,7 +48,7 @@ class KeyReserve:
         self._vault = vault
         self._store = store
         self._ids = ids
-        self._keeping: Grouped[RecordKey, None] = Grouped("keys", self._keep)
+        self._keeping: MicroBatcher[RecordKey, None] = MicroBatcher("keys", self._keep)
         self._ready: deque[tuple[float, New]] = deque()
         self._taken = 0
         self._since = time.monotonic()

@@ -103,8 +103,8 @@ class Located(Model):
 class Correction(Model):
     """That the resident has given new values of contact fields: when, and of which; no value.
 
-    `mark` and `content` are keyed hashes of the retry's key and of what was sent under it, so that
-    a repeat is known; empty where no key was sent.
+    `mark` is the key digest, a keyed hash of the retry's idempotency key; `content` is a keyed hash
+    of what was sent under it. Both are empty where no key was sent.
     """
 
     at: Instant
@@ -116,7 +116,8 @@ class Correction(Model):
 class Step(Model):
     """That the reporter has done something later by the signed link: when and what.
 
-    `mark` and `content` are keyed hashes of the retry's key and of what was sent under it.
+    `mark` is the key digest, a keyed hash of the retry's idempotency key; `content` is a keyed hash
+    of what was sent under it.
     """
 
     at: Instant

@@ -8,7 +8,7 @@ from direct311.runtime.errors import RefusedError
 
 
 class Idempotent(Protocol):
-    """What was done under a key; `mark` is empty where there was none."""
+    """What was done under a key; `mark` is the stored key digest, empty where there was no key."""
 
     @property
     def mark(self) -> str: ...

@@ -77,7 +77,7 @@ class Quotas:
 
 
 class _QuotaLease:
-    """A copy's lease of one window."""
+    """The part of a window's quota that this copy hands out from memory."""
 
     def __init__(self, store: QuotaStore, window: str, until: datetime, limit: int) -> None:
         self.window = window

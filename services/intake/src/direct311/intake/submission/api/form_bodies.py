@@ -60,8 +60,8 @@ class Form:
 
 
 class MemoryBudget:
-    """Bytes of files that all calls hold together: `most`, of which the calls of one address may
-    hold `of_one`, and those whose key is not known yet a half, or as much as one address."""
+    """Bytes of files that all calls may hold together: `most`, of which the calls of one address
+    may hold `of_one`, and those whose key is not known yet a half, or as much as one address."""
 
     def __init__(self, most: int, of_one: int) -> None:
         self.most = most
@@ -82,7 +82,7 @@ class MemoryBudget:
 
 
 class MemoryReservation:
-    """One call's part of them."""
+    """What one call holds of the budget."""
 
     def __init__(self, all_calls: MemoryBudget, name: str) -> None:
         self._all = all_calls

@@ -11,8 +11,9 @@ from uuid_utils import compat
 
 from deploy.local.stack import Stack
 from direct311.runtime.storage.database import Collection, Database
-from direct311.runtime.vault.keystore import InMemoryKeys, MongoKeys
+from direct311.runtime.vault.keystore import MongoKeys
 from direct311.runtime.vault.vault import KeyFetch, KeyStore, RecordKey
+from tests.support.keys import InMemoryKeys
 from tests.support.runtime import NOW, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

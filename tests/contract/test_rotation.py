@@ -11,9 +11,10 @@ from deploy.local.stack import Stack
 from direct311.runtime.storage.database import Database
 from direct311.runtime.storage.jobs import Batch, Job
 from direct311.runtime.vault.keys import FileKeyProvider, KeyProviderError
-from direct311.runtime.vault.keystore import InMemoryKeys, MongoKeys
+from direct311.runtime.vault.keystore import MongoKeys
 from direct311.runtime.vault.rotation import KeyChecks, Rewrapping
 from direct311.runtime.vault.vault import RecordKey
+from tests.support.keys import InMemoryKeys
 from tests.support.runtime import NOW, SetClock, database_of_its_own
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]

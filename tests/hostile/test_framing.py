@@ -21,13 +21,13 @@ from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.signing import Principals, PublicKey, SignatureError, Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import DeniedError, Vault
 from direct311.schemas import Encoded, Event, decode, encode, isoformat, signed_bytes
 from direct311.schemas.model import Model
 from direct311.schemas.topics import BY_NAME
 from direct311.verifier import event as offline
 from tests.support.county import County, until
+from tests.support.keys import InMemoryKeys
 from tests.support.submissions import submission
 from tests.unit.audit.events import ORDER, RECORD, START, private_key, received
 from tests.unit.audit.fakes import InMemoryInbox, SettableClock

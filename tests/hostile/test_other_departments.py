@@ -216,7 +216,7 @@ async def test_a_hold_is_lifted_by_an_inspector_of_the_department_that_the_type_
         if each.flags.enforcement and each.department == "regulatory"
     )
     await world.request(service_code=code, status="identity_required")
-    release = Release(world.mail._processor, CATALOGUE, world.vault, world.clock, _Ids())
+    release = Release(world.mail._processor, CATALOGUE, world.vault, world.clock)
     lifting = release(
         Caller("ivan", ("inspector",), department), "r-1", BASIS, "wires hang over the fence"
     )
@@ -228,11 +228,6 @@ async def test_a_hold_is_lifted_by_an_inspector_of_the_department_that_the_type_
         with pytest.raises(DeniedError):
             await lifting
         assert world.state().status == "identity_required"
-
-
-class _Ids:
-    def new(self) -> str:
-        return "01980000-0000-7000-8000-000000000001"
 
 
 # ---------------------------------------------------------------- media's door

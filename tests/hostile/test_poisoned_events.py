@@ -367,14 +367,14 @@ async def test_nobody_who_watches_stops_at_it(body: bytes) -> None:
         return
     stores = world.stores
     rules = load_volume_rules().content.rules
-    volume = Volume(rules, stores.alarms, stores.log, stores.entries, stores.clock)
+    volume = Volume(rules, stores.alarms, stores.entries, stores.clock)
     numbers = InMemoryNumbers()
     numbering = Numbering(numbers, stores.alarms, stores.clock, ["intake"])
     watch = InMemoryWatch()
     await LogTailer([numbering, volume], stores.log, stores.entries, watch).step()
     assert await watch.place(LogTailer.NAME) == 3
     await numbering.step({"intake": []}, [])
-    again = Volume(rules, stores.alarms, stores.log, stores.entries, stores.clock)
+    again = Volume(rules, stores.alarms, stores.entries, stores.clock)
     await again.see(await stores.entries.summaries(2, 3))
 
 
@@ -383,7 +383,7 @@ async def test_nobody_who_watches_stops_at_it(body: bytes) -> None:
 async def test_an_entry_of_another_age_silences_no_alarm(at: str, rule: str) -> None:
     """Refusals of another age raise the alarm that they are; so do real ones later."""
     log, alarms, clock = InMemoryLog(), InMemoryAlarms(), SettableClock(START)
-    volume = Volume(load_volume_rules().content.rules, alarms, log, log, clock)
+    volume = Volume(load_volume_rules().content.rules, alarms, log, clock)
     denied = rule == "many-refusals"
 
     async def see(first: int, when: datetime, number: int) -> None:

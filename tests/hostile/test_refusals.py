@@ -23,11 +23,11 @@ from direct311.runtime.messaging.records import Entry
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import DeniedError, Vault
 from direct311.schemas import Encoded, decode
 from direct311.schemas import events as ev
 from tests.support.county import County, until
+from tests.support.keys import InMemoryKeys
 from tests.support.runtime import SetClock
 from tests.support.submissions import submission
 from tests.unit.audit.events import OTHER, RECORD, Producer

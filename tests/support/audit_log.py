@@ -14,7 +14,14 @@ from direct311.verifier.entry import Entry, derive_entry_key, seal
 from direct311.verifier.event import Event, EventKey
 from direct311.verifier.merkle import Frontier, leaf_hash
 from direct311.verifier.note import Signer
-from direct311.verifier.tiles import Tile, grown_bundles, grown_tiles, partial_tiles
+from direct311.verifier.tiles import (
+    ENTRIES,
+    WIDTH,
+    Tile,
+    grown_tiles,
+    join_entries,
+    partial_tiles,
+)
 
 ORIGIN = "direct311.miamidade.gov/audit"
 START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -136,3 +143,19 @@ def write_log(entries: Sequence[bytes], sizes: Sequence[int] = ()) -> Written:
     files = {tile.path: content for tile, content in tiles.items()}
     files["checkpoint"] = checkpoints[len(entries)].encode()
     return Written(files, checkpoints)
+
+
+def grown_bundles(size: int, entries: Sequence[bytes], partial: bytes) -> dict[Tile, bytes]:
+    """Content of each entry bundle that appending `entries` to `size` entries completes or begins.
+
+    `partial` is the content of the last bundle where that is not full, else empty.
+    """
+    index, width = divmod(size, WIDTH)
+    bundles = {}
+    start = 0
+    while start < len(entries):
+        part = entries[start : start + WIDTH - width]
+        start += len(part)
+        bundles[Tile(ENTRIES, index, width + len(part))] = partial + join_entries(part)
+        index, width, partial = index + 1, 0, b""
+    return bundles

@@ -27,12 +27,12 @@ from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.storage.objects import MissingObjectError
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import RecordKey, Vault
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 from direct311.schemas.topics import BY_MODEL
+from tests.support.keys import InMemoryKeys
 from tests.support.memory import InMemoryRecords
 
 START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)

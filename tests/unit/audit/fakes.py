@@ -9,7 +9,7 @@ from typing import Any
 
 from direct311.audit.disposition.domain.holds import LogHold
 from direct311.audit.entry import Facts, Filter
-from direct311.audit.index.domain import Dimension, Exempt, Group, IndexWalk, Rebuild, keys_of
+from direct311.audit.index.domain import Dimension, Exempt, Group, IndexWalk, Rebuild
 from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
 from direct311.audit.log.domain import MOST_COUNTED
 from direct311.audit.log.ports.files import ExistsOtherwiseError
@@ -22,6 +22,7 @@ from direct311.audit.monitoring.domain.numbers import Numbered
 from direct311.audit.monitoring.ports import FetchPage
 from direct311.audit.questions.ports import Persons
 from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
+from tests.unit.audit.index.grouping import keys_of
 
 
 class SettableClock:

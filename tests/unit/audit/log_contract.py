@@ -44,7 +44,6 @@ from direct311.runtime.messaging.records import Entry as RelayEntry
 from direct311.runtime.messaging.signing import Signer as EventSigner
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Encoded, decode
 from direct311.schemas import events as ev
@@ -63,6 +62,7 @@ from direct311.verifier.tiles import (
     partial_tiles,
     split_entries,
 )
+from tests.support.keys import InMemoryKeys
 from tests.unit.audit.events import (
     OTHER,
     RECORD,

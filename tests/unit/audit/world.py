@@ -15,11 +15,11 @@ from direct311.runtime.clock import Clock
 from direct311.runtime.messaging.records import Entry
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Encoded, decode
 from direct311.schemas import events as ev
 from direct311.verifier.checkpoint import Trust
+from tests.support.keys import InMemoryKeys
 from tests.unit.audit.events import private_key, producers
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
@@ -86,7 +86,6 @@ class World:
         clock = self.stores.clock
         self.vault = vault_of(self.broker, clock)
         self.audited = AuditedQuery(
-            log=log,
             entries=log,
             keys=self.stores.keyring,
             vault=self.vault,

@@ -8,10 +8,10 @@ import pytest
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.errors import TransientError
 from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, EventProcessor, Write
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import RecordKey
 from direct311.schemas import decode
 from direct311.schemas import events as ev
+from tests.support.keys import InMemoryKeys
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.support.runtime import NOW, SetClock, Tally, lone_relay, signature
 

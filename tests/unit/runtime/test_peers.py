@@ -38,7 +38,6 @@ CALLS: dict[str, Call] = {
     "post_json": lambda http: http.post_json("http://a", {}),
     "post_form": lambda http: http.post_form("http://a", {}),
     "post_multipart": lambda http: http.post_multipart("http://a", []),
-    "get_bytes": lambda http: http.get_bytes("http://a"),
     "post_bytes": lambda http: http.post_bytes("http://a", b"", most=200_000),
     "post_stream": lambda http: http.post_stream("http://a", {}, bytearray().extend),
 }

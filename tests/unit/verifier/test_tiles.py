@@ -22,7 +22,6 @@ from direct311.verifier.tiles import (
     TileError,
     TileHashes,
     entry_bundles,
-    grown_bundles,
     grown_tiles,
     hash_tiles,
     join_entries,
@@ -32,6 +31,7 @@ from direct311.verifier.tiles import (
     split_hashes,
     tile_for,
 )
+from tests.support.audit_log import grown_bundles
 
 TILES = st.builds(Tile, st.integers(ENTRIES, 63), st.integers(0, 10**12), st.integers(1, 256))
 

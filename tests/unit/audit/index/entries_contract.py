@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import get_args
 
 from direct311.audit.entry import Facts, Filter
-from direct311.audit.index.domain import Dimension, Exempt, Group, keys_of
+from direct311.audit.index.domain import Dimension, Exempt, Group
 from direct311.audit.log.domain import facts_of
 from direct311.audit.log.handlers.tags import is_right
 from direct311.schemas import Encoded
 from tests.unit.audit.events import OTHER, RECORD, START, THIRD, Producer, received
+from tests.unit.audit.index.grouping import keys_of
 from tests.unit.audit.log_contract import Stores
 
 NUMBER = 60

@@ -12,9 +12,9 @@ from direct311.runtime.http.api import install
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.http.key_routes import key_fetches_router
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import KeyFetch
 from direct311.schemas import isoformat
+from tests.support.keys import InMemoryKeys
 from tests.unit.audit.events import OTHER, RECORD, START
 
 

@@ -70,7 +70,7 @@ class World:
         self.start()
 
     def start(self) -> None:
-        self.volume = Volume(self.rules, self.alarms, self.log, self.log, self.clock)
+        self.volume = Volume(self.rules, self.alarms, self.log, self.clock)
 
     async def see(self, *shown: Facts) -> None:
         first = len(self.log.seen)

@@ -19,10 +19,10 @@ from direct311.runtime.http.api import caller_of, install
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Encoded
 from direct311.schemas import events as ev
+from tests.support.keys import InMemoryKeys
 from tests.support.links import FakeAuthenticator, bearer, signed_links
 from tests.support.media import DurableMemory, Fate
 from tests.unit.audit.events import OTHER, RECORD, START, Producer, private_key

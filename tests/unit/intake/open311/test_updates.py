@@ -33,10 +33,10 @@ from direct311.runtime.messaging.records import Emitter, EventProcessor, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import Vault, VaultError
 from direct311.schemas import decode
 from direct311.schemas import events as ev
+from tests.support.keys import InMemoryKeys
 from tests.support.media import DurableMemory, Fate, IdleRelay
 from tests.support.memory import InMemoryRecords
 from tests.support.runtime import NOW, SetClock

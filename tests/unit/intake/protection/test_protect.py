@@ -27,9 +27,9 @@ from direct311.runtime.http.health import Readiness
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import Vault
 from tests.support.addresses import InOneLine
+from tests.support.keys import InMemoryKeys
 from tests.support.links import FakeAuthenticator, bearer, signed_links
 from tests.support.media import DurableMemory, Fate
 from tests.support.runtime import SetClock

@@ -34,11 +34,11 @@ from direct311.runtime.messaging.records import Emitter, EventProcessor, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import Vault
 from direct311.schemas import decode
 from direct311.schemas import events as ev
 from tests.support.addresses import InOneLine
+from tests.support.keys import InMemoryKeys
 from tests.support.links import FakeAuthenticator, bearer, signed_links
 from tests.support.media import DurableMemory, Fate, IdleRelay
 from tests.support.memory import InMemoryRecords

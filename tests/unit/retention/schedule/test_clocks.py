@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from direct311.retention.schedule.adapters import load_retention
 from direct311.retention.schedule.domain.clocks import (
     Component,
-    eligibility,
     eligible_on,
     longest,
     request_dates,
 )
 from direct311.retention.schedule.domain.schedule import FiscalYear, Item, Kind, Trigger
+from tests.support.schedule import eligibility
 
 SCHEDULE = load_retention().schedule
 OCTOBER = SCHEDULE.fiscal_year_begins

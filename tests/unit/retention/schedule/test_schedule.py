@@ -10,10 +10,11 @@ import pytest
 
 from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.retention.schedule.adapters import load_retention
-from direct311.retention.schedule.domain.clocks import case_components, eligibility, request_dates
+from direct311.retention.schedule.domain.clocks import case_components, request_dates
 from direct311.runtime.datafile import DataFileError, packaged
 from tests.support.data_files import changed, entry
 from tests.support.real_data import REAL_DATA, needs_real_data
+from tests.support.schedule import eligibility
 
 FILES = load_retention()
 SCHEDULE, ASSIGNMENTS = FILES.schedule, FILES.assignments
@@ -97,9 +98,8 @@ def test_the_case_of_an_outcome_never_closes_with_the_request(outcome: str) -> N
 
 
 def test_other_series_have_their_item() -> None:
-    assert ASSIGNMENTS.item_of_series("audit_entry") == 393
-    assert ASSIGNMENTS.item_of_series("disposition") == 45
-    assert ASSIGNMENTS.item_of_series("no_such_series") is None
+    items = {each.series: each.item for each in ASSIGNMENTS.series}
+    assert (items["audit_entry"], items["disposition"]) == (393, 45)
 
 
 def test_an_item_switched_off_keeps_what_is_assigned_to_it(tmp_path: Path) -> None:

@@ -71,11 +71,6 @@ def test_what_comes_while_the_county_is_closed_counts_from_the_next_opening(
     assert CALENDAR.starts_on(datetime.fromisoformat(received)) == date.fromisoformat(starts)
 
 
-def test_opening_is_an_instant_in_utc() -> None:
-    assert CALENDAR.opening(date(2026, 1, 5)) == datetime(2026, 1, 5, 13, 0, tzinfo=UTC)
-    assert CALENDAR.opening(date(2026, 7, 6)) == datetime(2026, 7, 6, 12, 0, tzinfo=UTC)
-
-
 @given(days, st.integers(0, 60))
 def test_the_nth_working_day_is_working_and_has_n_of_them_before_it(start: date, n: int) -> None:
     due = working_days(CALENDAR, start, n)

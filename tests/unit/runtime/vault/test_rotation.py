@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from direct311.runtime.vault.keys import FileKeyProvider, KeyProviderError
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.rotation import Rewrapping
 from direct311.runtime.vault.vault import RecordKey
+from tests.support.keys import InMemoryKeys
 
 pytestmark = pytest.mark.anyio
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -26,10 +26,10 @@ from direct311.runtime.messaging.signing import Principals, PublicKey, Signature
 from direct311.runtime.storage.database import DatabaseError
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider, KeyProviderError
-from direct311.runtime.vault.keystore import InMemoryKeys
 from direct311.runtime.vault.vault import DeniedError, RecordKey, Vault, VaultError
 from direct311.schemas import decode
 from direct311.schemas import events as ev
+from tests.support.keys import InMemoryKeys
 
 pytestmark = pytest.mark.anyio
 PHONE = b"+1 305 555 0142"

@@ -26,7 +26,6 @@ the lines around them."""
 
 _JOINERS = "\u200c\u200d"
 _AS_EMOJI = "\ufe0f"
-_SKIN = range(0x1F3FB, 0x1F400)
 _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 # Latin letters and signs that are seen and composed: nearly all texts are of these alone.
 _SEEN = r"\x20-\x7e\u00a1-\u00ac\u00ae-\u024f\u2013\u2014\u2018-\u201e\u2026\u20ac"

@@ -158,22 +158,6 @@ def grown_tiles(growth: Growth, partials: Mapping[Tile, bytes]) -> dict[Tile, by
     return tiles
 
 
-def grown_bundles(size: int, entries: Sequence[bytes], partial: bytes) -> dict[Tile, bytes]:
-    """Content of each entry bundle that appending `entries` to `size` entries completes or begins.
-
-    `partial` is the content of the last bundle where that is not full, else empty.
-    """
-    index, width = divmod(size, WIDTH)
-    bundles = {}
-    start = 0
-    while start < len(entries):
-        part = entries[start : start + WIDTH - width]
-        start += len(part)
-        bundles[Tile(ENTRIES, index, width + len(part))] = partial + join_entries(part)
-        index, width, partial = index + 1, 0, b""
-    return bundles
-
-
 # Reading hashes out of tiles
 
 

@@ -25,7 +25,7 @@ LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 MOST_DIGITS = 18
 """Of a whole number: what has more does not fit into 64 bits."""
-_WHOLE = re.compile(r"[0-9]{1,18}")
+_WHOLE = re.compile(rf"[0-9]{{1,{MOST_DIGITS}}}")
 # float() also takes 1_000, digits of other scripts, inf and nan.
 _DECIMAL = re.compile(
     r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?"

@@ -6,7 +6,7 @@ import logging
 import random
 import ssl
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -310,7 +310,6 @@ class Consumer:
         self._late = 0.0
         self.stopped_because: str | None = None
         self.busy_since: float | None = None
-        self.recent_failures: deque[str] = deque(maxlen=20)
         self._subscriber = broker.subscriber(
             *topics,
             batch=True,
@@ -513,7 +512,6 @@ class Consumer:
         """Name the message in the dead-letter topic; try until the broker has it."""
         kind = type(why).__name__
         self._metrics.dead_letters.labels(kind).inc()
-        self.recent_failures.append(kind)
         _log.error(
             "consumer.dead_letter",
             topic=at.topic,

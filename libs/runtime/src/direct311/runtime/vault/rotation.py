@@ -11,8 +11,6 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Protocol
 
-import structlog
-
 from direct311.runtime.access.in_force import InForce
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
@@ -26,7 +24,6 @@ from direct311.runtime.vault.keys import KeyProvider, KeyProviderError
 from direct311.runtime.vault.vault import RecordKey, Vault
 from direct311.schemas.model import Model
 
-_log = structlog.get_logger(__name__)
 CHECK = sha256(b"direct311 key check").digest()
 """What each key-encryption key wraps so that it can be told from another with the same id."""
 CHECK_CONTEXT = "direct311:key-check"

@@ -1,11 +1,10 @@
 """What the query index is asked in numbers, and how far it was made again and compared."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from direct311.audit.entry import SINGLE, Facts
+from direct311.audit.entry import Facts
 from direct311.schemas import Instant, Model, replaced
 
 
@@ -62,19 +61,6 @@ class Group:
             max(self.last, other.last),
             self.times + other.times,
         )
-
-
-def keys_of(facts: Facts, by: Sequence[Dimension]) -> Iterator[tuple[str | None, ...]]:
-    """The groups that an entry counts in."""
-    single = {
-        **{name: getattr(facts, name) for name in SINGLE if name != "break_glass"},
-        "case": facts.case_id,
-        "day": f"{facts.occurred_at:%Y-%m-%d}",
-        "hour": f"{facts.occurred_at:%Y-%m-%dT%H}",
-        "fields": ",".join(facts.fields),
-    }
-    for record in (facts.record_ids or (None,)) if "record" in by else (None,):
-        yield tuple(record if name == "record" else single[name] for name in by)
 
 
 class Rebuild(Model):

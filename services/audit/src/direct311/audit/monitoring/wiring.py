@@ -57,7 +57,7 @@ def wire(
     telling = [each.service for each in key_fetches]
     numbering = Numbering(numbers, alarms, clock, telling, patience=patience)
     volume_rules = load_volume_rules(settings.volume_file).content.rules
-    volume = Volume(volume_rules, alarms, log.log, entries, clock)
+    volume = Volume(volume_rules, alarms, entries, clock)
     unlogged = Gauge(
         "direct311_log_unlogged_fetches", "Key fetches without an event", registry=registry
     )

@@ -48,7 +48,7 @@ def wire(
     clock, vault = resources.clock, log.keys.vault
     people = IntakePeople(resources.peer("intake", settings.intake_url))
     audited = AuditedQuery(
-        log=log.log, entries=entries, keys=log.keys.ring, vault=vault, policy=policy, clock=clock
+        entries=entries, keys=log.keys.ring, vault=vault, policy=policy, clock=clock
     )
     reading = Reading(
         audited=audited,

@@ -45,7 +45,7 @@ def wire(
     )
     return Staff(
         contact=Contact(lifecycle.requests, vault, sealing.indexes),
-        release=Release(lifecycle.processor, catalogue, vault, clock, resources.ids),
+        release=Release(lifecycle.processor, catalogue, vault, clock),
         ended_sessions=ended,
         pages=StaffPages(sign_in, lifecycle.requests),
     )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -98,7 +98,6 @@ class WorkingCalendar:
 
     def __init__(self, rules: CalendarRules) -> None:
         self.version = rules.version
-        self.opens = rules.opens
         self.closes = rules.closes
         self._zone = ZoneInfo(rules.time_zone)
         self._weekend = frozenset(_NUMBERS[name] for name in rules.weekend)
@@ -137,10 +136,6 @@ class WorkingCalendar:
         if self.is_working(day) and local.time() >= self.closes:
             day += _DAY
         return self.next_working(day)
-
-    def opening(self, day: date) -> datetime:
-        """The instant (UTC) at which the county opens on that day."""
-        return datetime.combine(day, self.opens, self._zone).astimezone(UTC)
 
 
 def working_days(calendar: WorkingCalendar, start: date, n: int) -> date:

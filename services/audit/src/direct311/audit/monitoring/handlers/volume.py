@@ -17,7 +17,6 @@ from direct311.audit.alarms.ports import Alarms
 from direct311.audit.entry import Facts
 from direct311.audit.index.ports import Entries
 from direct311.audit.index_row import EntrySummary
-from direct311.audit.log.ports.log import Log
 from direct311.audit.monitoring.domain.volume import By, Counted, VolumeRule
 from direct311.runtime.clock import Clock
 
@@ -43,11 +42,10 @@ class Volume:
     """Watches volume. An `Observer`."""
 
     def __init__(
-        self, rules: Iterable[VolumeRule], alarms: Alarms, log: Log, entries: Entries, clock: Clock
+        self, rules: Iterable[VolumeRule], alarms: Alarms, entries: Entries, clock: Clock
     ) -> None:
         self._rules = tuple(rules)
         self._alarms = alarms
-        self._log = log
         self._entries = entries
         self._clock = clock
         self._counts: dict[str, OrderedDict[str, _Count]] = {

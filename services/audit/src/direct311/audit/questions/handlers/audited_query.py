@@ -22,7 +22,7 @@ from direct311.audit.index_row import IndexRow
 from direct311.audit.log.domain import CLOCK_TOLERANCE, DELIVERY_LIMIT
 from direct311.audit.log.handlers.bodies import decode_body
 from direct311.audit.log.handlers.keyring import BodyKey, KeyRing
-from direct311.audit.log.ports.log import Head, Log
+from direct311.audit.log.ports.log import Head
 from direct311.audit.questions.domain.cursors import windows
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import AccessPolicy, Caller, RecordFacts
@@ -78,14 +78,12 @@ class AuditedQuery:
     def __init__(
         self,
         *,
-        log: Log,
         entries: Entries,
         keys: KeyRing,
         vault: Vault,
         policy: AccessPolicy,
         clock: Clock,
     ) -> None:
-        self._log = log
         self._entries = entries
         self._keys = keys
         self._vault = vault

@@ -128,7 +128,7 @@ class Resolver:
             self._known(address, place, boundaries)
             or self._on_grid(address, place, boundaries)
             or self._in_zip(address, boundaries)
-            or self._in_city(address, place, boundaries)
+            or self._in_city(address, place)
             or Resolution("unresolved", reason=_why(place, address))
         )
         return replace(found, reason=found.reason or half)
@@ -243,9 +243,7 @@ class Resolver:
             boundary_sets=located.boundary_sets,
         )
 
-    def _in_city(
-        self, address: NormalisedAddress, place: Place, boundaries: Boundaries
-    ) -> Resolution | None:
+    def _in_city(self, address: NormalisedAddress, place: Place) -> Resolution | None:
         stated = self.gazette.canonical(place.municipality)
         name = stated or address.city
         if name is None or (stated is None and self.gazette.is_postal_only(name)):

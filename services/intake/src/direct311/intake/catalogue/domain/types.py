@@ -139,17 +139,9 @@ class Catalogue(Model, extra="forbid"):
     def _by_code(self) -> dict[str, ServiceType]:
         return {service.service_code: service for service in self.services}
 
-    @cached_property
-    def _by_county_name(self) -> dict[str, ServiceType]:
-        return {service.county_name: service for service in self.services}
-
     def by_code(self, service_code: str) -> ServiceType | None:
         """The type with this code, in force or not: an old request keeps its type."""
         return self._by_code.get(service_code)
-
-    def by_county_name(self, name: str) -> ServiceType | None:
-        """The type that the county's own records call by this name, letter by letter."""
-        return self._by_county_name.get(name)
 
     def offered(self, service_code: str, on: date) -> ServiceType | None:
         """The type with this code, where it may be asked for on this day."""

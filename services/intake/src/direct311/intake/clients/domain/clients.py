@@ -5,7 +5,6 @@ and could be guessed; here there is nothing to guess, and the gateway would pay 
 call.
 """
 
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -23,7 +22,6 @@ SHOWN = 14
 """Characters of a key that are kept and shown: four are its own, so 232 bits are left."""
 MOST_KEYS = 5
 """Keys of a client that are not over; more would mean that old ones are never taken away."""
-_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class Quota(Model):
@@ -121,10 +119,6 @@ def environment_of(key: str) -> Environment | None:
         if key.startswith(prefix):
             return each
     return None
-
-
-def is_hash(text: str) -> bool:
-    return _HASH.fullmatch(text) is not None
 
 
 def rotated(

@@ -5,7 +5,7 @@ Each step may be sent again with the same `Idempotency-Key` and is then done onc
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -38,7 +38,6 @@ MOST_COMMENTS = 50
 MOST_FILES = 30
 
 Kind = Literal["comment", "media", "withdrawal", "notifications"]
-Decide = Callable[[ServiceRequest], Awaitable[Change[ServiceRequest] | None]]
 
 
 @dataclass(frozen=True, slots=True)

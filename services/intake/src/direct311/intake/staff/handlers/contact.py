@@ -11,7 +11,6 @@ from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.vault.vault import Vault
 
-PERSON_KEYS = ("phone", "email", "name")
 MOST_RECORDS = 10_000
 
 

@@ -4,7 +4,7 @@ from direct311.intake.catalogue.domain.types import Catalogue
 from direct311.intake.request import ServiceRequest, telling, updated
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
-from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
@@ -25,13 +25,11 @@ class Release:
         catalogue: Catalogue,
         vault: Vault,
         clock: Clock,
-        ids: Ids,
     ) -> None:
         self._processor = processor
         self._catalogue = catalogue
         self._vault = vault
         self._clock = clock
-        self._ids = ids
 
     async def __call__(
         self, caller: Caller, record_id: str, basis: str, reason: str

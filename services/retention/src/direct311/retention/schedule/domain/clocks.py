@@ -92,17 +92,6 @@ def eligibilities(
     return [_eligibility(component, fiscal_year) for component in components]
 
 
-def eligibility(
-    items: Iterable[int], dates: Mapping[Trigger, date], schedule: Schedule
-) -> Eligibility:
-    """The eligibility of a record that is kept under these items.
-
-    `dates` says when each kind of clock started for it. An item that the schedule lacks or has
-    switched off is permanent until one is approved.
-    """
-    return longest(components("request", items, dates, schedule), schedule.fiscal_year_begins)
-
-
 def components(
     name: str, items: Iterable[int], dates: Mapping[Trigger, date], schedule: Schedule
 ) -> Sequence[Component]:

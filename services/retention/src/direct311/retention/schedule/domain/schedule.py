@@ -140,9 +140,6 @@ class Assignments(Model, extra="forbid"):
         """The item numbers that an outcome adds; none where the file does not know it."""
         return next((each.items for each in self.outcomes if each.outcome == outcome), ())
 
-    def item_of_series(self, series: str) -> int | None:
-        return next((each.item for each in self.series if each.series == series), None)
-
 
 def schedule_problems(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
     """What is wrong with a schedule, as item number, field and reason."""

@@ -6,19 +6,22 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from deploy.local import stack as stacks
 from deploy.local.stack import Stack
 from tests.support import conformance
 from tests.support.county import County, entering
 from tests.support.logs import complaints
-from tests.support.parts import PARTS, OnePart
+from tests.support.parts import PARTS, PORTS, TESTS, OnePart, takes_shared_stack
 from tests.support.stacks import RUNNING, stack_of_its_own
 
 ORDER = ("unit", "tampering", "contract", "wire", "e2e", "hostile", "fuzz", "privacy", "faults")
 """Fast tests first, and last those that wear the machine out."""
 
 
-SHARED = pytest.StashKey[Stack]()
-LAST_OF_SHARED = pytest.StashKey[pytest.Item]()
+SHARED = pytest.StashKey[dict[str, Stack]]()
+"""The stacks of the session that run, by fixture."""
+LAST = pytest.StashKey[dict[str, pytest.Item]]()
+"""The last test that may take each of them."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,18 +43,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(conformance.Evidence(config), "policy-evidence")
     if part := config.getoption("part"):
         config.pluginmanager.register(OnePart(part, config), "one-part")
+        stacks.OWN_PORTS = PORTS[part]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-
     def place(item: pytest.Item) -> int:
-        kind = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        kind = _kind(item)
         return ORDER.index(kind) if kind in ORDER else len(ORDER)
 
     # Files that share the stack follow each other: what starts its own comes before them, or late.
     late = ORDER.index("privacy")
-    shared = {item.path for item in items if _shares(item)}
+    shared = {item.path for item in items if takes_shared_stack(item)}
     items.sort(
         key=lambda item: (
             place(item) >= late and item.path not in shared,
@@ -59,25 +61,39 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.path in shared,
         )
     )
-    for item in [each for each in items if _shares(each)][-1:]:
-        item.config.stash[LAST_OF_SHARED] = item
 
 
-def _shares(item: pytest.Item) -> bool:
-    """Whether it takes the shared stack; some modules have one of their own by that name."""
-    return "stack" in getattr(item, "fixturenames", ()) and not (
-        isinstance(item, pytest.Function) and hasattr(item.module, "stack")
-    )
+def _kind(item: pytest.Item) -> str:
+    """The folder of tests that it lies in."""
+    return item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    last = session.config.stash.setdefault(LAST, {})
+    for item in session.items:
+        last |= dict.fromkeys(_may_take(item), item)
+
+
+def _may_take(item: pytest.Item) -> Iterator[str]:
+    """Which stacks of the session."""
+    if takes_shared_stack(item):
+        yield "stack"
+    # A contract asks for the servers when its case is the real one.
+    if "servers" in getattr(item, "fixturenames", ()) or _kind(item) == "contract":
+        yield "servers"
+    if "disposable" in getattr(item, "fixturenames", ()):
+        yield "disposable"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    """The shared stack stops with the last test that shares it: idle it still takes a third of a
+    """A shared stack stops with the last test that shares it: idle it still takes a third of a
     processor from those that follow."""
     yield
-    shared = item.config.stash.get(SHARED, None)
-    if shared is not None and item is item.config.stash.get(LAST_OF_SHARED, None):
-        shared.down()
+    last = item.config.stash.get(LAST, {})
+    for name, stack in item.config.stash.get(SHARED, {}).items():
+        if item is last.get(name):
+            stack.down()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -100,10 +116,13 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     """Kafka, database, object store and issuer, without the services. Shared: use ids of your own,
     and say nothing in a service's name that another test would take for its own."""
     with stack_of_its_own(tmp_path_factory.mktemp("servers") / "s", services=False) as stack:
+        request.config.stash.setdefault(SHARED, {})["servers"] = stack
         yield stack
 
 
@@ -116,15 +135,18 @@ def stack(
         yield Stack(running)
         return
     with stack_of_its_own(tmp_path_factory.mktemp("stack") / "s") as stack:
-        request.config.stash[SHARED] = stack
+        request.config.stash.setdefault(SHARED, {})["stack"] = stack
         yield stack
 
 
 @pytest.fixture(scope="session")
-def disposable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def disposable(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     """A second whole stack, for tests that do harm which passes: parts that are stopped or killed
     and come back, administrators who do all that they may. What was stored before stays."""
     with stack_of_its_own(tmp_path_factory.mktemp("disposable") / "s") as stack:
+        request.config.stash.setdefault(SHARED, {})["disposable"] = stack
         yield stack
 
 

@@ -28,8 +28,8 @@ import pytest
 from tests.support.parts import PARTS, TESTS, Part, parts_in
 
 PYTEST = (sys.executable, "-m", "pytest")
-PRIORITY: Mapping[Part, int] = {"live": 0, "attacks": 5, "units": 5}
-"""Niceness. Live tests have deadlines; the others take what those leave."""
+PRIORITY: Mapping[Part, int] = {"county": 0, "servers": 0, "units": 5}
+"""Niceness. Live tests have deadlines; the units take what those leave."""
 
 EPILOG = """\
 All arguments go to pytest: -k name, a path, --stack DIR, --durations=20, -x (each part stops at its

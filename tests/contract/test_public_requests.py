@@ -62,7 +62,7 @@ async def kept(servers: Stack) -> AsyncIterator[Kept]:
     async with database_of_its_own(servers) as database:
         records = MongoRecords(database["requests"], ServiceRequest, listed_fields)
         requests = MongoPublicRequests(records, SetClock())
-        await records.prepare(requests.INDEXES)
+        await records.prepare((*MongoRequests.INDEXES, *requests.INDEXES))
         yield Kept(records, requests)
 
 

@@ -59,7 +59,7 @@ async def until(
         if time.monotonic() > deadline:
             raise NotHappeningError(f"within {seconds:.0f} s: {promise}")
         await asyncio.sleep(pause)
-        pause = min(pause * 1.5, 0.5)
+        pause = min(pause * 1.25, 0.25)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """The parts of the suite that may run side by side, each in a pytest of its own.
 
-`units` and `attacks` (those of `tests/hostile` that need no server) keep a processor busy each;
-`live` tests have servers of their own and wait for them most of the time.
+`county`: tests of the whole shared stack. `servers`: live tests with stacks of their own, or with
+the servers alone. `units`: all that needs no server. The first two wait most of the time.
 """
 
 import fcntl
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -14,13 +14,32 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 
-Part = Literal["live", "attacks", "units"]
-PARTS: tuple[Part, ...] = ("live", "attacks", "units")
+Part = Literal["county", "servers", "units"]
+PARTS: tuple[Part, ...] = ("county", "servers", "units")
 
-_UNITS = frozenset({"unit", "redaction", "tampering"})
-_ATTACKS = "hostile"
-_OF_SERVERS = frozenset({"wire", "e2e", "faults"})
-"""The markers of tests that need servers."""
+PORTS: Mapping[Part, range] = {
+    "county": range(20_000, 24_000),
+    "servers": range(24_000, 28_000),
+    "units": range(28_000, 32_000),
+}
+"""Of the stacks of each part: the port of one that was stopped for a moment is nobody else's."""
+
+_FOLDERS: Mapping[str, tuple[Part, ...]] = {
+    "unit": ("units",),
+    "tampering": ("units",),
+    "contract": ("servers",),
+    "privacy": ("servers",),
+    "e2e": ("county",),
+    "fuzz": ("county",),
+    "hostile": ("county", "units"),
+    "protection": ("county", "servers"),
+    "redaction": ("servers", "units"),
+    "wire": ("servers", "county"),
+    "faults": ("servers", "county"),
+}
+"""Where each part has tests; the first is that of tests whose fixtures and markers say nothing."""
+_NEED_SERVERS = frozenset({"wire", "e2e", "faults"})
+"""Markers."""
 
 _FAILED = "cache/lastfailed"
 
@@ -29,22 +48,28 @@ def parts_in(path: Path) -> tuple[Part, ...]:
     """The parts that have tests in a file or folder."""
     if path == TESTS or not path.is_relative_to(TESTS):
         return PARTS
-    folder = path.relative_to(TESTS).parts[0]
-    if folder == _ATTACKS:
-        return ("live", "attacks")
-    # Of the redaction's tests, those through a gateway are live.
-    if folder == "redaction":
-        return ("live", "units")
-    return ("units",) if folder in _UNITS else ("live",)
+    return _FOLDERS.get(path.relative_to(TESTS).parts[0], ("servers", "county"))
 
 
 def part_of(item: pytest.Item) -> Part:
     """The one part that a test belongs to."""
-    found = parts_in(item.path)
-    if len(found) == 1:
-        return found[0]
-    live = any(mark.name in _OF_SERVERS for mark in item.iter_markers())
-    return "live" if live or len(found) == len(PARTS) else found[-1]
+    possible = parts_in(item.path)
+    if len(possible) == 1:
+        return possible[0]
+    taken = getattr(item, "fixturenames", ())
+    if takes_shared_stack(item):
+        return "county"
+    if "disposable" in taken:
+        return "servers"
+    live = any(mark.name in _NEED_SERVERS for mark in item.iter_markers())
+    return "units" if "units" in possible and not live else possible[0]
+
+
+def takes_shared_stack(item: pytest.Item) -> bool:
+    """Some modules have a stack of their own by that name."""
+    return "stack" in getattr(item, "fixturenames", ()) and not (
+        isinstance(item, pytest.Function) and hasattr(item.module, "stack")
+    )
 
 
 class OnePart:

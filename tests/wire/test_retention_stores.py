@@ -66,7 +66,7 @@ async def opened(servers: Stack) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(params=["memory", "database"])
-async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+async def stores(request: pytest.FixtureRequest, servers: Stack) -> AsyncIterator[Stores]:
     clock = SettableClock()
     if request.param == "memory":
         kept: InMemoryRecords[InventoryRecord] = InMemoryRecords()
@@ -81,7 +81,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
             clock,
         )
         return
-    async with opened(request.getfixturevalue("servers")) as database:
+    async with opened(servers) as database:
         records = MongoRecords(database["records"], InventoryRecord)
         certificates = MongoRecords(database["certificates"], Certificate)
         holds, dispositions = MongoHolds(database, clock), MongoDispositions(database)

@@ -1,5 +1,6 @@
 """What each part of the suite takes, and what it leaves as it was."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -28,39 +29,57 @@ class Kept:
 
 
 class Test(pytest.Item):
-    """One of a file, with a marker or without."""
+    """One of a file, with markers and fixtures or without."""
 
     __test__ = False
+    fixturenames: Sequence[str]
 
     def runtest(self) -> None:
         raise NotImplementedError
 
 
-def made(request: pytest.FixtureRequest, file: str, name: str, *markers: str) -> pytest.Item:
+def made(
+    request: pytest.FixtureRequest,
+    file: str,
+    name: str,
+    *markers: str,
+    fixtures: Sequence[str] = (),
+) -> pytest.Item:
     item = Test.from_parent(request.session, name=name, path=TESTS / file, nodeid=f"{file}::{name}")
+    item.fixturenames = fixtures
     for marker in markers:
         item.add_marker(marker)
     return cast(pytest.Item, item)
 
 
 @pytest.mark.parametrize(
-    ("file", "markers", "part"),
+    ("file", "markers", "fixtures", "part"),
     [
-        ("unit/geo/test_api.py", (), "units"),
-        ("tampering/test_campaign.py", (), "units"),
-        ("redaction/test_labelled.py", (), "units"),
-        ("redaction/test_rows_through_the_gateway.py", ("e2e", "campaign"), "live"),
-        ("hostile/test_tokens.py", (), "attacks"),
-        ("hostile/test_tokens.py", ("e2e",), "live"),
-        ("contract/test_watch.py", (), "live"),
-        ("faults/test_campaign.py", ("faults",), "live"),
-        ("a_new_folder/test_it.py", (), "live"),
+        ("unit/geo/test_api.py", (), (), "units"),
+        ("tampering/test_campaign.py", (), (), "units"),
+        ("redaction/test_labelled.py", (), (), "units"),
+        ("redaction/test_rows_through_the_gateway.py", ("e2e", "campaign"), (), "servers"),
+        ("hostile/test_tokens.py", (), (), "units"),
+        ("hostile/test_tokens.py", ("e2e",), ("county", "stack"), "county"),
+        ("hostile/test_tokens.py", ("e2e",), (), "county"),
+        ("contract/test_watch.py", ("wire",), (), "servers"),
+        ("wire/test_media.py", ("wire",), (), "servers"),
+        ("wire/clients/test_validator.py", ("wire",), ("stack",), "county"),
+        ("protection/test_use.py", ("e2e",), (), "county"),
+        ("protection/test_matrix.py", ("e2e",), ("disposable",), "servers"),
+        ("faults/test_campaign.py", ("faults",), (), "servers"),
+        ("a_new_folder/test_it.py", (), (), "servers"),
+        ("a_new_folder/test_it.py", (), ("stack",), "county"),
     ],
 )
 def test_a_test_belongs_to_one_part(
-    request: pytest.FixtureRequest, file: str, markers: tuple[str, ...], part: Part
+    request: pytest.FixtureRequest,
+    file: str,
+    markers: tuple[str, ...],
+    fixtures: tuple[str, ...],
+    part: Part,
 ) -> None:
-    assert part_of(made(request, file, "test_it", *markers)) == part
+    assert part_of(made(request, file, "test_it", *markers, fixtures=fixtures)) == part
 
 
 def collected(plugin: OnePart, items: list[pytest.Item]) -> list[pytest.Item]:

@@ -67,8 +67,8 @@ def test_a_failure_of_one_part_fails_all_and_stands_at_the_end(tmp_path: Path) -
         assert f"{part:>7} | collected 2 items" in before
     assert "E   assert False" in before
     assert after[:3] == [
-        "SKIPPED [1] live.py:1: no browser",
-        "SKIPPED [1] attacks.py:1: no browser",
+        "SKIPPED [1] county.py:1: no browser",
+        "SKIPPED [1] servers.py:1: no browser",
         "FAILED units.py::test_it",
     ]
     assert " 1 failed, 3 passed, 2 skipped in " in after[-1]
@@ -158,9 +158,9 @@ def test_the_exit_code_is_the_worst(codes: list[int], together: int) -> None:
         (["tests"], PARTS),
         (["tests/unit/witness"], ("units",)),
         (["tests/unit/suite/test_run.py::test_counts_are_added"], ("units",)),
-        (["tests/e2e", "--stack", "docs"], ("live",)),
-        (["tests/hostile", "-x"], ("live", "attacks")),
-        (["tests/tampering", "tests/wire"], ("live", "units")),
+        (["tests/e2e", "--stack", "docs"], ("county",)),
+        (["tests/hostile", "-x"], ("county", "units")),
+        (["tests/tampering", "tests/contract"], ("servers", "units")),
     ],
 )
 def test_a_path_picks_the_parts_that_have_tests_there(

@@ -229,9 +229,9 @@ def test_readings_are_few_and_cheap(
     knowing: Resolver, houses: Mapping[str, Address], tell: Callable[[str], None]
 ) -> None:
     lines = Random(SEED).sample(sorted(houses), 2000)
-    started = time.perf_counter()
+    started = time.process_time()
     counts = [len(readings(knowing, line)) for line in lines]
-    micros = (time.perf_counter() - started) / len(lines) * 1e6
+    micros = (time.process_time() - started) / len(lines) * 1e6
     tell(
         f"readings: {sum(counts) / len(counts):.1f} of an address, at most {max(counts)};"
         f" {micros:.0f} µs to read one"

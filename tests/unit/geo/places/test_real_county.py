@@ -125,8 +125,8 @@ def test_a_point_is_located_in_a_tenth_of_a_millisecond(
     points = [(float(row["latitude"]), float(row["longitude"])) for row in labelled[:500]]
     rounds = []
     for _ in range(7):
-        started = time.perf_counter()
+        started = time.process_time()
         for latitude, longitude in points:
             real.locate(latitude, longitude)
-        rounds.append((time.perf_counter() - started) / len(points))
+        rounds.append((time.process_time() - started) / len(points))
     assert min(rounds) < 300e-6

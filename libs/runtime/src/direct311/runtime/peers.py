@@ -95,6 +95,10 @@ class HttpClient:
         form = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
         return _json(await self._send("POST", url, content=body, headers=form))
 
+    async def get_bytes(self, url: str, headers: Mapping[str, str] | None = None) -> bytes:
+        """:raises HttpError: no answer, or not a 2xx."""
+        return (await self._send("GET", url, headers=headers)).content
+
     async def post_bytes(self, url: str, body: bytes, *, most: int) -> bytes:
         """A body of no type, and the answer's; one of more than `most` bytes is not read on.
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.submit import taken_in
 from direct311.redaction import MARKS, Kind, mask_numbers, redact, redact_place, redact_reference
 from direct311.routing.assignment.adapters import load_rules

@@ -14,7 +14,7 @@ from direct311.intake.indexes.adapters.keyed import KeyedIndexes
 from direct311.intake.indexes.ports import HomeValues, Protections
 from direct311.intake.protection.handlers.address_index import AddressIndex
 from direct311.intake.request import ServiceRequest
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.submit import Submit
 from direct311.runtime.messaging.records import Emitter, Write
 from direct311.runtime.messaging.signing import Signer

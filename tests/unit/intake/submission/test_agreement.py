@@ -10,7 +10,7 @@ import pytest
 from direct311.intake.catalogue.adapters import load_policies
 from direct311.intake.catalogue.domain.policy import PrivacyPolicies
 from direct311.intake.language import LANGUAGES, Language, preferred
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.agreement import Agreement, ConsentNeededError
 from direct311.intake.submission.handlers.submit import Accepted
 from direct311.runtime.errors import RefusedError

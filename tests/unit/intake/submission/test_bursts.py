@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.bursts import MOST, MOST_SENDERS, Bursts
 from direct311.schemas.events import Place
 from tests.support.runtime import NOW

@@ -13,7 +13,7 @@ from direct311.intake.language import LANGUAGES, Language
 from direct311.intake.lifecycle.handlers import Follow
 from direct311.intake.open311.wire import render, views
 from direct311.intake.request import Located, ServiceRequest
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.submit import Accepted
 from direct311.runtime.access.links import SignedLink

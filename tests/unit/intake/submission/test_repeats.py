@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from direct311.intake.catalogue.adapters import load_emergencies
 from direct311.intake.clients.domain.clients import Client
 from direct311.intake.request import ServiceRequest
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.submit import Accepted, Submit
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.records import Emitter, Write

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.submit import taken_in
 from direct311.schemas.events import Place
 

@@ -20,7 +20,7 @@ from direct311.intake.fields import (
 )
 from direct311.intake.jurisdiction import jurisdiction_problem
 from direct311.intake.problems import Problem
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 from direct311.redaction import redact_place
 from direct311.runtime.http.parameters import read_instant, read_number
 from direct311.runtime.text import cleaned, shows_all

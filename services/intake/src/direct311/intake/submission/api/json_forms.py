@@ -8,7 +8,7 @@ from datetime import datetime
 from direct311.intake.catalogue.domain.types import Catalogue, ServiceType
 from direct311.intake.request import ContactWay
 from direct311.intake.submission.api.forms import read_submission
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 from direct311.runtime.errors import FieldProblem
 
 _ATTRIBUTE = re.compile(r"attribute\[([A-Za-z0-9_-]{1,60})\]")

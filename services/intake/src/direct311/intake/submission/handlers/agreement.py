@@ -6,7 +6,7 @@ from direct311.intake.catalogue.domain import wording
 from direct311.intake.catalogue.domain.policy import PolicyVersion, PrivacyPolicies
 from direct311.intake.county import day_of
 from direct311.intake.language import Language
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.submit import Accepted
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError

@@ -11,7 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.submission import Submission
 
 WINDOW = timedelta(minutes=10)
 MOST = 5

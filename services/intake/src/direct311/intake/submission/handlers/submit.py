@@ -20,7 +20,8 @@ from direct311.intake.language import Language
 from direct311.intake.masked import MASKED_CONTACT
 from direct311.intake.request import READINGS, ServiceRequest, SuspicionFlag, created
 from direct311.intake.retries import unguessable
-from direct311.intake.submission.domain import Submission
+from direct311.intake.submission.domain.identity import accepted_status
+from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.bursts import Bursts
 from direct311.intake.submission.ports import Recent, Submissions
 from direct311.intake.uploads.handlers import Upload
@@ -199,7 +200,7 @@ class Submit:
         if self._bursts.note(client.client_id, submission, indexes, now):
             flags.append("burst")
         accepted = submission.policy_version == policy.version
-        status = _status_of(service, plain)
+        status = accepted_status(service, plain)
         danger = self._danger(submission, service)
         request = ServiceRequest(
             record_id=record_id,
@@ -313,7 +314,7 @@ class Submit:
         opens = known.opens_again(now, REPEAT_WINDOW)
         return Accepted(
             known.record_id,
-            _status_of(service, plain),
+            accepted_status(service, plain),
             repeat=True,
             masked=masked,
             policy_version=known.policy.version if known.policy else "",
@@ -379,19 +380,6 @@ def taken_in(submission: Submission) -> tuple[dict[str, str], ev.Place, bool]:
     if place.address:
         place = place.addressed(redact_place(mask(place.address)).text)
     return plain, place, masked
-
-
-def identified(fields: Mapping[str, object]) -> bool:
-    """Whether enforcement may begin: name and address are given (sections 125.69, 162.06, F.S.)."""
-    return all(fields.get(name) for name in ("first_name", "last_name", "reporter_address"))
-
-
-def _status_of(
-    service: ServiceType, plain: Mapping[str, object]
-) -> Literal["identity_required", "received"]:
-    """With which status a submission is accepted."""
-    held = service.flags.enforcement and not identified(plain)
-    return "identity_required" if held else "received"
 
 
 def _redacted(answers: Mapping[str, tuple[str, ...]]) -> tuple[ev.AttributeValue, ...]:

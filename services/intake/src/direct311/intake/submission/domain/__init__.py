@@ -1,0 +1,1 @@
+"""What a resident submits, and the rule for anonymous complaints: pure."""

@@ -18,6 +18,7 @@ from direct311.audit.questions.api.breach import breach_router
 from direct311.audit.questions.api.counts import counts_router
 from direct311.audit.questions.api.entries import api_router
 from direct311.audit.questions.api.exports import exports_router
+from direct311.audit.questions.api.who_saw import who_saw_router
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import install
 from direct311.runtime.http.health import Readiness
@@ -53,7 +54,8 @@ class Desk:
             api_router(world.reading, caller_of),
             reconciliation_router(reconciler, world.stores.clock, caller_of),
             counts_router(world.counting, caller_of),
-            exports_router(world.exporting, world.reading, caller_of),
+            exports_router(world.exporting, caller_of),
+            who_saw_router(world.exporting, world.reading, caller_of),
             breach_router(world.breach, world.stores.clock, caller_of),
         ):
             app.include_router(router)

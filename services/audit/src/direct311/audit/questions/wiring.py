@@ -14,6 +14,7 @@ from direct311.audit.questions.api.counts import counts_router
 from direct311.audit.questions.api.entries import api_router
 from direct311.audit.questions.api.exports import exports_router
 from direct311.audit.questions.api.subject import subject_router
+from direct311.audit.questions.api.who_saw import who_saw_router
 from direct311.audit.questions.handlers.audited_query import AuditedQuery
 from direct311.audit.questions.handlers.breach import Breach
 from direct311.audit.questions.handlers.count import Counting
@@ -61,13 +62,15 @@ def wire(
         producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
         clock=clock,
     )
+    exporting = Exporting(audited, log.log, people)
     subject = SubjectReading(log=log.log, entries=entries, vault=vault, policy=policy, clock=clock)
     rules = load_breach_rules(settings.breach_file).content
     return QuestionsCapability(
         entries=api_router(reading, caller),
         others=(
             counts_router(Counting(audited, log.log, people), caller),
-            exports_router(Exporting(audited, log.log, people), reading, caller),
+            exports_router(exporting, caller),
+            who_saw_router(exporting, reading, caller),
             breach_router(Breach(audited, log.log, people, rules), clock, caller),
         ),
         subject=subject_router(subject, resident),

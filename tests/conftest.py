@@ -1,5 +1,6 @@
 """What all tests share: one stack of servers and services, started when the first test asks."""
 
+import gc
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
@@ -69,6 +70,11 @@ def _kind(item: pytest.Item) -> str:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    # Thousands of tests are there until the end: without this the collector goes through all of
+    # them again and again, for two fifths of the units' time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 5)
     last = session.config.stash.setdefault(LAST, {})
     for item in session.items:
         last |= dict.fromkeys(_may_take(item), item)

@@ -19,6 +19,7 @@ from direct311.runtime.access.ledger import Access, AuditUnavailableError, Ledge
 from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
 from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.messaging.records import Entry
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
@@ -112,7 +113,7 @@ class World:
     async def refused(self, access: Access, facts: RecordFacts) -> int:
         with pytest.raises(RefusedError) as caught:
             await self.vault.authorise(access, facts)
-        return caught.value.status
+        return status_of(caught.value)
 
 
 @pytest.fixture

@@ -408,7 +408,7 @@ async def test_the_clients_id_makes_an_update_happen_once(world: World) -> None:
     assert len(world.state().notes) == 1
     with pytest.raises(RefusedError) as refused:
         await world.add(comment(description="Other words."), CLIENT)
-    assert (refused.value.status, refused.value.field) == (409, "update_id")
+    assert (refused.value.code, refused.value.field) == ("idempotency_key", "update_id")
     assert await world.add(comment(), OTHER) != first
     assert len(world.state().notes) == 2
     assert len(world.opened(UPDATES)) == 2
@@ -424,7 +424,7 @@ async def test_a_request_takes_a_bounded_number_of_updates() -> None:
     await world.store(notes=notes)
     with pytest.raises(RefusedError) as refused:
         await world.add(comment(), CLIENT)
-    assert (refused.value.status, refused.value.field) == (400, "service_request_id")
+    assert (refused.value.code, refused.value.field) == ("too_many", "service_request_id")
 
 
 @pytest.mark.anyio
@@ -438,5 +438,5 @@ async def test_what_the_public_does_not_know_takes_no_update(fields: dict[str, A
         await world.store(**fields)
     with pytest.raises(RefusedError) as refused:
         await world.add(comment(), CLIENT)
-    assert (refused.value.status, refused.value.field) == (404, "service_request_id")
+    assert (refused.value.code, refused.value.field) == ("not_found", "service_request_id")
     assert world.log.events() == []

@@ -2,4 +2,4 @@
 
 from direct311.runtime.errors import RefusedError
 
-NO_SUCH_REQUEST = RefusedError(404, "not_found", "There is no such request.")
+NO_SUCH_REQUEST = RefusedError("not_found", "There is no such request.")

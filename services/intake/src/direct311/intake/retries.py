@@ -48,5 +48,5 @@ def done_before(
     """
     found = next((each for each in done if key_digest and each.mark == key_digest), None)
     if found is not None and found.content != content:
-        raise RefusedError(409, "idempotency_key", detail, field=field)
+        raise RefusedError("idempotency_key", detail, field=field)
     return found

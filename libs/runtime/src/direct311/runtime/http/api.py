@@ -32,6 +32,7 @@ from direct311.runtime.access.rules import Caller, Decision
 from direct311.runtime.errors import FieldProblem, RefusedError, TransientError
 from direct311.runtime.http.documents import AddressRateLimit, Built, ShortLivedCache
 from direct311.runtime.http.health import Readiness
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.storage.database import DatabaseError
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.vault import DeniedError, VaultError
@@ -273,7 +274,7 @@ def install(
     @app.exception_handler(RefusedError)
     async def refused(request: Request, error: RefusedError) -> Response:
         caller = getattr(request.state, "caller", None)
-        if error.status == 403 and caller and ledger and not isinstance(error, DeniedError):
+        if status_of(error) == 403 and caller and ledger and not isinstance(error, DeniedError):
             try:
                 crowded = await ledger.refuse(*_denied(request, caller, error))
                 if crowded:
@@ -281,7 +282,7 @@ def install(
             except AuditUnavailableError as unavailable:
                 error = unavailable
         return problem(
-            error.status,
+            status_of(error),
             error.code,
             error.detail,
             field=error.field,

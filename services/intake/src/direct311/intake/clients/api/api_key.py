@@ -10,6 +10,7 @@ from direct311.intake.clients.api.failed_keys import FailedKeys
 from direct311.intake.clients.domain.clients import Client
 from direct311.intake.clients.handlers.admission import Admission
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 
 ClientOf = Callable[..., Awaitable[Client]]
 
@@ -33,8 +34,9 @@ def client_of(
                 (key or "").strip(), "submit", origin=request.headers.get("origin")
             )
         except RefusedError as error:
-            if error.status != 403:
-                raise _of_the_header(error, error.status) from None
+            status = status_of(error)
+            if status != 403:
+                raise _of_the_header(error, status) from None
             wait = failed_keys.wait(request)
             if wait is not None:
                 raise RefusedError(

@@ -48,6 +48,7 @@ from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.http.api import Application, PlainRoute
 from direct311.runtime.http.documents import is_known
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.storage.database import DatabaseError
 
 _log = structlog.get_logger(__name__)
@@ -367,7 +368,7 @@ class GeoReport:
         try:
             yield
         except RefusedError as error:
-            wait = self._failed_keys.wait(request) if error.status == 403 else None
+            wait = self._failed_keys.wait(request) if status_of(error) == 403 else None
             if wait is None:
                 raise
             raise RefusedError(
@@ -381,6 +382,15 @@ class GeoReport:
         )
 
 
+_OF_GEOREPORT = {"too_many": 400}
+"""Codes that GeoReport v2 answers with another status than the rest of the edge."""
+
+
+def _status(error: RefusedError) -> int:
+    own = _OF_GEOREPORT.get(error.code) if error.status is None else None
+    return own or status_of(error)
+
+
 def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Response]]:
     """Every error in the format that was asked for."""
 
@@ -392,9 +402,10 @@ def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Re
             status = next((code for code in (403, 404, 409) if code in codes), 400)
             return _response(render.errors(error.problems, form), form, status)
         except RefusedError as error:
-            problem = Problem(error.status, error.field or "", error.detail)
+            status = _status(error)
+            problem = Problem(status, error.field or "", error.detail)
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
-            return _response(render.errors([problem], form), form, error.status, headers)
+            return _response(render.errors([problem], form), form, status, headers)
         except (TransientError, DatabaseError):
             problem = Problem(503, "", "This cannot be answered now; send it again.")
             return _response(render.errors([problem], form), form, 503, {"Retry-After": "2"})

@@ -23,7 +23,6 @@ from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
 from direct311.runtime.vault.vault import Vault
 
 WRONG_CODE = RefusedError(
-    403,
     "code",
     "The code is wrong or over, or was used. After five tries ask for a new one.",
     field="code",
@@ -100,7 +99,7 @@ class OneTimeCodes:
         if again is not None:
             seconds = max(1, int((again - now).total_seconds()))
             raise RefusedError(
-                429, "rate", "Too many codes were asked for; try again later.", retry_after=seconds
+                "rate", "Too many codes were asked for; try again later.", retry_after=seconds
             )
 
     async def redeem(self, record_id: str, code: str) -> SignedLink:
@@ -130,7 +129,6 @@ class OneTimeCodes:
             return self._links.issue(record_id, event_id)
         except LinkKeyError:
             raise RefusedError(
-                503,
                 "link_key",
                 "Links cannot be signed until a new key is in force.",
                 retry_after=300,

@@ -131,7 +131,6 @@ class AddComment:
         lately = [at for at in own if now - at < HOUR]
         if len(lately) >= MOST_AN_HOUR:
             raise RefusedError(
-                429,
                 "too_often",
                 f"service_request_id takes {MOST_AN_HOUR} of your updates in an hour",
                 field="service_request_id",
@@ -149,7 +148,7 @@ def _known(state: ServiceRequest, key_digest: str, content: str) -> str | None:
     """The id of the update that this is a repeat of, if the request takes any at all."""
     if state.version == 0 or state.lifecycle != "active" or not state.number_is_known:
         raise RefusedError(
-            404, "not_found", "service_request_id is not known", field="service_request_id"
+            "not_found", "service_request_id is not known", field="service_request_id"
         )
     comments = [note for note in state.notes if note.mark]
     found = done_before(
@@ -165,7 +164,7 @@ def _known(state: ServiceRequest, key_digest: str, content: str) -> str | None:
 
 
 def _too_many(what: str) -> RefusedError:
-    return RefusedError(400, "too_many", f"{what} and takes no more", field="service_request_id")
+    return RefusedError("too_many", f"{what} and takes no more", field="service_request_id")
 
 
 def _with(

@@ -194,7 +194,7 @@ class Reporter:
             if now.status == "withdrawn":
                 return None
             if now.status in CLOSED:
-                raise RefusedError(409, "closed", "The request is closed already.")
+                raise RefusedError("closed", "The request is closed already.")
             after = now.withdrawn(at=step.at).stepped(step)
             return Change(after, (updated(now, after, "withdrawal", "status"),))
 
@@ -228,7 +228,6 @@ class Reporter:
                 return None
             if "email" not in now.sealed:
                 raise RefusedError(
-                    409,
                     "no_email",
                     "The request holds no e-mail address; give one as a correction first.",
                     field="email",
@@ -264,31 +263,31 @@ class Reporter:
         return hmac.digest(self._content_key, text.encode(), sha256).hex()
 
 
-NO_MAIL = RefusedError(503, "no_mail", "No e-mail is sent from here at present.", retry_after=3600)
+NO_MAIL = RefusedError("no_mail", "No e-mail is sent from here at present.", retry_after=3600)
 
 
 def _must_hold(caller: Caller, record_id: str) -> None:
     if caller.link_record_id != record_id:
-        raise RefusedError(403, "signed_link", "The signed link of this very request.")
+        raise RefusedError("signed_link", "The signed link of this very request.")
 
 
 def _must_stand(state: ServiceRequest) -> None:
     if state.version == 0:
         raise NO_SUCH_REQUEST
     if state.lifecycle != "active":
-        raise RefusedError(410, "destroyed", "The request was destroyed, or is being destroyed.")
+        raise RefusedError("destroyed", "The request was destroyed, or is being destroyed.")
 
 
 def _must_have_room(state: ServiceRequest) -> None:
     if sum(note.kind == "reporter" for note in state.notes) >= MOST_COMMENTS:
-        raise RefusedError(409, "full", f"A request may have {MOST_COMMENTS} comments.")
+        raise RefusedError("full", f"A request may have {MOST_COMMENTS} comments.")
 
 
 def _must_have_files_left(
     state: ServiceRequest, more: Sequence[str] | Sequence[ev.UploadRef]
 ) -> None:
     if len(state.uploads) + len(more) > MOST_FILES:
-        raise RefusedError(409, "full", f"A request may have {MOST_FILES} files.")
+        raise RefusedError("full", f"A request may have {MOST_FILES} files.")
 
 
 def _unknown(state: ServiceRequest, upload_ids: Sequence[str]) -> list[str]:

@@ -46,7 +46,6 @@ MOST_A_DAY = 10
 """Corrections of one request by its link: each may show whether the registry knows a value."""
 
 NEEDS_CODE = RefusedError(
-    403,
     "email_code",
     "The request holds an e-mail address. It is replaced with the email_code that POST …/codes "
     "sends to that address, or by an agent of 311 who has identified you.",
@@ -122,7 +121,6 @@ class Subject:
             return self._links.issue(record_id, event_id)
         except LinkKeyError:
             raise RefusedError(
-                503,
                 "link_key",
                 "Links cannot be signed until a new key is in force.",
                 retry_after=300,
@@ -344,7 +342,6 @@ class Subject:
             return
         if notice_version not in self._notices:
             raise RefusedError(
-                422,
                 "malformed",
                 "email_notice_version must be one from GET /v1/policy, and is required with an "
                 "e-mail address: show the notice first (section 668.6076, F.S.)",
@@ -359,16 +356,13 @@ class Subject:
         if state.version == 0:
             raise NO_SUCH_REQUEST
         if state.lifecycle != "active":
-            raise RefusedError(
-                410, "destroyed", "The request was destroyed, or is being destroyed."
-            )
+            raise RefusedError("destroyed", "The request was destroyed, or is being destroyed.")
 
     def _must_be_few(self, state: ServiceRequest) -> None:
         now = self._clock.now()
         lately = [each.at for each in state.corrections if now - each.at < DAY]
         if len(lately) >= MOST_A_DAY:
             raise RefusedError(
-                429,
                 "too_often",
                 f"A request may be corrected {MOST_A_DAY} times in a day.",
                 retry_after=int((lately[-MOST_A_DAY] + DAY - now).total_seconds()) + 1,
@@ -389,13 +383,12 @@ class Subject:
 def _checked(values: Mapping[str, str]) -> dict[str, str]:
     given = {field: value.strip() for field, value in values.items()}
     if not given:
-        raise RefusedError(422, "malformed", "Give at least one new value.", field="phone")
+        raise RefusedError("malformed", "Give at least one new value.", field="phone")
     for field, value in given.items():
         if wrong := contact_problem(field, value):
-            raise RefusedError(422, "malformed", wrong, field=field)
+            raise RefusedError("malformed", wrong, field=field)
         if field in MASKED_CONTACT and mask_numbers(value)[1]:
             raise RefusedError(
-                422,
                 "malformed",
                 f"{field} must not hold a card, bank or social-security number.",
                 field=field,
@@ -407,7 +400,6 @@ def _must_be_held(state: ServiceRequest, given: Mapping[str, str]) -> None:
     held = state.status == "identity_required" or "reporter_address" in state.sealed
     if "reporter_address" in given and not held:
         raise RefusedError(
-            422,
             "not_held",
             "This request holds no address of the reporter's.",
             field="reporter_address",

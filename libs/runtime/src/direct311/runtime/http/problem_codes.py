@@ -1,0 +1,109 @@
+"""Every code of a refusal: with which HTTP status it is answered, and what it means.
+
+The codes are a promise to callers (`urn:direct311:problem:<code>`); handlers and domains name them
+alone. `docs/problem-codes.md` is made of this table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from direct311.runtime.errors import RefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemCode:
+    """`status`: of HTTP. `meaning`: for people. `elsewhere`: other statuses with which it is
+    answered where the refusal, or the form of the answer, names its own."""
+
+    status: int
+    meaning: str
+    elsewhere: tuple[int, ...] = ()
+
+
+PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
+    {
+        "api_key": ProblemCode(403, "The API key is unknown, or not good for this.", (401,)),
+        "as_of_in_future": ProblemCode(409, "The date lies in the future, and this is no dry run."),
+        "audit_unavailable": ProblemCode(
+            503, "The access could not be written to the audit log, so nothing is released."
+        ),
+        "boundaries": ProblemCode(422, "The boundary set is not one that can be taken."),
+        "busy": ProblemCode(503, "Too many files are being sent at once."),
+        "caller": ProblemCode(403, "Only one particular service may call this."),
+        "changed": ProblemCode(409, "Somebody else has changed it meanwhile."),
+        "closed": ProblemCode(409, "The request is closed already."),
+        "closed_on": ProblemCode(422, "The case cannot have been closed on that day."),
+        "code": ProblemCode(403, "The code is wrong or over, or was used."),
+        "confirmed": ProblemCode(409, "Somebody else has confirmed it or undone it."),
+        "consent": ProblemCode(409, "The privacy policy must be agreed to first."),
+        "csrf": ProblemCode(403, "The form is not from our own page, or is over."),
+        "cursor": ProblemCode(422, "The cursor belongs to another query.", (400,)),
+        "department": ProblemCode(403, "Your department must have the request."),
+        "destroyed": ProblemCode(410, "The request was destroyed, or is being destroyed."),
+        "email_code": ProblemCode(403, "To replace an e-mail address takes the code sent to it."),
+        "ended": ProblemCode(409, "The protection was ended."),
+        "exists": ProblemCode(409, "There is, or was, one with this id."),
+        "full": ProblemCode(409, "The request has as many of these as it may have."),
+        "geo_unavailable": ProblemCode(503, "Addresses cannot be read now."),
+        "header": ProblemCode(400, "A header was sent more than once."),
+        "host": ProblemCode(400, "The service may not be called by this name."),
+        "http": ProblemCode(400, "The request cannot be answered, as the status says.", (404, 405)),
+        "idempotency_key": ProblemCode(409, "The key of the retry was used for something else."),
+        "in_force": ProblemCode(409, "It is in force, and must be ended first."),
+        "index_rebuilding": ProblemCode(503, "The query index is being made again."),
+        "intake": ProblemCode(403, "Intake does not name the records.", (400, 401, 422, 429)),
+        "internal": ProblemCode(500, "Something went wrong here; it has been noted."),
+        "link_key": ProblemCode(503, "Links cannot be signed until a new key is in force."),
+        "malformed": ProblemCode(422, "A field is missing or wrong; `errors` has all.", (400,)),
+        "method_not_allowed": ProblemCode(405, "This method is not known at this address."),
+        "no_email": ProblemCode(409, "The request holds no e-mail address."),
+        "no_mail": ProblemCode(503, "No e-mail is sent from here at present."),
+        "no_policy": ProblemCode(503, "No privacy policy is in force, so nothing is collected."),
+        "no_register": ProblemCode(404, "No register of disclosure cases is connected."),
+        "not_found": ProblemCode(404, "There is no such thing, or not for this caller."),
+        "not_held": ProblemCode(422, "The request does not hold what is to be changed.", (409,)),
+        "not_proposed": ProblemCode(409, "Somebody must propose it first."),
+        "not_published": ProblemCode(503, "The log's witnesses have not cosigned it so far yet."),
+        "not_readable": ProblemCode(410, "The record's key is gone; it cannot be read."),
+        "not_up_to_date": ProblemCode(503, "Retention takes in no events now."),
+        "nothing_to_propose": ProblemCode(409, "None of the records can be proposed."),
+        "ordered": ProblemCode(409, "The record's destruction has been ordered."),
+        "origin": ProblemCode(403, "No client may be used from this web page."),
+        "outcome": ProblemCode(422, "The assignments have no such outcome."),
+        "placing": ProblemCode(409, "The hold is still being written."),
+        "proposed": ProblemCode(409, "It is proposed already."),
+        "quota": ProblemCode(429, "The client's quota is used up."),
+        "rate": ProblemCode(429, "Too many codes were asked for."),
+        "reference": ProblemCode(409, "It was proposed for another file."),
+        "revoked": ProblemCode(409, "The client was revoked."),
+        "role": ProblemCode(403, "The caller has none of the roles that may."),
+        "same_person": ProblemCode(403, "Another person than the first one must do this."),
+        "set_hash": ProblemCode(409, "This is not the hash of the set."),
+        "signed_link": ProblemCode(403, "Only the signed link of this very request opens it."),
+        "size": ProblemCode(422, "The log does not have so many entries."),
+        "sizes": ProblemCode(422, "The log was not of these sizes, in this order."),
+        "status": ProblemCode(409, "The set's status does not allow it."),
+        "too_deep": ProblemCode(400, "The JSON is nested too deep."),
+        "too_large": ProblemCode(413, "The body, or a file, is too large.", (422,)),
+        "too_long": ProblemCode(422, "The audit log cannot hold it; ask for less at a time."),
+        "too_many": ProblemCode(422, "There are too many; ask for less, or add no more.", (400,)),
+        "too_many_keys": ProblemCode(409, "The client has as many keys as it may have."),
+        "too_often": ProblemCode(429, "Too many calls; `Retry-After` says when there is room."),
+        "too_slow": ProblemCode(408, "The body did not arrive in time."),
+        "unauthenticated": ProblemCode(401, "Nobody who is known has called."),
+        "unavailable": ProblemCode(503, "Not now; try again."),
+        "unknown_certificate": ProblemCode(404, "There is no such certificate."),
+        "unknown_disposition": ProblemCode(404, "There is no such disposition set."),
+        "unknown_hold": ProblemCode(404, "There is no such hold."),
+        "unknown_record": ProblemCode(404, "The inventory has no such record."),
+        "unreadable": ProblemCode(400, "The body must be JSON that can be read."),
+    }
+)
+"""All but those of the access rules, `refused:<rule>`, whose status the decision has with it."""
+
+
+def status_of(error: RefusedError) -> int:
+    """The HTTP status with which a refusal is answered."""
+    return PROBLEMS[error.code].status if error.status is None else error.status

@@ -8,6 +8,7 @@ from typing import Literal
 
 from direct311.cli import rows
 from direct311.redaction import mask_numbers, redact
+from direct311.runtime.text import cleaned
 from tests.redaction.measure import Sentence, read
 from tests.support.real_data import REAL_DATA
 
@@ -42,7 +43,7 @@ class Told:
     @property
     def shown(self) -> str:
         """What may be stored in clear, and travel."""
-        return redact(self.typed).text
+        return redact(cleaned(self.typed, lines=True)).text
 
     @property
     def taken_out(self) -> Sequence[str]:

@@ -39,7 +39,8 @@ async def mirror(
 ) -> Report:
     """Bring the copy in `folder` up to the log's checkpoint, and verify the whole of it.
 
-    `done` is told how many files of how many are there.
+    `done` is told how many files of how many are there. Where the report finds something wrong, the
+    files stay as evidence and the older checkpoint too: a new folder begins a new copy.
 
     :raises NoteError: the checkpoint is not signed as `trust` asks. :raises MirrorError: an entry
         is not what its tile says.

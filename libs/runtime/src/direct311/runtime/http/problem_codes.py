@@ -24,21 +24,21 @@ class ProblemCode:
 
 PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
     {
-        "api_key": ProblemCode(403, "The API key is unknown, or not good for this.", (401,)),
+        "api_key": ProblemCode(403, "The API key is unknown or may not be used for this.", (401,)),
         "as_of_in_future": ProblemCode(409, "The date lies in the future, and this is no dry run."),
         "audit_unavailable": ProblemCode(
             503, "The access could not be written to the audit log, so nothing is released."
         ),
-        "boundaries": ProblemCode(422, "The boundary set is not one that can be taken."),
+        "boundaries": ProblemCode(422, "The boundary set cannot be imported."),
         "busy": ProblemCode(503, "Too many files are being sent at once."),
         "caller": ProblemCode(403, "Only one particular service may call this."),
         "changed": ProblemCode(409, "Somebody else has changed it meanwhile."),
         "closed": ProblemCode(409, "The request is closed already."),
         "closed_on": ProblemCode(422, "The case cannot have been closed on that day."),
-        "code": ProblemCode(403, "The code is wrong or over, or was used."),
+        "code": ProblemCode(403, "The code is wrong, expired or already used."),
         "confirmed": ProblemCode(409, "Somebody else has confirmed it or undone it."),
         "consent": ProblemCode(409, "The privacy policy must be agreed to first."),
-        "csrf": ProblemCode(403, "The form is not from our own page, or is over."),
+        "csrf": ProblemCode(403, "The form did not come from our own page, or has expired."),
         "cursor": ProblemCode(422, "The cursor belongs to another query.", (400,)),
         "department": ProblemCode(403, "Your department must have the request."),
         "destroyed": ProblemCode(410, "The request was destroyed, or is being destroyed."),
@@ -65,9 +65,11 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "not_found": ProblemCode(404, "There is no such thing, or not for this caller."),
         "not_held": ProblemCode(422, "The request does not hold what is to be changed.", (409,)),
         "not_proposed": ProblemCode(409, "Somebody must propose it first."),
-        "not_published": ProblemCode(503, "The log's witnesses have not cosigned it so far yet."),
+        "not_published": ProblemCode(
+            503, "The log's witnesses have not cosigned this part of the log yet."
+        ),
         "not_readable": ProblemCode(410, "The record's key is gone; it cannot be read."),
-        "not_up_to_date": ProblemCode(503, "Retention takes in no events now."),
+        "not_up_to_date": ProblemCode(503, "Retention is not receiving events now."),
         "nothing_to_propose": ProblemCode(409, "None of the records can be proposed."),
         "ordered": ProblemCode(409, "The record's destruction has been ordered."),
         "origin": ProblemCode(403, "No client may be used from this web page."),
@@ -92,8 +94,8 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "too_many_keys": ProblemCode(409, "The client has as many keys as it may have."),
         "too_often": ProblemCode(429, "Too many calls; `Retry-After` says when there is room."),
         "too_slow": ProblemCode(408, "The body did not arrive in time."),
-        "unauthenticated": ProblemCode(401, "Nobody who is known has called."),
-        "unavailable": ProblemCode(503, "Not now; try again."),
+        "unauthenticated": ProblemCode(401, "The caller is not signed in."),
+        "unavailable": ProblemCode(503, "The service cannot answer now; try again."),
         "unknown_certificate": ProblemCode(404, "There is no such certificate."),
         "unknown_disposition": ProblemCode(404, "There is no such disposition set."),
         "unknown_hold": ProblemCode(404, "There is no such hold."),

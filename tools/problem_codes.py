@@ -24,7 +24,8 @@ _HEAD = """\
 
 Every refusal is `application/problem+json` (RFC 9457). `type` is `urn:direct311:problem:` and one
 of these codes, which do not change; `title` is the code in words; `detail` is for people. GeoReport
-v2 answers the same refusals in its own form, with the status as its code.
+v2 answers the same refusals in its own form, with the status as its code; where GeoReport v2 has
+another status, it stands in parentheses.
 
 `refused:<rule>` is what the access rules say (`access.yaml`): 403; 422 where only a reason is
 missing; 429 for `refused:rate`. Where several statuses stand below, the first is the usual one.
@@ -93,6 +94,8 @@ def page() -> str:
         if EVERY in where or not where:
             where = [EVERY]
         statuses = ", ".join(str(status) for status in (kind.status, *kind.elsewhere))
+        if kind.georeport is not None:
+            statuses += f" ({kind.georeport})"
         lines.append(f"| `{code}` | {statuses} | {kind.meaning} | {'; '.join(where)} |")
     return "\n".join(lines) + "\n"
 

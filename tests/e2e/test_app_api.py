@@ -174,8 +174,8 @@ BAD: list[tuple[str, str, Any, int, str | None]] = [
     ("POST", "/v1/requests", order(310, description=f"{CANARY}\ud800"), 422, "description"),
     ("POST", "/v1/requests", order(310, attributes={CANARY: "x"}), 422, "attributes"),
     ("POST", "/v1/requests", order(310, attributes={"SIZE": CANARY}), 422, "attributes.SIZE"),
-    ("POST", "/v1/requests", order(310, policy_version="0-unknown"), 400, "policy_version"),
-    ("POST", "/v1/requests", order(310, email_notice_version="0"), 400, "email_notice_version"),
+    ("POST", "/v1/requests", order(310, policy_version="0-unknown"), 422, "policy_version"),
+    ("POST", "/v1/requests", order(310, email_notice_version="0"), 422, "email_notice_version"),
     (
         "POST",
         "/v1/requests",

@@ -102,7 +102,7 @@ class _Admitting:
 
     def check(self, key: str, *_: Any, **__: Any) -> None:
         if key not in CLIENTS:
-            raise RefusedError(403, "api_key", "api_key is not known", field="api_key")
+            raise RefusedError("api_key", "api_key is not known", field="api_key")
 
 
 class Gateway:

@@ -18,6 +18,7 @@ from direct311.intake.clients.domain.clients import (
 from direct311.intake.clients.handlers.admission import Admission
 from direct311.intake.clients.handlers.quotas import Quotas
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import georeport_status_of, status_of
 from tests.support.quotas import InMemoryQuotas
 from tests.support.runtime import NOW, SetClock
 
@@ -77,7 +78,7 @@ async def test_a_good_key_is_let_in_and_counted() -> None:
     assert await admit(key, "submit") == one
     assert await admit(key, "update") == one
     error = await refusal(admit, key)
-    assert (error.status, error.field) == (429, "api_key")
+    assert (status_of(error), error.field) == (429, "api_key")
     assert error.retry_after
     assert known.used == ["k-1"] * 3
 
@@ -85,7 +86,7 @@ async def test_a_good_key_is_let_in_and_counted() -> None:
 @pytest.mark.parametrize("key", ["", "x", "d311_test_" + "A" * 43, "\ud800", "é" * 10, "k" * 9999])
 async def test_a_key_that_nobody_has_is_refused(key: str) -> None:
     admit, known = admission(client()[1])
-    assert (await refusal(admit, key)).status == 403
+    assert georeport_status_of(await refusal(admit, key)) == 403
     assert known.used == []
 
 
@@ -109,14 +110,14 @@ async def test_test_and_production_keys_are_apart(
         await admit(key, "submit")
         return
     error = await refusal(admit, key)
-    assert (error.status, of in error.detail) == (403, True)
+    assert (georeport_status_of(error), of in error.detail) == (403, True)
 
 
 async def test_an_environment_is_the_clients_also_where_the_key_does_not_tell() -> None:
     _, one = client("test")
     old = ClientKey(key_id="o", prefix="", sha256=hashed("an-old-key"), created_at=NOW)
     admit, _ = admission(one.model_copy(update={"keys": (old,)}), environment="production")
-    assert (await refusal(admit, "an-old-key")).status == 403
+    assert georeport_status_of(await refusal(admit, "an-old-key")) == 403
 
 
 async def test_a_key_ends_when_it_says() -> None:
@@ -146,7 +147,7 @@ async def test_a_key_is_good_for_what_it_is_for_alone(
     key, one = client("test", **about)
     admit, _ = admission(one)
     error = await refusal(admit, key, **call)
-    assert (error.status, word in error.detail) == (403, True)
+    assert (georeport_status_of(error), word in error.detail) == (403, True)
     for said in call.values():
         assert said not in error.detail
 

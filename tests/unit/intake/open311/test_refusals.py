@@ -59,7 +59,7 @@ class Refusing:
 
     def check(self, key: str, *_: Any, **__: Any) -> None:
         self.tried.append(key)
-        raise RefusedError(403, "api_key", "api_key is missing or not known", field="api_key")
+        raise RefusedError("api_key", "api_key is missing or not known", field="api_key")
 
 
 @dataclass
@@ -154,7 +154,7 @@ def test_who_names_that_version_goes_on(form: str) -> None:
 @pytest.mark.parametrize("form", ["json", "xml"])
 @pytest.mark.parametrize("path", ["requests", "servicerequestupdates"])
 def test_a_used_up_quota_is_429_and_says_when_to_come_back(form: str, path: str) -> None:
-    used_up = RefusedError(429, "quota", "Used up.", field="api_key", retry_after=17)
+    used_up = RefusedError("quota", "Used up.", field="api_key", retry_after=17)
     answer = http(used_up, admitting=False).post(f"/open311/v2/{path}.{form}", data=FIELDS)
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "17")
     assert told(answer, form) == ("429", "Used up.")

@@ -173,7 +173,7 @@ async def test_a_key_is_good_for_one_step(world: World) -> None:
     await world.reporter.comment(world.caller(), "r-1", "One.", "zora@example.org")
     with pytest.raises(RefusedError) as caught:
         await world.reporter.withdraw(world.caller(), "r-1", "zora@example.org")
-    assert refused(caught) == (409, "Idempotency-Key")
+    assert refused(caught) == (409, "idempotency_key")
     assert world.state().status == "received"
     assert "zora@" not in world.state().model_dump_json(exclude={"sealed"})
 

@@ -14,6 +14,7 @@ from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.agreement import Agreement, ConsentNeededError
 from direct311.intake.submission.handlers.submit import Accepted
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import georeport_status_of, status_of
 from direct311.schemas.events import Place
 from tests.support.runtime import SetClock
 
@@ -108,7 +109,8 @@ def test_whoever_missed_several_versions_is_told_of_each() -> None:
 def test_a_version_that_never_was_is_refused_by_field_alone(field: str, sent: Submission) -> None:
     with pytest.raises(RefusedError) as refused:
         agreement().of(sent)
-    assert (refused.value.status, refused.value.field) == (400, field)
+    assert (status_of(refused.value), refused.value.field) == (422, field)
+    assert georeport_status_of(refused.value) == 400
     assert "1999-9" not in refused.value.detail
 
 
@@ -122,7 +124,7 @@ def test_a_version_that_needs_express_consent_answers_409_with_its_text(
     with pytest.raises(ConsentNeededError) as refused:
         strict.of(submission(named), language=language)
     error = refused.value
-    assert (error.status, error.field, error.policy.version) == (
+    assert (status_of(error), error.field, error.policy.version) == (
         409,
         "policy_version",
         NOW_IN_FORCE,
@@ -135,7 +137,7 @@ def test_a_version_that_needs_express_consent_answers_409_with_its_text(
 def test_an_email_address_needs_the_notice_where_the_way_in_can_name_it() -> None:
     with pytest.raises(RefusedError) as refused:
         agreement().of(submission(email=True), notice_shown=True)
-    assert (refused.value.status, refused.value.field) == (400, "email_notice_version")
+    assert (status_of(refused.value), refused.value.field) == (422, "email_notice_version")
     assert SECRET not in refused.value.detail
     named = submission(notice_version=NOTICE, email=True)
     assert agreement().of(named, notice_shown=True).version == NOW_IN_FORCE
@@ -175,7 +177,7 @@ def test_a_version_begins_with_its_day_in_the_county() -> None:
 def test_nothing_is_collected_while_no_policy_is_in_force() -> None:
     with pytest.raises(RefusedError) as refused:
         agreement(at=datetime(2024, 1, 1, tzinfo=UTC)).of(submission())
-    assert refused.value.status == 503
+    assert status_of(refused.value) == 503
 
 
 @pytest.mark.parametrize(

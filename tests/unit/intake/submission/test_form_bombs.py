@@ -21,6 +21,7 @@ from direct311.intake.submission.api.form_bodies import (
     read_form,
 )
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import georeport_status_of, status_of
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +74,7 @@ async def read(
             if keys.get(key):
                 reservation.trust()
             elif key in keys:
-                raise RefusedError(403, "api_key", "not known")
+                raise RefusedError("api_key", "not known")
 
         return await read_form(
             Request(scope, receive), reservation, look, most_files=3, largest_file=2_000_000
@@ -202,7 +203,7 @@ async def test_all_calls_together_hold_so_much_and_no_more() -> None:
         other.hold(1_500_000)
         with pytest.raises(RefusedError) as refused:
             await read(body, pieces=20, budget=budget, keys=GOOD)
-        assert (refused.value.status, refused.value.retry_after) == (503, 5)
+        assert (status_of(refused.value), refused.value.retry_after) == (503, 5)
         assert budget.bytes == 1_500_000
     nothing_is_held(budget)
     assert len((await read(body, budget=budget)).files) == 1
@@ -223,7 +224,7 @@ async def test_one_address_leaves_others_their_part_however_many_calls_it_makes(
         first.hold(1_000_000)
         with pytest.raises(RefusedError) as refused:
             await read(PHOTO + END, pieces=20, budget=budget, address="a")
-        assert (refused.value.status, refused.value.retry_after) == (503, 5)
+        assert (status_of(refused.value), refused.value.retry_after) == (503, 5)
         assert len((await read(PHOTO + END, pieces=20, budget=budget, address="b")).files) == 1
         assert budget.bytes == budget.of["a"] == 1_000_000
     nothing_is_held(budget)
@@ -233,7 +234,7 @@ async def test_a_call_that_no_waiting_helps_is_told_how_much_it_may_send() -> No
     budget = MemoryBudget(8_000_000, 2_000_000)
     with pytest.raises(RefusedError) as refused:
         await read(PHOTO * 2 + END, pieces=20, budget=budget)
-    assert (refused.value.status, refused.value.retry_after) == (413, None)
+    assert (status_of(refused.value), refused.value.retry_after) == (413, None)
     assert refused.value.detail == "media may have 2000000 bytes in all"
     nothing_is_held(budget)
 
@@ -247,7 +248,7 @@ async def test_calls_without_a_good_key_leave_half_to_those_with_one() -> None:
         for late in (PHOTO + END, PHOTO + part("api_key", b"good") + END):
             with pytest.raises(RefusedError) as refused:
                 await read(late, pieces=20, budget=budget, keys=GOOD)
-            assert (refused.value.status, refused.value.retry_after) == (503, 5)
+            assert (status_of(refused.value), refused.value.retry_after) == (503, 5)
         assert len((await read(body, pieces=20, budget=budget, keys=GOOD)).files) == 1
         # A key in the query is there before the form.
         query = {"": True}
@@ -261,7 +262,7 @@ async def test_of_a_call_with_a_bad_key_no_file_is_held(pieces: int) -> None:
     for first, keys in ((part("api_key", b" bad "), GOOD), (b"", {"": False})):
         with pytest.raises(RefusedError) as refused:
             await read(first + PHOTO, pieces=pieces, budget=budget, keys=keys, gone=True)
-        assert refused.value.status == 403
+        assert georeport_status_of(refused.value) == 403
         nothing_is_held(budget)
 
 
@@ -270,7 +271,7 @@ async def test_a_bad_key_behind_a_file_ends_the_call_there() -> None:
     late = PHOTO + part("api_key", b"bad") + b"--b\r\n"
     with pytest.raises(RefusedError) as refused:
         await read(late, pieces=20, budget=budget, keys=GOOD, gone=True)
-    assert refused.value.status == 403
+    assert georeport_status_of(refused.value) == 403
     nothing_is_held(budget)
 
 

@@ -39,12 +39,12 @@ def done_before(
     key_digest: str,
     content: str,
     *,
-    field: str = "Idempotency-Key",
+    field: str = "idempotency_key",
     detail: str = "This key was used for something else; send a new key.",
 ) -> M | None:
     """Which of these the call with this digest repeats.
 
-    :raises RefusedError: 409, the key was used for other content.
+    :raises RefusedError: the key was used for other content.
     """
     found = next((each for each in done if key_digest and each.mark == key_digest), None)
     if found is not None and found.content != content:

@@ -31,6 +31,7 @@ from direct311.runtime.access.refusals import RATE
 from direct311.runtime.access.rules import Caller, Decision
 from direct311.runtime.errors import FieldProblem, RefusedError, TransientError
 from direct311.runtime.http.documents import AddressRateLimit, Built, ShortLivedCache
+from direct311.runtime.http.fields import api_name
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.storage.database import DatabaseError
@@ -125,7 +126,7 @@ def problem(
         title=code.replace("_", " "),
         status=status,
         detail=detail,
-        field=field,
+        field=api_name(field),
         errors=tuple(errors) or None,
     )
     headers = {"Retry-After": str(retry_after)} if retry_after else None

@@ -14,17 +14,21 @@ from direct311.runtime.errors import RefusedError
 
 @dataclass(frozen=True, slots=True)
 class ProblemCode:
-    """`status`: of HTTP. `meaning`: for people. `elsewhere`: other statuses with which it is
-    answered where the refusal, or the form of the answer, names its own."""
+    """`status`: of HTTP. `meaning`: for people. `georeport`: the status where GeoReport v2 wants
+    another one. `elsewhere`: other statuses with which it is answered where the refusal names its
+    own."""
 
     status: int
     meaning: str
     elsewhere: tuple[int, ...] = ()
+    georeport: int | None = None
 
 
 PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
     {
-        "api_key": ProblemCode(403, "The API key is unknown or may not be used for this.", (401,)),
+        "api_key": ProblemCode(
+            401, "The API key is missing, unknown, or may not be used for this.", georeport=403
+        ),
         "as_of_in_future": ProblemCode(409, "The date lies in the future, and this is no dry run."),
         "audit_unavailable": ProblemCode(
             503, "The access could not be written to the audit log, so nothing is released."
@@ -56,7 +60,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "intake": ProblemCode(403, "Intake does not name the records.", (400, 401, 422, 429)),
         "internal": ProblemCode(500, "Something went wrong here; it has been noted."),
         "link_key": ProblemCode(503, "Links cannot be signed until a new key is in force."),
-        "malformed": ProblemCode(422, "A field is missing or wrong; `errors` has all.", (400,)),
+        "malformed": ProblemCode(
+            422, "A field is missing or wrong; `errors` lists all of them.", georeport=400
+        ),
         "method_not_allowed": ProblemCode(405, "This method is not known at this address."),
         "no_email": ProblemCode(409, "The request holds no e-mail address."),
         "no_mail": ProblemCode(503, "No e-mail is sent from here at present."),
@@ -90,7 +96,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "too_deep": ProblemCode(400, "The JSON is nested too deep."),
         "too_large": ProblemCode(413, "The body, or a file, is too large.", (422,)),
         "too_long": ProblemCode(422, "The audit log cannot hold it; ask for less at a time."),
-        "too_many": ProblemCode(422, "There are too many; ask for less, or add no more.", (400,)),
+        "too_many": ProblemCode(
+            422, "There are too many; ask for less, or add no more.", georeport=400
+        ),
         "too_many_keys": ProblemCode(409, "The client has as many keys as it may have."),
         "too_often": ProblemCode(429, "Too many calls; `Retry-After` says when there is room."),
         "too_slow": ProblemCode(408, "The body did not arrive in time."),
@@ -109,3 +117,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
 def status_of(error: RefusedError) -> int:
     """The HTTP status with which a refusal is answered."""
     return PROBLEMS[error.code].status if error.status is None else error.status
+
+
+def georeport_status_of(error: RefusedError) -> int:
+    """The HTTP status with which the same refusal is answered in GeoReport v2."""
+    own = PROBLEMS[error.code].georeport if error.status is None else None
+    return own or status_of(error)

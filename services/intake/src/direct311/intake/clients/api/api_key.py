@@ -8,9 +8,8 @@ from fastapi.security import APIKeyHeader
 
 from direct311.intake.clients.api.failed_keys import FailedKeys
 from direct311.intake.clients.domain.clients import Client
-from direct311.intake.clients.handlers.admission import Admission
+from direct311.intake.clients.handlers.admission import KEY_REFUSALS, Admission
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.http.problem_codes import status_of
 
 ClientOf = Callable[..., Awaitable[Client]]
 
@@ -24,8 +23,8 @@ def client_of(
 ) -> Callable[[Request, str | None], Awaitable[Client]]:
     """A dependency that gives the client, whose call is counted.
 
-    It answers 401 where there is no key that is good for submitting, 403 where it may not be used
-    from this web page, 429 where the quota is used up or too many keys were tried.
+    It refuses a call without a key that is good for submitting, a key that may not be used from
+    this web page, a client whose quota is used up, and an address that tried too many keys.
     """
 
     async def client(request: Request, key: Annotated[str | None, Depends(_KEY)]) -> Client:
@@ -34,25 +33,21 @@ def client_of(
                 (key or "").strip(), "submit", origin=request.headers.get("origin")
             )
         except RefusedError as error:
-            status = status_of(error)
-            if status != 403:
-                raise _of_the_header(error, status) from None
-            wait = failed_keys.wait(request)
+            wait = failed_keys.wait(request) if error.code in KEY_REFUSALS else None
             if wait is not None:
                 raise RefusedError(
-                    429, "too_often", "Too many calls without a good key.", retry_after=wait
+                    "too_often", "Too many calls without a good key.", retry_after=wait
                 ) from None
-            raise _of_the_header(error, 401 if error.code == "api_key" else 403) from None
+            raise _of_the_header(error) from None
 
     return client
 
 
-def _of_the_header(error: RefusedError, status: int) -> RefusedError:
+def _of_the_header(error: RefusedError) -> RefusedError:
     """The same where the key comes in a header, and not in a field of a form."""
     return RefusedError(
-        status,
         error.code,
         error.detail.replace("api_key", "X-Api-Key"),
-        field="X-Api-Key" if error.field == "api_key" else error.field,
+        field=error.field,
         retry_after=error.retry_after,
     )

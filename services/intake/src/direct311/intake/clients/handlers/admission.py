@@ -14,6 +14,8 @@ from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 
 LONGEST_KEY = 200
+KEY_REFUSALS = frozenset({"api_key", "origin"})
+"""The codes that say that a key is not good for a call."""
 
 
 class Admission:
@@ -39,14 +41,13 @@ class Admission:
     ) -> Client:
         """The client with this key, its call counted. `origin`: that of the web page which sent it.
 
-        :raises RefusedError: 403 no key, none that is good here, or not for this; 429 the quota is
+        :raises RefusedError: there is no key, it is not good here or not for this, or its quota is
             used up.
         """
         client = self._client(key, scope, origin, jurisdiction)
         wait = await self._quotas.take(client.client_id, client.quota)
         if wait is not None:
             raise RefusedError(
-                429,
                 "quota",
                 "The quota of this api_key is used up; see Retry-After.",
                 field="api_key",
@@ -59,7 +60,7 @@ class Admission:
     ) -> None:
         """Whether a call with this key may be let in, which is not counted yet.
 
-        :raises RefusedError: 403.
+        :raises RefusedError: one of `KEY_REFUSALS`.
         """
         self._client(key, scope, origin, jurisdiction)
 
@@ -90,10 +91,9 @@ class Admission:
             raise _refused("api_key must be one for this jurisdiction_id")
         if origin is not None and origin not in (self._own_origin, *client.origins):
             raise RefusedError(
-                403,
                 "origin",
                 "Origin must be one of those that this api_key may be used from",
-                field="Origin",
+                field="origin",
             )
         self._clients.note_use(found.key_id)
         return client
@@ -106,4 +106,4 @@ class Admission:
 
 
 def _refused(detail: str) -> RefusedError:
-    return RefusedError(403, "api_key", detail, field="api_key")
+    return RefusedError("api_key", detail, field="api_key")

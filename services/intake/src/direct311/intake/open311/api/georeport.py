@@ -16,7 +16,7 @@ from direct311.intake.catalogue.domain import wording
 from direct311.intake.catalogue.domain.types import Catalogue
 from direct311.intake.clients.api.failed_keys import FailedKeys
 from direct311.intake.clients.domain.clients import Client, Scope
-from direct311.intake.clients.handlers.admission import Admission
+from direct311.intake.clients.handlers.admission import KEY_REFUSALS, Admission
 from direct311.intake.county import day_of
 from direct311.intake.jurisdiction import jurisdiction_problem
 from direct311.intake.language import Language, preferred
@@ -48,7 +48,7 @@ from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.http.api import Application, PlainRoute
 from direct311.runtime.http.documents import is_known
-from direct311.runtime.http.problem_codes import status_of
+from direct311.runtime.http.problem_codes import georeport_status_of
 from direct311.runtime.storage.database import DatabaseError
 
 _log = structlog.get_logger(__name__)
@@ -356,7 +356,7 @@ class GeoReport:
     ) -> Client:
         """Whose key the call has, in the form or in the query. The call is counted.
 
-        :raises RefusedError: 403 none that is good for this; 429 too many calls.
+        :raises RefusedError: the key is not good for this, or there were too many calls.
         """
         key = first(pairs, "api_key") or _key_of_query(request)
         with self._counting_failures(request):
@@ -364,15 +364,15 @@ class GeoReport:
 
     @contextmanager
     def _counting_failures(self, request: Request) -> Iterator[None]:
-        """:raises RefusedError: 429 for a 403 too many."""
+        """:raises RefusedError: too many calls without a good key."""
         try:
             yield
         except RefusedError as error:
-            wait = self._failed_keys.wait(request) if status_of(error) == 403 else None
+            wait = self._failed_keys.wait(request) if error.code in KEY_REFUSALS else None
             if wait is None:
                 raise
             raise RefusedError(
-                429, "too_often", "Too many calls without a good api_key.", retry_after=wait
+                "too_often", "Too many calls without a good api_key.", retry_after=wait
             ) from None
 
     def _view(self, found: ServiceRequest, language: Language, *, extensions: bool) -> render.Tree:
@@ -380,15 +380,6 @@ class GeoReport:
         return views.request(
             found, service, found.department, extensions=extensions, language=language
         )
-
-
-_OF_GEOREPORT = {"too_many": 400}
-"""Codes that GeoReport v2 answers with another status than the rest of the edge."""
-
-
-def _status(error: RefusedError) -> int:
-    own = _OF_GEOREPORT.get(error.code) if error.status is None else None
-    return own or status_of(error)
 
 
 def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Response]]:
@@ -402,7 +393,7 @@ def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Re
             status = next((code for code in (403, 404, 409) if code in codes), 400)
             return _response(render.errors(error.problems, form), form, status)
         except RefusedError as error:
-            status = _status(error)
+            status = georeport_status_of(error)
             problem = Problem(status, error.field or "", error.detail)
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
             return _response(render.errors([problem], form), form, status, headers)

@@ -36,7 +36,7 @@ PRELIMINARY = 64 * 1024
 
 LookAtKey = Callable[[str], None]
 """Told a form's `api_key`, empty where none came yet, before a file is held, and again where it
-comes behind one. Raises `RefusedError`, 403, where nothing more needs to be read."""
+comes behind one. Raises `RefusedError` where nothing more needs to be read."""
 
 UNREADABLE = Problem(400, "body", "the form cannot be read, or has too many or too large parts")
 WRONG_TYPE = Problem(400, "Content-Type", f"Content-Type must be {FORMS[0]} or {FORMS[1]}")
@@ -91,13 +91,13 @@ class MemoryReservation:
         self.bytes = 0
 
     def hold(self, count: int) -> None:
-        """:raises RefusedError: 413, this call alone holds what an address may; 503, all calls
-        together hold too much, or those of this address, or those without a good key."""
+        """:raises RefusedError: `too_large`: this call by itself holds more than an address may;
+        `busy`: all calls together hold too much, or those of this address, or those without a good
+        key."""
         self._add(count)
         every = self._all
         if self.bytes > every.of_one:
             raise RefusedError(
-                413,
                 "too_large",
                 f"media may have {every.of_one} bytes in all",
                 field="media",
@@ -108,7 +108,7 @@ class MemoryReservation:
             or every.unknown > every.of_unknown
         ):
             raise RefusedError(
-                503, "busy", "Too many files are being sent; send it again.", retry_after=5
+                "busy", "Too many files are being sent; send it again.", retry_after=5
             )
 
     def trust(self) -> None:

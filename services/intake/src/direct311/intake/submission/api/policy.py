@@ -75,7 +75,7 @@ def policy_router(agreement: Agreement) -> APIRouter:
         """The privacy policy and the e-mail notice that are in force."""
         policy = agreement.in_force()
         if policy is None:
-            raise RefusedError(404, "not_found", "No policy is in force.")
+            raise RefusedError("not_found", "No policy is in force.")
         wanted = language or preferred(accept)
         return _cached(_policy(policy, wanted, policy), wanted, seen)
 
@@ -97,7 +97,7 @@ def policy_router(agreement: Agreement) -> APIRouter:
         """A version of the privacy policy, in force or not."""
         policy = agreement.policies.by_version(version)
         if policy is None:
-            raise RefusedError(404, "not_found", "There is no such version.")
+            raise RefusedError("not_found", "There is no such version.")
         wanted = language or preferred(accept)
         return _cached(_policy(policy, wanted, agreement.in_force()), wanted, seen)
 

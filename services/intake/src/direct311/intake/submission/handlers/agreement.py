@@ -13,12 +13,11 @@ from direct311.runtime.errors import RefusedError
 
 
 class ConsentNeededError(RefusedError):
-    """409: the policy in force needs express consent. `policy` is what must be shown and named."""
+    """The policy in force needs express consent. `policy` is what must be shown and named."""
 
     def __init__(self, policy: PolicyVersion, language: Language, read_at: str) -> None:
         text = policy.texts[language]
         super().__init__(
-            409,
             "consent",
             wording.CONSENT_NEEDED[language].format(version=policy.version, read_at=read_at)
             + f" {text.title}. {text.body}".rstrip(),
@@ -62,15 +61,14 @@ class Agreement:
 
         :param notice_shown: the way in can say which e-mail notice was shown, so that whoever gives
             an e-mail address must (section 668.6076, F.S.). Open311 has no field for it.
-        :raises RefusedError: 503 where none is in force; 400 a version that never was, or an e-mail
-            address without the notice's version.
-        :raises ConsentNeededError: 409, the one in force needs express consent and the submission
+        :raises RefusedError: no policy is in force, a version never was, or an e-mail address came
+            without the notice's version.
+        :raises ConsentNeededError: the one in force needs express consent and the submission
             does not name it.
         """
         policy = self.in_force()
         if policy is None:
             raise RefusedError(
-                503,
                 "no_policy",
                 "No privacy policy is in force, so nothing is collected.",
                 retry_after=3600,
@@ -87,7 +85,6 @@ class Agreement:
             and submission.email_notice_version is None
         ):
             raise RefusedError(
-                400,
                 "malformed",
                 "email_notice_version is required with an e-mail address: show the notice from "
                 "GET /v1/policy and name its version",
@@ -163,4 +160,4 @@ class Agreement:
 
 
 def _unknown(field: str) -> RefusedError:
-    return RefusedError(400, "malformed", f"{field} must be one from GET /v1/policy", field=field)
+    return RefusedError("malformed", f"{field} must be one from GET /v1/policy", field=field)

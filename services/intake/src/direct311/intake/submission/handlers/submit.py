@@ -305,10 +305,9 @@ class Submit:
         """
         if known.fingerprint != fingerprint:
             raise RefusedError(
-                409,
                 "idempotency_key",
                 "This key was used for another submission; send a new key.",
-                field="Idempotency-Key",
+                field="idempotency_key",
             )
         plain, _, masked = taken_in(submission)
         opens = known.opens_again(now, REPEAT_WINDOW)

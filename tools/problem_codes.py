@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from direct311.runtime.http.fields import FIELD_CODES
 from direct311.runtime.http.problem_codes import PROBLEMS
 
 ROOT = Path(__file__).parents[1]
@@ -23,23 +24,35 @@ _HEAD = """\
 <!-- Written by `python -m tools.problem_codes`. -->
 
 Every refusal is `application/problem+json` (RFC 9457). `type` is `urn:direct311:problem:` and one
-of these codes, which do not change; `title` is the code in words; `detail` is for people. GeoReport
-v2 answers the same refusals in its own form, with the status as its code; where GeoReport v2 has
-another status, it stands in parentheses.
+of these codes. A code does not change and always has the same status. `title` is the code in words;
+`detail` is for people. GeoReport v2 answers the same refusals in its own form, with the status as
+its code. Where GeoReport v2 needs another status, it stands in parentheses.
 
-`refused:<rule>` is what the access rules say (`access.yaml`): 403; 422 where only a reason is
-missing; 429 for `refused:rate`. Where several statuses stand below, the first is the usual one.
+Two kinds of codes are not in the table:
+
+- `refused:<rule>` comes from the access rules (`access.yaml`) and has status 403, or 422 where only
+  a reason is missing.
+- `http` is a refusal of the web framework that no other code fits, with the framework's status.
 
 | code | status | meaning | where from |
 |---|---|---|---|"""
+_FIELDS = """
+## Codes of single errors
+
+A `malformed` problem lists all that is wrong in `errors`. Each error has the member's path in the
+body (`files.0.size`) or the parameter's name as `field`, a `detail` for people, and one of these
+codes. `field` is empty where the body as a whole is wrong. Nothing that the caller sent is
+repeated, except the names of members that the API declares.
+
+| code | meaning |
+|---|---|"""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A code where the code base names it, with the status where that is named too."""
+    """A code where the code base names it."""
 
     code: str
-    status: int | None
     path: Path
     line: int
 
@@ -67,17 +80,15 @@ def _in_module(path: Path, module: ast.Module) -> Iterator[Named]:
     for node in ast.walk(module):
         if not (isinstance(node, ast.Call) and _makes_a_refusal(node)):
             continue
-        given = [each.value if isinstance(each, ast.Constant) else None for each in node.args]
-        status = given[0] if given and type(given[0]) is int else None
-        code = given[1] if status is not None and len(given) > 1 else next(iter(given), None)
+        code = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
         if isinstance(code, str):
-            yield Named(code, status, path, node.lineno)
+            yield Named(code, path, node.lineno)
 
 
 def _makes_a_refusal(call: ast.Call) -> bool:
     if isinstance(call.func, ast.Name):
         return call.func.id in _CALLED
-    # `super().__init__(409, "consent", …)` of a refusal of its own kind.
+    # `super().__init__("consent", …)` of a refusal of its own kind.
     return (
         isinstance(call.func, ast.Attribute)
         and call.func.attr in ("__init__", "_refuse")
@@ -93,10 +104,12 @@ def page() -> str:
         where = sorted({each.where for each in found if each.code == code})
         if EVERY in where or not where:
             where = [EVERY]
-        statuses = ", ".join(str(status) for status in (kind.status, *kind.elsewhere))
+        status = str(kind.status)
         if kind.georeport is not None:
-            statuses += f" ({kind.georeport})"
-        lines.append(f"| `{code}` | {statuses} | {kind.meaning} | {'; '.join(where)} |")
+            status += f" ({kind.georeport})"
+        lines.append(f"| `{code}` | {status} | {kind.meaning} | {'; '.join(where)} |")
+    lines.append(_FIELDS)
+    lines += [f"| `{code}` | {meaning} |" for code, meaning in sorted(FIELD_CODES.items())]
     return "\n".join(lines) + "\n"
 
 

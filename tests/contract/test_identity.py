@@ -17,6 +17,7 @@ from joserfc.jwk import OKPKey
 from deploy.local.stack import Stack
 from direct311.runtime.access.identity import Authenticator, Issuer, Tokens, UnauthenticatedError
 from direct311.runtime.errors import TransientError
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.peers import HttpClient
 from tests.support.identity import audience_of, services_of
 from tests.support.runtime import claims, service_environment
@@ -198,7 +199,7 @@ async def test_a_token_under_a_foreign_key_is_refused(desk: Desk) -> None:
 async def test_what_is_no_token_is_refused(desk: Desk, header: str | None) -> None:
     with pytest.raises(UnauthenticatedError) as refused:
         await desk.authenticator.caller(header)
-    assert refused.value.status == 401
+    assert status_of(refused.value) == 401
 
 
 async def test_a_key_that_the_issuer_has_since_is_read(desk: Desk, servers: Stack) -> None:

@@ -207,16 +207,16 @@ async def test_no_list_of_clients_tells_a_key_or_its_hash(county: County) -> Non
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"client_id": "Not An Id"}, "body.client_id"),
-        ({"environment": "staging"}, "body.environment"),
-        ({"scopes": []}, "body.scopes"),
-        ({"scopes": ["delete"]}, "body.scopes.0"),
-        ({"origins": ["https://page.example/path"]}, "body.origins.0"),
-        ({"origins": ["*"]}, "body.origins.0"),
-        ({"quota": {"minute": 0}}, "body.quota.minute"),
-        ({"name": "two\nlines"}, "body.name"),
+        ({"client_id": "Not An Id"}, "client_id"),
+        ({"environment": "staging"}, "environment"),
+        ({"scopes": []}, "scopes"),
+        ({"scopes": ["delete"]}, "scopes.0"),
+        ({"origins": ["https://page.example/path"]}, "origins.0"),
+        ({"origins": ["*"]}, "origins.0"),
+        ({"quota": {"minute": 0}}, "quota.minute"),
+        ({"name": "two\nlines"}, "name"),
         ({"expires_at": "2001-01-01T00:00:00Z"}, "expires_at"),
-        ({"reference": ""}, "body.reference"),
+        ({"reference": ""}, "reference"),
     ],
 )
 async def test_a_malformed_order_is_refused_by_field(

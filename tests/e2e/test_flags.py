@@ -69,4 +69,4 @@ async def test_marks_tell_nothing_personal_and_agents_alone_see_them(county: Cou
     public = await county.request(again)
     assert "marks" not in str(public)
     wrong = await county.ask("GET", "intake", "/v1/marked?mark=ugly", "agent")
-    assert (wrong.status_code, wrong.json()["field"]) == (422, "query.mark")
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "mark")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from direct311.intake.protection.domain import Ending, Protection
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 from tests.contract.test_smtp import settings
 from tests.support.county import County, until
 from tests.support.links import bearer
@@ -117,7 +118,7 @@ async def test_one_person_is_not_two(
     await world.protect.propose_ending(_caller(one, "custodian"), entry, LETTER)
     with pytest.raises(RefusedError) as refused:
         await world.protect.confirm_ending(_caller(other, role), entry, LETTER)
-    assert (refused.value.status, refused.value.code) == (403, "same_person")
+    assert (status_of(refused.value), refused.value.code) == (403, "same_person")
     world.clock.at += 2 * A_WEEK
     await world.protect.end_what_is_due()
     _stands(world, entry)

@@ -124,7 +124,7 @@ def good(answer: httpx.Response | Any, sent: str) -> None:
         assert sent not in answer.text
     if answer.status_code == 422:
         assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json()["field"]
+        assert "field" in answer.json()
 
 
 # ---------------------------------------------------------------- each service's face
@@ -234,7 +234,7 @@ def test_a_question_to_the_ends_of_time_has_the_answer_of_all_time(desk: Desk, n
     elif name in ("last of all", "before the last", "a fortnight before the last"):
         assert answer.json()["entries"] == []
     elif name not in ("hour 24", "a zone of seconds", "forty years of digits", "nothing"):
-        assert (answer.status_code, answer.json()["field"]) == (422, "query.since")
+        assert (answer.status_code, answer.json()["field"]) == (422, "since")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -292,7 +292,7 @@ def test_no_hold_is_in_force_on_no_time_at_all(
     hold = {"name": "Doe", "kind": "litigation", "authority": "26-1", "for_later": True}
     answer = retention.client.post("/v1/holds", json={**hold, "query": query}, headers=headers)
     assert answer.status_code == 422, answer.text
-    assert answer.json()["field"] == "body.query"
+    assert answer.json()["field"] == "query"
     query["until"] = "9000-01-01T00:00:00Z"
     query["since"] = "2026-01-01T00:00:00Z"
     answer = retention.client.post("/v1/holds", json={**hold, "query": query}, headers=headers)

@@ -33,6 +33,7 @@ from direct311.runtime.datafile import DataFileError, load, packaged
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import caller_of, install
 from direct311.runtime.http.health import Readiness
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.messaging.broker import Received
 from direct311.runtime.messaging.records import Write
 from direct311.runtime.messaging.state import advanced
@@ -559,7 +560,7 @@ async def test_an_inspector_opens_and_closes_no_case_of_another_department(
         for record_id in (RECORD, "another"):
             with pytest.raises(RefusedError) as refused:
                 await world.outcomes.add(caller, record_id, cause=world.ids.new(), **saying)
-            assert (refused.value.status, refused.value.code) == (403, "department")
+            assert (status_of(refused.value), refused.value.code) == (403, "department")
     assert world.record(RECORD) == before
 
 

@@ -96,7 +96,7 @@ def test_others_are_refused(method: str, path: str, role: str, client: TestClien
 def test_what_is_no_point_is_refused(query: str, client: TestClient) -> None:
     answer = client.get(f"/locate?{query}", headers={"x-test-role": "agent"})
     assert answer.status_code == 422
-    assert answer.json()["field"] in ("query.lat", "query.lon")
+    assert answer.json()["field"] in ("lat", "lon")
     assert "north" not in answer.text
 
 
@@ -136,13 +136,13 @@ def test_an_import_replaces_the_layer_and_both_are_listed(client: TestClient) ->
 @pytest.mark.parametrize(
     ("query", "body", "status", "field"),
     [
-        ("name=zip&source=x", "{", 422, "body"),
-        ("name=zip&source=x", "[" * 15_000, 422, "body"),
-        ("name=zip&source=x", "{}", 422, "body"),
-        ("name=NOT A NAME&source=x", json.dumps(collection()), 422, "query.name"),
-        ("name=zip", "{}", 422, "query.source"),
-        ("name=zip&source=x&version=a b", "{}", 422, "query.version"),
-        ("name=zip&source=x", " " * (LIMIT + 1), 413, "body"),
+        ("name=zip&source=x", "{", 400, None),
+        ("name=zip&source=x", "[" * 15_000, 400, None),
+        ("name=zip&source=x", "{}", 422, ""),
+        ("name=NOT A NAME&source=x", json.dumps(collection()), 422, "name"),
+        ("name=zip", "{}", 422, "source"),
+        ("name=zip&source=x&version=a b", "{}", 422, "version"),
+        ("name=zip&source=x", " " * (LIMIT + 1), 413, None),
         (
             "name=zip&source=x",
             json.dumps(collection(({"ZIPCODE": "x"}, square(-80, 25)))),
@@ -152,10 +152,10 @@ def test_an_import_replaces_the_layer_and_both_are_listed(client: TestClient) ->
     ],
 )
 def test_a_bad_import_is_told_why_and_changes_nothing(
-    query: str, body: str, status: int, field: str, client: TestClient
+    query: str, body: str, status: int, field: str | None, client: TestClient
 ) -> None:
     answer = client.post(f"/boundaries?{query}", content=body, headers={"x-test-role": "admin"})
-    assert (answer.status_code, answer.json()["field"]) == (status, field)
+    assert (answer.status_code, answer.json().get("field")) == (status, field)
     still = client.get("/locate?lat=25.65&lon=-80.35", headers={"x-test-role": "agent"})
     assert still.json()["municipality"] == "Miami Gardens"
 

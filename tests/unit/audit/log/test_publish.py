@@ -26,6 +26,7 @@ from direct311.audit.log.ports.publication import (
 )
 from direct311.audit.log.ports.publication import Witness as AskedWitness
 from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.peers import HttpClient
 from direct311.verifier.bundle import verify_bundle
 from direct311.verifier.checkpoint import Checkpoint, Trust, verify_checkpoint
@@ -353,11 +354,11 @@ async def test_without_a_quorum_appends_go_on_and_what_is_published_stays(county
     assert (await county.reading.proof(ASKING, ids[4])).size == 5
     with pytest.raises(NotPublishedError) as unproved:
         await county.reading.proof(ASKING, ids[5])
-    assert (unproved.value.status, unproved.value.retry_after) == (503, 2)
+    assert (status_of(unproved.value), unproved.value.retry_after) == (503, 2)
     assert (await county.reading.consistency(2, None)).new == 5
     with pytest.raises(RefusedError) as above:
         await county.reading.consistency(2, 10)
-    assert above.value.status == 422
+    assert status_of(above.value) == 422
     bundle = await county.bundle(Filter())
     assert verify_bundle(bundle, county.policy.trust, producers()).ok
     assert [each["index"] for each in json.loads(bundle)["receipts"]] == [0, 1, 2, 3, 4]

@@ -82,4 +82,4 @@ def test_an_instant_without_a_zone_is_refused_by_name(keys: InMemoryKeys) -> Non
     answer = client(keys, "service").get(
         "/internal/key-fetches", params={"after": "2026-03-02T14:00:00"}
     )
-    assert (answer.status_code, answer.json()["field"]) == (422, "query.after")
+    assert (answer.status_code, answer.json()["field"]) == (422, "after")

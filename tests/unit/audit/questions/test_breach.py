@@ -11,6 +11,7 @@ from direct311.audit.questions.domain.breach import breach_problems
 from direct311.audit.questions.handlers import breach as handler
 from direct311.audit.questions.handlers.breach import duties
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 from tests.unit.audit.events import OTHER, RECORD, START, THIRD, Producer
 from tests.unit.audit.world import ASKING, World
 
@@ -110,7 +111,7 @@ async def test_too_many_records_are_asked_for_in_parts(
     await world.log(*(Producer().access(str(uuid4()), session="stolen") for _ in range(3)))
     with pytest.raises(RefusedError) as refused:
         await world.breach.scope(ASKING, STOLEN, "t", ON)
-    assert (refused.value.status, refused.value.field) == (422, "until")
+    assert (status_of(refused.value), refused.value.field) == (422, "until")
     assert [event.what.result_count for event in world.broker.events] == [3]
     assert world.people.grouped == []
 

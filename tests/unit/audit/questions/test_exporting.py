@@ -11,6 +11,7 @@ from direct311.audit.questions.handlers import audited_query
 from direct311.audit.questions.handlers.export import ExportStream
 from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 from direct311.verifier.bundle import verify_bundle
 from tests.unit.audit.events import OTHER, RECORD, START, THIRD, Producer, producers
 from tests.unit.audit.world import ASKING, TRUST, World, whole
@@ -74,7 +75,7 @@ async def test_an_export_that_broke_off_is_taken_up_where_it_was(world: World) -
     assert (await world.exporting.export(ASKING, Filter(), size=0)).size == 0
     with pytest.raises(RefusedError) as refused:
         await world.exporting.export(ASKING, Filter(), size=1_000)
-    assert (refused.value.status, refused.value.field) == (422, "size")
+    assert (status_of(refused.value), refused.value.field) == (422, "size")
 
 
 async def test_a_reader_who_hangs_up_leaves_no_work(world: World) -> None:

@@ -14,6 +14,7 @@ from direct311.audit.questions.handlers.audited_query import Opened, QueryContex
 from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.vault.keys import FileKeyProvider, KeyProviderError
 from direct311.runtime.vault.vault import DeniedError
 from direct311.verifier.bundle import verify_bundle
@@ -92,7 +93,7 @@ async def test_a_refusal_opens_nothing_and_is_an_event(
     ):
         with pytest.raises(DeniedError) as refused:
             await question
-        assert refused.value.status == status
+        assert status_of(refused.value) == status
     assert [(event.outcome, event.decision.rule) for event in world.broker.events] == [
         ("denied", rule)
     ] * 3
@@ -133,7 +134,7 @@ async def test_a_cursor_from_another_query_is_refused(world: World) -> None:
     page = await world.reading.page(ASKING, Filter(), limit=1)
     with pytest.raises(RefusedError) as refused:
         await world.reading.page(ASKING, Filter(actor="maria"), limit=1, cursor=page.next)
-    assert (refused.value.status, refused.value.field) == (400, "cursor")
+    assert (status_of(refused.value), refused.value.field) == (400, "cursor")
 
 
 async def test_a_cursor_is_good_for_its_own_person_alone(world: World) -> None:
@@ -147,7 +148,7 @@ async def test_a_cursor_is_good_for_its_own_person_alone(world: World) -> None:
     ):
         with pytest.raises(RefusedError) as refused:
             await question
-        assert (refused.value.status, refused.value.field) == (400, "cursor")
+        assert (status_of(refused.value), refused.value.field) == (400, "cursor")
 
 
 async def test_who_may_not_read_the_log_has_nothing_looked_up(
@@ -258,7 +259,7 @@ async def test_an_entry_whose_record_is_gone_is_shown_as_unreadable(world: World
 async def test_an_unknown_event_is_not_found_and_that_is_an_event(world: World) -> None:
     with pytest.raises(RefusedError) as refused:
         await world.reading.one(ASKING, str(uuid4()))
-    assert refused.value.status == 404
+    assert status_of(refused.value) == 404
     assert [event.what.result_count for event in world.broker.events] == [0]
 
 
@@ -321,7 +322,7 @@ async def test_too_large_a_bundle_is_refused_before_anything_is_opened(
     await world.log(*(Producer().access(RECORD) for _ in range(4)))
     with pytest.raises(RefusedError) as refused:
         await world.bundle(Filter())
-    assert refused.value.status == 422
+    assert status_of(refused.value) == 422
     assert world.keys.fetches == []
     (event,) = world.broker.events
     assert (event.what.fields, event.what.result_count) == ((), 4)

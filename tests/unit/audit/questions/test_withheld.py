@@ -8,6 +8,7 @@ import pytest
 from direct311.audit.entry import Filter
 from direct311.audit.questions.api.questions import entry_of
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 from direct311.verifier.bundle import verify_bundle
 from tests.unit.audit.events import OTHER, RECORD, START, Producer, producers
 from tests.unit.audit.world import ASKING, COUNSEL, TRUST, World
@@ -77,10 +78,10 @@ async def test_an_unknown_entry_and_a_withheld_one_answer_alike(world: World) ->
     for event_id in (hidden, "0195567e-8f00-7000-8000-0000000000ff"):
         with pytest.raises(RefusedError) as refused:
             await world.reading.one(ASKING, event_id)
-        answers.append((refused.value.status, refused.value.code, refused.value.detail))
+        answers.append((status_of(refused.value), refused.value.code, refused.value.detail))
         with pytest.raises(RefusedError) as refused:
             await world.reading.proof(ASKING, event_id)
-        answers.append((refused.value.status, refused.value.code, refused.value.detail))
+        answers.append((status_of(refused.value), refused.value.code, refused.value.detail))
     assert len(set(answers)) == 1
     assert answers[0][0] == 404
     events = [event.what.record_ids for event in world.broker.events]

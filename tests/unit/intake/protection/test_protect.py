@@ -378,7 +378,7 @@ def test_others_than_custodians_read_nothing(world: World, role: str) -> None:
         ({"email": "zora at home"}, "email"),
         ({"name": "--"}, "name"),
         ({"phone": "305-555-0142", "received_on": "2026-03-03"}, "received_on"),
-        ({"phone": "305-555-0142", "received_on": "Zora"}, "body.received_on"),
+        ({"phone": "305-555-0142", "received_on": "Zora"}, "received_on"),
         # Half a point would protect nothing, and nobody would notice.
         ({"phone": "305-555-0142", "latitude": 25.7}, "longitude"),
     ],

@@ -378,8 +378,8 @@ async def test_what_was_not_given_can_be_added_and_only_a_held_address_corrected
         ({"email": "Wurzelgruber"}, "email"),
         ({"first_name": "Wurzelgruber\x07"}, "first_name"),
         ({"last_name": "Wurzelgruber" * 9}, "last_name"),
-        ({"description": "Wurzelgruber"}, "body"),
-        ({"account_id": "Wurzelgruber"}, "body"),
+        ({"description": "Wurzelgruber"}, ""),
+        ({"account_id": "Wurzelgruber"}, ""),
     ],
 )
 async def test_a_value_that_cannot_be_one_is_named_and_not_repeated(

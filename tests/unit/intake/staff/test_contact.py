@@ -12,6 +12,7 @@ from direct311.intake.staff.handlers.contact import Contact
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.vault.vault import Vault
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +76,7 @@ async def test_some_of_a_persons_records_never_pass_for_all(
     assert await search(contact_of(Stored(3), vault)) == ["r0", "r1", "r2"]
     with pytest.raises(RefusedError) as refused:
         await search(contact_of(Stored(5), vault))
-    assert (refused.value.status, refused.value.code, refused.value.field) == (
+    assert (status_of(refused.value), refused.value.code, refused.value.field) == (
         422,
         "too_many",
         "name",

@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 from tests.unit.retention.fakes import COUNSEL, FOUR, LONG_AGO, KilledError, World
 
 pytestmark = pytest.mark.anyio
@@ -171,4 +172,4 @@ async def test_the_statement_of_a_fiscal_year_has_its_quantities_by_item() -> No
 async def test_there_is_no_certificate_that_was_not_issued() -> None:
     with pytest.raises(RefusedError) as refused:
         await World().certification.certificate("nothing")
-    assert refused.value.status == 404
+    assert status_of(refused.value) == 404

@@ -7,6 +7,7 @@ import pytest
 from direct311.retention.record import InventoryRecord
 from direct311.retention.schedule.domain.schedule import Schedule
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.messaging.state import Change
 from direct311.schemas import events as ev
 from tests.unit.retention.fakes import (
@@ -256,7 +257,7 @@ async def test_a_day_on_which_no_case_can_have_closed_is_refused(
     before = world.record("r1")
     with pytest.raises(RefusedError) as refused:
         await world.outcomes.add(COUNSEL, "r1", outcome, world.ids.new(), closed_on)
-    assert (refused.value.status, refused.value.field) == (422, "body.closed_on")
+    assert (status_of(refused.value), refused.value.field) == (422, "closed_on")
     assert world.record("r1") == before
 
 

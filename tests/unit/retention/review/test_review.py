@@ -8,6 +8,7 @@ import pytest
 from direct311.retention.holds.domain import Hold, HoldQuery
 from direct311.retention.review.domain import Disposition
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 from direct311.schemas import events as ev
 from tests.unit.retention.fakes import START, KilledError, World, created, updated
 
@@ -73,7 +74,7 @@ async def test_nobody_approves_what_he_proposed() -> None:
     made = await proposed(world, "r1")
     with pytest.raises(RefusedError) as refused:
         await world.review.approve(made.disposition_id, "carla", made.set_hash or "")
-    assert (refused.value.status, refused.value.code) == (403, "same_person")
+    assert (status_of(refused.value), refused.value.code) == (403, "same_person")
     assert world.record("r1").stage == "in_review"
 
 

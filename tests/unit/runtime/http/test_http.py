@@ -17,6 +17,7 @@ from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.http.api import Application, FastPath, PlainRoute, install, require
 from direct311.runtime.http.health import Readiness
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.storage.database import DatabaseError
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.vault import VaultError
@@ -45,7 +46,7 @@ class World:
         self.app = FastAPI(max_body_size=100_000)
         install(self.app, Readiness(), self.metrics)
         self.errors: dict[str, Exception] = {
-            "refused": RefusedError(409, "conflict", "Not so.", field="phone", retry_after=7),
+            "refused": RefusedError("changed", "Not so.", field="phone", retry_after=7),
             "transient": TransientError(CANARY),
             "database": DatabaseError(CANARY),
             "vault": VaultError(CANARY),
@@ -79,7 +80,7 @@ def world() -> World:
 @pytest.mark.parametrize(
     ("name", "status", "code"),
     [
-        ("refused", 409, "conflict"),
+        ("refused", 409, "changed"),
         ("transient", 503, "unavailable"),
         ("database", 503, "unavailable"),
         ("vault", 410, "not_readable"),
@@ -100,13 +101,13 @@ def test_every_error_is_a_problem_that_says_nothing_of_the_input(
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        ({"phone": CANARY}, "body.phone"),
-        ({CANARY: 1}, "body"),
-        ({"inner": {CANARY: 1}}, "body.inner"),
-        ({"inner": {"phone": CANARY}}, "body.inner.phone"),
-        ({"many": [1, CANARY]}, "body.many.1"),
-        ([CANARY], "body"),
-        (CANARY, "body"),
+        ({"phone": CANARY}, "phone"),
+        ({CANARY: 1}, ""),
+        ({"inner": {CANARY: 1}}, "inner"),
+        ({"inner": {"phone": CANARY}}, "inner.phone"),
+        ({"many": [1, CANARY]}, "many.1"),
+        ([CANARY], ""),
+        (CANARY, ""),
     ],
 )
 def test_a_malformed_body_is_named_by_its_declared_field_alone(
@@ -143,14 +144,13 @@ def test_what_a_field_must_be_is_told_and_nothing_of_what_was_sent(
     assert "7" not in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    "content", [CANARY.encode(), b"{", b'{"phone":"\\ud800"}', b"\xff", b"[" * 50_000]
-)
+@pytest.mark.parametrize("content", [CANARY.encode(), b"{", b"\xff", b"[" * 50_000])
 def test_a_body_that_is_no_json_is_refused(world: World, content: bytes) -> None:
     answer = world.client.post(
         "/questions/a", content=content, headers={"content-type": "application/json"}
     )
-    assert answer.status_code in (400, 422)
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:direct311:problem:unreadable"
     assert CANARY not in answer.text
 
 
@@ -159,7 +159,7 @@ def test_a_body_that_is_no_json_is_refused(world: World, content: bytes) -> None
 )
 def test_an_instant_that_is_none_is_refused_by_name(world: World, instant: str) -> None:
     answer = world.client.get("/since", params={"after": instant})
-    assert (answer.status_code, answer.json()["field"]) == (422, "query.after")
+    assert (answer.status_code, answer.json()["field"]) == (422, "after")
     assert CANARY not in answer.text
 
 
@@ -219,7 +219,7 @@ def test_a_role_is_asked_for(roles: tuple[str, ...], allowed: bool) -> None:
         return
     with pytest.raises(RefusedError) as refused:
         check()
-    assert refused.value.status == 403
+    assert status_of(refused.value) == 403
 
 
 @pytest.mark.anyio

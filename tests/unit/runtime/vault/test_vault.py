@@ -21,6 +21,7 @@ from direct311.runtime.access.rules import (
     load_access_policy,
 )
 from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.messaging.records import Entry
 from direct311.runtime.messaging.signing import Principals, PublicKey, SignatureError, Signer
 from direct311.runtime.storage.database import DatabaseError
@@ -148,7 +149,7 @@ async def test_a_log_that_cannot_be_written_keeps_the_door_closed() -> None:
     world.log.down = True
     with pytest.raises(AuditUnavailableError) as caught:
         await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
-    assert (caught.value.status, caught.value.retry_after) == (503, 5)
+    assert (status_of(caught.value), caught.value.retry_after) == (503, 5)
     assert world.keys.fetches == []
 
 
@@ -158,7 +159,7 @@ async def test_a_refusal_is_written_down_and_opens_nothing() -> None:
     sealed = await world.record("r1")
     with pytest.raises(DeniedError) as caught:
         await world.vault.open(asking("r1", STRANGER), RecordFacts("r1"), sealed)
-    assert caught.value.status == 403
+    assert status_of(caught.value) == 403
     (event,) = world.log.events()
     assert (event.outcome, event.what.record_ids) == ("denied", ("r1",))
     assert world.keys.fetches == []
@@ -451,7 +452,7 @@ async def test_a_reason_that_is_missing_is_named_and_the_refusal_written_down() 
         unsaid = replace(asking("r1", purpose=purpose), justification=None)
         with pytest.raises(DeniedError) as caught:
             await world.vault.open(unsaid, RecordFacts("r1"), sealed)
-        assert (caught.value.status, caught.value.field) == (422, field)
+        assert (status_of(caught.value), caught.value.field) == (422, field)
     assert [event.outcome for event in world.log.events()] == ["denied"] * 2
     assert world.keys.fetches == []
 
@@ -463,7 +464,7 @@ async def test_too_many_openings_are_refused_for_a_while_and_written_down() -> N
         await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
     with pytest.raises(DeniedError) as caught:
         await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
-    assert caught.value.status == 429
+    assert status_of(caught.value) == 429
     assert caught.value.retry_after is not None
     assert 3_590 < caught.value.retry_after <= 3_600
     last = world.log.events()[-1]

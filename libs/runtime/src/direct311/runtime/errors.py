@@ -1,17 +1,21 @@
-"""The errors of the runtime, and how each becomes an answer."""
+"""The errors that the runtime and the services raise."""
 
 from collections.abc import Iterable
-from typing import overload
 
-from direct311.schemas.model import Model
+from direct311.schemas.model import Model, replaced
 
 
 class FieldProblem(Model):
     """One thing that is wrong with what was sent: the field's name and what would be right, never
-    the value."""
+    the value. `code`: one of `runtime.http.fields.FIELD_CODES`."""
 
     field: str
     detail: str
+    code: str = "invalid"
+
+    def called(self, field: str) -> "FieldProblem":
+        """The same where the field has another name."""
+        return replaced(self, field=field)
 
 
 class RuntimeFaultError(Exception):
@@ -25,38 +29,20 @@ class TransientError(RuntimeFaultError):
 class RefusedError(RuntimeFaultError):
     """Why a caller does not get what it asks for: `code` (for machines), `detail` (for people).
 
-    `field` names the input that was wrong; `retry_after` is in seconds. Which HTTP status a code is
-    answered with is said at the edge (`runtime.http.problem_codes`). Refusals that still name it
-    themselves do so first; `status` is `None` in all others.
+    `field` names the input that was wrong, by the domain's name; `retry_after` is in seconds. The
+    HTTP status of each code, and what callers of the API call a field, are decided at the edge
+    (`runtime.http.problem_codes`, `runtime.http.fields`).
     """
 
-    @overload
-    def __init__(
-        self, code: str, detail: str, /, *, field: str | None = ..., retry_after: int | None = ...
-    ) -> None: ...
-
-    @overload
     def __init__(
         self,
-        status: int,
         code: str,
         detail: str,
-        /,
         *,
-        field: str | None = ...,
-        retry_after: int | None = ...,
-    ) -> None: ...
-
-    def __init__(
-        self,
-        first: int | str,
-        *rest: str,
         field: str | None = None,
         retry_after: int | None = None,
     ) -> None:
-        status, (code, detail) = (first, rest) if isinstance(first, int) else (None, (first, *rest))
         super().__init__(code)
-        self.status = status
         self.code = code
         self.detail = detail
         self.field = field

@@ -202,7 +202,7 @@ class Peer:
         self._tokens = tokens
 
     async def get(self, path: str, *, on_behalf_of: str | None = None) -> Any:
-        """:raises HttpError: no answer, or not a 2xx. :raises RefusedError: 401, the provider does
+        """:raises HttpError: no answer, or not a 2xx. :raises RefusedError: the provider does
         not take the person's token. :raises TransientError: the provider gives no token."""
         return await self._http.get_json(self._url + path, await self._headers(on_behalf_of))
 
@@ -217,7 +217,7 @@ class Peer:
         """`seconds`: a time limit for a long answer.
 
         :raises HttpError: no answer, or not a 2xx.
-        :raises RefusedError: 401, the provider does not take the person's token.
+        :raises RefusedError: the provider does not take the person's token.
         :raises TransientError: the provider gives no token.
         """
         headers = await self._headers(on_behalf_of)

@@ -48,7 +48,7 @@ class UnauthenticatedError(RefusedError):
     """There is no valid token. The answer does not say what was wrong with it in detail."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(401, "unauthenticated", detail)
+        super().__init__("unauthenticated", detail)
 
 
 class Issuer:

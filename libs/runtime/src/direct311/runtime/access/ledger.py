@@ -44,7 +44,6 @@ class AuditUnavailableError(RefusedError):
 
     def __init__(self) -> None:
         super().__init__(
-            503,
             "audit_unavailable",
             "The access could not be written to the audit log, so nothing is released. Try again.",
             retry_after=5,
@@ -56,7 +55,7 @@ class TooLongError(RefusedError):
 
     def __init__(self) -> None:
         super().__init__(
-            422, "too_long", "This cannot be written to the audit log: ask for less at a time."
+            "too_long", "This cannot be written to the audit log: ask for less at a time."
         )
 
 

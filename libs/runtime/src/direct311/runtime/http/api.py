@@ -15,25 +15,27 @@ from fastapi.openapi.docs import (
     get_swagger_ui_html,
     get_swagger_ui_oauth2_redirect_html,
 )
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import Histogram
 from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from direct311.runtime.access import reasons
 from direct311.runtime.access.identity import Authenticator
 from direct311.runtime.access.ledger import Access, AuditUnavailableError, Ledger
 from direct311.runtime.access.refusals import RATE
 from direct311.runtime.access.rules import Caller, Decision
 from direct311.runtime.errors import FieldProblem, RefusedError, TransientError
 from direct311.runtime.http.documents import AddressRateLimit, Built, ShortLivedCache
-from direct311.runtime.http.fields import api_name
+from direct311.runtime.http.fields import api_name, field_problems, unreadable
 from direct311.runtime.http.health import Readiness
-from direct311.runtime.http.problem_codes import status_of
+from direct311.runtime.http.problem_codes import PROBLEMS as PROBLEM_CODES
+from direct311.runtime.http.problem_codes import of_the_framework, status_of
 from direct311.runtime.storage.database import DatabaseError
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.vault import DeniedError, VaultError
@@ -44,18 +46,21 @@ _log = structlog.get_logger(__name__)
 
 def _number(value: object) -> object:
     if isinstance(value, str | bool):
-        raise ValueError("must be a number")
+        raise PydanticCustomError("wrong_type", "A number is needed here.")
     return value
 
 
 NUMBER = BeforeValidator(_number)
-"""Last of the annotations of a whole number in a JSON body: text is none, nor is true."""
+"""Last of the annotations of a whole number in a JSON body: neither text nor `true` is a number."""
 
 
 class Problem(Model):
     """An error answer, RFC 9457 (`application/problem+json`). Nothing of the input is echoed.
 
-    `errors`: all that is wrong with what was sent; `field` and `detail` are those of the first.
+    `type` ends with the problem's code; docs/problem-codes.md lists them. `errors`: all that is
+    wrong with what was sent, each with a code of its own; `field` and `detail` are those of the
+    first. `field` is the member's path in the body, such as `files.0.size`, or a parameter's name;
+    it is empty where the body as a whole is wrong.
     """
 
     type: str
@@ -80,8 +85,6 @@ _IN_WORDS = {
     503: "Not now; see Retry-After",
 }
 TOO_MANY_REFUSALS = "Too many refusals in a minute; see Retry-After."
-MOST_PROBLEMS = 50
-"""Errors that one answer names."""
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request's body, where a route has no limit of its own; pass to `include_router`."""
 
@@ -112,15 +115,20 @@ _BEARER = HTTPBearer(
 
 
 def problem(
-    status: int,
     code: str,
     detail: str,
     *,
+    status: int | None = None,
     field: str | None = None,
     retry_after: int | None = None,
     errors: Sequence[FieldProblem] = (),
 ) -> Response:
-    """An error as RFC 9457 says."""
+    """An error as RFC 9457 says.
+
+    :param status: where the table of codes does not say it.
+    :param field: the domain's name; the answer has the API's.
+    """
+    status = status or PROBLEM_CODES[code].status
     body = Problem(
         type=f"urn:direct311:problem:{code}",
         title=code.replace("_", " "),
@@ -217,7 +225,7 @@ class Application(FastAPI):
         async def document(request: Request) -> Response:
             wait = self._readers.take(request.client.host if request.client else None)
             if wait is not None:
-                return problem(429, "too_often", TOO_MANY_DOCUMENTS, retry_after=wait)
+                return problem("too_often", TOO_MANY_DOCUMENTS, retry_after=wait)
             return built.answer(request)
 
         self.add_route(path, document, include_in_schema=False)
@@ -250,16 +258,16 @@ def caller_of(
         )
         request.state.caller = found
         if found.authentication == "signed_link" and not residents:
-            raise RefusedError(403, "role", "A signed link opens what is held in its own request.")
+            raise RefusedError("role", "A signed link opens only its own request.")
         return found
 
     return caller
 
 
 def require(caller: Caller, *roles: str) -> None:
-    """:raises RefusedError: 403, unless the caller has one of these roles."""
+    """:raises RefusedError: the caller has none of these roles."""
     if not set(roles) & set(caller.roles):
-        raise RefusedError(403, "role", f"Needs one of the roles: {', '.join(roles)}.")
+        raise RefusedError("role", f"This needs one of these roles: {', '.join(roles)}.")
 
 
 def install(
@@ -279,33 +287,33 @@ def install(
             try:
                 crowded = await ledger.refuse(*_denied(request, caller, error))
                 if crowded:
-                    error = RefusedError(429, RATE, TOO_MANY_REFUSALS, retry_after=crowded)
+                    error = RefusedError(RATE, TOO_MANY_REFUSALS, retry_after=crowded)
             except AuditUnavailableError as unavailable:
                 error = unavailable
         return problem(
-            status_of(error),
             error.code,
             error.detail,
+            status=status_of(error),
             field=error.field,
             retry_after=error.retry_after,
-            errors=error.problems,
+            errors=_errors(error),
         )
 
     @app.exception_handler(RequestValidationError)
-    async def malformed(_: Request, error: RequestValidationError) -> Response:
-        found = tuple(dict.fromkeys(map(_field_problem, error.errors())))[:MOST_PROBLEMS]
-        return problem(422, "malformed", found[0].detail, field=found[0].field, errors=found)
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
+        if wanted := unreadable(error):
+            return problem("unreadable", wanted)
+        found = field_problems(error.errors(), _declared(request))
+        return problem("malformed", found[0].detail, field=found[0].field, errors=found)
 
     @app.exception_handler(VaultError)
     async def unopened(_: Request, __: VaultError) -> Response:
-        return problem(410, "not_readable", "The record's key is gone; it cannot be read.")
+        return problem("not_readable", "The record's key is gone; it cannot be read.")
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        answer = problem(
-            error.status_code,
-            *_OF_THE_FRAMEWORK.get(error.status_code, ("http", "The request cannot be answered.")),
-        )
+        code, detail = of_the_framework(error.status_code)
+        answer = problem(code, detail, status=error.status_code)
         answer.headers.update(error.headers or {})
         if error.status_code == 405:
             answer.headers["Allow"] = ", ".join(_methods(request))
@@ -314,12 +322,12 @@ def install(
     @app.exception_handler(TransientError)
     async def later(_: Request, error: TransientError) -> Response:
         _log.warning("http.transient", error=type(error).__name__)
-        return problem(503, "unavailable", "Not now; try again.", retry_after=2)
+        return problem("unavailable", "Not now; try again.", retry_after=2)
 
     @app.exception_handler(DatabaseError)
     async def no_database(_: Request, error: DatabaseError) -> Response:
         _log.warning("http.database", error=type(error).__name__)
-        return problem(503, "unavailable", "Not now; try again.", retry_after=2)
+        return problem("unavailable", "Not now; try again.", retry_after=2)
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:
@@ -354,44 +362,36 @@ def install(
         return Response(await numbers.get(), media_type="text/plain; version=0.0.4")
 
 
+def _errors(error: RefusedError) -> Sequence[FieldProblem]:
+    """All that is wrong, also where a handler found only one thing."""
+    found = error.problems
+    if not found and error.code == "malformed":
+        found = (FieldProblem(field=error.field or "", detail=error.detail),)
+    return [each.called(api_name(each.field) or "") for each in found]
+
+
+def _declared(request: Request) -> dict[str, Any]:
+    """The types that the route declares: of the body, and of its parameters by name."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return {}
+    of = route.dependant
+    return {
+        "body": route.body_field.field_info.annotation if route.body_field else None,
+        **{
+            kind: {each.alias: each.field_info.annotation for each in parameters}
+            for kind, parameters in (
+                ("path", of.path_params),
+                ("query", of.query_params),
+                ("header", of.header_params),
+            )
+        },
+    }
+
+
 def _unexpected(error: Exception) -> Response:
     _log.error("http.error", error=type(error).__name__)
-    return problem(500, "internal", "Something went wrong here; it has been noted.")
-
-
-def _field_problem(error: Mapping[str, Any]) -> FieldProblem:
-    # Names that the caller made up stay out: only the place in the declared model is told.
-    place = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
-    said = str(error["msg"]) if error["type"] in reasons.KINDS else None
-    return FieldProblem(
-        field=".".join(str(part) for part in place[:4]),
-        detail=said or f"The field is not as described: {_asked(error)}.",
-    )
-
-
-def _asked(error: Mapping[str, Any]) -> str:
-    """What the declared model asks for, with its limit; else the kind of what is wrong. The limit
-    is the model's, so nothing of the input is in it."""
-    kind = str(error["type"])
-    asked = _ASKED.get(kind)
-    return asked.format(**error.get("ctx", {})) if asked else kind.replace("_", " ")
-
-
-_ASKED = {
-    "string_too_long": "at most {max_length} characters",
-    "string_too_short": "{min_length} or more characters",
-    "string_pattern_mismatch": "a text that matches {pattern}",
-    "too_long": "at most {max_length} entries",
-    "too_short": "{min_length} or more entries",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "{ge} or more",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-    "multiple_of": "a multiple of {multiple_of}",
-    "literal_error": "{expected}",
-    "enum": "{expected}",
-}
-"""What a field must be, by the kind of pydantic's error, in values of the declared model alone."""
+    return problem("internal", "Something went wrong here; it has been noted.")
 
 
 def _methods(request: Request) -> Sequence[str]:
@@ -425,15 +425,6 @@ def _denied(request: Request, caller: Caller, error: RefusedError) -> tuple[Acce
         legal_basis=None,
     )
     return access, decision
-
-
-_OF_THE_FRAMEWORK = {
-    400: ("unreadable", "The body must be JSON that can be read."),
-    404: ("not_found", "There is nothing at this address."),
-    408: ("too_slow", "The body did not arrive in time."),
-    405: ("method_not_allowed", "This method is not known here."),
-    413: ("too_large", "The body is too large."),
-}
 
 
 class PlainRoute(Route):

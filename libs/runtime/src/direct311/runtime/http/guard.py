@@ -16,6 +16,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.problem_codes import status_of
 
 Headers = list[tuple[bytes, bytes]]
 Network = IPv4Network | IPv6Network
@@ -111,15 +112,15 @@ class RequestGuard:
 
     def _refused(self, scope: Scope, seen: dict[bytes, bytes]) -> RefusedError | None:
         if b"" in seen:
-            return RefusedError(400, "header", f"{seen[b''].decode()} may be sent once.")
+            return RefusedError("header", f"{seen[b''].decode()} may be sent only once.")
         if self._hosts and not scope["path"].startswith("/health/"):
             name = seen.get(b"host", b"").decode("latin-1").lower()
             host = name.rpartition(":")[0] if name.rpartition(":")[2].isdigit() else name
             if host not in self._hosts:
-                return RefusedError(400, "host", "Host must be one of this gateway's names.")
+                return RefusedError("host", "Host must be one of this gateway's names.")
         raw: bytes = scope.get("raw_path") or b""
         if (b"%" in raw or b"/." in raw or b"\\" in raw or b"//" in raw) and _tricky(raw):
-            return RefusedError(404, "not_found", "There is nothing at this address.")
+            return RefusedError("not_found", "There is nothing at this address.")
         return None
 
 
@@ -196,7 +197,7 @@ class _Body:
         self.complete = not message.get("more_body", False)
         if self._nesting is not None and self._nesting.too_deep(piece, self.complete):
             depth = self._bounds.depth
-            raise self._refuse(400, "too_deep", f"JSON may be nested {depth} deep.")
+            raise self._refuse("too_deep", f"JSON may be nested at most {depth} levels deep.")
         return message
 
     async def _in_time(self) -> Message:
@@ -208,12 +209,12 @@ class _Body:
             async with asyncio.timeout(max(0.0, until - now)):
                 message = await self._receive()
         except TimeoutError:
-            raise self._refuse(408, "too_slow", "The body did not arrive in time.") from None
+            raise self._refuse("too_slow", "The body did not arrive in time.") from None
         self._bytes += len(message.get("body", b""))
         return message
 
-    def _refuse(self, status: int, code: str, detail: str) -> RefusedError:
-        self.refusal = BodyRefusedError(status, code, detail)
+    def _refuse(self, code: str, detail: str) -> RefusedError:
+        self.refusal = BodyRefusedError(code, detail)
         return self.refusal
 
 
@@ -274,7 +275,7 @@ class _Answer:
         given: Headers = list(message.get("headers", ()))
         refusal = self._body.refusal if self._body else None
         if refusal is not None and (
-            message["status"] != refusal.status
+            message["status"] != status_of(refusal)
             or (b"content-type", b"application/problem+json") in given
         ):
             # A framework that reads the body takes its refusal for something else. Who knows it
@@ -298,13 +299,13 @@ class _Answer:
         problem = {
             "type": f"urn:direct311:problem:{refused.code}",
             "title": refused.code.replace("_", " "),
-            "status": refused.status,
+            "status": status_of(refused),
             "detail": refused.detail,
         }
         body = json.dumps(problem).encode()
         start: Message = {
             "type": "http.response.start",
-            "status": refused.status,
+            "status": status_of(refused),
             "headers": [
                 (b"content-type", b"application/problem+json"),
                 (b"content-length", str(len(body)).encode()),

@@ -55,7 +55,7 @@ def key_fetches_router(
         """The fetches of keys since `after`, oldest first."""
         require(who, "service")
         if who.sub != AUDIT or who.via is not None:
-            raise RefusedError(403, "caller", "Only audit compares key fetches with the log.")
+            raise RefusedError("caller", "Only the audit service may read the key fetches.")
         found = await keys.fetches_after(after, LIMIT)
         return KeyFetches(
             fetches=tuple(

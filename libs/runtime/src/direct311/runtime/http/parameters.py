@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import Instant, OnDate
@@ -22,6 +23,7 @@ from direct311.schemas import Instant, OnDate
 FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 LAST = datetime(9000, 1, 1, tzinfo=UTC)
 """No record is older, and none is kept longer."""
+BETWEEN = "The year must be from 1900 to 8999."
 
 MOST_DIGITS = 18
 """Of a whole number: what has more does not fit into 64 bits."""
@@ -42,13 +44,13 @@ def _near_day(day: date) -> date:
 
 def _kept(at: datetime) -> datetime:
     if _near(at) != at:
-        raise ValueError("must be between the years 1900 and 9000")
+        raise PydanticCustomError("out_of_range", BETWEEN)
     return at
 
 
 def _kept_day(day: date) -> date:
     if _near_day(day) != day:
-        raise ValueError("must be between the years 1900 and 9000")
+        raise PydanticCustomError("out_of_range", BETWEEN)
     return day
 
 
@@ -70,9 +72,9 @@ def in_order(since: datetime | None, until: datetime | None, *, inclusive: bool 
     if since is None or until is None:
         return
     if until < since:
-        raise ValueError("until lies before since")
+        raise PydanticCustomError("invalid", "until must not be before since.")
     if until == since and not inclusive:
-        raise ValueError("until must lie after since")
+        raise PydanticCustomError("invalid", "until must be after since.")
 
 
 def read_instant(text: str) -> datetime | None:
@@ -108,8 +110,11 @@ def cursor_of(day: date, record_id: str) -> str:
 _PLACE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\|([A-Za-z0-9_-]{1,64})")
 
 
-def read_cursor(cursor: str, field: str) -> tuple[date, str]:
-    """What `cursor_of` made. :raises RefusedError: 422, it is no cursor of ours."""
+def read_cursor(cursor: str) -> tuple[date, str]:
+    """What `cursor_of` made.
+
+    :raises RefusedError: it is not one of our cursors.
+    """
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         found = _PLACE.fullmatch(base64.b64decode(padded, b"-_", validate=True).decode("ascii"))
@@ -117,4 +122,4 @@ def read_cursor(cursor: str, field: str) -> tuple[date, str]:
             return _near_day(date.fromisoformat(found[1])), found[2]
     except (binascii.Error, ValueError):
         pass
-    raise RefusedError(422, "cursor", "Send back what the page before gave as `next`.", field=field)
+    raise RefusedError("cursor", "Send back what the page before gave as `next`.", field="cursor")

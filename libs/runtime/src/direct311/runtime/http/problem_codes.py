@@ -1,7 +1,7 @@
 """Every code of a refusal: with which HTTP status it is answered, and what it means.
 
-The codes are a promise to callers (`urn:direct311:problem:<code>`); handlers and domains name them
-alone. `docs/problem-codes.md` is made of this table.
+The codes are a promise to callers (`urn:direct311:problem:<code>`); handlers and domains name a
+code and no status. `docs/problem-codes.md` is made from this table.
 """
 
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from direct311.runtime.access.refusals import RATE
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.vault.vault import DeniedError
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemCode:
-    """`status`: of HTTP. `meaning`: for people. `georeport`: the status where GeoReport v2 wants
-    another one. `elsewhere`: other statuses with which it is answered where the refusal names its
-    own."""
+    """`status`: of HTTP. `meaning`: for people. `georeport`: the status in GeoReport v2, where that
+    is another one."""
 
     status: int
     meaning: str
-    elsewhere: tuple[int, ...] = ()
     georeport: int | None = None
 
 
@@ -43,21 +43,27 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "confirmed": ProblemCode(409, "Somebody else has confirmed it or undone it."),
         "consent": ProblemCode(409, "The privacy policy must be agreed to first."),
         "csrf": ProblemCode(403, "The form did not come from our own page, or has expired."),
-        "cursor": ProblemCode(422, "The cursor belongs to another query.", (400,)),
+        "cursor": ProblemCode(422, "The cursor is not one that an answer gave as `next`."),
+        "cursor_mismatch": ProblemCode(400, "The cursor belongs to another query."),
         "department": ProblemCode(403, "Your department must have the request."),
         "destroyed": ProblemCode(410, "The request was destroyed, or is being destroyed."),
         "email_code": ProblemCode(403, "To replace an e-mail address takes the code sent to it."),
         "ended": ProblemCode(409, "The protection was ended."),
         "exists": ProblemCode(409, "There is, or was, one with this id."),
+        "file_too_large": ProblemCode(422, "A file is larger than a file may be."),
         "full": ProblemCode(409, "The request has as many of these as it may have."),
         "geo_unavailable": ProblemCode(503, "Addresses cannot be read now."),
         "header": ProblemCode(400, "A header was sent more than once."),
         "host": ProblemCode(400, "The service may not be called by this name."),
-        "http": ProblemCode(400, "The request cannot be answered, as the status says.", (404, 405)),
         "idempotency_key": ProblemCode(409, "The key of the retry was used for something else."),
         "in_force": ProblemCode(409, "It is in force, and must be ended first."),
         "index_rebuilding": ProblemCode(503, "The query index is being made again."),
-        "intake": ProblemCode(403, "Intake does not name the records.", (400, 401, 422, 429)),
+        "intake": ProblemCode(
+            403, "Intake does not let the caller search for a person's requests."
+        ),
+        "intake_person": ProblemCode(422, "Intake cannot search for the person as given."),
+        "intake_rate": ProblemCode(429, "Intake had too many searches for persons."),
+        "intake_token": ProblemCode(401, "Intake does not accept the caller's token."),
         "internal": ProblemCode(500, "Something went wrong here; it has been noted."),
         "link_key": ProblemCode(503, "Links cannot be signed until a new key is in force."),
         "malformed": ProblemCode(
@@ -69,7 +75,8 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "no_policy": ProblemCode(503, "No privacy policy is in force, so nothing is collected."),
         "no_register": ProblemCode(404, "No register of disclosure cases is connected."),
         "not_found": ProblemCode(404, "There is no such thing, or not for this caller."),
-        "not_held": ProblemCode(422, "The request does not hold what is to be changed.", (409,)),
+        "not_held": ProblemCode(422, "The request does not hold what is to be changed."),
+        "not_on_hold": ProblemCode(409, "The request does not wait for the reporter's identity."),
         "not_proposed": ProblemCode(409, "Somebody must propose it first."),
         "not_published": ProblemCode(
             503, "The log's witnesses have not cosigned this part of the log yet."
@@ -85,6 +92,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "quota": ProblemCode(429, "The client's quota is used up."),
         "rate": ProblemCode(429, "Too many codes were asked for."),
         "reference": ProblemCode(409, "It was proposed for another file."),
+        RATE: ProblemCode(429, "Too many calls were refused; `Retry-After` says when to go on."),
         "revoked": ProblemCode(409, "The client was revoked."),
         "role": ProblemCode(403, "The caller has none of the roles that may."),
         "same_person": ProblemCode(403, "Another person than the first one must do this."),
@@ -94,7 +102,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "sizes": ProblemCode(422, "The log was not of these sizes, in this order."),
         "status": ProblemCode(409, "The set's status does not allow it."),
         "too_deep": ProblemCode(400, "The JSON is nested too deep."),
-        "too_large": ProblemCode(413, "The body, or a file, is too large.", (422,)),
+        "too_large": ProblemCode(413, "The body is too large."),
         "too_long": ProblemCode(422, "The audit log cannot hold it; ask for less at a time."),
         "too_many": ProblemCode(
             422, "There are too many; ask for less, or add no more.", georeport=400
@@ -108,18 +116,44 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "unknown_disposition": ProblemCode(404, "There is no such disposition set."),
         "unknown_hold": ProblemCode(404, "There is no such hold."),
         "unknown_record": ProblemCode(404, "The inventory has no such record."),
-        "unreadable": ProblemCode(400, "The body must be JSON that can be read."),
+        "unreadable": ProblemCode(400, "The body is not JSON, or was not sent as JSON."),
     }
 )
-"""All but those of the access rules, `refused:<rule>`, whose status the decision has with it."""
+"""All codes, except two: `refused:<rule>` of the access rules (`DENIED`, `UNSAID`), and `http`
+(`of_the_framework`)."""
+
+DENIED: Final = 403
+"""The status where an access rule refuses."""
+UNSAID: Final = 422
+"""The status where the rule only misses a reason."""
+
+UNREADABLE: Final = "The body must be JSON that can be read."
+
+_OF_THE_FRAMEWORK: Final[Mapping[int, tuple[str, str]]] = {
+    400: ("unreadable", UNREADABLE),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not take this method."),
+    408: ("too_slow", "The body did not arrive in time."),
+    413: ("too_large", "The body is too large."),
+}
 
 
 def status_of(error: RefusedError) -> int:
     """The HTTP status with which a refusal is answered."""
-    return PROBLEMS[error.code].status if error.status is None else error.status
+    if isinstance(error, DeniedError):
+        if error.retry_after:
+            return PROBLEMS[RATE].status
+        return UNSAID if error.decision.unsaid else DENIED
+    return PROBLEMS[error.code].status
 
 
 def georeport_status_of(error: RefusedError) -> int:
     """The HTTP status with which the same refusal is answered in GeoReport v2."""
-    own = PROBLEMS[error.code].georeport if error.status is None else None
-    return own or status_of(error)
+    if isinstance(error, DeniedError):
+        return status_of(error)
+    return PROBLEMS[error.code].georeport or PROBLEMS[error.code].status
+
+
+def of_the_framework(status: int) -> tuple[str, str]:
+    """Code and detail of what the web framework refuses itself; `http` where no code fits."""
+    return _OF_THE_FRAMEWORK.get(status, ("http", "The request cannot be answered."))

@@ -57,9 +57,9 @@ class Session:
     csrf: str
 
     def check(self, given: str) -> None:
-        """:raises RefusedError: 403, the form is not one of our pages'."""
+        """:raises RefusedError: the form is not from one of our pages."""
         if not hmac.compare_digest(given.encode(), self.csrf.encode()):
-            raise RefusedError(403, "csrf", "Send the form from the page that it is on.")
+            raise RefusedError("csrf", "Send the form from our own page.")
 
 
 class EndedSessions(Protocol):

@@ -232,11 +232,11 @@ class KeyRotation:
     async def command(self, caller: Caller, name: str, what: str, reference: str) -> Progress:
         """Start or stop a job; written down first.
 
-        :raises RefusedError: 404 no such job, 403 refused, 503 not written down.
+        :raises RefusedError: no such job, refused by a rule, or not written to the log.
         """
         job = self.jobs.get(name)
         if job is None:
-            raise RefusedError(404, "not_found", "There is no such job here.")
+            raise RefusedError("not_found", "There is no such job here.")
         access = Access(
             caller,
             action="policy_change",

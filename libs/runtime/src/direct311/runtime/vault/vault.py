@@ -42,13 +42,12 @@ class VaultError(RuntimeFaultError):
 
 
 class DeniedError(RefusedError):
-    """The rules do not allow this access; it was written down all the same. 422 where only a reason
-    is missing, 429 where there were too many, else 403."""
+    """The rules do not allow this access; it was written to the log all the same. `field` is the
+    reason that is missing, where nothing else is; `retry_after` is there where the caller was
+    refused too often."""
 
     def __init__(self, decision: Decision, *, retry_after: int | None = None) -> None:
-        status = 429 if retry_after else 422 if decision.unsaid else 403
         super().__init__(
-            status,
             decision.rule_id,
             decision.needed,
             field=decision.unsaid,

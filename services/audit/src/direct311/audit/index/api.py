@@ -44,9 +44,8 @@ def answering(log: Log) -> Callable[[], Awaitable[None]]:
     async def whole() -> None:
         if await log.whole_since(await log.head()) is None:
             raise RefusedError(
-                503,
                 "index_rebuilding",
-                "The index is being rebuilt from the log, or waits for it. Nothing is lost.",
+                "The index is being rebuilt from the log. Nothing is lost; try again later.",
                 retry_after=30,
             )
 

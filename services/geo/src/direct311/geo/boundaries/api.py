@@ -19,6 +19,7 @@ from direct311.geo.boundaries.ports import BoundarySets, ReadBoundarySet
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.http.problem_codes import UNREADABLE
 from direct311.runtime.text import Line, Title
 from direct311.schemas import Instant, Model
 from direct311.schemas.model import Latitude, Longitude
@@ -125,8 +126,12 @@ def sets_router(
         body = await _body(request, max_import_bytes)
 
         def read() -> BoundarySet:
+            try:
+                collection = json.loads(body)
+            except (ValueError, RecursionError):
+                raise RefusedError("unreadable", UNREADABLE) from None
             return read_set(
-                json.loads(body),
+                collection,
                 layer=name,
                 label=version,
                 source=source,
@@ -137,11 +142,12 @@ def sets_router(
         try:
             one = await asyncio.to_thread(read)
         except BoundaryError as error:
-            field = error.field or "body"
-            place = field if error.feature is None else f"features.{error.feature}.{field}"
-            raise RefusedError(422, "boundaries", str(error), field=place) from None
+            place = error.field or ""
+            if error.feature is not None:
+                place = f"features.{error.feature}.{place}".removesuffix(".")
+            raise RefusedError("boundaries", str(error), field=place) from None
         except (ValueError, RecursionError):
-            raise RefusedError(422, "boundaries", "The body is not JSON.", field="body") from None
+            raise RefusedError("boundaries", "This is no set of polygons.") from None
         await atlas.take(one, caller.sub)
         return ImportedView(
             name=one.layer,
@@ -175,7 +181,7 @@ async def _body(request: Request, limit: int) -> bytes:
     async for part in request.stream():
         found += part
         if len(found) > limit:
-            raise RefusedError(413, "too_large", f"A set may have {limit} bytes.", field="body")
+            raise RefusedError("too_large", f"A boundary set may have at most {limit} bytes.")
     return bytes(found)
 
 

@@ -107,7 +107,7 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
         require(caller, "custodian")
         if (order.latitude is None) != (order.longitude is None):
             raise RefusedError(
-                422, "malformed", "Give latitude and longitude together.", field="longitude"
+                "malformed", "Give latitude and longitude together.", field="longitude"
             )
         identifiers = order.model_dump(
             include={"phone", "email", "name", "address"}, exclude_none=True

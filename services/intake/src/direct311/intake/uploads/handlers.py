@@ -64,7 +64,7 @@ class Upload:
         `client_id`: who must have got the tickets. The same `claim` may take them again; it is the
         submission's idempotency key, or the record's id.
 
-        :raises MalformedError: 422, a ticket is not known, over, used, or its bytes never came.
+        :raises MalformedError: a ticket is not known, expired, used, or its bytes never came.
         :raises TransientError: media, the store or the database does not answer.
         """
         now = self._clock.now()

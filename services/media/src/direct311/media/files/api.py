@@ -58,7 +58,7 @@ def files_router(
     async def state_of(record_id: str) -> RecordMedia:
         stored = (await records.load([record_id])).get(record_id)
         if stored is None or stored.state.lifecycle != "active" or not stored.state.files:
-            raise RefusedError(404, "not_found", "No files are kept of this record.")
+            raise RefusedError("not_found", "No files are kept of this record.")
         return stored.state
 
     @router.get("/{record_id}")
@@ -90,7 +90,7 @@ def files_router(
         state = await state_of(record_id)
         file = state.file(media_id)
         if file is None:
-            raise RefusedError(404, "not_found", "This record keeps no such file.")
+            raise RefusedError("not_found", "This record keeps no such file.")
         access = Access(
             caller,
             action="view",
@@ -108,7 +108,7 @@ def files_router(
             # fail after it was written down.
             sealed = await originals.get(record_id, media_id)
         except MissingObjectError:
-            raise RefusedError(410, "not_readable", "The original is gone.") from None
+            raise RefusedError("not_readable", "The original is gone.") from None
         async with vault.unlock(access, RecordFacts(record_id, state.department)) as key:
             content = key.open(sealed_name(media_id), sealed)
         return Response(

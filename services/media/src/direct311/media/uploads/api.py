@@ -91,9 +91,8 @@ def tickets_router(
         for index, announced in enumerate(order.uploads):
             if announced.size > max_bytes:
                 raise RefusedError(
-                    422,
-                    "too_large",
-                    f"A file may have {max_bytes} bytes.",
+                    "file_too_large",
+                    f"A file may have at most {max_bytes} bytes.",
                     field=f"uploads.{index}.size",
                 )
         expires_at = clock.now() + expires
@@ -132,4 +131,4 @@ def tickets_router(
 def _require_intake(caller: Caller) -> None:
     require(caller, "service")
     if caller.sub != INTAKE or caller.via is not None:
-        raise RefusedError(403, "caller", "Only intake brings uploads.")
+        raise RefusedError("caller", "Only the intake service may bring files here.")

@@ -113,10 +113,10 @@ class Certification:
     async def certificate(self, certificate_id: str) -> tuple[Content, str]:
         """A certificate and its SHA-256 (hex).
 
-        :raises RefusedError: 404, there is no such certificate."""
+        :raises RefusedError: there is no such certificate."""
         found = await self._kept.get(certificate_id)
         if found is None or found.content is None:
-            raise RefusedError(404, "unknown_certificate", "There is no such certificate.")
+            raise RefusedError("unknown_certificate", "There is no such certificate.")
         return found.content, found.sha256
 
     async def statement(self, fiscal_year: int, by: str) -> Statement:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from direct311.redaction import redact_reference
 from direct311.retention.api import READERS, CallerOf, Id, Limit, Reason
@@ -63,7 +64,7 @@ class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
     @model_validator(mode="after")
     def _something(self) -> "HoldScope":
         if not self.model_dump(exclude_none=True, exclude_defaults=True):
-            raise ValueError("say at least one criterion")
+            raise PydanticCustomError("invalid", "Give at least one criterion.")
         in_order(self.since, self.until, inclusive=False)
         return self
 
@@ -85,7 +86,7 @@ class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):
     @model_validator(mode="after")
     def _one(self) -> "HoldOrder":
         if (self.record_ids is None) == (self.query is None):
-            raise ValueError("either record_ids or query")
+            raise PydanticCustomError("invalid", "Give record_ids or query, not both.")
         return self
 
 
@@ -160,7 +161,7 @@ def router(
         require(caller, *READERS)
         found = await holds.get(hold_id)
         if found is None:
-            raise RefusedError(404, "unknown_hold", "There is no such hold.")
+            raise RefusedError("unknown_hold", "There is no such hold.")
         return await shown(found)
 
     @api.post("/{hold_id}/release", response_model_exclude_none=True)

@@ -101,7 +101,7 @@ def router(
         require(caller, *READERS)
         found = await inventory.get(record_id)
         if found is None:
-            raise RefusedError(404, "unknown_record", "The inventory has no such record.")
+            raise RefusedError("unknown_record", "The inventory has no such record.")
         return record_view(found, rules)
 
     @api.post("/records/{record_id}/outcomes", response_model_exclude_none=True)

@@ -168,23 +168,23 @@ class Outcomes:
         closed, or that it is open again. Who said what stays with the record.
 
         :param closed_on: without it, what was said before stays.
-        :raises RefusedError: 422, an outcome that the assignments do not have, or a day on which
-            its case cannot have been closed; 403, it is not of the caller's department; 404, no
-            such record; 409, its destruction is ordered.
+        :raises RefusedError: an outcome that the assignments do not have, or a day on which
+            its case cannot have been closed; the record is not the department's, does not exist,
+            or its destruction is ordered.
         """
         if outcome not in self.known:
-            raise RefusedError(
-                422, "outcome", f"One of: {', '.join(self.known)}.", field="body.outcome"
-            )
+            raise RefusedError("outcome", f"One of: {', '.join(self.known)}.", field="outcome")
 
         async def decide(state: InventoryRecord) -> Changed:
             if not (set(SAYERS) & set(caller.roles) or works_for(caller, state.department)):
                 # Of a record that there is not, too.
-                raise RefusedError(403, "department", "Your department must have the request.")
+                raise RefusedError(
+                    "department", "Only the department that has the request may say its outcome."
+                )
             if state.version == 0:
-                raise RefusedError(404, "unknown_record", "The inventory has no such record.")
+                raise RefusedError("unknown_record", "The inventory has no such record.")
             if not state.open_to_change:
-                raise RefusedError(409, "ordered", "Its destruction has been ordered.")
+                raise RefusedError("ordered", "The record's destruction has been ordered.")
             if closed_on is not None:
                 self._check(outcome, closed_on, state)
             closed = dict(state.outcomes_closed_on)
@@ -216,4 +216,4 @@ class Outcomes:
             wanted = "Not before the day on which the request was received."
         else:
             return
-        raise RefusedError(422, "closed_on", wanted, field="body.closed_on")
+        raise RefusedError("closed_on", wanted, field="closed_on")

@@ -87,7 +87,7 @@ def router(
         as_of = body.as_of or expiry.today
         dry_run = as_of > expiry.today if body.dry_run is None else body.dry_run
         if dry_run:
-            after = _position(body.cursor, "body.cursor")
+            after = _position(body.cursor)
             found = await expiry.look(as_of, after, body.limit)
         else:
             found = await expiry.run(as_of)
@@ -105,7 +105,7 @@ def router(
     ) -> RecordPage:
         """Eligible records that wait for review, those under hold too."""
         require(caller, *READERS)
-        after = _position(cursor, "query.cursor")
+        after = _position(cursor)
         found = await inventory.page("eligible", date.max, after, limit + 1)
         page = found[:limit]
         return RecordPage(
@@ -183,6 +183,6 @@ def _cursor(record: InventoryRecord) -> str | None:
     return cursor_of(record.eligible_on, record.record_id) if record.eligible_on else None
 
 
-def _position(cursor: str | None, field: str) -> Position | None:
-    """:raises RefusedError: 422, it is no cursor of ours."""
-    return None if cursor is None else read_cursor(cursor, field)
+def _position(cursor: str | None) -> Position | None:
+    """:raises RefusedError: it is not one of our cursors."""
+    return None if cursor is None else read_cursor(cursor)

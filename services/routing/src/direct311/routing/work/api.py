@@ -73,7 +73,7 @@ def router(jobs: Jobs, caller_of: CallerOf) -> APIRouter:
         # Before it is said that there is none: which ids are requests is not for everybody either.
         _may_see(caller, found.department if found else None)
         if found is None:
-            raise RefusedError(404, "not_found", "There is no such job.")
+            raise RefusedError("not_found", "There is no such job.")
         return _view(found)
 
     return api

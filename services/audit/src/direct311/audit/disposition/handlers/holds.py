@@ -88,7 +88,10 @@ class LogHolding:
     async def place(
         self, caller: Caller, name: str, kind: ev.HoldKind, authority: str, query: Filter
     ) -> LogHold:
-        """Hold what fits. :raises RefusedError: 403 for another role; 503 not written down."""
+        """Hold what fits.
+
+        :raises RefusedError: another role, or it could not be written to the log.
+        """
         await self._write_down(caller, "POST /v1/holds", query, authority)
         hold = LogHold(
             hold_id=self._ids.new(),
@@ -118,16 +121,16 @@ class LogHolding:
     async def release(self, caller: Caller, hold_id: str, reason: str) -> LogHold:
         """End a hold.
 
-        :raises RefusedError: 404, there is none; 403, another role, or the one who placed it; 503.
+        :raises RefusedError: there is no such hold, another role, or the person who placed it.
         """
         hold = await self._holds.get(hold_id)
         query = hold.filter if hold else Filter()
         await self._write_down(caller, "POST /v1/holds/{hold_id}/release", query, hold_id, reason)
         if hold is None:
-            raise RefusedError(404, "unknown_hold", "There is no such hold.")
+            raise RefusedError("unknown_hold", "There is no such hold.")
         if same_person(hold.placed_by, caller.sub):
             raise RefusedError(
-                403, "same_person", "Another person than the one who placed it releases it."
+                "same_person", "Another person than the one who placed the hold must release it."
             )
         if hold.released_at is not None:
             return hold

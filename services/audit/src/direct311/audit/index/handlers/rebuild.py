@@ -116,10 +116,10 @@ class Rebuilding:
                 return new
 
     async def state(self) -> Rebuild:
-        """:raises RefusedError: 404, there never was one."""
+        """:raises RefusedError: there never was one."""
         found = await self._progress.rebuild()
         if found is None:
-            raise RefusedError(404, "not_found", "The index was never made again.")
+            raise RefusedError("not_found", "The index has never been rebuilt.")
         return found
 
     async def step(self) -> bool:

@@ -83,7 +83,9 @@ def log_router(
             wanted = parse_path(f"tile/{path}")
             content = await files.read(wanted, await log.head())
         except (TileError, MissingTileError):
-            raise RefusedError(404, "not_found", "The log has no such file, or not yet.") from None
+            raise RefusedError(
+                "not_found", "The log does not have this file, or does not have it yet."
+            ) from None
         headers = _FOR_EVER if wanted.width == WIDTH else _NOW
         return Response(content, media_type=_OCTETS, headers=headers)
 

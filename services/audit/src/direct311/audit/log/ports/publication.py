@@ -18,7 +18,6 @@ class NotPublishedError(RefusedError):
 
     def __init__(self) -> None:
         super().__init__(
-            503,
             "not_published",
             "The log's witnesses have not cosigned it so far yet; try again.",
             retry_after=2,

@@ -11,12 +11,13 @@ LONGEST_ANSWER = 30.0
 """Seconds. Whose a hundred thousand records are takes intake some time."""
 
 _REFUSALS = {
-    400: "The person was not given as intake needs it.",
-    401: "Intake does not accept the token.",
-    403: "Intake refuses the search; it was written down there.",
-    422: "The person was not given as intake needs it.",
-    429: "Intake asks to wait: too many searches in a short time.",
+    401: ("intake_token", "Intake does not accept the token."),
+    403: ("intake", "Intake refused the search, and wrote the refusal to the log."),
+    422: ("intake_person", "Intake cannot search for this person: check what you gave."),
+    429: ("intake_rate", "Intake had too many searches in a short time. Wait a minute."),
 }
+"""The code and detail for each status of intake's."""
+A_MINUTE = 60
 
 
 class IntakePeople:
@@ -51,5 +52,7 @@ class IntakePeople:
             )
         except HttpError as error:
             if error.status in _REFUSALS:
-                raise RefusedError(error.status, "intake", _REFUSALS[error.status]) from None
+                code, detail = _REFUSALS[error.status]
+                wait = A_MINUTE if error.status == 429 else None
+                raise RefusedError(code, detail, retry_after=wait) from None
             raise TransientError("intake does not answer") from None

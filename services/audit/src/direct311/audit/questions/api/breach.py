@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 
 from direct311.audit.entry import Filter
 from direct311.audit.question import Code, Name
@@ -43,7 +44,9 @@ class BreachQuestion(Model, extra="forbid"):
     def _bounded(self) -> "BreachQuestion":
         named = (self.session, self.actor, self.host, self.instance, self.service)
         if not any(named) and None in (self.since, self.until):
-            raise ValueError("a credential, a host, a service, or a time with both its ends")
+            raise PydanticCustomError(
+                "invalid", "Give a credential, a host, a service, or both since and until."
+            )
         in_order(self.since, self.until)
         return self
 

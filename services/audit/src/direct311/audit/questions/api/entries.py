@@ -199,7 +199,7 @@ def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]])
         """A disclosure case. No register of cases is connected yet: the answer is always 404
         `no_register`. Entries are found by `case` all the same."""
         raise RefusedError(
-            404, "no_register", "No register of disclosure cases is connected to the log yet."
+            "no_register", "No register of disclosure cases is connected to the log yet."
         )
 
     return router

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from direct311.audit.entry import Facts
 from direct311.audit.questions.handlers.audited_query import Opened
@@ -37,7 +38,7 @@ class OnePerson(Person, extra="forbid"):
     @model_validator(mode="after")
     def _one(self) -> "OnePerson":
         if len(self.person) != 1:
-            raise ValueError("exactly one of phone, email and name")
+            raise PydanticCustomError("invalid", "Give exactly one of phone, email and name.")
         return self
 
 

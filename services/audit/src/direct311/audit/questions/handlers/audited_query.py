@@ -246,7 +246,7 @@ class AuditedQuery:
         No `fields`: the answer comes from the index alone, and nothing is opened for it. Of several
         events the first says what is opened, and its id is on each key that is fetched.
 
-        :raises RefusedError: 403, 422, 503 as `Vault.authorise`.
+        :raises RefusedError: as `Vault.authorise`.
         """
         parts = [
             query.record_ids[at : at + MOST_RECORDS_AN_EVENT]

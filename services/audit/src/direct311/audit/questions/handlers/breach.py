@@ -127,7 +127,7 @@ class Breach:
         """The records and persons that the accesses of `query` reached, and what notice is owed
         when the breach was determined on that day.
 
-        :raises RefusedError: 422 for more than `MOST_RECORDS`; intake's refusal; as
+        :raises RefusedError: for more than `MOST_RECORDS`; intake's refusal; as
             `AuditedQuery.authorise`.
         """
         await self._audited.refuse_early(context, query)
@@ -149,9 +149,8 @@ class Breach:
         event = await self._audited.authorise(context, "export", query, counted.entries, ())
         if len(found) > MOST_RECORDS:
             raise RefusedError(
-                422,
                 "too_many",
-                f"More than {MOST_RECORDS} records; ask for shorter times, one after the other.",
+                f"More than {MOST_RECORDS} records. Ask for shorter times, one after the other.",
                 field="until",
             )
         persons = without = gone = senders = 0

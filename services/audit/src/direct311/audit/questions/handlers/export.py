@@ -62,12 +62,12 @@ class Exporting:
         An export that broke off is taken up again by the index of the last entry that came
         (`after`) and the `size` that the first attempt named; it is an access of its own.
 
-        :raises RefusedError: 422, `size` is not one of this log; and as `AuditedQuery.authorise`.
+        :raises RefusedError: `size` is not one of this log; and as `AuditedQuery.authorise`.
         """
         await self._audited.refuse_early(context, query)
         head = await self._log.head()
         if size is not None and size > head.size:
-            raise RefusedError(422, "size", f"The log has {head.size} entries.", field="size")
+            raise RefusedError("size", f"The log has {head.size} entries.", field="size")
         floor, before = await self._audited.span(query, head)
         before = before if size is None else min(before, size)
         floor = floor if after is None else max(floor, after + 1)

@@ -107,8 +107,7 @@ class Reading:
 
         Cursors belong to `query` and the person, and stay good when the person gets a new record.
 
-        :raises RefusedError: 400 for another question's cursor; 403, 422, 503 as
-            `AuditedQuery.authorise`.
+        :raises RefusedError: for another question's cursor; and as `AuditedQuery.authorise`.
         """
         await self._audited.refuse_early(context, query)
         head = await self._log.head()
@@ -119,7 +118,7 @@ class Reading:
                 before = min(index_of(cursor, query, about), before)
             except CursorError:
                 raise RefusedError(
-                    400, "cursor", "The cursor belongs to another query.", field="cursor"
+                    "cursor_mismatch", "The cursor belongs to another query.", field="cursor"
                 ) from None
         exempt = self._audited.hidden_from(context)
         rows = await self._audited.newest(wanted, before, floor, limit + 1, exempt)
@@ -155,7 +154,7 @@ class Reading:
     async def one(self, context: QueryContext, event_id: str) -> tuple[Opened, Page]:
         """The entry of an event.
 
-        :raises RefusedError: 404 for none, and for one that is withheld, after that was written
+        :raises RefusedError: for none, and for one that is withheld, after that was written
             down too.
         """
         await self._audited.refuse_early(context, Filter())
@@ -173,7 +172,8 @@ class Reading:
     async def proof(self, context: QueryContext, event_id: str) -> Proof:
         """The proof of an event's entry under the published checkpoint; nothing is opened.
 
-        :raises RefusedError: 404. :raises NotPublishedError: the entry lies above it.
+        :raises RefusedError: there is no such entry.
+        :raises NotPublishedError: the entry lies above it.
         """
         row = await self._entries.by_event(event_id, (await self._log.head()).size)
         if row is None or is_withheld(row, self._audited.hidden_from(context)):
@@ -186,13 +186,15 @@ class Reading:
         return Proof(row, hashes, published.note, head.size)
 
     async def consistency(self, old: int, new: int | None) -> Consistency:
-        """:raises RefusedError: 422, the sizes are not those of the log as it is published."""
+        """:raises RefusedError: the sizes are not those of the log as it is published."""
         published = await self._published.current()
         head = published.head
         new = head.size if new is None else new
         if not 0 <= old <= new <= head.size:
             raise RefusedError(
-                422, "sizes", f"0 ≤ old ≤ new ≤ {head.size}, the published size.", field="old"
+                "sizes",
+                f"Sizes must be 0 ≤ old ≤ new ≤ {head.size}, which is the published size.",
+                field="old",
             )
         return Consistency(
             old,
@@ -212,7 +214,7 @@ class Reading:
         It reaches to the published checkpoint that it holds; what was logged a moment ago is waited
         for, and left out where no quorum cosigns.
 
-        :raises RefusedError: 422 for more than `MOST_IN_A_BUNDLE`; 403, 503 as `page`.
+        :raises RefusedError: for more than `MOST_IN_A_BUNDLE`; and as `page`.
         """
         await self._audited.refuse_early(context, query)
         published = await self._published.covering((await self._log.head()).size)
@@ -228,9 +230,8 @@ class Reading:
             # That there are so many is an answer too.
             await self._audited.authorise(context, "log_read", query, len(rows), ())
             raise RefusedError(
-                422,
                 "too_many",
-                f"More than {MOST_IN_A_BUNDLE} entries; narrow the filter, by time for instance.",
+                f"More than {MOST_IN_A_BUNDLE} entries. Narrow the filter, for example by time.",
                 field="filter",
             )
         hashes = await self._files.inclusion([row.index for row in rows], head)
@@ -266,7 +267,7 @@ class Reading:
 
 
 def _unknown() -> RefusedError:
-    return RefusedError(404, "not_found", "The log has no entry of this event.")
+    return RefusedError("not_found", "The log has no entry of this event.")
 
 
 def _receipt(row: IndexRow, hashes: Sequence[bytes], key: bytes | None) -> Receipt:

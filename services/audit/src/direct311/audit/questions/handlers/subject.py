@@ -68,8 +68,8 @@ class SubjectReading:
     ) -> SeenPage:
         """Who has seen the record, as far as the log has it.
 
-        :raises RefusedError: 403 without the link of this record, 400 for another query's cursor,
-            503 where the question cannot be written down.
+        :raises RefusedError: without the link of this record, for another query's cursor,
+            or where the question cannot be written to the log.
         """
         if caller.link_record_id != record_id:
             # The rules refuse, and nothing is looked up for it.
@@ -81,7 +81,7 @@ class SubjectReading:
                 before = min(index_of(cursor, query), before)
             except CursorError:
                 raise RefusedError(
-                    400, "cursor", "The cursor belongs to another query.", field="cursor"
+                    "cursor_mismatch", "The cursor belongs to another query.", field="cursor"
                 ) from None
         rows = await self._find(query, before, limit + 1)
         shown = rows[:limit]

@@ -61,7 +61,7 @@ class CrossOrigin:
     def _preflight(self, scope: Scope, origin: str, wanted: str) -> Response:
         reads = wanted in ("GET", "HEAD") and scope["path"].startswith(OPEN)
         if scope["path"].startswith(UNCOUNTED) or not (reads or self._known(origin)):
-            return problem(403, "origin", "No client may be used from this origin.", field="origin")
+            return problem("origin", "No client may be used from this origin.", field="origin")
         answer = Response(status_code=204)
         allowed = b"*" if reads else origin.encode("latin-1")
         answer.raw_headers += [

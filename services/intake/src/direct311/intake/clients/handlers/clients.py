@@ -33,10 +33,10 @@ class ManageClients:
         return await self._registry.all()
 
     async def one(self, client_id: str) -> Client:
-        """:raises RefusedError: 404."""
+        """:raises RefusedError: there is no such client."""
         client = await self._registry.one(client_id)
         if client is None:
-            raise RefusedError(404, "not_found", "There is no such client.")
+            raise RefusedError("not_found", "There is no such client.")
         return client
 
     async def used(self) -> Mapping[str, datetime]:
@@ -54,7 +54,7 @@ class ManageClients:
     ) -> tuple[Client, str]:
         """A new client, and its key.
 
-        :raises RefusedError: 409 the id is, or was, somebody's.
+        :raises RefusedError: the id is, or was, somebody's.
         """
         if await self._registry.one(client_id) is not None:
             raise _taken()
@@ -80,7 +80,7 @@ class ManageClients:
     ) -> Client:
         """Other words, rights or quota.
 
-        :raises RefusedError: 404; 409 revoked, or changed by somebody else meanwhile.
+        :raises RefusedError: there is no such client, it was revoked, or somebody else changed it.
         """
         before = await self._in_force(client_id)
         return await self._store(
@@ -97,7 +97,7 @@ class ManageClients:
     ) -> tuple[Client, str]:
         """A new key; the others are good for `overlap` more, and no longer.
 
-        :raises RefusedError: 404; 409 revoked, too many keys, or changed meanwhile.
+        :raises RefusedError: as `change`; and too many keys.
         """
         before = await self._in_force(client_id)
         now = self._clock.now()
@@ -106,7 +106,7 @@ class ManageClients:
         keys = [each for each in before.keys if _over_at(each) > now - timedelta(days=30)]
         if sum(each.good(now) for each in keys) >= MOST_KEYS:
             raise RefusedError(
-                409, "too_many_keys", f"A client may have {MOST_KEYS} keys; revoke an old one."
+                "too_many_keys", f"A client may have {MOST_KEYS} keys. Revoke an old one first."
             )
         key, kept = new_key(before.environment, self._ids.new(), now, expires_at)
         after = await self._store(
@@ -123,11 +123,11 @@ class ManageClients:
     ) -> Client:
         """One key ends now.
 
-        :raises RefusedError: 404; 409 revoked, or changed meanwhile.
+        :raises RefusedError: as `change`; and no such key.
         """
         before = await self._in_force(client_id)
         if all(each.key_id != key_id for each in before.keys):
-            raise RefusedError(404, "not_found", "The client has no such key.")
+            raise RefusedError("not_found", "The client has no such key.")
         now = self._clock.now()
         keys = tuple(each.revoked(now) if each.key_id == key_id else each for each in before.keys)
         return await self._store(
@@ -141,7 +141,7 @@ class ManageClients:
     async def revoke(self, caller: Caller, reference: str, client_id: str) -> Client:
         """The client and all its keys end now, for good; its requests stay.
 
-        :raises RefusedError: 404; 409 revoked already, or changed meanwhile.
+        :raises RefusedError: as `change`.
         """
         before = await self._in_force(client_id)
         return await self._store(
@@ -155,7 +155,7 @@ class ManageClients:
     async def _in_force(self, client_id: str) -> Client:
         client = await self.one(client_id)
         if client.revoked_at is not None:
-            raise RefusedError(409, "revoked", "The client was revoked.")
+            raise RefusedError("revoked", "The client was revoked.")
         return client
 
     async def _store(
@@ -167,7 +167,8 @@ class ManageClients:
         await self._note(caller, operation, f"{before.client_id}: {reference}")
         if not await self._registry.replace(after):
             raise RefusedError(
-                409, "changed", "Somebody else has changed the client; look, and do it again."
+                "changed",
+                "Somebody else has changed the client meanwhile. Look at it and try again.",
             )
         return after
 
@@ -183,9 +184,7 @@ class ManageClients:
 
     def _check_expiry(self, expires_at: datetime | None, now: datetime) -> None:
         if expires_at is not None and expires_at <= now:
-            raise RefusedError(
-                422, "malformed", "The key must expire in the future.", field="expires_at"
-            )
+            raise RefusedError("malformed", "expires_at must be in the future.", field="expires_at")
 
 
 def _over_at(key: ClientKey) -> datetime:
@@ -194,6 +193,4 @@ def _over_at(key: ClientKey) -> datetime:
 
 
 def _taken() -> RefusedError:
-    return RefusedError(
-        409, "exists", "There is, or was, a client with this id.", field="client_id"
-    )
+    return RefusedError("exists", "There is, or was, a client with this id.", field="client_id")

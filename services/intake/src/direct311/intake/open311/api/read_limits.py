@@ -138,7 +138,7 @@ def _given_key(query: bytes) -> str:
 
 def _too_often(path: str, wait: int) -> Response:
     if not path.startswith("/open311/"):
-        return problem(429, "too_often", TOO_OFTEN, retry_after=wait)
+        return problem("too_often", TOO_OFTEN, retry_after=wait)
     form: render.Format = "xml" if path.endswith(".xml") else "json"
     body = render.errors([Problem(429, "", TOO_OFTEN)], form)
     return Response(body, 429, {"Retry-After": str(wait)}, MEDIA_TYPES[form])

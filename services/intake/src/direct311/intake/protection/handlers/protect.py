@@ -119,16 +119,15 @@ class Protect:
         When this returns, every copy of the service knows the entry, and what was there before is
         out of the public's sight.
 
-        :raises RefusedError: 422 an identifier that cannot be one of its kind, or none at all, or a
+        :raises RefusedError: an identifier that cannot be one of its kind, or none at all, or a
             day to come.
         """
         now = self._clock.now()
         today = day_of(now)
         if received_on is not None and not EARLIEST <= received_on <= today:
             raise RefusedError(
-                422,
                 "malformed",
-                f"The request came on a day from {EARLIEST} to today.",
+                f"received_on must be a day from {EARLIEST} to today.",
                 field="received_on",
             )
         hashes: list[str] = []
@@ -145,7 +144,7 @@ class Protect:
                 found = self._indexes.person(field, value)
             if not found:
                 raise RefusedError(
-                    422, "malformed", "The value cannot be one of this kind.", field=field
+                    "malformed", f"{field} is not a usable value of its kind.", field=field
                 )
             kinds.append(field)
             hashes += found
@@ -153,7 +152,7 @@ class Protect:
             kinds.append("point")
             hashes += (value for each in points for value in self._indexes.around(*each))
         if not hashes:
-            raise RefusedError(422, "malformed", "Give at least one identifier.", field="phone")
+            raise RefusedError("malformed", "Give at least one identifier.", field="phone")
         await self._vault.authorise(
             _access(caller, "policy_change", "POST /v1/protections", reference), RecordFacts()
         )
@@ -185,7 +184,7 @@ class Protect:
             return await self._addresses.normalise(address)
         except TransientError:
             raise RefusedError(
-                503, "geo_unavailable", "Addresses cannot be read now; try again.", retry_after=5
+                "geo_unavailable", "Addresses cannot be read now; try again.", retry_after=5
             ) from None
 
     async def propose_ending(
@@ -194,7 +193,7 @@ class Protect:
         """A custodian has the person's written word, in the file `reference`, that the entry is to
         end. Nothing ends by that. A repeat finds the same.
 
-        :raises RefusedError: 404 there is none, 409 it was ended, or another ending is proposed.
+        :raises RefusedError: there is none, it was ended, or another ending is proposed.
         """
         await self._in_force(protection_id)
         operation = "POST /v1/protections/{protection_id}/ending"
@@ -212,7 +211,7 @@ class Protect:
         found, kept = await self._ending(protection_id)
         if kept.proposed_by != caller.sub or not same_reference(kept.reference, reference):
             raise RefusedError(
-                409, "proposed", "Another ending of it is proposed: undo that first."
+                "proposed", "Another ending is proposed already: undo that one first."
             )
         return found
 
@@ -223,17 +222,17 @@ class Protect:
         ends after the time in which that can be undone; until then it is in force. A repeat changes
         nothing.
 
-        :raises RefusedError: 404 there is none, 409 it was ended, its ending was not proposed, was
-            confirmed by somebody else or for another file, 403 the same person.
+        :raises RefusedError: there is none, it was ended, its ending was not proposed, was
+            confirmed by somebody else or for another file, or it is the same person.
         """
         _, ending = await self._ending(protection_id)
         if same_person(caller.sub, ending.proposed_by):
             raise RefusedError(
-                403, "same_person", "Another person than the custodian who proposed confirms."
+                "same_person", "Another person than the custodian who proposed it must confirm it."
             )
         if not same_reference(reference, ending.reference):
             raise RefusedError(
-                409, "reference", "The ending was proposed for another file.", field="reference"
+                "reference", "The ending was proposed for another file.", field="reference"
             )
         operation = "POST /v1/protections/{protection_id}/ending/confirmation"
         await self._vault.authorise(
@@ -244,13 +243,13 @@ class Protect:
         await self._store.confirm_ending(protection_id, confirmed)
         found, kept = await self._ending(protection_id)
         if (kept.ending_id, kept.confirmed_by) != (ending.ending_id, caller.sub):
-            raise RefusedError(409, "confirmed", "Somebody else has confirmed or undone it.")
+            raise RefusedError("confirmed", "Somebody else has confirmed or undone it already.")
         return found
 
     async def undo_ending(self, caller: Caller, protection_id: str) -> Protection:
         """Take back an ending that was proposed or confirmed, while the entry is in force.
 
-        :raises RefusedError: 404 there is none, 409 it was ended, or no ending is proposed.
+        :raises RefusedError: there is none, it was ended, or no ending is proposed.
         """
         _, ending = await self._ending(protection_id)
         operation = "DELETE /v1/protections/{protection_id}/ending"
@@ -284,32 +283,32 @@ class Protect:
     async def _in_force(self, protection_id: str) -> Protection:
         found = await self._store.get(protection_id)
         if found is None:
-            raise RefusedError(404, "not_found", "There is no such protection.")
+            raise RefusedError("not_found", "There is no such protection.")
         if found.withdrawn_at is not None:
-            raise RefusedError(409, "ended", "The protection was ended.")
+            raise RefusedError("ended", "The protection was ended.")
         return found
 
     async def _ending(self, protection_id: str) -> tuple[Protection, Ending]:
         found = await self._in_force(protection_id)
         if found.ending is None:
-            raise RefusedError(409, "not_proposed", "A custodian proposes the ending first.")
+            raise RefusedError("not_proposed", "A custodian must propose the ending first.")
         return found, found.ending
 
     async def one(self, caller: Caller, protection_id: str) -> Protection:
-        """:raises RefusedError: 404 there never was one."""
+        """:raises RefusedError: there never was one."""
         await self._vault.authorise(
             _access(caller, "view", "GET /v1/protections/{protection_id}", protection_id),
             RecordFacts(),
         )
         found = await self._store.get(protection_id)
         if found is None:
-            raise RefusedError(404, "not_found", "There is no such protection.")
+            raise RefusedError("not_found", "There is no such protection.")
         return found
 
     async def propose_disposal(self, caller: Caller, protection_id: str) -> Protection:
         """A custodian finds that the time of an entry is over. Nothing is destroyed by that.
 
-        :raises RefusedError: 404 there is none, 409 it is in force.
+        :raises RefusedError: there is none, or it is in force.
         """
         await self._withdrawn(protection_id)
         operation = "POST /v1/protections/{protection_id}/disposal"
@@ -323,17 +322,17 @@ class Protect:
         """Destroy an entry, as another person than the one who proposed it. What is left says that
         there was one, and who has destroyed it. A repeat finds the same.
 
-        :raises RefusedError: 404 there is none, 409 it is in force or not proposed, 403 the same
+        :raises RefusedError: there is none, it is in force or not proposed, or the same
             person.
         """
         if (done := await self._store.disposal(protection_id)) is not None:
             return done
         found = await self._withdrawn(protection_id)
         if found.disposal_proposed_by is None or found.disposal_proposed_at is None:
-            raise RefusedError(409, "not_proposed", "A custodian proposes the disposal first.")
+            raise RefusedError("not_proposed", "A custodian must propose the disposal first.")
         if same_person(caller.sub, found.disposal_proposed_by):
             raise RefusedError(
-                403, "same_person", "Another person than the custodian who proposed approves."
+                "same_person", "Another person than the custodian who proposed it must approve it."
             )
         operation = "POST /v1/protections/{protection_id}/disposal/approval"
         await self._vault.authorise(
@@ -355,23 +354,23 @@ class Protect:
         return done
 
     async def disposal(self, caller: Caller, protection_id: str) -> Disposal:
-        """:raises RefusedError: 404 no such entry was destroyed."""
+        """:raises RefusedError: no such entry was destroyed."""
         operation = "GET /v1/protections/{protection_id}/disposal"
         await self._vault.authorise(
             _access(caller, "view", operation, protection_id, "retention"), RecordFacts()
         )
         found = await self._store.disposal(protection_id)
         if found is None:
-            raise RefusedError(404, "not_found", "No such entry was destroyed.")
+            raise RefusedError("not_found", "No such entry was destroyed.")
         return found
 
     async def _withdrawn(self, protection_id: str) -> Protection:
         found = await self._store.get(protection_id)
         if found is None:
-            raise RefusedError(404, "not_found", "There is no such protection.")
+            raise RefusedError("not_found", "There is no such protection.")
         if found.withdrawn_at is None:
             raise RefusedError(
-                409, "in_force", "It is in force, and so is its time: it must be ended first."
+                "in_force", "The protection is in force or may still be: end it first."
             )
         return found
 

@@ -205,7 +205,9 @@ def internal_router(contact: Contact, caller_of: CallerOf) -> APIRouter:
         """The records of a person. The search is an access, also where it finds nothing."""
         person = question.model_dump(include=set(_ONE_OF), exclude_none=True)
         if len(person) != 1:
-            raise RefusedError(422, "malformed", "Give one of phone, email, name.", field="phone")
+            raise RefusedError(
+                "malformed", "Give exactly one of phone, email and name.", field="phone"
+            )
         found = await contact.records_of(
             caller,
             person,

@@ -35,7 +35,7 @@ class Contact:
     ) -> Mapping[str, str]:
         """The fields that were asked for, are allowed, and were given by the reporter.
 
-        :raises RefusedError: 404 unknown, 403 refused by a rule, 503 not written down.
+        :raises RefusedError: it is unknown, a rule refuses, or it cannot be written to the log.
         """
         request = await self._requests.get(record_id)
         if request is None:
@@ -73,16 +73,16 @@ class Contact:
         The search itself is an access, also where it finds nothing; the log gets the names of the
         fields, a keyed hash of the query under a key of the month, and every record that was found.
 
-        :raises RefusedError: 422 no usable value, or more than `MOST_RECORDS`; 403 refused by a
-            rule, 503 not written down.
+        :raises RefusedError: no usable value, more than `MOST_RECORDS`, refused by a rule, or not
+            written to the log.
         """
         (field, value), *more = person.items()
         if more:
-            raise RefusedError(422, "malformed", "Give one of phone, email, name.")
+            raise RefusedError("malformed", "Give exactly one of phone, email and name.")
         hashed = self._indexes.person(field, value)
         if not hashed:
             raise RefusedError(
-                422, "malformed", "The value cannot be one of this kind.", field=field
+                "malformed", f"{field} is not a usable value of its kind.", field=field
             )
         found = await self._requests.with_index(field, hashed, MOST_RECORDS + 1)
         access = Access(
@@ -102,9 +102,8 @@ class Contact:
         if len(found) > MOST_RECORDS:
             # Some of them would pass for all.
             raise RefusedError(
-                422,
                 "too_many",
-                f"More than {MOST_RECORDS} requests fit; ask by telephone number or e-mail.",
+                f"More than {MOST_RECORDS} requests match. Search by telephone number or e-mail.",
                 field=field,
             )
         return found
@@ -123,7 +122,7 @@ class Contact:
 
         An access like a search: the log gets all of the records, and their number.
 
-        :raises RefusedError: 403 refused by a rule, 503 not written down.
+        :raises RefusedError: a rule refuses, or it cannot be written to the log.
         """
         found = sorted_by_person(record_ids, await self._requests.indexes_of(record_ids))
         access = Access(

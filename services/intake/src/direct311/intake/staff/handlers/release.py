@@ -36,7 +36,7 @@ class Release:
     ) -> ServiceRequest:
         """The request as it then stands; who lifted it and why is in the audit log.
 
-        :raises RefusedError: 404 unknown, 409 not held, 403 an inspector of another department.
+        :raises RefusedError: it is unknown, not on hold, or the inspector is of another department.
         """
 
         held = await self._processor.read(record_id)
@@ -65,6 +65,6 @@ class Release:
 
 def _must_be_held(state: ServiceRequest) -> None:
     if state.version == 0 or state.lifecycle != "active":
-        raise RefusedError(404, "not_found", "There is no such request.")
+        raise RefusedError("not_found", "There is no such request.")
     if state.status != "identity_required":
-        raise RefusedError(409, "not_held", "The request is not held for identity.")
+        raise RefusedError("not_on_hold", "The request is not waiting for the reporter's identity.")

@@ -124,7 +124,7 @@ class Submit:
         """Store the request once, however often it is sent. `source`: the address that it came
         from; without a key the same content is a retry from there alone.
 
-        :raises RefusedError: 409 where the key was used for other content, 422 where a file that
+        :raises RefusedError: the key was used for other content, or a file that
             the submission names was not brought.
         :raises TransientError: database, store or media did not take it; nothing is half there.
         """

@@ -53,18 +53,19 @@ class Holding:
     ) -> Hold:
         """End a hold; who placed it does not release it.
 
-        :raises RefusedError: 404, there is no such hold; 403, the same person; 409, not in force.
+        :raises RefusedError: there is no such hold, it is the same person, or it is not in force.
         """
         while True:
             hold = await self._holds.get(hold_id)
             if hold is None:
-                raise RefusedError(404, "unknown_hold", "There is no such hold.")
+                raise RefusedError("unknown_hold", "There is no such hold.")
             if same_person(hold.placed_by, by):
                 raise RefusedError(
-                    403, "same_person", "Another person than the one who placed it releases it."
+                    "same_person",
+                    "Another person than the one who placed the hold must release it.",
                 )
             if hold.state == "placing":
-                raise RefusedError(409, "placing", "The hold is still being written; try again.")
+                raise RefusedError("placing", "The hold is still being written; try again.")
             if hold.state != "in_force":
                 return await self.advance(hold_id, chunks=chunks)
             if await self._holds.replace(hold.releasing(by, reason, self._clock.now())):
@@ -82,7 +83,7 @@ class Holding:
         while True:
             hold = await self._holds.get(hold_id)
             if hold is None:
-                raise RefusedError(404, "unknown_hold", "There is no such hold.")
+                raise RefusedError("unknown_hold", "There is no such hold.")
             after = await self._next(hold, chunks)
             if after is None:
                 return hold

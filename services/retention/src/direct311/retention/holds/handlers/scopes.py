@@ -28,7 +28,7 @@ class Scopes:
         }
 
     async def check(self, query: HoldQuery) -> None:
-        """:raises MalformedError: 422, a service code, municipality or department that no record
+        """:raises MalformedError: a service code, municipality or department that no record
         has and the assignments do not name, with what comes near it."""
         problems: list[FieldProblem] = []
         if query.service_codes:
@@ -39,12 +39,12 @@ class Scopes:
             plain = {plain_name(name): name for name in names}
             if plain_name(query.municipality) not in plain:
                 wanted = _wanted(plain_name(query.municipality), plain)
-                problems.append(FieldProblem(field="body.query.municipality", detail=wanted))
+                problems.append(FieldProblem(field="query.municipality", detail=wanted))
         if query.department is not None:
             departments = await self._inventory.values("department")
             if query.department not in departments:
                 wanted = _wanted(query.department, _folded(departments))
-                problems.append(FieldProblem(field="body.query.department", detail=wanted))
+                problems.append(FieldProblem(field="query.department", detail=wanted))
         if problems:
             raise MalformedError(problems)
 
@@ -53,7 +53,7 @@ def _unknown_codes(asked: Collection[str], known: Collection[str]) -> Iterator[F
     folded = _folded(known)
     for index, code in enumerate(asked):
         if code not in known:
-            field = f"body.query.service_codes.{index}"
+            field = f"query.service_codes.{index}"
             yield FieldProblem(field=field, detail=_wanted(code.casefold(), folded))
 
 

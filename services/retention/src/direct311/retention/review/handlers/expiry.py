@@ -16,14 +16,14 @@ from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change, Outgoing
 
 
-def check_as_of(as_of: date, today: date, *, ahead: bool, field: str) -> None:
-    """:raises RefusedError: 409, a date in the future where that is not allowed."""
+def check_as_of(as_of: date, today: date, *, ahead: bool) -> None:
+    """:raises RefusedError: the date is in the future, where that is not allowed."""
     if as_of > today and not ahead:
         raise RefusedError(
-            409,
             "as_of_in_future",
-            "A date in the future is for a dry run alone: retention periods are minimums.",
-            field=field,
+            "Only a dry run may have a date in the future: records are kept for their whole "
+            "retention period.",
+            field="as_of",
         )
 
 
@@ -82,9 +82,9 @@ class Expiry:
     async def run(self, as_of: date) -> Expired:
         """Make eligible, and announce, every record whose time has come by `as_of`.
 
-        :raises RefusedError: 409, `as_of` is in the future and this is a production system.
+        :raises RefusedError: `as_of` is in the future and this is a production system.
         """
-        check_as_of(as_of, self.today, ahead=self._ahead, field="body.as_of")
+        check_as_of(as_of, self.today, ahead=self._ahead)
         count = 0
 
         async def decide(state: InventoryRecord) -> Change[InventoryRecord] | None:

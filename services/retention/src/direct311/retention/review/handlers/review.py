@@ -73,11 +73,11 @@ class Review:
     ) -> Disposition:
         """Propose these records, or the first `limit` that are eligible and under no hold.
 
-        :raises RefusedError: 409, `as_of` is in the future, or none of the records can be proposed.
+        :raises RefusedError: `as_of` is in the future, or none of the records can be proposed.
         """
         # A test's own system may have made records eligible ahead of time; they may go on there.
         until = as_of or (date.max if self._ahead else self._today)
-        check_as_of(until, self._today, ahead=self._ahead, field="body.as_of")
+        check_as_of(until, self._today, ahead=self._ahead)
         if record_ids is None:
             page = await self._inventory.page("eligible", until, None, limit, clear=True)
             record_ids = [record.record_id for record in page]
@@ -93,33 +93,31 @@ class Review:
         if not disposition.records:
             reasons = sorted({each.reason for each in disposition.left_out})
             detail = ", ".join(reasons) or "nothing is eligible"
-            raise RefusedError(409, "nothing_to_propose", f"No record can be proposed: {detail}.")
+            raise RefusedError("nothing_to_propose", f"No record can be proposed: {detail}.")
         return disposition
 
     async def approve(self, disposition_id: str, officer: str, cited: str) -> Disposition:
         """Order the destruction of exactly what was proposed, less what is held or has changed.
 
-        :raises RefusedError: 404, no such set; 403, the same person; 409, not proposed, or another
-            set is meant; 503, no events are taken in.
+        :raises RefusedError: no such set, the same person, a set that is not proposed, or another
+            set is meant, or retention is not receiving events.
         """
         while True:
             disposition = await self.get(disposition_id)
             if same_person(disposition.custodian, officer):
                 raise RefusedError(
-                    403, "same_person", "Another person than the custodian who proposed approves."
+                    "same_person",
+                    "Another person than the custodian who proposed the set must approve it.",
                 )
             if disposition.status != "proposed":
-                raise RefusedError(409, "status", f"The set is {disposition.status}.")
+                raise RefusedError("status", f"The set is {disposition.status}.")
             if disposition.set_hash != cited:
-                raise RefusedError(
-                    409, "set_hash", "This is not the hash of the set.", field="body.set_hash"
-                )
+                raise RefusedError("set_hash", "This is not the hash of the set.", field="set_hash")
             if self._stopped():
                 raise RefusedError(
-                    503,
                     "not_up_to_date",
-                    "Retention takes in no events now, so it may not know that a record has "
-                    "changed; try again once it does.",
+                    "Retention is not receiving events now, so it may not know that a record has "
+                    "changed. Try again later.",
                     retry_after=60,
                 )
             if await self._dispositions.replace(disposition.approved(officer, self._clock.now())):
@@ -128,21 +126,21 @@ class Review:
     async def reject(self, disposition_id: str, by: str, reason: str) -> Disposition:
         """Put the records back in line.
 
-        :raises RefusedError: 404, no such set; 409, it is not proposed any more.
+        :raises RefusedError: there is no such set, or it is not proposed any more.
         """
         while True:
             disposition = await self.get(disposition_id)
             if disposition.status != "proposed":
-                raise RefusedError(409, "status", f"The set is {disposition.status}.")
+                raise RefusedError("status", f"The set is {disposition.status}.")
             after = disposition.rejecting(by, reason, self._clock.now())
             if await self._dispositions.replace(after):
                 return await self.advance(disposition_id)
 
     async def get(self, disposition_id: str) -> Disposition:
-        """:raises RefusedError: 404, there is no such set."""
+        """:raises RefusedError: there is no such set."""
         disposition = await self._dispositions.get(disposition_id)
         if disposition is None:
-            raise RefusedError(404, "unknown_disposition", "There is no such disposition set.")
+            raise RefusedError("unknown_disposition", "There is no such disposition set.")
         return disposition
 
     # -- how it is carried on

@@ -17,6 +17,7 @@ from direct311.intake.request import ServiceRequest
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.api.app import app_router
 from direct311.intake.submission.handlers.agreement import Agreement
+from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.handlers.submit import Submit
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import RefusedError
@@ -25,7 +26,6 @@ from direct311.runtime.http.health import Readiness
 from direct311.runtime.messaging.records import Emitter, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.pool import KeyPool
 from direct311.runtime.vault.vault import RecordKey
 from tests.support.links import FakeAuthenticator
 from tests.support.media import IdleRelay

@@ -11,11 +11,11 @@ from direct311.intake.catalogue.adapters import load_emergencies
 from direct311.intake.clients.domain.clients import Client
 from direct311.intake.request import ServiceRequest
 from direct311.intake.submission.domain.submission import Submission
+from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.handlers.submit import Accepted, Submit
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.records import Emitter, Write
 from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.vault.pool import KeyPool
 from direct311.runtime.vault.vault import RecordKey
 from direct311.schemas.events import Place
 from tests.support.media import IdleRelay

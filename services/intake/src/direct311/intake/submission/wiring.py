@@ -10,11 +10,11 @@ from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.adapters.inserts import BatchedSubmissions
 from direct311.intake.submission.adapters.recent import RecentContents
 from direct311.intake.submission.handlers.agreement import Agreement
+from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.handlers.submit import REPEAT_WINDOW, Submit
 from direct311.intake.uploads.wiring import Files
 from direct311.runtime.process import Resources
 from direct311.runtime.storage.database import DirectDatabase, connect_directly
-from direct311.runtime.vault.pool import KeyPool
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from direct311.intake.retries import unguessable
 from direct311.intake.submission.domain.identity import accepted_status
 from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.bursts import Bursts
+from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.ports import Recent, Submissions
 from direct311.intake.uploads.handlers import Upload
 from direct311.intake.uploads.ports import File, Uploads
@@ -30,7 +31,6 @@ from direct311.redaction import mask_numbers, redact, redact_place
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, Relaying, Write
-from direct311.runtime.vault.pool import KeyPool
 from direct311.schemas import events as ev
 
 REPEAT_WINDOW = timedelta(days=1)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import TransientError
-from direct311.runtime.vault.pool import KeyPool
 from direct311.runtime.vault.vault import DataKey, RecordKey
 
 pytestmark = pytest.mark.anyio

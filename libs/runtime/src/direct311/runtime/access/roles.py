@@ -30,6 +30,8 @@ class RolesFile(Model, extra="forbid"):
     job_counts: Roles
     records: Roles
     record_counts: Roles
+    request_counts: Roles
+    app_counts: Roles
 
 
 def problems(file: RolesFile) -> Iterable[Problem]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 
 from direct311.intake.api_types import CallerOf
 from direct311.intake.clients.ports import AppCounts
+from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
@@ -38,7 +39,7 @@ def app_counts_router(counts: AppCounts, caller_of: CallerOf, clock: Clock) -> A
     ) -> list[AppCountAnswer]:
         """What front ends run on, as counts of days: at most 366 of them, by default the last 30.
         Belongs to no request."""
-        require(caller, "agent", "auditor", "custodian", "records_officer", "admin")
+        require(caller, *ROLES.app_counts)
         end = end or clock.now().date()
         start = start or end - timedelta(days=30)
         if not 0 <= (end - start).days <= 366:

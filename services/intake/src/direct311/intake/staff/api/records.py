@@ -12,6 +12,7 @@ from direct311.intake.staff.handlers.contact import Contact
 from direct311.intake.staff.handlers.release import Release
 from direct311.intake.staff.ports import FlaggedRequests
 from direct311.runtime.access import reasons
+from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
@@ -189,7 +190,7 @@ def staff_router(
     @api.get("/counts")
     async def counts(caller: Annotated[Caller, who]) -> CountsAnswer:
         """How many requests there are, by status."""
-        require(caller, "agent", "auditor", "custodian", "records_officer", "admin", "service")
+        require(caller, *ROLES.request_counts)
         found = await requests.count()
         return CountsAnswer(total=sum(found.values()), counts=found)
 

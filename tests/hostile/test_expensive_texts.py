@@ -26,8 +26,6 @@ from direct311.intake.indexes.adapters.keyed import (
     person_words,
 )
 from direct311.intake.open311.wire.updates import read_comment
-from direct311.intake.submission.api.forms import read_submission
-from direct311.intake.submission.api.json_forms import read_json
 from direct311.redaction import mask_numbers, redact
 from direct311.runtime.access.reasons import (
     as_reason,
@@ -39,6 +37,7 @@ from direct311.runtime.access.reasons import (
 from direct311.runtime.persons import is_identifier, same_person
 from direct311.runtime.text import cell, cleaned, shows_all, visible
 from direct311.schemas.events import Place
+from tests.support.drafts import read_form, read_json
 from tests.support.geo import resolver_of
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -97,12 +96,12 @@ def _form(text: str) -> object:
         *(("long", "-80.2"), ("description", text), ("address_string", text)),
         *(("first_name", text), ("email", text), ("phone", text), ("attribute[WHERE]", text)),
     ]
-    return read_submission(pairs, CATALOGUE, AT)
+    return read_form(pairs, CATALOGUE, AT)
 
 
 def _json(text: str) -> object:
     given = {"service_code": DOG, "lat": 25.77, "long": -80.2, "description": text}
-    return read_json({**given, "first_name": text}, None, CATALOGUE, AT)
+    return read_json({**given, "first_name": text}, CATALOGUE, AT)
 
 
 def _comment(text: str) -> object:

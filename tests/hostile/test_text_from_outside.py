@@ -18,8 +18,6 @@ from direct311.geo.boundaries.adapters.shapes import read_boundary_set
 from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.intake.clients.api.clients import ChangeOrder
 from direct311.intake.open311.wire.updates import read_comment
-from direct311.intake.submission.api.forms import read_submission
-from direct311.intake.submission.api.json_forms import read_json
 from direct311.retention.holds.api import HoldOrder
 from direct311.routing.assignment.adapters import load_rules
 from direct311.routing.job import Job
@@ -27,6 +25,7 @@ from direct311.routing.work.handlers import Answers
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from tests.support.county import County, until
+from tests.support.drafts import read_form, read_json
 from tests.support.runtime import NOW, SetClock
 from tests.support.submissions import submission
 
@@ -126,7 +125,7 @@ def test_a_form_holds_what_it_shows(char: str) -> None:
         *(("description", said), ("address_string", f"111 NW{char}\n1 ST")),
         *(("first_name", f"An{char}na"), ("phone", f"305-555{char}-0100")),
     ]
-    found = read_submission(pairs, CATALOGUE, AT)
+    found = read_form(pairs, CATALOGUE, AT)
     assert found.submission is not None
     place, contact = found.submission.place, found.submission.contact
     for text in (found.submission.description, place.address or "", *contact.values()):
@@ -134,13 +133,13 @@ def test_a_form_holds_what_it_shows(char: str) -> None:
     # What is sent again without it, or with it, is the same.
     bare = [(name, value.replace(char, "")) for name, value in pairs]
     if char not in "\x85\u2028":
-        assert read_submission(bare, CATALOGUE, AT).submission == found.submission
+        assert read_form(bare, CATALOGUE, AT).submission == found.submission
 
 
 @pytest.mark.parametrize("char", ids(HIDDEN))
 def test_so_do_json_and_comments(char: str) -> None:
     given = {"service_code": DOG, "lat": 25.77, "long": -80.2, "description": f"a{char}b"}
-    found = read_json(given, None, CATALOGUE, AT)
+    found = read_json(given, CATALOGUE, AT)
     assert found.submission is not None
     assert unseen(found.submission.description) == []
     form = [
@@ -159,7 +158,7 @@ def test_a_link_that_shows_less_than_it_is_is_none(char: str) -> None:
         *(("service_code", DOG), ("lat", "25.77"), ("long", "-80.2")),
         ("media_url", f"https://example.org/{char}gpj.exe"),
     ]
-    assert [each.field for each in read_submission(pairs, CATALOGUE, AT).problems] == ["media_url"]
+    assert [each.field for each in read_form(pairs, CATALOGUE, AT).problems] == ["media_url"]
 
 
 # ---------------------------------------------------------------- what staff name
@@ -275,9 +274,9 @@ def test_no_answer_names_a_time_that_cannot_be(told: str) -> None:
     for type_, question in ASKED_WHEN:
         name = f"attribute[{question.code}]"
         pairs = [("service_code", type_.service_code), ("lat", "25.77"), ("long", "-80.2")]
-        problems = read_submission([*pairs, (name, told)], CATALOGUE, AT).problems
+        problems = read_form([*pairs, (name, told)], CATALOGUE, AT).problems
         assert name in {each.field for each in problems}
-        problems = read_submission([*pairs, (name, AT.isoformat())], CATALOGUE, AT).problems
+        problems = read_form([*pairs, (name, AT.isoformat())], CATALOGUE, AT).problems
         assert name not in {each.field for each in problems}
 
 

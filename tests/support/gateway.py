@@ -16,6 +16,7 @@ from direct311.intake.reporter.api.subject import link_router, subject_router
 from direct311.intake.request import ServiceRequest
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.api.app import app_router
+from direct311.intake.submission.handlers.accept import Accept
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.handlers.submit import Submit
@@ -130,6 +131,14 @@ class Gateway:
             content_key=world.indexes.content_key,
         )
         agreement = Agreement(POLICIES, world.clock)
+        accept = Accept(
+            catalogue=CATALOGUE,
+            agreement=agreement,
+            submit=submit,
+            links=world.signer,
+            clock=world.clock,
+            most_files=5,
+        )
         report = GeoReport(
             settings=IntakeSettings.model_construct(
                 public_url="http://county.example",
@@ -143,11 +152,10 @@ class Gateway:
             admission=_Admitting(),  # type: ignore[arg-type]
             failed_keys=None,  # type: ignore[arg-type]
             callers=callers(world.clock, most=1_000_000),
-            submit=submit,
+            accept=accept,
             requests=None,  # type: ignore[arg-type]
             updates=None,  # type: ignore[arg-type]
             add_comment=world.add_comment,
-            links=world.signer,
             clock=world.clock,
         )
 
@@ -161,16 +169,12 @@ class Gateway:
         app.router.routes.extend(report.routes())
         for router in (
             app_router(
-                agreement=agreement,
-                catalogue=CATALOGUE,
-                submit=submit,
+                accept=accept,
                 upload=world.upload,
-                links=world.signer,
                 counts=_NoCounts(),  # type: ignore[arg-type]
                 largest_file=1000,
                 most_files=5,
                 client_of=client_of,
-                clock=world.clock,
             ),
             codes_router(world.one_time, True, client_of),
             reporter_router(world.reporter, CATALOGUE, residents),

@@ -17,8 +17,8 @@ from direct311.intake.protection.api import _entry
 from direct311.intake.protection.domain import Protection
 from direct311.intake.request import Notifications, PendingMail
 from direct311.intake.settings import IntakeSettings
-from direct311.intake.submission.api.forms import read_submission
 from direct311.intake.submission.handlers.agreement import Agreement
+from tests.support.drafts import read_form
 from tests.support.quotas import callers
 from tests.support.reporters import World
 from tests.support.runtime import SetClock
@@ -45,7 +45,7 @@ def test_a_type_is_offered_to_the_end_of_its_last_day(
     form: str, at: datetime, offered: bool
 ) -> None:
     fields = [("service_code", DOG), ("lat", "25.7"), ("long", "-80.3")]
-    assert (read_submission(fields, CATALOGUE, at).submission is not None) == offered
+    assert (read_form(fields, CATALOGUE, at).submission is not None) == offered
     clock = SetClock(at)
     report = GeoReport(
         settings=IntakeSettings.model_construct(files_in_hand=1, most_files=1, largest_file=1),
@@ -53,11 +53,10 @@ def test_a_type_is_offered_to_the_end_of_its_last_day(
         agreement=Agreement(load_policies().content, clock),
         admission=None,  # type: ignore[arg-type]
         failed_keys=None,  # type: ignore[arg-type]
-        submit=None,  # type: ignore[arg-type]
+        accept=None,  # type: ignore[arg-type]
         requests=None,  # type: ignore[arg-type]
         updates=None,  # type: ignore[arg-type]
         add_comment=None,  # type: ignore[arg-type]
-        links=None,  # type: ignore[arg-type]
         callers=callers(clock, most=100),
         clock=clock,
     )

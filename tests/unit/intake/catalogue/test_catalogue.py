@@ -153,7 +153,7 @@ def test_files_come_where_they_may_and_where_they_must(
     media: Literal["allowed", "required", "none"], files: int, addresses: int, taken: bool
 ) -> None:
     service = by_code("ROAD-CURB").model_copy(update={"flags": Flags(media=media)})
-    assert (service.media_problem(files, addresses) is None) is taken
+    assert (service.files_wrong(files, addresses) is None) is taken
 
 
 def test_a_type_has_metadata_when_it_asks_questions() -> None:

@@ -146,11 +146,10 @@ def answers(request: ServiceRequest, *, publish_text: bool = False) -> Iterator[
         admission=None,  # type: ignore[arg-type]
         failed_keys=None,  # type: ignore[arg-type]
         callers=callers(clock, most=1_000_000),
-        submit=None,  # type: ignore[arg-type]
+        accept=None,  # type: ignore[arg-type]
         requests=Stored(request),
         updates=StoredUpdates(request),
         add_comment=None,  # type: ignore[arg-type]
-        links=None,  # type: ignore[arg-type]
         clock=clock,
     )
     app = FastAPI()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.intake.catalogue.domain.types import Attribute, ServiceType
 from direct311.intake.open311.wire import views
-from direct311.intake.submission.api.forms import Read, read_submission
+from tests.support.drafts import ReadForm, read_form
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CATALOGUE = load_catalogue().content
@@ -18,13 +18,13 @@ CONDITIONAL = [
 SECRET = "Zoraida-Quintanilla"
 
 
-def read(service_code: str, *answers: tuple[str, str]) -> Read:
+def read(service_code: str, *answers: tuple[str, str]) -> ReadForm:
     fields = [("service_code", service_code), ("lat", "25.77"), ("long", "-80.2")]
     fields += [(f"attribute[{code}]", value) for code, value in answers]
-    return read_submission(fields, CATALOGUE, AT)
+    return read_form(fields, CATALOGUE, AT)
 
 
-def said(found: Read) -> list[tuple[int, str, str]]:
+def said(found: ReadForm) -> list[tuple[int, str, str]]:
     return [(each.code, each.field, each.description) for each in found.problems]
 
 
@@ -107,7 +107,7 @@ def test_a_condition_on_a_condition_holds_only_where_both_do() -> None:
     def fields(**answers: str) -> list[str]:
         form = [("service_code", "LIGHT-STREET"), ("lat", "25.77"), ("long", "-80.2")]
         form += [(f"attribute[{code}]", value) for code, value in answers.items()]
-        return [each.field for each in read_submission(form, catalogue, AT).problems]
+        return [each.field for each in read_form(form, catalogue, AT).problems]
 
     assert fields(PROBLEM="out") == []
     assert fields(PROBLEM="damaged", BARE_WIRES="no") == []

@@ -15,8 +15,8 @@ def geo_report() -> GeoReport:
     """Whose routes are looked at and never called."""
     settings = IntakeSettings.model_construct(most_files=1, largest_file=1, files_in_hand=1)
     others = (
-        *("catalogues", "agreement", "admission", "failed_keys", "callers", "submit", "requests"),
-        *("updates", "add_comment", "links", "clock"),
+        *("catalogues", "agreement", "admission", "failed_keys", "callers", "accept", "requests"),
+        *("updates", "add_comment", "clock"),
     )
     return GeoReport(settings=settings, **{name: {"en": None} for name in others})  # type: ignore[arg-type]
 

@@ -15,6 +15,7 @@ from direct311.intake.catalogue.adapters import load_catalogue, load_policies
 from direct311.intake.language import LANGUAGES
 from direct311.intake.open311.api.georeport import GeoReport
 from direct311.intake.settings import IntakeSettings
+from direct311.intake.submission.handlers.accept import Accept
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.storage.database import DatabaseError
@@ -85,6 +86,8 @@ def http(
     policies = tuple(each.model_copy(update=dict(change)) for each in POLICIES.policies)
     clock = SetClock()
     raising: Any = Raising(error)
+    catalogue = load_catalogue().content
+    agreement = Agreement(POLICIES.model_copy(update={"policies": policies}), clock)
     report = GeoReport(
         settings=IntakeSettings.model_construct(
             public_url="http://county.example",
@@ -93,16 +96,22 @@ def http(
             largest_file=1000,
             files_in_hand=10_000,
         ),
-        catalogues=dict.fromkeys(LANGUAGES, load_catalogue().content),
-        agreement=Agreement(POLICIES.model_copy(update={"policies": policies}), clock),
+        catalogues=dict.fromkeys(LANGUAGES, catalogue),
+        agreement=agreement,
         admission=admit or (Admitting() if admitting else raising),  # type: ignore[arg-type]
         failed_keys=failures,  # type: ignore[arg-type]
         callers=callers(clock, most=reads),
-        submit=raising,
+        accept=Accept(
+            catalogue=catalogue,
+            agreement=agreement,
+            submit=raising,
+            links=None,  # type: ignore[arg-type]
+            clock=clock,
+            most_files=5,
+        ),
         requests=raising,
         updates=raising,
         add_comment=raising,
-        links=None,  # type: ignore[arg-type]
         clock=clock,
     )
     app = FastAPI()

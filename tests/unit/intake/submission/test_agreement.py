@@ -134,16 +134,6 @@ def test_a_version_that_needs_express_consent_answers_409_with_its_text(
     assert strict.of(submission(NOW_IN_FORCE)).version == NOW_IN_FORCE
 
 
-def test_an_email_address_needs_the_notice_where_the_way_in_can_name_it() -> None:
-    with pytest.raises(RefusedError) as refused:
-        agreement().of(submission(email=True), notice_shown=True)
-    assert (status_of(refused.value), refused.value.field) == (422, "email_notice_version")
-    assert SECRET not in refused.value.detail
-    named = submission(notice_version=NOTICE, email=True)
-    assert agreement().of(named, notice_shown=True).version == NOW_IN_FORCE
-    assert agreement().of(submission(), notice_shown=True).version == NOW_IN_FORCE
-
-
 def test_an_open311_client_needs_no_notice_and_its_reporter_is_told() -> None:
     agreement().of(submission(email=True))
     told = agreement().notice(accepted(agreed="accepted"), submission(NOW_IN_FORCE, email=True))

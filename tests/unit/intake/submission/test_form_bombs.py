@@ -99,7 +99,7 @@ async def test_fields_and_files_are_read_however_they_are_cut() -> None:
         form = await read(body, pieces=pieces)
         assert form.pairs == [("service_code", "ANI"), ("description", "Ñandú")]
         assert [(each.content_type, each.body) for each in form.files] == [("image/jpeg", photo)]
-        assert form.problems == []
+        assert form.wrong == []
 
 
 async def test_no_file_of_a_submission_is_written_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ async def test_a_file_that_is_too_large_is_named_and_not_kept() -> None:
     budget = plenty()
     body = part("media", b"x" * 2_500_000, file="a") + part("lat", b"1") + END
     form = await read(body, pieces=40, budget=budget)
-    assert [problem.field for problem in form.problems] == ["media"]
+    assert [(each.code, each.field.name) for each in form.wrong] == [("file_too_large", "files")]
     assert (form.files, form.pairs) == ([], [("lat", "1")])
     assert budget.bytes == 0
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from direct311.intake.catalogue.adapters import load_catalogue
-from direct311.intake.submission.api.forms import Read, read_submission
-from direct311.intake.submission.api.json_forms import read_json
+from tests.support.drafts import ReadForm, read_form, read_json
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CATALOGUE = load_catalogue().content
@@ -18,10 +17,10 @@ ENFORCEMENT = next(each for each in CATALOGUE.services if each.flags.enforcement
 SECRET = "Zoraida-Quintanilla"
 
 
-def read(*pairs: tuple[str, str], service: str = DOG, point: bool = True) -> Read:
+def read(*pairs: tuple[str, str], service: str = DOG, point: bool = True) -> ReadForm:
     given = [("service_code", service)] if service else []
     given += [("lat", "25.77"), ("long", "-80.2")] if point else []
-    return read_submission([*given, *pairs], CATALOGUE, AT)
+    return read_form([*given, *pairs], CATALOGUE, AT)
 
 
 def test_the_least_that_is_a_submission() -> None:
@@ -119,7 +118,7 @@ def test_an_address_id_that_is_a_persons_number_is_no_place(number: str) -> None
     assert (problem.code, problem.field) == (400, "address_id")
     assert "such as a folio" in problem.description
     assert number not in repr(found.problems)
-    json = read_json({"service_code": DOG, "address_id": number}, None, CATALOGUE, AT)
+    json = read_json({"service_code": DOG, "address_id": number}, CATALOGUE, AT)
     assert [each.field for each in json.problems] == ["address_id"]
 
 
@@ -186,7 +185,7 @@ def test_an_empty_field_counts_as_not_sent() -> None:
 
 
 def test_a_type_that_ended_is_not_known() -> None:
-    found = read_submission(
+    found = read_form(
         [("service_code", DOG), ("lat", "25"), ("long", "-80")],
         CATALOGUE,
         datetime(1999, 1, 1, tzinfo=UTC),
@@ -301,7 +300,7 @@ FIELDS = [
 
 @given(st.lists(st.tuples(st.sampled_from(FIELDS), st.text(max_size=60)), max_size=8))
 def test_any_form_is_a_submission_or_problems(pairs: list[tuple[str, str]]) -> None:
-    found = read_submission(pairs, CATALOGUE, AT)
+    found = read_form(pairs, CATALOGUE, AT)
     assert (found.submission is None) == bool(found.problems)
     for problem in found.problems:
         assert problem.code in (400, 404)
@@ -336,7 +335,7 @@ forms = st.lists(st.tuples(st.sampled_from(FIELDS) | st.text(max_size=12), anyth
 
 @given(forms)
 def test_any_form_is_read_or_refused_by_its_fields(pairs: list[tuple[str, str]]) -> None:
-    found = read_submission([*pairs, ("email", f"{SECRET} @")], CATALOGUE, AT)
+    found = read_form([*pairs, ("email", f"{SECRET} @")], CATALOGUE, AT)
     assert found.submission is None
     assert found.problems
     assert all(each.field and each.description for each in found.problems)

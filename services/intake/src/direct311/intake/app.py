@@ -112,6 +112,16 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
     protection = protection_wiring.wire(settings, resources, sealing, protections, lifecycle)
     stores = submission_wiring.wire_stores(settings, sealing, lifecycle)
     files = upload_wiring.wire(settings, resources, stores.submissions)
+    reporters = reporter_wiring.wire(
+        settings,
+        resources,
+        sealing,
+        catalogue,
+        lifecycle,
+        protections,
+        protection.address_index,
+        files.brought,
+    )
     submissions = submission_wiring.wire(
         settings,
         resources,
@@ -122,16 +132,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
         protection.address_index,
         stores,
         files,
-    )
-    reporters = reporter_wiring.wire(
-        settings,
-        resources,
-        sealing,
-        catalogue,
-        lifecycle,
-        protections,
-        protection.address_index,
-        files.brought,
+        reporters.links,
     )
     open311 = open311_wiring.wire(
         settings, resources, catalogue, clients, lifecycle, submissions, reporters
@@ -245,16 +246,12 @@ def routers_of(intake: Intake) -> list[APIRouter]:
     residents = caller_of(resources.authenticator, residents=True)
     client = client_of(clients.admission, clients.failed_keys)
     app_submissions = app_router(
-        agreement=agreement,
-        catalogue=catalogue.english,
-        submit=intake.submissions.submit,
+        accept=intake.submissions.accept,
         upload=intake.files.brought,
-        links=reporters.links,
         counts=clients.app_counts,
         largest_file=settings.largest_file,
         most_files=settings.most_files,
         client_of=client,
-        clock=clock,
     )
     requests = intake.open311.requests
     return [

@@ -54,11 +54,10 @@ def wire(
         admission=clients.admission,
         failed_keys=clients.failed_keys,
         callers=callers,
-        submit=submissions.submit,
+        accept=submissions.accept,
         requests=requests,
         updates=MongoUpdates(records.collection),
         add_comment=reporters.add_comment,
-        links=reporters.links,
         clock=clock,
     )
     return Open311(requests, callers, georeport)

@@ -9,10 +9,12 @@ from direct311.intake.sealing import Sealing
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.adapters.inserts import BatchedSubmissions
 from direct311.intake.submission.adapters.recent import RecentContents
+from direct311.intake.submission.handlers.accept import Accept
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.handlers.submit import REPEAT_WINDOW, Submit
 from direct311.intake.uploads.wiring import Files
+from direct311.runtime.access.links import LinkSigner
 from direct311.runtime.process import Resources
 from direct311.runtime.storage.database import DirectDatabase, connect_directly
 
@@ -32,6 +34,7 @@ class Submissions:
     recent: RecentContents
     submit: Submit
     agreement: Agreement
+    accept: Accept
 
 
 def wire_stores(settings: IntakeSettings, sealing: Sealing, lifecycle: Lifecycle) -> Stores:
@@ -52,6 +55,7 @@ def wire(
     home: Home,
     stores: Stores,
     files: Files,
+    links: LinkSigner,
 ) -> Submissions:
     """The use cases of a submission."""
     clock, indexes, aggregates = resources.clock, sealing.indexes, lifecycle.aggregates
@@ -73,4 +77,13 @@ def wire(
         hits=lifecycle.hits,
     )
     read_at = f"{settings.public_url.rstrip('/')}/v1/policy"
-    return Submissions(recent, submit, Agreement(catalogue.policies, clock, read_at))
+    agreement = Agreement(catalogue.policies, clock, read_at)
+    accept = Accept(
+        catalogue=catalogue.english,
+        agreement=agreement,
+        submit=submit,
+        links=links,
+        clock=clock,
+        most_files=settings.most_files,
+    )
+    return Submissions(recent, submit, agreement, accept)

@@ -108,15 +108,17 @@ class ServiceType(Model, extra="forbid"):
     def attribute(self, code: str) -> Attribute | None:
         return next((each for each in self.attributes if each.code == code), None)
 
-    def media_problem(self, files: int, addresses: int) -> str | None:
-        """What is wrong with so many files and addresses of files, if anything is.
+    def files_wrong(
+        self, files: int, addresses: int
+    ) -> Literal["files_not_taken", "file_required"] | None:
+        """The code of what is wrong with so many files and addresses of files, if anything is.
 
         Clients of Open311 send an address whether it is of use or not, so it is never refused.
         """
         if self.flags.media == "none" and files:
-            return "this type takes no media"
+            return "files_not_taken"
         if self.flags.media == "required" and not files and not addresses:
-            return "this type needs a file in the field media, or a media_url"
+            return "file_required"
         return None
 
     def in_force(self, on: date) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -23,6 +22,7 @@ from direct311.intake.language import Language, preferred
 from direct311.intake.open311.api.read_limits import Callers, parameters
 from direct311.intake.open311.ports import PublicRequests, Updates
 from direct311.intake.open311.wire import document, render, views
+from direct311.intake.open311.wire.problems import problem
 from direct311.intake.open311.wire.queries import read_query, wants_extensions
 from direct311.intake.open311.wire.render import MEDIA_TYPES, Format
 from direct311.intake.open311.wire.unchanged import DailyCache
@@ -40,18 +40,17 @@ from direct311.intake.submission.api.form_bodies import (
     first,
     read_form,
 )
-from direct311.intake.submission.api.forms import read_submission
+from direct311.intake.submission.api.forms import draft_of
+from direct311.intake.submission.domain.wrong import Field, Wrong
+from direct311.intake.submission.handlers.accept import Accept, Sender, WrongSubmissionError
 from direct311.intake.submission.handlers.agreement import Agreement
-from direct311.intake.submission.handlers.submit import Submit
-from direct311.runtime.access.links import LinkKeyError, LinkSigner, SignedLink
+from direct311.intake.submission.handlers.check import GEOREPORT
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.http.api import Application, PlainRoute
 from direct311.runtime.http.documents import is_known
 from direct311.runtime.http.problem_codes import georeport_status_of
 from direct311.runtime.storage.database import DatabaseError
-
-_log = structlog.get_logger(__name__)
 
 MOST_UPDATES = 5000
 """Of one list; whoever asks for a window with more goes on after the last one's time."""
@@ -103,16 +102,14 @@ class GeoReport:
         admission: Admission,
         failed_keys: FailedKeys,
         callers: Callers,
-        submit: Submit,
+        accept: Accept,
         requests: PublicRequests,
         updates: Updates,
         add_comment: AddComment,
-        links: LinkSigner,
         clock: Clock,
     ) -> None:
         self._updates = updates
         self._add_comment = add_comment
-        self._links = links
         self._settings = settings
         self._catalogues = catalogues
         self._catalogue = catalogues["en"]
@@ -123,7 +120,7 @@ class GeoReport:
         most = settings.files_in_hand
         # One file is taken, however little is held in all.
         self._memory = MemoryBudget(most, max(most // PART_OF_ONE, settings.largest_file))
-        self._submit = submit
+        self._accept = accept
         self._requests = requests
         self._clock = clock
         self._daily_cache = DailyCache()
@@ -271,50 +268,37 @@ class GeoReport:
         except UnreadableFormError as error:
             raise ProblemsError([error.problem]) from None
         named = (each.strip() for each in request.query_params.getlist("jurisdiction_id"))
-        if wrong := next(filter(None, map(jurisdiction_problem, named)), None):
-            sent.problems.append(wrong)
+        if any(map(jurisdiction_problem, named)):
+            sent.wrong.append(Wrong("unknown_jurisdiction", Field("jurisdiction_id")))
         return sent
 
     async def _created(
         self, request: Request, form: Format, sent: Form, client: Client
     ) -> Response:
-        pairs, files, problems = sent.pairs, sent.files, sent.problems
+        pairs, wrong = sent.pairs, sent.wrong
         if first(pairs, "media") or first(pairs, "media[]"):
             # A photo that came as text would be lost, and nobody told.
-            text = Problem(400, "media", "media must be a file, in multipart/form-data")
-            problems = [*problems, text]
-        read = read_submission(pairs, self._catalogue, self._clock.now())
-        if read.problems or problems or read.submission is None or read.service is None:
-            raise ProblemsError([*problems, *read.problems])
-        if wrong := read.service.media_problem(len(files), len(read.submission.media_urls)):
-            raise ProblemsError([Problem(400, "media", wrong)])
-        language = _language(request)
-        policy = self._agreement.of(read.submission, language=language)
-        key = request.headers.get("idempotency-key", "").strip() or None
-        if key is not None and (len(key) > 200 or not key.isascii() or not key.isprintable()):
-            raise ProblemsError(
-                [
-                    Problem(
-                        400,
-                        "Idempotency-Key",
-                        "Idempotency-Key may have 200 printable ASCII characters",
-                    )
-                ]
-            )
-        source = request.client.host if request.client else ""
-        accepted = await self._submit(
-            read.submission, files, client, read.service, policy, key, source
+            wrong = [*wrong, Wrong("not_a_file", Field("files"))]
+        sender = Sender(
+            client=client,
+            source=request.client.host if request.client else "",
+            language=_language(request),
+            idempotency_key=request.headers.get("idempotency-key", "").strip() or None,
+            # A link that nobody asked for would lie about in front ends that do not know it.
+            link_wanted=wants_extensions(request.query_params) or wants_extensions(dict(pairs)),
         )
-        told = self._agreement.notice(accepted, read.submission, language)
-        # A link that nobody asked for would lie about in front ends that do not know it.
-        wanted = wants_extensions(request.query_params) or wants_extensions(dict(pairs))
-        # A link names its request, which the answer must not do where it gives no number.
-        given = wanted and accepted.opens and accepted.public_id is not None
-        link = self._link(accepted.record_id) if given else None
-        found = views.accepted(accepted.public_id, told, link, accepted.token)
-        headers = {"Cache-Control": "no-store"} if link else None
+        draft = draft_of(pairs, files=len(sent.files), wrong=wrong)
+        try:
+            receipt = await self._accept(draft, GEOREPORT, sender, sent.files)
+        except WrongSubmissionError as error:
+            raise ProblemsError(list(map(problem, error.wrong))) from None
+        accepted, link = receipt.accepted, receipt.link
+        found = views.accepted(accepted.public_id, receipt.notice, link, accepted.token)
         return _response(
-            render.rows("service_requests", found, form), form, headers=headers, language=language
+            render.rows("service_requests", found, form),
+            form,
+            headers={"Cache-Control": "no-store"} if link else None,
+            language=sender.language,
         )
 
     async def updates(self, request: Request, form: Format) -> Response:
@@ -335,21 +319,13 @@ class GeoReport:
         comment, problems = read_comment(sent.pairs)
         if sent.files:
             problems.append(Problem(400, "media", "an update takes media_url, not files"))
-        if comment is None or problems or sent.problems:
-            raise ProblemsError([*sent.problems, *problems])
+        if comment is None or problems or sent.wrong:
+            raise ProblemsError([*map(problem, sent.wrong), *problems])
         update_id = await self._add_comment(comment, client)
         language = _language(request)
         notice = wording.CONTACT_LEFT_OUT[language] if comment.contact_left_out else None
         body = render.rows("service_request_updates", accepted_update(update_id, notice), form)
         return _response(body, form, language=language)
-
-    def _link(self, record_id: str) -> SignedLink | None:
-        try:
-            return self._links.issue(record_id)
-        except LinkKeyError:
-            # The request is taken all the same; an agent can give a link later.
-            _log.error("links.key_not_in_force")
-            return None
 
     async def _client(
         self, pairs: Sequence[tuple[str, str]], request: Request, scope: Scope

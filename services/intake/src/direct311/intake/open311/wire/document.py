@@ -9,7 +9,11 @@ from typing import Any, cast
 from direct311.intake.fields import CONTACT_LIMITS, LONGEST_DESCRIPTION
 from direct311.intake.open311.wire.render import Format
 from direct311.intake.open311.wire.updates import STATUSES
-from direct311.intake.submission.api.forms import LONGEST_ADDRESS, LONGEST_URL, MOST_MEDIA_URLS
+from direct311.intake.submission.handlers.check import (
+    LONGEST_ADDRESS,
+    LONGEST_URL,
+    MOST_MEDIA_URLS,
+)
 from direct311.runtime.http.api import RETRY_AFTER, Problem
 
 Schema = dict[str, Any]

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from direct311.intake.catalogue.domain.types import ServiceType
-from direct311.intake.fields import CONTACT_LIMITS
+from direct311.intake.fields import CONTACT_LIMITS, text_problem
 from direct311.intake.jurisdiction import jurisdiction_problem
+from direct311.intake.open311.wire.problems import problem
 from direct311.intake.open311.wire.queries import LONGEST_WINDOW, read_times
 from direct311.intake.open311.wire.render import Tree, instant
 from direct311.intake.problems import Problem
 from direct311.intake.request import BY_RESIDENTS
-from direct311.intake.submission.api.forms import Singles, read_description, read_media_urls, sent
+from direct311.intake.submission.api.forms import is_repeated, media_urls, sent
+from direct311.intake.submission.api.texts import with_line_ends
+from direct311.intake.submission.handlers.check import media_urls_wrong
 from direct311.intake.updates import Comment, Update
 from direct311.runtime.http.parameters import read_instant
 from direct311.schemas.events import RequestStatus
@@ -108,7 +111,15 @@ def read_comment(pairs: Sequence[tuple[str, str]]) -> tuple[Comment | None, list
     """
     problems: list[Problem] = []
     given = sent(pairs)
-    single = Singles(given, problems)
+
+    def single(name: str) -> str | None:
+        values = given.get(name)
+        if values is None:
+            return None
+        if is_repeated(values):
+            problems.append(Problem(400, name, f"{name} may be sent once"))
+        return values[0].strip()
+
     if (jurisdiction := jurisdiction_problem(single("jurisdiction_id"))) is not None:
         problems.append(jurisdiction)
     required = {name: single(name) or "" for name in ("service_request_id", "update_id", "status")}
@@ -132,12 +143,15 @@ def read_comment(pairs: Sequence[tuple[str, str]]) -> tuple[Comment | None, list
                 "updated_datetime must be a time such as 2026-01-31T12:00:00Z",
             )
         )
-    text = read_description(single, problems)
-    media_urls = read_media_urls(given, problems)
+    text = with_line_ends(single("description") or "")
+    if wrong := text_problem("description", text):
+        problems.append(Problem(400, "description", wrong))
+    urls = media_urls(given)
+    problems += map(problem, media_urls_wrong(urls))
     if problems:
         return None, problems
     left_out = not CONTACT_LIMITS.keys().isdisjoint(given)
-    return Comment(record_id, key, said, text, media_urls, left_out), []
+    return Comment(record_id, key, said, text, urls, left_out), []
 
 
 def update(each: Update, type_: ServiceType | None) -> Tree:

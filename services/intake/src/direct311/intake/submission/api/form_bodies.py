@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from direct311.intake.problems import Problem
+from direct311.intake.submission.domain.wrong import Field, Wrong
 from direct311.intake.uploads.ports import File
 from direct311.runtime.errors import RefusedError
 
@@ -52,11 +53,11 @@ class UnreadableFormError(Exception):
 
 @dataclass(slots=True)
 class Form:
-    """What was sent. `problems`: what is wrong with single files, and beside the form."""
+    """What was sent. `wrong`: what is wrong with single files, and beside the form."""
 
     pairs: list[tuple[str, str]] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    wrong: list[Wrong] = field(default_factory=list)
 
 
 class MemoryBudget:
@@ -298,9 +299,7 @@ class _Parts:
                 if self._reservation.bytes:
                     self._look(self._key)
         elif self._wanted and self._size > self._largest_file:
-            self._form.problems.append(
-                Problem(400, "media", f"media may have {self._largest_file} bytes a file")
-            )
+            self._form.wrong.append(Wrong("file_too_large", Field("files"), self._largest_file))
         elif self._wanted and body:
             self._form.files.append(File(content_type=media_type(self._kind), body=body))
 

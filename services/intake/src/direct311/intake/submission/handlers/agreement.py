@@ -52,17 +52,12 @@ class Agreement:
         county."""
         return self._policies.in_force(day_of(self._clock.now()))
 
-    def of(
-        self, submission: Submission, *, notice_shown: bool = False, language: Language = "en"
-    ) -> PolicyVersion:
+    def of(self, submission: Submission, *, language: Language = "en") -> PolicyVersion:
         """The policy that a submission is taken under.
 
         Who names an older version of it, or none, agrees by use (P2).
 
-        :param notice_shown: the way in can say which e-mail notice was shown, so that whoever gives
-            an e-mail address must (section 668.6076, F.S.). Open311 has no field for it.
-        :raises RefusedError: no policy is in force, a version never was, or an e-mail address came
-            without the notice's version.
+        :raises RefusedError: no policy is in force, or a version never was.
         :raises ConsentNeededError: the one in force needs express consent and the submission
             does not name it.
         """
@@ -79,17 +74,6 @@ class Agreement:
         if submission.email_notice_version not in {None, *self._notices}:
             # It travels in events, so it is one of ours or none.
             raise _unknown("email_notice_version")
-        if (
-            notice_shown
-            and submission.contact.get("email")
-            and submission.email_notice_version is None
-        ):
-            raise RefusedError(
-                "malformed",
-                "email_notice_version is required with an e-mail address: show the notice from "
-                "GET /v1/policy and name its version",
-                field="email_notice_version",
-            )
         if policy.express_consent and named != policy.version:
             raise ConsentNeededError(policy, language, self._read_at)
         return policy

@@ -1,0 +1,151 @@
+"""A submission in JSON: its members, and the draft that they make. No rule is applied here."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from direct311.intake.api_types import MOST_UPLOADS
+from direct311.intake.clients.domain.app_facts import WANTED, AppFacts
+from direct311.intake.fields import CONTACT_LIMITS
+from direct311.intake.request import ContactWay
+from direct311.intake.submission.api.naming import Naming
+from direct311.intake.submission.api.texts import of_contact, of_lines, of_one_line, with_line_ends
+from direct311.intake.submission.domain import wrong as names
+from direct311.intake.submission.domain.draft import Draft
+from direct311.intake.submission.domain.wrong import Wrong
+from direct311.runtime.errors import FieldProblem, MalformedError
+from direct311.schemas import Model, RecordId
+
+Degrees = Annotated[float, Field(strict=True)]
+
+
+class ContactConsent(Model, extra="forbid"):
+    """How the reporter may be contacted about this request; an empty list is a no."""
+
+    by: Annotated[tuple[ContactWay, ...], Field(max_length=3)]
+
+
+class AppOrder(Model, extra="forbid"):
+    """What the front end runs on, for statistics. It is kept apart from the request, as counts of
+    a day, each value for itself. No device id, no user agent: what is no known kind is refused."""
+
+    device: Annotated[str, Field(max_length=40, examples=["phone"])] | None = None
+    operating_system: Annotated[str, Field(max_length=40, examples=["android 14"])] | None = None
+    browser: Annotated[str, Field(max_length=40, examples=["firefox 131"])] | None = None
+    app_version: Annotated[str, Field(max_length=40, examples=["2.10.1"])] | None = None
+
+    def facts(self) -> AppFacts:
+        """The same, to be counted."""
+        return AppFacts.model_validate(self.model_dump())
+
+
+class SubmissionOrder(Model, extra="forbid"):
+    """A service request. The rules are those of `POST /open311/v2/requests`.
+
+    A place is `lat` and `long` (degrees, WGS 84), `address_string` or `address_id`. `attributes`:
+    answers by attribute code, a value or a list of values. `uploads`: ids of files that were
+    uploaded before. With an `email` the `email_notice_version` that was shown is required.
+    """
+
+    jurisdiction_id: str | None = None
+    service_code: str
+    lat: Degrees | None = None
+    long: Degrees | None = None
+    address_string: str | None = None
+    address_id: str | None = None
+    description: str | None = None
+    attributes: dict[str, Any] = Field(default_factory=dict)
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    uploads: Annotated[tuple[RecordId, ...], Field(max_length=MOST_UPLOADS)] = ()
+    policy_version: str | None = None
+    email_notice_version: str | None = None
+    contact_consent: ContactConsent | None = None
+    app: AppOrder | None = None
+
+
+NAMING = Naming(
+    names={
+        "latitude": "lat",
+        "longitude": "long",
+        "address": "address_string",
+        "answers": "attributes",
+        "contact_by": "contact_consent.by",
+        "file_ids": "uploads",
+        "files": "uploads",
+    },
+    item="{name}.{item}",
+    words={
+        "unknown_answer": "{field} must have codes of the type's definition as names",
+        "file_required": "this type needs a file",
+        "too_many": "{field} may be {most} of a request",
+    },
+)
+"""What `/v1` calls the fields of a submission."""
+
+
+def malformed(wrong: Sequence[Wrong]) -> MalformedError:
+    """The same as `/v1` says it; what is wrong with the request itself comes first."""
+    ordered = sorted(wrong, key=lambda each: each.field.name == "app")
+    return MalformedError(
+        FieldProblem(field=NAMING.of(each.field), detail=NAMING.said(each), code=each.code)
+        for each in ordered
+    )
+
+
+def draft_of(order: SubmissionOrder) -> Draft:
+    """What an order says. What is null or empty counts as not sent."""
+    contact = {name: _text(getattr(order, name, None), of_contact) for name in CONTACT_LIMITS}
+    answers, wrong = _answers(order.attributes)
+    consent = order.contact_consent
+    return Draft(
+        jurisdiction_id=_text(order.jurisdiction_id),
+        service_code=_text(order.service_code),
+        latitude=order.lat,
+        longitude=order.long,
+        address=_text(order.address_string, of_one_line),
+        address_id=_text(order.address_id),
+        description=with_line_ends(_text(order.description, of_lines) or ""),
+        contact={name: text for name, text in contact.items() if text is not None},
+        answers=answers,
+        file_ids=tuple(dict.fromkeys(order.uploads)),
+        policy_version=_text(order.policy_version),
+        email_notice_version=_text(order.email_notice_version),
+        contact_by=tuple(dict.fromkeys(consent.by)) if consent else None,
+        wrong=(*wrong, *_facts_wrong(order.app)),
+    )
+
+
+def _text(text: str | None, clean: Callable[[str], str] | None = None) -> str | None:
+    if text is None:
+        return None
+    shown = clean(text) if clean else text
+    return shown.strip() or None
+
+
+def _answers(attributes: Mapping[str, object]) -> tuple[dict[str, tuple[str, ...]], list[Wrong]]:
+    """Answers as texts: a number is answered as it is written in JSON."""
+    answers: dict[str, tuple[str, ...]] = {}
+    wrong: list[Wrong] = []
+    for code, value in attributes.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(each, bool | list | dict) for each in values):
+            # Which one is not told: its name may be anything.
+            wrong.append(Wrong("answer_kind", names.Field("answers")))
+            continue
+        texts = (_text(str(each), of_lines) for each in values if each is not None)
+        if found := tuple(text for text in texts if text is not None):
+            answers[code] = found
+    return answers, wrong
+
+
+def _facts_wrong(app: AppOrder | None) -> list[Wrong]:
+    if app is None:
+        return []
+    return [
+        Wrong("app_fact", names.Field("app", name), values=(WANTED[name],))
+        for name, _ in app.facts().problems()
+    ]

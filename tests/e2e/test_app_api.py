@@ -32,11 +32,11 @@ async def test_files_are_brought_to_the_store_and_belong_to_the_request_that_nam
     digest = hashlib.sha256(picture).hexdigest()
     ids = [await app.uploaded(picture, sha256=digest), await app.uploaded(b"notes", "text/plain")]
     key = new_id("key")
-    record_id, link = await app.submitted(order(300, uploads=ids), key)
-    again = await app.call("POST", "/v1/requests", order(300, uploads=ids), key=key)
-    assert (again.status_code, again.json()["id"]) == (200, record_id)
-    other = await app.call("POST", "/v1/requests", order(301, uploads=ids[:1]))
-    assert (other.status_code, other.json()["field"]) == (422, "uploads.0")
+    record_id, link = await app.submitted(order(300, file_ids=ids), key)
+    again = await app.call("POST", "/v1/requests", order(300, file_ids=ids), key=key)
+    assert (again.status_code, again.json()["service_request_id"]) == (200, record_id)
+    other = await app.call("POST", "/v1/requests", order(301, file_ids=ids[:1]))
+    assert (other.status_code, other.json()["field"]) == (422, "file_ids.0")
 
     async def examined() -> list[Document] | None:
         files: list[Document] = (await app.followed(record_id, link))["files"]
@@ -69,23 +69,23 @@ async def test_a_ticket_takes_the_bytes_that_were_announced_once(county: County)
     assert datetime.fromisoformat(first["expires_at"]) > datetime.now(UTC)
     # What never came, what nobody gave out, and what another client was given.
     third = App(county, "legacy")
-    for uploads, field in (
-        ([first["upload_id"], tickets[1]["upload_id"]], "uploads.1"),
-        (["0195a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"], "uploads.0"),
+    for file_ids, field in (
+        ([first["file_id"], tickets[1]["file_id"]], "file_ids.1"),
+        (["0195a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"], "file_ids.0"),
     ):
-        refused = await app.call("POST", "/v1/requests", order(302, uploads=uploads))
+        refused = await app.call("POST", "/v1/requests", order(302, file_ids=file_ids))
         assert (refused.status_code, refused.json()["field"]) == (422, field)
-    stolen = await third.call("POST", "/v1/requests", order(302, uploads=[first["upload_id"]]))
-    assert (stolen.status_code, stolen.json()["field"]) == (422, "uploads.0")
+    stolen = await third.call("POST", "/v1/requests", order(302, file_ids=[first["file_id"]]))
+    assert (stolen.status_code, stolen.json()["field"]) == (422, "file_ids.0")
     # None of these refusals has used the ticket up.
-    await app.submitted(order(302, uploads=[first["upload_id"]]))
+    await app.submitted(order(302, file_ids=[first["file_id"]]))
 
 
 async def test_bytes_that_are_not_those_of_the_digest_are_refused(county: County) -> None:
     app = App(county)
     upload_id = await app.uploaded(b"other bytes", "text/plain", sha256="0" * 64)
-    refused = await app.call("POST", "/v1/requests", order(303, uploads=[upload_id]))
-    assert (refused.status_code, refused.json()["field"]) == (422, "uploads.0")
+    refused = await app.call("POST", "/v1/requests", order(303, file_ids=[upload_id]))
+    assert (refused.status_code, refused.json()["field"]) == (422, "file_ids.0")
 
 
 @pytest.mark.policy("P6")
@@ -169,7 +169,7 @@ BAD: list[tuple[str, str, Any, int, str | None]] = [
     ("POST", "/v1/requests", {CANARY: CANARY}, 422, "service_code"),
     ("POST", "/v1/requests", order(310, lat=CANARY), 422, "lat"),
     ("POST", "/v1/requests", order(310, attributes=CANARY), 422, "attributes"),
-    ("POST", "/v1/requests", order(310, uploads=[f"{CANARY} "]), 422, "uploads.0"),
+    ("POST", "/v1/requests", order(310, file_ids=[f"{CANARY} "]), 422, "file_ids.0"),
     ("POST", "/v1/requests", order(310, description=CANARY * 500), 422, "description"),
     ("POST", "/v1/requests", order(310, description=f"{CANARY}\ud800"), 422, "description"),
     ("POST", "/v1/requests", order(310, attributes={CANARY: "x"}), 422, "attributes"),
@@ -192,8 +192,9 @@ BAD: list[tuple[str, str, Any, int, str | None]] = [
     ),
     ("POST", "/v1/requests", order(310, app={"browser": CANARY}), 422, "app.browser"),
     ("POST", "/v1/requests", order(310, app={CANARY: "x"}), 422, "app"),
+    ("POST", "/v1/requests", order(310, phone="12"), 422, "phone"),
     ("POST", "/v1/requests", order(310, jurisdiction_id=CANARY), 422, "jurisdiction_id"),
-    ("POST", "/v1/requests", order(310, service_code="ANI-PET-ACCOUNT", uploads=["u"]), 422, None),
+    ("POST", "/v1/requests", order(310, service_code="ANI-PET-ACCOUNT", file_ids=["u"]), 422, None),
     ("GET", "/v1/requests/nearby", None, 422, "service_code"),
     (
         "GET",
@@ -282,9 +283,10 @@ async def test_danger_to_life_is_answered_at_once_and_shown_to_the_department(
     assert set(said["emergency"]) == set(LANGUAGES)
     assert all("911" in text for text in said["emergency"].values())
     assert said["notice"].startswith(said["emergency"]["en"])
-    job = await county.routed(said["id"])
+    job = await county.routed(said["service_request_id"])
     assert job["routed"]["emergency_assistance"] is True
-    assert (await app.followed(said["id"], said["link"]["token"]))["emergency_assistance"] is True
+    followed = await app.followed(said["service_request_id"], said["link"]["token"])
+    assert followed["emergency_assistance"] is True
     calm = await app.call("POST", "/v1/requests", order(321))
     assert calm.json()["emergency"] is None
     old = await county.submit(submission(322, description="Gen dife nan kay la"))
@@ -348,7 +350,7 @@ async def test_files_are_added_later_and_once(county: County) -> None:
     used = await app.call(
         "POST", f"/v1/requests/{elsewhere}/media", {"uploads": [upload_id]}, link=its_link
     )
-    assert (used.status_code, used.json()["field"]) == (422, "uploads.0")
+    assert (used.status_code, used.json()["field"]) == (422, "file_ids.0")
 
 
 async def test_a_held_complaint_goes_to_work_once_it_has_a_name_and_an_address(
@@ -367,7 +369,7 @@ async def test_a_held_complaint_goes_to_work_once_it_has_a_name_and_an_address(
     )
     said = answer.json()
     assert said["status"] == "identity_required"
-    record_id, link = said["id"], said["link"]["token"]
+    record_id, link = said["service_request_id"], said["link"]["token"]
     path = f"/v1/requests/{record_id}/corrections"
     half = await app.call("POST", path, {"first_name": "Zora", "last_name": "Neale"}, link=link)
     assert half.status_code == 200, half.text

@@ -31,11 +31,12 @@ SUBMIT = """async ({gate, key, photo, order}) => {
   const put = await fetch(ticket.url, {method: "PUT", headers: ticket.headers, body: bytes});
   if (!put.ok) throw new Error(`the store: ${put.status} ${await put.text()}`);
   const said = await send("/v1/requests", {
-    ...order, uploads: [ticket.upload_id], policy_version: policy.version,
+    ...order, file_ids: [ticket.file_id], policy_version: policy.version,
   }, {"Idempotency-Key": crypto.randomUUID()});
   const link = {"Authorization": `Bearer ${said.link.token}`};
-  const followed = await fetch(`${gate}/v1/requests/${said.id}/follow`, {headers: link});
-  return {id: said.id, status: followed.status, service: (await followed.json()).service_code};
+  const id = said.service_request_id;
+  const followed = await fetch(`${gate}/v1/requests/${id}/follow`, {headers: link});
+  return {id, status: followed.status, service: (await followed.json()).service_code};
 }"""
 
 TRY = """async ({url, options}) => {

@@ -457,7 +457,8 @@ async def _app(county: County, record_id: str, link: str, answers: Path) -> list
         key=f"app-{AROUND['idempotency key']}",
         headers={"User-Agent": AROUND["user agent"]},
     )
-    own, own_link = str(submitted.json()["id"]), str(submitted.json()["link"]["token"])
+    said = submitted.json()
+    own, own_link = str(said["service_request_id"]), str(said["link"]["token"])
     path = f"/v1/requests/{record_id}"
     right = [
         submitted,

@@ -48,7 +48,7 @@ class App:
         answer = await self.call("POST", "/v1/requests", order, key=key)
         assert answer.status_code == 201, answer.text
         said = answer.json()
-        return str(said["id"]), str(said["link"]["token"])
+        return str(said["service_request_id"]), str(said["link"]["token"])
 
     async def uploaded(self, body: bytes, kind: str = "image/jpeg", **announced: object) -> str:
         """The id of a file that was brought to the store."""
@@ -58,7 +58,7 @@ class App:
         (ticket,) = answer.json()["uploads"]
         put = await self.county.http.put(ticket["url"], content=body, headers=ticket["headers"])
         assert put.status_code == 200, put.text
-        return str(ticket["upload_id"])
+        return str(ticket["file_id"])
 
     async def followed(self, record_id: str, link: str) -> Document:
         answer = await self.call("GET", f"/v1/requests/{record_id}/follow", link=link)

@@ -131,8 +131,8 @@ def test_consent_to_a_way_needs_what_it_goes_by() -> None:
 
 
 def test_files_are_named_once_and_belong_to_the_content() -> None:
-    one = read(uploads=[U1, U1, U2]).submission
-    two = read(uploads=[U1]).submission
+    one = read(file_ids=[U1, U1, U2]).submission
+    two = read(file_ids=[U1]).submission
     assert one is not None
     assert two is not None
     assert one.uploads == (U1, U2)
@@ -143,7 +143,7 @@ def test_files_are_named_once_and_belong_to_the_content() -> None:
     code=CODES,
     attributes=st.dictionaries(st.text(max_size=10), VALUES | st.lists(VALUES, max_size=3)),
     rest=st.dictionaries(
-        st.sampled_from(["lat", "long", "description", "email", "phone", "address_string"]), VALUES
+        st.sampled_from(["lat", "long", "description", "email", "phone", "address"]), VALUES
     ),
 )
 def test_whatever_comes_is_read_or_named(

@@ -73,7 +73,7 @@ class Upload:
         for upload_id in upload_ids:
             ticket = known.get(upload_id)
             if ticket is None or client_id not in (None, ticket.client_id):
-                problems[upload_id] = "must be an upload_id from POST /v1/uploads"
+                problems[upload_id] = "must be a file_id from POST /v1/uploads"
             elif not ticket.usable(now):
                 problems[upload_id] = "is over; ask for a new ticket and upload again"
             elif await self._used(ticket, claim):
@@ -124,7 +124,9 @@ class Upload:
 def _raise(upload_ids: Sequence[str], problems: dict[str, str]) -> None:
     if problems:
         raise MalformedError(
-            FieldProblem(field=f"uploads.{index}", detail=f"uploads.{index} {problems[upload_id]}")
+            FieldProblem(
+                field=f"file_ids.{index}", detail=f"file_ids.{index} {problems[upload_id]}"
+            )
             for index, upload_id in enumerate(upload_ids)
             if upload_id in problems
         )

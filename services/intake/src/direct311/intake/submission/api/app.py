@@ -42,9 +42,9 @@ class UploadsOrder(Model, extra="forbid"):
 
 class UploadAnswer(Model):
     """PUT the bytes to `url` with just these `headers` until `expires_at`, once; then name
-    `upload_id` in a request until `usable_until`. What no request names is deleted after a day."""
+    `file_id` in a request until `usable_until`. What no request names is deleted after a day."""
 
-    upload_id: str
+    file_id: str
     url: str
     method: Literal["PUT"] = "PUT"
     headers: dict[str, str]
@@ -59,13 +59,13 @@ class UploadsAnswer(Model):
 class SubmissionAnswer(Model):
     """`notice`: what is to be shown to the resident. `emergency`: what is to be shown first, in
     three languages, where somebody's life may be in danger. `link`: what opens the request to its
-    reporter, kept on their device. A batch type has a `token` in place of an id, by which
+    reporter, kept on their device. A batch type has a `token` in place of a number, by which
     `GET /open311/v2/tokens/{token}` finds it later; a blackbox type has neither, and no link. A
     retry's answer has `link` or `token` only within 24 hours, under a random key, and while nothing
     was done to the request since.
     """
 
-    id: str | None
+    service_request_id: str | None
     token: str | None
     status: ev.RequestStatus
     notice: str | None
@@ -97,14 +97,14 @@ def app_router(
             FieldProblem(
                 field=f"files.{index}.size",
                 detail=f"files.{index}.size may be {largest_file} bytes",
+                code="too_large",
             )
             for index, file in enumerate(order.files)
             if file.size > largest_file
         ]
         if len(order.files) > most_files:
-            problems.append(
-                FieldProblem(field="files", detail=f"files may be {most_files} of a request")
-            )
+            detail = f"files may have {most_files} entries"
+            problems.append(FieldProblem(field="files", detail=detail, code="too_many"))
         if problems:
             raise MalformedError(problems)
         announced = [
@@ -120,7 +120,7 @@ def app_router(
         return UploadsAnswer(
             uploads=tuple(
                 UploadAnswer(
-                    upload_id=address.upload_id,
+                    file_id=address.upload_id,
                     url=address.url,
                     headers=dict(address.headers),
                     expires_at=ticket.expires_at,
@@ -169,7 +169,7 @@ def app_router(
 def _submitted(receipt: Receipt) -> SubmissionAnswer:
     accepted, link = receipt.accepted, receipt.link
     return SubmissionAnswer(
-        id=accepted.public_id,
+        service_request_id=accepted.public_id,
         token=accepted.token,
         status=accepted.status,
         notice=receipt.notice,

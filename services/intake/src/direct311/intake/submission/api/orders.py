@@ -43,16 +43,17 @@ class AppOrder(Model, extra="forbid"):
 class SubmissionOrder(Model, extra="forbid"):
     """A service request. The rules are those of `POST /open311/v2/requests`.
 
-    A place is `lat` and `long` (degrees, WGS 84), `address_string` or `address_id`. `attributes`:
-    answers by attribute code, a value or a list of values. `uploads`: ids of files that were
-    uploaded before. With an `email` the `email_notice_version` that was shown is required.
+    A place is `lat` and `long` (degrees, WGS 84), `address` or `address_id`. `attributes`: answers
+    by attribute code, a value or a list of values. `phone`: a telephone number of 7 to 15 digits,
+    with or without an extension. `file_ids`: files that were uploaded before. With an `email` the
+    `email_notice_version` that was shown is required.
     """
 
     jurisdiction_id: str | None = None
     service_code: str
     lat: Degrees | None = None
     long: Degrees | None = None
-    address_string: str | None = None
+    address: str | None = None
     address_id: str | None = None
     description: str | None = None
     attributes: dict[str, Any] = Field(default_factory=dict)
@@ -60,7 +61,7 @@ class SubmissionOrder(Model, extra="forbid"):
     last_name: str | None = None
     email: str | None = None
     phone: str | None = None
-    uploads: Annotated[tuple[RecordId, ...], Field(max_length=MOST_UPLOADS)] = ()
+    file_ids: Annotated[tuple[RecordId, ...], Field(max_length=MOST_UPLOADS)] = ()
     policy_version: str | None = None
     email_notice_version: str | None = None
     contact_consent: ContactConsent | None = None
@@ -71,17 +72,17 @@ NAMING = Naming(
     names={
         "latitude": "lat",
         "longitude": "long",
-        "address": "address_string",
         "answers": "attributes",
         "contact_by": "contact_consent.by",
-        "file_ids": "uploads",
-        "files": "uploads",
+        "files": "file_ids",
     },
     item="{name}.{item}",
     words={
         "unknown_answer": "{field} must have codes of the type's definition as names",
         "file_required": "this type needs a file",
-        "too_many": "{field} may be {most} of a request",
+        "files_not_taken": "this type takes no files",
+        "too_many": "{field} may name {most} files",
+        "unknown_service": "{field} must be one of those in GET /open311/v2/services.json",
     },
 )
 """What `/v1` calls the fields of a submission."""
@@ -106,12 +107,12 @@ def draft_of(order: SubmissionOrder) -> Draft:
         service_code=_text(order.service_code),
         latitude=order.lat,
         longitude=order.long,
-        address=_text(order.address_string, of_one_line),
+        address=_text(order.address, of_one_line),
         address_id=_text(order.address_id),
         description=with_line_ends(_text(order.description, of_lines) or ""),
         contact={name: text for name, text in contact.items() if text is not None},
         answers=answers,
-        file_ids=tuple(dict.fromkeys(order.uploads)),
+        file_ids=tuple(dict.fromkeys(order.file_ids)),
         policy_version=_text(order.policy_version),
         email_notice_version=_text(order.email_notice_version),
         contact_by=tuple(dict.fromkeys(consent.by)) if consent else None,

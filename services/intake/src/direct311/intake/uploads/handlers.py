@@ -1,6 +1,6 @@
 """Files that front ends bring to the store by themselves, before a request names them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from direct311.intake.clients.domain.clients import Client
@@ -16,6 +16,14 @@ USABLE_FOR = timedelta(hours=20)
 that what may be named has not been swept."""
 IN_HAND = timedelta(minutes=1)
 """A claim that is older and has no request was a submission that did not come to its end."""
+
+_Problem = tuple[str, str]
+"""The code of what is wrong with a file, and what would be right."""
+UNKNOWN = ("unknown_file", "must be a file_id from POST /v1/uploads")
+EXPIRED = ("file_expired", "has expired; ask for a new ticket and upload again")
+USED = ("file_used", "was used by another request; ask for a new ticket")
+NOT_UPLOADED = ("file_not_uploaded", "was not uploaded: PUT its bytes to the ticket's url first")
+OTHER_BYTES = ("file_differs", "is not the file that was announced")
 
 
 class Upload:
@@ -64,36 +72,36 @@ class Upload:
         `client_id`: who must have got the tickets. The same `claim` may take them again; it is the
         submission's idempotency key, or the record's id.
 
-        :raises MalformedError: a ticket is not known, expired, used, or its bytes never came.
+        :raises MalformedError: a ticket is unknown, expired or used, or its bytes never came.
         :raises TransientError: media, the store or the database does not answer.
         """
         now = self._clock.now()
         known = await self._tickets.get(upload_ids)
-        problems: dict[str, str] = {}
+        problems: dict[str, _Problem] = {}
         for upload_id in upload_ids:
             ticket = known.get(upload_id)
             if ticket is None or client_id not in (None, ticket.client_id):
-                problems[upload_id] = "must be a file_id from POST /v1/uploads"
+                problems[upload_id] = UNKNOWN
             elif not ticket.usable(now):
-                problems[upload_id] = "is over; ask for a new ticket and upload again"
+                problems[upload_id] = EXPIRED
             elif await self._used(ticket, claim):
-                problems[upload_id] = "was used by another request; ask for a new ticket"
+                problems[upload_id] = USED
         _raise(upload_ids, problems)
         came = await self._uploads.examine(upload_ids)
         for upload_id in upload_ids:
             ticket = known[upload_id]
             if upload_id not in came:
-                problems[upload_id] = "was not uploaded: PUT its bytes to the ticket's url first"
+                problems[upload_id] = NOT_UPLOADED
                 continue
             size, sha256 = came[upload_id]
             if size != ticket.size or ticket.sha256 not in (None, sha256):
-                problems[upload_id] = "is not the file that was announced"
+                problems[upload_id] = OTHER_BYTES
         _raise(upload_ids, problems)
         taken: list[str] = []
         for upload_id in upload_ids:
             if not await self._tickets.claim(upload_id, claim, record_id, now):
                 await self._tickets.release(taken, claim)
-                _raise(upload_ids, {upload_id: "was used by another request; ask for a new ticket"})
+                _raise(upload_ids, {upload_id: USED})
             taken.append(upload_id)
         return [
             UploadRef(
@@ -121,12 +129,11 @@ class Upload:
         return False
 
 
-def _raise(upload_ids: Sequence[str], problems: dict[str, str]) -> None:
-    if problems:
-        raise MalformedError(
-            FieldProblem(
-                field=f"file_ids.{index}", detail=f"file_ids.{index} {problems[upload_id]}"
-            )
-            for index, upload_id in enumerate(upload_ids)
-            if upload_id in problems
-        )
+def _raise(upload_ids: Sequence[str], problems: Mapping[str, _Problem]) -> None:
+    found = []
+    for index, upload_id in enumerate(upload_ids):
+        if upload_id in problems:
+            field, (code, words) = f"file_ids.{index}", problems[upload_id]
+            found.append(FieldProblem(field=field, detail=f"{field} {words}", code=code))
+    if found:
+        raise MalformedError(found)

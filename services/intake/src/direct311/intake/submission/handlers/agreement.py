@@ -9,7 +9,7 @@ from direct311.intake.language import Language
 from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.submit import Accepted
 from direct311.runtime.clock import Clock
-from direct311.runtime.errors import RefusedError
+from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
 
 
 class ConsentNeededError(RefusedError):
@@ -144,4 +144,5 @@ class Agreement:
 
 
 def _unknown(field: str) -> RefusedError:
-    return RefusedError("malformed", f"{field} must be one from GET /v1/policy", field=field)
+    detail = f"{field} must be one from GET /v1/policy"
+    return MalformedError([FieldProblem(field=field, detail=detail, code="unknown_version")])

@@ -21,7 +21,7 @@ LINK = "link"
 
 CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
     "intake": (
-        (r"/(follow|subject|corrections|comments|media|withdraw|notifications)$", LINK),
+        (r"/(follow|subject|accesses|corrections|comments|media|withdraw|notifications)$", LINK),
         (r"/disposal/approval$", "records_officer"),
         (r"/v1/protections", "custodian"),
         (r"/internal/persons/group", "svc-audit"),
@@ -48,6 +48,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/internal/index", "auditor"),
         (r"/internal/keys", "admin"),
         (r"/internal/key-fetches", "svc-audit"),
+        (r"/internal/subject", "svc-intake"),
         (r"/v1/holds", "custodian"),
         (r"/v1/subject", LINK),
         (r"", "auditor"),

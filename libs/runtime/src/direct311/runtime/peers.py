@@ -16,12 +16,16 @@ class HttpError(RuntimeFaultError):
     """A call did not give what was asked for. `status` is `None` where nothing answered.
 
     `problem` is the answer's body where that is JSON: our own services never echo input in it.
+    `retry_after`: in how many seconds to try again, where the answer says so.
     """
 
-    def __init__(self, status: int | None, problem: Any = None) -> None:
+    def __init__(
+        self, status: int | None, problem: Any = None, retry_after: int | None = None
+    ) -> None:
         super().__init__("no answer" if status is None else f"status {status}")
         self.status = status
         self.problem = problem
+        self.retry_after = retry_after
 
 
 class HttpClient:
@@ -145,7 +149,9 @@ class HttpClient:
         except (httpx.HTTPError, httpx.InvalidURL):
             raise HttpError(None) from None
         if not answer.is_success:
-            raise HttpError(answer.status_code, _parsed(answer.content))
+            wait = answer.headers.get("retry-after", "")
+            seconds = int(wait) if wait.isascii() and wait.isdigit() else None
+            raise HttpError(answer.status_code, _parsed(answer.content), seconds)
         return answer
 
 

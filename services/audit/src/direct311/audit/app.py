@@ -93,7 +93,8 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         app.include_router(each, max_body_size=LARGEST_BODY, dependencies=asked)
     app.include_router(index.router)
     app.include_router(log.router)
-    app.include_router(questions.subject, dependencies=asked)
+    for each in questions.subject:
+        app.include_router(each, max_body_size=LARGEST_BODY, dependencies=asked)
     for each in log.key_routers:
         app.include_router(each)
     return app

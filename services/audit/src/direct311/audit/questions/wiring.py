@@ -13,7 +13,7 @@ from direct311.audit.questions.api.breach import breach_router
 from direct311.audit.questions.api.counts import counts_router
 from direct311.audit.questions.api.entries import api_router
 from direct311.audit.questions.api.exports import exports_router
-from direct311.audit.questions.api.subject import subject_router
+from direct311.audit.questions.api.subject import internal_subject_router, subject_router
 from direct311.audit.questions.api.who_saw import who_saw_router
 from direct311.audit.questions.handlers.audited_query import AuditedQuery
 from direct311.audit.questions.handlers.breach import Breach
@@ -29,11 +29,12 @@ from direct311.verifier.event import decode_json, parse_event_keys
 
 @dataclass(frozen=True)
 class QuestionsCapability:
-    """Routes: `entries` one by one and in pages, the `others` of auditors, the `subject`'s own."""
+    """Routes: `entries` one by one and in pages, the `others` of auditors, those of residents
+    (`subject`), who ask here or through the gateway."""
 
     entries: APIRouter
     others: Sequence[APIRouter]
-    subject: APIRouter
+    subject: Sequence[APIRouter]
 
 
 def wire(
@@ -73,5 +74,8 @@ def wire(
             who_saw_router(exporting, reading, caller),
             breach_router(Breach(audited, log.log, people, rules), clock, caller),
         ),
-        subject=subject_router(subject, resident),
+        subject=(
+            subject_router(subject, resident),
+            internal_subject_router(subject, resources.links, settings.unlogged_after, caller),
+        ),
     )

@@ -64,16 +64,23 @@ class SubjectReading:
         self._clock = clock
 
     async def accesses(
-        self, caller: Caller, record_id: str, *, limit: int, cursor: str | None
+        self,
+        caller: Caller,
+        record_id: str,
+        *,
+        limit: int,
+        cursor: str | None,
+        operation: str = "GET /v1/subject/{record_id}/accesses",
     ) -> SeenPage:
-        """Who has seen the record, as far as the log has it.
+        """Who has seen the record, as far as the log has it. `operation`: the call, as the log
+        names it.
 
         :raises RefusedError: without the link of this record, for another query's cursor,
             or where the question cannot be written to the log.
         """
         if caller.link_record_id != record_id:
             # The rules refuse, and nothing is looked up for it.
-            await self._authorise(caller, record_id, 0)
+            await self._authorise(caller, record_id, 0, operation)
         query = Filter(record_ids=(record_id,))
         before = (await self._log.head()).size
         if cursor is not None:
@@ -85,7 +92,7 @@ class SubjectReading:
                 ) from None
         rows = await self._find(query, before, limit + 1)
         shown = rows[:limit]
-        await self._authorise(caller, record_id, len(shown))
+        await self._authorise(caller, record_id, len(shown), operation)
         following = cursor_of(query, shown[-1][0].index) if len(rows) > limit else None
         return SeenPage([self._seen(facts) for _, facts in shown], following)
 
@@ -107,12 +114,12 @@ class SubjectReading:
                 break
         return shown[:limit]
 
-    async def _authorise(self, caller: Caller, record_id: str, found: int) -> None:
+    async def _authorise(self, caller: Caller, record_id: str, found: int, operation: str) -> None:
         access = Access(
             caller,
             action="log_read",
             purpose=PURPOSE,
-            operation="GET /v1/subject/{record_id}/accesses",
+            operation=operation,
             record_ids=(record_id,),
             query_fields=("record_ids",),
             result_count=found,

@@ -142,6 +142,7 @@ def settings(port: int, **values: object) -> IntakeSettings:
         "clients_file": "none",
         "media_url": "none",
         "geo_url": "none",
+        "audit_url": "none",
         "smtp_host": "127.0.0.1",
         "smtp_port": port,
         "smtp_security": "none",

@@ -32,6 +32,7 @@ from direct311.intake.protection import wiring as protection_wiring
 from direct311.intake.protection.api import protections_router
 from direct311.intake.protection.wiring import Protection
 from direct311.intake.reporter import wiring as reporter_wiring
+from direct311.intake.reporter.api.accesses import accesses_router
 from direct311.intake.reporter.api.app import codes_router, reporter_router
 from direct311.intake.reporter.api.subject import link_router, subject_router
 from direct311.intake.reporter.wiring import Reporters
@@ -263,6 +264,7 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         app_submissions,
         codes_router(reporters.one_time, reporters.mail is not None, client),
         reporter_router(reporters.reporter, catalogue.english, residents),
+        accesses_router(reporters.who_saw, reporters.words, residents),
         app_counts_router(clients.app_counts, who, clock),
         feeds_router(settings, requests, catalogue.by_language, agreement, clock),
         internal_router(staff.contact, who),

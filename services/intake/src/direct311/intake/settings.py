@@ -17,7 +17,8 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     `NAME.yaml`, its catalogue, lie `NAME.es.yaml` and `NAME.ht.yaml`, its words in Spanish and
     Haitian Creole.
 
-    `emergencies_file`, `messages_file` likewise: the words of danger, and the texts of e-mails.
+    `emergencies_file`, `messages_file`, `code_words_file` likewise: the words of danger, the texts
+    of e-mails, and what reporters read in place of codes.
 
     `clients_file`: front ends to begin with, by the hashes of their keys: a list that is taken into
     the database at the start, where their ids are not known there yet, and never again.
@@ -46,6 +47,7 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     link_key_file: Path
     media_url: str
     geo_url: str
+    audit_url: str
 
     catalogue_file: Path | None = None
     policies_file: Path | None = None
@@ -57,6 +59,7 @@ class IntakeSettings(ServiceSettings, VaultSettings):
 
     emergencies_file: Path | None = None
     messages_file: Path | None = None
+    code_words_file: Path | None = None
 
     smtp_host: str | None = None
     smtp_port: int = 587

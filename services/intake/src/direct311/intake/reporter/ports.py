@@ -1,8 +1,8 @@
-"""What serving a reporter needs of the world: codes and mail."""
+"""What serving a reporter needs of the world: codes, mail, and the access log."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Protocol
 
@@ -77,3 +77,43 @@ class Mailer(Protocol):
 
 class UndeliverableError(RuntimeFaultError):
     """The next server refused the recipient or the message for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAccess:
+    """One access to a request, or `count` refusals that were alike. It says in which roles and
+    department somebody acted, never who it was. `sentence`: the purpose in the words of the access
+    rules."""
+
+    at: datetime
+    purpose: str
+    sentence: str
+    roles: tuple[str, ...]
+    department: str | None
+    action: str
+    outcome: str
+    fields: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAccesses:
+    """Newest first. `next`: the cursor of the page after this, `None` at the end. `late_by`: how
+    long an access may be missing before an alarm is raised."""
+
+    accesses: Sequence[SeenAccess]
+    next: str | None
+    late_by: timedelta
+
+
+class AccessLog(Protocol):
+    """The log of all accesses, as far as the subject of a request may know of them."""
+
+    async def seen(self, link: str, *, limit: int, cursor: str | None) -> SeenAccesses:
+        """Who has seen the request of a signed link. The log checks the link itself, and notes the
+        question as an access.
+
+        :raises RefusedError: `signed_link` where it does not take the link, `cursor` for another
+            query's cursor, `too_often`, and `audit_unavailable` where it does not answer.
+        """
+        ...

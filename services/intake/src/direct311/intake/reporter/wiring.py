@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from direct311.intake.catalogue.wiring import CatalogueData
 from direct311.intake.indexes.ports import Home, Protections
 from direct311.intake.lifecycle.wiring import Lifecycle
+from direct311.intake.reporter.adapters.audit import AuditLog
+from direct311.intake.reporter.adapters.code_words import load_code_words
 from direct311.intake.reporter.adapters.codes import MongoCodes
 from direct311.intake.reporter.adapters.messages import load_messages
 from direct311.intake.reporter.adapters.smtp import SmtpMailer
-from direct311.intake.reporter.domain import Messages
+from direct311.intake.reporter.domain.code_words import CodeWords
+from direct311.intake.reporter.domain.messages import Messages
+from direct311.intake.reporter.handlers.accesses import WhoSaw
 from direct311.intake.reporter.handlers.codes import OneTimeCodes, SentCodes
 from direct311.intake.reporter.handlers.comment import AddComment
 from direct311.intake.reporter.handlers.mail import Mail
@@ -24,7 +28,8 @@ from direct311.runtime.process import Resources
 
 @dataclass(frozen=True, slots=True)
 class Reporters:
-    """`mail`: none where the county has no mail server."""
+    """`mail`: none where the county has no mail server. `words`: what reporters read in place of
+    codes."""
 
     codes: MongoCodes
     links: LinkSigner
@@ -32,6 +37,8 @@ class Reporters:
     one_time: OneTimeCodes
     reporter: Reporter
     add_comment: AddComment
+    who_saw: WhoSaw
+    words: CodeWords
     mail: Mail | None
 
 
@@ -45,7 +52,8 @@ def wire(
     home: Home,
     brought: Upload,
 ) -> Reporters:
-    """:raises DataFileError: the texts of the messages contradict themselves."""
+    """:raises DataFileError: the texts of the messages, or the words of codes, contradict
+    themselves."""
     clock, ids = resources.clock, resources.ids
     vault, indexes, processor = sealing.vault, sealing.indexes, lifecycle.processor
     messages = load_messages(settings.messages_file).content
@@ -104,10 +112,12 @@ def wire(
         ids=ids,
         content_key=indexes.content_key,
     )
+    who_saw = WhoSaw(AuditLog(resources.peer("audit", settings.audit_url)))
+    words = load_code_words(settings.code_words_file).content
     mail = None
     if can_mail:
         mail = _mail(settings, resources, sealing, catalogue, lifecycle, codes, messages)
-    return Reporters(codes, links, subject, one_time, reporter, add_comment, mail)
+    return Reporters(codes, links, subject, one_time, reporter, add_comment, who_saw, words, mail)
 
 
 def _mail(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from direct311.intake.reporter import domain as messages
-from direct311.intake.reporter.domain import Messages
+from direct311.intake.reporter.domain import messages
+from direct311.intake.reporter.domain.messages import Messages
 from direct311.runtime.datafile import DataFile, load, packaged
 
 

@@ -20,7 +20,7 @@ from direct311.intake.caller import SELF
 from direct311.intake.catalogue.domain.policy import PrivacyPolicies
 from direct311.intake.county import day_of
 from direct311.intake.language import Language, spoken
-from direct311.intake.reporter.domain import Messages, MessageText
+from direct311.intake.reporter.domain.messages import Messages, MessageText
 from direct311.intake.reporter.ports import (
     CodeOutbox,
     Mailer,

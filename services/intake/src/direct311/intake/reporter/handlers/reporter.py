@@ -85,7 +85,7 @@ class Reporter:
         :raises RefusedError: 403 without the link of this request, 404 unknown, 410 destroyed or
             being destroyed.
         """
-        _must_hold(caller, record_id)
+        must_hold(caller, record_id)
 
         state = await self._processor.read(record_id)
         _must_stand(state)
@@ -184,7 +184,7 @@ class Reporter:
 
         :raises RefusedError: 409 it is closed already; and as `follow`.
         """
-        _must_hold(caller, record_id)
+        must_hold(caller, record_id)
         key_digest, content = self._digests("withdrawal", key)
         step = Step(at=self._clock.now(), kind="withdrawal", mark=key_digest, content=content)
 
@@ -213,7 +213,7 @@ class Reporter:
         :raises RefusedError: 422 the notice of section 668.6076, F.S., is not one that was served,
             409 the request holds no address, 503 nothing here sends e-mail; and as `follow`.
         """
-        _must_hold(caller, record_id)
+        must_hold(caller, record_id)
         if not self._can_mail:
             raise NO_MAIL
         if notice_version not in {each.email_notice.version for each in self._policies.policies}:
@@ -244,7 +244,7 @@ class Reporter:
 
         :raises RefusedError: as `follow`.
         """
-        _must_hold(caller, record_id)
+        must_hold(caller, record_id)
 
         async def end(now: ServiceRequest) -> Change[ServiceRequest] | None:
             _must_stand(now)
@@ -266,7 +266,8 @@ class Reporter:
 NO_MAIL = RefusedError("no_mail", "No e-mail is sent from here at present.", retry_after=3600)
 
 
-def _must_hold(caller: Caller, record_id: str) -> None:
+def must_hold(caller: Caller, record_id: str) -> None:
+    """:raises RefusedError: 403, the caller has not come by the link of this request."""
     if caller.link_record_id != record_id:
         raise RefusedError("signed_link", "The signed link of this very request.")
 

@@ -1,0 +1,1 @@
+"""What reporters are told, in their language: pure."""

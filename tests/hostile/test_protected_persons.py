@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from direct311.intake.fields import contact_problem
+from direct311.intake.fields import contact_problem, phone_problem
 from direct311.intake.indexes.handlers.hits import MANY, Hits
 from direct311.intake.reporter.handlers.subject import MOST_A_DAY
 from direct311.intake.request import READINGS
@@ -255,10 +255,19 @@ async def test_an_entry_protects_however_it_was_entered(way: dict[str, str]) -> 
     assert request.protected
 
 
-@pytest.mark.parametrize(
-    "way",
-    [pytest.param(way, id=kind) for kind, way in list(TAKEN.items())[::4] if all(way.values())],
-)
+def _is_number(way: Mapping[str, str]) -> bool:
+    """Whether `/v1` takes what is sent as a telephone number for one."""
+    return phone_problem("phone", way.get("phone", PHONE)) is None
+
+
+CORRECTIONS = {
+    kind: way for kind, way in list(TAKEN.items())[::4] if all(way.values()) and _is_number(way)
+}
+NUMBERS_IN_TEXT = {kind: way for kind, way in TAKEN.items() if not _is_number(way)}
+"""Clients of Open311 may send these, and they protect; a correction must be a number."""
+
+
+@pytest.mark.parametrize("way", CORRECTIONS.values(), ids=CORRECTIONS)
 async def test_a_correction_protects(way: dict[str, str]) -> None:
     world = test_subject.World()
     of = world.indexes.person
@@ -270,6 +279,15 @@ async def test_a_correction_protects(way: dict[str, str]) -> None:
     answer = world.correct(body)
     assert answer.status_code == 200, answer.text
     assert world.state().protected
+
+
+@pytest.mark.parametrize("way", NUMBERS_IN_TEXT.values(), ids=NUMBERS_IN_TEXT)
+async def test_a_correction_with_a_number_in_a_text_is_refused(way: dict[str, str]) -> None:
+    world = test_subject.World()
+    before = await world.request(plain={"description": "A dog."})
+    answer = world.correct(dict(_given(way)))
+    assert (answer.status_code, answer.json()["field"]) == (422, "phone")
+    assert world.state() == before
 
 
 @pytest.mark.parametrize("way", [{"email": EMAILS["with a tag"]}, {"phone": PHONES["in words"]}])

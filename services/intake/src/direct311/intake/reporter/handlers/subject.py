@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 
-from direct311.intake.fields import contact_problem
+from direct311.intake.fields import contact_problem, phone_problem
 from direct311.intake.indexes.domain.kinds import FIELDS, KIND_OF, KINDS
 from direct311.intake.indexes.handlers.hits import Hits
 from direct311.intake.indexes.ports import Home, PersonIndexes, Protections
@@ -385,7 +385,10 @@ def _checked(values: Mapping[str, str]) -> dict[str, str]:
     if not given:
         raise RefusedError("malformed", "Give at least one new value.", field="phone")
     for field, value in given.items():
-        if wrong := contact_problem(field, value):
+        wrong = contact_problem(field, value)
+        if wrong is None and field == "phone":
+            wrong = phone_problem(field, value)
+        if wrong:
             raise RefusedError("malformed", wrong, field=field)
         if field in MASKED_CONTACT and mask_numbers(value)[1]:
             raise RefusedError(

@@ -337,7 +337,7 @@ async def test_files_are_added_later_and_once(county: County) -> None:
     upload_id = await app.uploaded(photo("x", (25, 40, 1), (80, 20, 1)))
     path = f"/v1/requests/{record_id}/media"
     for _ in range(2):
-        added = await app.call("POST", path, {"uploads": [upload_id]}, link=link)
+        added = await app.call("POST", path, {"file_ids": [upload_id]}, link=link)
         assert added.status_code == 201, added.text
         assert [each["file_id"] for each in added.json()["files"]] == [upload_id]
 
@@ -348,7 +348,7 @@ async def test_files_are_added_later_and_once(county: County) -> None:
     assert await until(shown, "the picture is published")
     elsewhere, its_link = await app.submitted(order(332))
     used = await app.call(
-        "POST", f"/v1/requests/{elsewhere}/media", {"uploads": [upload_id]}, link=its_link
+        "POST", f"/v1/requests/{elsewhere}/media", {"file_ids": [upload_id]}, link=its_link
     )
     assert (used.status_code, used.json()["field"]) == (422, "file_ids.0")
 
@@ -407,7 +407,7 @@ async def test_no_link_opens_another_request_and_staff_have_ways_of_their_own(
     calls: list[tuple[str, str, Mapping[str, object] | None]] = [
         ("GET", "follow", None),
         ("POST", "comments", {"text": CANARY}),
-        ("POST", "media", {"uploads": ["0195a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"]}),
+        ("POST", "media", {"file_ids": ["0195a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b"]}),
         ("POST", "withdraw", None),
         ("POST", "notifications", {"email_notice_version": NOTICE}),
         ("DELETE", "notifications", None),
@@ -454,7 +454,7 @@ async def test_a_code_opens_the_request_to_whoever_reads_its_mailbox(county: Cou
     good = await app.call("POST", redeem, {"code": code[0]})
     assert good.status_code == 200, good.text
     assert good.headers["cache-control"] == "no-store"
-    assert (await app.followed(record_id, good.json()["token"]))["id"] == record_id
+    assert (await app.followed(record_id, good.json()["token"]))["service_request_id"] == record_id
     assert (await app.call("POST", redeem, {"code": code[0]})).status_code == 403
     with county.database() as database:
         kept = repr(database["intake"].codes.find_one({"_id": record_id}))
@@ -555,12 +555,12 @@ async def test_open_requests_near_a_place_and_of_an_area_show_what_is_public(
     async def near() -> list[Document] | None:
         path = "/v1/requests/nearby?service_code=ANI-STRAY-DOG&lat=25.6672&long=-80.3592"
         answer = await county.http.get(app.url + path)
-        found = {each["id"]: each for each in answer.json()["requests"]}
+        found = {each["service_request_id"]: each for each in answer.json()["requests"]}
         return [found[record_id]] if record_id in found and away not in found else None
 
     (found,) = await until(near, "the request is near")
     assert 0 < found["metres"] < 30
-    assert found["text"] is None
+    assert found["description"] is None
     area = "bbox=-80.40,25.60,-80.31,25.69&service_code=ANI-STRAY-DOG,CODE-JUNK"
     geojson = await county.http.get(f"{app.url}/v1/requests.geojson?{area}")
     assert geojson.headers["content-type"] == "application/geo+json"

@@ -149,4 +149,4 @@ async def test_a_link_is_in_an_answer_only_where_it_is_asked_for_or_given_by_an_
     order = {"justification": "told the agent the description and the date"}
     given = await county.post("intake", path, order, "agent", "olga")
     held = await _held(county, record_id, given["token"])
-    assert held["record_id"] == record_id
+    assert held["service_request_id"] == record_id

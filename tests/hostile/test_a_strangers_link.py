@@ -221,7 +221,7 @@ async def _adds_a_file(gateway: Gateway, record_id: str, link: str) -> None:
     ((address, _),) = await gateway.world.upload(CLIENTS["app"], [file])
     gateway.world.media.brought[address.upload_id] = (3, "aa")
     path = f"/v1/requests/{record_id}/media"
-    done = gateway.resident("POST", path, link, {"uploads": [address.upload_id]})
+    done = gateway.resident("POST", path, link, {"file_ids": [address.upload_id]})
     assert done.status_code == 201, done.text
 
 

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from direct311.intake.catalogue.adapters import load_catalogues, load_emergencies
 from direct311.intake.clients.domain.clients import Client
 from direct311.intake.open311.api.georeport import GeoReport
+from direct311.intake.reporter.adapters.code_words import load_code_words
 from direct311.intake.reporter.api.app import codes_router, reporter_router
 from direct311.intake.reporter.api.subject import link_router, subject_router
 from direct311.intake.request import ServiceRequest
@@ -46,6 +47,7 @@ CLIENTS = {
 }
 """By their keys."""
 CATALOGUES = load_catalogues()
+CODE_WORDS = load_code_words().content
 EMERGENCIES = load_emergencies().content
 
 
@@ -177,7 +179,7 @@ class Gateway:
                 client_of=client_of,
             ),
             codes_router(world.one_time, True, client_of),
-            reporter_router(world.reporter, CATALOGUE, residents),
+            reporter_router(world.reporter, CATALOGUES, CODE_WORDS, residents),
             subject_router(world.subject, residents),
             link_router(world.subject, caller_of(authenticator)),
         ):

@@ -214,14 +214,14 @@ async def test_a_ticket_is_good_for_one_request_its_client_and_a_while(world: Wo
     upload_id = await brought(world)
     with pytest.raises(MalformedError) as caught:
         await world.upload.take([upload_id], "another", "claim", "r-1")
-    assert refused(caught) == (422, "uploads.0")
+    assert refused(caught) == (422, "file_ids.0")
     for _ in range(2):
         (taken,) = await world.upload.take([upload_id], "app", "claim", "r-1")
         assert (taken.size, taken.sha256) == (3, "aa")
     fresh = await brought(world)
     with pytest.raises(MalformedError) as caught:
         await world.upload.take([fresh, upload_id], "app", "another", "r-2")
-    assert refused(caught) == (422, "uploads.1")
+    assert refused(caught) == (422, "file_ids.1")
     assert world.tickets.tickets[fresh].claim is None
     world.clock.at += USABLE_FOR + timedelta(seconds=1)
     with pytest.raises(MalformedError):
@@ -253,7 +253,7 @@ async def test_whichever_try_with_one_key_is_stored_its_files_are_in_no_other_re
     world.clock.at += IN_HAND
     with pytest.raises(MalformedError) as caught:
         await world.upload.take([upload_id], "app", "app:another", "r-9")
-    assert refused(caught) == (422, "uploads.0")
+    assert refused(caught) == (422, "file_ids.0")
     assert world.tickets.tickets[upload_id].claim == "app:key"
 
 

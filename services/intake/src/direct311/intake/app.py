@@ -263,7 +263,7 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         subject_router(reporters.subject, residents),
         app_submissions,
         codes_router(reporters.one_time, reporters.mail is not None, client),
-        reporter_router(reporters.reporter, catalogue.english, residents),
+        reporter_router(reporters.reporter, catalogue.by_language, reporters.words, residents),
         accesses_router(reporters.who_saw, reporters.words, residents),
         app_counts_router(clients.app_counts, who, clock),
         feeds_router(settings, requests, catalogue.by_language, agreement, clock),

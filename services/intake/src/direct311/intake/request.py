@@ -495,6 +495,40 @@ def public_place(request: ServiceRequest) -> ev.Place:
     )
 
 
+UNINCORPORATED = "Unincorporated Miami-Dade"
+
+
+def public_jurisdiction(request: ServiceRequest) -> str | None:
+    """The municipality, or that there is none; public also where the place is not."""
+    located = request.located if request.place_checked else None
+    if located is None or located.outcome != "resolved":
+        return None
+    return located.municipality or UNINCORPORATED
+
+
+def public_area(request: ServiceRequest, zip_code: str | None) -> str | None:
+    """Municipality and ZIP code in one line, as the public sees them where it sees no address."""
+    area = public_jurisdiction(request)
+    return f"{area}, {zip_code}" if area and zip_code else area
+
+
+def own_place(request: ServiceRequest) -> ev.Place:
+    """The place as its reporter sees it: as they gave it and, once it was checked, with what the
+    public sees of it where they gave nothing. Of a protected request that is its municipality."""
+    given = request.place
+    if not request.place_checked:
+        return given
+    found = public_place(request)
+    return ev.Place(
+        latitude=given.latitude if given.latitude is not None else found.latitude,
+        longitude=given.longitude if given.longitude is not None else found.longitude,
+        address=found.address or given.address or public_area(request, found.zip_code),
+        address_id=given.address_id,
+        municipality=found.municipality or given.municipality,
+        zip_code=found.zip_code or given.zip_code,
+    )
+
+
 def is_own_address(located: Located) -> bool:
     """Whether the address that was found is geo's own."""
     return located.outcome == "resolved" and located.address_known

@@ -18,6 +18,7 @@ from direct311.intake.open311.ports import PublicRequests
 from direct311.intake.open311.wire import feeds, views
 from direct311.intake.open311.wire.queries import OPEN
 from direct311.intake.open311.wire.render import Tree
+from direct311.intake.request import ServiceRequest
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.runtime.clock import Clock
@@ -25,7 +26,7 @@ from direct311.runtime.errors import FieldProblem, MalformedError
 from direct311.runtime.http.api import PROBLEMS
 from direct311.runtime.http.parameters import read_number
 from direct311.runtime.pacing import paced
-from direct311.schemas import Instant, Model
+from direct311.schemas import Instant, Model, OnDate
 
 NEAR = 150.0
 """Metres."""
@@ -42,20 +43,20 @@ MOST_CODES = 50
 
 
 class NearbyRequest(Model):
-    """An open request near the place. `metres`: how far away. `text`: only of types whose text is
-    public."""
+    """An open request near the place. `metres`: how far away. `description`: only of types whose
+    text is public. `due_on`: the day on which it should be done."""
 
-    id: str
+    service_request_id: str
     service_code: str
     service_name: str | None
     status_notes: str | None
-    text: str | None
+    description: str | None
     address: str | None
     lat: float
     long: float
     metres: Annotated[int, Field(ge=0)]
-    requested_at: Instant
-    expected_at: Instant | None
+    received_at: Instant
+    due_on: OnDate | None
     media_url: str | None
 
 
@@ -96,7 +97,7 @@ def feeds_router(
 
     async def open_in(
         box: Box, codes: tuple[str, ...], limit: int, language: Language = "en"
-    ) -> list[Tree]:
+    ) -> list[tuple[ServiceRequest, Tree]]:
         now = clock.now()
         query = RequestQuery(
             start=now - OLDEST,
@@ -107,12 +108,15 @@ def feeds_router(
             page_size=limit,
         )
         return [
-            views.request(
+            (
                 each,
-                catalogues[language].by_code(each.service_code),
-                each.department,
-                extensions=False,
-                language=language,
+                views.request(
+                    each,
+                    catalogues[language].by_code(each.service_code),
+                    each.department,
+                    extensions=False,
+                    language=language,
+                ),
             )
             async for each in paced(await requests.listed(query))
         ]
@@ -131,8 +135,8 @@ def feeds_router(
         language = preferred(accept_language)
         rows = await open_in(feeds.around(lat, long, NEAR), codes, MOST_ROWS, language)
         answer.headers["Content-Language"], answer.headers["Vary"] = language, "Accept-Language"
-        found = [near for each in rows if (near := _near(each, lat, long)) is not None]
-        found.sort(key=lambda each: (each.metres, each.id))
+        found = [near for each in rows if (near := _near(*each, lat, long)) is not None]
+        found.sort(key=lambda each: (each.metres, each.service_request_id))
         return NearbyAnswer(requests=tuple(found[:MOST_NEAR]))
 
     @api.get(
@@ -146,7 +150,8 @@ def feeds_router(
         """Open requests of an area as GeoJSON (RFC 7946), the newest `limit` of them."""
         box = _box(bbox)
         found = await open_in(box, _codes(service_code, catalogue), limit)
-        return Response(feeds.geojson(found, box), media_type="application/geo+json")
+        shown = [row for _, row in found]
+        return Response(feeds.geojson(shown, box), media_type="application/geo+json")
 
     @api.get(
         "/requests.atom",
@@ -161,7 +166,7 @@ def feeds_router(
         query = "bbox=" + ",".join(f"{degrees:g}" for degrees in box)
         query += "&service_code=" + ",".join(codes) if codes else ""
         body = feeds.atom(
-            found,
+            [row for _, row in found],
             address=f"{address}/v1/requests.atom?{query}",
             page=settings.request_page,
             author=policy.contact.name if policy else "311",
@@ -173,8 +178,10 @@ def feeds_router(
     return api
 
 
-def _near(each: Tree, latitude: float, longitude: float) -> NearbyRequest | None:
-    lat, long = each["lat"], each["long"]
+def _near(
+    request: ServiceRequest, row: Tree, latitude: float, longitude: float
+) -> NearbyRequest | None:
+    lat, long = row["lat"], row["long"]
     if not isinstance(lat, float) or not isinstance(long, float):
         return None
     away = feeds.metres(latitude, longitude, lat, long)
@@ -182,19 +189,26 @@ def _near(each: Tree, latitude: float, longitude: float) -> NearbyRequest | None
         return None
     return NearbyRequest.model_validate(
         {
-            **{
-                name: each[name]
-                for name in ("service_code", "service_name", "status_notes", "address", "media_url")
-            },
-            "id": each["service_request_id"],
-            "text": each["description"],
+            **{name: row[name] for name in _SAME},
             "lat": lat,
             "long": long,
             "metres": round(away),
-            "requested_at": each["requested_datetime"],
-            "expected_at": each["expected_datetime"],
+            "received_at": row["requested_datetime"],
+            "due_on": request.due_on,
         }
     )
+
+
+_SAME = (
+    "service_request_id",
+    "service_code",
+    "service_name",
+    "status_notes",
+    "description",
+    "address",
+    "media_url",
+)
+"""What `nearby` and a row of Open311 call by one name."""
 
 
 def _box(text: str) -> Box:

@@ -14,6 +14,8 @@ from direct311.intake.request import (
     CLOSED,
     Note,
     ServiceRequest,
+    public_area,
+    public_jurisdiction,
     public_place,
     public_words,
 )
@@ -101,7 +103,7 @@ def request(
         "requested_datetime": instant(each.received_at),
         "updated_datetime": instant(each.updated_at),
         "expected_datetime": instant(close_of(each.due_on)) if each.due_on else None,
-        "address": _jurisdiction(each) if each.protected else address,
+        "address": public_jurisdiction(each) if each.protected else address,
         "address_id": None,
         "zipcode": place.zip_code if place else None,
         "lat": _degrees(place.latitude if place else None),
@@ -114,7 +116,7 @@ def request(
         found["extended_attributes"] = {
             "channel": each.channel,
             "status": each.status,
-            "jurisdiction": _jurisdiction(each),
+            "jurisdiction": public_jurisdiction(each),
             "district": located.commission_district if located else None,
             # The other one may be public, with this one's place.
             "duplicate_of": each.duplicate_of if told else None,
@@ -143,9 +145,9 @@ def _address(each: ServiceRequest, place: Place) -> str | None:
     row."""
     if place.address:
         return place.address
-    area = _jurisdiction(each)
+    area = public_area(each, place.zip_code)
     if area is not None:
-        return f"{area}, {place.zip_code}" if place.zip_code else area
+        return area
     if place.latitude is None or place.longitude is None:
         return None
     return f"{place.latitude:.6f}, {place.longitude:.6f}"
@@ -172,17 +174,6 @@ def _answers(each: ServiceRequest, type_: ServiceType) -> list[Tree]:
             }
         )
     return found
-
-
-UNINCORPORATED = "Unincorporated Miami-Dade"
-
-
-def _jurisdiction(each: ServiceRequest) -> str | None:
-    """The municipality, or that there is none; public also where the place is not."""
-    located = each.located if each.place_checked else None
-    if located is None or located.outcome != "resolved":
-        return None
-    return located.municipality or UNINCORPORATED
 
 
 def _status_notes(each: ServiceRequest, language: Language) -> str:

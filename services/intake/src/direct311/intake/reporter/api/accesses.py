@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from direct311.intake.api_types import CallerOf
 from direct311.intake.language import Language, preferred
+from direct311.intake.reporter.api.statuses import ALL, answers
 from direct311.intake.reporter.domain.code_words import CodeWords
 from direct311.intake.reporter.handlers.accesses import WhoSaw
 from direct311.intake.reporter.ports import SeenAccess
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.http.api import PROBLEMS
 from direct311.schemas import Instant, Model, RecordId
 
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -64,7 +64,7 @@ def accesses_router(who_saw: WhoSaw, words: CodeWords, caller_of: CallerOf) -> A
     """For reporters, by the signed link of the request."""
     api = APIRouter(
         prefix="/v1/requests",
-        responses={status: PROBLEMS[status] for status in (401, 403, 422, 429, 503)},
+        responses=answers(ALL),
         tags=["reporter"],
     )
     who = Depends(caller_of)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import Field
 
 from direct311.intake.api_types import (
@@ -14,14 +14,23 @@ from direct311.intake.api_types import (
     LinkAnswer,
 )
 from direct311.intake.catalogue.domain.types import Catalogue, ServiceType
+from direct311.intake.catalogue.domain.wording import STATUSES
 from direct311.intake.clients.api.api_key import ClientOf
 from direct311.intake.clients.domain.clients import Client
-from direct311.intake.language import Language
+from direct311.intake.language import Language, preferred
+from direct311.intake.reporter.api.place import PlaceAnswer, place_answer
+from direct311.intake.reporter.api.statuses import (
+    ALL,
+    CONFLICT,
+    OF_A_BODY,
+    OF_A_REQUEST,
+    answers,
+)
+from direct311.intake.reporter.domain.code_words import CodeWords
 from direct311.intake.reporter.handlers.codes import OneTimeCodes
 from direct311.intake.reporter.handlers.reporter import NO_MAIL, Reporter
-from direct311.intake.request import CLOSED, ContactWay, ServiceRequest
+from direct311.intake.request import CLOSED, ContactWay, ServiceRequest, own_place
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.http.api import PROBLEMS
 from direct311.schemas import Instant, Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
@@ -35,7 +44,7 @@ class CommentOrder(Model, extra="forbid"):
 class FilesOrder(Model, extra="forbid"):
     """Ids of files that were uploaded before."""
 
-    uploads: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=MOST_UPLOADS)]
+    file_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=MOST_UPLOADS)]
 
 
 class NotificationsOrder(Model, extra="forbid"):
@@ -58,11 +67,13 @@ class CodeRedemption(Model, extra="forbid"):
 
 class HistoryAnswer(Model):
     """A line of the history. `kind`: `status` and `comment` are the department's, `notice` the
-    system's, `reporter` what the reporter added, with personal details taken out."""
+    system's, `reporter` what the reporter added, with personal details taken out. `status_text`:
+    the status in the reader's language; `text` is in the language in which it was written."""
 
     at: Instant
     kind: Literal["status", "comment", "notice", "reporter"]
     status: ev.RequestStatus | None
+    status_text: str | None
     text: str
 
 
@@ -85,22 +96,27 @@ class NotificationsAnswer(Model):
 
 class FollowAnswer(Model):
     """The request as its reporter sees it. Nothing that is sealed is in it: that is what
-    `GET /v1/requests/{id}/subject` shows."""
+    `GET /v1/requests/{service_request_id}/subject` shows. `service_name`, `status_text`,
+    `held_text` and `department_name` are in the reader's language; `held_text` says why the request
+    is held, where it is."""
 
-    id: str
+    service_request_id: str
     service_code: str
     service_name: str | None
     status: ev.RequestStatus
+    status_text: str
     open: bool
     held_because: str | None
+    held_text: str | None
     received_at: Instant | None
     updated_at: Instant | None
     closed_at: Instant | None
     department: str | None
+    department_name: str | None
     due_on: OnDate | None
     duplicate_of: str | None
-    place: ev.Place
-    text: str
+    place: PlaceAnswer
+    description: str
     emergency_assistance: bool
     history: tuple[HistoryAnswer, ...]
     files: tuple[FollowedFile, ...]
@@ -123,7 +139,7 @@ class FilesAnswer(Model):
 
 
 class WithdrawnAnswer(Model):
-    id: str
+    service_request_id: str
     status: ev.RequestStatus
     closed_at: Instant | None
 
@@ -136,54 +152,72 @@ class CodeAnswer(Model):
 
 def codes_router(codes: OneTimeCodes, can_mail: bool, client_of: ClientOf) -> APIRouter:
     """For reporters without a link, by the front end of a client."""
-    api = APIRouter(prefix="/v1/requests", responses=PROBLEMS, tags=["app"])
+    api = APIRouter(prefix="/v1/requests", responses=answers(ALL, OF_A_BODY), tags=["app"])
     who = Depends(client_of)
 
-    @api.post("/{record_id}/codes", status_code=202)
-    async def ask(_: Annotated[Client, who], record_id: RecordId, order: CodeOrder) -> CodeAnswer:
+    @api.post("/{service_request_id}/codes", status_code=202)
+    async def ask(
+        _: Annotated[Client, who], service_request_id: RecordId, order: CodeOrder
+    ) -> CodeAnswer:
         """Have a code sent to the e-mail address of the request, if this is it. The answer is the
         same whether it is or not."""
         if not can_mail:
             raise NO_MAIL
-        await codes.ask(record_id, order.email, order.language)
+        await codes.ask(service_request_id, order.email, order.language)
         return CodeAnswer()
 
-    @api.post("/{record_id}/codes/redeem")
+    @api.post("/{service_request_id}/codes/redeem")
     async def redeem(
-        _: Annotated[Client, who], record_id: RecordId, order: CodeRedemption, answer: Response
+        _: Annotated[Client, who],
+        service_request_id: RecordId,
+        order: CodeRedemption,
+        answer: Response,
     ) -> LinkAnswer:
         """Get a signed link for a code: once, within ten minutes, in five tries."""
-        link = await codes.redeem(record_id, order.code)
+        link = await codes.redeem(service_request_id, order.code)
         answer.headers["Cache-Control"] = "no-store"
         return LinkAnswer(token=link.token, expires_at=link.expires_at)
 
     return api
 
 
-def reporter_router(reporter: Reporter, catalogue: Catalogue, caller_of: CallerOf) -> APIRouter:
+def reporter_router(
+    reporter: Reporter,
+    catalogues: Mapping[Language, Catalogue],
+    words: CodeWords,
+    caller_of: CallerOf,
+) -> APIRouter:
     """For reporters, by the signed link of the request."""
-    api = APIRouter(prefix="/v1/requests", responses=PROBLEMS, tags=["reporter"])
+    api = APIRouter(prefix="/v1/requests", responses=answers(ALL, OF_A_REQUEST), tags=["reporter"])
+    changing = answers(OF_A_BODY, CONFLICT)
     who = Depends(caller_of)
 
-    @api.get("/{record_id}/follow")
+    @api.get("/{service_request_id}/follow")
     async def follow(
-        caller: Annotated[Caller, who], record_id: RecordId, answer: Response
+        caller: Annotated[Caller, who],
+        service_request_id: RecordId,
+        answer: Response,
+        accept_language: Annotated[str | None, Header()] = None,
     ) -> FollowAnswer:
-        """Status, history with the department's answers, due date and files. Opens nothing."""
-        request = await reporter.follow(caller, record_id)
+        """Status, history with the department's answers, due date and files, in the language of
+        `Accept-Language` (English, Spanish, Haitian Creole). Opens nothing."""
+        language = preferred(accept_language)
+        request = await reporter.follow(caller, service_request_id)
         answer.headers["Cache-Control"] = "no-store"
-        return _followed(request, catalogue.by_code(request.service_code))
+        answer.headers["Content-Language"], answer.headers["Vary"] = language, "Accept-Language"
+        service = catalogues[language].by_code(request.service_code)
+        return _followed(request, service, words, language)
 
-    @api.post("/{record_id}/comments", status_code=201)
+    @api.post("/{service_request_id}/comments", status_code=201, responses=changing)
     async def comment(
         caller: Annotated[Caller, who],
-        record_id: RecordId,
+        service_request_id: RecordId,
         order: CommentOrder,
         idempotency_key: IdempotencyKey = None,
     ) -> CommentAnswer:
         """Add to what was said. It is sealed as it was typed, and passed on with personal details
         taken out."""
-        done = await reporter.comment(caller, record_id, order.text, idempotency_key)
+        done = await reporter.comment(caller, service_request_id, order.text, idempotency_key)
         return CommentAnswer(
             at=done.at,
             text=done.text,
@@ -191,68 +225,89 @@ def reporter_router(reporter: Reporter, catalogue: Catalogue, caller_of: CallerO
             emergency=dict(done.guidance) or None,
         )
 
-    @api.post("/{record_id}/media", status_code=201)
+    @api.post("/{service_request_id}/media", status_code=201, responses=changing)
     async def media(
         caller: Annotated[Caller, who],
-        record_id: RecordId,
+        service_request_id: RecordId,
         order: FilesOrder,
         idempotency_key: IdempotencyKey = None,
     ) -> FilesAnswer:
         """Add files that were uploaded before."""
-        request = await reporter.add_files(caller, record_id, order.uploads, idempotency_key)
+        request = await reporter.add_files(
+            caller, service_request_id, order.file_ids, idempotency_key
+        )
         return FilesAnswer(files=_files(request))
 
-    @api.post("/{record_id}/withdraw")
+    @api.post("/{service_request_id}/withdraw", responses=answers(CONFLICT))
     async def withdraw(
         caller: Annotated[Caller, who],
-        record_id: RecordId,
+        service_request_id: RecordId,
         idempotency_key: IdempotencyKey = None,
     ) -> WithdrawnAnswer:
         """End a request that is not closed. It stays on record and is shown as withdrawn."""
-        request = await reporter.withdraw(caller, record_id, idempotency_key)
-        return WithdrawnAnswer(id=record_id, status=request.status, closed_at=request.closed_at)
+        request = await reporter.withdraw(caller, service_request_id, idempotency_key)
+        return WithdrawnAnswer(
+            service_request_id=service_request_id,
+            status=request.status,
+            closed_at=request.closed_at,
+        )
 
-    @api.post("/{record_id}/notifications")
+    @api.post("/{service_request_id}/notifications", responses=changing)
     async def notify(
         caller: Annotated[Caller, who],
-        record_id: RecordId,
+        service_request_id: RecordId,
         order: NotificationsOrder,
         idempotency_key: IdempotencyKey = None,
     ) -> NotificationsAnswer:
         """Be told by e-mail, at the address that the request holds, of each new status and of what
         others add."""
         request = await reporter.notify(
-            caller, record_id, order.language, order.email_notice_version, idempotency_key
+            caller, service_request_id, order.language, order.email_notice_version, idempotency_key
         )
         return _notifications(request)
 
-    @api.delete("/{record_id}/notifications")
-    async def silence(caller: Annotated[Caller, who], record_id: RecordId) -> NotificationsAnswer:
+    @api.delete("/{service_request_id}/notifications")
+    async def silence(
+        caller: Annotated[Caller, who], service_request_id: RecordId
+    ) -> NotificationsAnswer:
         """Be told no more by e-mail."""
-        return _notifications(await reporter.stop_notifying(caller, record_id))
+        return _notifications(await reporter.stop_notifying(caller, service_request_id))
 
     return api
 
 
-def _followed(request: ServiceRequest, service: ServiceType | None) -> FollowAnswer:
+def _followed(
+    request: ServiceRequest, service: ServiceType | None, words: CodeWords, language: Language
+) -> FollowAnswer:
+    held, department = request.held_because, request.department
+    statuses = STATUSES[language]
     return FollowAnswer(
-        id=request.record_id,
+        service_request_id=request.record_id,
         service_code=request.service_code,
         service_name=service.service_name if service else None,
         status=request.status,
+        status_text=statuses[request.status],
         open=request.status not in CLOSED,
-        held_because=request.held_because,
+        held_because=held,
+        held_text=words.held(held, language) if held else None,
         received_at=request.received_at,
         updated_at=request.updated_at,
         closed_at=request.closed_at,
-        department=request.department,
+        department=department,
+        department_name=words.department(department, language) if department else None,
         due_on=request.due_on,
         duplicate_of=request.duplicate_of,
-        place=request.place,
-        text=request.text,
+        place=place_answer(own_place(request)),
+        description=request.text,
         emergency_assistance=request.emergency_assistance,
         history=tuple(
-            HistoryAnswer(at=note.at, kind=note.kind, status=note.status, text=note.text)
+            HistoryAnswer(
+                at=note.at,
+                kind=note.kind,
+                status=note.status,
+                status_text=statuses[note.status] if note.status else None,
+                text=note.text,
+            )
             for note in request.notes
         ),
         files=_files(request),

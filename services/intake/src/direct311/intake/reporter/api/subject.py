@@ -7,6 +7,14 @@ from pydantic import Field
 
 from direct311.intake.api_types import CallerOf, IdempotencyKey
 from direct311.intake.fields import CONTACT_LIMITS
+from direct311.intake.reporter.api.place import PlaceAnswer, place_answer
+from direct311.intake.reporter.api.statuses import (
+    ALL,
+    CONFLICT,
+    OF_A_BODY,
+    OF_A_REQUEST,
+    answers,
+)
 from direct311.intake.reporter.handlers.subject import Held, Subject
 from direct311.intake.request import ContactWay
 from direct311.runtime.access.reasons import Reason
@@ -54,10 +62,11 @@ class CorrectedAnswer(Model):
 
 
 class SubjectAnswer(Model):
-    """What was given with a request and is held. `fields`: what is sealed, in clear; `text`: what
-    was made of the description by taking out personal details; `place`: as it was given."""
+    """What was given with a request and is held. `fields`: what is sealed, in clear;
+    `description`: what was made of the text by taking out personal details; `place`: as it was
+    given."""
 
-    record_id: str
+    service_request_id: str
     service_code: str
     status: ev.RequestStatus
     department: str | None
@@ -67,8 +76,8 @@ class SubjectAnswer(Model):
     channel: str
     policy: ev.PolicyAgreement | None
     fields: dict[str, str]
-    place: ev.Place
-    text: str
+    place: PlaceAnswer
+    description: str
     files: tuple[FileAnswer, ...]
     corrections: tuple[CorrectedAnswer, ...]
     contact_by: tuple[ContactWay, ...] | None
@@ -147,22 +156,22 @@ def link_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
 
 def subject_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
     """For residents, by the signed link of the request."""
-    api = APIRouter(prefix="/v1/requests", responses=PROBLEMS)
+    api = APIRouter(prefix="/v1/requests", responses=answers(ALL, OF_A_REQUEST))
     who = Depends(caller_of)
 
-    @api.get("/{record_id}/subject")
+    @api.get("/{service_request_id}/subject")
     async def held(
-        caller: Annotated[Caller, who], record_id: RecordId, answer: Response
+        caller: Annotated[Caller, who], service_request_id: RecordId, answer: Response
     ) -> SubjectAnswer:
         """What is held of the request. The access is written down before it happens."""
-        found = await subject.held(caller, record_id)
+        found = await subject.held(caller, service_request_id)
         answer.headers["Cache-Control"] = "no-store"
         return _answer(found)
 
-    @api.post("/{record_id}/corrections")
+    @api.post("/{service_request_id}/corrections", responses=answers(OF_A_BODY, CONFLICT))
     async def correct(
         caller: Annotated[Caller, who],
-        record_id: RecordId,
+        service_request_id: RecordId,
         order: CorrectionOrder,
         idempotency_key: IdempotencyKey = None,
     ) -> CorrectedAnswer:
@@ -171,7 +180,7 @@ def subject_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
         values = order.model_dump(exclude_none=True, exclude=beside)
         done = await subject.correct(
             caller,
-            record_id,
+            service_request_id,
             values,
             idempotency_key,
             order.email_notice_version,
@@ -185,7 +194,7 @@ def subject_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
 def _answer(found: Held) -> SubjectAnswer:
     request = found.request
     return SubjectAnswer(
-        record_id=request.record_id,
+        service_request_id=request.record_id,
         service_code=request.service_code,
         status=request.status,
         department=request.department,
@@ -195,8 +204,8 @@ def _answer(found: Held) -> SubjectAnswer:
         channel=request.channel,
         policy=request.policy,
         fields=dict(found.fields),
-        place=request.place,
-        text=request.text,
+        place=place_answer(request.place),
+        description=request.text,
         files=tuple(
             FileAnswer(file_id=each.upload_id, content_type=each.content_type, size=each.size)
             for each in request.uploads

@@ -160,7 +160,9 @@ class Reporter:
             return state
         service = self._catalogue.by_code(state.service_code)
         if service is not None and service.flags.media == "none":
-            raise MalformedError([FieldProblem(field="uploads", detail="this type takes no media")])
+            raise MalformedError(
+                [FieldProblem(field="file_ids", detail="this type takes no media")]
+            )
         _must_have_files_left(state, new)
         # The claim is the record's, so that a retry takes them again, and none but this request.
         brought = await self._brought.take(new, None, record_id, record_id)

@@ -1,0 +1,18 @@
+"""The error statuses that a reporter's calls document: those with which each can really answer."""
+
+from typing import Any
+
+from direct311.runtime.http.api import PROBLEMS
+
+ALL = (401, 403, 422, 429, 503)
+"""Of every call: who calls, how often, and whether the service can answer."""
+OF_A_REQUEST = (404, 410)
+"""Of a call about a request that must be there."""
+OF_A_BODY = (400, 408, 413)
+"""Of a call that takes a body."""
+CONFLICT = (409,)
+
+
+def answers(*groups: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
+    """The documented error answers of a call that can end with these statuses."""
+    return {status: PROBLEMS[status] for group in groups for status in group}

@@ -27,7 +27,7 @@ def gateway() -> Gateway:
     return Gateway()
 
 
-async def followed(gateway: Gateway, language: str = "en", **fields: object) -> dict[str, Any]:
+async def followed(gateway: Gateway, language: str = "en", **fields: Any) -> dict[str, Any]:
     await gateway.world.request(**fields)
     link = gateway.world.signer.issue("r-1").token
     headers = {"Authorization": f"Bearer {link}", "Accept-Language": language}
@@ -137,7 +137,7 @@ async def test_one_thing_has_one_name(gateway: Gateway) -> None:
 )
 async def test_the_place_has_what_the_public_row_has(
     gateway: Gateway,
-    fields: dict[str, object],
+    fields: dict[str, Any],
     address: str | None,
     zip_code: str | None,
     municipality: str | None,
@@ -171,6 +171,24 @@ async def test_a_telephone_that_cannot_be_one_is_refused(gateway: Gateway, phone
     assert (answer.status_code, answer.json()["field"]) == (422, "phone")
     assert phone == "12" or phone not in answer.text
     assert gateway.world.state() == before
+
+
+async def test_all_that_is_wrong_is_named_each_with_a_code(gateway: Gateway) -> None:
+    await gateway.world.request()
+    link = gateway.world.signer.issue("r-1").token
+    body = {"phone": "12", "first_name": "x" * 101, "last_name": "4012 8888 8888 1881"}
+    answer = gateway.resident("POST", "/v1/requests/r-1/corrections", link, body)
+    assert answer.status_code == 422
+    assert {each["field"]: each["code"] for each in answer.json()["errors"]} == {
+        "phone": "phone_form",
+        "first_name": "plain_text",
+        "last_name": "number_not_kept",
+    }
+    email = {"email": "zora@example.org"}
+    unshown = gateway.resident("POST", "/v1/requests/r-1/corrections", link, email)
+    assert unshown.json()["errors"][0]["code"] == "notice_required"
+    empty = gateway.resident("POST", "/v1/requests/r-1/comments", link, {"text": " "})
+    assert empty.json()["errors"][0]["code"] == "missing"
 
 
 @pytest.mark.parametrize("phone", ["305-555-0143", "+1 (305) 555-0143 ext. 12"])

@@ -9,7 +9,7 @@ import hmac
 import os
 
 from direct311.intake.caller import SELF
-from direct311.intake.fields import contact_problem
+from direct311.intake.fields import CONTACT_LIMITS, WORDS, contact_wrong
 from direct311.intake.indexes.ports import PersonIndexes
 from direct311.intake.lifecycle.ports import Requests
 from direct311.intake.reporter.handlers.mail import DIGITS, code_of
@@ -85,8 +85,9 @@ class OneTimeCodes:
         :raises RefusedError: 422 no address, 429 too many questions about this request.
         """
         given = email.strip()
-        if wrong := contact_problem("email", given):
-            raise MalformedError([FieldProblem(field="email", detail=wrong)])
+        if code := contact_wrong("email", given):
+            detail = WORDS[code].format(field="email", most=CONTACT_LIMITS["email"])
+            raise MalformedError([FieldProblem(field="email", detail=detail, code=code)])
         now = self._clock.now()
         request = await self._requests.get(record_id)
         if request is None:

@@ -14,7 +14,7 @@ from typing import Literal
 from direct311.intake.catalogue.domain.emergency import Emergencies
 from direct311.intake.catalogue.domain.policy import PrivacyPolicies
 from direct311.intake.catalogue.domain.types import Catalogue
-from direct311.intake.fields import text_problem
+from direct311.intake.fields import LONGEST_DESCRIPTION, WORDS, text_wrong
 from direct311.intake.language import Language
 from direct311.intake.refusals import NO_SUCH_REQUEST
 from direct311.intake.request import CLOSED, Note, Notifications, ServiceRequest, Step, updated
@@ -100,10 +100,14 @@ class Reporter:
             503 not written down; and as `follow`.
         """
         given = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-        wrong = text_problem("text", given)
-        given = "" if wrong else cleaned(given, lines=True)
-        if wrong := wrong or (None if given else "text is required"):
-            raise MalformedError([FieldProblem(field="text", detail=wrong)])
+        code = text_wrong(given)
+        given = "" if code else cleaned(given, lines=True)
+        if code:
+            detail = WORDS[code].format(field="text", most=LONGEST_DESCRIPTION)
+            raise MalformedError([FieldProblem(field="text", detail=detail, code=code)])
+        if not given:
+            missing = FieldProblem(field="text", detail="text is required", code="missing")
+            raise MalformedError([missing])
         state = await self.follow(caller, record_id)
         key_digest, content = self._digests("comment", key, given)
         typed, found = mask_numbers(given)
@@ -161,7 +165,13 @@ class Reporter:
         service = self._catalogue.by_code(state.service_code)
         if service is not None and service.flags.media == "none":
             raise MalformedError(
-                [FieldProblem(field="file_ids", detail="this type takes no media")]
+                [
+                    FieldProblem(
+                        field="file_ids",
+                        detail="this type takes no media",
+                        code="files_not_taken",
+                    )
+                ]
             )
         _must_have_files_left(state, new)
         # The claim is the record's, so that a retry takes them again, and none but this request.
@@ -220,7 +230,9 @@ class Reporter:
             raise NO_MAIL
         if notice_version not in {each.email_notice.version for each in self._policies.policies}:
             wrong = "email_notice_version must be one from GET /v1/policy"
-            raise MalformedError([FieldProblem(field="email_notice_version", detail=wrong)])
+            raise MalformedError(
+                [FieldProblem(field="email_notice_version", detail=wrong, code="unknown_version")]
+            )
         key_digest, content = self._digests("notifications", key, language, notice_version)
         step = Step(at=self._clock.now(), kind="notifications", mark=key_digest, content=content)
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 
-from direct311.intake.fields import contact_problem, phone_problem
+from direct311.intake.fields import (
+    CONTACT_LIMITS,
+    LONGEST_ANSWER,
+    WORDS,
+    contact_wrong,
+    phone_wrong,
+)
 from direct311.intake.indexes.domain.kinds import FIELDS, KIND_OF, KINDS
 from direct311.intake.indexes.handlers.hits import Hits
 from direct311.intake.indexes.ports import Home, PersonIndexes, Protections
@@ -30,7 +36,7 @@ from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.links import LinkKeyError, LinkSigner, SignedLink
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
-from direct311.runtime.errors import RefusedError, TransientError
+from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError, TransientError
 from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
 from direct311.runtime.text import cleaned
@@ -341,11 +347,13 @@ class Subject:
         if notice_version is None and "email" not in given:
             return
         if notice_version not in self._notices:
-            raise RefusedError(
-                "malformed",
+            detail = (
                 "email_notice_version must be one from GET /v1/policy, and is required with an "
-                "e-mail address: show the notice first (section 668.6076, F.S.)",
-                field="email_notice_version",
+                "e-mail address: show the notice first (section 668.6076, F.S.)"
+            )
+            code = "notice_required" if notice_version is None else "unknown_version"
+            raise MalformedError(
+                [FieldProblem(field="email_notice_version", detail=detail, code=code)]
             )
 
     def _must_stand(self, caller: Caller, state: ServiceRequest) -> None:
@@ -383,20 +391,27 @@ class Subject:
 def _checked(values: Mapping[str, str]) -> dict[str, str]:
     given = {field: value.strip() for field, value in values.items()}
     if not given:
-        raise RefusedError("malformed", "Give at least one new value.", field="phone")
-    for field, value in given.items():
-        wrong = contact_problem(field, value)
-        if wrong is None and field == "phone":
-            wrong = phone_problem(field, value)
-        if wrong:
-            raise RefusedError("malformed", wrong, field=field)
-        if field in MASKED_CONTACT and mask_numbers(value)[1]:
-            raise RefusedError(
-                "malformed",
-                f"{field} must not hold a card, bank or social-security number.",
-                field=field,
-            )
+        detail = "Give at least one new value."
+        raise MalformedError([FieldProblem(field="phone", detail=detail, code="missing")])
+    problems = [wrong for each in given.items() if (wrong := _wrong(*each)) is not None]
+    if problems:
+        raise MalformedError(problems)
     return {field: cleaned(value) for field, value in given.items()}
+
+
+def _wrong(field: str, value: str) -> FieldProblem | None:
+    """What is wrong with a new value."""
+    code = contact_wrong(field, value)
+    if code is None and field == "phone":
+        code = phone_wrong(value)
+    if code is not None:
+        most = CONTACT_LIMITS.get(field, LONGEST_ANSWER)
+        detail = WORDS[code].format(field=field, most=most)
+        return FieldProblem(field=field, detail=detail, code=code)
+    if field in MASKED_CONTACT and mask_numbers(value)[1]:
+        detail = f"{field} must not hold a card, bank or social-security number."
+        return FieldProblem(field=field, detail=detail, code="number_not_kept")
+    return None
 
 
 def _must_be_held(state: ServiceRequest, given: Mapping[str, str]) -> None:

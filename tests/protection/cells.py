@@ -53,7 +53,9 @@ def operations(service: str, document: Document, record_id: str) -> Iterator[Ope
             for each in parameters:
                 value = _text(example(each.get("schema", {}), schemas))
                 if each["in"] == "path":
-                    chosen = record_id if each["name"] == "record_id" else value
+                    chosen = (
+                        record_id if each["name"] in ("record_id", "service_request_id") else value
+                    )
                     url = url.replace(f"{{{each['name']}}}", chosen)
                 elif each["in"] == "query" and each.get("required"):
                     query[each["name"]] = value

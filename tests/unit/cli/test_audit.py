@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -45,7 +45,10 @@ class Log:
 
     async def post(self, _service: str, _path: str, body: Any, *_: str) -> dict[str, Any]:
         self.asked.append(body["filter"])
-        return {"groups": [], "entries": 0, "withheld": 0}
+        key = [IDS[0] if each in ("record", "session") else each for each in body["by"]]
+        at = ENTRY["occurred_at"]
+        group = {"key": key, "count": 3, "first": at, "last": at}
+        return {"groups": [group] if key else [], "entries": 3, "withheld": 0}
 
 
 def _run(log: Log, width: int, *words: str, reference: str = "Letter 1") -> tuple[int, str]:
@@ -86,6 +89,17 @@ def test_ids_of_records_are_never_cut(width: int) -> None:
     code, shown = _run(Log(), width, "entries")
     assert code == 0
     assert all(each in shown for each in IDS)
+
+
+@pytest.mark.parametrize(
+    "by",
+    [("record",), ("session",), ("record", "actor"), ("purpose", "session"), ("record", "session")],
+)
+def test_ids_that_are_counted_by_are_never_cut(by: Sequence[str]) -> None:
+    code, shown = _run(Log(), 80, "count", *(word for each in by for word in ("--by", each)))
+    assert code == 0
+    assert IDS[0] in shown
+    assert "…" not in shown
 
 
 @pytest.mark.parametrize("command", ["entries", "count"])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from direct311.cli import audit as auditing
 from direct311.cli import clients, rules
@@ -21,7 +20,7 @@ from direct311.cli import keys as keeping
 from direct311.cli import protections as protecting
 from direct311.cli import replay as replaying
 from direct311.cli.rows import RowsError
-from direct311.cli.screen import Screen, escaped
+from direct311.cli.screen import Screen, columns, escaped
 from direct311.cli.stack import Session, StackMissingError, find
 from direct311.cli.stack import token as mint
 from direct311.runtime.peers import HttpClient, HttpError
@@ -101,7 +100,7 @@ def status() -> None:
     """How each service is, and how many records each counts."""
 
     async def work(session: Session) -> None:
-        table = Table("service", "address", "ready", "records")
+        table = columns("service", "address", "ready", "records", whole=("service", "address"))
         ready = True
         for name, url in session.stack.services.items():
             try:
@@ -296,7 +295,9 @@ def list_letters(service: Service) -> None:
     """Where the messages lie that a service could not handle, and what kind of error it was."""
 
     async def work(session: Session) -> None:
-        table = Table("topic", "partition", "offset", "kind", "reason")
+        table = columns(
+            "topic", "partition", "offset", "kind", "reason", whole=("topic", "partition", "offset")
+        )
         async for letter in letters.read(session.stack, service):
             table.add_row(
                 letter.topic, str(letter.partition), str(letter.offset), letter.kind, letter.reason

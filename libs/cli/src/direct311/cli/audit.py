@@ -104,7 +104,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
             answer: Any = await session.post("audit", "/v1/persons/who-saw", body, role, name)
             console.print(f"records: {', '.join(answer['record_ids']) or 'none'}")
             table = columns(
-                "when (UTC)", "who", "did", "fields", "purpose", "why", "case", whole="case"
+                "when (UTC)", "who", "did", "fields", "purpose", "why", "case", whole=("case",)
             )
             for each in answer["entries"]:
                 table.add_row(*_line(each))
@@ -144,7 +144,14 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
 
         async def work(session: Session) -> None:
             table = columns(
-                "index", "when (UTC)", "who", "did", "records", "fields", "purpose", whole="records"
+                "index",
+                "when (UTC)",
+                "who",
+                "did",
+                "records",
+                "fields",
+                "purpose",
+                whole=("records",),
             )
             left, cursor = limit, None
             while left > 0:
@@ -191,7 +198,9 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         async def work(session: Session) -> None:
             body = {"filter": given, "by": by or [], "reference": reference}
             answer: Any = await session.post("audit", "/v1/counts", body, role, name)
-            table = columns(*(by or []), "entries", "first (UTC)", "last (UTC)", whole="record")
+            # Two ids have no room beside each other: the second may be broken.
+            ids = [each for each in by or [] if each in ("record", "session")]
+            table = columns(*(by or []), "entries", "first (UTC)", "last (UTC)", whole=ids[:1])
             for each in answer["groups"]:
                 keys = (key or "-" for key in each["key"])
                 table.add_row(*keys, str(each["count"]), each["first"], each["last"])

@@ -101,7 +101,14 @@ def register(app: typer.Typer, run: Run, print_json: Callable[[object], None]) -
         async def work(session: Session) -> None:
             found: Any = await session.get("intake", "/v1/clients", "admin", who)
             table = columns(
-                "client", "for", "scopes", "a minute", "a day", "keys", "last used", whole="client"
+                "client",
+                "for",
+                "scopes",
+                "a minute",
+                "a day",
+                "keys",
+                "last used",
+                whole=("client",),
             )
             for client in found:
                 table.add_row(*_row(client))

@@ -15,12 +15,12 @@ from uuid import uuid4
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from direct311.cli import rows
 from direct311.cli.places import spots
 from direct311.cli.replay import number, reason, service_codes, takes_media
 from direct311.cli.reporters import reporter
+from direct311.cli.screen import columns
 from direct311.cli.stack import LocalStack, Session
 from direct311.runtime.peers import HttpError
 from direct311.verifier.bundle import verify_bundle
@@ -267,18 +267,19 @@ async def _follow(
 
 
 def _show(routed: Mapping[str, Mapping[str, Any]], console: Console) -> None:
-    table = Table("request", "type", "place", "jurisdiction", "department", "due", box=SIMPLE)
-    for index in (0, 5):
-        table.columns[index].no_wrap = True
+    table = columns(
+        "request", "type", "place", "jurisdiction", "department", "due",
+        whole=("request",), box=SIMPLE,
+    )  # fmt: skip
     for record_id, job in list(routed.items())[:SHOWN]:
         event = job.get("routed")
         if event is None:
-            table.add_row(record_id[-8:], "", "", "", "held for name and address", "")
+            table.add_row(record_id, "", "", "", "held for name and address", "")
             continue
         place = event["place"]
         point = f"{place['latitude']:.3f} {place['longitude']:.3f}" if place.get("latitude") else ""
         table.add_row(
-            record_id[-8:],
+            record_id,
             event["service_code"],
             str(place.get("address") or point or "no point")[:22],
             str(place.get("municipality") or ("unincorporated" if point else "")),
@@ -312,9 +313,7 @@ async def _read_and_prove(session: Session, record_id: str, console: Console) ->
         f"department:{department}",
         "maria",
     )
-    console.print(
-        f"\n{department} read {', '.join(answer['fields'])} of {record_id[-12:]} to respond"
-    )
+    console.print(f"\n{department} read {', '.join(answer['fields'])} of {record_id} to respond")
     entry = await _entry(session, record_id, "maria")
     bundle = await session.post(
         "audit",
@@ -378,7 +377,7 @@ async def _retire(session: Session, record_id: str, console: Console) -> None:
         "records_officer",
         "raul",
     )
-    console.print(f"\ndisposition {disposition[-12:]} of {record_id[-12:]} approved by two persons")
+    console.print(f"\ndisposition {disposition} of {record_id} approved by two persons")
     certificate = await _certificate(session, disposition)
     console.print_json(json.dumps(certificate))
     try:
@@ -465,7 +464,7 @@ def _progress(title: str, console: Console) -> Progress:
 
 
 def _where(stack: LocalStack, console: Console) -> None:
-    table = Table("running", "where")
+    table = columns("running", "where", whole=())
     for name, url in stack.services.items():
         table.add_row(name, f"{url}/docs" if name != "identity" else url)
     table.add_row("data", str(stack.data_dir))

@@ -5,15 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from direct311.cli.screen import columns
 from direct311.cli.stack import Session
 
 
 async def show(session: Session, services: Sequence[str], name: str, console: Console) -> None:
     """Print how every service's keys are."""
-    in_use = Table("service", "key-encryption key", "data keys", "")
-    jobs = Table("service", "job", "state", "done", "of", "failed", "reason")
+    in_use = columns(
+        "service", "key-encryption key", "data keys", "", whole=("service", "key-encryption key")
+    )
+    jobs = columns(
+        "service", "job", "state", "done", "of", "failed", "reason", whole=("service", "job")
+    )
     for service in services:
         state: Any = await session.get(service, "/internal/keys", "admin", name)
         counts = {each["kek"]: each["keys"] for each in state["keys"]}

@@ -92,7 +92,7 @@ def register(
 
         async def work(session: Session) -> None:
             table = columns(
-                "id", "reference", "citation", "kinds", "received", "ends", "ended", whole="id"
+                "id", "reference", "citation", "kinds", "received", "ends", "ended", whole=("id",)
             )
             after = ""
             while True:

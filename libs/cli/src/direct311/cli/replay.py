@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from direct311.cli import rows
+from direct311.cli.screen import columns
 from direct311.cli.stack import Session
 from direct311.runtime.peers import HttpError
 
@@ -210,7 +210,9 @@ def _report(
     after: dict[str, dict[str, int]],
     console: Console,
 ) -> None:
-    table = Table("", "stored (intake)", "located (geo)", "routing", "inventory (retention)")
+    table = columns(
+        "", "stored (intake)", "located (geo)", "routing", "inventory (retention)", whole=()
+    )
     names = ("intake", "geo", "routing", "retention")
     table.add_row("before", *(str(before[name]["total"]) for name in names))
     table.add_row("after", *(str(after[name]["total"]) for name in names))

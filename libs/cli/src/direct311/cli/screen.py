@@ -2,8 +2,10 @@
 
 import json
 import unicodedata
+from collections.abc import Collection
 from typing import Any
 
+from rich.box import HEAVY_HEAD, Box
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -26,10 +28,11 @@ class Screen(Console):
         return super().render_str(printable(text), **options)
 
 
-def columns(*names: str, whole: str) -> Table:
-    """A table with these columns. The column `whole` is never cut nor broken: what stands in it is
-    typed into the next command, so the others become narrow before it does."""
-    return Table(*(Column(name, no_wrap=name == whole, overflow="fold") for name in names))
+def columns(*names: str, whole: Collection[str], box: Box = HEAVY_HEAD) -> Table:
+    """A table with these columns. What stands in the columns `whole` is typed into the next
+    command, so it is never cut nor broken: the other columns become narrow before it does, and
+    break what does not fit."""
+    return Table(*(Column(name, no_wrap=name in whole, overflow="fold") for name in names), box=box)
 
 
 def escaped(document: str) -> str:

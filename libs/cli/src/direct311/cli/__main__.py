@@ -20,6 +20,7 @@ from direct311.cli import keys as keeping
 from direct311.cli import protections as protecting
 from direct311.cli import replay as replaying
 from direct311.cli.rows import RowsError
+from direct311.cli.sample import sample as make_sample
 from direct311.cli.screen import Screen, columns, escaped
 from direct311.cli.stack import Session, StackMissingError, find
 from direct311.cli.stack import token as mint
@@ -147,6 +148,21 @@ def demo(
 
     async def work(session: Session) -> None:
         await demonstration.demo(session, count, data, console)
+
+    _run(work)
+
+
+@app.command("sample-accesses")
+def sample_accesses() -> None:
+    """Make something for an auditor to find: two requests of one made-up person, which staff open.
+
+    Returns when the log has published these accesses. Prints what the next questions need, as
+    shell variables.
+    """
+
+    async def work(session: Session) -> None:
+        for name, value in (await make_sample(session)).items():
+            sys.stdout.write(f"{name}={value}\n")
 
     _run(work)
 

@@ -203,7 +203,8 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
             table = columns(*(by or []), "entries", "first (UTC)", "last (UTC)", whole=ids[:1])
             for each in answer["groups"]:
                 keys = (key or "-" for key in each["key"])
-                table.add_row(*keys, str(each["count"]), each["first"], each["last"])
+                first, last = _second(each["first"]), _second(each["last"])
+                table.add_row(*keys, str(each["count"]), first, last)
             if by:
                 console.print(table)
             console.print(
@@ -438,9 +439,14 @@ def _instant(at: datetime) -> str:
     return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def _second(at: str) -> str:
+    """A time to the second, which a narrow column breaks between day and hour."""
+    return at[: len("2026-03-02T14:00:00")].replace("T", " ")
+
+
 def _line(entry: dict[str, Any]) -> tuple[str, ...]:
     """When (to the second), who, what, fields, purpose, why, case."""
-    when = (entry["occurred_at"] or entry["logged_at"])[: len("2026-03-02T14:00:00")]
+    when = _second(entry["occurred_at"] or entry["logged_at"])
     if entry["withheld"]:
         return (when, "withheld", "", "", "", "", "")
     if not entry["actor"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.box import HEAVY_HEAD, Box
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -32,7 +32,10 @@ def columns(*names: str, whole: Collection[str], box: Box = HEAVY_HEAD) -> Table
     """A table with these columns. What stands in the columns `whole` is typed into the next
     command, so it is never cut nor broken: the other columns become narrow before it does, and
     break what does not fit."""
-    return Table(*(Column(name, no_wrap=name in whole, overflow="fold") for name in names), box=box)
+    made = Table(box=box)
+    for name in names:
+        made.add_column(name, no_wrap=name in whole, overflow="fold")
+    return made
 
 
 def escaped(document: str) -> str:

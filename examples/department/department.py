@@ -63,8 +63,12 @@ async def reading(topic: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def watch(department: str, topic: str | None, limit: int | None) -> None:
-    """Print each job as a line of JSON; commit when it is printed."""
+async def watch(department: str, topic: str | None, limit: int | None, record: str | None) -> None:
+    """Print each job as a line of JSON; commit when it is printed.
+
+    With `record`, print only the events about this request, and commit nothing: the other jobs
+    still wait.
+    """
     topic = topic or routed_topic(department)
     async with reading(topic) as consumer:
         seen = 0
@@ -77,9 +81,12 @@ async def watch(department: str, topic: str | None, limit: int | None) -> None:
             if why := misplaced(event, topic):
                 print(f"offset {message.offset} does not belong here: {why}", file=sys.stderr)
                 continue
+            if record not in (None, event.subject):
+                continue
             data = event.data.model_dump(mode="json", exclude_none=True)
             print(json.dumps({"event": event.name, **data}), flush=True)
-            await consumer.commit()
+            if record is None:
+                await consumer.commit()
             seen += 1
             if limit is not None and seen >= limit:
                 return
@@ -123,6 +130,7 @@ def parser() -> argparse.ArgumentParser:
     watching = commands.add_parser("watch", help="print the department's jobs as they come")
     watching.add_argument("--topic", help="another topic (a neighbour's is refused)")
     watching.add_argument("--limit", type=int, help="stop after so many")
+    watching.add_argument("--record", help="only this request's, and leave all jobs waiting")
     answering = commands.add_parser("answer", help="say how a job stands")
     answering.add_argument("record_id")
     answering.add_argument(
@@ -147,7 +155,7 @@ def main() -> int:
     department = os.environ["DEPARTMENT"]
     try:
         if arguments.command == "watch":
-            asyncio.run(watch(department, arguments.topic, arguments.limit))
+            asyncio.run(watch(department, arguments.topic, arguments.limit, arguments.record))
             return 0
         update = events.DepartmentUpdate(
             record_id=arguments.record_id,

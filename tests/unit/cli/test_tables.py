@@ -26,6 +26,7 @@ TYPED = {
     "request": "01a213de-31f0-7245-a5e0-10ea754957f7",
     "service": "retention",
     "session": "cb1f1092-c8a3-4e15-ad4f-44452c949cf7",
+    "when (UTC)": "2026-11-30",
     "topic": "updates.regulatory_economic_resources",
 }
 """By column: the longest that stands there."""

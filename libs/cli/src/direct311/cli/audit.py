@@ -104,7 +104,14 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
             answer: Any = await session.post("audit", "/v1/persons/who-saw", body, role, name)
             console.print(f"records: {', '.join(answer['record_ids']) or 'none'}")
             table = columns(
-                "when (UTC)", "who", "did", "fields", "purpose", "why", "case", whole=("case",)
+                "when (UTC)",
+                "who",
+                "did",
+                "fields",
+                "purpose",
+                "why",
+                "case",
+                whole=("when (UTC)", "case"),
             )
             for each in answer["entries"]:
                 table.add_row(*_line(each))
@@ -199,8 +206,14 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
             body = {"filter": given, "by": by or [], "reference": reference}
             answer: Any = await session.post("audit", "/v1/counts", body, role, name)
             # Two ids have no room beside each other: the second may be broken.
-            ids = [each for each in by or [] if each in ("record", "session")]
-            table = columns(*(by or []), "entries", "first (UTC)", "last (UTC)", whole=ids[:1])
+            ids = [each for each in by or [] if each in ("record", "session")][:1]
+            table = columns(
+                *(by or []),
+                "entries",
+                "first (UTC)",
+                "last (UTC)",
+                whole=[*ids, "first (UTC)", "last (UTC)"],
+            )
             for each in answer["groups"]:
                 keys = (key or "-" for key in each["key"])
                 first, last = _second(each["first"]), _second(each["last"])
@@ -440,8 +453,8 @@ def _instant(at: datetime) -> str:
 
 
 def _second(at: str) -> str:
-    """A time to the second, which a narrow column breaks between day and hour."""
-    return at[: len("2026-03-02T14:00:00")].replace("T", " ")
+    """A time to the second, the day above the hour, so that a narrow column has room for it."""
+    return at[: len("2026-03-02T14:00:00")].replace("T", "\n")
 
 
 def _line(entry: dict[str, Any]) -> tuple[str, ...]:

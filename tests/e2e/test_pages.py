@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.stack import Stack
-from tests.support.page_commands import Block, Command, blocks, commands, pages, rules
+from tests.support.page_commands import Block, Command, NotRun, blocks, commands, pages, rules
 from tests.support.page_output import difference
 from tests.support.page_shell import PageShell, Printed
 from tests.support.stacks import stack_of_its_own
@@ -42,12 +42,10 @@ def test_a_page_shows_what_its_commands_print(page: str, spare: Stack, tmp_path:
     assert _complaints(page, spare, tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    "entry", rules().not_run, ids=lambda entry: f"{entry.page}: {entry.begins}"
-)
-def test_what_no_test_runs_is_told(entry: object) -> None:
+@pytest.mark.parametrize("named", rules().not_run, ids=str)
+def test_what_no_test_runs_is_told(named: NotRun) -> None:
     """One line for each, with its reason, at the end of the run."""
-    pytest.skip(getattr(entry, "reason", ""))
+    pytest.skip(f"{named} is not run: {named.reason}")
 
 
 def _complaints(page: str, stack: Stack, folder: Path) -> list[str]:

@@ -40,7 +40,7 @@ def main() -> None:
     read = MemoryHashes([leaf_hash(entry) for entry in entries])
 
     def receipt(index: int) -> Receipt:
-        proof = inclusion_proof(read, index, SIZE)
+        proof = tuple(inclusion_proof(read, index, SIZE))
         if index == ASKED[-1]:
             return Receipt(index, entries[index], proof)
         return Receipt.disclose(

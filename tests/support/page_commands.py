@@ -54,6 +54,9 @@ class NotRun:
     """How the command, or the first line of the block, begins."""
     reason: str
 
+    def __str__(self) -> str:
+        return f"{self.page}: {self.begins}"
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

@@ -5,46 +5,34 @@ import doctest
 import pytest
 
 from tests.support.conformance import ROOT
-from tests.support.page_commands import Block, blocks, commands, pages, rules
+from tests.support.page_commands import RUN, Block, NotRun, blocks, commands, pages, rules
 
-
-def _unaccounted(page: str, block: Block) -> list[str]:
-    if test := rules().elsewhere.get(page, {}).get(block.language):
-        assert (ROOT / test).is_file()
-        return []
-    if block.language == "console":
-        assert commands(block)
-        return []
-    if block.text.startswith(">>> "):
-        return []
-    return [] if rules().exception(page, block.text) else [f"{page}:{block.line}: {block.first}"]
+SESSION = ">>> "
+"""How a session of Python's own shell begins."""
 
 
 @pytest.mark.parametrize("page", pages())
 def test_every_block_is_run_or_named(page: str) -> None:
-    assert [each for block in blocks(page) for each in _of(page, block)] == []
+    found = [block for block in blocks(page) if block.language in RUN]
+    assert [f"line {block.line}" for block in found if not _accounted(page, block)] == []
 
 
-def _of(page: str, block: Block) -> list[str]:
-    return _unaccounted(page, block) if block.language in RUNNABLE else []
+def _accounted(page: str, block: Block) -> bool:
+    if test := rules().elsewhere.get(page, {}).get(block.language):
+        return (ROOT / test).is_file()
+    if block.language == "console":
+        return bool(commands(block))
+    return block.text.startswith(SESSION) or rules().exception(page, block.text) is not None
 
 
-RUNNABLE = frozenset({"console", "sh", "python", "javascript", "js"})
-
-
-@pytest.mark.parametrize(
-    "entry", rules().not_run, ids=lambda entry: f"{entry.page}: {entry.begins}"
-)
-def test_what_is_named_is_on_its_page(entry: object) -> None:
-    page, begins = getattr(entry, "page", ""), getattr(entry, "begins", "")
-    texts = [block.text for block in blocks(page)]
+@pytest.mark.parametrize("named", rules().not_run, ids=str)
+def test_what_is_named_is_on_its_page(named: NotRun) -> None:
+    found = blocks(named.page)
+    texts = [block.text for block in found]
     texts += [
-        each.text
-        for block in blocks(page)
-        if block.language == "console"
-        for each in commands(block)
+        each.text for block in found if block.language == "console" for each in commands(block)
     ]
-    assert any(text.startswith(begins) for text in texts)
+    assert [text for text in texts if text.startswith(named.begins)]
 
 
 def test_a_command_has_its_lines_and_its_output() -> None:
@@ -67,7 +55,7 @@ def test_a_command_has_its_lines_and_its_output() -> None:
         (page, block)
         for page in pages()
         for block in blocks(page)
-        if block.language == "python" and block.text.startswith(">>> ")
+        if block.language == "python" and block.text.startswith(SESSION)
     ],
 )
 def test_a_python_session_answers_as_its_page_shows(page: str, block: Block) -> None:

@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 
 from direct311.runtime.messaging.records import Entry, Stored, Write
 from direct311.runtime.messaging.state import RecordState
+from direct311.schemas import Event, decode
+from direct311.schemas.model import Model
 
 S = TypeVar("S", bound=RecordState)
 
@@ -78,8 +80,31 @@ class InMemoryRecords(Generic[S]):
         return min(times, default=None)
 
     async def destroying(self, limit: int) -> Sequence[S]:
-        states = [write.state for write in self.documents.values()]
-        return [state for state in states if state.lifecycle == "destroying"][:limit]
+        return [state for state in self.states() if state.lifecycle == "destroying"][:limit]
+
+    # --- what tests look at, and put there
+
+    def states(self) -> Sequence[S]:
+        """All documents, the oldest first; tombstones too."""
+        return [write.state for write in self.documents.values()]
+
+    def state(self, record_id: str) -> S:
+        return self.documents[record_id].state
+
+    def said(self, record_id: str) -> Sequence[Event[Model]]:
+        """The events that wait in the record's outbox, in order."""
+        entries = self.documents[record_id].outbox
+        return [decode(entry.message.headers, entry.message.body) for entry in entries]
+
+    async def put(self, state: S, at: datetime) -> None:
+        """Store the first state of a record, or what somebody else made of it meanwhile."""
+        there = self.documents.get(state.record_id)
+        if there is None:
+            assert not await self.commit([Write(0, state, (), at)])
+            return
+        version = there.state.version
+        after = state.model_copy(update={"version": version + 1})
+        assert not await self.commit([Write(version, after, (), at)])
 
 
 def _buried(write: Write[S]) -> Write[S]:
@@ -161,3 +186,22 @@ class InMemoryPublisher:
                 self.sent.append(entry)
             results.append(works)
         return results
+
+
+class IdleRelay:
+    """`Relaying` that publishes nothing, so that every outbox holds all that its record said."""
+
+    def owned(self, entry_ids: Sequence[str]) -> bool:
+        return False
+
+    def published(self, entry_id: str) -> bool:
+        return False
+
+    def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
+        """The entries stay in the outbox."""
+
+    def leave(self, record_id: str) -> None:
+        raise AssertionError("nothing is in hand")
+
+    def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
+        raise AssertionError("nothing is published, so nothing is dropped")

@@ -7,39 +7,30 @@ import pytest
 
 from direct311.runtime.disposition import Destroyed, Destroyer
 from direct311.runtime.errors import TransientError
-from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, EventProcessor, Write
+from direct311.runtime.messaging.records import IN_HAND_GRACE
 from direct311.runtime.vault.vault import RecordKey
 from direct311.schemas import decode
 from direct311.schemas import events as ev
-from tests.support.keys import InMemoryKeys
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
-from tests.support.runtime import NOW, SetClock, Tally, lone_relay, signature
+from tests.support.runtime import NOW, Tally
+from tests.support.service_under_test import ServiceUnderTest
 
 pytestmark = pytest.mark.anyio
 
 
-class World:
+class World(ServiceUnderTest):
     """A holder of records in memory, with some that are being destroyed."""
 
     def __init__(self) -> None:
-        self.clock = SetClock()
+        super().__init__()
         self.records: InMemoryRecords[Tally] = InMemoryRecords()
         self.publisher = InMemoryPublisher()
-        self.relay = lone_relay(self.records, self.publisher, self.clock)
-        self.keys = InMemoryKeys()
+        self.relay = self.relay_of(self.records, self.publisher)
         self.removed: list[str] = []
         self.stuck: set[str] = set()
-        processor: EventProcessor[Tally] = EventProcessor(
-            self.records,
-            lambda record_id: Tally(record_id=record_id),
-            {},
-            Emitter("intake", self.clock, signature("intake").signer),
-            self.relay,
-            self.clock,
-        )
         self.destroyer = Destroyer(
             holder="intake",
-            processor=processor,
+            processor=self.processor_of(self.records, Tally, relay=self.relay),
             destroying=self.records.destroying,
             remove=self.remove,
             keys=self.keys,
@@ -62,7 +53,7 @@ class World:
             lifecycle="destroying",
             order_id=str(uuid4()),
         )
-        await self.records.commit([Write(0, state, (), NOW)])
+        await self.records.put(state, NOW)
 
     async def receipts(self) -> list[ev.RecordDestroyed]:
         self.clock.at += IN_HAND_GRACE

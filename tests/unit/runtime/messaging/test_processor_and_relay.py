@@ -7,27 +7,17 @@ from uuid import uuid4
 
 import anyio
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.runtime.errors import TransientError
-from direct311.runtime.messaging.records import (
-    IN_HAND_GRACE,
-    Emitter,
-    Entry,
-    EventProcessor,
-    Write,
-    hold_handlers,
-    on,
-)
+from direct311.runtime.messaging.records import IN_HAND_GRACE, Entry, Write, hold_handlers, on
 from direct311.runtime.messaging.relay import Relay
-from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.messaging.state import Change, Outgoing, RecordState
-from direct311.runtime.telemetry import Metrics
+from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
-from tests.support.memory import InMemoryLease, InMemoryPresence, InMemoryPublisher, InMemoryRecords
-from tests.support.runtime import until
+from tests.support.memory import InMemoryPresence, InMemoryPublisher, InMemoryRecords
+from tests.support.runtime import SetClock, Tally, overdue, until
+from tests.support.service_under_test import ServiceUnderTest
 
 pytestmark = pytest.mark.anyio
 
@@ -35,20 +25,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-class FixedClock:
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-
-class Tally(RecordState):
-    """Counts what was handled, so that a double effect shows."""
-
-    total: int = 0
 
 
 async def add(state: Tally, event: Event[ev.RequestOverdue]) -> Change[Tally] | None:
@@ -63,45 +39,23 @@ async def add(state: Tally, event: Event[ev.RequestOverdue]) -> Change[Tally] | 
     return Change(after, (Outgoing(out),))
 
 
-def overdue(record_id: str, version: int) -> Event[Model]:
-    data = ev.RequestOverdue(
-        record_id=record_id,
-        version=version,
-        department="parks",
-        due_on=datetime(2026, 3, 1).date(),  # noqa: DTZ001
-        noticed_at=datetime(2026, 3, 2, tzinfo=UTC),
-    )
-    return Event(str(uuid4()), "/direct311/routing", record_id, data.noticed_at, data)
-
-
-class World:
-    """A service in memory."""
+class World(ServiceUnderTest):
+    """A service that counts, with its relay."""
 
     def __init__(
         self,
         records: InMemoryRecords[Tally] | None = None,
         presence: InMemoryPresence | None = None,
-        clock: FixedClock | None = None,
+        clock: SetClock | None = None,
     ) -> None:
-        self.clock = clock or FixedClock()
+        super().__init__(clock=clock)
         self.presence = presence or InMemoryPresence()
         self.records = records or InMemoryRecords()
+        self.state = self.records.state
         self.publisher = InMemoryPublisher()
-        self.relay = Relay(
-            self.records, self.publisher, InMemoryLease(), self.presence, self.clock, Metrics()
-        )
-        signer = Signer("test", Ed25519PrivateKey.generate())
-        self.processor: EventProcessor[Tally] = EventProcessor(
-            self.records,
-            lambda record_id: Tally(record_id=record_id),
-            {**hold_handlers(), **dict([on(ev.RequestOverdue, add)])},
-            Emitter("intake", self.clock, signer),
-            self.relay,
-            self.clock,
-        )
-
-    def state(self, record_id: str) -> Tally:
-        return self.records.documents[record_id].state
+        self.relay = self.relay_of(self.records, self.publisher, self.presence)
+        handlers = {**hold_handlers(), **dict([on(ev.RequestOverdue, add)])}
+        self.processor = self.processor_of(self.records, Tally, handlers, self.relay)
 
     async def drain(self) -> None:
         """What the holder of the lease does, once everything in hand is overdue."""

@@ -6,13 +6,12 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
 
-from direct311.runtime.access.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.access.ledger import Access, AuditUnavailableError
 from direct311.runtime.access.rules import (
     AccessPolicy,
     Caller,
@@ -22,15 +21,12 @@ from direct311.runtime.access.rules import (
 )
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.http.problem_codes import status_of
-from direct311.runtime.messaging.records import Entry
 from direct311.runtime.messaging.signing import Principals, PublicKey, SignatureError, Signer
 from direct311.runtime.storage.database import DatabaseError
-from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider, KeyProviderError
-from direct311.runtime.vault.vault import DeniedError, RecordKey, Vault, VaultError
+from direct311.runtime.vault.vault import DeniedError, RecordKey, VaultError
 from direct311.schemas import decode
-from direct311.schemas import events as ev
-from tests.support.keys import InMemoryKeys
+from tests.support.service_under_test import ServiceUnderTest
 
 pytestmark = pytest.mark.anyio
 PHONE = b"+1 305 555 0142"
@@ -43,58 +39,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class FixedClock:
-    def now(self) -> datetime:
-        return datetime(2026, 3, 2, 12, tzinfo=UTC)
+class World(ServiceUnderTest):
+    """A service that seals telephone numbers. `agents`: how much one agent may open."""
 
-
-class Sequential:
-    def new(self) -> str:
-        return str(uuid4())
-
-
-class DurableLog:
-    """The broker as the ledger sees it; may be down."""
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.down = False
-        self.hangs = False
-
-    async def publish_one(self, entry: Entry, seconds: float) -> None:
-        if self.hangs:
-            await asyncio.Event().wait()
-        if self.down:
-            raise TimeoutError
-        self.entries.append(entry)
-
-    def events(self) -> list[ev.PiiAccessed]:
-        found = []
-        for entry in self.entries:
-            data = decode(entry.message.headers, entry.message.body).data
-            assert isinstance(data, ev.PiiAccessed)
-            found.append(data)
-        return found
-
-
-class World:
     def __init__(self, agents: str = "1200/hour") -> None:
-        self.log = DurableLog()
-        self.keys = InMemoryKeys()
         self.private = Ed25519PrivateKey.generate()
-        self.ledger = Ledger(
-            service="intake",
-            instance="intake-1",
-            version="1",
-            publisher=self.log,
+        super().__init__(
             signer=Signer("intake-1", self.private),
-            clock=FixedClock(),
-            ids=Sequential(),
-            metrics=Metrics(),
             mask=lambda text: text.replace("305", "[number]"),
+            policy=_rules(agents),
         )
-        self.provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
-        self.vault = Vault(self.keys, self.provider, self.ledger, _rules(agents), FixedClock())
 
     async def record(self, record_id: str) -> dict[str, bytes]:
         key, data_key = await self.vault.new_key(record_id)
@@ -131,22 +85,22 @@ async def test_what_was_sealed_opens_and_the_event_names_no_value() -> None:
     assert PHONE not in sealed["phone"]
     opened = await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
     assert opened == {"phone": PHONE}
-    (event,) = world.log.events()
+    (event,) = world.access_log.events()
     assert (event.outcome, event.what.fields, event.what.record_ids) == (
         "success",
         ("phone",),
         ("r1",),
     )
     assert event.why.justification == "call back about [number]"
-    assert PHONE not in world.log.entries[0].message.body
-    assert [fetch.event_id for fetch in world.keys.fetches] == [world.log.entries[0].id]
+    assert PHONE not in world.access_log.entries[0].message.body
+    assert [fetch.event_id for fetch in world.keys.fetches] == [world.access_log.entries[0].id]
 
 
 @pytest.mark.policy("P20")
 async def test_a_log_that_cannot_be_written_keeps_the_door_closed() -> None:
     world = World()
     sealed = await world.record("r1")
-    world.log.down = True
+    world.access_log.down = True
     with pytest.raises(AuditUnavailableError) as caught:
         await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
     assert (status_of(caught.value), caught.value.retry_after) == (503, 5)
@@ -160,7 +114,7 @@ async def test_a_refusal_is_written_down_and_opens_nothing() -> None:
     with pytest.raises(DeniedError) as caught:
         await world.vault.open(asking("r1", STRANGER), RecordFacts("r1"), sealed)
     assert status_of(caught.value) == 403
-    (event,) = world.log.events()
+    (event,) = world.access_log.events()
     assert (event.outcome, event.what.record_ids) == ("denied", ("r1",))
     assert world.keys.fetches == []
 
@@ -171,15 +125,15 @@ async def test_a_refusal_names_only_what_is_on_the_lists() -> None:
     made_up = replace(asking("r1", purpose="Maria Lopez"), fields=("phone", "Maria Lopez"))
     with pytest.raises(DeniedError):
         await world.vault.open(made_up, RecordFacts("r1"), sealed)
-    (event,) = world.log.events()
+    (event,) = world.access_log.events()
     assert (event.why.purpose, event.what.fields) == ("unknown", ("phone",))
-    assert b"Maria" not in world.log.entries[0].message.body
+    assert b"Maria" not in world.access_log.entries[0].message.body
 
 
 async def test_a_refusal_that_cannot_be_written_says_so() -> None:
     world = World()
     sealed = await world.record("r1")
-    world.log.down = True
+    world.access_log.down = True
     with pytest.raises(AuditUnavailableError):
         await world.vault.open(asking("r1", STRANGER), RecordFacts("r1"), sealed)
 
@@ -199,9 +153,9 @@ async def test_a_shredded_key_opens_nothing_and_the_failure_is_written_down() ->
     await world.keys.destroy("r1")
     with pytest.raises(VaultError):
         await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
-    first, second = world.log.events()
+    first, second = world.access_log.events()
     assert (first.outcome, second.outcome) == ("success", "error")
-    assert second.correlation.cause == world.log.entries[0].id
+    assert second.correlation.cause == world.access_log.entries[0].id
 
 
 async def test_records_are_opened_together_under_one_event_and_only_what_was_decided() -> None:
@@ -215,7 +169,7 @@ async def test_records_are_opened_together_under_one_event_and_only_what_was_dec
         asked, RecordFacts(), {**sealed, "r2": sealed["r2"] | other}
     )
     assert opened == {"r1": {"phone": PHONE}, "r2": {"phone": PHONE}}
-    first, *failures = world.log.events()
+    first, *failures = world.access_log.events()
     assert first.what.record_ids == tuple(sealed)
     assert {(each.outcome, each.what.record_ids) for each in failures} == {
         ("error", ("r3",)),
@@ -239,9 +193,9 @@ async def test_bytes_that_do_not_open_are_written_down_too() -> None:
     changed = {"phone": sealed["phone"][:-1] + bytes([sealed["phone"][-1] ^ 1])}
     with pytest.raises(VaultError):
         await world.vault.open(asking("r1"), RecordFacts("r1"), changed)
-    first, second = world.log.events()
+    first, second = world.access_log.events()
     assert (first.outcome, second.outcome) == ("success", "error")
-    assert second.correlation.cause == world.log.entries[0].id
+    assert second.correlation.cause == world.access_log.entries[0].id
 
 
 async def test_bytes_that_do_not_open_with_an_unlocked_key_are_written_down_too() -> None:
@@ -250,9 +204,9 @@ async def test_bytes_that_do_not_open_with_an_unlocked_key_are_written_down_too(
     with pytest.raises(VaultError):
         async with world.vault.unlock(asking("r1"), RecordFacts("r1")) as key:
             key.open("email", sealed["phone"])
-    first, second = world.log.events()
+    first, second = world.access_log.events()
     assert (first.outcome, second.outcome) == ("success", "error")
-    assert second.correlation.cause == world.log.entries[0].id
+    assert second.correlation.cause == world.access_log.entries[0].id
     assert second.decision.reason == "VaultError"
     assert second.what.record_ids == ("r1",)
 
@@ -263,9 +217,9 @@ async def test_an_unlocked_key_opens_and_seals_under_one_event_written_down_firs
     async with world.vault.unlock(asking("r1"), RecordFacts("r1")) as key:
         assert key.open("phone", sealed["phone"]) == PHONE
         again = key.seal("phone", PHONE)
-    assert [event.outcome for event in world.log.events()] == ["success"]
+    assert [event.outcome for event in world.access_log.events()] == ["success"]
     assert await world.vault.open(asking("r1"), RecordFacts("r1"), {"phone": again})
-    world.log.down = True
+    world.access_log.down = True
     with pytest.raises(AuditUnavailableError):
         async with world.vault.unlock(asking("r1"), RecordFacts("r1")):
             raise AssertionError("no key is given before the event is durable")
@@ -277,7 +231,7 @@ async def test_what_else_goes_wrong_with_an_unlocked_key_is_no_failure_to_open()
     with pytest.raises(TransientError):
         async with world.vault.unlock(asking("r1"), RecordFacts("r1")):
             raise TransientError("away")
-    assert [event.outcome for event in world.log.events()] == ["success"]
+    assert [event.outcome for event in world.access_log.events()] == ["success"]
 
 
 @pytest.mark.parametrize("error", [TransientError("away"), DatabaseError("away"), OSError("away")])
@@ -291,9 +245,9 @@ async def test_a_fetch_that_fails_is_written_down_and_may_be_tried_again(error: 
     world.keys.fetch = fail  # type: ignore[method-assign]
     with pytest.raises(type(error)):
         await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
-    first, second = world.log.events()
+    first, second = world.access_log.events()
     assert (first.outcome, second.outcome) == ("success", "error")
-    assert second.correlation.cause == world.log.entries[0].id
+    assert second.correlation.cause == world.access_log.entries[0].id
     assert second.decision.reason == type(error).__name__
 
 
@@ -302,7 +256,7 @@ async def test_a_fetch_that_fails_as_the_log_does_says_what_failed_first() -> No
     sealed = await world.record("r1")
 
     async def fail(record_id: str, event_id: str, at: datetime) -> RecordKey | None:
-        world.log.down = True
+        world.access_log.down = True
         raise TransientError("away")
 
     world.keys.fetch = fail  # type: ignore[method-assign]
@@ -329,7 +283,7 @@ async def test_access_events_are_numbered_without_a_gap() -> None:
     sealed = await world.record("r1")
     for _ in range(3):
         await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
-    events = world.log.events()
+    events = world.access_log.events()
     assert [event.time.sequence for event in events] == [1, 2, 3]
     assert len({event.time.producer for event in events}) == 1
 
@@ -338,7 +292,7 @@ async def test_an_access_event_is_signed_by_its_service() -> None:
     world = World()
     sealed = await world.record("r1")
     await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
-    message = world.log.entries[0].message
+    message = world.access_log.entries[0].message
     public = world.private.public_key()
     always = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC))
     principals = Principals({"intake-1": PublicKey("intake-1", "intake", public, *always)})
@@ -389,7 +343,7 @@ async def test_events_of_a_process_lie_in_one_partition_whatever_they_are_about(
         await world.vault.open(
             asking(record_id), RecordFacts(record_id), await world.record(record_id)
         )
-    messages = [entry.message for entry in world.log.entries]
+    messages = [entry.message for entry in world.access_log.entries]
     assert {message.key for message in messages} == {world.ledger.producer.encode()}
     assert [message.headers["ce_subject"] for message in messages] == ["r1", "r2"]
 
@@ -397,17 +351,17 @@ async def test_events_of_a_process_lie_in_one_partition_whatever_they_are_about(
 async def test_a_number_that_was_not_sent_is_filled_by_a_void_event() -> None:
     world = World()
     sealed = await world.record("r1")
-    world.log.down = True
+    world.access_log.down = True
     for _ in range(2):
         with pytest.raises(AuditUnavailableError):
             await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
     with pytest.raises(TimeoutError):
         await world.ledger.fill()
-    world.log.down = False
+    world.access_log.down = False
     await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
     await world.ledger.fill()
     await world.ledger.fill()
-    events = world.log.events()
+    events = world.access_log.events()
     assert sorted(event.time.sequence for event in events) == [1, 2, 3]
     assert [event.action for event in events] == ["view", "void", "void"]
     assert all(event.what.record_ids == () for event in events if event.action == "void")
@@ -420,22 +374,22 @@ async def test_what_cannot_be_an_event_uses_no_number() -> None:
         await world.vault.open(asking("no such/id"), RecordFacts("r1"), sealed)
     await world.vault.open(asking("r1"), RecordFacts("r1"), sealed)
     await world.ledger.fill()
-    assert [event.time.sequence for event in world.log.events()] == [1]
+    assert [event.time.sequence for event in world.access_log.events()] == [1]
 
 
 async def test_a_caller_who_hangs_up_leaves_no_gap() -> None:
     world = World()
     sealed = await world.record("r1")
-    world.log.hangs = True
+    world.access_log.hangs = True
     opening = asyncio.ensure_future(world.vault.open(asking("r1"), RecordFacts("r1"), sealed))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
-    world.log.hangs = False
+    world.access_log.hangs = False
     await world.ledger.fill()
-    assert [(e.time.sequence, e.action) for e in world.log.events()] == [(1, "void")]
+    assert [(e.time.sequence, e.action) for e in world.access_log.events()] == [(1, "void")]
     assert world.keys.fetches == []
 
 
@@ -453,7 +407,7 @@ async def test_a_reason_that_is_missing_is_named_and_the_refusal_written_down() 
         with pytest.raises(DeniedError) as caught:
             await world.vault.open(unsaid, RecordFacts("r1"), sealed)
         assert (status_of(caught.value), caught.value.field) == (422, field)
-    assert [event.outcome for event in world.log.events()] == ["denied"] * 2
+    assert [event.outcome for event in world.access_log.events()] == ["denied"] * 2
     assert world.keys.fetches == []
 
 
@@ -467,7 +421,7 @@ async def test_too_many_openings_are_refused_for_a_while_and_written_down() -> N
     assert status_of(caught.value) == 429
     assert caught.value.retry_after is not None
     assert 3_590 < caught.value.retry_after <= 3_600
-    last = world.log.events()[-1]
+    last = world.access_log.events()[-1]
     assert (last.outcome, last.decision.rule) == ("denied", "refused:rate")
     assert len(world.keys.fetches) == 2
 
@@ -480,7 +434,7 @@ async def test_the_event_says_how_sensitive_the_fields_are() -> None:
     await world.vault.open(text, RecordFacts("r1"), {})
     with pytest.raises(DeniedError):
         await world.vault.open(asking("r1", STRANGER), RecordFacts("r1"), sealed)
-    assert [event.what.sensitivity for event in world.log.events()] == [
+    assert [event.what.sensitivity for event in world.access_log.events()] == [
         "contact",
         "content",
         "contact",

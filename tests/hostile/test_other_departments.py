@@ -313,7 +313,7 @@ def test_media_opens_no_original_of_a_record_that_the_department_does_not_have(
     before = len(media.world.keys.fetches)
     assert media.read(of_ours(role), purpose) == 403
     assert len(media.world.keys.fetches) == before
-    assert media.world.log.events()[-1].decision.rule == "refused:assigned"
+    assert media.world.access_log.events()[-1].decision.rule == "refused:assigned"
 
 
 @pytest.mark.parametrize("state", [each for each in OURS_NOW if not each.update], ids=str)

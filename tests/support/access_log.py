@@ -1,7 +1,6 @@
 """Where access events go, without a broker."""
 
 import asyncio
-from collections.abc import Sequence
 
 from direct311.runtime.messaging.records import Entry
 from direct311.schemas import decode
@@ -23,7 +22,7 @@ class InMemoryAccessLog:
             raise TimeoutError
         self.entries.append(entry)
 
-    def events(self) -> Sequence[ev.PiiAccessed]:
+    def events(self) -> list[ev.PiiAccessed]:
         """What was written, in order."""
         found = []
         for entry in self.entries:
@@ -32,5 +31,5 @@ class InMemoryAccessLog:
             found.append(data)
         return found
 
-    def refusals(self) -> Sequence[ev.PiiAccessed]:
+    def refusals(self) -> list[ev.PiiAccessed]:
         return [event for event in self.events() if event.outcome == "denied"]

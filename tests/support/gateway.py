@@ -30,7 +30,7 @@ from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.vault import RecordKey
 from tests.support.links import FakeAuthenticator
-from tests.support.media import IdleRelay
+from tests.support.memory import IdleRelay
 from tests.support.quotas import callers
 from tests.support.reporters import CATALOGUE, POLICIES, Registry, World
 from tests.support.runtime import NOW

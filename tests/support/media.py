@@ -17,23 +17,22 @@ from direct311.media.uploads.adapters.seals import VaultSeals
 from direct311.media.uploads.consumers import handlers, taking
 from direct311.media.uploads.domain import Verdict
 from direct311.media.uploads.handlers import TakeUploads
-from direct311.runtime.access.ledger import Ledger
-from direct311.runtime.access.rules import load_access_policy
-from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.messaging.broker import Received
-from direct311.runtime.messaging.records import Emitter, Entry, EventProcessor, Stored, Write
+from direct311.runtime.messaging.records import Entry, Stored, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.storage.objects import MissingObjectError
-from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.vault import RecordKey, Vault
-from direct311.schemas import Event, decode
+from direct311.runtime.vault.vault import RecordKey
+from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 from direct311.schemas.topics import BY_MODEL
+from tests.support.access_log import InMemoryAccessLog
 from tests.support.keys import InMemoryKeys
 from tests.support.memory import InMemoryRecords
+from tests.support.runtime import SetClock
+from tests.support.service_under_test import ServiceUnderTest
 
 START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 PUBLIC_URL = "https://media.example/direct311-public"
@@ -56,18 +55,8 @@ class Fate:
             raise KilledError
 
 
-class SteppedClock:
-    """Stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.at = START
-
-    def now(self) -> datetime:
-        return self.at
-
-
 class InMemoryIncoming:
-    def __init__(self, fate: Fate, clock: SteppedClock) -> None:
+    def __init__(self, fate: Fate, clock: SetClock) -> None:
         self.objects: dict[str, tuple[bytes, datetime]] = {}
         self._fate = fate
         self._clock = clock
@@ -96,7 +85,7 @@ class InMemoryIncoming:
 
 
 class InMemoryOriginals:
-    def __init__(self, fate: Fate, clock: SteppedClock) -> None:
+    def __init__(self, fate: Fate, clock: SetClock) -> None:
         self.versions: dict[tuple[str, str], list[tuple[bytes, datetime]]] = {}
         self._fate = fate
         self._clock = clock
@@ -135,7 +124,7 @@ class InMemoryOriginals:
 
 
 class InMemoryCopies:
-    def __init__(self, fate: Fate, clock: SteppedClock) -> None:
+    def __init__(self, fate: Fate, clock: SetClock) -> None:
         self.objects: dict[str, tuple[CleanCopy, datetime]] = {}
         self._fate = fate
         self._clock = clock
@@ -218,64 +207,36 @@ class InMemoryHoldings:
     def __init__(self, records: InMemoryRecords[RecordMedia]) -> None:
         self._records = records
 
-    def _states(self) -> list[RecordMedia]:
-        return [write.state for write in self._records.documents.values()]
-
     async def known_uploads(self, upload_ids: Sequence[str]) -> set[str]:
-        known = {f.media_id for s in self._states() for f in s.files if s.lifecycle == "active"}
+        states = [state for state in self._records.states() if state.lifecycle == "active"]
+        known = {file.media_id for state in states for file in state.files}
         return known & set(upload_ids)
 
     async def named_copies(self, names: Sequence[str]) -> set[str]:
         named = {
             f.public.name
-            for s in self._states()
+            for s in self._records.states()
             for f in s.files
             if f.public and s.lifecycle == "active"
         }
         return named & set(names)
 
     async def living_records(self, record_ids: Sequence[str]) -> set[str]:
-        living = {s.record_id for s in self._states() if s.lifecycle != "destroyed"}
+        living = {s.record_id for s in self._records.states() if s.lifecycle != "destroyed"}
         return living & set(record_ids)
 
 
-class DurableMemory:
-    """Where access events go; `down` refuses them."""
+class FragileAccessLog(InMemoryAccessLog):
+    """An access log whose writer may die before or after the write."""
 
     def __init__(self, fate: Fate) -> None:
-        self.written: list[Entry] = []
-        self.down = False
+        super().__init__()
         self._fate = fate
 
     async def publish_one(self, entry: Entry, seconds: float) -> None:
         self._fate.point()
-        if self.down:
-            raise TimeoutError
-        self.written.append(entry)
+        await super().publish_one(entry, seconds)
         self._fate.point()
-
-    def events(self) -> list[ev.PiiAccessed]:
-        found = [decode(e.message.headers, e.message.body).data for e in self.written]
-        return [data for data in found if isinstance(data, ev.PiiAccessed)]
-
-
-class IdleRelay:
-    """Leaves everything to the lease's holder, of which there is none: outboxes keep it all."""
-
-    def owned(self, entry_ids: Sequence[str]) -> bool:
-        return False
-
-    def published(self, entry_id: str) -> bool:
-        return False
-
-    def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
-        """Nothing was published from here."""
-
-    def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
-        return None
-
-    def leave(self, record_id: str) -> None:
-        return None
 
 
 def _seed(name: str) -> bytes:
@@ -287,7 +248,7 @@ class World:
     """What survives a crash: buckets, documents, keys, the access log."""
 
     fate: Fate = field(default_factory=Fate)
-    clock: SteppedClock = field(default_factory=SteppedClock)
+    clock: SetClock = field(default_factory=lambda: SetClock(START))
 
     def __post_init__(self) -> None:
         self.incoming = InMemoryIncoming(self.fate, self.clock)
@@ -295,40 +256,29 @@ class World:
         self.copies = InMemoryCopies(self.fate, self.clock)
         self.records = FragileRecords(self.fate)
         self.keys = FragileKeys(self.fate)
-        self.log = DurableMemory(self.fate)
+        self.access_log = FragileAccessLog(self.fate)
         self.tokens = FixedTokens()
+
+        self.state, self.said = self.records.state, self.records.said
 
     def started(self) -> "MediaProcess":
         return MediaProcess(self)
 
-    def state(self, record_id: str) -> RecordMedia:
-        return self.records.documents[record_id].state
 
-    def said(self, record_id: str) -> list[Event[Model]]:
-        """The events that the record's document holds for publication."""
-        outbox = self.records.documents[record_id].outbox
-        return [decode(entry.message.headers, entry.message.body) for entry in outbox]
-
-
-class MediaProcess:
+class MediaProcess(ServiceUnderTest):
     """The service's consumer and jobs over a world, as `create_app` wires them."""
 
     def __init__(self, world: World, max_bytes: int = 10_000_000) -> None:
-        signer = Signer("media-test", Ed25519PrivateKey.from_private_bytes(_seed("media")))
-        self.cleaner = DirectCleaner(world.fate)
-        ledger = Ledger(
-            service="media",
-            instance="media-test",
-            version="0",
-            publisher=world.log,
-            signer=signer,
+        super().__init__(
+            "media",
             clock=world.clock,
-            ids=TimeOrderedIds(),
-            metrics=Metrics(),
+            signer=Signer("media-test", Ed25519PrivateKey.from_private_bytes(_seed("media"))),
+            access_log=world.access_log,
+            keys=world.keys,
+            provider=FileKeyProvider("kek-1", {"kek-1": _seed("kek")}),
             mask=lambda _: "withheld",
         )
-        provider = FileKeyProvider("kek-1", {"kek-1": _seed("kek")})
-        self.vault = Vault(world.keys, provider, ledger, load_access_policy(), world.clock)
+        self.cleaner = DirectCleaner(world.fate)
         self.outcomes: list[str] = []
         self.take = TakeUploads(
             incoming=world.incoming,
@@ -342,14 +292,8 @@ class MediaProcess:
             max_bytes=max_bytes,
             count=self.outcomes.append,
         )
-        self.processor = EventProcessor(
-            world.records,
-            lambda record_id: RecordMedia(record_id=record_id),
-            {**handlers(self.take), **lifecycle_events.handlers()},
-            Emitter("media", world.clock, signer),
-            IdleRelay(),
-            world.clock,
-        )
+        every = {**handlers(self.take), **lifecycle_events.handlers()}
+        self.processor = self.processor_of(world.records, RecordMedia, every)
         self._process = taking(self.processor, self.take.discard, 4)
         self.destroyer: Destroyer[RecordMedia] = Destroyer(
             holder="media",

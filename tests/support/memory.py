@@ -84,14 +84,14 @@ class InMemoryRecords(Generic[S]):
 
     # --- what tests look at, and put there
 
-    def states(self) -> Sequence[S]:
+    def states(self) -> list[S]:
         """All documents, the oldest first; tombstones too."""
         return [write.state for write in self.documents.values()]
 
     def state(self, record_id: str) -> S:
         return self.documents[record_id].state
 
-    def said(self, record_id: str) -> Sequence[Event[Model]]:
+    def said(self, record_id: str) -> list[Event[Model]]:
         """The events that wait in the record's outbox, in order."""
         entries = self.documents[record_id].outbox
         return [decode(entry.message.headers, entry.message.body) for entry in entries]

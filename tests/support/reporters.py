@@ -34,11 +34,11 @@ from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from tests.support.access_log import InMemoryAccessLog
 from tests.support.addresses import InOneLine
 from tests.support.keys import InMemoryKeys
 from tests.support.links import signed_links
-from tests.support.media import DurableMemory, Fate, IdleRelay
-from tests.support.memory import InMemoryRecords
+from tests.support.memory import IdleRelay, InMemoryRecords
 from tests.support.runtime import NOW, SetClock
 
 PERSON = {
@@ -224,7 +224,7 @@ class World:
 
     def __init__(self) -> None:
         self.clock = SetClock()
-        self.log = DurableMemory(Fate())
+        self.log = InMemoryAccessLog()
         self.keys = InMemoryKeys()
         self.records: InMemoryRecords[ServiceRequest] = InMemoryRecords()
         names = ("phone", "email", "name", "address", "cell", "content", "search")

@@ -24,13 +24,13 @@ from direct311.runtime.messaging.records import Records, Write
 from direct311.runtime.storage import database as mongo
 from direct311.runtime.storage.database import Database, MongoRecords
 from tests.support.memory import InMemoryRecords
+from tests.support.runtime import SetClock
 from tests.unit.retention.fakes import (
     START,
     InMemoryCertificates,
     InMemoryDispositions,
     InMemoryHolds,
     InMemoryInventory,
-    SettableClock,
 )
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
@@ -46,7 +46,7 @@ class Stores:
     dispositions: Dispositions
     certificate_records: Records[Certificate]
     certificates: Certificates
-    clock: SettableClock
+    clock: SetClock
 
     async def put(self, *records: InventoryRecord) -> None:
         writes = [Write(0, each.model_copy(update={"version": 1}), (), START) for each in records]
@@ -67,7 +67,7 @@ async def opened(servers: Stack) -> AsyncIterator[Database]:
 
 @pytest.fixture(params=["memory", "database"])
 async def stores(request: pytest.FixtureRequest, servers: Stack) -> AsyncIterator[Stores]:
-    clock = SettableClock()
+    clock = SetClock(START)
     if request.param == "memory":
         kept: InMemoryRecords[InventoryRecord] = InMemoryRecords()
         certified: InMemoryRecords[Certificate] = InMemoryRecords()

@@ -171,7 +171,7 @@ async def test_several_photos_have_one_key_and_need_no_key_use() -> None:
     uploads = brought(world, *((f"u{i}", PHOTO, "") for i in range(3)))
     await world.started().handle(created(RECORD, uploads))
     assert list(world.keys.keys) == [RECORD]
-    assert world.log.written == []
+    assert world.access_log.entries == []
 
 
 async def test_a_request_without_files_leaves_nothing() -> None:
@@ -187,7 +187,7 @@ async def test_files_that_come_later_use_the_key_that_is_there_and_say_so_first(
     await process.handle(created(RECORD, first))
     second = brought(world, ("u2", PDF, ""))
     await process.handle(updated(RECORD, 2, uploads=[*first, *second]))
-    (access,) = world.log.events()
+    (access,) = world.access_log.events()
     assert (access.action, access.outcome, access.agent.id) == ("seal", "success", "svc:media")
     assert access.what.record_ids == (RECORD,)
     assert [fetch.record_id for fetch in world.keys.fetches] == [RECORD]
@@ -200,12 +200,12 @@ async def test_without_the_log_no_key_is_used_and_the_batch_comes_again() -> Non
     process = world.started()
     await process.handle(created(RECORD, brought(world, ("u1", PHOTO, ""))))
     more = brought(world, ("u2", PDF, ""))
-    world.log.down = True
+    world.access_log.down = True
     with pytest.raises(TransientError):
         await process.handle(updated(RECORD, 2, uploads=more))
     assert world.keys.fetches == []
     assert list(world.incoming.objects) == ["u2"]
-    world.log.down = False
+    world.access_log.down = False
     assert await process.handle(updated(RECORD, 2, uploads=more)) == []
     assert [item.media_id for item in last_stored(world).media] == ["u1", "u2"]
 

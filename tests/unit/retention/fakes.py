@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Literal
@@ -25,12 +24,14 @@ from direct311.retention.review.handlers.expiry import Expiry
 from direct311.retention.review.handlers.review import Review
 from direct311.retention.schedule.adapters import load_retention
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.messaging.records import Emitter, Entry, EventProcessor, Stored, Write
+from direct311.runtime.messaging.records import Stored, Write
 from direct311.runtime.messaging.signing import Signer
-from direct311.schemas import Event, decode
+from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 from tests.support.memory import InMemoryRecords
+from tests.support.runtime import SetClock
+from tests.support.service_under_test import ServiceUnderTest
 
 START = datetime(2026, 3, 2, 17, tzinfo=UTC)
 SETTLE_FOR = timedelta(seconds=60)
@@ -44,17 +45,6 @@ async def at_once() -> None:
     """Whose turn it is does not matter."""
 
 
-class SettableClock:
-    def __init__(self, at: datetime = START) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
-
-    def advance(self, by: timedelta) -> None:
-        self.at += by
-
-
 class CountedIds:
     """1, 2, 3 … as UUIDs."""
 
@@ -64,25 +54,6 @@ class CountedIds:
     def new(self) -> str:
         self._last += 1
         return str(UUID(int=self._last))
-
-
-class IdleRelay:
-    """Publishes nothing, so that every document's outbox tells all that it ever said."""
-
-    def owned(self, entry_ids: Sequence[str]) -> bool:
-        return False
-
-    def published(self, entry_id: str) -> bool:
-        return False
-
-    def offer(self, record_id: str, entries: Sequence[Entry]) -> None:
-        """A record's first words are offered; they stay in the outbox."""
-
-    def leave(self, record_id: str) -> None:
-        raise AssertionError("nothing is in hand")
-
-    def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
-        raise AssertionError("nothing is published, so nothing is dropped")
 
 
 class WatchedRecords(InMemoryRecords[InventoryRecord]):
@@ -131,7 +102,7 @@ class InMemoryInventory:
 
     @property
     def _all(self) -> list[InventoryRecord]:
-        return [write.state for write in self._records.documents.values()]
+        return self._records.states()
 
     async def get(self, record_id: str) -> InventoryRecord | None:
         found = await self._records.load([record_id])
@@ -332,10 +303,9 @@ class InMemoryCertificates:
         return found[certificate_id].state if certificate_id in found else None
 
     async def disposed(self, first_on: date, last_on: date) -> Sequence[Certificate]:
-        states = [write.state for write in self._records.documents.values()]
         return [
             each
-            for each in states
+            for each in self._records.states()
             if each.content and first_on <= each.content.disposed_on <= last_on
         ]
 
@@ -346,47 +316,35 @@ def packaged_rules() -> RetentionRules:
     return RetentionRules(files.schedule, files.assignments, ZoneInfo("America/New_York"))
 
 
-@dataclass
-class World:
+class World(ServiceUnderTest):
     """Retention as a whole, without servers."""
 
-    turn: Turn = at_once
-    stale: bool = False
-    ahead: bool = True
-    stopped: bool = False
-    rules: RetentionRules = field(default_factory=packaged_rules)
-
-    def __post_init__(self) -> None:
-        self.clock = SettableClock()
-        self.ids = CountedIds()
-        self.records = WatchedRecords(self.turn)
+    def __init__(
+        self,
+        turn: Turn = at_once,
+        *,
+        stale: bool = False,
+        ahead: bool = True,
+        rules: RetentionRules | None = None,
+    ) -> None:
+        signer = Signer("retention-test", Ed25519PrivateKey.generate())
+        super().__init__("retention", clock=SetClock(START), ids=CountedIds(), signer=signer)
+        self.ahead = ahead
+        self.stopped = False
+        self.rules = rules or packaged_rules()
+        self.records = WatchedRecords(turn)
+        self.record = self.records.state
         self.certificates: InMemoryRecords[Certificate] = InMemoryRecords()
-        self.inventory = InMemoryInventory(self.records, self.turn)
-        self.holds = InMemoryHolds(self.turn, stale=self.stale)
-        self.dispositions = InMemoryDispositions(self.turn)
+        self.inventory = InMemoryInventory(self.records, turn)
+        self.holds = InMemoryHolds(turn, stale=stale)
+        self.dispositions = InMemoryDispositions(turn)
         self.kept = InMemoryCertificates(self.certificates)
-        self.signer = Signer("retention-test", Ed25519PrivateKey.generate())
         self.start()
 
     def start(self) -> None:
         """A new process on the same stores."""
-        emitter = Emitter("retention", self.clock, self.signer)
-        self.processor: EventProcessor[InventoryRecord] = EventProcessor(
-            self.records,
-            lambda record_id: InventoryRecord(record_id=record_id),
-            Inventorying(self.rules, self.holds, self.clock).handlers(),
-            emitter,
-            IdleRelay(),
-            self.clock,
-        )
-        certificate_processor: EventProcessor[Certificate] = EventProcessor(
-            self.certificates,
-            lambda certificate_id: Certificate(record_id=certificate_id),
-            {},
-            emitter,
-            IdleRelay(),
-            self.clock,
-        )
+        inventorying = Inventorying(self.rules, self.holds, self.clock)
+        self.processor = self.processor_of(self.records, InventoryRecord, inventorying.handlers())
         shared = (self.processor, self.inventory, self.holds)
         clock, ids = self.clock, self.ids
         self.outcomes = Outcomes(self.processor, self.rules, clock)
@@ -403,7 +361,7 @@ class World:
         )
         self.certification = Certification(
             self.processor,
-            certificate_processor,
+            self.processor_of(self.certificates, Certificate),
             self.kept,
             self.inventory,
             self.dispositions,
@@ -413,13 +371,9 @@ class World:
             AUDIT_AFTER,
         )
 
-    def record(self, record_id: str) -> InventoryRecord:
-        return self.records.documents[record_id].state
-
     def said(self, record_id: str) -> list[Event[Model]]:
         """Everything that retention said of a record, in order."""
-        write = self.records.documents.get(record_id)
-        return [decode(e.message.headers, e.message.body) for e in write.outbox] if write else []
+        return self.records.said(record_id) if record_id in self.records.documents else []
 
     def names(self, record_id: str) -> list[str]:
         return [event.name for event in self.said(record_id)]
@@ -427,9 +381,8 @@ class World:
     def announced(self) -> list[ev.DispositionCertified]:
         """Every certificate that was announced."""
         found = []
-        for write in self.certificates.documents.values():
-            for entry in write.outbox:
-                event = decode(entry.message.headers, entry.message.body)
+        for certificate_id in self.certificates.documents:
+            for event in self.certificates.said(certificate_id):
                 assert event.signature is not None
                 assert isinstance(event.data, ev.DispositionCertified)
                 found.append(event.data)

@@ -47,7 +47,7 @@ class County:
             review.router(world.expiry, inventory, rules, caller_of),
             review.dispositions_router(world.review, world.dispositions, caller_of),
             placing.router(world.holding, scopes, holds, inventory, ids, world.clock, caller_of),
-            certificates.router(world.certification, world.signer, caller_of),
+            certificates.router(world.certification, world.event_signer, caller_of),
         ):
             app.include_router(router)
         self.client = TestClient(app, raise_server_exceptions=False)
@@ -188,7 +188,7 @@ def test_from_proposal_to_certificate(county: County) -> None:
     assert keyid == "retention-test"
     text = json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert sha256(text.encode()).hexdigest() == digest
-    assert world.signer.sign_bytes(bytes.fromhex(digest)).hex() == signature
+    assert world.event_signer.sign_bytes(bytes.fromhex(digest)).hex() == signature
     assert county.get("/v1/records/r1")["state"] == "certified"
     listed = county.get("/v1/dispositions")["dispositions"]
     assert [each["status"] for each in listed] == ["certified"]

@@ -22,9 +22,9 @@ from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Encoded
 from direct311.schemas import events as ev
+from tests.support.access_log import InMemoryAccessLog
 from tests.support.keys import InMemoryKeys
 from tests.support.links import FakeAuthenticator, bearer, signed_links
-from tests.support.media import DurableMemory, Fate
 from tests.unit.audit.events import OTHER, RECORD, START, Producer, private_key
 from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog
 from tests.unit.audit.log_contract import PROVIDER, TimeOrdered, in_memory
@@ -36,7 +36,7 @@ class World:
     def __init__(self) -> None:
         self.entries, self.keys = InMemoryLog(), InMemoryBodyKeys()
         self.stores = in_memory(self.entries, self.keys)
-        self.broker = DurableMemory(Fate())
+        self.broker = InMemoryAccessLog()
         self.clock = self.stores.clock
         policy = load_access_policy()
         ledger = Ledger(

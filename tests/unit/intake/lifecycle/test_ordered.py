@@ -12,8 +12,7 @@ from direct311.runtime.messaging.records import Emitter, EventProcessor, Write, 
 from direct311.runtime.messaging.signing import Signer
 from direct311.schemas import Event
 from direct311.schemas import events as ev
-from tests.support.media import IdleRelay
-from tests.support.memory import InMemoryRecords
+from tests.support.memory import IdleRelay, InMemoryRecords
 from tests.support.runtime import NOW, SetClock, new_id
 from tests.unit.intake.submission.test_delivery import NobodyProtected
 

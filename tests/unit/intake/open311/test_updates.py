@@ -36,9 +36,9 @@ from direct311.runtime.vault.keys import FileKeyProvider
 from direct311.runtime.vault.vault import Vault, VaultError
 from direct311.schemas import decode
 from direct311.schemas import events as ev
+from tests.support.access_log import InMemoryAccessLog
 from tests.support.keys import InMemoryKeys
-from tests.support.media import DurableMemory, Fate, IdleRelay
-from tests.support.memory import InMemoryRecords
+from tests.support.memory import IdleRelay, InMemoryRecords
 from tests.support.runtime import NOW, SetClock
 
 CATALOGUE = load_catalogue().content
@@ -206,7 +206,7 @@ class World:
         self.clock = SetClock()
         ids = TimeOrderedIds()
         signer = Signer("intake-test", Ed25519PrivateKey.generate())
-        self.log = DurableMemory(Fate())
+        self.log = InMemoryAccessLog()
         ledger = Ledger(
             service="intake",
             instance="one",

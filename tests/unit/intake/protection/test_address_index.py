@@ -21,7 +21,7 @@ from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.vault.vault import DataKey
 from direct311.schemas.events import Place
 from tests.support.addresses import InOneLine
-from tests.support.media import IdleRelay
+from tests.support.memory import IdleRelay
 from tests.support.runtime import NOW, SetClock
 
 pytestmark = pytest.mark.anyio

@@ -28,10 +28,10 @@ from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
 from direct311.runtime.vault.vault import Vault
+from tests.support.access_log import InMemoryAccessLog
 from tests.support.addresses import InOneLine
 from tests.support.keys import InMemoryKeys
 from tests.support.links import FakeAuthenticator, bearer, signed_links
-from tests.support.media import DurableMemory, Fate
 from tests.support.runtime import SetClock
 
 pytestmark = pytest.mark.anyio
@@ -139,7 +139,7 @@ class World:
     def __init__(self) -> None:
         self.clock = SetClock()
         self.store = Store()
-        self.log = DurableMemory(Fate())
+        self.log = InMemoryAccessLog()
         self.addresses = InOneLine()
         self.rechecked: list[tuple[int, tuple[str, ...]]] = []
         self.indexes = KeyedIndexes(1, {name: os.urandom(32) for name in FIELDS}, self.clock)

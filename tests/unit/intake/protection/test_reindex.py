@@ -37,10 +37,10 @@ from direct311.runtime.vault.keys import FileKeyProvider
 from direct311.runtime.vault.vault import Vault
 from direct311.schemas import decode
 from direct311.schemas import events as ev
+from tests.support.access_log import InMemoryAccessLog
 from tests.support.addresses import InOneLine
 from tests.support.keys import InMemoryKeys
-from tests.support.media import DurableMemory, Fate, IdleRelay
-from tests.support.memory import InMemoryRecords
+from tests.support.memory import IdleRelay, InMemoryRecords
 from tests.support.runtime import NOW, SetClock
 
 pytestmark = pytest.mark.anyio
@@ -96,7 +96,7 @@ class Registry:
 
 class World:
     def __init__(self) -> None:
-        self.log = DurableMemory(Fate())
+        self.log = InMemoryAccessLog()
         self.keys = InMemoryKeys()
         self.records: InMemoryRecords[ServiceRequest] = InMemoryRecords()
         self.requests = Requests(self.records)

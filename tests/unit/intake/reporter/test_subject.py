@@ -37,11 +37,11 @@ from direct311.runtime.vault.keys import FileKeyProvider
 from direct311.runtime.vault.vault import Vault
 from direct311.schemas import decode
 from direct311.schemas import events as ev
+from tests.support.access_log import InMemoryAccessLog
 from tests.support.addresses import InOneLine
 from tests.support.keys import InMemoryKeys
 from tests.support.links import FakeAuthenticator, bearer, signed_links
-from tests.support.media import DurableMemory, Fate, IdleRelay
-from tests.support.memory import InMemoryRecords
+from tests.support.memory import IdleRelay, InMemoryRecords
 from tests.support.reporters import FakeCodes
 from tests.support.runtime import NOW, SetClock
 
@@ -91,7 +91,7 @@ class Crowded(InMemoryRecords[ServiceRequest]):
 class World:
     def __init__(self, indexes: KeyedIndexes | None = None) -> None:
         self.clock = SetClock()
-        self.log = DurableMemory(Fate())
+        self.log = InMemoryAccessLog()
         self.keys = InMemoryKeys()
         self.records = Crowded()
         self.registry = Registry()
@@ -577,11 +577,11 @@ async def test_an_agent_gives_a_link_and_its_uses_lead_back_to_that(world: World
     assert (disclosed.agent.id, disclosed.what.record_ids) == ("olga", ("r-1",))
     assert disclosed.why.justification is not None
     assert viewed.agent.session == _event_id(world, 0)
-    assert given["token"] not in str([entry.message.body for entry in world.log.written])
+    assert given["token"] not in str([entry.message.body for entry in world.log.entries])
 
 
 def _event_id(world: World, index: int) -> str:
-    return world.log.written[index].id
+    return world.log.entries[index].id
 
 
 @pytest.mark.parametrize("token", ["custodian:carla", "department:pit", "auditor:ada", "admin:a"])

@@ -18,7 +18,7 @@ from direct311.runtime.messaging.records import Emitter, Write
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.vault.vault import RecordKey
 from direct311.schemas.events import Place
-from tests.support.media import IdleRelay
+from tests.support.memory import IdleRelay
 from tests.support.reporters import CATALOGUE, POLICIES, Registry, World
 from tests.support.runtime import NOW
 

@@ -47,7 +47,7 @@ class Desk:
         return [event.outcome for event in self.events()]
 
     def events(self) -> list[ev.PiiAccessed]:
-        return self.world.log.events()
+        return self.world.access_log.events()
 
 
 @pytest.fixture

@@ -56,8 +56,8 @@ def _advance(live: list[Coroutine[Any, Any, None]], index: int) -> None:
 class Watched(World):
     """A world that remembers which holds had raised the fence when an order was approved."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
         self.raised: dict[str | None, list[str]] = {}
 
 

@@ -15,58 +15,42 @@ from direct311.routing.work.handlers import Answers, refuse_unknown
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.broker import MisplacedError, Received
-from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, EventProcessor, Write, on
+from direct311.runtime.messaging.records import IN_HAND_GRACE, on
 from direct311.runtime.messaging.state import Change
 from direct311.schemas import Event, decode, updates_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
-from tests.support.runtime import NOW, SetClock, lone_relay, signature
+from tests.support.runtime import NOW
+from tests.support.service_under_test import ServiceUnderTest, unmasked
 
 pytestmark = pytest.mark.anyio
 
 
-def _as_it_is(text: str) -> str:
-    return text
-
-
-class World:
-    """Routing in memory."""
+class World(ServiceUnderTest):
+    """Routing, with jobs and with answers to departments."""
 
     def __init__(self) -> None:
-        self.clock = SetClock()
+        super().__init__("routing")
         self.jobs: InMemoryRecords[Job] = InMemoryRecords()
         self.refusals: InMemoryRecords[Refusal] = InMemoryRecords()
         self.publisher = InMemoryPublisher()
         files = load_rules()
         routing = Routing(files.rulebook, files.states, self.clock)
-        answers = Answers(files.states, _as_it_is, self.clock)
-        emitter = Emitter("routing", self.clock, signature("routing").signer)
+        answers = Answers(files.states, unmasked, self.clock)
         self.relays = [
-            lone_relay(self.jobs, self.publisher, self.clock),
-            lone_relay(self.refusals, self.publisher, self.clock),
+            self.relay_of(self.jobs, self.publisher),
+            self.relay_of(self.refusals, self.publisher),
         ]
-        self.processor: EventProcessor[Job] = EventProcessor(
-            self.jobs,
-            lambda record_id: Job(record_id=record_id),
-            {**routing.handlers(), **answers.handlers()},
-            emitter,
-            self.relays[0],
-            self.clock,
-        )
-        self.refusing: EventProcessor[Refusal] = EventProcessor(
-            self.refusals,
-            lambda update_id: Refusal(record_id=update_id),
-            dict([on(ev.DepartmentUpdate, refuse_unknown)]),
-            emitter,
-            self.relays[1],
-            self.clock,
-        )
+        handlers = {**routing.handlers(), **answers.handlers()}
+        self.processor = self.processor_of(self.jobs, Job, handlers, self.relays[0])
+        refusing = dict([on(ev.DepartmentUpdate, refuse_unknown)])
+        self.refusing = self.processor_of(self.refusals, Refusal, refusing, self.relays[1])
         self.process = process(self.processor, self.refusing, self.jobs, self.refusals)
 
     async def job(self, record_id: str, **fields: object) -> None:
         state = Job(record_id=record_id, version=1, status="routed", department="parks")
-        await self.jobs.commit([Write(0, state.model_copy(update=fields), (), NOW)])
+        await self.jobs.put(state.model_copy(update=fields), NOW)
 
     async def answers(self) -> list[Model]:
         self.clock.at += IN_HAND_GRACE

@@ -15,23 +15,21 @@ import pytest
 
 from direct311.audit.log.api.consumers import consuming
 from direct311.audit.log.handlers.receive import Receiving
-from direct311.runtime.access.ledger import Access, Ledger
-from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.signing import Principals, PublicKey, SignatureError, Signer
-from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.vault import DeniedError, Vault
+from direct311.runtime.vault.vault import DeniedError
 from direct311.schemas import Encoded, Event, decode, encode, isoformat, signed_bytes
 from direct311.schemas.model import Model
 from direct311.schemas.topics import BY_NAME
 from direct311.verifier import event as offline
 from tests.support.county import County, until
-from tests.support.keys import InMemoryKeys
+from tests.support.runtime import SetClock
+from tests.support.service_under_test import ServiceUnderTest
 from tests.support.submissions import submission
 from tests.unit.audit.events import ORDER, RECORD, START, private_key, received
-from tests.unit.audit.fakes import InMemoryInbox, SettableClock
-from tests.unit.audit.log_contract import InMemoryBroker
+from tests.unit.audit.fakes import InMemoryInbox
 
 SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
 SEALING = {"intake": "phone", "media": "media_original", "audit": "audit_entry"}
@@ -89,9 +87,7 @@ def refused_by_signature(forged: Encoded) -> bool:
 
 async def refused_by_audit(forged: Encoded) -> bool:
     inbox = InMemoryInbox()
-    refused = await Receiving(inbox, SettableClock(START), TimeOrderedIds()).take(
-        [received(forged)]
-    )
+    refused = await Receiving(inbox, SetClock(START), TimeOrderedIds()).take([received(forged)])
     assert bool(refused) is not bool(inbox.batches)
     return bool(refused)
 
@@ -376,7 +372,7 @@ async def test_a_forged_receipt_changes_nothing_at_audit_either() -> None:
         async def apply(self, events: object) -> list[Any]:
             return []
 
-    receiving = Receiving(InMemoryInbox(), SettableClock(START), TimeOrderedIds())
+    receiving = Receiving(InMemoryInbox(), SetClock(START), TimeOrderedIds())
     process = consuming(receiving, cast(Any, Disposition()), cast(Any, Nothing()), lambda: None)
     good = received(message("geo", "record.destroyed", destroyed("geo")))
     bad = received(message("geo", "record.destroyed", destroyed("media")))
@@ -388,21 +384,9 @@ async def test_a_forged_receipt_changes_nothing_at_audit_either() -> None:
 # ---------------------------------------------------------------- and none is made by accident
 
 
-def vault_of(service: str) -> tuple[Vault, InMemoryBroker]:
-    publisher, clock = InMemoryBroker(), SettableClock(START)
-    ledger = Ledger(
-        service=service,
-        instance=f"{service}-1",
-        version="1",
-        publisher=publisher,
-        signer=Signer(f"{service}-1", private_key(service)),
-        clock=clock,
-        ids=TimeOrderedIds(),
-        metrics=Metrics(),
-        mask=str,
-    )
-    provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
-    return Vault(InMemoryKeys(), provider, ledger, load_access_policy(), clock), publisher
+def sealing_service(service: str) -> ServiceUnderTest:
+    signer = Signer(f"{service}-1", private_key(service))
+    return ServiceUnderTest(service, clock=SetClock(START), signer=signer)
 
 
 @pytest.mark.anyio
@@ -412,7 +396,7 @@ def vault_of(service: str) -> tuple[Vault, InMemoryBroker]:
 async def test_a_question_at_the_wrong_door_is_refused_in_words_that_the_log_takes(
     service: str, field: str, role: str
 ) -> None:
-    vault, publisher = vault_of(service)
+    sealing = sealing_service(service)
     purpose = "authorised_audit" if role == "auditor" else "respond"
     caller = Caller("anna", (role,), token_id="token-1", issuer="https://id.county.test")
     question = Access(
@@ -420,12 +404,12 @@ async def test_a_question_at_the_wrong_door_is_refused_in_words_that_the_log_tak
     )
     opened = True
     try:
-        await vault.authorise(question, RecordFacts(RECORD))
+        await sealing.vault.authorise(question, RecordFacts(RECORD))
     except DeniedError:
         opened = False
     if SEALING[service] != field:
         assert not opened
-    (sent,) = [each.message for each in publisher.sent]
+    (sent,) = [each.message for each in sealing.access_log.entries]
     assert not refused_by_signature(sent)
     told = json.loads(sent.body)
     assert (told["agent"]["issuer"], told["agent"]["jti"]) == (caller.issuer, "token-1")

@@ -39,6 +39,7 @@ from tests.hostile.test_framing import (
     refused_by_signature,
     refused_offline,
 )
+from tests.support.runtime import SetClock
 from tests.unit.audit.disposition.test_dispose import WAIT, World
 from tests.unit.audit.events import (
     ORDER,
@@ -55,7 +56,6 @@ from tests.unit.audit.fakes import (
     InMemoryLog,
     InMemoryNumbers,
     InMemoryWatch,
-    SettableClock,
 )
 from tests.unit.audit.log_contract import readable
 from tests.unit.audit.world import ASKING, TRUST
@@ -293,7 +293,7 @@ async def test_a_dead_letter_says_what_kind_of_poison_it_was() -> None:
         "nan": "MalformedEventError",
         "count-100001": "BoundsError",
     }
-    receiving = Receiving(InMemoryInbox(), SettableClock(START), TimeOrderedIds())
+    receiving = Receiving(InMemoryInbox(), SetClock(START), TimeOrderedIds())
     for name, kind in kinds.items():
         ((_, error),) = await receiving.take([received(sent(BODIES[name]))])
         assert type(error).__name__ == kind
@@ -382,7 +382,7 @@ async def test_nobody_who_watches_stops_at_it(body: bytes) -> None:
 @pytest.mark.parametrize("rule", ["many-refusals", "many-records-by-one"])
 async def test_an_entry_of_another_age_silences_no_alarm(at: str, rule: str) -> None:
     """Refusals of another age raise the alarm that they are; so do real ones later."""
-    log, alarms, clock = InMemoryLog(), InMemoryAlarms(), SettableClock(START)
+    log, alarms, clock = InMemoryLog(), InMemoryAlarms(), SetClock(START)
     volume = Volume(load_volume_rules().content.rules, alarms, log, clock)
     denied = rule == "many-refusals"
 

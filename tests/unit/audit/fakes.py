@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from direct311.audit.disposition.domain.holds import LogHold
@@ -23,17 +23,6 @@ from direct311.audit.monitoring.ports import FetchPage
 from direct311.audit.questions.ports import Persons
 from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
 from tests.unit.audit.index.grouping import keys_of
-
-
-class SettableClock:
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        return self.at
-
-    def advance(self, by: timedelta) -> None:
-        self.at += by
 
 
 class InMemoryInbox:

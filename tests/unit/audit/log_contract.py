@@ -38,15 +38,12 @@ from direct311.audit.log.ports.log import (
     StaleStageError,
 )
 from direct311.audit.monitoring.ports import Watch
-from direct311.runtime.access.ledger import AuditUnavailableError, Ledger
-from direct311.runtime.access.rules import Caller, load_access_policy
-from direct311.runtime.messaging.records import Entry as RelayEntry
+from direct311.runtime.access.ledger import AuditUnavailableError
+from direct311.runtime.access.rules import AccessPolicy, Caller
+from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.signing import Signer as EventSigner
-from direct311.runtime.telemetry import Metrics
 from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.vault import Vault
-from direct311.schemas import Encoded, decode
-from direct311.schemas import events as ev
+from direct311.schemas import Encoded
 from direct311.verifier.bundle import Receipt
 from direct311.verifier.checkpoint import Checkpoint, Trust
 from direct311.verifier.entry import Entry, derive_entry_key
@@ -62,7 +59,9 @@ from direct311.verifier.tiles import (
     partial_tiles,
     split_entries,
 )
-from tests.support.keys import InMemoryKeys
+from tests.support.access_log import InMemoryAccessLog
+from tests.support.runtime import SetClock
+from tests.support.service_under_test import ServiceUnderTest
 from tests.unit.audit.events import (
     OTHER,
     RECORD,
@@ -81,7 +80,6 @@ from tests.unit.audit.fakes import (
     InMemoryObjects,
     InMemoryProgress,
     InMemoryWatch,
-    SettableClock,
 )
 
 LOG_SIGNER = Signer("direct311.miamidade.gov/audit", private_key("log"))
@@ -89,11 +87,6 @@ LOG_KEYS = LogKeys([LogKey(LOG_SIGNER)])
 TRUST = Trust((LOG_SIGNER.key,))
 PROVIDER = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
 ADMIN = Caller("root-1", ("admin",))
-
-
-class TimeOrdered:
-    def new(self) -> str:
-        return str(compat.uuid7())
 
 
 class DestroyableKeys(BodyKeys, Protocol):
@@ -112,22 +105,21 @@ class Meddler(Protocol):
         ...
 
 
-class InMemoryBroker:
-    """Takes access events, or is down."""
-
-    def __init__(self) -> None:
-        self.sent: list[RelayEntry] = []
-        self.down = False
-
-    async def publish_one(self, entry: RelayEntry, seconds: float) -> None:
-        if self.down:
-            raise TimeoutError
-        self.sent.append(entry)
-
-    @property
-    def events(self) -> list[ev.PiiAccessed]:
-        found = [decode(each.message.headers, each.message.body).data for each in self.sent]
-        return [each for each in found if isinstance(each, ev.PiiAccessed)]
+def audit_service(
+    clock: SetClock,
+    access_log: InMemoryAccessLog | None = None,
+    policy: AccessPolicy | None = None,
+) -> ServiceUnderTest:
+    """The audit service, which signs as the producers of `events` do."""
+    signer = EventSigner("audit-1", private_key("audit"))
+    return ServiceUnderTest(
+        "audit",
+        clock=clock,
+        signer=signer,
+        access_log=access_log,
+        provider=PROVIDER,
+        policy=policy,
+    )
 
 
 @dataclass
@@ -144,27 +136,15 @@ class Stores:
     meddler: Meddler
 
     def __post_init__(self) -> None:
-        self.clock = SettableClock(START)
+        self.clock = SetClock(START)
         self.alarms = InMemoryAlarms()
         self.keyring = KeyRing(self.keys, PROVIDER)
         self.files = LogFiles(self.log, self.objects)
         self.published = Unwitnessed(self.log, LOG_KEYS, self.clock)
         self.archive = Archive(self.log, self.objects, self.alarms, self.published, self.clock)
         self.tags = Tags(self.keyring)
-        self.broker = InMemoryBroker()
-        ledger = Ledger(
-            service="audit",
-            instance="audit-1",
-            version="0.1.0",
-            publisher=self.broker,
-            signer=EventSigner("audit-1", private_key("audit")),
-            clock=self.clock,
-            ids=TimeOrdered(),
-            metrics=Metrics(),
-            mask=lambda text: text,
-        )
-        policy = load_access_policy()
-        self.vault = Vault(InMemoryKeys(), PROVIDER, ledger, policy, self.clock)
+        service = audit_service(self.clock)
+        self.access_log, self.vault = service.access_log, service.vault
         self.index_watch = IndexWatch(
             progress=self.progress,
             log=self.log,
@@ -226,7 +206,7 @@ class Stores:
 
     async def arrive(self, messages: Sequence[Encoded]) -> list[str]:
         """Into the inbox, as one batch; the events' ids."""
-        receiving = Receiving(self.inbox, self.clock, TimeOrdered())
+        receiving = Receiving(self.inbox, self.clock, TimeOrderedIds())
         batch = [received(message, offset) for offset, message in enumerate(messages)]
         assert not await receiving.take(batch)
         return [each.event.id for each in batch]
@@ -278,8 +258,9 @@ class Stores:
             assert await self.files.read(tile, head) == b"".join(wanted)
 
 
-def in_memory(log: InMemoryLog, keys: InMemoryBodyKeys) -> Stores:
+def in_memory(log: InMemoryLog | None = None, keys: InMemoryBodyKeys | None = None) -> Stores:
     """One empty log in memory."""
+    log, keys = log or InMemoryLog(), keys or InMemoryBodyKeys()
     progress, watch = InMemoryProgress(), InMemoryWatch()
     return Stores(InMemoryInbox(), log, log, keys, InMemoryObjects(), progress, watch, log)
 
@@ -782,13 +763,13 @@ class LogContract:
         await stores.meddler.drop()
         await stores.rebuilding().start(ADMIN, "WO-7")
         await stores.rebuilding().step()
-        stores.broker.down = True
+        stores.access_log.down = True
         with pytest.raises(AuditUnavailableError):
             await stores.rebuilding().step()
         assert await stores.entries.rows(0, 700) == []
-        stores.broker.down = False
+        stores.access_log.down = False
         assert (await stores.rebuild()).state == "done"
-        (event,) = stores.broker.events
+        (event,) = stores.access_log.events()
         assert (event.action, event.outcome, event.agent.id) == ("key_use", "success", "svc:audit")
         assert (event.why.purpose, event.why.reference) == ("county_business", "WO-7")
         assert "root-1" in (event.why.justification or "")
@@ -809,7 +790,7 @@ class LogContract:
         done = await stores.rebuild()
         assert (done.state, done.mended) == ("done", 2)
         assert await stores.rows() == before
-        (event,) = stores.broker.events
+        (event,) = stores.access_log.events()
         assert event.what.result_count == 2
         await stores.index_watch.step()
         assert await stores.index_watch.mismatches() == 0

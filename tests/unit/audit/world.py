@@ -9,24 +9,18 @@ from direct311.audit.questions.handlers.breach import Breach
 from direct311.audit.questions.handlers.count import Counting
 from direct311.audit.questions.handlers.export import Exporting
 from direct311.audit.questions.handlers.read import Reading
-from direct311.runtime.access.ledger import Ledger
-from direct311.runtime.access.rules import AccessPolicy, Caller, load_access_policy
-from direct311.runtime.clock import Clock
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.messaging.records import Entry
-from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.vault import Vault
-from direct311.schemas import Encoded, decode
-from direct311.schemas import events as ev
+from direct311.schemas import Encoded
 from direct311.verifier.checkpoint import Trust
-from tests.support.keys import InMemoryKeys
-from tests.unit.audit.events import private_key, producers
+from tests.support.access_log import InMemoryAccessLog
+from tests.unit.audit.events import producers
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
     InMemoryLog,
     InMemoryPeople,
 )
-from tests.unit.audit.log_contract import LOG_KEYS, LOG_SIGNER, PROVIDER, TimeOrdered, in_memory
+from tests.unit.audit.log_contract import LOG_KEYS, LOG_SIGNER, audit_service, in_memory
 
 AUDITOR = Caller("ada", ("auditor",))
 ASKING = QueryContext(AUDITOR, "GET /v1/entries", "Letter 12")
@@ -34,62 +28,33 @@ COUNSEL = QueryContext(Caller("cora", ("counsel",)), "GET /v1/entries", "Letter 
 TRUST = Trust((LOG_SIGNER.key,))
 
 
-class Broker:
-    """Takes access events, or is down. Remembers which keys had been fetched before each."""
+class KeysFetchedFirst(InMemoryAccessLog):
+    """Remembers how many keys had been fetched before each event."""
 
     def __init__(self, keys: InMemoryBodyKeys) -> None:
-        self.sent: list[Entry] = []
-        self.down = False
+        super().__init__()
         self.fetched_before: list[int] = []
         self._keys = keys
 
     async def publish_one(self, entry: Entry, seconds: float) -> None:
-        if self.down:
-            raise TimeoutError
-        self.fetched_before.append(len(self._keys.fetches))
-        self.sent.append(entry)
-
-    @property
-    def events(self) -> list[ev.PiiAccessed]:
-        found = []
-        for entry in self.sent:
-            data = decode(entry.message.headers, entry.message.body).data
-            assert isinstance(data, ev.PiiAccessed)
-            found.append(data)
-        return found
-
-
-def vault_of(broker: Broker, clock: Clock, policy: AccessPolicy | None = None) -> Vault:
-    """Audit's vault, which writes down through this broker; under the packaged rules unless given
-    others."""
-    ledger = Ledger(
-        service="audit",
-        instance="audit-1",
-        version="0.1.0",
-        publisher=broker,
-        signer=Signer("audit-1", private_key("audit")),
-        clock=clock,
-        ids=TimeOrdered(),
-        metrics=Metrics(),
-        mask=lambda text: text,
-    )
-    return Vault(InMemoryKeys(), PROVIDER, ledger, policy or load_access_policy(), clock)
+        fetched = len(self._keys.fetches)
+        await super().publish_one(entry, seconds)
+        self.fetched_before.append(fetched)
 
 
 class World:
     def __init__(self) -> None:
         log, self.keys = InMemoryLog(), InMemoryBodyKeys()
         self.stores = in_memory(log, self.keys)
-        self.broker = Broker(self.keys)
-        self.people = InMemoryPeople()
-        policy = load_access_policy()
         clock = self.stores.clock
-        self.vault = vault_of(self.broker, clock)
+        self.access_log = KeysFetchedFirst(self.keys)
+        service = audit_service(clock, self.access_log)
+        self.people, self.vault = InMemoryPeople(), service.vault
         self.audited = AuditedQuery(
             entries=log,
             keys=self.stores.keyring,
             vault=self.vault,
-            policy=policy,
+            policy=service.policy,
             clock=clock,
         )
         self.reading = Reading(

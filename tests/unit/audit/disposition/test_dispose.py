@@ -16,29 +16,22 @@ from direct311.audit.log.ports.keys import StoredKey
 from direct311.audit.log.ports.log import IndexLostError
 from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.access.rules import AccessPolicy, Caller, load_access_policy
+from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
-from direct311.runtime.messaging.records import (
-    IN_HAND_GRACE,
-    Emitter,
-    EventProcessor,
-    hold_handlers,
-)
-from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.messaging.records import IN_HAND_GRACE, hold_handlers
 from direct311.runtime.vault.vault import DeniedError
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
-from tests.support.runtime import lone_relay
-from tests.unit.audit.events import ORDER, OTHER, RECORD, START, Producer, private_key, received
+from tests.unit.audit.events import ORDER, OTHER, RECORD, START, Producer, received
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
     InMemoryLog,
     InMemoryLogHolds,
 )
-from tests.unit.audit.log_contract import TimeOrdered, in_memory, readable
-from tests.unit.audit.world import Broker, vault_of
+from tests.unit.audit.log_contract import audit_service, in_memory, readable
 
 pytestmark = pytest.mark.anyio
 WAIT = timedelta(days=15)
@@ -51,19 +44,13 @@ class World:
         clock = self.stores.clock
         self.records: InMemoryRecords[AuditedRecord] = InMemoryRecords()
         self.publisher = InMemoryPublisher()
-        self.relay = lone_relay(self.records, self.publisher, clock)
+        service = audit_service(clock)
+        self.access_log, self.vault = service.access_log, service.vault
+        self.relay = service.relay_of(self.records, self.publisher)
         handlers = hold_handlers()
         del handlers[ev.DispositionOrdered]
-        self.processor: EventProcessor[AuditedRecord] = EventProcessor(
-            self.records,
-            lambda record_id: AuditedRecord(record_id=record_id),
-            handlers,
-            Emitter("audit", clock, Signer("audit-1", private_key("audit"))),
-            self.relay,
-            clock,
-        )
+        self.processor = service.processor_of(self.records, AuditedRecord, handlers, self.relay)
         self.keys = keys
-        self.broker = Broker(keys)
         self.holds = InMemoryLogHolds()
         self.held = Held(self.holds, log, log)
         self.disposition = Disposition(
@@ -91,10 +78,9 @@ class World:
 
     async def due(self, limit: int) -> list[AuditedRecord]:
         now = self.stores.clock.now()
-        states = [write.state for write in self.records.documents.values()]
         return [
             state
-            for state in states
+            for state in self.records.states()
             if state.lifecycle == "active"
             and not state.holds
             and state.destroy_at is not None
@@ -102,8 +88,7 @@ class World:
         ][:limit]
 
     async def under_hold(self, hold: str, limit: int) -> list[AuditedRecord]:
-        states = [write.state for write in self.records.documents.values()]
-        return [state for state in states if hold in state.holds][:limit]
+        return [state for state in self.records.states() if hold in state.holds][:limit]
 
     async def destroying(self, limit: int) -> Sequence[AuditedRecord]:
         return await self.disposition.unheld(await self.records.destroying(limit))
@@ -242,9 +227,9 @@ def holding(world: World) -> LogHolding:
         world.holds,
         world.held,
         BeingDestroyed(world),
-        vault_of(world.broker, world.stores.clock),
+        world.vault,
         world.stores.clock,
-        TimeOrdered(),
+        TimeOrderedIds(),
     )
 
 
@@ -332,7 +317,7 @@ async def test_who_placed_a_hold_does_not_release_it_and_each_step_is_an_event(
     await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
     (listed,) = await holding.all(CARLA)
     assert (listed.placed_by, listed.released_by) == ("carla", "rosa")
-    events = [(event.action, event.outcome, event.agent.id) for event in world.broker.events]
+    events = [(event.action, event.outcome, event.agent.id) for event in world.access_log.events()]
     assert events == [
         ("hold", "success", "carla"),
         ("hold", "success", "carla"),
@@ -341,7 +326,7 @@ async def test_who_placed_a_hold_does_not_release_it_and_each_step_is_an_event(
         ("hold", "success", "rosa"),
         ("hold", "success", "carla"),
     ]
-    placed = world.broker.events[0]
+    placed = world.access_log.events()[0]
     assert (placed.why.purpose, placed.why.reference) == ("retention", "Case 12")
     assert placed.what.record_ids == (OTHER,)
 
@@ -367,7 +352,7 @@ def month_disposition(world: World, policy: AccessPolicy | None = None) -> Month
         world.stores.log,
         world.held,
         world.stores.tags,
-        vault_of(world.broker, world.stores.clock, policy),
+        audit_service(world.stores.clock, world.access_log, policy).vault,
         world.stores.alarms,
         load_month_key_rules().content,
         world.stores.clock,
@@ -407,7 +392,7 @@ async def test_the_key_of_a_month_goes_when_its_item_is_due(
     world.stores.clock.at = datetime(2027, 3, 31, 23, 59, tzinfo=UTC)
     await months.step()
     assert await signed_in(world) == [11, 12]
-    assert world.broker.events == []
+    assert world.access_log.events() == []
     ids = await readable(world.stores)
     world.stores.clock.at = datetime(2027, 4, 1, tzinfo=UTC)
     await months.step()
@@ -415,7 +400,7 @@ async def test_the_key_of_a_month_goes_when_its_item_is_due(
     assert await signed_in(world) == [12]
     gone = set(ids) - set(await readable(world.stores))
     assert len(gone) == 1
-    (event,) = world.broker.events
+    (event,) = world.access_log.events()
     assert (event.action, event.agent.id, event.why.purpose) == (
         "destroy",
         "svc:audit",
@@ -441,7 +426,7 @@ async def test_without_the_event_no_key_of_a_month_goes(
     world: World, months: MonthDisposition
 ) -> None:
     world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
-    world.broker.down = True
+    world.access_log.down = True
     with pytest.raises(AuditUnavailableError):
         await months.step()
     assert await signed_in(world) == [11, 12]
@@ -459,7 +444,7 @@ async def test_rules_that_refuse_the_destruction_are_an_alarm_and_asked_once_a_d
             await refused.step()
             world.stores.clock.advance(timedelta(seconds=1))
         world.stores.clock.advance(timedelta(days=1))
-    assert [(event.action, event.outcome) for event in world.broker.events] == [
+    assert [(event.action, event.outcome) for event in world.access_log.events()] == [
         ("destroy", "denied")
     ] * 3
     assert world.stores.alarms.raised == [("destruction_refused", "month:2026-03")]

@@ -4,7 +4,6 @@ import pytest
 
 from direct311.audit.entry import Filter, host_of
 from direct311.audit.questions.domain.cursors import fingerprint
-from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog
 from tests.unit.audit.index.entries_contract import EntriesContract
 from tests.unit.audit.log_contract import Stores, in_memory
 
@@ -13,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def stores() -> Stores:
-    return in_memory(InMemoryLog(), InMemoryBodyKeys())
+    return in_memory()
 
 
 class TestInMemory(EntriesContract):

@@ -7,8 +7,9 @@ import pytest
 from direct311.audit.log.handlers.begin import LostHeadError, begin
 from direct311.audit.log.handlers.waiting import LONGEST_WAIT, Waiting
 from direct311.audit.log.ports.inbox import InboxBatch
+from tests.support.runtime import SetClock
 from tests.unit.audit.events import START
-from tests.unit.audit.fakes import InMemoryInbox, InMemoryObjects, SettableClock
+from tests.unit.audit.fakes import InMemoryInbox, InMemoryObjects
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +43,7 @@ async def test_no_second_log_is_begun_over_the_files_of_the_first() -> None:
 
 
 async def test_events_that_wait_for_over_a_minute_are_told() -> None:
-    inbox, clock = InMemoryInbox(), SettableClock(START)
+    inbox, clock = InMemoryInbox(), SetClock(START)
     waiting = Waiting(inbox, clock)
     assert (await waiting.age(), await waiting.problem()) == (timedelta(), None)
     await inbox.put([InboxBatch("1", START, (), {})])

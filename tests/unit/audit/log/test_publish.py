@@ -45,7 +45,7 @@ from direct311.verifier.submission import Submission
 from direct311.witness.memory import Head as Seen
 from direct311.witness.witness import Witness
 from tests.unit.audit.events import RECORD, START, Producer, private_key, producers
-from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog, InMemoryPublications
+from tests.unit.audit.fakes import InMemoryPublications
 from tests.unit.audit.log.publications_contract import PublicationsContract
 from tests.unit.audit.log_contract import LOG_KEYS, LOG_SIGNER, Stores, accesses, in_memory
 from tests.unit.audit.world import ASKING, World
@@ -459,7 +459,7 @@ async def test_before_the_first_quorum_nothing_is_published(county: County) -> N
         with pytest.raises(NotPublishedError):
             await question
     # Nothing was opened for a bundle that could not be made.
-    assert county.broker.sent == []
+    assert county.access_log.entries == []
     archive = archive_of(county)
     await archive.step()
     county.away()
@@ -762,7 +762,7 @@ def watching(stores: Stores, trust: Trust) -> IndexWatch:
 async def test_checkpoints_of_a_key_that_was_taken_out_of_the_file_are_still_the_logs(
     tmp_path: Path, told_by: str
 ) -> None:
-    stores = in_memory(InMemoryLog(), InMemoryBodyKeys())
+    stores = in_memory()
     await hourly_checkpoints(stores, 30)
     file, policy_file = tmp_path / "keys", tmp_path / "policy"
     document: dict[str, object] = {"name": ORIGIN, "private": seed("successor")}

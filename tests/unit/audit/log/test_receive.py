@@ -9,21 +9,22 @@ import pytest
 
 from direct311.audit.log.adapters.mongo_inbox import MongoInbox
 from direct311.audit.log.handlers.receive import Receiving
-from direct311.runtime.access.ledger import Access, Ledger
+from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, Decision
+from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.storage.database import Database
-from direct311.runtime.telemetry import Metrics
 from direct311.schemas.codec import LONGEST_LOGGED
+from tests.support.runtime import SetClock
+from tests.support.service_under_test import ServiceUnderTest
 from tests.unit.audit.events import RECORD, START, Producer, private_key, received
-from tests.unit.audit.fakes import InMemoryInbox, SettableClock
-from tests.unit.audit.log_contract import InMemoryBroker, TimeOrdered
+from tests.unit.audit.fakes import InMemoryInbox
 
 pytestmark = pytest.mark.anyio
 
 
 def receiving(inbox: InMemoryInbox) -> Receiving:
-    return Receiving(inbox, SettableClock(START), TimeOrdered())
+    return Receiving(inbox, SetClock(START), TimeOrderedIds())
 
 
 async def test_what_was_signed_is_kept_byte_for_byte() -> None:
@@ -70,25 +71,15 @@ async def test_a_number_of_another_service_is_refused(started: str) -> None:
 
 
 async def test_every_producer_of_the_runtime_is_one_of_its_service() -> None:
-    publisher = InMemoryBroker()
-    ledger = Ledger(
-        service="intake",
-        instance="intake-1",
-        version="1",
-        publisher=publisher,
-        signer=Signer("intake-1", private_key("intake")),
-        clock=SettableClock(START),
-        ids=TimeOrdered(),
-        metrics=Metrics(),
-        mask=str,
-    )
-    await ledger.write(
+    signer = Signer("intake-1", private_key("intake"))
+    intake = ServiceUnderTest(clock=SetClock(START), signer=signer)
+    await intake.ledger.write(
         Access(Caller("maria", ("agent",)), "view", "respond", "GET /"),
         Decision(True, "rule", "", (), (), "0" * 64, None),
         "success",
     )
     inbox = InMemoryInbox()
-    assert not await receiving(inbox).take([received(publisher.sent[0].message)])
+    assert not await receiving(inbox).take([received(intake.access_log.entries[0].message)])
     assert len(inbox.batches) == 1
 
 

@@ -14,7 +14,6 @@ from direct311.audit.monitoring.handlers.numbers import Numbering
 from direct311.audit.monitoring.handlers.reconcile import Reconciler
 from tests.unit.audit.events import OTHER, RECORD, Producer
 from tests.unit.audit.fakes import (
-    InMemoryBodyKeys,
     InMemoryFetches,
     InMemoryLog,
     InMemoryNumbers,
@@ -42,7 +41,7 @@ class World:
 
     def __init__(self) -> None:
         log = InMemoryLog()
-        self.stores = in_memory(log, InMemoryBodyKeys())
+        self.stores = in_memory(log)
         clock, self.alarms = self.stores.clock, self.stores.alarms
         self.observer, self.intake = Observing(), InMemoryFetches("intake")
         numbering = Numbering(InMemoryNumbers(), self.alarms, clock, ["intake"])

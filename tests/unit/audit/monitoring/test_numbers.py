@@ -16,14 +16,13 @@ from direct311.audit.monitoring.adapters.mongo_watch import _numbered, _numbers_
 from direct311.audit.monitoring.domain.numbers import Gap, Numbered
 from direct311.audit.monitoring.handlers.log_tailer import LogTailer
 from direct311.audit.monitoring.handlers.numbers import MOST_RANGES, Numbering
+from tests.support.runtime import SetClock
 from tests.unit.audit.events import RECORD, START, Producer
 from tests.unit.audit.fakes import (
     InMemoryAlarms,
-    InMemoryBodyKeys,
     InMemoryLog,
     InMemoryNumbers,
     InMemoryWatch,
-    SettableClock,
 )
 from tests.unit.audit.log_contract import in_memory
 
@@ -51,7 +50,7 @@ def summary(index: int, number: int, producer: str = ONE, action: str = "view") 
 class World:
     def __init__(self) -> None:
         self.numbers, self.alarms = InMemoryNumbers(), InMemoryAlarms()
-        self.clock = SettableClock(START)
+        self.clock = SetClock(START)
         self.numbering = Numbering(self.numbers, self.alarms, self.clock, TELLING)
 
     async def see(self, *numbers: int, producer: str = ONE, first: int = 0) -> None:
@@ -222,7 +221,7 @@ async def test_whatever_the_order_what_is_missing_is_what_did_not_come(
 
 async def test_an_observer_sees_every_entry_and_goes_on_where_it_was() -> None:
     log, watch = InMemoryLog(), InMemoryWatch()
-    stores = in_memory(log, InMemoryBodyKeys())
+    stores = in_memory(log)
     producer, numbers = Producer(), InMemoryNumbers()
 
     async def walk() -> None:
@@ -239,7 +238,7 @@ async def test_an_observer_sees_every_entry_and_goes_on_where_it_was() -> None:
 
 async def test_an_observer_is_shown_nothing_of_an_index_that_is_lost() -> None:
     log, watch, numbers = InMemoryLog(), InMemoryWatch(), InMemoryNumbers()
-    stores = in_memory(log, InMemoryBodyKeys())
+    stores = in_memory(log)
     producer = Producer()
     numbering = Numbering(numbers, stores.alarms, stores.clock, TELLING)
     observer = LogTailer([numbering], log, log, watch)

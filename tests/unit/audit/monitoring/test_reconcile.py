@@ -8,9 +8,7 @@ from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.audit.monitoring.handlers.reconcile import AT_ONCE, PAGES, Reconciler
 from tests.unit.audit.events import OTHER, RECORD, START, Producer
 from tests.unit.audit.fakes import (
-    InMemoryBodyKeys,
     InMemoryFetches,
-    InMemoryLog,
     InMemoryWatch,
 )
 from tests.unit.audit.log_contract import in_memory
@@ -21,8 +19,7 @@ SECOND = timedelta(seconds=1)
 
 class World:
     def __init__(self) -> None:
-        log = InMemoryLog()
-        self.stores = in_memory(log, InMemoryBodyKeys())
+        self.stores = in_memory()
         self.intake, self.media = InMemoryFetches("intake"), InMemoryFetches("media")
         self.watch = InMemoryWatch()
         self.alarms = self.stores.alarms

@@ -14,8 +14,9 @@ from direct311.audit.monitoring.domain.volume import VolumeRule
 from direct311.audit.monitoring.handlers.volume import Volume
 from direct311.runtime.datafile import DataFileError, packaged
 from tests.support.data_files import changed, entry
+from tests.support.runtime import SetClock
 from tests.unit.audit.events import START
-from tests.unit.audit.fakes import InMemoryAlarms, InMemoryLog, SettableClock
+from tests.unit.audit.fakes import InMemoryAlarms, InMemoryLog
 
 pytestmark = pytest.mark.anyio
 HOUR = timedelta(hours=1)
@@ -66,7 +67,7 @@ class Seen(InMemoryLog):
 class World:
     def __init__(self, *rules: str, alarm: int = 3) -> None:
         self.rules = [RULES[name].model_copy(update={"alarm": alarm}) for name in rules]
-        self.log, self.alarms, self.clock = Seen(), InMemoryAlarms(), SettableClock(START)
+        self.log, self.alarms, self.clock = Seen(), InMemoryAlarms(), SetClock(START)
         self.start()
 
     def start(self) -> None:

@@ -174,7 +174,7 @@ def test_a_malformed_body_is_told_the_field_and_nothing_is_echoed(
     answer = desk.post(path, {"reference": "L-1", **body}, 422)
     assert field in {each["field"] for each in answer.json()["errors"]}
     assert SECRET not in answer.text
-    assert desk.world.broker.sent == []
+    assert desk.world.access_log.entries == []
 
 
 def test_who_saw_a_person_as_json_csv_and_bundle(desk: Desk) -> None:
@@ -200,7 +200,7 @@ def test_who_saw_a_person_as_json_csv_and_bundle(desk: Desk) -> None:
     report = verify_bundle(answer.content, TRUST, producers())
     assert report.ok, report.text
     assert [each["index"] for each in answer.json()["receipts"]] == [0, 2, 4]
-    for entry in desk.world.broker.sent:
+    for entry in desk.world.access_log.entries:
         assert b"5550142" not in entry.message.body
 
 
@@ -286,5 +286,5 @@ def test_other_roles_are_refused_and_written_down(desk: Desk) -> None:
         (f"/v1/records/{RECORD}/timeline", {}),
     ):
         desk.post(path, {"reference": "L-1", **body}, 403, role="agent")
-    assert [event.outcome for event in desk.world.broker.events] == ["denied"] * 5
+    assert [event.outcome for event in desk.world.access_log.events()] == ["denied"] * 5
     assert desk.world.people.asked == []

@@ -48,7 +48,7 @@ async def test_every_record_and_person_that_a_credential_touched(world: World) -
     assert (touched[THIRD].held, touched[gone].held) == ("without_contact", "gone")
     ((asked, reference, authorization),) = world.people.grouped
     assert (set(asked), reference, authorization) == (set(touched), "Letter 12", "Bearer t")
-    (event,) = world.broker.events
+    (event,) = world.access_log.events()
     assert (event.action, event.what.query_fields) == ("export", ("session",))
     assert world.keys.fetches == []
 
@@ -112,7 +112,7 @@ async def test_too_many_records_are_asked_for_in_parts(
     with pytest.raises(RefusedError) as refused:
         await world.breach.scope(ASKING, STOLEN, "t", ON)
     assert (status_of(refused.value), refused.value.field) == (422, "until")
-    assert [event.what.result_count for event in world.broker.events] == [3]
+    assert [event.what.result_count for event in world.access_log.events()] == [3]
     assert world.people.grouped == []
 
 

@@ -78,7 +78,7 @@ async def test_one_entry_of_many_refusals_counts_for_all_of_them(world: World) -
 
 async def test_a_count_opens_nothing_and_is_an_event(world: World) -> None:
     await world.counting.tally(ASKING, Filter(actor="agent-1"), ("day",), 10)
-    (event,) = world.broker.events
+    (event,) = world.access_log.events()
     assert (event.action, event.outcome) == ("log_read", "success")
     assert (event.what.fields, event.what.query_fields) == ((), ("actor",))
     assert event.what.result_count == 7
@@ -108,7 +108,7 @@ async def test_a_persons_timeline_goes_through_intake(world: World) -> None:
         ASKING, Filter(), "day", person={"name": "nobody"}, authorization="t"
     )
     assert (nobody.entries, list(nobody.buckets)) == (0, [])
-    assert [event.what.result_count for event in world.broker.events] == [4, 0]
+    assert [event.what.result_count for event in world.access_log.events()] == [4, 0]
 
 
 async def test_two_periods_are_compared_group_by_group(world: World) -> None:
@@ -141,8 +141,8 @@ async def test_who_may_not_read_the_log_may_not_count_it(world: World) -> None:
     ):
         with pytest.raises(DeniedError):
             await question
-    assert [event.outcome for event in world.broker.events] == ["denied"] * 5
+    assert [event.outcome for event in world.access_log.events()] == ["denied"] * 5
     assert world.people.asked == []
-    world.broker.down = True
+    world.access_log.down = True
     with pytest.raises(AuditUnavailableError):
         await world.counting.tally(ASKING, Filter(), (), 1)

@@ -54,7 +54,7 @@ async def test_all_that_fits_comes_once_and_in_order(world: World) -> None:
 
 async def test_the_event_comes_first_and_each_batch_is_fetched_under_it(world: World) -> None:
     export_stream = await world.exporting.export(ASKING, Filter(record_ids=(RECORD,)))
-    (event,) = world.broker.events
+    (event,) = world.access_log.events()
     assert (event.action, event.what.result_count) == ("export", 17)
     assert world.keys.fetches == []
     await anext(export_stream.batches)
@@ -88,7 +88,7 @@ async def test_a_reader_who_hangs_up_leaves_no_work(world: World) -> None:
 
 
 async def test_without_the_event_nothing_is_exported(world: World) -> None:
-    world.broker.down = True
+    world.access_log.down = True
     with pytest.raises(AuditUnavailableError):
         await world.exporting.export(ASKING, Filter())
     assert world.keys.fetches == []
@@ -103,7 +103,7 @@ async def test_who_saw_a_person_says_who_when_and_why(world: World) -> None:
     assert found.export_stream.entries == 33
     assert await indexes(found.export_stream) == [n for n in range(50) if n % 3 != 1]
     assert world.people.asked == [({"name": "maria"}, "Letter 12", "Bearer t")]
-    assert "maria" not in "".join(each.message.body.decode() for each in world.broker.sent)
+    assert "maria" not in "".join(each.message.body.decode() for each in world.access_log.entries)
 
 
 async def test_a_persons_answer_can_be_narrowed_to_one_record(world: World) -> None:

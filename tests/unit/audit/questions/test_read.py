@@ -42,8 +42,8 @@ async def test_a_call_is_one_event_and_it_comes_first(world: World) -> None:
     first, second = await world.log(Producer().access(RECORD), Producer().access(OTHER))
     page = await world.reading.page(ASKING, Filter(), limit=10)
     assert ids_of(page.entries) == [second, first]
-    (event,) = world.broker.events
-    assert world.broker.fetched_before == [0]
+    (event,) = world.access_log.events()
+    assert world.access_log.fetched_before == [0]
     assert (event.action, event.outcome, event.agent.id) == ("log_read", "success", "ada")
     assert (event.why.purpose, event.why.reference) == ("authorised_audit", "Letter 12")
     assert event.what.result_count == 2
@@ -56,7 +56,7 @@ async def test_a_call_is_one_event_and_it_comes_first(world: World) -> None:
 
 async def test_without_the_event_nothing_is_opened(world: World) -> None:
     await world.log(Producer().access(RECORD))
-    world.broker.down = True
+    world.access_log.down = True
     for question in (
         world.reading.page(ASKING, Filter(), limit=10),
         world.reading.bundle(ASKING, Filter()),
@@ -94,7 +94,7 @@ async def test_a_refusal_opens_nothing_and_is_an_event(
         with pytest.raises(DeniedError) as refused:
             await question
         assert status_of(refused.value) == status
-    assert [(event.outcome, event.decision.rule) for event in world.broker.events] == [
+    assert [(event.outcome, event.decision.rule) for event in world.access_log.events()] == [
         ("denied", rule)
     ] * 3
     assert world.keys.fetches == []
@@ -104,9 +104,9 @@ async def test_a_refusal_opens_nothing_and_is_an_event(
 async def test_its_own_event_becomes_an_entry_and_causes_no_other(world: World) -> None:
     await world.log(Producer().access(RECORD))
     await world.reading.page(ASKING, Filter(record_ids=(RECORD,)), limit=10)
-    (sent,) = world.broker.sent
+    (sent,) = world.access_log.entries
     await world.log(sent.message)
-    assert len(world.broker.sent) == 1
+    assert len(world.access_log.entries) == 1
     page = await world.reading.page(ASKING, Filter(record_ids=(RECORD,)), limit=10)
     assert [each.row.facts.action for each in page.entries if each.row.facts] == [
         "log_read",
@@ -168,7 +168,7 @@ async def test_who_may_not_read_the_log_has_nothing_looked_up(
     ):
         with pytest.raises(DeniedError):
             await question
-    assert [event.outcome for event in world.broker.events] == ["denied"] * 3
+    assert [event.outcome for event in world.access_log.events()] == ["denied"] * 3
 
 
 async def _never(*_: object, **__: object) -> None:
@@ -204,9 +204,9 @@ async def test_who_saw_a_persons_data_goes_through_intake(world: World) -> None:
     assert list(records) == [RECORD, THIRD]
     assert ids_of(page.entries) == [about_both, mine]
     assert world.people.asked == [({"phone": "+13055550142"}, "Letter 12", "Bearer auditor")]
-    (event,) = world.broker.events
+    (event,) = world.access_log.events()
     assert event.what.record_ids == (RECORD, THIRD)
-    assert "5550142" not in world.broker.sent[0].message.body.decode()
+    assert "5550142" not in world.access_log.entries[0].message.body.decode()
 
 
 async def test_an_unknown_person_is_an_event_too(world: World) -> None:
@@ -214,7 +214,7 @@ async def test_an_unknown_person_is_an_event_too(world: World) -> None:
         ASKING, {"name": "Nobody"}, "Bearer auditor", Filter(), limit=10
     )
     assert (list(records), list(page.entries)) == ([], [])
-    assert [event.what.result_count for event in world.broker.events] == [0]
+    assert [event.what.result_count for event in world.access_log.events()] == [0]
 
 
 async def test_a_cursor_stays_good_when_the_person_gets_another_record(world: World) -> None:
@@ -231,7 +231,7 @@ async def test_more_than_a_hundred_records_are_several_events(world: World) -> N
     records = [str(uuid4()) for _ in range(250)]
     world.people.records["x"] = records
     await world.reading.person(ASKING, {"name": "x"}, "t", Filter(), limit=10)
-    cited = [event.what.record_ids for event in world.broker.events]
+    cited = [event.what.record_ids for event in world.access_log.events()]
     assert [len(each) for each in cited] == [100, 100, 50]
     assert [record for each in cited for record in each] == records
 
@@ -241,7 +241,7 @@ async def test_of_several_events_the_first_alone_says_what_is_opened(world: Worl
     await world.log(*(Producer().access(each) for each in records))
     world.people.records["x"] = records
     _, page = await world.reading.person(ASKING, {"name": "x"}, "t", Filter(), limit=150)
-    said = [(event.what.fields, event.what.result_count) for event in world.broker.events]
+    said = [(event.what.fields, event.what.result_count) for event in world.access_log.events()]
     assert said == [(("audit_entry",), 150), ((), None)]
     assert {name for _, name in world.keys.fetches} == {page.access_event}
 
@@ -260,7 +260,7 @@ async def test_an_unknown_event_is_not_found_and_that_is_an_event(world: World) 
     with pytest.raises(RefusedError) as refused:
         await world.reading.one(ASKING, str(uuid4()))
     assert status_of(refused.value) == 404
-    assert [event.what.result_count for event in world.broker.events] == [0]
+    assert [event.what.result_count for event in world.access_log.events()] == [0]
 
 
 async def test_a_proof_verifies_by_itself(world: World) -> None:
@@ -270,7 +270,7 @@ async def test_a_proof_verifies_by_itself(world: World) -> None:
     head = TlogProof.parse(str(proof)).verify(found.row.data, TRUST).checkpoint
     assert (head.size, found.row.index) == (300, 17)
     # Nothing was opened, so it is no access.
-    assert world.broker.sent == []
+    assert world.access_log.entries == []
 
 
 async def test_the_log_is_consistent_with_every_earlier_size(world: World) -> None:
@@ -300,7 +300,7 @@ async def test_a_bundle_verifies_offline_and_tampering_is_found(world: World) ->
     document = json.loads(data)
     assert len(document["receipts"]) == 30
     assert sum(each["event"] is None for each in document["receipts"]) == 10
-    (event,) = world.broker.events
+    (event,) = world.access_log.events()
     assert (event.action, event.what.result_count) == ("export", 30)
 
     shown = next(each for each in document["receipts"] if each["event"])
@@ -324,7 +324,7 @@ async def test_too_large_a_bundle_is_refused_before_anything_is_opened(
         await world.bundle(Filter())
     assert status_of(refused.value) == 422
     assert world.keys.fetches == []
-    (event,) = world.broker.events
+    (event,) = world.access_log.events()
     assert (event.what.fields, event.what.result_count) == ((), 4)
 
 

@@ -5,29 +5,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from fastapi import FastAPI
 from httpx import Response
-from starlette.testclient import TestClient
 
 from direct311.audit.entry import Filter
 from direct311.audit.questions.api.subject import subject_router
 from direct311.audit.questions.domain.cursors import cursor_of
 from direct311.audit.questions.handlers.subject import SubjectReading
-from direct311.runtime.access.ledger import Ledger
-from direct311.runtime.access.rules import load_access_policy
-from direct311.runtime.http.api import caller_of, install
-from direct311.runtime.http.health import Readiness
-from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.vault import Vault
+from direct311.runtime.http.api import caller_of
 from direct311.schemas import Encoded
-from direct311.schemas import events as ev
-from tests.support.access_log import InMemoryAccessLog
-from tests.support.keys import InMemoryKeys
-from tests.support.links import FakeAuthenticator, bearer, signed_links
-from tests.unit.audit.events import OTHER, RECORD, START, Producer, private_key
+from tests.support.links import bearer
+from tests.unit.audit.events import OTHER, RECORD, START, Producer
 from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog
-from tests.unit.audit.log_contract import PROVIDER, TimeOrdered, in_memory
+from tests.unit.audit.log_contract import audit_service, in_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -36,34 +25,19 @@ class World:
     def __init__(self) -> None:
         self.entries, self.keys = InMemoryLog(), InMemoryBodyKeys()
         self.stores = in_memory(self.entries, self.keys)
-        self.broker = InMemoryAccessLog()
         self.clock = self.stores.clock
-        policy = load_access_policy()
-        ledger = Ledger(
-            service="audit",
-            instance="audit-1",
-            version="0.1.0",
-            publisher=self.broker,
-            signer=Signer("audit-1", private_key("audit")),
-            clock=self.clock,
-            ids=TimeOrdered(),
-            metrics=Metrics(),
-            mask=lambda text: text,
-        )
+        service = audit_service(self.clock)
+        self.access_log, self.events = service.access_log, service.access_log.events
+        self.link_signer = service.link_signer
         reading = SubjectReading(
             log=self.entries,
             entries=self.entries,
-            vault=Vault(InMemoryKeys(), PROVIDER, ledger, policy, self.clock),
-            policy=policy,
+            vault=service.vault,
+            policy=service.policy,
             clock=self.clock,
         )
-        links, self.signer = signed_links(self.clock)
-        app = FastAPI()
-        install(app, Readiness(), Metrics(), ledger)
-        app.include_router(
-            subject_router(reading, caller_of(FakeAuthenticator(links), residents=True))
-        )
-        self.http = TestClient(app, raise_server_exceptions=False)
+        caller_of_call = caller_of(service.authenticator, residents=True)
+        self.http = service.serve(subject_router(reading, caller_of_call))
 
     async def log(self, *messages: Encoded) -> list[str]:
         ids = await self.stores.arrive(messages)
@@ -78,7 +52,7 @@ class World:
                 entry.row = replace(entry.row, facts=facts)
 
     def link(self, record_id: str = RECORD) -> dict[str, str]:
-        return bearer(self.signer.issue(record_id).token)
+        return bearer(self.link_signer.issue(record_id).token)
 
     def ask(
         self, record_id: str = RECORD, headers: Mapping[str, str] | None = None, **query: str
@@ -89,9 +63,6 @@ class World:
             params=query,
         )
         return answer
-
-    def events(self) -> list[ev.PiiAccessed]:
-        return self.broker.events()
 
 
 @pytest.fixture
@@ -254,7 +225,7 @@ async def test_a_record_that_nobody_has_seen_has_an_empty_list(world: World) -> 
 
 async def test_nothing_is_told_that_cannot_be_written_down(world: World) -> None:
     await world.log(Producer().access(RECORD))
-    world.broker.down = True
+    world.access_log.down = True
     answer = world.ask()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "accesses" not in answer.json()

@@ -48,7 +48,7 @@ async def test_its_place_is_shown_and_nothing_else(world: World) -> None:
         "withheld_until": START + timedelta(days=30),
     }
     # Its key was not fetched for it: another entry's was, under the same record.
-    assert world.broker.events[-1].what.fields == ("audit_entry",)
+    assert world.access_log.events()[-1].what.fields == ("audit_entry",)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ async def test_an_unknown_entry_and_a_withheld_one_answer_alike(world: World) ->
         answers.append((status_of(refused.value), refused.value.code, refused.value.detail))
     assert len(set(answers)) == 1
     assert answers[0][0] == 404
-    events = [event.what.record_ids for event in world.broker.events]
+    events = [event.what.record_ids for event in world.access_log.events()]
     assert events == [(), ()]
 
 
@@ -103,11 +103,11 @@ async def test_counsel_sees_it_and_the_event_says_so(world: World) -> None:
     assert not opened.withheld
     assert opened.event is not None
     assert page.withheld == 0
-    event = world.broker.events[-1]
+    event = world.access_log.events()[-1]
     assert (event.agent.roles, event.what.fields) == (("counsel",), ("audit_entry", "exempt_entry"))
     export_stream = await world.exporting.export(COUNSEL, Filter())
     assert export_stream.entries == 3
-    assert world.broker.events[-1].what.fields == ("audit_entry", "exempt_entry")
+    assert world.access_log.events()[-1].what.fields == ("audit_entry", "exempt_entry")
 
 
 async def test_it_is_like_any_other_once_its_time_is_over(world: World) -> None:

@@ -10,8 +10,8 @@ from deploy.local.stack import Stack
 from direct311.intake.protection.adapters.mongo import MongoProtections
 from direct311.intake.protection.domain import Ending, Protection
 from direct311.intake.protection.handlers.protect import ProtectionStore
+from tests.support.protections import InMemoryProtections
 from tests.support.runtime import NOW, database_of_its_own
-from tests.unit.intake.protection.test_protect import Store
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +33,7 @@ ENTRY = Protection(
 @pytest.fixture(params=["memory", pytest.param("database", marks=pytest.mark.wire)])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[ProtectionStore]:
     if request.param == "memory":
-        yield Store()
+        yield InMemoryProtections()
         return
     servers: Stack = request.getfixturevalue("servers")
     async with database_of_its_own(servers) as database:

@@ -394,7 +394,7 @@ async def test_what_cannot_be_written_down_is_not_done(world: World, entry: str,
     if step != "propose":
         world.propose(entry)
     before = world.store.kept[entry]
-    world.log.down = True
+    world.access_log.down = True
     assert getattr(world, step)(entry).status_code == 503
     assert world.store.kept[entry] == before
 
@@ -408,7 +408,7 @@ async def test_each_step_is_in_the_log_with_its_person_and_its_file(
     await world.end(entry)
     said = [
         (event.agent.id, event.where.operation.rpartition("}")[2], event.why.justification)
-        for event in world.log.events()[1:]
+        for event in world.access_log.events()[1:]
     ]
     assert said == [
         ("carla", "/ending", LETTER),

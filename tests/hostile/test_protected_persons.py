@@ -296,13 +296,13 @@ async def test_a_request_of_before_is_protected_once_it_is_indexed_anew(
 ) -> None:
     world, keys = test_reindex.World(), test_reindex.indexes(1)
     world.registry.hashes = {*keys.person("email", EMAIL), *keys.person("phone", PHONE)}
-    await world.request("r0", keys, way)
+    await world.indexed("r0", keys, way)
     older = {"email": ("1:older",), "phone": ("1:older",)}
     await world.put("r0", indexes=older, index_readings=1, place_checked=True, listed=True)
     assert (await world.batch(keys)).done == 1
     state = world.state("r0")
     assert (state.protected, state.listed, state.index_readings) == (True, False, READINGS)
-    (event,) = world.log.events()
+    (event,) = world.access_log.events()
     assert event.what.record_ids == ("r0",)
 
 

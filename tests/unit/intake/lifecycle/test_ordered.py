@@ -4,16 +4,15 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.intake.lifecycle.handlers import Follow
 from direct311.intake.request import ServiceRequest
-from direct311.runtime.messaging.records import Emitter, EventProcessor, Write, hold_handlers
-from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.messaging.records import hold_handlers
 from direct311.schemas import Event
 from direct311.schemas import events as ev
-from tests.support.memory import IdleRelay, InMemoryRecords
-from tests.support.runtime import NOW, SetClock, new_id
+from tests.support.memory import InMemoryRecords
+from tests.support.runtime import NOW, new_id
+from tests.support.service_under_test import ServiceUnderTest
 from tests.unit.intake.submission.test_delivery import NobodyProtected
 
 pytestmark = [pytest.mark.anyio, pytest.mark.policy("P14")]
@@ -25,22 +24,17 @@ class Intake:
     """One open request, and all that intake hears of it."""
 
     def __init__(self) -> None:
-        clock = SetClock()
+        intake = ServiceUnderTest()
+        follow = Follow(NobodyProtected(), lambda *_: (), intake.clock)
+        handlers = {**hold_handlers(), **follow.handlers()}
         self._records: InMemoryRecords[ServiceRequest] = InMemoryRecords()
-        self._processor = EventProcessor(
-            self._records,
-            lambda record_id: ServiceRequest(record_id=record_id),
-            {**hold_handlers(), **Follow(NobodyProtected(), lambda *_: (), clock).handlers()},
-            Emitter("intake", clock, Signer("intake", Ed25519PrivateKey.generate())),
-            IdleRelay(),
-            clock,
-        )
+        self._processor = intake.processor_of(self._records, ServiceRequest, handlers)
 
     async def take_in(self) -> None:
         request = ServiceRequest(
             record_id=REQUEST, version=1, service_code="POTHOLE", received_at=NOW, updated_at=NOW
         )
-        assert not await self._records.commit([Write(0, request, (), NOW)])
+        await self._records.put(request, NOW)
 
     async def hears(self, *said: ev.RecordEvent) -> list[str]:
         """The kinds of error of what it refuses."""
@@ -48,7 +42,7 @@ class Intake:
         return [type(error).__name__ for _, error in await self._processor.apply(events)]
 
     def request(self, record_id: str = REQUEST) -> ServiceRequest:
-        return self._records.documents[record_id].state
+        return self._records.state(record_id)
 
 
 def worked(version: int, status: ev.WorkStatus) -> ev.WorkUpdated:

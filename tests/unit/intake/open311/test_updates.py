@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,21 +24,11 @@ from direct311.intake.request import (
     ServiceRequest,
 )
 from direct311.intake.updates import Comment, Update, updates_of
-from direct311.runtime.access.ledger import Ledger
-from direct311.runtime.access.rules import load_access_policy
-from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.messaging.records import Emitter, EventProcessor, Write
-from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.vault import Vault, VaultError
-from direct311.schemas import decode
+from direct311.runtime.vault.vault import VaultError
 from direct311.schemas import events as ev
-from tests.support.access_log import InMemoryAccessLog
-from tests.support.keys import InMemoryKeys
-from tests.support.memory import IdleRelay, InMemoryRecords
-from tests.support.runtime import NOW, SetClock
+from tests.support.intake import IntakeUnderTest
+from tests.support.runtime import NOW
 
 CATALOGUE = load_catalogue().content
 TYPE = CATALOGUE.services[0]
@@ -201,67 +190,29 @@ def test_a_comments_status_is_the_departments() -> None:
 CONTENT_KEY = os.urandom(32)
 
 
-class World:
+class World(IntakeUnderTest):
+    """Intake with the use case that adds a comment."""
+
     def __init__(self) -> None:
-        self.clock = SetClock()
-        ids = TimeOrderedIds()
-        signer = Signer("intake-test", Ed25519PrivateKey.generate())
-        self.log = InMemoryAccessLog()
-        ledger = Ledger(
-            service="intake",
-            instance="one",
-            version="1.0",
-            publisher=self.log,
-            signer=signer,
-            clock=self.clock,
-            ids=ids,
-            metrics=Metrics(),
-            mask=lambda text: text,
-        )
-        self.records: InMemoryRecords[ServiceRequest] = InMemoryRecords()
-        self.vault = Vault(
-            InMemoryKeys(),
-            FileKeyProvider("k", {"k": os.urandom(32)}),
-            ledger,
-            load_access_policy(),
-            self.clock,
-        )
-        processor = EventProcessor(
-            self.records,
-            lambda record_id: ServiceRequest(record_id=record_id),
-            {},
-            Emitter("intake", self.clock, signer),
-            IdleRelay(),
-            self.clock,
-        )
+        super().__init__()
         self.add = AddComment(
-            processor=processor,
+            processor=self.processor,
             vault=self.vault,
             emergencies=load_emergencies().content,
             clock=self.clock,
-            ids=TimeOrderedIds(),
+            ids=self.ids,
             content_key=CONTENT_KEY,
         )
 
     async def store(self, **fields: Any) -> None:
-        key, self.key = await self.vault.new_key("r-1")
-        await self.vault.keys.insert([key])
+        await self.sealed("r-1", {})
         state = ServiceRequest(
             record_id="r-1", version=1, status="in_progress", received_at=NOW, **fields
         )
-        await self.records.commit([Write(0, state, (), NOW)])
-
-    def state(self) -> ServiceRequest:
-        return self.records.documents["r-1"].state
-
-    def said(self) -> list[ev.RequestUpdated]:
-        """What the last write tells the other services."""
-        entries = self.records.documents["r-1"].outbox
-        told = [decode(each.message.headers, each.message.body).data for each in entries]
-        return [event for event in told if isinstance(event, ev.RequestUpdated)]
+        await self.records.put(state, NOW)
 
     def opened(self, field: str) -> Any:
-        return json.loads(self.key.open(field, self.state().sealed[field]))
+        return json.loads(self.unsealed(field))
 
 
 def comment(**changed: str) -> Comment:
@@ -300,7 +251,7 @@ async def test_a_comment_is_redacted_and_sealed_and_leaves_the_status_alone(worl
     kept = state.model_dump_json(exclude={"sealed"})
     for personal in ("Neale", "zora", "555-0142", "photos.example", '"1234"'):
         assert personal not in kept
-    (event,) = world.log.events()
+    (event,) = world.access_log.events()
     assert (event.action, event.outcome, event.time.occurred_at) == ("seal", "success", NOW)
     assert event.what.fields == (UPDATES,)
 
@@ -387,7 +338,7 @@ async def test_earlier_comments_that_do_not_open_are_told_and_stay_as_they_are()
     with pytest.raises(VaultError):
         await world.add(comment(), CLIENT)
     assert world.state() == before
-    assert [event.outcome for event in world.log.events()] == ["success", "error"]
+    assert [event.outcome for event in world.access_log.events()] == ["success", "error"]
 
 
 @pytest.mark.anyio
@@ -439,4 +390,4 @@ async def test_what_the_public_does_not_know_takes_no_update(fields: dict[str, A
     with pytest.raises(RefusedError) as refused:
         await world.add(comment(), CLIENT)
     assert (refused.value.code, refused.value.field) == ("not_found", "service_request_id")
-    assert world.log.events() == []
+    assert world.access_log.events() == []

@@ -1,38 +1,22 @@
 """The registry's use cases: what is kept of an entry, when it takes effect, who learns what."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fastapi import FastAPI
 from httpx import Response
-from starlette.testclient import TestClient
 
-from direct311.intake.indexes.adapters.keyed import KeyedIndexes
 from direct311.intake.indexes.ports import ReadAddress
 from direct311.intake.protection.adapters.geo import GeoAddresses
 from direct311.intake.protection.api import protections_router
-from direct311.intake.protection.domain import Disposal, Ending, Protection
 from direct311.intake.protection.handlers.protect import Protect
-from direct311.runtime.access.ledger import Ledger
-from direct311.runtime.access.rules import load_access_policy
-from direct311.runtime.clock import TimeOrderedIds
-from direct311.runtime.http.api import caller_of, install
-from direct311.runtime.http.health import Readiness
-from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.vault import Vault
-from tests.support.access_log import InMemoryAccessLog
-from tests.support.addresses import InOneLine
-from tests.support.keys import InMemoryKeys
-from tests.support.links import FakeAuthenticator, bearer, signed_links
-from tests.support.runtime import SetClock
+from direct311.runtime.http.api import caller_of
+from tests.support.intake import IntakeUnderTest
+from tests.support.links import bearer
+from tests.support.protections import InMemoryProtections
 
 pytestmark = pytest.mark.anyio
 
@@ -54,109 +38,11 @@ LETTER = "PR-7"
 ALL_KINDS = ["phone", "email", "name", "address", "point"]
 
 
-class Store:
-    """`ProtectionStore` in memory."""
-
+class World(IntakeUnderTest):
     def __init__(self) -> None:
-        self.version = 0
-        self.kept: dict[str, Protection] = {}
-        self.disposals: dict[str, Disposal] = {}
-
-    async def add(self, protection: Protection) -> int:
-        self.kept[protection.protection_id] = protection
-        self.version += 1
-        return self.version
-
-    async def propose_ending(self, protection_id: str, ending: Ending) -> None:
-        if (found := self._in_force(protection_id)) and found.ending is None:
-            self._put(found, ending=ending)
-
-    async def confirm_ending(self, protection_id: str, ending: Ending) -> None:
-        found = self._with(protection_id, ending.ending_id)
-        if found and found.ending and found.ending.confirmed_at is None:
-            self._put(found, ending=ending)
-
-    async def undo_ending(self, protection_id: str, ending_id: str) -> None:
-        if found := self._with(protection_id, ending_id):
-            self._put(found, ending=None)
-
-    async def due_endings(self, at: datetime) -> Sequence[Protection]:
-        return [each for each in self.kept.values() if self._due(each, at)]
-
-    async def end(self, protection_id: str, ending_id: str, at: datetime) -> tuple[str, ...] | None:
-        found = self._with(protection_id, ending_id)
-        if found is None or found.ending is None or not self._due(found, at):
-            return None
-        self._put(found, withdrawn_at=at, withdrawn_by=found.ending.proposed_by, hashes=())
-        self.version += 1
-        return found.hashes
-
-    def _in_force(self, protection_id: str) -> Protection | None:
-        found = self.kept.get(protection_id)
-        return found if found is not None and found.withdrawn_at is None else None
-
-    def _with(self, protection_id: str, ending_id: str) -> Protection | None:
-        found = self._in_force(protection_id)
-        same = found is not None and found.ending and found.ending.ending_id == ending_id
-        return found if same else None
-
-    def _due(self, found: Protection, at: datetime) -> bool:
-        ends_at = found.ending.ends_at if found.ending else None
-        return found.withdrawn_at is None and ends_at is not None and ends_at <= at
-
-    def _put(self, found: Protection, **changed: object) -> None:
-        self.kept[found.protection_id] = found.model_copy(update=changed)
-
-    async def get(self, protection_id: str) -> Protection | None:
-        return self.kept.get(protection_id)
-
-    async def propose_disposal(self, protection_id: str, at: datetime, by: str) -> None:
-        found = self.kept[protection_id]
-        if found.disposal_proposed_by is None:
-            said = {"disposal_proposed_at": at, "disposal_proposed_by": by}
-            self.kept[protection_id] = found.model_copy(update=said)
-
-    async def dispose(self, disposal: Disposal) -> None:
-        if self.kept.pop(disposal.protection_id, None) is not None:
-            self.disposals[disposal.protection_id] = disposal
-
-    async def disposal(self, protection_id: str) -> Disposal | None:
-        return self.disposals.get(protection_id)
-
-    async def entries(
-        self, *, in_force: bool | None, after: str, limit: int
-    ) -> Sequence[Protection]:
-        found = [
-            each
-            for _, each in sorted(self.kept.items())
-            if each.protection_id > after
-            and (in_force is None or (each.withdrawn_at is None) is in_force)
-        ]
-        return found[:limit]
-
-
-class World:
-    def __init__(self) -> None:
-        self.clock = SetClock()
-        self.store = Store()
-        self.log = InMemoryAccessLog()
-        self.addresses = InOneLine()
+        super().__init__()
+        self.store = InMemoryProtections()
         self.rechecked: list[tuple[int, tuple[str, ...]]] = []
-        self.indexes = KeyedIndexes(1, {name: os.urandom(32) for name in FIELDS}, self.clock)
-        links, _ = signed_links(self.clock)
-        ledger = Ledger(
-            service="intake",
-            instance="intake-test",
-            version="0",
-            publisher=self.log,
-            signer=Signer("intake-test", Ed25519PrivateKey.generate()),
-            clock=self.clock,
-            ids=TimeOrderedIds(),
-            metrics=Metrics(),
-            mask=lambda text: text,
-        )
-        provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
-        vault = Vault(InMemoryKeys(), provider, ledger, load_access_policy(), self.clock)
 
         async def recheck(hashes: Sequence[str]) -> None:
             self.rechecked.append((self.store.version, tuple(hashes)))
@@ -166,16 +52,13 @@ class World:
             self.indexes,
             self.addresses,
             recheck,
-            vault,
+            self.vault,
             self.clock,
-            TimeOrderedIds(),
+            self.ids,
             timedelta(0),
             A_WEEK,
         )
-        app = FastAPI()
-        install(app, Readiness(), Metrics(), ledger)
-        app.include_router(protections_router(self.protect, caller_of(FakeAuthenticator(links))))
-        self.http = TestClient(app, raise_server_exceptions=False)
+        self.http = self.serve(protections_router(self.protect, caller_of(self.authenticator)))
 
     def enter(self, **order: Any) -> Response:
         answer: Response = self.http.post("/v1/protections", headers=CARLA, json=ORDER | order)
@@ -229,7 +112,7 @@ def test_an_entry_takes_every_kind_of_identifier_and_keeps_hashes_alone(world: W
     # Telephone with and without area code, e-mail, three readings of the name, address, the cells
     # of 10 m within 30 m of the point.
     assert len(set(kept.hashes)) == 2 + 1 + 3 + 1 + 42
-    words = kept.model_dump_json() + world.log.events()[0].model_dump_json()
+    words = kept.model_dump_json() + world.access_log.events()[0].model_dump_json()
     for secret in ("555-0142", "5550142", "zora", "Neale", "Elm", "25.7", "80.3"):
         assert secret.lower() not in words.lower()
 
@@ -313,7 +196,9 @@ async def test_an_entry_is_destroyed_after_its_time_by_two_persons(world: World)
     assert "PR-1" not in done.text
     assert world.http.get(path, headers=CARLA).status_code == 404
     assert world.http.get("/v1/protections", headers=CARLA).json()["protections"] == []
-    steps = [event.where.operation for event in world.log.events() if event.outcome == "success"]
+    steps = [
+        event.where.operation for event in world.access_log.events() if event.outcome == "success"
+    ]
     path = "POST /v1/protections/{protection_id}"
     for step in ("/ending", "/ending/confirmation", "/disposal/approval"):
         assert f"{path}{step}" in steps
@@ -348,13 +233,13 @@ def test_each_use_is_an_event_of_the_log(world: World) -> None:
     world.http.get("/v1/protections", headers=CARLA)
     world.http.get(f"/v1/protections/{protection_id}", headers=CARLA)
     world.propose(protection_id)
-    assert [event.action for event in world.log.events()] == [
+    assert [event.action for event in world.access_log.events()] == [
         "policy_change",
         "view",
         "view",
         "policy_change",
     ]
-    world.log.down = True
+    world.access_log.down = True
     assert world.http.get("/v1/protections", headers=CARLA).status_code == 503
     assert world.enter(phone=PERSON["phone"]).status_code == 503
     assert world.confirm(protection_id).status_code == 503

@@ -1,11 +1,9 @@
 """Person indexes under other keys: opened only where they must be, and written down first."""
 
 import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.intake.indexes.adapters.keyed import KeyedIndexes
 from direct311.intake.lifecycle.handlers import Follow
@@ -25,27 +23,17 @@ from direct311.intake.request import (
     Located,
     ServiceRequest,
 )
-from direct311.runtime.access.ledger import AuditUnavailableError, Ledger
-from direct311.runtime.access.rules import load_access_policy
-from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.errors import TransientError
-from direct311.runtime.messaging.records import Emitter, EventProcessor, Write
-from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.messaging.records import Write
 from direct311.runtime.storage.jobs import Batch
-from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.vault import Vault
-from direct311.schemas import decode
 from direct311.schemas import events as ev
-from tests.support.access_log import InMemoryAccessLog
-from tests.support.addresses import InOneLine
-from tests.support.keys import InMemoryKeys
-from tests.support.memory import IdleRelay, InMemoryRecords
+from tests.support.intake import IntakeUnderTest, index_keys
+from tests.support.memory import InMemoryRecords
 from tests.support.runtime import NOW, SetClock
 
 pytestmark = pytest.mark.anyio
-FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
-KEYS = {version: {name: os.urandom(32) for name in FIELDS} for version in (1, 2, 3)}
+KEYS = {version: index_keys() for version in (1, 2, 3)}
 PERSON = {"first_name": "Zora", "last_name": "Neale", "phone": "305 555 0142"}
 
 
@@ -62,20 +50,18 @@ class Requests:
     async def indexed_otherwise(
         self, versions: Sequence[int], after: str, limit: int
     ) -> Sequence[ServiceRequest]:
-        states = [write.state for write in self.records.documents.values()]
         found = [
             state
-            for state in sorted(states, key=lambda state: state.record_id)
+            for state in sorted(self.records.states(), key=lambda state: state.record_id)
             if state.record_id > after
             and (state.index_versions, state.index_readings) != (tuple(versions), READINGS)
         ]
         return [state for state in found if state.lifecycle == "active"][:limit]
 
     async def homes_unread(self, after: str, limit: int) -> Sequence[ServiceRequest]:
-        states = [write.state for write in self.records.documents.values()]
         found = [
             state
-            for state in sorted(states, key=lambda state: state.record_id)
+            for state in sorted(self.records.states(), key=lambda state: state.record_id)
             if state.record_id > after and state.home_unread_at is not None
         ]
         return [state for state in found if state.lifecycle == "active"][:limit]
@@ -84,83 +70,31 @@ class Requests:
         return len(await self.indexed_otherwise(versions, "", 1000))
 
 
-class Registry:
-    version = 5
-
+class World(IntakeUnderTest):
     def __init__(self) -> None:
-        self.hashes: set[str] = set()
-
-    def matches(self, hashes: Iterable[str]) -> bool:
-        return not self.hashes.isdisjoint(hashes)
-
-
-class World:
-    def __init__(self) -> None:
-        self.log = InMemoryAccessLog()
-        self.keys = InMemoryKeys()
-        self.records: InMemoryRecords[ServiceRequest] = InMemoryRecords()
+        super().__init__()
         self.requests = Requests(self.records)
         self.newest = 1
-        self.addresses = InOneLine()
-        self.registry = Registry()
-        signer = Signer("intake-test", Ed25519PrivateKey.generate())
-        ledger = Ledger(
-            service="intake",
-            instance="intake-test",
-            version="0",
-            publisher=self.log,
-            signer=signer,
-            clock=SetClock(),
-            ids=TimeOrderedIds(),
-            metrics=Metrics(),
-            mask=lambda text: text,
-        )
-        provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
-        self.vault = Vault(self.keys, provider, ledger, load_access_policy(), SetClock())
-        self.processor = EventProcessor(
-            self.records,
-            lambda record_id: ServiceRequest(record_id=record_id),
-            {},
-            Emitter("intake", SetClock(), signer),
-            IdleRelay(),
-            SetClock(),
-        )
+        self.registry.version = 5
 
-    async def request(
+    async def indexed(
         self, record_id: str, under: KeyedIndexes, plain: Mapping[str, str] = PERSON
     ) -> None:
-        key, data_key = await self.vault.new_key(record_id)
-        await self.keys.insert([key])
-        state = ServiceRequest(
-            record_id=record_id,
-            version=1,
-            received_at=NOW,
-            sealed={field: data_key.seal(field, text.encode()) for field, text in plain.items()},
+        """A request whose indexes were made by these keys."""
+        located = Located(outcome="resolved", latitude=25.77, longitude=-80.2, address="1 NW 1 ST")
+        await self.request(
+            record_id,
+            plain,
             indexes={**under.of(plain), "place": under.place("1 NW 1 ST", 25.77, -80.2)},
             index_versions=under.versions,
-            index_readings=READINGS,
-            located=Located(
-                outcome="resolved", latitude=25.77, longitude=-80.2, address="1 NW 1 ST"
-            ),
+            located=located,
+            place_checked=False,
+            listed=False,
         )
-        await self.records.commit([Write(0, state, (), NOW)])
-
-    def state(self, record_id: str) -> ServiceRequest:
-        return self.records.documents[record_id].state
 
     async def put(self, record_id: str, **fields: object) -> None:
         """What else a request has come to be."""
-        before = self.state(record_id)
-        after = before.model_copy(update={**fields, "version": before.version + 1})
-        await self.records.commit([Write(before.version, after, (), NOW)])
-
-    def said(self, record_id: str) -> list[ev.RequestUpdated]:
-        found = []
-        for entry in self.records.documents[record_id].outbox:
-            data = decode(entry.message.headers, entry.message.body).data
-            assert isinstance(data, ev.RequestUpdated)
-            found.append(data)
-        return found
+        await self.records.put(self.state(record_id).model_copy(update=fields), NOW)
 
     def reindex(self, under: KeyedIndexes) -> Reindex:
         async def newest() -> int:
@@ -185,7 +119,7 @@ class World:
     async def unread(self, record_id: str, under: KeyedIndexes) -> None:
         """A request with an address that geo did not answer for, as it is when its place was
         checked."""
-        await self.request(record_id, under, {**PERSON, "reporter_address": "9 Elm Street"})
+        await self.indexed(record_id, under, {**PERSON, "reporter_address": "9 Elm Street"})
         typed = {
             **self.state(record_id).indexes,
             "home": under.place("9 Elm Street", None, None),
@@ -203,8 +137,8 @@ class World:
 async def test_a_new_version_is_added_by_opening_under_one_event_for_all() -> None:
     world, both = World(), indexes(2, 1)
     for number in range(3):
-        await world.request(f"r{number}", indexes(1))
-    await world.request("r9", both)
+        await world.indexed(f"r{number}", indexes(1))
+    await world.indexed("r9", both)
     assert await world.batch(both) == Batch("r2", 3)
     for number in range(3):
         state = world.state(f"r{number}")
@@ -213,7 +147,7 @@ async def test_a_new_version_is_added_by_opening_under_one_event_for_all() -> No
             "place": both.place("1 NW 1 ST", 25.77, -80.2),
         }
         assert (state.index_versions, state.version) == ((2, 1), 2)
-    (event,) = world.log.events()
+    (event,) = world.access_log.events()
     assert (event.action, event.agent.id, event.why.reference) == ("key_use", "svc:intake", "T-1")
     assert event.what.record_ids == ("r0", "r1", "r2")
     assert set(event.what.fields) == {*PERSON, "email", "reporter_address"}
@@ -226,7 +160,7 @@ async def test_a_new_version_is_added_by_opening_under_one_event_for_all() -> No
 async def test_a_reporters_address_is_indexed_again_as_geo_reads_it() -> None:
     world, both = World(), indexes(2, 1)
     home = {"reporter_address": "9 Elm Street"}
-    await world.request("r0", indexes(1), {**PERSON, **home})
+    await world.indexed("r0", indexes(1), {**PERSON, **home})
     assert await world.batch(both) == Batch("r0", 1)
     assert world.state("r0").indexes["home"] == both.place("9 ELM ST", None, None)
 
@@ -236,8 +170,8 @@ async def test_while_geo_is_away_a_protected_home_stays_known_as_geo_read_it() -
     world, before, both = World(), indexes(1), indexes(2, 1)
     home = before.place("9 ELM ST", None, None)
     world.registry.hashes = set(home)
-    await world.request("r0", before, {**PERSON, "reporter_address": "9 Elm Street"})
-    await world.request("r1", before)
+    await world.indexed("r0", before, {**PERSON, "reporter_address": "9 Elm Street"})
+    await world.indexed("r1", before)
     kept = {**world.state("r0").indexes, "home": home}
     await world.put("r0", indexes=kept, protected=True, place_checked=True)
     world.addresses.away = True
@@ -259,7 +193,7 @@ async def test_while_geo_is_away_a_protected_home_stays_known_as_geo_read_it() -
 async def test_a_home_that_was_indexed_without_geo_is_read_and_held_against_the_registry() -> None:
     world, keys = World(), indexes(1)
     world.registry.hashes = set(keys.place("9 ELM ST", None, None))
-    await world.request("r0", keys, {**PERSON, "reporter_address": "9 Elm Street"})
+    await world.indexed("r0", keys, {**PERSON, "reporter_address": "9 Elm Street"})
     typed = {**world.state("r0").indexes, "home": keys.place("9 Elm Street", None, None)}
     await world.put("r0", indexes=typed, index_versions=(), place_checked=True, listed=True)
     assert await world.batch(keys) == Batch("r0", 1)
@@ -268,7 +202,7 @@ async def test_a_home_that_was_indexed_without_geo_is_read_and_held_against_the_
     assert state.indexes == typed | {"home": keys.place("9 ELM ST", None, None)}
     (said,) = world.said("r0")
     assert (said.changed, said.protected) == (("place_checked",), True)
-    (event,) = world.log.events()
+    (event,) = world.access_log.events()
     assert event.what.fields == ("reporter_address",)
     assert await world.batch(keys) == Batch()
 
@@ -281,13 +215,13 @@ async def test_homes_that_geo_did_not_read_are_read_once_it_answers(protected: b
         world.registry.hashes = set(keys.place("9 ELM ST", None, None))
     for number in range(SIZE_OF_HOMES + 1):
         await world.unread(f"r{number:02}", keys)
-    await world.request("r99", keys)
+    await world.indexed("r99", keys)
     work = ReadHomes(world.reindex(keys), world.requests, world.addresses, SetClock())
     world.addresses.away = True
     with pytest.raises(TransientError):
         await work.step()
     # Nothing is opened in vain.
-    assert world.log.events() == []
+    assert world.access_log.events() == []
     assert world.state("r00").protected
     world.addresses.away = False
     await work.step()
@@ -301,14 +235,14 @@ async def test_homes_that_geo_did_not_read_are_read_once_it_answers(protected: b
             [] if protected else [False]
         )
     assert world.state("r99").version == 1
-    first, second = world.log.events()
+    first, second = world.access_log.events()
     assert len(first.what.record_ids) == SIZE_OF_HOMES
     assert second.what.record_ids == (f"r{SIZE_OF_HOMES:02}",)
     # The county's form of references is of what somebody orders.
     assert (first.action, first.why.purpose, first.why.reference) == ("key_use", "respond", None)
     assert first.what.fields == ("reporter_address",)
     await work.step()
-    assert len(world.log.events()) == 2
+    assert len(world.access_log.events()) == 2
 
 
 @pytest.mark.policy("P8")
@@ -323,26 +257,26 @@ async def test_a_home_that_does_not_open_stays_hidden_and_keeps_nobody_back() ->
         await work.step()
     assert world.state("r00").protected
     assert not world.state(f"r{SIZE_OF_HOMES:02}").protected
-    told = len(world.log.events())
+    told = len(world.access_log.events())
     for _ in range(3):
         await work.step()
-    assert len(world.log.events()) == told
+    assert len(world.access_log.events()) == told
     clock.at += PAUSE
     await work.step()
-    assert len(world.log.events()) > told
+    assert len(world.access_log.events()) > told
 
 
 async def test_what_was_read_by_older_rules_is_read_again_under_the_same_keys() -> None:
     world, keys = World(), indexes(1)
     sender = {UPDATE_CONTACTS: json.dumps({"u-1": {"email": "sender@example.org"}})}
-    await world.request("r0", keys, PERSON | sender)
+    await world.indexed("r0", keys, PERSON | sender)
     await world.put("r0", indexes={"name": ("1:older",), SENDERS: ("1:older",)}, index_readings=1)
     assert await world.batch(keys) == Batch("r0", 1)
     state = world.state("r0")
     assert state.indexes.items() >= keys.of(PERSON).items()
     assert set(state.indexes[SENDERS]) == set(keys.of({"email": "sender@example.org"})["email"])
     assert state.index_readings == READINGS
-    (event,) = world.log.events()
+    (event,) = world.access_log.events()
     assert event.action == "key_use"
     assert set(event.what.fields) == {*PERSON, "email", "reporter_address", UPDATE_CONTACTS}
     assert await world.batch(keys) == Batch()
@@ -350,7 +284,7 @@ async def test_what_was_read_by_older_rules_is_read_again_under_the_same_keys() 
 
 async def test_the_words_of_a_place_are_read_by_geo_again_and_held_against_the_registry() -> None:
     world, keys = World(), indexes(1)
-    await world.request("r0", keys, {})
+    await world.indexed("r0", keys, {})
     typed = ev.Place(address="9 Elm Street")
     await world.put("r0", place=typed, index_readings=1, place_checked=True, registry_version=5)
     world.registry.hashes = set(keys.place("9 ELM ST", None, None))
@@ -363,31 +297,31 @@ async def test_the_words_of_a_place_are_read_by_geo_again_and_held_against_the_r
     assert state.read is not None
     assert (state.read.readings, state.protected) == (("9 ELM ST",), True)
     assert set(state.indexes["place"]) >= world.registry.hashes
-    assert world.log.events() == []
+    assert world.access_log.events() == []
     assert await world.batch(keys) == Batch()
 
 
 async def test_nothing_is_opened_to_be_rid_of_a_version() -> None:
     world, alone = World(), indexes(2)
-    await world.request("r0", indexes(2, 1))
+    await world.indexed("r0", indexes(2, 1))
     assert await world.batch(alone) == Batch("r0", 1)
     assert world.state("r0").indexes["phone"] == alone.of({"phone": PERSON["phone"]})["phone"]
     assert world.state("r0").indexes["place"] == alone.place("1 NW 1 ST", 25.77, -80.2)
-    assert world.log.events() == []
+    assert world.access_log.events() == []
 
 
 async def test_an_anonymous_request_is_not_opened() -> None:
     world, both = World(), indexes(2, 1)
-    await world.request("r0", indexes(1), {"description": "A dog."})
+    await world.indexed("r0", indexes(1), {"description": "A dog."})
     assert await world.batch(both) == Batch("r0", 1)
     assert world.state("r0").indexes.keys() == {"place"}
-    assert world.log.events() == []
+    assert world.access_log.events() == []
 
 
 async def test_nothing_is_opened_where_it_cannot_be_written_down() -> None:
     world = World()
-    await world.request("r0", indexes(1))
-    world.log.down = True
+    await world.indexed("r0", indexes(1))
+    world.access_log.down = True
     with pytest.raises(AuditUnavailableError):
         await world.batch(indexes(2, 1))
     assert world.keys.fetches == []
@@ -397,13 +331,13 @@ async def test_nothing_is_opened_where_it_cannot_be_written_down() -> None:
 async def test_one_whose_key_is_gone_keeps_none_of_its_neighbours_back() -> None:
     world, both = World(), indexes(2, 1)
     for number in range(3):
-        await world.request(f"r{number}", indexes(1))
+        await world.indexed(f"r{number}", indexes(1))
     await world.keys.destroy("r1")
     batch = await world.batch(both)
     assert (batch.last, batch.done, batch.failed) == ("r2", 2, 1)
     assert batch.reason
     assert [world.state(f"r{n}").index_versions for n in range(3)] == [(2, 1), (1,), (2, 1)]
-    first, second = world.log.events()
+    first, second = world.access_log.events()
     assert (first.outcome, second.outcome, second.what.record_ids) == ("success", "error", ("r1",))
 
 
@@ -411,8 +345,8 @@ async def test_what_is_destroyed_meanwhile_stays_so_and_what_is_sealed_anew_is_t
     None
 ):
     world, both = World(), indexes(2, 1)
-    await world.request("r0", indexes(1))
-    await world.request("r1", indexes(1))
+    await world.indexed("r0", indexes(1))
+    await world.indexed("r1", indexes(1))
     old = dict(world.records.documents)
     for name, update in (("r0", {"lifecycle": "destroying"}), ("r1", {"sealed": {}})):
         state = old[name].state.model_copy(update={"version": 2, **update})
@@ -427,7 +361,7 @@ async def test_what_is_destroyed_meanwhile_stays_so_and_what_is_sealed_anew_is_t
 
 async def test_a_copy_with_older_keys_undoes_nothing() -> None:
     world = World()
-    await world.request("r0", indexes(2, 1))
+    await world.indexed("r0", indexes(2, 1))
     world.newest = 2
     with pytest.raises(TransientError):
         await world.batch(indexes(1))
@@ -436,7 +370,7 @@ async def test_a_copy_with_older_keys_undoes_nothing() -> None:
 
 async def test_what_was_corrected_while_protected_stays_known_under_its_own_version() -> None:
     world, both = World(), indexes(2, 1)
-    await world.request("r0", indexes(1))
+    await world.indexed("r0", indexes(1))
     state = world.state("r0")
     earlier = {SUPERSEDED: ("1:corrected",)}
     changed = state.model_copy(update={"version": 2, "indexes": {**state.indexes, **earlier}})
@@ -455,8 +389,8 @@ async def test_senders_of_comments_are_indexed_anew_and_nothing_else_is_opened_f
     world, both = World(), indexes(2, 1)
     sender = {"email": "sender@example.org"}
     held = {UPDATE_CONTACTS: json.dumps({"u-1": sender, "u-2": {"account_id": "7"}})}
-    await world.request("r0", indexes(1), held)
-    await world.request("r1", both, PERSON | held)
+    await world.indexed("r0", indexes(1), held)
+    await world.indexed("r1", both, PERSON | held)
     for name, under in (("r0", 1), ("r1", 1)):
         state = world.state(name)
         old = {SENDERS: indexes(under).person("email", sender["email"])}
@@ -470,18 +404,18 @@ async def test_senders_of_comments_are_indexed_anew_and_nothing_else_is_opened_f
         assert set(state.indexes[SENDERS]) == set(both.person("email", sender["email"]))
         assert state.index_versions == (2, 1)
     assert world.state("r1").indexes["phone"] == both.of({"phone": PERSON["phone"]})["phone"]
-    (event,) = world.log.events()
+    (event,) = world.access_log.events()
     assert event.what.fields == (UPDATE_CONTACTS,)
 
 
 async def test_senders_of_comments_lose_a_version_without_being_opened() -> None:
     world, both, alone = World(), indexes(2, 1), indexes(2)
     held = {UPDATE_CONTACTS: json.dumps({"u-1": {"email": "sender@example.org"}})}
-    await world.request("r0", both, PERSON | held)
+    await world.indexed("r0", both, PERSON | held)
     state = world.state("r0")
     senders = {SENDERS: both.person("email", "sender@example.org")}
     changed = state.model_copy(update={"version": 2, "indexes": {**state.indexes, **senders}})
     await world.records.commit([Write(1, changed, (), NOW)])
     assert await world.batch(alone) == Batch("r0", 1)
     assert world.state("r0").indexes[SENDERS] == alone.person("email", "sender@example.org")
-    assert world.log.events() == []
+    assert world.access_log.events() == []

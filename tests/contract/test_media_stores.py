@@ -22,7 +22,7 @@ from direct311.runtime.messaging.records import Records, Write
 from direct311.runtime.storage import database as mongo
 from direct311.runtime.storage.database import MongoRecords
 from direct311.runtime.storage.objects import MissingObjectError, ObjectStore
-from tests.support.media import InMemoryHoldings, World
+from tests.support.media import InMemoryHoldings, MediaStores
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
@@ -61,21 +61,21 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def in_memory() -> Stores:
-    world = World()
+    media = MediaStores()
 
     async def bring(upload_id: str, data: bytes) -> None:
-        world.incoming.bring(upload_id, data)
+        media.incoming.bring(upload_id, data)
 
     return Stores(
-        clock=world.clock,
-        incoming=world.incoming,
-        originals=world.originals,
-        copies=world.copies,
-        tokens=world.tokens,
-        holdings=InMemoryHoldings(world.records),
-        records=world.records,
+        clock=media.clock,
+        incoming=media.incoming,
+        originals=media.originals,
+        copies=media.copies,
+        tokens=media.tokens,
+        holdings=InMemoryHoldings(media.records),
+        records=media.records,
         bring=bring,
-        again=lambda: world.tokens,
+        again=lambda: media.tokens,
     )
 
 

@@ -21,7 +21,7 @@ from direct311.schemas import ALL, BY_NAME, DecodeError, Event, EventType, decod
 from direct311.schemas import events as ev
 from tests.support.runtime import NOW, SetClock
 from tests.unit.intake.lifecycle.test_follow import INDEXES, NOBODY, located
-from tests.unit.routing.work.test_consumers import World
+from tests.unit.routing.work.test_consumers import RoutingUnderTest
 
 pytestmark = pytest.mark.anyio
 
@@ -214,7 +214,7 @@ async def test_a_file_lies_on_the_web_or_is_not_taken(link: str) -> None:
     stored = media(link)
     with pytest.raises(ForeignLinkError):
         await follow().media(REQUEST, event(stored))
-    world = World()
+    world = RoutingUnderTest()
     with pytest.raises(ForeignLinkError):
         await world.processor._handlers[ev.MediaStored](
             Job(record_id="r", version=1), event(stored)

@@ -18,7 +18,14 @@ from tests.contract.test_smtp import settings
 from tests.support.county import County, until
 from tests.support.links import bearer
 from tests.support.submissions import submission
-from tests.unit.intake.protection.test_protect import A_WEEK, CARLA, LETTER, OTTO, PERSON, World
+from tests.unit.intake.protection.test_protect import (
+    A_WEEK,
+    CARLA,
+    LETTER,
+    OTTO,
+    PERSON,
+    ProtectingIntake,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -31,18 +38,18 @@ def _caller(sub: str, role: str = "records_officer") -> Caller:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> ProtectingIntake:
+    return ProtectingIntake()
 
 
 @pytest.fixture
-def entry(world: World) -> str:
+def entry(world: ProtectingIntake) -> str:
     entered = world.enter(**PERSON)
     assert entered.status_code == 201
     return str(entered.json()["protection_id"])
 
 
-def _stands(world: World, entry: str) -> None:
+def _stands(world: ProtectingIntake, entry: str) -> None:
     """The entry protects as it did."""
     kept = world.store.kept[entry]
     assert (kept.withdrawn_at, bool(kept.hashes)) == (None, True)
@@ -76,7 +83,7 @@ NO_REFERENCES: dict[str, Any] = {
 
 @pytest.mark.parametrize("reference", NO_REFERENCES.values(), ids=NO_REFERENCES)
 async def test_without_a_written_reference_nothing_is_proposed(
-    world: World, entry: str, reference: Any
+    world: ProtectingIntake, entry: str, reference: Any
 ) -> None:
     assert world.propose(entry, reference).status_code == 422
     assert world.read(entry)["ending"] is None
@@ -113,7 +120,7 @@ ONE_PERSON = {
 @pytest.mark.parametrize(("one", "other"), ONE_PERSON.values(), ids=ONE_PERSON)
 @pytest.mark.parametrize("role", ["custodian", "records_officer"])
 async def test_one_person_is_not_two(
-    world: World, entry: str, one: str, other: str, role: str
+    world: ProtectingIntake, entry: str, one: str, other: str, role: str
 ) -> None:
     await world.protect.propose_ending(_caller(one, "custodian"), entry, LETTER)
     with pytest.raises(RefusedError) as refused:
@@ -135,7 +142,7 @@ ONE_FILE = {
 
 @pytest.mark.parametrize(("one", "other"), ONE_FILE.values(), ids=ONE_FILE)
 async def test_one_file_is_one_however_it_is_typed(
-    world: World, entry: str, one: str, other: str
+    world: ProtectingIntake, entry: str, one: str, other: str
 ) -> None:
     assert world.propose(entry, one).status_code == 200
     assert world.propose(entry, other).status_code == 200
@@ -144,7 +151,7 @@ async def test_one_file_is_one_however_it_is_typed(
     assert confirmed.json()["ending"]["ends_at"]
 
 
-Step = Callable[[World, str], Any]
+Step = Callable[[ProtectingIntake, str], Any]
 OUT_OF_ORDER: dict[str, Sequence[tuple[Step, int]]] = {
     "confirmed and never proposed": [(lambda w, e: w.confirm(e), 409)],
     "undone and never proposed": [(lambda w, e: w.undo(e), 409)],
@@ -207,7 +214,7 @@ OUT_OF_ORDER: dict[str, Sequence[tuple[Step, int]]] = {
 
 @pytest.mark.parametrize("steps", OUT_OF_ORDER.values(), ids=OUT_OF_ORDER)
 async def test_out_of_order_it_stands_however_long_it_waits(
-    world: World, entry: str, steps: Sequence[tuple[Step, int]]
+    world: ProtectingIntake, entry: str, steps: Sequence[tuple[Step, int]]
 ) -> None:
     for step, status in steps:
         assert step(world, entry).status_code == status
@@ -227,7 +234,7 @@ TOO_SOON = {
 
 @pytest.mark.parametrize("after", TOO_SOON.values(), ids=TOO_SOON)
 async def test_before_the_week_is_over_it_stands_and_can_be_undone(
-    world: World, entry: str, after: timedelta
+    world: ProtectingIntake, entry: str, after: timedelta
 ) -> None:
     world.propose(entry)
     # The week begins with the second person, not with the first.
@@ -243,7 +250,7 @@ async def test_before_the_week_is_over_it_stands_and_can_be_undone(
 
 
 async def test_a_second_confirmation_brings_the_end_no_nearer_and_no_other_name(
-    world: World, entry: str
+    world: ProtectingIntake, entry: str
 ) -> None:
     world.propose(entry)
     first = world.confirm(entry).json()["ending"]
@@ -254,7 +261,7 @@ async def test_a_second_confirmation_brings_the_end_no_nearer_and_no_other_name(
 
 
 async def test_after_the_end_nothing_is_undone_and_nothing_ends_twice(
-    world: World, entry: str
+    world: ProtectingIntake, entry: str
 ) -> None:
     await world.end(entry)
     assert world.undo(entry).json()["title"] == "ended"
@@ -263,18 +270,18 @@ async def test_after_the_end_nothing_is_undone_and_nothing_ends_twice(
     assert world.store.version == moved
 
 
-async def _undone_meanwhile(world: World, entry: str) -> None:
+async def _undone_meanwhile(world: ProtectingIntake, entry: str) -> None:
     await world.store.undo_ending(entry, _ending(world, entry).ending_id)
 
 
-def _ending(world: World, entry: str) -> Ending:
+def _ending(world: ProtectingIntake, entry: str) -> Ending:
     ending = world.store.kept[entry].ending
     assert ending is not None
     return ending
 
 
 async def test_who_undoes_while_the_job_has_it_in_hand_is_heard(
-    world: World, entry: str, monkeypatch: pytest.MonkeyPatch
+    world: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.propose(entry)
     world.confirm(entry)
@@ -292,7 +299,7 @@ async def test_who_undoes_while_the_job_has_it_in_hand_is_heard(
 
 
 async def test_a_new_proposal_while_the_job_has_the_old_one_in_hand_is_not_ended(
-    world: World, entry: str, monkeypatch: pytest.MonkeyPatch
+    world: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.propose(entry)
     world.confirm(entry)
@@ -312,7 +319,7 @@ async def test_a_new_proposal_while_the_job_has_the_old_one_in_hand_is_not_ended
 
 
 async def test_a_confirmation_that_comes_after_the_undoing_confirms_nothing(
-    world: World, entry: str, monkeypatch: pytest.MonkeyPatch
+    world: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.propose(entry)
     confirm = world.store.confirm_ending
@@ -331,7 +338,7 @@ async def test_a_confirmation_that_comes_after_the_undoing_confirms_nothing(
 
 
 async def test_of_two_who_confirm_at_once_one_does(
-    world: World, entry: str, monkeypatch: pytest.MonkeyPatch
+    world: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.propose(entry)
     confirm = world.store.confirm_ending
@@ -355,7 +362,7 @@ STEPS = ("propose_ending", "confirm_ending", "undo_ending", "end")
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_killed_between_the_log_and_the_registry_a_step_is_taken_again(
-    world: World, entry: str, monkeypatch: pytest.MonkeyPatch, step: str
+    world: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "propose_ending": lambda: world.protect.propose_ending(
@@ -390,7 +397,9 @@ async def test_killed_between_the_log_and_the_registry_a_step_is_taken_again(
 
 
 @pytest.mark.parametrize("step", ["propose", "confirm", "undo"])
-async def test_what_cannot_be_written_down_is_not_done(world: World, entry: str, step: str) -> None:
+async def test_what_cannot_be_written_down_is_not_done(
+    world: ProtectingIntake, entry: str, step: str
+) -> None:
     if step != "propose":
         world.propose(entry)
     before = world.store.kept[entry]
@@ -400,7 +409,7 @@ async def test_what_cannot_be_written_down_is_not_done(world: World, entry: str,
 
 
 async def test_each_step_is_in_the_log_with_its_person_and_its_file(
-    world: World, entry: str
+    world: ProtectingIntake, entry: str
 ) -> None:
     world.propose(entry)
     world.confirm(entry)

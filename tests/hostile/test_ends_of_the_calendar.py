@@ -138,7 +138,7 @@ def desk() -> Desk:
 @pytest.fixture(scope="module")
 def retention() -> Iterator[Retention]:
     county = Retention()
-    asyncio.run(county.world.eligible("r1", "r2"))
+    asyncio.run(county.retention.eligible("r1", "r2"))
     yield county
     county.client.close()
 

@@ -36,7 +36,7 @@ from direct311.schemas import events as ev
 from tests.support.consumers import Reading
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.support.runtime import NOW, SetClock, Tally, lone_relay, overdue, signature
-from tests.unit.routing.work.test_consumers import World, codes, update
+from tests.unit.routing.work.test_consumers import RoutingUnderTest, codes, update
 
 pytestmark = pytest.mark.anyio
 
@@ -202,7 +202,7 @@ async def test_the_event_that_makes_a_document_too_large_is_a_dead_letter(beside
     "note", ["🐶" * 4_000, "é" * 4_000, "a" * 4_000, "漢" * 3_000, "short"], ids=lambda n: n[:1]
 )
 async def test_a_department_cannot_fill_the_documents_of_a_request(note: str) -> None:
-    world = World()
+    world = RoutingUnderTest()
     await world.job("a", said=MOST_SAID - 3 * (UPDATE_WEIGHS + len(note.encode())))
     for number in range(6):
         came = update("a")
@@ -224,7 +224,7 @@ async def test_a_department_cannot_fill_the_documents_of_a_request(note: str) ->
 
 
 async def test_updates_without_a_note_have_an_end_too() -> None:
-    world = World()
+    world = RoutingUnderTest()
     await world.job("a", said=2 * MOST_SAID)
     await world.process([update("a")])
     assert codes(await world.answers()) == ["malformed"]

@@ -20,7 +20,7 @@ from direct311.runtime.messaging.signing import Principals
 from direct311.schemas import ALL, BY_NAME, Encoded, EventType, decode, published
 from tests.support.consumers import Reading
 from tests.support.runtime import NOW, signature
-from tests.unit.routing.work.test_consumers import World
+from tests.unit.routing.work.test_consumers import RoutingUnderTest
 
 pytestmark = pytest.mark.anyio
 
@@ -147,7 +147,7 @@ async def test_a_department_speaks_for_no_other(topic: str, named: str, source: 
 async def test_routing_itself_takes_no_more_than_updates_of_a_department(
     name: str, source: str
 ) -> None:
-    world = World()
+    world = RoutingUnderTest()
     world.processor._handlers |= hold_handlers()
     wire = message(BY_NAME[name], f"updates.{DEPARTMENT}", source)
     event = decode(wire.headers, wire.body)

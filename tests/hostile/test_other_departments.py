@@ -44,14 +44,23 @@ from direct311.schemas import events as ev
 from tests.support import pictures, reporters
 from tests.support.county import County, until
 from tests.support.data_files import changed, entry
-from tests.support.media import PUBLIC_URL, World, created, event, recalled, routed, updated, upload
+from tests.support.media import (
+    PUBLIC_URL,
+    MediaStores,
+    created,
+    event,
+    recalled,
+    routed,
+    updated,
+    upload,
+)
 from tests.support.reporters import CATALOGUE
 from tests.support.runtime import NOW
 from tests.support.submissions import submission
-from tests.unit.retention.fakes import World as Retention
+from tests.unit.retention.fakes import RetentionUnderTest as Retention
 from tests.unit.retention.fakes import created as requested
 from tests.unit.retention.fakes import updated as worked
-from tests.unit.routing.work.test_consumers import World as Answering
+from tests.unit.routing.work.test_consumers import RoutingUnderTest as Answering
 
 SOURCE = packaged("direct311.runtime", "access.yaml")
 ROLES = ("department", "inspector")
@@ -248,7 +257,7 @@ class Media:
     """Media's door before a record with one picture."""
 
     def __init__(self, state: State, *, protected: bool) -> None:
-        self.world = World()
+        self.world = MediaStores()
         self.process = self.world.started()
         self.authenticator = Caught()
         app = FastAPI()

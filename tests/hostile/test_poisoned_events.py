@@ -40,7 +40,9 @@ from tests.hostile.test_framing import (
     refused_offline,
 )
 from tests.support.runtime import SetClock
-from tests.unit.audit.disposition.test_dispose import WAIT, World
+from tests.unit.audit.audit_under_test import ASKING, TRUST
+from tests.unit.audit.audit_under_test import AuditUnderTest as Questions
+from tests.unit.audit.disposition.test_dispose import WAIT, DisposingAudit
 from tests.unit.audit.events import (
     ORDER,
     OTHER,
@@ -58,8 +60,6 @@ from tests.unit.audit.fakes import (
     InMemoryWatch,
 )
 from tests.unit.audit.log_contract import readable
-from tests.unit.audit.world import ASKING, TRUST
-from tests.unit.audit.world import World as Questions
 
 pytestmark = pytest.mark.anyio
 ELSE = "0195567e-8f00-7000-8000-0000000000ff"
@@ -103,7 +103,9 @@ NOT_BORNE_OUT: Mapping[str, Sequence[Encoded]] = {
 }
 
 
-async def certified(world: World, told: Sequence[Encoded], certificate: Encoded) -> list[str]:
+async def certified(
+    world: DisposingAudit, told: Sequence[Encoded], certificate: Encoded
+) -> list[str]:
     """What can be read after the certificate came, beside what was told before it."""
     await world.stores.arrive([Producer().access(RECORD), *told])
     await world.stores.sequence()
@@ -114,7 +116,7 @@ async def certified(world: World, told: Sequence[Encoded], certificate: Encoded)
 
 @pytest.mark.parametrize("told", NOT_BORNE_OUT.values(), ids=NOT_BORNE_OUT)
 async def test_a_certificate_alone_destroys_nothing(told: Sequence[Encoded]) -> None:
-    world = World()
+    world = DisposingAudit()
     ids = await certified(world, told, Producer("retention").certified(RECORD))
     for _ in range(4):
         world.stores.clock.advance(WAIT)
@@ -126,7 +128,7 @@ async def test_a_certificate_alone_destroys_nothing(told: Sequence[Encoded]) -> 
 
 @pytest.mark.parametrize("days", [-9_000, -366, -15, -1])
 async def test_a_certificates_own_date_shortens_no_wait(days: int) -> None:
-    world = World()
+    world = DisposingAudit()
     dated = Producer("retention").certified(RECORD, at=START + timedelta(days=days))
     ids = await certified(world, receipts(), dated)
     world.stores.clock.advance(WAIT - timedelta(seconds=1))
@@ -142,7 +144,7 @@ async def test_a_certificate_that_comes_too_early_hastens_nothing_and_stops_noth
     order: str,
 ) -> None:
     """The real order follows; its answers get their own fifteen days, and then it is done."""
-    world = World()
+    world = DisposingAudit()
     early = Producer("retention").certified(RECORD, order=order, at=LONG_AGO)
     ids = await certified(world, [], early)
     world.stores.clock.advance(WAIT - timedelta(days=1))
@@ -167,7 +169,7 @@ def _at(at: datetime, messages: Sequence[Encoded]) -> list[Encoded]:
 
 
 async def test_many_false_certificates_keep_no_honest_one_waiting() -> None:
-    world = World()
+    world = DisposingAudit()
     false = [f"open-{number}" for number in range(300)]
     await certified(world, receipts(), Producer("retention").certified(*false, at=LONG_AGO))
     await world.disposition.note(received(Producer("retention").certified(RECORD)).event)

@@ -22,7 +22,7 @@ from tests.support.county import County
 from tests.support.submissions import submission
 from tests.unit.intake.protection import test_reindex
 from tests.unit.intake.protection.test_address_index import submitted
-from tests.unit.intake.protection.test_protect import World
+from tests.unit.intake.protection.test_protect import ProtectingIntake
 from tests.unit.intake.reporter import test_subject
 
 pytestmark = pytest.mark.anyio
@@ -181,7 +181,7 @@ class Registry:
 
     version = 1
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: ProtectingIntake) -> None:
         self._hashes = {h for each in world.store.kept.values() for h in each.hashes}
 
     def matches(self, hashes: Iterable[str]) -> bool:
@@ -189,8 +189,8 @@ class Registry:
 
 
 @pytest.fixture
-def world() -> World:
-    world = World()
+def world() -> ProtectingIntake:
+    world = ProtectingIntake()
     assert world.enter(phone=PHONE, email=EMAIL, name=NAME).status_code == 201
     return world
 
@@ -206,7 +206,7 @@ def _given(contact: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("way", TAKEN.values(), ids=TAKEN)
 async def test_a_new_request_is_protected_however_its_reporter_is_written(
-    world: World, way: dict[str, str]
+    world: ProtectingIntake, way: dict[str, str]
 ) -> None:
     request = await submitted(
         InOneLine(), _given(way), indexes=world.indexes, protections=Registry(world)
@@ -215,7 +215,9 @@ async def test_a_new_request_is_protected_however_its_reporter_is_written(
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-async def test_the_request_of_somebody_else_is_not(world: World, other: dict[str, str]) -> None:
+async def test_the_request_of_somebody_else_is_not(
+    world: ProtectingIntake, other: dict[str, str]
+) -> None:
     request = await submitted(
         InOneLine(), _given(other), indexes=world.indexes, protections=Registry(world)
     )
@@ -247,7 +249,7 @@ with what may be a name in its midst."""
     "way", [pytest.param(way, id=kind) for kind, way in WAYS.items() if not kind.startswith(SHORT)]
 )
 async def test_an_entry_protects_however_it_was_entered(way: dict[str, str]) -> None:
-    world = World()
+    world = ProtectingIntake()
     assert world.enter(**_entered_as(way)).status_code == 201
     request = await submitted(
         InOneLine(), PLAIN, indexes=world.indexes, protections=Registry(world)
@@ -294,7 +296,7 @@ async def test_a_correction_with_a_number_in_a_text_is_refused(way: dict[str, st
 async def test_a_request_of_before_is_protected_once_it_is_indexed_anew(
     way: dict[str, str],
 ) -> None:
-    world, keys = test_reindex.World(), test_reindex.indexes(1)
+    world, keys = test_reindex.ReindexingIntake(), test_reindex.indexes(1)
     world.registry.hashes = {*keys.person("email", EMAIL), *keys.person("phone", PHONE)}
     await world.indexed("r0", keys, way)
     older = {"email": ("1:older",), "phone": ("1:older",)}

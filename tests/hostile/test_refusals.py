@@ -445,7 +445,7 @@ async def test_nor_are_those_whom_nobody_could_name_any_more() -> None:
     assert listing.ask().json()["accesses"] == []
 
 
-class Listing(residents.World):
+class Listing(residents.ResidentsAudit):
     def forget_authentication(self, event_id: str) -> None:
         """As entries were kept before."""
         for entry in self.entries.entries.values():

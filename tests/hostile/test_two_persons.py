@@ -21,7 +21,7 @@ from tests.support.county import County, until
 from tests.support.identity import services_of
 from tests.support.runtime import NOW
 from tests.support.submissions import submission
-from tests.unit.retention.fakes import START, World
+from tests.unit.retention.fakes import START, RetentionUnderTest
 
 pytestmark = pytest.mark.anyio
 
@@ -175,7 +175,7 @@ async def test_who_is_called_almost_so_comes_in(sub: str) -> None:
 
 @pytest.mark.parametrize(("one", "other"), BOTH)
 async def test_nobody_approves_what_they_proposed(one: str, other: str) -> None:
-    world = World()
+    world = RetentionUnderTest()
     await world.eligible("r1")
     made = await world.review.propose(one, ["r1"], 10, None)
     with pytest.raises(RefusedError) as refused:
@@ -186,7 +186,7 @@ async def test_nobody_approves_what_they_proposed(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(("one", "other"), BOTH)
 async def test_nobody_lifts_their_own_hold(one: str, other: str) -> None:
-    world = World()
+    world = RetentionUnderTest()
     hold = Hold(
         hold_id="h1",
         name="suit",
@@ -248,7 +248,7 @@ def test_one_person_with_two_keys_does_not_approve_rules(
 
 async def test_two_persons_are_still_two() -> None:
     """The folded form keeps nobody out who has another name."""
-    world = World()
+    world = RetentionUnderTest()
     for number, (one, other) in enumerate(
         [
             ("anna", "hanna"),

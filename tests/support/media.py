@@ -244,7 +244,7 @@ def _seed(name: str) -> bytes:
 
 
 @dataclass
-class World:
+class MediaStores:
     """What survives a crash: buckets, documents, keys, the access log."""
 
     fate: Fate = field(default_factory=Fate)
@@ -266,50 +266,50 @@ class World:
 
 
 class MediaProcess(ServiceUnderTest):
-    """The service's consumer and jobs over a world, as `create_app` wires them."""
+    """The service's consumer and jobs over its stores, as `create_app` wires them."""
 
-    def __init__(self, world: World, max_bytes: int = 10_000_000) -> None:
+    def __init__(self, media: MediaStores, max_bytes: int = 10_000_000) -> None:
         super().__init__(
             "media",
-            clock=world.clock,
+            clock=media.clock,
             signer=Signer("media-test", Ed25519PrivateKey.from_private_bytes(_seed("media"))),
-            access_log=world.access_log,
-            keys=world.keys,
+            access_log=media.access_log,
+            keys=media.keys,
             provider=FileKeyProvider("kek-1", {"kek-1": _seed("kek")}),
             mask=lambda _: "withheld",
         )
-        self.cleaner = DirectCleaner(world.fate)
+        self.cleaner = DirectCleaner(media.fate)
         self.outcomes: list[str] = []
         self.take = TakeUploads(
-            incoming=world.incoming,
+            incoming=media.incoming,
             cleaner=self.cleaner,
             seals=VaultSeals(self.vault, "svc:media"),
-            originals=world.originals,
-            copies=world.copies,
-            tokens=world.tokens,
-            clock=world.clock,
+            originals=media.originals,
+            copies=media.copies,
+            tokens=media.tokens,
+            clock=media.clock,
             public_url=PUBLIC_URL,
             max_bytes=max_bytes,
             count=self.outcomes.append,
         )
         every = {**handlers(self.take), **lifecycle_events.handlers()}
-        self.processor = self.processor_of(world.records, RecordMedia, every)
+        self.processor = self.processor_of(media.records, RecordMedia, every)
         self._process = taking(self.processor, self.take.discard, 4)
         self.destroyer: Destroyer[RecordMedia] = Destroyer(
             holder="media",
             processor=self.processor,
-            destroying=world.records.destroying,
-            remove=DestroyMedia(world.originals, world.copies, world.tokens),
-            keys=world.keys,
-            clock=world.clock,
+            destroying=media.records.destroying,
+            remove=DestroyMedia(media.originals, media.copies, media.tokens),
+            keys=media.keys,
+            clock=media.clock,
             recoverable_for=timedelta(days=30),
         )
         self.sweep = Sweep(
-            incoming=world.incoming,
-            originals=world.originals,
-            copies=world.copies,
-            holdings=InMemoryHoldings(world.records),
-            clock=world.clock,
+            incoming=media.incoming,
+            originals=media.originals,
+            copies=media.copies,
+            holdings=InMemoryHoldings(media.records),
+            clock=media.clock,
             abandoned_after=timedelta(hours=24),
         )
 

@@ -23,7 +23,7 @@ from tests.support.media import (
     START,
     KilledError,
     MediaProcess,
-    World,
+    MediaStores,
     created,
     hold,
     ordered,
@@ -46,59 +46,59 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def brought(world: World, *files: tuple[str, bytes, str]) -> list[ev.UploadRef]:
+def brought(media: MediaStores, *files: tuple[str, bytes, str]) -> list[ev.UploadRef]:
     for upload_id, data, _ in files:
-        world.incoming.bring(upload_id, data)
+        media.incoming.bring(upload_id, data)
     return [upload(*file) for file in files]
 
 
-def last_stored(world: World) -> ev.MediaStored:
-    stored = [e.data for e in world.said(RECORD) if isinstance(e.data, ev.MediaStored)]
+def last_stored(media: MediaStores) -> ev.MediaStored:
+    stored = [e.data for e in media.said(RECORD) if isinstance(e.data, ev.MediaStored)]
     return stored[-1]
 
 
-def rejections(world: World) -> list[tuple[str, str]]:
-    found = [e.data for e in world.said(RECORD) if isinstance(e.data, ev.MediaRejected)]
+def rejections(media: MediaStores) -> list[tuple[str, str]]:
+    found = [e.data for e in media.said(RECORD) if isinstance(e.data, ev.MediaRejected)]
     return [(data.media_id, data.reason) for data in found]
 
 
-async def read_original(process: MediaProcess, world: World, media_id: str) -> bytes:
+async def read_original(process: MediaProcess, media: MediaStores, media_id: str) -> bytes:
     access = Access(
         AGENT, "view", "respond", "test", fields=("media_original",), record_ids=(RECORD,)
     )
     async with process.vault.unlock(access, RecordFacts(RECORD)) as key:
-        return key.open(sealed_name(media_id), await world.originals.get(RECORD, media_id))
+        return key.open(sealed_name(media_id), await media.originals.get(RECORD, media_id))
 
 
 # ---------------------------------------------------------------- taking in
 
 
 async def test_a_photo_is_sealed_published_told_and_no_longer_waits() -> None:
-    world = World()
-    process = world.started()
-    uploads = brought(world, ("u1", PHOTO, "image/jpeg"))
+    media = MediaStores()
+    process = media.started()
+    uploads = brought(media, ("u1", PHOTO, "image/jpeg"))
     assert await process.handle(created(RECORD, uploads)) == []
 
-    (item,) = last_stored(world).media
+    (item,) = last_stored(media).media
     assert item.state == "stored"
     assert item.reason is None
     assert item.url is not None
     name = item.url.removeprefix(PUBLIC_URL + "/")
-    copy, _ = world.copies.objects[name]
+    copy, _ = media.copies.objects[name]
     assert (item.size, item.width, item.height) == (len(copy.data), copy.width, copy.height)
-    assert world.incoming.objects == {}
-    assert await read_original(process, world, "u1") == PHOTO
-    assert last_stored(world).version == world.state(RECORD).version == 1
+    assert media.incoming.objects == {}
+    assert await read_original(process, media, "u1") == PHOTO
+    assert last_stored(media).version == media.state(RECORD).version == 1
 
 
 async def test_nothing_of_the_original_is_readable_outside_the_vault() -> None:
-    world = World()
-    await world.started().handle(
-        created(RECORD, brought(world, ("u1", PHOTO, "image/jpeg"), ("u2", PDF, "")))
+    media = MediaStores()
+    await media.started().handle(
+        created(RECORD, brought(media, ("u1", PHOTO, "image/jpeg"), ("u2", PDF, "")))
     )
-    sealed = [version for versions in world.originals.versions.values() for version, _ in versions]
-    public = [copy.data for copy, _ in world.copies.objects.values()]
-    said = [e.message.body for e in world.records.documents[RECORD].outbox]
+    sealed = [version for versions in media.originals.versions.values() for version, _ in versions]
+    public = [copy.data for copy, _ in media.copies.objects.values()]
+    said = [e.message.body for e in media.records.documents[RECORD].outbox]
     for form in pictures.spellings():
         assert form in PHOTO
         assert not any(form in data for data in (*sealed, *public, *said))
@@ -106,29 +106,29 @@ async def test_nothing_of_the_original_is_readable_outside_the_vault() -> None:
 
 
 async def test_public_names_cannot_be_told_from_ids_and_differ() -> None:
-    world = World()
-    uploads = brought(world, ("u1", PHOTO, ""), ("u2", PHOTO, ""))
-    await world.started().handle(created(RECORD, uploads))
-    names = list(world.copies.objects)
+    media = MediaStores()
+    uploads = brought(media, ("u1", PHOTO, ""), ("u2", PHOTO, ""))
+    await media.started().handle(created(RECORD, uploads))
+    names = list(media.copies.objects)
     assert len(set(names)) == 2
     assert not any(RECORD in name or "u1" in name for name in names)
 
 
 async def test_files_without_a_clean_copy_are_kept_and_say_why() -> None:
-    world = World()
-    process = world.started()
-    await process.handle(created(RECORD, brought(world, ("u1", PDF, "application/pdf"))))
-    (item,) = last_stored(world).media
+    media = MediaStores()
+    process = media.started()
+    await process.handle(created(RECORD, brought(media, ("u1", PDF, "application/pdf"))))
+    (item,) = last_stored(media).media
     assert (item.state, item.reason, item.url) == ("stored", "no_clean_copy_for_type", None)
     assert item.content_type == "application/pdf"
-    assert world.copies.objects == {}
-    assert await read_original(process, world, "u1") == PDF
+    assert media.copies.objects == {}
+    assert await read_original(process, media, "u1") == PDF
 
 
 async def test_what_is_refused_is_told_with_its_reason_and_stops_nothing_else() -> None:
-    world = World()
+    media = MediaStores()
     uploads = brought(
-        world,
+        media,
         ("bad", PHOTO[:3000], "image/jpeg"),
         ("exe", b"MZ" + bytes(100), "image/jpeg"),
         ("pdf", PDF, "image/png"),
@@ -138,10 +138,10 @@ async def test_what_is_refused_is_told_with_its_reason_and_stops_nothing_else() 
     uploads.append(upload("gone", b"never came"))
     uploads.append(upload("big", b"x").model_copy(update={"size": 10_000_001}))
     changed = upload("changed", PHOTO)
-    world.incoming.bring("changed", PHOTO + b"!")
-    process = world.started()
+    media.incoming.bring("changed", PHOTO + b"!")
+    process = media.started()
     assert await process.handle(created(RECORD, [*uploads, changed])) == []
-    assert rejections(world) == [
+    assert rejections(media) == [
         ("bad", "damaged"),
         ("exe", "unsupported_type"),
         ("pdf", "type_mismatch"),
@@ -150,72 +150,72 @@ async def test_what_is_refused_is_told_with_its_reason_and_stops_nothing_else() 
         ("big", "too_large"),
         ("changed", "changed"),
     ]
-    states = {item.media_id: item.state for item in last_stored(world).media}
+    states = {item.media_id: item.state for item in last_stored(media).media}
     assert states.pop("good") == "stored"
     assert set(states.values()) == {"rejected"}
-    assert set(world.originals.versions) == {(RECORD, "good")}
-    assert world.incoming.objects == {}
+    assert set(media.originals.versions) == {(RECORD, "good")}
+    assert media.incoming.objects == {}
     assert process.outcomes.count("stored") == 1
 
 
 async def test_a_record_with_refused_files_alone_gets_no_key() -> None:
-    world = World()
-    uploads = brought(world, ("u1", b"MZ" + bytes(100), ""))
-    await world.started().handle(created(RECORD, uploads))
-    assert world.keys.keys == {}
-    assert [item.state for item in last_stored(world).media] == ["rejected"]
+    media = MediaStores()
+    uploads = brought(media, ("u1", b"MZ" + bytes(100), ""))
+    await media.started().handle(created(RECORD, uploads))
+    assert media.keys.keys == {}
+    assert [item.state for item in last_stored(media).media] == ["rejected"]
 
 
 async def test_several_photos_have_one_key_and_need_no_key_use() -> None:
-    world = World()
-    uploads = brought(world, *((f"u{i}", PHOTO, "") for i in range(3)))
-    await world.started().handle(created(RECORD, uploads))
-    assert list(world.keys.keys) == [RECORD]
-    assert world.access_log.entries == []
+    media = MediaStores()
+    uploads = brought(media, *((f"u{i}", PHOTO, "") for i in range(3)))
+    await media.started().handle(created(RECORD, uploads))
+    assert list(media.keys.keys) == [RECORD]
+    assert media.access_log.entries == []
 
 
 async def test_a_request_without_files_leaves_nothing() -> None:
-    world = World()
-    await world.started().handle(created(RECORD, []), updated(RECORD, 2))
-    assert world.records.documents == {}
+    media = MediaStores()
+    await media.started().handle(created(RECORD, []), updated(RECORD, 2))
+    assert media.records.documents == {}
 
 
 async def test_files_that_come_later_use_the_key_that_is_there_and_say_so_first() -> None:
-    world = World()
-    process = world.started()
-    first = brought(world, ("u1", PHOTO, ""))
+    media = MediaStores()
+    process = media.started()
+    first = brought(media, ("u1", PHOTO, ""))
     await process.handle(created(RECORD, first))
-    second = brought(world, ("u2", PDF, ""))
+    second = brought(media, ("u2", PDF, ""))
     await process.handle(updated(RECORD, 2, uploads=[*first, *second]))
-    (access,) = world.access_log.events()
+    (access,) = media.access_log.events()
     assert (access.action, access.outcome, access.agent.id) == ("seal", "success", "svc:media")
     assert access.what.record_ids == (RECORD,)
-    assert [fetch.record_id for fetch in world.keys.fetches] == [RECORD]
-    assert [item.media_id for item in last_stored(world).media] == ["u1", "u2"]
-    assert await read_original(process, world, "u2") == PDF
+    assert [fetch.record_id for fetch in media.keys.fetches] == [RECORD]
+    assert [item.media_id for item in last_stored(media).media] == ["u1", "u2"]
+    assert await read_original(process, media, "u2") == PDF
 
 
 async def test_without_the_log_no_key_is_used_and_the_batch_comes_again() -> None:
-    world = World()
-    process = world.started()
-    await process.handle(created(RECORD, brought(world, ("u1", PHOTO, ""))))
-    more = brought(world, ("u2", PDF, ""))
-    world.access_log.down = True
+    media = MediaStores()
+    process = media.started()
+    await process.handle(created(RECORD, brought(media, ("u1", PHOTO, ""))))
+    more = brought(media, ("u2", PDF, ""))
+    media.access_log.down = True
     with pytest.raises(TransientError):
         await process.handle(updated(RECORD, 2, uploads=more))
-    assert world.keys.fetches == []
-    assert list(world.incoming.objects) == ["u2"]
-    world.access_log.down = False
+    assert media.keys.fetches == []
+    assert list(media.incoming.objects) == ["u2"]
+    media.access_log.down = False
     assert await process.handle(updated(RECORD, 2, uploads=more)) == []
-    assert [item.media_id for item in last_stored(world).media] == ["u1", "u2"]
+    assert [item.media_id for item in last_stored(media).media] == ["u1", "u2"]
 
 
 async def test_an_unclean_copy_is_never_published_and_the_bytes_stay_for_a_replay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    world = World()
-    process = world.started()
-    uploads = brought(world, ("u1", PHOTO, ""))
+    media = MediaStores()
+    process = media.started()
+    uploads = brought(media, ("u1", PHOTO, ""))
 
     async def unclean(data: bytes, declared: str) -> None:
         raise UncleanCopyError
@@ -223,123 +223,123 @@ async def test_an_unclean_copy_is_never_published_and_the_bytes_stay_for_a_repla
     monkeypatch.setattr(process.cleaner, "clean", unclean)
     failed = await process.handle(created(RECORD, uploads))
     assert [type(error) for _, error in failed] == [UncleanCopyError]
-    assert world.copies.objects == {}
-    assert list(world.incoming.objects) == ["u1"]
+    assert media.copies.objects == {}
+    assert list(media.incoming.objects) == ["u1"]
 
 
 async def test_redelivery_changes_nothing() -> None:
-    world = World()
-    event = created(RECORD, brought(world, ("u1", PHOTO, "")))
-    process = world.started()
+    media = MediaStores()
+    event = created(RECORD, brought(media, ("u1", PHOTO, "")))
+    process = media.started()
     await process.handle(event)
-    before = (world.state(RECORD), dict(world.copies.objects), len(world.said(RECORD)))
+    before = (media.state(RECORD), dict(media.copies.objects), len(media.said(RECORD)))
     await process.handle(event)
-    await world.started().handle(event, event)
-    assert (world.state(RECORD), dict(world.copies.objects), len(world.said(RECORD))) == before
+    await media.started().handle(event, event)
+    assert (media.state(RECORD), dict(media.copies.objects), len(media.said(RECORD))) == before
     assert process.cleaner.calls == 1
 
 
 async def test_the_update_may_come_before_the_creation() -> None:
-    world = World()
-    process = world.started()
-    uploads = brought(world, ("u1", PHOTO, ""))
+    media = MediaStores()
+    process = media.started()
+    uploads = brought(media, ("u1", PHOTO, ""))
     await process.handle(updated(RECORD, 2, uploads=uploads))
     await process.handle(created(RECORD, uploads))
-    assert [item.state for item in last_stored(world).media] == ["stored"]
-    assert len(world.said(RECORD)) == 1
+    assert [item.state for item in last_stored(media).media] == ["stored"]
+    assert len(media.said(RECORD)) == 1
 
 
 # ---------------------------------------------------------------- protection
 
 
 async def test_protection_takes_copies_away_and_keeps_originals() -> None:
-    world = World()
-    process = world.started()
-    uploads = brought(world, ("u1", PHOTO, ""), ("u2", PDF, ""))
+    media = MediaStores()
+    process = media.started()
+    uploads = brought(media, ("u1", PHOTO, ""), ("u2", PDF, ""))
     await process.handle(created(RECORD, uploads))
-    assert len(world.copies.objects) == 1
+    assert len(media.copies.objects) == 1
     await process.handle(updated(RECORD, 2, uploads=uploads, protected=True))
-    assert world.copies.objects == {}
-    photo, document = last_stored(world).media
+    assert media.copies.objects == {}
+    photo, document = last_stored(media).media
     assert (photo.state, photo.reason, photo.url) == ("withdrawn", "protected", None)
     assert (document.state, document.url) == ("stored", None)
-    assert await read_original(process, world, "u1") == PHOTO
+    assert await read_original(process, media, "u1") == PHOTO
 
 
 async def test_a_record_known_as_protected_publishes_nothing() -> None:
-    world = World()
-    process = world.started()
-    uploads = brought(world, ("u1", PHOTO, ""))
+    media = MediaStores()
+    process = media.started()
+    uploads = brought(media, ("u1", PHOTO, ""))
     await process.handle(updated(RECORD, 2, protected=True))
     await process.handle(created(RECORD, uploads))
-    assert world.copies.objects == {}
-    (item,) = last_stored(world).media
+    assert media.copies.objects == {}
+    (item,) = last_stored(media).media
     assert (item.state, item.reason, item.url) == ("withdrawn", "protected", None)
 
 
 async def test_an_older_update_does_not_lift_protection() -> None:
-    world = World()
-    process = world.started()
-    uploads = brought(world, ("u1", PHOTO, ""))
+    media = MediaStores()
+    process = media.started()
+    uploads = brought(media, ("u1", PHOTO, ""))
     await process.handle(
         created(RECORD, uploads), updated(RECORD, 3, protected=True), updated(RECORD, 2)
     )
-    assert world.state(RECORD).protected
-    assert world.copies.objects == {}
+    assert media.state(RECORD).protected
+    assert media.copies.objects == {}
 
 
 # ---------------------------------------------------------------- whose job it is
 
 
 async def test_the_department_follows_routing_in_any_order() -> None:
-    world = World()
-    process = world.started()
-    await process.handle(created(RECORD, brought(world, ("u1", PHOTO, ""))))
+    media = MediaStores()
+    process = media.started()
+    await process.handle(created(RECORD, brought(media, ("u1", PHOTO, ""))))
     await process.handle(routed(RECORD, 1, "parks"))
-    assert world.state(RECORD).department == "parks"
+    assert media.state(RECORD).department == "parks"
     await process.handle(recalled(RECORD, 2, "parks"))
-    assert world.state(RECORD).department is None
+    assert media.state(RECORD).department is None
     await process.handle(routed(RECORD, 4, "parks"), recalled(RECORD, 3, "parks"))
-    assert world.state(RECORD).department == "parks"
+    assert media.state(RECORD).department == "parks"
     await process.handle(recalled(RECORD, 5, "public_works"))
-    assert world.state(RECORD).department == "parks"
+    assert media.state(RECORD).department == "parks"
 
 
 async def test_a_recall_that_overtakes_its_routing_is_not_forgotten() -> None:
     for uploads, protected in (((), True), ((("u1", PHOTO, ""),), False)):
-        world = World()
-        process = world.started()
-        await process.handle(created(RECORD, brought(world, *uploads)))
+        media = MediaStores()
+        process = media.started()
+        await process.handle(created(RECORD, brought(media, *uploads)))
         await process.handle(recalled(RECORD, 7, "parks"))
         await process.handle(routed(RECORD, 5, "parks", protected=protected))
-        assert world.state(RECORD).department is None
+        assert media.state(RECORD).department is None
         # A move is a recall and a routing of one version.
         await process.handle(routed(RECORD, 7, "solid_waste", protected=protected))
-        assert world.state(RECORD).department == "solid_waste"
+        assert media.state(RECORD).department == "solid_waste"
 
 
 async def test_the_department_is_known_of_a_protected_records_files_that_come_late() -> None:
     """No revision comes with them: they are in no announcement."""
-    world = World()
-    process = world.started()
+    media = MediaStores()
+    process = media.started()
     await process.handle(created(RECORD, []), updated(RECORD, 2, protected=True))
     await process.handle(routed(RECORD, 1, "parks", protected=True))
-    assert world.said(RECORD) == []
-    uploads = brought(world, ("u1", PHOTO, ""))
+    assert media.said(RECORD) == []
+    uploads = brought(media, ("u1", PHOTO, ""))
     await process.handle(updated(RECORD, 3, uploads=uploads, protected=True))
-    assert world.state(RECORD).department == "parks"
-    assert await read_original(process, world, "u1") == PHOTO
+    assert media.state(RECORD).department == "parks"
+    assert await read_original(process, media, "u1") == PHOTO
 
 
 # ---------------------------------------------------------------- a crash at any step
 
 
-def files_of(world: World) -> tuple[Sequence[str], set[str], set[tuple[str, str]], set[str]]:
+def files_of(media: MediaStores) -> tuple[Sequence[str], set[str], set[tuple[str, str]], set[str]]:
     return (
-        sorted(world.incoming.objects),
-        set(world.copies.objects),
-        set(world.originals.versions),
-        set(world.keys.keys),
+        sorted(media.incoming.objects),
+        set(media.copies.objects),
+        set(media.originals.versions),
+        set(media.keys.keys),
     )
 
 
@@ -349,9 +349,9 @@ async def run(process: MediaProcess, batches: Sequence[Event[Model]]) -> None:
     await process.destroyer.step()
 
 
-def script(world: World, *, end: bool) -> list[Event[Model]]:
+def script(media: MediaStores, *, end: bool) -> list[Event[Model]]:
     uploads = brought(
-        world, ("u1", PHOTO, ""), ("u2", PDF, ""), ("u3", PHOTO[:99], ""), ("u4", PHOTO, "")
+        media, ("u1", PHOTO, ""), ("u2", PDF, ""), ("u3", PHOTO[:99], ""), ("u4", PHOTO, "")
     )
     events = [
         created(RECORD, uploads[:3]),
@@ -362,77 +362,77 @@ def script(world: World, *, end: bool) -> list[Event[Model]]:
 
 
 async def points_of(*, end: bool) -> int:
-    world = World()
-    await run(world.started(), script(world, end=end))
-    return world.fate.points
+    media = MediaStores()
+    await run(media.started(), script(media, end=end))
+    return media.fate.points
 
 
 @pytest.mark.parametrize("end", [False, True], ids=["kept", "destroyed"])
 async def test_a_crash_at_any_step_ends_as_if_there_had_been_none(*, end: bool) -> None:
-    calm = World()
+    calm = MediaStores()
     await run(calm.started(), script(calm, end=end))
     told = [(e.id, e.data) for e in calm.said(RECORD)]
     assert not calm.incoming.objects
     points = await points_of(end=end)
     assert points > 20
     for point in range(1, points + 1):
-        world = World()
-        events = script(world, end=end)
-        world.fate.kill_at = point
+        media = MediaStores()
+        events = script(media, end=end)
+        media.fate.kill_at = point
         with pytest.raises(KilledError):
-            await run(world.started(), events)
-        await run(world.started(), events)
-        assert files_of(world) == files_of(calm), point
-        assert {e.id for e in world.said(RECORD)} == {event_id for event_id, _ in told}, point
+            await run(media.started(), events)
+        await run(media.started(), events)
+        assert files_of(media) == files_of(calm), point
+        assert {e.id for e in media.said(RECORD)} == {event_id for event_id, _ in told}, point
         if end:
-            assert world.state(RECORD).lifecycle == "destroyed"
+            assert media.state(RECORD).lifecycle == "destroyed"
         else:
-            assert [(e.id, e.data) for e in world.said(RECORD)] == told, point
+            assert [(e.id, e.data) for e in media.said(RECORD)] == told, point
 
 
 async def test_an_order_after_a_crash_at_any_step_leaves_nothing() -> None:
     """The order comes before the interrupted event does again: what was half done goes too."""
     for point in range(1, await points_of(end=False) + 1):
-        world = World()
-        events = script(world, end=False)
-        world.fate.kill_at = point
+        media = MediaStores()
+        events = script(media, end=False)
+        media.fate.kill_at = point
         with pytest.raises(KilledError):
-            await run(world.started(), events)
-        process = world.started()
+            await run(media.started(), events)
+        process = media.started()
         await run(process, [ordered(RECORD, 1), *events])
-        assert world.copies.objects == {}, point
-        assert world.originals.versions == {}, point
-        assert world.keys.keys == {}, point
-        assert world.incoming.objects == {}, point
-        receipt = world.said(RECORD)[-1].data
+        assert media.copies.objects == {}, point
+        assert media.originals.versions == {}, point
+        assert media.keys.keys == {}, point
+        assert media.incoming.objects == {}, point
+        receipt = media.said(RECORD)[-1].data
         assert isinstance(receipt, ev.RecordDestroyed)
 
 
 async def test_protection_after_a_crash_at_any_step_leaves_no_copy() -> None:
     for point in range(1, await points_of(end=False) + 1):
-        world = World()
-        events = script(world, end=False)
+        media = MediaStores()
+        events = script(media, end=False)
         uploads = [upload("u1", PHOTO, ""), upload("u4", PHOTO, "")]
-        world.fate.kill_at = point
+        media.fate.kill_at = point
         with pytest.raises(KilledError):
-            await run(world.started(), events)
-        await run(world.started(), [updated(RECORD, 9, uploads=uploads, protected=True), *events])
-        assert world.copies.objects == {}, point
+            await run(media.started(), events)
+        await run(media.started(), [updated(RECORD, 9, uploads=uploads, protected=True), *events])
+        assert media.copies.objects == {}, point
 
 
 # ---------------------------------------------------------------- the end
 
 
 async def test_destruction_removes_every_version_and_says_what_went() -> None:
-    world = World()
-    process = world.started()
-    uploads = brought(world, ("u1", PHOTO, ""), ("u2", PDF, ""))
+    media = MediaStores()
+    process = media.started()
+    uploads = brought(media, ("u1", PHOTO, ""), ("u2", PDF, ""))
     await process.handle(created(RECORD, uploads))
-    await world.originals.put(RECORD, "u1", b"an older version")
+    await media.originals.put(RECORD, "u1", b"an older version")
     await process.handle(ordered(RECORD, 1))
     await process.destroyer.step()
-    assert files_of(world) == ([], set(), set(), set())
-    receipt = world.said(RECORD)[-1].data
+    assert files_of(media) == ([], set(), set(), set())
+    receipt = media.said(RECORD)[-1].data
     assert isinstance(receipt, ev.RecordDestroyed)
     assert (receipt.holder, receipt.documents, receipt.fields) == ("media", 1, 2)
     assert (receipt.objects, receipt.keys) == (4, 1)
@@ -441,88 +441,88 @@ async def test_destruction_removes_every_version_and_says_what_went() -> None:
 
 
 async def test_a_holder_of_nothing_answers_with_zero() -> None:
-    world = World()
-    process = world.started()
+    media = MediaStores()
+    process = media.started()
     await process.handle(ordered(RECORD, 1))
     await process.destroyer.step()
-    receipt = world.said(RECORD)[-1].data
+    receipt = media.said(RECORD)[-1].data
     assert isinstance(receipt, ev.RecordDestroyed)
     counts = (receipt.documents, receipt.fields, receipt.objects, receipt.bytes, receipt.keys)
     assert counts == (0, 0, 0, 0, 0)
 
 
 async def test_a_record_of_which_the_department_alone_is_kept_goes_too() -> None:
-    world = World()
-    process = world.started()
+    media = MediaStores()
+    process = media.started()
     await process.handle(routed(RECORD, 1, "parks", protected=True), ordered(RECORD, 1))
     await process.destroyer.step()
-    receipt = world.said(RECORD)[-1].data
+    receipt = media.said(RECORD)[-1].data
     assert isinstance(receipt, ev.RecordDestroyed)
     counts = (receipt.documents, receipt.fields, receipt.objects, receipt.bytes, receipt.keys)
     assert counts == (1, 0, 0, 0, 0)
     await process.handle(routed(RECORD, 2, "parks"))
-    assert world.state(RECORD).lifecycle == "destroyed"
+    assert media.state(RECORD).lifecycle == "destroyed"
 
 
 async def test_a_late_event_brings_nothing_back() -> None:
-    world = World()
-    process = world.started()
-    event = created(RECORD, brought(world, ("u1", PHOTO, "")))
+    media = MediaStores()
+    process = media.started()
+    event = created(RECORD, brought(media, ("u1", PHOTO, "")))
     await process.handle(event, ordered(RECORD, 1))
     await process.destroyer.step()
-    world.incoming.bring("u1", PHOTO)
+    media.incoming.bring("u1", PHOTO)
     await process.handle(event, updated(RECORD, 5, uploads=[upload("u1", PHOTO)]))
-    assert files_of(world) == ([], set(), set(), set())
+    assert files_of(media) == ([], set(), set(), set())
     with pytest.raises(VaultError):
-        await read_original(process, world, "u1")
+        await read_original(process, media, "u1")
 
 
 async def test_what_is_held_is_not_destroyed() -> None:
-    world = World()
-    process = world.started()
-    await process.handle(created(RECORD, brought(world, ("u1", PHOTO, ""))), hold(RECORD, 1))
+    media = MediaStores()
+    process = media.started()
+    await process.handle(created(RECORD, brought(media, ("u1", PHOTO, ""))), hold(RECORD, 1))
     failed = await process.handle(ordered(RECORD, 2))
     await process.destroyer.step()
     assert [type(error) for _, error in failed] == [HeldError]
-    assert await read_original(process, world, "u1") == PHOTO
+    assert await read_original(process, media, "u1") == PHOTO
 
 
 # ---------------------------------------------------------------- the sweep
 
 
 async def test_the_sweep_takes_what_nobody_will_ask_for_and_nothing_else() -> None:
-    world = World()
-    process = world.started()
-    uploads = brought(world, ("u1", PHOTO, ""))
+    media = MediaStores()
+    process = media.started()
+    uploads = brought(media, ("u1", PHOTO, ""))
     await process.handle(created(RECORD, uploads))
-    world.incoming.bring("u1", PHOTO)
-    world.incoming.bring("abandoned", PHOTO)
+    media.incoming.bring("u1", PHOTO)
+    media.incoming.bring("abandoned", PHOTO)
     assert await process.sweep.waiting() == 1
-    assert list(world.incoming.objects) == ["abandoned"]
-    world.clock.at += timedelta(hours=23)
-    world.incoming.bring("young", PHOTO)
+    assert list(media.incoming.objects) == ["abandoned"]
+    media.clock.at += timedelta(hours=23)
+    media.incoming.bring("young", PHOTO)
     assert await process.sweep.waiting() == 0
-    world.clock.at += timedelta(hours=2)
+    media.clock.at += timedelta(hours=2)
     assert await process.sweep.waiting() == 1
-    assert list(world.incoming.objects) == ["young"]
+    assert list(media.incoming.objects) == ["young"]
 
 
 async def test_the_sweep_finds_copies_without_document_and_originals_of_the_dead() -> None:
-    world = World()
-    process = world.started()
-    await process.handle(created(RECORD, brought(world, ("u1", PHOTO, ""))))
-    copy, _ = next(iter(world.copies.objects.values()))
-    stray = possible_copy_names(await world.tokens.token("dead", "x"))[0]
-    await world.copies.put(stray, copy)
-    await world.originals.put("dead", "x", b"ciphertext")
+    media = MediaStores()
+    process = media.started()
+    await process.handle(created(RECORD, brought(media, ("u1", PHOTO, ""))))
+    copy, _ = next(iter(media.copies.objects.values()))
+    stray = possible_copy_names(await media.tokens.token("dead", "x"))[0]
+    await media.copies.put(stray, copy)
+    await media.originals.put("dead", "x", b"ciphertext")
     swept = [await process.sweep.shard(shard) for shard in range(SHARDS)]
     assert sum(swept) == 0
-    world.clock.at += timedelta(days=1, minutes=1)
+    media.clock.at += timedelta(days=1, minutes=1)
     swept = [await process.sweep.shard(shard) for shard in range(SHARDS)]
     assert sum(swept) == 2
-    assert stray not in world.copies.objects
-    assert len(world.copies.objects) == 1
-    assert list(world.originals.versions) == [(RECORD, "u1")]
+    assert stray not in media.copies.objects
+    assert len(media.copies.objects) == 1
+    assert list(media.originals.versions) == [(RECORD, "u1")]
 
 
 def test_every_shard_has_its_turn() -> None:

@@ -1,4 +1,4 @@
-"""Retention's ports in memory, held to the same contract as MongoDB, and a world made of them."""
+"""Retention's ports in memory, held to the same contract as MongoDB, and retention made of them."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -316,7 +316,7 @@ def packaged_rules() -> RetentionRules:
     return RetentionRules(files.schedule, files.assignments, ZoneInfo("America/New_York"))
 
 
-class World(ServiceUnderTest):
+class RetentionUnderTest(ServiceUnderTest):
     """Retention as a whole, without servers."""
 
     def __init__(

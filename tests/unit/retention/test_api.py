@@ -21,7 +21,15 @@ from direct311.runtime.http.api import install
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import events as ev
-from tests.unit.retention.fakes import FOUR, START, World, created, event, located, updated
+from tests.unit.retention.fakes import (
+    FOUR,
+    START,
+    RetentionUnderTest,
+    created,
+    event,
+    located,
+    updated,
+)
 
 
 async def caller_of(request: Request) -> Caller:
@@ -34,20 +42,27 @@ async def caller_of(request: Request) -> Caller:
 class County:
     """Retention with its callers."""
 
-    world: World = field(default_factory=World)
+    retention: RetentionUnderTest = field(default_factory=RetentionUnderTest)
 
     def __post_init__(self) -> None:
-        world = self.world
-        inventory, rules, ids, holds = world.inventory, world.rules, world.ids, world.holds
+        retention = self.retention
+        inventory, rules, ids, holds = (
+            retention.inventory,
+            retention.rules,
+            retention.ids,
+            retention.holds,
+        )
         scopes = Scopes(inventory, rules.assignments)
         app = FastAPI()
         install(app, Readiness(), Metrics())
         for router in (
-            records.router(inventory, world.outcomes, rules, ids, caller_of),
-            review.router(world.expiry, inventory, rules, caller_of),
-            review.dispositions_router(world.review, world.dispositions, caller_of),
-            placing.router(world.holding, scopes, holds, inventory, ids, world.clock, caller_of),
-            certificates.router(world.certification, world.event_signer, caller_of),
+            records.router(inventory, retention.outcomes, rules, ids, caller_of),
+            review.router(retention.expiry, inventory, rules, caller_of),
+            review.dispositions_router(retention.review, retention.dispositions, caller_of),
+            placing.router(
+                retention.holding, scopes, holds, inventory, ids, retention.clock, caller_of
+            ),
+            certificates.router(retention.certification, retention.event_signer, caller_of),
         ):
             app.include_router(router)
         self.client = TestClient(app, raise_server_exceptions=False)
@@ -73,7 +88,7 @@ class County:
 @pytest.fixture
 def county() -> Iterator[County]:
     county = County()
-    asyncio.run(county.world.eligible("r1", "r2"))
+    asyncio.run(county.retention.eligible("r1", "r2"))
     yield county
     county.client.close()
 
@@ -145,7 +160,7 @@ def test_a_cursor_that_is_none_is_refused(cursor: str, county: County) -> None:
 
 
 def test_a_look_ahead_is_the_default_for_a_later_day(county: County) -> None:
-    asyncio.run(county.world.apply(created("r3"), updated("r3", 2, closed_at=START)))
+    asyncio.run(county.retention.apply(created("r3"), updated("r3", 2, closed_at=START)))
     seen = county.post("/v1/expiry", {"as_of": "2027-03-02"})
     assert (seen["dry_run"], [each["record_id"] for each in seen["records"]]) == (True, ["r3"])
     assert county.get("/v1/records/r3")["state"] == "active"
@@ -156,7 +171,7 @@ def test_a_look_ahead_is_the_default_for_a_later_day(county: County) -> None:
 
 
 def test_in_production_a_later_day_is_told_to_be_for_looking_alone() -> None:
-    county = County(World(ahead=False))
+    county = County(RetentionUnderTest(ahead=False))
     body = {"as_of": "2030-01-01", "dry_run": False}
     told = county.post("/v1/expiry", body, status=409)
     assert (told["type"], told["field"]) == (
@@ -171,10 +186,10 @@ def test_in_production_a_later_day_is_told_to_be_for_looking_alone() -> None:
 def test_from_proposal_to_certificate(county: County) -> None:
     done = county.approved("r1", "r2")
     assert (done["status"], done["records_officer"]) == ("ordered", "raul")
-    world = county.world
-    order = world.dispositions.sets[done["disposition_id"]]
-    asyncio.run(world.answered(order, *FOUR))
-    asyncio.run(world.certification.step())
+    retention = county.retention
+    order = retention.dispositions.sets[done["disposition_id"]]
+    asyncio.run(retention.answered(order, *FOUR))
+    asyncio.run(retention.certification.step())
     (certificate_id,) = county.get(f"/v1/dispositions/{done['disposition_id']}")["certificate_ids"]
     shown = county.get(f"/v1/certificates/{certificate_id}", "auditor/ines")
     digest = shown.pop("sha256")
@@ -188,7 +203,7 @@ def test_from_proposal_to_certificate(county: County) -> None:
     assert keyid == "retention-test"
     text = json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert sha256(text.encode()).hexdigest() == digest
-    assert world.event_signer.sign_bytes(bytes.fromhex(digest)).hex() == signature
+    assert retention.event_signer.sign_bytes(bytes.fromhex(digest)).hex() == signature
     assert county.get("/v1/records/r1")["state"] == "certified"
     listed = county.get("/v1/dispositions")["dispositions"]
     assert [each["status"] for each in listed] == ["certified"]
@@ -214,12 +229,12 @@ def test_nothing_is_approved_while_no_events_are_taken_in(county: County) -> Non
     made = county.post("/v1/dispositions", {"record_ids": ["r1"]}, status=201)
     path = f"/v1/dispositions/{made['disposition_id']}/approve"
     body = {"set_hash": made["set_hash"]}
-    county.world.stopped = True
+    county.retention.stopped = True
     answer = county.client.post(path, json=body, headers={"x-test-caller": "records_officer/raul"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
     assert answer.json()["type"].endswith("not_up_to_date")
     assert county.get("/v1/records/r1")["state"] == "in_review"
-    county.world.stopped = False
+    county.retention.stopped = False
     assert county.post(path, body, "records_officer/raul")["status"] == "ordered"
 
 
@@ -278,7 +293,7 @@ def test_a_hold_without_a_clear_scope_is_refused(scope: dict[str, object], count
     assert "not an id" not in str(told)
 
 
-async def known(world: World) -> None:
+async def known(retention: RetentionUnderTest) -> None:
     """Two records in Miami, one with a department, of a type that is written in capitals."""
     road = ev.RequestRouted(
         record_id="m1",
@@ -295,8 +310,8 @@ async def known(world: World) -> None:
         reason="type",
     )
     for record_id in ("m1", "m2"):
-        await world.apply(created(record_id, "ROAD-POTHOLE"), located(record_id, 1, "Miami"))
-    await world.apply(event(road, "m1", "routing"))
+        await retention.apply(created(record_id, "ROAD-POTHOLE"), located(record_id, 1, "Miami"))
+    await retention.apply(event(road, "m1", "routing"))
 
 
 @pytest.mark.policy("P14")
@@ -313,7 +328,7 @@ async def known(world: World) -> None:
 def test_a_hold_on_a_name_that_nothing_has_is_refused_unless_it_is_for_later(
     query: dict[str, object], field: str, near: str, county: County
 ) -> None:
-    asyncio.run(known(county.world))
+    asyncio.run(known(county.retention))
     body: dict[str, object] = {
         "name": "n",
         "kind": "audit",
@@ -350,7 +365,7 @@ def test_everything_that_is_unknown_is_named_at_once(county: County) -> None:
 def test_a_hold_says_how_many_records_it_holds_now(
     query: dict[str, object], held: list[str], county: County
 ) -> None:
-    asyncio.run(known(county.world))
+    asyncio.run(known(county.retention))
     body = {"name": "n", "kind": "audit", "authority": "Case 26-1", "query": query}
     placed = county.post("/v1/holds", body, "counsel/cole", status=201)
     assert placed["records_held"] == len(held)

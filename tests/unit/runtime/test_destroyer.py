@@ -18,7 +18,7 @@ from tests.support.service_under_test import ServiceUnderTest
 pytestmark = pytest.mark.anyio
 
 
-class World(ServiceUnderTest):
+class DestroyingService(ServiceUnderTest):
     """A holder of records in memory, with some that are being destroyed."""
 
     def __init__(self) -> None:
@@ -64,42 +64,42 @@ class World(ServiceUnderTest):
 
 
 async def test_key_and_data_go_and_a_tombstone_with_its_receipt_stays() -> None:
-    world = World()
-    await world.ordered("a")
-    await world.destroyer.step()
-    assert world.records.documents["a"].state == Tally(
+    service = DestroyingService()
+    await service.ordered("a")
+    await service.destroyer.step()
+    assert service.records.documents["a"].state == Tally(
         record_id="a", version=2, lifecycle="destroyed"
     )
-    assert world.keys.keys == {}
-    (receipt,) = await world.receipts()
+    assert service.keys.keys == {}
+    (receipt,) = await service.receipts()
     assert (receipt.record_id, receipt.holder, receipt.keys) == ("a", "intake", 1)
     assert (receipt.documents, receipt.fields, receipt.objects, receipt.bytes) == (1, 2, 3, 4)
-    await world.destroyer.step()
-    assert world.removed == ["a"]
+    await service.destroyer.step()
+    assert service.removed == ["a"]
 
 
 async def test_a_destruction_that_failed_half_way_says_the_same_in_the_end() -> None:
-    world = World()
-    await world.ordered("a")
-    world.stuck.add("a")
+    service = DestroyingService()
+    await service.ordered("a")
+    service.stuck.add("a")
     with pytest.raises(TransientError):
-        await world.destroyer.step()
-    assert world.records.documents["a"].state.lifecycle == "destroying"
-    world.stuck.clear()
-    await world.destroyer.step()
-    (receipt,) = await world.receipts()
+        await service.destroyer.step()
+    assert service.records.documents["a"].state.lifecycle == "destroying"
+    service.stuck.clear()
+    await service.destroyer.step()
+    (receipt,) = await service.receipts()
     assert receipt.keys == 1
 
 
 async def test_a_record_that_cannot_be_destroyed_now_does_not_keep_the_others() -> None:
-    world = World()
+    service = DestroyingService()
     for number in range(250):
-        await world.ordered(f"{number:03}")
-    world.stuck.update(f"{number:03}" for number in range(150))
+        await service.ordered(f"{number:03}")
+    service.stuck.update(f"{number:03}" for number in range(150))
     with pytest.raises(TransientError):
-        await world.destroyer.step()
-    left = {state.record_id for state in await world.records.destroying(1000)}
-    assert left == world.stuck
-    world.stuck.clear()
-    await world.destroyer.step()
-    assert len(await world.receipts()) == 250
+        await service.destroyer.step()
+    left = {state.record_id for state in await service.records.destroying(1000)}
+    assert left == service.stuck
+    service.stuck.clear()
+    await service.destroyer.step()
+    assert len(await service.receipts()) == 250

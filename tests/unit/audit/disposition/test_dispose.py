@@ -37,7 +37,7 @@ pytestmark = pytest.mark.anyio
 WAIT = timedelta(days=15)
 
 
-class World:
+class DisposingAudit:
     def __init__(self) -> None:
         log, keys = InMemoryLog(), InMemoryBodyKeys()
         self.stores = in_memory(log, keys)
@@ -114,9 +114,9 @@ class World:
 
 
 @pytest.fixture
-async def world() -> World:
-    world = World()
-    await world.stores.arrive(
+async def audit() -> DisposingAudit:
+    audit = DisposingAudit()
+    await audit.stores.arrive(
         [
             Producer().access(RECORD),
             Producer().access(RECORD, OTHER),
@@ -124,53 +124,55 @@ async def world() -> World:
             *(Producer(each).destroyed(name) for name in (RECORD, OTHER) for each in ANSWERING),
         ]
     )
-    await world.stores.sequence()
-    return world
+    await audit.stores.sequence()
+    return audit
 
 
 @pytest.mark.policy("P14")
-async def test_a_certificate_destroys_after_the_broker_has_forgotten(world: World) -> None:
-    ids = await readable(world.stores)
-    await world.certify(RECORD)
-    world.stores.clock.advance(WAIT - timedelta(minutes=1))
-    await world.run()
-    assert world.receipts() == []
-    assert await readable(world.stores) == ids
-    world.stores.clock.advance(timedelta(minutes=1))
-    await world.run()
-    (receipt,) = world.receipts()
+async def test_a_certificate_destroys_after_the_broker_has_forgotten(audit: DisposingAudit) -> None:
+    ids = await readable(audit.stores)
+    await audit.certify(RECORD)
+    audit.stores.clock.advance(WAIT - timedelta(minutes=1))
+    await audit.run()
+    assert audit.receipts() == []
+    assert await readable(audit.stores) == ids
+    audit.stores.clock.advance(timedelta(minutes=1))
+    await audit.run()
+    (receipt,) = audit.receipts()
     assert (receipt.holder, receipt.record_id, receipt.order_id) == ("audit", RECORD, ORDER)
     assert (receipt.keys, receipt.documents) == (1, 2)
     assert receipt.recoverable_until - receipt.destroyed_at == timedelta(days=30)
-    assert await readable(world.stores) == ids[1:]
+    assert await readable(audit.stores) == ids[1:]
 
 
-async def test_the_receipt_is_signed(world: World) -> None:
-    await world.certify(RECORD)
-    world.stores.clock.advance(WAIT)
-    await world.run()
-    (entry,) = world.publisher.sent
+async def test_the_receipt_is_signed(audit: DisposingAudit) -> None:
+    await audit.certify(RECORD)
+    audit.stores.clock.advance(WAIT)
+    await audit.run()
+    (entry,) = audit.publisher.sent
     assert entry.message.headers["ce_keyid"] == "audit-1"
     assert entry.message.topic == "record.destroyed"
 
 
-async def test_twice_is_once_and_a_supplement_is_none_of_its_business(world: World) -> None:
-    await world.certify(RECORD)
-    await world.certify(RECORD)
-    await world.certify(OTHER, supplement_to="certificate")
-    world.stores.clock.advance(WAIT)
-    await world.run()
-    await world.run()
-    await world.certify(RECORD)
-    world.stores.clock.advance(WAIT)
-    await world.run()
-    assert [receipt.record_id for receipt in world.receipts()] == [RECORD]
+async def test_twice_is_once_and_a_supplement_is_none_of_its_business(
+    audit: DisposingAudit,
+) -> None:
+    await audit.certify(RECORD)
+    await audit.certify(RECORD)
+    await audit.certify(OTHER, supplement_to="certificate")
+    audit.stores.clock.advance(WAIT)
+    await audit.run()
+    await audit.run()
+    await audit.certify(RECORD)
+    audit.stores.clock.advance(WAIT)
+    await audit.run()
+    assert [receipt.record_id for receipt in audit.receipts()] == [RECORD]
 
 
 @pytest.mark.policy("P14")
-async def test_a_hold_keeps_the_key_until_it_is_released(world: World) -> None:
-    ids = await readable(world.stores)
-    await world.certify(RECORD)
+async def test_a_hold_keeps_the_key_until_it_is_released(audit: DisposingAudit) -> None:
+    ids = await readable(audit.stores)
+    await audit.certify(RECORD)
     placed = ev.HoldPlaced(
         record_id=RECORD,
         version=1,
@@ -179,40 +181,40 @@ async def test_a_hold_keeps_the_key_until_it_is_released(world: World) -> None:
         authority="Case 12",
         placed_at=START,
     )
-    await world.processor.apply([Event(OTHER, "/direct311/retention", RECORD, START, placed)])
-    world.stores.clock.advance(WAIT)
-    await world.run()
-    assert world.receipts() == []
-    assert await readable(world.stores) == ids
+    await audit.processor.apply([Event(OTHER, "/direct311/retention", RECORD, START, placed)])
+    audit.stores.clock.advance(WAIT)
+    await audit.run()
+    assert audit.receipts() == []
+    assert await readable(audit.stores) == ids
     released = ev.HoldReleased(
         record_id=RECORD, version=2, hold_id="h1", released_at=START, still_held=False
     )
-    await world.processor.apply([Event(ORDER, "/direct311/retention", RECORD, START, released)])
-    await world.run()
-    assert len(world.receipts()) == 1
+    await audit.processor.apply([Event(ORDER, "/direct311/retention", RECORD, START, released)])
+    await audit.run()
+    assert len(audit.receipts()) == 1
 
 
-async def test_a_crash_at_any_step_still_destroys_and_answers_once(world: World) -> None:
-    await world.certify(RECORD)
-    world.stores.clock.advance(WAIT)
-    await world.disposition.begin()
+async def test_a_crash_at_any_step_still_destroys_and_answers_once(audit: DisposingAudit) -> None:
+    await audit.certify(RECORD)
+    audit.stores.clock.advance(WAIT)
+    await audit.disposition.begin()
     # Killed after the key went, then after the index went.
-    await world.stores.keys.destroy(RECORD)
-    await world.run()
-    await world.run()
-    assert [receipt.keys for receipt in world.receipts()] == [1]
-    state = (await world.records.load([RECORD]))[RECORD].state
+    await audit.stores.keys.destroy(RECORD)
+    await audit.run()
+    await audit.run()
+    assert [receipt.keys for receipt in audit.receipts()] == [1]
+    state = (await audit.records.load([RECORD]))[RECORD].state
     assert state.lifecycle == "destroyed"
 
 
-async def test_nothing_is_destroyed_while_the_index_is_lost(world: World) -> None:
-    before = await world.stores.rows()
-    await world.stores.log.mark_lost()
+async def test_nothing_is_destroyed_while_the_index_is_lost(audit: DisposingAudit) -> None:
+    before = await audit.stores.rows()
+    await audit.stores.log.mark_lost()
     with pytest.raises(IndexLostError):
-        await world.disposition.begin()
+        await audit.disposition.begin()
     with pytest.raises(IndexLostError):
-        await world.disposition.remove(AuditedRecord(record_id=RECORD))
-    assert await world.stores.rows() == before
+        await audit.disposition.remove(AuditedRecord(record_id=RECORD))
+    assert await audit.stores.rows() == before
 
 
 # ---------------------------------------------------------------- holds on entries
@@ -222,20 +224,20 @@ CARLA, ROSA = Caller("carla", ("custodian",)), Caller("rosa", ("records_officer"
 
 
 @pytest.fixture
-def holding(world: World) -> LogHolding:
+def holding(audit: DisposingAudit) -> LogHolding:
     return LogHolding(
-        world.holds,
-        world.held,
-        BeingDestroyed(world),
-        world.vault,
-        world.stores.clock,
+        audit.holds,
+        audit.held,
+        BeingDestroyed(audit),
+        audit.vault,
+        audit.stores.clock,
         TimeOrderedIds(),
     )
 
 
 class BeingDestroyed:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, audit: DisposingAudit) -> None:
+        self._world = audit
 
     async def records(self) -> Sequence[str]:
         return [state.record_id for state in await self._world.records.destroying(100)]
@@ -246,64 +248,66 @@ class BeingDestroyed:
 
 @pytest.mark.policy("P14")
 async def test_a_hold_on_entries_keeps_the_record_that_they_speak_of(
-    world: World, holding: LogHolding
+    audit: DisposingAudit, holding: LogHolding
 ) -> None:
-    ids = await readable(world.stores)
+    ids = await readable(audit.stores)
     hold = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(actor="maria"))
-    await world.certify(RECORD, OTHER)
-    world.stores.clock.advance(WAIT)
-    await world.run()
-    await world.run()
-    assert world.receipts() == []
-    assert await readable(world.stores) == ids
+    await audit.certify(RECORD, OTHER)
+    audit.stores.clock.advance(WAIT)
+    await audit.run()
+    await audit.run()
+    assert audit.receipts() == []
+    assert await readable(audit.stores) == ids
     # What is held does not stand in the way of what is not.
-    assert await world.due(10) == []
+    assert await audit.due(10) == []
     await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
-    await world.run()
-    assert {receipt.record_id for receipt in world.receipts()} == {RECORD, OTHER}
+    await audit.run()
+    assert {receipt.record_id for receipt in audit.receipts()} == {RECORD, OTHER}
 
 
-async def test_a_hold_keeps_only_what_it_finds(world: World, holding: LogHolding) -> None:
+async def test_a_hold_keeps_only_what_it_finds(audit: DisposingAudit, holding: LogHolding) -> None:
     await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(record_ids=(OTHER,)))
     await holding.place(CARLA, "Roe", "other", "Case 13", Filter(actor="nobody"))
-    await world.certify(RECORD, OTHER)
-    world.stores.clock.advance(WAIT)
-    await world.run()
-    assert [receipt.record_id for receipt in world.receipts()] == [RECORD]
+    await audit.certify(RECORD, OTHER)
+    audit.stores.clock.advance(WAIT)
+    await audit.run()
+    assert [receipt.record_id for receipt in audit.receipts()] == [RECORD]
 
 
 async def test_two_holds_are_released_one_after_the_other(
-    world: World, holding: LogHolding
+    audit: DisposingAudit, holding: LogHolding
 ) -> None:
     first = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(actor="maria"))
     second = await holding.place(CARLA, "Roe", "audit", "Letter 3", Filter(record_ids=(RECORD,)))
-    await world.certify(RECORD)
-    world.stores.clock.advance(WAIT)
-    await world.run()
+    await audit.certify(RECORD)
+    audit.stores.clock.advance(WAIT)
+    await audit.run()
     await holding.release(ROSA, first.hold_id, "The case was dismissed.")
-    await world.run()
-    assert world.receipts() == []
+    await audit.run()
+    assert audit.receipts() == []
     await holding.release(ROSA, second.hold_id, "The audit is over.")
-    await world.run()
-    assert len(world.receipts()) == 1
+    await audit.run()
+    assert len(audit.receipts()) == 1
 
 
-async def test_a_hold_that_comes_too_late_says_for_what(world: World, holding: LogHolding) -> None:
-    await world.certify(RECORD)
-    world.stores.clock.advance(WAIT)
-    await world.disposition.begin()
+async def test_a_hold_that_comes_too_late_says_for_what(
+    audit: DisposingAudit, holding: LogHolding
+) -> None:
+    await audit.certify(RECORD)
+    audit.stores.clock.advance(WAIT)
+    await audit.disposition.begin()
     hold = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(actor="maria"))
     assert hold.too_late == (RECORD,)
     # It was not too late after all: the last look comes after the record says that it goes.
-    await world.run()
-    assert world.receipts() == []
+    await audit.run()
+    assert audit.receipts() == []
     await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
-    await world.run()
-    assert len(world.receipts()) == 1
+    await audit.run()
+    assert len(audit.receipts()) == 1
 
 
 async def test_who_placed_a_hold_does_not_release_it_and_each_step_is_an_event(
-    world: World, holding: LogHolding
+    audit: DisposingAudit, holding: LogHolding
 ) -> None:
     hold = await holding.place(CARLA, "Doe", "litigation", "Case 12", Filter(record_ids=(OTHER,)))
     with pytest.raises(RefusedError) as refused:
@@ -317,7 +321,7 @@ async def test_who_placed_a_hold_does_not_release_it_and_each_step_is_an_event(
     await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
     (listed,) = await holding.all(CARLA)
     assert (listed.placed_by, listed.released_by) == ("carla", "rosa")
-    events = [(event.action, event.outcome, event.agent.id) for event in world.access_log.events()]
+    events = [(event.action, event.outcome, event.agent.id) for event in audit.access_log.events()]
     assert events == [
         ("hold", "success", "carla"),
         ("hold", "success", "carla"),
@@ -326,7 +330,7 @@ async def test_who_placed_a_hold_does_not_release_it_and_each_step_is_an_event(
         ("hold", "success", "rosa"),
         ("hold", "success", "carla"),
     ]
-    placed = world.access_log.events()[0]
+    placed = audit.access_log.events()[0]
     assert (placed.why.purpose, placed.why.reference) == ("retention", "Case 12")
     assert placed.what.record_ids == (OTHER,)
 
@@ -335,27 +339,29 @@ async def test_who_placed_a_hold_does_not_release_it_and_each_step_is_an_event(
 
 
 @pytest.fixture
-async def months(world: World, holding: LogHolding) -> MonthDisposition:
+async def months(audit: DisposingAudit, holding: LogHolding) -> MonthDisposition:
     """With entries about no record, one logged in March and one in April."""
     for month in (3, 4):
-        world.stores.clock.at = at = datetime(2026, month, 20, tzinfo=UTC)
+        audit.stores.clock.at = at = datetime(2026, month, 20, tzinfo=UTC)
         signed_in = Producer().access(action="sign_in", fields=(), actor="ines", at=at)
-        await world.stores.arrive([signed_in])
-        await world.stores.sequence()
-    return month_disposition(world)
+        await audit.stores.arrive([signed_in])
+        await audit.stores.sequence()
+    return month_disposition(audit)
 
 
-def month_disposition(world: World, policy: AccessPolicy | None = None) -> MonthDisposition:
+def month_disposition(
+    audit: DisposingAudit, policy: AccessPolicy | None = None
+) -> MonthDisposition:
     return MonthDisposition(
-        world.keys,
-        world.stores.entries,
-        world.stores.log,
-        world.held,
-        world.stores.tags,
-        audit_service(world.stores.clock, world.access_log, policy).vault,
-        world.stores.alarms,
+        audit.keys,
+        audit.stores.entries,
+        audit.stores.log,
+        audit.held,
+        audit.stores.tags,
+        audit_service(audit.stores.clock, audit.access_log, policy).vault,
+        audit.stores.alarms,
         load_month_key_rules().content,
-        world.stores.clock,
+        audit.stores.clock,
     )
 
 
@@ -377,9 +383,9 @@ def run_out() -> AccessPolicy:
     return AccessPolicy(ended, policy.hash)
 
 
-async def signed_in(world: World) -> list[int]:
-    size = (await world.stores.log.head()).size
-    rows = await world.stores.entries.find(
+async def signed_in(audit: DisposingAudit) -> list[int]:
+    size = (await audit.stores.log.head()).size
+    rows = await audit.stores.entries.find(
         Filter(action="sign_in"), before=size, floor=0, limit=9, oldest_first=True
     )
     return [row.index for row in rows]
@@ -387,20 +393,20 @@ async def signed_in(world: World) -> list[int]:
 
 @pytest.mark.policy("P14")
 async def test_the_key_of_a_month_goes_when_its_item_is_due(
-    world: World, months: MonthDisposition
+    audit: DisposingAudit, months: MonthDisposition
 ) -> None:
-    world.stores.clock.at = datetime(2027, 3, 31, 23, 59, tzinfo=UTC)
+    audit.stores.clock.at = datetime(2027, 3, 31, 23, 59, tzinfo=UTC)
     await months.step()
-    assert await signed_in(world) == [11, 12]
-    assert world.access_log.events() == []
-    ids = await readable(world.stores)
-    world.stores.clock.at = datetime(2027, 4, 1, tzinfo=UTC)
+    assert await signed_in(audit) == [11, 12]
+    assert audit.access_log.events() == []
+    ids = await readable(audit.stores)
+    audit.stores.clock.at = datetime(2027, 4, 1, tzinfo=UTC)
     await months.step()
     await months.step()
-    assert await signed_in(world) == [12]
-    gone = set(ids) - set(await readable(world.stores))
+    assert await signed_in(audit) == [12]
+    gone = set(ids) - set(await readable(audit.stores))
     assert len(gone) == 1
-    (event,) = world.access_log.events()
+    (event,) = audit.access_log.events()
     assert (event.action, event.agent.id, event.why.purpose) == (
         "destroy",
         "svc:audit",
@@ -410,55 +416,57 @@ async def test_the_key_of_a_month_goes_when_its_item_is_due(
 
 
 async def test_a_hold_keeps_the_key_of_a_month(
-    world: World, months: MonthDisposition, holding: LogHolding
+    audit: DisposingAudit, months: MonthDisposition, holding: LogHolding
 ) -> None:
     hold = await holding.place(CARLA, "Doe", "audit", "Letter 3", Filter(actor="ines"))
-    world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
+    audit.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
     await months.step()
-    assert await signed_in(world) == [11, 12]
-    assert await world.keys.being_destroyed() == []
+    assert await signed_in(audit) == [11, 12]
+    assert await audit.keys.being_destroyed() == []
     await holding.release(ROSA, hold.hold_id, "The audit is over.")
     await months.step()
-    assert await signed_in(world) == []
+    assert await signed_in(audit) == []
 
 
 async def test_without_the_event_no_key_of_a_month_goes(
-    world: World, months: MonthDisposition
+    audit: DisposingAudit, months: MonthDisposition
 ) -> None:
-    world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
-    world.access_log.down = True
+    audit.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
+    audit.access_log.down = True
     with pytest.raises(AuditUnavailableError):
         await months.step()
-    assert await signed_in(world) == [11, 12]
-    assert len(await world.keys.months()) >= 2
+    assert await signed_in(audit) == [11, 12]
+    assert len(await audit.keys.months()) >= 2
 
 
 @pytest.mark.parametrize("policy", [without_the_grant, run_out])
 async def test_rules_that_refuse_the_destruction_are_an_alarm_and_asked_once_a_day(
-    world: World, months: MonthDisposition, policy: Callable[[], AccessPolicy]
+    audit: DisposingAudit, months: MonthDisposition, policy: Callable[[], AccessPolicy]
 ) -> None:
-    refused = month_disposition(world, policy())
-    world.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
+    refused = month_disposition(audit, policy())
+    audit.stores.clock.at = datetime(2027, 6, 1, tzinfo=UTC)
     for _ in range(3):
         for _ in range(20):
             await refused.step()
-            world.stores.clock.advance(timedelta(seconds=1))
-        world.stores.clock.advance(timedelta(days=1))
-    assert [(event.action, event.outcome) for event in world.access_log.events()] == [
+            audit.stores.clock.advance(timedelta(seconds=1))
+        audit.stores.clock.advance(timedelta(days=1))
+    assert [(event.action, event.outcome) for event in audit.access_log.events()] == [
         ("destroy", "denied")
     ] * 3
-    assert world.stores.alarms.raised == [("destruction_refused", "month:2026-03")]
-    assert await signed_in(world) == [11, 12]
+    assert audit.stores.alarms.raised == [("destruction_refused", "month:2026-03")]
+    assert await signed_in(audit) == [11, 12]
     # A hold that comes now does not come too late.
-    assert await world.keys.being_destroyed() == []
+    assert await audit.keys.being_destroyed() == []
     await months.step()
-    assert await signed_in(world) == []
+    assert await signed_in(audit) == []
 
 
-async def test_the_key_of_dispositions_is_permanent(world: World, months: MonthDisposition) -> None:
-    world.stores.clock.at = datetime(2099, 1, 1, tzinfo=UTC)
+async def test_the_key_of_dispositions_is_permanent(
+    audit: DisposingAudit, months: MonthDisposition
+) -> None:
+    audit.stores.clock.at = datetime(2099, 1, 1, tzinfo=UTC)
     await months.step()
-    assert world.keys.keys["series:45"].wrapped
+    assert audit.keys.keys["series:45"].wrapped
 
 
 @pytest.mark.parametrize(

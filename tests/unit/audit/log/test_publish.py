@@ -44,11 +44,11 @@ from direct311.verifier.proof import TlogProof
 from direct311.verifier.submission import Submission
 from direct311.witness.memory import Head as Seen
 from direct311.witness.witness import Witness
+from tests.unit.audit.audit_under_test import ASKING, AuditUnderTest
 from tests.unit.audit.events import RECORD, START, Producer, private_key, producers
 from tests.unit.audit.fakes import InMemoryPublications
 from tests.unit.audit.log.publications_contract import PublicationsContract
 from tests.unit.audit.log_contract import LOG_KEYS, LOG_SIGNER, Stores, accesses, in_memory
-from tests.unit.audit.world import ASKING, World
 
 pytestmark = pytest.mark.anyio
 ORIGIN = LOG_SIGNER.key.name
@@ -107,7 +107,7 @@ class RealWitness:
         return str(self.altered(answer.text)) if self.altered else answer.text
 
 
-class County(World):
+class County(AuditUnderTest):
     """The log with its publisher and three witnesses, of which two must cosign."""
 
     def __init__(self, rule: Policy | None = None, keys: LogKeys = LOG_KEYS) -> None:

@@ -36,7 +36,7 @@ class Observing:
             raise self.error
 
 
-class World:
+class MonitoringAudit:
     """A log with a gap of two numbers, and a fetch whose event it has not, both overdue."""
 
     def __init__(self) -> None:
@@ -73,47 +73,51 @@ class World:
 
 
 @pytest.fixture
-async def world() -> World:
-    made = World()
+async def audit() -> MonitoringAudit:
+    made = MonitoringAudit()
     await made.fill()
     return made
 
 
-async def test_a_round_tells_missing_numbers_and_fetches_without_an_event(world: World) -> None:
-    await world.monitor_run.step()
-    assert sorted(world.told) == ["sequence_gap", "unlogged_fetch"]
-    assert world.missing == [2]
+async def test_a_round_tells_missing_numbers_and_fetches_without_an_event(
+    audit: MonitoringAudit,
+) -> None:
+    await audit.monitor_run.step()
+    assert sorted(audit.told) == ["sequence_gap", "unlogged_fetch"]
+    assert audit.missing == [2]
 
 
-async def test_fetches_are_compared_also_where_an_observer_fails(world: World) -> None:
-    world.observer.error = OverflowError()
+async def test_fetches_are_compared_also_where_an_observer_fails(audit: MonitoringAudit) -> None:
+    audit.observer.error = OverflowError()
     for _ in range(2):
         with pytest.raises(OverflowError):
-            await world.monitor_run.step()
-    assert world.told == ["unlogged_fetch"]
+            await audit.monitor_run.step()
+    assert audit.told == ["unlogged_fetch"]
 
 
-async def test_of_two_errors_the_observers_is_told(world: World) -> None:
+async def test_of_two_errors_the_observers_is_told(audit: MonitoringAudit) -> None:
     """A service answers again by itself; what stops the walk stops it for ever."""
-    world.observer.error, world.intake.down = OverflowError(), True
+    audit.observer.error, audit.intake.down = OverflowError(), True
     with pytest.raises(OverflowError):
-        await world.monitor_run.step()
+        await audit.monitor_run.step()
 
 
-async def test_a_service_that_does_not_answer_hides_no_gap(world: World) -> None:
-    world.intake.down = True
+async def test_a_service_that_does_not_answer_hides_no_gap(audit: MonitoringAudit) -> None:
+    audit.intake.down = True
     with pytest.raises(ConnectionRefusedError):
-        await world.monitor_run.step()
-    assert (world.told, world.missing) == (["sequence_gap"], [2])
+        await audit.monitor_run.step()
+    assert (audit.told, audit.missing) == (["sequence_gap"], [2])
 
 
 @pytest.mark.parametrize("lost", ["before", "on the way"])
-async def test_nothing_is_compared_with_an_index_that_is_lost(world: World, lost: str) -> None:
+async def test_nothing_is_compared_with_an_index_that_is_lost(
+    audit: MonitoringAudit, lost: str
+) -> None:
     if lost == "before":
-        await world.stores.log.mark_lost()
-        await world.monitor_run.step()
+        await audit.stores.log.mark_lost()
+        await audit.monitor_run.step()
     else:
-        world.observer.error = IndexLostError()
+        audit.observer.error = IndexLostError()
         with pytest.raises(IndexLostError):
-            await world.monitor_run.step()
-    assert (world.told, world.missing) == ([], [])
+            await audit.monitor_run.step()
+    assert (audit.told, audit.missing) == ([], [])

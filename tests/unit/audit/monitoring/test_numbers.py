@@ -47,7 +47,7 @@ def summary(index: int, number: int, producer: str = ONE, action: str = "view") 
     return EntrySummary(index, facts.event_id, START, facts)
 
 
-class World:
+class NumberingAudit:
     def __init__(self) -> None:
         self.numbers, self.alarms = InMemoryNumbers(), InMemoryAlarms()
         self.clock = SetClock(START)
@@ -67,54 +67,54 @@ class World:
 
 
 async def test_numbers_without_a_gap_are_in_order() -> None:
-    world = World()
-    await world.see(1, 2, 3)
-    world.clock.advance(2 * MINUTE)
-    assert await world.missing({}) == []
-    assert world.alarms.raised == []
+    audit = NumberingAudit()
+    await audit.see(1, 2, 3)
+    audit.clock.advance(2 * MINUTE)
+    assert await audit.missing({}) == []
+    assert audit.alarms.raised == []
 
 
 async def test_a_gap_alarms_once_after_a_minute_and_not_before() -> None:
-    world = World()
-    await world.see(1, 4, 6)
-    assert await world.missing({"intake": [ONE]}) == []
-    world.clock.advance(MINUTE + timedelta(seconds=1))
+    audit = NumberingAudit()
+    await audit.see(1, 4, 6)
+    assert await audit.missing({"intake": [ONE]}) == []
+    audit.clock.advance(MINUTE + timedelta(seconds=1))
     for _ in range(2):
-        assert await world.missing({"intake": [ONE]}) == [(ONE, 2, 3), (ONE, 5, 5)]
-    assert world.alarms.raised == [("sequence_gap", f"{ONE}#{which}") for which in ("3", "5")]
+        assert await audit.missing({"intake": [ONE]}) == [(ONE, 2, 3), (ONE, 5, 5)]
+    assert audit.alarms.raised == [("sequence_gap", f"{ONE}#{which}") for which in ("3", "5")]
 
 
 @pytest.mark.parametrize("number", [500_000, 10**12, 2**63 - 1])
 async def test_a_leap_is_one_gap_however_far_it_goes(number: int) -> None:
-    world = World()
-    await world.see(1, number)
-    world.clock.advance(2 * MINUTE)
-    ((_, gap),) = await world.numbering.step({"intake": [ONE]}, [])
+    audit = NumberingAudit()
+    await audit.see(1, number)
+    audit.clock.advance(2 * MINUTE)
+    ((_, gap),) = await audit.numbering.step({"intake": [ONE]}, [])
     assert gap.size == number - 2
-    assert world.alarms.raised == [("sequence_gap", f"{ONE}#{number - 1}")]
-    await world.see(7, first=2)
-    assert await world.missing({"intake": [ONE]}) == [(ONE, 2, 6), (ONE, 8, number - 1)]
-    assert await world.missing({"intake": []}) == []
-    state = world.numbers.states[ONE]
+    assert audit.alarms.raised == [("sequence_gap", f"{ONE}#{number - 1}")]
+    await audit.see(7, first=2)
+    assert await audit.missing({"intake": [ONE]}) == [(ONE, 2, 6), (ONE, 8, number - 1)]
+    assert await audit.missing({"intake": []}) == []
+    state = audit.numbers.states[ONE]
     assert (state.highest, state.closed) == (number, number - 3)
     document = _numbers_document(state)
     assert _numbered(bson.decode(bson.encode(document))) == state
-    await world.see(8, 7, first=3)
-    assert world.alarms.raised[-1] == ("sequence_gap", f"{ONE}#7")
+    await audit.see(8, 7, first=3)
+    assert audit.alarms.raised[-1] == ("sequence_gap", f"{ONE}#7")
 
 
 async def test_what_is_kept_of_a_producer_stays_small_whatever_it_numbers() -> None:
-    world, count = World(), 3 * MOST_RANGES
+    audit, count = NumberingAudit(), 3 * MOST_RANGES
     numbers = [*range(2, 4 * count, 4)]
-    await world.see(*numbers)
-    await world.numbering.see([summary(count + n, 4 * n + 4, action="void") for n in range(count)])
-    state = world.numbers.states[ONE]
+    await audit.see(*numbers)
+    await audit.numbering.see([summary(count + n, 4 * n + 4, action="void") for n in range(count)])
+    state = audit.numbers.states[ONE]
     assert (len(state.missing), len(state.void)) == (MOST_RANGES, MOST_RANGES)
     assert len(bson.encode(_numbers_document(state))) < 2**18
     # Nothing that is missing was forgotten.
     gone = [n for n in range(1, 4 * count) if n % 2]
     assert all(any(n in gap.numbers for gap in state.missing) for n in gone)
-    assert world.alarms.raised == []
+    assert audit.alarms.raised == []
 
 
 def test_what_was_kept_before_there_were_ranges_is_read() -> None:
@@ -125,25 +125,25 @@ def test_what_was_kept_before_there_were_ranges_is_read() -> None:
 
 
 async def test_what_comes_late_or_is_filled_closes_the_gap() -> None:
-    world = World()
-    await world.see(1, 4, 2)
-    await world.numbering.see([summary(3, 3, action="void")])
-    world.clock.advance(2 * MINUTE)
-    assert await world.missing({}) == []
+    audit = NumberingAudit()
+    await audit.see(1, 4, 2)
+    await audit.numbering.see([summary(3, 3, action="void")])
+    audit.clock.advance(2 * MINUTE)
+    assert await audit.missing({}) == []
     # The original of what was filled may still come.
-    await world.numbering.see([summary(4, 3)])
-    assert world.alarms.raised == []
+    await audit.numbering.see([summary(4, 3)])
+    assert audit.alarms.raised == []
 
 
 async def test_a_number_of_a_process_that_is_gone_was_never_sent() -> None:
-    world = World()
-    await world.see(1, 3)
-    await world.see(1, 3, producer=TWO)
-    world.clock.advance(2 * MINUTE)
-    assert await world.missing({"intake": [TWO]}) == [(TWO, 2, 2)]
-    assert world.numbers.states[ONE].closed == 1
-    await world.see(2, first=9)
-    assert world.alarms.raised == [("sequence_gap", f"{TWO}#2")]
+    audit = NumberingAudit()
+    await audit.see(1, 3)
+    await audit.see(1, 3, producer=TWO)
+    audit.clock.advance(2 * MINUTE)
+    assert await audit.missing({"intake": [TWO]}) == [(TWO, 2, 2)]
+    assert audit.numbers.states[ONE].closed == 1
+    await audit.see(2, first=9)
+    assert audit.alarms.raised == [("sequence_gap", f"{TWO}#2")]
 
 
 @pytest.mark.parametrize(
@@ -152,47 +152,47 @@ async def test_a_number_of_a_process_that_is_gone_was_never_sent() -> None:
 async def test_nothing_closes_while_somebody_is_silent_or_a_fetch_lacks_its_event(
     running: dict[str, list[str]], unlogged: list[str]
 ) -> None:
-    world = World()
-    await world.see(1, 3)
-    world.clock.advance(2 * MINUTE)
-    assert await world.missing(running, unlogged) == [(ONE, 2, 2)]
-    assert world.alarms.raised == [("sequence_gap", f"{ONE}#2")]
+    audit = NumberingAudit()
+    await audit.see(1, 3)
+    audit.clock.advance(2 * MINUTE)
+    assert await audit.missing(running, unlogged) == [(ONE, 2, 2)]
+    assert audit.alarms.raised == [("sequence_gap", f"{ONE}#2")]
 
 
 async def test_a_gap_of_a_service_that_tells_nothing_closes_when_the_broker_has_forgotten() -> None:
-    world = World()
-    await world.see(1, 3, producer=UNTOLD)
-    await world.see(1, 3)
-    world.clock.advance(DELIVERY_LIMIT)
-    assert await world.missing({}) == [(UNTOLD, 2, 2), (ONE, 2, 2)]
-    world.clock.advance(MINUTE)
-    await world.missing({})
-    assert await world.missing({}) == [(ONE, 2, 2)]
-    assert world.alarms.raised == [("sequence_gap", f"{each}#2") for each in (UNTOLD, ONE)]
+    audit = NumberingAudit()
+    await audit.see(1, 3, producer=UNTOLD)
+    await audit.see(1, 3)
+    audit.clock.advance(DELIVERY_LIMIT)
+    assert await audit.missing({}) == [(UNTOLD, 2, 2), (ONE, 2, 2)]
+    audit.clock.advance(MINUTE)
+    await audit.missing({})
+    assert await audit.missing({}) == [(ONE, 2, 2)]
+    assert audit.alarms.raised == [("sequence_gap", f"{each}#2") for each in (UNTOLD, ONE)]
 
 
 async def test_it_is_an_alarm_also_where_nobody_looked_in_time() -> None:
-    world = World()
-    await world.see(1, 3, producer=UNTOLD)
-    world.clock.advance(2 * DELIVERY_LIMIT)
-    await world.missing({})
-    assert await world.missing({}) == []
-    assert world.alarms.raised == [("sequence_gap", f"{UNTOLD}#2")]
+    audit = NumberingAudit()
+    await audit.see(1, 3, producer=UNTOLD)
+    audit.clock.advance(2 * DELIVERY_LIMIT)
+    await audit.missing({})
+    assert await audit.missing({}) == []
+    assert audit.alarms.raised == [("sequence_gap", f"{UNTOLD}#2")]
 
 
 async def test_a_number_that_is_used_twice_alarms() -> None:
-    world = World()
-    await world.see(1, 2, 2)
-    assert world.alarms.raised == [("sequence_gap", f"{ONE}#2")]
+    audit = NumberingAudit()
+    await audit.see(1, 2, 2)
+    assert audit.alarms.raised == [("sequence_gap", f"{ONE}#2")]
 
 
 async def test_the_same_entries_again_change_nothing() -> None:
     """A crash between looking and noting how far."""
-    world = World()
+    audit = NumberingAudit()
     for _ in range(2):
-        await world.see(1, 2, 5)
-    assert world.alarms.raised == []
-    assert world.numbers.states[ONE].missing == (Gap(range(3, 5), START),)
+        await audit.see(1, 2, 5)
+    assert audit.alarms.raised == []
+    assert audit.numbers.states[ONE].missing == (Gap(range(3, 5), START),)
 
 
 @settings(deadline=None)
@@ -205,15 +205,15 @@ async def test_whatever_the_order_what_is_missing_is_what_did_not_come(
     order: list[int], lost: set[int], steps: list[tuple[int, int]]
 ) -> None:
     """A step is how many entries come next, and how many of before come again."""
-    world = World()
+    audit = NumberingAudit()
     arrived = [number for number in order if number not in lost]
     at = 0
     for new, again in steps:
         first, end = max(0, at - again), min(at + new, len(arrived))
-        await world.see(*arrived[first:end], first=first)
+        await audit.see(*arrived[first:end], first=first)
         at = end
-    world.clock.advance(2 * MINUTE)
-    missing = [n for _, gap in await world.numbering.step({}, []) for n in gap.numbers]
+    audit.clock.advance(2 * MINUTE)
+    missing = [n for _, gap in await audit.numbering.step({}, []) for n in gap.numbers]
     highest = max(arrived, default=0)
     assert at == len(arrived)
     assert sorted(missing) == sorted(number for number in lost if number < highest)

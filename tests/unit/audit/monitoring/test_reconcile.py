@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 SECOND = timedelta(seconds=1)
 
 
-class World:
+class ReconcilingAudit:
     def __init__(self) -> None:
         self.stores = in_memory()
         self.intake, self.media = InMemoryFetches("intake"), InMemoryFetches("media")
@@ -46,146 +46,156 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def audit() -> ReconcilingAudit:
+    return ReconcilingAudit()
 
 
-async def test_a_fetch_whose_event_is_logged_is_in_order(world: World) -> None:
-    event_id = await world.log(RECORD)
-    world.fetched(event_id)
-    await world.reconciler.step()
-    world.stores.clock.advance(120 * SECOND)
-    await world.reconciler.step()
-    state = await world.reconciler.state(START)
+async def test_a_fetch_whose_event_is_logged_is_in_order(audit: ReconcilingAudit) -> None:
+    event_id = await audit.log(RECORD)
+    audit.fetched(event_id)
+    await audit.reconciler.step()
+    audit.stores.clock.advance(120 * SECOND)
+    await audit.reconciler.step()
+    state = await audit.reconciler.state(START)
     assert (state.fetches, list(state.without_event), state.authorised_not_opened) == (1, [], 0)
-    assert event_id in world.intake.confirmed
-    assert world.alarms.raised == []
+    assert event_id in audit.intake.confirmed
+    assert audit.alarms.raised == []
 
 
-async def test_an_event_that_comes_later_closes_the_matter(world: World) -> None:
+async def test_an_event_that_comes_later_closes_the_matter(audit: ReconcilingAudit) -> None:
     message = Producer().access(RECORD)
-    world.fetched(message.headers["ce_id"])
-    await world.reconciler.step()
-    world.stores.clock.advance(59 * SECOND)
-    await world.stores.arrive([message])
-    await world.stores.sequence()
-    await world.reconciler.step()
-    world.stores.clock.advance(120 * SECOND)
-    await world.reconciler.step()
-    assert world.alarms.raised == []
-    assert not (await world.reconciler.state(START)).without_event
+    audit.fetched(message.headers["ce_id"])
+    await audit.reconciler.step()
+    audit.stores.clock.advance(59 * SECOND)
+    await audit.stores.arrive([message])
+    await audit.stores.sequence()
+    await audit.reconciler.step()
+    audit.stores.clock.advance(120 * SECOND)
+    await audit.reconciler.step()
+    assert audit.alarms.raised == []
+    assert not (await audit.reconciler.state(START)).without_event
 
 
-async def test_a_fetch_without_an_event_is_an_alarm_after_a_minute_and_once(world: World) -> None:
-    world.fetched(OTHER)
-    await world.reconciler.step()
-    world.stores.clock.advance(59 * SECOND)
-    await world.reconciler.step()
-    assert world.alarms.raised == []
-    world.stores.clock.advance(2 * SECOND)
+async def test_a_fetch_without_an_event_is_an_alarm_after_a_minute_and_once(
+    audit: ReconcilingAudit,
+) -> None:
+    audit.fetched(OTHER)
+    await audit.reconciler.step()
+    audit.stores.clock.advance(59 * SECOND)
+    await audit.reconciler.step()
+    assert audit.alarms.raised == []
+    audit.stores.clock.advance(2 * SECOND)
     for _ in range(3):
-        await world.reconciler.step()
-    assert world.alarms.raised == [("unlogged_fetch", OTHER)]
-    (missing,) = (await world.reconciler.state(START)).without_event
+        await audit.reconciler.step()
+    assert audit.alarms.raised == [("unlogged_fetch", OTHER)]
+    (missing,) = (await audit.reconciler.state(START)).without_event
     assert (missing.service, missing.record_id) == ("intake", RECORD)
 
 
 async def test_events_that_waited_while_audit_was_away_get_a_minute_before_an_alarm(
-    world: World,
+    audit: ReconcilingAudit,
 ) -> None:
     message = Producer().access(RECORD)
-    world.fetched(message.headers["ce_id"])
-    world.fetched(OTHER)
-    world.stores.clock.advance(600 * SECOND)
-    world.start()
-    await world.reconciler.step()
-    assert world.alarms.raised == []
-    await world.stores.arrive([message])
-    await world.stores.sequence()
-    world.stores.clock.advance(61 * SECOND)
-    await world.reconciler.step()
-    assert world.alarms.raised == [("unlogged_fetch", OTHER)]
+    audit.fetched(message.headers["ce_id"])
+    audit.fetched(OTHER)
+    audit.stores.clock.advance(600 * SECOND)
+    audit.start()
+    await audit.reconciler.step()
+    assert audit.alarms.raised == []
+    await audit.stores.arrive([message])
+    await audit.stores.sequence()
+    audit.stores.clock.advance(61 * SECOND)
+    await audit.reconciler.step()
+    assert audit.alarms.raised == [("unlogged_fetch", OTHER)]
 
 
-async def test_an_event_without_a_fetch_is_listed_as_authorised_not_opened(world: World) -> None:
-    opened, unopened = await world.log(RECORD), await world.log(OTHER)
-    world.fetched(opened)
-    await world.reconciler.step()
-    assert (await world.reconciler.state(START)).authorised_not_opened == 0
-    world.stores.clock.advance(61 * SECOND)
-    state = await world.reconciler.state(START)
+async def test_an_event_without_a_fetch_is_listed_as_authorised_not_opened(
+    audit: ReconcilingAudit,
+) -> None:
+    opened, unopened = await audit.log(RECORD), await audit.log(OTHER)
+    audit.fetched(opened)
+    await audit.reconciler.step()
+    assert (await audit.reconciler.state(START)).authorised_not_opened == 0
+    audit.stores.clock.advance(61 * SECOND)
+    state = await audit.reconciler.state(START)
     assert (state.authorised_not_opened, list(state.not_opened)) == (1, [unopened])
 
 
 async def test_a_service_that_does_not_answer_keeps_none_of_the_others_from_being_read(
-    world: World,
+    audit: ReconcilingAudit,
 ) -> None:
-    world.intake.down = True
-    at = world.stores.clock.now()
-    world.media.fetches.append(Fetch(service="media", record_id=RECORD, event_id=OTHER, at=at))
+    audit.intake.down = True
+    at = audit.stores.clock.now()
+    audit.media.fetches.append(Fetch(service="media", record_id=RECORD, event_id=OTHER, at=at))
     with pytest.raises(ConnectionRefusedError):
-        await world.reconciler.step()
-    assert [each.event_id for each in world.watch.fetches.values()] == [OTHER]
+        await audit.reconciler.step()
+    assert [each.event_id for each in audit.watch.fetches.values()] == [OTHER]
 
 
-async def test_all_pages_are_read_and_a_clock_that_lags_hides_nothing(world: World) -> None:
-    world.intake.page = 7
+async def test_all_pages_are_read_and_a_clock_that_lags_hides_nothing(
+    audit: ReconcilingAudit,
+) -> None:
+    audit.intake.page = 7
     for number in range(40):
-        world.fetched(f"event-{number}")
-        world.stores.clock.advance(SECOND)
-    await world.reconciler.step()
-    assert len(world.watch.fetches) == 40
-    late = world.stores.clock.now() - timedelta(minutes=4)
-    world.intake.fetches.append(Fetch(service="intake", record_id=RECORD, event_id="late", at=late))
-    await world.reconciler.step()
-    assert "late" in {each.event_id for each in world.watch.fetches.values()}
+        audit.fetched(f"event-{number}")
+        audit.stores.clock.advance(SECOND)
+    await audit.reconciler.step()
+    assert len(audit.watch.fetches) == 40
+    late = audit.stores.clock.now() - timedelta(minutes=4)
+    audit.intake.fetches.append(Fetch(service="intake", record_id=RECORD, event_id="late", at=late))
+    await audit.reconciler.step()
+    assert "late" in {each.event_id for each in audit.watch.fetches.values()}
 
 
-async def test_every_record_that_one_event_opened_is_listed_under_one_alarm(world: World) -> None:
+async def test_every_record_that_one_event_opened_is_listed_under_one_alarm(
+    audit: ReconcilingAudit,
+) -> None:
     for number in range(100):
-        world.fetched("event", f"record-{number}")
-    world.media.fetches.append(world.intake.fetches[0].model_copy(update={"service": "media"}))
-    await world.reconciler.step()
-    world.stores.clock.advance(61 * SECOND)
-    await world.reconciler.step()
-    state = await world.reconciler.state(START)
+        audit.fetched("event", f"record-{number}")
+    audit.media.fetches.append(audit.intake.fetches[0].model_copy(update={"service": "media"}))
+    await audit.reconciler.step()
+    audit.stores.clock.advance(61 * SECOND)
+    await audit.reconciler.step()
+    state = await audit.reconciler.state(START)
     assert len({each.record_id for each in state.without_event}) == 100
     assert (len(state.without_event), state.unlogged) == (101, 101)
-    assert await world.reconciler.late() == {"intake": 100, "media": 1}
-    assert world.alarms.raised == [("unlogged_fetch", "event")]
+    assert await audit.reconciler.late() == {"intake": 100, "media": 1}
+    assert audit.alarms.raised == [("unlogged_fetch", "event")]
 
 
-async def test_the_event_of_many_records_closes_them_all(world: World) -> None:
+async def test_the_event_of_many_records_closes_them_all(audit: ReconcilingAudit) -> None:
     message = Producer().access(RECORD, OTHER)
     for record in (RECORD, OTHER):
-        world.fetched(message.headers["ce_id"], record)
-    await world.reconciler.step()
-    await world.stores.arrive([message])
-    await world.stores.sequence()
-    await world.reconciler.step()
-    assert world.watch.fetches == {}
+        audit.fetched(message.headers["ce_id"], record)
+    await audit.reconciler.step()
+    await audit.stores.arrive([message])
+    await audit.stores.sequence()
+    await audit.reconciler.step()
+    assert audit.watch.fetches == {}
 
 
 @pytest.mark.parametrize("kept", [AT_ONCE, 3 * AT_ONCE, PAGES * AT_ONCE + 7])
-async def test_fetches_that_never_get_an_event_hide_no_other(world: World, kept: int) -> None:
+async def test_fetches_that_never_get_an_event_hide_no_other(
+    audit: ReconcilingAudit, kept: int
+) -> None:
     for number in range(kept):
-        world.fetched(f"never-{number}")
-    world.intake.page = kept + 10
-    await world.reconciler.step()
-    world.stores.clock.advance(61 * SECOND)
+        audit.fetched(f"never-{number}")
+    audit.intake.page = kept + 10
+    await audit.reconciler.step()
+    audit.stores.clock.advance(61 * SECOND)
     message = Producer().access(RECORD)
-    world.fetched(message.headers["ce_id"])
-    world.fetched("stolen")
-    await world.reconciler.step()
-    await world.stores.arrive([message])
-    await world.stores.sequence()
-    world.stores.clock.advance(61 * SECOND)
+    audit.fetched(message.headers["ce_id"])
+    audit.fetched("stolen")
+    await audit.reconciler.step()
+    await audit.stores.arrive([message])
+    await audit.stores.sequence()
+    audit.stores.clock.advance(61 * SECOND)
     # A round, or two where they are too many for one.
     for _ in range(1 if kept < PAGES * AT_ONCE else 2):
-        await world.reconciler.step()
-    assert message.headers["ce_id"] not in {f.event_id for f in world.watch.fetches.values()}
-    assert ("unlogged_fetch", "stolen") in world.alarms.raised
-    state = await world.reconciler.state(START)
+        await audit.reconciler.step()
+    assert message.headers["ce_id"] not in {f.event_id for f in audit.watch.fetches.values()}
+    assert ("unlogged_fetch", "stolen") in audit.alarms.raised
+    state = await audit.reconciler.state(START)
     assert (state.unlogged, len(state.without_event)) == (kept + 1, AT_ONCE)
     assert state.without_event[0].event_id.startswith("never-")
-    assert len(world.alarms.raised) == kept + 1
+    assert len(audit.alarms.raised) == kept + 1

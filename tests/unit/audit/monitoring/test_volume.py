@@ -64,7 +64,7 @@ class Seen(InMemoryLog):
         return next((s.index for s in self.seen[:size] if s.logged_at >= at), size)
 
 
-class World:
+class VolumeAudit:
     def __init__(self, *rules: str, alarm: int = 3) -> None:
         self.rules = [RULES[name].model_copy(update={"alarm": alarm}) for name in rules]
         self.log, self.alarms, self.clock = Seen(), InMemoryAlarms(), SetClock(START)
@@ -82,111 +82,111 @@ class World:
 
 @pytest.mark.policy("P21")
 async def test_one_who_opens_many_records_raises_one_alarm_an_hour() -> None:
-    world = World("many-records-by-one")
+    audit = VolumeAudit("many-records-by-one")
     for number in range(9):
-        await world.see(facts(number, records=(f"r{number}",)))
-    assert world.alarms.raised == [("unusual_volume", f"maria {START:%Y-%m-%dT%H}")]
-    world.clock.at = START + HOUR
-    await world.see(*(facts(n, records=(f"r{n}",), at=START + HOUR) for n in range(9, 14)))
-    assert len(world.alarms.raised) == 2
+        await audit.see(facts(number, records=(f"r{number}",)))
+    assert audit.alarms.raised == [("unusual_volume", f"maria {START:%Y-%m-%dT%H}")]
+    audit.clock.at = START + HOUR
+    await audit.see(*(facts(n, records=(f"r{n}",), at=START + HOUR) for n in range(9, 14)))
+    assert len(audit.alarms.raised) == 2
 
 
 async def test_the_same_record_again_is_one_record() -> None:
-    world = World("many-records-by-one")
-    await world.see(*(facts(number, records=("r1",)) for number in range(20)))
-    assert world.alarms.raised == []
+    audit = VolumeAudit("many-records-by-one")
+    await audit.see(*(facts(number, records=("r1",)) for number in range(20)))
+    assert audit.alarms.raised == []
 
 
 async def test_what_is_older_than_the_window_does_not_count() -> None:
-    world = World("many-records-by-one")
+    audit = VolumeAudit("many-records-by-one")
     for number in range(9):
         at = START + number * HOUR * 0.6
-        world.clock.at = at
-        await world.see(facts(number, records=(f"r{number}",), at=at))
-    assert world.alarms.raised == []
+        audit.clock.at = at
+        await audit.see(facts(number, records=(f"r{number}",), at=at))
+    assert audit.alarms.raised == []
 
 
 async def test_services_refusals_and_other_actions_do_not_count() -> None:
-    world = World("many-records-by-one")
+    audit = VolumeAudit("many-records-by-one")
     for number in range(9):
         records = (f"r{number}",)
-        await world.see(
+        await audit.see(
             facts(number, records=records, roles=("service",)),
             facts(number, records=records, outcome="denied"),
             facts(number, records=records, action="search"),
         )
-    assert world.alarms.raised == []
+    assert audit.alarms.raised == []
 
 
 @pytest.mark.policy("P21")
 async def test_one_person_who_is_looked_up_by_many_alarms_without_a_hash() -> None:
-    world = World("one-person-by-many")
-    await world.see(
+    audit = VolumeAudit("one-person-by-many")
+    await audit.see(
         *(facts(n, actor=f"agent-{n}", action="search", query="hash-of-query") for n in range(3))
     )
-    ((kind, about),) = world.alarms.raised
+    ((kind, about),) = audit.alarms.raised
     assert (kind, about.split()[0]) == ("unusual_volume", "event-2")
     assert "hash" not in about
-    await world.see(*(facts(n, action="search", query="other") for n in range(3, 9)))
-    assert len(world.alarms.raised) == 1
+    await audit.see(*(facts(n, action="search", query="other") for n in range(3, 9)))
+    assert len(audit.alarms.raised) == 1
 
 
 async def test_refusals_of_one_person_alarm() -> None:
-    world = World("many-refusals")
-    await world.see(*(facts(number, outcome="denied") for number in range(3)))
-    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+    audit = VolumeAudit("many-refusals")
+    await audit.see(*(facts(number, outcome="denied") for number in range(3)))
+    assert [kind for kind, _ in audit.alarms.raised] == ["unusual_volume"]
 
 
 async def test_one_entry_of_many_refusals_alarms_as_many_do() -> None:
-    world = World("many-refusals")
-    await world.see(facts(0, outcome="denied", count=2))
-    assert world.alarms.raised == []
-    await world.see(facts(1, outcome="denied", count=900))
-    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+    audit = VolumeAudit("many-refusals")
+    await audit.see(facts(0, outcome="denied", count=2))
+    assert audit.alarms.raised == []
+    await audit.see(facts(1, outcome="denied", count=900))
+    assert [kind for kind, _ in audit.alarms.raised] == ["unusual_volume"]
 
 
 async def test_a_restart_forgets_no_count_and_raises_nothing_again() -> None:
-    world = World("many-records-by-one")
-    await world.see(*(facts(n, records=(f"r{n}",)) for n in range(2)))
-    world.start()
-    await world.see(facts(2, records=("r2",)))
-    assert len(world.alarms.raised) == 1
-    world.start()
-    world.alarms.raised.clear()
-    await world.see(facts(3, records=("r3",)))
-    assert world.alarms.raised == []
+    audit = VolumeAudit("many-records-by-one")
+    await audit.see(*(facts(n, records=(f"r{n}",)) for n in range(2)))
+    audit.start()
+    await audit.see(facts(2, records=("r2",)))
+    assert len(audit.alarms.raised) == 1
+    audit.start()
+    audit.alarms.raised.clear()
+    await audit.see(facts(3, records=("r3",)))
+    assert audit.alarms.raised == []
 
 
 async def test_what_another_copy_saw_meanwhile_counts() -> None:
-    world = World("many-records-by-one", alarm=6)
-    one = world.volume
-    await world.see(*(facts(n, records=(f"r{n}",)) for n in range(2)))
-    world.start()
-    await world.see(*(facts(n, records=(f"r{n}",)) for n in range(2, 5)))
-    assert world.alarms.raised == []
-    world.volume = one
-    await world.see(facts(5, records=("r5",)))
-    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+    audit = VolumeAudit("many-records-by-one", alarm=6)
+    one = audit.volume
+    await audit.see(*(facts(n, records=(f"r{n}",)) for n in range(2)))
+    audit.start()
+    await audit.see(*(facts(n, records=(f"r{n}",)) for n in range(2, 5)))
+    assert audit.alarms.raised == []
+    audit.volume = one
+    await audit.see(facts(5, records=("r5",)))
+    assert [kind for kind, _ in audit.alarms.raised] == ["unusual_volume"]
     assert len(one._counts["many-records-by-one"]["maria"].values) == 6
 
 
 async def test_an_alarm_that_could_not_be_raised_is_raised_with_the_same_entries_again() -> None:
-    world = World("many-records-by-one")
+    audit = VolumeAudit("many-records-by-one")
     shown = [facts(n, records=(f"r{n}",)) for n in range(3)]
-    world.alarms.down = True
+    audit.alarms.down = True
     with pytest.raises(ConnectionRefusedError):
-        await world.see(*shown)
-    world.alarms.down = False
-    await world.volume.see(world.log.seen)
-    assert [kind for kind, _ in world.alarms.raised] == ["unusual_volume"]
+        await audit.see(*shown)
+    audit.alarms.down = False
+    await audit.volume.see(audit.log.seen)
+    assert [kind for kind, _ in audit.alarms.raised] == ["unusual_volume"]
 
 
 async def test_subjects_of_the_past_are_forgotten() -> None:
-    world = World("many-records-by-one")
-    await world.see(*(facts(n, actor=f"a{n}", records=("r",)) for n in range(50)))
-    world.clock.at = START + 2 * HOUR
-    await world.see(facts(50, actor="new", records=("r",), at=world.clock.at))
-    (counts,) = world.volume._counts.values()
+    audit = VolumeAudit("many-records-by-one")
+    await audit.see(*(facts(n, actor=f"a{n}", records=("r",)) for n in range(50)))
+    audit.clock.at = START + 2 * HOUR
+    await audit.see(facts(50, actor="new", records=("r",), at=audit.clock.at))
+    (counts,) = audit.volume._counts.values()
     assert list(counts) == ["new"]
 
 

@@ -24,9 +24,9 @@ from direct311.runtime.http.api import install
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from direct311.verifier.bundle import verify_bundle
+from tests.unit.audit.audit_under_test import TRUST, AuditUnderTest
 from tests.unit.audit.events import OTHER, RECORD, START, Producer, producers
 from tests.unit.audit.fakes import InMemoryAlarms, InMemoryWatch
-from tests.unit.audit.world import TRUST, World
 
 PHONE = "+13055550142"
 SECRET = "zq-maria-0142"
@@ -42,28 +42,28 @@ class Desk:
     """The audit service's HTTP face before a log of six entries."""
 
     def __init__(self) -> None:
-        world = self.world = World()
+        audit = self.audit = AuditUnderTest()
         app = FastAPI()
         install(app, Readiness(), Metrics())
-        log = world.stores.log
+        log = audit.stores.log
         self.watch = InMemoryWatch()
         reconciler = Reconciler(
-            [], self.watch, log, world.stores.entries, InMemoryAlarms(), world.stores.clock
+            [], self.watch, log, audit.stores.entries, InMemoryAlarms(), audit.stores.clock
         )
         for router in (
-            api_router(world.reading, caller_of),
-            reconciliation_router(reconciler, world.stores.clock, caller_of),
-            counts_router(world.counting, caller_of),
-            exports_router(world.exporting, caller_of),
-            who_saw_router(world.exporting, world.reading, caller_of),
-            breach_router(world.breach, world.stores.clock, caller_of),
+            api_router(audit.reading, caller_of),
+            reconciliation_router(reconciler, audit.stores.clock, caller_of),
+            counts_router(audit.counting, caller_of),
+            exports_router(audit.exporting, caller_of),
+            who_saw_router(audit.exporting, audit.reading, caller_of),
+            breach_router(audit.breach, audit.stores.clock, caller_of),
         ):
             app.include_router(router)
         self.client = TestClient(app, raise_server_exceptions=False)
-        world.people.records = {PHONE: [RECORD], "x": []}
+        audit.people.records = {PHONE: [RECORD], "x": []}
 
         async def fill() -> None:
-            await world.log(
+            await audit.log(
                 *(
                     Producer().access(
                         (RECORD, OTHER)[number % 2],
@@ -103,7 +103,7 @@ def test_an_entry_shows_every_fact(desk: Desk) -> None:
 
 
 def test_a_list_of_fetches_without_event_ends_and_says_how_many_there_are(desk: Desk) -> None:
-    at = desk.world.stores.clock.now() - timedelta(hours=1)
+    at = desk.audit.stores.clock.now() - timedelta(hours=1)
     fetches = [
         Fetch(service="intake", record_id=RECORD, event_id=f"event-{n}", at=at)
         for n in range(1_005)
@@ -174,7 +174,7 @@ def test_a_malformed_body_is_told_the_field_and_nothing_is_echoed(
     answer = desk.post(path, {"reference": "L-1", **body}, 422)
     assert field in {each["field"] for each in answer.json()["errors"]}
     assert SECRET not in answer.text
-    assert desk.world.access_log.entries == []
+    assert desk.audit.access_log.entries == []
 
 
 def test_who_saw_a_person_as_json_csv_and_bundle(desk: Desk) -> None:
@@ -200,7 +200,7 @@ def test_who_saw_a_person_as_json_csv_and_bundle(desk: Desk) -> None:
     report = verify_bundle(answer.content, TRUST, producers())
     assert report.ok, report.text
     assert [each["index"] for each in answer.json()["receipts"]] == [0, 2, 4]
-    for entry in desk.world.access_log.entries:
+    for entry in desk.audit.access_log.entries:
         assert b"5550142" not in entry.message.body
 
 
@@ -286,5 +286,5 @@ def test_other_roles_are_refused_and_written_down(desk: Desk) -> None:
         (f"/v1/records/{RECORD}/timeline", {}),
     ):
         desk.post(path, {"reference": "L-1", **body}, 403, role="agent")
-    assert [event.outcome for event in desk.world.access_log.events()] == ["denied"] * 5
-    assert desk.world.people.asked == []
+    assert [event.outcome for event in desk.audit.access_log.events()] == ["denied"] * 5
+    assert desk.audit.people.asked == []

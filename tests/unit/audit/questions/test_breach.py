@@ -12,17 +12,17 @@ from direct311.audit.questions.handlers import breach as handler
 from direct311.audit.questions.handlers.breach import duties
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
+from tests.unit.audit.audit_under_test import ASKING, AuditUnderTest
 from tests.unit.audit.events import OTHER, RECORD, START, THIRD, Producer
-from tests.unit.audit.world import ASKING, World
 
 pytestmark = pytest.mark.anyio
 STOLEN = Filter(session="stolen")
 ON = date(2026, 3, 10)
 
 
-async def test_every_record_and_person_that_a_credential_touched(world: World) -> None:
+async def test_every_record_and_person_that_a_credential_touched(audit: AuditUnderTest) -> None:
     gone = str(uuid4())
-    await world.log(
+    await audit.log(
         Producer().access(RECORD, session="stolen", fields=("phone",)),
         Producer().access(OTHER, THIRD, session="stolen", fields=("email",), action="disclose"),
         Producer().access(RECORD, session="stolen", fields=("email",), at=START - timedelta(1)),
@@ -32,9 +32,9 @@ async def test_every_record_and_person_that_a_credential_touched(world: World) -
         Producer().access(session="stolen", action="search", fields=("person_index",)),
         Producer().access(RECORD, session="stolen", exempt_until=START + timedelta(days=30)),
     )
-    world.people.records = {"maria": [RECORD, OTHER]}
-    world.people.without_contact = {THIRD}
-    scope = await world.breach.scope(ASKING, STOLEN, "Bearer t", ON)
+    audit.people.records = {"maria": [RECORD, OTHER]}
+    audit.people.without_contact = {THIRD}
+    scope = await audit.breach.scope(ASKING, STOLEN, "Bearer t", ON)
     assert (scope.persons, scope.without_contact, scope.gone) == (1, 1, 1)
     assert scope.persons_at_most == 3
     assert (scope.entries, scope.refused, scope.no_record, scope.withheld) == (6, 1, 1, 1)
@@ -46,74 +46,74 @@ async def test_every_record_and_person_that_a_credential_touched(world: World) -
     assert (mine.first, mine.last) == (START - timedelta(1), START)
     assert (mine.held, mine.person) == ("person", touched[OTHER].person)
     assert (touched[THIRD].held, touched[gone].held) == ("without_contact", "gone")
-    ((asked, reference, authorization),) = world.people.grouped
+    ((asked, reference, authorization),) = audit.people.grouped
     assert (set(asked), reference, authorization) == (set(touched), "Letter 12", "Bearer t")
-    (event,) = world.access_log.events()
+    (event,) = audit.access_log.events()
     assert (event.action, event.what.query_fields) == ("export", ("session",))
-    assert world.keys.fetches == []
+    assert audit.keys.fetches == []
 
 
-async def test_a_destruction_reaches_nobody(world: World) -> None:
+async def test_a_destruction_reaches_nobody(audit: AuditUnderTest) -> None:
     destroyed = [Producer().destroyed(str(uuid4())) for _ in range(600)]
     held = Producer("audit").access(RECORD, action="hold", fields=())
-    await world.log(*destroyed, held, Producer().access(OTHER))
-    scope = await world.breach.scope(ASKING, Filter(), "t", ON)
+    await audit.log(*destroyed, held, Producer().access(OTHER))
+    scope = await audit.breach.scope(ASKING, Filter(), "t", ON)
     assert [each.record_id for each in scope.records] == [OTHER]
     assert (scope.entries, scope.closed, scope.persons_at_most) == (602, 601, 1)
     assert {duty.notice.notice for duty in scope.duties if duty.owed != "no"} == {"individuals"}
 
 
 async def test_those_who_commented_count_where_their_contact_data_were_opened(
-    world: World,
+    audit: AuditUnderTest,
 ) -> None:
-    world.people.records = {"maria": [RECORD], "john": [OTHER]}
-    world.people.senders = {RECORD: 100, OTHER: 7}
-    await world.log(
+    audit.people.records = {"maria": [RECORD], "john": [OTHER]}
+    audit.people.senders = {RECORD: 100, OTHER: 7}
+    await audit.log(
         Producer().access(RECORD, session="stolen", fields=("update_contacts",)),
         Producer().access(OTHER, session="stolen", fields=("phone",)),
     )
-    scope = await world.breach.scope(ASKING, STOLEN, "t", ON)
+    scope = await audit.breach.scope(ASKING, STOLEN, "t", ON)
     assert (scope.persons, scope.senders, scope.persons_at_most) == (2, 100, 102)
 
 
-async def test_a_search_that_lost_a_record_since_was_not_cut(world: World) -> None:
-    await world.log(
+async def test_a_search_that_lost_a_record_since_was_not_cut(audit: AuditUnderTest) -> None:
+    await audit.log(
         Producer().access(RECORD, OTHER, session="stolen", action="search", result_count=2)
     )
-    await world.stores.forget(OTHER)
-    scope = await world.breach.scope(ASKING, STOLEN, "t", ON)
+    await audit.stores.forget(OTHER)
+    scope = await audit.breach.scope(ASKING, STOLEN, "t", ON)
     assert (scope.searches, [each.record_id for each in scope.records]) == ([], [RECORD])
 
 
-async def test_a_search_that_found_more_than_its_event_names_is_told(world: World) -> None:
-    (event_id,) = await world.log(
+async def test_a_search_that_found_more_than_its_event_names_is_told(audit: AuditUnderTest) -> None:
+    (event_id,) = await audit.log(
         Producer().access(RECORD, session="stolen", action="search", result_count=260)
     )
-    scope = await world.breach.scope(ASKING, STOLEN, "t", ON)
+    scope = await audit.breach.scope(ASKING, STOLEN, "t", ON)
     assert [(each.event_id, each.found, each.named) for each in scope.searches] == [
         (event_id, 260, 1)
     ]
 
 
-async def test_a_host_is_every_process_on_it(world: World) -> None:
+async def test_a_host_is_every_process_on_it(audit: AuditUnderTest) -> None:
     for number, service in enumerate(("intake", "media")):
         name = f"{service}-web1-00000000000{number}"
-        await world.log(Producer(service).access(f"r{number}", instance=name))
-    await world.log(Producer().access("r9", instance="intake-web2-000000000000"))
-    scope = await world.breach.scope(ASKING, Filter(host="web1"), "t", ON)
+        await audit.log(Producer(service).access(f"r{number}", instance=name))
+    await audit.log(Producer().access("r9", instance="intake-web2-000000000000"))
+    scope = await audit.breach.scope(ASKING, Filter(host="web1"), "t", ON)
     assert {each.record_id for each in scope.records} == {"r0", "r1"}
 
 
 async def test_too_many_records_are_asked_for_in_parts(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    audit: AuditUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handler, "MOST_RECORDS", 2)
-    await world.log(*(Producer().access(str(uuid4()), session="stolen") for _ in range(3)))
+    await audit.log(*(Producer().access(str(uuid4()), session="stolen") for _ in range(3)))
     with pytest.raises(RefusedError) as refused:
-        await world.breach.scope(ASKING, STOLEN, "t", ON)
+        await audit.breach.scope(ASKING, STOLEN, "t", ON)
     assert (status_of(refused.value), refused.value.field) == (422, "until")
-    assert [event.what.result_count for event in world.access_log.events()] == [3]
-    assert world.people.grouped == []
+    assert [event.what.result_count for event in audit.access_log.events()] == [3]
+    assert audit.people.grouped == []
 
 
 @pytest.mark.parametrize(
@@ -159,5 +159,5 @@ def test_what_was_not_verified_is_switched_off_and_cannot_be_on_by_mistake() -> 
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def audit() -> AuditUnderTest:
+    return AuditUnderTest()

@@ -17,8 +17,8 @@ from direct311.audit.entry import Filter
 from direct311.audit.questions.api.ocsf import VERSION, ocsf_lines
 from direct311.audit.questions.api.tables import COLUMNS, cell, csv_lines, csv_of, json_lines
 from direct311.audit.questions.handlers.audited_query import Opened
+from tests.unit.audit.audit_under_test import ASKING, AuditUnderTest
 from tests.unit.audit.events import OTHER, RECORD, START, Producer
-from tests.unit.audit.world import ASKING, World
 
 pytestmark = pytest.mark.anyio
 FORMULA = '=HYPERLINK("http://example.org/?"&A1,"see")'
@@ -27,9 +27,9 @@ FORMULA = '=HYPERLINK("http://example.org/?"&A1,"see")'
 @pytest.fixture
 async def batch() -> Sequence[Opened]:
     """One of each kind: plain, refused under broken glass, by a service, withheld, destroyed."""
-    world = World()
+    audit = AuditUnderTest()
     intake = Producer()
-    await world.log(
+    await audit.log(
         intake.access(
             RECORD,
             actor="-1+2",
@@ -49,9 +49,9 @@ async def batch() -> Sequence[Opened]:
         intake.access(OTHER),
         intake.destroyed(OTHER),
     )
-    await world.keys.destroy(OTHER)
-    await world.stores.entries.forget(OTHER, await world.stores.tags.tagger(START))
-    export_stream = await world.exporting.export(ASKING, Filter())
+    await audit.keys.destroy(OTHER)
+    await audit.stores.entries.forget(OTHER, await audit.stores.tags.tagger(START))
+    export_stream = await audit.exporting.export(ASKING, Filter())
     return [each async for part in export_stream.batches for each in part]
 
 
@@ -147,12 +147,12 @@ async def test_ocsf_fits_the_published_schema(batch: Sequence[Opened]) -> None:
 
 
 async def test_a_minute_of_failed_sign_ins_counts_as_many() -> None:
-    world = World()
+    audit = AuditUnderTest()
     failed = Producer().access(
         actor="unknown", action="sign_in", outcome="denied", fields=(), result_count=5_000, roles=()
     )
-    await world.log(failed)
-    page = await world.reading.page(ASKING, Filter(), limit=1)
+    await audit.log(failed)
+    page = await audit.reading.page(ASKING, Filter(), limit=1)
     (event,) = [json.loads(line) for line in ocsf_lines(page.entries).splitlines()]
     assert event["count"] == 5_000
 

@@ -21,7 +21,7 @@ from tests.unit.audit.log_contract import audit_service, in_memory
 pytestmark = pytest.mark.anyio
 
 
-class World:
+class ResidentsAudit:
     def __init__(self) -> None:
         self.entries, self.keys = InMemoryLog(), InMemoryBodyKeys()
         self.stores = in_memory(self.entries, self.keys)
@@ -66,19 +66,21 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def audit() -> ResidentsAudit:
+    return ResidentsAudit()
 
 
 @pytest.mark.policy("P13")
-async def test_a_resident_sees_when_why_and_in_which_office_and_never_who(world: World) -> None:
+async def test_a_resident_sees_when_why_and_in_which_office_and_never_who(
+    audit: ResidentsAudit,
+) -> None:
     producer = Producer()
-    await world.log(
+    await audit.log(
         producer.access(RECORD, actor="olga", department="parks", fields=("phone", "email")),
         producer.access(OTHER, actor="olga"),
         producer.access(RECORD, actor="ada", purpose="unknown", outcome="denied", fields=()),
     )
-    answer = world.ask()
+    answer = audit.ask()
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     denied, read = answer.json()["accesses"]
     assert read == {
@@ -98,7 +100,7 @@ async def test_a_resident_sees_when_why_and_in_which_office_and_never_who(world:
 
 
 async def test_a_resident_sees_refusals_of_staff_with_their_count_and_none_of_strangers(
-    world: World,
+    audit: ResidentsAudit,
 ) -> None:
     producer = Producer()
 
@@ -112,15 +114,15 @@ async def test_a_resident_sees_refusals_of_staff_with_their_count_and_none_of_st
             count=count,
         )
 
-    await world.log(
+    await audit.log(
         producer.access(RECORD, actor="ada", outcome="denied", fields=()),
         producer.access(RECORD, actor="ada", outcome="denied", fields=(), count=79),
         *(stranger() for _ in range(120)),
         stranger(500),
         producer.access(RECORD, actor=f"link:{RECORD}", roles=("resident",)),
     )
-    page = world.ask(limit="2").json()
-    following = world.ask(limit="2", cursor=page["next"]).json()
+    page = audit.ask(limit="2").json()
+    following = audit.ask(limit="2", cursor=page["next"]).json()
     seen = [*page["accesses"], *following["accesses"]]
     assert [(each["outcome"], each["count"]) for each in seen] == [
         ("success", 1),
@@ -130,10 +132,10 @@ async def test_a_resident_sees_refusals_of_staff_with_their_count_and_none_of_st
     assert following["next"] is None
 
 
-async def test_the_question_is_an_access_and_opens_no_entry(world: World) -> None:
-    await world.log(Producer().access(RECORD))
-    assert world.ask().status_code == 200
-    (event,) = world.events()
+async def test_the_question_is_an_access_and_opens_no_entry(audit: ResidentsAudit) -> None:
+    await audit.log(Producer().access(RECORD))
+    assert audit.ask().status_code == 200
+    (event,) = audit.events()
     assert (event.action, event.why.purpose, event.outcome) == (
         "log_read",
         "subject_access",
@@ -141,41 +143,41 @@ async def test_the_question_is_an_access_and_opens_no_entry(world: World) -> Non
     )
     assert (event.agent.id, event.what.record_ids) == (f"link:{RECORD}", (RECORD,))
     assert event.what.result_count == 1
-    assert world.keys.fetches == []
+    assert audit.keys.fetches == []
 
 
-async def test_what_the_law_withholds_leaves_no_trace(world: World) -> None:
+async def test_what_the_law_withholds_leaves_no_trace(audit: ResidentsAudit) -> None:
     producer = Producer()
-    now = world.clock.now()
-    seen, police, exempt, past = await world.log(
+    now = audit.clock.now()
+    seen, police, exempt, past = await audit.log(
         producer.access(RECORD, at=START),
         producer.access(RECORD, purpose="law_enforcement", at=START + timedelta(seconds=1)),
         producer.access(RECORD, at=START + timedelta(seconds=2)),
         producer.access(RECORD, purpose="public_records", at=START + timedelta(seconds=3)),
     )
-    world.exempt(exempt, now + timedelta(days=1))
-    world.exempt(past, now - timedelta(days=1))
-    answer = world.ask()
+    audit.exempt(exempt, now + timedelta(days=1))
+    audit.exempt(past, now - timedelta(days=1))
+    answer = audit.ask()
     assert [each["purpose"] for each in answer.json()["accesses"]] == ["public_records", "respond"]
     assert "law_enforcement" not in answer.text
-    assert world.events()[0].what.result_count == 2
+    assert audit.events()[0].what.result_count == 2
     # Pages neither: the withheld ones fill no place.
-    first = world.ask(limit="1").json()
-    second = world.ask(limit="1", cursor=first["next"]).json()
+    first = audit.ask(limit="1").json()
+    second = audit.ask(limit="1", cursor=first["next"]).json()
     assert [len(first["accesses"]), len(second["accesses"]), second["next"]] == [1, 1, None]
-    world.clock.advance(timedelta(days=2))
-    assert len(world.ask().json()["accesses"]) == 3
+    audit.clock.advance(timedelta(days=2))
+    assert len(audit.ask().json()["accesses"]) == 3
     assert seen != police
 
 
-async def test_a_hold_does_not_tell_of_its_matter(world: World) -> None:
-    await world.log(Producer("audit").access(RECORD, action="hold", purpose="retention", fields=()))
-    assert world.ask().json()["accesses"] == []
+async def test_a_hold_does_not_tell_of_its_matter(audit: ResidentsAudit) -> None:
+    await audit.log(Producer("audit").access(RECORD, action="hold", purpose="retention", fields=()))
+    assert audit.ask().json()["accesses"] == []
 
 
-async def test_pages_follow_each_other_whatever_comes_meanwhile(world: World) -> None:
+async def test_pages_follow_each_other_whatever_comes_meanwhile(audit: ResidentsAudit) -> None:
     producer = Producer()
-    await world.log(
+    await audit.log(
         *(
             producer.access(RECORD, OTHER) if number % 3 else producer.access(OTHER)
             for number in range(40)
@@ -185,53 +187,55 @@ async def test_pages_follow_each_other_whatever_comes_meanwhile(world: World) ->
     cursor: dict[str, str] = {}
     pages = 0
     while True:
-        page = world.ask(RECORD, None, limit="7", **cursor).json()
+        page = audit.ask(RECORD, None, limit="7", **cursor).json()
         shown += [each["at"] for each in page["accesses"]]
         pages += 1
         if page["next"] is None:
             break
         cursor = {"cursor": page["next"]}
-        await world.log(producer.access(RECORD))
+        await audit.log(producer.access(RECORD))
     assert (len(shown), pages) == (26, 4)
 
 
-async def test_a_long_run_of_withheld_entries_hides_nothing_behind_it(world: World) -> None:
+async def test_a_long_run_of_withheld_entries_hides_nothing_behind_it(
+    audit: ResidentsAudit,
+) -> None:
     producer = Producer()
-    await world.log(producer.access(RECORD))
-    await world.log(*(producer.access(RECORD, purpose="law_enforcement") for _ in range(700)))
-    assert len(world.ask(limit="3").json()["accesses"]) == 1
+    await audit.log(producer.access(RECORD))
+    await audit.log(*(producer.access(RECORD, purpose="law_enforcement") for _ in range(700)))
+    assert len(audit.ask(limit="3").json()["accesses"]) == 1
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", "1.0000000000000000", "x" * 60])
-async def test_a_cursor_of_another_question_is_refused(world: World, cursor: str) -> None:
-    await world.log(Producer().access(RECORD))
-    assert world.ask(cursor=cursor).status_code == 400
+async def test_a_cursor_of_another_question_is_refused(audit: ResidentsAudit, cursor: str) -> None:
+    await audit.log(Producer().access(RECORD))
+    assert audit.ask(cursor=cursor).status_code == 400
     others = cursor_of(Filter(record_ids=(OTHER,)), 1)
-    assert world.ask(cursor=others).status_code == 400
+    assert audit.ask(cursor=others).status_code == 400
 
 
 @pytest.mark.parametrize("token", ["auditor:ada", "agent:olga", "admin:root"])
-async def test_the_question_is_the_links_alone(world: World, token: str) -> None:
-    await world.log(Producer().access(RECORD))
-    refused = [world.ask(headers=bearer(token)), world.ask(headers=world.link(OTHER))]
+async def test_the_question_is_the_links_alone(audit: ResidentsAudit, token: str) -> None:
+    await audit.log(Producer().access(RECORD))
+    refused = [audit.ask(headers=bearer(token)), audit.ask(headers=audit.link(OTHER))]
     assert [answer.status_code for answer in refused] == [403, 403]
-    assert world.ask(headers={}).status_code == 401
-    assert [event.outcome for event in world.events()] == ["denied", "denied"]
+    assert audit.ask(headers={}).status_code == 401
+    assert [event.outcome for event in audit.events()] == ["denied", "denied"]
 
 
-async def test_a_record_that_nobody_has_seen_has_an_empty_list(world: World) -> None:
-    assert world.ask("never").json()["accesses"] == []
+async def test_a_record_that_nobody_has_seen_has_an_empty_list(audit: ResidentsAudit) -> None:
+    assert audit.ask("never").json()["accesses"] == []
 
 
-async def test_nothing_is_told_that_cannot_be_written_down(world: World) -> None:
-    await world.log(Producer().access(RECORD))
-    world.access_log.down = True
-    answer = world.ask()
+async def test_nothing_is_told_that_cannot_be_written_down(audit: ResidentsAudit) -> None:
+    await audit.log(Producer().access(RECORD))
+    audit.access_log.down = True
+    answer = audit.ask()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "accesses" not in answer.json()
 
 
-async def test_the_destruction_of_a_record_is_no_access(world: World) -> None:
+async def test_the_destruction_of_a_record_is_no_access(audit: ResidentsAudit) -> None:
     producer = Producer("retention")
-    await world.log(producer.certified(RECORD), Producer().destroyed(RECORD))
-    assert world.ask().json()["accesses"] == []
+    await audit.log(producer.certified(RECORD), Producer().destroyed(RECORD))
+    assert audit.ask().json()["accesses"] == []

@@ -10,17 +10,17 @@ from direct311.audit.questions.api.questions import entry_of
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
 from direct311.verifier.bundle import verify_bundle
+from tests.unit.audit.audit_under_test import ASKING, COUNSEL, TRUST, AuditUnderTest
 from tests.unit.audit.events import OTHER, RECORD, START, Producer, producers
-from tests.unit.audit.world import ASKING, COUNSEL, TRUST, World
 
 pytestmark = pytest.mark.anyio
 OFFICER = "officer-of-the-liaison"
 
 
 @pytest.fixture
-async def world() -> World:
-    world = World()
-    await world.log(
+async def audit() -> AuditUnderTest:
+    audit = AuditUnderTest()
+    await audit.log(
         Producer().access(RECORD),
         Producer().access(
             RECORD,
@@ -31,11 +31,11 @@ async def world() -> World:
         ),
         Producer().access(OTHER),
     )
-    return world
+    return audit
 
 
-async def test_its_place_is_shown_and_nothing_else(world: World) -> None:
-    page = await world.reading.page(ASKING, Filter(record_ids=(RECORD,)), limit=10)
+async def test_its_place_is_shown_and_nothing_else(audit: AuditUnderTest) -> None:
+    page = await audit.reading.page(ASKING, Filter(record_ids=(RECORD,)), limit=10)
     assert [(each.row.index, each.withheld) for each in page.entries] == [(1, True), (0, False)]
     assert page.withheld == 1
     shown = entry_of(page.entries[0]).model_dump(exclude_defaults=True)
@@ -48,7 +48,7 @@ async def test_its_place_is_shown_and_nothing_else(world: World) -> None:
         "withheld_until": START + timedelta(days=30),
     }
     # Its key was not fetched for it: another entry's was, under the same record.
-    assert world.access_log.events()[-1].what.fields == ("audit_entry",)
+    assert audit.access_log.events()[-1].what.fields == ("audit_entry",)
 
 
 @pytest.mark.parametrize(
@@ -61,35 +61,35 @@ async def test_its_place_is_shown_and_nothing_else(world: World) -> None:
         Filter(field="phone", actor=OFFICER),
     ],
 )
-async def test_no_question_finds_out_what_it_says(world: World, probe: Filter) -> None:
-    page = await world.reading.page(ASKING, probe, limit=10)
+async def test_no_question_finds_out_what_it_says(audit: AuditUnderTest, probe: Filter) -> None:
+    page = await audit.reading.page(ASKING, probe, limit=10)
     assert page.entries == []
-    tally = await world.counting.tally(ASKING, probe, ("actor", "record"), 10)
+    tally = await audit.counting.tally(ASKING, probe, ("actor", "record"), 10)
     assert (tally.entries, list(tally.groups), tally.withheld) == (0, [], 1)
-    timeline = await world.counting.timeline(ASKING, probe, "day")
+    timeline = await audit.counting.timeline(ASKING, probe, "day")
     assert (list(timeline.buckets), timeline.withheld) == ([], 1)
-    assert (await world.exporting.export(ASKING, probe)).entries == 0
-    assert json.loads(await world.bundle(probe))["receipts"] == []
+    assert (await audit.exporting.export(ASKING, probe)).entries == 0
+    assert json.loads(await audit.bundle(probe))["receipts"] == []
 
 
-async def test_an_unknown_entry_and_a_withheld_one_answer_alike(world: World) -> None:
-    hidden = world.stores.log.entries[1].row.event_id  # type: ignore[attr-defined]
+async def test_an_unknown_entry_and_a_withheld_one_answer_alike(audit: AuditUnderTest) -> None:
+    hidden = audit.stores.log.entries[1].row.event_id  # type: ignore[attr-defined]
     answers = []
     for event_id in (hidden, "0195567e-8f00-7000-8000-0000000000ff"):
         with pytest.raises(RefusedError) as refused:
-            await world.reading.one(ASKING, event_id)
+            await audit.reading.one(ASKING, event_id)
         answers.append((status_of(refused.value), refused.value.code, refused.value.detail))
         with pytest.raises(RefusedError) as refused:
-            await world.reading.proof(ASKING, event_id)
+            await audit.reading.proof(ASKING, event_id)
         answers.append((status_of(refused.value), refused.value.code, refused.value.detail))
     assert len(set(answers)) == 1
     assert answers[0][0] == 404
-    events = [event.what.record_ids for event in world.access_log.events()]
+    events = [event.what.record_ids for event in audit.access_log.events()]
     assert events == [(), ()]
 
 
-async def test_in_a_bundle_it_stays_sealed_and_the_bundle_verifies(world: World) -> None:
-    data = await world.bundle(Filter(record_ids=(RECORD,)))
+async def test_in_a_bundle_it_stays_sealed_and_the_bundle_verifies(audit: AuditUnderTest) -> None:
+    data = await audit.bundle(Filter(record_ids=(RECORD,)))
     report = verify_bundle(data, TRUST, producers())
     assert report.ok, report.text
     receipts = json.loads(data)["receipts"]
@@ -97,29 +97,31 @@ async def test_in_a_bundle_it_stays_sealed_and_the_bundle_verifies(world: World)
     assert OFFICER not in data.decode()
 
 
-async def test_counsel_sees_it_and_the_event_says_so(world: World) -> None:
-    page = await world.reading.page(COUNSEL, Filter(actor=OFFICER), limit=10)
+async def test_counsel_sees_it_and_the_event_says_so(audit: AuditUnderTest) -> None:
+    page = await audit.reading.page(COUNSEL, Filter(actor=OFFICER), limit=10)
     (opened,) = page.entries
     assert not opened.withheld
     assert opened.event is not None
     assert page.withheld == 0
-    event = world.access_log.events()[-1]
+    event = audit.access_log.events()[-1]
     assert (event.agent.roles, event.what.fields) == (("counsel",), ("audit_entry", "exempt_entry"))
-    export_stream = await world.exporting.export(COUNSEL, Filter())
+    export_stream = await audit.exporting.export(COUNSEL, Filter())
     assert export_stream.entries == 3
-    assert world.access_log.events()[-1].what.fields == ("audit_entry", "exempt_entry")
+    assert audit.access_log.events()[-1].what.fields == ("audit_entry", "exempt_entry")
 
 
-async def test_it_is_like_any_other_once_its_time_is_over(world: World) -> None:
-    world.stores.clock.advance(timedelta(days=30))
-    page = await world.reading.page(ASKING, Filter(actor=OFFICER), limit=10)
+async def test_it_is_like_any_other_once_its_time_is_over(audit: AuditUnderTest) -> None:
+    audit.stores.clock.advance(timedelta(days=30))
+    page = await audit.reading.page(ASKING, Filter(actor=OFFICER), limit=10)
     assert [each.withheld for each in page.entries] == [False]
     assert page.withheld == 0
 
 
-async def test_a_page_of_withheld_and_others_neither_misses_nor_repeats(world: World) -> None:
+async def test_a_page_of_withheld_and_others_neither_misses_nor_repeats(
+    audit: AuditUnderTest,
+) -> None:
     exempt = START + timedelta(days=9)
-    await world.log(
+    await audit.log(
         *(
             Producer().access(RECORD, exempt_until=exempt if number % 2 else None)
             for number in range(20)
@@ -128,7 +130,7 @@ async def test_a_page_of_withheld_and_others_neither_misses_nor_repeats(world: W
     found: list[int] = []
     cursor = None
     while True:
-        page = await world.reading.page(ASKING, Filter(), limit=3, cursor=cursor)
+        page = await audit.reading.page(ASKING, Filter(), limit=3, cursor=cursor)
         found += [each.row.index for each in page.entries]
         cursor = page.next
         if cursor is None:

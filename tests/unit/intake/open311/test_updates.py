@@ -190,7 +190,7 @@ def test_a_comments_status_is_the_departments() -> None:
 CONTENT_KEY = os.urandom(32)
 
 
-class World(IntakeUnderTest):
+class CommentingIntake(IntakeUnderTest):
     """Intake with the use case that adds a comment."""
 
     def __init__(self) -> None:
@@ -222,16 +222,18 @@ def comment(**changed: str) -> Comment:
 
 
 @pytest.fixture
-async def world() -> World:
-    world = World()
-    await world.store()
-    return world
+async def intake() -> CommentingIntake:
+    intake = CommentingIntake()
+    await intake.store()
+    return intake
 
 
 @pytest.mark.anyio
-async def test_a_comment_is_redacted_and_sealed_and_leaves_the_status_alone(world: World) -> None:
-    update_id = await world.add(comment(), CLIENT)
-    state = world.state()
+async def test_a_comment_is_redacted_and_sealed_and_leaves_the_status_alone(
+    intake: CommentingIntake,
+) -> None:
+    update_id = await intake.add(comment(), CLIENT)
+    state = intake.state()
     (note,) = state.notes
     assert (state.status, note.kind, note.status, note.said) == (
         "in_progress",
@@ -241,7 +243,7 @@ async def test_a_comment_is_redacted_and_sealed_and_leaves_the_status_alone(worl
     )
     assert note.text == "It is gone. Call me at [telephone]."
     assert (note.at, state.updated_at, note.update_id) == (NOW, NOW, update_id)
-    assert world.opened(UPDATES) == {
+    assert intake.opened(UPDATES) == {
         update_id: {
             "description": "It is gone. Call me at 305-555-0142.",
             "media_url": ["https://photos.example/1.jpg"],
@@ -251,29 +253,31 @@ async def test_a_comment_is_redacted_and_sealed_and_leaves_the_status_alone(worl
     kept = state.model_dump_json(exclude={"sealed"})
     for personal in ("Neale", "zora", "555-0142", "photos.example", '"1234"'):
         assert personal not in kept
-    (event,) = world.access_log.events()
+    (event,) = intake.access_log.events()
     assert (event.action, event.outcome, event.time.occurred_at) == ("seal", "success", NOW)
     assert event.what.fields == (UPDATES,)
 
 
 @pytest.mark.anyio
-async def test_a_comment_is_told_to_the_department_once_with_who_said_it(world: World) -> None:
-    await world.add(comment(), CLIENT)
-    (event,) = world.said()
+async def test_a_comment_is_told_to_the_department_once_with_who_said_it(
+    intake: CommentingIntake,
+) -> None:
+    await intake.add(comment(), CLIENT)
+    (event,) = intake.said()
     (remark,) = event.remarks
     assert (event.changed, event.status) == (("text",), "in_progress")
     assert remark == ev.Remark(at=NOW, text="It is gone. Call me at [telephone].", by="client")
-    version = world.state().version
-    await world.add(comment(), CLIENT)
-    assert world.state().version == version
+    version = intake.state().version
+    await intake.add(comment(), CLIENT)
+    assert intake.state().version == version
 
 
 @pytest.mark.anyio
 async def test_the_reporters_own_and_others_remarks_are_told_apart() -> None:
-    world = World()
-    await world.store(notes=(Note(at=NOW, kind="reporter", text="mine"),))
-    await world.add(comment(), CLIENT)
-    (event,) = world.said()
+    intake = CommentingIntake()
+    await intake.store(notes=(Note(at=NOW, kind="reporter", text="mine"),))
+    await intake.add(comment(), CLIENT)
+    (event,) = intake.said()
     assert [(each.by, each.text[:4]) for each in event.remarks] == [
         ("reporter", "mine"),
         ("client", "It i"),
@@ -282,99 +286,101 @@ async def test_the_reporters_own_and_others_remarks_are_told_apart() -> None:
 
 @pytest.mark.anyio
 async def test_an_event_has_the_newest_remarks_that_a_broker_takes() -> None:
-    world = World()
+    intake = CommentingIntake()
     long = tuple(Note(at=NOW, kind="reporter", text=f"{n:02}" + "é" * 3998) for n in range(50))
-    await world.store(notes=(*long, Note(at=NOW, kind="comment", said="OPEN", mark="m")))
-    await world.add(comment(), CLIENT)
-    (event,) = world.said()
+    await intake.store(notes=(*long, Note(at=NOW, kind="comment", said="OPEN", mark="m")))
+    await intake.add(comment(), CLIENT)
+    (event,) = intake.said()
     # A comment without words is none that anybody must read.
     assert [each.text[:2] for each in event.remarks] == [*(f"{n:02}" for n in range(38, 50)), "It"]
     assert sum(len(each.text.encode()) for each in event.remarks) <= 100_000
 
 
 @pytest.mark.anyio
-async def test_words_of_danger_flag_the_request_for_its_department(world: World) -> None:
-    await world.add(comment(), CLIENT)
-    assert not world.state().emergency_assistance
-    await world.add(comment(update_id="2", description="Now the house is on fire!"), CLIENT)
-    assert world.state().emergency_assistance
-    assert world.said()[-1].emergency_assistance
-    await world.add(comment(update_id="3"), CLIENT)
-    assert world.state().emergency_assistance
+async def test_words_of_danger_flag_the_request_for_its_department(
+    intake: CommentingIntake,
+) -> None:
+    await intake.add(comment(), CLIENT)
+    assert not intake.state().emergency_assistance
+    await intake.add(comment(update_id="2", description="Now the house is on fire!"), CLIENT)
+    assert intake.state().emergency_assistance
+    assert intake.said()[-1].emergency_assistance
+    await intake.add(comment(update_id="3"), CLIENT)
+    assert intake.state().emergency_assistance
 
 
 @pytest.mark.anyio
 async def test_what_was_kept_of_earlier_senders_stays_as_it_is() -> None:
-    world = World()
+    intake = CommentingIntake()
     earlier = {SENDERS: ("1:somebody",)}
-    await world.store(sealed={UPDATE_CONTACTS: b"sealed"}, indexes=earlier, protected=True)
-    await world.add(comment(), CLIENT)
-    state = world.state()
+    await intake.store(sealed={UPDATE_CONTACTS: b"sealed"}, indexes=earlier, protected=True)
+    await intake.add(comment(), CLIENT)
+    state = intake.state()
     assert (state.sealed[UPDATE_CONTACTS], dict(state.indexes)) == (b"sealed", earlier)
     assert state.protected
 
 
 @pytest.mark.anyio
 async def test_a_reporter_who_asked_is_told_of_every_comment() -> None:
-    world = World()
-    await world.store(notifications=Notifications(language="en", since=NOW))
-    update_id = await world.add(comment(), CLIENT)
-    mail = world.state().mail
+    intake = CommentingIntake()
+    await intake.store(notifications=Notifications(language="en", since=NOW))
+    update_id = await intake.add(comment(), CLIENT)
+    mail = intake.state().mail
     assert mail is not None
-    assert (mail.mail_id, world.state().mail_after) == (update_id, NOW)
+    assert (mail.mail_id, intake.state().mail_after) == (update_id, NOW)
 
 
 @pytest.mark.anyio
-async def test_a_reporter_who_did_not_ask_is_told_nothing(world: World) -> None:
-    await world.add(comment(), CLIENT)
-    assert world.state().mail is None
+async def test_a_reporter_who_did_not_ask_is_told_nothing(intake: CommentingIntake) -> None:
+    await intake.add(comment(), CLIENT)
+    assert intake.state().mail is None
 
 
 @pytest.mark.anyio
 async def test_earlier_comments_that_do_not_open_are_told_and_stay_as_they_are() -> None:
-    world = World()
-    await world.store(sealed={"updates": bytes(40)})
-    before = world.state()
+    intake = CommentingIntake()
+    await intake.store(sealed={"updates": bytes(40)})
+    before = intake.state()
     with pytest.raises(VaultError):
-        await world.add(comment(), CLIENT)
-    assert world.state() == before
-    assert [event.outcome for event in world.access_log.events()] == ["success", "error"]
+        await intake.add(comment(), CLIENT)
+    assert intake.state() == before
+    assert [event.outcome for event in intake.access_log.events()] == ["success", "error"]
 
 
 @pytest.mark.anyio
 async def test_numbers_that_nobody_may_keep_are_masked_before_they_are_sealed(
-    world: World,
+    intake: CommentingIntake,
 ) -> None:
-    await world.add(comment(description="card 4012 8888 8888 1881, SSN 219-09-9999"), CLIENT)
-    (kept,) = world.opened(UPDATES).values()
+    await intake.add(comment(description="card 4012 8888 8888 1881, SSN 219-09-9999"), CLIENT)
+    (kept,) = intake.opened(UPDATES).values()
     assert "1881" not in kept["description"]
     assert "9999" not in kept["description"]
 
 
 @pytest.mark.anyio
-async def test_the_clients_id_makes_an_update_happen_once(world: World) -> None:
-    first = await world.add(comment(), CLIENT)
-    world.clock.at += timedelta(minutes=5)
-    assert await world.add(comment(updated_datetime="2026-03-02T12:30:00Z"), CLIENT) == first
-    assert len(world.state().notes) == 1
+async def test_the_clients_id_makes_an_update_happen_once(intake: CommentingIntake) -> None:
+    first = await intake.add(comment(), CLIENT)
+    intake.clock.at += timedelta(minutes=5)
+    assert await intake.add(comment(updated_datetime="2026-03-02T12:30:00Z"), CLIENT) == first
+    assert len(intake.state().notes) == 1
     with pytest.raises(RefusedError) as refused:
-        await world.add(comment(description="Other words."), CLIENT)
+        await intake.add(comment(description="Other words."), CLIENT)
     assert (refused.value.code, refused.value.field) == ("idempotency_key", "update_id")
-    assert await world.add(comment(), OTHER) != first
-    assert len(world.state().notes) == 2
-    assert len(world.opened(UPDATES)) == 2
+    assert await intake.add(comment(), OTHER) != first
+    assert len(intake.state().notes) == 2
+    assert len(intake.opened(UPDATES)) == 2
 
 
 @pytest.mark.anyio
 async def test_a_request_takes_a_bounded_number_of_updates() -> None:
-    world = World()
+    intake = CommentingIntake()
     notes = tuple(
         Note(at=NOW, kind="comment", mark=str(n), content="c", update_id=str(n))
         for n in range(MOST_COMMENTS)
     )
-    await world.store(notes=notes)
+    await intake.store(notes=notes)
     with pytest.raises(RefusedError) as refused:
-        await world.add(comment(), CLIENT)
+        await intake.add(comment(), CLIENT)
     assert (refused.value.code, refused.value.field) == ("too_many", "service_request_id")
 
 
@@ -384,10 +390,10 @@ async def test_a_request_takes_a_bounded_number_of_updates() -> None:
     [{"lifecycle": "destroying"}, {"lifecycle": "destroyed"}, {"delivery": "blackbox"}, None],
 )
 async def test_what_the_public_does_not_know_takes_no_update(fields: dict[str, Any] | None) -> None:
-    world = World()
+    intake = CommentingIntake()
     if fields:
-        await world.store(**fields)
+        await intake.store(**fields)
     with pytest.raises(RefusedError) as refused:
-        await world.add(comment(), CLIENT)
+        await intake.add(comment(), CLIENT)
     assert (refused.value.code, refused.value.field) == ("not_found", "service_request_id")
-    assert world.access_log.events() == []
+    assert intake.access_log.events() == []

@@ -38,7 +38,7 @@ LETTER = "PR-7"
 ALL_KINDS = ["phone", "email", "name", "address", "point"]
 
 
-class World(IntakeUnderTest):
+class ProtectingIntake(IntakeUnderTest):
     def __init__(self) -> None:
         super().__init__()
         self.store = InMemoryProtections()
@@ -98,106 +98,114 @@ class World(IntakeUnderTest):
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def intake() -> ProtectingIntake:
+    return ProtectingIntake()
 
 
 @pytest.mark.policy("P8", "P20")
-def test_an_entry_takes_every_kind_of_identifier_and_keeps_hashes_alone(world: World) -> None:
-    answer = world.enter(**PERSON, received_on="2026-02-27")
+def test_an_entry_takes_every_kind_of_identifier_and_keeps_hashes_alone(
+    intake: ProtectingIntake,
+) -> None:
+    answer = intake.enter(**PERSON, received_on="2026-02-27")
     assert answer.status_code == 201
     assert answer.json()["kinds"] == ALL_KINDS
-    (kept,) = world.store.kept.values()
+    (kept,) = intake.store.kept.values()
     assert (kept.received_on, kept.entered_by) == (date(2026, 2, 27), "carla")
     # Telephone with and without area code, e-mail, three readings of the name, address, the cells
     # of 10 m within 30 m of the point.
     assert len(set(kept.hashes)) == 2 + 1 + 3 + 1 + 42
-    words = kept.model_dump_json() + world.access_log.events()[0].model_dump_json()
+    words = kept.model_dump_json() + intake.access_log.events()[0].model_dump_json()
     for secret in ("555-0142", "5550142", "zora", "Neale", "Elm", "25.7", "80.3"):
         assert secret.lower() not in words.lower()
 
 
-def test_what_is_there_is_held_against_it_before_the_answer_comes(world: World) -> None:
-    world.enter(phone=PERSON["phone"])
-    hashes = world.indexes.person("phone", "3055550142")
+def test_what_is_there_is_held_against_it_before_the_answer_comes(intake: ProtectingIntake) -> None:
+    intake.enter(phone=PERSON["phone"])
+    hashes = intake.indexes.person("phone", "3055550142")
     # Once at once, and once more after every copy has read the registry.
-    assert world.rechecked == [(1, hashes), (1, hashes)]
+    assert intake.rechecked == [(1, hashes), (1, hashes)]
 
 
-async def test_an_entry_that_was_ended_loses_its_hashes_and_begins_its_time(world: World) -> None:
-    protection_id = world.enter(**PERSON).json()["protection_id"]
-    before = world.read(protection_id)
+async def test_an_entry_that_was_ended_loses_its_hashes_and_begins_its_time(
+    intake: ProtectingIntake,
+) -> None:
+    protection_id = intake.enter(**PERSON).json()["protection_id"]
+    before = intake.read(protection_id)
     assert (before["in_force"], before["keep_until"], before["ending"]) == (True, None, None)
     assert before["series"] == "GS1-SL 392"
-    hashes = world.store.kept[protection_id].hashes
-    await world.end(protection_id)
-    assert world.rechecked[-1] == (2, hashes)
-    after = world.read(protection_id)
+    hashes = intake.store.kept[protection_id].hashes
+    await intake.end(protection_id)
+    assert intake.rechecked[-1] == (2, hashes)
+    after = intake.read(protection_id)
     assert (after["in_force"], after["withdrawn_by"]) == (False, "carla")
     assert after["keep_until"] == after["withdrawn_at"] is not None
     assert (after["ending"]["reference"], after["ending"]["confirmed_by"]) == (LETTER, "otto")
-    assert world.store.kept[protection_id].hashes == ()
-    assert world.propose(protection_id).json()["title"] == "ended"
+    assert intake.store.kept[protection_id].hashes == ()
+    assert intake.propose(protection_id).json()["title"] == "ended"
 
 
-async def test_an_entry_is_in_force_until_the_last_moment_of_the_week(world: World) -> None:
-    protection_id = world.enter(**PERSON).json()["protection_id"]
-    hashes = world.store.kept[protection_id].hashes
-    world.propose(protection_id)
-    confirmed = world.confirm(protection_id).json()
+async def test_an_entry_is_in_force_until_the_last_moment_of_the_week(
+    intake: ProtectingIntake,
+) -> None:
+    protection_id = intake.enter(**PERSON).json()["protection_id"]
+    hashes = intake.store.kept[protection_id].hashes
+    intake.propose(protection_id)
+    confirmed = intake.confirm(protection_id).json()
     assert confirmed["in_force"]
-    world.clock.at += A_WEEK - timedelta(milliseconds=1)
-    await world.protect.end_what_is_due()
-    assert world.store.kept[protection_id].hashes == hashes
-    world.clock.at += timedelta(milliseconds=1)
-    await world.protect.end_what_is_due()
-    assert world.store.kept[protection_id].hashes == ()
+    intake.clock.at += A_WEEK - timedelta(milliseconds=1)
+    await intake.protect.end_what_is_due()
+    assert intake.store.kept[protection_id].hashes == hashes
+    intake.clock.at += timedelta(milliseconds=1)
+    await intake.protect.end_what_is_due()
+    assert intake.store.kept[protection_id].hashes == ()
 
 
-async def test_what_is_undone_never_ends(world: World) -> None:
-    protection_id = world.enter(**PERSON).json()["protection_id"]
-    world.propose(protection_id)
-    world.confirm(protection_id)
-    world.clock.at += A_WEEK - timedelta(seconds=1)
-    undone = world.undo(protection_id, OTTO).json()
+async def test_what_is_undone_never_ends(intake: ProtectingIntake) -> None:
+    protection_id = intake.enter(**PERSON).json()["protection_id"]
+    intake.propose(protection_id)
+    intake.confirm(protection_id)
+    intake.clock.at += A_WEEK - timedelta(seconds=1)
+    undone = intake.undo(protection_id, OTTO).json()
     assert (undone["in_force"], undone["ending"]) == (True, None)
-    world.clock.at += A_WEEK
-    await world.protect.end_what_is_due()
-    assert world.read(protection_id)["in_force"]
-    assert world.undo(protection_id).json()["title"] == "not proposed"
+    intake.clock.at += A_WEEK
+    await intake.protect.end_what_is_due()
+    assert intake.read(protection_id)["in_force"]
+    assert intake.undo(protection_id).json()["title"] == "not proposed"
 
 
 @pytest.mark.policy("P14")
-async def test_an_entry_is_destroyed_after_its_time_by_two_persons(world: World) -> None:
-    protection_id = world.enter(**PERSON, received_on="2026-02-27").json()["protection_id"]
+async def test_an_entry_is_destroyed_after_its_time_by_two_persons(
+    intake: ProtectingIntake,
+) -> None:
+    protection_id = intake.enter(**PERSON, received_on="2026-02-27").json()["protection_id"]
     path = f"/v1/protections/{protection_id}"
     disposal = f"{path}/disposal"
     # While it is in force its time is never over.
-    assert world.http.post(disposal, headers=CARLA).json()["title"] == "in force"
-    assert world.http.post(f"{disposal}/approval", headers=OTTO).status_code == 409
-    await world.end(protection_id)
-    assert world.http.post(f"{disposal}/approval", headers=OTTO).json()["title"] == "not proposed"
+    assert intake.http.post(disposal, headers=CARLA).json()["title"] == "in force"
+    assert intake.http.post(f"{disposal}/approval", headers=OTTO).status_code == 409
+    await intake.end(protection_id)
+    assert intake.http.post(f"{disposal}/approval", headers=OTTO).json()["title"] == "not proposed"
     for _ in range(2):
-        proposed = world.http.post(disposal, headers=CARLA).json()
+        proposed = intake.http.post(disposal, headers=CARLA).json()
         assert proposed["disposal_proposed_by"] == "carla"
-    assert world.http.post(f"{disposal}/approval", headers=CARLA).json()["title"] == "role"
+    assert intake.http.post(f"{disposal}/approval", headers=CARLA).json()["title"] == "role"
     same = bearer("records_officer:carla")
-    assert world.http.post(f"{disposal}/approval", headers=same).json()["title"] == "same person"
-    assert world.http.get(disposal, headers=CARLA).status_code == 404
-    assert protection_id in world.store.kept
+    assert intake.http.post(f"{disposal}/approval", headers=same).json()["title"] == "same person"
+    assert intake.http.get(disposal, headers=CARLA).status_code == 404
+    assert protection_id in intake.store.kept
 
-    done = world.http.post(f"{disposal}/approval", headers=OTTO)
+    done = intake.http.post(f"{disposal}/approval", headers=OTTO)
     assert done.status_code == 200
-    assert world.http.post(f"{disposal}/approval", headers=OTTO).json() == done.json()
-    assert world.http.get(disposal, headers=CARLA).json() == done.json()
+    assert intake.http.post(f"{disposal}/approval", headers=OTTO).json() == done.json()
+    assert intake.http.get(disposal, headers=CARLA).json() == done.json()
     said = done.json()
     assert (said["proposed_by"], said["approved_by"]) == ("carla", "otto")
     assert (said["series"], said["received_on"]) == ("GS1-SL 392", "2026-02-27")
     assert "PR-1" not in done.text
-    assert world.http.get(path, headers=CARLA).status_code == 404
-    assert world.http.get("/v1/protections", headers=CARLA).json()["protections"] == []
+    assert intake.http.get(path, headers=CARLA).status_code == 404
+    assert intake.http.get("/v1/protections", headers=CARLA).json()["protections"] == []
     steps = [
-        event.where.operation for event in world.access_log.events() if event.outcome == "success"
+        event.where.operation for event in intake.access_log.events() if event.outcome == "success"
     ]
     path = "POST /v1/protections/{protection_id}"
     for step in ("/ending", "/ending/confirmation", "/disposal/approval"):
@@ -205,15 +213,15 @@ async def test_an_entry_is_destroyed_after_its_time_by_two_persons(world: World)
     assert "end a protection" in steps
 
 
-async def test_the_list_names_files_and_kinds_and_nobody(world: World) -> None:
-    entered = [world.enter(**PERSON).json()["protection_id"] for _ in range(3)]
-    await world.end(entered[0])
+async def test_the_list_names_files_and_kinds_and_nobody(intake: ProtectingIntake) -> None:
+    entered = [intake.enter(**PERSON).json()["protection_id"] for _ in range(3)]
+    await intake.end(entered[0])
 
     def listed(query: str) -> dict[str, Any]:
-        answer = world.http.get(f"/v1/protections{query}", headers=CARLA)
+        answer = intake.http.get(f"/v1/protections{query}", headers=CARLA)
         found: dict[str, Any] = answer.json()
         assert "hashes" not in answer.text
-        assert not any(hashed in answer.text for hashed in world.store.kept[entered[1]].hashes)
+        assert not any(hashed in answer.text for hashed in intake.store.kept[entered[1]].hashes)
         return found
 
     def ids(found: dict[str, Any]) -> list[str]:
@@ -228,31 +236,31 @@ async def test_the_list_names_files_and_kinds_and_nobody(world: World) -> None:
     assert {each["kinds"][0] for each in first["protections"]} == {"phone"}
 
 
-def test_each_use_is_an_event_of_the_log(world: World) -> None:
-    protection_id = world.enter(phone=PERSON["phone"]).json()["protection_id"]
-    world.http.get("/v1/protections", headers=CARLA)
-    world.http.get(f"/v1/protections/{protection_id}", headers=CARLA)
-    world.propose(protection_id)
-    assert [event.action for event in world.access_log.events()] == [
+def test_each_use_is_an_event_of_the_log(intake: ProtectingIntake) -> None:
+    protection_id = intake.enter(phone=PERSON["phone"]).json()["protection_id"]
+    intake.http.get("/v1/protections", headers=CARLA)
+    intake.http.get(f"/v1/protections/{protection_id}", headers=CARLA)
+    intake.propose(protection_id)
+    assert [event.action for event in intake.access_log.events()] == [
         "policy_change",
         "view",
         "view",
         "policy_change",
     ]
-    world.access_log.down = True
-    assert world.http.get("/v1/protections", headers=CARLA).status_code == 503
-    assert world.enter(phone=PERSON["phone"]).status_code == 503
-    assert world.confirm(protection_id).status_code == 503
-    assert world.undo(protection_id).status_code == 503
-    assert len(world.store.kept) == 1
-    assert world.store.kept[protection_id].ending is not None
+    intake.access_log.down = True
+    assert intake.http.get("/v1/protections", headers=CARLA).status_code == 503
+    assert intake.enter(phone=PERSON["phone"]).status_code == 503
+    assert intake.confirm(protection_id).status_code == 503
+    assert intake.undo(protection_id).status_code == 503
+    assert len(intake.store.kept) == 1
+    assert intake.store.kept[protection_id].ending is not None
 
 
 @pytest.mark.parametrize("role", ["agent:a", "admin:a", "auditor:a", "records_officer:a"])
-def test_others_than_custodians_read_nothing(world: World, role: str) -> None:
-    protection_id = world.enter(phone=PERSON["phone"]).json()["protection_id"]
+def test_others_than_custodians_read_nothing(intake: ProtectingIntake, role: str) -> None:
+    protection_id = intake.enter(phone=PERSON["phone"]).json()["protection_id"]
     for path in ("/v1/protections", f"/v1/protections/{protection_id}"):
-        assert world.http.get(path, headers=bearer(role)).status_code == 403
+        assert intake.http.get(path, headers=bearer(role)).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -269,60 +277,62 @@ def test_others_than_custodians_read_nothing(world: World, role: str) -> None:
     ],
 )
 def test_what_cannot_be_an_identifier_is_refused_by_field(
-    world: World, order: dict[str, Any], field: str
+    intake: ProtectingIntake, order: dict[str, Any], field: str
 ) -> None:
-    refused = world.enter(**order)
+    refused = intake.enter(**order)
     assert (refused.status_code, refused.json()["field"]) == (422, field)
     assert "zora" not in refused.text.lower()
-    assert world.store.kept == {}
+    assert intake.store.kept == {}
 
 
 @pytest.mark.policy("P8")
 @pytest.mark.parametrize(("error_m", "off"), [(0.0, 29), (50.0, 49)])
 def test_a_home_whose_point_geo_knows_is_known_by_a_pin_too(
-    world: World, error_m: float, off: int
+    intake: ProtectingIntake, error_m: float, off: int
 ) -> None:
-    world.addresses.point, world.addresses.error_m = (25.7, -80.3), error_m
-    answer = world.enter(address="9 Elm Street").json()
+    intake.addresses.point, intake.addresses.error_m = (25.7, -80.3), error_m
+    answer = intake.enter(address="9 Elm Street").json()
     assert (answer["kinds"], answer["warning"]) == (["address", "point"], None)
-    kept = world.store.kept[answer["protection_id"]]
+    kept = intake.store.kept[answer["protection_id"]]
     # A pin that is as far from geo's point as that may be off, and one that is farther.
     for north, east in ((1, 0), (-1, 0), (0, 1), (0, -1)):
         for metres, known in ((off, True), (61, False)):
             pin = (25.7 + metres * north / 111_320, -80.3 + metres * east / 100_391)
-            found = set(world.indexes.place(None, *pin)) & set(kept.hashes)
+            found = set(intake.indexes.place(None, *pin)) & set(kept.hashes)
             assert bool(found) is known
-    assert world.rechecked[-1] == (1, kept.hashes)
+    assert intake.rechecked[-1] == (1, kept.hashes)
 
 
 @pytest.mark.parametrize(("point", "error_m"), [(None, 0.0), ((25.7, -80.3), 86.0)])
 def test_a_home_that_is_not_known_by_a_pin_is_said_to_be_so(
-    world: World, point: tuple[float, float] | None, error_m: float
+    intake: ProtectingIntake, point: tuple[float, float] | None, error_m: float
 ) -> None:
-    world.addresses.point, world.addresses.error_m = point, error_m
-    answer = world.enter(address="9 Elm Street").json()
+    intake.addresses.point, intake.addresses.error_m = point, error_m
+    answer = intake.enter(address="9 Elm Street").json()
     assert answer["kinds"] == ["address"]
     assert "latitude and longitude" in answer["warning"]
-    assert len(world.store.kept[answer["protection_id"]].hashes) == 1
-    given = world.enter(address="9 Elm Street", latitude=25.8, longitude=-80.2).json()
+    assert len(intake.store.kept[answer["protection_id"]].hashes) == 1
+    given = intake.enter(address="9 Elm Street", latitude=25.8, longitude=-80.2).json()
     assert (given["kinds"], given["warning"]) == (["address", "point"], None)
-    assert world.enter(phone=PERSON["phone"]).json()["warning"] is None
+    assert intake.enter(phone=PERSON["phone"]).json()["warning"] is None
 
 
-def test_the_point_that_a_custodian_gives_and_geos_own_both_count(world: World) -> None:
-    world.addresses.point = (25.7, -80.3)
-    answer = world.enter(address="9 Elm Street", latitude=25.8, longitude=-80.2).json()
-    hashes = world.store.kept[answer["protection_id"]].hashes
+def test_the_point_that_a_custodian_gives_and_geos_own_both_count(intake: ProtectingIntake) -> None:
+    intake.addresses.point = (25.7, -80.3)
+    answer = intake.enter(address="9 Elm Street", latitude=25.8, longitude=-80.2).json()
+    hashes = intake.store.kept[answer["protection_id"]].hashes
     assert set(hashes) == {
-        *world.indexes.place("9 ELM ST", None, None),
-        *world.indexes.around(25.8, -80.2, 30.0),
-        *world.indexes.around(25.7, -80.3, 30.0),
+        *intake.indexes.place("9 ELM ST", None, None),
+        *intake.indexes.around(25.8, -80.2, 30.0),
+        *intake.indexes.around(25.7, -80.3, 30.0),
     }
 
 
-def test_an_entry_of_older_rules_is_listed_until_it_was_entered_again(world: World) -> None:
+def test_an_entry_of_older_rules_is_listed_until_it_was_entered_again(
+    intake: ProtectingIntake,
+) -> None:
     old, done, point = (
-        world.enter(reference=reference, **said).json()["protection_id"]
+        intake.enter(reference=reference, **said).json()["protection_id"]
         for reference, said in (
             ("PR-1", {"address": "9 Elm Street"}),
             ("PR-2", {"phone": PERSON["phone"]}),
@@ -330,18 +340,18 @@ def test_an_entry_of_older_rules_is_listed_until_it_was_entered_again(world: Wor
         )
     )
     for each in (old, done, point):
-        kept = world.store.kept[each]
-        world.store.kept[each] = kept.model_copy(update={"readings": 1})
-    world.enter(reference="PR-2", phone=PERSON["phone"])
+        kept = intake.store.kept[each]
+        intake.store.kept[each] = kept.model_copy(update={"readings": 1})
+    intake.enter(reference="PR-2", phone=PERSON["phone"])
     # Another kind of the same file does not do it.
-    world.enter(reference="PR-1", phone=PERSON["phone"])
+    intake.enter(reference="PR-1", phone=PERSON["phone"])
 
     def listed() -> dict[str, bool]:
-        answer = world.http.get("/v1/protections?enter_again=true", headers=CARLA).json()
+        answer = intake.http.get("/v1/protections?enter_again=true", headers=CARLA).json()
         return {each["protection_id"]: each["enter_again"] for each in answer["protections"]}
 
     assert listed() == {old: True}
-    world.enter(reference="PR-1", address="9 Elm Street")
+    intake.enter(reference="PR-1", address="9 Elm Street")
     assert listed() == {}
 
 
@@ -373,8 +383,8 @@ async def test_geo_says_where_an_address_lies(
     assert await geo.normalise("9 Elm Street") == read
 
 
-def test_no_address_is_taken_on_trust_while_geo_is_away(world: World) -> None:
-    world.addresses.away = True
-    refused = world.enter(address="9 Elm Street")
+def test_no_address_is_taken_on_trust_while_geo_is_away(intake: ProtectingIntake) -> None:
+    intake.addresses.away = True
+    refused = intake.enter(address="9 Elm Street")
     assert refused.status_code == 503
     assert refused.headers["retry-after"]

@@ -60,7 +60,7 @@ class Ended:
         return session_id in self.until
 
 
-class World:
+class StaffPagesUnderTest:
     def __init__(self) -> None:
         self.clock = SetClock()
         self.ended = Ended()
@@ -117,13 +117,13 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def staff() -> StaffPagesUnderTest:
+    return StaffPagesUnderTest()
 
 
-def test_who_is_not_signed_in_is_sent_to_the_provider_with_pkce(world: World) -> None:
-    assert world.browser.get("/staff/marked").headers["location"] == "/staff/login"
-    asked = parse_qs(urlsplit(world.begin()).query)
+def test_who_is_not_signed_in_is_sent_to_the_provider_with_pkce(staff: StaffPagesUnderTest) -> None:
+    assert staff.browser.get("/staff/marked").headers["location"] == "/staff/login"
+    asked = parse_qs(urlsplit(staff.begin()).query)
     assert asked["code_challenge_method"] == ["S256"]
     assert asked["redirect_uri"] == [BACK]
     assert len(asked["state"][0]) >= 43
@@ -131,44 +131,46 @@ def test_who_is_not_signed_in_is_sent_to_the_provider_with_pkce(world: World) ->
 
 
 @pytest.mark.anyio
-async def test_an_agent_signs_in_sees_marked_requests_and_it_is_in_the_log(world: World) -> None:
-    answer = world.sign_in()
+async def test_an_agent_signs_in_sees_marked_requests_and_it_is_in_the_log(
+    staff: StaffPagesUnderTest,
+) -> None:
+    answer = staff.sign_in()
     assert (answer.status_code, answer.headers["location"]) == (303, "/staff/marked")
     session = next(
         each for each in answer.headers.get_list("set-cookie") if each.startswith(f"{SESSION}=")
     )
     assert "Path=/; Secure; HttpOnly; SameSite=Lax" in session
     assert "Domain" not in session
-    page = world.browser.get("/staff/marked")
+    page = staff.browser.get("/staff/marked")
     assert page.status_code == 200
     assert "r-1" in page.text
     assert "Signed in as eva" in page.text
     assert "<script" not in page.text
     assert page.headers["cache-control"] == "no-store"
     assert "script-src" not in page.headers["content-security-policy"]
-    await world.sign_ins.flush()
-    assert [(a.action, a.caller.sub) for a, _, _ in world.ledger.written] == [("sign_in", "eva")]
+    await staff.sign_ins.flush()
+    assert [(a.action, a.caller.sub) for a, _, _ in staff.ledger.written] == [("sign_in", "eva")]
 
 
-def test_a_cookie_tells_nothing_and_cannot_be_made_or_changed(world: World) -> None:
-    world.sign_in()
-    sealed = world.browser.cookies[SESSION]
+def test_a_cookie_tells_nothing_and_cannot_be_made_or_changed(staff: StaffPagesUnderTest) -> None:
+    staff.sign_in()
+    sealed = staff.browser.cookies[SESSION]
     # Sealed: neither the token itself, which has dots, nor the names of what is in it.
     assert "." not in sealed
     assert not re.search(rb"token|csrf", base64.urlsafe_b64decode(sealed))
-    for forged in (sealed[:-4] + "AAAA", "", "nonsense", world.begin()):
-        world.other.cookies.clear()
-        world.other.cookies.set(SESSION, forged)
-        assert world.other.get("/staff/marked").status_code == 303
+    for forged in (sealed[:-4] + "AAAA", "", "nonsense", staff.begin()):
+        staff.other.cookies.clear()
+        staff.other.cookies.set(SESSION, forged)
+        assert staff.other.get("/staff/marked").status_code == 303
     # What was sealed for a login is no session.
-    world.other.cookies.set(SESSION, world.browser.cookies[LOGIN])
-    assert world.other.get("/staff/marked").status_code == 303
+    staff.other.cookies.set(SESSION, staff.browser.cookies[LOGIN])
+    assert staff.other.get("/staff/marked").status_code == 303
 
 
-def test_a_role_that_may_not_is_refused_and_written_down(world: World) -> None:
-    world.sign_in("auditor")
-    assert world.browser.get("/staff/marked").status_code == 403
-    ((access, _, outcome),) = world.ledger.written
+def test_a_role_that_may_not_is_refused_and_written_down(staff: StaffPagesUnderTest) -> None:
+    staff.sign_in("auditor")
+    assert staff.browser.get("/staff/marked").status_code == 403
+    ((access, _, outcome),) = staff.ledger.written
     assert (access.operation, access.caller.sub, outcome) == (
         "GET /staff/marked",
         "eva",
@@ -176,79 +178,85 @@ def test_a_role_that_may_not_is_refused_and_written_down(world: World) -> None:
     )
 
 
-def test_signing_out_needs_the_pages_own_form(world: World) -> None:
-    world.sign_in()
+def test_signing_out_needs_the_pages_own_form(staff: StaffPagesUnderTest) -> None:
+    staff.sign_in()
     for form in ({}, {"csrf": ""}, {"csrf": "x" * 43}):
-        assert world.browser.post("/staff/logout", data=form).status_code == 403
-    assert world.browser.get("/staff/marked").status_code == 200
-    assert world.ended.until == {}
-    answer = world.browser.post("/staff/logout", data={"csrf": world.csrf()})
+        assert staff.browser.post("/staff/logout", data=form).status_code == 403
+    assert staff.browser.get("/staff/marked").status_code == 200
+    assert staff.ended.until == {}
+    answer = staff.browser.post("/staff/logout", data={"csrf": staff.csrf()})
     assert answer.status_code == 303
-    assert world.browser.get("/staff/marked").status_code == 303
+    assert staff.browser.get("/staff/marked").status_code == 303
 
 
-def test_who_signs_out_ends_every_copy_of_the_cookie_and_no_other_session(world: World) -> None:
-    world.sign_in()
-    copied, csrf = world.browser.cookies[SESSION], world.csrf()
-    world.browser.cookies.clear()
-    world.sign_in()
-    another = world.browser.cookies[SESSION]
-    world.other.cookies.set(SESSION, copied)
-    assert world.other.post("/staff/logout", data={"csrf": csrf}).status_code == 303
-    world.other.cookies.clear()
-    world.other.cookies.set(SESSION, copied)
-    assert world.other.get("/staff/marked").headers["location"] == "/staff/login"
-    world.other.cookies.clear()
-    world.other.cookies.set(SESSION, another)
-    assert world.other.get("/staff/marked").status_code == 200
+def test_who_signs_out_ends_every_copy_of_the_cookie_and_no_other_session(
+    staff: StaffPagesUnderTest,
+) -> None:
+    staff.sign_in()
+    copied, csrf = staff.browser.cookies[SESSION], staff.csrf()
+    staff.browser.cookies.clear()
+    staff.sign_in()
+    another = staff.browser.cookies[SESSION]
+    staff.other.cookies.set(SESSION, copied)
+    assert staff.other.post("/staff/logout", data={"csrf": csrf}).status_code == 303
+    staff.other.cookies.clear()
+    staff.other.cookies.set(SESSION, copied)
+    assert staff.other.get("/staff/marked").headers["location"] == "/staff/login"
+    staff.other.cookies.clear()
+    staff.other.cookies.set(SESSION, another)
+    assert staff.other.get("/staff/marked").status_code == 200
     # As long as it could have lived, and by nothing that a form or a cookie has in it.
-    ((session_id, until),) = world.ended.until.items()
+    ((session_id, until),) = staff.ended.until.items()
     assert until == NOW + timedelta(hours=1)
     assert csrf not in session_id
 
 
 @pytest.mark.parametrize("change", ["state", "code", "cookie", "late", "twice", "nothing"])
-def test_an_answer_to_something_else_signs_nobody_in(world: World, change: str) -> None:
-    back = world.back(world.begin())
+def test_an_answer_to_something_else_signs_nobody_in(
+    staff: StaffPagesUnderTest, change: str
+) -> None:
+    back = staff.back(staff.begin())
     if change == "state":
         back = re.sub(r"state=[^&]+", "state=another", back)
     elif change == "code":
         back = re.sub(r"code=[^&]+", "code=another", back)
     elif change == "cookie":
         # Somebody else's link, clicked on in a browser that began nothing, or its own login.
-        world.browser.cookies.clear()
-        world.begin()
+        staff.browser.cookies.clear()
+        staff.begin()
     elif change == "late":
-        world.clock.at += timedelta(minutes=11)
+        staff.clock.at += timedelta(minutes=11)
     elif change == "twice":
-        world.browser.get(back)
+        staff.browser.get(back)
         kept = back
-        world.browser.cookies.clear()
+        staff.browser.cookies.clear()
         back = kept
     else:
         back = BACK
-    answer = world.browser.get(back)
+    answer = staff.browser.get(back)
     assert answer.status_code == 401
     assert SESSION not in answer.headers.get("set-cookie", "")
 
 
-def test_a_session_ends_with_its_hour(world: World) -> None:
-    world.sign_in()
-    world.clock.at += timedelta(minutes=59)
-    assert world.browser.get("/staff/marked").status_code == 200
-    world.clock.at += timedelta(minutes=2)
-    assert world.browser.get("/staff/marked").status_code == 303
+def test_a_session_ends_with_its_hour(staff: StaffPagesUnderTest) -> None:
+    staff.sign_in()
+    staff.clock.at += timedelta(minutes=59)
+    assert staff.browser.get("/staff/marked").status_code == 200
+    staff.clock.at += timedelta(minutes=2)
+    assert staff.browser.get("/staff/marked").status_code == 303
 
 
-def test_the_issuer_sends_a_code_to_no_address_that_it_does_not_know(world: World) -> None:
-    address = world.begin().replace("intake.test", "evil.example")
-    answer = world.provider.get(address.removeprefix(URL))
+def test_the_issuer_sends_a_code_to_no_address_that_it_does_not_know(
+    staff: StaffPagesUnderTest,
+) -> None:
+    address = staff.begin().replace("intake.test", "evil.example")
+    answer = staff.provider.get(address.removeprefix(URL))
     assert answer.status_code == 400
     assert "location" not in answer.headers
 
 
-def test_a_code_is_good_once_for_who_has_the_verifier(world: World) -> None:
-    back = world.back(world.begin())
+def test_a_code_is_good_once_for_who_has_the_verifier(staff: StaffPagesUnderTest) -> None:
+    back = staff.back(staff.begin())
     code = parse_qs(urlsplit(back).query)["code"][0]
     form: dict[str, Any] = {
         "grant_type": "authorization_code",
@@ -258,6 +266,6 @@ def test_a_code_is_good_once_for_who_has_the_verifier(world: World) -> None:
         "client_secret": "s3cret",
         "code_verifier": "guessed",
     }
-    assert world.provider.post("/token", data=form).status_code == 400
+    assert staff.provider.post("/token", data=form).status_code == 400
     # It was used up by the attempt.
-    assert world.browser.get(back).status_code == 401
+    assert staff.browser.get(back).status_code == 401

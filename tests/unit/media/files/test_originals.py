@@ -13,7 +13,7 @@ from direct311.runtime.telemetry import Metrics
 from direct311.schemas import events as ev
 from tests.support import pictures
 from tests.support.links import FakeAuthenticator, bearer, signed_links
-from tests.support.media import PUBLIC_URL, World, created, upload
+from tests.support.media import PUBLIC_URL, MediaStores, created, upload
 
 RECORD = "0195-record"
 PATH = f"/internal/media/{RECORD}/u1/original"
@@ -26,17 +26,17 @@ class Desk:
     """The media service's HTTP face before a record with one picture."""
 
     def __init__(self) -> None:
-        self.world = World()
-        process = self.world.started()
-        links, _ = signed_links(self.world.clock)
+        self.media = MediaStores()
+        process = self.media.started()
+        links, _ = signed_links(self.media.clock)
         app = FastAPI()
         install(app, Readiness(), Metrics())
-        originals, records = self.world.originals, self.world.records
+        originals, records = self.media.originals, self.media.records
         app.include_router(
             files_router(FakeAuthenticator(links), records, originals, process.vault, PUBLIC_URL)
         )
         self.client = TestClient(app, raise_server_exceptions=False)
-        self.world.incoming.bring("u1", PHOTO)
+        self.media.incoming.bring("u1", PHOTO)
         anyio.run(process.handle, created(RECORD, [upload("u1", PHOTO)]))
 
     def read(self, **body: object) -> Response:
@@ -47,7 +47,7 @@ class Desk:
         return [event.outcome for event in self.events()]
 
     def events(self) -> list[ev.PiiAccessed]:
-        return self.world.access_log.events()
+        return self.media.access_log.events()
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_an_address_with_a_reason_in_it_opens_nothing(desk: Desk) -> None:
     bare = desk.client.post(PATH, params=WHY, headers=AGENT)
     assert bare.status_code == 422
     assert desk.events() == []
-    assert desk.world.keys.fetches == []
+    assert desk.media.keys.fetches == []
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_a_question_that_is_none_is_told_which_field(
 
 
 def test_an_original_that_does_not_open_is_410_and_an_entry(desk: Desk) -> None:
-    ((sealed, at),) = desk.world.originals.versions[RECORD, "u1"]
+    ((sealed, at),) = desk.media.originals.versions[RECORD, "u1"]
     changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
-    desk.world.originals.versions[RECORD, "u1"] = [(changed, at)]
+    desk.media.originals.versions[RECORD, "u1"] = [(changed, at)]
     answer = desk.read()
     assert (answer.status_code, answer.json()["title"]) == (410, "not readable")
     assert desk.outcomes() == ["success", "error"]
@@ -106,4 +106,4 @@ def test_an_original_that_does_not_open_is_410_and_an_entry(desk: Desk) -> None:
 def test_a_refusal_is_an_entry_and_opens_nothing(desk: Desk) -> None:
     assert desk.read(**(WHY | {"purpose": "marketing"})).status_code == 403
     assert desk.outcomes() == ["denied"]
-    assert desk.world.keys.fetches == []
+    assert desk.media.keys.fetches == []

@@ -13,7 +13,14 @@ from direct311.retention.record import InventoryRecord
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import Change
 from direct311.schemas import events as ev
-from tests.unit.retention.fakes import SETTLE_FOR, START, World, created, located, updated
+from tests.unit.retention.fakes import (
+    SETTLE_FOR,
+    START,
+    RetentionUnderTest,
+    created,
+    located,
+    updated,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -35,71 +42,71 @@ POTHOLES = HoldQuery(service_codes=("POTHOLE",))
 
 @pytest.mark.policy("P14")
 async def test_a_hold_is_written_into_every_record_that_matches_and_told_from_there() -> None:
-    world = World()
-    await world.apply(created("r1"), created("r2"), created("r3", "ANI-STRAY"))
-    found = await world.holding.place(hold(query=POTHOLES))
+    retention = RetentionUnderTest()
+    await retention.apply(created("r1"), created("r2"), created("r3", "ANI-STRAY"))
+    found = await retention.holding.place(hold(query=POTHOLES))
     assert (found.state, found.fence) == ("in_force", 1)
     for record_id in ("r1", "r2"):
-        (said,) = world.said(record_id)
+        (said,) = retention.said(record_id)
         assert isinstance(said.data, ev.HoldPlaced)
         assert (said.data.hold_id, said.data.kind) == ("h1", "litigation")
         assert said.data.authority == "26-1 CA 01"
-        assert said.data.version == world.record(record_id).version
-        assert world.record(record_id).holds == ("h1",)
-    assert world.said("r3") == []
+        assert said.data.version == retention.record(record_id).version
+        assert retention.record(record_id).holds == ("h1",)
+    assert retention.said("r3") == []
 
 
 async def test_new_records_join_by_themselves_when_they_match() -> None:
-    world = World()
-    await world.holding.place(hold("h1", query=HoldQuery(municipality="hialeah")))
-    await world.holding.place(hold("h2", record_ids=("r2",)))
-    await world.apply(created("r1"), created("r2"))
-    assert world.record("r1").holds == ()
-    assert world.record("r2").holds == ("h2",)
-    await world.apply(located("r1", 1, "hialeah"), located("r2", 1, None))
-    assert world.record("r1").holds == ("h1",)
-    assert world.record("r1").fence == 2
-    await world.apply(updated("r1", 2))
-    assert world.names("r1") == ["hold.placed"]
+    retention = RetentionUnderTest()
+    await retention.holding.place(hold("h1", query=HoldQuery(municipality="hialeah")))
+    await retention.holding.place(hold("h2", record_ids=("r2",)))
+    await retention.apply(created("r1"), created("r2"))
+    assert retention.record("r1").holds == ()
+    assert retention.record("r2").holds == ("h2",)
+    await retention.apply(located("r1", 1, "hialeah"), located("r2", 1, None))
+    assert retention.record("r1").holds == ("h1",)
+    assert retention.record("r1").fence == 2
+    await retention.apply(updated("r1", 2))
+    assert retention.names("r1") == ["hold.placed"]
 
 
 async def test_a_hold_stays_when_the_record_changes_so_that_it_would_not_match() -> None:
-    world = World()
-    await world.apply(created("r1"))
-    await world.holding.place(hold(query=POTHOLES))
-    await world.apply(updated("r1", 2, "ANI-STRAY"))
-    assert world.record("r1").holds == ("h1",)
+    retention = RetentionUnderTest()
+    await retention.apply(created("r1"))
+    await retention.holding.place(hold(query=POTHOLES))
+    await retention.apply(updated("r1", 2, "ANI-STRAY"))
+    assert retention.record("r1").holds == ("h1",)
 
 
 async def test_each_version_tells_of_one_hold() -> None:
-    world = World()
+    retention = RetentionUnderTest()
     for number in range(3):
-        await world.holding.place(hold(f"h{number}", record_ids=("r1",)))
-    await world.apply(created("r1"))
-    assert world.record("r1").behind
-    await world.holding.step()
-    record = world.record("r1")
+        await retention.holding.place(hold(f"h{number}", record_ids=("r1",)))
+    await retention.apply(created("r1"))
+    assert retention.record("r1").behind
+    await retention.holding.step()
+    record = retention.record("r1")
     assert (sorted(record.holds), record.behind, record.fence) == (["h0", "h1", "h2"], False, 3)
-    versions = [said.data.version for said in world.said("r1") if hasattr(said.data, "version")]
+    versions = [said.data.version for said in retention.said("r1") if hasattr(said.data, "version")]
     assert versions == sorted(set(versions))
     assert len(versions) == 3
 
 
 async def test_a_released_hold_is_told_and_the_others_stay() -> None:
-    world = World()
-    await world.apply(created("r1"))
-    await world.holding.place(hold("h1", query=POTHOLES))
-    await world.holding.place(hold("h2", record_ids=("r1",)))
-    found = await world.holding.release("h1", "raul", "settled")
+    retention = RetentionUnderTest()
+    await retention.apply(created("r1"))
+    await retention.holding.place(hold("h1", query=POTHOLES))
+    await retention.holding.place(hold("h2", record_ids=("r1",)))
+    found = await retention.holding.release("h1", "raul", "settled")
     assert (found.state, found.released_by, found.release_reason) == ("released", "raul", "settled")
-    last = world.said("r1")[-1].data
+    last = retention.said("r1")[-1].data
     assert isinstance(last, ev.HoldReleased)
     assert (last.hold_id, last.still_held) == ("h1", True)
-    await world.holding.release("h2", "raul", "settled")
-    last = world.said("r1")[-1].data
+    await retention.holding.release("h2", "raul", "settled")
+    last = retention.said("r1")[-1].data
     assert isinstance(last, ev.HoldReleased)
     assert (last.hold_id, last.still_held) == ("h2", False)
-    assert world.record("r1").holds == ()
+    assert retention.record("r1").holds == ()
 
 
 @pytest.mark.parametrize(
@@ -107,54 +114,54 @@ async def test_a_released_hold_is_told_and_the_others_stay() -> None:
     [("h1", "cole", "same_person"), ("h9", "raul", "unknown_hold"), ("h2", "raul", "placing")],
 )
 async def test_who_may_not_release_is_told_why(hold_id: str, by: str, code: str) -> None:
-    world = World()
-    await world.holding.place(hold("h1", record_ids=("r1",)))
-    await world.holds.add(hold("h2", record_ids=("r1",)))
+    retention = RetentionUnderTest()
+    await retention.holding.place(hold("h1", record_ids=("r1",)))
+    await retention.holds.add(hold("h2", record_ids=("r1",)))
     with pytest.raises(RefusedError) as refused:
-        await world.holding.release(hold_id, by, "settled")
+        await retention.holding.release(hold_id, by, "settled")
     assert refused.value.code == code
 
 
 async def test_releasing_twice_is_releasing_once() -> None:
-    world = World()
-    await world.apply(created("r1"))
-    await world.holding.place(hold(query=POTHOLES))
-    first = await world.holding.release("h1", "raul", "settled")
-    assert await world.holding.release("h1", "rosa", "again") == first
-    assert world.names("r1") == ["hold.placed", "hold.released"]
+    retention = RetentionUnderTest()
+    await retention.apply(created("r1"))
+    await retention.holding.place(hold(query=POTHOLES))
+    first = await retention.holding.release("h1", "raul", "settled")
+    assert await retention.holding.release("h1", "rosa", "again") == first
+    assert retention.names("r1") == ["hold.placed", "hold.released"]
 
 
 async def test_the_same_hold_asked_for_twice_is_one() -> None:
-    world = World()
-    await world.apply(created("r1"))
-    first = await world.holding.place(hold(query=POTHOLES))
-    again = await world.holding.place(hold(record_ids=("other",)))
+    retention = RetentionUnderTest()
+    await retention.apply(created("r1"))
+    first = await retention.holding.place(hold(query=POTHOLES))
+    again = await retention.holding.place(hold(record_ids=("other",)))
     assert again == first
-    assert world.holds.fence == 1
+    assert retention.holds.fence == 1
 
 
 async def test_a_hold_lists_the_records_for_which_it_comes_too_late() -> None:
-    world = World()
-    await world.eligible("r1", "r2")
-    await world.ordered("r1")
-    found = await world.holding.place(hold(query=POTHOLES))
+    retention = RetentionUnderTest()
+    await retention.eligible("r1", "r2")
+    await retention.ordered("r1")
+    found = await retention.holding.place(hold(query=POTHOLES))
     assert found.too_late == ("r1",)
-    assert world.record("r1").holds == ()
-    assert world.record("r2").holds == ("h1",)
+    assert retention.record("r1").holds == ()
+    assert retention.record("r2").holds == ("h1",)
 
 
 async def test_what_was_written_meanwhile_is_found_when_the_hold_settles() -> None:
-    world = World()
-    await world.holding.place(hold(query=POTHOLES))
+    retention = RetentionUnderTest()
+    await retention.holding.place(hold(query=POTHOLES))
     # Written by somebody who had read the fence before it was raised.
-    await world.processor.change("r1", world.ids.new(), _as_of_an_older_fence)
-    assert world.record("r1").holds == ()
-    await world.holding.step()
-    assert world.record("r1").holds == ()
-    world.clock.advance(SETTLE_FOR)
-    await world.holding.step()
-    assert world.record("r1").holds == ("h1",)
-    assert world.holds.holds["h1"].settle_at is None
+    await retention.processor.change("r1", retention.ids.new(), _as_of_an_older_fence)
+    assert retention.record("r1").holds == ()
+    await retention.holding.step()
+    assert retention.record("r1").holds == ()
+    retention.clock.advance(SETTLE_FOR)
+    await retention.holding.step()
+    assert retention.record("r1").holds == ("h1",)
+    assert retention.holds.holds["h1"].settle_at is None
 
 
 NAMES = st.lists(
@@ -176,14 +183,14 @@ async def _as_of_an_older_fence(state: InventoryRecord) -> Change[InventoryRecor
 
 
 async def test_a_large_hold_is_carried_on_by_the_loop() -> None:
-    world = World()
-    await world.apply(*(created(f"r{number}") for number in range(450)))
-    found = await world.holding.place(hold(query=POTHOLES), chunks=1)
+    retention = RetentionUnderTest()
+    await retention.apply(*(created(f"r{number}") for number in range(450)))
+    found = await retention.holding.place(hold(query=POTHOLES), chunks=1)
     assert found.state == "placing"
-    assert sum(bool(world.record(f"r{number}").holds) for number in range(450)) == 200
-    await world.holding.step()
-    assert world.holds.holds["h1"].state == "in_force"
-    assert all(world.record(f"r{number}").holds for number in range(450))
+    assert sum(bool(retention.record(f"r{number}").holds) for number in range(450)) == 200
+    await retention.holding.step()
+    assert retention.holds.holds["h1"].state == "in_force"
+    assert all(retention.record(f"r{number}").holds for number in range(450))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from direct311.retention.holds.domain import Hold, HoldQuery, HoldSnapshot
 from direct311.retention.record import InventoryRecord
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import events as ev
-from tests.unit.retention.fakes import LONG_AGO, SETTLE_FOR, START, World, updated
+from tests.unit.retention.fakes import LONG_AGO, SETTLE_FOR, START, RetentionUnderTest, updated
 
 RECORDS = ("r1", "r2", "r3")
 Act = Callable[["Watched"], Coroutine[Any, Any, None]]
@@ -53,8 +53,8 @@ def _advance(live: list[Coroutine[Any, Any, None]], index: int) -> None:
 # ---------------------------------------------------------------- who does what
 
 
-class Watched(World):
-    """A world that remembers which holds had raised the fence when an order was approved."""
+class Watched(RetentionUnderTest):
+    """Retention that remembers which holds had raised the fence when an order was approved."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
@@ -73,57 +73,57 @@ def hold(hold_id: str, **scope: object) -> Hold:
     )
 
 
-async def hold_by_query(world: Watched) -> None:
-    await world.holding.place(hold("query", query=HoldQuery(service_codes=("POTHOLE",))))
+async def hold_by_query(retention: Watched) -> None:
+    await retention.holding.place(hold("query", query=HoldQuery(service_codes=("POTHOLE",))))
 
 
-async def hold_by_list(world: Watched) -> None:
-    await world.holding.place(hold("list", record_ids=("r1", "r2")))
+async def hold_by_list(retention: Watched) -> None:
+    await retention.holding.place(hold("list", record_ids=("r1", "r2")))
 
 
-async def hold_by_another_query(world: Watched) -> None:
-    await world.holding.place(hold("city", query=HoldQuery(until=START)))
+async def hold_by_another_query(retention: Watched) -> None:
+    await retention.holding.place(hold("city", query=HoldQuery(until=START)))
 
 
-async def release(world: Watched) -> None:
+async def release(retention: Watched) -> None:
     """As soon as it is in force, or never."""
     for _ in range(30):
         try:
-            await world.holding.release("query", "raul", "settled")
+            await retention.holding.release("query", "raul", "settled")
         except RefusedError:
             await turn()
 
 
-async def dispose(world: Watched, *record_ids: str) -> None:
+async def dispose(retention: Watched, *record_ids: str) -> None:
     """Both persons, one after the other."""
     try:
-        made = await world.review.propose("carla", record_ids or RECORDS, 500, None)
+        made = await retention.review.propose("carla", record_ids or RECORDS, 500, None)
         assert made.set_hash is not None
         for _ in range(4):
             await turn()  # the officer reads the set
-        world.raised[made.disposition_id] = [
-            each.hold_id for each in world.holds.holds.values() if each.fence is not None
+        retention.raised[made.disposition_id] = [
+            each.hold_id for each in retention.holds.holds.values() if each.fence is not None
         ]
-        await world.review.approve(made.disposition_id, "raul", made.set_hash)
+        await retention.review.approve(made.disposition_id, "raul", made.set_hash)
     except RefusedError:
         return
 
 
-async def dispose_of_one(world: Watched) -> None:
-    await dispose(world, "r2")
+async def dispose_of_one(retention: Watched) -> None:
+    await dispose(retention, "r2")
 
 
-async def reclassify(world: Watched, service_code: str = "POTHOLE") -> None:
+async def reclassify(retention: Watched, service_code: str = "POTHOLE") -> None:
     """r3 comes under the query, and its clock has run out all the same."""
     closed_at = LONG_AGO + timedelta(days=9)
-    await world.apply(updated("r3", 3, service_code, closed_at=closed_at, updated_at=closed_at))
-    await world.expiry.step()
+    await retention.apply(updated("r3", 3, service_code, closed_at=closed_at, updated_at=closed_at))
+    await retention.expiry.step()
 
 
-async def loops(world: Watched) -> None:
+async def loops(retention: Watched) -> None:
     for _ in range(2):
-        await world.holding.step()
-        await world.review.step()
+        await retention.holding.step()
+        await retention.review.step()
 
 
 ACTS: tuple[Act, ...] = (
@@ -148,9 +148,9 @@ ACTS: tuple[Act, ...] = (
 def test_a_record_under_hold_is_never_ordered(
     acts: list[Act], choices: list[tuple[int, int]], stale: bool
 ) -> None:
-    world = begun(stale)
-    interleave([act(world) for act in dict.fromkeys(acts)], choices)
-    check_the_end(world)
+    retention = begun(stale)
+    interleave([act(retention) for act in dict.fromkeys(acts)], choices)
+    check_the_end(retention)
 
 
 @pytest.mark.policy("P14")
@@ -160,10 +160,10 @@ def test_wherever_a_hold_comes_in_between_no_held_record_is_ordered(placing: Act
     together = set()
     for at in range(1, steps_of(dispose)):
         for stretch in range(1, steps_of(placing)):
-            world = begun(stale=True)
-            interleave([dispose(world), placing(world)], [(0, at), (1, stretch), (0, 1000)])
-            check_the_end(world)
-            together.add((world.record("r1").stage, bool(world.record("r1").holds)))
+            retention = begun(stale=True)
+            interleave([dispose(retention), placing(retention)], [(0, at), (1, stretch), (0, 1000)])
+            check_the_end(retention)
+            together.add((retention.record("r1").stage, bool(retention.record("r1").holds)))
     assert together == {("ordered", False), ("eligible", True)}
 
 
@@ -179,27 +179,27 @@ def steps_of(act: Act) -> int:
 
 def begun(stale: bool) -> "Watched":
     """Three records whose time has come; r3 of another type."""
-    world = Watched(turn=turn, stale=stale)
-    interleave([_begin(world)], [])
-    watch(world)
-    return world
+    retention = Watched(turn=turn, stale=stale)
+    interleave([_begin(retention)], [])
+    watch(retention)
+    return retention
 
 
-def check_the_end(world: "Watched") -> None:
+def check_the_end(retention: "Watched") -> None:
     """Once all loops have had their time: no order under hold, and each hold where it belongs."""
-    interleave([_end(world)], [])
+    interleave([_end(retention)], [])
     for record_id in RECORDS:
-        _holder_sees_no_order_under_hold(world, record_id)
-        record = world.record(record_id)
+        _holder_sees_no_order_under_hold(retention, record_id)
+        record = retention.record(record_id)
         if record.open_to_change:
-            standing = [each for each in world.holds.holds.values() if each.standing]
+            standing = [each for each in retention.holds.holds.values() if each.standing]
             due = {each.hold_id for each in standing if each.matches(record)}
             assert due <= set(record.holds) <= {each.hold_id for each in standing}
-        for each in world.holds.holds.values():
+        for each in retention.holds.holds.values():
             assert record_id not in each.too_late or record.stage == "ordered"
 
 
-def watch(world: Watched) -> None:
+def watch(retention: Watched) -> None:
     """At the very write that orders a record, no hold may match it that is in force, or that had
     raised the fence before the approval."""
 
@@ -210,35 +210,35 @@ def watch(world: Watched) -> None:
         assert not after.held_by
         counted = [
             each.hold_id
-            for each in world.holds.holds.values()
+            for each in retention.holds.holds.values()
             if each.state == "in_force"
-            or (each.standing and each.hold_id in world.raised[after.order_id])
+            or (each.standing and each.hold_id in retention.raised[after.order_id])
             if each.matches(after)
         ]
         assert not counted
 
-    world.records.watch = look
+    retention.records.watch = look
 
 
-async def _begin(world: Watched) -> None:
-    await world.eligible("r1", "r2")
-    await world.eligible("r3", service_code="OTHER")
+async def _begin(retention: Watched) -> None:
+    await retention.eligible("r1", "r2")
+    await retention.eligible("r3", service_code="OTHER")
 
 
-async def _end(world: Watched) -> None:
+async def _end(retention: Watched) -> None:
     """All loops have had their time."""
     for _ in range(3):
-        world.clock.advance(SETTLE_FOR)
-        await world.holding.step()
-        await world.review.step()
+        retention.clock.advance(SETTLE_FOR)
+        await retention.holding.step()
+        await retention.review.step()
 
 
-def _holder_sees_no_order_under_hold(world: Watched, record_id: str) -> None:
+def _holder_sees_no_order_under_hold(retention: Watched, record_id: str) -> None:
     """What a holder makes of the events in their order, dropping what is not newer."""
     seen: dict[str, int] = {}
     holds: set[str] = set()
     is_ordered = False
-    for event in world.said(record_id):
+    for event in retention.said(record_id):
         data = event.data
         assert isinstance(data, ev.RecordEvent)
         assert not is_ordered, "nothing follows an order"
@@ -255,16 +255,16 @@ def _holder_sees_no_order_under_hold(world: Watched, record_id: str) -> None:
                 is_ordered = True
             case _:
                 assert isinstance(data, ev.RecordExpired)
-    assert holds == set(world.record(record_id).holds)
+    assert holds == set(retention.record(record_id).holds)
 
 
 def test_the_check_notices_a_review_that_does_not_read_the_fence() -> None:
     """A control: with holds as they were before the fence was raised, a held record is ordered."""
-    world = Watched(turn=turn)
-    interleave([_begin(world)], [])
+    retention = Watched(turn=turn)
+    interleave([_begin(retention)], [])
     before = HoldSnapshot.of(0, ())
     later = hold("later", query=HoldQuery(service_codes=("LATER",)))
-    interleave([_place(world, later)], [])
+    interleave([_place(retention, later)], [])
 
     async def standing(fence: int) -> HoldSnapshot:
         return before
@@ -272,13 +272,13 @@ def test_the_check_notices_a_review_that_does_not_read_the_fence() -> None:
     async def standing_now() -> HoldSnapshot:
         return before
 
-    world.holds.standing = standing  # type: ignore[method-assign]
-    world.holds.standing_now = standing_now  # type: ignore[method-assign]
-    watch(world)
-    interleave([reclassify(world, "LATER")], [])
+    retention.holds.standing = standing  # type: ignore[method-assign]
+    retention.holds.standing_now = standing_now  # type: ignore[method-assign]
+    watch(retention)
+    interleave([reclassify(retention, "LATER")], [])
     with pytest.raises(AssertionError, match="later"):
-        interleave([dispose(world)], [])
+        interleave([dispose(retention)], [])
 
 
-async def _place(world: Watched, one: Hold) -> None:
-    await world.holding.place(one)
+async def _place(retention: Watched, one: Hold) -> None:
+    await retention.holding.place(one)

@@ -15,7 +15,7 @@ from tests.unit.retention.fakes import (
     FOUR,
     LONG_AGO,
     START,
-    World,
+    RetentionUnderTest,
     created,
     event,
     located,
@@ -46,13 +46,13 @@ def routed(record_id: str, version: int, department: str) -> ev.RequestRouted:
 
 
 async def test_a_request_is_inventoried_with_what_is_known_of_it() -> None:
-    world = World()
+    retention = RetentionUnderTest()
     media = (
         ev.MediaItem(media_id="m1", state="stored", size=700),
         ev.MediaItem(media_id="m2", state="stored"),
         ev.MediaItem(media_id="m3", state="rejected", reason="bomb"),
     )
-    await world.apply(
+    await retention.apply(
         created("r1", "ROAD-POTHOLE"),
         located("r1", 1, "hialeah"),
         event(routed("r1", 1, "public_works"), "r1", "routing"),
@@ -60,7 +60,7 @@ async def test_a_request_is_inventoried_with_what_is_known_of_it() -> None:
             ev.MediaStored(record_id="r1", version=1, media=media, stored_at=START), "r1", "media"
         ),
     )
-    record = world.record("r1")
+    record = retention.record("r1")
     assert (record.service_code, record.municipality, record.department) == (
         "ROAD-POTHOLE",
         "hialeah",
@@ -75,12 +75,12 @@ async def test_a_request_is_inventoried_with_what_is_known_of_it() -> None:
 
 @pytest.mark.policy("P14")
 async def test_closing_starts_the_clock_and_the_longest_item_decides() -> None:
-    world = World()
-    await world.apply(
+    retention = RetentionUnderTest()
+    await retention.apply(
         created("r1", "ROAD-POTHOLE", datetime(2024, 11, 1, tzinfo=UTC)),
         updated("r1", 2, "ROAD-POTHOLE", closed_at=CLOSED),
     )
-    record = world.record("r1")
+    record = retention.record("r1")
     assert (record.decided_by, record.trigger, record.trigger_on) == (
         141,
         "completed",
@@ -90,45 +90,45 @@ async def test_closing_starts_the_clock_and_the_longest_item_decides() -> None:
 
 
 async def test_days_are_those_of_the_county() -> None:
-    world = World()
+    retention = RetentionUnderTest()
     late = datetime(2024, 10, 1, 3, 59, tzinfo=UTC)  # 23:59 on 30 September in Miami
-    await world.apply(
+    await retention.apply(
         created("r1", "ROAD-POTHOLE"), updated("r1", 2, "ROAD-POTHOLE", closed_at=late)
     )
-    assert world.record("r1").eligible_on == date(2027, 10, 1)
+    assert retention.record("r1").eligible_on == date(2027, 10, 1)
 
 
 async def test_reopening_stops_the_clock_and_closing_starts_it_anew() -> None:
-    world = World()
-    await world.eligible("r1")
-    assert world.record("r1").stage == "eligible"
-    await world.apply(updated("r1", 3))
-    assert (world.record("r1").stage, world.record("r1").eligible_on) == ("active", None)
-    await world.apply(updated("r1", 4, closed_at=CLOSED))
-    assert world.record("r1").eligible_on == date(2025, 11, 15)
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
+    assert retention.record("r1").stage == "eligible"
+    await retention.apply(updated("r1", 3))
+    assert (retention.record("r1").stage, retention.record("r1").eligible_on) == ("active", None)
+    await retention.apply(updated("r1", 4, closed_at=CLOSED))
+    assert retention.record("r1").eligible_on == date(2025, 11, 15)
 
 
 async def test_reclassifying_after_closing_restarts_the_clock() -> None:
-    world = World()
-    await world.eligible("r1")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
     changed_at = datetime(2026, 2, 1, 12, tzinfo=UTC)
     closed_at = LONG_AGO + timedelta(days=9)
-    await world.apply(
+    await retention.apply(
         updated("r1", 3, "ANI-STRAY", closed_at=closed_at, updated_at=changed_at),
     )
-    record = world.record("r1")
+    record = retention.record("r1")
     assert (record.stage, record.items) == ("active", (94, 234))
     assert record.eligible_on == date(2030, 2, 1)
     # A later word on the same type does not move it again.
-    await world.apply(updated("r1", 4, "ANI-STRAY", closed_at=closed_at))
-    assert world.record("r1").eligible_on == date(2030, 2, 1)
+    await retention.apply(updated("r1", 4, "ANI-STRAY", closed_at=closed_at))
+    assert retention.record("r1").eligible_on == date(2030, 2, 1)
 
 
 async def test_an_update_that_comes_before_the_creation_is_not_undone_by_it() -> None:
-    world = World()
-    await world.apply(updated("r1", 3, "ANI-STRAY", closed_at=CLOSED))
-    await world.apply(created("r1", "POTHOLE"))
-    record = world.record("r1")
+    retention = RetentionUnderTest()
+    await retention.apply(updated("r1", 3, "ANI-STRAY", closed_at=CLOSED))
+    await retention.apply(created("r1", "POTHOLE"))
+    record = retention.record("r1")
     assert (record.service_code, record.closed_at) == ("ANI-STRAY", CLOSED)
     assert record.eligible_on == date(2028, 11, 15)
 
@@ -144,44 +144,46 @@ def recalled(version: int, department: str) -> ev.RequestRecalled:
 
 
 async def test_a_recall_takes_away_only_the_department_that_it_names() -> None:
-    world = World()
-    await world.apply(created("r1"), event(routed("r1", 3, "parks"), "r1", "routing"))
-    await world.apply(event(recalled(2, "parks"), "r1", "routing"))
-    assert world.record("r1").department == "parks"
-    await world.apply(event(recalled(4, "solid_waste"), "r1", "routing"))
-    assert world.record("r1").department == "parks"
-    await world.apply(event(recalled(5, "parks"), "r1", "routing"))
-    assert world.record("r1").department is None
+    retention = RetentionUnderTest()
+    await retention.apply(created("r1"), event(routed("r1", 3, "parks"), "r1", "routing"))
+    await retention.apply(event(recalled(2, "parks"), "r1", "routing"))
+    assert retention.record("r1").department == "parks"
+    await retention.apply(event(recalled(4, "solid_waste"), "r1", "routing"))
+    assert retention.record("r1").department == "parks"
+    await retention.apply(event(recalled(5, "parks"), "r1", "routing"))
+    assert retention.record("r1").department is None
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "first heard of"])
 async def test_a_recall_that_overtakes_its_routing_is_not_forgotten(*, known: bool) -> None:
-    world = World()
+    retention = RetentionUnderTest()
     if known:
-        await world.apply(created("r1"))
-    await world.apply(event(recalled(7, "parks"), "r1", "routing"))
-    await world.apply(event(routed("r1", 5, "parks"), "r1", "routing"))
-    assert world.record("r1").department is None
-    assert "routing" in world.record("r1").known_holders
-    await world.apply(event(routed("r1", 7, "solid_waste"), "r1", "routing"))
-    assert world.record("r1").department == "solid_waste"
+        await retention.apply(created("r1"))
+    await retention.apply(event(recalled(7, "parks"), "r1", "routing"))
+    await retention.apply(event(routed("r1", 5, "parks"), "r1", "routing"))
+    assert retention.record("r1").department is None
+    assert "routing" in retention.record("r1").known_holders
+    await retention.apply(event(routed("r1", 7, "solid_waste"), "r1", "routing"))
+    assert retention.record("r1").department == "solid_waste"
 
 
 async def test_a_repeated_event_changes_nothing() -> None:
-    world = World()
-    await world.apply(created("r1"), updated("r1", 2, closed_at=CLOSED))
-    before = world.record("r1")
-    await world.apply(created("r1"), updated("r1", 2, closed_at=CLOSED))
-    assert world.record("r1") == before
+    retention = RetentionUnderTest()
+    await retention.apply(created("r1"), updated("r1", 2, closed_at=CLOSED))
+    before = retention.record("r1")
+    await retention.apply(created("r1"), updated("r1", 2, closed_at=CLOSED))
+    assert retention.record("r1") == before
 
 
-async def junk(world: World) -> None:
+async def junk(retention: RetentionUnderTest) -> None:
     """A code violation, closed as a request in 2024."""
-    await world.apply(created("r1", "CODE-JUNK"), updated("r1", 2, "CODE-JUNK", closed_at=CLOSED))
+    await retention.apply(
+        created("r1", "CODE-JUNK"), updated("r1", 2, "CODE-JUNK", closed_at=CLOSED)
+    )
 
 
-def decided(world: World) -> tuple[object, ...]:
-    record = world.record("r1")
+def decided(retention: RetentionUnderTest) -> tuple[object, ...]:
+    record = retention.record("r1")
     return record.decided_by, record.trigger, record.trigger_on, record.eligible_on
 
 
@@ -197,47 +199,47 @@ def decided(world: World) -> tuple[object, ...]:
 async def test_a_case_is_kept_from_its_own_closing_and_not_from_the_requests(
     outcome: str, item: int, eligible_on: date
 ) -> None:
-    world = World()
-    await junk(world)
-    assert decided(world) == (237, "case_closed", date(2024, 11, 15), date(2027, 11, 15))
-    await world.outcomes.add(COUNSEL, "r1", outcome, world.ids.new())
-    assert decided(world) == (item, "case_closed", None, None)
-    assert f"the closing of its case ({outcome})" in (world.record("r1").reason or "")
-    world.clock.at = datetime(2040, 1, 1, tzinfo=UTC)
-    await world.expiry.step()
-    assert world.record("r1").stage == "active"
-    await world.outcomes.add(COUNSEL, "r1", outcome, world.ids.new(), date(2026, 2, 3))
-    assert decided(world) == (item, "case_closed", date(2026, 2, 3), eligible_on)
-    await world.expiry.step()
-    assert world.record("r1").stage == "eligible"
+    retention = RetentionUnderTest()
+    await junk(retention)
+    assert decided(retention) == (237, "case_closed", date(2024, 11, 15), date(2027, 11, 15))
+    await retention.outcomes.add(COUNSEL, "r1", outcome, retention.ids.new())
+    assert decided(retention) == (item, "case_closed", None, None)
+    assert f"the closing of its case ({outcome})" in (retention.record("r1").reason or "")
+    retention.clock.at = datetime(2040, 1, 1, tzinfo=UTC)
+    await retention.expiry.step()
+    assert retention.record("r1").stage == "active"
+    await retention.outcomes.add(COUNSEL, "r1", outcome, retention.ids.new(), date(2026, 2, 3))
+    assert decided(retention) == (item, "case_closed", date(2026, 2, 3), eligible_on)
+    await retention.expiry.step()
+    assert retention.record("r1").stage == "eligible"
 
 
 async def test_a_second_case_that_is_open_keeps_the_record_whatever_the_first_says() -> None:
-    world = World()
-    await junk(world)
-    await world.outcomes.add(COUNSEL, "r1", "hearing", world.ids.new(), date(2025, 3, 1))
-    await world.outcomes.add(COUNSEL, "r1", "litigation", world.ids.new())
-    assert decided(world) == (27, "case_closed", None, None)
+    retention = RetentionUnderTest()
+    await junk(retention)
+    await retention.outcomes.add(COUNSEL, "r1", "hearing", retention.ids.new(), date(2025, 3, 1))
+    await retention.outcomes.add(COUNSEL, "r1", "litigation", retention.ids.new())
+    assert decided(retention) == (27, "case_closed", None, None)
 
 
 async def test_a_case_that_is_opened_again_waits_again() -> None:
-    world = World()
-    await junk(world)
-    await world.outcomes.add(COUNSEL, "r1", "hearing", world.ids.new(), date(2025, 3, 1))
-    dated = world.record("r1")
+    retention = RetentionUnderTest()
+    await junk(retention)
+    await retention.outcomes.add(COUNSEL, "r1", "hearing", retention.ids.new(), date(2025, 3, 1))
+    dated = retention.record("r1")
     # Said once more without a day: nothing new.
-    await world.outcomes.add(COUNSEL, "r1", "hearing", world.ids.new())
-    assert world.record("r1") == dated
-    await world.outcomes.add(COUNSEL, "r1", "hearing", world.ids.new(), reopened=True)
-    assert decided(world) == (236, "case_closed", None, None)
+    await retention.outcomes.add(COUNSEL, "r1", "hearing", retention.ids.new())
+    assert retention.record("r1") == dated
+    await retention.outcomes.add(COUNSEL, "r1", "hearing", retention.ids.new(), reopened=True)
+    assert decided(retention) == (236, "case_closed", None, None)
 
 
 async def test_an_incident_is_no_case_and_waits_for_nothing() -> None:
-    world = World()
-    await world.apply(created("r1"), updated("r1", 2, closed_at=CLOSED))
-    await world.outcomes.add(COUNSEL, "r1", "incident", world.ids.new())
-    assert decided(world) == (94, "resolved", date(2024, 11, 15), date(2025, 11, 15))
-    assert world.record("r1").items == (94, 241)
+    retention = RetentionUnderTest()
+    await retention.apply(created("r1"), updated("r1", 2, closed_at=CLOSED))
+    await retention.outcomes.add(COUNSEL, "r1", "incident", retention.ids.new())
+    assert decided(retention) == (94, "resolved", date(2024, 11, 15), date(2025, 11, 15))
+    assert retention.record("r1").items == (94, 241)
 
 
 @pytest.mark.parametrize(
@@ -252,22 +254,22 @@ async def test_an_incident_is_no_case_and_waits_for_nothing() -> None:
 async def test_a_day_on_which_no_case_can_have_closed_is_refused(
     outcome: str, closed_on: date
 ) -> None:
-    world = World()
-    await junk(world)
-    before = world.record("r1")
+    retention = RetentionUnderTest()
+    await junk(retention)
+    before = retention.record("r1")
     with pytest.raises(RefusedError) as refused:
-        await world.outcomes.add(COUNSEL, "r1", outcome, world.ids.new(), closed_on)
-    assert (status_of(refused.value), refused.value.field) == (422, "closed_on")
-    assert world.record("r1") == before
+        await retention.outcomes.add(COUNSEL, "r1", outcome, retention.ids.new(), closed_on)
+    assert (status_of(refused.value), refused.value.field) == (422, "body.closed_on")
+    assert retention.record("r1") == before
 
 
 @pytest.mark.parametrize("stage", ["active", "eligible", "in_review"])
 async def test_what_was_dated_by_the_requests_closing_is_taken_back(stage: str) -> None:
-    world = World()
-    await world.eligible("r1", service_code="CODE-JUNK")
-    made = await world.review.propose("carla", ["r1"], 500, None)
+    retention = RetentionUnderTest()
+    await retention.eligible("r1", service_code="CODE-JUNK")
+    made = await retention.review.propose("carla", ["r1"], 500, None)
     # As it was kept before outcomes had a day of their own.
-    old = world.record("r1").model_dump(exclude={"outcomes_closed_on", "order_id"}) | {
+    old = retention.record("r1").model_dump(exclude={"outcomes_closed_on", "order_id"}) | {
         "outcomes": ("hearing",),
         "items": (94, 237, 236),
         "decided_by": 236,
@@ -280,11 +282,11 @@ async def test_what_was_dated_by_the_requests_closing_is_taken_back(stage: str) 
     async def as_before(_: InventoryRecord) -> Change[InventoryRecord]:
         return Change(InventoryRecord.model_validate(old))
 
-    await world.processor.change("r1", world.ids.new(), as_before)
-    await world.expiry.step()
-    record = world.record("r1")
+    await retention.processor.change("r1", retention.ids.new(), as_before)
+    await retention.expiry.step()
+    record = retention.record("r1")
     assert (record.stage, record.order_id) == ("active", None)
-    assert decided(world) == (236, "case_closed", None, None)
+    assert decided(retention) == (236, "case_closed", None, None)
 
 
 @pytest.mark.parametrize(
@@ -298,36 +300,36 @@ async def test_what_was_dated_by_the_requests_closing_is_taken_back(stage: str) 
 async def test_an_outcome_that_cannot_be_added_is_refused(
     record_id: str, outcome: str, code: str
 ) -> None:
-    world = World()
-    await world.eligible("r1", "gone")
-    await world.ordered("gone")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1", "gone")
+    await retention.ordered("gone")
     with pytest.raises(RefusedError) as refused:
-        await world.outcomes.add(COUNSEL, record_id, outcome, world.ids.new())
+        await retention.outcomes.add(COUNSEL, record_id, outcome, retention.ids.new())
     assert refused.value.code == code
 
 
 async def test_what_is_ordered_takes_receipts_alone() -> None:
-    world = World()
-    await world.eligible("r1")
-    await world.ordered("r1")
-    before = world.record("r1")
-    await world.apply(
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
+    await retention.ordered("r1")
+    before = retention.record("r1")
+    await retention.apply(
         updated("r1", 9),
         located("r1", 9, "miami"),
         event(routed("r1", 9, "parks"), "r1", "routing"),
     )
-    assert world.record("r1") == before
+    assert retention.record("r1") == before
 
 
 async def test_a_record_is_destroyed_once_all_but_audit_have_answered() -> None:
-    world = World()
-    await world.eligible("r1")
-    order = await world.ordered("r1")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
+    order = await retention.ordered("r1")
     for holder in FOUR[:3]:
-        await world.answered(order, holder)
-    assert world.record("r1").stage == "ordered"
-    await world.answered(order, FOUR[3], FOUR[3])
-    record = world.record("r1")
+        await retention.answered(order, holder)
+    assert retention.record("r1").stage == "ordered"
+    await retention.answered(order, FOUR[3], FOUR[3])
+    record = retention.record("r1")
     assert record.stage == "destroyed"
     assert [each.holder for each in record.receipts] == list(FOUR)
     assert record.answered == 4
@@ -335,41 +337,45 @@ async def test_a_record_is_destroyed_once_all_but_audit_have_answered() -> None:
 
 @pytest.mark.parametrize("wrong", ["order", "holder", "state"])
 async def test_a_receipt_that_nobody_asked_for_is_a_dead_letter(wrong: str) -> None:
-    world = World()
-    await world.eligible("r1", "r2")
-    order = (await world.ordered("r1")).disposition_id
+    retention = RetentionUnderTest()
+    await retention.eligible("r1", "r2")
+    order = (await retention.ordered("r1")).disposition_id
     bad = {
-        "order": receipt("r1", world.ids.new(), "geo", START),
+        "order": receipt("r1", retention.ids.new(), "geo", START),
         "holder": receipt("r1", order, "media", START, source="geo"),
         "state": receipt("r2", order, "geo", START),
     }[wrong]
-    assert await world.apply(bad) == ["ReceiptError"]
-    assert world.record("r1").receipts == ()
+    assert await retention.apply(bad) == ["ReceiptError"]
+    assert retention.record("r1").receipts == ()
 
 
 async def test_new_rules_bring_another_date_and_take_back_what_was_eligible() -> None:
-    world = World()
-    await world.eligible("r1")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
     longer = tuple(
         item.model_copy(update={"count": 50}) if item.item == 94 else item
-        for item in world.rules.schedule.items
+        for item in retention.rules.schedule.items
     )
-    edition = world.rules.schedule.model_dump() | {"items": longer, "version": "2027.1"}
+    edition = retention.rules.schedule.model_dump() | {"items": longer, "version": "2027.1"}
     schedule = Schedule.model_validate(edition)
-    world.rules = type(world.rules)(schedule, world.rules.assignments, world.rules.timezone)
-    world.start()
-    await world.expiry.step()
-    record = world.record("r1")
+    retention.rules = type(retention.rules)(
+        schedule, retention.rules.assignments, retention.rules.timezone
+    )
+    retention.start()
+    await retention.expiry.step()
+    record = retention.record("r1")
     assert (record.stage, record.eligible_on) == ("active", date(2065, 6, 10))
     assert "2027.1" in (record.schedule_version or "")
 
 
 async def test_an_open_request_is_never_eligible_whatever_its_items() -> None:
-    world = World()
-    incident_alone = world.rules.assignments.model_copy(
+    retention = RetentionUnderTest()
+    incident_alone = retention.rules.assignments.model_copy(
         update={"default": (241,), "assignments": ()}
     )
-    rules = type(world.rules)(world.rules.schedule, incident_alone, world.rules.timezone)
+    rules = type(retention.rules)(
+        retention.rules.schedule, incident_alone, retention.rules.timezone
+    )
     record = InventoryRecord(record_id="r1", service_code="X", received_at=LONG_AGO)
     assert rules.determined(record).eligible_on is None
     closed = record.model_copy(update={"closed_at": CLOSED})

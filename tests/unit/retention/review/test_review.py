@@ -10,7 +10,7 @@ from direct311.retention.review.domain import Disposition
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
 from direct311.schemas import events as ev
-from tests.unit.retention.fakes import START, KilledError, World, created, updated
+from tests.unit.retention.fakes import START, KilledError, RetentionUnderTest, created, updated
 
 pytestmark = pytest.mark.anyio
 
@@ -27,13 +27,13 @@ def litigation(hold_id: str = "h1", **scope: object) -> Hold:
     )
 
 
-async def proposed(world: World, *record_ids: str) -> Disposition:
-    return await world.review.propose("carla", record_ids or None, 500, None)
+async def proposed(retention: RetentionUnderTest, *record_ids: str) -> Disposition:
+    return await retention.review.propose("carla", record_ids or None, 500, None)
 
 
-async def approve(world: World, made: Disposition) -> Disposition:
+async def approve(retention: RetentionUnderTest, made: Disposition) -> Disposition:
     assert made.set_hash is not None
-    return await world.review.approve(made.disposition_id, "raul", made.set_hash)
+    return await retention.review.approve(made.disposition_id, "raul", made.set_hash)
 
 
 def left_out(disposition: Disposition) -> dict[str, str]:
@@ -42,87 +42,87 @@ def left_out(disposition: Disposition) -> dict[str, str]:
 
 @pytest.mark.policy("P14")
 async def test_two_persons_order_the_destruction_of_an_exact_set() -> None:
-    world = World()
-    await world.eligible("r1", "r2", "r3")
-    made = await proposed(world, "r1", "r2")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1", "r2", "r3")
+    made = await proposed(retention, "r1", "r2")
     assert made.status == "proposed"
     assert [each.record_id for each in made.records] == ["r1", "r2"]
-    assert world.record("r1").stage == "in_review"
-    done = await approve(world, made)
+    assert retention.record("r1").stage == "in_review"
+    done = await approve(retention, made)
     assert (done.status, done.custodian, done.records_officer) == ("ordered", "carla", "raul")
-    assert world.record("r3").stage == "eligible"
+    assert retention.record("r3").stage == "eligible"
     for record_id in ("r1", "r2"):
-        order = world.said(record_id)[-1].data
+        order = retention.said(record_id)[-1].data
         assert isinstance(order, ev.DispositionOrdered)
         assert order.order_id == made.disposition_id
         assert order.holders == ("intake", "media", "geo", "routing", "audit")
         assert (order.custodian, order.records_officer) == ("carla", "raul")
-        assert order.version == world.record(record_id).version
+        assert order.version == retention.record(record_id).version
 
 
 async def test_without_a_list_the_queue_is_proposed_up_to_the_limit_without_what_is_held() -> None:
-    world = World()
-    await world.eligible("r1", "r2", "r3", "r4")
-    await world.holding.place(litigation(record_ids=("r1",)))
-    made = await world.review.propose("carla", None, 2, None)
+    retention = RetentionUnderTest()
+    await retention.eligible("r1", "r2", "r3", "r4")
+    await retention.holding.place(litigation(record_ids=("r1",)))
+    made = await retention.review.propose("carla", None, 2, None)
     assert [each.record_id for each in made.records] == ["r2", "r3"]
 
 
 async def test_nobody_approves_what_he_proposed() -> None:
-    world = World()
-    await world.eligible("r1")
-    made = await proposed(world, "r1")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
+    made = await proposed(retention, "r1")
     with pytest.raises(RefusedError) as refused:
-        await world.review.approve(made.disposition_id, "carla", made.set_hash or "")
+        await retention.review.approve(made.disposition_id, "carla", made.set_hash or "")
     assert (status_of(refused.value), refused.value.code) == (403, "same_person")
-    assert world.record("r1").stage == "in_review"
+    assert retention.record("r1").stage == "in_review"
 
 
 async def test_another_hash_than_that_of_the_set_approves_nothing() -> None:
-    world = World()
-    await world.eligible("r1")
-    made = await proposed(world, "r1")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
+    made = await proposed(retention, "r1")
     with pytest.raises(RefusedError) as refused:
-        await world.review.approve(made.disposition_id, "raul", "0" * 64)
+        await retention.review.approve(made.disposition_id, "raul", "0" * 64)
     assert refused.value.code == "set_hash"
-    assert world.record("r1").stage == "in_review"
+    assert retention.record("r1").stage == "in_review"
 
 
 async def test_a_set_is_decided_once() -> None:
-    world = World()
-    await world.eligible("r1")
-    made = await proposed(world, "r1")
-    await approve(world, made)
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
+    made = await proposed(retention, "r1")
+    await approve(retention, made)
     with pytest.raises(RefusedError) as refused:
-        await approve(world, made)
+        await approve(retention, made)
     assert refused.value.code == "status"
     with pytest.raises(RefusedError):
-        await world.review.reject(made.disposition_id, "raul", "second thoughts")
-    assert world.names("r1").count("disposition.ordered") == 1
+        await retention.review.reject(made.disposition_id, "raul", "second thoughts")
+    assert retention.names("r1").count("disposition.ordered") == 1
 
 
 async def test_what_was_approved_is_not_ordered_while_no_events_are_taken_in() -> None:
-    world = World()
-    await world.eligible("r1")
-    made = await proposed(world, "r1")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
+    made = await proposed(retention, "r1")
     # The process that took the approval died before it ordered.
     left = {"status": "ordering", "records_officer": "raul", "decided_at": START}
-    assert await world.dispositions.replace(made.model_copy(update=left))
-    world.stopped = True
-    await world.review.step()
-    assert world.record("r1").stage == "in_review"
-    world.stopped = False
-    await world.review.step()
-    assert world.record("r1").stage == "ordered"
+    assert await retention.dispositions.replace(made.model_copy(update=left))
+    retention.stopped = True
+    await retention.review.step()
+    assert retention.record("r1").stage == "in_review"
+    retention.stopped = False
+    await retention.review.step()
+    assert retention.record("r1").stage == "ordered"
 
 
 async def test_what_cannot_be_proposed_is_left_out_with_its_reason() -> None:
-    world = World()
-    await world.eligible("r1", "r2", "r3")
-    await world.apply(created("r4"))
-    await world.holding.place(litigation(record_ids=("r2",)))
-    await proposed(world, "r3")
-    made = await proposed(world, "r1", "r2", "r3", "r4", "r5")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1", "r2", "r3")
+    await retention.apply(created("r4"))
+    await retention.holding.place(litigation(record_ids=("r2",)))
+    await proposed(retention, "r3")
+    made = await proposed(retention, "r1", "r2", "r3", "r4", "r5")
     assert [each.record_id for each in made.records] == ["r1"]
     assert left_out(made) == {
         "r2": "held",
@@ -130,101 +130,103 @@ async def test_what_cannot_be_proposed_is_left_out_with_its_reason() -> None:
         "r4": "not_eligible",
         "r5": "unknown",
     }
-    assert "r5" not in world.records.documents
+    assert "r5" not in retention.records.documents
 
 
 async def test_a_set_of_nothing_is_refused() -> None:
-    world = World()
-    await world.apply(created("r1"))
+    retention = RetentionUnderTest()
+    await retention.apply(created("r1"))
     with pytest.raises(RefusedError) as refused:
-        await proposed(world, "r1")
+        await proposed(retention, "r1")
     assert refused.value.code == "nothing_to_propose"
     with pytest.raises(RefusedError):
-        await proposed(world)
+        await proposed(retention)
 
 
 @pytest.mark.policy("P14")
 async def test_what_is_held_or_has_changed_since_is_not_ordered() -> None:
-    world = World()
-    await world.eligible("r1", "r2", "r3", "r4")
-    made = await proposed(world, "r1", "r2", "r3", "r4")
-    await world.holding.place(litigation(record_ids=("r1",)))
-    await world.apply(updated("r2", 3))
-    await world.apply(updated("r3", 3, closed_at=START - timedelta(days=4000)))
-    done = await approve(world, made)
+    retention = RetentionUnderTest()
+    await retention.eligible("r1", "r2", "r3", "r4")
+    made = await proposed(retention, "r1", "r2", "r3", "r4")
+    await retention.holding.place(litigation(record_ids=("r1",)))
+    await retention.apply(updated("r2", 3))
+    await retention.apply(updated("r3", 3, closed_at=START - timedelta(days=4000)))
+    done = await approve(retention, made)
     assert done.status == "ordered"
     assert left_out(done) == {"r1": "held", "r2": "changed", "r3": "changed"}
-    stages = {key: world.record(key).stage for key in ("r1", "r2", "r3", "r4")}
+    stages = {key: retention.record(key).stage for key in ("r1", "r2", "r3", "r4")}
     assert stages == {"r1": "eligible", "r2": "active", "r3": "active", "r4": "ordered"}
-    assert world.record("r1").order_id is None
+    assert retention.record("r1").order_id is None
 
 
 async def test_a_hold_whose_fence_was_raised_is_seen_before_it_is_written() -> None:
-    world = World()
-    await world.eligible("r1", "r2")
-    made = await proposed(world, "r1", "r2")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1", "r2")
+    made = await proposed(retention, "r1", "r2")
     # The placing stopped right after the fence: no record knows of the hold.
-    hold = await world.holds.add(litigation(query=HoldQuery(service_codes=("POTHOLE",))))
-    await world.holds.replace(hold.model_copy(update={"fence": await world.holds.raise_fence()}))
-    done = await approve(world, made)
+    hold = await retention.holds.add(litigation(query=HoldQuery(service_codes=("POTHOLE",))))
+    await retention.holds.replace(
+        hold.model_copy(update={"fence": await retention.holds.raise_fence()})
+    )
+    done = await approve(retention, made)
     assert done.status == "closed"
     assert left_out(done) == {"r1": "held", "r2": "held"}
-    assert world.names("r1") == ["record.expired", "hold.placed"]
+    assert retention.names("r1") == ["record.expired", "hold.placed"]
 
 
 async def test_a_rejected_set_goes_back_in_line() -> None:
-    world = World()
-    await world.eligible("r1")
-    made = await proposed(world, "r1")
-    done = await world.review.reject(made.disposition_id, "raul", "wrong series")
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
+    made = await proposed(retention, "r1")
+    done = await retention.review.reject(made.disposition_id, "raul", "wrong series")
     assert (done.status, done.decided_by, done.decision_reason) == (
         "rejected",
         "raul",
         "wrong series",
     )
-    assert world.record("r1").stage == "eligible"
-    assert (await proposed(world, "r1")).status == "proposed"
+    assert retention.record("r1").stage == "eligible"
+    assert (await proposed(retention, "r1")).status == "proposed"
 
 
 async def test_a_day_in_the_future_is_refused_in_production() -> None:
-    world = World(ahead=False)
-    await world.eligible("r1")
+    retention = RetentionUnderTest(ahead=False)
+    await retention.eligible("r1")
     with pytest.raises(RefusedError) as refused:
-        await world.review.propose("carla", ["r1"], 500, date(2030, 1, 1))
+        await retention.review.propose("carla", ["r1"], 500, date(2030, 1, 1))
     assert refused.value.code == "as_of_in_future"
-    assert (await proposed(world, "r1")).as_of == date(2026, 3, 2)
+    assert (await proposed(retention, "r1")).as_of == date(2026, 3, 2)
 
 
 async def test_on_a_test_system_the_set_says_up_to_which_day_it_looks_ahead() -> None:
-    world = World()
-    await world.apply(created("r1"), updated("r1", 2, closed_at=START))
-    await world.expiry.run(date(2040, 1, 1))
-    made = await proposed(world, "r1")
+    retention = RetentionUnderTest()
+    await retention.apply(created("r1"), updated("r1", 2, closed_at=START))
+    await retention.expiry.run(date(2040, 1, 1))
+    made = await proposed(retention, "r1")
     assert made.as_of == date(2027, 3, 2)
-    assert (await approve(world, made)).status == "ordered"
+    assert (await approve(retention, made)).status == "ordered"
 
 
 @pytest.mark.parametrize("act", ["propose", "approve", "reject"])
 async def test_whatever_write_the_process_dies_at_the_set_is_carried_on(act: str) -> None:
     for die_at in range(1, 4):
-        world = World()
-        await world.eligible("r1", "r2", "r3")
+        retention = RetentionUnderTest()
+        await retention.eligible("r1", "r2", "r3")
         made = None
         if act != "propose":
-            made = await proposed(world, "r1", "r2", "r3")
-        world.records.die_at = world.records.writes + die_at
+            made = await proposed(retention, "r1", "r2", "r3")
+        retention.records.die_at = retention.records.writes + die_at
         if made is None:
-            step: Awaitable[Disposition] = proposed(world, "r1", "r2", "r3")
+            step: Awaitable[Disposition] = proposed(retention, "r1", "r2", "r3")
         elif act == "approve":
-            step = approve(world, made)
+            step = approve(retention, made)
         else:
-            step = world.review.reject(made.disposition_id, "raul", "no")
+            step = retention.review.reject(made.disposition_id, "raul", "no")
         with pytest.raises(KilledError):
             await step
-        world.start()
-        await world.review.step()
-        (found,) = world.dispositions.sets.values()
-        stages = {world.record(key).stage for key in ("r1", "r2", "r3")}
+        retention.start()
+        await retention.review.step()
+        (found,) = retention.dispositions.sets.values()
+        stages = {retention.record(key).stage for key in ("r1", "r2", "r3")}
         wanted = {
             "propose": ("proposed", "in_review"),
             "approve": ("ordered", "ordered"),
@@ -233,4 +235,4 @@ async def test_whatever_write_the_process_dies_at_the_set_is_carried_on(act: str
         assert (found.status, *stages) == wanted
         assert found.left_out == ()
         for key in ("r1", "r2", "r3"):
-            assert world.names(key).count("disposition.ordered") == (act == "approve")
+            assert retention.names(key).count("disposition.ordered") == (act == "approve")

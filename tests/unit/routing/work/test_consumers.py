@@ -27,7 +27,7 @@ from tests.support.service_under_test import ServiceUnderTest, unmasked
 pytestmark = pytest.mark.anyio
 
 
-class World(ServiceUnderTest):
+class RoutingUnderTest(ServiceUnderTest):
     """Routing, with jobs and with answers to departments."""
 
     def __init__(self) -> None:
@@ -73,61 +73,61 @@ def codes(answers: Sequence[Model]) -> list[str]:
 
 
 async def test_an_update_is_taken_once() -> None:
-    world = World()
-    await world.job("a")
+    routing = RoutingUnderTest()
+    await routing.job("a")
     one = update("a")
     for _ in range(3):
-        assert await world.process([one]) == []
-    answers = await world.answers()
+        assert await routing.process([one]) == []
+    answers = await routing.answers()
     assert [type(each).__name__ for each in answers] == ["UpdateAccepted", "WorkUpdated"]
 
 
 async def test_an_update_of_an_unknown_request_is_answered_once() -> None:
-    world = World()
+    routing = RoutingUnderTest()
     one = update("nowhere")
     for _ in range(3):
-        assert await world.process([one]) == []
-    assert codes(await world.answers()) == ["unknown_record"]
+        assert await routing.process([one]) == []
+    assert codes(await routing.answers()) == ["unknown_record"]
 
 
 async def test_what_was_refused_stays_refused_when_the_request_comes_after_all() -> None:
-    world = World()
+    routing = RoutingUnderTest()
     one = update("late")
-    assert await world.process([one]) == []
-    await world.job("late")
-    assert await world.process([one]) == []
-    answers = await world.answers()
+    assert await routing.process([one]) == []
+    await routing.job("late")
+    assert await routing.process([one]) == []
+    answers = await routing.answers()
     assert codes(answers) == ["unknown_record"]
     assert len(answers) == 1
 
 
 @pytest.mark.parametrize("lifecycle", ["destroying", "destroyed"])
 async def test_an_update_of_a_request_that_is_gone_is_answered_too(lifecycle: str) -> None:
-    world = World()
-    await world.job("gone", lifecycle=lifecycle)
-    assert await world.process([update("gone")]) == []
-    assert codes(await world.answers()) == ["unknown_record"]
+    routing = RoutingUnderTest()
+    await routing.job("gone", lifecycle=lifecycle)
+    assert await routing.process([update("gone")]) == []
+    assert codes(await routing.answers()) == ["unknown_record"]
 
 
 async def test_an_update_by_another_departments_topic_is_an_impostors() -> None:
-    world = World()
-    await world.job("a")
+    routing = RoutingUnderTest()
+    await routing.job("a")
     forged = update("a", topic=updates_topic("animal_services"))
-    ((event, error),) = await world.process([forged])
+    ((event, error),) = await routing.process([forged])
     assert event is forged.event
     assert isinstance(error, MisplacedError)
-    assert await world.answers() == []
+    assert await routing.answers() == []
 
 
 async def test_a_refusal_that_fails_is_told_of_the_event_that_came() -> None:
-    world = World()
+    routing = RoutingUnderTest()
 
     async def broken(state: Refusal, event: Event[ev.DepartmentUpdate]) -> Change[Refusal] | None:
         raise ValueError("a bug")
 
-    world.refusing._handlers = dict([on(ev.DepartmentUpdate, broken)])
+    routing.refusing._handlers = dict([on(ev.DepartmentUpdate, broken)])
     one = update("nowhere")
-    ((event, error),) = await world.process([one])
+    ((event, error),) = await routing.process([one])
     assert event is one.event
     assert isinstance(error, ValueError)
 

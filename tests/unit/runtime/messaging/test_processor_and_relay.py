@@ -39,7 +39,7 @@ async def add(state: Tally, event: Event[ev.RequestOverdue]) -> Change[Tally] | 
     return Change(after, (Outgoing(out),))
 
 
-class World(ServiceUnderTest):
+class CountingService(ServiceUnderTest):
     """A service that counts, with its relay."""
 
     def __init__(
@@ -65,38 +65,38 @@ class World(ServiceUnderTest):
 
 
 async def test_a_redelivered_event_changes_nothing() -> None:
-    world = World()
+    service = CountingService()
     first, second = overdue("a", 1), overdue("a", 2)
-    await world.processor.apply([first, second])
-    await world.processor.apply([first, second])
-    await world.processor.apply([second])
-    assert world.state("a").total == 2
-    assert world.state("a").version == 2
-    await world.drain()
-    assert [entry.message.topic for entry in world.publisher.sent] == ["request.recalled"] * 2
-    assert len({entry.id for entry in world.publisher.sent}) == 2
+    await service.processor.apply([first, second])
+    await service.processor.apply([first, second])
+    await service.processor.apply([second])
+    assert service.state("a").total == 2
+    assert service.state("a").version == 2
+    await service.drain()
+    assert [entry.message.topic for entry in service.publisher.sent] == ["request.recalled"] * 2
+    assert len({entry.id for entry in service.publisher.sent}) == 2
 
 
 async def test_an_older_event_is_dropped() -> None:
-    world = World()
-    await world.processor.apply([overdue("a", 5)])
-    await world.processor.apply([overdue("a", 4)])
-    assert world.state("a").total == 1
+    service = CountingService()
+    await service.processor.apply([overdue("a", 5)])
+    await service.processor.apply([overdue("a", 4)])
+    assert service.state("a").total == 1
 
 
 async def test_records_of_a_batch_do_not_mix() -> None:
-    world = World()
-    await world.processor.apply([overdue("a", 1), overdue("b", 1), overdue("a", 2)])
-    assert (world.state("a").total, world.state("b").total) == (2, 1)
+    service = CountingService()
+    await service.processor.apply([overdue("a", 1), overdue("b", 1), overdue("a", 2)])
+    assert (service.state("a").total, service.state("b").total) == (2, 1)
 
 
 async def test_a_read_gives_the_state_or_the_initial_one_and_writes_nothing() -> None:
-    world = World()
-    assert await world.processor.read("a") == Tally(record_id="a")
-    assert world.records.documents == {}
-    await world.processor.apply([overdue("a", 1)])
-    assert await world.processor.read("a") == world.state("a")
-    assert world.state("a").version == 1
+    service = CountingService()
+    assert await service.processor.read("a") == Tally(record_id="a")
+    assert service.records.documents == {}
+    await service.processor.apply([overdue("a", 1)])
+    assert await service.processor.read("a") == service.state("a")
+    assert service.state("a").version == 1
 
 
 class Rival(InMemoryRecords[Tally]):
@@ -123,75 +123,75 @@ class Rival(InMemoryRecords[Tally]):
 
 
 async def test_a_rival_write_is_folded_in_and_nothing_is_lost() -> None:
-    world = World(Rival(3))
-    await world.processor.apply([overdue("a", 1), overdue("b", 1)])
-    assert world.state("a").total == 301
-    await world.drain()
-    assert len(world.publisher.sent) == 2
+    service = CountingService(Rival(3))
+    await service.processor.apply([overdue("a", 1), overdue("b", 1)])
+    assert service.state("a").total == 301
+    await service.drain()
+    assert len(service.publisher.sent) == 2
 
 
 async def test_a_record_that_never_settles_is_given_back() -> None:
-    world = World(Rival(1000))
+    service = CountingService(Rival(1000))
     with pytest.raises(TransientError):
-        await world.processor.apply([overdue("a", 1)])
+        await service.processor.apply([overdue("a", 1)])
 
 
 async def test_a_handler_that_fails_loses_only_its_own_event() -> None:
-    world = World()
+    service = CountingService()
 
     async def broken(state: Tally, event: Event[ev.RequestOverdue]) -> Change[Tally] | None:
         if event.data.version == 2:
             raise ValueError("a bug")
         return await add(state, event)
 
-    world.processor._handlers[ev.RequestOverdue] = broken  # type: ignore[assignment]
+    service.processor._handlers[ev.RequestOverdue] = broken  # type: ignore[assignment]
     events = [overdue("a", 1), overdue("a", 2), overdue("a", 3), overdue("b", 1)]
-    failed = await world.processor.apply(events)
+    failed = await service.processor.apply(events)
     assert [event.id for event, _ in failed] == [events[1].id]
-    assert (world.state("a").total, world.state("b").total) == (2, 1)
+    assert (service.state("a").total, service.state("b").total) == (2, 1)
 
 
 async def test_what_was_published_from_memory_is_not_published_again() -> None:
-    world = World()
-    world.relay.start()
-    await world.processor.apply([overdue("a", 1), overdue("b", 1)])
-    await world.relay.stop()
-    assert len(world.publisher.sent) == 2
-    await world.drain()
-    assert len(world.publisher.sent) == 2
-    assert world.records.documents["a"].outbox == ()
+    service = CountingService()
+    service.relay.start()
+    await service.processor.apply([overdue("a", 1), overdue("b", 1)])
+    await service.relay.stop()
+    assert len(service.publisher.sent) == 2
+    await service.drain()
+    assert len(service.publisher.sent) == 2
+    assert service.records.documents["a"].outbox == ()
 
 
 async def test_a_broker_that_refuses_keeps_order_and_loses_nothing() -> None:
-    world = World()
-    world.publisher.failing.add("request.recalled")
-    world.relay.start()
-    await world.processor.apply([overdue("a", 1)])
-    await world.processor.apply([overdue("a", 2)])
-    await world.relay.stop()
-    assert world.publisher.sent == []
-    await world.processor.apply([overdue("a", 3)])
-    world.publisher.failing.clear()
-    await world.drain()
+    service = CountingService()
+    service.publisher.failing.add("request.recalled")
+    service.relay.start()
+    await service.processor.apply([overdue("a", 1)])
+    await service.processor.apply([overdue("a", 2)])
+    await service.relay.stop()
+    assert service.publisher.sent == []
+    await service.processor.apply([overdue("a", 3)])
+    service.publisher.failing.clear()
+    await service.drain()
     reasons = [b'"reason":"%d"' % n for n in (1, 2, 3)]
     assert all(
         reason in entry.message.body
-        for reason, entry in zip(reasons, world.publisher.sent, strict=True)
+        for reason, entry in zip(reasons, service.publisher.sent, strict=True)
     )
 
 
 async def test_what_the_broker_does_not_take_is_left_to_the_holder_of_the_lease_at_once() -> None:
-    world = World()
-    world.publisher.failing.add("request.recalled")
-    world.relay.start()
-    await world.processor.apply([overdue("a", 1)])
-    await world.relay.stop()
-    assert world.publisher.sent == []
-    world.publisher.failing.clear()
+    service = CountingService()
+    service.publisher.failing.add("request.recalled")
+    service.relay.start()
+    await service.processor.apply([overdue("a", 1)])
+    await service.relay.stop()
+    assert service.publisher.sent == []
+    service.publisher.failing.clear()
     # No time has passed.
-    await world.relay.publish_due()
-    assert [entry.message.key for entry in world.publisher.sent] == [b"a"]
-    assert world.records.documents["a"].outbox == ()
+    await service.relay.publish_due()
+    assert [entry.message.key for entry in service.publisher.sent] == [b"a"]
+    assert service.records.documents["a"].outbox == ()
 
 
 class Away(InMemoryRecords[Tally]):
@@ -210,38 +210,40 @@ class Away(InMemoryRecords[Tally]):
 
 async def test_who_cannot_leave_it_to_the_holder_tries_again() -> None:
     records = Away(1)
-    world = World(records)
-    world.publisher.failing.add("request.recalled")
-    world.relay.start()
-    await world.processor.apply([overdue("a", 1)])
+    service = CountingService(records)
+    service.publisher.failing.add("request.recalled")
+    service.relay.start()
+    await service.processor.apply([overdue("a", 1)])
     await until(lambda: records.times < 1, "the first release failed")
-    world.publisher.failing.clear()
+    service.publisher.failing.clear()
     # No time passes but that of the poll.
-    await until(lambda: len(world.publisher.sent) == 1, "it goes out with the next poll")
-    assert not world.relay._refused
-    await world.relay.stop()
+    await until(lambda: len(service.publisher.sent) == 1, "it goes out with the next poll")
+    assert not service.relay._refused
+    await service.relay.stop()
 
 
 async def test_who_never_can_leaves_it_until_its_time_has_come() -> None:
-    world = World(Away(1000))
-    world.publisher.failing.add("request.recalled")
-    world.relay.start()
-    await world.processor.apply([overdue("a", 1)])
-    await world.relay.stop()
-    world.publisher.failing.clear()
-    await world.relay.publish_due()
-    assert world.publisher.sent == []
-    await world.drain()
-    assert len(world.publisher.sent) == 1
+    service = CountingService(Away(1000))
+    service.publisher.failing.add("request.recalled")
+    service.relay.start()
+    await service.processor.apply([overdue("a", 1)])
+    await service.relay.stop()
+    service.publisher.failing.clear()
+    await service.relay.publish_due()
+    assert service.publisher.sent == []
+    await service.drain()
+    assert len(service.publisher.sent) == 1
 
 
 async def test_what_a_killed_process_had_in_hand_is_taken_over_once_it_is_silent() -> None:
     until_when: dict[str, datetime] = {}
-    killed = World(presence=InMemoryPresence(until_when, "killed"))
+    killed = CountingService(presence=InMemoryPresence(until_when, "killed"))
     killed.records.writer = "killed"
     await killed.presence.confirm(killed.clock.now())
     await killed.processor.apply([overdue("a", 1)])
-    survivor = World(killed.records, InMemoryPresence(until_when, "survivor"), killed.clock)
+    survivor = CountingService(
+        killed.records, InMemoryPresence(until_when, "survivor"), killed.clock
+    )
     survivor.records.writer = "survivor"
     await survivor.processor.apply([overdue("mine", 1)])
 
@@ -263,36 +265,36 @@ async def test_what_a_killed_process_had_in_hand_is_taken_over_once_it_is_silent
 
 async def test_who_ends_in_order_says_so_and_who_leaves_something_does_not() -> None:
     until_when: dict[str, datetime] = {}
-    world = World(presence=InMemoryPresence(until_when, "one"))
-    world.relay.start()
+    service = CountingService(presence=InMemoryPresence(until_when, "one"))
+    service.relay.start()
     await until(lambda: list(until_when) == ["one"], "it says that it lives")
-    await world.processor.apply([overdue("a", 1)])
-    await world.relay.stop()
+    await service.processor.apply([overdue("a", 1)])
+    await service.relay.stop()
     assert until_when == {}
-    world = World(Away(1000), InMemoryPresence(until_when, "two"))
-    world.publisher.failing.add("request.recalled")
-    world.relay.start()
+    service = CountingService(Away(1000), InMemoryPresence(until_when, "two"))
+    service.publisher.failing.add("request.recalled")
+    service.relay.start()
     await until(lambda: list(until_when) == ["two"], "it says that it lives")
-    await world.processor.apply([overdue("a", 1)])
-    await world.relay.stop()
+    await service.processor.apply([overdue("a", 1)])
+    await service.relay.stop()
     assert list(until_when) == ["two"]
 
 
 async def test_marks_are_made_when_it_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Relay, "MARK_SECONDS", 0.01)
     monkeypatch.setattr(Relay, "QUIET_SECONDS", 0.2)
-    world = World()
-    world.relay.start()
+    service = CountingService()
+    service.relay.start()
     for version in range(1, 41):
-        await world.processor.apply([overdue(f"r-{version}", 1)])
+        await service.processor.apply([overdue(f"r-{version}", 1)])
         await anyio.sleep(0.01)
-    assert len(world.publisher.sent) > 0
-    assert all(write.outbox for write in world.records.documents.values())
+    assert len(service.publisher.sent) > 0
+    assert all(write.outbox for write in service.records.documents.values())
     await until(
-        lambda: not any(write.outbox for write in world.records.documents.values()),
+        lambda: not any(write.outbox for write in service.records.documents.values()),
         "all are marked",
     )
-    await world.relay.stop()
+    await service.relay.stop()
 
 
 async def test_marks_are_made_in_time_where_it_is_never_quiet(
@@ -301,18 +303,18 @@ async def test_marks_are_made_in_time_where_it_is_never_quiet(
     monkeypatch.setattr(Relay, "MARK_SECONDS", 0.01)
     monkeypatch.setattr(Relay, "QUIET_SECONDS", 1000.0)
     monkeypatch.setattr(Relay, "MARK_AFTER_SECONDS", 0.1)
-    world = World()
-    world.relay.start()
-    await world.processor.apply([overdue("a", 1)])
-    await until(lambda: not world.records.documents["a"].outbox, "it is marked")
-    assert len(world.publisher.sent) == 1
-    await world.relay.stop()
+    service = CountingService()
+    service.relay.start()
+    await service.processor.apply([overdue("a", 1)])
+    await until(lambda: not service.records.documents["a"].outbox, "it is marked")
+    assert len(service.publisher.sent) == 1
+    await service.relay.stop()
 
 
 async def test_a_crash_after_the_write_leaves_the_events_in_the_outbox() -> None:
-    world = World()
-    await world.processor.apply([overdue("a", 1)])
-    survivor = World(world.records)
+    service = CountingService()
+    await service.processor.apply([overdue("a", 1)])
+    survivor = CountingService(service.records)
     await survivor.drain()
     assert len(survivor.publisher.sent) == 1
     assert survivor.records.documents["a"].outbox == ()
@@ -345,29 +347,29 @@ def held(record_id: str, version: int) -> Event[Model]:
 
 
 async def test_a_record_being_destroyed_takes_nothing_more() -> None:
-    world = World()
-    await world.processor.apply([overdue("a", 1), ordered("a", 1)])
-    assert world.state("a").lifecycle == "destroying"
-    before: Any = world.state("a")
-    await world.processor.apply([overdue("a", 2), held("a", 9), ordered("a", 10)])
-    assert world.state("a") == before
+    service = CountingService()
+    await service.processor.apply([overdue("a", 1), ordered("a", 1)])
+    assert service.state("a").lifecycle == "destroying"
+    before: Any = service.state("a")
+    await service.processor.apply([overdue("a", 2), held("a", 9), ordered("a", 10)])
+    assert service.state("a") == before
 
 
 async def test_an_order_against_a_hold_is_refused_by_the_holder_itself() -> None:
-    world = World()
-    failed = await world.processor.apply([overdue("a", 1), held("a", 1), ordered("a", 2)])
+    service = CountingService()
+    failed = await service.processor.apply([overdue("a", 1), held("a", 1), ordered("a", 2)])
     assert [type(error).__name__ for _, error in failed] == ["HeldError"]
-    assert world.state("a").lifecycle == "active"
+    assert service.state("a").lifecycle == "active"
 
 
 def test_a_relay_owns_what_it_published_and_what_it_holds_in_hand() -> None:
-    world = World()
-    assert world.relay.owned([])
-    assert not world.relay.owned(["x"])
+    service = CountingService()
+    assert service.relay.owned([])
+    assert not service.relay.owned(["x"])
     entry = Entry("x", None)  # type: ignore[arg-type]
-    world.relay.offer("a", [entry])
-    assert world.relay.owned(["x"])
-    assert not world.relay.published("x")
+    service.relay.offer("a", [entry])
+    assert service.relay.owned(["x"])
+    assert not service.relay.published("x")
 
 
 class Overtaken(InMemoryRecords[Tally]):
@@ -386,22 +388,22 @@ class Overtaken(InMemoryRecords[Tally]):
 
 async def test_what_was_written_while_the_broker_refused_what_came_before_is_left_at_once() -> None:
     records = Overtaken()
-    world = World(records)
-    await world.processor.apply([overdue("a", 1)])
+    service = CountingService(records)
+    await service.processor.apply([overdue("a", 1)])
 
     async def refused() -> None:
-        world.publisher.failing.add("request.recalled")
-        world.relay.start()
-        await until(lambda: world.relay.waiting == 0, "it is refused")
-        await world.relay.stop()
+        service.publisher.failing.add("request.recalled")
+        service.relay.start()
+        await until(lambda: service.relay.waiting == 0, "it is refused")
+        await service.relay.stop()
 
     records.meanwhile = refused
-    await world.processor.apply([overdue("a", 2)])
-    world.publisher.failing.clear()
+    await service.processor.apply([overdue("a", 2)])
+    service.publisher.failing.clear()
     # No time has passed.
-    await world.relay._release()
-    await world.relay.publish_due()
-    assert [b'"reason":"1"' in entry.message.body for entry in world.publisher.sent] == [
+    await service.relay._release()
+    await service.relay.publish_due()
+    assert [b'"reason":"1"' in entry.message.body for entry in service.publisher.sent] == [
         True,
         False,
     ]
@@ -409,20 +411,20 @@ async def test_what_was_written_while_the_broker_refused_what_came_before_is_lef
 
 async def test_a_write_that_brings_published_entries_back_does_not_publish_them_again() -> None:
     records = Overtaken()
-    world = World(records)
-    await world.processor.apply([overdue("a", 1)])
-    records.meanwhile = world.drain
-    await world.processor.apply([overdue("a", 2)])
-    assert len(world.records.documents["a"].outbox) == 2
-    await world.drain()
-    reasons = [entry.message.body.count(b'"reason":"1"') for entry in world.publisher.sent]
+    service = CountingService(records)
+    await service.processor.apply([overdue("a", 1)])
+    records.meanwhile = service.drain
+    await service.processor.apply([overdue("a", 2)])
+    assert len(service.records.documents["a"].outbox) == 2
+    await service.drain()
+    reasons = [entry.message.body.count(b'"reason":"1"') for entry in service.publisher.sent]
     assert reasons == [1, 0]
-    assert not world.records.documents["a"].outbox
+    assert not service.records.documents["a"].outbox
 
 
 async def test_one_that_never_goes_out_keeps_only_its_own_record_waiting() -> None:
-    world = World()
-    await world.processor.apply([overdue("stuck", 1), overdue("free", 1)])
+    service = CountingService()
+    await service.processor.apply([overdue("stuck", 1), overdue("free", 1)])
 
     class OneFails(InMemoryPublisher):
         async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
@@ -430,19 +432,19 @@ async def test_one_that_never_goes_out_keeps_only_its_own_record_waiting() -> No
             self.sent += [entry for entry, one in zip(entries, works, strict=True) if one]
             return works
 
-    world.relay._publisher = OneFails()
-    world.clock.at += IN_HAND_GRACE
-    await world.relay.publish_due()
-    await world.processor.apply([overdue("stuck", 2), overdue("free", 2)])
-    world.clock.at += IN_HAND_GRACE
-    await world.relay.publish_due()
-    assert len(world.records.documents["stuck"].outbox) == 2
-    assert not world.records.documents["free"].outbox
+    service.relay._publisher = OneFails()
+    service.clock.at += IN_HAND_GRACE
+    await service.relay.publish_due()
+    await service.processor.apply([overdue("stuck", 2), overdue("free", 2)])
+    service.clock.at += IN_HAND_GRACE
+    await service.relay.publish_due()
+    assert len(service.records.documents["stuck"].outbox) == 2
+    assert not service.records.documents["free"].outbox
 
 
 async def test_many_that_never_go_out_keep_no_others_waiting() -> None:
-    world = World()
-    world.relay.BATCH = 5
+    service = CountingService()
+    service.relay.BATCH = 5
 
     class MostFail(InMemoryPublisher):
         async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
@@ -450,25 +452,25 @@ async def test_many_that_never_go_out_keep_no_others_waiting() -> None:
             self.sent += [entry for entry, one in zip(entries, works, strict=True) if one]
             return works
 
-    world.relay._publisher = MostFail()
-    await world.processor.apply([overdue(f"stuck-{number}", 1) for number in range(13)])
-    await world.processor.apply([overdue("free", 1)])
+    service.relay._publisher = MostFail()
+    await service.processor.apply([overdue(f"stuck-{number}", 1) for number in range(13)])
+    await service.processor.apply([overdue("free", 1)])
     for _ in range(2):
-        await world.drain()
-        assert not world.records.documents["free"].outbox
-        assert sum(bool(write.outbox) for write in world.records.documents.values()) == 13
+        await service.drain()
+        assert not service.records.documents["free"].outbox
+        assert sum(bool(write.outbox) for write in service.records.documents.values()) == 13
         # The next time round they are tried again, and so is what has come since.
-        await world.processor.apply([overdue("free", 2)])
+        await service.processor.apply([overdue("free", 2)])
 
 
 async def test_what_comes_while_too_much_is_in_hand_waits_in_its_outbox() -> None:
-    world = World()
-    world.relay.IN_HAND = 2
-    await world.processor.apply([overdue(f"r-{number}", 1) for number in range(5)])
-    assert world.relay.waiting == 2
-    world.relay.start()
+    service = CountingService()
+    service.relay.IN_HAND = 2
+    await service.processor.apply([overdue(f"r-{number}", 1) for number in range(5)])
+    assert service.relay.waiting == 2
+    service.relay.start()
     try:
         # Those beyond are not due for a while; they are released at once.
-        await until(lambda: len(world.publisher.sent) == 5, "all are published")
+        await until(lambda: len(service.publisher.sent) == 5, "all are published")
     finally:
-        await world.relay.stop()
+        await service.relay.stop()

@@ -32,7 +32,7 @@ class Meanwhile(FileKeyProvider):
         return plain
 
 
-class World:
+class KeyCollection:
     """A collection of keys, and two copies of a service that re-wrap it."""
 
     def __init__(self) -> None:
@@ -103,35 +103,35 @@ STEPS = st.lists(
 @settings(deadline=None)
 def test_nothing_is_lost_and_nothing_comes_back(steps: list[tuple[str, int]]) -> None:
     async def story() -> None:
-        world = World()
+        collection = KeyCollection()
         for number in range(8):
-            await world.insert(number)
+            await collection.insert(number)
         for what, number in steps:
             match what:
                 case "insert":
-                    await world.insert(number)
+                    await collection.insert(number)
                 case "destroy":
-                    await world.destroy(number)
+                    await collection.destroy(number)
                 case "open":
-                    await world.open(number)
+                    await collection.open(number)
                 case "rotate":
-                    await world.rotate()
+                    await collection.rotate()
                 case "batch":
                     # In the middle of it: another copy's batch, a destruction, a new record.
-                    await world.batch(
+                    await collection.batch(
                         0,
-                        lambda number=number: world.destroy(number),  # type: ignore[misc]
-                        lambda number=number: world.insert(number),  # type: ignore[misc]
-                        _ignoring(world.batch, 1),
+                        lambda number=number: collection.destroy(number),  # type: ignore[misc]
+                        lambda number=number: collection.insert(number),  # type: ignore[misc]
+                        _ignoring(collection.batch, 1),
                     )
                 case _:
-                    await world.batch(1)
-        await world.finish()
-        for record_id, plain in world.living.items():
-            assert await world.opened(record_id) == plain
-        for record_id in world.destroyed:
-            assert await world.opened(record_id) is None
-        assert set(await world.store.counts()) <= {f"kek-{len(world.keks) - 1}"}
+                    await collection.batch(1)
+        await collection.finish()
+        for record_id, plain in collection.living.items():
+            assert await collection.opened(record_id) == plain
+        for record_id in collection.destroyed:
+            assert await collection.opened(record_id) is None
+        assert set(await collection.store.counts()) <= {f"kek-{len(collection.keks) - 1}"}
 
     anyio.run(story)
 
@@ -144,16 +144,16 @@ def _ignoring(call: Callable[[int], Awaitable[bool]], copy: int) -> Callable[[],
 
 
 async def test_a_key_whose_own_key_is_gone_keeps_none_of_its_neighbours_back() -> None:
-    world = World()
+    collection = KeyCollection()
     for number in range(3):
-        await world.insert(number)
-    lost = await world.store.fetch("r0001", "event", AT)
+        await collection.insert(number)
+    lost = await collection.store.fetch("r0001", "event", AT)
     assert lost is not None
-    world.store.keys["r0001"] = RecordKey("r0001", "kek-lost", lost.wrapped, AT)
-    await world.rotate()
-    batch = await Rewrapping(world.store, world.provider()).batch("", "T-1")
+    collection.store.keys["r0001"] = RecordKey("r0001", "kek-lost", lost.wrapped, AT)
+    await collection.rotate()
+    batch = await Rewrapping(collection.store, collection.provider()).batch("", "T-1")
     assert (batch.done, batch.failed, batch.last) == (2, 1, "r0002")
     assert batch.reason == "the key-encryption key kek-lost is not in the key file"
     with pytest.raises(KeyProviderError):
-        await world.opened("r0001")
-    assert await world.opened("r0000") == world.living["r0000"]
+        await collection.opened("r0001")
+    assert await collection.opened("r0000") == collection.living["r0000"]

@@ -42,7 +42,7 @@ class KeysFetchedFirst(InMemoryAccessLog):
         self.fetched_before.append(fetched)
 
 
-class World:
+class AuditUnderTest:
     def __init__(self) -> None:
         log, self.keys = InMemoryLog(), InMemoryBodyKeys()
         self.stores = in_memory(log, self.keys)

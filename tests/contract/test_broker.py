@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaConnectionError
 from faststream.kafka import KafkaBroker
 
 from deploy.local.stack import Stack
-from direct311.runtime.access.ledger import Access, AuditUnavailableError, Ledger
+from direct311.runtime.access.ledger import Access, AuditUnavailableError, DurablePublisher, Ledger
 from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
 from direct311.runtime.clock import SystemClock, TimeOrderedIds
 from direct311.runtime.errors import TransientError
@@ -31,6 +31,7 @@ from direct311.runtime.telemetry import Metrics, Tracing
 from direct311.schemas import Encoded, Event, dead_letter_topic, encode, misplaced
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+from tests.support.access_log import InMemoryAccessLog
 from tests.support.memory import InMemoryPublisher
 from tests.support.runtime import NOW, Wire, entry, new_id, overdue, signature, until, wire
 
@@ -232,6 +233,50 @@ async def test_a_topic_that_is_missing_keeps_no_other_waiting(publishing: Publis
 
 async def test_nothing_is_published_at_once(publishing: Publishing) -> None:
     assert list(await publishing.publisher.publish([])) == []
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Where access events go, a topic that it takes and one that it does not, and what arrived."""
+
+    publisher: DurablePublisher
+    topic: str
+    refuse: Callable[[], str]
+    arrived: Callable[[], Awaitable[list[bytes]]]
+
+
+@pytest.fixture(params=["memory", "broker"])
+async def recording(request: pytest.FixtureRequest) -> AsyncIterator[Recording]:
+    if request.param == "memory":
+        memory = InMemoryAccessLog()
+
+        async def entered() -> list[bytes]:
+            return [each.message.body for each in memory.entries]
+
+        def down() -> str:
+            memory.down = True
+            return "topic"
+
+        yield Recording(memory, "topic", down, entered)
+        return
+    async with wire(request.getfixturevalue("servers")) as line, line.broker() as broker:
+
+        async def read() -> list[bytes]:
+            return [each.value or b"" for each in await line.read(line.topic)]
+
+        yield Recording(KafkaPublisher(broker), line.topic, lambda: new_id("missing"), read)
+
+
+async def test_what_was_recorded_has_arrived_and_what_has_not_is_an_error(
+    recording: Recording,
+) -> None:
+    first, second = entry(topic=recording.topic), entry(topic=recording.topic)
+    for each in (first, second):
+        await recording.publisher.publish_one(each, 5)
+    assert sorted(await recording.arrived()) == sorted([first.message.body, second.message.body])
+    with pytest.raises(TimeoutError):
+        await recording.publisher.publish_one(entry(topic=recording.refuse()), 0.5)
+    assert len(await recording.arrived()) == 2
 
 
 async def test_a_message_arrives_as_it_was_encoded(line: Wire) -> None:

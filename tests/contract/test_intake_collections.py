@@ -1,7 +1,7 @@
-"""Intake's small collections on the real database: codes, upload tickets, counts of apps, ended
-sessions."""
+"""Intake's small collections, the fakes and the real database: codes, upload tickets, counts of
+apps, and sessions that were ended."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 
 import anyio
@@ -16,13 +16,17 @@ from direct311.intake.reporter.adapters.codes import (
     WINDOW,
     MongoCodes,
 )
+from direct311.intake.reporter.ports import WaitingCode
 from direct311.intake.staff.adapters import MongoEndedSessions
 from direct311.intake.uploads.adapters.tickets import MongoUploadTickets
 from direct311.intake.uploads.domain import UploadTicket
+from direct311.intake.uploads.ports import UploadTickets
+from direct311.runtime.http.staff import EndedSessions
 from direct311.runtime.storage.database import Database
+from tests.support.intake_stores import InMemoryCodes, InMemoryEndedSessions, InMemoryTickets
 from tests.support.runtime import NOW, SetClock, database_of_its_own
 
-pytestmark = [pytest.mark.wire, pytest.mark.anyio]
+pytestmark = pytest.mark.anyio
 
 SECOND = timedelta(seconds=1)
 
@@ -33,26 +37,71 @@ async def database(servers: Stack) -> AsyncIterator[Database]:
         yield database
 
 
+AnyCodes = InMemoryCodes | MongoCodes
+BOTH = ["memory", pytest.param("database", marks=pytest.mark.wire)]
+
+
 @pytest.fixture
-async def codes(database: Database) -> MongoCodes:
+async def stored_codes(database: Database) -> MongoCodes:
     codes = MongoCodes(database["codes"])
     await codes.prepare()
     return codes
 
 
+@pytest.fixture(params=BOTH)
+def codes(request: pytest.FixtureRequest) -> AnyCodes:
+    if request.param == "memory":
+        return InMemoryCodes()
+    stored: MongoCodes = request.getfixturevalue("stored_codes")
+    return stored
+
+
+@pytest.fixture
+async def stored_tickets(database: Database) -> MongoUploadTickets:
+    tickets = MongoUploadTickets(database["upload_tickets"])
+    await tickets.prepare()
+    return tickets
+
+
+@pytest.fixture(params=BOTH)
+def tickets(request: pytest.FixtureRequest) -> UploadTickets:
+    if request.param == "memory":
+        return InMemoryTickets()
+    stored: MongoUploadTickets = request.getfixturevalue("stored_tickets")
+    return stored
+
+
+@pytest.fixture(params=BOTH)
+def ended(request: pytest.FixtureRequest) -> Callable[[], EndedSessions]:
+    """The sessions that were ended, as another copy of the service sees them."""
+    if request.param == "memory":
+        kept = InMemoryEndedSessions()
+        return lambda: kept
+    database: Database = request.getfixturevalue("database")
+    return lambda: MongoEndedSessions(database["ended_sessions"])
+
+
 # ---------------------------------------------------------------- sessions of staff
 
 
-async def test_a_session_that_was_ended_is_ended_for_every_copy_until_its_time(
-    database: Database,
+async def test_a_session_that_was_ended_is_ended_for_every_copy(
+    ended: Callable[[], EndedSessions],
 ) -> None:
-    one, other = (MongoEndedSessions(database["ended_sessions"]) for _ in range(2))
-    await one.prepare()
+    one, other = ended(), ended()
     assert not await other.has("s-1")
     for _ in range(2):
         await one.add("s-1", NOW + SECOND)
     assert await other.has("s-1")
     assert not await other.has("s-2")
+
+
+@pytest.mark.wire
+async def test_a_session_that_was_ended_is_ended_for_every_copy_until_its_time(
+    database: Database,
+) -> None:
+    one, other = (MongoEndedSessions(database["ended_sessions"]) for _ in range(2))
+    await one.prepare()
+    await one.add("s-1", NOW + SECOND)
     await other.forget(NOW)
     assert await one.has("s-1")
     await other.forget(NOW + 2 * SECOND)
@@ -62,7 +111,9 @@ async def test_a_session_that_was_ended_is_ended_for_every_copy_until_its_time(
 # ---------------------------------------------------------------- codes
 
 
-async def test_a_code_is_good_for_five_tries_ten_minutes_and_one_use(codes: MongoCodes) -> None:
+async def test_a_code_is_good_for_five_tries_ten_minutes_and_one_use(
+    codes: AnyCodes,
+) -> None:
     assert await codes.ask("r", NOW, "n-1", "en") is None
     for _ in range(MOST_TRIES):
         assert await codes.attempt("r", NOW) == "n-1"
@@ -84,7 +135,9 @@ async def test_a_code_is_good_for_five_tries_ten_minutes_and_one_use(codes: Mong
     assert await codes.attempt("never", NOW) is None
 
 
-async def test_a_wrong_question_counts_and_takes_nothing_from_a_code(codes: MongoCodes) -> None:
+async def test_a_wrong_question_counts_and_takes_nothing_from_a_code(
+    codes: AnyCodes,
+) -> None:
     await codes.ask("r", NOW, "n-1", "en")
     for _ in range(MOST_ASKED - 1):
         assert await codes.ask("r", NOW, None, "en") is None
@@ -97,7 +150,7 @@ async def test_a_wrong_question_counts_and_takes_nothing_from_a_code(codes: Mong
 
 
 async def test_a_message_waits_is_tried_by_one_and_is_there_after_a_crash(
-    codes: MongoCodes,
+    codes: AnyCodes,
 ) -> None:
     await codes.ask("r", NOW, None, "en")
     assert await codes.due(NOW, 10) == []
@@ -118,7 +171,18 @@ async def test_a_message_waits_is_tried_by_one_and_is_there_after_a_crash(
     assert await codes.attempt("r", NOW) == "n-2"
 
 
-async def test_codes_go_with_their_record_and_with_time(codes: MongoCodes) -> None:
+async def test_codes_go_with_their_record(codes: AnyCodes) -> None:
+    await codes.ask("r-1", NOW, "n", "en")
+    await codes.ask("r-2", NOW, "n", "en")
+    await codes.forget("r-1")
+    assert await codes.attempt("r-1", NOW) is None
+    assert await codes.due(NOW, 10) == [WaitingCode("r-2", "n", "en", NOW, NOW + GOOD_FOR, 0)]
+    assert await codes.attempt("r-2", NOW) == "n"
+
+
+@pytest.mark.wire
+async def test_codes_go_with_their_record_and_with_time(stored_codes: MongoCodes) -> None:
+    codes = stored_codes
     await codes.ask("r-1", NOW, "n", "en")
     await codes.ask("r-2", NOW, "n", "en")
     await codes.forget("r-1")
@@ -143,9 +207,9 @@ def ticket(upload_id: str) -> UploadTicket:
     )
 
 
-async def test_a_ticket_is_claimed_by_one_and_given_back_by_the_same(database: Database) -> None:
-    tickets = MongoUploadTickets(database["upload_tickets"])
-    await tickets.prepare()
+async def test_a_ticket_is_claimed_by_one_and_given_back_by_the_same(
+    tickets: UploadTickets,
+) -> None:
     await tickets.keep([ticket("u-1"), ticket("u-2")])
     assert await tickets.get(["u-1", "none"]) == {"u-1": ticket("u-1")}
     assert not await tickets.claim("none", "a", "r-1", NOW)
@@ -166,6 +230,12 @@ async def test_a_ticket_is_claimed_by_one_and_given_back_by_the_same(database: D
     assert not await tickets.claim("u-1", "nobody", "r", NOW)
     await tickets.release(["u-1"], winner)
     assert await tickets.get(["u-1"]) == {"u-1": ticket("u-1")}
+
+
+@pytest.mark.wire
+async def test_a_ticket_goes_once_it_cannot_be_used(stored_tickets: MongoUploadTickets) -> None:
+    tickets = stored_tickets
+    await tickets.keep([ticket("u-1"), ticket("u-2")])
     await tickets.forget(NOW + timedelta(hours=20))
     assert len(await tickets.get(["u-1", "u-2"])) == 2
     await tickets.forget(NOW + timedelta(hours=21))
@@ -175,6 +245,7 @@ async def test_a_ticket_is_claimed_by_one_and_given_back_by_the_same(database: D
 # ---------------------------------------------------------------- counts of apps
 
 
+@pytest.mark.wire
 @pytest.mark.policy("P6")
 async def test_counts_of_two_copies_add_up_and_no_two_values_are_together(
     database: Database,

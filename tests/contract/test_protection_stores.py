@@ -1,15 +1,17 @@
 """How an entry of the protection registry ends: the fake and the real database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import pytest
 
 from deploy.local.stack import Stack
+from direct311.intake.indexes.ports import Protections
 from direct311.intake.protection.adapters.mongo import MongoProtections
 from direct311.intake.protection.domain import Ending, Protection
 from direct311.intake.protection.handlers.protect import ProtectionStore
+from tests.support.intake import InMemoryRegistry
 from tests.support.protections import InMemoryProtections
 from tests.support.runtime import NOW, database_of_its_own
 
@@ -132,3 +134,37 @@ async def test_an_entry_of_before_loads_and_ends(servers: Stack) -> None:
         await store.propose_ending("p-1", PROPOSED)
         await store.confirm_ending("p-1", CONFIRMED)
         assert await store.end("p-1", "e-1", NOW + WEEK) == ("1:a", "1:b")
+
+
+Registered = Callable[[Sequence[str]], Awaitable[Protections]]
+
+
+@pytest.fixture(params=["memory", pytest.param("database", marks=pytest.mark.wire)])
+async def registered(request: pytest.FixtureRequest) -> AsyncIterator[Registered]:
+    """A copy of the service that has read a registry with these hashes."""
+
+    async def in_memory(hashes: Sequence[str]) -> Protections:
+        return InMemoryRegistry(*hashes)
+
+    if request.param == "memory":
+        yield in_memory
+        return
+    servers: Stack = request.getfixturevalue("servers")
+    async with database_of_its_own(servers) as database:
+
+        async def stored(hashes: Sequence[str]) -> Protections:
+            registry = MongoProtections(database["protections"])
+            await registry.add(ENTRY.model_copy(update={"hashes": tuple(hashes)}))
+            await registry.refresh()
+            return registry
+
+        yield stored
+
+
+async def test_a_person_matches_by_one_of_their_hashes(registered: Registered) -> None:
+    registry = await registered(["1:a", "1:b"])
+    assert registry.version == 1
+    assert registry.matches(["1:x", "1:b"])
+    assert registry.matches(iter(["1:a"]))
+    assert not registry.matches(["1:x", "2:a"])
+    assert not registry.matches([])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -21,9 +21,10 @@ from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
 from direct311.intake.reporter.adapters.smtp import SmtpMailer
-from direct311.intake.reporter.ports import UndeliverableError
+from direct311.intake.reporter.ports import Mailer, UndeliverableError
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.errors import TransientError
+from tests.support.mailer import InMemoryMailer
 
 pytestmark = pytest.mark.anyio
 
@@ -236,3 +237,63 @@ def test_production_sends_nothing_in_clear() -> None:
     with pytest.raises(ValidationError, match="starttls or tls"):
         settings(25, environment="production")
     assert "relay-password" not in repr(settings(25, smtp_password=PASSWORD))
+
+
+class Relay(Protocol):
+    """A mail relay, as a mailer meets it."""
+
+    @property
+    def mailer(self) -> Mailer: ...
+
+    def answers(self, what: Literal["takes", "refuses", "is down"]) -> None: ...
+
+    def took(self) -> int:
+        """How many messages it has."""
+        ...
+
+
+class RelayInMemory:
+    def __init__(self) -> None:
+        self.mailer = self._mailer = InMemoryMailer()
+
+    def answers(self, what: Literal["takes", "refuses", "is down"]) -> None:
+        self._mailer.refuses, self._mailer.down = what == "refuses", what == "is down"
+
+    def took(self) -> int:
+        return len(self._mailer.sent)
+
+
+class RelayOverSmtp:
+    def __init__(self, box: Box, port: int) -> None:
+        self._box = box
+        self.mailer = SmtpMailer(settings(port))
+
+    def answers(self, what: Literal["takes", "refuses", "is down"]) -> None:
+        said = {"takes": "250 OK", "refuses": "550 no such mailbox", "is down": "451 later"}
+        self._box.recipient = said[what]
+
+    def took(self) -> int:
+        return len(self._box.messages)
+
+
+@pytest.fixture(params=["memory", "smtp"])
+def relay(request: pytest.FixtureRequest) -> Iterator[Relay]:
+    if request.param == "memory":
+        yield RelayInMemory()
+        return
+    box = Box()
+    with server(box, None) as port:
+        yield RelayOverSmtp(box, port)
+
+
+async def test_a_mailer_says_whether_the_message_was_taken_will_be_or_never(relay: Relay) -> None:
+    relay.answers("is down")
+    with pytest.raises(TransientError):
+        await relay.mailer.send(message())
+    relay.answers("refuses")
+    with pytest.raises(UndeliverableError):
+        await relay.mailer.send(message())
+    assert relay.took() == 0
+    relay.answers("takes")
+    await relay.mailer.send(message())
+    assert relay.took() == 1

@@ -1,7 +1,7 @@
 """What intake's counting needs of a store, kept in memory, with copies that share it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from direct311.intake.clients.domain.clients import Client
@@ -10,6 +10,26 @@ from direct311.intake.open311.api.read_limits import Callers
 from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import TransientError
+
+
+class InMemoryClients:
+    """`KnownClients`; remembers the keys that were used."""
+
+    def __init__(self, clients: Sequence[Client]) -> None:
+        self._by_hash = {key.sha256: each for each in clients for key in each.keys}
+        self._origins = {
+            origin for each in clients if not each.revoked_at for origin in each.origins
+        }
+        self.used: list[str] = []
+
+    def by_key(self, key_hash: str) -> Client | None:
+        return self._by_hash.get(key_hash)
+
+    def has_origin(self, origin: str) -> bool:
+        return origin in self._origins
+
+    def note_use(self, key_id: str) -> None:
+        self.used.append(key_id)
 
 
 class InMemoryQuotas:

@@ -1,6 +1,6 @@
 """Whose key is let in, and what administrators do with keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,28 +18,11 @@ from direct311.intake.clients.domain.clients import (
 from direct311.intake.clients.handlers.admission import Admission
 from direct311.intake.clients.handlers.quotas import Quotas
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.http.problem_codes import georeport_status_of, status_of
-from tests.support.quotas import InMemoryQuotas
+from direct311.runtime.http.problem_codes import status_of
+from tests.support.quotas import InMemoryClients, InMemoryQuotas
 from tests.support.runtime import NOW, SetClock
 
 pytestmark = pytest.mark.anyio
-
-
-class InMemoryClients:
-    """`KnownClients`."""
-
-    def __init__(self, clients: Sequence[Client]) -> None:
-        self._by_hash = {key.sha256: each for each in clients for key in each.keys}
-        self.used: list[str] = []
-
-    def by_key(self, key_hash: str) -> Client | None:
-        return self._by_hash.get(key_hash)
-
-    def has_origin(self, origin: str) -> bool:
-        return False
-
-    def note_use(self, key_id: str) -> None:
-        self.used.append(key_id)
 
 
 def client(environment: Environment = "test", **about: object) -> tuple[str, Client]:

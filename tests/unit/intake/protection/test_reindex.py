@@ -1,7 +1,7 @@
 """Person indexes under other keys: opened only where they must be, and written down first."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pytest
 
@@ -29,6 +29,7 @@ from direct311.runtime.messaging.records import Write
 from direct311.runtime.storage.jobs import Batch
 from direct311.schemas import events as ev
 from tests.support.intake import IntakeUnderTest, index_keys
+from tests.support.intake_stores import InMemoryRequests
 from tests.support.memory import InMemoryRecords
 from tests.support.runtime import NOW, SetClock
 
@@ -41,39 +42,10 @@ def indexes(version: int, *older: int) -> KeyedIndexes:
     return KeyedIndexes(version, KEYS[version], SetClock(), {each: KEYS[each] for each in older})
 
 
-class Requests:
-    """`Indexed` over the records in memory."""
-
-    def __init__(self, records: InMemoryRecords[ServiceRequest]) -> None:
-        self.records = records
-
-    async def indexed_otherwise(
-        self, versions: Sequence[int], after: str, limit: int
-    ) -> Sequence[ServiceRequest]:
-        found = [
-            state
-            for state in sorted(self.records.states(), key=lambda state: state.record_id)
-            if state.record_id > after
-            and (state.index_versions, state.index_readings) != (tuple(versions), READINGS)
-        ]
-        return [state for state in found if state.lifecycle == "active"][:limit]
-
-    async def homes_unread(self, after: str, limit: int) -> Sequence[ServiceRequest]:
-        found = [
-            state
-            for state in sorted(self.records.states(), key=lambda state: state.record_id)
-            if state.record_id > after and state.home_unread_at is not None
-        ]
-        return [state for state in found if state.lifecycle == "active"][:limit]
-
-    async def count_otherwise(self, versions: Sequence[int]) -> int:
-        return len(await self.indexed_otherwise(versions, "", 1000))
-
-
 class ReindexingIntake(IntakeUnderTest):
     def __init__(self) -> None:
         super().__init__()
-        self.requests = Requests(self.records)
+        self.requests = InMemoryRequests(self.records)
         self.newest = 1
         self.registry.version = 5
 
@@ -351,9 +323,9 @@ async def test_what_is_destroyed_meanwhile_stays_so_and_what_is_sealed_anew_is_t
     for name, update in (("r0", {"lifecycle": "destroying"}), ("r1", {"sealed": {}})):
         state = old[name].state.model_copy(update={"version": 2, **update})
         await intake.records.commit([Write(1, state, (), NOW)])
-    meanwhile = Requests(InMemoryRecords())
-    meanwhile.records.documents = old
-    intake.requests = meanwhile
+    meanwhile: InMemoryRecords[ServiceRequest] = InMemoryRecords()
+    meanwhile.documents = old
+    intake.requests = InMemoryRequests(meanwhile)
     assert (await intake.batch(both)).done == 1
     assert intake.state("r0").lifecycle == "destroying"
     assert intake.state("r1").index_versions == (1,)

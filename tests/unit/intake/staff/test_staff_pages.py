@@ -23,6 +23,7 @@ from direct311.runtime.http.staff import LOGIN, SESSION, StaffSignIn
 from direct311.runtime.peers import HttpClient
 from direct311.runtime.telemetry import Metrics
 from tests.support.identity import audience_of, services_of
+from tests.support.intake_stores import InMemoryEndedSessions
 from tests.support.runtime import NOW, SetClock
 from tests.unit.runtime.access.test_sign_ins import Written
 
@@ -47,23 +48,10 @@ class Marked:
         ]
 
 
-class Ended:
-    """`EndedSessions` in memory."""
-
-    def __init__(self) -> None:
-        self.until: dict[str, datetime] = {}
-
-    async def add(self, session_id: str, until: datetime) -> None:
-        self.until[session_id] = until
-
-    async def has(self, session_id: str) -> bool:
-        return session_id in self.until
-
-
 class StaffPagesUnderTest:
     def __init__(self) -> None:
         self.clock = SetClock()
-        self.ended = Ended()
+        self.ended = InMemoryEndedSessions()
         self.ledger = Written()
         provider = identity.create_app(
             identity.Issuer(URL, "identity-1", bytes(range(32))),

@@ -1,0 +1,232 @@
+"""Intake's stores in memory, held to the same contracts as those in the database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from direct311.intake.reporter.adapters.codes import GOOD_FOR, MOST_ASKED, MOST_TRIES, WINDOW
+from direct311.intake.reporter.ports import WaitingCode
+from direct311.intake.request import READINGS, ServiceRequest
+from direct311.intake.uploads.domain import UploadTicket
+from direct311.runtime.messaging.records import Write
+from direct311.runtime.vault.vault import RecordKey
+from tests.support.keys import InMemoryKeys
+from tests.support.memory import InMemoryRecords
+
+
+class InMemoryRequests:
+    """`Requests`, `Indexed` and the outbox of messages, over the records."""
+
+    def __init__(self, records: InMemoryRecords[ServiceRequest]) -> None:
+        self._records = records
+
+    def _active(self) -> list[ServiceRequest]:
+        found = [each for each in self._records.states() if each.lifecycle == "active"]
+        return sorted(found, key=lambda each: each.record_id)
+
+    async def get(self, record_id: str) -> ServiceRequest | None:
+        return next((each for each in self._active() if each.record_id == record_id), None)
+
+    async def with_index(self, field: str, values: Sequence[str], limit: int) -> Sequence[str]:
+        return [
+            each.record_id
+            for each in self._active()
+            if not set(values).isdisjoint(each.indexes.get(field, ()))
+        ][:limit]
+
+    async def indexes_of(
+        self, record_ids: Sequence[str]
+    ) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        wanted = [each for each in self._active() if each.record_id in record_ids]
+        return {each.record_id: each.indexes for each in wanted}
+
+    async def with_mail(self, at: datetime, limit: int) -> Sequence[str]:
+        return [
+            each.record_id
+            for each in self._active()
+            if each.mail_after is not None and each.mail_after <= at
+        ][:limit]
+
+    async def indexed_otherwise(
+        self, versions: Sequence[int], after: str, limit: int
+    ) -> Sequence[ServiceRequest]:
+        present = (tuple(versions), READINGS)
+        return [
+            each
+            for each in self._active()
+            if each.record_id > after and (each.index_versions, each.index_readings) != present
+        ][:limit]
+
+    async def count_otherwise(self, versions: Sequence[int]) -> int:
+        return len(await self.indexed_otherwise(versions, "", len(self._records.documents)))
+
+    async def homes_unread(self, after: str, limit: int) -> Sequence[ServiceRequest]:
+        return [
+            each
+            for each in self._active()
+            if each.record_id > after and each.home_unread_at is not None
+        ][:limit]
+
+
+class InMemorySubmissions:
+    """`Submissions` and `Submitted`, over the records and the keys. `unseen`: those who look find
+    nothing, as when two come at once, so that only the unique key decides."""
+
+    def __init__(self, records: InMemoryRecords[ServiceRequest], keys: InMemoryKeys) -> None:
+        self._records = records
+        self._keys = keys
+        self.unseen = False
+
+    async def keep(self, keys: Sequence[RecordKey]) -> None:
+        await self._keys.insert(keys)
+
+    async def insert(self, write: Write[ServiceRequest]) -> Literal["new", "repeat"]:
+        key = write.state.idempotency
+        if key is not None and await self.by_idempotency(key) is not None:
+            return "repeat"
+        await self._records.commit([write])
+        return "new"
+
+    async def by_idempotency(self, key: str) -> ServiceRequest | None:
+        return next((each for each in self._records.states() if each.idempotency == key), None)
+
+    async def by_id(self, record_id: str) -> ServiceRequest | None:
+        found = self._records.documents.get(record_id)
+        return found.state if found else None
+
+    async def first_under(self, keys: Sequence[str], since: datetime) -> ServiceRequest | None:
+        if self.unseen:
+            return None
+        found = [
+            (each.received_at, each)
+            for each in self._records.states()
+            if each.idempotency in keys and each.received_at and each.received_at >= since
+        ]
+        return min(found, key=lambda pair: pair[0])[1] if found else None
+
+    async def with_image(self, images: Sequence[str], since: datetime) -> str | None:
+        return next(
+            (
+                each.record_id
+                for each in self._records.states()
+                if not set(images).isdisjoint(each.images or ())
+                and each.received_at
+                and each.received_at >= since
+            ),
+            None,
+        )
+
+
+class InMemoryTickets:
+    """`UploadTickets`."""
+
+    def __init__(self) -> None:
+        self.tickets: dict[str, UploadTicket] = {}
+
+    async def keep(self, tickets: Sequence[UploadTicket]) -> None:
+        self.tickets.update({each.upload_id: each for each in tickets})
+
+    async def get(self, upload_ids: Sequence[str]) -> Mapping[str, UploadTicket]:
+        return {each: self.tickets[each] for each in upload_ids if each in self.tickets}
+
+    async def claim(self, upload_id: str, claim: str, record_id: str, at: datetime) -> bool:
+        ticket = self.tickets.get(upload_id)
+        if ticket is None or ticket.claim not in (None, claim):
+            return False
+        update = {"claim": claim, "record_id": record_id, "claimed_at": at}
+        self.tickets[upload_id] = ticket.model_copy(update=update)
+        return True
+
+    async def release(self, upload_ids: Sequence[str], claim: str) -> None:
+        for each in upload_ids:
+            ticket = self.tickets.get(each)
+            if ticket is not None and ticket.claim == claim:
+                nothing = {"claim": None, "record_id": None, "claimed_at": None}
+                self.tickets[each] = ticket.model_copy(update=nothing)
+
+
+@dataclass
+class _Questions:
+    """How often a code was asked for since an instant, and how often the present one was tried."""
+
+    since: datetime
+    asked: int = 0
+    tries: int = 0
+    good_until: datetime | None = None
+
+
+class InMemoryCodes:
+    """`Codes` and their outbox. `nonces`: the codes that can be used, by record."""
+
+    def __init__(self) -> None:
+        self.nonces: dict[str, str] = {}
+        self.waiting: dict[str, WaitingCode] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        self._questions: dict[str, _Questions] = {}
+
+    async def ask(
+        self, record_id: str, at: datetime, nonce: str | None, language: str
+    ) -> datetime | None:
+        self.asked.append((record_id, nonce))
+        questions = self._questions.setdefault(record_id, _Questions(at))
+        if questions.since <= at - WINDOW:
+            questions.since, questions.asked = at, 0
+        if questions.asked >= MOST_ASKED:
+            return questions.since + WINDOW
+        questions.asked += 1
+        if nonce is not None:
+            questions.tries, questions.good_until = 0, at + GOOD_FOR
+            self.nonces[record_id] = nonce
+            until = questions.good_until
+            self.waiting[record_id] = WaitingCode(record_id, nonce, language, at, until, 0)
+        return None
+
+    async def attempt(self, record_id: str, at: datetime) -> str | None:
+        questions = self._questions.setdefault(record_id, _Questions(at))
+        over = questions.good_until is not None and questions.good_until <= at
+        if record_id not in self.nonces or over or questions.tries >= MOST_TRIES:
+            return None
+        questions.tries += 1
+        return self.nonces[record_id]
+
+    async def use(self, record_id: str, nonce: str) -> bool:
+        if self.nonces.get(record_id) != nonce:
+            return False
+        del self.nonces[record_id]
+        self.waiting.pop(record_id, None)
+        return True
+
+    async def forget(self, record_id: str) -> None:
+        for kept in (self.nonces, self.waiting, self._questions):
+            kept.pop(record_id, None)
+
+    async def due(self, at: datetime, limit: int) -> Sequence[WaitingCode]:
+        return [each for each in self.waiting.values() if each.mail_after <= at][:limit]
+
+    async def trying(self, code: WaitingCode, again: datetime) -> bool:
+        there = self.waiting.get(code.record_id)
+        if there is None or (there.nonce, there.mail_after) != (code.nonce, code.mail_after):
+            return False
+        self.waiting[code.record_id] = WaitingCode(
+            there.record_id, there.nonce, there.language, again, there.good_until, there.tries + 1
+        )
+        return True
+
+    async def sent(self, code: WaitingCode) -> None:
+        there = self.waiting.get(code.record_id)
+        if there is not None and there.nonce == code.nonce:
+            del self.waiting[code.record_id]
+
+
+class InMemoryEndedSessions:
+    """`EndedSessions`."""
+
+    def __init__(self) -> None:
+        self.until: dict[str, datetime] = {}
+
+    async def add(self, session_id: str, until: datetime) -> None:
+        self.until[session_id] = until
+
+    async def has(self, session_id: str) -> bool:
+        return session_id in self.until

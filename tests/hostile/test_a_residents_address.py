@@ -26,12 +26,12 @@ class Attack:
 
     def __init__(self) -> None:
         self.gateway = Gateway()
-        self.world = self.gateway.world
+        self.intake = self.gateway.intake
 
     async def begin(self) -> None:
-        await self.world.request()
-        await self.world.request("r-2", {"description": "x", "email": NEW})
-        self.link = self.world.signer.issue("r-1").token
+        await self.intake.request()
+        await self.intake.request("r-2", {"description": "x", "email": NEW})
+        self.link = self.intake.link_signer.issue("r-1").token
         body = {"email_notice_version": NOTICE}
         wants = self.gateway.resident("POST", self._path("notifications"), self.link, body)
         assert wants.status_code == 200
@@ -49,13 +49,13 @@ class Attack:
 
     async def code(self, email: str = OLD, record_id: str = "r-1") -> str | None:
         """The code that comes when one is asked for with this address."""
-        before = len(self.world.mailer.sent)
+        before = len(self.intake.mailer.sent)
         asked = self.gateway.http.post(
             self._path("codes", record_id), json={"email": email}, headers={"X-Api-Key": "app"}
         )
         assert asked.status_code == 202, asked.text
-        await self.world.mail.step()
-        words = [w.strip(".") for m in self.world.mailer.sent[before:] for w in str(m).split()]
+        await self.intake.mail.step()
+        words = [w.strip(".") for m in self.intake.mailer.sent[before:] for w in str(m).split()]
         return next((word for word in words if word.isdigit() and len(word) == 8), None)
 
     def redeem(self, code: str) -> Response:
@@ -69,9 +69,9 @@ class Attack:
         update = {"service_request_id": "r-1", "update_id": new_id("u"), "status": "OPEN"}
         said = self.gateway.form(update, call="servicerequestupdates")
         assert said.status_code == 200, said.text
-        self.world.mailer.sent.clear()
-        await self.world.mail.step()
-        (message,) = self.world.mailer.sent
+        self.intake.mailer.sent.clear()
+        await self.intake.mail.step()
+        (message,) = self.intake.mailer.sent
         return str(message["To"])
 
 
@@ -210,13 +210,13 @@ TRIES: Mapping[str, Try] = {
 async def test_nobody_else_replaces_it_and_messages_go_on_to_it(
     attack: Attack, replaces: Try
 ) -> None:
-    sealed = attack.world.state().sealed
+    sealed = attack.intake.state().sealed
     refused = await replaces(attack)
     assert refused.status_code in (403, 422), refused.text
     for value in (NEW, OLD):
         assert value not in refused.text
-    assert attack.world.state().sealed == sealed
-    assert attack.world.state().corrections == ()
+    assert attack.intake.state().sealed == sealed
+    assert attack.intake.state().corrections == ()
     assert await attack.news() == OLD
 
 
@@ -244,9 +244,9 @@ async def test_a_code_is_no_good_once_the_address_is_another(attack: Attack) -> 
 
 async def test_a_code_stays_where_the_correction_cannot_be_written_down(attack: Attack) -> None:
     code = await attack.code()
-    attack.world.log.down = True
+    attack.intake.access_log.down = True
     assert attack.correct(email=NEW, email_code=code).status_code == 503
-    attack.world.log.down = False
+    attack.intake.access_log.down = False
     assert attack.correct(email=NEW, email_code=code).status_code == 200
 
 
@@ -255,7 +255,7 @@ async def test_an_agent_who_has_identified_the_caller_replaces_it_and_says_how(
 ) -> None:
     done = attack.by_an_agent()
     assert (done.status_code, done.json()["fields"]) == (200, ["email"]), done.text
-    event = attack.world.log.events()[-1]
+    event = attack.intake.access_log.events()[-1]
     assert (event.action, event.why.purpose, event.agent.id) == ("correct", "respond", "olga")
     assert (event.why.justification, event.what.fields) == (REASON, ("email",))
     assert await attack.news() == NEW
@@ -263,8 +263,8 @@ async def test_an_agent_who_has_identified_the_caller_replaces_it_and_says_how(
 
 async def test_a_first_address_and_all_other_values_need_no_code(attack: Attack) -> None:
     assert attack.correct(phone="305-555-0199", email_notice_version=None).status_code == 200
-    await attack.world.request("r-3", {"description": "x"})
-    link = attack.world.signer.issue("r-3").token
+    await attack.intake.request("r-3", {"description": "x"})
+    link = attack.intake.link_signer.issue("r-3").token
     body = {"email": OTHER, "email_notice_version": NOTICE}
     path = "/v1/requests/r-3/corrections"
     assert attack.gateway.resident("POST", path, link, body).status_code == 200

@@ -218,8 +218,8 @@ async def _withdraws(gateway: Gateway, record_id: str, link: str) -> None:
 
 async def _adds_a_file(gateway: Gateway, record_id: str, link: str) -> None:
     file = AnnouncedFile(content_type="image/png", size=3)
-    ((address, _),) = await gateway.world.upload(CLIENTS["app"], [file])
-    gateway.world.media.brought[address.upload_id] = (3, "aa")
+    ((address, _),) = await gateway.intake.upload(CLIENTS["app"], [file])
+    gateway.intake.media.brought[address.upload_id] = (3, "aa")
     path = f"/v1/requests/{record_id}/media"
     done = gateway.resident("POST", path, link, {"file_ids": [address.upload_id]})
     assert done.status_code == 201, done.text
@@ -244,8 +244,8 @@ async def _tells_an_agent(gateway: Gateway, record_id: str, link: str) -> None:
 
 def _becomes(**fields: object) -> Then:
     async def then(gateway: Gateway, record_id: str, _: str) -> None:
-        before = gateway.world.state(record_id)
-        await gateway.world.put(before.model_copy(update=fields))
+        before = gateway.intake.state(record_id)
+        await gateway.intake.put(before.model_copy(update=fields))
 
     return then
 
@@ -308,10 +308,10 @@ async def test_a_repeat_tells_nothing_of_what_became_of_the_request(gateway: Gat
     first = gateway.json(BLACKBOX, by="legacy").json()
     (state,) = gateway.states()
     after = state.model_copy(update={"status": "closed_unfounded", "emergency_assistance": True})
-    await gateway.world.put(after)
+    await gateway.intake.put(after)
     again = gateway.json(BLACKBOX, by="legacy").json()
     assert again == first | {"link": None}
-    await gateway.world.put(gateway.states()[0].model_copy(update={"emergency_assistance": False}))
+    await gateway.intake.put(gateway.states()[0].model_copy(update={"emergency_assistance": False}))
     assert gateway.json(BLACKBOX, by="legacy").json() == again
 
 
@@ -322,7 +322,7 @@ async def test_a_repeat_does_not_tell_that_the_reporter_has_named_themselves(
     first = gateway.json(said, by="legacy").json()
     assert first["status"] == "identity_required"
     (state,) = gateway.states()
-    await gateway.world.put(state.model_copy(update={"status": "routed", "held_because": None}))
+    await gateway.intake.put(state.model_copy(update={"status": "routed", "held_because": None}))
     again = gateway.json(said, by="legacy").json()
     assert (again["status"], again["notice"]) == (first["status"], first["notice"])
 
@@ -333,7 +333,7 @@ async def test_a_repeat_does_not_tell_that_danger_was_added_later(gateway: Gatew
     path = f"/v1/requests/{record_id}/comments"
     assert link
     gateway.resident("POST", path, link, {"text": "Now the house is on fire!"})
-    assert gateway.world.state(str(record_id)).emergency_assistance
+    assert gateway.intake.state(str(record_id)).emergency_assistance
     assert gateway.json(SAID, KEY).json()["emergency"] is None
 
 

@@ -214,9 +214,9 @@ async def test_a_file_lies_on_the_web_or_is_not_taken(link: str) -> None:
     stored = media(link)
     with pytest.raises(ForeignLinkError):
         await follow().media(REQUEST, event(stored))
-    world = RoutingUnderTest()
+    routing = RoutingUnderTest()
     with pytest.raises(ForeignLinkError):
-        await world.processor._handlers[ev.MediaStored](
+        await routing.processor._handlers[ev.MediaStored](
             Job(record_id="r", version=1), event(stored)
         )
 

@@ -46,7 +46,7 @@ WITH_CONTACT: Mapping[str, Mapping[str, str]] = {
 @pytest.fixture
 async def gateway() -> Gateway:
     gateway = Gateway()
-    await gateway.world.request()
+    await gateway.intake.request()
     return gateway
 
 
@@ -65,15 +65,15 @@ def notice(answer: Response) -> str | None:
 async def test_contact_data_are_dropped_and_the_answer_says_so(
     gateway: Gateway, contact: Mapping[str, str], words: Mapping[str, str], form: str
 ) -> None:
-    before = gateway.world.state()
+    before = gateway.intake.state()
     answer = gateway.form({**UPDATE, **words, **contact}, form=form, call=CALL)
     assert "contact data were not kept" in (notice(answer) or "")
     assert CANARY not in answer.text
-    after = gateway.world.state()
+    after = gateway.intake.state()
     assert after.sealed.keys() - before.sealed.keys() == ({"updates"} if words else set())
     assert after.indexes == before.indexes
     assert len(after.notes) == 1
-    (opened,) = gateway.world.log.events()
+    (opened,) = gateway.intake.access_log.events()
     assert opened.what.fields == ("updates",)
     assert CANARY not in after.model_dump_json(exclude={"sealed"})
 
@@ -128,7 +128,7 @@ async def test_strangers_with_patience_leave_room_too(gateway: Gateway) -> None:
     assert codes == [200] * MOST_OF_A_CLIENT + [400] * (60 - MOST_OF_A_CLIENT)
     other = {**UPDATE, "update_id": "v-1", "description": "It is back."}
     assert gateway.form(other, by="legacy", call=CALL).status_code == 200
-    link = gateway.world.signer.issue("r-1").token
+    link = gateway.intake.link_signer.issue("r-1").token
     said = gateway.resident("POST", "/v1/requests/r-1/comments", link, {"text": "It is mine."})
     assert said.status_code in (200, 201), said.text
 
@@ -140,38 +140,38 @@ async def test_of_two_that_differ_in_contact_data_alone_one_is_stored(gateway: G
         for email in ("a@example.org", "b@example.org")
     ]
     assert answers[0].json() == answers[1].json()
-    assert len(gateway.world.state().notes) == 1
+    assert len(gateway.intake.state().notes) == 1
 
 
 async def test_who_says_to_be_the_reporter_does_not_keep_it_from_the_reporter(
     gateway: Gateway,
 ) -> None:
-    link = gateway.world.signer.issue("r-1").token
+    link = gateway.intake.link_signer.issue("r-1").token
     path = "/v1/requests/r-1/notifications"
     body = {"email_notice_version": "668.6076-1"}
     assert gateway.resident("POST", path, link, body).status_code == 200
     gateway.form({**UPDATE, "description": "Gone.", "email": "zora@example.org"}, call=CALL)
-    await gateway.world.mail.step()
-    assert [message["To"] for message in gateway.world.mailer.sent] == ["zora@example.org"]
+    await gateway.intake.mail.step()
+    assert [message["To"] for message in gateway.intake.mailer.sent] == ["zora@example.org"]
 
 
 async def test_what_is_held_of_earlier_commenters_is_left_alone(gateway: Gateway) -> None:
-    before = gateway.world.state()
+    before = gateway.intake.state()
     held = {**before.sealed, UPDATE_CONTACTS: b"sealed"}
     indexes = {**before.indexes, SENDERS: ("1:somebody",)}
-    await gateway.world.put(before.model_copy(update={"sealed": held, "indexes": indexes}))
+    await gateway.intake.put(before.model_copy(update={"sealed": held, "indexes": indexes}))
     gateway.form({**UPDATE, "description": "Gone.", "email": "a@example.org"}, call=CALL)
-    after = gateway.world.state()
+    after = gateway.intake.state()
     assert (after.sealed[UPDATE_CONTACTS], after.indexes[SENDERS]) == (b"sealed", ("1:somebody",))
 
 
 async def test_the_reporters_own_comment_takes_words_alone(gateway: Gateway) -> None:
-    link = gateway.world.signer.issue("r-1").token
+    link = gateway.intake.link_signer.issue("r-1").token
     for contact in ({"email": "a@example.org"}, {"phone": "305-555-0142"}):
         body = {"text": "It is back.", **contact}
         refused = gateway.resident("POST", "/v1/requests/r-1/comments", link, body)
         assert refused.status_code == 422
-    assert gateway.world.state().notes == ()
+    assert gateway.intake.state().notes == ()
 
 
 # ---------------------------------------------------------------- on the running county

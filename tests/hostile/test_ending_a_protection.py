@@ -38,20 +38,20 @@ def _caller(sub: str, role: str = "records_officer") -> Caller:
 
 
 @pytest.fixture
-def world() -> ProtectingIntake:
+def intake() -> ProtectingIntake:
     return ProtectingIntake()
 
 
 @pytest.fixture
-def entry(world: ProtectingIntake) -> str:
-    entered = world.enter(**PERSON)
+def entry(intake: ProtectingIntake) -> str:
+    entered = intake.enter(**PERSON)
     assert entered.status_code == 201
     return str(entered.json()["protection_id"])
 
 
-def _stands(world: ProtectingIntake, entry: str) -> None:
+def _stands(intake: ProtectingIntake, entry: str) -> None:
     """The entry protects as it did."""
-    kept = world.store.kept[entry]
+    kept = intake.store.kept[entry]
     assert (kept.withdrawn_at, bool(kept.hashes)) == (None, True)
 
 
@@ -83,16 +83,16 @@ NO_REFERENCES: dict[str, Any] = {
 
 @pytest.mark.parametrize("reference", NO_REFERENCES.values(), ids=NO_REFERENCES)
 async def test_without_a_written_reference_nothing_is_proposed(
-    world: ProtectingIntake, entry: str, reference: Any
+    intake: ProtectingIntake, entry: str, reference: Any
 ) -> None:
-    assert world.propose(entry, reference).status_code == 422
-    assert world.read(entry)["ending"] is None
+    assert intake.propose(entry, reference).status_code == 422
+    assert intake.read(entry)["ending"] is None
     # Nor confirmed.
-    assert world.propose(entry).status_code == 200
-    assert world.confirm(entry, reference).status_code == 422
-    world.clock.at += 2 * A_WEEK
-    await world.protect.end_what_is_due()
-    _stands(world, entry)
+    assert intake.propose(entry).status_code == 200
+    assert intake.confirm(entry, reference).status_code == 422
+    intake.clock.at += 2 * A_WEEK
+    await intake.protect.end_what_is_due()
+    _stands(intake, entry)
 
 
 ONE_PERSON = {
@@ -120,15 +120,15 @@ ONE_PERSON = {
 @pytest.mark.parametrize(("one", "other"), ONE_PERSON.values(), ids=ONE_PERSON)
 @pytest.mark.parametrize("role", ["custodian", "records_officer"])
 async def test_one_person_is_not_two(
-    world: ProtectingIntake, entry: str, one: str, other: str, role: str
+    intake: ProtectingIntake, entry: str, one: str, other: str, role: str
 ) -> None:
-    await world.protect.propose_ending(_caller(one, "custodian"), entry, LETTER)
+    await intake.protect.propose_ending(_caller(one, "custodian"), entry, LETTER)
     with pytest.raises(RefusedError) as refused:
-        await world.protect.confirm_ending(_caller(other, role), entry, LETTER)
+        await intake.protect.confirm_ending(_caller(other, role), entry, LETTER)
     assert (status_of(refused.value), refused.value.code) == (403, "same_person")
-    world.clock.at += 2 * A_WEEK
-    await world.protect.end_what_is_due()
-    _stands(world, entry)
+    intake.clock.at += 2 * A_WEEK
+    await intake.protect.end_what_is_due()
+    _stands(intake, entry)
 
 
 ONE_FILE = {
@@ -142,11 +142,11 @@ ONE_FILE = {
 
 @pytest.mark.parametrize(("one", "other"), ONE_FILE.values(), ids=ONE_FILE)
 async def test_one_file_is_one_however_it_is_typed(
-    world: ProtectingIntake, entry: str, one: str, other: str
+    intake: ProtectingIntake, entry: str, one: str, other: str
 ) -> None:
-    assert world.propose(entry, one).status_code == 200
-    assert world.propose(entry, other).status_code == 200
-    confirmed = world.confirm(entry, other)
+    assert intake.propose(entry, one).status_code == 200
+    assert intake.propose(entry, other).status_code == 200
+    confirmed = intake.confirm(entry, other)
     assert confirmed.status_code == 200, confirmed.text
     assert confirmed.json()["ending"]["ends_at"]
 
@@ -214,13 +214,13 @@ OUT_OF_ORDER: dict[str, Sequence[tuple[Step, int]]] = {
 
 @pytest.mark.parametrize("steps", OUT_OF_ORDER.values(), ids=OUT_OF_ORDER)
 async def test_out_of_order_it_stands_however_long_it_waits(
-    world: ProtectingIntake, entry: str, steps: Sequence[tuple[Step, int]]
+    intake: ProtectingIntake, entry: str, steps: Sequence[tuple[Step, int]]
 ) -> None:
     for step, status in steps:
-        assert step(world, entry).status_code == status
-    world.clock.at += timedelta(days=400)
-    await world.protect.end_what_is_due()
-    _stands(world, entry)
+        assert step(intake, entry).status_code == status
+    intake.clock.at += timedelta(days=400)
+    await intake.protect.end_what_is_due()
+    _stands(intake, entry)
 
 
 TOO_SOON = {
@@ -234,123 +234,123 @@ TOO_SOON = {
 
 @pytest.mark.parametrize("after", TOO_SOON.values(), ids=TOO_SOON)
 async def test_before_the_week_is_over_it_stands_and_can_be_undone(
-    world: ProtectingIntake, entry: str, after: timedelta
+    intake: ProtectingIntake, entry: str, after: timedelta
 ) -> None:
-    world.propose(entry)
+    intake.propose(entry)
     # The week begins with the second person, not with the first.
-    world.clock.at += 3 * A_WEEK
-    world.confirm(entry)
-    world.clock.at += after
-    await world.protect.end_what_is_due()
-    _stands(world, entry)
-    assert world.undo(entry).status_code == 200
-    world.clock.at += 2 * A_WEEK
-    await world.protect.end_what_is_due()
-    _stands(world, entry)
+    intake.clock.at += 3 * A_WEEK
+    intake.confirm(entry)
+    intake.clock.at += after
+    await intake.protect.end_what_is_due()
+    _stands(intake, entry)
+    assert intake.undo(entry).status_code == 200
+    intake.clock.at += 2 * A_WEEK
+    await intake.protect.end_what_is_due()
+    _stands(intake, entry)
 
 
 async def test_a_second_confirmation_brings_the_end_no_nearer_and_no_other_name(
-    world: ProtectingIntake, entry: str
+    intake: ProtectingIntake, entry: str
 ) -> None:
-    world.propose(entry)
-    first = world.confirm(entry).json()["ending"]
-    world.clock.at += timedelta(days=3)
-    assert world.confirm(entry).json()["ending"] == first
-    assert world.confirm(entry, LETTER, OTHER).json()["title"] == "confirmed"
-    assert world.read(entry)["ending"] == first
+    intake.propose(entry)
+    first = intake.confirm(entry).json()["ending"]
+    intake.clock.at += timedelta(days=3)
+    assert intake.confirm(entry).json()["ending"] == first
+    assert intake.confirm(entry, LETTER, OTHER).json()["title"] == "confirmed"
+    assert intake.read(entry)["ending"] == first
 
 
 async def test_after_the_end_nothing_is_undone_and_nothing_ends_twice(
-    world: ProtectingIntake, entry: str
+    intake: ProtectingIntake, entry: str
 ) -> None:
-    await world.end(entry)
-    assert world.undo(entry).json()["title"] == "ended"
-    moved = world.store.version
-    await world.protect.end_what_is_due()
-    assert world.store.version == moved
+    await intake.end(entry)
+    assert intake.undo(entry).json()["title"] == "ended"
+    moved = intake.store.version
+    await intake.protect.end_what_is_due()
+    assert intake.store.version == moved
 
 
-async def _undone_meanwhile(world: ProtectingIntake, entry: str) -> None:
-    await world.store.undo_ending(entry, _ending(world, entry).ending_id)
+async def _undone_meanwhile(intake: ProtectingIntake, entry: str) -> None:
+    await intake.store.undo_ending(entry, _ending(intake, entry).ending_id)
 
 
-def _ending(world: ProtectingIntake, entry: str) -> Ending:
-    ending = world.store.kept[entry].ending
+def _ending(intake: ProtectingIntake, entry: str) -> Ending:
+    ending = intake.store.kept[entry].ending
     assert ending is not None
     return ending
 
 
 async def test_who_undoes_while_the_job_has_it_in_hand_is_heard(
-    world: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
+    intake: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.propose(entry)
-    world.confirm(entry)
-    world.clock.at += A_WEEK
-    due = world.store.due_endings
+    intake.propose(entry)
+    intake.confirm(entry)
+    intake.clock.at += A_WEEK
+    due = intake.store.due_endings
 
     async def read_then_undone(at: datetime) -> Sequence[Protection]:
         found = await due(at)
-        await _undone_meanwhile(world, entry)
+        await _undone_meanwhile(intake, entry)
         return found
 
-    monkeypatch.setattr(world.store, "due_endings", read_then_undone)
-    await world.protect.end_what_is_due()
-    _stands(world, entry)
+    monkeypatch.setattr(intake.store, "due_endings", read_then_undone)
+    await intake.protect.end_what_is_due()
+    _stands(intake, entry)
 
 
 async def test_a_new_proposal_while_the_job_has_the_old_one_in_hand_is_not_ended(
-    world: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
+    intake: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.propose(entry)
-    world.confirm(entry)
-    world.clock.at += A_WEEK
-    due = world.store.due_endings
+    intake.propose(entry)
+    intake.confirm(entry)
+    intake.clock.at += A_WEEK
+    due = intake.store.due_endings
 
     async def read_then_new(at: datetime) -> Sequence[Protection]:
         found = await due(at)
-        old = _ending(world, entry)
-        await _undone_meanwhile(world, entry)
-        await world.store.propose_ending(entry, old.model_copy(update={"ending_id": "another"}))
+        old = _ending(intake, entry)
+        await _undone_meanwhile(intake, entry)
+        await intake.store.propose_ending(entry, old.model_copy(update={"ending_id": "another"}))
         return found
 
-    monkeypatch.setattr(world.store, "due_endings", read_then_new)
-    await world.protect.end_what_is_due()
-    _stands(world, entry)
+    monkeypatch.setattr(intake.store, "due_endings", read_then_new)
+    await intake.protect.end_what_is_due()
+    _stands(intake, entry)
 
 
 async def test_a_confirmation_that_comes_after_the_undoing_confirms_nothing(
-    world: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
+    intake: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.propose(entry)
-    confirm = world.store.confirm_ending
+    intake.propose(entry)
+    confirm = intake.store.confirm_ending
 
     async def late(protection_id: str, ending: Ending) -> None:
-        await _undone_meanwhile(world, entry)
-        await world.store.propose_ending(
+        await _undone_meanwhile(intake, entry)
+        await intake.store.propose_ending(
             entry, Ending(**{**dict(ending), "ending_id": "another", "confirmed_at": None,
                              "confirmed_by": None, "ends_at": None})
         )  # fmt: skip
         await confirm(protection_id, ending)
 
-    monkeypatch.setattr(world.store, "confirm_ending", late)
-    assert world.confirm(entry).status_code == 409
-    assert _ending(world, entry).confirmed_by is None
+    monkeypatch.setattr(intake.store, "confirm_ending", late)
+    assert intake.confirm(entry).status_code == 409
+    assert _ending(intake, entry).confirmed_by is None
 
 
 async def test_of_two_who_confirm_at_once_one_does(
-    world: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
+    intake: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.propose(entry)
-    confirm = world.store.confirm_ending
+    intake.propose(entry)
+    confirm = intake.store.confirm_ending
 
     async def beaten(protection_id: str, ending: Ending) -> None:
         first = ending.model_copy(update={"confirmed_by": "olga"})
         await confirm(protection_id, first)
         await confirm(protection_id, ending)
 
-    monkeypatch.setattr(world.store, "confirm_ending", beaten)
-    assert world.confirm(entry).json()["title"] == "confirmed"
-    assert _ending(world, entry).confirmed_by == "olga"
+    monkeypatch.setattr(intake.store, "confirm_ending", beaten)
+    assert intake.confirm(entry).json()["title"] == "confirmed"
+    assert _ending(intake, entry).confirmed_by == "olga"
 
 
 class KilledError(BaseException):
@@ -362,62 +362,62 @@ STEPS = ("propose_ending", "confirm_ending", "undo_ending", "end")
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_killed_between_the_log_and_the_registry_a_step_is_taken_again(
-    world: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch, step: str
+    intake: ProtectingIntake, entry: str, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     calls: dict[str, Callable[[], Awaitable[object]]] = {
-        "propose_ending": lambda: world.protect.propose_ending(
+        "propose_ending": lambda: intake.protect.propose_ending(
             _caller("carla", "custodian"), entry, LETTER
         ),
-        "confirm_ending": lambda: world.protect.confirm_ending(_caller("otto"), entry, LETTER),
-        "undo_ending": lambda: world.protect.undo_ending(_caller("otto"), entry),
-        "end": world.protect.end_what_is_due,
+        "confirm_ending": lambda: intake.protect.confirm_ending(_caller("otto"), entry, LETTER),
+        "undo_ending": lambda: intake.protect.undo_ending(_caller("otto"), entry),
+        "end": intake.protect.end_what_is_due,
     }
     before = {"propose_ending": 0, "confirm_ending": 1, "undo_ending": 2, "end": 2}[step]
     for each in STEPS[:before]:
         await calls[each]()
     if step == "end":
-        world.clock.at += A_WEEK
+        intake.clock.at += A_WEEK
 
     async def killed(*_: object) -> None:
         raise KilledError
 
     with monkeypatch.context() as patched:
-        patched.setattr(world.store, step, killed)
+        patched.setattr(intake.store, step, killed)
         with pytest.raises(KilledError):
             await calls[step]()
-    _stands(world, entry)
+    _stands(intake, entry)
     await calls[step]()
-    ending = world.store.kept[entry].ending
+    ending = intake.store.kept[entry].ending
     assert {
         "propose_ending": ending is not None and ending.confirmed_by is None,
         "confirm_ending": ending is not None and ending.confirmed_by == "otto",
         "undo_ending": ending is None,
-        "end": world.store.kept[entry].hashes == (),
+        "end": intake.store.kept[entry].hashes == (),
     }[step]
 
 
 @pytest.mark.parametrize("step", ["propose", "confirm", "undo"])
 async def test_what_cannot_be_written_down_is_not_done(
-    world: ProtectingIntake, entry: str, step: str
+    intake: ProtectingIntake, entry: str, step: str
 ) -> None:
     if step != "propose":
-        world.propose(entry)
-    before = world.store.kept[entry]
-    world.access_log.down = True
-    assert getattr(world, step)(entry).status_code == 503
-    assert world.store.kept[entry] == before
+        intake.propose(entry)
+    before = intake.store.kept[entry]
+    intake.access_log.down = True
+    assert getattr(intake, step)(entry).status_code == 503
+    assert intake.store.kept[entry] == before
 
 
 async def test_each_step_is_in_the_log_with_its_person_and_its_file(
-    world: ProtectingIntake, entry: str
+    intake: ProtectingIntake, entry: str
 ) -> None:
-    world.propose(entry)
-    world.confirm(entry)
-    world.undo(entry)
-    await world.end(entry)
+    intake.propose(entry)
+    intake.confirm(entry)
+    intake.undo(entry)
+    await intake.end(entry)
     said = [
         (event.agent.id, event.where.operation.rpartition("}")[2], event.why.justification)
-        for event in world.access_log.events()[1:]
+        for event in intake.access_log.events()[1:]
     ]
     assert said == [
         ("carla", "/ending", LETTER),

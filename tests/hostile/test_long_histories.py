@@ -202,14 +202,16 @@ async def test_the_event_that_makes_a_document_too_large_is_a_dead_letter(beside
     "note", ["🐶" * 4_000, "é" * 4_000, "a" * 4_000, "漢" * 3_000, "short"], ids=lambda n: n[:1]
 )
 async def test_a_department_cannot_fill_the_documents_of_a_request(note: str) -> None:
-    world = RoutingUnderTest()
-    await world.job("a", said=MOST_SAID - 3 * (UPDATE_WEIGHS + len(note.encode())))
+    routing = RoutingUnderTest()
+    await routing.job("a", said=MOST_SAID - 3 * (UPDATE_WEIGHS + len(note.encode())))
     for number in range(6):
         came = update("a")
         status = ("in_progress", "on_hold")[number % 2]
         data = came.event.data.model_copy(update={"note": note, "status": status})
-        assert await world.process([dataclasses.replace(came, event=_with(came.event, data))]) == []
-    answers = await world.answers()
+        assert (
+            await routing.process([dataclasses.replace(came, event=_with(came.event, data))]) == []
+        )
+    answers = await routing.answers()
     assert codes(answers) == ["malformed"] * 3
     work = [each for each in answers if isinstance(each, ev.WorkUpdated)]
     assert len(work) == 3
@@ -217,17 +219,17 @@ async def test_a_department_cannot_fill_the_documents_of_a_request(note: str) ->
     # The work can be ended all the same.
     came = update("a")
     data = came.event.data.model_copy(update={"status": "fixed"})
-    await world.process([dataclasses.replace(came, event=_with(came.event, data))])
-    assert [each.status for each in await world.answers() if isinstance(each, ev.UpdateAccepted)][
+    await routing.process([dataclasses.replace(came, event=_with(came.event, data))])
+    assert [each.status for each in await routing.answers() if isinstance(each, ev.UpdateAccepted)][
         -1
     ] == "fixed"
 
 
 async def test_updates_without_a_note_have_an_end_too() -> None:
-    world = RoutingUnderTest()
-    await world.job("a", said=2 * MOST_SAID)
-    await world.process([update("a")])
-    assert codes(await world.answers()) == ["malformed"]
+    routing = RoutingUnderTest()
+    await routing.job("a", said=2 * MOST_SAID)
+    await routing.process([update("a")])
+    assert codes(await routing.answers()) == ["malformed"]
 
 
 def test_what_is_taken_in_all_stays_far_below_a_document() -> None:

@@ -147,14 +147,14 @@ async def test_a_department_speaks_for_no_other(topic: str, named: str, source: 
 async def test_routing_itself_takes_no_more_than_updates_of_a_department(
     name: str, source: str
 ) -> None:
-    world = RoutingUnderTest()
-    world.processor._handlers |= hold_handlers()
+    routing = RoutingUnderTest()
+    routing.processor._handlers |= hold_handlers()
     wire = message(BY_NAME[name], f"updates.{DEPARTMENT}", source)
     event = decode(wire.headers, wire.body)
     job = Job(record_id=event.subject, version=1, status="fixed", department=DEPARTMENT)
-    await world.jobs.commit([Write(0, job, (), NOW)])
+    await routing.jobs.commit([Write(0, job, (), NOW)])
     came = Received(event, wire.headers, wire.body, wire.topic, 0, 0)
-    ((_, error),) = await world.process([came])
+    ((_, error),) = await routing.process([came])
     assert type(error).__name__ == "MisplacedError"
-    stored = (await world.jobs.load([event.subject]))[event.subject].state
+    stored = (await routing.jobs.load([event.subject]))[event.subject].state
     assert stored == job

@@ -44,6 +44,7 @@ from direct311.schemas import events as ev
 from tests.support import pictures, reporters
 from tests.support.county import County, until
 from tests.support.data_files import changed, entry
+from tests.support.intake import PERSON
 from tests.support.media import (
     PUBLIC_URL,
     MediaStores,
@@ -128,28 +129,28 @@ class Intake:
     """Intake's vault and what routing told it, over fakes."""
 
     def __init__(self) -> None:
-        self.world = reporters.World()
+        self.service = reporters.ReporterIntake()
 
     async def stands(self, state: State) -> None:
-        await self.world.request(RECORD, reporters.PERSON | {"comments": "One. Two."})
+        await self.service.request(RECORD, PERSON | {"comments": "One. Two."})
         for each in state.said:
-            before = self.world.state(RECORD)
-            follow = self.world.follow
+            before = self.service.state(RECORD)
+            follow = self.service.follow
             data = each.data
             handler = follow.routed if isinstance(data, ev.RequestRouted) else follow.recalled
             change = await cast(Any, handler)(before, each)
             if change is not None:
                 await self._commit(before, advanced(before, change.state, each))
-        before = self.world.state(RECORD)
+        before = self.service.state(RECORD)
         after = before.model_copy(update={**state.update, "version": before.version + 1})
         await self._commit(before, after)
 
     async def _commit(self, before: ServiceRequest, after: ServiceRequest) -> None:
-        await self.world.records.commit([Write(before.version, after, (), NOW)])
+        await self.service.records.commit([Write(before.version, after, (), NOW)])
 
     async def read(self, caller: Caller, purpose: str, field: str) -> Mapping[str, str]:
-        world = self.world
-        return await Contact(cast(Requests, world.requests), world.vault, world.indexes).read(
+        service = self.service
+        return await Contact(cast(Requests, service.requests), service.vault, service.indexes).read(
             caller,
             RECORD,
             purpose=purpose,
@@ -173,8 +174,8 @@ async def test_intake_opens_nothing_of_a_record_that_the_department_does_not_hav
     with pytest.raises(DeniedError) as refused:
         await intake.read(of_ours(role), purpose, field)
     assert refused.value.decision.rule_id == "refused:assigned"
-    assert intake.world.keys.fetches == []
-    (told,) = intake.world.log.events()
+    assert intake.service.keys.fetches == []
+    (told,) = intake.service.access_log.events()
     assert (told.outcome, told.agent.id, told.what.record_ids) == ("denied", "pedro", (RECORD,))
 
 
@@ -201,7 +202,7 @@ async def test_a_token_of_no_department_or_of_one_that_looks_alike_opens_nothing
     await intake.stands(OURS_NOW[0])
     with pytest.raises(DeniedError):
         await intake.read(Caller("pedro", (role,), department), "county_business", "description")
-    assert intake.world.keys.fetches == []
+    assert intake.service.keys.fetches == []
 
 
 @pytest.mark.anyio
@@ -219,25 +220,25 @@ async def test_whose_business_is_the_countys_opens_with_a_reference(role: str) -
 async def test_a_hold_is_lifted_by_an_inspector_of_the_department_that_the_type_goes_to(
     department: str | None, lifts: bool
 ) -> None:
-    world = reporters.World()
+    service = reporters.ReporterIntake()
     code = next(
         each.service_code
         for each in CATALOGUE.services
         if each.flags.enforcement and each.department == "regulatory"
     )
-    await world.request(service_code=code, status="identity_required")
-    release = Release(world.mail._processor, CATALOGUE, world.vault, world.clock)
+    await service.request(service_code=code, status="identity_required")
+    release = Release(service.mail._processor, CATALOGUE, service.vault, service.clock)
     lifting = release(
         Caller("ivan", ("inspector",), department), "r-1", BASIS, "wires hang over the fence"
     )
     if lifts:
         assert (await lifting).status == "received"
-        (told,) = world.log.events()
+        (told,) = service.access_log.events()
         assert told.why.reference == f"sections 125.69, 162.06 and 162.21, F.S.: {BASIS}"
     else:
         with pytest.raises(DeniedError):
             await lifting
-        assert world.state().status == "identity_required"
+        assert service.state().status == "identity_required"
 
 
 # ---------------------------------------------------------------- media's door
@@ -257,17 +258,17 @@ class Media:
     """Media's door before a record with one picture."""
 
     def __init__(self, state: State, *, protected: bool) -> None:
-        self.world = MediaStores()
-        self.process = self.world.started()
+        self.service = MediaStores()
+        self.process = self.service.started()
         self.authenticator = Caught()
         app = FastAPI()
         install(app, Readiness(), Metrics())
-        originals, records = self.world.originals, self.world.records
+        originals, records = self.service.originals, self.service.records
         app.include_router(
             files_router(self.authenticator, records, originals, self.process.vault, PUBLIC_URL)
         )
         self.client = TestClient(app, raise_server_exceptions=False)
-        self.world.incoming.bring("u1", PHOTO)
+        self.service.incoming.bring("u1", PHOTO)
         anyio.run(self._stands, state, protected)
 
     async def _stands(self, state: State, protected: bool) -> None:
@@ -319,10 +320,10 @@ def test_media_opens_no_original_of_a_record_that_the_department_does_not_have(
     purpose: str, role: str, state: State, protected: bool
 ) -> None:
     media = Media(state, protected=protected)
-    before = len(media.world.keys.fetches)
+    before = len(media.service.keys.fetches)
     assert media.read(of_ours(role), purpose) == 403
-    assert len(media.world.keys.fetches) == before
-    assert media.world.access_log.events()[-1].decision.rule == "refused:assigned"
+    assert len(media.service.keys.fetches) == before
+    assert media.service.access_log.events()[-1].decision.rule == "refused:assigned"
 
 
 @pytest.mark.parametrize("state", [each for each in OURS_NOW if not each.update], ids=str)
@@ -433,15 +434,15 @@ UPDATE = "01980000-0000-7000-8000-00000000000b"
 async def test_nobody_takes_the_place_of_anothers_update_by_its_id(
     record_id: str, times: int, together: bool
 ) -> None:
-    world = Answering()
-    await world.job(RECORD, department=THEIRS)
-    await world.job("ours", department=OURS)
-    await world.job("gone", department=THEIRS, lifecycle="destroyed")
+    service = Answering()
+    await service.job(RECORD, department=THEIRS)
+    await service.job("ours", department=OURS)
+    await service.job("gone", department=THEIRS, lifecycle="destroyed")
     attack = [_update(OURS, record_id, UPDATE)] * times
     answer = [_update(THEIRS, RECORD, UPDATE)] * times
     for batch in [attack + answer] if together else [attack, answer]:
-        assert await world.process(batch) == []
-    said = await world.answers()
+        assert await service.process(batch) == []
+    said = await service.answers()
     accepted = [each for each in said if isinstance(each, ev.UpdateAccepted)]
     assert [each.department for each in accepted if each.record_id == RECORD] == [THEIRS]
     attacks = [each for each in said if getattr(each, "department", None) == OURS]
@@ -453,23 +454,23 @@ async def test_nobody_takes_the_place_of_anothers_update_by_its_id(
 async def test_a_refusal_of_anothers_unknown_update_is_no_answer_to_this_one(
     record_id: str,
 ) -> None:
-    world = Answering()
+    service = Answering()
     for department, record in ((OURS, record_id), (THEIRS, "nowhere"), (THEIRS, "nowhere")):
-        assert await world.process([_update(department, record, UPDATE)]) == []
-    refused = [each for each in await world.answers() if isinstance(each, ev.UpdateRefused)]
+        assert await service.process([_update(department, record, UPDATE)]) == []
+    refused = [each for each in await service.answers() if isinstance(each, ev.UpdateRefused)]
     assert [each.department for each in refused] == [OURS, THEIRS]
     assert {each.update_id for each in refused} == {UPDATE}
 
 
 @pytest.mark.anyio
 async def test_what_was_answered_before_by_the_id_alone_is_answered() -> None:
-    world = Answering()
-    await world.job(RECORD, department=THEIRS, handled_updates=(UPDATE,))
+    service = Answering()
+    await service.job(RECORD, department=THEIRS, handled_updates=(UPDATE,))
     old = Refusal(record_id="old", version=1)
-    await world.refusals.commit([Write(0, old, (), NOW)])
+    await service.refusals.commit([Write(0, old, (), NOW)])
     for record_id, update_id in ((RECORD, UPDATE), (RECORD, "old"), ("nowhere", "old")):
-        assert await world.process([_update(THEIRS, record_id, update_id)]) == []
-    assert await world.answers() == []
+        assert await service.process([_update(THEIRS, record_id, update_id)]) == []
+    assert await service.answers() == []
 
 
 # ---------------------------------------------------------------- a duplicate of nothing
@@ -507,20 +508,20 @@ def _duplicate(of: str, status: ev.WorkStatus = "duplicate") -> Received:
 async def test_a_request_is_no_duplicate_of_itself_or_of_what_is_none(
     of: str, status: ev.WorkStatus
 ) -> None:
-    world = Answering()
-    await world.job(OF)
-    assert await world.process([_duplicate(of, status)]) == []
-    (refused,) = await world.answers()
+    service = Answering()
+    await service.job(OF)
+    assert await service.process([_duplicate(of, status)]) == []
+    (refused,) = await service.answers()
     assert isinstance(refused, ev.UpdateRefused)
     assert (refused.code, of in refused.reason) == ("malformed", False)
 
 
 @pytest.mark.anyio
 async def test_a_request_is_a_duplicate_of_another() -> None:
-    world = Answering()
-    await world.job(OF)
-    assert await world.process([_duplicate(ANOTHER)]) == []
-    (work,) = [each for each in await world.answers() if isinstance(each, ev.WorkUpdated)]
+    service = Answering()
+    await service.job(OF)
+    assert await service.process([_duplicate(ANOTHER)]) == []
+    (work,) = [each for each in await service.answers() if isinstance(each, ev.WorkUpdated)]
     assert (work.status, work.duplicate_of) == ("duplicate", ANOTHER)
 
 
@@ -547,9 +548,9 @@ SAYINGS: Mapping[str, dict[str, Any]] = {
 
 
 async def _retention(said: Sequence[Event[Any]]) -> Retention:
-    world = Retention()
-    await world.apply(requested(RECORD), worked(RECORD, 2), *said)
-    return world
+    service = Retention()
+    await service.apply(requested(RECORD), worked(RECORD, 2), *said)
+    return service
 
 
 @pytest.mark.anyio
@@ -558,8 +559,8 @@ async def _retention(said: Sequence[Event[Any]]) -> Retention:
 async def test_an_inspector_opens_and_closes_no_case_of_another_department(
     said: Sequence[Event[Any]], saying: dict[str, Any]
 ) -> None:
-    world = await _retention(said)
-    before = world.record(RECORD)
+    service = await _retention(said)
+    before = service.record(RECORD)
     for caller in (
         of_ours("inspector"),
         Caller("pedro", ("inspector",)),
@@ -568,22 +569,22 @@ async def test_an_inspector_opens_and_closes_no_case_of_another_department(
     ):
         for record_id in (RECORD, "another"):
             with pytest.raises(RefusedError) as refused:
-                await world.outcomes.add(caller, record_id, cause=world.ids.new(), **saying)
+                await service.outcomes.add(caller, record_id, cause=service.ids.new(), **saying)
             assert (status_of(refused.value), refused.value.code) == (403, "department")
-    assert world.record(RECORD) == before
+    assert service.record(RECORD) == before
 
 
 @pytest.mark.anyio
 async def test_who_said_what_a_case_came_to_stays_with_the_record() -> None:
-    world = await _retention([_routed(3, OURS)])
+    service = await _retention([_routed(3, OURS)])
     inspector, counsel = of_ours("inspector"), Caller("cole", ("counsel",))
     for caller, closed_on in ((inspector, None), (counsel, date(2020, 1, 2)), (counsel, None)):
-        await world.outcomes.add(
-            caller, RECORD, "hearing", world.ids.new(), closed_on, reopened=closed_on is None
+        await service.outcomes.add(
+            caller, RECORD, "hearing", service.ids.new(), closed_on, reopened=closed_on is None
         )
-    said = [(each.by, each.closed_on) for each in world.record(RECORD).outcomes_said]
+    said = [(each.by, each.closed_on) for each in service.record(RECORD).outcomes_said]
     assert said == [("pedro", None), ("cole", date(2020, 1, 2)), ("cole", None)]
-    assert {each.at for each in world.record(RECORD).outcomes_said} == {world.clock.now()}
+    assert {each.at for each in service.record(RECORD).outcomes_said} == {service.clock.now()}
 
 
 # ---------------------------------------------------------------- files of rules

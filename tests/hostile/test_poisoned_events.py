@@ -104,39 +104,39 @@ NOT_BORNE_OUT: Mapping[str, Sequence[Encoded]] = {
 
 
 async def certified(
-    world: DisposingAudit, told: Sequence[Encoded], certificate: Encoded
+    audit: DisposingAudit, told: Sequence[Encoded], certificate: Encoded
 ) -> list[str]:
     """What can be read after the certificate came, beside what was told before it."""
-    await world.stores.arrive([Producer().access(RECORD), *told])
-    await world.stores.sequence()
-    ids = await readable(world.stores)
-    await world.disposition.note(received(certificate).event)
+    await audit.stores.arrive([Producer().access(RECORD), *told])
+    await audit.stores.sequence()
+    ids = await readable(audit.stores)
+    await audit.disposition.note(received(certificate).event)
     return ids
 
 
 @pytest.mark.parametrize("told", NOT_BORNE_OUT.values(), ids=NOT_BORNE_OUT)
 async def test_a_certificate_alone_destroys_nothing(told: Sequence[Encoded]) -> None:
-    world = DisposingAudit()
-    ids = await certified(world, told, Producer("retention").certified(RECORD))
+    audit = DisposingAudit()
+    ids = await certified(audit, told, Producer("retention").certified(RECORD))
     for _ in range(4):
-        world.stores.clock.advance(WAIT)
-        await world.run()
-    assert world.receipts() == []
-    assert await readable(world.stores) == ids
-    assert world.stores.alarms.raised == [("destruction_refused", RECORD)]
+        audit.stores.clock.advance(WAIT)
+        await audit.run()
+    assert audit.receipts() == []
+    assert await readable(audit.stores) == ids
+    assert audit.stores.alarms.raised == [("destruction_refused", RECORD)]
 
 
 @pytest.mark.parametrize("days", [-9_000, -366, -15, -1])
 async def test_a_certificates_own_date_shortens_no_wait(days: int) -> None:
-    world = DisposingAudit()
+    audit = DisposingAudit()
     dated = Producer("retention").certified(RECORD, at=START + timedelta(days=days))
-    ids = await certified(world, receipts(), dated)
-    world.stores.clock.advance(WAIT - timedelta(seconds=1))
-    await world.run()
-    assert await readable(world.stores) == ids
-    world.stores.clock.advance(timedelta(seconds=1))
-    await world.run()
-    assert [each.record_id for each in world.receipts()] == [RECORD]
+    ids = await certified(audit, receipts(), dated)
+    audit.stores.clock.advance(WAIT - timedelta(seconds=1))
+    await audit.run()
+    assert await readable(audit.stores) == ids
+    audit.stores.clock.advance(timedelta(seconds=1))
+    await audit.run()
+    assert [each.record_id for each in audit.receipts()] == [RECORD]
 
 
 @pytest.mark.parametrize("order", [ORDER, ELSE, "no-uuid", "x"])
@@ -144,23 +144,23 @@ async def test_a_certificate_that_comes_too_early_hastens_nothing_and_stops_noth
     order: str,
 ) -> None:
     """The real order follows; its answers get their own fifteen days, and then it is done."""
-    world = DisposingAudit()
+    audit = DisposingAudit()
     early = Producer("retention").certified(RECORD, order=order, at=LONG_AGO)
-    ids = await certified(world, [], early)
-    world.stores.clock.advance(WAIT - timedelta(days=1))
-    await world.stores.arrive(
+    ids = await certified(audit, [], early)
+    audit.stores.clock.advance(WAIT - timedelta(days=1))
+    await audit.stores.arrive(
         [
-            *_at(world.stores.clock.now(), receipts()),
-            Producer("retention").certified(RECORD, at=world.stores.clock.now()),
+            *_at(audit.stores.clock.now(), receipts()),
+            Producer("retention").certified(RECORD, at=audit.stores.clock.now()),
         ]
     )
-    await world.stores.sequence()
-    world.stores.clock.advance(WAIT - timedelta(seconds=1))
-    await world.run()
-    assert set(ids) <= set(await readable(world.stores))
-    world.stores.clock.advance(timedelta(seconds=1) + WAIT)
-    await world.run()
-    assert [(each.record_id, each.order_id) for each in world.receipts()] == [(RECORD, ORDER)]
+    await audit.stores.sequence()
+    audit.stores.clock.advance(WAIT - timedelta(seconds=1))
+    await audit.run()
+    assert set(ids) <= set(await readable(audit.stores))
+    audit.stores.clock.advance(timedelta(seconds=1) + WAIT)
+    await audit.run()
+    assert [(each.record_id, each.order_id) for each in audit.receipts()] == [(RECORD, ORDER)]
 
 
 def _at(at: datetime, messages: Sequence[Encoded]) -> list[Encoded]:
@@ -169,14 +169,14 @@ def _at(at: datetime, messages: Sequence[Encoded]) -> list[Encoded]:
 
 
 async def test_many_false_certificates_keep_no_honest_one_waiting() -> None:
-    world = DisposingAudit()
+    audit = DisposingAudit()
     false = [f"open-{number}" for number in range(300)]
-    await certified(world, receipts(), Producer("retention").certified(*false, at=LONG_AGO))
-    await world.disposition.note(received(Producer("retention").certified(RECORD)).event)
-    world.stores.clock.advance(WAIT)
+    await certified(audit, receipts(), Producer("retention").certified(*false, at=LONG_AGO))
+    await audit.disposition.note(received(Producer("retention").certified(RECORD)).event)
+    audit.stores.clock.advance(WAIT)
     for _ in range(4):
-        await world.run()
-    assert [each.record_id for each in world.receipts()] == [RECORD]
+        await audit.run()
+    assert [each.record_id for each in audit.receipts()] == [RECORD]
 
 
 # ---------------------------------------------------------------- bodies, times, numbers
@@ -304,7 +304,7 @@ async def test_a_dead_letter_says_what_kind_of_poison_it_was() -> None:
 # ---------------------------------------------------------------- stored before there was a gate
 
 
-async def stored(world: Questions, body: bytes) -> str | None:
+async def stored(audit: Questions, body: bytes) -> str | None:
     """An entry of a body that would be refused today, between two honest ones; its event's id."""
     told = sent(body)
     try:
@@ -312,13 +312,13 @@ async def stored(world: Questions, body: bytes) -> str | None:
     except DecodeError:
         return None
     event = _offline(told)
-    await world.stores.arrive([Producer().access(RECORD)])
+    await audit.stores.arrive([Producer().access(RECORD)])
     batch = InboxBatch(
         TimeOrderedIds().new(), START, (QueuedEvent(event, facts_of(came.event)),), {}
     )
-    await world.stores.inbox.put([batch])
-    await world.stores.arrive([Producer().access(RECORD)])
-    await world.stores.sequence()
+    await audit.stores.inbox.put([batch])
+    await audit.stores.arrive([Producer().access(RECORD)])
+    await audit.stores.sequence()
     return came.event.id
 
 
@@ -338,9 +338,9 @@ def _offline(told: Encoded) -> offline.Event:
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 async def test_a_page_with_a_bad_body_shows_the_others(body: bytes) -> None:
-    world = Questions()
-    event_id = await stored(world, body)
-    page = await world.reading.page(ASKING, Filter(record_ids=(RECORD,)), limit=10, cursor=None)
+    audit = Questions()
+    event_id = await stored(audit, body)
+    page = await audit.reading.page(ASKING, Filter(record_ids=(RECORD,)), limit=10, cursor=None)
     entries = [entry_of(each) for each in page.entries]
     if event_id is None:
         return
@@ -349,25 +349,25 @@ async def test_a_page_with_a_bad_body_shows_the_others(body: bytes) -> None:
     assert answer
     others = [each for each in entries if each.event_id != event_id]
     assert all(each.readable for each in others)
-    one, _ = await world.reading.one(ASKING, event_id)
+    one, _ = await audit.reading.one(ASKING, event_id)
     json.dumps(one.event, allow_nan=False, ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 async def test_a_bundle_with_a_bad_body_is_a_bundle(body: bytes) -> None:
-    world = Questions()
-    if await stored(world, body) is None:
+    audit = Questions()
+    if await stored(audit, body) is None:
         return
-    report = verify_bundle(await world.bundle(Filter(record_ids=(RECORD,))), TRUST, KEYS)
+    report = verify_bundle(await audit.bundle(Filter(record_ids=(RECORD,))), TRUST, KEYS)
     assert report.ok, report
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 async def test_nobody_who_watches_stops_at_it(body: bytes) -> None:
-    world = Questions()
-    if await stored(world, body) is None:
+    audit = Questions()
+    if await stored(audit, body) is None:
         return
-    stores = world.stores
+    stores = audit.stores
     rules = load_volume_rules().content.rules
     volume = Volume(rules, stores.alarms, stores.entries, stores.clock)
     numbers = InMemoryNumbers()
@@ -419,12 +419,12 @@ async def test_an_entry_of_another_age_silences_no_alarm(at: str, rule: str) -> 
 async def test_numbers_that_no_sum_would_hold_are_counted_as_the_largest(
     counts: tuple[int, int],
 ) -> None:
-    world = Questions()
+    audit = Questions()
     for count in counts:
-        await stored(world, numbered(outcome="denied", count=count))
-    head = await world.stores.log.head()
+        await stored(audit, numbered(outcome="denied", count=count))
+    head = await audit.stores.log.head()
     query = Filter(outcome="denied")
-    (group,) = await world.stores.entries.groups(query, (), before=head.size, floor=0)
+    (group,) = await audit.stores.entries.groups(query, (), before=head.size, floor=0)
     assert group.times == sum(min(count, MOST_COUNTED) for count in counts)
     (total,) = [stage["$group"]["times"] for stage in grouping(()) if "$group" in stage]
     assert total == {"$sum": {"$min": [{"$ifNull": ["$count", 1]}, MOST_COUNTED]}}
@@ -453,34 +453,34 @@ QUESTIONS = {
 async def test_an_opening_of_today_is_found_today_whatever_date_it_bears(
     query: Filter, back: timedelta
 ) -> None:
-    world = Questions()
-    await world.log(Producer().access(RECORD, at=START - back))
-    page = await world.reading.page(ASKING, query, limit=10, cursor=None)
+    audit = Questions()
+    await audit.log(Producer().access(RECORD, at=START - back))
+    page = await audit.reading.page(ASKING, query, limit=10, cursor=None)
     assert [each.row.facts.record_ids for each in page.entries if each.row.facts] == [(RECORD,)]
-    tally = await world.counting.tally(ASKING, query, ("actor",), 10)
+    tally = await audit.counting.tally(ASKING, query, ("actor",), 10)
     assert tally.entries == 1
-    scope = await world.breach.scope(ASKING, query, "Bearer t", START.date())
+    scope = await audit.breach.scope(ASKING, query, "Bearer t", START.date())
     assert [each.record_id for each in scope.records] == [RECORD]
-    outflow = await world.exporting.export(ASKING, query)
+    outflow = await audit.exporting.export(ASKING, query)
     assert outflow.entries == 1
 
 
 @pytest.mark.parametrize("back", BACKDATED.values(), ids=BACKDATED)
 async def test_it_is_found_on_the_day_that_it_bears_too(back: timedelta) -> None:
-    world = Questions()
-    await world.log(Producer().access(RECORD, at=START - back))
+    audit = Questions()
+    await audit.log(Producer().access(RECORD, at=START - back))
     second = timedelta(seconds=1)
     query = Filter(since=START - back - second, until=START - back + second)
-    page = await world.reading.page(ASKING, query, limit=10, cursor=None)
+    page = await audit.reading.page(ASKING, query, limit=10, cursor=None)
     assert len(page.entries) == 1
     before = Filter(until=START - back - second)
-    page = await world.reading.page(ASKING, before, limit=10, cursor=None)
+    page = await audit.reading.page(ASKING, before, limit=10, cursor=None)
     assert not page.entries
 
 
 @pytest.mark.parametrize("at", FAR[:2])
 async def test_so_is_one_that_was_stored_before_there_was_a_gate(at: str) -> None:
-    world = Questions()
-    assert await stored(world, occurred(at))
-    page = await world.reading.page(ASKING, Filter(since=TODAY), limit=10, cursor=None)
+    audit = Questions()
+    assert await stored(audit, occurred(at))
+    page = await audit.reading.page(ASKING, Filter(since=TODAY), limit=10, cursor=None)
     assert len(page.entries) == 3

@@ -6,8 +6,7 @@ public and the department see; only the stores are in memory.
 """
 
 import asyncio
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
@@ -40,12 +39,12 @@ from direct311.schemas import Event
 from direct311.schemas import events as ev
 from tests.support.county import County, until
 from tests.support.geo import At, resolver_of
+from tests.support.intake import InMemoryRegistry, index_keys
 from tests.support.runtime import NOW, SetClock
 from tests.support.submissions import ENFORCEMENT, submission
 
 pytestmark = pytest.mark.anyio
 
-FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
 POLICY = ev.PolicyAgreement(version="2024-01", agreed="accepted")
 TYPE = load_catalogue().content.services[0]
 ELSEWHERE = (25.9003, -80.2239)
@@ -149,16 +148,8 @@ VARIANTS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-class Registry:
+class Registry(InMemoryRegistry):
     """The protection registry, with what was entered."""
-
-    version = 2
-
-    def __init__(self) -> None:
-        self.hashes: set[str] = set()
-
-    def matches(self, hashes: Iterable[str]) -> bool:
-        return not self.hashes.isdisjoint(hashes)
 
     async def add(self, protection: Any) -> int:
         self.hashes |= set(protection.hashes)
@@ -174,12 +165,12 @@ class Seen:
     state: ServiceRequest
 
 
-class World:
+class GeoAndIntake:
     """Geo and intake, with the registry between them."""
 
     def __init__(self, resolver: Resolver) -> None:
-        self.registry = Registry()
-        self.indexes = KeyedIndexes(1, {name: os.urandom(32) for name in FIELDS}, SetClock())
+        self.registry = Registry(version=2)
+        self.indexes = KeyedIndexes(1, index_keys(), SetClock())
         self.locate = LocateRequest(resolver, At(NOW))
         self.follow = Follow(self.registry, self.indexes.place, SetClock())
         geo = FastAPI()
@@ -267,8 +258,8 @@ def boundaries() -> ShapeBoundaries:
 
 
 @pytest.fixture
-def world(boundaries: ShapeBoundaries) -> World:
-    return World(resolver_of(lambda: boundaries))
+def services(boundaries: ShapeBoundaries) -> GeoAndIntake:
+    return GeoAndIntake(resolver_of(lambda: boundaries))
 
 
 def _shows_no_place(seen: Seen) -> None:
@@ -283,30 +274,30 @@ def _shows_no_place(seen: Seen) -> None:
 @pytest.mark.policy("P8")
 @pytest.mark.parametrize(("home", "written"), VARIANTS.values(), ids=VARIANTS)
 async def test_a_protected_home_is_known_however_it_is_written(
-    home: str, written: str, world: World
+    home: str, written: str, services: GeoAndIntake
 ) -> None:
-    await world.enter(home)
+    await services.enter(home)
     # Without a pin, and with one far off.
-    _shows_no_place(await world.sent(ev.Place(address=written)))
+    _shows_no_place(await services.sent(ev.Place(address=written)))
     pin = {"latitude": ELSEWHERE[0], "longitude": ELSEWHERE[1]}
-    _shows_no_place(await world.sent(ev.Place(address=written, **pin)))
+    _shows_no_place(await services.sent(ev.Place(address=written, **pin)))
 
 
 @pytest.mark.policy("P8")
 @pytest.mark.parametrize(("home", "written"), VARIANTS.values(), ids=VARIANTS)
 async def test_a_protected_reporter_is_known_however_the_own_address_is_written(
-    home: str, written: str, world: World
+    home: str, written: str, services: GeoAndIntake
 ) -> None:
-    await world.enter(home)
+    await services.enter(home)
     pin = {"latitude": ELSEWHERE[0], "longitude": ELSEWHERE[1]}
-    _shows_no_place(await world.sent(ev.Place(**pin), own_address=written))
+    _shows_no_place(await services.sent(ev.Place(**pin), own_address=written))
 
 
 @pytest.mark.policy("P8")
 @pytest.mark.parametrize("written", ["8942-SW-142nd-AVE", "8942 SW 142 ND AVE", "8942_142_AVE"])
-async def test_an_address_id_is_read_too(written: str, world: World) -> None:
-    await world.enter(NUMBERED)
-    _shows_no_place(await world.sent(ev.Place(address_id=written)))
+async def test_an_address_id_is_read_too(written: str, services: GeoAndIntake) -> None:
+    await services.enter(NUMBERED)
+    _shows_no_place(await services.sent(ev.Place(address_id=written)))
 
 
 @pytest.mark.policy("P8")
@@ -314,13 +305,13 @@ async def test_geos_own_point_counts_wherever_the_pin_is(boundaries: ShapeBounda
     """Of who is known by a point alone, and of a request or a reporter with an address alone."""
     home = (25.67170, -80.37999)
     known = [KnownAddress("8942 SW 142ND AVE", *home, "33186")]
-    world = World(resolver_of(lambda: boundaries, known))
-    await world.enter("", home)
+    services = GeoAndIntake(resolver_of(lambda: boundaries, known))
+    await services.enter("", home)
     pin = {"latitude": ELSEWHERE[0], "longitude": ELSEWHERE[1]}
-    _shows_no_place(await world.sent(ev.Place(address="8942 SW 142 AVE", **pin)))
-    _shows_no_place(await world.sent(ev.Place(**pin), own_address="8942 SW 142 AVE"))
+    _shows_no_place(await services.sent(ev.Place(address="8942 SW 142 AVE", **pin)))
+    _shows_no_place(await services.sent(ev.Place(**pin), own_address="8942 SW 142 AVE"))
     # And of an entry that has an address and a point of its own.
-    other = World(resolver_of(lambda: boundaries, known))
+    other = GeoAndIntake(resolver_of(lambda: boundaries, known))
     await other.enter("8942 SW 142 AVE", ELSEWHERE)
     _shows_no_place(await other.sent(ev.Place(latitude=home[0], longitude=home[1])))
 
@@ -351,25 +342,25 @@ GEO_IS_AWAY: Mapping[str, Any] = {
 @pytest.mark.policy("P8")
 @pytest.mark.parametrize("post", GEO_IS_AWAY.values(), ids=GEO_IS_AWAY)
 async def test_while_geo_is_stalled_nobody_sees_where_a_reporter_may_live(
-    post: Any, world: World, monkeypatch: pytest.MonkeyPatch
+    post: Any, services: GeoAndIntake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("direct311.intake.protection.handlers.address_index.PATIENCE", 0.01)
     peer: Any = SimpleNamespace(post=post)
     away = GeoAddresses(peer)
-    await world.enter(NUMBERED)
+    await services.enter(NUMBERED)
     pin = ev.Place(latitude=ELSEWHERE[0], longitude=ELSEWHERE[1])
-    seen = await world.sent(pin, "8942 S.W. 142nd Avenue apt 4", away)
+    seen = await services.sent(pin, "8942 S.W. 142nd Avenue apt 4", away)
     _shows_no_place(seen)
     # Nor by another change of the registry, before the address is read.
-    again = await world.follow.recheck(seen.state.model_copy(update={"registry_version": 1}))
+    again = await services.follow.recheck(seen.state.model_copy(update={"registry_version": 1}))
     assert again is not None
     assert again.state.protected
     # Whoever is not protected shows once it is.
-    other = (await world.sent(pin, "1 NW 1 ST", away)).state
+    other = (await services.sent(pin, "1 NW 1 ST", away)).state
     assert (other.protected, other.listed) == (True, False)
-    read = await AddressIndex(world.addresses, world.indexes)("1 NW 1 ST")
+    read = await AddressIndex(services.addresses, services.indexes)("1 NW 1 ST")
     fresh = {"indexes": {**other.indexes, "home": read.values}, "home_unread_at": None}
-    change = world.follow.compare(other, other.model_copy(update=fresh))
+    change = services.follow.compare(other, other.model_copy(update=fresh))
     assert (change.state.protected, change.state.listed) == (False, True)
     told: Any = [each.data for each in change.events]
     assert [each.protected for each in told] == [False]
@@ -394,12 +385,12 @@ POINTS = {
 
 @pytest.mark.policy("P8")
 @pytest.mark.parametrize("written", POINTS.values(), ids=POINTS)
-async def test_coordinates_in_words_are_a_pin(written: str, world: World) -> None:
+async def test_coordinates_in_words_are_a_pin(written: str, services: GeoAndIntake) -> None:
     """However far off the other pin is, for the place and for the reporter's own address."""
-    await world.enter("", (25.67170, -80.37999))
+    await services.enter("", (25.67170, -80.37999))
     pin = {"latitude": ELSEWHERE[0], "longitude": ELSEWHERE[1]}
-    _shows_no_place(await world.sent(ev.Place(address=written, **pin)))
-    _shows_no_place(await world.sent(ev.Place(**pin), own_address=written))
+    _shows_no_place(await services.sent(ev.Place(address=written, **pin)))
+    _shows_no_place(await services.sent(ev.Place(**pin), own_address=written))
 
 
 @pytest.mark.parametrize(
@@ -407,12 +398,12 @@ async def test_coordinates_in_words_are_a_pin(written: str, world: World) -> Non
     ["8944 SW 142 AVE", "8942 SW 143 AVE", "1216 San Marco Ave", "1218 San Miguel Ave",
      "1500 Brickell Ave", "742 Main St", "SW 142 AVE & SW 90 ST"],
 )  # fmt: skip
-async def test_the_neighbors_are_not_hidden(written: str, world: World) -> None:
+async def test_the_neighbors_are_not_hidden(written: str, services: GeoAndIntake) -> None:
     for home in (NUMBERED, NAMED, LEON, IRISH):
-        await world.enter(home)
-    seen = await world.sent(ev.Place(address=written))
+        await services.enter(home)
+    seen = await services.sent(ev.Place(address=written))
     assert not seen.state.protected
-    seen = await world.sent(
+    seen = await services.sent(
         ev.Place(latitude=ELSEWHERE[0], longitude=ELSEWHERE[1]), own_address=written
     )
     assert not seen.state.protected
@@ -432,9 +423,11 @@ WORDS = (
 
 @pytest.mark.policy("P8", "P13")
 @pytest.mark.parametrize("words", WORDS)
-async def test_words_that_geo_does_not_know_are_never_public(words: str, world: World) -> None:
+async def test_words_that_geo_does_not_know_are_never_public(
+    words: str, services: GeoAndIntake
+) -> None:
     for pin in ({"latitude": 25.7617, "longitude": -80.1918}, {"zip_code": "33130"}):
-        seen = await world.sent(ev.Place(address=words, **pin))
+        seen = await services.sent(ev.Place(address=words, **pin))
         assert not seen.state.protected
         shown = str(seen.public).lower()
         typed = {word for word in words.lower().replace("'", " ").split() if len(word) > 2}
@@ -457,15 +450,15 @@ async def test_words_that_geo_does_not_know_are_never_public(words: str, world: 
     ],
 )
 async def test_an_address_on_a_known_street_shows_as_geo_writes_it(
-    written: str, shown: str, world: World
+    written: str, shown: str, services: GeoAndIntake
 ) -> None:
-    seen = await world.sent(ev.Place(address=written))
+    seen = await services.sent(ev.Place(address=written))
     assert seen.public["address"] == shown
 
 
-async def test_a_known_address_far_from_the_pin_is_not_the_places(world: World) -> None:
+async def test_a_known_address_far_from_the_pin_is_not_the_places(services: GeoAndIntake) -> None:
     """It may be where the reporter lives."""
-    seen = await world.sent(
+    seen = await services.sent(
         ev.Place(address="9967 SW 153 ST", latitude=ELSEWHERE[0], longitude=ELSEWHERE[1])
     )
     assert "153" not in str(seen.public["address"])

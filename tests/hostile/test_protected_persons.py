@@ -181,18 +181,18 @@ class Registry:
 
     version = 1
 
-    def __init__(self, world: ProtectingIntake) -> None:
-        self._hashes = {h for each in world.store.kept.values() for h in each.hashes}
+    def __init__(self, intake: ProtectingIntake) -> None:
+        self._hashes = {h for each in intake.store.kept.values() for h in each.hashes}
 
     def matches(self, hashes: Iterable[str]) -> bool:
         return not self._hashes.isdisjoint(hashes)
 
 
 @pytest.fixture
-def world() -> ProtectingIntake:
-    world = ProtectingIntake()
-    assert world.enter(phone=PHONE, email=EMAIL, name=NAME).status_code == 201
-    return world
+def intake() -> ProtectingIntake:
+    intake = ProtectingIntake()
+    assert intake.enter(phone=PHONE, email=EMAIL, name=NAME).status_code == 201
+    return intake
 
 
 def test_nearly_every_way_is_taken_by_the_forms() -> None:
@@ -206,20 +206,20 @@ def _given(contact: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("way", TAKEN.values(), ids=TAKEN)
 async def test_a_new_request_is_protected_however_its_reporter_is_written(
-    world: ProtectingIntake, way: dict[str, str]
+    intake: ProtectingIntake, way: dict[str, str]
 ) -> None:
     request = await submitted(
-        InOneLine(), _given(way), indexes=world.indexes, protections=Registry(world)
+        InOneLine(), _given(way), indexes=intake.indexes, protections=Registry(intake)
     )
     assert request.protected
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 async def test_the_request_of_somebody_else_is_not(
-    world: ProtectingIntake, other: dict[str, str]
+    intake: ProtectingIntake, other: dict[str, str]
 ) -> None:
     request = await submitted(
-        InOneLine(), _given(other), indexes=world.indexes, protections=Registry(world)
+        InOneLine(), _given(other), indexes=intake.indexes, protections=Registry(intake)
     )
     assert not request.protected
 
@@ -249,10 +249,10 @@ with what may be a name in its midst."""
     "way", [pytest.param(way, id=kind) for kind, way in WAYS.items() if not kind.startswith(SHORT)]
 )
 async def test_an_entry_protects_however_it_was_entered(way: dict[str, str]) -> None:
-    world = ProtectingIntake()
-    assert world.enter(**_entered_as(way)).status_code == 201
+    intake = ProtectingIntake()
+    assert intake.enter(**_entered_as(way)).status_code == 201
     request = await submitted(
-        InOneLine(), PLAIN, indexes=world.indexes, protections=Registry(world)
+        InOneLine(), PLAIN, indexes=intake.indexes, protections=Registry(intake)
     )
     assert request.protected
 
@@ -271,16 +271,16 @@ NUMBERS_IN_TEXT = {kind: way for kind, way in TAKEN.items() if not _is_number(wa
 
 @pytest.mark.parametrize("way", CORRECTIONS.values(), ids=CORRECTIONS)
 async def test_a_correction_protects(way: dict[str, str]) -> None:
-    world = test_subject.World()
-    of = world.indexes.person
-    world.registry.hashes = {*of("phone", PHONE), *of("email", EMAIL), *of("name", NAME)}
-    await world.request(plain={"description": "A dog."})
+    intake = test_subject.SubjectIntake()
+    of = intake.indexes.person
+    intake.registry.hashes = {*of("phone", PHONE), *of("email", EMAIL), *of("name", NAME)}
+    await intake.request(plain={"description": "A dog."})
     body: dict[str, Any] = dict(_given(way))
     if "email" in body:
         body["email_notice_version"] = next(iter(test_subject.NOTICES))
-    answer = world.correct(body)
+    answer = intake.correct(body)
     assert answer.status_code == 200, answer.text
-    assert world.state().protected
+    assert intake.state().protected
 
 
 @pytest.mark.parametrize("way", NUMBERS_IN_TEXT.values(), ids=NUMBERS_IN_TEXT)
@@ -296,15 +296,15 @@ async def test_a_correction_with_a_number_in_a_text_is_refused(way: dict[str, st
 async def test_a_request_of_before_is_protected_once_it_is_indexed_anew(
     way: dict[str, str],
 ) -> None:
-    world, keys = test_reindex.ReindexingIntake(), test_reindex.indexes(1)
-    world.registry.hashes = {*keys.person("email", EMAIL), *keys.person("phone", PHONE)}
-    await world.indexed("r0", keys, way)
+    intake, keys = test_reindex.ReindexingIntake(), test_reindex.indexes(1)
+    intake.registry.hashes = {*keys.person("email", EMAIL), *keys.person("phone", PHONE)}
+    await intake.indexed("r0", keys, way)
     older = {"email": ("1:older",), "phone": ("1:older",)}
-    await world.put("r0", indexes=older, index_readings=1, place_checked=True, listed=True)
-    assert (await world.batch(keys)).done == 1
-    state = world.state("r0")
+    await intake.put("r0", indexes=older, index_readings=1, place_checked=True, listed=True)
+    assert (await intake.batch(keys)).done == 1
+    state = intake.state("r0")
     assert (state.protected, state.listed, state.index_readings) == (True, False, READINGS)
-    (event,) = world.access_log.events()
+    (event,) = intake.access_log.events()
     assert event.what.record_ids == ("r0",)
 
 
@@ -312,10 +312,10 @@ async def test_a_request_of_before_is_protected_once_it_is_indexed_anew(
 async def test_the_search_for_a_person_finds_however_it_was_asked_for_or_written(
     way: dict[str, str],
 ) -> None:
-    world = test_subject.World()
-    await world.request("r-1", _given(way))
-    await world.request("r-2", {"email": "other@example.org", "phone": "305-555-0111"})
-    found = await Contact(_Indexed(world), world.vault, world.indexes).records_of(  # type: ignore[arg-type]
+    intake = test_subject.SubjectIntake()
+    await intake.request("r-1", _given(way))
+    await intake.request("r-2", {"email": "other@example.org", "phone": "305-555-0111"})
+    found = await Contact(_Indexed(intake), intake.vault, intake.indexes).records_of(  # type: ignore[arg-type]
         Caller("ana", roles=("agent",)),
         {"name": NAME}
         if "first_name" in way
@@ -339,25 +339,25 @@ GUESSES: Mapping[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("guess", GUESSES.values(), ids=GUESSES)
 async def test_a_link_tries_so_many_values_a_day(guess: dict[str, str]) -> None:
-    world = test_subject.World()
-    await world.request(plain={"description": "A dog."})
+    intake = test_subject.SubjectIntake()
+    await intake.request(plain={"description": "A dog."})
     for number in range(MOST_A_DAY):
         values = {field: value.format(number) for field, value in guess.items()}
-        assert world.correct(values).status_code == 200
+        assert intake.correct(values).status_code == 200
     values = {field: value.format(99) for field, value in guess.items()}
-    refused = world.correct(values)
+    refused = intake.correct(values)
     assert (refused.status_code, "retry-after" in refused.headers) == (429, True)
-    world.clock.at += timedelta(days=1)
-    assert world.correct(values).status_code == 200
+    intake.clock.at += timedelta(days=1)
+    assert intake.correct(values).status_code == 200
 
 
 async def test_what_was_found_stays_found_whatever_is_tried_next() -> None:
-    world = test_subject.World()
-    world.registry.hashes = {*world.indexes.person("phone", PHONE)}
-    await world.request(plain={"description": "A dog."})
+    intake = test_subject.SubjectIntake()
+    intake.registry.hashes = {*intake.indexes.person("phone", PHONE)}
+    await intake.request(plain={"description": "A dog."})
     for phone in (PHONE, "305-555-0111", "305-555-0112"):
-        assert world.correct({"phone": phone}).status_code == 200
-        assert world.state().protected
+        assert intake.correct({"phone": phone}).status_code == 200
+        assert intake.state().protected
 
 
 async def test_a_client_whose_requests_the_registry_often_knows_is_written_down() -> None:
@@ -377,14 +377,14 @@ async def test_a_client_whose_requests_the_registry_often_knows_is_written_down(
 class _Indexed:
     """`Requests` by their index values."""
 
-    def __init__(self, world: test_subject.World) -> None:
-        self._world = world
+    def __init__(self, intake: test_subject.SubjectIntake) -> None:
+        self._intake = intake
 
     async def with_index(self, field: str, values: Iterable[str], limit: int) -> list[str]:
         wanted = set(values)
         return [
             record_id
-            for record_id, document in self._world.records.documents.items()
+            for record_id, document in self._intake.records.documents.items()
             if not wanted.isdisjoint(document.state.indexes.get(field, ()))
         ][:limit]
 

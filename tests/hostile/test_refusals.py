@@ -13,23 +13,20 @@ from typing import Any, Literal
 from uuid import UUID
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from direct311.runtime.access.ledger import Access, AuditUnavailableError, Ledger
-from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
+from direct311.runtime.access.ledger import Access, AuditUnavailableError
+from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.messaging.records import Entry
-from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.keys import FileKeyProvider
-from direct311.runtime.vault.vault import DeniedError, Vault
-from direct311.schemas import Encoded, decode
+from direct311.runtime.vault.vault import DeniedError
+from direct311.schemas import Encoded
 from direct311.schemas import events as ev
+from tests.support.access_log import InMemoryAccessLog
 from tests.support.county import County, until
-from tests.support.keys import InMemoryKeys
 from tests.support.runtime import SetClock
+from tests.support.service_under_test import ServiceUnderTest
 from tests.support.submissions import submission
 from tests.unit.audit.events import OTHER, RECORD, Producer
 from tests.unit.audit.questions import test_subject as residents
@@ -55,32 +52,18 @@ NOBODY = Caller("nora", ("janitor",), token_id="t-3", address="a1")
 LAWYER = Caller("carol", ("counsel",), token_id="t-4", address="a1")
 
 
-class Log:
-    """The broker: keeps what is sent, in order."""
+class SlowAccessLog(InMemoryAccessLog):
+    """Takes what is sent once `slow` is set, where it is given."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.down = False
+        super().__init__()
         self.slow: asyncio.Event | None = None
 
     async def publish_one(self, entry: Entry, seconds: float) -> None:
         await asyncio.sleep(0)
         if self.slow is not None:
             await self.slow.wait()
-        if self.down:
-            raise TimeoutError
-        self.entries.append(entry)
-
-    def events(self) -> list[ev.PiiAccessed]:
-        found = []
-        for entry in self.entries:
-            data = decode(entry.message.headers, entry.message.body).data
-            assert isinstance(data, ev.PiiAccessed)
-            found.append(data)
-        return found
-
-    def refusals(self) -> list[ev.PiiAccessed]:
-        return [event for event in self.events() if event.outcome == "denied"]
+        await super().publish_one(entry, seconds)
 
 
 class Ids:
@@ -92,23 +75,10 @@ class Ids:
         return str(UUID(int=self.last))
 
 
-class World:
+class RefusingIntake(ServiceUnderTest):
     def __init__(self) -> None:
-        self.log, self.clock = Log(), SetClock(START)
-        self.ledger = Ledger(
-            service="intake",
-            instance="intake-1",
-            version="1",
-            publisher=self.log,
-            signer=Signer("intake-1", Ed25519PrivateKey.generate()),
-            clock=self.clock,
-            ids=Ids(),
-            metrics=Metrics(),
-            mask=lambda text: text,
-        )
-        provider = FileKeyProvider("kek-1", {"kek-1": bytes(32)})
-        self.keys = InMemoryKeys()
-        self.vault = Vault(self.keys, provider, self.ledger, load_access_policy(), self.clock)
+        self.slow_log = SlowAccessLog()
+        super().__init__(clock=SetClock(START), ids=Ids(), access_log=self.slow_log)
 
     async def refused(self, access: Access, facts: RecordFacts) -> int:
         with pytest.raises(RefusedError) as caught:
@@ -117,8 +87,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def intake() -> RefusingIntake:
+    return RefusingIntake()
 
 
 def asking(
@@ -207,31 +177,31 @@ ATTACKS = {
 
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_hundreds_of_refusals_are_a_handful_of_events_that_add_up(
-    world: World, name: str
+    intake: RefusingIntake, name: str
 ) -> None:
     attack = ATTACKS[name]
     facts = RecordFacts(OTHERS)
     if attack.together:
-        calls = (world.refused(attack.call(n), facts) for n in range(MANY))
+        calls = (intake.refused(attack.call(n), facts) for n in range(MANY))
         statuses = await asyncio.gather(*calls)
     else:
-        statuses = [await world.refused(attack.call(n), facts) for n in range(MANY)]
-    assert 1 <= len(world.log.refusals()) <= attack.kept
+        statuses = [await intake.refused(attack.call(n), facts) for n in range(MANY)]
+    assert 1 <= len(intake.access_log.refusals()) <= attack.kept
     assert statuses[0] in (403, 422)
     assert statuses[-1] == 429
-    await world.ledger.flush()
-    assert len(world.log.refusals()) <= attack.kept
-    world.clock.at += timedelta(minutes=1)
-    await world.ledger.flush()
-    events = world.log.refusals()
+    await intake.ledger.flush()
+    assert len(intake.access_log.refusals()) <= attack.kept
+    intake.clock.at += timedelta(minutes=1)
+    await intake.ledger.flush()
+    events = intake.access_log.refusals()
     assert len(events) <= 2 * attack.kept
     assert sum(event.count or 1 for event in events) == MANY
-    firsts = {entry.id for entry in world.log.entries}
+    firsts = {entry.id for entry in intake.access_log.entries}
     for event in events:
         assert (event.count is None) == (event.correlation.cause is None)
         assert event.correlation.cause is None or event.correlation.cause in firsts
-    await world.ledger.flush(ending=True)
-    assert len(world.log.refusals()) == len(events)
+    await intake.ledger.flush(ending=True)
+    assert len(intake.access_log.refusals()) == len(events)
 
 
 @pytest.mark.parametrize(
@@ -246,18 +216,18 @@ async def test_hundreds_of_refusals_are_a_handful_of_events_that_add_up(
     ids=["links of one record", "links of many"],
 )
 async def test_many_sessions_of_one_address_are_one_caller(
-    world: World, sessions: Callable[[int], Caller], most: int
+    intake: RefusingIntake, sessions: Callable[[int], Caller], most: int
 ) -> None:
     for number in range(500):
-        await world.refused(asking(sessions(number)), RecordFacts(OTHERS))
-    assert len(world.log.refusals()) == most
-    world.clock.at += timedelta(minutes=1)
-    await world.ledger.flush()
-    last = world.log.refusals()[-1]
+        await intake.refused(asking(sessions(number)), RecordFacts(OTHERS))
+    assert len(intake.access_log.refusals()) == most
+    intake.clock.at += timedelta(minutes=1)
+    await intake.ledger.flush()
+    last = intake.access_log.refusals()[-1]
     assert (last.count, last.agent.id, last.where.operation) == (199, "unknown", "further refusals")
     assert last.what.record_ids == (OTHERS,)
     # Where residents call from is in no event.
-    assert all("s1" not in event.model_dump_json() for event in world.log.events())
+    assert all("s1" not in event.model_dump_json() for event in intake.access_log.events())
 
 
 FLOODS: dict[str, Callable[[int], Caller]] = {
@@ -273,45 +243,45 @@ FLOODS: dict[str, Callable[[int], Caller]] = {
 
 @pytest.mark.parametrize("flood", FLOODS)
 async def test_who_is_refused_behind_a_flood_of_their_address_is_named(
-    world: World, flood: str
+    intake: RefusingIntake, flood: str
 ) -> None:
     for number in range(400):
         asked = asking(FLOODS[flood](number), record_id=f"r-{number}")
-        await world.refused(asked, RecordFacts(OTHERS))
-    before = len(world.log.refusals())
+        await intake.refused(asked, RecordFacts(OTHERS))
+    before = len(intake.access_log.refusals())
     assert before <= 330
     snoop = replace(NOBODY, sub="sam", token_id="t-sam", source="s1")
     for number in range(8):
-        await world.refused(asking(snoop, record_id=f"v-{number}"), RecordFacts(OTHERS))
-    told = world.log.refusals()[before:]
+        await intake.refused(asking(snoop, record_id=f"v-{number}"), RecordFacts(OTHERS))
+    told = intake.access_log.refusals()[before:]
     assert [(event.agent.id, event.what.record_ids) for event in told] == [
         ("sam", (f"v-{number}",)) for number in range(5)
     ]
 
 
-async def test_records_of_refusals_after_too_many_are_named(world: World) -> None:
+async def test_records_of_refusals_after_too_many_are_named(intake: RefusingIntake) -> None:
     for number in range(59):
-        await world.refused(asking(LINK, record_id=f"r-{number}"), RecordFacts(OTHERS))
+        await intake.refused(asking(LINK, record_id=f"r-{number}"), RecordFacts(OTHERS))
     for number in range(500):
-        await world.refused(asking(LINK, record_id=f"v-{number}"), RecordFacts(OTHERS))
-    world.clock.at += timedelta(minutes=1)
-    await world.ledger.flush()
-    further = [e for e in world.log.refusals() if e.where.operation == "further refusals"]
+        await intake.refused(asking(LINK, record_id=f"v-{number}"), RecordFacts(OTHERS))
+    intake.clock.at += timedelta(minutes=1)
+    await intake.ledger.flush()
+    further = [e for e in intake.access_log.refusals() if e.where.operation == "further refusals"]
     assert [len(event.what.record_ids) for event in further] == [1, 100]
-    named = [each for event in world.log.refusals() for each in event.what.record_ids]
+    named = [each for event in intake.access_log.refusals() for each in event.what.record_ids]
     assert named[:59] == [f"r-{number}" for number in range(59)]
     assert len(named) == len(set(named)) == 121
-    assert sum(event.count or 1 for event in world.log.refusals()) == 559
+    assert sum(event.count or 1 for event in intake.access_log.refusals()) == 559
 
 
-async def test_a_flood_from_everywhere_is_bounded_and_counted(world: World) -> None:
+async def test_a_flood_from_everywhere_is_bounded_and_counted(intake: RefusingIntake) -> None:
     for number in range(5_400):
         caller = replace(LINK, sub=f"link:r-{number}", token_id=f"{number}", source=f"s{number}")
-        await world.refused(asking(caller), RecordFacts(OTHERS))
-    assert len(world.log.refusals()) == 5_001
-    world.clock.at += timedelta(minutes=1)
-    await world.ledger.flush()
-    assert sum(event.count or 1 for event in world.log.refusals()) == 5_400
+        await intake.refused(asking(caller), RecordFacts(OTHERS))
+    assert len(intake.access_log.refusals()) == 5_001
+    intake.clock.at += timedelta(minutes=1)
+    await intake.ledger.flush()
+    assert sum(event.count or 1 for event in intake.access_log.refusals()) == 5_400
 
 
 @pytest.mark.parametrize(
@@ -330,23 +300,23 @@ def test_an_address_has_one_name_however_it_is_written(addresses: Callable[[int]
     assert len({sources.name(addresses(n)) for n in range(1, 40)}) == 1
 
 
-async def test_who_was_refused_too_often_still_opens_what_is_theirs(world: World) -> None:
+async def test_who_was_refused_too_often_still_opens_what_is_theirs(intake: RefusingIntake) -> None:
     for _ in range(300):
-        await world.refused(asking(LINK), RecordFacts(OTHERS))
-    before = len(world.log.entries)
+        await intake.refused(asking(LINK), RecordFacts(OTHERS))
+    before = len(intake.access_log.entries)
     for _ in range(40):
-        await world.vault.authorise(asking(LINK, record_id=OWN), RecordFacts(OWN))
-    opened = world.log.events()[before:]
+        await intake.vault.authorise(asking(LINK, record_id=OWN), RecordFacts(OWN))
+    opened = intake.access_log.events()[before:]
     assert [(event.outcome, event.count) for event in opened] == [("success", None)] * 40
 
 
 @pytest.mark.parametrize("fate", ["down", "leaves"])
 async def test_no_refusal_is_answered_before_it_is_in_the_log(
-    world: World, fate: Literal["down", "leaves"]
+    intake: RefusingIntake, fate: Literal["down", "leaves"]
 ) -> None:
-    world.log.slow = asyncio.Event()
+    intake.slow_log.slow = asyncio.Event()
     calls = [
-        asyncio.create_task(world.vault.authorise(asking(LINK), RecordFacts(OTHERS)))
+        asyncio.create_task(intake.vault.authorise(asking(LINK), RecordFacts(OTHERS)))
         for _ in range(5)
     ]
     for _ in range(10):
@@ -355,42 +325,44 @@ async def test_no_refusal_is_answered_before_it_is_in_the_log(
     if fate == "leaves":
         calls[0].cancel()
     else:
-        world.log.down = True
-    world.log.slow.set()
+        intake.access_log.down = True
+    intake.slow_log.slow.set()
     done = await asyncio.gather(*calls, return_exceptions=True)
     if fate == "down":
         assert all(isinstance(each, AuditUnavailableError) for each in done)
-        world.log.down = False
-        assert await world.refused(asking(LINK), RecordFacts(OTHERS)) == 403
+        intake.access_log.down = False
+        assert await intake.refused(asking(LINK), RecordFacts(OTHERS)) == 403
         told = 1
     else:
         assert all(isinstance(each, DeniedError) for each in done[1:])
         told = 4
-    await world.ledger.flush(ending=True)
-    assert sum(event.count or 1 for event in world.log.refusals()) == told
+    await intake.ledger.flush(ending=True)
+    assert sum(event.count or 1 for event in intake.access_log.refusals()) == told
 
 
-async def test_a_stop_tells_what_was_counted_and_a_broken_one_forgets_nothing(world: World) -> None:
+async def test_a_stop_tells_what_was_counted_and_a_broken_one_forgets_nothing(
+    intake: RefusingIntake,
+) -> None:
     for _ in range(7):
-        await world.refused(asking(LINK), RecordFacts(OTHERS))
-    world.log.down = True
+        await intake.refused(asking(LINK), RecordFacts(OTHERS))
+    intake.access_log.down = True
     with pytest.raises(AuditUnavailableError):
-        await world.ledger.flush(ending=True)
-    world.log.down = False
-    await world.ledger.flush(ending=True)
-    first, repeats = world.log.refusals()
+        await intake.ledger.flush(ending=True)
+    intake.access_log.down = False
+    await intake.ledger.flush(ending=True)
+    first, repeats = intake.access_log.refusals()
     assert (first.count, repeats.count) == (None, 6)
     assert repeats.why.justification is None
     assert first.time.occurred_at <= repeats.time.occurred_at
 
 
-async def test_a_minute_later_it_is_told_anew(world: World) -> None:
+async def test_a_minute_later_it_is_told_anew(intake: RefusingIntake) -> None:
     for _ in range(3):
         for _ in range(10):
-            await world.refused(asking(LINK), RecordFacts(OTHERS))
-        world.clock.at += timedelta(minutes=1)
-        await world.ledger.flush()
-    assert [event.count for event in world.log.refusals()] == [None, 9] * 3
+            await intake.refused(asking(LINK), RecordFacts(OTHERS))
+        intake.clock.at += timedelta(minutes=1)
+        await intake.ledger.flush()
+    assert [event.count for event in intake.access_log.refusals()] == [None, 9] * 3
 
 
 # ---------------------------------------------------------------- the resident's list

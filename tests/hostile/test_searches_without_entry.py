@@ -18,7 +18,7 @@ from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.messaging.broker import Received
 from direct311.schemas import decode
-from tests.hostile.test_refusals import START, World
+from tests.hostile.test_refusals import START, RefusingIntake
 
 pytestmark = pytest.mark.anyio
 OLGA = Caller("olga", ("agent",), token_id="t-1")
@@ -48,13 +48,15 @@ class Hashing:
         return "keyed"
 
 
-def contact(world: World, ids: Sequence[str]) -> Contact:
+def contact(intake: RefusingIntake, ids: Sequence[str]) -> Contact:
     indexes = cast(PersonIndexes, Hashing())
-    return Contact(cast(Requests, Stored(ids)), world.vault, indexes)
+    return Contact(cast(Requests, Stored(ids)), intake.vault, indexes)
 
 
-async def grouped(world: World, asked: Sequence[str], caller: Caller = OLGA) -> Sequence[str]:
-    found = await contact(world, REAL).persons_of(
+async def grouped(
+    intake: RefusingIntake, asked: Sequence[str], caller: Caller = OLGA
+) -> Sequence[str]:
+    found = await contact(intake, REAL).persons_of(
         caller,
         asked,
         purpose="respond",
@@ -65,8 +67,8 @@ async def grouped(world: World, asked: Sequence[str], caller: Caller = OLGA) -> 
     return [each for person in found.persons for each in person]
 
 
-async def resolved(world: World, count: int, caller: Caller = OLGA) -> Sequence[str]:
-    return await contact(world, [f"r{number}" for number in range(count)]).records_of(
+async def resolved(intake: RefusingIntake, count: int, caller: Caller = OLGA) -> Sequence[str]:
+    return await contact(intake, [f"r{number}" for number in range(count)]).records_of(
         caller,
         {"name": "Maria Garcia"},
         purpose="respond",
@@ -76,28 +78,28 @@ async def resolved(world: World, count: int, caller: Caller = OLGA) -> Sequence[
     )
 
 
-def written(world: World) -> list[str]:
-    return [each for event in world.log.events() for each in event.what.record_ids]
+def written(intake: RefusingIntake) -> list[str]:
+    return [each for event in intake.access_log.events() for each in event.what.record_ids]
 
 
 @pytest.mark.parametrize("dummies", [0, 1, 98, 99, 100, 101, 199, 200, 1_000, 10_050])
 async def test_what_is_asked_behind_made_up_records_has_its_entry(dummies: int) -> None:
-    world = World()
+    intake = RefusingIntake()
     asked = [*(f"dummy-{number}" for number in range(dummies)), *REAL]
-    assert set(await grouped(world, asked)) == set(REAL)
-    assert written(world) == asked
-    events = world.log.events()
+    assert set(await grouped(intake, asked)) == set(REAL)
+    assert written(intake) == asked
+    events = intake.access_log.events()
     assert all(len(event.what.record_ids) <= 100 for event in events)
     assert all(event.what.result_count == len(event.what.record_ids) for event in events)
 
 
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 103, 200, 201, 555, 1_000, 10_000])
 async def test_a_search_names_all_that_it_found(count: int) -> None:
-    world = World()
-    found = await resolved(world, count)
+    intake = RefusingIntake()
+    found = await resolved(intake, count)
     assert len(found) == count
-    assert written(world) == list(found)
-    events = world.log.events()
+    assert written(intake) == list(found)
+    events = intake.access_log.events()
     assert sum(event.what.result_count or 0 for event in events) == count
     # One person, one question: who looks for either finds all of its entries.
     assert {event.what.query_hmac for event in events} == {"keyed"}
@@ -107,9 +109,9 @@ async def test_a_search_names_all_that_it_found(count: int) -> None:
 
 
 async def test_a_search_that_finds_nothing_is_an_entry_too() -> None:
-    world = World()
-    assert await resolved(world, 0) == []
-    (event,) = world.log.events()
+    intake = RefusingIntake()
+    assert await resolved(intake, 0) == []
+    (event,) = intake.access_log.events()
     assert (event.what.record_ids, event.what.result_count) == ((), 0)
 
 
@@ -117,7 +119,7 @@ async def test_a_search_that_finds_nothing_is_an_entry_too() -> None:
 async def test_nothing_is_answered_where_one_of_the_entries_fails(
     monkeypatch: pytest.MonkeyPatch, written_before: int
 ) -> None:
-    world = World()
+    intake = RefusingIntake()
     sent = 0
 
     async def failing(entry: object, seconds: float) -> None:
@@ -126,16 +128,16 @@ async def test_nothing_is_answered_where_one_of_the_entries_fails(
         if sent > written_before:
             raise TimeoutError
 
-    monkeypatch.setattr(world.log, "publish_one", failing)
+    monkeypatch.setattr(intake.access_log, "publish_one", failing)
     with pytest.raises(AuditUnavailableError):
-        await grouped(world, [*(f"dummy-{number}" for number in range(1_100)), *REAL])
+        await grouped(intake, [*(f"dummy-{number}" for number in range(1_100)), *REAL])
 
 
 async def test_a_refusal_says_how_many_records_it_was_about() -> None:
-    world = World()
+    intake = RefusingIntake()
     with pytest.raises(RefusedError):
-        await resolved(world, 150, Caller("nora", ("janitor",), token_id="t-3"))
-    (event,) = world.log.events()
+        await resolved(intake, 150, Caller("nora", ("janitor",), token_id="t-3"))
+    (event,) = intake.access_log.events()
     assert (event.outcome, len(event.what.record_ids), event.what.result_count) == (
         "denied",
         100,
@@ -162,9 +164,9 @@ TOO_LONG: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("more", TOO_LONG.values(), ids=TOO_LONG)
 async def test_what_the_log_would_not_take_opens_nothing(more: dict[str, Any]) -> None:
-    world = World()
-    key, data_key = await world.vault.new_key("r1")
-    await world.keys.insert([key])
+    intake = RefusingIntake()
+    key, data_key = await intake.vault.new_key("r1")
+    await intake.keys.insert([key])
     sealed = {"phone": data_key.seal("phone", b"+1 305 555 0142")}
     access = Access(
         replace(OLGA, issuer="https://issuer.test", **more)
@@ -178,18 +180,18 @@ async def test_what_the_log_would_not_take_opens_nothing(more: dict[str, Any]) -
     )
     facts = RecordFacts("r1")
     with pytest.raises(RefusedError) as refused:
-        await world.vault.open(access, facts, sealed)
+        await intake.vault.open(access, facts, sealed)
     assert (status_of(refused.value), refused.value.code) == (422, "too_long")
-    assert world.log.entries == []
-    assert await world.keys.fetches_after(START - timedelta(days=1), 10) == []
+    assert intake.access_log.entries == []
+    assert await intake.keys.fetches_after(START - timedelta(days=1), 10) == []
     # It used no number either, and others open as before.
-    opened = await world.vault.open(replace(access, caller=OLGA), facts, sealed)
+    opened = await intake.vault.open(replace(access, caller=OLGA), facts, sealed)
     assert opened == {"phone": b"+1 305 555 0142"}
-    assert [event.time.sequence for event in world.log.events()] == [1]
+    assert [event.time.sequence for event in intake.access_log.events()] == [1]
 
 
 async def test_the_longest_that_anybody_may_say_is_taken_by_audit() -> None:
-    world = World()
+    intake = RefusingIntake()
     wide = "\U0001f98a"
     longest = Caller(
         wide * 255,
@@ -211,9 +213,9 @@ async def test_the_longest_that_anybody_may_say_is_taken_by_audit() -> None:
         query_fields=("record_ids",),
         result_count=1_000,
     )
-    await world.vault.authorise(access, RecordFacts())
-    assert len(world.log.entries) == 10
-    for entry in world.log.entries:
+    await intake.vault.authorise(access, RecordFacts())
+    assert len(intake.access_log.entries) == 10
+    for entry in intake.access_log.entries:
         message = entry.message
         headers = {"ce_keyid": "intake-1", **message.headers}
         event = decode(headers, message.body)
@@ -234,11 +236,11 @@ ALLOWED = Decision(
 
 @pytest.mark.parametrize("records", [101, 102, 1_000])
 async def test_the_ledger_cuts_nothing_off(records: int) -> None:
-    world = World()
+    intake = RefusingIntake()
     ids = tuple(f"r{number}" for number in range(records))
     with pytest.raises(ValueError, match="record_ids"):
-        await world.ledger.write(
+        await intake.ledger.write(
             Access(OLGA, "search", "respond", "x", record_ids=ids), ALLOWED, "success"
         )
-    assert world.log.entries == []
-    assert world.ledger._sequence == 0
+    assert intake.access_log.entries == []
+    assert intake.ledger._sequence == 0

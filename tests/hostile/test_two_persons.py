@@ -175,18 +175,18 @@ async def test_who_is_called_almost_so_comes_in(sub: str) -> None:
 
 @pytest.mark.parametrize(("one", "other"), BOTH)
 async def test_nobody_approves_what_they_proposed(one: str, other: str) -> None:
-    world = RetentionUnderTest()
-    await world.eligible("r1")
-    made = await world.review.propose(one, ["r1"], 10, None)
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
+    made = await retention.review.propose(one, ["r1"], 10, None)
     with pytest.raises(RefusedError) as refused:
-        await world.review.approve(made.disposition_id, other, made.set_hash or "")
+        await retention.review.approve(made.disposition_id, other, made.set_hash or "")
     assert refused.value.code == "same_person"
-    assert (await world.review.approve(made.disposition_id, "raul", made.set_hash or "")).status
+    assert (await retention.review.approve(made.disposition_id, "raul", made.set_hash or "")).status
 
 
 @pytest.mark.parametrize(("one", "other"), BOTH)
 async def test_nobody_lifts_their_own_hold(one: str, other: str) -> None:
-    world = RetentionUnderTest()
+    retention = RetentionUnderTest()
     hold = Hold(
         hold_id="h1",
         name="suit",
@@ -196,9 +196,9 @@ async def test_nobody_lifts_their_own_hold(one: str, other: str) -> None:
         placed_at=START,
         record_ids=("r1",),
     )
-    await world.holding.place(hold)
+    await retention.holding.place(hold)
     with pytest.raises(RefusedError) as refused:
-        await world.holding.release("h1", other, "The case was dismissed.")
+        await retention.holding.release("h1", other, "The case was dismissed.")
     assert refused.value.code == "same_person"
 
 
@@ -248,7 +248,7 @@ def test_one_person_with_two_keys_does_not_approve_rules(
 
 async def test_two_persons_are_still_two() -> None:
     """The folded form keeps nobody out who has another name."""
-    world = RetentionUnderTest()
+    retention = RetentionUnderTest()
     for number, (one, other) in enumerate(
         [
             ("anna", "hanna"),
@@ -260,9 +260,9 @@ async def test_two_persons_are_still_two() -> None:
             ("\u0438\u0432\u0430\u043d", "anna"),
         ]
     ):
-        await world.eligible(f"r{number}")
-        made = await world.review.propose(one, [f"r{number}"], 10, None)
-        done = await world.review.approve(made.disposition_id, other, made.set_hash or "")
+        await retention.eligible(f"r{number}")
+        made = await retention.review.propose(one, [f"r{number}"], 10, None)
+        done = await retention.review.approve(made.disposition_id, other, made.set_hash or "")
         assert done.records_officer == other
 
 

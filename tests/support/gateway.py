@@ -1,9 +1,8 @@
 """Intake's calls of front ends, residents and agents over memory, as they are seen from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI, Header
 from httpx import Response
 from starlette.testclient import TestClient
@@ -17,22 +16,17 @@ from direct311.intake.reporter.api.subject import link_router, subject_router
 from direct311.intake.request import ServiceRequest
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.api.app import app_router
-from direct311.intake.submission.handlers.accept import Accept
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.handlers.submit import Submit
-from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import caller_of, install
 from direct311.runtime.http.health import Readiness
-from direct311.runtime.messaging.records import Emitter, Write
-from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.vault import RecordKey
-from tests.support.links import FakeAuthenticator
+from direct311.runtime.vault.pool import KeyPool
 from tests.support.memory import IdleRelay
 from tests.support.quotas import callers
-from tests.support.reporters import CATALOGUE, POLICIES, Registry, World
+from tests.support.reporters import CATALOGUE, POLICIES, ReporterIntake
 from tests.support.runtime import NOW
 
 
@@ -49,45 +43,6 @@ CLIENTS = {
 CATALOGUES = load_catalogues()
 CODE_WORDS = load_code_words().content
 EMERGENCIES = load_emergencies().content
-
-
-class InMemorySubmissions:
-    """`Submissions` over the records, whose idempotency keys are unique as the database's are."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.unseen = False
-        """Those who look find nothing, as of two who come at once: the unique key alone decides."""
-
-    async def keep(self, keys: Sequence[RecordKey]) -> None:
-        await self._world.keys.insert(keys)
-
-    async def insert(self, write: Write[ServiceRequest]) -> Literal["new", "repeat"]:
-        key = write.state.idempotency
-        if key is not None and await self._world.requests.by_idempotency(key) is not None:
-            return "repeat"
-        await self._world.records.commit([write])
-        return "new"
-
-    async def by_idempotency(self, key: str) -> ServiceRequest | None:
-        return await self._world.requests.by_idempotency(key)
-
-    async def by_id(self, record_id: str) -> ServiceRequest | None:
-        return await self._world.requests.by_id(record_id)
-
-    async def first_under(self, keys: Sequence[str], since: Any) -> ServiceRequest | None:
-        if self.unseen:
-            return None
-        states = [write.state for write in self._world.records.documents.values()]
-        found = [
-            each
-            for each in states
-            if each.idempotency in keys and each.received_at and each.received_at >= since
-        ]
-        return min(found, key=lambda each: each.received_at or since, default=None)
-
-    async def with_image(self, images: Sequence[str], since: Any) -> str | None:
-        return None
 
 
 class _NoneRecent:
@@ -109,38 +64,28 @@ class _Admitting:
 
 
 class Gateway:
-    """The calls, and behind them one world of fakes."""
+    """The calls, and behind them intake over memory."""
 
     def __init__(self) -> None:
-        self.world = world = World()
-        self.clock = world.clock
-        self.submissions = InMemorySubmissions(world)
+        self.intake = intake = ReporterIntake()
+        self.clock = intake.clock
+        self.submissions = intake.submissions
         submit = Submit(
             submissions=self.submissions,
             recent=_NoneRecent(),
-            uploads=world.media,
-            brought=world.upload,
+            uploads=intake.media,
+            brought=intake.upload,
             emergencies=EMERGENCIES,
-            protections=Registry(),
-            indexes=world.indexes,
+            protections=intake.registry,
+            indexes=intake.indexes,
             home=None,  # type: ignore[arg-type]
-            keys=KeyPool(world.vault, self.submissions.keep, TimeOrderedIds()),
-            emitter=Emitter(
-                "intake", world.clock, Signer("intake-test", Ed25519PrivateKey.generate())
-            ),
+            keys=KeyPool(intake.vault, self.submissions.keep, intake.ids),
+            emitter=intake.emitter,
             relay=IdleRelay(),
-            clock=world.clock,
-            content_key=world.indexes.content_key,
+            clock=intake.clock,
+            content_key=intake.indexes.content_key,
         )
-        agreement = Agreement(POLICIES, world.clock)
-        accept = Accept(
-            catalogue=CATALOGUE,
-            agreement=agreement,
-            submit=submit,
-            links=world.signer,
-            clock=world.clock,
-            most_files=5,
-        )
+        agreement = Agreement(POLICIES, intake.clock)
         report = GeoReport(
             settings=IntakeSettings.model_construct(
                 public_url="http://county.example",
@@ -153,35 +98,40 @@ class Gateway:
             agreement=agreement,
             admission=_Admitting(),  # type: ignore[arg-type]
             failed_keys=None,  # type: ignore[arg-type]
-            callers=callers(world.clock, most=1_000_000),
-            accept=accept,
+            callers=callers(intake.clock, most=1_000_000),
+            submit=submit,
             requests=None,  # type: ignore[arg-type]
             updates=None,  # type: ignore[arg-type]
-            add_comment=world.add_comment,
-            clock=world.clock,
+            add_comment=intake.add_comment,
+            links=intake.link_signer,
+            clock=intake.clock,
         )
 
         async def client_of(x_api_key: Annotated[str, Header()]) -> Client:
             return CLIENTS[x_api_key]
 
-        authenticator = FakeAuthenticator(world.links)
+        authenticator = intake.authenticator
         residents = caller_of(authenticator, residents=True)
         app = FastAPI()
-        install(app, Readiness(), Metrics(), world.ledger)
+        install(app, Readiness(), Metrics(), intake.ledger)
         app.router.routes.extend(report.routes())
         for router in (
             app_router(
-                accept=accept,
-                upload=world.upload,
+                agreement=agreement,
+                catalogue=CATALOGUE,
+                submit=submit,
+                upload=intake.upload,
+                links=intake.link_signer,
                 counts=_NoCounts(),  # type: ignore[arg-type]
                 largest_file=1000,
                 most_files=5,
                 client_of=client_of,
+                clock=intake.clock,
             ),
-            codes_router(world.one_time, True, client_of),
-            reporter_router(world.reporter, CATALOGUES, CODE_WORDS, residents),
-            subject_router(world.subject, residents),
-            link_router(world.subject, caller_of(authenticator)),
+            codes_router(intake.one_time, True, client_of),
+            reporter_router(intake.reporter, CATALOGUE, residents),
+            subject_router(intake.subject, residents),
+            link_router(intake.subject, caller_of(authenticator)),
         ):
             app.include_router(router)
         self._app = app
@@ -230,7 +180,7 @@ class Gateway:
 
     def states(self) -> list[ServiceRequest]:
         """All requests that are stored, the oldest first."""
-        return [write.state for write in self.world.records.documents.values()]
+        return [write.state for write in self.intake.records.documents.values()]
 
 
 class _NoCounts:

@@ -20,7 +20,7 @@ from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.handlers.agreement import Agreement
 from tests.support.drafts import read_form
 from tests.support.quotas import callers
-from tests.support.reporters import World
+from tests.support.reporters import ReporterIntake
 from tests.support.runtime import SetClock
 
 DOG = "ANI-STRAY-DOG"
@@ -75,8 +75,8 @@ def test_a_type_is_offered_to_the_end_of_its_last_day(
 @pytest.mark.anyio
 @pytest.mark.parametrize(("at", "new"), [(EVENING, False), (MIDNIGHT, True)])
 async def test_a_message_carries_the_notice_of_the_countys_day(at: datetime, new: bool) -> None:
-    world = World()
-    world.clock.at = at
+    intake = ReporterIntake()
+    intake.clock.at = at
     policies = load_policies().content
     (*_, newest) = sorted(policies.policies, key=lambda each: each.effective_from)
     texts = dict.fromkeys(LANGUAGES, "The notice of December.")
@@ -87,14 +87,14 @@ async def test_a_message_carries_the_notice_of_the_countys_day(at: datetime, new
             "email_notice": newest.email_notice.model_copy(update={"texts": texts}),
         }
     )
-    world.mail._policies = policies.model_copy(update={"policies": (*policies.policies, later)})
-    await world.request(
+    intake.mail._policies = policies.model_copy(update={"policies": (*policies.policies, later)})
+    await intake.request(
         notifications=Notifications(language="en", since=at),
         mail=PendingMail(mail_id="m", since=at),
         mail_after=at,
     )
-    await world.mail.step()
-    (message,) = world.mailer.sent
+    await intake.mail.step()
+    (message,) = intake.mailer.sent
     assert ("December" in message.get_content()) == new
 
 

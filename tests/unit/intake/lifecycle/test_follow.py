@@ -1,7 +1,5 @@
 """What of a place is compared with the protection registry, and what may be seen of it then."""
 
-import os
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -14,31 +12,20 @@ from direct311.intake.open311.wire import views
 from direct311.intake.request import Located, ServiceRequest
 from direct311.schemas import Event
 from direct311.schemas import events as ev
+from tests.support.intake import InMemoryRegistry, index_keys
 from tests.support.runtime import NOW, SetClock
 
 pytestmark = pytest.mark.anyio
-FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
-INDEXES = KeyedIndexes(1, {name: os.urandom(32) for name in FIELDS}, SetClock())
+INDEXES = KeyedIndexes(1, index_keys(), SetClock())
 HOME = (25.671695, -80.379989)
 BESIDE = (HOME[0] + 0.0014, HOME[1])
 """Some 150 m away."""
 LINE = "11500 SW 104TH ST"
 TYPE = load_catalogue().content.services[0]
 
-
-class Registry:
-    version = 2
-
-    def __init__(self, *hashes: str) -> None:
-        self.hashes = set(hashes)
-
-    def matches(self, hashes: Iterable[str]) -> bool:
-        return not self.hashes.isdisjoint(hashes)
-
-
-NOBODY = Registry()
-BY_ADDRESS = Registry(*INDEXES.place(LINE, None, None))
-BY_POINT = Registry(*INDEXES.around(*HOME, POINT_REACH))
+NOBODY = InMemoryRegistry(version=2)
+BY_ADDRESS = InMemoryRegistry(*INDEXES.place(LINE, None, None), version=2)
+BY_POINT = InMemoryRegistry(*INDEXES.around(*HOME, POINT_REACH), version=2)
 
 
 def point(at: tuple[float, float]) -> dict[str, float]:
@@ -46,7 +33,7 @@ def point(at: tuple[float, float]) -> dict[str, float]:
 
 
 async def located(
-    registry: Registry, given: ev.Place, **found: Any
+    registry: InMemoryRegistry, given: ev.Place, **found: Any
 ) -> tuple[ServiceRequest, ev.Place, dict[str, Any]]:
     """The request once geo has answered, its place as departments hear of it, and the public's."""
     state = ServiceRequest(
@@ -96,7 +83,7 @@ async def located(
     ],
 )
 async def test_what_was_given_is_compared_as_is_what_geo_found(
-    registry: Registry, given: dict[str, Any], found: dict[str, Any]
+    registry: InMemoryRegistry, given: dict[str, Any], found: dict[str, Any]
 ) -> None:
     state, told, shown = await located(registry, ev.Place(**given), **found)
     assert (state.place_checked, state.protected, state.listed) == (True, True, False)
@@ -159,7 +146,7 @@ async def test_words_of_a_street_that_geo_does_not_know_are_for_the_department_a
 async def test_all_readings_and_geos_own_point_are_compared() -> None:
     typed = ev.Place(address="11500 SW 104 ND ST", **point((25.9, -80.3)))
     readings, own = ("11500 104",), {"error_m": 0.0, **point(HOME)}
-    by_reading = Registry(*INDEXES.place("11500 104", None, None))
+    by_reading = InMemoryRegistry(*INDEXES.place("11500 104", None, None), version=2)
     for registry, read in (
         (by_reading, ev.AddressRead(readings=readings)),
         (BY_POINT, ev.AddressRead(**own)),

@@ -1,63 +1,24 @@
 """What a client sends again without a key is the same request, and nobody else's."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.intake.catalogue.adapters import load_emergencies
 from direct311.intake.clients.domain.clients import Client
-from direct311.intake.request import ServiceRequest
 from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.handlers.submit import Accepted, Submit
-from direct311.runtime.clock import TimeOrderedIds
-from direct311.runtime.messaging.records import Emitter, Write
-from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.vault.vault import RecordKey
+from direct311.runtime.vault.pool import KeyPool
 from direct311.schemas.events import Place
 from tests.support.memory import IdleRelay
-from tests.support.reporters import CATALOGUE, POLICIES, Registry, World
+from tests.support.reporters import CATALOGUE, POLICIES, ReporterIntake
 from tests.support.runtime import NOW
 
 pytestmark = pytest.mark.anyio
 
 SAID = Submission("miamidade", "ROAD-POTHOLE", Place(address="NW 1ST ST"), description="Pothole")
-
-
-class InMemorySubmissions:
-    """`Submissions`, whose idempotency keys are unique as the database's are."""
-
-    def __init__(self) -> None:
-        self.stored: dict[str, ServiceRequest] = {}
-
-    async def keep(self, keys: Sequence[RecordKey]) -> None: ...
-
-    async def insert(self, write: Write[ServiceRequest]) -> Literal["new", "repeat"]:
-        key = write.state.idempotency
-        if key is not None and await self.by_idempotency(key) is not None:
-            return "repeat"
-        self.stored[write.state.record_id] = write.state
-        return "new"
-
-    async def by_idempotency(self, key: str) -> ServiceRequest | None:
-        return next((each for each in self.stored.values() if each.idempotency == key), None)
-
-    async def by_id(self, record_id: str) -> ServiceRequest | None:
-        return self.stored.get(record_id)
-
-    async def first_under(self, keys: Sequence[str], since: datetime) -> ServiceRequest | None:
-        found = [
-            each
-            for each in self.stored.values()
-            if each.idempotency in keys and each.received_at and each.received_at >= since
-        ]
-        return min(found, key=lambda each: each.received_at or since, default=None)
-
-    async def with_image(self, images: Sequence[str], since: datetime) -> str | None:
-        return None
 
 
 class NoneRecent:
@@ -71,25 +32,23 @@ class Gateway:
     """The use case over memory, and its clock."""
 
     def __init__(self) -> None:
-        world = World()
-        self.clock = world.clock
-        self.submissions = InMemorySubmissions()
+        intake = ReporterIntake()
+        self.clock = intake.clock
+        self.submissions, self.records = intake.submissions, intake.records
         self._submit = Submit(
             submissions=self.submissions,
             recent=NoneRecent(),
             uploads=None,  # type: ignore[arg-type]
-            brought=world.upload,
+            brought=intake.upload,
             emergencies=load_emergencies().content,
-            protections=Registry(),
-            indexes=world.indexes,
+            protections=intake.registry,
+            indexes=intake.indexes,
             home=None,  # type: ignore[arg-type]
-            keys=KeyPool(world.vault, self.submissions.keep, TimeOrderedIds()),
-            emitter=Emitter(
-                "intake", world.clock, Signer("intake-test", Ed25519PrivateKey.generate())
-            ),
+            keys=KeyPool(intake.vault, self.submissions.keep, intake.ids),
+            emitter=intake.emitter,
             relay=IdleRelay(),
-            clock=world.clock,
-            content_key=world.indexes.content_key,
+            clock=intake.clock,
+            content_key=intake.indexes.content_key,
         )
 
     async def send(self, by: Client, key: str | None = None) -> Accepted:
@@ -123,7 +82,7 @@ async def test_the_same_words_of_another_client_are_another_request(
     theirs = await gateway.send(other, key)
     gateway.clock.at += timedelta(hours=1)
     mine = await gateway.send(client("legacy"))
-    assert (mine.repeat, len(gateway.submissions.stored)) == (False, 2)
+    assert (mine.repeat, len(gateway.records.documents)) == (False, 2)
     again = await gateway.send(client("legacy"))
     assert (again.repeat, again.record_id) == (True, mine.record_id)
     assert theirs.record_id != mine.record_id

@@ -27,7 +27,7 @@ from pymongo.errors import (
 
 from direct311.routing.job import Job
 from direct311.routing.work.domain import MOST_SAID, UPDATE_WEIGHS
-from direct311.runtime.messaging.records import Emitter, EventProcessor, Stored, Write, on
+from direct311.runtime.messaging.records import Stored, Write, on
 from direct311.runtime.messaging.state import Change
 from direct311.runtime.process import processing
 from direct311.runtime.storage.database import Collection, MongoRecords, is_transient
@@ -35,7 +35,8 @@ from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
 from tests.support.consumers import Reading
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
-from tests.support.runtime import NOW, SetClock, Tally, lone_relay, overdue, signature
+from tests.support.runtime import NOW, Tally, overdue
+from tests.support.service_under_test import ServiceUnderTest
 from tests.unit.routing.work.test_consumers import RoutingUnderTest, codes, update
 
 pytestmark = pytest.mark.anyio
@@ -161,21 +162,15 @@ class Small(InMemoryRecords[Tally]):
 
 @pytest.mark.parametrize("beside", [0, 1, 30])
 async def test_the_event_that_makes_a_document_too_large_is_a_dead_letter(beside: int) -> None:
-    clock, records = SetClock(), Small()
+    service, records = ServiceUnderTest(), Small()
 
     async def grow(state: Tally, event: Event[ev.RequestOverdue]) -> Change[Tally] | None:
         size = 1_000 if event.data.due_on.year == 2030 else 1
         return Change(state.model_copy(update={"total": state.total + size}))
 
-    processor: EventProcessor[Tally] = EventProcessor(
-        records,
-        lambda record_id: Tally(record_id=record_id),
-        dict([on(ev.RequestOverdue, grow)]),
-        Emitter("intake", clock, signature("intake").signer),
-        lone_relay(records, InMemoryPublisher(), clock),
-        clock,
-        is_transient,
-    )
+    handlers = dict([on(ev.RequestOverdue, grow)])
+    relay = service.relay_of(records, InMemoryPublisher())
+    processor = service.processor_of(records, Tally, handlers, relay, is_transient)
     large = overdue("large", 2)
     data = large.data.model_copy(update={"due_on": NOW.date().replace(year=2030)})
     events = [

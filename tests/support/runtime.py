@@ -17,20 +17,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from faststream.kafka import KafkaBroker
 
 from deploy.local.stack import Stack
-from direct311.runtime.clock import Clock
 from direct311.runtime.messaging.broker import make_broker
-from direct311.runtime.messaging.records import Entry, Outbox
-from direct311.runtime.messaging.relay import Publisher, Relay
+from direct311.runtime.messaging.records import Entry
 from direct311.runtime.messaging.signing import Principals, PublicKey, Signer
 from direct311.runtime.messaging.state import RecordState
 from direct311.runtime.settings import ServiceSettings
 from direct311.runtime.storage import database as mongo
 from direct311.runtime.storage.database import Database
-from direct311.runtime.telemetry import Metrics
 from direct311.schemas import Encoded, Event, dead_letter_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
-from tests.support.memory import InMemoryLease, InMemoryPresence
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 IN_A_TOMBSTONE = {
@@ -86,11 +82,6 @@ def entry(name: str = "", topic: str = "request.overdue", key: str = "k") -> Ent
 def new_id(what: str = "r") -> str:
     """An id that no other test has."""
     return f"{what}-{uuid4().hex}"
-
-
-def lone_relay(outbox: Outbox, publisher: Publisher, clock: Clock) -> Relay:
-    """The relay of a process that has no others beside it."""
-    return Relay(outbox, publisher, InMemoryLease(), InMemoryPresence(), clock, Metrics())
 
 
 @asynccontextmanager

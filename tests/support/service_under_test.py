@@ -23,6 +23,7 @@ from direct311.runtime.messaging.records import (
     Outbox,
     Records,
     Relaying,
+    is_transient,
 )
 from direct311.runtime.messaging.relay import Publisher, Relay
 from direct311.runtime.messaging.signing import Signer
@@ -113,8 +114,10 @@ class ServiceUnderTest:
         kind: type[S],
         handlers: Mapping[type[Model], Handler[S]] | None = None,
         relay: Relaying | None = None,
+        transient: Callable[[BaseException], bool] = is_transient,
     ) -> EventProcessor[S]:
-        """The processor of these records. Without a `relay`, each outbox keeps all its events."""
+        """The processor of these records. Without a `relay`, each outbox keeps all its events.
+        `transient`: which errors may pass."""
         return EventProcessor(
             records,
             lambda record_id: kind(record_id=record_id),
@@ -122,6 +125,7 @@ class ServiceUnderTest:
             self.emitter,
             relay or IdleRelay(),
             self.clock,
+            transient,
         )
 
     def relay_of(

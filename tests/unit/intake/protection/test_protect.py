@@ -20,7 +20,6 @@ from tests.support.protections import InMemoryProtections
 
 pytestmark = pytest.mark.anyio
 
-FIELDS = ("phone", "email", "name", "address", "cell", "content", "search")
 CARLA = bearer("custodian:carla")
 OTTO = bearer("records_officer:otto")
 ORDER = {"reference": "PR-1", "citation": "section 119.071(4)(d)2.a., F.S."}

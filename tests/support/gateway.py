@@ -23,7 +23,6 @@ from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import caller_of, install
 from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.pool import KeyPool
 from tests.support.memory import IdleRelay
 from tests.support.quotas import callers
 from tests.support.reporters import CATALOGUE, POLICIES, ReporterIntake

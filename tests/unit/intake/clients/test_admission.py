@@ -18,7 +18,7 @@ from direct311.intake.clients.domain.clients import (
 from direct311.intake.clients.handlers.admission import Admission
 from direct311.intake.clients.handlers.quotas import Quotas
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.http.problem_codes import status_of
+from direct311.runtime.http.problem_codes import georeport_status_of, status_of
 from tests.support.quotas import InMemoryClients, InMemoryQuotas
 from tests.support.runtime import NOW, SetClock
 

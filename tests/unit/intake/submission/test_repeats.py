@@ -10,7 +10,6 @@ from direct311.intake.clients.domain.clients import Client
 from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.handlers.submit import Accepted, Submit
-from direct311.runtime.vault.pool import KeyPool
 from direct311.schemas.events import Place
 from tests.support.memory import IdleRelay
 from tests.support.reporters import CATALOGUE, POLICIES, ReporterIntake

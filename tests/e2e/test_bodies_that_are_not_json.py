@@ -5,6 +5,8 @@ import pytest
 from tests.fuzz.callers import CALLERS
 from tests.support.county import County
 
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
+
 CANARY = "Wurzelgruber-305-555-0142"
 
 

@@ -225,14 +225,14 @@ async def test_a_ticket_is_good_for_one_request_its_client_and_a_while(
     upload_id = await brought(intake)
     with pytest.raises(MalformedError) as caught:
         await intake.upload.take([upload_id], "another", "claim", "r-1")
-    assert refused(caught) == (422, "uploads.0")
+    assert refused(caught) == (422, "file_ids.0")
     for _ in range(2):
         (taken,) = await intake.upload.take([upload_id], "app", "claim", "r-1")
         assert (taken.size, taken.sha256) == (3, "aa")
     fresh = await brought(intake)
     with pytest.raises(MalformedError) as caught:
         await intake.upload.take([fresh, upload_id], "app", "another", "r-2")
-    assert refused(caught) == (422, "uploads.1")
+    assert refused(caught) == (422, "file_ids.1")
     assert intake.tickets.tickets[fresh].claim is None
     intake.clock.at += USABLE_FOR + timedelta(seconds=1)
     with pytest.raises(MalformedError):
@@ -266,7 +266,7 @@ async def test_whichever_try_with_one_key_is_stored_its_files_are_in_no_other_re
     intake.clock.at += IN_HAND
     with pytest.raises(MalformedError) as caught:
         await intake.upload.take([upload_id], "app", "app:another", "r-9")
-    assert refused(caught) == (422, "uploads.0")
+    assert refused(caught) == (422, "file_ids.0")
     assert intake.tickets.tickets[upload_id].claim == "app:key"
 
 

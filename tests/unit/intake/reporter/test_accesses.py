@@ -299,10 +299,10 @@ async def test_what_audit_says_becomes_an_answer_to_the_reader(
     assert "the-link" not in found.detail
 
 
-@pytest.mark.parametrize("status", [400, 422])
-async def test_a_cursor_of_another_question_is_the_readers_mistake(status: int) -> None:
+@pytest.mark.parametrize(("status", "code"), [(422, "cursor"), (400, "cursor_mismatch")])
+async def test_a_cursor_of_another_question_is_the_readers_mistake(status: int, code: str) -> None:
     with pytest.raises(RefusedError) as caught:
-        await _audit(_problem(status, "cursor")).seen("the-link", limit=50, cursor="x")
+        await _audit(_problem(status, code)).seen("the-link", limit=50, cursor="x")
     assert (caught.value.code, caught.value.field) == ("cursor", "cursor")
 
 

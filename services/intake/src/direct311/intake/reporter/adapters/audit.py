@@ -10,6 +10,8 @@ from direct311.runtime.peers import HttpError, Peer
 from direct311.schemas import Instant, Model
 
 PROBLEM = "urn:direct311:problem:"
+_CURSORS = ("cursor", "cursor_mismatch")
+"""Codes of a cursor that is no good for this question."""
 TRY_AGAIN = 5
 """Seconds, where audit does not say when."""
 
@@ -56,7 +58,7 @@ class AuditLog:
 
 def _refusal(error: HttpError) -> RefusedError:
     code = _code(error.problem)
-    if code == "cursor":
+    if code in _CURSORS:
         return RefusedError("cursor", "The cursor belongs to another query.", field="cursor")
     if code == "signed_link":
         return RefusedError("signed_link", "The signed link is not valid any more.")

@@ -45,10 +45,10 @@ def test_a_change_that_breaks_a_reader_is_named() -> None:
     retyped["properties"]["text"] = {"type": "integer"}
     narrowed["properties"]["status"] = {"enum": ["received"]}
     for new, named in (
-        (removed, "text is gone"),
+        (removed, "text was removed"),
         (required, "text is required"),
-        (retyped, "text takes less"),
-        (narrowed, "status takes less"),
+        (retyped, "text accepts less"),
+        (narrowed, "status accepts less"),
     ):
         assert any(named in problem for problem in p.narrowed(old, new)), named
 

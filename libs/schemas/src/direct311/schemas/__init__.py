@@ -1,4 +1,4 @@
-"""Direct311's events and topics: all that a department needs to subscribe."""
+"""Direct311's events and topics: everything a department needs in order to subscribe."""
 
 from direct311.schemas import events
 from direct311.schemas.belonging import misplaced

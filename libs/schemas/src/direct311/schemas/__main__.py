@@ -8,7 +8,7 @@ from direct311.schemas.published import IncompatibleError, generate, problems
 
 
 def main() -> int:
-    """0: done or in order. 1: something to mend, named on standard error."""
+    """0: done, or everything is in order. 1: something must be fixed; standard error names it."""
     parser = argparse.ArgumentParser(prog="python -m direct311.schemas", description=__doc__)
     parser.add_argument("command", choices=("generate", "check"))
     parser.add_argument("--events-page", type=Path, help="the catalogue of events to keep")

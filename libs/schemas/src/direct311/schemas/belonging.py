@@ -1,8 +1,9 @@
-"""Where an event belongs: on which topics it travels, and who may say it.
+"""Where an event belongs: which topics it travels on, and who may publish it.
 
-The broker shows who may write a topic, and nothing else: not who wrote a message, nor that its type
-is one of that topic's. So what is not signed is as true as its topic, and an event counts only
-where it belongs. Who writes one topic says no more than that topic is for.
+The broker controls who may write to a topic, and nothing else. It does not show who wrote a
+message, or check that the message's type belongs on that topic. So an unsigned event can be trusted
+only as far as its topic can, and an event counts only where it belongs. Whoever may write to one
+topic may say only what that topic is for.
 """
 
 from direct311.schemas.codec import Event
@@ -10,12 +11,12 @@ from direct311.schemas.model import Model
 from direct311.schemas.topics import EventType, routed_topic
 
 DEPARTMENT = "department"
-"""The producer that stands for every department."""
+"""The producer name that stands for every department."""
 
 
 _ANY_DEPARTMENT = "/direct311/department"
-"""As the published example of an update had it until 2026: it names no service, and no other
-department. The topic says which one it was."""
+"""The source in the published example of an update until 2026. It names no service and no
+particular department; the topic says which department sent the update."""
 
 
 def source(producer: str, department: str = "") -> str:
@@ -26,20 +27,19 @@ def source(producer: str, department: str = "") -> str:
 
 
 def topics(kind: EventType, department: str = "") -> tuple[str, ...]:
-    """Where an event of this kind travels, that names this department or none."""
+    """The topics for an event of this kind that names this department, or no department."""
     own = kind.topic.replace("{department}", department)
     return (own, routed_topic(department)) if kind.copied else (own,)
 
 
 def misplaced(event: Event[Model], topic: str) -> str | None:
-    """Why an event is not to be taken from `topic`; `None` where it belongs there.
-
-    In words that repeat nothing of the event.
+    """Why an event must not be accepted from `topic`; `None` if it belongs there. The reason
+    repeats nothing from the event.
     """
     kind = event.kind
     department: str = getattr(event.data, "department", None) or ""
     if topic not in topics(kind, department):
-        return "it does not travel on this topic, or names another department than the topic's"
+        return "it does not travel on this topic, or it names a department other than the topic's"
     allowed = {source(producer, department) for producer in kind.producers}
     if DEPARTMENT in kind.producers:
         allowed.add(_ANY_DEPARTMENT)

@@ -1,9 +1,9 @@
 """What a service may say in an event that it signs.
 
-A signature shows who said something, not that it is so. A service that was taken over could say
-that a person opened what it never held, or that another service did. So each speaks for itself
-alone: of its own processes, of what it holds itself, and of what it can do at all. Nobody takes
-what goes further, and it has no place in the audit log.
+A signature shows who said something, not that it is true. A compromised service could claim that a
+person opened data the service never held, or that another service did so. So each service speaks
+only for itself: about its own processes, the data it holds, and the actions it can take. Readers
+reject an event that claims more, and the audit log does not accept it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,12 +15,13 @@ from direct311.schemas.model import Model
 SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
 
 SEALING: tuple[str, ...] = ("intake", "media", "audit")
-"""Those that seal. Another one is added here, and its fields below."""
+"""The services that seal data. Add a new one here, and its fields below."""
 
 HELD_BY: Mapping[str, str] = MappingProxyType(
     {"media_original": "media", "audit_entry": "audit", "exempt_entry": "audit"}
 )
-"""Who holds a sealed field. What a resident says, under whatever name, is with intake."""
+"""Which service holds each sealed field. Intake holds what a resident says, under any field
+name."""
 
 DONE_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -42,7 +43,7 @@ DONE_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "hold": ("audit",),
     }
 )
-"""Who does what. That it was refused can be said by all: nothing was opened."""
+"""Which service does what. Any service may report a refusal, because nothing was opened."""
 
 
 def holder_of(field: str) -> str:
@@ -51,9 +52,8 @@ def holder_of(field: str) -> str:
 
 
 def overreach(service: str, data: Model) -> str | None:
-    """How an event that `service` signed says more than it may; `None` where it does not.
-
-    In words that repeat nothing of the event.
+    """How an event that `service` signed claims more than it may; `None` if it does not. The reason
+    repeats nothing from the event.
     """
     if isinstance(data, ev.PiiAccessed):
         return next(_of_an_access(service, data), None)

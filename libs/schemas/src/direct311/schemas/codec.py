@@ -23,13 +23,14 @@ D = TypeVar("D", bound=Model, covariant=True)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _ATTRIBUTES = ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_time", "ce_keyid")
 LONGEST_ATTRIBUTE = 2_000
-"""In characters; the longest that is ours is the subject of a token."""
+"""In characters. The longest one we write is a token's subject."""
 
 SIGNATURE_CONTEXT = b"direct311-event-v1"
 
 
 class DecodeError(Exception):
-    """A message is no event of ours. Says which attribute or field is wrong, never its value."""
+    """A message is not one of our events. Says which attribute or field is wrong, never its
+    value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Event(Generic[D]):
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What goes onto the wire: topic, key, headers and body."""
+    """What is sent: topic, key, headers and body."""
 
     topic: str
     key: bytes
@@ -68,7 +69,7 @@ class Encoded:
 
 
 def derived_id(cause: str, ce_type: str, index: int = 0) -> str:
-    """The id of an event that another one caused: a repeat of the cause gives the same id."""
+    """The id of an event that another one caused. The same cause always gives the same id."""
     return str(uuid_utils.uuid5(uuid_utils.UUID(cause), f"{ce_type}:{index}"))
 
 
@@ -78,7 +79,7 @@ def isoformat(at: datetime) -> str:
 
 
 LONGEST_LOGGED = 64_000
-"""Bytes under the signature of an event that the log takes. A leaf has at most 65,535
+"""The most bytes an event may sign and still fit into the log. A leaf has at most 65,535
 (c2sp.org/tlog-tiles)."""
 
 
@@ -99,7 +100,7 @@ def dump(data: Model) -> bytes:
 
 
 def encode(event: Event[Model], *, topic: str | None = None) -> Encoded:
-    """The message of an event. `topic` must be given where the event's own has a placeholder."""
+    """The message of an event. `topic` is required if the event's own topic has a placeholder."""
     kind = event.kind
     chosen = topic or kind.topic
     if "{" in chosen:
@@ -120,7 +121,8 @@ def encode(event: Event[Model], *, topic: str | None = None) -> Encoded:
 
 
 def read_headers(pairs: Iterable[tuple[str, bytes]]) -> dict[str, str]:
-    """Kafka's header list as text; of a repeated header the first counts. Not UTF-8: dropped."""
+    """Kafka's header list as text. The first of a repeated header counts; a header that is not
+    UTF-8 is dropped."""
     headers: dict[str, str] = {}
     for name, value in pairs:
         try:
@@ -133,7 +135,7 @@ def read_headers(pairs: Iterable[tuple[str, bytes]]) -> dict[str, str]:
 def decode(headers: Mapping[str, str], body: bytes) -> Event[Model]:
     """The event in a message.
 
-    :raises DecodeError: with the name of the attribute or the path of the field, without its value.
+    :raises DecodeError: names the attribute or the field's path, never its value.
     """
     if headers.get("ce_specversion") != "1.0":
         raise DecodeError("ce_specversion must be 1.0")
@@ -182,7 +184,8 @@ def _instant(text: str) -> datetime:
 
 
 def _traceparent(text: str | None) -> str | None:
-    # It travels on with all that the event leads to, so it is one (W3C Trace Context, 3.2) or none.
+    # It is copied to everything the event leads to, so keep it only if it is valid (W3C Trace
+    # Context, 3.2).
     return text if text is not None and _TRACEPARENT.fullmatch(text) else None
 
 
@@ -201,14 +204,14 @@ def _fields(error: ValidationError) -> str:
         include_input=False, include_context=False, include_url=False
     )
     first = found[0]
-    # The location may hold a key of a mapping, which the sender chose: only fields are named.
+    # The location may include a mapping key that the sender chose, so name only fields.
     steps = [str(step) if step in _names() else "*" for step in first["loc"][:3]]
     return f"{'.'.join(steps) or 'body'}: {first['type']}"
 
 
 @cache
 def _names() -> frozenset[str | int]:
-    """The names of all fields of all events."""
+    """The names of every field of every event."""
     models = [
         each for each in vars(events).values() if isinstance(each, type) and issubclass(each, Model)
     ]

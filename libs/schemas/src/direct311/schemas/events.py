@@ -1,10 +1,10 @@
 """Every event of Direct311, version 1 of each.
 
 Rules: an event about a record carries `record_id` and `version`, the version of the producer's own
-document when it was emitted; it carries whole state, never a difference, so that a consumer may
-drop what is older than what it has seen. No field ever holds a resident's name, contact data, raw
-free text or device position. Within a version only optional fields may be added. No text and no
-list is without an end: what is longer than any of ours is no event.
+document when the event was emitted. It carries whole state, never a difference, so that a consumer
+may drop an event older than one it has seen. No field ever holds a resident's name, contact data,
+raw free text or device position. Within a version, only optional fields may be added. Every text
+and list has a maximum length; readers reject anything longer.
 """
 
 from typing import Annotated, Literal
@@ -42,8 +42,8 @@ class RecordEvent(Model):
 class Place(Model):
     """Where the problem is, as the resident gave it or as it may be shown.
 
-    Degrees in WGS 84. `address` is one line. All `None` for a protected request, which carries its
-    municipality alone (section 119.071(4)(d), F.S.).
+    Degrees in WGS 84. `address` is one line. All `None` for a protected request, which carries only
+    its municipality (section 119.071(4)(d), F.S.).
     """
 
     latitude: Latitude | None = None
@@ -54,13 +54,13 @@ class Place(Model):
     zip_code: Line | None = None
 
     def addressed(self, address: str) -> "Place":
-        """The same with another address line."""
+        """A copy with another address line."""
         return replaced(self, address=address)
 
     def pointed_at(
         self, at: "Place", *, address: str | None, address_id: str | None, zip_code: str | None
     ) -> "Place":
-        """The same municipality, with the point of another place and this address."""
+        """A copy with the same municipality, another place's point and this address."""
         return replaced(
             self,
             latitude=at.latitude,
@@ -72,14 +72,14 @@ class Place(Model):
 
 
 class AttributeValue(Model):
-    """An answer to one of the type's questions: attribute code and its values, redacted."""
+    """An answer to one of the type's questions: the attribute code and its redacted values."""
 
     code: Word
     values: Few[Prose]
 
 
 class UploadRef(Model):
-    """A file that waits in the incoming bucket. `sha256` in hex, `size` in bytes."""
+    """A file waiting in the incoming bucket. `sha256` in hex, `size` in bytes."""
 
     upload_id: RecordId
     size: Annotated[int, Field(ge=0)]
@@ -88,10 +88,10 @@ class UploadRef(Model):
 
 
 class Remark(Model):
-    """What was said of a request later; `text` is redacted by rules. An event has the newest, with
-    100,000 bytes of text in all; what is older was in earlier events.
+    """What somebody said about a request later; `text` is redacted by rules. An event has the
+    newest updates, up to 100,000 bytes of text in all; earlier events had the older ones.
 
-    `by`: its reporter, or somebody else who sent it through a client.
+    `by`: the request's reporter, or somebody else who sent the update through a client.
     """
 
     at: Instant
@@ -100,14 +100,14 @@ class Remark(Model):
 
 
 class PolicyAgreement(Model):
-    """Which version of the privacy policy the submission was taken under, and how (P2)."""
+    """Which version of the privacy policy applied to the submission, and how (P2)."""
 
     version: Word
     agreed: Literal["accepted", "by_use"]
     email_notice_version: Word | None = None
 
     def email_noticed(self, version: str | None) -> "PolicyAgreement":
-        """The same with the notice that was shown for an e-mail address."""
+        """A copy with the notice that was shown for an e-mail address."""
         return replaced(self, email_notice_version=version)
 
 
@@ -129,7 +129,7 @@ RequestStatus = Literal[
 class RequestCreated(RecordEvent):
     """A resident's request was accepted and stored. `text` is redacted by rules.
 
-    `emergency_assistance`: its type or its text suggests danger to somebody's life."""
+    `emergency_assistance`: the request's type or text suggests danger to somebody's life."""
 
     jurisdiction_id: Word
     service_code: Word
@@ -153,7 +153,7 @@ RequestChange = Literal[
 
 
 class RequestUpdated(RecordEvent):
-    """The request as it now stands, and what has changed since the version before."""
+    """The current state of the request, and what changed since the previous version."""
 
     changed: Few[RequestChange]
     service_code: Word
@@ -178,13 +178,13 @@ class RequestUpdated(RecordEvent):
 
 
 class AddressRead(Model):
-    """What geo makes of the address that was given with a place.
+    """How geo reads the address that was given with a place.
 
-    `known`: geo knows the street, and that it has such house numbers, so that the location's
-    `address` is geo's own and none of the words that were typed. Only such a one may be public.
-    `readings`: the short forms by which the same house is known however it is written, at most 32;
-    empty where the text names no house. `latitude` and `longitude` are geo's own point for the
-    address, within `error_m` metres, whatever point was given.
+    `known`: geo knows the street and that it has such house numbers, so the location's `address` is
+    geo's own and holds none of the typed words. Only a known address may be public. `readings`:
+    short forms that identify the same house however its address is written, at most 32; empty if
+    the text names no house. `latitude` and `longitude` are geo's own point for the address,
+    accurate to `error_m` meters, whatever point was given.
     """
 
     known: bool = False
@@ -195,11 +195,12 @@ class AddressRead(Model):
 
 
 class LocationResolved(RecordEvent):
-    """Where a request lies, or why that is not known.
+    """Where a request is, or why that is not known.
 
-    `place_version` is the intake's version of the place that was resolved. `confidence` is 0 to 1.
-    `boundary_sets` maps the name of each set that was consulted to its version. `read` is absent
-    where geo was of before it told its readings; then no address may be public.
+    `place_version` is intake's version of the place that geo resolved. `confidence` is 0 to 1.
+    `boundary_sets` maps the name of each set that geo consulted to the set's version. `read` is
+    absent in events from versions of geo that did not report readings yet; then no address may be
+    public.
     """
 
     place_version: int
@@ -221,7 +222,7 @@ class LocationResolved(RecordEvent):
     resolved_at: Instant
 
     def without_readings(self) -> "LocationResolved":
-        """The same without what geo read of the address, for whoever need not compare it."""
+        """A copy without geo's reading of the address, for consumers that need not compare it."""
         return replaced(self, read=None)
 
 
@@ -229,9 +230,10 @@ class LocationResolved(RecordEvent):
 
 
 class MediaItem(Model):
-    """One upload and its outcome. `url` is the clean public copy's, or `None` where there is none.
+    """One upload and its outcome. `url` is the URL of the clean public copy, or `None` if there is
+    none.
 
-    `sha256` (hex), `size` (bytes), `width` and `height` (pixels) are those of the public copy.
+    `sha256` (hex), `size` (bytes), `width` and `height` (pixels) describe the public copy.
     """
 
     media_id: RecordId
@@ -246,15 +248,15 @@ class MediaItem(Model):
 
 
 class MediaStored(RecordEvent):
-    """Originals are sealed; clean copies are published where there are any. `media` is the whole
-    list of the record's files, also those rejected."""
+    """The originals are sealed, and any clean copies are published. `media` lists all of the
+    record's files, including rejected ones."""
 
     media: Few[MediaItem]
     stored_at: Instant
 
 
 class MediaRejected(RecordEvent):
-    """A file was refused; `reason` is of the closed list of the media service."""
+    """A file was refused; `reason` comes from the media service's closed list."""
 
     media_id: RecordId
     reason: Line
@@ -265,9 +267,11 @@ class MediaRejected(RecordEvent):
 
 
 class RequestRouted(RecordEvent):
-    """Which department has the job, by when and by which rule: enough to do the work.
+    """Which department has the job, when it is due and which rule assigned it: enough to do the
+    work.
 
-    `revision` counts from 1; a later revision replaces the earlier one (media, a moved place).
+    `revision` counts from 1; a later revision replaces an earlier one (new media, a corrected
+    place).
     """
 
     request_version: int
@@ -300,7 +304,7 @@ class RequestRecalled(RecordEvent):
 
 
 class RequestOverdue(RecordEvent):
-    """The due date has passed and the job is open."""
+    """The due date has passed and the job is still open."""
 
     department: DepartmentCode
     due_on: OnDate
@@ -313,7 +317,8 @@ WorkStatus = Literal[
 
 
 class DepartmentUpdate(Model):
-    """What a department says of its job. `note` is for the reporter and is redacted before use."""
+    """What a department says about its job. `note` is for the reporter and is redacted before
+    use."""
 
     record_id: RecordId
     department: DepartmentCode
@@ -326,7 +331,7 @@ class DepartmentUpdate(Model):
 
 
 class UpdateAccepted(RecordEvent):
-    """The department's update was taken. `update_id` is the update's event id."""
+    """The department's update was accepted. `update_id` is the update's event id."""
 
     update_id: Word
     department: DepartmentCode
@@ -334,7 +339,7 @@ class UpdateAccepted(RecordEvent):
 
 
 class UpdateRefused(Model):
-    """The department's update was not taken; `reason` says why and what would be right."""
+    """The department's update was refused; `reason` says why, and what would be accepted."""
 
     record_id: RecordId
     update_id: Word
@@ -346,7 +351,7 @@ class UpdateRefused(Model):
 
 
 class WorkUpdated(RecordEvent):
-    """A department's answer after checks; `note` is redacted by rules."""
+    """A department's answer after validation; `note` is redacted by rules."""
 
     update_id: Word
     department: DepartmentCode
@@ -382,10 +387,10 @@ AccessOutcome = Literal["success", "denied", "error", "partial"]
 
 
 class AccessTime(Model):
-    """`occurred_at`: when it was asked for, by the service's clock; `observed_at`: when the event
-    was made, later only where many were counted into one. When it was logged, the log says.
-    `producer` is service plus a UUIDv7 of its start, and `sequence` counts its access events from 1
-    without a gap."""
+    """`occurred_at`: when the access was requested, by the service's clock. `observed_at`: when the
+    event was made; it is later only if several accesses were counted in one event. The log says
+    when the event was logged. `producer` is the service plus a UUIDv7 made when the process
+    started, and `sequence` counts its access events from 1 without a gap."""
 
     occurred_at: Instant
     observed_at: Instant | None = None
@@ -395,12 +400,12 @@ class AccessTime(Model):
 
 class AccessAgent(Model):
     """Who: `id` is the token's subject, never a name or an address. `on_behalf_of`: the service
-    that brought this person's request. `session`: the token's id, so that all that a stolen
-    credential touched can be found. `break_glass`: under a purpose that a review must follow.
+    that passed on this person's request. `session`: the token's id, so that everything a stolen
+    credential touched can be found. `break_glass`: the purpose requires a review afterwards.
 
-    All of it is the service's word. `issuer` and `jti` say which token of which identity provider
-    it saw, so that the provider can be asked whose that was; a link has none, nor has a service on
-    its own.
+    All of this is what the service claims. `issuer` and `jti` say which identity provider's token
+    it saw, so that an investigator can ask the provider whose token that was. Neither a link nor a
+    service acting on its own has a token.
     """
 
     id: Line
@@ -415,8 +420,9 @@ class AccessAgent(Model):
 
 
 class AccessWhere(Model):
-    """`client_address`: keyed hash of the network address, under a key that the process makes anew
-    each day and never stores: it tells two sources of a day apart, and names neither."""
+    """`client_address`: keyed hash of the network address, under a key that the process makes new
+    each day and never stores. It distinguishes two sources on the same day, and identifies
+    neither."""
 
     service: Word
     instance: Line
@@ -427,7 +433,7 @@ class AccessWhere(Model):
 
 class AccessWhy(Model):
     """`justification` and `reference` are the caller's own words with numbers and contact data
-    masked; `case_id` is a disclosure case of the register; `notice_version` the privacy notice
+    masked. `case_id` is a disclosure case in the register. `notice_version` is the privacy notice
     under which the record was collected."""
 
     purpose: Line | None = None
@@ -439,10 +445,10 @@ class AccessWhy(Model):
 
 
 class AccessWhat(Model):
-    """`record_ids`: at most 100. `query_fields` and `query_hmac` speak of a search alone.
-    `sensitivity`: `contact` where a field reaches or locates the person, else `content`.
-    `result_count` of a failed sign-in: how many there were in its minute from its source, as
-    `count` of the event says too."""
+    """`record_ids`: at most 100. `query_fields` and `query_hmac` are set only for a search.
+    `sensitivity`: `contact` if a field can reach or locate the person, else `content`.
+    `result_count` of a failed sign-in: how many failed from the same source in the same minute,
+    which is also the event's `count`."""
 
     record_ids: Annotated[tuple[RecordId, ...], Field(max_length=100)] = ()
     fields: Many[Word] = ()
@@ -456,7 +462,8 @@ class AccessWhat(Model):
 
 
 class AccessDecision(Model):
-    """Which set of rules decided, and which of them; `policy_hash` is SHA-256 (hex) of its file."""
+    """Which rule set decided, and which rule in it; `policy_hash` is the SHA-256 (hex) of its
+    file."""
 
     policy_hash: Word
     rule: Line
@@ -470,8 +477,8 @@ class AccessCorrelation(Model):
 
 
 class AccessRetention(Model):
-    """GS1-SL 393: an entry lives as long as the record that it relates to. `exempt_until`: until
-    then the entry is withheld from ordinary auditors (section 119.071(2)(c), F.S.)."""
+    """GS1-SL 393: an entry is kept as long as the record that it relates to. `exempt_until`: until
+    then, the entry is withheld from ordinary auditors (section 119.071(2)(c), F.S.)."""
 
     series: Word = "393"
     related_record: RecordId | None = None
@@ -479,19 +486,19 @@ class AccessRetention(Model):
 
 
 class PiiAccessed(Model):
-    """An access to personal information, written down before it happens. Always signed.
+    """An access to personal information, recorded before it happens. Always signed.
 
-    `success` means authorised: a fetch that then fails sends a second event with the first one's
-    id as `correlation.cause`, outcome `partial` where a part was handed out. Holds no value of
-    a personal field and no hash of a person.
+    `success` means authorized. If the fetch then fails, a second event has the first one's id as
+    `correlation.cause`; its outcome is `partial` if part of the data was delivered. Contains no
+    value of a personal field and no hash of a person.
 
     `void` fills the number of an event that could not be sent, so that a gap in the numbers is
-    never an accident; what it would have told did not happen. The event itself may still arrive:
-    then it opened nothing.
+    never an accident. The access it would have reported did not happen. The unsent event may still
+    arrive; it opened nothing.
 
-    `count`: how many it stands for, `None` for itself alone. Refusals and failed sign-ins alone are
-    counted together; the event of a refusal's repeats has the first one's id as
-    `correlation.cause`, and does not count that one.
+    `count`: how many accesses the event stands for; `None` means one. Only refusals and failed
+    sign-ins are counted together. The event that counts a refusal's repeats has the first refusal's
+    id as `correlation.cause`, and does not count the first one.
     """
 
     action: AccessAction
@@ -560,7 +567,7 @@ Holder = Literal["intake", "media", "geo", "routing", "audit"]
 
 
 class DispositionOrdered(RecordEvent):
-    """This alone makes a holder destroy its part. Two different persons stand behind it."""
+    """Only this event makes a holder destroy its part. Two different people decided it."""
 
     order_id: RecordId
     items: Few[Word]
@@ -571,9 +578,9 @@ class DispositionOrdered(RecordEvent):
 
 
 class RecordDestroyed(Model):
-    """A holder's signed receipt. Counts are zero where it held nothing.
+    """A holder's signed receipt. Counts are zero if it held nothing.
 
-    `recoverable_until`: when the last copy in logs and backups of this holder is gone.
+    `recoverable_until`: when the last copy in this holder's logs and backups is gone.
     """
 
     record_id: RecordId
@@ -592,7 +599,7 @@ class RecordDestroyed(Model):
 class DispositionCertified(Model):
     """The certificate of rule 1B-24.003(9)(d), F.A.C., for one order.
 
-    `sha256` is the certificate document's; supplements have `supplement_to`.
+    `sha256` is the hash of the certificate document; supplements have `supplement_to`.
     """
 
     certificate_id: RecordId
@@ -632,10 +639,11 @@ class DisclosureReleased(Model):
 
 
 class AuditAlarm(Model):
-    """Something that an operator must look at. `about` is an id of a producer, record or event.
+    """Something an operator must look at. `about` is the id of a producer, record or event.
 
-    `bad_signature`, `rate_limited` and `failed_sign_ins` are kept for readers of older events, and
-    raised by nobody: what is not signed is a dead letter, the others are entries and metrics.
+    `bad_signature`, `rate_limited` and `failed_sign_ins` remain for readers of older events;
+    nothing raises them now. An unsigned event becomes a dead letter; the other two are entries and
+    metrics.
     """
 
     kind: Literal[

@@ -1,4 +1,4 @@
-"""The base of every event and the types that they share."""
+"""The base class of every event, and the types that events share."""
 
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 
 class Model(BaseModel):
-    """A frozen value. Unknown fields are ignored, so that an old reader takes a newer writer."""
+    """A frozen value. Unknown fields are ignored, so that an old reader can read a newer writer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
 
@@ -16,10 +16,10 @@ M = TypeVar("M", bound=Model)
 
 
 def replaced(model: M, /, **changes: Any) -> M:
-    """The same with other values in these fields; the values are not validated.
+    """A copy with new values in these fields; the values are not validated.
 
-    Only for a model's own methods, on `self`: they say what happened, in typed parameters. mypy
-    checks names and values here too (`tools/replaced_fields.py`).
+    Only a model's own methods call this, on `self`; they say what happened, in typed parameters.
+    mypy checks the names and values here too (`tools/replaced_fields.py`).
 
     :raises TypeError: the model has no such field.
     """
@@ -32,11 +32,11 @@ def replaced(model: M, /, **changes: Any) -> M:
 
 def _milliseconds_utc(value: datetime) -> datetime:
     if value.tzinfo is UTC and value.microsecond % 1000 == 0:
-        # As it was stored: nearly all that are read.
+        # The stored form, which nearly every value read has.
         return value
     whole = value.microsecond // 1000 * 1000
     if not value.utcoffset():
-        # UTC already, as the databases and our own clocks give it.
+        # Already UTC, as databases and our own clocks return it.
         return value.replace(microsecond=whole, tzinfo=UTC)
     try:
         return value.astimezone(UTC).replace(microsecond=whole)
@@ -45,7 +45,7 @@ def _milliseconds_utc(value: datetime) -> datetime:
 
 
 def nothing() -> Any:
-    """The default of a mapping: empty, and made anew. A `{}` would be copied deeply each time."""
+    """The default of a mapping: a new empty one. Pydantic would deep-copy a `{}` each time."""
     return Field(default_factory=dict)
 
 
@@ -53,15 +53,15 @@ _NUMBERS = (int, float, bool)
 
 
 def _written(value: Any) -> Any:
-    """A number is no time: it would be read as seconds since 1970."""
-    # By type and not by class: states have many, and most are times already.
+    """Reject a number: it would be read as seconds since 1970."""
+    # Compares exact types for speed: states have many times, and most are already parsed.
     kind = type(value)
     if kind in _NUMBERS or (kind is str and value[4:5] != "-"):
         raise ValueError("must be written as ISO 8601 says")
     return value
 
 
-# Milliseconds, because that is what the databases keep: a value survives the round trip.
+# Milliseconds, because databases keep no more; a value survives the round trip.
 Instant = Annotated[
     datetime, AwareDatetime, AfterValidator(_milliseconds_utc), BeforeValidator(_written)
 ]
@@ -72,19 +72,20 @@ DepartmentCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 
-# How long a text or a list of an event may be. Wider than anything that our edges take and rules
-# of redaction make of it; but an event fits into a message, and what it leads to into a document.
+# How long a text or list in an event may be. The limits are wider than anything our edges accept or
+# redaction produces, yet an event still fits into a message, and what it leads to fits into a
+# document.
 Word = Annotated[str, Field(max_length=200)]
-"""A code, a name, a version, an id of another system."""
+"""A code, a name, a version, or another system's id."""
 Line = Annotated[str, Field(max_length=2_000)]
-"""A line that somebody wrote, or an address on the web."""
+"""A line that somebody wrote, or a URL."""
 Prose = Annotated[str, Field(max_length=100_000)]
 """Lines of text."""
 
 T = TypeVar("T")
 Few = Annotated[tuple[T, ...], Field(max_length=200)]
-"""What belongs to one record: answers, files, fields."""
+"""Items of one record: answers, files, fields."""
 Many = Annotated[tuple[T, ...], Field(max_length=10_000)]
-"""Records of one case, hold or certificate."""
+"""The records of one case, hold or certificate."""
 Words = Annotated[dict[Word, Line], Field(max_length=200)]
-"""A line for each name."""
+"""One line per name."""

@@ -1,7 +1,7 @@
 """What the project publishes about its events: JSON Schemas, examples, AsyncAPI, a catalogue.
 
-All of it is made from the models and committed, so that a change shows in review; `generate`
-refuses a change that an old reader or an old writer would not survive.
+All of it is generated from the models and committed, so that a change shows in review. `generate`
+refuses a change that would break an old reader or an old writer.
 """
 
 import inspect
@@ -39,7 +39,7 @@ def schema(kind: EventType) -> Schema:
 
 
 def example(kind: EventType, *, full: bool) -> Any:
-    """Data of an event: with every field, or with none that may be left out."""
+    """An event's data: with every field, or with only the required ones."""
     document = schema(kind)
     return _example(document, document.get("$defs", {}), full)
 
@@ -95,7 +95,7 @@ def headers(kind: EventType, data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def files() -> dict[str, str]:
-    """Everything that is published, by path below `published`."""
+    """Everything that is published, by its path below `published`."""
     made = {}
     for kind in ALL:
         stem = f"{kind.name}.v{kind.version}"
@@ -203,7 +203,7 @@ def _json(value: object) -> str:
 
 
 def generate(events_page: Path | None) -> Iterator[str]:
-    """Write everything; what changed. Nothing is written where a change would break a reader.
+    """Write everything and return what changed. Writes nothing if a change would break a reader.
 
     :raises IncompatibleError: with every reason.
     """
@@ -229,20 +229,20 @@ class IncompatibleError(Exception):
 
 
 def problems(events_page: Path | None) -> Iterator[str]:
-    """What is wrong with what is committed: stale, undecodable or incompatible."""
+    """What is wrong with the committed files: stale, undecodable or incompatible."""
     yield from incompatibilities()
     for name, content in files().items():
         path = FOLDER / name
         if not path.exists():
             yield f"{name} is missing: run `make schemas`"
         elif path.read_text() != content:
-            yield f"{name} is not what the models say: run `make schemas`"
+            yield f"{name} differs from what the models say: run `make schemas`"
     for path in sorted((FOLDER / "examples").glob("*.json")):
         golden = json.loads(path.read_text())
         try:
             decode(golden["headers"], json.dumps(golden["data"]).encode())
         except DecodeError as error:
-            yield f"{path.name} does not decode any more: {error}"
+            yield f"{path.name} no longer decodes: {error}"
     if events_page is not None and (
         not events_page.exists() or events_page.read_text() != catalogue()
     ):
@@ -271,12 +271,12 @@ def narrowed(old: Schema, new: Schema) -> Iterator[str]:
         for name, part in before.get("properties", {}).items():
             other = after.get("properties", {}).get(name)
             if other is None:
-                yield f"{where}{name} is gone: old readers may need it"
+                yield f"{where}{name} was removed: old readers may need it"
             elif _shape(part) - _shape(other):
-                yield f"{where}{name} takes less than before"
+                yield f"{where}{name} accepts less than before"
         gone = set(before.get("enum", ())) - set(after.get("enum", ()))
         if gone:
-            yield f"{where}{sorted(gone)} are no values any more"
+            yield f"{where}{sorted(gone)} are no longer accepted values"
 
 
 def _shape(part: Mapping[str, Any]) -> set[str]:

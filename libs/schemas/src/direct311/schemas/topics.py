@@ -1,4 +1,4 @@
-"""Which event travels on which topic, and what its key is."""
+"""Which topic each event travels on, and what its key is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ TYPE_PREFIX = "gov.miamidade.direct311."
 @dataclass(frozen=True, slots=True)
 class EventType:
     """A kind of event. `topic` may hold `{department}`; `signed` events are refused unsigned.
-    `copied`: the department that it names gets a copy on the topic that it subscribes to."""
+    `copied`: the department it names gets a copy on its own topic."""
 
     name: str
     model: type[Model]
@@ -45,7 +45,7 @@ def _event(
 
 
 HOLDERS = ("intake", "media", "geo", "routing", "audit")
-"""Those that destroy their part of a record, when retention orders it."""
+"""The services that destroy their part of a record when retention orders it."""
 
 ALL: tuple[EventType, ...] = (
     _event("request.created", events.RequestCreated, "intake"),
@@ -81,12 +81,12 @@ BY_MODEL: Mapping[type[Model], EventType] = MappingProxyType({kind.model: kind f
 
 
 def routed_topic(department: str) -> str:
-    """The topic that one department subscribes to: copies of what routing says of its jobs."""
+    """The topic one department subscribes to: copies of what routing says about its jobs."""
     return f"routed.{department}"
 
 
 def updates_topic(department: str) -> str:
-    """The topic on which one department answers."""
+    """The topic one department answers on."""
     return f"updates.{department}"
 
 
@@ -96,5 +96,6 @@ def replies_topic(department: str) -> str:
 
 
 def dead_letter_topic(service: str) -> str:
-    """Where a service names what it could not handle: topic, partition, offset, kind of error."""
+    """Where a service names a message it could not handle: topic, partition, offset, kind of
+    error."""
     return f"deadletters.{service}"

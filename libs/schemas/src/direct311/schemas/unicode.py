@@ -1,9 +1,9 @@
-"""Normal forms of Unicode, in time that grows with the length of the text alone.
+"""Unicode normal forms, in time that depends only on the length of the text.
 
 A normal form puts the combining marks of a letter in order, and CPython sorts them by insertion: a
 hundred thousand marks of mixed classes in a row take seconds. No language needs more than a few, so
-those beyond `MOST_MARKS` are dropped first (the Stream-Safe Text Format of UAX 15, section 13, with
-nothing in the place of what is dropped).
+marks beyond `MOST_MARKS` are dropped first (the Stream-Safe Text Format of UAX 15, section 13,
+except that nothing replaces what is dropped).
 """
 
 import re
@@ -13,14 +13,15 @@ from typing import Literal
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
 MOST_MARKS = 30
-"""Combining marks in a row. UAX 15: the longest run that is known of any language has 18."""
+"""Combining marks in a row. According to UAX 15, the longest run known in any language has 18."""
 
-# The first combining mark is U+0300. Nearly no text has so many such characters in a row.
+# The first combining mark is U+0300. Hardly any text has this many such characters in a row.
 _MANY = re.compile(rf"[\u0300-\U0010ffff]{{{MOST_MARKS + 1}}}")
 
 
 class _Marks(dict[str, bool]):
-    """Whether a character is a mark that is put in order, or stands for such marks alone."""
+    """Whether a character is a mark that normalization sorts, or decomposes into only such
+    marks."""
 
     def __missing__(self, char: str) -> bool:
         first = unicodedata.normalize("NFKD", char)[0]

@@ -66,7 +66,7 @@ def test_it_answers_over_http_and_stands_by_it_after_a_restart(
     ("file", "text", "says"),
     [
         ("memory", None, "memory does not exist"),
-        ("memory", "", "memory holds nothing"),
+        ("memory", "", "memory holds no record"),
         ("key", "{}", "holds no key"),
         ("key", None, "No such file"),
         ("policy", "quorum none\n", "names no log"),

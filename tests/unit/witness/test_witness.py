@@ -289,7 +289,7 @@ def test_a_file_that_holds_no_log_is_no_memory(tmp_path: Path, statements: Seque
             database.execute(statement)
     before = path.read_bytes()
     for _ in range(2):
-        with pytest.raises(ForgottenError, match="memory holds nothing"):
+        with pytest.raises(ForgottenError, match="memory holds no record"):
             Memory(path, [ORIGIN])
         assert path.read_bytes() == before
     # A key that is new may begin where an earlier start came no further.

@@ -1,6 +1,7 @@
-"""A witness of transparency logs (c2sp.org/tlog-witness), run by another party than the log.
+"""A witness of transparency logs (c2sp.org/tlog-witness), run by a party other than the log's
+operator.
 
-witness   what is checked before a checkpoint is cosigned
-memory    the latest checkpoint of each log, durable before anything is answered
-app       the HTTP face
+witness   the checks before a checkpoint is cosigned
+memory    each log's latest checkpoint, durable before any answer is sent
+app       the HTTP interface
 """

@@ -21,7 +21,7 @@ from direct311.witness.witness import Witness
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the answer is its exit status."""
+    """Run the command and return its exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -43,8 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     keygen = commands.add_parser(
         "keygen",
         help="make the witness's key",
-        description="Make the witness's key, and print its public half (a vkey), which goes into "
-        "the policies of those who trust this witness.",
+        description=(
+            "Make the witness's key and print its public half (a vkey), which goes into the policy "
+            "of everyone who trusts this witness."
+        ),
     )
     keygen.add_argument("name", help="name of the witness: a URL without its scheme")
     keygen.add_argument("file", type=Path, metavar="FILE", help="where the private key is kept")
@@ -68,12 +70,14 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="FILE",
-        help="what was cosigned; must not be lost or set back as long as the key is in use",
+        help=(
+            "the file of what was cosigned; must not be lost or rolled back while the key is in use"
+        ),
     )
     serve.add_argument(
         "--begin",
         action="store_true",
-        help="begin with an empty memory where there is none (a new key's first start)",
+        help="begin with an empty memory if there is none (a new key's first start)",
     )
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8321)
@@ -85,7 +89,7 @@ def _keygen(options: argparse.Namespace) -> int:
     private = Ed25519PrivateKey.generate()
     cosigner = Cosigner(options.name, private)
     seed = base64.b64encode(private.private_bytes_raw()).decode()
-    # Never over a key that is there, and for its owner alone.
+    # Never overwrites an existing key; only its owner can read it.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     with os.fdopen(os.open(options.file, flags, 0o600), "w") as file:
         json.dump({"name": options.name, "private": seed}, file)
@@ -100,8 +104,8 @@ def _cosigner(path: Path) -> Cosigner:
         seed = base64.b64decode(document["private"], validate=True)
         return Cosigner(document["name"], Ed25519PrivateKey.from_private_bytes(seed))
     except (KeyError, TypeError, ValueError):
-        # Nothing of the file is repeated.
-        raise ValueError(f"{path} holds no key as keygen makes it") from None
+        # The message repeats nothing from the file.
+        raise ValueError(f"{path} holds no key made by keygen") from None
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`POST <prefix>/add-checkpoint`, and `GET /health/ready` for whoever watches the process."""
+"""`POST <prefix>/add-checkpoint`, and `GET /health/ready` for process monitors."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from direct311.verifier.submission import PATH, SIZE_TYPE
 from direct311.witness.witness import Answer, Witness
 
 LARGEST_BODY = 64 * 1024
-"""Bytes: 63 hashes and a checkpoint with many signatures are a tenth of it."""
+"""In bytes. 63 hashes and a checkpoint with many signatures take a tenth of this."""
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -19,7 +19,7 @@ _log = logging.getLogger("direct311.witness")
 
 
 class WitnessApp:
-    """An ASGI application. It asks nobody who they are: the log's signature says that."""
+    """An ASGI application. Callers do not authenticate: the log's signature is enough."""
 
     def __init__(self, witness: Witness) -> None:
         self._witness = witness
@@ -52,12 +52,12 @@ class WitnessApp:
                     _log.warning("not cosigned (%s): %r", answer.status, answer.contradiction)
                 return answer
             case path, _ if path.endswith(f"/{PATH}"):
-                return Answer(HTTPStatus.METHOD_NOT_ALLOWED, "this takes POST alone\n")
+                return Answer(HTTPStatus.METHOD_NOT_ALLOWED, "only POST is allowed here\n")
         return Answer(HTTPStatus.NOT_FOUND, "there is nothing here\n")
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The request's body; `None` where it is too long, or its sender has gone."""
+    """The request's body; `None` if it is too long or its sender disconnected."""
     body: bytes = b""
     while True:
         message = await receive()

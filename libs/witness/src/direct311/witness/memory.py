@@ -1,8 +1,8 @@
 """What a witness has cosigned, in SQLite: one row for each log.
 
 A commit is on the disk before `advance` returns. In the mode that SQLite calls WAL, with
-`synchronous=FULL`, a commit syncs the log that holds it; with the older rollback journal the last
-commit can be undone by a loss of power (sqlite.org/pragma.html, synchronous).
+`synchronous=FULL`, a commit syncs the log that holds it. With the older rollback journal, a power
+failure can undo the last commit (sqlite.org/pragma.html, synchronous).
 """
 
 import sqlite3
@@ -25,13 +25,13 @@ CREATE TABLE IF NOT EXISTS logs (
 
 
 class ForgottenError(Exception):
-    """There is no memory where one should be. A witness that has forgotten what it cosigned must
-    not go on under the same key: it could be made to cosign a second history."""
+    """The memory is missing. A witness that has forgotten what it cosigned must not go on under the
+    same key: somebody could make it cosign a second history."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A tree that was cosigned: `root` (32 bytes) of its `size` entries."""
+    """A cosigned tree: the `root` (32 bytes) of its `size` entries."""
 
     size: int = 0
     root: bytes = EMPTY_ROOT
@@ -41,10 +41,10 @@ class Memory:
     """The latest head of each log. Any number of threads and processes may share one file."""
 
     def __init__(self, path: Path, origins: Iterable[str], *, begin: bool = False) -> None:
-        """`begin` makes an empty memory where there is none, whole or not at all.
+        """`begin` makes an empty memory if there is none, completely or not at all.
 
-        Raises `ForgottenError` where there is none, without `begin`; a file that holds no log is
-        none, and stays as it is.
+        Without `begin`, raises `ForgottenError` if there is no memory. A file that holds no log
+        does not count as a memory, and is left unchanged.
         """
         if not begin and not path.exists():
             raise ForgottenError(f"{path} does not exist")
@@ -54,7 +54,7 @@ class Memory:
         )
         if not begin and not _remembers(self._database):
             self._database.close()
-            raise ForgottenError(f"{path} holds nothing of what was cosigned")
+            raise ForgottenError(f"{path} holds no record of what was cosigned")
         for pragma in ("journal_mode=WAL", "synchronous=FULL"):
             self._database.execute(f"PRAGMA {pragma}")
         with self._database:
@@ -65,13 +65,13 @@ class Memory:
                 self._database.execute("INSERT OR IGNORE INTO logs VALUES (?, ?, ?, ?)", empty)
 
     def latest(self, origin: str) -> Head:
-        """The head that was cosigned last; the empty tree where there was none."""
+        """The head that was cosigned last; the empty tree if none was."""
         with self._lock, closing(self._database.cursor()) as cursor:
             cursor.execute("SELECT size, root FROM logs WHERE origin = ?", (origin,))
             return Head(*cursor.fetchone())
 
     def advance(self, origin: str, old: Head, new: Head, note: str) -> bool:
-        """Remember `new` in place of `old`; false, and nothing done, if `old` is not the latest.
+        """Replace `old` with `new`. Returns false and changes nothing if `old` is not the latest.
 
         `note` is kept for people.
         """
@@ -92,7 +92,7 @@ def _remembers(database: sqlite3.Connection) -> bool:
     try:
         return database.execute("SELECT 1 FROM logs LIMIT 1").fetchone() is not None
     except sqlite3.DatabaseError as error:
-        # No such table, or no database.
+        # The table is missing, or the file is not a database.
         if error.sqlite_errorcode in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB):
             return False
         raise

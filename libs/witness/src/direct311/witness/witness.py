@@ -1,9 +1,10 @@
-"""Whether a checkpoint is cosigned: c2sp.org/tlog-witness, add-checkpoint.
+"""Decides whether to cosign a checkpoint: c2sp.org/tlog-witness, add-checkpoint.
 
-A cosignature says that its tree begins with every tree of that log which was cosigned before. So
-the new head is remembered before it is signed, in one step with the question whether the head that
-it was compared with is still the latest: of two requests that overlap one is told 409. Killed
-between the two, a witness has remembered what it did not sign; the log asks again from there.
+A cosignature says that the tree begins with every tree of that log that this witness cosigned
+before. So the witness stores the new head before it signs it, and in the same step checks that the
+head it compared with is still the latest: of two overlapping requests, one gets 409. A witness that
+is killed between storing and signing has stored a head it did not sign; the log asks again from
+there.
 """
 
 from collections import defaultdict
@@ -22,10 +23,10 @@ from direct311.witness.memory import Head
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`text`: signature lines with 200, the size that was cosigned last with 409, else the reason.
+    """`text`: the signature lines with 200, the last cosigned size with 409, otherwise the reason.
 
-    `contradiction` says that the log itself signed what cannot be, or seems so: its text is worth
-    keeping.
+    `contradiction` means that the log itself signed something impossible, or seems to have: keep
+    its text.
     """
 
     status: HTTPStatus
@@ -34,7 +35,7 @@ class Answer:
 
 
 class Heads(Protocol):
-    """`Memory`, as it is used here."""
+    """The part of `Memory` that this module uses."""
 
     def latest(self, origin: str) -> Head: ...
 
@@ -42,8 +43,8 @@ class Heads(Protocol):
 
 
 class Witness:
-    """Cosigns for the logs of `log_keys`: a key's name is the log's origin, and a log that
-    exchanges its key has several."""
+    """Cosigns for the logs in `log_keys`. A key's name is the log's origin; a log that is changing
+    its key has several."""
 
     def __init__(
         self,
@@ -60,12 +61,14 @@ class Witness:
         self._now = now
 
     def add_checkpoint(self, body: bytes) -> Answer:
-        """Answer one request. Blocks until what was cosigned is on the disk."""
+        """Answer one request. Blocks until the cosigned head is on disk."""
         try:
             submission = Submission.parse(body.decode())
             checkpoint = Checkpoint.parse(submission.note.text)
         except (UnicodeDecodeError, MalformedSubmissionError, NoteError):
-            return _refused(HTTPStatus.BAD_REQUEST, "the request is not as c2sp.org/tlog-witness")
+            return _refused(
+                HTTPStatus.BAD_REQUEST, "the request does not follow c2sp.org/tlog-witness"
+            )
         keys = self._keys.get(checkpoint.origin)
         if keys is None:
             return _refused(HTTPStatus.NOT_FOUND, "this log is not known here")
@@ -91,7 +94,7 @@ class Witness:
             verify_consistency(old.size, new.size, submission.proof, old.root, new.root)
         except ProofError as error:
             return _unproved(str(error), note)
-        # Between the comparison and the note of it, so that at this time `old` was the latest.
+        # Take the time between comparing and storing, so that `old` was the latest at that time.
         at = self._now()
         if not self._heads.advance(origin, old, new, note):
             return _conflict(self._heads.latest(origin))

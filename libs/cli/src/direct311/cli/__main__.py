@@ -34,7 +34,7 @@ app.add_typer(retention_app, name="retention")
 app.add_typer(audit_app, name="audit")
 app.add_typer(deadletters_app, name="deadletters")
 app.add_typer(rules.app, name="rules")
-keys_app = typer.Typer(no_args_is_help=True, help="Key-encryption keys and index keys over time.")
+keys_app = typer.Typer(no_args_is_help=True, help="Rotation of key-encryption keys and index keys.")
 app.add_typer(keys_app, name="keys")
 protection_app = typer.Typer(no_args_is_help=True, help="The protection registry (custodians).")
 app.add_typer(protection_app, name="protection")
@@ -52,11 +52,11 @@ Role = Annotated[
     ),
 ]
 As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
-For = Annotated[str, typer.Option("--for", help="the service that takes it, and no other does")]
+For = Annotated[str, typer.Option("--for", help="the only service that accepts it")]
 
 
 def _run(work: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
-    """Do it against the stack that is there; say plainly what went wrong."""
+    """Run against the current stack; say plainly what went wrong."""
 
     async def call() -> None:
         http = HttpClient(timeout=30.0)
@@ -85,7 +85,7 @@ def _print_json(value: object) -> None:
 
 @app.command()
 def token(role: Role, name: As, service: For = "intake") -> None:
-    """Print a bearer token of the local stack's development issuer, good at one service."""
+    """Print a bearer token from the local stack's development issuer, valid at one service."""
 
     async def work(session: Session) -> None:
         known = session.stack.audiences
@@ -98,7 +98,7 @@ def token(role: Role, name: As, service: For = "intake") -> None:
 
 @app.command()
 def status() -> None:
-    """How each service is, and how many records each counts."""
+    """Each service's health and its number of records."""
 
     async def work(session: Session) -> None:
         table = columns("service", "address", "ready", "records", whole=("service", "address"))
@@ -122,8 +122,8 @@ def status() -> None:
 @app.command()
 def replay(
     file: Annotated[Path, typer.Argument(help="a county export (CSV)")],
-    limit: Annotated[int | None, typer.Option(help="only the first so many rows")] = None,
-    parallel: Annotated[int, typer.Option(help="connections at a time")] = 8,
+    limit: Annotated[int | None, typer.Option(help="only this many rows from the start")] = None,
+    parallel: Annotated[int, typer.Option(help="connections at the same time")] = 8,
 ) -> None:
     """Send the county's own rows through the gateway and count them in every service.
 
@@ -144,7 +144,7 @@ def demo(
         Path | None, typer.Option(help="folder with the county's real rows and boundaries")
     ] = None,
 ) -> None:
-    """Requests all the way: routed, read with a reason, proved, expired and destroyed."""
+    """Take requests all the way: routed, read with a reason, proved, expired and destroyed."""
 
     async def work(session: Session) -> None:
         await demonstration.demo(session, count, data, console)
@@ -214,13 +214,13 @@ def verify(context: typer.Context) -> None:
 
 @retention_app.command()
 def expire(
-    as_of: Annotated[str | None, typer.Option(help="YYYY-MM-DD; a look ahead")] = None,
+    as_of: Annotated[str | None, typer.Option(help="YYYY-MM-DD; looks ahead to this day")] = None,
     really: Annotated[
-        bool, typer.Option("--really", help="announce them, not only list them (local stack)")
+        bool, typer.Option("--really", help="announce them as well as listing them (local stack)")
     ] = False,
     name: As = "custodian-1",
 ) -> None:
-    """What is eligible for disposition; by default a dry run."""
+    """List what is eligible for disposition; by default a dry run."""
 
     async def work(session: Session) -> None:
         body = {"dry_run": not really} | ({"as_of": as_of} if as_of else {})
@@ -231,7 +231,7 @@ def expire(
 
 @retention_app.command()
 def review(name: As = "custodian-1") -> None:
-    """Records that wait for review."""
+    """List records that wait for review."""
 
     async def work(session: Session) -> None:
         _print_json(await session.get("retention", "/v1/review", "custodian", name))
@@ -252,7 +252,7 @@ def propose(record_ids: list[str], name: As = "custodian-1") -> None:
 
 @retention_app.command()
 def approve(disposition: str, set_hash: str, name: As = "officer-1") -> None:
-    """Approve exactly the proposed set (records officer, another person)."""
+    """Approve exactly the proposed set (a records officer, who is another person)."""
 
     async def work(session: Session) -> None:
         path = f"/v1/dispositions/{disposition}/approve"
@@ -280,12 +280,15 @@ def audit() -> None:
 
 @audit_app.command("rebuild")
 def rebuild_index(
-    reference: Annotated[str, typer.Option(help="the number of the work order; the log cites it")],
+    reference: Annotated[
+        str, typer.Option(help="the work order's number, which goes into the log")
+    ],
     name: As = "admin-1",
 ) -> None:
-    """Make the query index again from the log's tiles and the body keys, with progress.
+    """Rebuild the query index from the log's tiles and the body keys, showing progress.
 
-    Nothing is appended and no question answered meanwhile; events wait. Can be repeated.
+    During the rebuild the log appends nothing and answers no questions; events wait. You can repeat
+    it.
     """
 
     async def work(session: Session) -> None:
@@ -308,7 +311,7 @@ class Service(StrEnum):
 
 @deadletters_app.command("list")
 def list_letters(service: Service) -> None:
-    """Where the messages lie that a service could not handle, and what kind of error it was."""
+    """List where the messages are that a service could not handle, and each kind of error."""
 
     async def work(session: Session) -> None:
         table = columns(
@@ -325,11 +328,11 @@ def list_letters(service: Service) -> None:
 
 @deadletters_app.command("replay")
 def replay_letters(service: Service) -> None:
-    """Put them before the service again, from where they lie."""
+    """Give the messages to the service again, from where they are."""
 
     async def work(session: Session) -> None:
         count = await letters.replay(session.stack, service)
-        console.print(f"{count} messages given to {service} again")
+        console.print(f"{count} messages sent to {service} again")
 
     _run(work)
 
@@ -342,9 +345,11 @@ class KeyHolder(StrEnum):
     AUDIT = "audit"
 
 
-Only = Annotated[KeyHolder | None, typer.Option("--service", help="one alone; else all three")]
+Only = Annotated[
+    KeyHolder | None, typer.Option("--service", help="only this service; by default all three")
+]
 Reference = Annotated[str, typer.Option(help="the ticket or work order; it goes into the log")]
-Wait = Annotated[bool, typer.Option("--wait", help="show the progress until it has ended")]
+Wait = Annotated[bool, typer.Option("--wait", help="show progress until the job ends")]
 
 
 def _holders(only: KeyHolder | None) -> list[str]:
@@ -353,7 +358,7 @@ def _holders(only: KeyHolder | None) -> list[str]:
 
 @keys_app.command("status")
 def keys_status(only: Only = None, name: As = "admin-1") -> None:
-    """How many data keys each key-encryption key wraps, and how far the jobs are."""
+    """Show how many data keys each key-encryption key wraps, and the progress of the jobs."""
 
     async def work(session: Session) -> None:
         await keeping.show(session, _holders(only), name, console)
@@ -376,19 +381,19 @@ def _work_on_keys(services: list[str], job: str, reference: str, wait: bool, nam
 def keys_rotate(
     reference: Reference, only: Only = None, wait: Wait = False, name: As = "admin-1"
 ) -> None:
-    """Wrap every data key anew under the current key-encryption key; resumes what was stopped."""
+    """Wrap every data key again under the current key-encryption key; resumes a stopped job."""
     _work_on_keys(_holders(only), "rewrap", reference, wait, name)
 
 
 @keys_app.command("reindex")
 def keys_reindex(reference: Reference, wait: Wait = False, name: As = "admin-1") -> None:
-    """Make intake's person indexes anew under the index keys in force; resumes what was stopped."""
+    """Rebuild intake's person indexes under the current index keys; resumes a stopped job."""
     _work_on_keys(["intake"], "reindex", reference, wait, name)
 
 
 @keys_app.command("stop")
 def keys_stop(reference: Reference, only: Only = None, name: As = "admin-1") -> None:
-    """Begin no further batch of either job. `rotate` and `reindex` go on from there."""
+    """Stop both jobs after the current batch. `rotate` and `reindex` resume from there."""
 
     async def work(session: Session) -> None:
         services = _holders(only)

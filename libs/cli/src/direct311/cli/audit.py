@@ -1,4 +1,4 @@
-"""`direct311 audit`: an auditor's questions to the access log, from the command line."""
+"""`direct311 audit`: an auditor's questions about the access log, from the command line."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ _TIMES = [
     "%Y-%m-%dT%H:%M:%S%z",
     "%Y-%m-%dT%H:%M:%S.%f%z",
 ]
-"""Forms of a time on the command line; the last two as answers write it."""
+"""Accepted time formats on the command line; the last two are as answers print them."""
 
 As = Annotated[str, typer.Option("--as", help="who: the token's subject")]
 Reference = Annotated[
@@ -44,15 +44,15 @@ Action = Annotated[str | None, typer.Option(help="search, view, export …")]
 Outcome = Annotated[str | None, typer.Option(help="success, denied, error or partial")]
 Field = Annotated[str | None, typer.Option(help="a field that was opened")]
 Service = Annotated[str | None, typer.Option()]
-Host = Annotated[str | None, typer.Option(help="the machine that processes ran on")]
+Host = Annotated[str | None, typer.Option(help="the machine that the processes ran on")]
 Credential = Annotated[str | None, typer.Option("--session", help="the credential: a token's id")]
-BreakGlass = Annotated[bool | None, typer.Option(help="only those under broken glass")]
+BreakGlass = Annotated[bool | None, typer.Option(help="only break-glass accesses")]
 Since = Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC, or with its zone")]
 Until = Annotated[datetime | None, typer.Option(formats=_TIMES, help="UTC, or with its zone")]
 
 
 class Shape(StrEnum):
-    """Forms of an answer about a person."""
+    """Formats of an answer about a person."""
 
     JSON = "json"
     CSV = "csv"
@@ -60,7 +60,7 @@ class Shape(StrEnum):
 
 
 class Export(StrEnum):
-    """Forms of an export."""
+    """Formats of an export."""
 
     NDJSON = "ndjson"
     CSV = "csv"
@@ -77,15 +77,15 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         email: Annotated[str | None, typer.Option()] = None,
         person: Annotated[str | None, typer.Option("--name", help="the person's name")] = None,
         shape: Annotated[Shape, typer.Option("--format")] = Shape.JSON,
-        out: Annotated[Path | None, typer.Option(help="a file; the screen if not given")] = None,
+        out: Annotated[Path | None, typer.Option(help="a file; by default the screen")] = None,
         reference: Reference,
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
-        """Who saw this person's data, when, why and under which case.
+        """Show who saw this person's data, when, why and under which case.
 
-        Give one of phone, email and name. It goes in the request's body, to intake, and stays
-        nowhere. With `-` it is asked for, so that it does not stay in the shell's history either.
+        Give one of phone, email and name. It is sent to intake in the request's body, and stored
+        nowhere. With `-` the command asks for it, which also keeps it out of the shell's history.
         """
         one = {"phone": phone, "email": email, "name": person}
         body = {
@@ -141,12 +141,12 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         break_glass: BreakGlass = None,
         since: Since = None,
         until: Until = None,
-        limit: Annotated[int, typer.Option(help="at most so many")] = 20,
+        limit: Annotated[int, typer.Option(help="at most this many")] = 20,
         reference: Reference,
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
-        """Entries of the log that fit, newest first."""
+        """List the log's matching entries, newest first."""
         given = _filter(locals())
 
         async def work(session: Session) -> None:
@@ -241,8 +241,8 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
-        """Every record and person that a credential, host, service or time touched, and what notice
-        section 501.171, F.S., asks for."""
+        """List every record and person that a credential, host, service or time range touched, and
+        the notice that section 501.171, F.S., requires."""
         body = _filter(locals()) | {"reference": reference}
 
         async def work(session: Session) -> None:
@@ -267,8 +267,12 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         *,
         out: Out,
         form: Annotated[Export, typer.Option("--format")] = Export.NDJSON,
-        after: Annotated[int | None, typer.Option(help="the index of the last entry got")] = None,
-        size: Annotated[int | None, typer.Option(help="the log's size at first")] = None,
+        after: Annotated[
+            int | None, typer.Option(help="the index of the last entry received")
+        ] = None,
+        size: Annotated[
+            int | None, typer.Option(help="the log's size when the export began")
+        ] = None,
         record: Record = None,
         actor: Actor = None,
         department: Department = None,
@@ -287,10 +291,10 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
-        """All entries that fit into a file: NDJSON, CSV, or OCSF 1.8.0.
+        """Write all matching entries into a file: NDJSON, CSV or OCSF 1.8.0.
 
-        One that breaks off goes on with --after, the index of the file's last whole line, and
-        --size, the log's size that was printed; the rest goes behind what the file has.
+        To resume an export that broke off, give --after (the index of the file's last whole line)
+        and --size (the log's size, as printed). The rest is appended to the file.
         """
         body: dict[str, object] = {
             "filter": _filter(locals()),
@@ -338,7 +342,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
         role: Role = "auditor",
         name: As = "auditor-1",
     ) -> None:
-        """Entries with their proofs, for `direct311-verifier bundle`."""
+        """Write entries with their proofs, for `direct311-verifier bundle`."""
         body = {"filter": _filter(locals()), "reference": reference}
 
         async def work(session: Session) -> None:
@@ -349,7 +353,7 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
 
     @app.command("mirror")
     def mirror_log(
-        folder: Annotated[Path, typer.Argument(help="where the copy lies, or is to lie")],
+        folder: Annotated[Path, typer.Argument(help="the folder of the copy, old or new")],
         policy: Annotated[
             Path | None, typer.Option(help="keys of log and witnesses (c2sp.org/tlog-policy)")
         ] = None,
@@ -361,8 +365,8 @@ def register(app: typer.Typer, run: Run, print_json: PrintJson, console: Console
     ) -> None:
         """Copy the whole log into a folder, and verify all of it.
 
-        Run it again to go on with a copy that was broken off, or to bring an old one up to date.
-        All of it is ciphertext; `direct311-verifier log FOLDER` verifies the copy again, offline.
+        Run it again to resume a copy that broke off, or to update an old one. Everything in it is
+        ciphertext; `direct311-verifier log FOLDER` verifies the copy again, offline.
         """
         try:
             trust = _trust(policy, vkey or [])
@@ -401,7 +405,7 @@ def _trust(policy: Path | None, vkeys: Sequence[str]) -> Trust:
         read = Policy.parse(policy.read_bytes()).trust
         return Trust((*keys, *read.log_keys), read.witnesses, read.quorum)
     if not keys:
-        raise NoteError("a key of the log is needed")
+        raise NoteError("a key of the log is required")
     return Trust(keys)
 
 
@@ -418,7 +422,7 @@ _SCOPE = (
     "notices",
     "access-event",
 )
-"""What the headers of a breach's table say that its lines do not."""
+"""What the headers of a breach table say beyond its lines."""
 
 _NAMES = (
     "record",
@@ -436,7 +440,7 @@ _NAMES = (
 
 
 def _filter(given: dict[str, Any]) -> dict[str, object]:
-    """What of a command's options is a filter."""
+    """The command's options that are filters."""
     found = {key: given[key] for key in _NAMES if given.get(key) is not None}
     if given.get("credential") is not None:
         found["session"] = given["credential"]
@@ -447,7 +451,7 @@ def _filter(given: dict[str, Any]) -> dict[str, object]:
 
 
 def _instant(at: datetime) -> str:
-    """The time in UTC, as the answers write it. One without a zone is UTC already."""
+    """The time in UTC, as answers print it. A time without a zone already is UTC."""
     aware = at if at.tzinfo else at.replace(tzinfo=UTC)
     return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
 

@@ -13,7 +13,7 @@ Run = Callable[[Callable[[Session], Coroutine[Any, Any, None]]], None]
 
 
 class Environment(StrEnum):
-    """Whose gateway takes the client's keys."""
+    """The organization whose gateway accepts the client's keys."""
 
     TEST = "test"
     PRODUCTION = "production"
@@ -30,19 +30,24 @@ class Scope(StrEnum):
 Id = Annotated[str, typer.Argument(help="the client's id, such as seeclickfix")]
 Reference = Annotated[str, typer.Option(help="the ticket or work order; it goes into the log")]
 As = Annotated[str, typer.Option("--as", help="who: an administrator")]
-Minute = Annotated[int | None, typer.Option(help="calls that write, in a minute; 0: no limit")]
-Day = Annotated[int | None, typer.Option(help="calls that write, in a day (UTC); 0: no limit")]
-Reads = Annotated[int | None, typer.Option(help="calls that read, in a minute")]
-Scopes = Annotated[list[Scope] | None, typer.Option("--scope", help="what it may do; repeat")]
+Minute = Annotated[int | None, typer.Option(help="write calls per minute; 0: no limit")]
+Day = Annotated[int | None, typer.Option(help="write calls per day (UTC); 0: no limit")]
+Reads = Annotated[int | None, typer.Option(help="read calls per minute")]
+Scopes = Annotated[
+    list[Scope] | None, typer.Option("--scope", help="what it may do; may be repeated")
+]
 Origins = Annotated[
     list[str] | None,
-    typer.Option("--origin", help="https://page.example that may use the key; repeat"),
+    typer.Option(
+        "--origin",
+        help="a web origin such as https://page.example that may use the key; may be repeated",
+    ),
 ]
 Repeats = Annotated[
     bool | None,
     typer.Option(
         "--retries-without-key/--retries-with-key",
-        help="it repeats submissions without an idempotency key (FixMyStreet does)",
+        help="it retries submissions without an idempotency key (as FixMyStreet does)",
     ),
 ]
 Jurisdictions = Annotated[list[str] | None, typer.Option("--jurisdiction", help="repeat")]
@@ -51,13 +56,13 @@ Expires = Annotated[str | None, typer.Option(help="when the key ends, 2027-12-31
 
 
 def register(app: typer.Typer, run: Run, print_json: Callable[[object], None]) -> None:
-    """Give the group its commands."""
+    """Add the commands to the group."""
     console = Screen(soft_wrap=True)
 
     def show(answer: Any) -> None:
         key = answer["key"]
         print_json(answer["client"])
-        console.print(f"The key, shown this once: {key}", highlight=False)
+        console.print(f"The key, shown only once: {key}", highlight=False)
 
     @app.command()
     def add(

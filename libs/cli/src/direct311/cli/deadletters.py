@@ -1,7 +1,7 @@
-"""Reading dead letters, and giving what they name to the service again.
+"""Read dead letters, and send the messages they name to the service again.
 
-A dead letter holds no message, only where it lies. Replay reads the message there and sends the
-same bytes to the same topic: the services that had handled it drop it as seen.
+A dead letter holds only the place of a message, not the message. Replay reads the message there and
+sends the same bytes to the same topic; services that have already handled it drop it.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -17,7 +17,7 @@ from direct311.schemas import dead_letter_topic, read_headers
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """Where a message lies that was not handled, and what kind of error it met."""
+    """Where an unhandled message is, and the kind of error it caused."""
 
     topic: str
     partition: int
@@ -65,7 +65,7 @@ def _letter(record: "ConsumerRecord[Any, Any]") -> Letter:
 async def _from(
     consumer: AIOKafkaConsumer, partition: TopicPartition, start: int
 ) -> AsyncIterator["ConsumerRecord[Any, Any]"]:
-    """What lies in a partition from `start` to its present end."""
+    """The messages in a partition from `start` to its current end."""
     end = (await consumer.end_offsets([partition]))[partition]
     position = start
     consumer.seek(partition, position)
@@ -79,7 +79,7 @@ async def _from(
 
 
 async def read(stack: LocalStack, service: str) -> AsyncIterator[Letter]:
-    """All dead letters of a service that the broker still has."""
+    """All of a service's dead letters that the broker still has."""
     async with _consumer(stack) as consumer:
         partition = TopicPartition(dead_letter_topic(service), 0)
         consumer.assign([partition])
@@ -89,9 +89,9 @@ async def read(stack: LocalStack, service: str) -> AsyncIterator[Letter]:
 
 
 async def replay(stack: LocalStack, service: str) -> int:
-    """Send again what the letters name that were not replayed yet; how many.
+    """Send the messages named by letters not replayed yet; returns how many.
 
-    The place reached is kept in the broker, so that a second replay sends nothing twice.
+    The broker stores the place reached, so that a second replay sends nothing twice.
     """
     sent = 0
     topic = TopicPartition(dead_letter_topic(service), 0)
@@ -123,7 +123,7 @@ async def replay(stack: LocalStack, service: str) -> int:
 async def _message(
     reader: AIOKafkaConsumer, letter: Letter
 ) -> Sequence["ConsumerRecord[Any, Any]"]:
-    """The message that a letter names; empty where the broker has forgotten it."""
+    """The message that a letter names; empty if the broker no longer has it."""
     partition = TopicPartition(letter.topic, letter.partition)
     reader.assign([partition])
     reader.seek(partition, letter.offset)

@@ -1,4 +1,4 @@
-"""The main job, end to end, on the running stack."""
+"""The life of a request, end to end, on the running stack."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ from direct311.verifier.policy import Policy
 PATIENCE_SECONDS = 120.0
 SHOWN = 12
 DEPARTMENT_SCRIPT = "examples/department/department.py"
-"""Below the checkout, where the demonstration is run."""
+"""Relative to the checkout, where the demonstration runs."""
 TYPES = (
     "STRAY / DOG-AT-LARGE",
     "DEAD ANIMAL PICKUP MD",
@@ -46,7 +46,7 @@ TEXTS = (
 
 
 Form = tuple[list[tuple[str, str]], list[tuple[str, bytes, str]]]
-"""The fields of a form, and its files: field, bytes, content type."""
+"""A form's fields, and its files: field, bytes, content type."""
 
 
 class DemoError(Exception):
@@ -70,7 +70,7 @@ async def import_boundaries(
 ) -> Any:
     """Give geo a set of boundaries.
 
-    :raises DemoError: the file is no GeoJSON.
+    :raises DemoError: the file is not GeoJSON.
     :raises HttpError: geo refuses it, and says why.
     """
     path = f"/boundaries?name={name}&version={version}&source={source}"
@@ -85,9 +85,9 @@ def _collection(file: Path) -> object:
 
 
 async def demo(session: Session, count: int, data: Path | None, console: Console) -> None:
-    """The whole of it; every step shows what it did.
+    """Run the whole demonstration; every step shows what it did.
 
-    :raises DemoError: a step did not come out as it must.
+    :raises DemoError: a step did not give the expected result.
     :raises HttpError: a service does not answer.
     """
     if data is not None:
@@ -126,10 +126,11 @@ async def _real_boundaries(session: Session, data: Path, console: Console) -> No
 
 
 async def _submissions(session: Session, count: int, data: Path | None) -> list[Form]:
-    """Forms and files. With the real data: real types, places and texts, fictional reporters."""
+    """Forms and files. With the real data: real types, places and texts, but fictional
+    reporters."""
     codes = await service_codes(session)
     photographed = await takes_media(session)
-    # A run of its own, so that a second demonstration shows new requests.
+    # A new run id, so that a second demonstration shows new requests.
     run = uuid4().hex[:8]
     photo = files("direct311.cli").joinpath("data/pothole.jpg").read_bytes()
     made: list[Form] = []
@@ -161,7 +162,7 @@ async def _submissions(session: Session, count: int, data: Path | None) -> list[
             *answers[service_code],
         ]
         if service_code.startswith("CODE-") and number % 2:
-            # A complaint for enforcement without it is held (SB 60 of 2021).
+            # An enforcement complaint without a name and address is held (SB 60 of 2021).
             fields.append(("attribute[REPORTER_ADDRESS]", person.address))
         pictured = number % 10 == 0 and service_code in photographed
         made.append((fields, [("media", photo, "image/jpeg")] if pictured else []))
@@ -169,7 +170,7 @@ async def _submissions(session: Session, count: int, data: Path | None) -> list[
 
 
 async def _answers(session: Session, service_code: str) -> list[tuple[str, str]]:
-    """An answer to each question that must be answered, as the type's definition lists them."""
+    """An answer to each required question in the type's definition."""
     intake = session.stack.services["intake"]
     definition = await session.http.get_json(f"{intake}/open311/v2/services/{service_code}.json")
     return [
@@ -216,7 +217,7 @@ async def _submit(
     accepted += await _numbers(session, tokens)
     console.print(f"accepted {len(accepted) + unnumbered}, refused {refused.total()}")
     if unnumbered:
-        console.print(f"  {unnumbered} of a kind that never has a public number, not followed")
+        console.print(f"  {unnumbered} of a type that never gets a public number, not followed")
     for why, count in refused.most_common():
         console.print(f"  refused {count}: {why}")
     if not accepted:
@@ -225,7 +226,7 @@ async def _submit(
 
 
 async def _numbers(session: Session, tokens: Sequence[str]) -> list[str]:
-    """The numbers of batch requests, which come once their places were checked."""
+    """The numbers of batch requests, which are issued once their places have been checked."""
     found: dict[str, str] = {}
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while len(found) < len(tokens):
@@ -241,7 +242,7 @@ async def _numbers(session: Session, tokens: Sequence[str]) -> list[str]:
 async def _follow(
     session: Session, accepted: Sequence[str], console: Console
 ) -> dict[str, Mapping[str, Any]]:
-    """Routing's word on each request, once each has a department or is held for identity."""
+    """Routing's answer for each request, once each has a department or is held for identity."""
     found: dict[str, Mapping[str, Any]] = {}
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     with _progress("following them until each is routed", console) as progress:
@@ -299,7 +300,8 @@ def _of_department(routed: Mapping[str, Mapping[str, Any]], department: str) -> 
 
 
 async def _read_and_prove(session: Session, record_id: str, console: Console) -> None:
-    """One contact read with its reason, the entry of that read, and its proof checked offline."""
+    """Reads one contact with a reason, finds the log entry of that read, and checks its proof
+    offline."""
     job: Any = await session.get("routing", f"/v1/jobs/{record_id}", "agent", "ana")
     department = job["department"]
     answer: Any = await session.post(
@@ -329,7 +331,7 @@ async def _read_and_prove(session: Session, record_id: str, console: Console) ->
         f"{entry['purpose']} · {', '.join(entry['fields'])} · {entry['occurred_at']}"
     )
     if not report.ok:
-        raise DemoError("The proof of the access does not verify.")
+        raise DemoError("The access's proof does not verify.")
     console.print("\n".join(f"  verified: {line}" for line in report.verified))
 
 
@@ -347,7 +349,8 @@ async def _entry(session: Session, record_id: str, actor: str) -> Mapping[str, A
 
 
 async def _retire(session: Session, record_id: str, console: Console) -> None:
-    """Work done, clock run out (as of a later day), two persons, destruction, certificate."""
+    """Work done, retention period expired (as of a later day), two people, destruction,
+    certificate."""
     job: Any = await session.get("routing", f"/v1/jobs/{record_id}", "agent", "ana")
     await _department(session.stack, job["department"], record_id)
     as_of = (datetime.now(UTC) + timedelta(days=366 * 6)).date().isoformat()
@@ -384,7 +387,11 @@ async def _retire(session: Session, record_id: str, console: Console) -> None:
         await session.post(
             "intake",
             f"/v1/requests/{record_id}/contact",
-            {"purpose": "respond", "fields": ["phone"], "justification": "is it really gone"},
+            {
+                "purpose": "respond",
+                "fields": ["phone"],
+                "justification": "checking that it is really gone",
+            },
             "agent",
             "ana",
         )

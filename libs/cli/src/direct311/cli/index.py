@@ -1,4 +1,4 @@
-"""Having the audit log's query index made again, and watching it."""
+"""Start a rebuild of the audit log's query index, and watch it."""
 
 import asyncio
 import time
@@ -14,12 +14,13 @@ EVERY_SECONDS = 0.5
 
 
 async def rebuild(session: Session, reference: str, name: str, console: Console) -> bool:
-    """Start it, or join the one under way, and follow it to its end; whether it succeeded.
+    """Start a rebuild, or join the one in progress, and follow it to its end; returns whether it
+    succeeded.
 
-    Leaving early stops nothing: the service goes on by itself.
+    Leaving early stops nothing: the service continues on its own.
     """
     state: Any = await session.post("audit", PATH, {"reference": reference}, "admin", name)
-    console.print(f"asked for by {state['started_by']} under {state['reference']}")
+    console.print(f"requested by {state['started_by']} under {state['reference']}")
     columns = (
         TextColumn("verified"),
         BarColumn(),
@@ -44,10 +45,10 @@ async def rebuild(session: Session, reference: str, name: str, console: Console)
         console.print(f"failed: {state['problem']}", style="red")
         return False
     console.print(
-        f"{state['next']:,} entries lead to the log's root; {state['mended']:,} were mended"
+        f"{state['next']:,} entries lead to the log's root; {state['mended']:,} were repaired"
     )
     if state["unnamed"]:
         console.print(
-            f"{state['unnamed']:,} of records that are gone have lost the id of their event"
+            f"{state['unnamed']:,} entries of destroyed records have lost their event's id"
         )
     return True

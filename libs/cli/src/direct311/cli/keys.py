@@ -1,4 +1,4 @@
-"""Keys over time: which key-encryption keys are in use, and the jobs that renew what they wrap."""
+"""Key rotation: which key-encryption keys are in use, and the jobs that wrap data keys again."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ def _cells(job: Mapping[str, Any]) -> list[str]:
 async def command(
     session: Session, services: Sequence[str], job: str, what: str, reference: str, name: str
 ) -> None:
-    """Start or stop a job of each service."""
+    """Start or stop a job at each service."""
     for service in services:
         path = f"/internal/keys/{job}/{what}"
         await session.post(service, path, {"reference": reference}, "admin", name)
@@ -47,7 +47,8 @@ async def command(
 async def wait(
     session: Session, services: Sequence[str], job: str, name: str, console: Console
 ) -> bool:
-    """Print each service's progress until the job has ended everywhere; whether all was done."""
+    """Print each service's progress until the job has ended everywhere; returns whether all of it
+    was done."""
     ended: dict[str, str] = {}
     with console.status("") as line:
         while len(ended) < len(services):

@@ -1,8 +1,8 @@
-"""`direct311 audit mirror`: a copy of the whole log in a folder, verified as it comes.
+"""`direct311 audit mirror`: copies the whole log into a folder, and verifies it on the way.
 
 The folder holds the log as C2SP tlog-tiles (`checkpoint`, `tile/…`), as `direct311-verifier log`
-reads it. A copy that was broken off, or is old, goes on where it ends: full tiles never change. The
-new checkpoint is written last, when everything leads to its root.
+reads it. A copy that broke off, or is old, resumes where it ends, because full tiles never change.
+The new checkpoint is written last, once everything leads to its root.
 """
 
 import asyncio
@@ -25,25 +25,25 @@ from direct311.verifier.tiles import (
 )
 
 Fetch = Callable[[str], Awaitable[bytes]]
-"""Answers with a file of the log by its path."""
+"""Returns a file of the log by its path."""
 AT_ONCE = 8
-"""Files that are asked for at the same time."""
+"""How many files are requested at the same time."""
 
 
 class MirrorError(Exception):
-    """What the log sent is not what its own tiles say; nothing of it was kept."""
+    """What the log sent does not match its own tiles; none of it was kept."""
 
 
 async def mirror(
     fetch: Fetch, folder: Path, trust: Trust, done: Callable[[int, int], object]
 ) -> Report:
-    """Bring the copy in `folder` up to the log's checkpoint, and verify the whole of it.
+    """Bring the copy in `folder` up to the log's checkpoint, and verify all of it.
 
-    `done` is told how many files of how many are there. Where the report finds something wrong, the
-    files stay as evidence and the older checkpoint too: a new folder begins a new copy.
+    `done` is called with how many files of how many are there. If the report finds something wrong,
+    the files and the older checkpoint stay as evidence; begin a new copy in a new folder.
 
-    :raises NoteError: the checkpoint is not signed as `trust` asks. :raises MirrorError: an entry
-        is not what its tile says.
+    :raises NoteError: the checkpoint is not signed as `trust` requires. :raises MirrorError: an
+    entry does not match its tile.
     """
     note = (await fetch("checkpoint")).decode()
     size = verify_checkpoint(note, trust).checkpoint.size
@@ -51,7 +51,7 @@ async def mirror(
     older = [kept.read_text()] if kept.is_file() else []
     bundles, hashes = entry_bundles(size), hash_tiles(size)
     leaves = {tile.index: tile for tile in hashes if tile.level == 0}
-    # An entry bundle comes with the tile that it is compared with.
+    # Fetch an entry bundle together with the tile it is compared with.
     jobs: list[tuple[Tile, ...]] = [(bundle, leaves[bundle.index]) for bundle in bundles]
     jobs += [(tile,) for tile in hashes if tile.level > 0]
     missing = [job for job in jobs if not all((folder / tile.path).is_file() for tile in job)]
@@ -89,7 +89,7 @@ def _compare(bundle: Tile, entries: bytes, tile: Tile, hashes: bytes) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all: what is there is taken for whole."""
+    """Write the whole file or nothing: an existing file counts as complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_bytes(content)
@@ -97,7 +97,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _forget_partial(folder: Path, current: set[str]) -> None:
-    """Partial tiles that the log has grown beyond."""
+    """Partial tiles that the log has outgrown."""
     for path in folder.glob("tile/**/*.p/*"):
         if path.relative_to(folder).as_posix() not in current:
             path.unlink()

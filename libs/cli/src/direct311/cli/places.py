@@ -1,7 +1,7 @@
-"""Where the demo's requests are: points and addresses all over the county, and some that are not.
+"""Places of the demo's requests: points and addresses all over the county, and some outside it.
 
-Centres of places are published facts (US Census gazetteer); the points are strewn about them by a
-seeded generator, so that every run asks the same.
+The centers of places are published facts (US Census gazetteer). A seeded generator scatters points
+around them, so that every run uses the same points.
 """
 
 import random
@@ -36,14 +36,14 @@ class Spot:
     address: str | None = None
 
     def fields(self) -> list[tuple[str, str]]:
-        """As Open311's form has it."""
+        """As Open311's form fields."""
         if self.address is not None:
             return [("address_string", self.address)]
         return [("lat", f"{self.latitude:.6f}"), ("long", f"{self.longitude:.6f}")]
 
 
 def spots(count: int) -> list[Spot]:
-    """So many places, always the same; one in twelve is an address."""
+    """This many places, always the same; one in twelve is an address."""
     dice = random.Random(311)  # noqa: S311 - the same places each run, nothing secret
     found = []
     for number in range(count):

@@ -18,7 +18,7 @@ PAGE = 500
 
 
 def _ends(ending: dict[str, Any] | None) -> str:
-    """The day on which an entry ends, or that it is only proposed."""
+    """The day when an entry ends, or a note that its end is only proposed."""
     if ending is None:
         return ""
     return ending["ends_at"][:10] if ending["ends_at"] else "proposed"
@@ -37,7 +37,7 @@ def register(
         reference: Annotated[str, typer.Option(help="the file that holds the written request")],
         citation: Annotated[str, typer.Option(help="the paragraph that it cites")],
         received_on: Annotated[
-            str | None, typer.Option(help="YYYY-MM-DD, when the request came; today if not given")
+            str | None, typer.Option(help="YYYY-MM-DD, when the request arrived; by default today")
         ] = None,
         phone: Identifier = None,
         email: Identifier = None,
@@ -47,11 +47,11 @@ def register(
         longitude: Annotated[float | None, typer.Option()] = None,
         name: As = "custodian-1",
     ) -> None:
-        """Enter a written request. Comes back once it has taken effect, after some seconds; says
-        what it does not protect.
+        """Enter a written request. Returns once the protection is in effect, after some seconds,
+        and says what it does not protect.
 
-        Identifiers are kept as keyed hashes alone. With `-` one is asked for, so that it does not
-        stay in the shell's history.
+        Identifiers are stored only as keyed hashes. With `-` the command asks for one, so that it
+        does not stay in the shell's history.
         """
         given = {"phone": phone, "email": email, "name": person, "address": address}
         body: dict[str, object] = {
@@ -84,10 +84,11 @@ def register(
         ] = False,
         name: As = "custodian-1",
     ) -> None:
-        """The entries in force: their files and dates. Whom they protect is not held.
+        """List the entries in force: their files and dates. The registry does not store whom they
+        protect.
 
-        An entry that older rules have made misses ways of writing that are known now. What it was
-        made of is not held either: enter it again from its file.
+        An entry made under older rules misses spellings that the current rules know. The registry
+        does not store the original text either: enter it again from its file.
         """
 
         async def work(session: Session) -> None:
@@ -121,7 +122,7 @@ def register(
 
     @app.command()
     def show(protection_id: str, name: As = "custodian-1") -> None:
-        """One entry."""
+        """Show one entry."""
 
         async def work(session: Session) -> None:
             print_json(await session.get("intake", f"{PATH}/{protection_id}", "custodian", name))
@@ -136,7 +137,7 @@ def register(
             typer.Option(help="the file that holds the written request to end it"),
         ] = None,
         confirm: Annotated[
-            bool, typer.Option("--confirm", help="as another person, who has seen it too")
+            bool, typer.Option("--confirm", help="as another person, who has seen the request too")
         ] = False,
         undo: Annotated[bool, typer.Option("--undo", help="take it back")] = False,
         officer: Annotated[
@@ -144,27 +145,27 @@ def register(
         ] = False,
         name: As = "custodian-1",
     ) -> None:
-        """End a protection at the person's written request: a custodian proposes it, another person
-        confirms it, and a week later it ends. What it hid may show again then.
+        """End a protection at the person's written request: a custodian proposes the end, another
+        person confirms it, and a week later the protection ends. What it hid may then show again.
 
-        Until then the protection is in force, and --undo takes all of it back.
+        Until then the protection stays in force, and --undo cancels the end.
         """
         if undo == (reference is not None) or (undo and confirm):
-            raise typer.BadParameter("give --reference, with --confirm or without, or --undo")
+            raise typer.BadParameter("give --reference (with or without --confirm), or --undo")
         role = "records_officer" if officer else "custodian"
         path = f"{PATH}/{protection_id}/ending"
 
         async def work(session: Session) -> None:
             if undo:
                 await session.delete("intake", path, role, name)
-                console.print("undone: it is in force, without end")
+                console.print("canceled: the protection is in force without an end date")
                 return
             step = f"{path}/confirmation" if confirm else path
             body = {"reference": reference}
             entry: Any = await session.post("intake", step, body, role, name)
             ending = entry["ending"]
             if ending["ends_at"]:
-                console.print(f"ends at {ending['ends_at']}; --undo takes it back until then")
+                console.print(f"ends at {ending['ends_at']}; --undo cancels this until then")
             else:
                 console.print("proposed: another person confirms it with --confirm")
 
@@ -178,9 +179,8 @@ def register(
         ] = False,
         name: As = "custodian-1",
     ) -> None:
-        """Destroy an entry that was ended: a custodian proposes it, a records officer approves.
-
-        Of an approved one the documentation is printed; it stays.
+        """Destroy an ended entry: a custodian proposes it, and a records officer approves. Prints
+        the documentation of an approved destruction, which is kept.
         """
         role = "records_officer" if approve else "custodian"
         path = f"{PATH}/{protection_id}/disposal" + ("/approval" if approve else "")

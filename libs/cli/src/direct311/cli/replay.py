@@ -1,4 +1,4 @@
-"""Sending the county's own rows through the gateway, and counting them everywhere."""
+"""Send the county's own rows through the gateway, and count them in every service."""
 
 import asyncio
 from collections import Counter
@@ -18,7 +18,7 @@ OPERATOR = "operator"
 PATIENCE_SECONDS = 180.0
 RETRIES = 20
 GONE = ("destroyed", "certified")
-"""States of retention's inventory, which remembers what no other service has any more."""
+"""The states of retention's inventory, which remembers records that no other service still has."""
 
 
 class ReplayError(Exception):
@@ -27,10 +27,10 @@ class ReplayError(Exception):
 
 @dataclass
 class Outcome:
-    """What became of the rows. `refused`: reason by number of rows.
+    """What became of the rows. `refused`: the number of rows by reason.
 
-    By ticket: `accepted` with a request's number, `tokens` with a batch request's token,
-    `unnumbered` of those that never have a public number.
+    By ticket: `accepted` rows with a request's number, `tokens` with a batch request's token, and
+    `unnumbered` rows, which never get a public number.
     """
 
     sent: int = 0
@@ -42,7 +42,7 @@ class Outcome:
 
 
 async def total(session: Session, service: str) -> str:
-    """How many records a service counts, as text; empty where it counts none."""
+    """How many records a service counts, as text; empty if it does not count."""
     if service not in ("intake", "media", "geo", "routing", "retention"):
         return ""
     try:
@@ -53,9 +53,9 @@ async def total(session: Session, service: str) -> str:
 
 
 async def counts(session: Session, service: str) -> dict[str, int]:
-    """A service's own counts, with their `total`, of the records that there are.
+    """A service's own counts of its existing records, with their `total`.
 
-    :raises HttpError: it does not answer.
+    :raises HttpError: the service does not answer.
     """
     answer = await session.get(service, "/v1/counts", "admin", OPERATOR)
     if not isinstance(answer, dict):
@@ -65,12 +65,12 @@ async def counts(session: Session, service: str) -> dict[str, int]:
 
 
 async def service_codes(session: Session) -> dict[str, str]:
-    """The catalogue's service codes by the county's own name of the type."""
+    """The catalogue's service codes, by the county's own name for the type."""
     return {each["county_name"]: each["service_code"] for each in await _catalogue(session)}
 
 
 async def takes_media(session: Session) -> set[str]:
-    """The codes of the types that take files."""
+    """The codes of the types that accept files."""
     return {each["service_code"] for each in await _catalogue(session) if each["media"] != "none"}
 
 
@@ -84,7 +84,7 @@ async def _catalogue(session: Session) -> list[dict[str, Any]]:
 async def replay(
     session: Session, file: Path, limit: int | None, parallel: int, console: Console
 ) -> bool:
-    """Send, wait until all is settled, print the counts; whether they are equal.
+    """Send, wait until everything is settled, and print the counts; returns whether they are equal.
 
     :raises RowsError: the file is not a county export.
     :raises HttpError: a service does not answer.
@@ -112,7 +112,7 @@ async def send(
     parallel: int,
     console: Console,
 ) -> Outcome:
-    """Submit the rows over so many connections; a row is tried again where the gateway is away."""
+    """Submit the rows over this many connections; retries a row if the gateway is unreachable."""
     outcome = Outcome()
     queue = asyncio.Queue[tuple[int, rows.Row]]()
     for item in enumerate(found):
@@ -181,7 +181,7 @@ async def number(session: Session, token: str) -> str | None:
 
 
 def reason(error: HttpError) -> str:
-    """Why the gateway refused, in its own words: they name fields, never values."""
+    """The gateway's own reason for refusing, which names fields, never values."""
     if isinstance(error.problem, list) and error.problem:
         return "; ".join(str(each.get("description")) for each in error.problem)
     return f"status {error.status}"
@@ -240,7 +240,7 @@ IDS_A_CALL = 200
 async def _compare(
     session: Session, found: list[rows.Row], outcome: Outcome, console: Console
 ) -> None:
-    """How often our jurisdiction is the one that the county's own row names."""
+    """How often our jurisdiction matches the county's own row."""
     labels = {
         outcome.accepted[row.ticket_id]: rows.label(row.city)
         for row in found

@@ -1,7 +1,8 @@
-"""Fictional reporters, the same for the same number: for the demo, the replay and load tests.
+"""Fictional reporters for the demo, the replay and load tests. The same number gives the same
+reporter.
 
-Telephone numbers are of the range 555-0100 to 555-0199, e-mail addresses of example domains, so
-that nobody real is ever meant (RFC 2606).
+Telephone numbers come from the range 555-0100 to 555-0199 and e-mail addresses from example domains
+(RFC 2606), so that no real person is ever meant.
 """
 
 from dataclasses import dataclass

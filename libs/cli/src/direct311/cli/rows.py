@@ -10,7 +10,7 @@ from direct311.cli.reporters import reporter
 
 
 class RowsError(Exception):
-    """The file is not one of the county's exports; the message names what is missing."""
+    """The file is not a county export; the message names what is missing."""
 
 
 COLUMNS = ("ticket_id", "issue_type", "street_address", "city", "zip_code", "latitude", "longitude")
@@ -18,7 +18,7 @@ COLUMNS = ("ticket_id", "issue_type", "street_address", "city", "zip_code", "lat
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `city` is the county's own label of the place."""
+    """One row. `city` is the county's own label for the place."""
 
     ticket_id: str
     issue_type: str
@@ -31,9 +31,9 @@ class Row:
 
 
 def read(path: Path) -> Iterator[Row]:
-    """The rows of a county export, in order, as they are: dirty values stay.
+    """The rows of a county export, in order and unchanged: dirty values stay.
 
-    :raises RowsError: no such file, or columns are missing.
+    :raises RowsError: the file does not exist, or columns are missing.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -57,7 +57,7 @@ def read(path: Path) -> Iterator[Row]:
 
 
 def form(row: Row, number: int, service_code: str) -> list[tuple[str, str]]:
-    """The Open311 form of a row with a fictional reporter. What is empty is not sent."""
+    """The Open311 form of a row, with a fictional reporter. Empty fields are not sent."""
     person = reporter(number)
     fields = [
         ("jurisdiction_id", "miamidade"),
@@ -76,9 +76,9 @@ def form(row: Row, number: int, service_code: str) -> list[tuple[str, str]]:
 
 
 def label(city: str) -> str:
-    """A county label of a place, so that its spellings are one: `CIty_of_Opa-Locka`, `Opa-locka`.
-
-    Everything that the county calls itself is `unincorporated`; empty stays empty.
+    """Normalizes a county label for a place, so that different spellings match:
+    `CIty_of_Opa-Locka`, `Opa-locka`. Every label that means the county itself becomes
+    `unincorporated`; empty stays empty.
     """
     words = re.sub(r"[^a-z]+", " ", city.lower()).split()
     if "unincorporated" in words or words == ["miami", "dade", "county"]:

@@ -1,4 +1,4 @@
-"""`direct311 rules`: the rules of access, and the two persons behind them."""
+"""`direct311 rules`: the access rules, and the two people who approve them."""
 
 import base64
 import json
@@ -23,10 +23,10 @@ File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="the fil
 
 @app.command()
 def key(
-    name: Annotated[str, typer.Argument(help="who approves: a staff id, without spaces")],
-    out: Annotated[Path, typer.Option(help="where the private key goes; it must not exist")],
+    name: Annotated[str, typer.Argument(help="the approver's staff id, without spaces")],
+    out: Annotated[Path, typer.Option(help="the file for the private key; it must not exist yet")],
 ) -> None:
-    """Make a person's key. Prints the line for the file of approvers."""
+    """Make a person's key, and print the line for the file of approvers."""
     private = Ed25519PrivateKey.generate()
     try:
         signer = Signer(name, private)
@@ -45,7 +45,7 @@ def approve_file(
     path: File,
     key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="your private key")],
 ) -> None:
-    """Sign the file. It comes into force once two persons have, and with the next start."""
+    """Sign the file. It takes effect at the next start after two people have signed."""
     document = json.loads(key.read_bytes())
     seed = base64.b64decode(document["private"])
     signer = Signer(document["name"], Ed25519PrivateKey.from_private_bytes(seed))
@@ -65,11 +65,11 @@ def check(
         Path | None, typer.Option(exists=True, dir_okay=False, help="who may approve")
     ] = None,
 ) -> None:
-    """Whether the file could come into force, and what is wrong with it where it could not."""
+    """Say whether the file could take effect, and if not, what is wrong with it."""
     try:
         policy = load_access_policy(path, approvers, rules_only=approvers is None)
     except (DataFileError, NotApprovedError) as error:
         errors.print(str(error), style="red")
         raise typer.Exit(1) from None
     by = f", approved by {', '.join(policy.approved_by)}" if policy.approved_by else ""
-    console.print(f"{path.name} is good: {policy.rules.version}, SHA-256 {policy.hash}{by}")
+    console.print(f"{path.name} is valid: {policy.rules.version}, SHA-256 {policy.hash}{by}")

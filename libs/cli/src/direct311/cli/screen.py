@@ -1,4 +1,4 @@
-"""The terminal, on which what others wrote is text and nothing else."""
+"""The terminal, on which text from others is shown only as text."""
 
 import json
 import unicodedata
@@ -15,10 +15,10 @@ _KEPT = "\n\t"
 
 
 class Screen(Console):
-    """A console without markup and emoji codes, that passes no control character on.
+    """A console without markup and emoji codes that lets no control character through.
 
-    Reasons, references, addresses and names come from people whom the reader may be looking at: a
-    bracket must neither break nor hide the line, nor an escape sequence reach the terminal.
+    Reasons, references, addresses and names may come from people whom the reader is investigating.
+    A bracket must not break or hide the line, and no escape sequence may reach the terminal.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -39,15 +39,17 @@ def columns(*names: str, whole: Collection[str], box: Box = HEAVY_HEAD) -> Table
 
 
 def escaped(document: str) -> str:
-    """A JSON document with what would steer the terminal as escapes: it says the same."""
+    """A JSON document with terminal control characters written as JSON escapes; its meaning is the
+    same."""
     return "".join(
         char if char == "\n" or not _steers(char) else json.dumps(char)[1:-1] for char in document
     )
 
 
 def printable(text: str) -> str:
-    """The text with a mark for each character that would steer the terminal (Unicode categories
-    Cc, Cf, Cs, Co, Cn, Zl, Zp: C0 and C1 controls, overrides of direction, lone surrogates)."""
+    """The text with a mark in place of each character that could control the terminal (Unicode
+    categories Cc, Cf, Cs, Co, Cn, Zl, Zp: C0 and C1 controls, direction overrides, lone
+    surrogates)."""
     return "".join(char if char in _KEPT or not _steers(char) else _REPLACEMENT for char in text)
 
 

@@ -1,4 +1,4 @@
-"""Which stack a command works on: `dev.json`, as the local stack writes it."""
+"""The stack that a command works on: `dev.json`, as the local stack writes it."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from direct311.schemas import Model
 
 
 class StackMissingError(Exception):
-    """There is no stack to work on; the message says what to do."""
+    """There is no stack to work with; the message says what to do."""
 
 
 class Kafka(Model):
@@ -40,7 +40,7 @@ class Department(Model):
 
 
 class LocalStack(Model):
-    """Addresses and credentials of one running stack. Holds secrets: never printed whole."""
+    """Addresses and credentials of one running stack. Contains secrets: never print all of it."""
 
     environment: str
     root: Path
@@ -58,9 +58,9 @@ class LocalStack(Model):
 
 
 def find() -> LocalStack:
-    """The stack that `DIRECT311_STACK` names, or `.stack` in this folder or one above it.
+    """The stack that `DIRECT311_STACK` names, or the `.stack` folder here or in a folder above.
 
-    :raises StackMissingError: there is none, or its file cannot be read.
+    :raises StackMissingError: there is no stack, or its file cannot be read.
     """
     named = os.environ.get("DIRECT311_STACK")
     if named:
@@ -80,7 +80,7 @@ def find() -> LocalStack:
 
 
 async def token(stack: LocalStack, http: HttpClient, service: str, role: str, name: str) -> str:
-    """A bearer token of the development issuer, good at this service alone. `role` may be
+    """A bearer token from the development issuer, valid only at this service. `role` may be
     `department:CODE`.
 
     :raises HttpError: the issuer does not answer or refuses.
@@ -97,7 +97,7 @@ async def token(stack: LocalStack, http: HttpClient, service: str, role: str, na
 
 
 class Session:
-    """Calls to the stack's services as somebody."""
+    """Calls the stack's services on somebody's behalf."""
 
     def __init__(self, stack: LocalStack, http: HttpClient) -> None:
         self.stack = stack
@@ -156,13 +156,13 @@ class Session:
         ends: bytes | None = None,
         heard: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> Mapping[str, str]:
-        """A POST as somebody, whose answer goes into a file as it comes; the answer's headers,
-        which `heard` gets before the rest. The file is touched once there is an answer.
+        """A POST as somebody that writes the answer into a file as it arrives. Returns the answer's
+        headers; `heard` gets them first. The file changes only once there is an answer.
 
-        `ends`: what a whole line ends with, where the answer goes on behind what the file has; what
-        broke off within a line is cut first.
+        `ends`: how a whole line ends, if the answer is appended to the file; a line that broke off
+        is cut off first.
 
-        :raises HttpError: no answer, one that broke off, or not a 2xx.
+        :raises HttpError: no answer, an incomplete answer, or not a 2xx.
         """
         url = self.stack.services[service] + path
         headers = await self.headers(service, role, name)
@@ -182,7 +182,7 @@ class Session:
 
 
 def _cut(path: Path, ends: bytes, at_once: int = 1 << 20) -> None:
-    """Take what follows the last whole line out of a file, if it is there."""
+    """Remove everything after a file's last whole line, if the file exists."""
     if not path.is_file():
         return
     with path.open("r+b") as file:

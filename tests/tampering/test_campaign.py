@@ -171,19 +171,19 @@ ATTACKS: dict[str, tuple[Callable[[], Report], Found]] = {
     # --- an administrator of the store, who has no key
     "one byte of a body": (
         lambda: flipped("tile/entries/001", len(LOG.files["tile/entries/001"]) - 1),
-        (Fault.CHANGED, 511, "it is not the entry that was signed"),
+        (Fault.CHANGED, 511, "it is not the signed entry"),
     ),
     "the time in the head of an entry": (
         lambda: replaced(400, headless(400)),
-        (Fault.CHANGED, 400, "it is not the entry that was signed"),
+        (Fault.CHANGED, 400, "it is not the signed entry"),
     ),
     "one byte of a leaf": (
         lambda: flipped("tile/0/001", 32 * 9 + 5),
-        (Fault.TILE, 265, "hash 9 of tile/0/001 is not that of this entry"),
+        (Fault.TILE, 265, "hash 9 of tile/0/001 does not match this entry"),
     ),
     "one byte of a tile": (
         lambda: flipped("tile/1/000.p/2", 40),
-        (Fault.TILE, 256, "hash 1 of tile/1/000.p/2 is not that of the 256 entries from here on"),
+        (Fault.TILE, 256, "hash 1 of tile/1/000.p/2 does not match the 256 entries from here on"),
     ),
     "an entry dropped": (
         lambda: rebundled([*ENTRIES[:137], *ENTRIES[138:], ENTRIES[0]]),
@@ -191,19 +191,19 @@ ATTACKS: dict[str, tuple[Callable[[], Report], Found]] = {
     ),
     "an entry doubled": (
         lambda: rebundled([*ENTRIES[:138], *ENTRIES[137:-1]]),
-        (Fault.DOUBLED, 138, "what stands here repeats entry 137"),
+        (Fault.DOUBLED, 138, "the entry here repeats entry 137"),
     ),
     "entries reordered": (
         lambda: swapped(20, 31),
-        (Fault.REORDERED, 20, "what stands here is entry 31: entries have changed places"),
+        (Fault.REORDERED, 20, "the entry here is entry 31: entries have changed places"),
     ),
     "an entry put in": (
         lambda: rebundled([*ENTRIES[:50], sealed(access(9_999)), *ENTRIES[50:-1]]),
-        (Fault.INSERTED, 50, "what stands here was never signed"),
+        (Fault.INSERTED, 50, "the entry here was never signed"),
     ),
     "the log cut back": (
         lambda: whole({path: each for path, each in LOG.files.items() if "/002" not in path}),
-        (Fault.MISSING, 512, "the files cannot be read on from here"),
+        (Fault.MISSING, 512, "from here on neither entries nor tiles can be read"),
     ),
     "entries and tiles rewritten together": (
         lambda: whole(write_log(ANEW).files | {"checkpoint": TODAY.encode()}, MONDAY, TUESDAY),
@@ -236,7 +236,7 @@ ATTACKS: dict[str, tuple[Callable[[], Report], Found]] = {
     ),
     "the log's clock put back": (
         lambda: served(put_back(30)),
-        (Fault.CLOCK, 40, "by its own time it was logged before the entry in front of it"),
+        (Fault.CLOCK, 40, "its own time says that it was logged before the entry in front of it"),
     ),
     "an event dated ahead": (
         Shown({7: by("intake", time="2026-03-02T18:00:00Z")}).report,
@@ -255,7 +255,7 @@ ATTACKS: dict[str, tuple[Callable[[], Report], Found]] = {
             LOG.files,
             checkpoint=str(Checkpoint.parse(TODAY.split("\n\n")[0] + "\n").sign([STRANGER])),
         ),
-        (Fault.CHECKPOINT, None, "not signed by any of the keys that were given"),
+        (Fault.CHECKPOINT, None, "not signed by any of the given keys"),
     ),
     # --- a service, whose principal may not say this
     "a service signs another's event": (
@@ -276,7 +276,7 @@ ATTACKS: dict[str, tuple[Callable[[], Report], Found]] = {
     ),
     "a key that nobody lists": (
         Shown({7: forged(keyid="intake-2031-1")}).report,
-        (Fault.KEY, 7, "names a key that is not among the known ones"),
+        (Fault.KEY, 7, "names an unknown key"),
     ),
     "a producer's key swapped in the list": (
         Shown(
@@ -296,7 +296,7 @@ ATTACKS: dict[str, tuple[Callable[[], Report], Found]] = {
     ),
     "a proof of another place": (
         Shown({7: EVENTS[7]}, edit=at_the_place_of_another).report,
-        (Fault.INCLUSION, 8, "it does not lie in the log as shown"),
+        (Fault.INCLUSION, 8, "it is not in the log as shown"),
     ),
 }
 

@@ -70,8 +70,8 @@ def test_a_good_bundle_passes_and_says_what_was_checked() -> None:
     report = verify_bundle(BUNDLE, TRUST, KEYS)
     assert report.ok
     assert report.text.startswith("GOOD\n")
-    assert "lie in the log as shown: 5 of 5\n" in report.text
-    assert "what their producer signed: 4\n" in report.text
+    assert "are in the log as shown: 5 of 5\n" in report.text
+    assert "match what their producer signed: 4\n" in report.text
     assert "withheld or destroyed: 1\n" in report.text
     assert "published list" not in report.text
 
@@ -98,7 +98,7 @@ def test_an_empty_bundle_is_a_checkpoint_alone() -> None:
 def test_a_good_receipt_passes() -> None:
     report = verify_receipt(RECEIPT, TRUST, KEYS)
     assert report.ok
-    assert "what their producer signed: 1\n" in report.text
+    assert "match what their producer signed: 1\n" in report.text
     assert verify_receipt(encode_receipt(receipt(SEALED), CHECKPOINT, KEYS), TRUST).ok
 
 
@@ -233,8 +233,8 @@ def test_the_words_name_the_field_that_differs() -> None:
     added_field(document)
     (finding,) = verify_bundle(json.dumps(document).encode(), TRUST).findings
     assert str(finding) == (
-        "entry 7: the event shown is not the one that the entry holds; "
-        "it differs in: time, what is not in the entry [shown]"
+        "entry 7: the event shown is not the event in the entry; "
+        "it differs in: time, members that are not in the entry [shown]"
     )
 
 
@@ -340,7 +340,7 @@ def test_a_malformed_receipt_in_a_bundle_does_not_hide_the_others(broken: Any) -
     report = verify_bundle(json.dumps(document).encode(), TRUST)
     (finding,) = report.findings
     assert finding == Finding(Fault.MALFORMED, "receipt 3 of the bundle is malformed")
-    assert "lie in the log as shown: 4 of 4\n" in report.text
+    assert "are in the log as shown: 4 of 4\n" in report.text
 
 
 @given(st.integers(0, len(RECEIPT) * 8 - 1))

@@ -76,7 +76,7 @@ def test_wrong_files_end_with_1_and_words(files: Path, capsys: pytest.CaptureFix
     assert main(["log", str(files / "log"), "--vkey", VKEY]) == 1
     assert capsys.readouterr().out.splitlines()[:2] == [
         "WRONG: 1 finding",
-        "  ! entry 9: it is not the entry that was signed [changed]",
+        "  ! entry 9: it is not the signed entry [changed]",
     ]
     assert main(["receipt", str(files / "bundle.json"), "--vkey", VKEY]) == 1
     assert main(["bundle", str(files / "receipt.json"), "--vkey", VKEY]) == 1
@@ -130,4 +130,4 @@ def test_each_command_explains_itself(
     with pytest.raises(SystemExit) as ended:
         main([*arguments, "--help"])
     assert ended.value.code == 0
-    assert "Ends with 0 if all is good" in capsys.readouterr().out
+    assert "Exits with 0 if everything is correct" in capsys.readouterr().out

@@ -92,7 +92,7 @@ def test_an_event_of_another_type_than_the_head_says_is_refused() -> None:
     plaintext = AESGCM(key).decrypt(bytes(12), entry.ciphertext, entry.head)
     relabelled = replace(entry, type=EVENT.type)
     ciphertext = AESGCM(key).encrypt(bytes(12), plaintext, relabelled.head)
-    with pytest.raises(MalformedEntryError, match="another type"):
+    with pytest.raises(MalformedEntryError, match="type differs"):
         replace(relabelled, ciphertext=ciphertext).open(key)
 
 

@@ -160,7 +160,7 @@ def test_entries_cut_off_the_end() -> None:
     files = repacked("tile/entries/003.p/40", lambda entries: entries[:-3])
     report = verify(files)
     assert found(report) == [(Fault.MISSING, 805)]
-    assert "it and 2 entries behind it are cut off" in report.text
+    assert "it and 2 entries after it are cut off" in report.text
 
 
 @pytest.mark.parametrize("index", [0, 100, 255, 256, 700])
@@ -168,7 +168,7 @@ def test_a_doubled_entry(index: int) -> None:
     files = rebundled([*ENTRIES[: index + 1], *ENTRIES[index:-1]])
     report = verify(files)
     assert found(report)[0] == (Fault.DOUBLED, index + 1)
-    assert f"what stands here repeats entry {index}" in report.findings[0].says
+    assert f"the entry here repeats entry {index}" in report.findings[0].says
 
 
 def test_an_entry_put_in_the_place_of_another() -> None:
@@ -193,7 +193,7 @@ def test_entries_that_changed_places() -> None:
 
     report = verify(repacked("tile/entries/000", edit))
     assert found(report) == [(Fault.REORDERED, 30)]
-    assert "what stands here is entry 40" in report.text
+    assert "the entry here is entry 40" in report.text
 
 
 def test_tamperings_in_several_places_are_all_told() -> None:
@@ -229,7 +229,7 @@ def test_a_log_whose_files_end_early() -> None:
     files = {path: data for path, data in LOG.files.items() if "/003" not in path}
     report = verify(files, OLDER)
     assert found(report)[-1] == (Fault.MISSING, 768)
-    assert "the first 700 entries are as they were" in report.text
+    assert "the first 700 entries are unchanged" in report.text
 
 
 def test_a_log_cut_back_to_an_older_checkpoint() -> None:

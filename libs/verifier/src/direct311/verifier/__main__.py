@@ -1,4 +1,4 @@
-"""The auditor's command: check a receipt, a bundle or a whole log, with nothing but its files."""
+"""The auditor's command: check a receipt, a bundle or a whole log from its files, offline."""
 
 import argparse
 import sys
@@ -17,13 +17,13 @@ from direct311.verifier.report import Report
 GOOD, WRONG, USAGE = 0, 1, 2
 
 _EPILOG = (
-    "Ends with 0 if all is good, 1 if something is wrong (the report says what and where), "
-    "2 if the command was not understood or a file cannot be read."
+    "Exits with 0 if everything is correct, 1 if something is wrong (the report says what and "
+    "where), and 2 if the command was not understood or a file cannot be read."
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the answer is its exit status."""
+    """Run the command and return its exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -82,8 +82,10 @@ def _parser() -> argparse.ArgumentParser:
         "--producers",
         type=Path,
         metavar="FILE",
-        help="public keys of the services that sign events, as published; "
-        "without it those in the file are used, and the report says so",
+        help=(
+            "the published public keys of the services that sign events; without this, the keys in "
+            "the file are used and the report says so"
+        ),
     )
 
     for name, run, what in (
@@ -104,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         "log",
         parents=[trust],
         help="check a whole log, entry by entry",
-        description="Check a whole log that lies in a directory: checkpoint, tile/…, "
+        description="Check a whole log in a directory: checkpoint, tile/…, "
         "tile/entries/… as in c2sp.org/tlog-tiles.",
         epilog=_EPILOG,
     )
@@ -132,18 +134,18 @@ def _trust(options: argparse.Namespace) -> Trust:
     log_keys = tuple(VerifierKey.parse(key) for key in options.vkey)
     witnesses = tuple(VerifierKey.parse(key) for key in options.witness)
     if any(key.algorithm is not Algorithm.ED25519 for key in log_keys):
-        raise NoteError("--vkey takes the key of a log, --witness that of a witness")
+        raise NoteError("--vkey takes a log's key; --witness takes a witness's")
     if any(key.algorithm is not Algorithm.COSIGNATURE_V1 for key in witnesses):
-        raise NoteError("--witness takes the key of a witness, --vkey that of a log")
+        raise NoteError("--witness takes a witness's key; --vkey takes a log's")
     quorum = Quorum("given", options.quorum, witnesses)
     if options.policy is not None:
         if witnesses or options.quorum:
-            raise NoteError("--policy names the witnesses: it goes without --witness and --quorum")
+            raise NoteError("--policy names the witnesses: leave out --witness and --quorum")
         policy = Policy.parse(options.policy.read_bytes())
         log_keys = (*log_keys, *policy.trust.log_keys)
         witnesses, quorum = policy.trust.witnesses, policy.trust.quorum
     if not log_keys:
-        raise NoteError("a key of the log is needed: --vkey, or a policy with a log line")
+        raise NoteError("a key of the log is required: give --vkey, or a policy with a log line")
     return Trust(log_keys, witnesses, quorum)
 
 

@@ -1,8 +1,8 @@
-"""Receipts and bundles: what an auditor takes away and checks without the service.
+"""Receipts and bundles: files that an auditor keeps and checks without the service.
 
-A receipt proves one entry, a bundle any number under one checkpoint. Both disclose, entry by
-entry, the key that opens it and the event that it holds; an entry whose event is withheld or
-destroyed goes along sealed, with its proof alone. The forms are JSON:
+A receipt proves one entry; a bundle proves any number of entries under one checkpoint. For each
+entry, both disclose the key that opens it and the event that it holds. An entry whose event is
+withheld or destroyed stays sealed and has only its proof. Both are JSON:
 
     receipt  {"format": "direct311-receipt-v1", "proof": <tlog-proof>, "keys": [...],
               "entry": base64, "entry_key": base64 or null, "event": {...} or null}
@@ -10,8 +10,8 @@ destroyed goes along sealed, with its proof alone. The forms are JSON:
               "keys": [...], "receipts": [{"index": number, "proof": [base64, ...],
               "entry": ..., "entry_key": ..., "event": ...}]}
 
-`keys` are the public keys of the events' producers, `vkeys` the log's. Nothing in the file is
-trusted for being there: whoever verifies brings the log's key along.
+`keys` are the public keys of the events' producers, `vkeys` the log's. Nothing is trusted just
+because it is in the file: the verifier must bring the log's key.
 """
 
 import json
@@ -59,9 +59,10 @@ _FAULTS = {
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One entry (number `index` of the log) with its inclusion proof, disclosed or sealed.
+    """One entry (number `index` in the log) with its inclusion proof, disclosed or sealed.
 
-    `event` is the event as a reader sees it; with `entry_key` it is None for a sealed entry.
+    `event` is the event as a reader sees it. Both `event` and `entry_key` are None for a sealed
+    entry.
     """
 
     index: int
@@ -72,7 +73,7 @@ class Receipt:
 
     @classmethod
     def disclose(cls, index: int, entry: bytes, hashes: Iterable[bytes], entry_key: bytes) -> Self:
-        """The receipt of an entry that may be read. Raises what `Entry.open` raises."""
+        """The receipt of an entry that a reader may see. Raises what `Entry.open` raises."""
         event = Entry.parse(entry).open(entry_key)
         return cls(index, entry, tuple(hashes), entry_key, event.shown)
 
@@ -111,7 +112,7 @@ def _parse_disclosure(
     except (KeyError, TypeError) as error:
         raise ValueError("malformed") from error
     if (entry_key is None) is not (event is None):
-        raise ValueError("an entry is disclosed with key and event, or sealed without both")
+        raise ValueError("an entry has both key and event, or neither")
     return entry, hashes, entry_key, event
 
 
@@ -135,7 +136,8 @@ def encode_bundle(
     keys: Iterable[EventKey],
     receipts: Iterable[Receipt],
 ) -> Iterator[bytes]:
-    """A bundle, piece by piece, one receipt a line: any number of them in constant memory."""
+    """A bundle, piece by piece, one receipt per line, in constant memory for any number of
+    receipts."""
     head = {
         "format": BUNDLE_FORMAT,
         "checkpoint": checkpoint,
@@ -158,10 +160,11 @@ def _dump(document: Any) -> bytes:
 
 
 def verify_bundle(data: bytes, trust: Trust, keys: Sequence[EventKey] | None = None) -> Report:
-    """Check a bundle: checkpoint, inclusion of every entry, what each holds, and who said it.
+    """Check a bundle: its checkpoint, each entry's inclusion and content, and who signed each
+    event.
 
-    `trust` is the caller's own knowledge of the log's keys. So are `keys`, the producers' keys; if
-    they are None, those in the bundle are used and the report says so.
+    `trust` holds the log's keys as the caller knows them, and `keys` the producers' keys. If `keys`
+    is None, the bundle's own keys are used and the report says so.
     """
     try:
         document = decode_json(data)
@@ -190,7 +193,7 @@ def verify_bundle(data: bytes, trust: Trust, keys: Sequence[EventKey] | None = N
             continue
         if receipt.index in receipts:
             findings.append(
-                Finding(Fault.DOUBLED, "the bundle has more than one receipt of it", receipt.index)
+                Finding(Fault.DOUBLED, "the bundle has more than one receipt for it", receipt.index)
             )
         receipts[receipt.index] = receipt
         findings += _verify_receipt(receipt, signed.checkpoint, producers)
@@ -199,7 +202,7 @@ def verify_bundle(data: bytes, trust: Trust, keys: Sequence[EventKey] | None = N
 
 
 def verify_receipt(data: bytes, trust: Trust, keys: Sequence[EventKey] | None = None) -> Report:
-    """Check a single receipt, as `verify_bundle` does a bundle."""
+    """Check a single receipt, as `verify_bundle` checks a bundle."""
     try:
         document = decode_json(data)
         if document["format"] != RECEIPT_FORMAT:
@@ -229,9 +232,7 @@ def _verify_receipt(receipt: Receipt, head: Checkpoint, keys: Sequence[EventKey]
     try:
         verify_inclusion(leaf_hash(receipt.entry), index, head.size, receipt.hashes, head.root)
     except ProofError as error:
-        findings.append(
-            Finding(Fault.INCLUSION, f"it does not lie in the log as shown: {error}", index)
-        )
+        findings.append(Finding(Fault.INCLUSION, f"it is not in the log as shown: {error}", index))
     try:
         entry = Entry.parse(receipt.entry)
         if receipt.entry_key is None:
@@ -245,7 +246,7 @@ def _verify_receipt(receipt: Receipt, head: Checkpoint, keys: Sequence[EventKey]
 
 
 def _replayed(receipts: Mapping[int, Receipt], wrong: Container[int | None]) -> Iterator[Finding]:
-    """Events that have more than one entry, told of the later ones."""
+    """Events that have more than one entry; reports the later entries."""
     first: dict[str, int] = {}
     for index in sorted(receipts):
         if receipts[index].event is None or index in wrong:
@@ -260,16 +261,16 @@ def _compare_shown(receipt: Receipt, event: Event) -> list[Finding]:
     if not isinstance(receipt.event, dict):
         raise MalformedEventError("the event shown is malformed")
     names = [name for name in held if _spelt(receipt.event.get(name)) != _spelt(held[name])]
-    extra = "what is not in the entry" if receipt.event.keys() - held.keys() else ""
+    extra = "members that are not in the entry" if receipt.event.keys() - held.keys() else ""
     differing = ", ".join([*names, *filter(None, [extra])])
     if not differing:
         return []
-    says = f"the event shown is not the one that the entry holds; it differs in: {differing}"
+    says = f"the event shown is not the event in the entry; it differs in: {differing}"
     return [Finding(Fault.SHOWN, says, receipt.index)]
 
 
 def _spelt(value: Any) -> str:
-    """JSON in one spelling, so that 1, 1.0 and true stay three different values."""
+    """JSON in one fixed form, in which 1, 1.0 and true stay three different values."""
     return json.dumps(value, sort_keys=True)
 
 
@@ -285,17 +286,19 @@ def _report(
     opened = sum(receipt.entry_key is not None for receipt in good)
     verified = [
         signed.says,
-        f"entries that lie in the log as shown: {len(good):,} of {len(receipts):,}",
-        f"events that opened and are what their producer signed: {opened:,}",
+        f"entries that are in the log as shown: {len(good):,} of {len(receipts):,}",
+        f"events that opened and match what their producer signed: {opened:,}",
     ]
     if sealed := len(good) - opened:
         verified.append(f"entries that stay sealed, withheld or destroyed: {sealed:,}")
-    notes = ["that no entry was left out is shown by the whole log, not by a selection"]
+    notes = ["only the whole log can show that no entry was left out; a selection cannot"]
     if opened:
         notes.append(
-            "that the person named did it is the word of the service that signed; "
-            "the identity provider can confirm the token (issuer and jti)"
+            "only the service that signed says that the named person did it; the identity provider "
+            "can confirm the token (issuer and jti)"
         )
     if opened and not own_keys:
-        notes.append("the producers' keys came with the file; compare them with the published list")
+        notes.append(
+            "the producers' keys came from this file; compare them with the published list"
+        )
     return Report(tuple(findings), tuple(verified), tuple(notes))

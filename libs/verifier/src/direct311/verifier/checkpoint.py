@@ -1,4 +1,4 @@
-"""C2SP checkpoints: the signed head of a log, and whom a verifier trusts to sign it.
+"""C2SP checkpoints: the signed head of a log, and the keys that a verifier trusts to sign it.
 
     <origin>
     <number of entries>
@@ -28,7 +28,7 @@ from direct311.verifier.report import count
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Head of a log: `root` (32 bytes) of its first `size` entries."""
+    """The head of a log: the `root` (32 bytes) of its first `size` entries."""
 
     origin: str
     size: int
@@ -55,15 +55,15 @@ class Checkpoint:
             raise MalformedNoteError("the checkpoint's root is not a hash") from error
 
     def sign(self, signers: Iterable[Signer]) -> Note:
-        """The checkpoint as a note under the signatures of one or several keys."""
+        """The checkpoint as a note, signed with one or more keys."""
         return Note(self.text, tuple(signer.sign(self.text) for signer in signers))
 
 
 @dataclass(frozen=True, slots=True)
 class Quorum:
-    """A rule for cosignatures: at least `least` of `members`, which are witnesses or rules again.
+    """A rule for cosignatures: at least `least` of `members`, which are witnesses or other rules.
 
-    `name` is for people.
+    `name` is for human readers.
     """
 
     name: str = "none"
@@ -74,7 +74,7 @@ class Quorum:
         return sum(_has_cosigned(each, cosigned) for each in self.members) >= self.least
 
     def shortfall(self, cosigned: Container[VerifierKey]) -> str:
-        """In words, what is missing where the rule is not reached."""
+        """What is missing, in words, if the rule is not met."""
         missing = [each for each in self.members if not _has_cosigned(each, cosigned)]
         return (
             f"{len(self.members) - len(missing)} of the {len(self.members)} members of the quorum "
@@ -89,9 +89,10 @@ def _has_cosigned(member: VerifierKey | Quorum, cosigned: Container[VerifierKey]
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom a verifier believes, settled beforehand and never taken from what is verified.
+    """The keys that a verifier trusts. They are decided in advance, and never taken from the file
+    under check.
 
-    `log_keys` are the keys of the log, several while one replaces another; `quorum` says which of
+    `log_keys` are the log's keys (several while one replaces another); `quorum` says which of
     `witnesses` must have cosigned.
     """
 
@@ -102,7 +103,7 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
-    """A checkpoint whose signatures were verified; `seen_at` says when each witness saw it."""
+    """A checkpoint with verified signatures; `seen_at` says when each witness saw it."""
 
     checkpoint: Checkpoint
     signed_by: VerifierKey
@@ -120,8 +121,8 @@ class SignedCheckpoint:
 def verify_checkpoint(note: str, trust: Trust) -> SignedCheckpoint:
     """Verify a checkpoint's signatures. Raises a `NoteError` that says what is wrong.
 
-    The log's signature counts under the name that stands as the checkpoint's origin alone, so that
-    a key of one log cannot vouch for another.
+    The log's signature counts only under the name in the checkpoint's origin line, so that one
+    log's key cannot vouch for another log.
     """
     parsed = Note.parse(note)
     signed = parsed.verify(trust.log_keys + trust.witnesses)

@@ -1,7 +1,7 @@
 """A leaf of the audit log: an event, sealed under a key that can be destroyed.
 
-What the Merkle tree hashes, and what lies in an entry bundle, is a head of six lines, an empty
-line and the ciphertext:
+The Merkle tree hashes, and an entry bundle contains, a head of six lines, an empty line and the
+ciphertext:
 
     direct311-entry-v1
     <type of the event>
@@ -12,11 +12,11 @@ line and the ciphertext:
 
     <AES-256-GCM of salt (16 random bytes) and sealed event; the head is associated data>
 
-The key reference names the body key in the log's own key store. Each entry has a key of its own,
+The key reference names the body key in the log's own key store. Each entry has its own key,
 HKDF-SHA-256 of the body key with the nonce as salt, so that one entry can be disclosed without the
 body key. It encrypts one message only, so the cipher's own nonce is constant. AES-GCM does not bind
-a ciphertext to one key (another key may open it to other text); the digest does, and tells nothing
-once the salt has gone with the key. docs/adr/0011 gives the reasons.
+a ciphertext to one key (another key may open it to other text). The digest does, and reveals
+nothing once the salt is destroyed with the key. docs/adr/0011 gives the reasons.
 """
 
 import os
@@ -47,7 +47,7 @@ _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 class EntryError(ValueError):
-    """An entry is not well formed, or does not open to what it promises."""
+    """An entry is malformed, or does not open to what its head promises."""
 
 
 class MalformedEntryError(EntryError):
@@ -59,7 +59,7 @@ class DecryptionError(EntryError):
 
 
 class DigestError(EntryError):
-    """The entry opens, but to other text than its digest was made from."""
+    """The entry opens, but to text that does not match its digest."""
 
 
 class EntrySizeError(EntryError):
@@ -124,40 +124,40 @@ class Entry:
     def open(self, entry_key: bytes) -> Event:
         """Decrypt with the entry's own key (32 bytes).
 
-        Raises `DecryptionError`, `DigestError`, or `MalformedEntryError` if what was sealed is no
-        event or of another type than the head says.
+        Raises `DecryptionError`, `DigestError`, or `MalformedEntryError` if the content is not an
+        event or its type differs from the head's.
         """
         try:
             plaintext = AESGCM(entry_key).decrypt(_CIPHER_NONCE, self.ciphertext, self.head)
         except (InvalidTag, ValueError) as error:
             raise DecryptionError("the key does not open it") from error
         if sha256(_DIGEST_LABEL + plaintext).digest() != self.digest:
-            raise DigestError("it opens to other text than its digest was made from")
+            raise DigestError("it opens to text that does not match its digest")
         event = _unpack(plaintext[SALT_SIZE:])
         if event.type != self.type:
-            raise MalformedEntryError("it holds an event of another type than its head says")
+            raise MalformedEntryError("it holds an event whose type differs from its head's")
         return event
 
 
 def format_time(at: datetime) -> str:
-    """UTC with microseconds, always in the same spelling."""
+    """UTC with microseconds, always in the same format."""
     return at.astimezone(UTC).strftime(_TIME)
 
 
 def derive_entry_key(body_key: bytes, key_reference: bytes, nonce: bytes) -> bytes:
-    """The key (32 bytes) of one entry alone, from the body key (32 bytes) of its record."""
+    """The key (32 bytes) of a single entry, from its record's body key (32 bytes)."""
     info = _KEY_LABEL + key_reference
     return HKDF(SHA256(), length=KEY_SIZE, salt=nonce, info=info).derive(body_key)
 
 
 def seal(event: Event, *, body_key: bytes, key_reference: bytes, logged_at: datetime) -> bytes:
-    """The entry of an event: what becomes a leaf.
+    """The entry of an event, which becomes a leaf.
 
-    `body_key` (32 bytes) belongs to the record that the event speaks of; `key_reference` (16 random
+    `body_key` (32 bytes) belongs to the record that the event is about; `key_reference` (16 random
     bytes) names it. Raises `EntrySizeError` above 65,535 bytes.
     """
     if len(body_key) != KEY_SIZE or len(key_reference) != REFERENCE_SIZE:
-        raise ValueError("a body key has 32 bytes, its reference 16")
+        raise ValueError("a body key has 32 bytes, and its reference 16")
     nonce = os.urandom(NONCE_SIZE)
     plaintext = os.urandom(SALT_SIZE) + _pack(event)
     digest = sha256(_DIGEST_LABEL + plaintext).digest()

@@ -1,8 +1,8 @@
 """An access event as its producer signed it.
 
-The signature (Ed25519) covers `Event.signed_bytes`: a context line, five CloudEvents attributes
-and the JSON body, byte for byte. Every event in the audit log is signed; a key is good for one
-service, for a stated time.
+The signature (Ed25519) covers `Event.signed_bytes`: a context line, five CloudEvents attributes and
+the JSON body, byte for byte. Every event in the audit log is signed. A key is valid for one service
+and a stated time.
 """
 
 import json
@@ -19,20 +19,20 @@ from direct311.verifier.note import decode_base64, encode_base64
 
 CONTEXT = "direct311-event-v1"
 DELIVERY_LIMIT = timedelta(days=14)
-"""The broker forgets an event after this time at most, so none can be logged later than that."""
+"""The broker keeps an event no longer than this, so no event can be logged later."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far the clocks of producers and of the log may differ."""
+"""How far the producers' clocks and the log's clock may differ."""
 
 SOLE_PRODUCERS = {"disposition.certified": "retention"}
-"""Events that one service alone may sign; all others in the log are every service's own account."""
+"""Events that only one service may sign. Any service may sign the others, about itself."""
 
 SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
 SEALING = ("intake", "media", "audit")
-"""Services that hold sealed fields, and so may tell that one was opened."""
+"""Services that hold sealed fields, and so may report that one was opened."""
 
 HELD_BY = {"media_original": "media", "audit_entry": "audit", "exempt_entry": "audit"}
-"""Who holds a sealed field; all others are with intake."""
+"""Which service holds each sealed field; intake holds all others."""
 
 DONE_BY = {
     "sign_in": SERVICES,
@@ -52,13 +52,13 @@ DONE_BY = {
     "print": ("audit",),
     "hold": ("audit",),
 }
-"""Who does what; that it was refused can be said by all."""
+"""Which service does what; any service may report a refusal."""
 
 _TYPE = re.compile(r"gov\.miamidade\.direct311\.([a-z.]+)\.v[0-9]+")
 
 
 class EventError(ValueError):
-    """An event is malformed, or not what a service signed."""
+    """An event is malformed, or differs from what a service signed."""
 
 
 class MalformedEventError(EventError):
@@ -74,19 +74,19 @@ class EventKeyError(EventError):
 
 
 class ProducerError(EventError):
-    """The key's owner may not say this: another service's event, a kind that is not its own, or
-    something of what another service does or holds."""
+    """The key's owner may not say this: it is another service's event, a type the owner may not
+    sign, or about something that another service does or holds."""
 
 
 class ClockError(EventError):
-    """The event's time and the time of its logging cannot both be right."""
+    """The event's time and the time when it was logged cannot both be right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `time` is RFC 3339 as the producer wrote it, `body` JSON in UTF-8.
+    """One event. `time` is RFC 3339 exactly as the producer wrote it; `body` is JSON in UTF-8.
 
-    `keyid` names the key of `signature` (64 bytes).
+    `keyid` names the key that made `signature` (64 bytes).
     """
 
     id: str
@@ -99,9 +99,9 @@ class Event:
     signature: bytes
 
     def __post_init__(self) -> None:
-        # An attribute with a newline could pass for two, under one and the same signature.
+        # An attribute with a newline could pass for two attributes under the same signature.
         if any("\n" in text for text in (*self.attributes.values(), self.keyid)):
-            raise MalformedEventError("an attribute holds a newline")
+            raise MalformedEventError("an attribute contains a newline")
         if len(self.signature) != 64:
             raise MalformedEventError("a signature has 64 bytes")
 
@@ -123,7 +123,8 @@ class Event:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """The event for a reader, body decoded. Raises `MalformedEventError` for a bad body."""
+        """The event for a reader, with its body decoded. Raises `MalformedEventError` for a bad
+        body."""
         return {
             **self.attributes,
             "keyid": self.keyid,
@@ -138,17 +139,18 @@ class Event:
 
 
 def decode_json(data: bytes | str) -> Any:
-    """Decode JSON that has one meaning: no member twice, no NaN. Raises `MalformedEventError`."""
+    """Decode unambiguous JSON: no member appears twice, and no number is NaN. Raises
+    `MalformedEventError`."""
     try:
         return json.loads(data, object_pairs_hook=_members, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise MalformedEventError("not JSON with one meaning") from error
+        raise MalformedEventError("not unambiguous JSON") from error
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise MalformedEventError("a member stands twice")
+        raise MalformedEventError("a member appears twice")
     return members
 
 
@@ -157,7 +159,7 @@ def _refuse_constant(_: str) -> None:
 
 
 def parse_instant(text: str) -> datetime:
-    """Read RFC 3339. Raises `MalformedEventError`, also where the zone is missing."""
+    """Read RFC 3339. Raises `MalformedEventError`, also if the zone is missing."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
@@ -169,7 +171,8 @@ def parse_instant(text: str) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class EventKey:
-    """Public key (32 bytes) with which one service signed from `not_before` to `not_after`."""
+    """The public key (32 bytes) of a key with which one service signed from `not_before` to
+    `not_after`."""
 
     keyid: str
     service: str
@@ -213,11 +216,11 @@ def parse_event_keys(document: Any) -> tuple[EventKey, ...]:
 def verify_event(event: Event, logged_at: datetime, keys: Iterable[EventKey]) -> EventKey:
     """Check that a service said this, with a key that was valid, before it was logged.
 
-    Raises the kind of `EventError` that fits.
+    Raises the `EventError` that applies.
     """
     key = next((key for key in keys if key.keyid == event.keyid), None)
     if key is None:
-        raise EventKeyError("the event names a key that is not among the known ones")
+        raise EventKeyError("the event names an unknown key")
     try:
         Ed25519PublicKey.from_public_bytes(key.public).verify(event.signature, event.signed_bytes)
     except (InvalidSignature, ValueError) as error:
@@ -240,14 +243,14 @@ def verify_event(event: Event, logged_at: datetime, keys: Iterable[EventKey]) ->
         raise ClockError("it is dated after the time at which it was logged")
     if not key.not_before <= occurred_at <= key.not_after:
         raise EventKeyError(f"the key {key.keyid} was not valid at the time of the event")
-    # A stolen key that has run out could sign with an older date; it cannot be logged in time.
+    # A stolen, expired key could sign with an older date, but not get logged in time.
     if logged_at > key.not_after + DELIVERY_LIMIT:
-        raise EventKeyError(f"the event was logged too long after the key {key.keyid} had run out")
+        raise EventKeyError(f"the event was logged too long after the key {key.keyid} had expired")
     return key
 
 
 def _overreach(service: str, kind: str, body: Any) -> Iterator[str]:
-    """What a body says that this service may not say: each speaks for itself alone."""
+    """What a body says that this service may not say: each service speaks only for itself."""
     if kind == "record.destroyed" and _in(body, "holder") != service:
         yield "another service is named as the holder of what was destroyed"
     if kind != "pii.accessed":
@@ -260,14 +263,14 @@ def _overreach(service: str, kind: str, body: Any) -> Iterator[str]:
     if any(HELD_BY.get(str(field), "intake") != service for field in fields):
         yield "another service holds the fields"
     if _in(body, "outcome") != "denied" and service not in DONE_BY.get(str(action), ()):
-        yield "another service does what it tells"
+        yield "it reports an action of another service"
     if action == "void" and not _is_void(service, body):
-        yield "it voids a number and tells more than that"
+        yield "it voids a number and says more than that"
     if service not in SEALING:
         if any(_in(body, *path) for path in _OF_RECORDS) or _in(body, "recipient"):
-            yield "it seals nothing, and tells of records or fields"
+            yield "it seals nothing, but names records or fields"
         if action == "policy_change" and _in(body, "agent", "authentication") != "service":
-            yield "a person is named for what is in force there"
+            yield "a person is named for a rule set that came into force"
 
 
 _OF_RECORDS = (

@@ -1,11 +1,12 @@
 """Verify a whole log, file by file, against its checkpoint and against older ones.
 
-Every entry is hashed again and must lead to the signed root; so must every tile. Where files were
-changed, the report says which entry or tile, and how: entries and leaf tiles hold the same hashes
-twice, and the tiles of level 1 hold them a third time in sum. Whichever reading of them leads to
-the signed root is the true one, and what differs from it was changed. Where none does, entries and
-tiles were rewritten together, and older checkpoints bound the place. About 100 bytes of memory an
-entry are needed, to find those that stand twice.
+Every entry is hashed again and must lead to the signed root; so must every tile. If files were
+changed, the report says which entry or tile was changed, and how. This works because entries and
+leaf tiles hold the same hashes twice, and the tiles of level 1 summarize them a third time.
+Whichever reading leads to the signed root is the true one, and whatever differs from it was
+changed. If no reading does, somebody rewrote entries and tiles together, and older checkpoints
+narrow down the place. The check needs about 100 bytes of memory per entry, to find entries that
+appear twice.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -36,16 +37,16 @@ from direct311.verifier.tiles import (
 )
 
 MAX_FINDINGS = 50
-"""Further findings are counted, not told one by one."""
+"""Beyond this number, findings are only counted."""
 
 T = TypeVar("T")
 
 Read = Callable[[str], bytes]
-"""Answers with a file of the log by its path; raises `FileNotFoundError` where there is none."""
+"""Returns a file of the log by its path; raises `FileNotFoundError` if there is none."""
 
 
 def directory(root: Path) -> Read:
-    """Read a log that lies as files under a directory."""
+    """Read a log from files under a directory."""
 
     def read(path: str) -> bytes:
         try:
@@ -61,8 +62,8 @@ def verify_log(
 ) -> Report:
     """Verify all files of a log up to a checkpoint, by default the log's own.
 
-    `older` are earlier checkpoints (signed notes) from other hands: the log must begin with each.
-    Of them the log's signature is enough, cosigned or not.
+    `older` holds earlier checkpoints (signed notes) that other parties kept: the log must begin
+    with each of them. For these, the log's own signature is enough; they need no cosignatures.
     """
     if checkpoint is None:
         try:
@@ -80,7 +81,7 @@ def verify_log(
     prefixes = []
     for position, note in enumerate(older, 1):
         try:
-            # What the log itself signed is held against it, also from a time before its witnesses.
+            # The log must answer for whatever it signed, even before it had witnesses.
             each = verify_checkpoint(note, Trust(trust.log_keys)).checkpoint
         except NoteError as error:
             findings.append(Finding(Fault.CHECKPOINT, f"older checkpoint {position}: {error}"))
@@ -94,9 +95,11 @@ def verify_log(
 
 
 def _compare_heads(older: Checkpoint, head: Checkpoint) -> Iterator[Finding]:
-    """What two signed checkpoints contradict each other in, without a look at the entries."""
+    """How two signed checkpoints contradict each other, without looking at the entries."""
     if older.origin != head.origin:
-        yield Finding(Fault.CHECKPOINT, f"an older checkpoint is of another log: {older.origin}")
+        yield Finding(
+            Fault.CHECKPOINT, f"an older checkpoint belongs to another log: {older.origin}"
+        )
     elif older.size > head.size:
         yield Finding(
             Fault.ROLLED_BACK,
@@ -120,7 +123,7 @@ class _Files:
         self.size = size
 
     def _content(self, tile: Tile) -> bytes | None:
-        # A full tile may stand in the place of a partial one that was deleted.
+        # A full tile may replace a partial one that was deleted.
         for each in dict.fromkeys((tile, tile.full)):
             try:
                 return self._read(each.path)
@@ -129,7 +132,7 @@ class _Files:
         return None
 
     def hashes(self, tile: Tile) -> list[bytes] | None:
-        """The hashes of a tile as far as they are there, None if the file is missing."""
+        """The hashes of a tile, as many as there are; None if the file is missing."""
         data = self._content(tile)
         if data is None:
             return None
@@ -137,7 +140,7 @@ class _Files:
         return [data[at : at + HASH_SIZE] for at in range(0, end, HASH_SIZE)]
 
     def entries(self, bundle: Tile) -> list[bytes] | None:
-        """The entries of a bundle, None if the file is missing. Raises `BrokenBundleError`."""
+        """The entries of a bundle; None if the file is missing. Raises `BrokenBundleError`."""
         data = self._content(bundle)
         if data is None:
             return None
@@ -147,19 +150,19 @@ class _Files:
 
 @dataclass(frozen=True, slots=True)
 class _Sides(Generic[T]):
-    """The same thing by two accounts: the entries', and the leaf tile's."""
+    """Two accounts of the same thing: the entries and the leaf tile."""
 
     by_entries: T
     by_tile: T
 
 
 class _Walk:
-    """One pass over all entries and leaf tiles: what each of the two says the leaves are.
+    """One pass over all entries and leaf tiles, with what each says the leaves are.
 
-    `full` are the roots of the full bundles, `kept` the leaf hashes of bundles in which the log, or
-    an older checkpoint's log, ends. `differing` are bundles whose two accounts differ, `repeated`
-    (index, leaf hash) what may have stood in the log before, `readable` how many entries can be had
-    by one account at least, without a gap.
+    `full` holds the roots of the full bundles, and `kept` the leaf hashes of bundles in which the
+    log, or an older checkpoint's log, ends. `differing` holds bundles whose two accounts differ,
+    and `repeated` the entries (index, leaf hash) that may be in the log already. `readable` is how
+    many entries at least one account gives without a gap.
     """
 
     def __init__(self, files: _Files, marks: set[int]) -> None:
@@ -189,7 +192,7 @@ class _Walk:
             self._keep(bundle, _Sides(by_entries or either, by_tile or either))
 
     def _read(self, bundle: Tile) -> tuple[list[bytes] | None, list[bytes] | None]:
-        """A bundle's entries and the hashes of its leaf tile, as far as they are there."""
+        """A bundle's entries and the hashes of its leaf tile, as many as there are."""
         first = bundle.index * WIDTH
         tile = Tile(0, bundle.index, bundle.width)
         stored = self.files.hashes(tile)
@@ -201,7 +204,7 @@ class _Walk:
             pairs = zip(error.complete, stored or [], strict=False)
             whole = [leaf_hash(entry) == leaf for entry, leaf in pairs]
             at = whole.index(False) if False in whole else len(error.complete)
-            says = f"from it on {bundle.path} is broken: a length was changed, or bytes are lost"
+            says = f"from here on {bundle.path} is broken: a length was changed, or bytes are lost"
             self.findings.append(Finding(Fault.MALFORMED, says, first + at))
             return None, stored
         if entries is None:
@@ -210,7 +213,7 @@ class _Walk:
         return entries, stored
 
     def _inspect(self, entries: Sequence[bytes], leaves: Sequence[bytes], first: int) -> None:
-        """Look at entries that agree with their tile: form, clock, repetition."""
+        """Check entries that agree with their tile: format, time, repetition."""
         for index, data in enumerate(entries, first):
             try:
                 logged_at = Entry.parse(data).logged_at
@@ -219,7 +222,7 @@ class _Walk:
                 continue
             last = self._last_logged_at
             if last is not None and logged_at < last - CLOCK_TOLERANCE:
-                says = "by its own time it was logged before the entry in front of it"
+                says = "its own time says that it was logged before the entry in front of it"
                 self.findings.append(Finding(Fault.CLOCK, says, index))
             self._last_logged_at = logged_at
         for index, leaf in enumerate(leaves, first):
@@ -245,7 +248,7 @@ def _complete(hashes: list[bytes] | None, bundle: Tile) -> list[bytes] | None:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One choice between the accounts for each bundle: roots, and leaves where a log ends."""
+    """One choice of account per bundle: roots, and leaves in bundles where a log ends."""
 
     full: list[bytes]
     ends: dict[int, list[bytes]]
@@ -260,8 +263,9 @@ class _Reading:
 
 
 def _readings(walk: _Walk) -> Iterator[_Reading]:
-    """Full bundles by their entries, by their leaf tiles, or by whichever of the two the tile above
-    confirms; the last one, which no tile above sums up yet, by its entries or by its tile."""
+    """Reads full bundles by their entries, by their leaf tiles, or by whichever of the two the tile
+    above confirms. Reads the last bundle, which no tile above covers yet, by its entries or its
+    tile."""
     parents: list[bytes] = []
     for tile in hash_tiles(walk.files.size):
         if tile.level == 1:
@@ -281,7 +285,7 @@ def _readings(walk: _Walk) -> Iterator[_Reading]:
 
 
 class _Judgement:
-    """Which reading of the files the signed root confirms, and so what was changed."""
+    """Finds the reading that the signed root confirms, and from it what was changed."""
 
     def __init__(
         self,
@@ -296,7 +300,7 @@ class _Judgement:
         self._older = older
         self._findings = findings + walk.findings
         self._verified = [signed.says]
-        self._notes = ["what the entries hold is shown by receipts and bundles, not here"]
+        self._notes = ["this check does not show what the entries say; receipts and bundles do"]
 
     def report(self) -> Report:
         head = self._head
@@ -324,7 +328,7 @@ class _Judgement:
         )
 
     def _judge_bundles(self, true: _Reading) -> None:
-        """Tell how the bundles that differ from their leaf tile came to differ."""
+        """Report how bundles came to differ from their leaf tiles."""
         moved = False
         behind = 0
         for bundle in self._walk.differing:
@@ -336,7 +340,7 @@ class _Judgement:
             else:
                 told, moved = self._describe(bundle)
                 self._findings += told
-                # Where the bundle is shorter or longer for it, the next ones have stayed in place.
+                # If the bundle became shorter or longer, the next bundles have stayed in place.
                 moved = moved and len(leaves) == bundle.width
         if behind:
             self._notes.append(
@@ -344,7 +348,7 @@ class _Judgement:
             )
 
     def _describe(self, bundle: Tile) -> tuple[list[Finding], bool]:
-        # Entries may have moved across the bundle's ends: look into its neighbours as well.
+        # Entries may have moved across the bundle's ends, so look into its neighbors too.
         first = bundle.index * WIDTH
         window = entry_bundles(min(self._head.size, first + 2 * WIDTH), first)
         signed = [leaf for each in window for leaf in self._stored(each)]
@@ -362,7 +366,7 @@ class _Judgement:
         return self._files.hashes(Tile(0, bundle.index, bundle.width)) or []
 
     def _judge_tiles(self, true: _Reading) -> None:
-        """Compare the tiles above the leaves with what the true entries give."""
+        """Compare the tiles above the leaves with the hashes of the true entries."""
         above = grown_tiles(Frontier().append(true.full), {})
         for tile, data in above.items():
             self._compare(Tile(tile.level + 1, tile.index, tile.width), split_hashes(tile, data))
@@ -379,7 +383,7 @@ class _Judgement:
             if found != wanted:
                 index = first + position * span
                 what = "this entry" if span == 1 else f"the {span:,} entries from here on"
-                says = f"hash {position} of {tile.path} is not that of {what}"
+                says = f"hash {position} of {tile.path} does not match {what}"
                 self._findings.append(Finding(Fault.TILE, says, index))
 
     def _judge_older(self, true: _Reading) -> None:
@@ -391,17 +395,17 @@ class _Judgement:
                 continue
             says = (
                 f"the log does not begin with the {count(each.size, 'entry')} that an older signed "
-                "checkpoint covers: it shows different histories to different readers, which part "
-                f"between entries {kept:,} and {each.size - 1:,}"
+                "checkpoint covers: it shows different histories to different readers, which "
+                f"diverge between entries {kept:,} and {each.size - 1:,}"
             )
             self._findings.append(Finding(Fault.FORKED, says))
 
     def _bound(self, readings: Sequence[_Reading]) -> None:
-        """No reading leads to the signed root: tell what can still be told."""
+        """No reading leads to the signed root: report what is still known."""
         walk, size = self._walk, self._head.size
         if walk.readable < size:
             says = (
-                "the files cannot be read on from here, neither entries nor tiles, but the "
+                "from here on neither entries nor tiles can be read, but the "
                 f"checkpoint covers {count(size, 'entry')}"
             )
             self._findings.append(Finding(Fault.MISSING, says, walk.readable))
@@ -423,12 +427,12 @@ class _Judgement:
                     lost = min(lost, each.size)
         if self._older:
             self._notes.append(
-                f"by the older checkpoints the first {kept:,} entries are as they were; the first "
-                f"change lies between entries {kept:,} and {lost - 1:,}"
+                f"the older checkpoints show that the first {kept:,} entries are unchanged; the "
+                f"first change lies between entries {kept:,} and {lost - 1:,}"
             )
 
     def _judge_repeated(self) -> None:
-        """Tell which entries stand twice, and where the first time."""
+        """Report which entries appear twice, and where they appear first."""
         wanted = {leaf for _, leaf in self._walk.repeated}
         first: dict[bytes, int] = {}
         for bundle in entry_bundles(self._walk.readable) if wanted else []:
@@ -442,7 +446,7 @@ class _Judgement:
 
 
 def _reads_so(reading: _Reading, bundle: Tile, leaves: Sequence[bytes]) -> bool:
-    """Whether the reading takes a bundle for what these leaves are."""
+    """Whether the reading takes these leaves for the bundle's."""
     if len(leaves) != bundle.width:
         return False
     if bundle.width == WIDTH:

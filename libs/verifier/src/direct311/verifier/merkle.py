@@ -1,11 +1,10 @@
 """RFC 6962 Merkle trees over SHA-256: hashes, proofs, and growth by whole batches.
 
-A leaf is known by its leaf hash (32 bytes). `Node(level, index)` is the root of the complete
-subtree over leaves [index * 2**level, (index + 1) * 2**level). Whoever stores a tree stores
-complete subtrees alone; every root and every proof folds at most a few dozen of them, which are
-read through a `HashReader`. The `*_nodes` functions name them beforehand, for callers that fetch
-asynchronously. Proofs are verified by the algorithms of RFC 9162, section 2.1, which share no code
-with their making.
+A leaf is identified by its leaf hash (32 bytes). `Node(level, index)` is the root of the complete
+subtree over leaves [index * 2**level, (index + 1) * 2**level). Only complete subtrees are stored;
+every root and every proof combines at most a few dozen of them, read through a `HashReader`. The
+`*_nodes` functions list them in advance, for callers that fetch asynchronously. Proofs are verified
+by the algorithms of RFC 9162, section 2.1, which share no code with the functions that make proofs.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ EMPTY_ROOT = sha256().digest()
 
 
 class ProofError(ValueError):
-    """A proof does not lead to the root that it was checked against."""
+    """A proof does not lead to the root it was checked against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Node:
 
 
 class HashReader(Protocol):
-    """Answers with the hash (32 bytes) of a complete subtree."""
+    """Returns the hash (32 bytes) of a complete subtree."""
 
     def __call__(self, level: int, index: int, /) -> bytes: ...
 
@@ -45,7 +44,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-# Which subtrees a root or a proof is made of
+# The subtrees that make up a root or a proof
 
 
 def root_nodes(size: int) -> list[Node]:
@@ -75,14 +74,14 @@ def _nodes_between(start: int, end: int) -> list[Node]:
 
 
 def _split(start: int, end: int) -> int:
-    """Where RFC 6962 parts a range: after the largest power of two below its length."""
+    """Where RFC 6962 splits a range: after the largest power of two below its length."""
     return start + (1 << ((end - start - 1).bit_length() - 1))
 
 
 def _inclusion_spans(index: int, size: int) -> list[tuple[int, int]]:
     """PATH(index, D[size]) of RFC 6962, section 2.1.1, as ranges of leaves."""
     if not 0 <= index < size:
-        raise ValueError("the index does not lie in the tree")
+        raise ValueError("the index is not in the tree")
     start, end = 0, size
     spans = []
     while end - start > 1:
@@ -112,7 +111,7 @@ def _consistency_spans(old: int, size: int) -> list[tuple[int, int]]:
         else:
             spans.append((start, middle))
             start = middle
-    # The verifier knows the old root itself; any other last subtree it has to be told.
+    # The verifier knows the old root itself; the proof must contain any other last subtree.
     if start:
         spans.append((start, end))
     return spans[::-1]
@@ -134,7 +133,7 @@ def inclusion_proof(read: HashReader, index: int, size: int) -> list[bytes]:
 def consistency_proof(read: HashReader, old: int, size: int) -> list[bytes]:
     """Proof that the tree of `size` leaves begins with the tree of `old` leaves.
 
-    Empty where either is trivial: `old` is 0 or `size`.
+    Empty if the proof is trivial: `old` is 0 or `size`.
     """
     return [_span_root(read, *span) for span in _consistency_spans(old, size)]
 
@@ -144,7 +143,7 @@ def _span_root(read: HashReader, start: int, end: int) -> bytes:
 
 
 def _fold(hashes: Sequence[bytes]) -> bytes:
-    """Root over complete subtrees of falling size, left to right."""
+    """The root over complete subtrees of decreasing size, left to right."""
     if not hashes:
         return EMPTY_ROOT
     folded = hashes[-1]
@@ -234,7 +233,7 @@ def verify_consistency(
 
 
 class Row(NamedTuple):
-    """Neighbouring hashes of one level; `first` is the index of the first."""
+    """Neighboring hashes of one level; `first` is the index of the first."""
 
     first: int
     hashes: list[bytes]
@@ -242,9 +241,9 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """The right edge of a tree: all that appending needs to know of what is there already.
+    """The right edge of a tree: all that appending needs to know about the existing tree.
 
-    `hashes` are those of `root_nodes(size)`, in that order: at most 64 of 32 bytes.
+    `hashes` are the hashes of `root_nodes(size)`, in that order: at most 64, of 32 bytes each.
     """
 
     size: int = 0
@@ -255,7 +254,7 @@ class Frontier:
         return _fold(self.hashes)
 
     def append(self, leaf_hashes: Sequence[bytes]) -> "Growth":
-        """Add leaves on the right; one hash a leaf, whatever the size of the tree."""
+        """Add leaves on the right; costs one hash per leaf, whatever the tree's size."""
         size = self.size + len(leaf_hashes)
         edge = dict(zip(root_nodes(self.size), self.hashes, strict=True))
         levels = []
@@ -273,14 +272,15 @@ class Frontier:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What appending made: the new right edge, and level by level each new complete subtree."""
+    """The result of appending: the new right edge and, level by level, each new complete
+    subtree."""
 
     frontier: Frontier
     levels: tuple[Row, ...]
 
 
 class MemoryHashes:
-    """A `HashReader` over a tree that lies in memory."""
+    """A `HashReader` over a tree in memory."""
 
     def __init__(self, leaf_hashes: Sequence[bytes]) -> None:
         self._levels = Frontier().append(leaf_hashes).levels

@@ -2,10 +2,10 @@
 
     — <key name> base64(key id (4 bytes) || signature)
 
-Two algorithms are known: Ed25519 over the text, and cosignature/v1, by which a witness states at
-what time it saw a checkpoint. Lines under keys that the verifier does not know are ignored; a line
-under a known key that does not verify spoils the note.
-Sources: c2sp.org/signed-note, c2sp.org/tlog-cosignature.
+Two algorithms are supported: Ed25519 over the text, and cosignature/v1, with which a witness states
+when it saw a checkpoint. Lines under keys that the verifier does not know are ignored. A line under
+a known key that does not verify makes the whole note invalid. Sources: c2sp.org/signed-note,
+c2sp.org/tlog-cosignature.
 """
 
 import base64
@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 SIGNATURE_PREFIX = "— "
 MAX_SIGNATURES = 100
 MAX_SIZE = 1_000_000
-"""Longest note that is read, in characters."""
+"""The longest note accepted, in characters."""
 
 
 class NoteError(ValueError):
-    """A note, or a key to verify notes with, is not good."""
+    """A note, or a key that verifies notes, is invalid."""
 
 
 class MalformedNoteError(NoteError):
@@ -48,14 +48,14 @@ class WrongSignatureError(NoteError):
 
 
 class Algorithm(IntEnum):
-    """Signature types of c2sp.org/signed-note that are known here."""
+    """The signature types of c2sp.org/signed-note supported here."""
 
     ED25519 = 0x01
     COSIGNATURE_V1 = 0x04
 
 
 def decode_base64(text: str, size: int | None = None) -> bytes:
-    """Decode standard base64 in its one canonical spelling, of `size` bytes where that is given.
+    """Decode standard base64 in its one canonical form, and check for `size` bytes if given.
 
     Raises `ValueError`.
     """
@@ -76,7 +76,7 @@ def encode_base64(data: bytes) -> str:
 
 def _check_name(name: str) -> None:
     if not name or "+" in name or any(character.isspace() for character in name):
-        raise MalformedKeyError("a key's name may be neither empty nor hold spaces or a plus sign")
+        raise MalformedKeyError("a key's name must not be empty or contain spaces or a plus sign")
 
 
 def _key_id(name: str, algorithm: Algorithm, public: bytes) -> bytes:
@@ -85,9 +85,9 @@ def _key_id(name: str, algorithm: Algorithm, public: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class VerifierKey:
-    """A public key with the name that it signs under. `public` is 32 bytes.
+    """A public key and the name it signs under. `public` is 32 bytes.
 
-    Raises `MalformedKeyError` for what is no such name or key.
+    Raises `MalformedKeyError` for a bad name or key.
     """
 
     name: str
@@ -120,7 +120,7 @@ class VerifierKey:
         except ValueError as error:
             raise MalformedKeyError("not an Ed25519 verifier key (name+id+key)") from error
         if key.key_id.hex() != digits:
-            raise MalformedKeyError("the verifier key's id does not belong to its name and key")
+            raise MalformedKeyError("the verifier key's id does not match its name and key")
         return key
 
     def __str__(self) -> str:
@@ -128,7 +128,7 @@ class VerifierKey:
         return f"{self.name}+{self.key_id.hex()}+{key}"
 
     def verify(self, text: str, signature: bytes) -> datetime | None:
-        """Verify one signature over a note's text; a cosignature's time is the answer.
+        """Verify one signature over a note's text; returns a cosignature's time.
 
         Raises `WrongSignatureError`.
         """
@@ -173,7 +173,7 @@ class Signer:
 
 
 class Cosigner:
-    """A witness's key: signs a checkpoint together with the time at which it saw it."""
+    """A witness's key: signs a checkpoint together with the time when the witness saw it."""
 
     def __init__(self, name: str, private: Ed25519PrivateKey) -> None:
         self._private = private
@@ -188,7 +188,7 @@ class Cosigner:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A note as it was written; nothing in it can be trusted before `verify`."""
+    """A note as it was written; trust nothing in it before `verify`."""
 
     text: str
     signatures: tuple[Signature, ...]
@@ -206,21 +206,21 @@ class Note:
         if len(note) > MAX_SIZE:
             raise MalformedNoteError("the note is too long")
         if any(character < " " and character != "\n" for character in note):
-            raise MalformedNoteError("the note holds control characters")
+            raise MalformedNoteError("the note contains control characters")
         try:
             note.encode()
         except UnicodeEncodeError as error:
             raise MalformedNoteError("the note is not valid UTF-8") from error
         text, blank, lines = note.rpartition("\n\n")
         if not blank or not lines.endswith("\n"):
-            raise MalformedNoteError("the note has no signature lines behind an empty line")
+            raise MalformedNoteError("the note has no signature lines after an empty line")
         signatures = tuple(_parse_line(line) for line in lines[:-1].split("\n"))
         if len(signatures) > MAX_SIGNATURES:
             raise MalformedNoteError("the note has too many signatures")
         return cls(text + "\n", signatures)
 
     def verify(self, keys: Iterable[VerifierKey]) -> dict[VerifierKey, datetime | None]:
-        """The known keys that signed, each with the time of its cosignature if it is a witness's.
+        """The known keys that signed, each with its cosignature's time if it is a witness's key.
 
         Raises `WrongSignatureError` if a line under a known key does not verify, and
         `UnverifiedNoteError` if there is no line under a known key.
@@ -232,7 +232,7 @@ class Note:
             if key is not None:
                 signed[key] = key.verify(self.text, line.signature)
         if not signed:
-            raise UnverifiedNoteError("the note is not signed by any of the keys that were given")
+            raise UnverifiedNoteError("the note is not signed by any of the given keys")
         return signed
 
 

@@ -5,8 +5,8 @@
     group <name> all|any|<number> <name> ...
     quorum <name>|none
 
-Names are of witnesses and groups on earlier lines, and have no meaning outside the file. A log that
-exchanges its key has a line for each. Source: c2sp.org/tlog-policy.
+Names refer to witnesses and groups on earlier lines, and mean nothing outside the file. A log that
+is changing its key has a line for each key. Source: c2sp.org/tlog-policy.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,11 +17,11 @@ from direct311.verifier.checkpoint import Quorum, Trust
 from direct311.verifier.note import Algorithm, NoteError, VerifierKey
 
 NONE = "none"
-"""The predefined quorum that asks for no cosignature."""
+"""The predefined quorum that requires no cosignature."""
 
 
 class PolicyError(ValueError):
-    """The file is no policy; the message names the line."""
+    """The file is not a policy; the message names the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class PolicyWitness:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a policy file says."""
+    """The content of a policy file."""
 
     log_keys: tuple[VerifierKey, ...]
     witnesses: tuple[PolicyWitness, ...]
@@ -49,11 +49,11 @@ class Policy:
     def parse(cls, data: bytes) -> Self:
         """Read a policy file. Raises `PolicyError`."""
         if any((byte < 0x20 and byte not in b"\t\n") or byte == 0x7F for byte in data):
-            raise PolicyError("the policy holds control characters")
+            raise PolicyError("the policy contains control characters")
         if data and not data.endswith(b"\n"):
-            raise PolicyError("the policy's last line does not end")
+            raise PolicyError("the policy's last line has no newline at its end")
         reader = _Reader()
-        # Names are opaque octets: what is not UTF-8 stays as it is.
+        # Names are opaque octets: bytes that are not UTF-8 stay as they are.
         for number, line in enumerate(data.decode(errors="surrogateescape").split("\n"), 1):
             words = line.replace("\t", " ").split(" ")
             if (words := [word for word in words if word]) and not words[0].startswith("#"):
@@ -67,7 +67,7 @@ class Policy:
 
 
 class _Reader:
-    """Takes a policy's lines in order."""
+    """Reads a policy's lines in order."""
 
     def __init__(self) -> None:
         self.log_keys: list[VerifierKey] = []
@@ -87,7 +87,7 @@ class _Reader:
             case ["quorum", name]:
                 self._quorum(name)
             case _:
-                raise PolicyError("it is no log, witness, group or quorum line")
+                raise PolicyError("it is not a log, witness, group or quorum line")
 
     def _log(self, vkey: str) -> None:
         key = VerifierKey.parse(vkey)
@@ -107,21 +107,21 @@ class _Reader:
     def _group(self, name: str, least: str, names: Sequence[str]) -> None:
         numbers = {"all": len(names), "any": 1}
         if least not in numbers and not (least.isascii() and least.isdecimal() and len(least) < 9):
-            raise PolicyError("a group has all, any or a number before its members")
+            raise PolicyError("a group needs all, any or a number before its members")
         number = numbers[least] if least in numbers else int(least)
         if not 1 <= number <= len(names):
-            raise PolicyError("a group's number lies between one and the number of its members")
+            raise PolicyError("a group's number must be between one and the number of its members")
         members = []
         for each in names:
             if each in self._members:
-                raise PolicyError("a member stands in two places")
+                raise PolicyError("a member appears in two places")
             members.append(self._named(each))
             self._members.add(each)
         self._define(name, Quorum(name, number, tuple(members)))
 
     def _quorum(self, name: str) -> None:
         if self.quorum is not None:
-            raise PolicyError("a policy has one quorum line")
+            raise PolicyError("a policy has only one quorum line")
         if name == NONE:
             self.quorum = Quorum()
             return
@@ -141,4 +141,4 @@ class _Reader:
 
 def _refuse_double(key: VerifierKey, others: Iterable[VerifierKey]) -> None:
     if any(other.public == key.public for other in others):
-        raise PolicyError("the key stands there twice")
+        raise PolicyError("the key appears twice")

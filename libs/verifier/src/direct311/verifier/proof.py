@@ -1,4 +1,4 @@
-"""C2SP tlog-proof: that an entry lies in a log, in one text that verifies by itself.
+"""C2SP tlog-proof: proof that an entry is in a log, in one self-contained text.
 
     c2sp.org/tlog-proof@v1
     [extra <base64>]
@@ -21,7 +21,7 @@ HEADER = "c2sp.org/tlog-proof@v1"
 
 
 class MalformedProofError(ProofError):
-    """The text does not have the form of c2sp.org/tlog-proof@v1."""
+    """The text does not follow c2sp.org/tlog-proof@v1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class TlogProof:
                 extra = decode_base64(lines.pop(0).removeprefix("extra "))
             hashes = tuple(decode_base64(line, HASH_SIZE) for line in lines[1:])
         except ValueError as error:
-            raise MalformedProofError("the proof holds a line that is not base64") from error
+            raise MalformedProofError("the proof contains a line that is not base64") from error
         word, _, index = lines[0].partition(" ") if lines else ("", "", "")
         if word != "index" or not (index.isascii() and index.isdecimal()) or len(index) > 19:
             raise MalformedProofError("the proof has no index")
@@ -63,7 +63,7 @@ class TlogProof:
         return cls(int(index), hashes, checkpoint, extra)
 
     def verify(self, entry: bytes, trust: Trust) -> SignedCheckpoint:
-        """Check that `entry` is number `index` of the log that the checkpoint speaks of.
+        """Check that `entry` is number `index` in the checkpoint's log.
 
         Raises `ProofError`, or a `NoteError` for the checkpoint.
         """

@@ -1,6 +1,6 @@
 """What a verification found, in words.
 
-Nothing here repeats what an entry says: a report may go where the entries may not.
+Nothing here repeats an entry's content: more people may see a report than may see the entries.
 """
 
 from collections.abc import Iterable
@@ -12,41 +12,41 @@ class Fault(StrEnum):
     """Kinds of finding."""
 
     MALFORMED = "malformed"
-    """Not in the form that it should have."""
+    """Malformed."""
     CHECKPOINT = "checkpoint"
-    """Not signed by whom the verifier trusts."""
+    """Not signed by a key that the verifier trusts."""
     INCLUSION = "inclusion"
-    """The entry is not where the proof says, or the proof is another's."""
+    """The entry is not where the proof says, or the proof belongs to another entry."""
     DECRYPTION = "decryption"
-    """The entry does not open with the key that was given."""
+    """The entry does not open with the given key."""
     SHOWN = "shown"
-    """The event shown to the reader is not the event that the entry holds."""
+    """The event shown to the reader is not the event in the entry."""
     SIGNATURE = "signature"
-    """The event is not what its producer signed."""
+    """The event differs from what its producer signed."""
     KEY = "key"
     """The signing key is unknown, or was not valid at the time."""
     PRODUCER = "producer"
     """A service signed what it may not say."""
     CLOCK = "clock"
-    """Times that cannot both be right."""
+    """Two times cannot both be right."""
     MISSING = "missing"
-    """A file, or what it should hold, is not there."""
+    """A file or its expected content is missing."""
     CHANGED = "changed"
-    """An entry is not the one that was signed."""
+    """An entry is not the signed one."""
     DROPPED = "dropped"
     """An entry is gone and later ones have moved up."""
     INSERTED = "inserted"
-    """An entry was put between others."""
+    """An entry was inserted between others."""
     DOUBLED = "doubled"
-    """An entry stands twice."""
+    """An entry appears twice."""
     REORDERED = "reordered"
     """Entries have changed places."""
     TILE = "tile"
-    """A hash tile does not belong to the entries that were signed."""
+    """A hash tile does not match the signed entries."""
     REWRITTEN = "rewritten"
     """Entries and tiles agree with each other, but not with the signed root."""
     FORKED = "forked"
-    """Two signed checkpoints exclude each other."""
+    """Two signed checkpoints contradict each other."""
     ROLLED_BACK = "rolled back"
     """The log is shorter than an older checkpoint says."""
 
@@ -66,9 +66,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Outcome of a verification.
+    """The result of a verification.
 
-    `verified` states what was checked and is so, `notes` what the check does not cover.
+    `verified` states what was checked and found true; `notes` says what the check does not cover.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -81,7 +81,7 @@ class Report:
 
     @property
     def text(self) -> str:
-        """The report for a reader, lines ending in newlines."""
+        """The report for a reader; each line ends in a newline."""
         lines = [
             "GOOD" if self.ok else f"WRONG: {count(len(self.findings), 'finding')}",
             *_indented("!", self.findings),

@@ -1,4 +1,4 @@
-"""C2SP tlog-witness: what a log sends to a witness that is to cosign a checkpoint.
+"""C2SP tlog-witness: what a log sends to ask a witness to cosign a checkpoint.
 
     old <size that the witness has cosigned>
     <hash of the consistency proof, base64> ...
@@ -18,13 +18,14 @@ from direct311.verifier.note import Note, decode_base64, encode_base64
 PATH = "add-checkpoint"
 """Below a witness's submission prefix."""
 SIZE_TYPE = "text/x.tlog.size"
-"""Content type of the answer 409: the size that the witness has cosigned, and a newline."""
+"""The content type of a 409 answer, whose body is the size that the witness has cosigned and a
+newline."""
 MAX_HASHES = 63
 _OLD = re.compile("old (0|[1-9][0-9]{0,18})")
 
 
 class MalformedSubmissionError(ValueError):
-    """The text is no submission, or its checkpoint is no signed note."""
+    """The text is not a submission, or its checkpoint is not a signed note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Submission:
         first, *lines = head.split("\n")
         old = _OLD.fullmatch(first)
         if old is None or not blank:
-            raise MalformedSubmissionError("it does not begin with 'old', a size, and a proof")
+            raise MalformedSubmissionError("it does not begin with 'old', a size and a proof")
         if len(lines) > MAX_HASHES:
             raise MalformedSubmissionError(f"the proof has more than {MAX_HASHES} hashes")
         try:

@@ -18,10 +18,10 @@ from direct311.verifier.merkle import HASH_SIZE, Growth, MemoryHashes, Node, tre
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
 ENTRIES = -1
-"""Stands for a tile's level where the tile is a bundle of entries."""
+"""Used as the level of a tile that is a bundle of entries."""
 
 ENTRY_LIMIT = 0xFFFF
-"""Bytes of the longest entry that a bundle can hold."""
+"""The longest entry that a bundle can hold, in bytes."""
 
 _PATH = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([0-9]{1,3}))?")
 
@@ -31,16 +31,16 @@ class TileError(ValueError):
 
 
 class BrokenBundleError(TileError):
-    """An entry bundle ends within an entry; `complete` are the entries before that."""
+    """An entry bundle ends in the middle of an entry; `complete` holds the entries before it."""
 
     def __init__(self, complete: list[bytes]) -> None:
-        super().__init__(f"the bundle breaks off within its entry {len(complete)}")
+        super().__init__(f"the bundle breaks off in the middle of its entry {len(complete)}")
         self.complete = complete
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """Name of one tile. `level` 0 holds leaf hashes, `ENTRIES` the entries themselves."""
+    """The name of one tile. `level` 0 holds leaf hashes, `ENTRIES` the entries themselves."""
 
     level: int
     index: int
@@ -59,12 +59,12 @@ class Tile:
 
     @property
     def full(self) -> "Tile":
-        """The full tile in whose place a partial one stands."""
+        """The full tile that this partial tile will become."""
         return replace(self, width=WIDTH)
 
 
 def parse_path(path: str) -> Tile:
-    """Read a tile's name. Raises `TileError` for any spelling but the one of `Tile.path`."""
+    """Read a tile's name. Raises `TileError` for any spelling that `Tile.path` would not give."""
     match = _PATH.fullmatch(path)
     if match is None:
         raise TileError("not the path of a tile")
@@ -79,11 +79,12 @@ def parse_path(path: str) -> Tile:
     return tile
 
 
-# Which tiles there are
+# Which tiles exist
 
 
 def hash_tiles(size: int, old: int = 0) -> list[Tile]:
-    """Hash tiles that arise when a log grows from `old` to `size` leaves, lowest level first."""
+    """The hash tiles that are new when a log grows from `old` to `size` leaves, lowest level
+    first."""
     tiles = []
     level = 0
     while size >> HEIGHT * level:
@@ -93,12 +94,13 @@ def hash_tiles(size: int, old: int = 0) -> list[Tile]:
 
 
 def entry_bundles(size: int, old: int = 0) -> list[Tile]:
-    """Entry bundles that arise when a log grows from `old` to `size` entries."""
+    """The entry bundles that are new when a log grows from `old` to `size` entries."""
     return _row_of_tiles(ENTRIES, old, size)
 
 
 def partial_tiles(size: int) -> list[Tile]:
-    """The hash tiles of a tree that are not full: all that growing has to read again."""
+    """The hash tiles of a tree that are not full: the only tiles that must be read again to grow
+    the tree."""
     return [tile for tile in hash_tiles(size) if tile.width < WIDTH]
 
 
@@ -120,7 +122,7 @@ def split_hashes(tile: Tile, data: bytes) -> list[bytes]:
 
 
 def join_entries(entries: Iterable[bytes]) -> bytes:
-    """Content of an entry bundle. Raises `TileError` for an entry above `ENTRY_LIMIT`."""
+    """The content of an entry bundle. Raises `TileError` for an entry above `ENTRY_LIMIT`."""
     parts: list[bytes] = []
     for entry in entries:
         if len(entry) > ENTRY_LIMIT:
@@ -130,7 +132,7 @@ def join_entries(entries: Iterable[bytes]) -> bytes:
 
 
 def split_entries(data: bytes) -> list[bytes]:
-    """The entries of a bundle. Raises `BrokenBundleError` where a length runs past the end."""
+    """The entries of a bundle. Raises `BrokenBundleError` if a length runs past the end."""
     entries: list[bytes] = []
     at = 0
     while at < len(data):
@@ -143,9 +145,9 @@ def split_entries(data: bytes) -> list[bytes]:
 
 
 def grown_tiles(growth: Growth, partials: Mapping[Tile, bytes]) -> dict[Tile, bytes]:
-    """Content of each hash tile that `growth` completes or begins.
+    """The content of each hash tile that `growth` completes or begins.
 
-    `partials` are the contents of `partial_tiles` of the tree that was appended to.
+    `partials` holds the contents of the old tree's `partial_tiles`.
     """
     tiles = {}
     for level, (first, hashes) in enumerate(growth.levels[::HEIGHT]):
@@ -162,7 +164,7 @@ def grown_tiles(growth: Growth, partials: Mapping[Tile, bytes]) -> dict[Tile, by
 
 
 def tile_for(node: Node, size: int) -> Tile:
-    """The tile, of a tree of `size` leaves, from which a node's hash can be had."""
+    """The tile that gives a node's hash, in a tree of `size` leaves."""
     level, height = divmod(node.level, HEIGHT)
     index = (node.index << height) // WIDTH
     return Tile(level, index, min(WIDTH, (size >> HEIGHT * level) - index * WIDTH))
@@ -171,7 +173,7 @@ def tile_for(node: Node, size: int) -> Tile:
 class TileHashes:
     """A `HashReader` over the tiles of a tree of `size` leaves.
 
-    `read` answers with a tile's content; it is not verified here.
+    `read` returns a tile's content, which is not verified here.
     """
 
     def __init__(self, read: Callable[[Tile], bytes], size: int) -> None:
@@ -187,5 +189,5 @@ class TileHashes:
 
 
 def subtree_root(hashes: Sequence[bytes]) -> bytes:
-    """Root over neighbouring hashes of one level."""
+    """The root over neighboring hashes of one level."""
     return tree_root(MemoryHashes(hashes), len(hashes))

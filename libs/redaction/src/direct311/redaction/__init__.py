@@ -1,15 +1,14 @@
 """Taking personal information out of free text by rules.
 
-Texts are read once for all rules, the codes of the web and the disguises of Unicode undone, with
-the places of all in the text as it came (`fold`); numbers in other writings than digits are read as
-`sequences`. What is taken out is what was typed, and nothing else of the text changes.
+`fold` reads a text once for all rules. It decodes web encodings, undoes Unicode disguises, and
+remembers where everything is in the original text. `sequences` reads numbers that are not written
+in plain digits. Redaction removes what was typed, and changes nothing else in the text.
 
-`mask_numbers` runs on whatever a resident typed before anything else sees it; its result is what is
-sealed. `redact` makes the copy that events and public views carry. What the rules promise is in
-`tests/unit/redaction/data/cases.yaml`; how many names in running text are found is measured in
-`tests/redaction`, and not all are; how many numbers in disguise, in `tests/redaction/disguises.py`.
-
-Both take linear time and are idempotent.
+`mask_numbers` runs on everything a resident typed before anything else sees it; its result is
+sealed. `redact` makes the copy for events and public views. `tests/unit/redaction/data/cases.yaml`
+lists what the rules promise. `tests/redaction` measures how many names in running text are found
+(not all are), and `tests/redaction/disguises.py` how many disguised numbers are. Both functions
+take linear time and are idempotent.
 """
 
 import re
@@ -45,8 +44,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """A text with marks in place of what was taken out, how many of each kind that were, and where
-    they stood in the text as it came (start, end, kind)."""
+    """A text with marks in place of what was removed, how many of each kind there were, and where
+    they were in the original text (start, end, kind)."""
 
     text: str
     kinds: Mapping[Kind, int]
@@ -58,13 +57,14 @@ _LETTERS = {code: chr(code).lower() if chr(code).isalpha() else " " for code in 
 
 
 def mask_numbers(text: str) -> tuple[str, Mapping[Kind, int]]:
-    """The text without card, bank and social-security numbers, and how many of each it had."""
+    """The text without card, bank and social-security numbers, and how many of each it
+    contained."""
     if (
         text.isascii()
         and not _DIGIT.search(text)
         and not may_be_spelled(text.translate(_LETTERS).split())
     ):
-        # Most names and many sentences; other scripts have digits of their own.
+        # Most names and many sentences have no digits; other scripts have their own digits.
         return text, {}
     reading = Reading.of(text)
     reading.cut_all(_NUMBERS)
@@ -72,12 +72,12 @@ def mask_numbers(text: str) -> tuple[str, Mapping[Kind, int]]:
 
 
 def redact(text: str, public: frozenset[str] = frozenset()) -> Redacted:
-    """The text as it may travel in events and be shown: without the numbers that `mask_numbers`
-    takes, e-mail addresses, telephone numbers, the names and home addresses that it announces, and
-    what else looks like the name of a person.
+    """The text in the form that events and public views may show. It lacks the numbers that
+    `mask_numbers` removes, e-mail addresses, telephone numbers, the names and home addresses that
+    the writer announces, and anything else that looks like a person's name.
 
-    The place of the problem stays: it is public. So do the telephone numbers of `public` (ten
-    digits each), such as the county's own.
+    The place of the problem stays, because it is public. So do the telephone numbers in `public`
+    (ten digits each), such as the county's own.
     """
     reading = Reading.of(text, public)
     reading.cut_all(_WITH_PEOPLE)
@@ -85,7 +85,7 @@ def redact(text: str, public: frozenset[str] = frozenset()) -> Redacted:
 
 
 def redact_announced(text: str) -> Redacted:
-    """As `redact`, but of names only those that the text announces: for what is named after people,
+    """Like `redact`, but removes only names that the text announces: for things named after people,
     such as cases.
     """
     reading = Reading.of(text)
@@ -94,21 +94,22 @@ def redact_announced(text: str) -> Redacted:
 
 
 def redact_place(text: str) -> Redacted:
-    """An address or the description of a place as it may travel and be shown. Streets, parks and
-    schools are named after people, so that names which nothing announces stay.
+    """An address or a place description in the form that events and public views may show. Streets,
+    parks and schools are named after people, so names that nothing announces stay.
     """
     return redact_announced(text)
 
 
 def redact_reference(text: str, *, of_people: bool = False) -> Redacted:
-    """The reference of a case, an invoice, a work order, a folio, as it may travel and be shown:
-    without e-mail addresses, announced names and home addresses, and such card, bank,
-    social-security and telephone numbers as are announced or stand alone in their own form.
+    """The reference of a case, an invoice, a work order or a folio, in the form that events and
+    public views may show. It lacks e-mail addresses, announced names and home addresses, and those
+    card, bank, social-security and telephone numbers that are announced or stand alone in their
+    usual form.
 
-    What has such a number by chance, as part of a longer one or by its check digit alone, stays:
-    it is what an auditor asks for.
+    A reference that looks like such a number only by chance, as part of a longer number or by its
+    check digit, stays: it is what an auditor asks for.
 
-    :param of_people: also without what else looks like the name of a person.
+    :param of_people: also remove anything else that looks like a person's name.
     """
     reading = Reading.of(text)
     reading.cut_all(_REFERENCE_WITH_PEOPLE if of_people else _REFERENCE)

@@ -1,8 +1,8 @@
 """Names and home addresses that the writer announces: 'my name is …', 'vivo en …', 'mwen rele …'.
 
-Strong forms announce a name whatever follows. Weak forms ('I am …', 'soy …') are common without
-one: there a given name that is listed must follow or, after some, a capital letter in a text that
-has small ones too. A name in running text that nothing announces is not seen.
+Strong forms announce a name whatever follows. Weak forms ('I am …', 'soy …') are common without a
+name: a listed given name must follow them or, after some forms, a capital letter in a text that
+also has lowercase letters. These rules do not find a name in running text that nothing announces.
 """
 
 import re
@@ -32,9 +32,9 @@ _LONGEST_ADDRESS = 18
 
 
 def _form(alternatives: str) -> re.Pattern[str]:
-    """One of the alternatives, up to the end of a word.
+    """One of the alternatives, ending at a word boundary.
 
-    Each begins with a plain letter, so that the search skips to such letters.
+    Each alternative begins with a plain letter, so that the search can skip to such letters.
     """
     return re.compile(rf"(?:{alternatives})(?!(?<=[a-z])[a-z0-9])")
 
@@ -53,7 +53,7 @@ _STRONG_WORDS = listed(
     nonm non'm siyati rele habla parte mr mrs mister sra srta msye madan
     """
 )
-# Up to what follows a name; the point of 'St.' or of an initial may stand in it.
+# Up to what follows a name; it may contain the period of 'St.' or of an initial.
 _UP_TO = r"(?:[^\d\x01\n.;!?]|(?<![a-z]{3})\.){2,50}[, ]"
 _CALLING = _form(rf"(?:this is|it is)(?={_UP_TO}(?:calling|speaking|writing|reporting)(?![a-z]))")
 _CALLING_WORDS = listed("calling speaking writing reporting")
@@ -157,7 +157,8 @@ def names(reading: Reading) -> Iterator[Span]:
 
 
 def home_addresses(reading: Reading) -> Iterator[Span]:
-    """The home addresses that a text announces. The place of a problem is none: it stays."""
+    """The home addresses that a text announces. The place of a problem is not a home address: it
+    stays."""
     shadow, words = reading.shadow, reading.words
     if not words.isdisjoint(_HOME_WORDS):
         for form in _forms(_HOME, shadow):
@@ -168,7 +169,7 @@ def home_addresses(reading: Reading) -> Iterator[Span]:
 
 
 def _forms(pattern: re.Pattern[str], shadow: str) -> Iterator[re.Match[str]]:
-    """Matches that start and end where words do."""
+    """The matches that start and end at word boundaries."""
     for form in pattern.finditer(shadow):
         start, end = form.span()
         if start and shadow[start - 1].isalnum():
@@ -179,9 +180,9 @@ def _forms(pattern: re.Pattern[str], shadow: str) -> Iterator[re.Match[str]]:
 
 
 def _of_a_thing(shadow: str, form: re.Match[str], done: int) -> bool:
-    """Whether it is a thing's name: 'the street name is …', 'la calle se llama …'.
+    """Whether the name belongs to a thing: 'the street name is …', 'la calle se llama …'.
 
-    What stands before `done` belongs to another name.
+    Text before `done` belongs to another name.
     """
     if not form.group().startswith(("name", "nombre", "se llama")):
         return False
@@ -192,8 +193,9 @@ def _of_a_thing(shadow: str, form: re.Match[str], done: int) -> bool:
 class Announced(Enum):
     """How sure a form is that a name follows.
 
-    `BY_FORM`: any word but a common one begins the name. `BY_LIST`: a listed given name does.
-    `BY_CAPITAL`: a listed name does, and any word with a capital where the text has small letters.
+    `BY_FORM`: any word that is not a common one begins a name. `BY_LIST`: a listed given name does.
+    `BY_CAPITAL`: a listed name does, and so does any capitalized word if the text has lowercase
+    letters.
     """
 
     BY_FORM = 1
@@ -202,7 +204,7 @@ class Announced(Enum):
 
 
 def _name_after(reading: Reading, at: int, announced: Announced) -> Iterator[Span]:
-    """The name that follows a form which ends at `at`: up to five words and what joins them."""
+    """The name after a form that ends at `at`: up to five words and what joins them."""
     shadow = reading.shadow
     gap = _GAP.match(shadow, at)
     if not gap:
@@ -245,7 +247,7 @@ def _name_after(reading: Reading, at: int, announced: Announced) -> Iterator[Spa
 
 
 def _is_name(reading: Reading, token: str, at: int, count: int, announced: Announced) -> bool:
-    """Whether a word is one of a name that has `count` words before it."""
+    """Whether a word belongs to a name that already has `count` words."""
     by_form = announced is Announced.BY_FORM
     if token in COMMON:
         if token in NAMES_TOO:
@@ -259,13 +261,14 @@ def _is_name(reading: Reading, token: str, at: int, count: int, announced: Annou
 
 
 def _skip(shadow: str, at: int, *, dotted: bool) -> int:
-    """Past the space that stands between the words of a name, and a point where one may."""
+    """The position after the space between two words of a name, and after a period where one is
+    allowed."""
     gap = (_DOT.match(shadow, at) if dotted else None) or _SPACE.match(shadow, at)
     return gap.end() if gap else at
 
 
 def _address_after(shadow: str, at: int, *, number_will_do: bool) -> Iterator[Span]:
-    """The address that follows a form which ends at `at`, if what follows is one."""
+    """The address after a form that ends at `at`, if there is one."""
     gap = _GAP.match(shadow, at)
     if not gap:
         return
@@ -308,7 +311,7 @@ def _ends_sentence(token: str, word: str) -> bool:
 
 
 def _continues_address(shadow: str, at: int) -> bool:
-    """Whether what follows a comma still belongs to the address: a city, a unit, a ZIP code."""
+    """Whether the text after a comma still belongs to the address: a city, a unit, a ZIP code."""
     token = _TOKEN.match(shadow, at)
     if not token:
         return False

@@ -52,7 +52,7 @@ def _host(dot: str) -> re.Pattern[str]:
 
 _HOST_AFTER_WORD = _host(rf"{_WRITTEN_DOT}|{_SAID_DOT}")
 _HOST_AFTER_MARKED_WORD = _host(rf"\.|{_WRITTEN_DOT}|{_SAID_DOT}")
-# After an @ a point may stand between spaces, which after 'at' ends a sentence.
+# After an @, a period may have spaces around it; after 'at', such a period ends a sentence.
 _HOST_AFTER_SIGN = _host(rf"[ \t\n]{{0,2}}\.[ \t\n]{{0,2}}|{_WRITTEN_DOT}|{_SAID_DOT}")
 _MARKED = re.compile(r"[(\[{<*_\-|~\"')\]}>][ ]?\Z"), re.compile(r"[ ]?[(\[{<*_\-|~\"')\]}>]")
 _LOCAL = re.compile(
@@ -86,7 +86,7 @@ _CALLING_ROOM = 40
 
 def emails(reading: Reading) -> Iterator[Span]:
     """E-mail addresses, written with @ or spelled ('name at domain dot com', 'arroba', 'punto'),
-    also with brackets, dashes, spaces or line breaks about what stands between their words."""
+    also with brackets, dashes, spaces or line breaks around the signs between their words."""
     yield from _plain(reading)
     yield from _disguised(reading)
 
@@ -99,7 +99,7 @@ def _plain(reading: Reading) -> Iterator[Span]:
         domain = _DOMAIN.match(shadow, at + 1)
         if local and domain:
             host = domain.group(1).rstrip(".!?'*")
-            # '@' between spaces means 'at' as often as not, unless what follows is a host.
+            # '@' between spaces often means just 'at', unless a host follows.
             if "." in host or " " in host or " " not in shadow[at - 1 : at + 2]:
                 yield at - local.end(), domain.start(1) + len(host)
         at = shadow.find("@", at + 1)
@@ -128,7 +128,8 @@ def _disguised(reading: Reading) -> Iterator[Span]:
 
 
 def _host_pattern(shadow: str, at: re.Match[str]) -> re.Pattern[str]:
-    """What a host looks like here. After a mere 'at' it must be spelled: places have sites."""
+    """What a host looks like here. After a plain 'at' its dots must be spelled out, because places
+    have websites."""
     if at.group() == "@":
         return _HOST_AFTER_SIGN
     before, after = _MARKED
@@ -139,7 +140,8 @@ def _host_pattern(shadow: str, at: re.Match[str]) -> re.Pattern[str]:
 
 
 def _local_part_before(shadow: str, end: int) -> int:
-    """Where the spelled local part that ends at `end` begins: words, joined by 'dot' and such."""
+    """Where the spelled-out local part that ends at `end` begins: words joined by 'dot' and the
+    like."""
     start = end
     for _ in range(4):
         space = shadow.rfind(" ", max(0, start - 64), start)
@@ -156,10 +158,10 @@ def _local_part_before(shadow: str, end: int) -> int:
 
 
 def telephones(reading: Reading) -> Iterator[Span]:
-    """Telephone numbers: of ten digits in any usual form, +1, international with +, of seven
-    digits next to a word for calling; with their extension.
+    """Telephone numbers with their extensions: ten digits in any usual form, +1, international with
+    +, and seven digits next to a word for calling.
 
-    Ten bare digits announced as a permit, a ticket or the like are left.
+    Ten bare digits announced as a permit, a ticket or the like stay.
     """
     shadow = reading.shadow
     for begin, stop in reading.runs:
@@ -184,7 +186,7 @@ def _is_national(shadow: str, start: int, end: int) -> bool:
     number = shadow[start:end]
     bare = _BARE.match(number)
     if not bare:
-        # Nothing else groups three, three and four; area codes start at 2.
+        # Nothing else is grouped as three, three and four digits; area codes start at 2.
         return number.lstrip("+1(. \t\n-/_:~*")[:1] >= "2"
     area, exchange = bare.group()[-10], bare.group()[-7]
     fraction = shadow[max(0, start - 1) : start] == "." and shadow[start - 2 : start - 1].isdigit()

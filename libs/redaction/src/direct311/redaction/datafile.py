@@ -1,7 +1,7 @@
-"""What this package carries as data: YAML files in `data`, each read whole and checked.
+"""This package's data: YAML files in `data`, each read completely and checked.
 
-Words are written as a text, with blanks between them, so that none of them needs quotes: `no`, `on`
-and `yes` are words here, and YAML takes them for truth values.
+Words are written as one text with spaces between them, so that no word needs quotes: `no`, `on` and
+`yes` are words here, but YAML would read them as booleans.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,14 +18,14 @@ Problem = tuple[str, str, str]
 
 
 class Data(BaseModel, frozen=True, extra="forbid"):
-    """The content of a file, or a part of it."""
+    """The content of a file, or part of it."""
 
 
 D = TypeVar("D", bound=Data)
 
 
 class DataFileError(Exception):
-    """A data file was refused; the message says every reason why."""
+    """A data file was refused; the message gives every reason."""
 
 
 def _split(text: Any) -> Any:
@@ -35,7 +35,7 @@ def _split(text: Any) -> Any:
 Words = Annotated[frozenset[str], BeforeValidator(_split)]
 """The words of a text as a set."""
 Ordered = Annotated[tuple[str, ...], BeforeValidator(_split)]
-"""The words of a text in their order."""
+"""The words of a text, in order."""
 
 
 def packaged(name: str) -> Traversable:
@@ -48,13 +48,13 @@ def load(
     source: Path | Traversable,
     check: Callable[[D], Iterable[Problem]] = lambda _: (),
 ) -> D:
-    """The content of a file. `check` looks for what types cannot say.
+    """The content of a file. `check` checks what types cannot express.
 
-    :raises DataFileError: it is not as the model and the check want it.
+    :raises DataFileError: the model or the check rejects it.
     """
     name = source.name
     try:
-        tree = yaml.load(source.read_bytes(), Loader=_OneKeyOnce)  # noqa: S506 - a safe loader, and stricter
+        tree = yaml.load(source.read_bytes(), Loader=_OneKeyOnce)  # noqa: S506 - safe, only stricter
         content = model.model_validate(tree)
     except yaml.YAMLError as error:
         raise DataFileError(f"{name}: {error}") from None
@@ -69,7 +69,7 @@ def load(
 
 
 def plain_list(source: Traversable) -> frozenset[str]:
-    """The words of a plain list. Lines that begin with # say where it comes from."""
+    """The words of a plain list. Lines that begin with # give its source."""
     lines = source.read_text(encoding="ascii").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
@@ -80,7 +80,7 @@ def _refused(name: str, problems: Iterable[Problem]) -> DataFileError:
 
 
 class _OneKeyOnce(yaml.CSafeLoader):
-    """Refuses a mapping that says the same key twice, which YAML readers usually let pass."""
+    """Refuses a mapping with a duplicate key, which YAML readers usually accept."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys: set[object] = set()

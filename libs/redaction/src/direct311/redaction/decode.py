@@ -1,9 +1,9 @@
-"""What a text says where it is written in a code of the web: entities, percent-encoding, escapes.
+"""Decodes text in web encodings: entities, percent-encoding, escapes.
 
-Read are HTML's character references (WHATWG HTML, section 13.5: named, decimal and hexadecimal,
+It decodes HTML's character references (WHATWG HTML, section 13.5: named, decimal and hexadecimal,
 also without the semicolon), percent-encoded UTF-8 (RFC 3986, section 2.1), the escapes of
-JavaScript (`\\u0034`, `\\x34`, `%u0034`), and such tags as only mark up words; each also within
-another, in any order. What is none of these stays as it stands.
+JavaScript (`\\u0034`, `\\x34`, `%u0034`), and tags that only mark up words. Encodings may be nested
+in any order. Everything else stays unchanged.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from html.entities import html5
 
 _MOST_LEVELS = 8
-"""Codes within codes that are read; more of the same code count as one."""
+"""The levels of nested codes that are decoded; repeats of the same code count as one."""
 
 _CODED_AT_ALL = re.compile(r"&[#A-Za-z]|%[0-9A-Fa-fu]|<[/!A-Za-z]|\\[ux]")
 _AMPERSANDS = r"(?:(?:amp|AMP);?|#0{0,12}38;?|#[xX]0{0,12}26;?)"
@@ -36,8 +36,8 @@ _SIGNS = frozenset(
 
 
 def decode(text: str) -> tuple[str, Sequence[int] | None]:
-    """The text with its codes read, and where each of its characters, and its end, stands in the
-    text as it came; `None` where nothing is coded and so nothing moved."""
+    """The decoded text, and the position in the original text of each of its characters and of its
+    end; `None` if nothing is encoded, so that nothing moved."""
     if not _CODED_AT_ALL.search(text):
         return text, None
     plain, offsets = text, None
@@ -51,7 +51,7 @@ def decode(text: str) -> tuple[str, Sequence[int] | None]:
 
 
 def _decoded(text: str) -> tuple[str, list[int]] | None:
-    """One level of codes read; `None` where there is none."""
+    """Decodes one level; `None` if nothing is encoded."""
     pieces: list[str] = []
     offsets: list[int] = []
     done = 0
@@ -74,7 +74,7 @@ def _decoded(text: str) -> tuple[str, list[int]] | None:
 
 
 def _meant(found: re.Match[str]) -> list[tuple[str, int]] | None:
-    """What a code says, with the position of each; `None` where it says nothing."""
+    """The characters of a code, each with its position; `None` if it has no meaning."""
     start = found.start()
     match found.lastgroup:
         case "hex" | "escape" | "code" | "short" as group:
@@ -98,7 +98,7 @@ def _of_number(code: int, start: int) -> list[tuple[str, int]] | None:
 
 
 def _of_name(name: str, start: int, at: int) -> list[tuple[str, int]] | None:
-    """A named reference: whole, or where it is a sign's, with letters close behind."""
+    """A named reference: complete or, if it names a sign, with letters directly after it."""
     whole = name.removesuffix(";") + ";"
     for key in (whole, whole.lower()):
         if key in html5:
@@ -114,7 +114,7 @@ def _of_name(name: str, start: int, at: int) -> list[tuple[str, int]] | None:
 
 
 def _of_bytes(units: Sequence[re.Match[str]]) -> Iterator[tuple[str, int]]:
-    """The characters of percent-encoded bytes; a byte that is no UTF-8 stays as it is written."""
+    """The characters of percent-encoded bytes; a byte that is not UTF-8 stays as it is written."""
     codes = bytes(int(unit[1], 16) for unit in units)
     at = 0
     while at < len(codes):

@@ -1,9 +1,8 @@
-"""Numbers in disguise: cards, banks, social security and telephones among the sequences of a text.
+"""Disguised numbers: card, bank, social-security and telephone numbers among a text's sequences.
 
-A sequence is taken for one of them where a check digit confirms it (a card by Luhn's check, its
-issuer and its length; a bank's routing number; an IBAN), where words announce it, or where its
-groups are those of such a number and nothing else's. Dates, positions, prices, folios, ZIP codes
-and rows of house numbers are left.
+A sequence counts as one of them if a check digit confirms it (a card by Luhn's check, its issuer
+and its length; a bank's routing number; an IBAN), if words announce it, or if only such a number
+has its groups. Dates, positions, prices, folios, ZIP codes and lists of house numbers stay.
 """
 
 import re
@@ -23,22 +22,22 @@ _LONGEST_PHRASE = 32
 _STOP = re.compile(rf"[\d{CUT}]")
 _ENDS = re.compile(rf"[\d.;!?{CUT}]")
 _LISTING = ("", ",", ";", "&", "+")
-"""What parts the items of a list."""
+"""The signs that separate the items of a list."""
 
 _SENTENCE = (*_LISTING, ".", ":", "/")
-"""And, with a space beside it, what ends something."""
+"""These too and, next to a space, the signs that end something."""
 
 _SPARE = 2
-"""Words beside a number that need not be of it."""
+"""Words next to a number that need not belong to it."""
 _WHOLE_ACCOUNT = 8
-"""Digits side by side that are an account number without what follows."""
+"""This many digits in a row are an account number even without what follows them."""
 _LEADING = 3
-"""Parts before an announced number that may belong to the announcement."""
+"""How many parts before an announced number may belong to the announcement."""
 
 _BEFORE_IBAN = 40
 _MOST_BETWEEN = 7
 _SHORTEST_IBAN = 9
-"""Digits of one whose country, check digits and bank are apart."""
+"""The digits of an IBAN whose country, check digits and bank are separated."""
 _S = r"(?:[^\w\x01]|_){0,6}"
 _COUNTRY = re.compile(rf"(?<![a-z])([a-z]){_S}([a-z]){_S}\Z")
 _COUNTRY_AND_BANK = re.compile(
@@ -50,13 +49,14 @@ _SIXTEEN = re.compile(r"[a-f]")
 _YEAR = r"(?:19|20)\d\d"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _NEVER = re.compile(
-    # Dates, prices, and two decimal fractions, of which `_is_position` looks whether they are one.
+    # Dates, prices, and pairs of decimal fractions; `_is_position` checks whether a pair is a
+    # position.
     rf"(?<!\d){_DAY}[/.\-]{_DAY}[/.\-]{_YEAR}(?!\d)|(?<!\d){_YEAR}[/.\-]{_DAY}[/.\-]{_DAY}(?!\d)"
     r"|(?<!\d)\$ ?\d{1,3}(?:(?:,\d{3})+(?:\.\d\d)?|\.\d\d)(?!\d)"
     r"|(?<![\d.])(?P<latitude>\d\d)\.\d{3,}[ ]?n?[ ,;/.]{1,3}-? ?(?P<longitude>\d\d)\.\d{3,}(?!\d)"
 )
 _WHOLE = re.compile(
-    # What is not cut in two: telephones, times, ZIP codes, folios.
+    # Numbers that must not be cut in two: telephone numbers, times, ZIP codes, folios.
     r"(?<![\d\-])(?:\d{3}-\d{3}-\d{4}|\(\d{3}\) ?\d{3}-\d{4}|\d{5}-\d{4}"
     r"|\d\d-\d{4}-\d{3}-\d{4})(?![\d\-])"
     r"|(?<![\d:])\d?\d:\d\d(?::\d\d)?(?![\d:])"
@@ -64,7 +64,8 @@ _WHOLE = re.compile(
 
 
 def disguised_cards(reading: Reading) -> Iterator[Span]:
-    """Cards by issuer, length and Luhn's check, in whatever groups; announced ones without it."""
+    """Card numbers by issuer, length and Luhn's check, however grouped; announced ones without the
+    check."""
     for sequence in reading.sequences:
         if len(sequence.digits) < 13:
             continue
@@ -78,7 +79,7 @@ def disguised_cards(reading: Reading) -> Iterator[Span]:
 
 
 def disguised_banks(reading: Reading) -> Iterator[Span]:
-    """Routing numbers by their check digit, and what is announced as one or as an account."""
+    """Routing numbers by their check digit, and numbers announced as routing or account numbers."""
     for sequence in reading.sequences:
         for first, last in _nine(sequence):
             if _may_be_routing(sequence, first) and _is_alone(sequence, first, last):
@@ -99,7 +100,7 @@ def disguised_banks(reading: Reading) -> Iterator[Span]:
 
 
 def disguised_ibans(reading: Reading) -> Iterator[Span]:
-    """IBANs, by country, length and check digits, whatever stands between."""
+    """IBANs by country, length and check digits, whatever signs are in between."""
     for sequence in reading.sequences:
         if len(sequence.digits) >= _SHORTEST_IBAN:
             for digits in sequence.readings():
@@ -107,7 +108,8 @@ def disguised_ibans(reading: Reading) -> Iterator[Span]:
 
 
 def disguised_social_security(reading: Reading) -> Iterator[Span]:
-    """Nine digits that are announced, or in groups of 3, 2 and 4 with the same signs between."""
+    """Nine digits that are announced, or in groups of 3, 2 and 4 with the same sign between
+    them."""
     for sequence, first in _announced(reading, "social_security"):
         for begin in range(first, min(first + _LEADING, len(sequence.parts))):
             end = _last_of(sequence, begin, 9)
@@ -132,7 +134,8 @@ def disguised_social_security(reading: Reading) -> Iterator[Span]:
 
 
 def disguised_telephones(reading: Reading) -> Iterator[Span]:
-    """What is announced as a telephone number; ten digits in groups of 3, 3 and 4 or in words."""
+    """Numbers announced as telephone numbers, and ten digits in groups of 3, 3 and 4 or in
+    words."""
     shadow = reading.shadow
     for sequence, first in _announced(reading, "telephone"):
         if labelled(shadow, sequence.parts[first].start):
@@ -162,9 +165,9 @@ def disguised_telephones(reading: Reading) -> Iterator[Span]:
 def _announced(
     reading: Reading, kind: str, within: re.Pattern[str] | None = None
 ) -> Iterator[tuple[Sequenced, int]]:
-    """The sequences that an announcement stands before, and the part that begins the number.
+    """The sequences with an announcement before them, and the part that begins the number.
 
-    `within`: what may not stand before the announcement.
+    `within`: what must not come before the announcement.
     """
     if reading.words.isdisjoint(lexicon().keys[kind]):
         return
@@ -172,7 +175,7 @@ def _announced(
     for sequence in reading.sequences:
         begin = max(done, sequence.start - _AHEAD - _LONGEST_PHRASE)
         done = sequence.end
-        # An announcement can end in what could be a number's word: 'kat', 'set'.
+        # An announcement can end in a word that could also be a number: 'kat', 'set'.
         stop = min(sequence.end, sequence.start + _LONGEST_PHRASE)
         for phrase in _phrases(kind, shadow, begin, stop):
             end = phrase.end()
@@ -188,7 +191,7 @@ def _announced(
 
 
 def _announced_behind(reading: Reading, kind: str) -> Iterator[Sequenced]:
-    """The sequences that an announcement stands behind: '… is my number'."""
+    """The sequences with an announcement after them: '… is my number'."""
     if reading.words.isdisjoint(lexicon().keys[kind]):
         return
     shadow = reading.shadow
@@ -201,7 +204,7 @@ def _announced_behind(reading: Reading, kind: str) -> Iterator[Sequenced]:
 
 
 def _phrases(kind: str, shadow: str, begin: int, stop: int) -> Iterator[re.Match[str]]:
-    """The announcements of a kind that begin where a word does."""
+    """The announcements of a kind that begin at a word boundary."""
     for phrase in lexicon().announced[kind].finditer(shadow, begin, stop):
         start = phrase.start()
         if not (start and shadow[start - 1].isalnum()):
@@ -209,7 +212,7 @@ def _phrases(kind: str, shadow: str, begin: int, stop: int) -> Iterator[re.Match
 
 
 def _last_of(sequence: Sequenced, first: int, size: int) -> int | None:
-    """The part with which a number of `size` digits ends that begins with the part `first`."""
+    """The last part of a number of `size` digits that begins with the part `first`."""
     after = sequence.part_at(sequence.bounds[first] + size)
     return after - 1 if after else None
 
@@ -238,7 +241,7 @@ def _cards(sequence: Sequenced) -> Iterator[Span]:
 
 
 def _lengths(known: Mapping[str, Sequence[int]], sequence: Sequenced, at: int) -> Sequence[int]:
-    """How many digits a card has that begins here, the longest first."""
+    """The possible lengths of a card number that begins here, longest first."""
     for digits in sequence.readings():
         if lengths := known.get(digits[at : at + 4]):
             return lengths[::-1]
@@ -248,7 +251,7 @@ def _lengths(known: Mapping[str, Sequence[int]], sequence: Sequenced, at: int) -
 def _passes_luhn(
     sequence: Sequenced, sums: tuple[list[int], list[int]], at: int, size: int
 ) -> bool:
-    """Luhn's check, in any of the ways in which its letters can be read."""
+    """Luhn's check, for any reading of its letters."""
     one, other = (digits[at : at + size] for digits in (sequence.digits, sequence.other))
     if one == other:
         return luhn(sums, at, at + size)
@@ -262,8 +265,8 @@ def _passes_luhn(
 
 
 def _nine(sequence: Sequenced) -> Iterator[tuple[int, int]]:
-    """Nine digits that stand alone, as first and last part, apart from words such as `en` and `de`,
-    which are digits in one language and none in another."""
+    """Nine digits that stand alone, as first and last part, not counting words such as `en` and
+    `de`, which are digits in one language but not in another."""
     parts, spare = sequence.parts, len(sequence.digits) - 9
     if not 0 <= spare <= 2 * _SPARE or (spare and _is_said(sequence)):
         return
@@ -278,7 +281,7 @@ def _nine(sequence: Sequenced) -> Iterator[tuple[int, int]]:
 
 
 def _may_be_routing(sequence: Sequenced, first: int) -> bool:
-    """The check digit of a routing number, in any of the ways in which its letters can be read."""
+    """The check digit of a routing number, for any reading of its letters."""
     at = sequence.bounds[first]
     pairs = zip(sequence.digits[at : at + 9], sequence.other[at : at + 9], strict=True)
     readings = product(*({one, other} for one, other in pairs))
@@ -286,7 +289,8 @@ def _may_be_routing(sequence: Sequenced, first: int) -> bool:
 
 
 def _is_a_number(sequence: Sequenced, first: int, last: int) -> bool:
-    """Whether these parts are none of the things that are written with many digits side by side."""
+    """Whether these parts are not one of the other things that people write with many digits in a
+    row."""
     return not (
         is_other(sequence.shadow, *_span(sequence, first, last))
         or _cuts(sequence, first, last)
@@ -296,7 +300,7 @@ def _is_a_number(sequence: Sequenced, first: int, last: int) -> bool:
 
 
 def is_other(shadow: str, start: int, end: int) -> bool:
-    """Whether a date, a price or a position within the county lies here."""
+    """Whether there is a date, a price or a position within the county here."""
     for found in _NEVER.finditer(shadow, max(0, start - 32), end + 32):
         if found.start() >= end:
             return False
@@ -312,7 +316,8 @@ def _is_position(found: re.Match[str]) -> bool:
 
 
 def _cuts(sequence: Sequenced, first: int, last: int) -> bool:
-    """Whether one end lies within a telephone number or the like, which so is what was written."""
+    """Whether one end is inside a telephone number or the like, which is then what the writer
+    meant."""
     start, end = _span(sequence, first, last)
     for found in _WHOLE.finditer(sequence.shadow, max(0, start - 32), end + 32):
         if found.start() < start < found.end() or found.start() < end < found.end():
@@ -321,7 +326,7 @@ def _cuts(sequence: Sequenced, first: int, last: int) -> bool:
 
 
 def _is_row(sequence: Sequenced, first: int, last: int) -> bool:
-    """Whether these are numbers that go up or down by little or evenly: houses, rooms, poles."""
+    """Whether these numbers go up or down evenly or in small steps: houses, rooms, poles."""
     if last - first < 2 or not sequence.plain(first, last):
         return False
     digits = [part.digits for part in sequence.parts[first : last + 1]]
@@ -338,7 +343,7 @@ def _is_row(sequence: Sequenced, first: int, last: int) -> bool:
 
 
 def _is_of_an_id(sequence: Sequenced, first: int, last: int) -> bool:
-    """Whether these are a piece of a number in base sixteen, such as the id of a request."""
+    """Whether these are part of a hexadecimal number, such as a request's id."""
     start, end = _span(sequence, first, last)
     if not sequence.shadow[max(0, start - 1) : start].isalnum() and (
         not sequence.shadow[end : end + 1].isalnum()
@@ -351,7 +356,8 @@ def _is_of_an_id(sequence: Sequenced, first: int, last: int) -> bool:
 
 
 def _is_alone(sequence: Sequenced, first: int, last: int) -> bool:
-    """Whether nine digits, whose check digit one number in thirty has by chance, are one number."""
+    """Whether nine digits form a single number. The check digit alone is not enough: one number in
+    thirty passes by chance."""
     if labelled(sequence.shadow, sequence.parts[first].start):
         return False
     if not _is_a_number(sequence, first, last) or _has_whole(sequence, first, last):
@@ -371,7 +377,7 @@ def _has_whole(sequence: Sequenced, first: int, last: int) -> bool:
 
 
 def _grouped(sequence: Sequenced, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Where groups of these sizes stand side by side, as first and last part."""
+    """Where groups of these sizes are adjacent, as first and last part."""
     groups = sequence.groups(0, len(sequence.parts) - 1)
     for at in range(len(groups) - len(sizes) + 1):
         some = groups[at : at + len(sizes)]
@@ -382,7 +388,7 @@ def _grouped(sequence: Sequenced, sizes: Sequence[int]) -> Iterator[tuple[int, i
 
 
 def _signs_alike(sequence: Sequenced, first: int, last: int) -> bool:
-    """Whether the same sign stands between the groups, none that parts the items of a list."""
+    """Whether the same sign is between all groups, and is not one that separates list items."""
     groups = sequence.groups(first, last)
     gaps = [sequence.gap(group.first).strip() for group in groups[1:]]
     return (
@@ -394,8 +400,8 @@ def _signs_alike(sequence: Sequenced, first: int, last: int) -> bool:
 
 
 def _telephone_end(sequence: Sequenced, first: int) -> int | None:
-    """The last part of an announced telephone number: ten digits, eleven with the country's, seven;
-    or all of what stands there, of another country's."""
+    """The last part of an announced telephone number: seven digits, ten, or eleven with the country
+    code; for another country's number, everything there."""
     at = sequence.bounds[first]
     left = len(sequence.digits) - at
     for size in (11, 10, 7):
@@ -416,7 +422,7 @@ def _telephone_end(sequence: Sequenced, first: int) -> int | None:
 
 
 def _is_said(sequence: Sequenced) -> bool:
-    """Whether it is ten digits in words: who says these means a telephone."""
+    """Whether these are ten digits in words, which always mean a telephone number."""
     digits = sequence.digits
     size = len(digits)
     return (
@@ -428,7 +434,7 @@ def _is_said(sequence: Sequenced) -> bool:
 
 
 def _ibans(sequence: Sequenced, digits: str) -> Iterator[Span]:
-    """IBANs whose country, or country and bank, stand before the digits (ISO 13616)."""
+    """IBANs whose country, or country and bank, come before the digits (ISO 13616)."""
     shadow, known = sequence.shadow, lexicon().ibans
     for first, part in enumerate(sequence.parts):
         at = part.start - 1

@@ -1,7 +1,7 @@
-"""A plain shadow of a text, in which patterns see through the codes of the web and the disguises
-of Unicode.
+"""A plain shadow of a text, in which patterns see through web encodings and Unicode disguises.
 
-Patterns search the shadow; what they find is cut from the text itself, by the offsets kept here.
+Patterns search the shadow. What they find is cut from the text itself, using the offsets stored
+here.
 """
 
 import unicodedata
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from direct311.redaction.decode import decode
 
 CUT = "\x01"
-"""Stands in a shadow where something was taken out: no pattern matches it or crosses it."""
+"""Marks in a shadow where something was removed: no pattern matches it or crosses it."""
 
 _PUNCTUATION = {
     "\u2018": "'",
@@ -32,12 +32,12 @@ _PUNCTUATION = {
 }
 _UNSEEN = frozenset({"Cf", "Mn", "Me", "Cc", "Cs"})
 _BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
-"""Letters that show nothing (Unicode: Default_Ignorable_Code_Point)."""
+"""Invisible characters (Unicode: Default_Ignorable_Code_Point)."""
 _IDEOGRAPHS = dict(zip("〇零一二三四五六七八九", "00123456789", strict=True))
 
 
 class _Shadows(dict[int, str | None]):
-    """Code point to the one character that stands for it, or `None` where nothing does."""
+    """Maps a code point to the one character that replaces it, or to `None` if none does."""
 
     def __missing__(self, code: int) -> str | None:
         shadow = self[code] = _shadow_of(chr(code))
@@ -74,12 +74,12 @@ _SHADOWS = _Shadows()
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """`shadow`: what the text says, its codes read, in lower case, ASCII digits, dashes and spaces;
-    accents and unseen characters gone.
+    """`shadow`: the decoded text in lower case with ASCII digits, dashes and spaces, without
+    accents and invisible characters.
 
-    `offsets`: for each character of the shadow, and for its end, where it stands in the text;
-    `None` where both have the same length and so the same positions. `plain` and `places`: the text
-    with its codes read, and where the shadow stands in it.
+    `offsets`: the position in the text of each character of the shadow, and of its end; `None` if
+    both have the same length and so the same positions. `plain` and `places`: the decoded text, and
+    the shadow's positions in it.
     """
 
     text: str
@@ -92,7 +92,7 @@ class Folded:
         return position if self.offsets is None else self.offsets[position]
 
     def char(self, position: int) -> str:
-        """What the shadow's character at this position was before it was folded."""
+        """The shadow's character at this position, before it was folded."""
         return self.plain[position if self.places is None else self.places[position]]
 
 

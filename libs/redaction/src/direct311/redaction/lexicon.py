@@ -1,4 +1,4 @@
-"""The words of numbers, and what announces them: `data/numbers.yaml`, read once."""
+"""The words for numbers, and the phrases that announce numbers: `data/numbers.yaml`, read once."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ class _Positions(Data):
 
 
 class Announced(Data):
-    """The phrases before a number, or behind it, by what they say of it."""
+    """The phrases before or after a number, by the kind of number they announce."""
 
     social_security: tuple[str, ...]
     card: tuple[str, ...]
@@ -59,13 +59,13 @@ class _File(Data):
 
 
 class Lexicon(NamedTuple):
-    """`values`: digits of a number's word. `telling`: those of them that hardly ever say anything
-    else. `token`: what can be of a number that is not in words; `spoken`: and of one that is.
-    `beside`: another digit or word behind a word. `speaking`: words within a number in words.
-    `keys`: words without which there is no announcement.
-    `glued`: several of them without a space, which begin with one of the `heads`.
-    `looks`: letters as digits, the likelier and the less likely reading.
-    `cards`: by the first four digits, how many digits a card's number has.
+    """`values`: the digits of each number word. `telling`: number words that hardly ever mean
+    anything else. `token`: what can be part of a number that is not in words; `spoken`: of one that
+    is. `beside`: another digit or word after a word. `speaking`: words within a number in words.
+    `keys`: words that every announcement contains at least one of. `glued`: several number words
+    without a space, which begin with one of the `heads`. `looks`: letters read as digits, with the
+    more likely and the less likely reading. `cards`: how many digits a card number has, by its
+    first four digits.
     """
 
     values: Mapping[str, str]
@@ -167,7 +167,7 @@ def lexicon() -> Lexicon:
 
 
 def _any_of(words: Iterable[str]) -> str:
-    """A pattern of any of the words, the longest first, that looks at each letter once."""
+    """A pattern for any of the words, longest first, that looks at each letter only once."""
     following: dict[str, set[str]] = {}
     ends = False
     for word in words:
@@ -196,7 +196,7 @@ def _by_first_four(cards: Iterable[_Cards]) -> dict[str, Sequence[int]]:
 def _problems(file: _File) -> Iterable[Problem]:
     for card in file.cards:
         if len(card.first) != len(card.last) or card.first > card.last:
-            yield card.brand, "from", "is no range with `to`"
+            yield card.brand, "from", "is not a range with `to`"
     for letter, digits in file.looks_like.items():
         if len(letter) != 1 or not digits.isdigit():
-            yield letter, "looks_like", "is one letter, and digits"
+            yield letter, "looks_like", "must be one letter and digits"

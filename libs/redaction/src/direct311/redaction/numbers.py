@@ -1,10 +1,10 @@
 """Card, bank and social-security numbers in the shadow of a text.
 
-None of them is collected (section 119.071(5)(a) and (b), F.S.; card data: GS1-SL item 395), but
-people type them. Where a number could be either of two things, it is masked.
+The county collects none of them (section 119.071(5)(a) and (b), F.S.; card data: GS1-SL item 395),
+but people type them. A number that could be such a number or something else is masked.
 
-Every pattern is linear in the length of the text: repeats are bounded or possessive, and what may
-stand between digits never contains a digit.
+Every pattern is linear in the length of the text: repeats are bounded or possessive, and the
+separators between digits never contain a digit.
 """
 
 import re
@@ -15,7 +15,7 @@ from direct311.redaction.fold import CUT
 from direct311.redaction.spans import Reading, Span
 from direct311.redaction.words import OTHER_LABEL, UTILITY_LABEL, listed
 
-# What follows a decimal point is a coordinate's.
+# Digits after a decimal point belong to a coordinate.
 _LONG_RUN = re.compile(r"(?<!\d)(?<!\d[.,])\d(?:[ \t\n\-]{0,3}\d){12,}")
 _PUNCTUATED_CARD = re.compile(r"(?<!\d)\d{4}([./_,])\d{4}\1\d{4}\1\d{4}(?!\d)")
 _DIGITS = re.compile(r"\d+")
@@ -64,9 +64,10 @@ _SAID_ROOM = 50
 
 
 def cards(reading: Reading) -> Iterator[Span]:
-    """Card numbers: 13 to 19 digits, whole or in groups, that pass Luhn's check.
+    """Card numbers: 13 to 19 digits, with or without groups, that pass Luhn's check.
 
-    Next to a word for a card the check is not asked for: a mistyped card number is one still.
+    Next to a word for a card the check is not required: a mistyped card number is still a card
+    number.
     """
     shadow = reading.shadow
     for begin, stop in reading.runs:
@@ -102,7 +103,7 @@ def banks(reading: Reading) -> Iterator[Span]:
 
 def social_security(reading: Reading) -> Iterator[Span]:
     """Social-security numbers: 3-2-4 with dashes, with spaces where one could have been issued,
-    any nine digits or the last four next to a word for them."""
+    and any nine digits, or the last four, next to a word for them."""
     shadow = reading.shadow
     said = not reading.words.isdisjoint(_SSN_WORDS)
     for begin, stop in reading.runs:
@@ -138,7 +139,7 @@ def _compact(number: str) -> str:
 
 
 def _cards_in(shadow: str, start: int, end: int) -> Iterator[Span]:
-    """Card numbers in one run of digits: from the start of a group to the end of another."""
+    """Card numbers in one run of digits, from the start of one group to the end of another."""
     groups = [found.span() for found in _DIGITS.finditer(shadow, start, end)]
     lengths = [stop - begin for begin, stop in groups]
     before = [0, *accumulate(lengths)]
@@ -169,7 +170,7 @@ def _cards_in(shadow: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _grouped_like_a_card(lengths: list[int]) -> bool:
-    # Dates, folios (2-4-3-4) and telephone numbers (3-3-4) side by side are not cards.
+    # Adjacent dates, folios (2-4-3-4) and telephone numbers (3-3-4) are not cards.
     return all(length >= 4 for length in lengths[:-1]) or set(lengths) == {1}
 
 
@@ -189,7 +190,7 @@ def _is_brand(digits: str) -> bool:
 
 
 def luhn_sums(digits: str) -> tuple[list[int], list[int]]:
-    """Running Luhn sums for numbers whose last digit stands at an even, and at an odd, place."""
+    """Running Luhn sums for numbers whose last digit is at an even position, and at an odd one."""
     even, odd = [0], [0]
     for place, char in enumerate(digits):
         digit = int(char)

@@ -1,10 +1,10 @@
-"""Names of people in running text, which no form announces: 'my neighbor Carlos burns trash'.
+"""Names of people in running text that nothing announces: 'my neighbor Carlos burns trash'.
 
-A name begins with a word after which one is likely (a title, a kinship, a verb of saying), or with
-a given name of the lists; it goes on over the words that can be parts of one. What has a thing's
-word beside it, as streets, parks, schools, shops and dogs have, is no person's.
+A name begins after a word that makes one likely (a title, a kinship, a verb of saying), or with a
+listed given name. It continues over the words that can be part of a name. A name next to a word for
+a thing, such as a street, park, school, shop or dog, is not a person's.
 
-No rule asks that a text has no capitals, so that taking names out never makes others appear.
+No rule requires a text without capitals, so removing names never makes others appear.
 """
 
 import re
@@ -18,23 +18,24 @@ from direct311.redaction.spans import Reading, Span
 from direct311.redaction.words import COMMON, CONJUNCTIONS, GIVEN_NAMES, PARTICLES
 
 _LONGEST = 4
-"""Words of a name, the particles apart."""
+"""The most words in a name, not counting particles."""
 _LONGEST_SPAN = 12
-"""And with them."""
+"""The most words in a name, counting particles."""
 _FAR = 3
-"""Words from a cue to the name that it announces."""
+"""The most words between a cue and the name it announces."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\-][^\W\d_]+)*|\d+[a-z]*|[#&]")
 _NEAR = re.compile(r"[ \t]{1,2}|\.[ \t]{0,2}|[ \t]?[-&/][ \t]?")
 _CUE_GAP = re.compile(r"[ \t]{0,2}[:,(\"'\-]{0,2}[ \t]{1,2}|[ \t]{0,2}[:,(\"'#\-]{1,2}[ \t]?")
-"""Between a cue and what follows it. A point ends what the cue says, but after a short title."""
+"""Between a cue and what follows it. A period ends the cue's effect, except after a short title."""
 _TITLE_GAP = re.compile(r"\.[ \t]{0,2}")
 _SHORT = 4
 _SENTENCE = re.compile(r"[.!?\n]")
 
 
 class _Cue(IntEnum):
-    """How likely a name follows. `LISTED`: if a listed one does. `ANY`: if a capital does."""
+    """How likely a name follows. `LISTED`: only if a listed name follows. `ANY`: if any capitalized
+    word follows."""
 
     NONE = 0
     LISTED = 1
@@ -42,7 +43,7 @@ class _Cue(IntEnum):
 
 
 class _File(Data):
-    """The lists of this module."""
+    """The word lists of this module."""
 
     people: str
     version: str
@@ -68,11 +69,11 @@ _TITLES = _file.titles
 _RELATIONS = _file.relations
 _SAYING = _file.saying
 _SIGNED = _file.signed
-"""Who wrote it, who was spoken to, whose it is."""
+"""Words for who wrote something, who was spoken to, and whose something is."""
 _PAIRS = _file.pairs
-"""A word that says something of the next only after one of these."""
+"""A word that tells about the next word only after one of these."""
 _LINKS = _file.links
-"""May stand between a cue and the name."""
+"""Words allowed between a cue and the name."""
 
 _FAMILY = _file.family
 _FAMILIA = _file.familia
@@ -80,22 +81,22 @@ _SPEAKS = _file.speaks
 
 _SAID = _SPEAKS | _FAMILY
 
-# What stands after the name of a street, a place or a business, and before one.
+# Words after the name of a street, a place or a business, and words before one.
 _THINGS_AFTER = _file.things_after
 _THINGS_BEFORE = _file.things_before
 _PETS = _file.pets
-# Businesses, offices, places, peoples and days, which have capitals as names of persons do.
+# Businesses, offices, places, nationalities and days, which are capitalized like people's names.
 _NO_PERSONS = _file.no_persons
 _WORDS_TOO = _file.words_too
-"""Given names that are words as well: alone they are none, whatever their capital."""
+"""Given names that are also words: on their own they are not names, even if capitalized."""
 
 _KNOWN = COMMON | _NO_PERSONS
 
 
 class _Lists(NamedTuple):
-    """`given`: all given names. `alone`: those that mean a person with a capital and nothing else.
-    `sure`: those of the county, which do so in small letters too where a name is likely.
-    `starts`: every word with which a name or a cue can begin."""
+    """`given`: all given names. `alone`: those that mean a person if capitalized, with nothing
+    else. `sure`: the county's common ones, which mean a person in lowercase too if a name is
+    likely. `starts`: every word that can begin a name or a cue."""
 
     given: frozenset[str]
     alone: frozenset[str]
@@ -118,18 +119,18 @@ def _lists() -> _Lists:
 
 
 class _Words(NamedTuple):
-    """The words of a shadow: their texts, without the `'s` of a genitive, and where they stand."""
+    """The words of a shadow: their texts, without a possessive `'s`, and their positions."""
 
     texts: Sequence[str]
     spans: Sequence[Span]
 
     def gap(self, shadow: str, at: int) -> str:
-        """What stands before the word at `at`."""
+        """The text before the word at `at`."""
         return shadow[self.spans[at - 1][1] : self.spans[at][0]]
 
 
 def people(reading: Reading) -> Iterator[Span]:
-    """The names of people that nothing announces."""
+    """Names of people that nothing announces."""
     lists = _lists()
     seen = reading.words
     if (
@@ -171,7 +172,7 @@ def people(reading: Reading) -> Iterator[Span]:
 
 
 def _carries(words: _Words, shadow: str, at: int) -> bool:
-    """Whether what stands before the word at `at` lets a cue say something of it."""
+    """Whether the text before the word at `at` lets a cue apply to it."""
     gap, before = words.gap(shadow, at), words.texts[at - 1]
     if _CUE_GAP.fullmatch(gap):
         return True
@@ -180,7 +181,7 @@ def _carries(words: _Words, shadow: str, at: int) -> bool:
 
 
 def _cue(texts: Sequence[str], at: int) -> _Cue:
-    """What the word at `at` says of the next."""
+    """What the word at `at` tells about the next word."""
     text = texts[at]
     needed = _PAIRS.get(text)
     if needed is not None and not (at and texts[at - 1] in needed):
@@ -189,7 +190,8 @@ def _cue(texts: Sequence[str], at: int) -> _Cue:
 
 
 class _Found(NamedTuple):
-    """Where a name ends in the shadow, the number of the word after it, and how many it has."""
+    """Where a name ends in the shadow, the index of the word after it, and how many words it
+    has."""
 
     end: int
     after: int
@@ -197,7 +199,7 @@ class _Found(NamedTuple):
 
 
 def _name(reading: Reading, words: _Words, at: int, cue: _Cue, lists: _Lists) -> _Found | None:
-    """The name that begins with the word at `at`, if one does."""
+    """The name that begins with the word at `at`, if there is one."""
     text = words.texts[at].removesuffix("'s")
     if text in _KNOWN or words.texts[at] in _NO_PERSONS or not text[0].isalpha():
         return None
@@ -208,7 +210,8 @@ def _name(reading: Reading, words: _Words, at: int, cue: _Cue, lists: _Lists) ->
 def _begins(
     reading: Reading, words: _Words, at: int, found: _Found, cue: _Cue, lists: _Lists
 ) -> bool:
-    """Whether what begins here is a person's, by its words and what stands around them."""
+    """Whether the name that begins here is a person's, judging by its words and the text around
+    them."""
     text = words.texts[at].removesuffix("'s")
     capital = reading.has_capital(words.spans[at][0])
     if text in lists.sure and (cue or found.parts > 1):
@@ -232,7 +235,7 @@ def _begins(
     listed_too = text in lists.given or (text in lists.surnames and len(text) > 3)
     if cue and listed_too:
         return True
-    # Across a mark it is the name that was there which speaks: `Coach [name] says`.
+    # Across a mark, the name that was there is the one who speaks: `Coach [name] says`.
     if not following or not _NEAR.fullmatch(words.gap(reading.shadow, found.after)):
         return False
     if following in _FAMILY:
@@ -241,7 +244,7 @@ def _begins(
 
 
 def _rest(reading: Reading, words: _Words, at: int, lists: _Lists) -> _Found:
-    """How far the name goes that begins at `at`."""
+    """How far the name that begins at `at` extends."""
     shadow, texts, spans = reading.shadow, words.texts, words.spans
     end, count = spans[at][1], 1
     if texts[at].endswith("'s"):
@@ -274,7 +277,7 @@ def _rest(reading: Reading, words: _Words, at: int, lists: _Lists) -> _Found:
 
 
 def _of_a_thing(shadow: str, words: _Words, at: int, name: _Found, cue: _Cue) -> bool:
-    """Whether the words belong to a street, a place, a shop, a pet."""
+    """Whether the words belong to a street, a place, a shop or a pet."""
     texts, after = words.texts, name.after
     owner = texts[after - 1].endswith("'s")
     if after < len(texts) and not owner and _NEAR.fullmatch(words.gap(shadow, after)):
@@ -295,6 +298,7 @@ def _of_a_thing(shadow: str, words: _Words, at: int, name: _Found, cue: _Cue) ->
 
 
 def _shouted(reading: Reading, start: int, end: int) -> bool:
-    """All in capitals, in a text that has small letters: an office's letters rather than a name."""
+    """Whether a word is all capitals in a text with lowercase letters: an acronym rather than a
+    name."""
     folded = reading.folded
     return folded.text[folded.start(start) : folded.start(end)].isupper()

@@ -1,9 +1,9 @@
-"""Personal numbers in what is a reference: the number of a case, an invoice, a work order, a folio.
+"""Personal numbers in a reference: the number of a case, an invoice, a work order or a folio.
 
-Such numbers are long, and some pass a check digit or have the length of a telephone number by
-chance. They are what an auditor asks for, so less is taken than out of running text: what words
-announce, and what stands alone in the form of such a number. A part of a longer run of letters,
-digits and dashes is neither.
+References are long, and some pass a check digit or have the length of a telephone number by chance.
+An auditor asks for references, so less is removed than from running text: only personal numbers
+that words announce, or that stand alone in their usual form. Part of a longer run of letters,
+digits and dashes does not stand alone.
 """
 
 import re
@@ -31,10 +31,10 @@ from direct311.redaction.numbers import (
 from direct311.redaction.spans import Reading, Rule, Rules, Span
 
 _AHEAD = 60
-"""Letters before a number in which its announcement is looked for."""
+"""How many letters before a number are searched for its announcement."""
 _BEHIND = 40
 _SHORTEST_CARD = 14
-"""Digits of one that nothing announces: those of 13 are long out of use."""
+"""The lengths of a card number that nothing announces: 13 digits are long out of use."""
 _SPOKEN = re.compile(r"[a-z]{2}")
 _GROUP = re.compile(r"[^\W_]+")
 _JOINT = r"[\-\u2010-\u2015./_#:]"
@@ -43,10 +43,10 @@ _AFTER = re.compile(rf"{_JOINT}?[^\W_]")
 _STOP = re.compile(rf"[\d{CUT}]")
 
 _GROUPS_OF_CARDS = frozenset({(4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (6, 13)})
-"""Beside those in fours."""
+"""Card groupings besides groups of four."""
 _LONGEST_CODE = 6
 _MOST_AT_ONCE = 2
-"""Digits of the groups in which a number is spelled out."""
+"""The digits in each group of a spelled-out number."""
 _OF_TELEPHONES = (3, 3, 4)
 _OF_SECURITY = (3, 2, 4)
 
@@ -64,13 +64,13 @@ _SECURITY = re.compile(
     r"|social (?:number|num|no|is|ends?|ending|last)"
     r"|(?:social|soc|seguro|sosyal)(?=[ :#=.,\-]{0,3}\Z))(?![a-z])"
 )
-"""Fewer than elsewhere: a Contact Center, Transit and Social Services have references too."""
+"""Fewer words than elsewhere: a Contact Center, Transit and Social Services have references too."""
 
 _CODE = re.compile(r"(?<![a-z])(?:wo|po|inv|sr|pd|pr|cr|rfp|rfq|mdpd)s?[ #:.\-]{0,3}\Z")
-"""What stands before the county's own numbers, beside the labels of any text."""
+"""Labels before the county's own numbers, in addition to the labels used for any text."""
 
 Stays = Callable[[str, int, int], bool]
-"""Whether what was found, with its start and end in the shadow, is what it looks like."""
+"""Whether the number found from start to end in the shadow is what it looks like."""
 Find = Callable[[Reading], Iterator[Span]]
 
 
@@ -86,7 +86,7 @@ def _only(find: Find, holds: Stays) -> Find:
 def _is_card(shadow: str, start: int, end: int) -> bool:
     number = shadow[start:end]
     if number.isdigit() and len(number) <= _LONGEST_CODE:
-        return True  # A card's code, which is found only where it is announced.
+        return True  # A card's code, which is found only if announced.
     if _said(shadow, start, end, "card", _CARD):
         return True
     if not _is_alone(shadow, start, end) or _is_labelled(shadow, start):
@@ -156,12 +156,12 @@ def _is_labelled(shadow: str, start: int) -> bool:
 
 
 def _is_alone(shadow: str, start: int, end: int) -> bool:
-    """Whether it is no part of a longer run of letters, digits and what joins them."""
+    """Whether the number is not part of a longer run of letters, digits and joining signs."""
     return not (_BEFORE.search(shadow[max(0, start - 2) : start]) or _AFTER.match(shadow, end))
 
 
 def _said(shadow: str, start: int, end: int, kind: str, words: re.Pattern[str]) -> bool:
-    """Whether words before the number, or just behind it, say that it is of the kind."""
+    """Whether words before the number, or just after it, announce this kind."""
     before = shadow[max(0, start - _AHEAD) : start]
     stops = [stop.end() for stop in _STOP.finditer(before)]
     before = before[stops[-1] :] if stops else before

@@ -1,8 +1,8 @@
-"""Sequences: numbers as people write them, whatever stands between and in place of their digits.
+"""Sequences: numbers as people write them, whatever is between or in place of their digits.
 
-A sequence is made of parts: groups of digits, letters that look like digits, words of numbers.
-Between two parts stand up to four signs of any sort, with space around them, or a separator that is
-spoken ('dash', 'guion'). What a sequence is, or whether it is anything, others decide.
+A sequence consists of parts: groups of digits, letters that look like digits, number words. Between
+two parts there may be up to four signs of any sort, with space around them, or a spoken separator
+('dash', 'guion'). Other modules decide what a sequence means, if anything.
 """
 
 import re
@@ -15,7 +15,7 @@ from direct311.redaction.lexicon import Lexicon, lexicon
 from direct311.redaction.words import COMMON
 
 LEAST = 7
-"""Digits of the shortest number that is looked for."""
+"""The digits of the shortest number searched for."""
 
 _MOST_SIGNS = 4
 _MOST_SPACE = 8
@@ -31,7 +31,7 @@ _DIGIT = re.compile(r"\d")
 _REGION = re.compile(rf"[0-9](?:[^\d{CUT}]{{0,40}}\d)*")
 _ROOM = 24
 _SOME = 4
-"""Digits near which letters alone are looked at."""
+"""How many digits must be near before letters are read as digits."""
 _BEHIND_DIGIT = re.compile(r"\d[^\w\s]")
 _LEAST_GLUED = 6
 _LEAST_WORDS = 5
@@ -39,10 +39,10 @@ _LEAST_WORDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Digits that belong together, with where they stand in the shadow.
+    """Digits that belong together, with their position in the shadow.
 
     `other`: another reading of letters that can be two digits. `sort`: how they are written.
-    `open`: what a following word adds to, as `five` to `fifty`: below this.
+    `open`: a following word below this value adds to the part, as `five` adds to `fifty`.
     """
 
     start: int
@@ -55,7 +55,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Parts with nothing between them: first and last of them, and their digits."""
+    """Parts with nothing between them: the first and last part, and their digits."""
 
     first: int
     last: int
@@ -64,7 +64,7 @@ class Group:
 
 @dataclass(slots=True)
 class Sequenced:
-    """A sequence in a shadow. `bounds`: how many digits stand before each part, and in all."""
+    """A sequence in a shadow. `bounds`: how many digits come before each part, and the total."""
 
     shadow: str
     parts: Sequence[Part]
@@ -89,23 +89,23 @@ class Sequenced:
         return self.parts[-1].end
 
     def part_at(self, digit: int) -> int | None:
-        """The part that begins with this digit; `None` where none does."""
+        """The part that begins with this digit; `None` if none does."""
         return self._at.get(digit)
 
     def readings(self) -> Sequence[str]:
-        """Its digits, in each way that they can be read."""
+        """Its digits, in each possible reading."""
         return (self.digits,) if self.other == self.digits else (self.digits, self.other)
 
     def gap(self, part: int) -> str:
-        """What stands before a part within the sequence."""
+        """What comes before a part within the sequence."""
         return self.shadow[self.parts[part - 1].end : self.parts[part].start]
 
     def plain(self, first: int, last: int) -> bool:
-        """Whether the parts from `first` to `last` are digits alone."""
+        """Whether the parts from `first` to `last` are only digits."""
         return all(part.sort == "digits" for part in self.parts[first : last + 1])
 
     def groups(self, first: int, last: int) -> Sequence[Group]:
-        """The parts from `first` to `last`, those that touch each other together."""
+        """The parts from `first` to `last`, with adjacent ones grouped."""
         made: list[Group] = []
         begin = first
         for part in range(first, last + 1):
@@ -116,7 +116,7 @@ class Sequenced:
 
 
 def sequences(shadow: str, words: frozenset[str]) -> Sequence[Sequenced]:
-    """The sequences of seven digits or more, in their order."""
+    """The sequences of seven digits or more, in order."""
     known = lexicon()
     digits = sum(map(shadow.count, "0123456789"))
     many = digits >= LEAST
@@ -134,7 +134,7 @@ def sequences(shadow: str, words: frozenset[str]) -> Sequence[Sequenced]:
 
 
 def _near_digits(known: Lexicon, shadow: str, least: int) -> Iterator[re.Match[str]]:
-    """What can be of a number, near places that have so many digits at least."""
+    """Tokens that can be part of a number, near places with at least this many digits."""
     done = 0
     for region in _REGION.finditer(shadow):
         if len(_DIGIT.findall(region.group())) < least:
@@ -147,8 +147,8 @@ def _near_digits(known: Lexicon, shadow: str, least: int) -> Iterator[re.Match[s
 
 
 def may_be_spelled(words: Sequence[str]) -> bool:
-    """Whether so many words of numbers are among these that a number can be spelled; the same one
-    again is another. One that tells is enough where many follow that may say something else."""
+    """Whether these include enough number words to spell a number; a repeated word counts again.
+    One unambiguous word is enough if many ambiguous ones follow."""
     known = lexicon()
     telling = sum(word in known.telling for word in words)
     if telling > 1 or (telling and sum(word in known.values for word in words) >= _LEAST_WORDS):
@@ -157,7 +157,7 @@ def may_be_spelled(words: Sequence[str]) -> bool:
 
 
 def _is_spelled(known: Lexicon, shadow: str, words: frozenset[str]) -> bool:
-    """Whether a word of a number has another beside it, or a digit."""
+    """Whether a number word has another number word or a digit next to it."""
     for word in words & known.telling:
         at = shadow.find(word)
         while at >= 0:
@@ -179,7 +179,8 @@ def _has_glued(known: Lexicon, words: frozenset[str]) -> bool:
 def without(
     found: Sequence[Sequenced], shadow: str, cuts: Sequence[tuple[int, int]]
 ) -> Sequence[Sequenced]:
-    """What is left of the sequences once these spans, sorted and apart, are cut from the shadow."""
+    """What remains of the sequences after these spans (sorted, not overlapping) are cut from the
+    shadow."""
     left: list[Sequenced] = []
     at = 0
     for sequence in found:
@@ -236,7 +237,7 @@ def _sequences(known: Lexicon, shadow: str, tokens: Iterator[re.Match[str]]) -> 
 
 
 def _part(known: Lexicon, shadow: str, word: str, start: int, stop: int) -> Part | None:
-    """What a token is as a part of a number; `None` where it is none."""
+    """A token as part of a number; `None` if it is not one."""
     if word.isdigit():
         return Part(start, stop, word, word, "digits")
     if (value := known.values.get(word)) is not None:
@@ -261,7 +262,7 @@ def _part(known: Lexicon, shadow: str, word: str, start: int, stop: int) -> Part
 
 
 def _add(shadow: str, parts: list[Part], part: Part) -> None:
-    """Another part; or more of the last, as `five` is of `fifty`."""
+    """Adds another part, or extends the last one, as `five` extends `fifty`."""
     last = parts[-1] if parts else None
     if (
         last is not None
@@ -278,7 +279,7 @@ def _add(shadow: str, parts: list[Part], part: Part) -> None:
 
 
 def _near(shadow: str, end: int, start: int) -> bool:
-    """Whether so little stands between two tokens that they can be of one number."""
+    """Whether two tokens are close enough to belong to one number."""
     if start - end < 2:
         return start == end or not _BARS.match(shadow, end)
     if start - end > _MOST_SIGNS + _MOST_SPACE:
@@ -293,5 +294,5 @@ def _long_enough(shadow: str, parts: Sequence[Part]) -> Iterator[Sequenced]:
 
 
 def alike(gaps: Sequence[str]) -> bool:
-    """Whether the same stands between all."""
+    """Whether the same separator is between all of them."""
     return all(one == other for one, other in pairwise(gaps))

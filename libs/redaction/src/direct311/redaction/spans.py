@@ -1,4 +1,4 @@
-"""What was found in a shadow, taken out of it and out of the text behind it."""
+"""Removes what was found from a shadow and from the text behind it."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from direct311.redaction.fold import CUT, Folded, fold
 from direct311.redaction.sequences import Sequenced, sequences, without
 
 Span = tuple[int, int]
-"""Start and end of something found, as positions in a shadow."""
+"""The start and end of something found, as positions in a shadow."""
 
 Kind = Literal["card", "bank", "social_security", "email", "telephone", "home_address", "name"]
 
@@ -22,7 +22,7 @@ MARKS: dict[Kind, str] = {
     "home_address": "[home address]",
     "name": "[name]",
 }
-"""What stands in a redacted text in place of what was found."""
+"""The marks that replace what was found in a redacted text."""
 
 _JOINED = re.compile(rf"{CUT}[^\s.,;:!?\"'){CUT}]|[^\s.,;:!?\"'({CUT}]{CUT}|{CUT} {CUT}")
 _MOST_PASSES = 6
@@ -31,7 +31,7 @@ _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 
 
 class Rule(NamedTuple):
-    """What finds one kind. `sequenced`: only among the sequences of a text."""
+    """A rule that finds one kind. `sequenced`: it searches only the sequences of a text."""
 
     kind: Kind
     find: Callable[["Reading"], Iterator[Span]]
@@ -39,20 +39,20 @@ class Rule(NamedTuple):
 
 
 Rules = Sequence[Rule]
-"""In the order in which they search."""
+"""In the order in which the rules search."""
 
 
 @dataclass(slots=True)
 class Reading:
-    """One text while kind after kind is taken out of it.
+    """One text while one kind after another is removed from it.
 
-    After each kind the shadow closes over what was found, so that the next kind, and the same
-    rules on the result another day, see the same gaps. Marks of an earlier redaction are gaps too.
+    After each kind the shadow closes over what was found, so that the next kind, and a later run of
+    the same rules on the result, see the same gaps. Marks of an earlier redaction are gaps too.
 
-    `words`: those of the shadow. `runs`: where seven digits or more stand
-    together, apart from what usually separates digits. Rules ask both before they search.
-    `mixed_case`: the text has capital and small letters, so that a capital means something.
-    `public`: telephone numbers that are nobody's own, in ten digits. They stay.
+    `words`: the words of the shadow. `runs`: where seven digits or more are together, not counting
+    the usual separators. Rules check both before they search. `mixed_case`: the text has both
+    capital and lowercase letters, so a capital means something. `public`: telephone numbers that
+    belong to no person, in ten digits. They stay.
     """
 
     folded: Folded
@@ -66,7 +66,8 @@ class Reading:
 
     @property
     def sequences(self) -> Sequence[Sequenced]:
-        """The numbers of the shadow in all that people write them in, as far as nothing is cut."""
+        """The numbers in the shadow, in every form that people write them in, as long as nothing
+        has been cut."""
         if self._sequences is None:
             self._sequences = sequences(self.shadow, self.words)
         return self._sequences
@@ -83,13 +84,13 @@ class Reading:
         return cls(folded, shadow, _words_of(shadow), _runs_of(shadow), mixed_case, public)
 
     def has_capital(self, position: int) -> bool:
-        """Whether a capital stands here, in a text that has small letters too."""
+        """Whether there is a capital here, in a text that also has lowercase letters."""
         return self.mixed_case and self.folded.char(position).isupper()
 
     def cut_all(self, rules: Rules) -> None:
-        """Take out what the rules find, and then what only the cuts have laid open.
+        """Remove what the rules find, and then what only the cuts have exposed.
 
-        A cut can take the label off a number that is left, or part two things that were joined.
+        A cut can remove the label of a number that stays, or separate two things that were joined.
         """
         for _ in range(_MOST_PASSES):
             before = len(self.found)
@@ -118,16 +119,16 @@ class Reading:
         pieces.append(self.shadow[done:])
         self.shadow = "".join(pieces)
         if self._sequences:
-            # Where there were none, a cut makes none.
+            # If there were none, a cut makes none.
             self._sequences = without(self._sequences, self.shadow, spans)
 
     def _is_public(self, span: Span) -> bool:
-        """Whether a public number stands here, and nothing but it."""
+        """Whether this is exactly a public number."""
         digits = "".join(char for char in self.shadow[slice(*span)] if char.isdigit())
         return digits.removeprefix("1") in self.public
 
     def text(self) -> str:
-        """The text with a mark in place of each find."""
+        """The text with a mark in place of everything found."""
         if not self.found:
             return self.folded.text
         pieces: list[str] = []
@@ -162,7 +163,7 @@ def _runs_of(shadow: str) -> list[Span]:
 
 
 def without_marks(text: str) -> str:
-    """The text without the marks of a redaction."""
+    """The text without redaction marks."""
     if "[" in text:
         for mark in MARKS.values():
             text = text.replace(mark, "")

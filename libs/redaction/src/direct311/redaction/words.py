@@ -1,4 +1,4 @@
-"""The words that the rules go by: labels of other numbers, common words, given names.
+"""The words that the rules use: labels of other numbers, common words, given names.
 
 English, Spanish and Haitian Creole; lower case, without accents, as a shadow has them. They are in
 `data/words.yaml`, read once.
@@ -42,29 +42,29 @@ OTHER_LABEL = re.compile(
     r"(?:[ \t:#.,\-]{0,3}(?:number|num|no|nbr|nr|numero|nimewo|id|is|was|es|era|de|code|service"
     r"|for|on|the)){0,4}[ \t:#.,\-(]{0,3}(?:[a-z]{1,4}-?)?$"
 )
-"""What stands before a number that is neither a person's nor a bank's."""
+"""Labels before a number that is neither a person's nor a bank's."""
 
 UTILITY_LABEL = re.compile(
     rf"(?<![a-z])(?:{'|'.join(_file.utility_labels)})"
     r"(?:[ \t:#.,\-]{1,3}[a-z]{1,9}){0,2}[ \t]{0,2}$"
 )
-"""What stands before an account that is not one at a bank."""
+"""Labels before an account that is not a bank account."""
 
 TITLES = _file.titles
 PARTICLES = _file.particles
 CONJUNCTIONS = _file.conjunctions
 COMMON = _file.common
-"""Words that end a name, and that no name starts with."""
+"""Words that end a name and never begin one."""
 GIVEN_NAMES = _file.given_names
-"""Given names common in the county: with one of them a weak form announces a name too."""
+"""Given names common in the county: followed by one of them, even a weak form announces a name."""
 NAMES_TOO = _file.names_too
 """Common words that are names as well."""
 THINGS_WITH_NAMES = _file.things_with_names
-"""What has a name without being a person."""
+"""Things that have names but are not people."""
 STREET_TYPES = _file.street_types
 DIRECTIONS = _file.directions
 CITY_WORDS = _file.city_words
-"""What may follow a comma within an address."""
+"""Words that may follow a comma within an address."""
 ARTICLES = _file.articles
 ADDRESS_ENDS = _file.address_ends
-"""Words that no address contains, so that it ends before them."""
+"""Words that no address contains, so an address ends before them."""

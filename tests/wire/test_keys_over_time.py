@@ -316,7 +316,7 @@ async def test_a_wrong_or_lost_key_is_told_at_the_start(stack: Stack, service: s
         document |= {"keys": {"kek-9": random_key()}, "current": "kek-9"}
 
     try:
-        for alter, words in ((other, "does not open with it"), (lost, "is not in")):
+        for alter, words in ((other, "does not unwrap what it wrapped"), (lost, "is not in")):
             change(path, alter)
             reason = await refuses_to_start(stack, service)
             assert f"data keys need {kek}, which cannot be used" in reason

@@ -104,7 +104,7 @@ def test_a_change_after_the_approval_voids_it(rules: Path) -> None:
     approve(SUBJECT, rules, rosa)
     approve(SUBJECT, rules, tom)
     rules.write_text("access: changed\n")
-    with pytest.raises(NotApprovedError, match="another content"):
+    with pytest.raises(NotApprovedError, match="different content"):
         approvers_of(SUBJECT, rules, approvers)
     # Whoever approves the new content begins anew.
     approve(SUBJECT, rules, tom)
@@ -117,7 +117,7 @@ def test_an_approval_of_another_file_does_not_count(rules: Path) -> None:
     approvers = known(rules, rosa, tom)
     approve("principals", rules, rosa)
     approve("principals", rules, tom)
-    with pytest.raises(NotApprovedError, match="another content"):
+    with pytest.raises(NotApprovedError, match="different content"):
         approvers_of(SUBJECT, rules, approvers)
 
 

@@ -450,6 +450,6 @@ def test_a_form_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataFileError) as refused:
         load_access_policy(changed(SOURCE, tmp_path, change), rules_only=True)
     assert refused.value.problems == (
-        ("", "reference_form", "is no regular expression"),
-        ("respond", "reference_form", "is of a reference that nobody is asked for"),
+        ("", "reference_form", "is not a regular expression"),
+        ("respond", "reference_form", "describes a reference that is not required"),
     )

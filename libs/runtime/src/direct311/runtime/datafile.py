@@ -1,7 +1,8 @@
 """Law is data: versioned YAML files, checked whole at start, replaceable without a release.
 
-A file is read into one frozen model. What does not fit is refused with the file, the entry and the
-field by name, all problems at once, so that whoever edits the file can mend it without the code.
+A file is read into one frozen model. A file that does not fit is refused with the names of the
+file, the entry and the field, and with all problems at once, so that its editor can fix it without
+reading the code.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,11 +22,11 @@ from direct311.schemas import Model
 M = TypeVar("M", bound=Model)
 
 Problem = tuple[str, str, str]
-"""Entry, field, reason. The entry is empty where the file as a whole is meant."""
+"""Entry, field, reason. The entry is empty if the whole file is meant."""
 
 
 class DataFileError(RuntimeFaultError):
-    """A data file was refused; `problems` says every reason why."""
+    """A data file was refused; `problems` gives every reason."""
 
     def __init__(self, name: str, problems: Iterable[Problem]) -> None:
         self.name = name
@@ -35,7 +36,7 @@ class DataFileError(RuntimeFaultError):
 
 @dataclass(frozen=True, slots=True)
 class DataFile(Generic[M]):
-    """A file that was accepted. `sha256` (hex) is of its bytes, as `sha256sum` prints it."""
+    """An accepted file. `sha256` (hex) is the hash of its bytes, as `sha256sum` prints it."""
 
     name: str
     content: M
@@ -54,12 +55,12 @@ def load(
 ) -> DataFile[M]:
     """Reads, validates and checks one file; raises `DataFileError`.
 
-    `check` looks for what types cannot say: duplicates, references, ranges. An entry of a list is
-    called by the value of its first key.
+    `check` checks what types cannot express: duplicates, references, ranges. A list entry is named
+    by the value of its first key.
     """
     try:
         raw = source.read_bytes()
-        tree = yaml.load(raw, Loader=_OneKeyOnce)  # noqa: S506 - a safe loader, and stricter
+        tree = yaml.load(raw, Loader=_OneKeyOnce)  # noqa: S506 - a safe, stricter loader
     except OSError as error:
         raise DataFileError(source.name, [("", "", f"cannot be read: {error.strerror}")]) from None
     except yaml.MarkedYAMLError as error:
@@ -109,7 +110,7 @@ def _child(tree: Any, step: int | str) -> Any:
 
 
 class _OneKeyOnce(yaml.CSafeLoader):
-    """Refuses a mapping that says the same key twice, which YAML readers usually let pass."""
+    """Refuses a mapping with a duplicate key, which YAML readers usually accept."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys: set[object] = set()

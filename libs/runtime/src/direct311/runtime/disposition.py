@@ -1,8 +1,8 @@
-"""How a holder destroys its part of a record, whatever crashes in between.
+"""How a holder destroys its part of a record, even if it crashes in between.
 
-The order, once taken, is in the document (`destroying`), which from then on takes no event. Then
-the key goes, then the data, then one update makes the document a tombstone that holds the receipt
-until it is published. Each step may be repeated.
+The accepted order is stored in the document (`destroying`), which from then on accepts no events.
+Then the key is destroyed, then the data; then one update turns the document into a tombstone that
+holds the receipt until it is published. Each step may be repeated.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -22,7 +22,7 @@ S = TypeVar("S", bound=RecordState)
 
 @dataclass(frozen=True, slots=True)
 class Destroyed:
-    """What went: counts of documents, sealed fields, objects in the store, and bytes."""
+    """What was destroyed: counts of documents, sealed fields, objects in the store, and bytes."""
 
     documents: int = 0
     fields: int = 0
@@ -32,7 +32,7 @@ class Destroyed:
 
 class Destroyer(Generic[S]):
     """One holder's destruction. `remove` deletes everything outside the record's own document and
-    says what the record had; it may be called again after a crash."""
+    returns what the record had; it may be called again after a crash."""
 
     MANNER = "key shredded, data deleted"
 
@@ -56,8 +56,8 @@ class Destroyer(Generic[S]):
         self._recoverable_for = recoverable_for
 
     async def step(self) -> None:
-        """Finish every destruction that was begun. One that cannot be finished now keeps no other
-        from it; its error is raised at the end."""
+        """Finish every destruction that was begun. If one cannot be finished now, the others still
+        are, and its error is raised at the end."""
         failed: dict[str, Exception] = {}
         while fresh := await self._begun(failed.keys()):
             for state in fresh:
@@ -73,7 +73,7 @@ class Destroyer(Generic[S]):
         return [state for state in states if state.record_id not in but]
 
     async def destroy(self, state: S) -> None:
-        """Key, data, tombstone with receipt."""
+        """Destroy the key and the data, and leave a tombstone with the receipt."""
         had_key = await self._keys.destroy(state.record_id) if self._keys else False
         removed = await self._remove(state)
         at = self._clock.now()

@@ -23,11 +23,11 @@ class RuntimeFaultError(Exception):
 
 
 class TransientError(RuntimeFaultError):
-    """It may work later: the same step is tried again."""
+    """The step may work later, so it is tried again."""
 
 
 class RefusedError(RuntimeFaultError):
-    """Why a caller does not get what it asks for: `code` (for machines), `detail` (for people).
+    """Why a caller does not get what it asked for: `code` (for machines), `detail` (for people).
 
     `field` names the input that was wrong, by the domain's name; `retry_after` is in seconds. The
     HTTP status of each code, and what callers of the API call a field, are decided at the edge

@@ -1,4 +1,4 @@
-"""Jobs that run every so often, on one copy of a service at a time."""
+"""Jobs that run at intervals, on one copy of a service at a time."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ Step = Callable[[], Awaitable[None]]
 
 
 class Loop:
-    """A job that runs every so often, on one copy of the service at a time where it has a lease."""
+    """A job that runs at intervals; with a lease, it runs on one copy of the service at a time."""
 
     def __init__(self, name: str, every: timedelta, step: Step, lease: Lease | None, clock: Clock):
         self.name = name
@@ -27,11 +27,11 @@ class Loop:
         self.last_error: str | None = None
 
     def wake(self) -> None:
-        """Run soon instead of at the next turn."""
+        """Run soon instead of waiting for the next turn."""
         self._wake.set()
 
     async def give_back(self) -> None:
-        """Let another copy have the job at once."""
+        """Let another copy take the job at once."""
         if self._lease is not None:
             await self._lease.release()
 

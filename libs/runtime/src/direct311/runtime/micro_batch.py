@@ -1,6 +1,7 @@
-"""Calls that arrive together share one: what has come while one is under way goes out as the next.
+"""Calls that arrive together share one call: calls that arrive while one is in progress go out
+together as the next.
 
-A journaled write waits for the disk, and a query for the network, whatever their size.
+A journaled write waits for the disk, and a query waits for the network, whatever their size.
 """
 
 import asyncio
@@ -14,21 +15,22 @@ A = TypeVar("A")
 
 
 class MicroBatcher(Generic[Q, A]):
-    """One call for many callers. `call` gives the answers in the order of what it is asked.
+    """One call for many callers. `call` returns the answers in the order of the questions.
 
-    `at_once`: batches that may be under way. With two, a batch goes out as soon as half of those
-    who asked lately wait in it: then the process has work while the other side answers.
+    `at_once`: how many batches may be in progress. With two, a batch goes out as soon as half of
+    the recent callers wait in it, so the process has work while the other side answers.
 
-    Where `call` raises, whatever it raises, each of its callers gets a `TransientError`.
+    If `call` raises anything, each of its callers gets a `TransientError`.
     """
 
     LARGEST = 256
     TURNS = 4
-    """How many turns of the event loop a batch stays open, where no other is under way."""
+    """How many turns of the event loop a batch stays open if no other is in progress."""
     MOST_WAITING = 5_000
-    """More than these, and who comes is sent away: the other side is away or too slow."""
+    """Above this number of waiting callers, a new one is refused: the other side is down or too
+    slow."""
     FADING = 0.95
-    """How fast it is forgotten, batch by batch, how many have asked at once."""
+    """How fast, batch by batch, the number of simultaneous callers is forgotten."""
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class MicroBatcher(Generic[Q, A]):
         self._gathering: asyncio.Task[None] | None = None
 
     async def __call__(self, question: Q) -> A:
-        """:raises TransientError: it did not work, or too many wait."""
+        """:raises TransientError: the call failed, or too many callers are waiting."""
         if len(self._waiting) >= self.MOST_WAITING:
             raise TransientError(f"{self._what}: too many wait")
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
@@ -58,7 +60,7 @@ class MicroBatcher(Generic[Q, A]):
         return await answer
 
     def _go_on(self) -> None:
-        """Send a batch where it is time; else wait for who is about to ask."""
+        """Send a batch if it is time; otherwise wait for callers that are about to ask."""
         if not self._waiting:
             return
         part = min(self._most / self._at_once, self.LARGEST)
@@ -70,7 +72,7 @@ class MicroBatcher(Generic[Q, A]):
 
     async def _gather(self) -> None:
         try:
-            # Who is about to ask, because one answer has set many going, comes along.
+            # One answer may have started many callers; those about to ask come along.
             for _ in range(self.TURNS):
                 await asyncio.sleep(0)
         except asyncio.CancelledError:
@@ -93,7 +95,7 @@ class MicroBatcher(Generic[Q, A]):
     def _answered(self, task: asyncio.Task[None]) -> None:
         self._batches.discard(task)
         if task.cancelled():
-            # The work is ended: nobody waits for ever.
+            # The task is ending: nobody may wait forever.
             left, self._waiting = self._waiting, []
             self._fail(left)
         self._go_on()

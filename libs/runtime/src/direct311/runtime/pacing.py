@@ -1,4 +1,5 @@
-"""Long loops give way: who waits for an answer is served between two items, not after the last."""
+"""Long loops give way: callers waiting for an answer are served between two items, not after the
+last."""
 
 import asyncio
 import time

@@ -13,7 +13,7 @@ from direct311.runtime.errors import RuntimeFaultError
 
 
 class HttpError(RuntimeFaultError):
-    """A call did not give what was asked for. `status` is `None` where nothing answered.
+    """A call did not return what was requested. `status` is `None` if nothing answered.
 
     `problem` is the answer's body where that is JSON: our own services never echo input in it.
     `retry_after`: in how many seconds to try again, where the answer says so.
@@ -37,7 +37,7 @@ class HttpClient:
         transport: httpx.AsyncBaseTransport | None = None,
         ca_file: Path | None = None,
     ) -> None:
-        """`ca_file`: whom to trust (PEM) in place of the well-known authorities."""
+        """`ca_file`: the authorities to trust (PEM) instead of the well-known ones."""
         self._client = httpx.AsyncClient(
             timeout=timeout,
             transport=transport,
@@ -65,7 +65,7 @@ class HttpClient:
         *,
         seconds: float | None = None,
     ) -> Any:
-        """Waits for `seconds` where the client's own time limit is too short.
+        """Waits up to `seconds`, for when the client's own time limit is too short.
 
         :raises HttpError: no answer, or not a 2xx with JSON.
         """
@@ -87,7 +87,7 @@ class HttpClient:
         files: Sequence[tuple[str, bytes, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """A form, with files where there are any (field, bytes, content type); its JSON answer.
+        """Send a form, with any files (field, bytes, content type); returns the JSON answer.
 
         :raises HttpError: no answer, or not a 2xx with JSON.
         """
@@ -104,9 +104,10 @@ class HttpClient:
         return (await self._send("GET", url, headers=headers)).content
 
     async def post_bytes(self, url: str, body: bytes, *, most: int) -> bytes:
-        """A body of no type, and the answer's; one of more than `most` bytes is not read on.
+        """Send a body without a content type; returns the answer's body. Stops reading after `most`
+        bytes.
 
-        :raises HttpError: no answer, a longer or a packed one, or not a 2xx.
+        :raises HttpError: no answer, a longer or compressed answer, or not a 2xx.
         """
         plain = {"Accept-Encoding": "identity"}
         try:
@@ -126,10 +127,10 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         heard: Callable[[Mapping[str, str]], object] = lambda _: None,
     ) -> Mapping[str, str]:
-        """The answer, piece by piece as it comes, of any size; its headers, names in lower case,
-        which `heard` gets before the first piece.
+        """Receive an answer of any size piece by piece. Returns its headers, with names in lower
+        case; `heard` gets them before the first piece.
 
-        :raises HttpError: no answer, one that broke off, or not a 2xx.
+        :raises HttpError: no answer, an incomplete answer, or not a 2xx.
         """
         try:
             async with self._client.stream("POST", url, json=body, headers=headers) as answer:
@@ -163,7 +164,7 @@ def _json(answer: httpx.Response) -> Any:
 
 
 def _parsed(body: bytes) -> Any:
-    """What the body is as JSON; `None` where it is none, or nested too deep."""
+    """The body decoded as JSON; `None` if it is not JSON, or nested too deep."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -171,8 +172,8 @@ def _parsed(body: bytes) -> Any:
 
 
 async def _at_most(most: int, answer: httpx.Response) -> bytes | None:
-    """The body; `None` where it is longer, or packed: that was not asked for, and may be of any
-    size unpacked."""
+    """The body; `None` if it is longer or compressed. Compression was not requested, and the
+    unpacked size could be anything."""
     if "content-encoding" in answer.headers:
         return None
     body = bytearray()
@@ -184,22 +185,22 @@ async def _at_most(most: int, answer: httpx.Response) -> bytes | None:
 
 
 class PeerTokens(Protocol):
-    """Tokens that are made for one other service."""
+    """Tokens for one other service."""
 
     async def get(self) -> str:
-        """This service's own."""
+        """This service's own token."""
         ...
 
     async def exchanged(self, authorization: str) -> str:
-        """One of the person whose bearer header this is."""
+        """A token for the person with this bearer header."""
         ...
 
 
 class Peer:
     """Another service, called with this service's own token.
 
-    `on_behalf_of` is the bearer header of the person behind the call, whose token is exchanged for
-    one that is good there alone.
+    `on_behalf_of` is the bearer header of the person behind the call; that person's token is
+    exchanged for one that is valid only there.
     """
 
     def __init__(self, url: str, http: HttpClient, tokens: PeerTokens) -> None:

@@ -1,7 +1,7 @@
-"""Two persons who must be different: what a person is called, folded for that question alone.
+"""For rules that need two different people: folds people's names, for that question only.
 
-The folded form says that two names might be one person's. It never proves that they are: who
-somebody is, is `sub` byte for byte, as OpenID Connect says.
+The folded form says that two names might be one person's. It never proves that they are: a person's
+identity is the exact `sub`, as OpenID Connect says.
 """
 
 import unicodedata
@@ -18,9 +18,9 @@ LONGEST_IDENTIFIER = 255
 
 
 def is_identifier(text: object) -> bool:
-    """Whether somebody who reads this can ask for it: text of 1 to 255 characters that is clean as
-    it stands, in NFC, without blanks. Questions are cleaned before they are looked for, so what is
-    stored in another form would never be found."""
+    """Whether a reader can search for this id: 1 to 255 characters, already clean, in NFC, without
+    spaces. Questions are cleaned before the search, so an id stored in another form would never be
+    found."""
     return (
         isinstance(text, str)
         and 0 < len(text) <= LONGEST_IDENTIFIER
@@ -30,14 +30,14 @@ def is_identifier(text: object) -> bool:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names of persons could be one's, where two different persons are needed.
+    """Whether two names could belong to one person, where two different people are required.
 
-    Compared are letters and digits alone: without case, accents, punctuation, blanks, what is not
-    seen, the tag of a mail address (`name+tag@…`); with letters of other alphabets that look like
-    Latin ones taken for those; and with Latin letters and digits of one shape (`0` and `O`, `1`,
-    `l` and `I`, `rn` and `m`) taken for one. Where the letters and digits are the same, it counts
-    where digits are parted: `1-12` is not `11-2`. A name without a letter or digit is nobody's, and
-    so never a second person's.
+    Compares only letters and digits: without case, accents, punctuation, spaces, invisible
+    characters, or the tag of an e-mail address (`name+tag@…`). Letters of other alphabets that look
+    like Latin ones count as those, and Latin letters and digits with the same shape (`0` and `O`,
+    `1`, `l` and `I`, `rn` and `m`) count as one. If letters and digits are the same, the places
+    where digits are separated count: `1-12` is not `11-2`. A name without a letter or digit belongs
+    to nobody, and so never to a second person.
     """
     ones, others = _folded(one), _folded(other)
     if not (ones.is_somebody and others.is_somebody):
@@ -48,7 +48,7 @@ def same_person(one: str, other: str) -> bool:
 
 
 def different_persons(names: Iterable[str]) -> tuple[str, ...]:
-    """The names, without those that could be a person's who was named before."""
+    """The names, without those that could belong to a person named before."""
     found: list[str] = []
     for name in names:
         if _folded(name).is_somebody and not any(same_person(name, each) for each in found):
@@ -57,16 +57,16 @@ def different_persons(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def reads_as(name: str, beginnings: Iterable[str]) -> bool:
-    """Whether a reader could take what `name` begins with for one of `beginnings`, which are small
-    Latin letters and signs."""
+    """Whether a reader could mistake the beginning of `name` for one of `beginnings`, which are
+    lowercase Latin letters and signs."""
     wanted = tuple(beginnings)
     return any(_caseless(each).startswith(wanted) for each in _readings(name))
 
 
 class _Folded(NamedTuple):
-    """Letters and digits of a name: as written; the same with a sign where digits are parted; with
-    look-alikes as Latin letters; with one letter for all of a shape. All are needed: a capital and
-    its small letter may look like two different ones."""
+    """The letters and digits of a name in four forms: as written; with a sign where digits are
+    separated; with look-alikes as Latin letters; and with one letter for each shape. All are
+    needed, because a capital and its lowercase letter may look like two different letters."""
 
     letters: str
     parted: str
@@ -89,8 +89,8 @@ def _folded(name: str) -> _Folded:
 
 
 def _readings(name: str) -> tuple[str, str, str]:
-    """The name as written, with Latin letters for look-alikes, and with one of each shape; without
-    accents and the tag of a mail address."""
+    """The name as written, with Latin letters for look-alikes, and with one letter for each shape;
+    without accents and the tag of an e-mail address."""
     plain = normalized("NFKC", visible(name))
     local, at, domain = plain.rpartition("@")
     if at and local.partition("+")[0]:
@@ -100,13 +100,13 @@ def _readings(name: str) -> tuple[str, str, str]:
     return (
         _without_marks(plain),
         _without_marks(latin),
-        # A capital may have a shape of its own, and so may its small letter.
+        # A capital may have its own shape, and so may its lowercase letter.
         _caseless(shapes).translate(_shapes()),
     )
 
 
 def _runs(text: str) -> list[str]:
-    """Letters and digits that stand together, without case."""
+    """Adjacent letters and digits, without case."""
     return "".join(char if char.isalnum() else " " for char in _caseless(text)).split()
 
 

@@ -1,4 +1,4 @@
-"""One process: what it holds, how it starts, how it stops."""
+"""One process: what it contains, how it starts, how it stops."""
 
 import asyncio
 import gc
@@ -69,7 +69,7 @@ S = TypeVar("S", bound=RecordState)
 SWITCH_SECONDS = 0.0005
 BEAT_SECONDS = 15.0
 COLLECT_AFTER = 20_000
-"""Objects; the default of 700 is a collection for every few requests."""
+"""In objects. The default of 700 would mean a collection every few requests."""
 
 
 @dataclass
@@ -102,9 +102,9 @@ class Resources:
 
     @classmethod
     def open(cls, service: str, settings: ServiceSettings) -> "Resources":
-        """Make the clients; nothing is connected yet.
+        """Make the clients; they connect later.
 
-        :raises ServicesError: the principals file or a setting would let tokens of others in.
+        :raises ServicesError: the principals file or a setting would accept tokens made for others.
         """
         configure_logging(service, settings.log_level)
         services = Services.from_file(settings.principals_file, service).with_settings(
@@ -158,21 +158,21 @@ class Resources:
         )
 
     def access_policy(self) -> AccessPolicy:
-        """The rules of access: the county's own with the approval of two persons, or those that
-        come with the software. That they are in force is written down.
+        """The access rules: the county's own, approved by two people, or the ones that come with
+        the software. Records that they are in force.
 
-        :raises DataFileError, NotApprovedError: the file is not good.
+        :raises DataFileError, NotApprovedError: the file is invalid or not approved.
         """
         policy = load_access_policy(self.settings.access_file, self.settings.approvers_file)
         self.in_force.expect("access rules", policy.hash, policy.approved_by)
         return policy
 
     def lease(self, name: str, length: timedelta = timedelta(seconds=5)) -> MongoLease:
-        """A lease of this service, held by one process at a time."""
+        """A lease for this service, held by one process at a time."""
         return MongoLease(self.database["leases"], name, self.instance, length)
 
     def peer(self, name: str, url: str) -> Peer:
-        """Another service, which answers at `url`.
+        """A client of another service, which answers at `url`.
 
         :raises ServicesError: the principals file does not list it.
         """
@@ -203,7 +203,7 @@ class Resources:
         initial: Callable[[str], S],
         handlers: Mapping[type[Model], Handler[S]],
     ) -> EventProcessor[S]:
-        """What applies events to the records of a store."""
+        """The processor that applies events to a store's records."""
         return EventProcessor(
             aggregates.records,
             initial,
@@ -224,8 +224,8 @@ class Resources:
         pace: Pace = PROMPT,
         gives_way: Callable[[], bool] = lambda: False,
     ) -> Consumer:
-        """A member of a consumer group, checked by readiness. `foreign`: topics of other writers
-        than our services. `gives_way`: whether the process has something more urgent to do."""
+        """A member of a consumer group, checked by readiness. `foreign`: topics that others than
+        our services write to. `gives_way`: whether the process has something more urgent to do."""
         consumer = Consumer(
             self.broker,
             service=self.service,
@@ -253,13 +253,13 @@ class Resources:
             return consumer.flooded
 
         self.readiness.add(f"consumer {group or self.service}", progress)
-        # Whoever writes junk must not take the process out of its work: it is told, no more.
+        # A sender of junk must not stop the process's work: readiness only reports it.
         self.readiness.add(f"messages {group or self.service}", flood, required=False)
         return consumer
 
 
 def _redacted(text: str) -> str:
-    # Cases are called after people, and instruments after who issued them: these names stay.
+    # Cases are named after people, and legal instruments after their issuers: these names stay.
     return redact_announced(text).text
 
 
@@ -280,7 +280,7 @@ class AggregateStore(Generic[S]):
 
 
 def processing(processor: EventProcessor[S]) -> Process:
-    """A consumer's process that applies each event to its record."""
+    """The part of a consumer that applies each event to its record."""
 
     async def process(
         batch: Sequence[Received],
@@ -301,9 +301,9 @@ async def running(
 ) -> AsyncIterator[None]:
     """Everything between start and stop of a process; use as the application's lifespan.
 
-    Starts: database (indexes), then broker and consumers, then relays and loops. Stops in the
-    order that loses nothing: consumers, loops, relays, producer, database. A process that can do
-    its main work while the broker is away says so with `broker_required=False`.
+    Starts: database (indexes), then broker and consumers, then relays and loops. Stops in an order
+    that loses nothing: consumers, loops, relays, producer, database. A process that can do its main
+    work while the broker is down says so with `broker_required=False`.
     """
     readiness = resources.readiness
     _basic_checks(resources, relays, broker_required)
@@ -331,7 +331,7 @@ async def running(
         await _within(3, resources.sign_ins.flush(ending=True))
         for relay in relays:
             await relay.stop()
-        # The producer waits for what it cannot send as long as the broker is away.
+        # While the broker is down, the producer waits for what it cannot send.
         await _within(5, resources.broker.stop())
         await resources.http.close()
         mongo.disconnect(resources.database)
@@ -340,8 +340,8 @@ async def running(
 
 
 def _bookkeeping(resources: Resources) -> Loop:
-    """What every process writes down beside accesses: that it runs, numbers whose event failed,
-    how often refusals were repeated, sign-ins, and what is in force."""
+    """What every process records besides accesses: that it runs, the numbers of failed events, how
+    often refusals were repeated, sign-ins, and what is in force."""
     resources.in_force.expect("principals", resources.principals.hash)
     beaten = -math.inf
 
@@ -359,26 +359,26 @@ def _bookkeeping(resources: Resources) -> Loop:
 
 
 async def _within(seconds: float, step: Awaitable[object]) -> None:
-    """Do what belongs to stopping, if that can be done in time."""
+    """Do a shutdown step, if it can be done in time."""
     try:
         await asyncio.wait_for(step, seconds)
     except (Exception, asyncio.CancelledError) as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        # A client whose server is away may also cancel itself.
+        # A client whose server is down may also cancel itself.
         _log.warning("process.not_stopped", error=type(error).__name__)
 
 
 async def _patiently(step: Callable[[], Awaitable[object]], what: str) -> None:
-    """Do it, and do it again while the server is not up yet, for a minute."""
+    """Do it, and retry for a minute while the server is not up yet."""
     deadline = time.monotonic() + 60
     while True:
         try:
             await step()
             return
         except KeyProviderError as error:
-            # Waiting mends no key; and its message is ours, and holds no input.
+            # Waiting fixes no key. The message is our own and contains no input.
             _log.error("process.wrong_key", reason=str(error))
             raise
         except Exception as error:
@@ -414,11 +414,11 @@ def _basic_checks(resources: Resources, relays: Sequence[Relay], broker_required
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
-    """Serve until SIGTERM or SIGINT; requests in hand are answered first."""
+    """Serve until SIGTERM or SIGINT; requests in progress are answered first."""
     # The database driver works in threads. At the default of 5 ms each of its calls waits for a
     # busy loop several times over; measured, that was most of a batch's time.
     sys.setswitchinterval(SWITCH_SECONDS)
-    # What is loaded by now stays: the collector need not look at it, nor look so often.
+    # Everything loaded by now stays, so the collector can skip it and run less often.
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 50)
@@ -452,12 +452,12 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
 
 
 class BoundedHeads(HttpToolsProtocol):
-    """Cuts who is slow, and takes no request whose address and headers have more than 64 KB: the
-    parser takes any, keeps it in memory, and waits for ever.
+    """Disconnects slow clients, and refuses a request whose URL and headers exceed 64 KB. The
+    parser would accept any size, keep it in memory, and wait forever.
 
-    A head must be complete so many seconds after its first byte, or after the connection was made;
-    what we answer must be taken off our hands as fast. How bodies arrive is watched over HTTP
-    (`direct311.runtime.http.guard`).
+    A head must be complete within this many seconds of its first byte, or of the connection's
+    start; the client must read our answer as fast. `direct311.runtime.http.guard` watches how
+    bodies arrive.
     """
 
     LARGEST_HEAD = 64 * 1024
@@ -465,7 +465,7 @@ class BoundedHeads(HttpToolsProtocol):
     UNREAD_SECONDS = 30.0
 
     _head: int | None = 0
-    """Bytes of a head that is not complete; `None` where a body is read."""
+    """The bytes of an incomplete head; `None` while a body is being read."""
     _completed = False
     _head_timer: asyncio.TimerHandle | None = None
     _unread_timer: asyncio.TimerHandle | None = None
@@ -489,20 +489,20 @@ class BoundedHeads(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._head = 0
         self._completed = True
-        # A call is begun when its head is there, and looks at this once the loop gets to it.
+        # A call begins once its head is there, and checks this when the loop gets to it.
         self.scope["extensions"] = {FULLY_RECEIVED: {}}
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         self._completed = False
         super().data_received(data)
-        # A piece that ended a message was, nearly all of it, that message's.
+        # Nearly all of a piece that ended a message belonged to that message.
         if self._head is not None and not self._completed and not self.transport.is_closing():
             self._head += len(data)
             if self._head > self.LARGEST_HEAD:
                 self.send_400_response("The request's head is too large.")
             elif self._head_timer is None:
-                # Most heads come whole, and need none.
+                # Most heads arrive whole and need no timer.
                 self._await_head()
 
     def pause_writing(self) -> None:
@@ -530,11 +530,11 @@ def _cancel(timer: asyncio.TimerHandle | None) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends at once where it is told to while it still waits for the others to come up."""
+    """Stops at once if told to stop while it still waits for the other servers to start."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         if not self.started:
-            # Nothing is in hand yet.
+            # No request is in progress yet.
             sys.stdout.flush()
             os._exit(0)

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 def _seconds(value: object) -> object:
-    """A plain number is seconds, also where it comes as text from the environment."""
+    """A plain number means seconds, also if it comes as text from the environment."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -25,26 +25,27 @@ def _words(value: object) -> object:
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-"""Several, with spaces between."""
+"""Several values, separated by spaces."""
 
 
 class ServiceSettings(BaseSettings):
-    """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`. What
-    is set to nothing counts as not set. `access_file`: the county's own rules of access, which two
-    of the persons in `approvers_file` must have approved.
+    """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`. An
+    empty value counts as not set. `access_file`: the county's own access rules, which two of the
+    people in `approvers_file` must have approved.
 
-    `hosts`: names that the service may be called by, with spaces between; none: any. `proxies`:
-    networks of the proxies in front of it, whose `X-Forwarded-For` is believed; nobody else's is.
-    `most_connections`: more at a time are answered with 503. `refusals_of_an_address`: so many
-    different refusals of one network address are each an entry of the access log in a minute.
+    `hosts`: the host names that clients may use for the service, separated by spaces; if empty, any
+    name. `proxies`: networks of the proxies in front of it; only their `X-Forwarded-For` is
+    believed. `most_connections`: more connections at the same time are answered with 503.
+    `refusals_of_an_address`: how many different refusals of one network address get separate
+    entries in the access log per minute.
 
-    `audience`: what tokens for this service are made for. The principals file says it; a service
-    that is told another here does not start. `link_audience`: what residents' signed links are made
-    for, the same in all services, and no service's own.
+    `audience`: the audience of tokens for this service. The principals file sets it; a service with
+    a different value here does not start. `link_audience`: the audience of residents' signed links,
+    the same in all services, and different from every service's own.
 
-    For how long what was destroyed can still be found: `database_log_kept`, the window of the
+    How long destroyed data can still be recovered: `database_log_kept`, the window of the
     database's log; `backups_kept`, the age of the oldest backup; `topics_kept`, the retention of
-    the broker's topics with the age of a segment (`deploy/topics.yaml`). They must say what is so.
+    the broker's topics with the age of a segment (`deploy/topics.yaml`). They must match reality.
     """
 
     model_config = SettingsConfigDict(
@@ -89,12 +90,12 @@ class ServiceSettings(BaseSettings):
 
     @property
     def recoverable_for(self) -> timedelta:
-        """When after a destruction the last copy is gone."""
+        """When the last copy is gone after a destruction."""
         return max(self.database_log_kept, self.backups_kept, self.topics_kept)
 
 
 class StoreSettings(BaseSettings):
-    """Where objects lie; mixed into the settings of the services that keep some."""
+    """Where objects are stored; mixed into the settings of services that store some."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
@@ -107,12 +108,12 @@ class StoreSettings(BaseSettings):
 
 
 class VaultSettings(BaseSettings):
-    """Where key-encryption keys lie; mixed into the settings of the services that seal.
+    """Where key-encryption keys are stored; mixed into the settings of services that seal data.
 
     `kek_provider`: `file`, `vault:https://host:8200/mount/key` (HashiCorp Vault or OpenBao) or
-    `awskms:key` (its ARN or `alias/name`). Several, with spaces between: the first wraps, all
-    unwrap. `key_token_file`: the token for Vault, read again at each call. `key_ca_file`: whom to
-    trust there (PEM), where that is no well-known authority.
+    `awskms:key` (its ARN or `alias/name`). Several, separated by spaces: the first wraps, and all
+    unwrap. `key_token_file`: the token for Vault, read again at each call. `key_ca_file`: the
+    authority to trust there (PEM), if it is not a well-known one.
     """
 
     model_config = SettingsConfigDict(

@@ -64,8 +64,8 @@ REPEATED_SECONDS = 10.0
 
 
 def _seldom() -> Callable[[logging.LogRecord], bool]:
-    """The same words of a library once in ten seconds: one says a hundred times a second that the
-    broker is away."""
+    """Logs the same words of a library once in ten seconds: one library says a hundred times a
+    second that the broker is down."""
     until: dict[tuple[str, str], float] = {}
 
     def is_new(record: logging.LogRecord) -> bool:
@@ -91,7 +91,7 @@ def _without_traceback(
 def _library_line(
     _: object, __: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    # What a library says may quote what it was given: of an exception only its class is kept.
+    # A library's message may quote its input, so only an exception's class is kept.
     exc_info = event.pop("exc_info", None)
     lines = str(event.get("event", "")).strip().splitlines()
     if exc_info:
@@ -99,7 +99,8 @@ def _library_line(
         event["error"] = getattr(kind, "__name__", "Exception")
         event["event"] = "library error"
     elif len(lines) > 1:
-        # A traceback as text, as servers print where a start fails; else what follows a headline.
+        # A traceback as text, as servers print it when a start fails; otherwise, what follows a
+        # headline.
         last = lines[-1].partition(":")[0]
         traceback = lines[0].startswith("Traceback") and last.replace(".", "").isidentifier()
         event["event"] = "library error" if traceback else lines[0]
@@ -111,7 +112,7 @@ def _library_line(
 
 
 class Metrics:
-    """The metrics that every service has, in a registry of its own."""
+    """The metrics that every service has, in its own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -128,9 +129,7 @@ class Metrics:
             "Time to apply one batch of events",
             registry=self.registry,
         )
-        self.retries = Counter(
-            "direct311_batch_retries", "Batches tried again", registry=self.registry
-        )
+        self.retries = Counter("direct311_batch_retries", "Batches retried", registry=self.registry)
         self.dead_letters = Counter(
             "direct311_dead_letters", "Messages dead-lettered", ["kind"], registry=self.registry
         )
@@ -196,7 +195,8 @@ class Tracing:
     def span(
         self, name: str, traceparents: Sequence[str] = (), attributes: dict[str, str] | None = None
     ) -> Iterator[str | None]:
-        """A span; its own `traceparent`. One parent continues its trace, several are linked."""
+        """Opens a span; returns its own `traceparent`. A single parent's trace is continued;
+        several are linked."""
         contexts = [c for t in dict.fromkeys(traceparents) if (c := _span_context(t))]
         parent = None
         if len(contexts) == 1:

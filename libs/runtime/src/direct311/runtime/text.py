@@ -1,8 +1,8 @@
-"""Text from outside: one cleaner at the edge for all that others will see.
+"""Text from outside: one cleaner at the edge, for everything that others will see.
 
 What a person, a client or a department sends is shown on screens, in lists and in spreadsheets of
-other people. `cleaned` leaves every letter of every language and takes out what shows nothing or
-moves what stands around it. The lists of characters are data (`data/characters.yaml`).
+other people. `cleaned` keeps every letter of every language, and removes characters that are
+invisible or move the text around them. The lists of characters are data (`data/characters.yaml`).
 """
 
 import re
@@ -21,13 +21,13 @@ from direct311.schemas import Model
 from direct311.schemas.unicode import normalized
 
 MOST_MARKS = 4
-"""Combining marks on one letter. Vietnamese, Thai and Hebrew need fewer, stacks of hundreds hide
+"""Combining marks on one letter. Vietnamese, Thai and Hebrew need no more; stacks of hundreds hide
 the lines around them."""
 
 _JOINERS = "\u200c\u200d"
 _AS_EMOJI = "\ufe0f"
 _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-# Latin letters and signs that are seen and composed: nearly all texts are of these alone.
+# Visible, composed Latin letters and signs; nearly all texts contain only these.
 _SEEN = r"\x20-\x7e\u00a1-\u00ac\u00ae-\u024f\u2013\u2014\u2018-\u201e\u2026\u20ac"
 _PLAIN = re.compile(f"[{_SEEN}]*")
 _PLAIN_LINES = re.compile(rf"[{_SEEN}\n\t]*")
@@ -67,7 +67,7 @@ class _Tables:
 def characters() -> Characters:
     """The packaged file.
 
-    :raises DataFileError: it is not good.
+    :raises DataFileError: the file is invalid.
     """
     return load(Characters, packaged("direct311.runtime", "characters.yaml")).content
 
@@ -86,44 +86,44 @@ def _tables() -> _Tables:
 
 
 def cleaned(text: str, *, lines: bool = False) -> str:
-    """The text as others may see it, in NFC, without blanks around it.
+    """The text as others may see it, in NFC, without spaces around it.
 
-    Taken out: control characters, direction and format characters, tags, fillers, variation
-    selectors, private use, what no character is assigned to, marks without a letter, and marks
-    beyond four on one letter. Every kind of blank becomes the ordinary one. Kept: letters, marks,
-    digits and signs of all languages; joiners between letters of scripts that need them; emoji,
-    with the joiner between two of them.
+    Removed: control characters, direction and format characters, tags, fillers, variation
+    selectors, private-use and unassigned code points, marks without a letter, and marks beyond four
+    on one letter. Every kind of space becomes an ordinary one. Kept: letters, marks, digits and
+    signs of all languages; joiners between letters of scripts that need them; emoji, with the
+    joiner between two of them.
 
-    With `lines`, line ends (as `\\n`) and tabs stay. Otherwise the text is one line and blanks in a
-    row become one. What is clean stays as it is, so that cleaning twice changes nothing.
+    With `lines`, line ends (as `\\n`) and tabs stay. Otherwise the text becomes one line, and
+    spaces in a row become one. Clean text is not changed, so cleaning twice changes nothing.
     """
     if (_PLAIN_LINES if lines else _PLAIN).fullmatch(text):
         return text.strip() if lines else " ".join(text.split())
     known = _tables()
     text = "".join(map(_kept, _BREAKS.sub("\n", text)))
-    # What is composed and joined is judged once nothing stands between any more.
+    # Composed and joined characters are judged once nothing is between them any more.
     kept = normalized("NFC", "".join(_bound(normalized("NFC", text), known)))
     return kept.strip() if lines else " ".join(kept.split())
 
 
 def is_web_address(text: str) -> bool:
-    """Whether a text is the address of something on the web, and nothing else: http or https, a
-    host, and no character that shows nothing or breaks out of a link."""
+    """Whether a text is a web address and nothing else: http or https, a host, and no character
+    that is invisible or breaks out of a link."""
     return _WEB.fullmatch(text) is not None and cleaned(text) == text
 
 
 class ForeignLinkError(RuntimeFaultError):
-    """Something is said to lie where no browser may be sent: our links lead to the web alone."""
+    """A location is given that no browser may be sent to: our links lead only to the web."""
 
 
 def on_the_web(addresses: Iterable[str | None]) -> None:
-    """:raises ForeignLinkError: one of these is there, and no address on the web."""
+    """:raises ForeignLinkError: one of these is set, but is not a web address."""
     if not all(each is None or is_web_address(each) for each in addresses):
         raise ForeignLinkError("not an address on the web")
 
 
 def visible(text: str) -> str:
-    """What is left of the text when all that shows nothing is dropped, blanks too; in NFC."""
+    """The text without invisible characters and spaces, in NFC."""
     known = _tables()
     return "".join(
         char
@@ -135,8 +135,8 @@ def visible(text: str) -> str:
 
 
 def letters_without_blanks(char: str) -> int:
-    """How many letters the character counts for in a script that puts no blanks between words: an
-    ideograph two, any other letter one, a character of another script none."""
+    """How many letters the character counts for in a script without spaces between words: an
+    ideograph counts as two, any other letter as one, a character of another script as none."""
     for ranges, letters in ((_ranges("ideographs"), 2), (_ranges("unspaced"), 1)):
         if any(ord(char) in each for each in ranges):
             return letters
@@ -150,16 +150,16 @@ def _ranges(name: str) -> tuple[range, ...]:
 
 
 def shows_all(text: str) -> bool:
-    """Whether every character of the text is seen: no blank, and nothing that shows nothing."""
+    """Whether every character of the text is visible: no space and no invisible character."""
     return visible(text) == normalized("NFC", text)
 
 
 def cell(text: str) -> str:
     """The text as a cell of a spreadsheet: cleaned, and never a formula.
 
-    A formula is what begins with `=`, `+`, `-` or `@`, also in a wide, small or raised form,
-    and behind blanks and what is not seen. It gets an apostrophe in front, which spreadsheets take
-    for "this is text".
+    A formula begins with `=`, `+`, `-` or `@`, also in a wide, small or raised form, and also after
+    spaces and invisible characters. It gets an apostrophe in front, which tells a spreadsheet that
+    this is text.
     """
     text = cleaned(text, lines=True).replace("\t", " ")
     head = normalized("NFKC", visible(text))[:1]
@@ -170,7 +170,7 @@ _FORMULA = frozenset("=+-@\u2212")
 
 
 def _kept(char: str) -> str:
-    """The character, a blank in its place, or nothing."""
+    """The character, a space in its place, or nothing."""
     if " " <= char <= "~" or char in "\n\t" or char in _JOINERS or char == _AS_EMOJI:
         return char
     known, category = _tables(), unicodedata.category(char)
@@ -221,10 +221,10 @@ def _lines(text: str) -> str:
 
 
 Line = AfterValidator(_line)
-"""Annotation of a text of one line that others will see: it is cleaned."""
+"""Annotates a one-line text that others will see: it is cleaned."""
 
 Lines = AfterValidator(_lines)
-"""Annotation of a text of several lines that others will see: it is cleaned."""
+"""Annotates a text of several lines that others will see: it is cleaned."""
 
 
 def _title(text: str) -> str:
@@ -235,4 +235,4 @@ def _title(text: str) -> str:
 
 
 Title = AfterValidator(_title)
-"""Annotation of what something is called: one line, cleaned, with a letter or digit."""
+"""Annotates a name: one line, cleaned, with a letter or digit."""

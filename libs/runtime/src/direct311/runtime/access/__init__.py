@@ -1,1 +1,1 @@
-"""Who may do what, and what is written down of it."""
+"""Who may do what, and the records of what they did."""

@@ -1,8 +1,9 @@
-"""Two persons behind every file of rules: signatures beside the file, checked before it is loaded.
+"""Two people must approve every file of rules: their signatures are beside the file, and are
+checked before it is loaded.
 
-`access.yaml` is approved by `access.yaml.approvals`, a signed note (c2sp.org/signed-note) over what
-the file is for and its SHA-256. It needs the signatures of two persons of the approvers' list. The
-file that comes with the software has none: its review is that of the software.
+`access.yaml` is approved by `access.yaml.approvals`, a signed note (c2sp.org/signed-note) over the
+file's purpose and its SHA-256. It needs the signatures of two people on the approvers' list. The
+file that comes with the software has no approvals: it is reviewed with the software.
 """
 
 from hashlib import sha256
@@ -17,16 +18,17 @@ _FORM = "direct311-approval-v1"
 
 
 class NotApprovedError(RuntimeFaultError):
-    """A file of rules lacks the approval of two persons; the message says what to do."""
+    """A file of rules lacks the approval of two people; the message says what to do."""
 
 
 def statement(subject: str, content: bytes) -> str:
-    """What is signed: the form, what the file is for, and its SHA-256 (hex)."""
+    """The text to sign: the format, the file's purpose, and its SHA-256 (hex)."""
     return f"{_FORM}\n{subject}\n{sha256(content).hexdigest()}\n"
 
 
 def approve(subject: str, path: Path, signer: Signer) -> Path:
-    """Add one person's signature to the file's approvals, and drop those of an earlier content."""
+    """Add one person's signature to the file's approvals, and drop signatures over earlier
+    content."""
     text = statement(subject, path.read_bytes())
     others: tuple[Signature, ...] = ()
     if (beside := _beside(path)).exists():
@@ -38,13 +40,13 @@ def approve(subject: str, path: Path, signer: Signer) -> Path:
 
 
 def approvers_of(subject: str, path: Path, approvers: Path) -> tuple[str, ...]:
-    """The persons who approved the file, in order of name.
+    """The people who approved the file, sorted by name.
 
-    `approvers` has one verifier key (c2sp.org/signed-note) a line; empty lines and those that begin
-    with `#` are skipped. One person counts once, whatever keys they have and
-    however their name is written.
+    `approvers` has one verifier key (c2sp.org/signed-note) per line; empty lines and lines that
+    begin with `#` are skipped. One person counts once, however many keys they have and however
+    their name is written.
 
-    :raises NotApprovedError: fewer than two.
+    :raises NotApprovedError: fewer than two people approved it.
     """
     try:
         lines = [line.strip() for line in approvers.read_text().splitlines()]
@@ -55,7 +57,7 @@ def approvers_of(subject: str, path: Path, approvers: Path) -> tuple[str, ...]:
     try:
         note = Note.parse(beside.read_text())
         if note.text != statement(subject, path.read_bytes()):
-            raise NotApprovedError(f"{beside.name} approves another content of {path.name}")
+            raise NotApprovedError(f"{beside.name} approves different content of {path.name}")
         names = set(different_persons(sorted(key.name for key in note.verify(keys))))
     except FileNotFoundError:
         names = set()
@@ -63,8 +65,8 @@ def approvers_of(subject: str, path: Path, approvers: Path) -> tuple[str, ...]:
         raise NotApprovedError(f"{beside.name}: {error}") from None
     if len(names) < NEEDED:
         raise NotApprovedError(
-            f"{path.name} is approved by {len(names)} of the {NEEDED} persons that it needs: "
-            f"each runs `direct311 rules approve {path.name}`"
+            f"{path.name} is approved by {len(names)} of the {NEEDED} people that it needs: each "
+            f"runs `direct311 rules approve {path.name}`"
         )
     return tuple(sorted(names))
 

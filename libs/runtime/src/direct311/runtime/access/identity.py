@@ -1,9 +1,9 @@
-"""Who is calling: OpenID Connect access tokens and signed links, checked offline; and the tokens
-that a service shows where it calls another, its own and a person's.
+"""Who is calling: checks OpenID Connect access tokens and signed links offline. Also the tokens
+that a service shows when it calls another service: its own, and a person's.
 
-A token is made for one service (its audience), and is good there alone. Where a service calls
-another for a person, it exchanges the person's token (RFC 8693) for one that is made for the other,
-names the service that brings it (`act`), and lives for a minute.
+A token is made for one service (its audience), and is valid only there. When a service calls
+another one for a person, it exchanges the person's token (RFC 8693) for one that is made for the
+other service, names the service that brings it (`act`), and lives for a minute.
 """
 
 import asyncio
@@ -36,16 +36,17 @@ EXCHANGED_SECONDS = 60
 """The longest that an exchanged token may live."""
 
 MOST_ROLES = 100
-"""Of one token; the log takes them all."""
+"""The most roles of one token; the log can hold them all."""
 
 _ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
 _DEPARTMENT: TypeAdapter[str] = TypeAdapter(DepartmentCode)
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
-"""Of access tokens, which no ID token has (RFC 9068, section 4; RFC 8725, section 3.11)."""
+"""The `typ` of access tokens, which no ID token has (RFC 9068, section 4; RFC 8725, section
+3.11)."""
 
 
 class UnauthenticatedError(RefusedError):
-    """There is no valid token. The answer does not say what was wrong with it in detail."""
+    """There is no valid token. The answer gives no details about what was wrong with it."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("unauthenticated", detail)
@@ -56,7 +57,8 @@ class Issuer:
 
     KEYS_FOR_SECONDS = 300.0
     ASK_AGAIN_SECONDS = 10.0
-    """A provider that did not answer is left alone for so long, where its keys are known."""
+    """How long to wait before asking again a provider that did not answer, if its keys are
+    known."""
 
     def __init__(self, url: str, http: HttpClient) -> None:
         self._url = url.rstrip("/")
@@ -70,20 +72,20 @@ class Issuer:
     async def document(self) -> Mapping[str, Any]:
         """The discovery document.
 
-        :raises TransientError: the provider does not answer, or not with one.
+        :raises TransientError: the provider does not answer with one.
         """
         if self._document is None:
             found = await self._read(f"{self._url}/.well-known/openid-configuration")
             named = found if isinstance(found, dict) else {}
             addresses = [str(named.get(name)) for name in ("jwks_uri", "token_endpoint")]
             if not all(each.startswith(("https://", "http://")) for each in addresses):
-                raise TransientError("the identity provider says nothing of keys and tokens")
+                raise TransientError("the identity provider names no keys or token endpoint")
             self._document = found
         return self._document
 
     async def keys(self, *, newer_than: float = 0.0) -> KeySet:
-        """The provider's keys, read again when older than five minutes or `newer_than`; those that
-        are known where it does not answer.
+        """The provider's keys. They are read again when older than five minutes or than
+        `newer_than`; if the provider does not answer, the known keys.
 
         :raises TransientError: it never answered.
         """
@@ -125,7 +127,8 @@ def _key_set(document: Any) -> KeySet:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A valid token: who it is for, and whose client brings them, for an exchanged one."""
+    """A valid token: the person it stands for and, if it was exchanged, the client that brought
+    it."""
 
     caller: Caller
     service: Service | None = None
@@ -135,15 +138,15 @@ class _Token:
 class Authenticator:
     """Turns a bearer token into a `Caller`: a person's or service's of the issuer, or a link.
 
-    What is asked of a token of the issuer:
+    A token from the issuer must meet these conditions:
 
     - an access token (`typ` is `at+jwt`), made for this service and for no other of ours;
-    - identifiers (`sub`, `jti`, `client_id`, roles, department) that are clean and bounded as they
-      stand: the log keeps them so, and who asks it must find them;
-    - a service is who has the client id (`client_id`, or `azp`) and the subject that the principals
-      file gives it; it is a service and nothing else, whatever roles the token says;
+    - its identifiers (`sub`, `jti`, `client_id`, roles, department) are clean and bounded as they
+      are: the log stores them unchanged, and a search must find them;
+    - a service is a caller with the client id (`client_id`, or `azp`) and the subject that the
+      principals file gives that service; it is only a service, whatever roles the token names;
     - nobody else has the role `service`, or a `sub` that names a service;
-    - an exchanged one (`act`) is good only in `X-On-Behalf-Of`, beside the token of its actor.
+    - an exchanged token (`act`) is valid only in `X-On-Behalf-Of`, together with its actor's token.
     """
 
     def __init__(
@@ -176,11 +179,11 @@ class Authenticator:
     ) -> Caller:
         """The caller of a request with these headers, which came from the network address `host`.
 
-        A service may bring a token of the person behind it that was exchanged for this call
-        (`X-On-Behalf-Of`): the caller is then that person, `via` the service. First uses of a token
-        and failures are noted.
+        A service may bring its user's token, exchanged for this call (`X-On-Behalf-Of`): the caller
+        is then that person, `via` the service. The first use of a token, and each failure, is
+        recorded.
 
-        :raises UnauthenticatedError: no token, or none that is valid here.
+        :raises UnauthenticatedError: there is no token, or it is not valid here.
         """
         if self._sign_ins is None:
             return await self._caller(authorization, on_behalf_of)
@@ -190,8 +193,8 @@ class Authenticator:
         except UnauthenticatedError:
             self._sign_ins.failed(source)
             raise
-        # The address that a service's call comes from is not the person's, and where residents call
-        # from is not kept.
+        # The address of a service's call is not the person's, and residents' addresses are not
+        # stored.
         if caller.via is None:
             told = None if caller.authentication == "signed_link" else source
             caller = replace(caller, address=told, source=source)
@@ -240,7 +243,7 @@ class Authenticator:
         if department is not None and not _is_department(department):
             raise UnauthenticatedError("The token's department must be a code.")
         if "service" in roles:
-            raise UnauthenticatedError("The role service is for the platform's services alone.")
+            raise UnauthenticatedError("Only the platform's services may have the role service.")
         return _Token(
             Caller(
                 sub=claims["sub"],
@@ -253,9 +256,9 @@ class Authenticator:
         )
 
     def _service(self, claims: Mapping[str, Any]) -> Service | None:
-        """The service whose own token it is; `None` for a person's.
+        """The service that the token belongs to; `None` for a person's token.
 
-        :raises UnauthenticatedError: neither of the two.
+        :raises UnauthenticatedError: it is neither.
         """
         sub = claims["sub"]
         known = self._services.of_client(_client(claims))
@@ -268,13 +271,13 @@ class Authenticator:
     def _actor(self, claims: Mapping[str, Any]) -> Service | None:
         """The service that a person's token was exchanged for; `None` for the person's own.
 
-        :raises UnauthenticatedError: `act` names no service, or stands in a token that is not one
-            of a minute's.
+        :raises UnauthenticatedError: `act` names no service, or the token lives longer than a
+        minute.
         """
         if "act" not in claims:
             client = self._services.of_client(_client(claims))
             if client is not None and client is not self._services.own:
-                # Another service got it, and it does not say that it brings it.
+                # The token was given to another service, which is not the one that brings it.
                 raise _invalid()
             return None
         act = claims["act"]
@@ -293,7 +296,7 @@ class Authenticator:
     async def _decode(self, token: str) -> Mapping[str, Any]:
         claims = _signed(token, await self._issuer.keys())
         if claims is None:
-            # A key that was added since: read the keys again, at most every ten seconds.
+            # The key may be new: read the keys again, at most every ten seconds.
             claims = _signed(token, await self._issuer.keys(newer_than=time.monotonic() - 10))
         if claims is None:
             raise _invalid()
@@ -305,14 +308,14 @@ class Authenticator:
         named = audience if isinstance(audience, list) else [audience]
         others = self._services.audiences - {self._services.own.audience}
         if not all(isinstance(each, str) and each not in others for each in named):
-            # Made for two, it could be used at the other by the one that gets it.
+            # If it were made for two services, either one could use it at the other.
             raise _invalid()
         return claims
 
 
 def _signed(token: str, keys: KeySet) -> dict[str, Any] | None:
-    """What an access token says; `None` where none of the keys has signed it, and where it is
-    none."""
+    """The claims of an access token; `None` if none of the keys signed it, or if it is not an
+    access token."""
     try:
         decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
         kind = str(decoded.header.get("typ")).lower()
@@ -322,9 +325,9 @@ def _signed(token: str, keys: KeySet) -> dict[str, Any] | None:
 
 
 def _client(claims: Mapping[str, Any]) -> object:
-    """The client that asked for a token (RFC 9068, section 2.2), or OpenID Connect's name for it.
+    """The client that requested a token (RFC 9068, section 2.2), or OpenID Connect's claim for it.
 
-    :raises UnauthenticatedError: two are named.
+    :raises UnauthenticatedError: the token names two clients.
     """
     given = [claims[name] for name in ("client_id", "azp") if claims.get(name) is not None]
     if any(each != given[0] for each in given):
@@ -333,24 +336,24 @@ def _client(claims: Mapping[str, Any]) -> object:
 
 
 def _token_id(claims: Mapping[str, Any]) -> str:
-    """The id of a person's token; for an exchanged one that of the person's own, so that one
-    session is one wherever it came."""
+    """The id of a person's token; for an exchanged token, the original token's id, so that a
+    session has one id at every service."""
     found = claims["jti"]
     return str(claims.get("origin_jti", found) if "act" in claims else found)
 
 
 def _legible(claims: Mapping[str, Any]) -> None:
-    """What the log takes of a token as it stands can be read and asked for there.
+    """Check that the identifiers that the log copies from a token can be read and searched there.
 
     :raises UnauthenticatedError: it has no `sub` or `jti` (RFC 9068, section 2.2), or one of its
-        identifiers is too long, or has what is not seen or not in its one form.
+        identifiers is too long, contains invisible characters, or is not in normal form.
     """
     given = [name for name in ("client_id", "azp", "origin_jti") if claims.get(name) is not None]
     for name in ("sub", "jti", *given):
         if not is_identifier(claims.get(name)):
             raise UnauthenticatedError(
                 f"The token's {name} must be 1 to {LONGEST_IDENTIFIER} characters in NFC, without "
-                "blanks and unseen characters."
+                "spaces and invisible characters."
             )
 
 
@@ -382,13 +385,14 @@ def _bearer(header: str | None) -> str:
 
 
 class Tokens:
-    """What a service shows another: its own access token (client credentials, RFC 6749 section 4.4;
-    made for the other, RFC 8707), and a person's, exchanged for this (RFC 8693)."""
+    """The tokens that a service shows to another: its own access token (client credentials, RFC
+    6749 section 4.4; made for the other service, RFC 8707), and a person's token, exchanged for the
+    call (RFC 8693)."""
 
     MOST_KEPT = 1_000
-    """Exchanged tokens in memory; the oldest make way."""
+    """How many exchanged tokens are kept in memory; the oldest are dropped."""
     MARGIN_SECONDS = 10.0
-    """An exchanged token with less to live is not used again."""
+    """An exchanged token with less time left is not used again."""
 
     def __init__(
         self, issuer: Issuer, http: HttpClient, client_id: str, client_secret: str, to: Service
@@ -404,7 +408,8 @@ class Tokens:
         self._lock = asyncio.Lock()
 
     async def get(self) -> str:
-        """A token with at least half a minute to live, or what is left where there is no new one.
+        """A token valid for at least half a minute more or, if no new one can be had, the current
+        one.
 
         :raises TransientError: the provider does not answer.
         """
@@ -418,10 +423,11 @@ class Tokens:
             return self._token
 
     async def exchanged(self, authorization: str) -> str:
-        """A token of the person whose bearer header this is, for this call.
+        """A token for this call, for the person with this bearer header.
 
-        :raises UnauthenticatedError: the provider does not take the person's token, or it is none.
-        :raises TransientError: the provider does not answer, or does not let this service do it.
+        :raises UnauthenticatedError: the provider rejects the person's token, or there is none.
+        :raises TransientError: the provider does not answer, or does not allow this service to do
+        it.
         """
         theirs = _bearer(authorization)
         known_by = hashlib.sha256(theirs.encode("utf-8", "surrogateescape")).digest()
@@ -432,7 +438,7 @@ class Tokens:
             "grant_type": EXCHANGE,
             "subject_token": theirs,
             "subject_token_type": ACCESS_TOKEN,
-            # It says who acts (section 1.1): some providers write `act` only then.
+            # This names the actor (section 1.1): some providers write `act` only if it is sent.
             "actor_token": await self.get(),
             "actor_token_type": ACCESS_TOKEN,
             "requested_token_type": ACCESS_TOKEN,
@@ -444,7 +450,7 @@ class Tokens:
         except HttpError as error:
             code = error.problem.get("error") if isinstance(error.problem, dict) else None
             if error.status == 400 and code in ("invalid_request", "invalid_grant"):
-                # What section 2.2.2 says of a subject token that is not valid.
+                # The error for an invalid subject token, according to section 2.2.2.
                 raise _invalid() from None
             raise TransientError("the identity provider exchanges no token") from None
         self._exchanged[known_by] = token, asked_at + min(lives, EXCHANGED_SECONDS)
@@ -462,9 +468,10 @@ class Tokens:
         self._until = time.monotonic() + lives
 
     async def _ask(self, form: Mapping[str, str]) -> tuple[str, float]:
-        """A token, and for how many seconds it lives.
+        """A token, and its lifetime in seconds.
 
-        :raises HttpError: the provider gives none. :raises TransientError: it says nonsense.
+        :raises HttpError: the provider gives no token. :raises TransientError: its answer makes no
+        sense.
         """
         document = await self._issuer.document()
         ours = {"client_id": self._client_id, "client_secret": self._client_secret}

@@ -1,8 +1,8 @@
-"""Rules and keys that came into force are events of the access log.
+"""The access log has an event for rules and keys that come into force.
 
-Each service remembers what was in force when it last started: the file of rules, the principals,
-the key-encryption key, each by an identifier that says nothing else. Where one is new to the
-service's database, that is written down first and remembered after.
+Each service remembers what was in force when it last started: the file of rules, the principals and
+the key-encryption key, each by an identifier that reveals nothing else. If one is new to the
+service's database, the service first writes the event and then remembers it.
 """
 
 from direct311.runtime.access.ledger import Access, Ledger
@@ -12,7 +12,7 @@ from direct311.runtime.storage.database import Collection
 
 
 class InForce:
-    """Compares with what the database remembers: one document for each kind, `_id` and `value`."""
+    """Compares with what the database remembers: one document per kind, with `_id` and `value`."""
 
     def __init__(
         self,
@@ -26,16 +26,18 @@ class InForce:
         self._expected: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     def expect(self, kind: str, value: str, approved_by: tuple[str, ...] = ()) -> None:
-        """This process works under `value` (a hash or the id of a key), which these persons
-        approved. It is announced later."""
+        """Note that this process works under `value` (a hash or a key's id), which these people
+        approved. `announce` writes it down later."""
         self._expected[kind] = (value, approved_by)
 
     async def announce(self) -> None:
-        """Write down what this process works under and the database does not remember.
+        """Write down everything that this process works under and that the database does not
+        remember.
 
-        A crash between the two writes says it twice. Several copies may say it, each once.
+        A crash between the two writes makes a second event. Several copies may each write one
+        event.
 
-        :raises AuditUnavailableError: not now; try again.
+        :raises AuditUnavailableError: the log cannot be written now; try again.
         """
         for kind, (value, approved_by) in list(self._expected.items()):
             known = await self._collection.find_one({"_id": kind})

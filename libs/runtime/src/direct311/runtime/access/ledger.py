@@ -1,9 +1,8 @@
-"""Written down before it is read: the durable, signed record of an access, made first.
+"""Every access is recorded before it happens: this makes the durable, signed record.
 
-All events of a process have its producer as key, and so lie in one partition in the order of
-their numbers: openings that run at the same time share one round trip, and whatever kills the
-process cuts the numbers off and leaves no gap. A number whose event could not be sent is filled by
-a void event.
+All events of a process have its producer as their key, so they are in one partition in the order of
+their numbers. Accesses at the same time share one round trip, and a crash ends the numbers without
+leaving a gap. A void event fills the number of an event that could not be sent.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,20 +26,21 @@ from direct311.schemas.codec import LONGEST_LOGGED
 from direct311.schemas.model import Model
 
 MOST_RECORDS = 100
-"""Records in one event. An access of more is written as several; nothing is left out."""
+"""The most records in one event. An access to more records is written as several events; nothing is
+left out."""
 
 _TOO_LONG = frozenset({"string_too_long", "too_long"})
-"""Kinds of pydantic's errors where a text or a list has more than an event takes."""
+"""The kinds of pydantic errors for a text or list that is too long for an event."""
 
 
 class DurablePublisher(Protocol):
     async def publish_one(self, entry: Entry, seconds: float) -> None:
-        """Return once all in-sync replicas have the message."""
+        """Returns once all in-sync replicas have the message."""
         ...
 
 
 class AuditUnavailableError(RefusedError):
-    """The access could not be written down, so it does not happen."""
+    """The access could not be recorded, so it does not happen."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -51,7 +51,7 @@ class AuditUnavailableError(RefusedError):
 
 
 class TooLongError(RefusedError):
-    """The log takes no event of this length, so what it would tell does not happen."""
+    """The event is too long for the log, so the access it would report does not happen."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -64,9 +64,9 @@ class Access:
     """What somebody wants to do with personal information, and why.
 
     `fields` are names of sealed fields; `reference` is a work, case or letter reference;
-    `operation` names the API operation. `purpose` is `None` for what needs none: sign-ins, void
-    numbers, what is in force. `occurred_at`: where the event tells of something earlier. `count`:
-    of how many, where it tells of several.
+    `operation` names the API operation. `purpose` is `None` for events that need no purpose:
+    sign-ins, void numbers, rules that come into force. `occurred_at`: set if the event reports
+    something earlier. `count`: how many accesses, if the event reports several.
     """
 
     caller: Caller
@@ -92,7 +92,8 @@ class Access:
 
 
 class Ledger:
-    """Publishes `pii.accessed`, signed and numbered, and waits until the broker has it durably."""
+    """Publishes `pii.accessed`, signed and numbered, and waits until the broker has stored it
+    durably."""
 
     TIMEOUT_SECONDS = 1.5
     FILLED_AT_ONCE = 500
@@ -138,8 +139,8 @@ class Ledger:
     ) -> str:
         """The event's id, once it is durable.
 
-        :raises AuditUnavailableError: it could not be written within 1.5 seconds.
-        :raises TooLongError: the log would not take it.
+        :raises AuditUnavailableError: the event could not be written within 1.5 seconds.
+        :raises TooLongError: the event is too long for the log.
         """
         sequence = self._sequence + 1
         if len(access.record_ids) > MOST_RECORDS:
@@ -155,7 +156,7 @@ class Ledger:
         message = entry.message
         if len(signed_bytes(message.headers, message.body)) > LONGEST_LOGGED:
             raise TooLongError
-        # Taken only now: what cannot be an event uses no number.
+        # The number is taken only now, so that an invalid event uses no number.
         self._sequence = sequence
         try:
             await self._publisher.publish_one(entry, self.TIMEOUT_SECONDS)
@@ -169,13 +170,13 @@ class Ledger:
         return entry.id
 
     async def refuse(self, access: Access, decision: Decision) -> int | None:
-        """Return once the refusal is in the log, or counted there as a repeat. Where there were too
-        many before it, in how many seconds there is room again: the answer is then 429.
+        """Returns once the refusal is in the log, or counted there as a repeat. If too many came
+        before it, returns the number of seconds until there is room again; the answer is then 429.
 
-        The event of the repeats says how many, and cites the first, which alone has the caller's
-        words; one of refusals that came after too many names their records.
+        The event for the repeats says how many there were and cites the first one; only the first
+        has the caller's words. An event for refusals over the limit names their records.
 
-        :raises AuditUnavailableError: the first could not be written.
+        :raises AuditUnavailableError: the first refusal could not be written.
         """
 
         async def own(
@@ -223,19 +224,19 @@ class Ledger:
         return await self._refusals.note(refused, own, further)
 
     async def flush(self, *, ending: bool = False) -> None:
-        """Write down how often refusals were repeated, of the minutes that are over; `ending`: of
-        this one too.
+        """Write how often refusals were repeated in past minutes and, if `ending`, in the current
+        one.
 
         :raises AuditUnavailableError: not now; nothing is forgotten.
         """
         await self._refusals.flush(ending=ending)
 
     async def fill(self) -> None:
-        """Send a void event for numbers whose event failed, so many that other work of its loop
-        does not wait. What failed may still arrive: a send that nobody waited for any longer opened
-        nothing, and the log then shows both.
+        """Send void events for the numbers of failed events, a few at a time so that other work in
+        the loop does not wait. A failed event may still arrive. If so, the log shows both; the
+        access did not happen, because nobody was waiting for the event any longer.
 
-        :raises Exception: the broker does not take them yet; try again.
+        :raises Exception: the broker does not accept them yet; try again.
         """
         for sequence in self._unwritten[: self.FILLED_AT_ONCE]:
             void = Access(
@@ -331,7 +332,7 @@ class Ledger:
 
 
 FURTHER = "further refusals"
-"""The operation in an event about refusals that came after too many others."""
+"""The operation in an event for refusals over the limit."""
 
 _TOO_MANY = Decision(
     allowed=False,

@@ -1,8 +1,8 @@
-"""Signed links: a resident shows by one that a request is theirs.
+"""Signed links, with which residents show that a request is theirs.
 
-A link is a JSON Web Token (RFC 7519) of intake's with a type of its own (`typ`, RFC 8725 section
-3.11), so that no other token passes for one. Whoever holds it may see what is held in one record,
-correct it, and see who has seen it. It travels in the Authorization header, never in an address.
+A link is a JSON Web Token (RFC 7519) made by intake, with its own type (`typ`, RFC 8725 section
+3.11), so that no other token passes for a link. Its holder may see the data in one record, correct
+it, and see who has seen it. It is sent in the Authorization header, never in a URL.
 """
 
 import json
@@ -25,36 +25,36 @@ TYPE = "direct311-link+jwt"
 SCOPE = "subject"
 ISSUER = "/direct311/intake"
 ALGORITHM = "Ed25519"
-"""By the name that RFC 9864 gives it."""
+"""The algorithm's name according to RFC 9864."""
 
 MALFORMED = (JoseError, ValueError, TypeError, AttributeError, KeyError)
-"""What reading a token raises that is none; where a part has another type than the library takes
-for granted, it is not an error of the library's."""
+"""The errors raised while reading an invalid token. If a part has an unexpected type, the error is
+not one of the library's own."""
 
 LINK = "link:"
-"""What the id of a caller with a link begins with; the record's follows."""
+"""The beginning of a link caller's id; the record's id follows."""
 
 _LEEWAY_SECONDS = 30
 
 
 class LinkError(RuntimeFaultError):
-    """It is no link that is valid here and now."""
+    """The link is not valid here and now."""
 
 
 class LinkKeyError(RuntimeFaultError):
-    """The key that links are signed with is not in the list of public keys, or not valid now."""
+    """The key that signs links is not in the list of public keys, or is not valid now."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedLink:
-    """A link as it is handed out, and until when it is good."""
+    """A link as given out, and the end of its validity."""
 
     token: str = field(repr=False)
     expires_at: datetime
 
 
 def is_link(token: str) -> bool:
-    """Whether a token says that it is a link; whether it is one, `Links.caller` finds out."""
+    """Whether a token claims to be a link; `Links.caller` checks whether it really is."""
     try:
         return bool(jws.extract_compact(token.encode()).headers().get("typ") == TYPE)
     except MALFORMED:
@@ -62,10 +62,10 @@ def is_link(token: str) -> bool:
 
 
 class Links:
-    """Checks links offline, by the public keys in `link_keys` of the principals file.
+    """Checks links offline, with the public keys in `link_keys` in the principals file.
 
-    A key is good from `not_before` to `not_after`, and so is every link that it signed: one that
-    has leaked is retired by an end in the past.
+    A key, and every link that it signed, is valid from `not_before` to `not_after`. To retire a
+    leaked key, set its end to a time in the past.
     """
 
     def __init__(self, keys: Mapping[str, PublicKey], audience: str, clock: Clock) -> None:
@@ -86,21 +86,21 @@ class Links:
 
     @classmethod
     def from_file(cls, path: Path, audience: str, clock: Clock) -> "Links":
-        """The keys of a principals file; one that lists none takes no links."""
+        """The keys of a principals file; a file that lists no keys accepts no links."""
         return cls(public_keys(json.loads(path.read_bytes()), "link_keys"), audience, clock)
 
     def caller(self, token: str) -> Caller:
         """The resident who holds the link.
 
-        :raises LinkError: not a link of intake's, changed, too old, or signed with a key that is
-            not known or not valid now.
+        :raises LinkError: the link is not intake's, was changed, has expired, or was signed with a
+        key that is unknown or not valid now.
         """
         try:
             key = self._keys[self._valid(jws.extract_compact(token.encode()).headers())]
             decoded = jwt.decode(token, key, algorithms=[ALGORITHM])
             self._claims.validate(decoded.claims)
         except MALFORMED:
-            raise LinkError("not a link that is valid here") from None
+            raise LinkError("the link is not valid here") from None
         record_id = decoded.claims["record_id"]
         if not isinstance(record_id, str):
             raise LinkError("the link names no record")
@@ -113,7 +113,7 @@ class Links:
         )
 
     def good_until(self, keyid: str, public: bytes) -> datetime:
-        """The end of this key (its raw 32 bytes).
+        """When this key (its raw 32 bytes) expires.
 
         :raises LinkKeyError: the list has no such key, or it is not valid now.
         """
@@ -135,9 +135,9 @@ class Links:
 
 
 class LinkSigner:
-    """Makes links. Intake alone has one.
+    """Makes links. Only intake has one.
 
-    :raises LinkKeyError: `links` would not take what this key signs.
+    :raises LinkKeyError: `links` would not accept links signed by this key.
     """
 
     def __init__(
@@ -162,9 +162,9 @@ class LinkSigner:
         links.good_until(keyid, self._public)
 
     def issue(self, record_id: str, link_id: str | None = None) -> SignedLink:
-        """A new link to a record. `link_id`: what its uses are then known by in the access log.
+        """A new link to a record. `link_id` identifies the link's uses in the access log.
 
-        :raises LinkKeyError: the key's time is over.
+        :raises LinkKeyError: the key has expired.
         """
         now = self._clock.now()
         until = min(now + self._lifetime, self._links.good_until(self._keyid, self._public))

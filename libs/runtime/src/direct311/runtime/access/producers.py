@@ -1,8 +1,8 @@
-"""Which processes of a service write access events now.
+"""Which processes of a service are writing access events now.
 
-Each process numbers its events. A number that is missing from a process that is gone was never
-sent, and opened nothing; one that is missing from a process that runs is an alarm. Each process
-says here that it runs, and the audit service asks.
+Each process numbers its events. If a stopped process has a missing number, that event was never
+sent and opened nothing; if a running process has one, that is an alarm. Each process reports here
+that it is running, and the audit service asks.
 """
 
 from collections.abc import Sequence
@@ -13,26 +13,26 @@ from direct311.runtime.clock import Clock
 from direct311.runtime.storage.database import Collection
 
 SILENT = timedelta(seconds=60)
-"""A process that has not said so for this long is gone."""
+"""A process that has not reported for this long has stopped."""
 
 _FORGOTTEN = timedelta(days=30)
 
 
 class Producers(Protocol):
     async def running(self) -> Sequence[str]:
-        """The producers that run, in all copies of the service."""
+        """The running producers, in all copies of the service."""
         ...
 
 
 class MongoProducers:
-    """`Producers`: one small document for each process, `_id` and `seen_at`."""
+    """Implements `Producers` with one small document per process: `_id` and `seen_at`."""
 
     def __init__(self, collection: Collection, clock: Clock) -> None:
         self._collection = collection
         self._clock = clock
 
     async def beat(self, producer: str) -> None:
-        """`producer` runs."""
+        """Report that `producer` is running."""
         now = self._clock.now()
         await self._collection.update_one(
             {"_id": producer}, {"$set": {"seen_at": now}}, upsert=True

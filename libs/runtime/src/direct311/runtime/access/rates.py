@@ -1,9 +1,9 @@
-"""How often a person, and all of a role together, may open what is sealed.
+"""How often one person, and all people with a role together, may open sealed data.
 
 The rates come from the file of rules, so that the county can narrow them without a release. Each
-copy of a service counts for itself, in memory: a limit holds back a stolen credential or a script
-within seconds, whatever the database does. What all copies saw together is in the log, where the
-audit service looks for unusual volume.
+copy of a service counts for itself, in memory: a limit stops a stolen credential or a script within
+seconds, whatever the state of the database. The log shows the total for all copies, and the audit
+service watches it for unusual volume.
 """
 
 import math
@@ -18,7 +18,7 @@ from direct311.runtime.access.rules import Rate
 
 
 class Rates:
-    """Counts openings by person and by role, in a window that moves."""
+    """Counts openings by person and by role, in a sliding window."""
 
     def __init__(self, rates: Mapping[str, Rate]) -> None:
         self._limits = {
@@ -28,8 +28,8 @@ class Rates:
         self._window = MovingWindowRateLimiter(MemoryStorage())
 
     async def take(self, person: str, roles: Iterable[str]) -> int | None:
-        """Count one opening by `person` under the most generous of `roles`; where none has room,
-        in how many seconds one has. A role without a rate is not limited."""
+        """Count one opening by `person` under the most generous of `roles`. If no role has room,
+        returns the number of seconds until one has. A role without a rate is not limited."""
         waits = []
         for role in roles:
             limits = self._limits.get(role)

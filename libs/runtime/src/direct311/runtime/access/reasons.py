@@ -1,10 +1,9 @@
-"""Why something is done, in the person's own words: reasons, references and what gives authority.
+"""Why something is done, in the person's own words: reasons, references and authority.
 
-Whoever opens by break-glass, gives a link, lifts a hold or ends a protection says why, for the log
-and for those who review it. A text that shows nothing, or says nothing, is none. Every service and
-command reads such texts with the types of this module; the access rules decide with its functions.
-
-A file of rules may ask for more (a pattern, see `access.yaml`), never for less.
+A person who opens data by break-glass, gives out a link, lifts a hold or ends a protection says
+why, for the log and its reviewers. An invisible or meaningless text does not count. Every service
+and command reads such texts with this module's types; the access rules decide with its functions. A
+file of rules may require more (a pattern, see `access.yaml`), never less.
 """
 
 import re
@@ -18,27 +17,28 @@ from direct311.runtime.text import cleaned, letters_without_blanks
 from direct311.schemas.unicode import normalized
 
 LEAST_OF_A_REASON = 10
-"""Letters and digits. Long enough to be a reason, short enough to be typed in an emergency."""
+"""The fewest letters and digits: enough for a reason, few enough to type in an emergency."""
 
 LEAST_DIFFERENT = 5
-"""Different letters and digits of a reason."""
+"""The fewest different letters and digits in a reason."""
 
 LEAST_WORDS = 2
-"""Different words of a reason."""
+"""The fewest different words in a reason."""
 
 LONGEST_REASON = 500
 LONGEST_REFERENCE = 200
 
 A_REASON = (
     f"Give the reason in words: at least {LEAST_WORDS} different words, and {LEAST_OF_A_REASON} "
-    "letters or digits. Where a script puts no blanks between words (Chinese, Japanese, Thai), the "
-    "letters alone count, and a Chinese character is two."
+    "letters or digits. In a script without spaces between words (Chinese, Japanese, Thai), only "
+    "the letters count, and a Chinese character counts as two."
 )
 A_REFERENCE = (
     "Give the number of a file, case, order or letter, such as WO-2117: letters of any language, "
-    "digits (at least one that is not 0), blanks, quotes and any of - / . , ; : _ ( ) & + # "
-    f"\u00a7 \u2116 \u00b0, at most {LONGEST_REFERENCE} in all. A letter, a digit, a quote, #, "
-    "\u00a7 or \u2116 comes first."
+    "digits (at least one that is not 0), spaces, quotes and any of - / . , ; : _ ( ) & + # "
+    f"\u00a7 \u2116 \u00b0, at most {LONGEST_REFERENCE} in all. It starts with a letter, a digit, "
+    "a quote, #, "
+    "\u00a7 or \u2116 or \u2116."
 )
 AN_AUTHORITY = "Give the case, order or section of the law that says so, or say it in words."
 
@@ -50,15 +50,16 @@ _SIGNS = _FIRST | frozenset(" -/.,;:_()&+\u00b0")
 _JOINERS = "\u200c\u200d"
 
 KINDS = frozenset({"reason", "reference", "authority", "name"})
-"""Kinds of pydantic's errors whose message is for whoever sent the field. It echoes nothing."""
+"""The kinds of pydantic errors whose message the sender of the field may see. It echoes no
+input."""
 
 
 def is_reason(text: str | None) -> bool:
-    """Whether the text says why, as far as a machine can tell.
+    """Whether the text gives a reason, as far as a machine can tell.
 
-    Letters and digits are counted after NFKC, each character that was typed once, and without what
-    shows nothing; so are different ones and different words. A script that puts no blanks between
-    words needs letters alone, and a Chinese character is two of them.
+    Letters, digits, different ones and different words are counted after NFKC, without invisible
+    characters; each typed character counts once. A script without spaces between words needs only
+    letters, and a Chinese character counts as two.
     """
     text = cleaned(text or "", lines=True)
     if len(text) > LONGEST_REASON:
@@ -77,11 +78,11 @@ def is_reason(text: str | None) -> bool:
 
 
 def is_reference(text: str | None) -> bool:
-    """Whether the text can be the reference of something that others keep.
+    """Whether the text can be a reference to something in another party's files.
 
-    After NFKC: at most 200 letters and digits of all languages, blanks, quotes and signs of the
-    usual kind, with one digit at least that is not 0. A letter, a digit, a quote, `#` or the sign
-    of a section comes first.
+    After NFKC: at most 200 letters and digits of any language, spaces, quotes and the usual signs,
+    with at least one digit that is not 0. It starts with a letter, a digit, a quote, `#` or a
+    section sign.
     """
     text = as_reference(text or "")
     return (
@@ -93,22 +94,23 @@ def is_reference(text: str | None) -> bool:
 
 
 def same_reference(one: str, other: str) -> bool:
-    """Whether both name the same file: capitals and small letters are one, and so are dashes."""
+    """Whether both name the same file, ignoring case and the kind of dash."""
     return as_reference(one).casefold() == as_reference(other).casefold()
 
 
 def is_authority(text: str | None) -> bool:
-    """Whether the text says who or what orders it: a reference, or a reason in words."""
+    """Whether the text names the authority: a reference, or a reason in words."""
     return is_reference(text) or is_reason(text)
 
 
 def as_reason(text: str) -> str:
-    """The reason as it is kept: cleaned, its lines as they are."""
+    """The reason as stored: cleaned, with its line breaks."""
     return cleaned(text, lines=True)
 
 
 def as_reference(text: str) -> str:
-    """The reference as it is kept and compared: cleaned, in NFKC, on one line, each dash as `-`."""
+    """The reference as stored and compared: cleaned, in NFKC, on one line, with each dash as
+    `-`."""
     plain = cleaned(normalized("NFKC", cleaned(text)))
     return "".join("-" if unicodedata.category(char) == "Pd" else char for char in plain).replace(
         "\N{MINUS SIGN}", "-"
@@ -116,7 +118,7 @@ def as_reference(text: str) -> str:
 
 
 def _written(char: str) -> bool:
-    """A letter or a digit of any language, or a mark on one."""
+    """Whether it is a letter or digit of any language, or a mark on one."""
     return unicodedata.category(char)[0] in "LMN"
 
 
@@ -125,7 +127,7 @@ def _letters(text: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """Letters and digits in runs, without case, accents and marks."""
+    """Runs of letters and digits, without case, accents and marks."""
     plain = normalized("NFKD", normalized("NFKC", text).casefold())
     return _WORD.findall("".join(c for c in plain if unicodedata.category(c)[0] != "M"))
 
@@ -149,7 +151,7 @@ def _authority(text: str) -> str:
 
 
 LEAST_IN_DANGER = 6
-"""Letters of a reason where there is danger: `Gas leak!`"""
+"""The fewest letters in a reason if there is danger: `Gas leak!`"""
 
 LEAST_DIFFERENT_IN_DANGER = 4
 
@@ -183,14 +185,14 @@ NO_DANGER = frozenset(
         "rezon",
     ]
 )
-"""Words that say that there is danger and not which."""
+"""Words that say there is danger but not which."""
 
-IN_DANGER = f"A word or two will do, of {LEAST_IN_DANGER} letters at least: `House fire`."
+IN_DANGER = f"A word or two is enough, with at least {LEAST_IN_DANGER} letters: `House fire`."
 
 
 def is_emergency_reason(text: str | None) -> bool:
-    """Whether the text says what the danger is: a reason, or one word or two of letters that are
-    seen. Whoever types it has no time, and each such opening is reviewed."""
+    """Whether the text says what the danger is: a reason, or a word or two of visible letters. The
+    person typing it has no time, and each such opening is reviewed."""
     if is_reason(text):
         return True
     text = cleaned(text or "", lines=True)
@@ -212,7 +214,8 @@ Reason = Annotated[
     AfterValidator(_reason),
     Field(description=A_REASON, examples=["The case was dismissed."]),
 ]
-"""A reason in words, cleaned. What is none is refused by name of the field, with what is one."""
+"""A reason in words, cleaned. Anything else is refused with the field's name and what a reason
+needs."""
 
 Reference = Annotated[
     str,
@@ -220,7 +223,7 @@ Reference = Annotated[
     AfterValidator(_reference),
     Field(description=A_REFERENCE, examples=["WO-2117"]),
 ]
-"""A reference, cleaned and in NFKC. What is none is refused as a reason is."""
+"""A reference, cleaned and in NFKC. Anything else is refused in the same way as a bad reason."""
 
 Authority = Annotated[
     str,
@@ -228,4 +231,4 @@ Authority = Annotated[
     AfterValidator(_authority),
     Field(description=AN_AUTHORITY, examples=["County Attorney, file 26-114"]),
 ]
-"""What gives the authority: a reference or a reason."""
+"""The authority: a reference or a reason."""

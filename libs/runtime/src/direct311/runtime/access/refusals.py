@@ -1,15 +1,15 @@
-"""Refusals as events of the access log: the first of each kind at once, its repeats as a number.
+"""Refusals as events of the access log: the first of each kind at once, its repeats as a count.
 
-A refusal is written down before it is answered. Whoever asks the same again within the minute (UTC)
-gets the same answer from memory, and all repeats become one event with their count once the minute
-is over: a script that is refused a thousand times makes two entries. Nor does anybody make many
-different refusals: those of a session, and of a network address, are written one by one up to a
-number in each minute; what comes after that is one more event, its count and its records (up to a
-hundred), and the answer is 429. Whatever others do at an address, a session of staff has its first
-few as events of its own.
+A refusal is recorded before it is answered. A caller that asks the same again within the minute
+(UTC) gets the same answer from memory, and all repeats become one event with their count at the end
+of the minute: a script that is refused a thousand times makes two entries. The number of different
+refusals is limited too. The refusals of a session, and of a network address, are written one by one
+up to a limit per minute. Those over the limit become one more event with their count and their
+records (up to a hundred), and are answered with 429. Whatever others do at an address, a staff
+session has its first few refusals as separate events.
 
-Openings are never gathered. A process that is killed loses the count of the repeats of its last
-minute, never a first. Each copy of a service counts for itself.
+Openings are never combined. A killed process loses the count of repeats in its last minute, but
+never a first refusal. Each copy of a service counts for itself.
 """
 
 import asyncio
@@ -22,27 +22,27 @@ from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 
 Write = Callable[[int | None, str | None, datetime | None, Sequence[str]], Awaitable[str]]
-"""Writes an event that stands for so many refusals (`None`: one), which repeat the event with that
-id, the first of them at that time, of these records. Its id; raises `AuditUnavailableError`."""
+"""Writes an event for this many refusals (`None`: one) of these records, which repeat the event
+with this id; the first of them was at this time. Returns its id; raises `AuditUnavailableError`."""
 
 MOST_RECORDS = 100
-"""Records that an event of several refusals names."""
+"""The most records named in an event for several refusals."""
 TOGETHER = 100
-"""Events of repeats that are sent at the same time."""
+"""How many events of repeats are sent at the same time."""
 RATE = "refused:rate"
-"""The rule of what is refused because there were too many refusals, and the code of the answer."""
+"""The rule that refuses a call because of too many refusals, and the code of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalLimits:
     """How many refusals a copy writes and answers in a minute (UTC).
 
-    `kinds_of_a_session`, `kinds_of_an_address`, `most_kinds`: different ones that are events of
-    their own, of one session, of all sessions of one network address, of everybody: what lies in
-    memory has no more. `first_of_a_session`: those that a session of staff has whatever others did
-    at its address; a resident's link, of which anybody can have many, has none.
-    `answers_to_a_session`, `answers_to_an_address`: those that are answered with their reason,
-    repeats too; then it is 429.
+    `kinds_of_a_session`, `kinds_of_an_address`, `most_kinds`: the most different refusals with
+    separate events, for one session, for all sessions of one network address, and for everybody;
+    memory holds no more than that. `first_of_a_session`: how many a staff session always has,
+    whatever others did at its address; a resident's link, of which anybody can have many, has none.
+    `answers_to_a_session`, `answers_to_an_address`: how many are answered with their reason,
+    including repeats; after that the answer is 429.
     """
 
     kinds_of_a_session: int = 20
@@ -55,7 +55,8 @@ class RefusalLimits:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What two refusals have in common that count as the same; `records` are empty for none."""
+    """What two refusals must have in common to count as the same; `records` is empty if there are
+    none."""
 
     caller: Caller
     action: str
@@ -85,7 +86,7 @@ class _Gathered:
     repeats: int = 0
     repeated_at: datetime | None = None
     records: dict[str, None] = field(default_factory=dict)
-    """Of the repeats."""
+    """When the first repeat was."""
 
     def repeat(self, records: Sequence[str], at: datetime) -> None:
         self.repeats += 1
@@ -102,7 +103,7 @@ class _Minute:
 
 
 class Refusals:
-    """What one process refuses."""
+    """The refusals of one process."""
 
     def __init__(self, clock: Clock, limits: RefusalLimits) -> None:
         self._clock = clock
@@ -113,13 +114,13 @@ class Refusals:
     async def note(
         self, refused: Refused, own: Write, further: Callable[[Caller], Write]
     ) -> int | None:
-        """Return once the refusal is in the log, or counted as a repeat of one that is. Where it
-        was one too many, in how many seconds there is room again.
+        """Returns once the refusal is in the log, or counted as a repeat of one that is. If it was
+        over the limit, returns the number of seconds until there is room again.
 
-        `own` writes this refusal; `further` gives what writes one for all that came after too
-        many: by this caller, or by everybody (a caller without name).
+        `own` writes this refusal; `further` returns a function that writes one event for all
+        refusals over the limit: of this caller, or of everybody (a caller without a name).
 
-        :raises AuditUnavailableError: it could not be written; nothing may be answered.
+        :raises AuditUnavailableError: the refusal could not be written, so it must not be answered.
         """
         now = self._clock.now()
         self._turn(now)
@@ -128,7 +129,7 @@ class Refusals:
         answered = self._answer(minute, refused)
         while (gathered := minute.kinds.get(kind)) is not None:
             gathered.repeat(refused.records, now)
-            # Nobody is answered before the first is durable.
+            # Nobody gets an answer before the first refusal is durable.
             await asyncio.wait([gathered.first])
             if not gathered.first.cancelled():
                 gathered.first.result()
@@ -149,9 +150,9 @@ class Refusals:
         return max(1, -(-left // timedelta(seconds=1)))
 
     async def flush(self, *, ending: bool = False) -> None:
-        """Write down the repeats of the minutes that are over; `ending`: of this one too.
+        """Write the repeats of past minutes and, if `ending`, of the current one.
 
-        :raises AuditUnavailableError: not now; nothing is forgotten.
+        :raises AuditUnavailableError: the log cannot be written now; nothing is forgotten.
         """
         now = self._clock.now()
         self._turn(now + timedelta(minutes=1) if ending else now)
@@ -174,7 +175,7 @@ class Refusals:
         self._minute = _Minute(start)
 
     def _place(self, minute: _Minute, refused: Refused) -> tuple[Hashable, Caller | None]:
-        """What a refusal counts as, and who stands in its event, if it is not the refusal's own."""
+        """What a refusal counts as, and who its event names if not the refused caller."""
         if refused in minute.kinds:
             return refused, None
         limits, address = self._limits, refused.address
@@ -190,7 +191,8 @@ class Refusals:
         return refused, None
 
     def _answer(self, minute: _Minute, refused: Refused) -> bool:
-        """Whether there is room for one more answer. Counts nobody whose refusals are not kept."""
+        """Whether there is room for one more answer. Does not count callers whose refusals are not
+        kept."""
         limits, address = self._limits, refused.address
         rates = {refused.session: limits.answers_to_a_session}
         if address is not None:
@@ -203,12 +205,12 @@ class Refusals:
         try:
             gathered.first.set_result(await gathered.write(None, None, None, records))
         except Exception as error:
-            # Whoever waits for it may not be answered either. Nobody need be waiting.
+            # Callers that wait for it must not get an answer either. There may be none waiting.
             gathered.first.set_exception(error)
             gathered.first.exception()
             raise
         except BaseException:
-            # This caller has left; the next writes it.
+            # This caller has left; the next one writes it.
             gathered.first.cancel()
             raise
 
@@ -222,5 +224,5 @@ async def _tell(gathered: _Gathered) -> None:
 
 
 def _counted(refused: Refused) -> list[Hashable]:
-    """What a refusal of its own kind is counted under."""
+    """The key under which a refusal with its own event is counted."""
     return [None, refused.session, *([] if refused.address is None else [refused.address])]

@@ -1,6 +1,7 @@
-"""The roles that there are, and who may ask what opens nothing: `data/roles.yaml`, read once.
+"""The existing roles, and who may make calls that open no sealed data: `data/roles.yaml`, read
+once.
 
-What a role may open is for the rules of access.
+The access rules say what a role may open.
 """
 
 from collections import Counter
@@ -15,11 +16,11 @@ from direct311.schemas import Model
 SERVICE = "service"
 
 Roles = Annotated[tuple[str, ...], Field(min_length=1)]
-"""In the order in which a refusal names them."""
+"""Roles in the order in which a refusal names them."""
 
 
 class RolesFile(Model, extra="forbid"):
-    """`people`: the roles of persons. The others: who may ask for it."""
+    """`people`: the roles of people. The others: who may make each call."""
 
     roles: str
     version: str
@@ -35,17 +36,17 @@ class RolesFile(Model, extra="forbid"):
 
 
 def problems(file: RolesFile) -> Iterable[Problem]:
-    """Roles that there are not, or twice."""
+    """Unknown roles, and duplicates."""
     known = {*file.people, SERVICE}
     for name, roles in file:
         if not isinstance(roles, tuple):
             continue
         for role in roles:
             if role not in known:
-                yield name, "", f"{role} is no role"
+                yield name, "", f"{role} is not a role"
         for role, times in Counter(roles).items():
             if times > 1:
-                yield name, "", f"{role} is there twice"
+                yield name, "", f"{role} appears twice"
 
 
 ROLES = load(RolesFile, packaged("direct311.runtime", "roles.yaml"), problems).content

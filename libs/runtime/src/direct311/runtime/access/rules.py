@@ -1,8 +1,9 @@
 """A purpose for every access: who may open which sealed field, decided from a file of rules.
 
 The file (`data/access.yaml`, or the county's own) lists purposes, roles and fields; this module
-knows the kinds of condition and the floor below which no file may go. Deciding is pure: the same
-question always gets the same answer, and the answer names the rule and the set that it came from.
+knows the kinds of conditions, and the minimum that every file must require. Deciding is pure: the
+same question always gets the same answer, and the answer names the rule and the rule set it came
+from.
 """
 
 import dataclasses
@@ -37,7 +38,7 @@ Obligation = Literal["open_review"]
 Sensitivity = Literal["contact", "content"]
 
 SUBJECT = "access-rules"
-"""What approvals of a file of rules are for."""
+"""The purpose named in the approvals of a file of rules."""
 
 
 # ---------------------------------------------------------------- the question
@@ -45,11 +46,11 @@ SUBJECT = "access-rules"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `sub` is the token's, and of a service `svc:` and its name in the principals file,
-    where its client id stands. `via` is the service that brought the request; `issuer` the identity
-    provider that gave the token `token_id`; `link_record_id` the record that a resident's signed
-    link opens; `address` a keyed hash of where the request came from. `source`: the same, of
-    residents too, for limits that are kept in memory; it is never written down."""
+    """Who asks. `sub` comes from the token; for a service it is `svc:` and the name that the
+    principals file gives its client id. `via` is the service that brought the request; `issuer` is
+    the identity provider that issued the token `token_id`; `link_record_id` is the record that a
+    resident's signed link opens; `address` is a keyed hash of where the request came from. `source`
+    is the same, for residents too; it is used for limits in memory and never written down."""
 
     sub: str
     roles: tuple[str, ...] = ()
@@ -63,13 +64,14 @@ class Caller:
     source: str | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def behind(self, service: str) -> "Caller":
-        """The same person, whose request the service `service` brings."""
+        """A copy for the same person, whose request the service `service` brings."""
         return replace(self, via=service)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordFacts:
-    """What the decision needs to know of the record; both `None` for a search over all."""
+    """What the decision needs to know about the record; both are `None` for a search over all
+    records."""
 
     record_id: str | None = None
     assigned_department: str | None = None
@@ -79,12 +81,12 @@ class RecordFacts:
 class Decision:
     """The answer. `rule_id`: the grant that allowed, or the kind of refusal.
 
-    `needed`: what the caller lacks, in words that may be shown; empty where allowed. `fields`: what
-    may be opened, a subset of what was asked; empty where refused. `obligations`: what must follow.
-    `policy_hash`: SHA-256 (hex) of the file of rules. `legal_basis`: the purpose's citation.
-    `sensitivity` of the fields that were asked for: `contact`, `content`, or `None` without any.
-    `unsaid`: the part of the question that is missing, `reference` or `justification`. `roles`:
-    those of the caller's roles by which it was allowed.
+    `needed`: what the caller lacks, in words that may be shown; empty if allowed. `fields`: what
+    may be opened, a subset of what was requested; empty if refused. `obligations`: what must
+    follow. `policy_hash`: SHA-256 (hex) of the file of rules. `legal_basis`: the purpose's
+    citation. `sensitivity` of the requested fields: `contact`, `content`, or `None` if there are
+    none. `unsaid`: the part of the question that is missing, `reference` or `justification`.
+    `roles`: the caller's roles that allowed it.
     """
 
     allowed: bool
@@ -103,7 +105,7 @@ class Decision:
 
 
 class SealedField(Model, extra="forbid"):
-    """A name that may be asked for. `contact`: it reaches or locates the person."""
+    """A field that may be requested. `contact`: it reaches or locates the person."""
 
     field: str
     contact: bool
@@ -111,8 +113,8 @@ class SealedField(Model, extra="forbid"):
 
 
 class Purpose(Model, extra="forbid"):
-    """A reason that the policy or the law gives, and what it asks for. `reference_form`: a regular
-    expression that a reference must match as a whole, in place of that of the file."""
+    """A purpose that the policy or the law gives, and what it requires. `reference_form`: a regular
+    expression that the whole reference must match, instead of the file's."""
 
     purpose: str
     sentence: str
@@ -143,8 +145,8 @@ _RATE = r"^[1-9]\d{0,6}/(second|minute|hour|day)$"
 
 
 class Rate(Model, extra="forbid"):
-    """How many openings, such as `600/hour`: of one person, and of all who have the role, in each
-    copy of a service."""
+    """How many openings, such as `600/hour`, for one person and for everybody with the role, in
+    each copy of a service."""
 
     person: Annotated[str, Field(pattern=_RATE)]
     role: Annotated[str, Field(pattern=_RATE)]
@@ -159,7 +161,8 @@ class Role(Model, extra="forbid"):
 
 class AccessRules(Model, extra="forbid"):
     """The whole file. Dates are UTC days; `effective_until` is the last day in force.
-    `reference_form`: what every reference must match as a whole, beside what is asked of any."""
+    `reference_form`: a pattern that every whole reference must match, in addition to the general
+    rules."""
 
     access: str
     version: str
@@ -174,8 +177,8 @@ class AccessRules(Model, extra="forbid"):
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """The least that any file must ask of a purpose. `unless_roles`: those that a file may free
-    from the precondition. `danger`: a justification of a word or two is enough."""
+    """The minimum that any file must require for a purpose. `unless_roles`: roles that a file may
+    exempt from the precondition. `danger`: a justification of a word or two is enough."""
 
     precondition: Precondition = "none"
     reference: bool = False
@@ -187,12 +190,12 @@ class Floor:
 
 
 TIED = frozenset({"department", "inspector"})
-"""Roles that open what is assigned to their department now and nothing else: for every purpose, and
-whatever a file says."""
+"""Roles that may open only what is assigned to their department now, for every purpose and whatever
+a file says."""
 
 
 def works_for(caller: Caller, department: str | None) -> bool:
-    """Whether the caller has a role that is tied to a department, and this is the department."""
+    """Whether the caller has a role tied to a department, and it is this department."""
     return (
         bool(department) and caller.department == department and not TIED.isdisjoint(caller.roles)
     )
@@ -215,17 +218,17 @@ PURPOSES: Mapping[str, Floor] = MappingProxyType(
         "subject_access": Floor("signed_link"),
     }
 )
-"""The closed list. A purpose is added here, in the open, with a decision record, or nowhere."""
+"""The closed list. A purpose may be added only here, in public, with a decision record."""
 
 _TRADE = re.compile(
     r"\b(?:re)?(?:market\w*|commerc\w*|sale|sales|sell\w*|sold|exchang\w*|advert\w*|moneti[sz]\w*"
     r"|promot\w*|telemarket\w*|broker\w*|mercad\w*|comerc\w*|publicid\w*|ventas?|vend\w*)"
 )
-"""Words of trade in personal information, English and Spanish, which the policy rules out (P12)."""
+"""English and Spanish words for trade in personal information, which the policy forbids (P12)."""
 
 
 def problems(rules: AccessRules) -> Iterator[Problem]:
-    """What is wrong with a file of rules, as entry, field and reason."""
+    """What is wrong with a file of rules: entry, field and reason."""
     contact = {each.field: each.contact for each in rules.fields}
     declared = {each.purpose: each for each in rules.purposes}
     yield from _once("fields", (each.field for each in rules.fields))
@@ -242,14 +245,14 @@ def problems(rules: AccessRules) -> Iterator[Problem]:
             trade = list(_trade({"purpose": grant.purpose, "rule": grant.rule}))
             yield from ((entry, *rest) for rest in trade)
             if grant.purpose not in declared and not trade:
-                yield entry, "purpose", "is none of the purposes of this file"
+                yield entry, "purpose", "is not a purpose in this file"
             elif role.role in TIED and not _asks(declared.get(grant.purpose)):
-                yield entry, "purpose", "this role needs one that asks for the assignment"
+                yield entry, "purpose", "this role needs a purpose that requires the assignment"
             for field in grant.fields:
                 if field not in contact:
-                    yield entry, "fields", f"{field} is none of the fields of this file"
+                    yield entry, "fields", f"{field} is not a field in this file"
                 elif contact[field] and not PURPOSES.get(grant.purpose, Floor()).contact:
-                    yield entry, "fields", f"{field} reaches the person; this purpose may not"
+                    yield entry, "fields", f"{field} reaches the person, which this purpose may not"
 
 
 def _asks(purpose: Purpose | None) -> bool:
@@ -265,23 +268,23 @@ def _purpose_problems(purpose: Purpose) -> Iterator[tuple[str, str]]:
             yield "purpose", f"is not in the closed list ({', '.join(PURPOSES)})"
         return
     if not purpose.citation.strip():
-        yield "citation", "no purpose without the sentence of policy or law that it comes from"
+        yield "citation", "a purpose needs the sentence of policy or law that it comes from"
     if floor.precondition not in ("none", purpose.precondition):
         yield "precondition", f"must be {floor.precondition}"
     unfree = set(purpose.unless_roles)
-    # A precondition that the file adds of itself may spare anybody but those who are tied.
+    # A precondition that the file adds may exempt anybody except roles tied to a department.
     unfree &= TIED if floor.precondition == "none" else unfree - floor.unless_roles
     if unfree:
-        yield "unless_roles", f"cannot free {', '.join(sorted(unfree))} from the precondition"
+        yield "unless_roles", f"cannot exempt {', '.join(sorted(unfree))} from the precondition"
     if floor.reference and not (purpose.reference or "").strip():
         yield "reference", "must be asked for"
     yield from _form_problems(purpose.reference_form)
     if purpose.reference_form is not None and not (purpose.reference or "").strip():
-        yield "reference_form", "is of a reference that nobody is asked for"
+        yield "reference_form", "describes a reference that is not required"
     if floor.justification and not (purpose.justification or "").strip():
         yield "justification", "must be asked for"
     if floor.review and "open_review" not in purpose.obligations:
-        yield "obligations", "must open a review"
+        yield "obligations", "must require a review"
 
 
 def _form_problems(form: str | None) -> Iterator[tuple[str, str]]:
@@ -290,7 +293,7 @@ def _form_problems(form: str | None) -> Iterator[tuple[str, str]]:
     try:
         re.compile(form)
     except re.error:
-        yield "reference_form", "is no regular expression"
+        yield "reference_form", "is not a regular expression"
 
 
 def _trade(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -300,7 +303,7 @@ def _trade(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if _TRADE.search(words) or _TRADE.search(words.replace(" ", "")):
             yield (
                 field,
-                "personal information is never used for marketing and never sold, exchanged or "
+                "personal information is never used for marketing, and never sold, exchanged or "
                 "distributed for it (P12): no such purpose can be loaded",
             )
 
@@ -315,8 +318,8 @@ def _once(where: str, names: Iterable[str]) -> Iterator[Problem]:
 
 
 class AccessPolicy:
-    """Decides, by one set of rules. Immutable; `hash` is the SHA-256 of the file's bytes,
-    `approved_by` names the persons behind a file of the county's own."""
+    """Decides by one set of rules. Immutable; `hash` is the SHA-256 of the file's bytes, and
+    `approved_by` names the people who approved the county's own file."""
 
     def __init__(self, rules: AccessRules, sha256: str, approved_by: tuple[str, ...] = ()) -> None:
         self.rules = rules
@@ -327,8 +330,8 @@ class AccessPolicy:
         self._roles = {each.role: each for each in rules.roles}
 
     def known(self, purpose: str, fields: Iterable[str]) -> tuple[str, tuple[str, ...]]:
-        """What of a question may be written down: names of the lists, `unknown` in place of any
-        other purpose. What a caller makes up could be anything, a person's name too."""
+        """The parts of a question that may be written down: names from the lists, and `unknown` in
+        place of any other purpose. A caller could make up anything, even a person's name."""
         found = tuple(name for name in dict.fromkeys(fields) if name in self._fields)
         return (purpose if purpose in self._purposes else "unknown"), found
 
@@ -345,8 +348,8 @@ class AccessPolicy:
     ) -> Decision:
         """Whether `caller` may open `fields` of the record for `purpose`, and what it lacks.
 
-        All or nothing: one field too many is a refusal that names it. Nothing of the question but
-        field names of the closed list comes back in the answer.
+        All or nothing: one field too many leads to a refusal that names it. The answer repeats
+        nothing from the question except field names from the closed list.
         """
         asked = tuple(dict.fromkeys(fields))
         on = at.astimezone(UTC).date()
@@ -371,7 +374,7 @@ class AccessPolicy:
         if rule is None or not _in_force(on, rule.effective_from, rule.effective_until):
             return refuse("purpose-unknown", f"A purpose of the list: {', '.join(self._purposes)}.")
         if not self._fields.keys() >= set(asked):
-            return refuse("field-unknown", "Only fields of the list can be opened.")
+            return refuse("field-unknown", "Only fields from the list can be opened.")
         granted = [
             (role, grant)
             for role in caller.roles
@@ -412,7 +415,7 @@ class AccessPolicy:
         )
 
     def held_elsewhere(self, decision: Decision) -> Decision:
-        """An allowed decision turned into a refusal, because another service holds the fields."""
+        """Turns an allowed decision into a refusal, because another service holds the fields."""
         return replace(
             decision,
             allowed=False,
@@ -427,14 +430,14 @@ class AccessPolicy:
         return enough(justification)
 
     def _refers(self, rule: Purpose, reference: str | None) -> bool:
-        """Whether it is a reference at all, and has the form that these rules name."""
+        """Whether it is a reference, and has the form that these rules require."""
         form = rule.reference_form or self.rules.reference_form
         return is_reference(reference) and (
             form is None or re.fullmatch(form, as_reference(reference or "")) is not None
         )
 
     def too_often(self, decision: Decision, seconds: int) -> Decision:
-        """An allowed decision turned into a refusal, because there were too many before it."""
+        """Turns an allowed decision into a refusal, because there were too many before it."""
         return replace(
             decision,
             allowed=False,
@@ -462,7 +465,7 @@ def _uncovered(asked: tuple[str, ...], granted: list[tuple[str, Grant]]) -> list
 def _unmet(
     rule: Purpose, role: str, caller: Caller, facts: RecordFacts
 ) -> tuple[Precondition, str] | None:
-    """What the role lacks, by precondition and in words; `None` where it lacks nothing."""
+    """What the role lacks, as a precondition and in words; `None` if it lacks nothing."""
     if role in TIED and not _is_assigned(caller, facts):
         return "assigned", _NOT_ASSIGNED
     needed = None if role in rule.unless_roles else _needed(rule.precondition, caller, facts)
@@ -473,7 +476,8 @@ _NOT_ASSIGNED = "The request must be assigned to your department."
 
 
 def _is_assigned(caller: Caller, facts: RecordFacts) -> bool:
-    """Whether the record is the business of the caller's department now. A search is about none."""
+    """Whether the record belongs to the caller's department now. A search is not about any
+    record."""
     return bool(
         facts.record_id and caller.department and caller.department == facts.assigned_department
     )
@@ -491,8 +495,8 @@ def _needed(precondition: Precondition, caller: Caller, facts: RecordFacts) -> s
             return None
         return "The signed link of this very request."
     if precondition == "disclosure_case":
-        # Cases live in the disclosure register of the audit service. Until a decision can be shown
-        # one, there is no case that could cover anything.
+        # Cases will be in the audit service's disclosure register. Until it is connected, no case
+        # can cover anything.
         return "An approved disclosure case; no register of cases is connected, so there is none."
     return None
 
@@ -504,11 +508,12 @@ def _in_force(on: date, start: date | None, end: date | None) -> bool:
 def load_access_policy(
     path: Path | None = None, approvers: Path | None = None, *, rules_only: bool = False
 ) -> AccessPolicy:
-    """The county's own file at `path`, or the one packaged here. `approvers`: the file of those two
-    of whom must have approved the county's own; `rules_only` looks at the rules alone, for those
-    who are about to approve them.
+    """The county's own file at `path`, or the one packaged here. `approvers`: the file of
+    approvers, two of whom must have approved the county's own file. `rules_only` checks only the
+    rules, for people who are about to approve them.
 
-    :raises DataFileError: the file is not good. :raises NotApprovedError: nobody stands behind it.
+    :raises DataFileError: the file is invalid. :raises NotApprovedError: two people have not
+    approved it.
     """
     file = load(AccessRules, path or packaged("direct311.runtime", "access.yaml"), problems)
     if path is None or rules_only:

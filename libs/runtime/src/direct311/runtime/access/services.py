@@ -1,7 +1,7 @@
-"""The platform's services as the identity provider knows them: client id and audience of each.
+"""The platform's services as the identity provider knows them: each one's client id and audience.
 
-They are listed in `services` of the principals file, one list for all. A token is made for one
-service, its audience, and is good nowhere else; a service is who has its client id.
+They are listed in `services` in the principals file, one list for all. A token is made for one
+service, its audience, and is valid nowhere else. A service is identified by its client id.
 """
 
 import json
@@ -15,23 +15,23 @@ from direct311.runtime.errors import RuntimeFaultError
 from direct311.runtime.persons import reads_as, same_person
 
 PREFIX = "svc:"
-"""What a service's name in the log begins with; no person's `sub` does."""
+"""The prefix of a service's name in the log; no person's `sub` begins with it."""
 UNKNOWN = "unknown"
-"""Who stands in the log for somebody who is not known."""
+"""The name in the log for an unknown caller."""
 BEGINNINGS = (PREFIX, "svc-", LINK)
-"""What no person's `sub` begins with: names of services, and of residents' links."""
+"""Prefixes that no person's `sub` has: those of services and of residents' links."""
 
 
 class ServicesError(RuntimeFaultError):
-    """The list of services, or a setting, would let a token pass where it was not made for. The
-    message says what to set."""
+    """The list of services, or a setting, would accept a token at a service it was not made for.
+    The message says what to set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service. `subject`: the `sub` of its own tokens, the client id unless said otherwise
-    (RFC 9068, section 2.2). `for_people`: the services that it calls for a person. `scope`: what to
-    ask the provider for to get a token for it, where the audience alone does not do."""
+    """One service. `subject`: the `sub` of its own tokens, the client id by default (RFC 9068,
+    section 2.2). `for_people`: the services that it calls for a person. `scope`: the scope to
+    request from the provider for a token for this service, if the audience is not enough."""
 
     name: str
     client_id: str
@@ -42,14 +42,14 @@ class Service:
 
     @property
     def actor(self) -> str:
-        """Who it is in the access log, and in rules."""
+        """Its name in the access log and in rules."""
         return PREFIX + self.name
 
 
 class Services:
     """All services, seen from one of them, `own`.
 
-    :raises ServicesError: the list lacks something, or two things of it are one.
+    :raises ServicesError: the list lacks something, or has a duplicate.
     """
 
     def __init__(self, own: str, listed: Iterable[Service]) -> None:
@@ -66,18 +66,18 @@ class Services:
     def from_file(cls, path: Path, own: str) -> "Services":
         """The list of a principals file, for the service `own`.
 
-        :raises ServicesError: it is not good, or there is none.
+        :raises ServicesError: the list is invalid or missing.
         """
         listed = json.loads(path.read_bytes()).get("services")
         if not isinstance(listed, list):
             raise ServicesError(
                 "the principals file needs `services`: for each service its `service`, `client_id` "
-                "and `audience`; one audience for all is not taken any more"
+                "and `audience`; one audience for all is no longer accepted"
             )
         return cls(own, map(_service, listed))
 
     def with_settings(self, client_id: str, audience: str | None, link_audience: str) -> "Services":
-        """The same, where the service's own settings do not contradict it.
+        """The same list, after checking that the service's own settings do not contradict it.
 
         :raises ServicesError: they do.
         """
@@ -87,10 +87,10 @@ class Services:
         if audience is not None and audience != self.own.audience:
             raise ServicesError(
                 f"{name}_AUDIENCE is not the audience in the principals file; leave it out, or set "
-                "what stands there"
+                "the same value"
             )
         if not link_audience.strip() or link_audience in self.audiences:
-            raise ServicesError(f"{name}_LINK_AUDIENCE must be another than any service's audience")
+            raise ServicesError(f"{name}_LINK_AUDIENCE must differ from every service's audience")
         if link_audience in self._by_client:
             raise ServicesError(f"{name}_LINK_AUDIENCE must not be a client id")
         return self
@@ -110,21 +110,22 @@ class Services:
         return self._by_client.get(client_id) if isinstance(client_id, str) else None
 
     def of_actor(self, act: Mapping[str, Any]) -> Service | None:
-        """The service that an `act` claim names (RFC 8693, section 4.1): by its client id, or else
-        by the subject of its tokens."""
+        """The service that an `act` claim names (RFC 8693, section 4.1), by its client id or else
+        by its tokens' subject."""
         if "client_id" in act:
             return self.of_client(act["client_id"])
         sub = act.get("sub")
         return next((each for each in self._by_name.values() if each.subject == sub), None)
 
     def reserves(self, sub: str) -> bool:
-        """Whether no person can have this `sub`: the log would show it for a service, for a
-        resident's link, or for somebody unknown."""
+        """Whether no person may have this `sub`, because the log would show it as a service, a
+        resident's link or an unknown caller."""
         return is_reserved(sub) or any(same_person(sub, name) for name in self._names)
 
 
 def is_reserved(sub: str) -> bool:
-    """Whether a reader of the log could take this `sub` for a name that the log itself gives."""
+    """Whether a reader of the log could mistake this `sub` for a name that the log itself
+    assigns."""
     return reads_as(sub, BEGINNINGS) or same_person(sub, UNKNOWN)
 
 
@@ -145,7 +146,7 @@ def _service(entry: Any) -> Service:
         ) from None
     texts = (found.name, found.client_id, found.audience, found.subject, found.scope or "-")
     if not all(isinstance(text, str) for text in texts) or isinstance(for_people, str):
-        raise ServicesError("`services` of the principals file holds what is no text")
+        raise ServicesError("`services` in the principals file has a value that is not text")
     return found
 
 
@@ -156,7 +157,7 @@ def _problems(own: str, listed: tuple[Service, ...]) -> Iterator[str]:
     for each in listed:
         for what, text in (("client_id", each.client_id), ("audience", each.audience)):
             if not text or text.split() != [text]:
-                yield f"{each.name}: {what} in the principals file is empty, or has blanks"
+                yield f"{each.name}: {what} in the principals file is empty, or contains spaces"
         if each.audience in clients:
             # An ID token has a client id for its audience (OpenID Connect Core 1.0, section 2).
             yield f"{each.name}: the audience in the principals file is a client id"

@@ -1,10 +1,10 @@
-"""Who came in, and who tried to: sign-ins as events of the access log.
+"""Sign-ins and failed sign-ins as events of the access log.
 
 The identity provider checks passwords; what a service sees is a token. The first use of a person's
 token in this process is a sign-in. Calls without a valid token are counted by minute and source, so
-that somebody who tries a million tokens makes one event a minute. Neither is an access to personal
-information: they are written down shortly after, and what a process had not yet written when it was
-killed is lost.
+that somebody who tries a million tokens makes one event per minute. Neither is an access to
+personal information: both are written shortly afterwards, and a killed process loses those it had
+not yet written.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from direct311.runtime.clock import Clock
 
 MOST_SESSIONS = 10_000
 MOST_SOURCES = 1_000
-"""Of one minute; further sources are counted together."""
+"""The most sources counted separately in one minute; the rest are counted together."""
 
 _MINUTE = timedelta(minutes=1)
 
@@ -36,12 +36,12 @@ class Sources:
         self._day = clock.now().date()
 
     def adopt(self, key: bytes, day: date) -> None:
-        """Use a key that others have too, for this day."""
+        """Use a given key for this day, which others have too."""
         self._key, self._day = key, day
 
     def name(self, address: str | None) -> str | None:
-        """16 hex digits that stand for the address until midnight UTC; `None` for no address. Who
-        has one address of IPv6 has all of its network of 64 bits."""
+        """16 hex digits that stand for the address until midnight UTC; `None` for no address. All
+        addresses of a 64-bit IPv6 network count as one, because one user has them all."""
         if not address:
             return None
         address = network_of(address)
@@ -52,7 +52,7 @@ class Sources:
 
 
 class SignIns:
-    """Notes sign-ins, and writes them down when `flush` is called, every few seconds."""
+    """Collects sign-ins, and writes them when `flush` is called, every few seconds."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self.sources = Sources(clock)
@@ -63,7 +63,7 @@ class SignIns:
         self._failures: Counter[tuple[datetime, str | None]] = Counter()
 
     def came(self, caller: Caller) -> None:
-        """A valid token. Services come and go all the time, and are not noted."""
+        """Note a valid token. Services sign in all the time, and are not noted."""
         token = caller.token_id
         if token is None or caller.authentication != "oidc":
             return
@@ -76,14 +76,14 @@ class SignIns:
             self._seen.popitem(last=False)
 
     def failed(self, source: str | None) -> None:
-        """No token, or none that is valid here."""
+        """Note a call without a token that is valid here."""
         minute = self._clock.now().replace(second=0, microsecond=0)
         if (minute, source) not in self._failures and len(self._failures) >= MOST_SOURCES:
             source = None
         self._failures[minute, source] += 1
 
     async def flush(self, *, ending: bool = False) -> None:
-        """Write down what is new, and the minutes that are over; `ending`: this one too.
+        """Write what is new, and the counts of past minutes; if `ending`, of the current one too.
 
         :raises AuditUnavailableError: not now; nothing is forgotten.
         """
@@ -102,7 +102,7 @@ class SignIns:
 
 
 def network_of(address: str) -> str:
-    """What counts as one caller: an address of IPv4, of IPv6 its network of 64 bits."""
+    """What counts as one caller: an IPv4 address, or an IPv6 address's 64-bit network."""
     if ":" not in address:
         return address
     try:

@@ -1,1 +1,1 @@
-"""Records, the events that they take and give, and Kafka."""
+"""Records, the events that they handle and publish, and Kafka."""

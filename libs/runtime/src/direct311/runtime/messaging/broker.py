@@ -1,4 +1,4 @@
-"""Kafka through FastStream: one broker a process, one batch subscriber a consumer group."""
+"""Kafka through FastStream: one broker per process, one batch subscriber per consumer group."""
 
 import asyncio
 import contextlib
@@ -42,10 +42,10 @@ _log = structlog.get_logger(__name__)
 def make_broker(settings: ServiceSettings, instance: str) -> KafkaBroker:
     """The process's broker: acknowledged by all in-sync replicas, no linger.
 
-    Not Kafka's idempotent producer, which the library leaves unable to send once the broker was
-    away for longer than `request_timeout_ms` (decision 49): what was sent twice has the same id,
-    and consumers drop it. What must keep its order waits for the one before it (`KafkaPublisher`).
-    Nothing is acknowledged on reading: consumers commit when a batch is done.
+    Does not use Kafka's idempotent producer, because in this library it cannot send any more once
+    the broker was down for longer than `request_timeout_ms` (decision 49). A message sent twice has
+    the same id, and consumers drop it. A message whose order matters waits for the one before it
+    (`KafkaPublisher`). Nothing is acknowledged on reading: consumers commit when a batch is done.
     """
     connections.use()
     secure = settings.kafka_security == "SASL_SSL"
@@ -75,12 +75,13 @@ def make_broker(settings: ServiceSettings, instance: str) -> KafkaBroker:
 
 
 async def _undecoded(_: object) -> None:
-    # Decoding happens once, in the consumer, where a failure is told without its input.
+    # Decoding happens once, in the consumer, which reports a failure without its input.
     return None
 
 
 class _BrokerLog:
-    """What FastStream has to say: of an error its class alone, for its text may quote a message."""
+    """FastStream's own log lines, with only an error's class, because its text may quote a
+    message."""
 
     def log(
         self,
@@ -100,7 +101,7 @@ class KafkaPublisher:
 
     TIMEOUT_SECONDS = 12.0
     QUEUE_SECONDS = 3.0
-    """How long a topic's entries may wait to be queued: its partitions are not known, or full."""
+    """How long a topic's entries may wait to be queued while its partitions are unknown or full."""
 
     def __init__(self, broker: KafkaBroker) -> None:
         self._broker = broker
@@ -112,7 +113,7 @@ class KafkaPublisher:
         for turn in _turns(entries):
             if time.monotonic() >= deadline:
                 break
-            # What follows one that the broker does not have would overtake it.
+            # Entries after one that the broker does not have would overtake it.
             now = [index for index in turn if _key(entries[index]) not in refused]
             for index in await self._publish(entries, now, deadline):
                 results[index] = True
@@ -122,12 +123,12 @@ class KafkaPublisher:
     async def _publish(
         self, entries: Sequence[Entry], turn: Sequence[int], deadline: float
     ) -> Sequence[int]:
-        """Send entries of which no two have the same key; those that the broker has in time."""
+        """Send entries with different keys; returns those that the broker stored in time."""
         lanes: dict[str, list[int]] = {}
         for index in turn:
             lanes.setdefault(entries[index].message.topic, []).append(index)
         sent: dict[int, asyncio.Future[Any]] = {}
-        # A topic that is missing, or forbidden, keeps nobody else's entries waiting.
+        # A missing or forbidden topic must not keep other entries waiting.
         await asyncio.gather(*(self._queue(entries, lane, sent) for lane in lanes.values()))
         if sent:
             await asyncio.wait(sent.values(), timeout=max(0.0, deadline - time.monotonic()))
@@ -164,9 +165,9 @@ class KafkaPublisher:
             )
 
     async def publish_one(self, entry: Entry, seconds: float) -> None:
-        """Send one and wait until all in-sync replicas have it.
+        """Send one message and wait until all in-sync replicas have it.
 
-        :raises TimeoutError: the broker did not say so within `seconds`.
+        :raises TimeoutError: the broker did not confirm it within `seconds`.
         """
         async with asyncio.timeout(seconds):
             await self._broker.publish(
@@ -183,8 +184,9 @@ def _key(entry: Entry) -> tuple[str, bytes]:
 
 
 def _turns(entries: Sequence[Entry]) -> Sequence[Sequence[int]]:
-    """Places of the entries: the first of each key, the second of each, and so on. A producer that
-    gives up one batch may still send the next, so an entry waits for the one before it."""
+    """Positions of the entries in rounds: the first of each key, the second of each, and so on. A
+    producer that gives up on one batch may still send the next, so an entry waits for the one
+    before it."""
     turns: list[list[int]] = []
     had: Counter[tuple[str, bytes]] = Counter()
     for index, entry in enumerate(entries):
@@ -197,13 +199,12 @@ def _turns(entries: Sequence[Entry]) -> Sequence[Sequence[int]]:
 
 
 class MisplacedError(RuntimeFaultError):
-    """An event that does not belong on the topic by which it came, or says to be of one who may
-    not send it there."""
+    """An event does not belong on its topic, or claims a source that may not send it there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An event as it came: decoded, and the bytes that its signature speaks of."""
+    """An event as received: decoded, and the bytes that its signature covers."""
 
     event: Event[Model]
     headers: dict[str, str]
@@ -214,25 +215,26 @@ class Received:
 
 
 Process = Callable[[Sequence[Received]], Awaitable[Sequence[tuple[Event[Model], Exception]]]]
-"""Handles a batch; returns the events that failed for good. Raises what is transient."""
+"""Handles a batch; returns the events that failed for good. Raises transient errors."""
 
 
 class _LeavingError(Exception):
-    """The process stops; what is in hand comes again, here or elsewhere."""
+    """The process is stopping; the current batch is delivered again, here or elsewhere."""
 
 
 SHORT_SECONDS = 0.01
-"""A process that wakes so much later than it asked to has to wait for a processor."""
+"""A process that wakes this much later than requested is waiting for the processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a consumer gathers. After each batch it lingers, so that the events that come meanwhile
-    share what a batch costs whatever its size. Where the processor is short, it stays away for
-    three times as long as the batch took: whoever waits for an answer comes first, and more events
+    """How a consumer forms batches. After each batch it lingers, so that events that arrive
+    meanwhile share the fixed cost of a batch. If the processor is busy, it pauses for three times
+    as long as the batch took, so that callers waiting for an answer come first and more events
     share the next batch.
 
-    `records`: of the largest batch; `linger` and `most`: seconds of a pause, at least and at most.
+    `records`: the size of the largest batch; `linger` and `most`: the shortest and longest pause,
+    in seconds.
     """
 
     records: int = 500
@@ -240,41 +242,41 @@ class Pace:
     most: float = 1.0
 
     def pause(self, took: float, late: float) -> float:
-        """Seconds to wait after a batch that took so long, where the process woke so late after
-        the pause before."""
+        """Seconds to wait after a batch that took this long, if the process woke this late after
+        the previous pause."""
         return min(max(3 * took if late > SHORT_SECONDS else 0.0, self.linger), self.most)
 
 
 PROMPT = Pace()
 PATIENT = Pace(records=2_000, linger=0.4, most=5.0)
-"""Nobody waits for the outcome: most of what a request leads to is handled in one go."""
+"""Nobody waits for the outcome: most events that a request causes are handled in one batch."""
 EAGER = Pace(records=1_000, most=0.02)
-"""Events that must be safe soon, however many."""
+"""Events that must be stored soon, however many there are."""
 
 
 class Consumer:
     """One consumer group's member: batches, retries, dead letters.
 
-    A message has three outcomes. Done. Transient: the batch is tried again with back-off and
-    jitter. Dead-lettered: what names topic, partition, offset and the kind of error goes to the
-    service's dead-letter topic. After `DEAD_LETTERS_IN_A_ROW` of one topic that handlers failed on,
-    without anything of it done in between, the consumer stops by itself, since then it is more
-    likely that the code is wrong than all of the messages. What others than our services write
-    (`foreign` topics) may well all be wrong.
+    A message has three outcomes. Done. Transient: the batch is retried with back-off and jitter.
+    Dead-lettered: a letter that names topic, partition, offset and the kind of error goes to the
+    service's dead-letter topic. If handlers fail on `DEAD_LETTERS_IN_A_ROW` messages of one topic
+    with no success in between, the consumer stops, since then the code is more likely to be wrong
+    than all of the messages. On `foreign` topics, which others than our services write to, all
+    messages may well be wrong.
 
-    What cannot be read, does not belong where it came or is not signed as it must be says nothing
-    of the code, and its writer chooses how many there are: it stops nobody (decision 67). Where it
-    is as many in a row of one topic, `flooded` says so.
+    A message that cannot be read, does not belong on its topic or lacks a valid signature says
+    nothing about the code, and its writer chooses how many there are, so it never stops the
+    consumer (decision 67). If there are as many in a row on one topic, `flooded` reports it.
     """
 
     DEAD_LETTERS_IN_A_ROW = 100
     GIVE_WAY = 20
     GIVE_WAY_SECONDS = 0.05
-    """How often, and each time how long, the next batch waits for something more urgent."""
+    """How often, and how long each time, the next batch waits for something more urgent."""
     IDLE_MILLISECONDS = 100
-    """How long a poll waits, and then pauses, where nothing comes."""
+    """How long a poll waits, and then pauses, if nothing arrives."""
     SINCE_MILLISECONDS = 5
-    """How long a batch waits for what came to the broker since it was fetched."""
+    """How long a batch waits for messages that reached the broker since it was fetched."""
     FIRST_BACKOFF_SECONDS = 0.1
     LONGEST_BACKOFF_SECONDS = 5.0
 
@@ -317,12 +319,12 @@ class Consumer:
             auto_offset_reset="earliest",
             max_records=pace.records,
             batch_timeout_ms=self.IDLE_MILLISECONDS,
-            # Whatever is there is fetched at once: the pauses gather. Where nothing is there, the
-            # broker answers twice a second.
+            # Everything there is fetched at once; the pauses form the batches. If nothing is there,
+            # the broker answers twice a second.
             fetch_max_wait_ms=500,
             fetch_min_bytes=1,
             max_poll_interval_ms=900_000,
-            # A copy that was killed is missed after six seconds (Kafka allows no less).
+            # The group notices a killed copy after six seconds (the least Kafka allows).
             session_timeout_ms=6_000,
             heartbeat_interval_ms=2_000,
             ack_policy=AckPolicy.MANUAL,
@@ -332,20 +334,21 @@ class Consumer:
         self._subscriber(self._handle)
 
     async def _unparsed(self, raw: tuple["ConsumerRecord[Any, Any]", ...]) -> KafkaMessage:
-        # FastStream's parser reads all headers as UTF-8, and drops a batch where one is not.
+        # FastStream's parser reads all headers as UTF-8, and drops a whole batch if one is not.
         consumer = self._subscriber.consumer
         assert consumer is not None  # noqa: S101 - it has just read the batch
         return KafkaAckableMessage(raw, b"", consumer=consumer)
 
     def leave(self) -> None:
-        """Try nothing again: the process stops. What is not done by now stays uncommitted."""
+        """Retry nothing more, because the process is stopping. Unfinished messages stay
+        uncommitted."""
         self._leaving.set()
 
     async def _handle(self, message: KafkaMessage) -> None:
-        """Whatever happens, a batch is committed when all of it has its outcome, or never.
+        """A batch is committed only once every message in it has its outcome, whatever happens.
 
-        FastStream drops what is raised here and goes on to the next batch, whose commit would
-        count for this one too.
+        FastStream drops an error raised here and goes on to the next batch, whose commit would also
+        cover this one.
         """
         raw = message.raw_message
         records: Sequence[ConsumerRecord[Any, Any]] = raw if isinstance(raw, tuple) else (raw,)
@@ -362,7 +365,7 @@ class Consumer:
         finally:
             self.busy_since = None
         if self.stopped_because:
-            # Uncommitted, so that the batch comes again after a restart.
+            # Left uncommitted, so that the batch is delivered again after a restart.
             await self._leaving.wait()
             return
         await self._commit(message)
@@ -376,8 +379,8 @@ class Consumer:
             await self._pause(self.GIVE_WAY_SECONDS)
 
     async def _come_since(self, count: int) -> Sequence["ConsumerRecord[Any, Any]"]:
-        """What came to the broker since the client fetched what is in hand: it fetches the first
-        that there is, and no more before that is taken. The next commit counts for these too."""
+        """Messages that reached the broker after the client's last fetch: the client fetches what
+        is there first, and no more until that is taken. The next commit covers these too."""
         consumer = self._subscriber.consumer
         if consumer is None or count >= self._pace.records:
             return ()
@@ -386,13 +389,13 @@ class Consumer:
                 timeout_ms=self.SINCE_MILLISECONDS, max_records=self._pace.records - count
             )
         except KafkaError as error:
-            # Nothing was taken. What is in hand has its outcome all the same.
+            # Nothing was taken. The current batch still gets its outcome.
             _log.warning("consumer.fetch_failed", error=type(error).__name__)
             return ()
         return [record for records in found.values() for record in records]
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, unless the process stops."""
+        """Wait, unless the process is stopping."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._leaving.wait(), seconds)
 
@@ -437,7 +440,7 @@ class Consumer:
 
     @property
     def flooded(self) -> str | None:
-        """The topics that nothing could be read from of late, by name; `None` where there are
+        """The names of the topics from which nothing could be read lately; `None` if there are
         none."""
         topics = sorted(
             topic
@@ -449,7 +452,8 @@ class Consumer:
     async def _outcomes(
         self, received: Sequence[Received]
     ) -> Sequence[tuple[Event[Model], Exception]]:
-        """Handle a batch, however often that takes; the events that failed for good."""
+        """Handle a batch, with as many retries as it takes; returns the events that failed for
+        good."""
         traces = [item.event.traceparent for item in received if item.event.traceparent]
         backoff = self.FIRST_BACKOFF_SECONDS
         while True:
@@ -470,7 +474,7 @@ class Consumer:
     async def _traced(
         self, received: Sequence[Received], error: Exception
     ) -> Sequence[tuple[Event[Model], Exception]]:
-        """What breaks the process is traced to its event: by record, then one by one."""
+        """Find the event that breaks the handler: by record, then one by one."""
         if len(received) == 1:
             return [(received[0].event, error)]
         _log.error("consumer.batch_broken", error=type(error).__name__, records=len(received))
@@ -484,9 +488,9 @@ class Consumer:
         return failed
 
     async def _back_off(self, seconds: float) -> float:
-        """Wait about so long; how long to wait the next time.
+        """Wait about this long; returns how long to wait next time.
 
-        :raises _LeavingError: the process stops.
+        :raises _LeavingError: the process is stopping.
         """
         await self._pause(seconds * random.uniform(0.5, 1.0))  # noqa: S311
         if self._leaving.is_set():
@@ -509,7 +513,7 @@ class Consumer:
         why: Exception,
         reason: str,
     ) -> None:
-        """Name the message in the dead-letter topic; try until the broker has it."""
+        """Name the message in the dead-letter topic; retry until the broker has it."""
         kind = type(why).__name__
         self._metrics.dead_letters.labels(kind).inc()
         _log.error(
@@ -540,7 +544,8 @@ class Consumer:
                 backoff = await self._back_off(backoff)
 
     async def _send_letter(self, key: str, headers: dict[str, str]) -> None:
-        # The producer waits for a broker that is away as long as it takes; who leaves does not.
+        # The producer waits for a broker that is down as long as it takes; a stopping process does
+        # not.
         topic = dead_letter_topic(self._service)
         sending = asyncio.create_task(
             self._broker.publish(b"", topic=topic, key=key.encode(), headers=headers)
@@ -562,10 +567,10 @@ class BrokerDownError(TransientError):
 
 
 async def start(broker: KafkaBroker) -> None:
-    """Connect, and start the subscribers; may be called again where it failed.
+    """Connect, and start the subscribers; may be called again after a failure.
 
-    FastStream takes a client whose first connection failed for one that is connected: what came up
-    before the failure is taken down.
+    FastStream treats a client whose first connection failed as connected, so everything that
+    started before the failure is stopped again.
     """
     try:
         await broker.start()

@@ -1,4 +1,4 @@
-"""Connections to Kafka that say so when they are broken, under uvloop too.
+"""Connections to Kafka that report when they are broken, under uvloop too.
 
 A write to a connection that the broker has just reset raises `RuntimeError` under uvloop. aiokafka
 0.14 expects an `OSError` there (aio-libs/aiokafka#1038); anything else ends the task that was
@@ -32,5 +32,5 @@ class Connection(AIOKafkaConnection):
 
 
 def use() -> None:
-    """All clients of this process that are made from now on have such connections."""
+    """All clients that this process makes from now on have such connections."""
     aiokafka.conn.AIOKafkaConnection = Connection  # type: ignore[misc]

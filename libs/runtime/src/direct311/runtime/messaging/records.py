@@ -1,8 +1,9 @@
-"""One document for each record: state, what was handled, and what is to be published.
+"""One document per record: its state, the events it has handled, and the events to publish.
 
-The three change in one atomic write, guarded by the version that was read. That is the whole of
-'lost nothing, done once': a crash before the write leaves nothing, a crash after it leaves the
-events in the document's outbox, and a redelivered event is one that the document has seen.
+All three change in one atomic write, guarded by the version that was read. This is all it takes to
+lose nothing and do everything once: a crash before the write leaves nothing, a crash after it
+leaves the events in the document's outbox, and a redelivered event is one the document has already
+seen.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,13 +32,13 @@ Handler = Callable[[S, Event[Model]], Awaitable[Change[S] | None]]
 def on(
     model: type[D], handler: Callable[[S, Event[D]], Awaitable[Change[S] | None]]
 ) -> tuple[type[Model], Handler[S]]:
-    """A handler and the data that it handles, as an item of a mapping of handlers."""
+    """A handler and the data type it handles, as an item for a mapping of handlers."""
     return model, cast("Handler[S]", handler)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An outbox entry: a message as it will go out."""
+    """An outbox entry: a message as it will be sent."""
 
     id: str
     message: Encoded
@@ -45,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[S]):
-    """A state as it was read, with what of its outbox is not yet known to be published."""
+    """A state as it was read, with the outbox entries not yet known to be published."""
 
     state: S
     outbox: tuple[Entry, ...] = ()
@@ -55,7 +56,7 @@ class Stored(Generic[S]):
 class Write(Generic[S]):
     """Replace the document that has version `expected` (0: there is none) by `state`.
 
-    `outbox` is the whole outbox after the write; `in_hand` says that this process publishes it.
+    `outbox` is the whole outbox after the write; `in_hand` means that this process publishes it.
     `relay_after` is when the holder of the relay's lease may take it.
     """
 
@@ -66,14 +67,14 @@ class Write(Generic[S]):
 
 
 class Records(Protocol[S]):
-    """A service's documents, one for each record."""
+    """A service's documents, one per record."""
 
     async def load(self, record_ids: Sequence[str]) -> Mapping[str, Stored[S]]:
-        """The documents that exist among these; tombstones too."""
+        """The documents that exist for these ids, including tombstones."""
         ...
 
     async def commit(self, writes: Sequence[Write[S]]) -> set[str]:
-        """Write all that still have their expected version; the ids of those that have not."""
+        """Write all that still have their expected version; returns the ids of the others."""
         ...
 
 
@@ -89,8 +90,8 @@ class Outbox(Protocol):
         ...
 
     async def take_over(self, writer: str, now: datetime) -> int:
-        """Let the holder of the relay's lease take at once what this writer was to publish; how
-        many outboxes."""
+        """Let the holder of the relay's lease take at once what this writer was going to publish;
+        returns how many outboxes."""
         ...
 
     async def due(
@@ -105,7 +106,7 @@ class Outbox(Protocol):
 
 
 class Relaying(Protocol):
-    """The relay, as the one who writes sees it."""
+    """The relay, as a writer sees it."""
 
     def owned(self, entry_ids: Sequence[str]) -> bool:
         """True if this process has published these or is about to, in order."""
@@ -127,7 +128,7 @@ class Relaying(Protocol):
 
 
 class Emitter:
-    """Turns what a handler wants to say into messages: ids, attributes, signature."""
+    """Turns a handler's events into messages: ids, attributes, signature."""
 
     def __init__(self, service: str, clock: Clock, signer: Signer) -> None:
         self.source = f"/direct311/{service}"
@@ -141,7 +142,7 @@ class Emitter:
         found = []
         for index, outgoing in enumerate(events):
             kind = BY_MODEL[type(outgoing.data)]
-            # The topic is part of the cause: a department's copy is an event of its own.
+            # The topic is part of the cause, because a department's copy is a separate event.
             name = f"{kind.ce_type}@{outgoing.topic}" if outgoing.topic else kind.ce_type
             event: Event[Model] = Event(
                 id=derived_id(cause, name, index),
@@ -156,13 +157,14 @@ class Emitter:
         return tuple(found)
 
 
-# An in-process relay has this long, to publish and to mark, before the holder of the lease takes an
-# outbox over, whether the process lives or not. What one that is gone had in hand it takes at once.
+# An in-process relay has this long to publish and mark before the holder of the lease takes over an
+# outbox, whether the process is alive or not. The holder takes the outboxes of a dead process at
+# once.
 IN_HAND_GRACE = timedelta(seconds=90)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same step may work later, as far as the standard library can tell."""
+    """Whether the same step may work later, judging by standard-library errors."""
     return isinstance(error, (TransientError, OSError, TimeoutError))
 
 
@@ -188,9 +190,10 @@ class EventProcessor(Generic[S]):
         self._transient = transient
 
     async def apply(self, batch: Sequence[Event[Model]]) -> list[tuple[Event[Model], Exception]]:
-        """Handle every event once, in order for each record; the events that failed for good.
+        """Handle every event once, in order for each record; returns the events that failed for
+        good.
 
-        :raises TransientError: and what the database raises; the whole batch may be applied again.
+        :raises TransientError: or a database error; the whole batch may be applied again.
         """
         failed: list[tuple[Event[Model], Exception]] = []
         remaining: dict[str, list[Event[Model]]] = {}
@@ -227,7 +230,8 @@ class EventProcessor(Generic[S]):
         write: Write[S],
         added: Mapping[str, tuple[Entry, ...]],
     ) -> None:
-        """Tell the relay what a write added, if it may publish it, and what it dropped."""
+        """Tell the relay what a write added, if the relay may publish it, and what the write
+        dropped."""
         record_id = write.state.record_id
         new = {entry.id for entry in added[record_id]}
         kept = {entry.id for entry in write.outbox} - new
@@ -238,7 +242,7 @@ class EventProcessor(Generic[S]):
         if new and self._relay.owned(list(kept)):
             self._relay.offer(record_id, added[record_id])
         elif new and write.relay_after > self._clock.now():
-            # The broker refused what was in hand when the write was made.
+            # The broker refused entries that were waiting when the write was made.
             self._relay.leave(record_id)
 
     async def _process(
@@ -273,7 +277,7 @@ class EventProcessor(Generic[S]):
         return self.write(before, state, tuple(added)), tuple(added)
 
     def write(self, before: Stored[S], state: S, added: tuple[Entry, ...]) -> Write[S]:
-        """The write that takes `before` to `state` and adds these entries to its outbox."""
+        """The write that changes `before` to `state` and adds these entries to its outbox."""
         waiting = tuple(e for e in before.outbox if not self._relay.published(e.id))
         in_hand = self._relay.owned([entry.id for entry in waiting])
         now = self._clock.now()
@@ -285,7 +289,7 @@ class EventProcessor(Generic[S]):
         )
 
     async def read(self, record_id: str) -> S:
-        """The state as it stands, or the initial one."""
+        """The current state, or the initial one."""
         stored = await self._records.load([record_id])
         found = stored.get(record_id)
         return found.state if found else self._initial(record_id)
@@ -299,7 +303,7 @@ class EventProcessor(Generic[S]):
     ) -> S:
         """Change one record outside a consumer: a command, whose id `cause` makes it repeatable.
 
-        The state as it then stands; `decide` may raise to refuse.
+        Returns the resulting state; `decide` may raise to refuse.
         """
         states = await self.change_each({record_id: cause}, decide, traceparent)
         return states[record_id]
@@ -312,8 +316,8 @@ class EventProcessor(Generic[S]):
     ) -> Mapping[str, S]:
         """Change many records, each by its own cause (record id → UUID), in shared writes.
 
-        The states as they then stand; `decide` may raise to refuse, and then nothing of the batch
-        is written.
+        Returns the resulting states; `decide` may raise to refuse, and then nothing in the batch is
+        written.
         """
         done: dict[str, S] = {}
         for _ in range(20):
@@ -356,19 +360,19 @@ async def _released(
 async def take_order(state: S, event: Event[ev.DispositionOrdered]) -> Change[S] | None:
     """Begin to destroy, as ordered.
 
-    :raises OnePersonError: no two persons stand behind the order. :raises HeldError: a hold stands
-        that this service knows of.
+    :raises OnePersonError: the order does not come from two people. :raises HeldError: a hold that
+    this service knows of is in force.
     """
     if same_person(event.data.custodian, event.data.records_officer):
-        raise OnePersonError("ordered by one person alone")
+        raise OnePersonError("ordered by only one person")
     if state.holds:
-        raise HeldError("ordered while a hold stands")
+        raise HeldError("ordered while a hold is in force")
     return Change(state.destruction_ordered(event.data.order_id))
 
 
 def hold_handlers() -> dict[type[Model], Handler[Any]]:
     """How every holder of records takes part in disposition: it notes holds, and begins to destroy
-    when ordered, unless a hold that it knows of stands."""
+    when ordered, unless a hold that it knows of is in force."""
     return dict(
         (
             on(ev.HoldPlaced, _placed),
@@ -379,8 +383,8 @@ def hold_handlers() -> dict[type[Model], Handler[Any]]:
 
 
 class HeldError(Exception):
-    """Destruction was ordered of a record under hold."""
+    """Destruction of a record under a hold was ordered."""
 
 
 class OnePersonError(Exception):
-    """Destruction was ordered by a custodian and a records officer who could be one person."""
+    """Destruction was ordered by a custodian and a records officer who could be the same person."""

@@ -1,9 +1,9 @@
 """The relay: from the outboxes to the broker, at least once, in order for each record.
 
-What a process has just written it publishes from memory, in batches, and marks in bulk. What was
-left behind (by a crash, a broker that did not answer, another copy of the service) the holder of
-the lease publishes from the database; what a process had in hand that is gone, as soon as that is
-known.
+A process publishes from memory what it has just written, in batches, and marks it in bulk. The
+holder of the lease publishes from the database what was left behind (by a crash, a broker that did
+not answer, another copy of the service). It takes over from a dead process as soon as it knows that
+the process is dead.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 class Publisher(Protocol):
     async def publish(self, entries: Sequence[Entry]) -> Sequence[bool]:
-        """Send all, in order for each key; which of them the broker has durably."""
+        """Send all, in order for each key; returns which of them the broker has stored durably."""
         ...
 
 
@@ -37,47 +37,49 @@ class Lease(Protocol):
 
 
 class Presence(Protocol):
-    """Which relays of one outbox live: each says so again and again."""
+    """Which relays of an outbox are alive: each one reports regularly."""
 
     async def confirm(self, now: datetime) -> None:
-        """Say that this one lives."""
+        """Report that this relay is alive."""
         ...
 
     async def gone(self, now: datetime) -> Sequence[str]:
-        """Those that have been silent for too long: the names with which they write."""
+        """The relays that have been silent for too long, by the names with which they write."""
         ...
 
     async def forget(self, writer: str) -> None:
-        """What it left behind is taken over."""
+        """Forget a relay: what it left behind has been taken over."""
         ...
 
     async def leave(self) -> None:
-        """Say that this one goes, and leaves nothing behind."""
+        """Report that this relay is stopping and leaves nothing behind."""
         ...
 
 
 class Relay:
-    """One for each process and outbox collection."""
+    """One per process and outbox collection."""
 
     BATCH = 500
     IN_HAND = 20_000
-    """Writes that wait in memory at the most. What more comes while the broker takes nothing waits
-    in its outbox, for the holder of the lease."""
+    """The most writes that wait in memory. While the broker accepts nothing, further writes wait in
+    their outboxes for the holder of the lease."""
     REMEMBERED = 200_000
-    """Entries that are known to be published: more than come before their documents are marked."""
+    """The most entries known to be published: more than can arrive before their documents are
+    marked."""
     POLL_SECONDS = 0.25
     SMALL = 50
     GATHER_SECONDS = 0.02
-    """After a batch that is small what comes next waits so long, so that it goes out together."""
+    """After a small batch, the next entries wait this long, so that they go out together."""
     MARKED_AT_ONCE = 100
     MARK_SECONDS = 0.5
     QUIET_SECONDS = 2.0
-    """Marks are made where nothing has been offered for so long."""
+    """Published entries are marked once nothing has been offered for this long."""
     MARK_AFTER_SECONDS = 60.0
-    """Where it is never quiet, then. By then the next event has nearly always written the document
-    again; with `MARK_SECONDS` and a slow database it is well within `IN_HAND_GRACE`."""
+    """If it is never quiet, entries are marked after this long. By then the next event has nearly
+    always written the document again; even with `MARK_SECONDS` and a slow database it is well
+    within `IN_HAND_GRACE`."""
     LOOK_SECONDS = 1.0
-    """So often the holder of the lease looks for relays that are gone."""
+    """How often the holder of the lease looks for dead relays."""
 
     def __init__(
         self,
@@ -106,7 +108,7 @@ class Relay:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
 
-    # -- what a writer asks
+    # -- called by writers
 
     def owned(self, entry_ids: Sequence[str]) -> bool:
         return all(i in self._published or i in self._queued for i in entry_ids)
@@ -127,13 +129,13 @@ class Relay:
         self._refused.add(record_id)
 
     def settled(self, record_id: str, entry_ids: Sequence[str]) -> None:
-        """A later write of the document has dropped these: they need no mark of their own."""
+        """A later write of the document has dropped these, so they need no separate mark."""
         since, ids = self._unmarked.pop(record_id, (0.0, []))
         left = [i for i in ids if i not in entry_ids]
         if left:
             self._unmarked[record_id] = (since, left)
 
-    # -- its own life
+    # -- start and stop
 
     def start(self) -> None:
         self._tasks = [
@@ -143,7 +145,7 @@ class Relay:
         ]
 
     async def stop(self) -> None:
-        """Publish what is in hand, then stop. What fails now stays in the outboxes."""
+        """Publish what is waiting, then stop. Entries that fail now stay in the outboxes."""
         self._stopping = True
         self._wake.set()
         if self._tasks:
@@ -162,11 +164,11 @@ class Relay:
 
     @property
     def waiting(self) -> int:
-        """Entries in hand that are not published yet."""
+        """Waiting entries that are not published yet."""
         return len(self._queued)
 
     async def oldest(self) -> datetime | None:
-        """Since when the longest waiting outbox could have been published."""
+        """The time since which the longest-waiting outbox could have been published."""
         return await self._outbox.oldest()
 
     async def _from_memory(self) -> None:
@@ -200,7 +202,8 @@ class Relay:
                 else:
                     failed.add(record_id)
         if failed:
-            # Later entries of these records must not overtake: the lease's holder takes them all.
+            # Later entries of these records must not overtake, so the lease's holder takes them
+            # all.
             kept = [item for item in self._queue if item[0] not in failed]
             for record_id, group in self._queue:
                 if record_id in failed:
@@ -213,14 +216,14 @@ class Relay:
             try:
                 await self._release()
             except Exception as error:
-                # It is tried again with the next poll.
+                # The next poll retries this.
                 _log.warning("relay.release_failed", error=type(error).__name__)
 
     async def _release(self) -> None:
-        """Leave what the broker refused to the holder of the lease, who goes on trying."""
+        """Leave what the broker refused to the holder of the lease, which keeps trying."""
         while self._refused:
             refused = list(itertools.islice(self._refused, self.BATCH))
-            # What is refused meanwhile comes in again.
+            # Entries refused meanwhile are added again.
             self._refused.difference_update(refused)
             try:
                 await self._outbox.release(refused, self._clock.now())
@@ -245,18 +248,18 @@ class Relay:
                 _log.warning("relay.mark_failed", error=type(error).__name__)
 
     def _mark_before(self) -> float:
-        """What was published until then is to be marked (seconds of the monotonic clock)."""
+        """Mark what was published until this time (seconds of the monotonic clock)."""
         now = time.monotonic()
         quiet = now - self._offered >= self.QUIET_SECONDS
         return now if quiet else now - self.MARK_AFTER_SECONDS
 
     async def mark_published(self) -> None:
-        """Take all that was published out of the outboxes, in bulk."""
+        """Remove everything that was published from the outboxes, in bulk."""
         while await self._mark(self._ripe(time.monotonic())):
             pass
 
     async def _mark(self, record_ids: Sequence[str]) -> bool:
-        """Mark what was published of these; whether there was any."""
+        """Mark those of these that were published; returns whether there were any."""
         if not record_ids:
             return False
         marks = {record_id: self._unmarked.pop(record_id) for record_id in record_ids}
@@ -302,7 +305,7 @@ class Relay:
                 await asyncio.sleep(self.POLL_SECONDS)
 
     async def take_over(self) -> None:
-        """Make due at once what relays that are gone had in hand."""
+        """Make the waiting entries of dead relays due at once."""
         now = self._clock.now()
         for writer in await self._presence.gone(now):
             taken = await self._outbox.take_over(writer, now)
@@ -310,8 +313,9 @@ class Relay:
             _log.info("relay.taken_over", writer=writer, outboxes=taken)
 
     async def publish_due(self) -> bool:
-        """Publish what was left behind; whether there may be more. What cannot be published, as for
-        a topic that is missing, keeps its place and is passed over until all others had their turn.
+        """Publish what was left behind; returns whether there may be more. An entry that cannot be
+        published, for example because its topic is missing, keeps its place and is skipped until
+        all others have had their turn.
         """
         waiting = await self._outbox.due(self._clock.now(), self.BATCH, self._passed)
         if not waiting:

@@ -1,7 +1,7 @@
 """Ed25519 signatures on events: which service said this.
 
-A broker hides who sent a message; the signature shows it (RFC 8032). Public keys come with their
-owner and validity from the principals file.
+A broker does not show who sent a message; the signature does (RFC 8032). The principals file has
+the public keys, with their owners and validity.
 """
 
 import base64
@@ -23,12 +23,12 @@ from direct311.schemas.model import Model
 
 
 class SignatureError(RuntimeFaultError):
-    """An event that must be signed is not, or not by the service that it names, or says what that
-    service may not say."""
+    """A required signature is missing, or is not from the service that the event names, or the
+    event says what that service may not say."""
 
 
 class Signer:
-    """Signs what one service says."""
+    """Signs one service's events."""
 
     def __init__(self, keyid: str, private: Ed25519PrivateKey) -> None:
         self.keyid = keyid
@@ -66,7 +66,8 @@ class PublicKey:
 
 
 def public_keys(document: Mapping[str, Any], member: str) -> dict[str, PublicKey]:
-    """The keys that one member of a principals file lists, by id; none where it has no such."""
+    """The keys that one member of a principals file lists, by id; empty if the member is
+    missing."""
     return {
         entry["keyid"]: PublicKey(
             entry["keyid"],
@@ -95,17 +96,17 @@ class Principals:
     def check(self, event: Event[Model], headers: Mapping[str, str], body: bytes) -> str:
         """The service that signed the event.
 
-        :raises SignatureError: unsigned, unknown or expired key, another service's key, a service
-            that may not send this event or says more in it than it may, or bytes that were
-            changed.
+        :raises SignatureError: the event is unsigned, its key is unknown, expired or another
+        service's, the service may not send this event or says more than it may, or the bytes were
+        changed.
         """
         key = self._keys.get(event.keyid or "")
         if key is None or event.signature is None:
             raise SignatureError("no signature by a known key")
         if "ce_subject" not in headers:
-            raise SignatureError("ce_subject is signed, and missing")
+            raise SignatureError("ce_subject is signed, but missing")
         if event.source != f"/direct311/{key.service}":
-            raise SignatureError("signed by another service than it names")
+            raise SignatureError("signed by a service other than the one it names")
         if key.service not in event.kind.producers:
             raise SignatureError("this service may not send this event")
         if why := overreach(key.service, event.data):
@@ -115,6 +116,6 @@ class Principals:
         try:
             key.key.verify(event.signature, signed_bytes(headers, body))
         except (InvalidSignature, KeyError):
-            # Or it lacks an attribute that the signature covers.
-            raise SignatureError("the signature does not fit the event") from None
+            # Or an attribute that the signature covers is missing.
+            raise SignatureError("the signature does not match the event") from None
         return key.service

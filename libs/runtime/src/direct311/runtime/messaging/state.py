@@ -1,4 +1,5 @@
-"""What a service knows of a record, and what a handler may decide: pure, so that domains use it."""
+"""What a service knows about a record, and what a handler may decide. Pure, so that domains may use
+it."""
 
 from dataclasses import dataclass
 from typing import Generic, Literal, Self, TypeVar
@@ -12,9 +13,9 @@ Lifecycle = Literal["active", "destroying", "destroyed"]
 
 
 class RecordState(Model):
-    """What every service keeps of a record. `version` 0: nothing is stored yet.
+    """What every service keeps about a record. `version` 0: nothing is stored yet.
 
-    `seen` maps an event's name to the highest producer's version that was handled. `holds` are the
+    `seen` maps an event's name to the highest producer's version handled so far. `holds` are the
     holds in force, as retention announced them.
     """
 
@@ -26,19 +27,19 @@ class RecordState(Model):
     order_id: str | None = None
 
     def held(self, *hold_ids: str) -> Self:
-        """With these among the holds in force."""
+        """A copy with these added to the holds in force."""
         return replaced(self, holds=tuple(sorted({*self.holds, *hold_ids})))
 
     def released_from(self, hold_id: str) -> Self:
-        """Without a hold that was released."""
+        """A copy without a released hold."""
         return replaced(self, holds=tuple(each for each in self.holds if each != hold_id))
 
     def destruction_ordered(self, order_id: str) -> Self:
-        """Being destroyed, by this order: takes no event any more."""
+        """A copy that is being destroyed by this order, and accepts no more events."""
         return replaced(self, lifecycle="destroying", order_id=order_id)
 
     def buried(self) -> Self:
-        """A tombstone."""
+        """A copy that is a tombstone."""
         return replaced(self, lifecycle="destroyed")
 
     def written(self, version: int) -> Self:
@@ -46,7 +47,7 @@ class RecordState(Model):
         return replaced(self, version=version)
 
     def handled(self, version: int, seen: dict[str, int]) -> Self:
-        """The same, with what was seen after an event that carries its producer's version."""
+        """A copy that has seen an event with its producer's version."""
         return replaced(self, version=version, seen=seen)
 
 
@@ -55,7 +56,8 @@ S = TypeVar("S", bound=RecordState)
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An event to publish. `topic` where the event's own has a placeholder for a department."""
+    """An event to publish. `topic` is set if the event's own topic has a placeholder for a
+    department."""
 
     data: Model
     topic: str | None = None
@@ -64,7 +66,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[S]):
-    """What a handler decided: the new state and the events that tell of it.
+    """What a handler decided: the new state and the events that report it.
 
     The runtime sets `version` and `seen`; events about the record carry `state.version + 1` of the
     state that the handler was given.
@@ -75,10 +77,10 @@ class Change(Generic[S]):
 
 
 def takes(state: RecordState, event: Event[Model]) -> bool:
-    """Whether a document takes an event at all.
+    """Whether a document accepts an event at all.
 
-    A record that is being destroyed or is gone takes nothing, so that a late or repeated event
-    brings nothing back. What is not newer than what was seen is dropped.
+    A record that is destroyed or being destroyed accepts nothing, so that a late or repeated event
+    brings nothing back. An event no newer than one already seen is dropped.
     """
     if state.lifecycle != "active":
         return False

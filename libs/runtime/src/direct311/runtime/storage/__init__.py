@@ -1,1 +1,1 @@
-"""Databases and object stores, and long work on what they hold."""
+"""Databases and object stores, and long jobs over their contents."""

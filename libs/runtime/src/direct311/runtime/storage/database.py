@@ -1,7 +1,7 @@
 """MongoDB: the only module that knows the driver.
 
-Keep to what motor and PyMongo's own async client have in common: the day motor ends, this file
-alone changes.
+Keep to what motor and PyMongo's own async client have in common: when motor ends, only this file
+changes.
 """
 
 import contextlib
@@ -79,8 +79,8 @@ def connect(url: str, name: str) -> Database:
 def connect_directly(url: str, name: str) -> DirectDatabase:
     """The same database without threads in between, through PyMongo's own client.
 
-    For the gateway's inserts alone (ADR 48): motor hands each call to a thread, which takes the
-    interpreter from the loop several times.
+    Only for the gateway's inserts (ADR 48): motor hands each call to a thread, which takes the
+    interpreter away from the loop several times.
     """
     client: AsyncMongoClient[Document] = AsyncMongoClient(
         url, appname=f"direct311-{name}-direct", **_OPTIONS
@@ -89,10 +89,11 @@ def connect_directly(url: str, name: str) -> DirectDatabase:
 
 
 def duplicates(error: BulkWriteError) -> Mapping[int, Document]:
-    """What a bulk insert found to be there already: its place in the bulk, and what was said.
+    """The documents that already existed in a bulk insert: each one's place in the bulk, and the
+    server's details.
 
-    :raises RefusedDocumentError: a document will never be taken. :raises TransientError: something
-        else went wrong too, or a majority may not have the others.
+    :raises RefusedDocumentError: the database will never accept one of the documents. :raises
+    TransientError: something else went wrong too, or a majority may not have the others.
     """
     failures = {failure["index"]: failure for failure in error.details["writeErrors"]}
     others = any(failure.get("code") != _DUPLICATE for failure in failures.values())
@@ -102,7 +103,7 @@ def duplicates(error: BulkWriteError) -> Mapping[int, Document]:
 
 
 class RefusedDocumentError(RuntimeFaultError):
-    """The database does not take this document, now or later: too large, or none that it keeps."""
+    """The database never accepts this document: it is too large or not valid."""
 
 
 _DUPLICATE = 11000
@@ -120,9 +121,9 @@ _REFUSED = frozenset(
         17420,  # the same, of a document that was moved
     }
 )
-"""What a server says of a document that it will never take. Everything else may pass (another
-primary, a full disk, rights that are missing), and an event whose write is tried again is not
-lost; so a code that is not here is tried again."""
+"""The server's codes for a document that it will never accept. Every other error may pass (another
+primary, a full disk, missing rights), and an event whose write is retried is not lost, so codes not
+listed here are retried."""
 
 
 def _refused(error: OperationFailure) -> bool:
@@ -135,15 +136,16 @@ def _refused(error: OperationFailure) -> bool:
 
 
 def _failure(error: BulkWriteError) -> RuntimeFaultError:
-    """What a failed bulk means for its caller. The driver's own error quotes the documents."""
+    """What a failed bulk write means for its caller. The driver's own error would quote the
+    documents."""
     if _refused(error):
         return RefusedDocumentError("the database refuses the document")
     return TransientError("a bulk write failed")
 
 
 async def ping(database: Database) -> None:
-    """:raises DatabaseError: it does not answer, or does not read: one whose storage has failed, as
-    on a full disk, answers a ping all the same."""
+    """:raises DatabaseError: it does not answer, or cannot read. A database whose storage has
+    failed, for example on a full disk, still answers a ping."""
     await database["leases"].find_one({}, {"_id": 1})
 
 
@@ -176,15 +178,14 @@ def _entry_document(entry: Entry) -> Document:
 class MongoRecords(Generic[S]):
     """`Records` and `Outbox` over one collection.
 
-    The document is the state's fields beside `_id` (the record id), `outbox`, `pending` (its
-    length, by which waiting outboxes are found), `relay_after`, `relay_by` (the process that
-    wrote it) and `written` (the write's own id, by which a bulk write's losers are told from its
-    winners).
+    The document has the state's fields and `_id` (the record id), `outbox`, `pending` (its length,
+    used to find waiting outboxes), `relay_after`, `relay_by` (the process that wrote it) and
+    `written` (the write's own id, which separates a bulk write's losers from its winners).
     """
 
     TOGETHER = 500
-    """Replacements in one transaction: so many, that others who write here wait for a few
-    milliseconds only."""
+    """The most replacements in one transaction, small enough that other writers wait only a few
+    milliseconds."""
 
     def __init__(
         self,
@@ -200,7 +201,7 @@ class MongoRecords(Generic[S]):
         self._writer = writer
 
     async def prepare(self, indexes: Sequence[Index] = ()) -> None:
-        """Create the indexes that every such collection needs, and the service's own."""
+        """Create the indexes that every such collection needs, and the service's own ones."""
         await self.collection.create_indexes(
             [
                 IndexModel(
@@ -256,7 +257,7 @@ class MongoRecords(Generic[S]):
         write_id = os.urandom(12)
         inserts: list[Document] = []
         replacements: list[ReplaceOne[Document]] = []
-        # In one order everywhere, so that two writers never wait for each other.
+        # The same order everywhere, so that two writers never wait for each other.
         async for write in paced(sorted(writes, key=lambda write: write.state.record_id)):
             document = self.document(write, write_id)
             if write.expected == 0:
@@ -281,7 +282,7 @@ class MongoRecords(Generic[S]):
         return set(ids) - won
 
     async def _insert(self, documents: Sequence[Document]) -> int:
-        """Insert what is not there yet; how many were."""
+        """Insert the documents that do not exist yet; returns how many."""
         try:
             await self.collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:
@@ -289,11 +290,11 @@ class MongoRecords(Generic[S]):
         return len(documents)
 
     async def _together(self, operations: Sequence[ReplaceOne[Document]]) -> int:
-        """One bulk write of replacements; how many documents matched.
+        """One bulk write of replacements; returns how many documents matched.
 
-        Each of them stands for itself. They share a transaction only so that they share one
-        journal write: a hundred take 15 ms instead of 50. Where that meets another writer, they
-        go out without it.
+        Each replacement is independent. They share a transaction only in order to share one journal
+        write: a hundred take 15 ms instead of 50. If the transaction meets another writer, they are
+        written without one.
         """
         if len(operations) > 1:
             with contextlib.suppress(OperationFailure, BulkWriteError):
@@ -333,7 +334,7 @@ class MongoRecords(Generic[S]):
         waiting = {"pending": {"$gt": 0}, "relay_after": {"$gt": now}, "relay_by": writer}
         taken = 0
         while True:
-            # Part by part, so that others who write here wait for a few milliseconds only.
+            # In parts, so that other writers wait only a few milliseconds.
             found = self.collection.find(waiting, {"_id": 1}).limit(self.TOGETHER)
             ids = [document["_id"] async for document in found]
             if not ids:
@@ -343,11 +344,12 @@ class MongoRecords(Generic[S]):
     async def _change(
         self, record_ids: Sequence[str], where: Document, change: Sequence[Document]
     ) -> int:
-        """Change those of these documents that are as in `where`, each for itself; how many were.
+        """Change those of these documents that match `where`, each independently; returns how many
+        matched.
 
-        One statement for all is a tenth of what as many single updates cost. In a transaction it
-        gives up at once where it meets another writer; outside of one the local server keeps the
-        collection locked while it waits, and so keeps the other from ending (decision 9).
+        One statement for all costs a tenth of that many single updates. In a transaction it gives
+        up at once if it meets another writer. Outside a transaction the local server keeps the
+        collection locked while it waits, and so keeps the other writer from finishing (decision 9).
         """
         with contextlib.suppress(OperationFailure):
             async with self._transaction() as session:
@@ -375,7 +377,7 @@ class MongoRecords(Generic[S]):
         }
 
     async def oldest(self) -> datetime | None:
-        # Bounded by the index's own key, or the index is not used.
+        # Bounded by the index's own key, because otherwise the index is not used.
         query = {"pending": {"$gt": 0}, "relay_after": {"$gt": _EPOCH}}
         document = await self.collection.find_one(
             query, {"relay_after": 1}, sort=[("relay_after", 1)]
@@ -383,7 +385,7 @@ class MongoRecords(Generic[S]):
         return document["relay_after"] if document else None
 
     async def destroying(self, limit: int) -> Sequence[S]:
-        """Records whose destruction was begun and is not finished."""
+        """Records whose destruction has begun but is not finished."""
         cursor = self.collection.find({"lifecycle": "destroying"}).limit(limit)
         return [self.stored(document).state async for document in cursor]
 
@@ -392,7 +394,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MongoLease:
-    """Held by one process at a time, by name, for as long as it is renewed.
+    """A named lease that one process at a time holds for as long as it renews it.
 
     Renewed when half of its time is over: each renewal is a journaled write.
     """
@@ -405,7 +407,7 @@ class MongoLease:
         self._until = _EPOCH
 
     async def hold(self, now: datetime) -> bool:
-        """Take or renew the lease; whether it is ours for half of its length or more."""
+        """Take or renew the lease; returns whether it is ours for at least half of its length."""
         if now + self._length / 2 <= self._until:
             return True
         until = now + self._length
@@ -424,13 +426,13 @@ class MongoLease:
         return True
 
     async def release(self) -> None:
-        """Let the next one have it at once."""
+        """Let the next process take it at once."""
         self._until = _EPOCH
         await self._collection.delete_one({"_id": self._name, "holder": self._holder})
 
 
 class MongoPresence:
-    """Which relays of an outbox live: a document for each, renewed while its process does.
+    """Which relays of an outbox are alive: one document each, renewed while its process runs.
 
     Renewed when half of its time is over: each renewal is a journaled write.
     """
@@ -470,8 +472,8 @@ class MongoPresence:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same step may work later: anything that the driver or the network says, unless
-    it is that the document is there already, or is none that the database takes."""
+    """Whether the same step may work later: true for any error of the driver or the network, unless
+    the document already exists or the database never accepts it."""
     if isinstance(error, DuplicateKeyError):
         return False
     if isinstance(error, OperationFailure) and _refused(error):
@@ -480,4 +482,4 @@ def is_transient(error: BaseException) -> bool:
 
 
 class MissingError(RuntimeFaultError):
-    """A document that must be there is not."""
+    """A required document is missing."""

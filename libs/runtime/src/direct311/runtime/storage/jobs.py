@@ -1,9 +1,9 @@
-"""Long work over a collection that an operator starts, watches, stops and resumes.
+"""Long jobs over a collection, which an operator starts, watches, stops and resumes.
 
-How far it is stands in the database, so it goes on after a crash, in whatever copy of the service
-holds the lease. It goes over the collection in the order of ids, again and again until a whole pass
-has found nothing to do: what was added meanwhile is taken too. Each batch may be repeated and two
-may run at once, so a lease that was lost does no harm.
+A job's progress is stored in the database, so it resumes after a crash in whichever copy of the
+service holds the lease. It passes over the collection in the order of ids, again and again until a
+whole pass finds nothing to do, so it also covers what was added meanwhile. Each batch may be
+repeated and two may run at once, so a lost lease does no harm.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one batch did. `last`: the id it came to, `None` where there was nothing left in the
-    pass. `failed`: what it could not do, and `reason` in words that may be shown."""
+    """What one batch did. `last`: the last id it reached, `None` if nothing was left in the pass.
+    `failed`: what it could not do; `reason` says why in words that may be shown."""
 
     last: str | None = None
     done: int = 0
@@ -33,8 +33,9 @@ class Batch:
 
 
 class Progress(Model):
-    """How far a job is. `total`: what was to do when it was last started, with what was done.
-    `incomplete`: a whole pass could do nothing more, and `failed` are left, for `reason`."""
+    """A job's progress. `total`: the work remaining when it was last started, plus the work already
+    done. `incomplete`: a whole pass could do nothing more, and `failed` items are left because of
+    `reason`."""
 
     job: str
     state: Literal["never", "running", "stopped", "done", "incomplete"] = "never"
@@ -48,11 +49,11 @@ class Progress(Model):
 
 
 Work = Callable[[str, str], Awaitable[Batch]]
-"""Does what follows an id, under the reference that the job was started with."""
+"""Processes the items after an id, under the reference that the job was started with."""
 
 
 class Job:
-    """One job of a service; `left` counts what is to do."""
+    """One job of a service; `left` counts the remaining work."""
 
     LONGEST_PAUSE = 0.25
 
@@ -76,7 +77,7 @@ class Job:
         return Progress(job=self.name, **{k: v for k, v in (document or {}).items() if k in known})
 
     async def start(self, reference: str) -> Progress:
-        """Begin, or go on where it was stopped. One that runs is left as it is."""
+        """Begin, or resume where it was stopped. A running job is left as it is."""
         before = await self.progress()
         if before.state == "running":
             return before
@@ -91,7 +92,7 @@ class Job:
         return await self.progress()
 
     async def stop(self) -> Progress:
-        """No further batch is begun."""
+        """Begin no further batch."""
         await self._collection.update_one(
             {"_id": self.name, "state": "running"},
             {"$set": {"state": "stopped", "updated_at": self._clock.now()}},
@@ -99,11 +100,11 @@ class Job:
         return await self.progress()
 
     async def step(self, mine: Callable[[], Awaitable[bool]]) -> None:
-        """Work for as long as it is to run, and `mine` says that it is ours to do."""
+        """Work as long as the job should run and `mine` says that this copy should do it."""
         while document := await self._collection.find_one({"_id": self.name, "state": "running"}):
             began = time.monotonic()
             await self._note(document, await self._batch(document["after"], document["reference"]))
-            # Who answers residents comes first: at most half of the time is the job's.
+            # Answers to residents come first: the job gets at most half of the time.
             await asyncio.sleep(min(time.monotonic() - began, self.LONGEST_PAUSE))
             if not await mine():
                 return
@@ -123,7 +124,8 @@ class Job:
             change |= {"after": "", "moved": 0, "failed": 0, "reason": None}
         else:
             change["state"] = "incomplete" if document["failed"] else "done"
-        # Only from where this batch began: another copy may be ahead, or in the next pass.
+        # Only if progress is still where this batch began: another copy may be ahead, or in the
+        # next pass.
         result = await self._collection.update_one(
             {"_id": self.name, "state": "running", "after": document["after"]}, {"$set": change}
         )

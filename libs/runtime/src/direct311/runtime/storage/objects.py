@@ -28,16 +28,16 @@ _REGION = "us-east-1"
 
 
 class MissingObjectError(RuntimeFaultError):
-    """There is no such object."""
+    """The object does not exist."""
 
 
 class ExistsError(RuntimeFaultError):
-    """An object that must be new is there already."""
+    """An object that must be new already exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """`size` in bytes; `modified_at` as the store's clock says."""
+    """`size` in bytes; `modified_at` by the store's clock."""
 
     name: str
     size: int
@@ -99,7 +99,7 @@ class ObjectStore:
         *,
         locked_until: datetime | None = None,
     ) -> None:
-        """Write an object, or write it again."""
+        """Write or overwrite an object."""
         await self._put(bucket, name, body, _headers(body, content_type, locked_until))
 
     async def put_new(
@@ -124,11 +124,12 @@ class ObjectStore:
             raise
 
     async def _put(self, bucket: str, name: str, body: bytes, headers: _Headers) -> None:
-        # The public put_object has no place for If-None-Match; this is what it calls itself.
+        # The public put_object has no parameter for If-None-Match; this is what it calls
+        # internally.
         await self._run(partial(self._client._put_object, bucket, name, body, headers))
 
     async def get(self, bucket: str, name: str) -> bytes:
-        """:raises MissingObjectError: there is none."""
+        """:raises MissingObjectError: it does not exist."""
 
         def read() -> bytes:
             answer = self._client.get_object(bucket, name)
@@ -141,17 +142,18 @@ class ObjectStore:
         return await self._run(read)
 
     async def remove(self, bucket: str, name: str) -> None:
-        """Remove the current version; nothing happens where there is none."""
+        """Remove the current version; does nothing if there is none."""
         await self._run(self._client.remove_object, bucket, name)
 
     async def remove_every_version(self, bucket: str, prefix: str) -> tuple[int, int]:
-        """Remove all objects under a prefix in all their versions; how many, and their bytes."""
+        """Remove all objects under a prefix in all their versions; returns how many, and their
+        bytes."""
 
         def remove() -> tuple[int, int]:
             listed = self._client.list_objects(
                 bucket, prefix=prefix, recursive=True, include_version=True
             )
-            # Where a list goes on over several answers, a store may say an object twice.
+            # If a list spans several answers, a store may list an object twice.
             found = {(item.object_name, item.version_id): item for item in listed}.values()
             objects = [DeleteObject(item.object_name, item.version_id) for item in found]
             for error in self._client.remove_objects(bucket, objects):
@@ -179,10 +181,10 @@ class ObjectStore:
         expires: timedelta,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> str:
-        """A URL that takes one object by PUT until it expires, with just these headers.
+        """A URL that accepts one object by PUT until it expires, with exactly these headers.
 
-        With `Content-Length` it takes so many bytes and no others, with `If-None-Match: *` it
-        takes them once.
+        With `Content-Length` it accepts exactly that many bytes; with `If-None-Match: *` it accepts
+        them once.
         """
         plain = await self._run(
             partial(self._client.presigned_put_object, bucket, name, expires=expires)
@@ -206,7 +208,7 @@ class ObjectStore:
 def _signed_put(
     address: str, expires: timedelta, headers: Mapping[str, str], access_key: str, secret_key: str
 ) -> str:
-    """An address for PUT that is good with these headers alone.
+    """A PUT URL that is valid only with these headers.
 
     AWS Signature Version 4 in the query (S3 API, "Authenticating Requests: Using Query
     Parameters"); the library signs the host and nothing else.
@@ -242,7 +244,7 @@ def _headers(body: bytes, content_type: str, locked_until: datetime | None) -> _
         headers |= {
             "X-Amz-Object-Lock-Mode": COMPLIANCE,
             "X-Amz-Object-Lock-Retain-Until-Date": until,
-            # The store asks for it with a lock (S3 API, PutObject).
+            # The store requires it with an object lock (S3 API, PutObject).
             "Content-MD5": base64.b64encode(digest).decode(),
         }
     return headers

@@ -1,11 +1,11 @@
 """Key-encryption keys in AWS KMS: the only module that knows the client library.
 
-The key never leaves KMS. The record id goes along as encryption context, so it stands in the
-account's CloudTrail beside each use. The id of a key-encryption key is its ARN with `awskms:` in
-front; old material of a key that KMS rotates by itself stays behind the same ARN.
+The key never leaves KMS. The record id is sent as encryption context, so the account's CloudTrail
+shows it with each use. The id of a key-encryption key is `awskms:` and its ARN; if KMS rotates a
+key automatically, the old material keeps the same ARN.
 
 botocore finds credentials (the pod's role, the machine's, the environment), region and endpoint as
-every tool of AWS does, and renews them; this module reads nothing of that.
+every AWS tool does, and renews them; this module reads none of that.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from direct311.runtime.vault.keys import KeyProviderError, KeyServiceDeniedError
 
 SCHEME = "awskms:"
 CONTEXT = "direct311:record"
-"""The name of the record id in the encryption context; policies in AWS may ask for it."""
+"""The name of the record id in the encryption context; AWS policies may require it."""
 
 _GONE = {"NotFoundException", "InvalidArnException"}
 _OFF = {
     "DisabledException": "is disabled",
-    "KMSInvalidStateException": "is not in use, or waits for its deletion",
+    "KMSInvalidStateException": "is disabled, or waits for its deletion",
     "InvalidKeyUsageException": "is not a key for encryption",
 }
 _OTHER = {"InvalidCiphertextException", "IncorrectKeyException", "ValidationException"}
@@ -89,7 +89,7 @@ class KmsKeyProvider:
                 EncryptionContext={CONTEXT: context},
             )
         except KeyProviderError as error:
-            # What is to be wrapped is always well formed, so this is the key's fault, not its.
+            # Our input is always well formed, so the key is at fault.
             raise KeyServiceDeniedError(str(error)) from None
         return f"{SCHEME}{answer['KeyId']}", answer["CiphertextBlob"]
 
@@ -118,13 +118,13 @@ class KmsKeyProvider:
 
 
 def _fault(code: str, key: str) -> KeyProviderError | KeyServiceError:
-    """What a code of KMS means for us; its message may quote what it was given."""
+    """What a KMS error code means for us; its message may quote its input."""
     if code in _GONE:
         return KeyProviderError(f"KMS has no key {key}")
     if code in _OTHER:
-        return KeyProviderError(f"it is not what {key} wrapped, or the context is another")
+        return KeyProviderError(f"{key} did not wrap it, or the context differs")
     if code in _OFF:
         return KeyServiceDeniedError(f"the KMS key {key} {_OFF[code]}")
     if code in _REFUSED:
         return KeyServiceDeniedError(f"KMS refuses the use of {key}: {code}")
-    return KeyServiceError("KMS does not answer, or has too much to do")
+    return KeyServiceError("KMS does not answer, or is overloaded")

@@ -1,7 +1,7 @@
-"""Key providers: where key-encryption keys live. The vault never sees more than wrap and unwrap.
+"""Key providers: where key-encryption keys are kept. The vault sees only wrap and unwrap.
 
-A provider of another kind is a module of its own (`transit`, `awskms`); `providers` reads which
-of them a service uses from its settings.
+Other kinds of providers have their own modules (`transit`, `awskms`); `providers` reads from a
+service's settings which ones it uses.
 """
 
 import base64
@@ -18,28 +18,28 @@ from direct311.runtime.errors import RuntimeFaultError, TransientError
 
 
 class KeyProviderError(RuntimeFaultError):
-    """A key-encryption key is missing, malformed or the wrong one."""
+    """A key-encryption key is missing, malformed or wrong."""
 
 
 class KeyServiceError(TransientError):
-    """The server that holds the keys does not answer, or not now; it may work later."""
+    """The key server does not answer now; it may work later."""
 
 
 class KeyServiceDeniedError(KeyServiceError):
-    """The server refuses: the service's account there lacks a right, or the key is switched off.
-
-    Nothing is wrong with what was wrapped; it works again once an operator has mended that.
+    """The server refuses: the service's account there lacks a right, or the key is disabled.
+    Nothing is wrong with the wrapped keys; they work again once an operator has fixed this.
     """
 
 
 class KeyProvider(Protocol):
     """Wraps data keys (32 bytes). `context` (the record id) is authenticated with the key.
 
-    Calls that are under way at once may share one to a server: who has many makes them at once.
+    Concurrent calls may share one call to a server, so a caller with many keys should make its
+    calls at once.
     """
 
     async def current(self) -> str:
-        """The id of the key that new data keys are wrapped with.
+        """The id of the key that wraps new data keys.
 
         :raises KeyProviderError: there is no such key.
         :raises KeyServiceError: the server does not answer or refuses.
@@ -47,7 +47,7 @@ class KeyProvider(Protocol):
         ...
 
     def owns(self, key_id: str) -> bool:
-        """Whether an id of a key-encryption key is of this provider's kind."""
+        """Whether this provider handles this kind of key-encryption key id."""
         ...
 
     async def wrap(self, data_key: bytes, context: str) -> tuple[str, bytes]:
@@ -58,7 +58,7 @@ class KeyProvider(Protocol):
         ...
 
     async def unwrap(self, key_id: str, wrapped: bytes, context: str) -> bytes:
-        """:raises KeyProviderError: unknown key id, or not what was wrapped.
+        """:raises KeyProviderError: the key id is unknown, or the key did not wrap this.
         :raises KeyServiceError: the server does not answer or refuses.
         """
         ...
@@ -74,7 +74,7 @@ class FileKeyProvider:
         if any(len(key) != 32 for key in keys.values()):
             raise KeyProviderError("a key-encryption key must have 32 bytes")
         if any(":" in name for name in keys):
-            raise KeyProviderError("a key-encryption key's name has no colon")
+            raise KeyProviderError("a key-encryption key's name must not contain a colon")
         self._current = current
         self._keys = {name: AESGCM(key) for name, key in keys.items()}
 
@@ -111,11 +111,12 @@ class FileKeyProvider:
         try:
             return key.decrypt(wrapped[:12], wrapped[12:], context.encode())
         except (InvalidTag, ValueError):
-            raise KeyProviderError(f"what {key_id} wrapped does not open with it") from None
+            raise KeyProviderError(f"{key_id} does not unwrap what it wrapped") from None
 
 
 class KeyProviders:
-    """The first wraps; each unwraps what it wrapped. So a county moves from one to another."""
+    """The first provider wraps; each unwraps what it wrapped. This lets a county move from one to
+    another."""
 
     def __init__(self, providers: Sequence[KeyProvider]) -> None:
         self._providers = providers

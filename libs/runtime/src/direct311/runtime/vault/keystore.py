@@ -15,10 +15,10 @@ from direct311.runtime.vault.vault import KeyFetch, RecordKey
 
 
 class MongoKeys:
-    """One document for each record: `_id`, `kek`, `wrapped`, `created_at`, `fetches`.
+    """One document per record: `_id`, `kek`, `wrapped`, `created_at`, `fetches`.
 
-    A destroyed key leaves its document with the fetches alone, so that the audit service can still
-    tell every fetch from its event.
+    When a key is destroyed, its document stays with only the fetches, so that the audit service can
+    still match every fetch with its event.
     """
 
     def __init__(self, collection: Collection) -> None:
@@ -54,7 +54,8 @@ class MongoKeys:
         return await self._fetching(KeyFetch(record_id, event_id, at))
 
     async def _fetch(self, fetches: Sequence[KeyFetch]) -> Sequence[RecordKey | None]:
-        """One answer for each. What comes together shares one write, which waits for the disk."""
+        """One answer for each. Calls that arrive together share one write, which waits for the
+        disk."""
         marks: dict[str, list[KeyFetch]] = {}
         for fetch in fetches:
             marks.setdefault(fetch.record_id, []).append(fetch)
@@ -65,20 +66,20 @@ class MongoKeys:
             )
             key = _record_key(document) if document else None
             return [key] * len(fetches)
-        # Nothing is given away before the marks are there. Where each fell on a living key, what
-        # was read meanwhile is the key that was marked.
+        # No key is returned before the fetches are written. If each was written on a living key,
+        # the key read meanwhile is the one that was marked.
         written, keys = await asyncio.gather(self._mark_each(marks), self._read(list(marks)))
         if written < len(marks) or len(keys) < len(marks):
-            # What was destroyed in between is not found, and the mark stays.
+            # A key that was destroyed in between is not found, and its mark stays.
             keys = await self._read(list(marks))
         return [keys.get(fetch.record_id) for fetch in fetches]
 
     async def _mark_each(self, marks: Mapping[str, Sequence[KeyFetch]]) -> int:
-        """Write its own fetches on each key; how many living keys there were.
+        """Write each key's own fetches on it; returns how many keys were living.
 
-        In one statement: it waits for the disk once, and takes half as long as an update for each
-        of eight. Where that fails, because it meets another writer or the server changes, they go
-        out one by one; a fetch that is marked twice is the same fetch.
+        This is one statement: it waits for the disk once, and takes half as long as eight single
+        updates. If it fails, because it meets another writer or the server changes, the updates go
+        out one by one; marking a fetch twice changes nothing.
         """
         with contextlib.suppress(PyMongoError):
             result = await self.collection.update_many(
@@ -147,10 +148,10 @@ class MongoKeys:
         return _record_key(document) if document else None
 
     async def forget_unused(self, older_than: datetime, used: "Collection") -> int:
-        """Remove keys made before `older_than` whose record was never stored; how many.
+        """Remove keys made before `older_than` whose record was never stored; returns how many.
 
-        Looks at the records of the week before. Their ids are UUIDv7, so an hour's are a range of
-        ids; a key may be younger than its record, and then it may still be about to be used.
+        Looks at the records of the week before. Their ids are UUIDv7, so the ids of one hour are a
+        range. A key may be younger than its record id, and may then still be about to be used.
         """
         unused = {"fetched_at": None, "created_at": {"$lt": older_than}}
         removed = 0
@@ -174,7 +175,7 @@ class MongoKeys:
             known = {d["_id"] async for d in used.find({"_id": {"$in": chunk}}, {"_id": 1})}
             orphans = [record_id for record_id in chunk if record_id not in known]
             if orphans:
-                # A key that was fetched since was put to use after all.
+                # A key that was fetched since then was used after all.
                 result = await self.collection.delete_many({"_id": {"$in": orphans}, **unused})
                 removed += result.deleted_count
         return removed
@@ -193,7 +194,7 @@ def _mark(fetches: Sequence[KeyFetch]) -> Document:
 
 
 def _mark_own(marks: Mapping[str, Sequence[KeyFetch]]) -> list[Document]:
-    """As `_mark`, with the fetches of the key that is updated out of those of all."""
+    """Like `_mark`, but picks each updated key's fetches out of all of them."""
     every = [
         {"of": record_id, "mark": {"event": fetch.event_id, "at": fetch.at}}
         for record_id, fetches in marks.items()
@@ -226,13 +227,14 @@ _WINDOW = timedelta(hours=1)
 
 
 def _first_id(at: datetime) -> str:
-    """The least UUIDv7 of a millisecond, as text (RFC 9562, section 5.7)."""
+    """The smallest UUIDv7 of a millisecond, as text (RFC 9562, section 5.7)."""
     digits = f"{int(at.timestamp() * 1000):012x}"
     return f"{digits[:8]}-{digits[8:]}"
 
 
 def _oldest(fetches: Sequence[KeyFetch], limit: int) -> list[KeyFetch]:
-    """The first page, with all that are as old as its last: who asks again after it misses none."""
+    """The first page, extended by everything as old as its last item, so that the next page misses
+    nothing."""
     ordered = sorted(fetches, key=lambda fetch: fetch.at)
     if len(ordered) <= limit:
         return ordered

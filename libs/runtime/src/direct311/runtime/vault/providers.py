@@ -1,4 +1,4 @@
-"""Which key providers a service uses, by its settings."""
+"""The key providers that a service uses, according to its settings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ from direct311.runtime.vault.keys import (
 def key_provider(settings: VaultSettings, http: HttpClient) -> KeyProvider:
     """The provider that `kek_provider` names; the first of several wraps.
 
-    :raises KeyProviderError: a provider is not known, not installed, or lacks a setting.
+    :raises KeyProviderError: a provider is unknown, not installed, or lacks a setting.
     """
     found = [_provider(each, settings, http) for each in settings.kek_provider.split()]
     if not found:
@@ -51,7 +51,7 @@ def _provider(named: str, settings: VaultSettings, http: HttpClient) -> KeyProvi
 
 def _token(path: Path) -> Callable[[], str]:
     def read() -> str:
-        # Read at each call: who renews the token puts a new one into the file.
+        # Read at each call, because whatever renews the token writes a new one into the file.
         try:
             return path.read_text().strip()
         except OSError:

@@ -1,8 +1,8 @@
-"""Key-encryption keys over time: which are in use, whether they are the right ones, and re-wrapping
-every data key under the current one.
+"""Rotation of key-encryption keys: which are in use, whether they are the right ones, and
+re-wrapping every data key under the current one.
 
-Re-wrapping opens no field: a data key is unwrapped, wrapped anew, and stored where the old wrapped
-key still stands. A key that was destroyed meanwhile stays destroyed.
+Re-wrapping opens no field: a data key is unwrapped, wrapped again, and stored only if the old
+wrapped key is still there. A key that was destroyed in the meantime stays destroyed.
 """
 
 import asyncio
@@ -25,21 +25,23 @@ from direct311.runtime.vault.vault import RecordKey, Vault
 from direct311.schemas.model import Model
 
 CHECK = sha256(b"direct311 key check").digest()
-"""What each key-encryption key wraps so that it can be told from another with the same id."""
+"""A value that each key-encryption key wraps, to distinguish it from another key with the same
+id."""
 CHECK_CONTEXT = "direct311:key-check"
 
 
 class WrappedKeys(Protocol):
-    """A service's wrapped data keys, seen by the key-encryption keys that they need."""
+    """A service's wrapped data keys, grouped by the key-encryption keys that they need."""
 
     async def not_under(self, kek_id: str, after: str, limit: int) -> Sequence[RecordKey]:
-        """The next wrapped keys by id that another key-encryption key wraps."""
+        """The next data keys, in order of id, that another key-encryption key wraps."""
         ...
 
     async def rewrap(self, pairs: Sequence[tuple[RecordKey, RecordKey]]) -> int:
-        """Put the second in place of the first where the first still stands; how many.
+        """Replace the first with the second if the first is still there; returns how many were
+        replaced.
 
-        :raises TransientError: the database did not take all; it may be repeated.
+        :raises TransientError: the database did not store all; may be repeated.
         """
         ...
 
@@ -70,7 +72,7 @@ class Rewrapping:
         self._provider = provider
 
     async def batch(self, after: str, reference: str) -> Batch:
-        """Opens nothing, so there is no access to cite the `reference` for.
+        """Opens nothing, so there is no access that needs the `reference`.
 
         :raises KeyServiceError: the server of the keys does not answer or refuses."""
         current = await self._provider.current()
@@ -100,7 +102,7 @@ class Rewrapping:
 
 
 class KeyChecks:
-    """Remembers each key-encryption key in use by a value that it wrapped."""
+    """Remembers each key-encryption key in use, by a value that it wrapped."""
 
     def __init__(
         self, collection: Collection, keys: WrappedKeys, provider: KeyProvider, clock: Clock
@@ -111,28 +113,28 @@ class KeyChecks:
         self._clock = clock
 
     async def check(self) -> None:
-        """:raises KeyProviderError: a key that data keys still need is gone or another.
+        """:raises KeyProviderError: a key that data keys still need is missing or has changed.
         :raises KeyServiceError: the server of the keys does not answer or refuses.
         """
         known = {document["_id"]: document async for document in self._collection.find({})}
         if not known:
-            # A database of before there were check values.
+            # A database from before there were check values.
             known = {kek_id: {} for kek_id in await self._keys.counts()}
         for kek_id, document in known.items():
             await self._check(kek_id, document.get("wrapped"))
         await self.note()
 
     async def note(self) -> None:
-        """Remember the current key, if that is a new one."""
+        """Remember the current key, if it is new."""
         current = await self._provider.current()
         document = await self._collection.find_one({"_id": current})
         if document is None or document["wrapped"] is None:
-            # Another version may become current between the two calls; then that is noted.
+            # Another version may become current between the two calls; then that version is noted.
             kek_id, wrapped = await self._provider.wrap(CHECK, CHECK_CONTEXT)
             await self._remember(kek_id, wrapped)
 
     async def forget_unused(self) -> None:
-        """Remember no longer what no data key needs any more."""
+        """Forget keys that no data key needs any more."""
         current = await self._provider.current()
         if await self._collection.find_one({"_id": {"$ne": current}}) is None:
             return
@@ -144,7 +146,7 @@ class KeyChecks:
             if wrapped is not None:
                 plain = await self._provider.unwrap(kek_id, bytes(wrapped), CHECK_CONTEXT)
                 if plain != CHECK:
-                    raise KeyProviderError(f"{kek_id} is not the key that was used so far")
+                    raise KeyProviderError(f"{kek_id} is not the key used until now")
             elif (key := await self._keys.under(kek_id)) is not None:
                 await self._provider.unwrap(kek_id, key.wrapped, key.record_id)
                 await self._remember(kek_id, None)
@@ -153,7 +155,7 @@ class KeyChecks:
             if count:
                 raise KeyProviderError(
                     f"{count} data keys need {kek_id}, which cannot be used: {error}. Put the key "
-                    "back; it can be taken away once `direct311 keys rotate` is done."
+                    "back; you can remove it once `direct311 keys rotate` is done."
                 ) from None
             await self._collection.delete_one({"_id": kek_id})
 
@@ -166,8 +168,8 @@ class KeyChecks:
 
 
 class KeyRotation:
-    """What a service with a vault does about its keys: the check at the start, the jobs that an
-    operator starts, and what can be seen of both."""
+    """Key maintenance for a service with a vault: the check at the start, the jobs that an operator
+    starts, and the state of both."""
 
     EVERY = timedelta(seconds=5)
     NOTED_EVERY = timedelta(minutes=1)
@@ -230,7 +232,7 @@ class KeyRotation:
         )
 
     async def command(self, caller: Caller, name: str, what: str, reference: str) -> Progress:
-        """Start or stop a job; written down first.
+        """Start or stop a job; the audit log records it first.
 
         :raises RefusedError: no such job, refused by a rule, or not written to the log.
         """
@@ -256,8 +258,8 @@ class KeyCount(Model):
 
 
 class KeyState(Model):
-    """`current` wraps new data keys. A key-encryption key that is not among `keys`, nor current,
-    is needed by nothing in this database; backups are another matter."""
+    """`current` wraps new data keys. Nothing in this database needs a key-encryption key that is
+    neither current nor in `keys`; backups may still need it."""
 
     current: str
     keys: tuple[KeyCount, ...]

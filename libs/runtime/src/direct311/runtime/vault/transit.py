@@ -1,7 +1,7 @@
 """Key-encryption keys in HashiCorp Vault or OpenBao: the transit secrets engine over HTTP.
 
-The key never leaves the server. The record id goes along as associated data, so the key must be of
-an AEAD type (aes256-gcm96, the default, or chacha20-poly1305). The id of a key-encryption key names
+The key never leaves the server. The record id is sent as associated data, so the key must have an
+AEAD type (aes256-gcm96, the default, or chacha20-poly1305). The id of a key-encryption key names
 mount, key and version: `vault:transit/direct311-intake:v3`.
 """
 
@@ -22,14 +22,14 @@ _Answer = bytes | RuntimeFaultError
 
 class _Batches(MicroBatcher[_Asked, _Answer]):
     LARGEST = 200
-    """The servers refuse bodies of more than 1,000 strings; an item here has four."""
+    """The servers refuse bodies with more than 1,000 strings; an item here has four."""
 
 
 class TransitKeyProvider:
     """`KeyProvider` over one key of a transit engine. Concurrent calls go out as one batch.
 
-    `address` is `https://host:8200/mount/key`; `token` gives the token of now: whoever renews it
-    (an agent beside the process) may change it at any time.
+    `address` is `https://host:8200/mount/key`; `token` returns the current token, which an agent
+    beside the process may renew at any time.
     """
 
     def __init__(self, http: HttpClient, address: str, token: Callable[[], str]) -> None:
@@ -60,14 +60,14 @@ class TransitKeyProvider:
     async def wrap(self, data_key: bytes, context: str) -> tuple[str, bytes]:
         answer = await self._wrapping((data_key, context))
         if isinstance(answer, KeyProviderError):
-            # What is to be wrapped is always well formed, so this is the key's fault, not its.
+            # Our input is always well formed, so the key is at fault.
             raise KeyServiceDeniedError(str(answer))
         wrapped = _given(answer)
         return f"{self._name}:{_version(wrapped)}", wrapped
 
     async def unwrap(self, key_id: str, wrapped: bytes, context: str) -> bytes:
         if key_id != f"{self._name}:{_version(wrapped)}":
-            raise KeyProviderError(f"{key_id} is not what wrapped it")
+            raise KeyProviderError(f"{key_id} did not wrap it")
         return _given(await self._unwrapping((wrapped, context)))
 
     async def _wrap(self, asked: Sequence[_Asked]) -> Sequence[_Answer]:
@@ -85,7 +85,7 @@ class TransitKeyProvider:
         try:
             answer = await self._http.post_json(url, {"batch_input": items}, self._headers())
         except HttpError as error:
-            # One bad item makes the whole answer a 400; the others' results are in it all the same.
+            # One bad item makes the whole answer a 400, which still has the results of the others.
             answer = error.problem
             if error.status != 400 or not _results(answer, len(items)):
                 return [self._fault(error, what)] * len(items)
@@ -95,7 +95,7 @@ class TransitKeyProvider:
         if results is None:
             return [KeyServiceError("the key server's answer cannot be read")] * len(items)
         return [
-            KeyProviderError(f"{self._name} does not {what} it: {_reason(item['error'])}")
+            KeyProviderError(f"{self._name} could not {what} it: {_reason(item['error'])}")
             if item.get("error")
             else read(item)
             for item in results
@@ -110,9 +110,9 @@ class TransitKeyProvider:
                 f"the key server refuses: the token may not {what} with {self._name}"
             )
         if error.status == 404:
-            return KeyServiceDeniedError(f"the key server has nothing at {self._base}")
+            return KeyServiceDeniedError(f"the key server has no transit engine at {self._base}")
         if error.status == 400:
-            return KeyProviderError(f"the key server does not {what} with {self._name}")
+            return KeyProviderError(f"the key server could not {what} with {self._name}")
         return KeyServiceError("the key server does not answer")
 
 
@@ -123,11 +123,11 @@ def _given(answer: _Answer) -> bytes:
 
 
 def _version(wrapped: bytes) -> str:
-    """Of `vault:v3:…`, `v3`: the key's version is part of what is wrapped."""
+    """The `v3` in `vault:v3:…`: the wrapped key contains the key's version."""
     prefix, _, rest = wrapped.partition(b":")
     version, colon, _ = rest.partition(b":")
     if prefix != b"vault" or not colon:
-        raise KeyProviderError("it was not wrapped by a transit key")
+        raise KeyProviderError("a transit key did not wrap it")
     return version.decode(errors="replace")
 
 
@@ -147,7 +147,7 @@ def _results(answer: Any, expected: int) -> list[dict[str, Any]] | None:
 
 
 _REASONS = {
-    "authentication failed": "it is not what was wrapped, or the context is another",
+    "authentication failed": "the key did not wrap it, or the context differs",
     "too old": "the key's version is archived (min_decryption_version)",
     "too new": "the key has no such version",
     "not found": "there is no such key",
@@ -155,5 +155,5 @@ _REASONS = {
 
 
 def _reason(said: str) -> str:
-    """The server's reason in words of a closed list: what it says may quote what it was given."""
+    """The server's reason, in words from a closed list: its own message may quote its input."""
     return next((words for part, words in _REASONS.items() if part in said), "malformed")

@@ -1,9 +1,9 @@
-"""The vault: the one place where personal information is ever plaintext.
+"""The vault: the only place where personal information is ever plaintext.
 
 Envelope encryption. A record has one data key (AES-256), wrapped by the service's key-encryption
 key; each field is one ciphertext (AES-256-GCM, 96-bit random nonce, NIST SP 800-38D) whose
-associated data binds it to record, field and version. `open` first has the access written down
-durably, and only then fetches the key; the fetch leaves the event's id on the key.
+associated data binds it to record, field and version. `open` first records the access durably and
+only then fetches the key; the fetch writes the event's id on the key.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from direct311.schemas.claims import holder_of
 
 _NONCE = 12
 _PARTS_AT_ONCE = 50
-"""Events of one access that are sent at the same time."""
+"""How many events of one access are sent at the same time."""
 
 
 class VaultError(RuntimeFaultError):
@@ -68,7 +68,7 @@ class RecordKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyFetch:
-    """One fetch of a key: of which record, under which access event, when."""
+    """One fetch of a key: which record, which access event, and when."""
 
     record_id: str
     event_id: str
@@ -79,25 +79,25 @@ class KeyStore(Protocol):
     """A service's collection of wrapped data keys."""
 
     async def insert(self, keys: Sequence[RecordKey]) -> set[str]:
-        """Store new keys; the record ids of those that already had one or could not be stored."""
+        """Store new keys; returns the record ids that already had one or could not be stored."""
         ...
 
     async def fetch(self, record_id: str, event_id: str, at: datetime) -> RecordKey | None:
-        """The key, if there is one, with the event's id written on it in the same update."""
+        """The key, if there is one; the same update writes the event's id on it."""
         ...
 
     async def destroy(self, record_id: str) -> bool:
-        """Remove the wrapped key, keep the fetches; whether the record ever had one."""
+        """Remove the wrapped key, keep the fetches; returns whether the record ever had a key."""
         ...
 
     async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]:
-        """The oldest fetches later than `at`, in order: `limit` of them, and all that happened in
-        the same millisecond as the last. Fewer than `limit` where no more follow."""
+        """The oldest fetches later than `at`, in order: `limit` of them, plus all that happened in
+        the same millisecond as the last. Fewer than `limit` if no more follow."""
         ...
 
 
 class DataKey:
-    """A record's key in hand, for as long as one call lasts."""
+    """A record's key, in memory for the duration of one call."""
 
     __slots__ = ("_aead", "_record_id")
 
@@ -142,21 +142,21 @@ class Vault:
         self._clock = clock
 
     async def new_key(self, record_id: str) -> tuple[RecordKey, DataKey]:
-        """A key for a record that has none. Insert it before anything that it seals."""
+        """A key for a record without one. Insert it before anything it seals."""
         plain = os.urandom(32)
         kek_id, wrapped = await self._provider.wrap(plain, record_id)
         key = RecordKey(record_id, kek_id, wrapped, self._clock.now())
         return key, DataKey(record_id, plain)
 
     async def authorise(self, access: Access, facts: RecordFacts) -> tuple[str, Decision]:
-        """Decide, and write the decision down. The event's id and the decision.
+        """Decide, and record the decision. Returns the event's id and the decision.
 
-        One event names at most `MOST_RECORDS` records: what is about more has an event for each
-        such part of them, with its own `result_count`, and the id is the first one's. A refusal is
-        one event, of the first part, since nothing of any record is released.
+        One event names at most `MOST_RECORDS` records. An access to more has several events, each
+        with its own `result_count`, and the returned id is the first one's. A refusal has only one
+        event, for the first part, since no record is released.
 
-        :raises DeniedError: not allowed, or too often; the refusal is in the log, or is counted
-            there as a repeat of one that is.
+        :raises DeniedError: not allowed, or too often; the refusal is in the log, or counted there
+        as a repeat.
         :raises AuditUnavailableError: the log cannot be written; nothing may happen.
         """
         decision = self._policy.decide(
@@ -189,7 +189,7 @@ class Vault:
         return await self._written(granted, decision), decision
 
     async def _written(self, granted: Access, decision: Decision) -> str:
-        """The id of the first event, once all are durable."""
+        """The id of the first event, once all events are durable."""
         first, *others = _parts(granted)
         event_id = await self._ledger.write(first, decision, "success")
         for at in range(0, len(others), _PARTS_AT_ONCE):
@@ -208,13 +208,13 @@ class Vault:
         *,
         version: int = 1,
     ) -> Mapping[str, bytes]:
-        """The plaintext of the fields that were asked for, are allowed and exist.
+        """The plaintext of the fields that were requested, are allowed and exist.
 
         `sealed` maps field names to ciphertexts of the one record in `access.record_ids`.
 
         :raises DeniedError: the rules refuse.
-        :raises AuditUnavailableError: the access could not be written down; nothing was opened.
-        :raises VaultError: the key is gone or the bytes do not open; a second event says so.
+        :raises AuditUnavailableError: the access could not be recorded; nothing was opened. :raises
+        VaultError: the key is gone or the bytes do not open; a second event says so.
         """
         event_id, decision = await self.authorise(access, facts)
         key = await self._fetched(access, decision, event_id)
@@ -234,10 +234,10 @@ class Vault:
         facts: RecordFacts,
         sealed: Mapping[str, Mapping[str, bytes]],
     ) -> Mapping[str, Mapping[str, bytes]]:
-        """As `open`, of the records in `access.record_ids` (at most 100) under one event.
+        """Like `open`, for the records in `access.record_ids` (at most 100) under one event.
 
-        For a service on its own behalf: rates count events, not records. A record whose key is
-        gone or does not open is left out; a second event says so.
+        For a service acting on its own behalf: rates count events, not records. A record whose key
+        is gone or whose data does not open is left out; a second event says so.
 
         :raises DeniedError: the rules refuse.
         :raises AuditUnavailableError: the access could not be written down; nothing was opened.
@@ -265,8 +265,9 @@ class Vault:
     async def unlock(self, access: Access, facts: RecordFacts) -> AsyncIterator[DataKey]:
         """The record's data key, for sealing into a record that exists or opening large objects.
 
-        The same path and errors as `open`: what does not open with the key inside the block is told
-        by a second event. Open nothing after it; to seal, the key may be kept.
+        Takes the same path and raises the same errors as `open`; a second event reports data that
+        does not open with the key inside the block. Open nothing after the block; the key may be
+        kept for sealing.
         """
         event_id, decision = await self.authorise(access, facts)
         key = await self._fetched(access, decision, event_id)
@@ -294,8 +295,8 @@ class Vault:
     async def _tell(
         self, access: Access, decision: Decision, event_id: str, error: Exception
     ) -> None:
-        """Write down that what was authorised failed. Where that fails too, the first event shows
-        as authorised and not opened, unless the fetch happened."""
+        """Record that an authorized access failed. If that fails too, the first event shows as
+        authorized and not opened, unless the fetch happened."""
         with contextlib.suppress(AuditUnavailableError, TooLongError):
             await self._ledger.write(
                 access, decision, "error", reason=type(error).__name__, cause=event_id
@@ -303,7 +304,7 @@ class Vault:
 
 
 def _parts(access: Access) -> list[Access]:
-    """The access in as many as its records need."""
+    """The access, split into as many as its records need."""
     records = access.record_ids
     if len(records) <= MOST_RECORDS:
         return [access]

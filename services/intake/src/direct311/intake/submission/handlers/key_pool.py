@@ -1,8 +1,8 @@
 """Keys made ahead: under load a record's key is stored before the record arrives.
 
-A key must be durable before anything that it seals is written, and that is a journaled write of its
-own. While submissions come in numbers, keys for the next half second are stored in bulk beside
-them; when none come, none are made ahead.
+A key must be durable before anything it seals is written, which takes a separate journaled write.
+While many submissions arrive, keys for the next half second are stored in bulk alongside them; when
+none arrive, no keys are made ahead.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from direct311.runtime.vault.vault import DataKey, RecordKey
 _log = structlog.get_logger(__name__)
 
 New = tuple[str, DataKey]
-"""A record's id and its key in hand."""
+"""A record's id and its key."""
 
 
 class KeyMaker(Protocol):
@@ -30,16 +30,16 @@ class KeyMaker(Protocol):
 
 
 class KeyPool:
-    """New record ids with their keys, which are stored already.
+    """New record ids with their keys, already stored.
 
-    A key made ahead is used within `FRESH_SECONDS` or not at all; what is stored and not used is
-    swept with the keys whose records were never stored.
+    A key made ahead is used within `FRESH_SECONDS` or not at all. Unused keys are removed together
+    with other keys whose records were never stored.
     """
 
     AHEAD_SECONDS = 0.5
     LARGEST = 256
     LEAST = 8
-    """Where fewer are wanted than these, each is made when it is needed."""
+    """If fewer than this are needed, each key is made on demand."""
     FRESH_SECONDS = 10.0
 
     def __init__(
@@ -55,7 +55,7 @@ class KeyPool:
         self._making: asyncio.Task[None] | None = None
 
     def at_hand(self) -> New | None:
-        """One that was made ahead, if there is one."""
+        """A key that was made ahead, if there is one."""
         self._taken += 1
         now = time.monotonic()
         while self._ready and self._ready[0][0] < now - self.FRESH_SECONDS:
@@ -64,7 +64,7 @@ class KeyPool:
         return self._ready.popleft()[1] if self._ready else None
 
     async def make(self) -> New:
-        """:raises TransientError: the database did not take it."""
+        """:raises TransientError: the database did not store it."""
         key, new = await self._new()
         await self._keeping(key)
         return new
@@ -81,13 +81,13 @@ class KeyPool:
 
     async def _make(self, wanted: int) -> None:
         try:
-            # All at once: a provider on another machine then takes them as one.
+            # All at once, so that a provider on another machine gets them as one call.
             made = await asyncio.gather(*(self._new() for _ in range(wanted)))
             await self._store([key for key, _ in made])
             at = time.monotonic()
             self._ready.extend((at, new) for _, new in made)
         except Exception as error:
-            # Each is made when it is needed, then, and says so where that fails too.
+            # Then each key is made on demand, which reports the error if that fails too.
             _log.warning("keys.none_ahead", error=type(error).__name__)
         finally:
             self._making = None

@@ -1,4 +1,4 @@
-"""What adapters of several capabilities write alike: documents that are new, and rows."""
+"""Writes shared by the adapters of several capabilities: new documents, and rows."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _DUPLICATE = 11000
 
 
 async def insert_new(collection: Collection, documents: Sequence[Document]) -> bool:
-    """Insert those whose keys are new; whether that was all of them."""
+    """Insert those whose keys are new; returns whether all of them were."""
     try:
         await collection.insert_many(documents, ordered=False)
     except BulkError as error:
@@ -22,13 +22,13 @@ async def insert_new(collection: Collection, documents: Sequence[Document]) -> b
             raise
         return False
     except DuplicateError:
-        # How the local server tells of a second unique index, for the whole command.
+        # How the local server reports a second unique index, for the whole command.
         return False
     return True
 
 
 def row_fields(row: IndexRow) -> Document:
-    """What an entry's document says beside its index."""
+    """The content of an entry's document besides its index."""
     fields = row.facts.model_dump(exclude_defaults=True) if row.facts else {}
     if fields.pop("opens", False):
         fields["opened"] = False

@@ -1,4 +1,4 @@
-"""An entry as the query index has it in clear, and which entries are asked for.
+"""An entry as the query index has it in cleartext, and the filter for entries.
 
 Nothing here is personal information: ids of records and of staff, names of fields, purposes,
 outcomes and times. Bodies of events are sealed in the log and appear nowhere in this module.
@@ -12,18 +12,18 @@ from direct311.schemas import Instant, Model, RecordId, replaced
 
 
 class Facts(Model):
-    """What the query index keeps of an entry.
+    """What the query index keeps about an entry.
 
-    `event` is the event's name; `opens` says that the event authorised a fetch of keys, which is
-    then expected to follow it. `order_id`: of a receipt of destruction and of a certificate, the
-    order that they answer; older entries have none. `authentication`: how the actor was known,
-    `None` in older entries and of what a service says by itself. `session` is the token's id,
-    `instance` the process that answered, `producer` and `sequence` the number that the producer
-    gave the event, `query` the keyed hash of a search, under a key that intake changes every month
-    and audit never has. `result_count`: how many records a search found; what found more than 100
-    has several entries, each of which counts those that it names (older ones name the first 100 of
-    all that they count). `count`: how many refusals or failed sign-ins the entry stands for.
-    `exempt_until`: until then the entry is withheld from whoever may not see exempt ones.
+    `event` is the event's name; `opens` says that the event authorized a fetch of keys, which
+    should then follow it. `order_id`: the order that a destruction receipt or certificate answers;
+    older entries have none. `authentication`: how the actor was identified; `None` in older entries
+    and in a service's own reports. `session` is the token's id, `instance` the process that
+    answered, `producer` and `sequence` the number that the producer gave the event, `query` the
+    keyed hash of a search, under a key that intake changes every month and audit never has.
+    `result_count`: how many records a search found. A search that found more than 100 has several
+    entries, each of which counts the records it names (older entries name the first 100 of all that
+    they count). `count`: how many refusals or failed sign-ins the entry stands for. `exempt_until`:
+    until then the entry is withheld from people who may not see exempt entries.
     """
 
     event_id: str
@@ -57,26 +57,26 @@ class Facts(Model):
         return self.exempt_until is not None and self.exempt_until > at
 
     def naming(self, record_ids: tuple[RecordId, ...]) -> "Facts":
-        """The same about these records alone: the others are gone."""
+        """A copy about only these records: the others are destroyed."""
         return replaced(self, record_ids=record_ids)
 
     def without_fetch(self) -> "Facts":
-        """The same, after which no fetch of keys is expected."""
+        """A copy after which no fetch of keys is expected."""
         return replaced(self, opens=False)
 
     def under(self, event_id: str) -> "Facts":
-        """The same under another event's id."""
+        """A copy with another event's id."""
         return replaced(self, event_id=event_id)
 
 
 class Filter(Model):
-    """Which entries are asked for. All that is given must fit; of `record_ids` any one.
+    """Which entries to find. Every given condition must match; of `record_ids` any one.
 
-    `role` and `field` are one of those that the access had. `instance` is one process from its
-    start to its end, `host` the machine on which processes of any service ran. An entry
-    lasts from when the access occurred, by its service's word, to when it was logged; it fits where
-    a part of that lies between `since` and `until`, both included. So no date that a service gives
-    takes an entry out of the time in which it came.
+    `role` and `field` must be one of the access's roles and fields. `instance` is one process from
+    its start to its end, `host` the machine on which processes of any service ran. An entry lasts
+    from when the access occurred, according to its service, to when it was logged. It matches if
+    part of that is between `since` and `until`, both included. So no date that a service gives can
+    remove an entry from the period in which it arrived.
     """
 
     record_ids: tuple[RecordId, ...] = ()
@@ -103,33 +103,33 @@ class Filter(Model):
 
     @property
     def by_place_and_time(self) -> "Filter":
-        """What of the query a withheld entry answers to: records and time, and nothing that it
-        says of who, why and how."""
+        """The part of the query that a withheld entry may match: records and time, but nothing
+        about who, why and how."""
         return Filter(record_ids=self.record_ids, since=self.since, until=self.until)
 
     def about(self, record_ids: Iterable[str]) -> "Filter":
-        """The same of these records."""
+        """A copy for these records."""
         return replaced(self, record_ids=tuple(record_ids))
 
     def of_action(self, action: str) -> "Filter":
-        """The same of one action."""
+        """A copy for one action."""
         return replaced(self, action=action)
 
     def of_outcome(self, outcome: str) -> "Filter":
-        """The same with one outcome."""
+        """A copy with one outcome."""
         return replaced(self, outcome=outcome)
 
     def within(self, since: datetime, until: datetime) -> "Filter":
-        """The same in this time, both ends included."""
+        """A copy for this period, both ends included."""
         return replaced(self, since=since, until=until)
 
     def among(self, record_ids: Iterable[str]) -> tuple[str, ...]:
-        """Those of a person's records that the query asks for: all, if it names none."""
+        """The person's records that the query asks for: all, if it names none."""
         asked = set(self.record_ids)
         return tuple(each for each in record_ids if not asked or each in asked)
 
     def takes(self, facts: Facts, logged_at: datetime) -> bool:
-        """Whether an entry fits."""
+        """Whether an entry matches."""
         return (
             all(getattr(self, name) in (None, getattr(facts, name)) for name in SINGLE)
             and (not self.record_ids or bool({*self.record_ids} & {*facts.record_ids}))
@@ -153,15 +153,14 @@ SINGLE = (
     "service",
     "instance",
 )
-"""Facts of which an entry has one each and a filter may name one; those that few entries share
-first."""
+"""Facts that have one value per entry and that a filter may name; the most selective first."""
 
 
 def host_of(instance: str | None) -> str | None:
-    """The host in the name of a process: `intake-web1-0a1b2c3d4e5f` runs on `web1`."""
+    """The host in a process's name: `intake-web1-0a1b2c3d4e5f` runs on `web1`."""
     found = re.fullmatch(INSTANCE_ON.format("(.+)"), instance or "")
     return found[1] if found else None
 
 
 INSTANCE_ON = "^[a-z]+-{}-[0-9a-f]{{12}}$"
-"""A pattern for the names of processes on a host, which is put in escaped."""
+"""A pattern for the names of processes on a host, which is escaped."""

@@ -1,4 +1,4 @@
-"""An entry as it lies in the log and in the query index."""
+"""An entry in the log and in the query index."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from direct311.audit.entry import Facts
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """An entry: `index` in the log, `data` (the sealed leaf), its hash, and what is in clear.
+    """An entry: `index` in the log, `data` (the sealed leaf), its hash, and the cleartext.
 
-    `facts` is `None` once they were forgotten with the record that they spoke of. `tag` vouches for
-    all of it: see `tags`.
+    `facts` is `None` once they were forgotten with their record. `tag` vouches for the whole row:
+    see `tags`.
     """
 
     index: int
@@ -25,12 +25,12 @@ class IndexRow:
 
 
 Tagger = Callable[[IndexRow], bytes]
-"""The tag of a row, from all else that it says."""
+"""The tag of a row, computed from everything else in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntrySummary:
-    """What those who watch the log see of an entry; `facts` as in `IndexRow`."""
+    """What observers of the log see of an entry; `facts` as in `IndexRow`."""
 
     index: int
     event_id: str

@@ -1,4 +1,4 @@
-"""Which entries, as callers say it: in questions, and in holds."""
+"""The filter for entries, as callers give it in questions and in holds."""
 
 from typing import Annotated, Literal, Self
 
@@ -17,11 +17,12 @@ CaseId = Annotated[str, Field(max_length=200), Line]
 
 
 class Question(Model, extra="forbid"):
-    """Which entries. All that is given must fit.
+    """Which entries to find. Every given condition must match.
 
-    `role` and `field`: one of those that the access had. `session`: the id of the credential that
-    was used. `instance`: one process of a service; `host`: the machine that processes ran on.
-    `case`: a disclosure case. `since` and `until` (both included) bound when it occurred.
+    `role` and `field`: one of the access's roles and fields. `session`: the id of the credential
+    that was used. `instance`: one process of a service; `host`: the machine that the processes ran
+    on. `case`: a disclosure case. `since` and `until` (both included) limit when the access
+    occurred.
     """
 
     record: RecordId | None = None

@@ -1,4 +1,4 @@
-"""What can be set from outside: prefix `AUDIT_`."""
+"""Settings from the environment, with the prefix `AUDIT_`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,11 +9,11 @@ from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings,
 
 
 class AuditSettings(ServiceSettings, StoreSettings, VaultSettings):
-    """`destroy_after`: how long after a certificate audit destroys its own part; the broker's 14
-    days and one more. `locked_for`: how long the store refuses to change or remove a file of the
-    log. `volume_file`, `breach_file`, `month_keys_file`: the county's own thresholds of unusual
-    volume, rules of notice after a breach, item for the keys of months. `policy_file`: witnesses
-    and their quorum (c2sp.org/tlog-policy); without it checkpoints are published as they are.
+    """`destroy_after`: how long after a certificate audit destroys its own part: the broker's 14
+    days plus one. `locked_for`: how long the store refuses to change or remove a file of the log.
+    `volume_file`, `breach_file`, `month_keys_file`: the county's own thresholds of unusual volume,
+    rules of notice after a breach, item for the keys of months. `policy_file`: witnesses and their
+    quorum (c2sp.org/tlog-policy); without it checkpoints are published without cosignatures.
     `unpublished_after`: how long an entry may wait for a published checkpoint before an alarm.
     Durations in seconds or as ISO 8601."""
 

@@ -1,1 +1,1 @@
-"""Alarms: raised once each, told to operators as events."""
+"""Alarms: each is raised once, and reported to operators as an event."""

@@ -12,7 +12,8 @@ _ALARMS = UUID("6d1b6a4e-5f2c-5b0e-9d57-0d7f6f6e5a11")
 
 
 class OutboxAlarms:
-    """`Alarms`: one document for each, so that none is raised twice and none is lost."""
+    """Implements `Alarms` with one document per alarm, so that none is raised twice and none is
+    lost."""
 
     def __init__(self, processor: EventProcessor[Alarm], clock: Clock) -> None:
         self._processor = processor

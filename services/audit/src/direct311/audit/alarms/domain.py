@@ -1,14 +1,14 @@
-"""An alarm as it is kept."""
+"""A stored alarm."""
 
 from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import replaced
 
 
 class Alarm(RecordState):
-    """An alarm that was raised; `record_id` is the id of what it is about."""
+    """An alarm that was raised; `record_id` is the id of its subject."""
 
     kind: str = ""
 
     def raised(self, kind: str) -> "Alarm":
-        """Raised, of this kind."""
+        """A copy that was raised with this kind."""
         return replaced(self, kind=kind)

@@ -7,5 +7,5 @@ class Alarms(Protocol):
     """Where operators are told."""
 
     async def raise_alarm(self, kind: str, about: str, detail: str) -> None:
-        """Once for each `kind` and `about`, however often it is called."""
+        """Raise an alarm once per `kind` and `about`, however often this is called."""
         ...

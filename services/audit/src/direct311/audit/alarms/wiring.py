@@ -12,7 +12,7 @@ from direct311.runtime.process import Resources
 
 @dataclass(frozen=True)
 class AlarmsCapability:
-    """Where all others raise theirs; `relay` publishes them."""
+    """Where the other capabilities raise alarms; `relay` publishes them."""
 
     alarms: Alarms
     relay: Relay

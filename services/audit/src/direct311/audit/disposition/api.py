@@ -33,8 +33,8 @@ class ReleaseOrder(Model, extra="forbid"):
 
 
 class HoldState(Model):
-    """A hold. `too_late`: records, and months of entries about no record, that were being destroyed
-    when it was placed."""
+    """A hold. `too_late`: records, and months of entries without a record, that were already being
+    destroyed when it was placed."""
 
     hold_id: str
     name: str
@@ -60,7 +60,7 @@ def holds_router(holding: LogHolding, caller: Callable[[Request], Awaitable[Call
 
     @router.post("", status_code=201)
     async def place(who: Who, order: HoldOrder) -> HoldState:
-        """Keep the entries that fit, and those that come later, until somebody releases them."""
+        """Keep all matching entries, including later ones, until somebody releases the hold."""
         require(who, "custodian")
         hold = await holding.place(
             who, order.name, order.kind, order.authority, order.filter.filter
@@ -69,13 +69,13 @@ def holds_router(holding: LogHolding, caller: Callable[[Request], Awaitable[Call
 
     @router.get("")
     async def all_holds(who: Who) -> HoldList:
-        """All holds, those that were released too, in the order of placing."""
+        """All holds, including released ones, in the order in which they were placed."""
         require(who, "custodian", "records_officer")
         return HoldList(holds=tuple(map(_state, await holding.all(who))))
 
     @router.post("/{hold_id}/release")
     async def release(hold_id: RecordId, who: Who, order: ReleaseOrder) -> HoldState:
-        """End a hold; another person than the one who placed it."""
+        """End a hold. The person who placed it may not do this."""
         require(who, "custodian", "records_officer")
         return _state(await holding.release(who, hold_id, order.reason))
 

@@ -8,10 +8,10 @@ from direct311.audit.log.ports.keys import StoredKey
 
 
 class MonthKeys(Protocol):
-    """The keys of entries about no record."""
+    """The keys of entries without a record."""
 
     async def months(self) -> Sequence[StoredKey]:
-        """Those that live, oldest first."""
+        """The existing keys, oldest first."""
         ...
 
     async def leave(self, name: str) -> None:
@@ -19,11 +19,11 @@ class MonthKeys(Protocol):
         ...
 
     async def stay(self, name: str) -> None:
-        """Note that it is not after all."""
+        """Note that it is not being destroyed after all."""
         ...
 
     async def destroy(self, record_id: str) -> bool:
-        """Destroy a key by its name; whether there was one."""
+        """Destroy a key by its name; returns whether there was one."""
         ...
 
 
@@ -37,11 +37,11 @@ class LogHolds(Protocol):
     async def get(self, hold_id: str) -> LogHold | None: ...
 
     async def all(self) -> Sequence[LogHold]:
-        """Every hold, in the order of placing."""
+        """Every hold, in the order in which they were placed."""
         ...
 
     async def standing(self) -> Sequence[LogHold]:
-        """Those that were not released."""
+        """The holds that were not released."""
         ...
 
 

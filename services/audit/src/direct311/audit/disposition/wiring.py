@@ -1,4 +1,4 @@
-"""Wiring of disposition: records, months of entries about no record, and holds."""
+"""Wiring of disposition: records, months of entries without a record, and holds."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,8 +31,8 @@ from direct311.schemas import events as ev
 
 @dataclass(frozen=True)
 class DispositionCapability:
-    """What the process takes of disposition. `disposition` is told of certificates, `processor` of
-    holds; `relay` publishes receipts."""
+    """The parts of disposition that the process uses. `disposition` receives certificates,
+    `processor` receives holds; `relay` publishes receipts."""
 
     disposition: Disposition
     processor: EventProcessor[AuditedRecord]
@@ -50,7 +50,7 @@ def wire(
     alarms: Alarms,
     caller: Callable[[Request], Awaitable[Caller]],
 ) -> DispositionCapability:
-    """How entries of `log` end. :raises DataFileError: the rules of months are not good."""
+    """How entries of `log` end. :raises DataFileError: the rules for months are invalid."""
     clock, keys = resources.clock, log.keys
     aggregates = resources.aggregate_store(resources.database["records"], AuditedRecord)
     handlers = hold_handlers()

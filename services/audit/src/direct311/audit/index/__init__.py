@@ -1,1 +1,1 @@
-"""The query index: asked, made again from the log, compared with its tree."""
+"""The query index: queried, rebuilt from the log, compared with its tree."""

@@ -1,4 +1,4 @@
-"""`/internal/index`: the query index made again from the log. For administrators."""
+"""`/internal/index`: rebuilds the query index from the log. For administrators."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
@@ -16,15 +16,15 @@ from direct311.schemas import Instant, Model
 
 
 class RebuildQuestion(Model, extra="forbid"):
-    """`reference`: the number of the work order that this serves; the log cites it."""
+    """`reference`: the number of the work order for this; the log cites it."""
 
     reference: Reference
 
 
 class RebuildState(Model):
     """`size`: entries in the log, 0 until it has begun; `next`: how many were verified; `mended`:
-    entries that the index lacked or told otherwise; `unnamed`: those whose event's id nobody knows
-    any more; `problem`: why it failed, and at which entry."""
+    entries that were missing or wrong in the index; `unnamed`: those whose event id is no longer
+    known; `problem`: why it failed, and at which entry."""
 
     state: Literal["running", "done", "failed"]
     reference: str
@@ -39,7 +39,7 @@ class RebuildState(Model):
 
 
 def answering(log: Log) -> Callable[[], Awaitable[None]]:
-    """A dependency that answers 503 where the query index cannot be asked."""
+    """A dependency that answers 503 if the query index cannot be used."""
 
     async def whole() -> None:
         if await log.whole_since(await log.head()) is None:
@@ -57,7 +57,8 @@ def index_router(
     wake: Callable[[], None],
     caller: Callable[[Request], Awaitable[Caller]],
 ) -> APIRouter:
-    """Role admin, who starts it and sees counts; what is opened for it is the service's access."""
+    """For the role admin, which starts it and sees counts; whatever is opened for it is the
+    service's own access."""
     router = APIRouter(
         prefix="/internal/index",
         tags=["internal"],
@@ -69,8 +70,8 @@ def index_router(
 
     @router.post("/rebuild", status_code=202)
     async def start(who: Who, question: RebuildQuestion) -> RebuildState:
-        """Make the index again. Nothing is appended and no question is answered meanwhile; events
-        wait. The rebuild that is under way, where there is one."""
+        """Rebuild the index. In the meantime nothing is appended and no question is answered;
+        events wait. Returns the rebuild in progress, if there is one."""
         require(who, "admin")
         started = await rebuilding.start(who, question.reference)
         wake()
@@ -78,7 +79,7 @@ def index_router(
 
     @router.get("/rebuild")
     async def state(who: Who) -> RebuildState:
-        """How far the last one is."""
+        """The progress of the last rebuild."""
         require(who, "admin")
         return _state(await rebuilding.state())
 

@@ -1,4 +1,4 @@
-"""What the query index is asked in numbers, and how far it was made again and compared."""
+"""Counts from the query index, and the progress of rebuilding and comparing it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from direct311.schemas import Instant, Model, replaced
 
 @dataclass(frozen=True, slots=True)
 class Exempt:
-    """How entries that are withheld at an instant are met: left out, or `only` they."""
+    """How to treat entries that are withheld at an instant: leave them out, or find `only` them."""
 
     at: datetime
     only: bool = False
@@ -34,15 +34,15 @@ Dimension = Literal[
     "case",
     "fields",
 ]
-"""By what entries are counted. `day` and `hour` are of UTC, as `2026-03-02` and `2026-03-02T14`.
-`fields`: the names of an entry's fields, with commas between. An entry about several records counts
-for each of them, and one about none for `None`."""
+"""What entries are counted by. `day` and `hour` are in UTC, such as `2026-03-02` and
+`2026-03-02T14`. `fields`: the names of an entry's fields, separated by commas. An entry about
+several records counts for each of them, and an entry without a record counts for `None`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Entries that agree in each dimension: `key` in the order asked for, how many, when the first
-    and the last of them occurred, and how many times they stand for."""
+    """Entries that agree in each dimension: the `key` in the requested order, how many entries,
+    when the first and the last of them occurred, and how many times they stand for."""
 
     key: tuple[str | None, ...]
     count: int
@@ -64,11 +64,11 @@ class Group:
 
 
 class Rebuild(Model):
-    """The query index made again. `next` and `frontier`: how far the tree was verified, and its
-    hashes there; `mended`: entries that the index lacked or told otherwise; `unnamed`: those of
-    them whose event's id nobody knows any more; `problem`: why it failed, in words.
+    """A rebuild of the query index. `next` and `frontier`: how far the tree was verified, and its
+    hashes there; `mended`: entries that were missing or wrong in the index; `unnamed`: those of
+    them whose event id is no longer known; `problem`: why it failed, in words.
 
-    `step` counts the writes, so that of two who go on from the same place one is refused.
+    `step` counts the writes, so that if two processes continue from the same place, one is refused.
     """
 
     state: Literal["running", "done", "failed"] = "running"
@@ -85,13 +85,13 @@ class Rebuild(Model):
     problem: str | None = None
 
     def sized(self, size: int) -> "Rebuild":
-        """Begun, of a log of this size."""
+        """A copy that has begun, for a log of this size."""
         return replaced(self, size=size)
 
     def advanced(
         self, to: int, frontier: tuple[bytes, ...], *, mended: int, unnamed: int
     ) -> "Rebuild":
-        """Verified up to here, with so many entries more that were mended and are unnamed."""
+        """A copy verified up to here, with this many more entries repaired and unnamed."""
         return replaced(
             self,
             next=to,
@@ -105,21 +105,21 @@ class Rebuild(Model):
         return replaced(self, state="done")
 
     def failed(self, problem: str) -> "Rebuild":
-        """Given up, for this reason."""
+        """A copy given up for this reason."""
         return replaced(self, state="failed", problem=problem)
 
     def finished(self, at: datetime) -> "Rebuild":
-        """Over, since then."""
+        """A copy that ended at this time."""
         return replaced(self, finished_at=at)
 
     def counted(self, step: int) -> "Rebuild":
-        """The same as this write."""
+        """A copy with this write counted."""
         return replaced(self, step=step)
 
 
 class IndexWalk(Model):
-    """Where the endless walk over the index is: the next entry, the last checkpoint compared, and
-    how many entries were found otherwise in this walk and in the one before."""
+    """The position of the endless walk over the index: the next entry, the last checkpoint
+    compared, and how many mismatches this walk and the previous one found."""
 
     next: int = 0
     checkpoint: str = ""
@@ -127,16 +127,16 @@ class IndexWalk(Model):
     found_before: int = 0
 
     def advanced(self, to: int, checkpoint: str, found: int) -> "IndexWalk":
-        """Walked on to an entry, and what was found otherwise on the way."""
+        """A copy that has walked on to an entry, with the mismatches found on the way."""
         return replaced(self, next=to, checkpoint=checkpoint, found=self.found + found)
 
     def ended(self, checkpoint: str, found: int) -> "IndexWalk":
-        """At the end of the log, so that the next walk begins."""
+        """A copy at the end of the log, so that the next walk begins."""
         return replaced(
             self, next=0, checkpoint=checkpoint, found=0, found_before=self.found + found
         )
 
 
 def unnamed(index: int) -> str:
-    """What stands for the id of an event that is not known, or that has an earlier entry."""
+    """Stands for the id of an event that is unknown or has an earlier entry."""
     return f"entry:{index}"

@@ -1,4 +1,4 @@
-"""The query index, and what its rebuilding and its watch remember."""
+"""The query index, and the progress of rebuilding and watching it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
 
 
 class Entries(Protocol):
-    """The query index. Every answer lies below the head's size that is given."""
+    """The query index. Every answer is below the given size of the head."""
 
     async def find(
         self,
@@ -22,9 +22,8 @@ class Entries(Protocol):
         exempt: Exempt | None = None,
         oldest_first: bool = False,
     ) -> Sequence[IndexRow]:
-        """At most `limit` entries in [floor, before) that fit, newest first unless told otherwise.
-
-        `exempt`: how withheld entries are met; without it they are like others.
+        """At most `limit` matching entries in [floor, before), newest first unless told otherwise.
+        `exempt`: how withheld entries are treated; without it they are treated like others.
         """
         ...
 
@@ -37,12 +36,13 @@ class Entries(Protocol):
         floor: int,
         exempt: Exempt | None = None,
     ) -> Sequence[Group]:
-        """The entries in [floor, before) that fit, counted by these dimensions (none: one group of
-        all, or none where nothing fits). Entries whose facts were forgotten do not count."""
+        """The matching entries in [floor, before), counted by these dimensions (without any: one
+        group of all, or no group if nothing matches). Entries whose facts were forgotten do not
+        count."""
         ...
 
     async def summaries(self, start: int, end: int) -> Sequence[EntrySummary]:
-        """The entries [start, end) in order, without what they hold."""
+        """The entries [start, end) in order, without their content."""
         ...
 
     async def by_event(self, event_id: str, size: int) -> IndexRow | None: ...
@@ -52,7 +52,7 @@ class Entries(Protocol):
         ...
 
     async def rows(self, start: int, end: int) -> Sequence[IndexRow]:
-        """What it says of the entries [start, end), in order; some may be missing."""
+        """What the index says about the entries [start, end), in order; some may be missing."""
         ...
 
     async def indexes_of(self, event_ids: Sequence[str], before: int) -> Mapping[str, int]:
@@ -60,36 +60,37 @@ class Entries(Protocol):
         ...
 
     async def restore(self, rows: Sequence[IndexRow], epoch: int) -> None:
-        """Make it say this; what says so already stays as it is.
+        """Make the index say this; rows that already do are unchanged.
 
         `rows` are in order, and their events have no other entry in the log.
         """
         ...
 
     async def forget(self, record_id: str, tag: Tagger) -> int:
-        """Remove what is in clear of the entries about a record, but of disposition; how many. Of
-        those too that are only staged so far.
+        """Remove the cleartext of the entries about a record, except those about disposition;
+        returns how many. This includes entries that are only staged so far.
 
-        An entry that is about other records too keeps the rest. The ids of the events are kept
-        apart from the index (`forgotten`): the day may come when no key opens their entries.
+        An entry that is also about other records keeps the rest. The events' ids are stored
+        separately from the index (`forgotten`), because some day no key may open their entries.
         """
         ...
 
     async def forget_rows(self, rows: Sequence[IndexRow], tag: Tagger) -> None:
-        """Remove what is in clear of these entries, as `forget` does."""
+        """Remove the cleartext of these entries, as `forget` does."""
         ...
 
     async def forgotten(self, start: int, end: int) -> Mapping[int, str]:
-        """The ids of events whose entries [start, end) were forgotten in part or whole."""
+        """The ids of events whose entries in [start, end) were partly or completely forgotten."""
         ...
 
     async def mark_opened(self, event_ids: Sequence[str], size: int) -> set[str]:
-        """Note that the fetches which these events authorised have happened; those that exist."""
+        """Note that the fetches authorized by these events have happened; returns the events that
+        exist."""
         ...
 
     async def not_opened(self, start: int, end: int, limit: int) -> tuple[int, list[str]]:
-        """Events of the entries [start, end) that authorised a fetch which did not happen: how
-        many, and the ids of at most `limit`."""
+        """Events of the entries [start, end) that authorized a fetch that did not happen: how many,
+        and at most `limit` of their ids."""
         ...
 
     async def opened(self, start: int, end: int) -> int:
@@ -101,19 +102,19 @@ class FetchCursors(Protocol):
     """How far reconciliation has read the services' fetches of keys."""
 
     async def rewind(self) -> None:
-        """Forget it: every service is read again from as far back as it tells."""
+        """Forget the progress: every service is read again from as far back as it reports."""
         ...
 
 
 class Progress(Protocol):
-    """What the rebuilding and the watching of the index remember between their steps."""
+    """The progress that rebuilding and watching the index store between their steps."""
 
     async def rebuild(self) -> Rebuild | None:
-        """The last one that was asked for."""
+        """The last requested rebuild."""
         ...
 
     async def keep_rebuild(self, old: Rebuild | None, new: Rebuild) -> bool:
-        """Replace `old` by `new`; whether it was still there."""
+        """Replace `old` with `new`; returns whether `old` was still there."""
         ...
 
     async def walk(self) -> IndexWalk: ...

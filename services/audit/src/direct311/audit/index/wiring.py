@@ -25,7 +25,8 @@ from direct311.runtime.process import Resources
 
 @dataclass(frozen=True)
 class IndexCapability:
-    """What the process takes of the index. `answering`: a dependency of routes that ask it."""
+    """The parts of the index that the process uses. `answering`: a dependency for routes that query
+    it."""
 
     rebuild: Loop
     watch: Loop
@@ -36,7 +37,7 @@ class IndexCapability:
 
 
 def open_entries(resources: Resources) -> MongoEntries:
-    """The index itself. It needs nothing of the others, and all of them ask it."""
+    """The index itself. It needs none of the other capabilities, and all of them query it."""
     return MongoEntries(resources.database)
 
 
@@ -80,7 +81,7 @@ def wire(
 
     async def whole() -> str | None:
         lost = await log.log.whole_since(await log.log.head()) is None
-        return "it is gone, or is being made again from the log" if lost else None
+        return "it is lost, or is being rebuilt from the log" if lost else None
 
     rebuild = _rebuild(rebuilding, progress, entries, resources)
     return IndexCapability(
@@ -107,7 +108,7 @@ def _rebuild(
     async def rebuild() -> None:
         before = await progress.rebuild()
         if before is not None and before.state == "running" and not before.size:
-            # An index that was dropped has lost its indexes too.
+            # A dropped collection has lost its indexes too.
             await entries.prepare()
         while await rebuilding.step():
             if not await lease.hold(clock.now()):
@@ -120,10 +121,12 @@ def _measuring(log: Log, watch: IndexWatch, resources: Resources) -> Step:
     registry = resources.metrics.registry
     mismatches = Gauge(
         "direct311_log_index_mismatches",
-        "Entries that the query index lacks or tells otherwise than the log",
+        "Entries missing from the query index, or different from the log",
         registry=registry,
     )
-    whole = Gauge("direct311_log_index_whole", "Whether it can be asked", registry=registry)
+    whole = Gauge(
+        "direct311_log_index_whole", "Whether the query index can be used", registry=registry
+    )
 
     async def measure() -> None:
         whole.set(await log.whole_since(await log.head()) is not None)

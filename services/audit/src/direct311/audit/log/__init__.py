@@ -1,1 +1,1 @@
-"""The log: what arrives gets its leaf, is sealed, archived and published."""
+"""The log: each event that arrives gets its leaf and is sealed, archived and published."""

@@ -1,4 +1,4 @@
-"""Which events belong into the log, what it keeps of them in clear, and under which key."""
+"""Which events belong in the log, what the log keeps of them in cleartext, and under which key."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -18,15 +18,15 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far the clocks of two services may differ."""
 
 DELIVERY_LIMIT = timedelta(days=14)
-"""The broker forgets after this time at most: no event is logged later than that."""
+"""The broker keeps an event no longer than this, so no event is logged later."""
 
 MOST_COUNTED = 100_000
-"""Refusals or failed sign-ins that one entry may stand for: more than a process refuses in a
-minute."""
+"""The most refusals or failed sign-ins that one entry may stand for: more than a process refuses in
+a minute."""
 
 
 class UnknownEventError(Exception):
-    """An event that does not belong into the log."""
+    """An event does not belong in the log."""
 
 
 def facts_of(event: Event[Model]) -> Facts:
@@ -98,18 +98,19 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
 
 
 def key_names(facts: Facts) -> tuple[str, ...]:
-    """The keys that an entry is tied to; it can be read for as long as one of them lives.
+    """The keys that an entry is tied to; it is readable as long as one of them exists.
 
-    An entry lives as long as the record that it relates to (GS1-SL item 393), one about several as
-    long as the longest. Empty: the entry is about no record and has the key of its month.
+    An entry is kept as long as the record that it relates to (GS1-SL item 393); an entry about
+    several records, as long as the longest-lived one. Empty: the entry has no record and uses its
+    month's key.
     """
     return facts.record_ids if facts.event == "pii.accessed" else (PERMANENT,)
 
 
 def without(facts: Facts, gone: Collection[str]) -> Facts:
-    """Facts that name no record that is gone, as destroying it left those of earlier entries.
-
-    Where all of them are gone they stay: the entry has the key of its month, and goes with it.
+    """Facts without destroyed records, just as destruction leaves the facts of earlier entries. If
+    all its records are destroyed, their names stay: the entry has its month's key, and is destroyed
+    with it.
     """
     left = tuple(each for each in facts.record_ids if each not in gone)
     if facts.event != "pii.accessed" or not left or left == facts.record_ids:
@@ -118,7 +119,7 @@ def without(facts: Facts, gone: Collection[str]) -> Facts:
 
 
 def month_key(at: datetime) -> str:
-    """Name of the key of entries about no record. No record id holds a colon."""
+    """The name of the key of entries without a record. No record id contains a colon."""
     return f"month:{at:%Y-%m}"
 
 

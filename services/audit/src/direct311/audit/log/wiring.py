@@ -48,7 +48,7 @@ SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of the log's bodies: where they lie, and all that opens or checks them."""
+    """The keys of the log's bodies: where they are stored, and what opens or checks them."""
 
     stored: MongoBodyKeys
     ring: KeyRing
@@ -59,9 +59,9 @@ class Keys:
 
 @dataclass(frozen=True)
 class Publishing:
-    """What is published, and what has it cosigned where a policy asks for witnesses.
+    """What is published, and what gets it cosigned if a policy requires witnesses.
 
-    `measure` asks the query index, and fails where that is lost.
+    `measure` queries the query index, and fails if that is lost.
     """
 
     published: Published
@@ -71,9 +71,9 @@ class Publishing:
 
 @dataclass(frozen=True)
 class LogCapability:
-    """The log, for those above it and for the process.
+    """The log, for the capabilities above it and for the process.
 
-    `begin` comes last of what is prepared. `trust`: the keys of the checkpoints under lock.
+    `begin` runs last during preparation. `trust`: the keys of the checkpoints under lock.
     """
 
     log: Log
@@ -107,7 +107,8 @@ def wire(
 ) -> LogCapability:
     """The log in the database and in the bucket `settings.bucket`.
 
-    :raises LogKeyError, NoLogKeyError, PolicyError: the log cannot be signed or published so.
+    :raises LogKeyError, NoLogKeyError, PolicyError: the log cannot be signed or published with
+    these settings.
     """
     clock, database = resources.clock, resources.database
     log_keys = read_log_keys(settings.log_key_file)
@@ -135,7 +136,7 @@ def wire(
         objects=objects,
         keys=keys,
         log_keys=log_keys,
-        # Checkpoints under lock outlive the key that signed them.
+        # Locked checkpoints outlive the key that signed them.
         trust=Trust(log_keys.ever(witnessing.log_keys if witnessing else ())),
         publishing=publishing,
         receiving=Receiving(inbox, clock, resources.ids),
@@ -173,8 +174,8 @@ def _sequencing(sequencer: Sequencer, resources: Resources) -> Loop:
     clock, lease = resources.clock, resources.lease("sequencer")
 
     async def sequence() -> None:
-        # While there is work the lease is renewed between batches; whoever loses it stops here.
-        # Without its index it waits: readiness and an alarm say so.
+        # While there is work, the lease is renewed between batches; a process that loses it stops
+        # here. Without its index it waits; readiness and an alarm report that.
         with contextlib.suppress(IndexLostError):
             while taken := await sequencer.step():
                 appended.inc(taken)

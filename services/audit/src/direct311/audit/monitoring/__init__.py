@@ -1,1 +1,1 @@
-"""Whoever watches the log: key fetches, numbers of producers, unusual volume."""
+"""Watches the log: key fetches, producers' numbers, unusual volume."""

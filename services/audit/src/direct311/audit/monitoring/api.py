@@ -1,4 +1,4 @@
-"""`/v1/reconciliation`: fetches of keys compared with the log."""
+"""`/v1/reconciliation`: key fetches compared with the log."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -16,7 +16,7 @@ from direct311.schemas import Model
 
 
 class ReconciliationState(Model):
-    """Fetches with their event, fetches without one (`without_event`: the oldest thousand,
+    """Fetches with their event, fetches without one (`without_event`: the oldest thousand;
     `unlogged`: how many), and events that opened nothing."""
 
     fetches: int
@@ -29,7 +29,7 @@ class ReconciliationState(Model):
 def reconciliation_router(
     reconciler: Reconciler, clock: Clock, caller: Callable[[Request], Awaitable[Caller]]
 ) -> APIRouter:
-    """Role auditor. Nothing is opened for it."""
+    """For the role auditor. Opens nothing."""
     router = APIRouter(prefix="/v1", tags=["log"], responses=PROBLEMS)
 
     async def auditor(who: Annotated[Caller, Depends(caller)]) -> None:
@@ -37,8 +37,8 @@ def reconciliation_router(
 
     @router.get("/reconciliation", dependencies=[Depends(auditor)])
     async def reconciliation(since: AskedInstant | None = None) -> ReconciliationState:
-        """Whether every fetch of a key has its event, and which events logged since an instant
-        (default: a day ago) authorised one and opened nothing."""
+        """Whether every key fetch has its event, and which events logged since an instant (default:
+        a day ago) authorized a fetch but opened nothing."""
         state = await reconciler.state(since or clock.now() - timedelta(days=1))
         return ReconciliationState(
             fetches=state.fetches,

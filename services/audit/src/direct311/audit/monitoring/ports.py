@@ -1,4 +1,4 @@
-"""What those who watch the log ask of other services, and what they remember."""
+"""What monitoring asks other services, and what it remembers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from direct311.audit.monitoring.domain.numbers import Numbered
 
 @dataclass(frozen=True, slots=True)
 class FetchPage:
-    """Fetches, whether these are all, and the producers of the service that run."""
+    """Fetches, whether these are all, and the service's running producers."""
 
     fetches: tuple[Fetch, ...]
     complete: bool
@@ -19,7 +19,7 @@ class FetchPage:
 
 
 class KeyFetches(Protocol):
-    """One service's account of the keys that it has fetched."""
+    """One service's account of the keys it fetched."""
 
     @property
     def service(self) -> str: ...
@@ -27,7 +27,7 @@ class KeyFetches(Protocol):
     async def after(self, at: datetime) -> FetchPage: ...
 
     async def confirm(self, fetches: Sequence[Fetch]) -> None:
-        """Their events are in the log: nobody needs to hear of them again."""
+        """Note that their events are in the log, so nothing needs to report them again."""
         ...
 
 
@@ -43,15 +43,15 @@ class Watch(Protocol):
         ...
 
     async def kept(self, after: str, limit: int) -> Sequence[Fetch]:
-        """Those kept, by their `key`, that follow this key; the first ones after the empty one."""
+        """The stored fetches after this `key`; after the empty key, the first ones."""
         ...
 
     async def overdue(self, before: datetime, limit: int) -> Sequence[Fetch]:
-        """Those kept that happened before an instant, longest ago first."""
+        """The stored fetches from before an instant, oldest first."""
         ...
 
     async def late(self, before: datetime) -> Mapping[str, int]:
-        """How many of those kept happened before an instant, by service."""
+        """How many stored fetches are from before an instant, by service."""
         ...
 
     async def drop(self, event_ids: Sequence[str]) -> None:
@@ -59,23 +59,23 @@ class Watch(Protocol):
         ...
 
     async def rewind(self) -> None:
-        """Forget the cursors: every service is read again from as far back as it tells."""
+        """Forget the cursors: every service is read again from as far back as it reports."""
         ...
 
     async def place(self, name: str) -> int:
-        """How far an observer has come in the log; 0 at first."""
+        """How far an observer has read the log; 0 at first."""
         ...
 
     async def move_place(self, name: str, index: int) -> None: ...
 
 
 class Numbers(Protocol):
-    """What is known of each producer's numbers."""
+    """What is known about each producer's numbers."""
 
     async def of(self, producers: Iterable[str]) -> Mapping[str, Numbered]: ...
 
     async def save(self, states: Sequence[Numbered]) -> None: ...
 
     async def with_gaps(self) -> Sequence[Numbered]:
-        """Those of whose numbers one is missing."""
+        """The producers with a missing number."""
         ...

@@ -1,4 +1,4 @@
-"""Wiring of those who watch the log: new entries, key fetches, numbers, volume."""
+"""Wiring of monitoring: new entries, key fetches, numbers, volume."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from direct311.runtime.process import Resources
 
 @dataclass(frozen=True)
 class MonitoringCapability:
-    """What the process takes of the watchers. `watch`: what they remember."""
+    """The parts of monitoring that the process uses. `watch`: what it remembers."""
 
     watch: Watch
     prepare: Sequence[Step]
@@ -44,7 +44,7 @@ def wire(
     alarms: Alarms,
     caller: Callable[[Request], Awaitable[Caller]],
 ) -> MonitoringCapability:
-    """The watchers of `log`. :raises DataFileError: the rules of volume are not good."""
+    """The monitoring of `log`. :raises DataFileError: the volume rules are invalid."""
     clock, registry = resources.clock, resources.metrics.registry
     watch, numbers = MongoWatch(resources.database), MongoNumbers(resources.database)
     key_fetches: list[KeyFetches] = [

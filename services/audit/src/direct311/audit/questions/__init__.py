@@ -1,1 +1,1 @@
-"""What auditors and residents ask of the log."""
+"""Questions of auditors and residents about the log."""

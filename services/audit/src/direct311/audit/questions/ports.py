@@ -1,4 +1,4 @@
-"""Whose a record is: intake alone can tell."""
+"""Whose record it is: only intake can tell."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,9 +7,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Persons:
-    """Records sorted by the person that they are of; those whose person cannot be told, since they
-    hold neither a telephone number nor an e-mail address. `senders`: by record, how many others
-    have at most left contact data with a comment on it."""
+    """Records sorted by person, and records whose person is unknown because they have neither a
+    telephone number nor an e-mail address. `senders`: by record, how many others at most have left
+    contact data with a comment on it."""
 
     persons: Sequence[Sequence[str]]
     without_contact: Sequence[str]
@@ -24,11 +24,11 @@ class People(Protocol):
     ) -> Sequence[str]:
         """The ids of the records of a phone number, e-mail address or name.
 
-        `authorization` is the auditor's own header: the search is an access of theirs.
+        `authorization` is the auditor's own header: the search is the auditor's access.
         """
         ...
 
     async def group(self, record_ids: Sequence[str], reference: str, authorization: str) -> Persons:
-        """Which of these records are the same person's; an access of the auditor's too. What does
-        not exist any more is in neither list."""
+        """Which of these records belong to the same person; this is the auditor's access too.
+        Records that no longer exist are in neither list."""
         ...

@@ -1,4 +1,4 @@
-"""Wiring of what auditors and residents ask."""
+"""Wiring of auditors' and residents' questions."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def wire(
     caller: Callable[[Request], Awaitable[Caller]],
     resident: Callable[[Request], Awaitable[Caller]],
 ) -> QuestionsCapability:
-    """What may be asked of `log`. :raises DataFileError: the rules of notice are not good."""
+    """The questions about `log`. :raises DataFileError: the notice rules are invalid."""
     clock, vault = resources.clock, log.keys.vault
     people = IntakePeople(resources.peer("intake", settings.intake_url))
     audited = AuditedQuery(

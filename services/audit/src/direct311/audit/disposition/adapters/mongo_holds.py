@@ -1,4 +1,4 @@
-"""Holds on entries of the log, and what is being destroyed while one is placed."""
+"""Holds on entries of the log, and what is being destroyed while a hold is placed."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,7 +10,7 @@ from direct311.runtime.storage.database import Collection, Database, Document, M
 
 
 class MongoLogHolds:
-    """`LogHolds`: one document each; there are never many."""
+    """Implements `LogHolds` with one document per hold; there are never many."""
 
     def __init__(self, database: Database) -> None:
         self._holds: Collection = database["log_holds"]
@@ -43,10 +43,10 @@ def _hold(document: Document) -> LogHold:
 
 
 class KeysBeingDestroyed(Protocol):
-    """The log's keys, as far as they are being destroyed."""
+    """The log's keys that are being destroyed."""
 
     async def being_destroyed(self) -> Sequence[StoredKey]:
-        """Keys of months that are being destroyed."""
+        """The keys of months that are being destroyed."""
         ...
 
 

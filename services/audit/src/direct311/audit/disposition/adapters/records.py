@@ -8,7 +8,7 @@ from direct311.runtime.storage.database import Index, MongoRecords
 
 
 class DueRecords:
-    """Finds the records whose time has come."""
+    """Finds the records that are due."""
 
     def __init__(self, records: MongoRecords[AuditedRecord], clock: Clock) -> None:
         self._records = records
@@ -31,6 +31,6 @@ class DueRecords:
         return [self._records.stored(document).state async for document in found]
 
     async def under_hold(self, hold: str, limit: int) -> Sequence[AuditedRecord]:
-        """Records that have this among their holds."""
+        """The records under this hold."""
         found = self._records.collection.find({"holds": hold}).limit(limit)
         return [self._records.stored(document).state async for document in found]

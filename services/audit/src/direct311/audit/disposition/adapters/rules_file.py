@@ -1,4 +1,4 @@
-"""Reads how long the keys of months are kept from its file."""
+"""Reads from its file how long the keys of months are kept."""
 
 from pathlib import Path
 

@@ -9,11 +9,12 @@ from direct311.schemas import events as ev
 
 
 class LogHold(Model):
-    """A hold on the entries that fit `filter`: while it stands, nothing that keeps one of them
-    readable is destroyed. It has no end date; somebody else than who placed it releases it.
+    """A hold on the entries that match `filter`: while it is in force, nothing that keeps one of
+    them readable is destroyed. It has no end date; somebody other than the person who placed it
+    releases it.
 
-    `too_late`: records that were being destroyed when it was placed. `cleared`: it was released,
-    and is on no record any more.
+    `too_late`: records that were being destroyed when it was placed. `cleared`: it was released and
+    removed from every record.
     """
 
     hold_id: str
@@ -31,17 +32,17 @@ class LogHold(Model):
 
     @property
     def hold_key(self) -> str:
-        """What is among the holds of a record that it keeps."""
+        """The name that this hold has among a record's holds."""
         return f"log:{self.hold_id}"
 
     def placed_too_late(self, names: Iterable[str]) -> "LogHold":
-        """With what was being destroyed when it was placed."""
+        """A copy with what was being destroyed when it was placed."""
         return replaced(self, too_late=tuple(names))
 
     def released(self, by: str, reason: str, at: datetime) -> "LogHold":
-        """Ended by somebody, who says why."""
+        """A copy that somebody has ended, with the reason."""
         return replaced(self, released_by=by, released_at=at, release_reason=reason)
 
     def lifted(self) -> "LogHold":
-        """On no record any more."""
+        """A copy that was removed from every record."""
         return replaced(self, cleared=True)

@@ -1,4 +1,5 @@
-"""How long entries about no record are kept: by the key of the month in which they were logged."""
+"""How long entries without a record are kept: as long as the key of the month in which they were
+logged."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from direct311.schemas import Model
 
 
 class MonthKeyRules(Model, extra="forbid"):
-    """The item of the schedule for entries about no record."""
+    """The schedule's item for entries without a record."""
 
     month_keys: str
     version: str
@@ -22,15 +23,15 @@ class MonthKeyRules(Model, extra="forbid"):
     anniversary_years: int
 
     def due_on(self, month: date) -> date:
-        """The first day on which the key of the month that begins on `month` may go."""
+        """The first day on which the key of the month that begins on `month` may be destroyed."""
         after = _next_month(month)
         return after.replace(year=after.year + self.anniversary_years)
 
 
 def month_key_problems(rules: MonthKeyRules) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a file of such rules, as entry, field and reason."""
+    """What is wrong with a file of these rules: entry, field and reason."""
     if rules.anniversary_years < 1:
-        yield "", "anniversary_years", "is less than the item asks for"
+        yield "", "anniversary_years", "is less than the item requires"
 
 
 def _next_month(month: date) -> date:
@@ -38,7 +39,7 @@ def _next_month(month: date) -> date:
 
 
 def month_of(key: str) -> tuple[date, date] | None:
-    """The first day of the month whose key this is, and that of the next; `None` for any other."""
+    """The first day of this key's month, and of the next month; `None` for any other key."""
     found = re.fullmatch(r"month:(\d{4})-(\d{2})", key)
     if found is None:
         return None

@@ -8,21 +8,21 @@ from direct311.schemas import Instant, replaced
 from direct311.schemas import events as ev
 
 ANSWERING: Final = frozenset(get_args(ev.Holder)) - {"audit"}
-"""The holders whose receipts stand behind every certificate; audit is last."""
+"""The holders whose receipts every certificate needs; audit is last."""
 
 
 class AuditedRecord(RecordState):
     """A record whose disposition was certified, or that is held.
 
-    `destroy_at` is when audit destroys its own part: last, when the broker has forgotten too.
+    `destroy_at` is when audit destroys its own part: last, after the broker has deleted the events.
     """
 
     destroy_at: Instant | None = None
 
     def certified(self, order_id: str, destroy_at: datetime) -> "AuditedRecord":
-        """Certified as destroyed by all others, and to be destroyed here then."""
+        """A copy certified as destroyed by all others, and due here at this time."""
         return replaced(self, destroy_at=destroy_at, order_id=order_id)
 
     def put_off(self, destroy_at: datetime) -> "AuditedRecord":
-        """To be destroyed, or looked at again, only then."""
+        """A copy to be destroyed, or checked again, only at this time."""
         return replaced(self, destroy_at=destroy_at)

@@ -1,1 +1,1 @@
-"""What ends and what is held, one module for each task."""
+"""How entries end and are held, one module per task."""

@@ -1,13 +1,14 @@
-"""Audit's own part of a disposition: last, when the broker has forgotten the record's events too.
+"""Audit's own part of a disposition: last, after the broker has deleted the record's events.
 
-A certificate says that every other holder has destroyed its part. Audit then waits for as long as
-the broker may still repeat an event, and destroys the record's key: every entry about that record
-alone is unreadable from then on, while leaf, tree and every other proof stay. Entries of the
+A certificate says that every other holder has destroyed its part. Audit then waits as long as the
+broker may still repeat an event, and destroys the record's key. From then on every entry about only
+that record is unreadable, while the leaf, the tree and every other proof stay. Entries about the
 disposition itself are permanent.
 
-The certificate is retention's word alone, and so are the times in it. What counts is the log: the
-receipt of every other holder, each signed by that holder, for this record and one order, and that
-the last of them was logged so long ago. Without them nothing is destroyed, and an alarm says so.
+Only retention vouches for the certificate and the times in it. What counts is the log: it must have
+a receipt for this record and one order from every other holder, each signed by that holder, and the
+last of them must have been logged long enough ago. Otherwise nothing is destroyed, and an alarm
+says so.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,22 +31,22 @@ from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
 Records = Callable[[int], Awaitable[Sequence[AuditedRecord]]]
-"""At most so many records: whose time has come and that no hold keeps; or that are being
-destroyed."""
+"""At most this many records that are due and under no hold, or that are being destroyed."""
 
 RecordsUnderHold = Callable[[str, int], Awaitable[Sequence[AuditedRecord]]]
-"""At most so many records that have this among their holds."""
+"""At most this many records under this hold."""
 
 
 _NOTHING_FOLLOWS = "00000000-0000-0000-0000-000000000000"
-"""The cause of a change that makes no event."""
+"""The cause of a change without an event."""
 
 MOST_ANSWERS = 1_000
-"""Receipts of one holder for one record, and certificates, that are looked at: the newest."""
+"""How many receipts of one holder for one record, and how many certificates, are checked: the
+newest."""
 
 
 class Disposition:
-    """Notes what was certified, and begins to destroy when it is time."""
+    """Notes what was certified, and begins destruction when it is due."""
 
     def __init__(
         self,
@@ -75,8 +76,8 @@ class Disposition:
         self._after = after
 
     async def note(self, event: Event[Model]) -> None:
-        """Set the time for each record of a certificate, from when it came here on; a supplement is
-        about audit's own part."""
+        """Set the time for each record of a certificate, counted from its arrival here; a
+        supplement is about audit's own part."""
         data = event.data
         if not isinstance(data, ev.DispositionCertified) or data.supplement_to is not None:
             return
@@ -91,11 +92,11 @@ class Disposition:
             await self._processor.change(record_id, derived_id(event.id, record_id), wait)
 
     async def begin(self) -> None:
-        """Turn those whose time has come to `destroying`, unless a hold stands: on the record, or
-        on an entry about it, which is then written into the record too. Those that the log does
-        not bear out wait anew, with an alarm.
+        """Change due records to `destroying`, unless there is a hold on the record, or on an entry
+        about it, which is then written into the record too. Records that the log does not confirm
+        wait again, with an alarm.
 
-        :raises IndexLostError: what it says of the records could not be removed.
+        :raises IndexLostError: the index's data about the records could not be removed.
         """
         await self._check_index()
         for state in await self._due(100):
@@ -113,8 +114,8 @@ class Disposition:
                 await self._destroy(state.record_id, cause, order_id)
 
     async def _order(self, state: AuditedRecord) -> tuple[str, datetime] | None:
-        """The certified order that every other holder has answered by the log, and when the last of
-        them had; `None` where there is none."""
+        """The certified order that every other holder has answered, according to the log, and when
+        the last of them did; `None` if there is none."""
         size = (await self._log.head()).size
         receipts = [await self._told(state.record_id, "destroy", each, size) for each in ANSWERING]
         if not all(receipts):
@@ -122,7 +123,7 @@ class Disposition:
         certified = await self._told(state.record_id, "certify", "retention", size)
         orders = dict.fromkeys((state.order_id, *(order_id for order_id, _ in certified)))
         for order_id in (each for each in orders if each):
-            # An entry from before orders were kept with them counts for the one of the certificate.
+            # An older entry without an order counts for the certificate's order.
             own = {order_id, None} if order_id == state.order_id else {order_id}
             times = [[at for order, at in told if order in own] for told in receipts]
             if all(times):
@@ -132,7 +133,8 @@ class Disposition:
     async def _told(
         self, record_id: str, action: str, service: str, size: int
     ) -> Sequence[tuple[str | None, datetime]]:
-        """The orders of which a service has said this of a record, and when that was logged."""
+        """The orders for which a service has reported this about a record, and when each report was
+        logged."""
         query = Filter(record_ids=(record_id,), action=action, service=service)
         rows = await self._entries.find(query, before=size, floor=0, limit=MOST_ANSWERS)
         return [
@@ -145,7 +147,7 @@ class Disposition:
         detail = "a certificate names the record, and not every holder has said in the log that it "
         detail += "destroyed its part by that order; nothing is destroyed"
         await self._alarms.raise_alarm("destruction_refused", state.record_id, detail)
-        # It makes room for the others, and is looked at again.
+        # It makes room for the others, and is checked again later.
         later = self._clock.now() + self._after
         await self._put_off(state.record_id, _NOTHING_FOLLOWS, later)
 
@@ -164,7 +166,7 @@ class Disposition:
         await self._processor.change(record_id, cause, destroy)
 
     async def clear(self) -> None:
-        """Take holds that were released off the records that they kept."""
+        """Remove released holds from the records that they kept."""
         for hold in await self._holds.all():
             if hold.released_at is None or hold.cleared:
                 continue
@@ -172,12 +174,12 @@ class Disposition:
                 for state in found:
                     cause = derived_id(hold.hold_id, f"released:{state.record_id}")
                     await self._remove_hold(state.record_id, cause, hold.hold_key)
-            # Nothing marks a record with a hold that was released: see `begin`, which comes after.
+            # Nothing puts a released hold on a record: see `begin`, which runs afterwards.
             await self._holds.replace(hold.lifted())
 
     async def unheld(self, destroying: Sequence[AuditedRecord]) -> Sequence[AuditedRecord]:
-        """Of records that are about to lose their key, those that no hold on the log keeps: the
-        last look, after the record says that it is being destroyed."""
+        """Those of the records about to lose their key that no hold on the log keeps. This is the
+        last check, made after the record says that it is being destroyed."""
         return [
             state for state in destroying if not await self._held.keeping_record(state.record_id)
         ]
@@ -197,10 +199,10 @@ class Disposition:
         await self._processor.change(record_id, cause, remove)
 
     async def remove(self, state: AuditedRecord) -> Destroyed:
-        """What the query index says of the record; its key has gone before.
+        """Remove the query index's data about the record, whose key was destroyed before.
 
-        :raises IndexLostError: an index that is being made again may still get something of the
-            record, from a body that was opened before the key went.
+        :raises IndexLostError: an index that is being rebuilt may still receive data about the
+        record, from a body that was opened before the key was destroyed.
         """
         await self._check_index()
         tag = await self._tags.tagger(self._clock.now())

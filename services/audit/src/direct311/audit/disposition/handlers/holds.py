@@ -1,9 +1,9 @@
-"""Legal holds on entries of the log: placed, released, and asked about before anything goes.
+"""Legal holds on entries of the log: placed, released, and checked before anything is destroyed.
 
-A hold keeps what its filter finds when destruction is due, entries that came later too. It is
-stored first, and then it is looked which records and months are being destroyed already; whoever
-destroys says so first, and then looks at the holds. So either the hold is seen in time, or it says
-what it came too late for.
+A hold keeps everything its filter finds when destruction is due, including later entries. The hold
+is stored first, and then checks which records and months are already being destroyed. Destruction
+is announced first, and then checks the holds. So either the destruction sees the hold in time, or
+the hold lists what it was too late for.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -29,7 +29,7 @@ _BATCH = 1_000
 
 
 class Held:
-    """What standing holds keep."""
+    """What the holds in force keep."""
 
     def __init__(self, holds: LogHolds, entries: Entries, log: Log) -> None:
         self._holds = holds
@@ -37,7 +37,7 @@ class Held:
         self._log = log
 
     async def keeping_record(self, record_id: str) -> Sequence[LogHold]:
-        """The standing holds that have an entry about this record."""
+        """The holds in force that cover an entry about this record."""
         head = await self._log.head()
         return [
             hold
@@ -52,14 +52,14 @@ class Held:
         return bool(await self._entries.find(about, before=size, floor=0, limit=1))
 
     async def keeps_month(self, name: str, reference: bytes) -> bool:
-        """Whether a standing hold has an entry under this month's key."""
+        """Whether a hold in force covers an entry under this month's key."""
         for hold in await self._holds.standing():
             if await self.has_under(hold.filter, name, reference):
                 return True
         return False
 
     async def has_under(self, query: Filter, name: str, reference: bytes) -> bool:
-        """Whether an entry that fits is sealed under the key of a month."""
+        """Whether a matching entry is sealed under the key of a month."""
         async for rows in rows_of_month(self._entries, self._log, query, name):
             if any(Entry.parse(row.data).key_reference == reference for row in rows):
                 return True
@@ -139,7 +139,7 @@ class LogHolding:
         return released
 
     async def all(self, caller: Caller) -> Sequence[LogHold]:
-        """Every hold, those that were released too; an event like the others."""
+        """Every hold, including released ones; this call is an event like the others."""
         await self._write_down(caller, "GET /v1/holds", Filter(), None)
         return await self._holds.all()
 
@@ -169,7 +169,7 @@ async def span_of_month(entries: Entries, name: str, size: int) -> tuple[int, in
     days = month_of(name)
     if days is None:
         return 0, 0
-    # A day on either side: times of logging never run backwards, clocks may have.
+    # One day on either side: logging times never run backwards, but clocks may have.
     first, after = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days)
     return (
         await entries.first_logged(first - timedelta(days=1), size),
@@ -180,7 +180,7 @@ async def span_of_month(entries: Entries, name: str, size: int) -> tuple[int, in
 async def rows_of_month(
     entries: Entries, log: Log, query: Filter, name: str
 ) -> AsyncIterator[Sequence[IndexRow]]:
-    """Entries that fit and may lie under the key of a month, a batch at a time."""
+    """Matching entries that may be under the key of a month, a batch at a time."""
     size = (await log.head()).size
     low, high = await span_of_month(entries, name, size)
     while low < high:

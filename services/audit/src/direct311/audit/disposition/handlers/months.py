@@ -1,8 +1,8 @@
-"""The keys of entries about no record, destroyed when their item of the schedule says so.
+"""Destroys the keys of entries without a record when the schedule's item says so.
 
-Sign-ins, changes of rules and the like relate to no record whose life they could share. They are
-sealed under the key of the month of their logging, and that key goes when the item is due, unless a
-hold stands on an entry under it. Leaf, tree and every proof stay.
+Sign-ins, rule changes and the like belong to no record whose life they could share. They are sealed
+under the key of the month in which they were logged. That key is destroyed when the item is due,
+unless there is a hold on an entry under it. The leaf, the tree and every proof stay.
 """
 
 from datetime import datetime, timedelta
@@ -26,10 +26,11 @@ ITSELF = Caller("svc:audit", ("service",), authentication="service")
 
 
 class MonthDisposition:
-    """Each step may be repeated: the event and what is in clear go before the key."""
+    """Each step may be repeated: the event and the cleartext are handled before the key."""
 
     PATIENCE = timedelta(days=1)
-    """After a refusal, which is an entry itself: asking every second would fill the log."""
+    """The wait after a refusal, which is itself an entry: asking every second would fill the
+    log."""
 
     def __init__(
         self,
@@ -55,11 +56,11 @@ class MonthDisposition:
         self._not_before: datetime | None = None
 
     async def step(self) -> None:
-        """Destroy the keys that are due. Where the rules of access refuse it, that is an alarm, and
-        it is tried again a day later.
+        """Destroy the keys that are due. If the access rules refuse it, raise an alarm and try
+        again a day later.
 
         :raises AuditUnavailableError: it cannot be written.
-        :raises IndexLostError: what the index says of their entries could not be removed.
+        :raises IndexLostError: the index's data about their entries could not be removed.
         """
         if await self._log.whole_since(await self._log.head()) is None:
             raise IndexLostError
@@ -74,7 +75,7 @@ class MonthDisposition:
             if await self._held.keeps_month(key.name, key.reference):
                 continue
             await self._keys.leave(key.name)
-            # Once more, now that a hold which comes later learns of it.
+            # Check again, now that any later hold sees the destruction.
             if await self._held.keeps_month(key.name, key.reference):
                 await self._keys.stay(key.name)
                 continue
@@ -85,13 +86,13 @@ class MonthDisposition:
                 return
 
     async def _put_off(self, key: StoredKey, error: DeniedError, now: datetime) -> None:
-        """What the rules refuse for one key they refuse for all."""
+        """Rules that refuse one key refuse all of them."""
         wait = error.retry_after
         self._not_before = now + (timedelta(seconds=wait) if wait else self.PATIENCE)
         await self._keys.stay(key.name)
         if not wait:
-            # The county's own rules do not have the grant, or have run out.
-            detail = f"the key is due, and the rules refuse its destruction: {error.detail}"
+            # The county's own rules lack the grant, or have expired.
+            detail = f"the key is due, but the rules refuse its destruction: {error.detail}"
             await self._alarms.raise_alarm("destruction_refused", key.name, detail)
 
     async def _destroy(self, key: StoredKey) -> None:

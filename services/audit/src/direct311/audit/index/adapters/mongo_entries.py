@@ -1,10 +1,10 @@
 """Questions of the query index as aggregation pipelines.
 
-Each begins with two `$match` stages. The first is what one index answers whole: one equality and a
-range of `_id`; the second is the rest. MongoDB joins the two and chooses by itself; a server that
-would read the whole range of `_id` as soon as there is more than one condition (the local stack's
-does) is led to the index. Several records are asked for without the range, since such a server
-takes either the one or the other.
+Each begins with two `$match` stages. The first is what one index answers completely: one equality
+and a range of `_id`; the second is the rest. MongoDB joins the two and chooses on its own. The
+split guides servers that would read the whole range of `_id` as soon as there is more than one
+condition (the local stack's does) to the index. Queries for several records omit the range, since
+such a server uses only one of the two.
 """
 
 import re
@@ -17,7 +17,7 @@ from direct311.audit.log.domain import MOST_COUNTED
 from direct311.runtime.storage.database import Document, Index
 
 INDEXED = ("session", "case_id", "actor", "break_glass", "department", "purpose", "action")
-"""Single facts with an index of their own, after records; the first that a filter names leads."""
+"""Single facts with their own index, after records; the first one that a filter names leads."""
 
 _PARTIAL: dict[str, Document] = {
     "session": {"session": {"$exists": True}},
@@ -44,7 +44,7 @@ INDEXES = (
 
 
 def matching(query: Filter, low: int, high: int, exempt: Exempt | None) -> list[Document]:
-    """The stages that let the entries [low, high) through that fit."""
+    """The stages that let the matching entries in [low, high) through."""
     span: Document = {"_id": {"$gte": low, "$lt": high}}
     rest = _conditions(query)
     if exempt is not None and exempt.only:
@@ -65,7 +65,7 @@ def _conditions(query: Filter) -> Document:
         name: value for name in SINGLE if (value := getattr(query, name)) is not None
     }
     if query.break_glass is False:
-        # What is at its default is not stored.
+        # Default values are not stored.
         wanted["break_glass"] = None
     if query.role is not None:
         wanted["roles"] = query.role
@@ -91,7 +91,7 @@ _DAY, _HOUR = "%Y-%m-%d", "%Y-%m-%dT%H"
 
 
 def grouping(by: Sequence[Dimension]) -> list[Document]:
-    """The stages that count what came through."""
+    """The stages that count the matching entries."""
     expressions: dict[Dimension, object] = {
         "day": {"$dateToString": {"format": _DAY, "date": "$occurred_at"}},
         "hour": {"$dateToString": {"format": _HOUR, "date": "$occurred_at"}},
@@ -103,7 +103,7 @@ def grouping(by: Sequence[Dimension]) -> list[Document]:
         unwound = [{"$unwind": {"path": "$record_ids", "preserveNullAndEmptyArrays": True}}]
     key = {name: expressions.get(name, f"${name}") for name in by}
     return [
-        # Entries whose record is gone say nothing any more.
+        # Entries whose record is destroyed no longer say anything.
         {"$match": {"actor": {"$exists": True}}},
         *unwound,
         {
@@ -112,8 +112,8 @@ def grouping(by: Sequence[Dimension]) -> list[Document]:
                 "count": {"$sum": 1},
                 "first": {"$min": "$occurred_at"},
                 "last": {"$max": "$occurred_at"},
-                # What is at its default is not stored; what is beyond all counting may be, from
-                # before it was refused, and no sum would hold it.
+                # Default values are not stored. Absurdly large counts may be stored from before
+                # they were refused, and would overflow the sum.
                 "times": {"$sum": {"$min": [{"$ifNull": ["$count", 1]}, MOST_COUNTED]}},
             }
         },

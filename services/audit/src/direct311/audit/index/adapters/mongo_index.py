@@ -23,8 +23,8 @@ from direct311.runtime.storage.database import BulkError, Collection, Database, 
 FORGOTTEN_AT_ONCE = 500
 
 _KEPT = {"_id", "epoch", "event_id", "logged_at", "data", "leaf", "tag"}
-"""What stays of an entry's document when its record goes: the sealed leaf, and the event's id, so
-that a repeated event is still known."""
+"""What stays in an entry's document when its record is destroyed: the sealed leaf, and the event's
+id, so that a repeated event is still recognized."""
 
 _FORGOTTEN = {name: "" for name in (*Facts.model_fields, "opened") if name not in _KEPT}
 
@@ -46,7 +46,7 @@ def _row(document: Document) -> IndexRow:
 
 
 def _told(document: Document) -> Document:
-    """What an entry's document says, whoever wrote it and whatever was opened since."""
+    """What an entry's document says, no matter who wrote it and what was opened since."""
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in document.items()
@@ -55,7 +55,8 @@ def _told(document: Document) -> Document:
 
 
 def _forgetting(document: Document, record_id: str, tag: Tagger) -> UpdateOne:
-    """Without the record; without all that is in clear where it is about no other."""
+    """The update that removes the record, or all the cleartext if the entry is about no other
+    record."""
     row = _row(document)
     left = tuple(each for each in document["record_ids"] if each != record_id)
     facts = row.facts.naming(left) if row.facts and left else None
@@ -64,8 +65,9 @@ def _forgetting(document: Document, record_id: str, tag: Tagger) -> UpdateOne:
         change["$set"]["record_ids"] = list(left)
     else:
         change["$unset"] = _FORGOTTEN
-    # Only if it still is as it was seen, or it is found again: another record of the same entry may
-    # go at the same time, and what was only staged may have been swept and sealed anew.
+    # Update only if the document is unchanged, or else find it again: another record of the same
+    # entry may be destroyed at the same time, and a staged entry may have been removed and sealed
+    # again.
     seen = {name: document.get(name) for name in ("_id", "record_ids", "tag")}
     return UpdateOne(seen, change)
 
@@ -165,7 +167,7 @@ class MongoEntries:
         found = self._entries.find({"_id": {"$gte": start, "$lt": end}}).sort("_id", 1)
         rows = []
         async for document in found:
-            # What is no row any more counts as missing.
+            # A document that is no longer a row counts as missing.
             with contextlib.suppress(KeyError, TypeError, ValueError):
                 rows.append(_row(document))
         return rows
@@ -181,9 +183,10 @@ class MongoEntries:
         for _ in range(3):
             there = {each["_id"]: each async for each in self._entries.find(span)}
             missing = [document for index, document in wanted.items() if index not in there]
-            # Each only if it still is as it was seen: who was overtaken long ago changes nothing.
-            # A row that loses its event to an earlier one goes first and comes anew: the local
-            # server keeps the old key of a unique index when a document is replaced.
+            # Update each only if it is unchanged, so that a process overtaken long ago changes
+            # nothing. A row that loses its event to an earlier one is deleted first and inserted
+            # again, because the local server keeps the old key of a unique index when a document is
+            # replaced.
             other: list[ReplaceOne[Document] | DeleteOne] = []
             for index, document in wanted.items():
                 seen = there.get(index)
@@ -202,10 +205,10 @@ class MongoEntries:
             whole = await insert_new(self._entries, missing) if missing else True
             if other or not whole:
                 await self._remove_strays(wanted)
-        raise TransientError("the query index changes while it is mended")
+        raise TransientError("the query index changes while it is being repaired")
 
     async def _remove_strays(self, wanted: Mapping[int, Document]) -> None:
-        """Events that stand at another index than their own, or were staged and never committed."""
+        """Events that are at the wrong index, or were staged and never committed."""
         own = {document["event_id"]: index for index, document in wanted.items()}
         found = self._entries.find({"event_id": {"$in": list(own)}}, {"event_id": 1})
         strays = [each["_id"] async for each in found if own[each["event_id"]] != each["_id"]]
@@ -224,7 +227,7 @@ class MongoEntries:
             count += (await self._entries.bulk_write(changes, ordered=False)).modified_count
 
     async def _keep_ids(self, ids: Mapping[int, str]) -> None:
-        """The last word counts: one that was staged there and never committed may have been
+        """The last write counts: an event that was staged there and never committed may have been
         forgotten before."""
         kept = [
             UpdateOne({"_id": index}, {"$set": {"event_id": event_id}}, upsert=True)

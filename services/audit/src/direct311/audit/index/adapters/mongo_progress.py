@@ -1,4 +1,4 @@
-"""What the rebuilding and the watching of the query index remember, in MongoDB.
+"""The progress of rebuilding and watching the query index, in MongoDB.
 
 index    the last rebuild of the query index, and where the walk over it is
 """

@@ -1,1 +1,1 @@
-"""What is done to the query index, one module for each task."""
+"""Work on the query index, one module per task."""

@@ -1,15 +1,15 @@
-"""The query index made again from the log itself: bundles in the store, edge, and body keys.
+"""Rebuilds the query index from the log itself: bundles in the store, the edge, and body keys.
 
-Whoever asks for it leaves a document (`Rebuild`); a loop carries it out, in windows, and goes on
-where it was after a crash. In each window the sealed entries are hashed and compared with their
-leaf tile, and the tree is grown from them as it was when they were appended: its root must be that
-of each checkpoint under lock on the way, and the head's at the end. Only then does the index count
-as whole again. Until then the sequencer appends nothing and no question is answered.
+A request for a rebuild leaves a document (`Rebuild`). A loop carries it out, in windows, and
+resumes after a crash. In each window the sealed entries are hashed and compared with their leaf
+tile, and the tree is grown from them just as when they were appended: its root must match each
+locked checkpoint on the way, and the head at the end. Only then does the index count as complete
+again. Until then the sequencer appends nothing and no question is answered.
 
-The index is changed only where it lacks an entry or says something else than it should (`tags`).
-Of these the bodies are opened, which is an access: one event for each window, durable before the
-keys are fetched. An entry whose key is gone gets its index, its time and the id of its event, which
-was kept when its record was destroyed (`Entries.forgotten`), so that a repeat is still known.
+The index is changed only where an entry is missing or wrong (`tags`). The bodies of these entries
+are opened, which is an access: one event per window, durable before the keys are fetched. An entry
+whose key is destroyed gets its index, its time and its event's id, which was kept when its record
+was destroyed (`Entries.forgotten`), so that a repeat is still recognized.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ SELF = Caller("svc:audit", ("service",), authentication="service")
 
 
 class LogBrokenError(Exception):
-    """The log itself is not what it should be; the message says where."""
+    """The log itself is damaged; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class _Window:
 
 
 class Rebuilding:
-    """Starts, carries out and tells the state of a rebuild."""
+    """Starts a rebuild, carries it out and reports its state."""
 
     BUNDLES = 8
     """In one window."""
@@ -101,7 +101,7 @@ class Rebuilding:
         self._checkpoints: dict[int, tuple[bytes, str]] | None = None
 
     async def start(self, caller: Caller, reference: str) -> Rebuild:
-        """Ask for a rebuild; the one that is under way, where there is one."""
+        """Request a rebuild; returns the one in progress, if there is one."""
         while True:
             last = await self._progress.rebuild()
             if last is not None and last.state == "running":
@@ -123,7 +123,7 @@ class Rebuilding:
         return found
 
     async def step(self) -> bool:
-        """Do the next window of a rebuild that was asked for; whether more is to be done."""
+        """Do the next window of a requested rebuild; returns whether more is left."""
         work = await self._progress.rebuild()
         if work is None or work.state != "running":
             self._checkpoints = None
@@ -136,7 +136,7 @@ class Rebuilding:
         except DeniedError as error:
             if error.retry_after:
                 raise
-            # The county's own rules do not have the grant.
+            # The county's own rules lack the grant.
             done = work.failed(error.detail)
         if done.state != "running":
             done = done.finished(self._clock.now())
@@ -168,7 +168,7 @@ class Rebuilding:
         return work.done()
 
     async def _finish(self, work: Rebuild, head: Head) -> Rebuild:
-        # Where this was cut off after the index was whole, the log has grown since.
+        # If this was interrupted after the index was complete, the log has grown since.
         same = head.size == work.size
         root = head.root if same else await self._files.root(work.size, head)
         if Frontier(work.next, work.frontier).root != root:
@@ -176,7 +176,7 @@ class Rebuilding:
                 f"the {work.size:,} entries do not lead to the root of the log's head"
             )
         await self._log.take_over()
-        # What was opened is read again from the services, as far back as they tell.
+        # The fetches are read again from the services, as far back as they report.
         await self._watch.rewind()
         await self._log.mark_whole(self._clock.now())
         return work.done()
@@ -203,7 +203,7 @@ class Rebuilding:
     # --- the log
 
     async def _read(self, start: int, end: int, head: Head) -> _Window:
-        """:raises LogBrokenError: a file is missing, broken, or not that of its leaf tile."""
+        """:raises LogBrokenError: a file is missing, broken, or does not match its leaf tile."""
         bundles = entry_bundles(end, start)
         parts = await asyncio.gather(*(self._bundle(bundle, head) for bundle in bundles))
         data = [entry for entries, _ in parts for entry in entries]
@@ -231,7 +231,7 @@ class Rebuilding:
         return entries, leaves
 
     async def _grow(self, frontier: Frontier, window: _Window) -> Frontier:
-        """The tree with the window's entries; every checkpoint on the way must be one of it."""
+        """The tree with the window's entries; every checkpoint on the way must match it."""
         end = window.first + len(window.leaves)
         checkpoints = await self._stored_checkpoints()
         for size in sorted(size for size in checkpoints if frontier.size < size <= end):
@@ -245,7 +245,7 @@ class Rebuilding:
         return frontier.append(window.leaves[frontier.size - window.first :]).frontier
 
     async def _stored_checkpoints(self) -> Mapping[int, tuple[bytes, str]]:
-        """Size → root and path of those under lock that a known key signed."""
+        """Size → root and path of the locked checkpoints that a known key signed."""
         if self._checkpoints is None:
             found = {}
             for path in await self._objects.checkpoints():
@@ -253,7 +253,7 @@ class Rebuilding:
                     note = (await self._objects.get(path)).decode()
                     checkpoint = verify_checkpoint(note, self._trust).checkpoint
                 except (NoteError, UnicodeDecodeError):
-                    # Signed by nobody who is known: the walk raises the alarm.
+                    # No known key signed it: the walk raises the alarm.
                     continue
                 found[checkpoint.size] = (checkpoint.root, path)
             self._checkpoints = found
@@ -269,7 +269,7 @@ class Rebuilding:
         right: Sequence[IndexRow],
         tag: Tagger,
     ) -> list[IndexRow]:
-        """What the index should say of the entries that are wrong, in order."""
+        """What the index should say about the wrong entries, in order."""
         entries = {index: Entry.parse(window.data[index - window.first]) for index in wrong}
         keys = await self._open(work, entries)
         known = await self._entries.forgotten(wrong[0], wrong[-1] + 1)
@@ -288,7 +288,7 @@ class Rebuilding:
         return [replace(row, tag=tag(row)) for row in rows]
 
     async def _open(self, work: Rebuild, entries: Mapping[int, Entry]) -> Mapping[bytes, BodyKey]:
-        """The keys of these entries that still exist, after it was written down."""
+        """The keys of these entries that still exist, after the access was recorded."""
         access = Access(
             SELF,
             action="key_use",
@@ -296,7 +296,7 @@ class Rebuilding:
             operation=f"rebuild of the index, entries {min(entries)} to {max(entries)}",
             fields=FIELDS,
             reference=work.reference,
-            justification=f"The query index is made again; asked for by {work.started_by}.",
+            justification=f"The query index is being rebuilt; requested by {work.started_by}.",
             result_count=len(entries),
         )
         event_id, _ = await self._vault.authorise(access, RecordFacts())
@@ -304,13 +304,14 @@ class Rebuilding:
         return await self._keys.for_reading(references, event_id, self._clock.now())
 
     async def _without_gone(self, rows: Sequence[IndexRow]) -> list[IndexRow]:
-        """Destroying a record took its id out of the entries about others too; it stays out."""
+        """Destroying a record also removed its id from entries about other records; it stays
+        removed."""
         shared = [row.facts for row in rows if row.facts and len(row.facts.record_ids) > 1]
         gone = await self._keys.destroyed({each for facts in shared for each in facts.record_ids})
         return [replace(row, facts=row.facts and without(row.facts, gone)) for row in rows]
 
     async def _without_doubles(self, rows: Sequence[IndexRow], before: int) -> list[IndexRow]:
-        """An event that has an earlier entry keeps its id there: the index knows each id once."""
+        """An event with an earlier entry keeps its id there: the index has each id only once."""
         first = dict(await self._entries.indexes_of([row.event_id for row in rows], before))
         told = []
         for row in rows:
@@ -327,7 +328,7 @@ class Rebuilding:
 def _row(
     index: int, entry: Entry, leaf: bytes, key: BodyKey | None, forgotten: Mapping[int, str]
 ) -> IndexRow:
-    """:raises LogBrokenError: the entry does not hold what it should."""
+    """:raises LogBrokenError: the entry does not contain what it should."""
     data = entry.encode()
     if key is None:
         event_id = forgotten.get(index, unnamed(index))
@@ -337,7 +338,7 @@ def _row(
         facts = facts_of(decode(_headers(event), event.body))
     except (EntryError, DecodeError):
         raise LogBrokenError(f"entry {index} does not open with its key") from None
-    # Its fetch may have been long ago: what reconciliation does not hear of stays open.
+    # Its fetch may have been long ago: fetches that reconciliation does not learn about stay open.
     facts = facts.without_fetch()
     return IndexRow(index, facts.event_id, entry.logged_at, data, leaf, facts)
 

@@ -1,8 +1,9 @@
-"""The query index compared with the tree, entry by entry, round after round, without end.
+"""Compares the query index with the tree, entry by entry, in endless rounds.
 
-No key is fetched: the sealed entry in the index must have the hash that the tree has, and what
-stands beside it must have the tag that the service gave it (`tags`). A round compares one window,
-so that the walk costs next to nothing, and one checkpoint under lock with the tree as it is now.
+No key is fetched: the sealed entry in the index must have the hash that the tree has, and the
+cleartext beside it must have the tag that the service gave it (`tags`). A round compares one
+window, so that the walk costs next to nothing, and compares one locked checkpoint with the current
+tree.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from direct311.verifier.tiles import WIDTH, Tile, TileError, entry_bundles, spli
 
 
 class IndexWatch:
-    """Walks. Run one at a time, by lease; two at a time compare the same."""
+    """Walks the index. Run one at a time, by lease; two at a time compare the same entries."""
 
     BUNDLES = 8
     """In one round."""
@@ -54,7 +55,7 @@ class IndexWatch:
     async def step(self) -> None:
         """Compare the next window, and the next checkpoint. A mismatch is an alarm that names it.
 
-        Where the index is lost, that is the alarm, unless a rebuild was asked for.
+        If the index is lost, that is the alarm, unless a rebuild was requested.
         """
         head = await self._log.head()
         if await self._log.whole_since(head) is None:
@@ -70,12 +71,12 @@ class IndexWatch:
             await self._alarms.raise_alarm("tree_mismatch", f"tiles:{start}", says)
             raise
         if found and await self._log.whole_since(head) is None:
-            # It was taken away in the middle.
+            # The index was removed in the meantime.
             return
         if found:
             index, says = found[0]
             more = f"; so are {len(found) - 1} more up to entry {found[-1][0]}" if found[1:] else ""
-            detail = f"entry {index}: {says}{more}. `direct311 audit rebuild` mends the index"
+            detail = f"entry {index}: {says}{more}. `direct311 audit rebuild` repairs the index"
             await self._raise(f"entry:{index}", detail)
         path = await self._next_checkpoint(walk.checkpoint)
         if path is not None:
@@ -87,7 +88,7 @@ class IndexWatch:
         )
 
     async def mismatches(self) -> int:
-        """Entries found otherwise in the walk that goes on, or in the one before."""
+        """Mismatches found in the current walk, or in the previous one."""
         walk = await self._progress.walk()
         return max(walk.found, walk.found_before)
 
@@ -99,7 +100,7 @@ class IndexWatch:
             await self._raise(f"index:{head.size}", says)
 
     async def _raise(self, about: str, detail: str) -> None:
-        """Once a day: what was mended may be edited again."""
+        """Once a day, because repaired entries may be edited again."""
         today = f"{self._clock.now():%Y-%m-%d}"
         await self._alarms.raise_alarm("index_mismatch", f"{about} {today}", detail)
 
@@ -118,7 +119,7 @@ class IndexWatch:
         ]
 
     async def _next_checkpoint(self, last: str) -> str | None:
-        """The one after `last`; the list is read again at its end, and then from its beginning."""
+        """The checkpoint after `last`; at the end the list is read again from its beginning."""
         if not self._paths or last >= self._paths[-1]:
             self._paths = await self._objects.checkpoints()
             last = ""
@@ -129,7 +130,7 @@ class IndexWatch:
             note = (await self._objects.get(path)).decode()
             checkpoint = verify_checkpoint(note, self._trust).checkpoint
         except (NoteError, UnicodeDecodeError):
-            says = "the checkpoint under lock is not signed by a key of this log that is known here"
+            says = "no known key of this log signed the locked checkpoint"
         else:
             if checkpoint.size > head.size:
                 says = f"the log had {checkpoint.size:,} entries and has {head.size:,}"
@@ -144,7 +145,7 @@ def _difference(row: IndexRow | None, leaf: bytes, tag: Tagger) -> str | None:
     if row is None:
         return "it is missing from the index, or cannot be read there"
     if leaf_hash(row.data) != leaf:
-        return "the index holds another entry than the log"
+        return "the index has a different entry than the log"
     if not is_right(row, leaf, tag):
-        return "what the index says of it was changed"
+        return "what the index says about it was changed"
     return None

@@ -19,7 +19,7 @@ def read_log_keys(path: Path) -> LogKeys:
     either of which may be missing. Beside either form `"retired": [vkey, …]`, the public halves of
     keys that signed before.
 
-    :raises LogKeyError: the file says something else; nothing of it is repeated.
+    :raises LogKeyError: the file is invalid; the message repeats nothing from it.
     """
     try:
         document: Any = json.loads(path.read_bytes())
@@ -55,8 +55,8 @@ def _instant(text: str | None) -> datetime | None:
 def read_policy(path: Path, keys: LogKeys) -> Policy:
     """The policy (c2sp.org/tlog-policy) under which `keys`' log publishes.
 
-    :raises PolicyError: no policy. :raises LogKeyError: it does not know a key of the log, or the
-        witnesses that have an address cannot make its quorum.
+    :raises PolicyError: the file is not a policy. :raises LogKeyError: the policy does not name one
+    of the log's keys, or its witnesses with an address cannot make its quorum.
     """
     policy = Policy.parse(path.read_bytes())
     if policy.log_keys:

@@ -17,10 +17,10 @@ from direct311.verifier.event import Event
 
 
 class MongoInbox:
-    """`Inbox`: one document for each batch, a few hundred events in it, so that taking a thousand
-    events in and out again costs a handful of writes.
+    """`Inbox`: one document per batch, with a few hundred events in it, so that adding and removing
+    a thousand events costs a handful of writes.
 
-    A batch that this process has put in is not read back: documents here never change.
+    A batch that this process added is not read back: documents here never change.
     """
 
     IN_HAND = 32
@@ -55,7 +55,7 @@ class MongoInbox:
             self._in_hand.pop(name, None)
 
     async def length(self) -> int:
-        # Counted: the server's own figure may be wrong for ever after it was killed.
+        # Counted, because the server's own figure may stay wrong after it was killed.
         return await self._batches.count_documents({})
 
     async def oldest(self) -> datetime | None:
@@ -101,11 +101,11 @@ def _batch(document: Document) -> InboxBatch:
 
 
 def offset_documents(offsets: Mapping[str, int]) -> list[Document]:
-    """How far the topics are in, as documents."""
-    # Names of topics hold dots, which names of fields may not.
+    """How far each topic has been read, as documents."""
+    # Topic names contain dots, which field names may not.
     return [{"partition": name, "offset": offset} for name, offset in offsets.items()]
 
 
 def offsets_of(documents: Sequence[Document]) -> dict[str, int]:
-    """How far the topics are in, from those documents."""
+    """How far each topic has been read, from those documents."""
     return {each["partition"]: each["offset"] for each in documents}

@@ -13,8 +13,8 @@ from direct311.runtime.vault.vault import KeyFetch
 class MongoBodyKeys(MongoKeys):
     """`BodyKeys`, and the runtime's `KeyStore` for the keys of records.
 
-    A key's document has the runtime's form, with `reference`, and `copies` where several records
-    share it. A destroyed key leaves name, reference and fetches.
+    A key's document has the runtime's format plus `reference`, and `copies` if several records
+    share it. A destroyed key leaves its name, reference and fetches.
     """
 
     async def prepare(self) -> None:
@@ -80,7 +80,7 @@ def _key_document(key: StoredKey) -> Document:
         "created_at": key.created_at,
     }
     if key.copies:
-        # Names are no names of fields: a record's may begin with anything.
+        # Key names cannot be field names: a record's name may begin with anything.
         document["copies"] = [{"of": name, "wrapped": copy} for name, copy in key.copies.items()]
     else:
         document |= {"kek": key.kek_id, "wrapped": key.wrapped}

@@ -28,14 +28,14 @@ from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 COMPLETENESS_MARKER = -1
-"""`_id` of the document in the query index that says that it is whole. No query looks below 0."""
+"""`_id` of the document in the query index that marks it as complete. No query looks below 0."""
 
 EDGE_BYTES = 8_000_000
 """Entries in one document of the edge; the database takes 16 MiB."""
 
 
 class MongoLog:
-    """`Log`. Documents that a take-over removes are those of lower epochs alone: see `sequence`."""
+    """`Log`. A take-over removes only documents of lower epochs: see `sequence`."""
 
     def __init__(self, database: Database) -> None:
         self._heads: Collection = database["log"]
@@ -52,7 +52,7 @@ class MongoLog:
         return await self._heads.find_one({"_id": "head"}, {"_id": 1}) is not None
 
     async def begin(self) -> None:
-        """Make the empty head where there is none, over an index that was never lost."""
+        """Make the empty head if there is none, for an index that was never lost."""
         await self.mark_whole(_EPOCH)
         await self._heads.update_one(
             {"_id": "head"}, {"$setOnInsert": {"epoch": 0, **head_fields(Head())}}, upsert=True
@@ -133,13 +133,13 @@ class MongoLog:
         return bytes(document["data"]) if document and "data" in document else None
 
     async def forget_tile(self, tile: Tile) -> None:
-        # The document stays: a path once committed is taken, also for a sequencer that was stopped
-        # in the middle of staging and goes on an hour later.
+        # The document stays: a committed path stays taken, even for a sequencer that was stopped in
+        # the middle of staging and resumes an hour later.
         await self._tiles.update_one({"_id": tile.path}, {"$unset": {"end": "", "data": ""}})
 
     async def data(self, start: int, end: int) -> Sequence[bytes]:
         # A sequencer that was stopped while staging may leave a document below the head when it
-        # goes on. What was committed there, and is not in the store yet, is of a later epoch.
+        # resumes. Documents committed there, but not in the store yet, have a later epoch.
         found = self._edge.find({"_id": {"$lt": end}, "end": {"$gt": start}}).sort("epoch", 1)
         entries: dict[int, bytes] = {}
         async for document in found:
@@ -187,7 +187,7 @@ def head_fields(head: Head) -> Document:
 
 
 def head_of(document: Document | None) -> Head:
-    """:raises MissingError: there is none."""
+    """:raises MissingError: there is no head."""
     if document is None:
         raise MissingError("the head of the log")
     return Head(

@@ -24,7 +24,7 @@ class MongoPublications:
 
     async def keep(self, publication: Publication) -> bool:
         head = publication.head
-        # One that is there and does not fit is found as a duplicate of what would be inserted.
+        # An existing one that does not match shows as a duplicate of what would be inserted.
         fits = [{"size": {"$lt": head.size}}, {"size": head.size, "root": head.root}]
         fields = {
             "epoch": head.epoch,

@@ -39,7 +39,7 @@ class LockedObjects:
         return sorted(each.name for each in await self._store.list(self._bucket, "checkpoint/"))
 
     async def empty(self) -> bool:
-        # A log of less than a full tile has left its hourly checkpoints alone.
+        # A log with less than a full tile has left only its hourly checkpoints.
         for prefix in ("tile/0/000", "checkpoint/"):
             if await self._store.list(self._bucket, prefix):
                 return False

@@ -10,7 +10,7 @@ from direct311.verifier.note import VerifierKey
 from direct311.verifier.submission import PATH, Submission
 
 LARGEST_LINES = 64 * 1024
-"""Bytes that are read of a witness's answer: its lines have a few hundred."""
+"""The most bytes read from a witness's answer: its lines have a few hundred."""
 
 
 class HttpWitness:

@@ -1,1 +1,1 @@
-"""What comes to the log: events from the broker, and who reads its files."""
+"""The log's edges: events from the broker, and its files over HTTP."""

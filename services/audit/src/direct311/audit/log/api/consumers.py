@@ -1,4 +1,4 @@
-"""Which events audit takes, and what becomes of them."""
+"""Which events audit accepts, and what happens to them."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ TOPICS = (*LOGGED, "disposition")
 
 
 class Certificates(Protocol):
-    """Who waits for certificates of disposition."""
+    """What waits for certificates of disposition."""
 
     async def note(self, event: Event[Model]) -> None: ...
 
@@ -22,7 +22,7 @@ class Records(Protocol):
     """The records that holds are about."""
 
     async def apply(self, batch: Sequence[Event[Model]]) -> list[tuple[Event[Model], Exception]]:
-        """Handle every event once; the events that failed for good."""
+        """Handle every event once; returns the events that failed for good."""
         ...
 
 
@@ -32,7 +32,7 @@ def consuming(
     processor: Records,
     wake: Callable[[], None],
 ) -> Process:
-    """Signed events go into the inbox; holds to the records that they are about."""
+    """Puts signed events into the inbox, and holds on the records that they are about."""
 
     async def process(batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
         logged = [each for each in batch if each.event.name in LOGGED]
@@ -40,7 +40,7 @@ def consuming(
         failed = [*await receiving.take(logged), *await processor.apply(others)]
         refused = {id(event) for event, _ in failed}
         for each in logged:
-            # What has no place in the log changes nothing here either.
+            # An event with no place in the log changes nothing here either.
             if id(each.event) not in refused:
                 await disposition.note(each.event)
         if logged:

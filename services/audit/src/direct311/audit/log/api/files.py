@@ -50,8 +50,8 @@ def log_router(
         responses={**plain("A signed note", "text/plain"), 503: PROBLEMS[503]},
     )
     async def checkpoint() -> Response:
-        """The published checkpoint (c2sp.org/tlog-checkpoint): the log's head under the log's
-        signature and, where a policy asks for it, cosigned by a quorum of witnesses
+        """The published checkpoint (c2sp.org/tlog-checkpoint): the log's head, signed by the log
+        and, if a policy requires it, cosigned by a quorum of witnesses
         (c2sp.org/tlog-cosignature)."""
         note = (await published.current()).note
         return Response(note, media_type=_TEXT, headers=_NOW)
@@ -59,11 +59,11 @@ def log_router(
     @router.get(
         "/vkey",
         response_class=Response,
-        responses={**plain("A key a line", "text/plain"), 503: PROBLEMS[503]},
+        responses={**plain("One key per line", "text/plain"), 503: PROBLEMS[503]},
     )
     async def vkey() -> Response:
-        """The log's verifier keys in force (c2sp.org/signed-note), one a line: one, or two while
-        one replaces the other. Compare them with those published."""
+        """The log's current verifier keys (c2sp.org/signed-note), one per line: one key, or two
+        while one replaces the other. Compare them with the published keys."""
         text = "".join(f"{each.key}\n" for each in keys.in_force(clock.now()))
         return Response(text, media_type=_TEXT, headers=_NOW)
 

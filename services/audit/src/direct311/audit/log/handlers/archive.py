@@ -1,11 +1,11 @@
-"""From the database to where nothing can be changed: full tiles, full bundles, hourly checkpoints.
+"""Moves data to where nothing can be changed: full tiles, full bundles, hourly checkpoints.
 
-Objects are written after the head moved, from what is committed, so that nothing which could still
-be discarded is ever locked. Their contents follow from the log alone; writing one again with the
-same bytes changes nothing, and one that is there with other bytes is an alarm. What is waiting is
-found in the database: a crash between writing and noting it writes it again. Entries come from the
-edge and must have the hashes that their tile has, or nothing is locked; the edge forgets them once
-their bundle lies in the store.
+Objects are written after the head has moved, from committed data, so that nothing that could still
+be discarded is ever locked. Their contents follow from the log alone. Writing one again with the
+same bytes changes nothing; an existing one with other bytes is an alarm. The database knows what is
+waiting: after a crash between writing and noting it, it is written again. Entries come from the
+edge and must match their tile's hashes, or nothing is locked; the edge forgets them once their
+bundle is in the store.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class Archive:
 
     AT_ONCE = 8
     STRIDE = 4_096
-    """Entries whose tiles are looked for together."""
+    """How many entries' tiles are searched together."""
 
     def __init__(
         self, log: Log, objects: Objects, alarms: Alarms, published: Published, clock: Clock
@@ -54,7 +54,8 @@ class Archive:
         self._hour: datetime | None = None
 
     async def step(self) -> None:
-        """Write all that is full and not written yet, and this hour's published checkpoint."""
+        """Write everything that is full and not written yet, and this hour's published
+        checkpoint."""
         head = await self._log.head()
         for start in range(self._written, head.size, self.STRIDE):
             end = start + self.STRIDE
@@ -66,9 +67,9 @@ class Archive:
         await self._write_checkpoint()
 
     async def _release(self, head: Head) -> None:
-        """Let the edge forget the entries whose bundles lie in the store.
+        """Let the edge forget the entries whose bundles are in the store.
 
-        :raises MissingTileError: a bundle is neither waiting to be written nor there.
+        :raises MissingTileError: a bundle is neither in the store nor waiting to be written.
         """
         if self._released is None:
             self._released = await self._log.edge_start() // WIDTH
@@ -99,7 +100,7 @@ class Archive:
     async def _bundle(self, tile: Tile, hashes: bytes) -> bytes:
         """The entries of a leaf tile.
 
-        :raises ExistsOtherwiseError: the database holds others than the tree was made of.
+        :raises ExistsOtherwiseError: the database's entries differ from those in the tree.
         """
         path = Tile(ENTRIES, tile.index).path
         first = tile.index * WIDTH
@@ -109,14 +110,14 @@ class Archive:
             entries = await self._log.data(first, first + WIDTH)
         if [leaf_hash(entry) for entry in entries] == wanted:
             return join_entries(entries)
-        # Another copy of the service may have written it, and the edge have forgotten it.
+        # Another copy of the service may have written it, so that the edge has forgotten it.
         with contextlib.suppress(MissingTileError, TileError):
             stored = await self._objects.get(path)
             if [leaf_hash(entry) for entry in split_entries(stored)] == wanted:
                 return stored
         pairs = zip(entries, wanted, strict=False)
         wrong = next((at for at, (entry, leaf) in enumerate(pairs) if leaf_hash(entry) != leaf), 0)
-        detail = f"entry {first + wrong}: the database holds another, or none, than was logged"
+        detail = f"entry {first + wrong}: the database has no entry, or not the one that was logged"
         await self._alarms.raise_alarm("tree_mismatch", path, detail)
         raise ExistsOtherwiseError(path)
 
@@ -125,7 +126,7 @@ class Archive:
             await self._objects.put_new(path, data, OCTETS, at)
         except ExistsOtherwiseError:
             await self._alarms.raise_alarm(
-                "tree_mismatch", path, "the object store holds another file than the log"
+                "tree_mismatch", path, "the object store has a different file than the log"
             )
             raise
 
@@ -140,7 +141,8 @@ class Archive:
             return
         if not published.head.size:
             return
-        # Another copy of the service may have written this hour's when the log had another size.
+        # Another copy of the service may have written this hour's checkpoint at another size of the
+        # log.
         with contextlib.suppress(ExistsOtherwiseError):
             await self._objects.put_new(
                 f"checkpoint/{hour:%Y/%m/%dT%H}", published.note.encode(), TEXT, at

@@ -1,4 +1,4 @@
-"""The log is begun once; where its files are there and its head is not, nothing starts."""
+"""The log is begun once. If its files exist but its head does not, nothing starts."""
 
 from direct311.audit.log.ports.files import Objects
 from direct311.audit.log.ports.log import Beginnings
@@ -6,7 +6,7 @@ from direct311.runtime.errors import RuntimeFaultError
 
 
 class LostHeadError(RuntimeFaultError):
-    """The store holds a log and the database has no head: to begin a new log would be a fork."""
+    """The store has a log but the database has no head: a new log would be a fork."""
 
 
 async def begin(beginnings: Beginnings, objects: Objects) -> None:
@@ -14,5 +14,5 @@ async def begin(beginnings: Beginnings, objects: Objects) -> None:
     if await beginnings.exists():
         return
     if not await objects.empty():
-        raise LostHeadError("the log's head is gone from the database; restore it")
+        raise LostHeadError("the log's head is missing from the database; restore it")
     await beginnings.begin()

@@ -1,7 +1,7 @@
-"""The JSON body of a signed event: what of it can be kept, and shown again.
+"""The JSON body of a signed event: what the log can keep and show again.
 
-A schema ignores members that it does not know, and a signature covers them all the same. What the
-offline verifier would not read, or no answer could show, has no place in the log.
+A schema ignores unknown members, but the signature covers them. A body that the offline verifier
+could not read, or no answer could show, has no place in the log.
 """
 
 from math import isfinite
@@ -10,10 +10,10 @@ from typing import Any
 from direct311.verifier.event import MalformedEventError, decode_json
 
 DEEPEST = 32
-"""Objects and lists within each other. Ours have three."""
+"""The deepest nesting of objects and lists. Ours have three levels."""
 
 LARGEST_NUMBER = 2**53 - 1
-"""Greater numbers are not the same to every reader of JSON (RFC 8259, section 6)."""
+"""Not every JSON reader agrees on larger numbers (RFC 8259, section 6)."""
 
 
 class BoundsError(Exception):
@@ -21,10 +21,11 @@ class BoundsError(Exception):
 
 
 def decode_body(body: bytes) -> Any:
-    """The body, of which every reader makes the same.
+    """The body, which every reader reads in the same way.
 
-    :raises MalformedEventError: not JSON with one meaning, or it holds what cannot be written as
-        JSON in UTF-8 again: a number that is not finite, half a character, lists within lists.
+    :raises MalformedEventError: not unambiguous JSON, or it contains something that cannot be
+    written as JSON in UTF-8 again: a number that is not finite, half a character, deeply nested
+    lists.
     """
     value = decode_json(body)
     if not _can_be_shown(value, DEEPEST):
@@ -33,7 +34,7 @@ def decode_body(body: bytes) -> Any:
 
 
 def check_numbers(value: Any) -> None:
-    """Look at the numbers in a body that was decoded here. :raises BoundsError:"""
+    """Check the numbers in a body that was decoded here. :raises BoundsError:"""
     if isinstance(value, int | float) and not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
         raise BoundsError
     parts = value.values() if isinstance(value, dict) else value

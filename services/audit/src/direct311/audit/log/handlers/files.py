@@ -1,9 +1,9 @@
-"""The log's files as witnesses and verifiers read them, and the proofs that are made of them.
+"""The log's files as witnesses and verifiers read them, and proofs made from them.
 
-Full files come from the object store. What is still growing is answered from the database, and
-never from the query index: the edge of the tree lies in the head document, so that a checkpoint and
-the tiles that lead to it are always of one piece. A partial tile is the beginning of the one that
-replaces it, so that those of earlier checkpoints can be answered as well.
+Full files come from the object store. Growing files come from the database, never from the query
+index: the edge of the tree is in the head document, so a checkpoint and the tiles that lead to it
+always match. A partial tile is the beginning of the tile that replaces it, so those of earlier
+checkpoints can be answered too.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class LogFiles:
     async def read(self, tile: Tile, head: Head) -> bytes:
         """A tile or bundle of the log below `head`.
 
-        :raises MissingTileError: the log does not reach so far.
+        :raises MissingTileError: the log does not reach that far.
         """
         level = max(tile.level, 0)
         if (tile.index * WIDTH + tile.width) << HEIGHT * level > head.size:
@@ -57,7 +57,7 @@ class LogFiles:
         first = tile.index * WIDTH
         full = first + WIDTH <= head.size
         if full:
-            # The store first: what lies there is out of anybody's reach.
+            # The store comes first: nobody can change what is there.
             with contextlib.suppress(MissingTileError):
                 return await self._stored(tile)
         try:

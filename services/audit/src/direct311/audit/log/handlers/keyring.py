@@ -1,10 +1,10 @@
 """The keys of the log's bodies: who can read an entry, and for how long.
 
-An entry is sealed under the key of the record that it speaks of, so that it becomes unreadable with
-that record and every proof of every other entry still holds. An entry about several records has a
-key of its own, of which each record's key wraps a copy: it lives as long as the longest. Leaves
-name keys by random references, so that the log's files do not show which entries belong together
-in any other way than by being about the same record.
+An entry is sealed under its record's key, so that it becomes unreadable with that record while
+every other entry's proofs still hold. An entry about several records has its own key, and each
+record's key wraps a copy of it, so the entry lasts as long as the longest-lived record. Leaves name
+keys by random references, so that the log's files do not show which entries belong together in any
+other way than by being about the same record.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _NONCE = 12
 
 
 class BodyKey(NamedTuple):
-    """A key in hand: `reference` (16 bytes) as leaves name it, `key` 32 bytes.
+    """A plaintext key: `reference` (16 bytes) as leaves name it, `key` 32 bytes.
 
     `gone`: for sealing, the event's records whose own key was destroyed before.
     """
@@ -47,7 +47,7 @@ class KeyRing:
         self._provider = provider
 
     async def check(self, at: datetime) -> None:
-        """:raises KeyProviderError: the key-encryption key is not the one that was used so far."""
+        """:raises KeyProviderError: the key-encryption key is not the one used until now."""
         await self._living([PERMANENT], at)
 
     async def index_key(self, at: datetime) -> bytes:
@@ -55,10 +55,10 @@ class KeyRing:
         return (await self._living([INDEX], at))[INDEX].key
 
     async def for_sealing(self, facts: Sequence[Facts], at: datetime) -> Mapping[str, BodyKey]:
-        """The key of each event (event id → key), made where it is the first about its record.
+        """The key of each event (event id → key); makes a new one for a record's first event.
 
-        A record whose key was destroyed gets no other: an entry about nothing else goes under the
-        month's.
+        A record whose key was destroyed gets no new one: an entry about only that record uses the
+        month's key.
         """
         month = month_key(at)
         names = {name for each in facts for name in key_names(each)} | {month}
@@ -81,7 +81,7 @@ class KeyRing:
         }
 
     async def destroyed(self, records: Collection[str]) -> set[str]:
-        """Those of the records whose key was destroyed, by now."""
+        """The records whose key has been destroyed by now."""
         return await self._keys.destroyed(records) if records else set()
 
     async def _of_several(
@@ -96,7 +96,7 @@ class KeyRing:
                 [_new_copied(name, several[names[name]], living, at) for name in missing]
             )
             stored |= await self._keys.named(missing)
-        # An attempt before this one may have stored the key when more of its records lived.
+        # An earlier attempt may have stored the key when more of its records existed.
         return {event_id: _from_copies(stored[name], living) for name, event_id in names.items()}
 
     async def for_reading(
@@ -114,7 +114,7 @@ class KeyRing:
         return found
 
     async def _living(self, names: Iterable[str], at: datetime) -> dict[str, BodyKey]:
-        """The keys of these names by name, new where there was none; without destroyed ones."""
+        """The keys with these names, by name; new if there was none, and without destroyed ones."""
         wanted = set(names)
         known = dict(await self._keys.named(wanted))
         missing = sorted(wanted - known.keys())
@@ -158,7 +158,7 @@ def _new_copied(
 
 
 def _from_copies(stored: StoredKey, living: Mapping[str, BodyKey]) -> BodyKey:
-    """The key, by a record's key that lives. There must be one."""
+    """The key, unwrapped with an existing record key. There must be one."""
     record = next(name for name in stored.copies if name in living)
     copy = stored.copies[record]
     cipher = _copy_cipher(living[record].key, stored.reference)

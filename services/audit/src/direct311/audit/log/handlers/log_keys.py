@@ -1,11 +1,11 @@
 """The log's keys: one, or two while one replaces another.
 
-A key signs from `since` on and until `until`, both where given. While two are in force every
-checkpoint carries both signatures, so that verifiers and witnesses who know only one of them go on,
-and have that time to learn the other.
+A key signs from `since` until `until`, if given. While two keys are in force, every checkpoint has
+both signatures, so that verifiers and witnesses that know only one key keep working, and have that
+time to learn the other.
 
-A key that signs no more is still known here by its public half: the checkpoints of its time lie
-under lock for years, and are compared with the tree like those of today.
+A retired key is still known here by its public half: its checkpoints stay locked for years, and are
+compared with the tree like current ones.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from direct311.verifier.note import Signer, VerifierKey
 
 
 class LogKeyError(RuntimeFaultError):
-    """The log's keys cannot be used as they are given."""
+    """The given keys of the log cannot be used."""
 
 
 class NoLogKeyError(TransientError):
@@ -26,7 +26,7 @@ class NoLogKeyError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class LogKey:
-    """A key with the time in which it signs."""
+    """A key with its signing period."""
 
     signer: Signer
     since: datetime | None = None
@@ -43,7 +43,8 @@ class LogKeys:
     def __init__(self, keys: Sequence[LogKey], retired: Sequence[VerifierKey] = ()) -> None:
         """`retired`: those that signed before.
 
-        :raises LogKeyError: none signs, two of one public key, or of several logs.
+        :raises LogKeyError: no key signs, two have the same public key, or they belong to several
+        logs.
         """
         public = [*(each.signer.key for each in keys), *retired]
         names = {key.name for key in public}
@@ -57,12 +58,12 @@ class LogKeys:
 
     def ever(self, named: Iterable[VerifierKey] = ()) -> tuple[VerifierKey, ...]:
         """Every key that signs the log or has signed it: those given here, and those that a policy
-        names as this log's."""
+        names for this log."""
         own = [*(each.signer.key for each in self.all), *self.retired]
         return tuple(dict.fromkeys([*own, *(key for key in named if key.name == self.origin)]))
 
     def in_force(self, at: datetime) -> tuple[Signer, ...]:
-        """Those that sign at an instant, in the order in which they are given.
+        """The keys that sign at an instant, in the given order.
 
         :raises NoLogKeyError: none does.
         """

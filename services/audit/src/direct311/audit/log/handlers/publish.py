@@ -1,11 +1,11 @@
 """A checkpoint is published once it is cosigned.
 
-The log grows without waiting for anybody. What it promises to the outside is a published
-checkpoint: signed by the log, and cosigned by a quorum of witnesses that other parties run and that
-each cosign one history only (c2sp.org/tlog-witness). Proofs, bundles and the hourly checkpoint rest
-on it, so that whoever holds one knows that everybody else is shown the same log. With too few
-witnesses there, entries are taken in and can be read, and the published checkpoint stays where it
-is; an alarm says so.
+The log grows without waiting for anybody. Its promise to the outside is a published checkpoint:
+signed by the log, and cosigned by a quorum of witnesses that other parties run and that each cosign
+only one history (c2sp.org/tlog-witness). Proofs, bundles and the hourly checkpoint rest on it, so
+that anybody who has one knows that everybody else sees the same log. With too few witnesses
+available, entries are still accepted and can be read, but the published checkpoint does not move;
+an alarm says so.
 """
 
 import asyncio
@@ -41,16 +41,16 @@ from direct311.verifier.policy import Policy
 from direct311.verifier.submission import Submission
 
 NOT_PROVED = 422
-"""A witness's answer to a proof that does not lead from the tree that it knows to the new one."""
+"""A witness's status for a proof that does not lead from the tree it knows to the new one."""
 
 
 def sign_head(head: Head, keys: LogKeys, at: datetime) -> Note:
-    """The head as the log's keys in force vouch for it. :raises NoLogKeyError: none is."""
+    """The head, signed by the log's keys in force. :raises NoLogKeyError: none is."""
     return Checkpoint(keys.origin, head.size, head.root).sign(keys.in_force(at))
 
 
 class Unwitnessed:
-    """`Published` where no policy asks for witnesses: every head is published as it is."""
+    """`Published` without a policy that requires witnesses: every head is published as it is."""
 
     def __init__(self, log: Log, keys: LogKeys, clock: Clock) -> None:
         self._log = log
@@ -66,9 +66,9 @@ class Unwitnessed:
 
 
 class Witnessed:
-    """`Published` where a quorum of witnesses must have cosigned.
+    """`Published` if a quorum of witnesses must cosign.
 
-    `patience` is less than callers wait for an answer (5 s in `runtime.peers`).
+    `patience` is shorter than callers wait for an answer (5 s in `runtime.peers`).
     """
 
     def __init__(
@@ -100,13 +100,13 @@ class Witnessed:
 
 
 class Publisher:
-    """Has the head cosigned and publishes it. Run one at a time, by lease; two at a time publish
+    """Gets the head cosigned and publishes it. Run one at a time, by lease; two at a time publish
     the same, and never a smaller tree after a larger one."""
 
     STRAGGLERS = 0.1
-    """Seconds that further witnesses get once the quorum is reached."""
+    """How many seconds further witnesses get once the quorum is reached."""
     LONGEST_ASK = 5.0
-    """Seconds that one witness gets in a step, with the proof that is made for it."""
+    """How many seconds one witness gets in a step, including the time to make its proof."""
 
     def __init__(
         self,
@@ -123,8 +123,8 @@ class Publisher:
         patience: timedelta = timedelta(seconds=60),
         answered: Callable[[str, str], None] = lambda witness, how: None,
     ) -> None:
-        """`answered` is told of every answer: the witness's name, and `cosigned`, `conflict`,
-        `refused`, `silent` or `unreadable`; the last one also where asking failed otherwise."""
+        """`answered` is called for every answer with the witness's name and `cosigned`, `conflict`,
+        `refused`, `silent` or `unreadable` (also used for any other failure)."""
         self._log = log
         self._entries = entries
         self._files = files
@@ -137,15 +137,15 @@ class Publisher:
         self._patience = patience
         self._answered = answered
         self._remembered: dict[str, int] = {}
-        """Size that each witness has cosigned last, as far as is known here."""
+        """The size that each witness last cosigned, as far as is known here."""
 
     async def step(self) -> None:
-        """Publish the head, if it is news and the quorum cosigns it; alarm where entries have
+        """Publish the head if it is new and the quorum cosigns it; raise an alarm if entries have
         waited too long for that, for whatever reason."""
         try:
             shortfall = await self._publish()
         except Exception as error:
-            # The alarm may fail for the same reason; that reason is what the caller is told.
+            # The alarm may fail for the same reason; the caller gets that reason.
             with contextlib.suppress(Exception):
                 await self._warn(f"publishing failed: {type(error).__name__}")
             raise
@@ -153,7 +153,7 @@ class Publisher:
             await self._warn(shortfall)
 
     async def _publish(self) -> str | None:
-        """What is missing, where the head is news and cannot be published."""
+        """What is missing if the head is new and cannot be published."""
         head, latest = await self._log.head(), await self._publications.latest()
         at = self._clock.now()
         try:
@@ -199,7 +199,8 @@ class Publisher:
     # --- witnesses
 
     async def _cosignatures(self, note: Note, head: Head) -> list[Signature]:
-        """Of those who answer until the quorum is reached and shortly after, in policy order."""
+        """The cosignatures of witnesses that answer until the quorum is reached and shortly after,
+        in policy order."""
         asked = [
             asyncio.create_task(self._cosignature(each, note, head)) for each in self._witnesses
         ]
@@ -216,7 +217,7 @@ class Publisher:
                 if not done:
                     break
                 for witness, task in zip(self._witnesses, asked, strict=True):
-                    # A client whose server is away may also cancel itself.
+                    # A client whose server is down may also cancel itself.
                     if task not in done or task.cancelled():
                         continue
                     if (line := task.result()) is not None:
@@ -228,7 +229,7 @@ class Publisher:
         return [found[each.key] for each in self._witnesses if each.key in found]
 
     async def _cosignature(self, witness: Witness, note: Note, head: Head) -> Signature | None:
-        """One witness's, if it gives one in time. What goes wrong with it concerns no other."""
+        """One witness's cosignature, if it arrives in time. An error affects no other witness."""
         try:
             async with asyncio.timeout(self.LONGEST_ASK):
                 return await self._ask(witness, note, head)
@@ -241,7 +242,7 @@ class Publisher:
     async def _ask(self, witness: Witness, note: Note, head: Head) -> Signature | None:
         """One witness's cosignature, if it gives one."""
         old = self._remembered.get(witness.name, 0)
-        # Whoever remembers another size than was thought here says which, and is asked again.
+        # A witness that remembers a different size says which, and is asked again.
         for _ in range(2):
             if old > head.size:
                 # It may have cosigned what another copy of this service submitted since.
@@ -291,9 +292,9 @@ def _is_news(head: Head, signers: Sequence[Signer], latest: Publication) -> bool
 
 
 def _line(note: Note, lines: str, key: VerifierKey) -> Signature | None:
-    """The line under `key` of a witness's answer, if it verifies; others do not matter.
+    """The line of a witness's answer under `key`, if it verifies; other lines do not matter.
 
-    What holds an empty line would be read as more of the text, and cosigned as that.
+    An answer with an empty line would be read as part of the note's text.
     """
     try:
         answer = Note.parse(f"{note.text}\n{lines}")

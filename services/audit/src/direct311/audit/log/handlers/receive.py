@@ -1,8 +1,8 @@
 """From the broker into the inbox: durable, in the order of arrival, and ready for the log.
 
-A good signature says who said it, not that it can be. What lies in the log lies there for ever, and
-is read by verifiers, observers and auditors: so what the offline verifier would not accept, times
-that cannot be and numbers beyond all counting are refused here, before they are an entry.
+A good signature says who said something, not that it can be true. Entries stay in the log forever,
+and verifiers, observers and auditors read them. So events that the offline verifier would not
+accept, impossible times and absurd numbers are refused here, before they become entries.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from direct311.verifier.event import ClockError, EventError
 
 PARCEL_BYTES = 4_000_000
 MOST_PARCELS = 16
-"""More than these wait in the broker, which is made for it, and not in the inbox, which is read
-from its beginning again and again."""
+"""More than this wait in the broker, which is made for it, and not in the inbox, which is
+repeatedly read from its beginning."""
 
 
 ON_ITS_WAY = timedelta(hours=1)
-"""How long an event may wait here until it is logged, and still be one that a key which has run out
-could have signed in time."""
+"""How long an event may wait here before it is logged, and still count as signed in time by a key
+that has expired since."""
 
 
 class TooLongError(Exception):
@@ -43,7 +43,7 @@ class ImpostorError(Exception):
 
 
 class Receiving:
-    """Takes signed events in. Their signatures were checked; the log keeps what was signed."""
+    """Accepts signed events. Their signatures have been checked; the log keeps what was signed."""
 
     def __init__(self, inbox: Inbox, clock: Clock, ids: Ids) -> None:
         self._inbox = inbox
@@ -51,7 +51,7 @@ class Receiving:
         self._ids = ids
 
     async def take(self, batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
-        """Store a batch; those that can never be logged, with the reason."""
+        """Store a batch; returns the events that can never be logged, with the reasons."""
         refused: list[tuple[Event[Model], Exception]] = []
         taken: list[tuple[Received, QueuedEvent]] = []
         now = self._clock.now()
@@ -61,7 +61,7 @@ class Receiving:
             except (EventError, TooLongError, ImpostorError, BoundsError) as error:
                 refused.append((received.event, error))
         if taken:
-            # Another process may be the one that empties it.
+            # Another process may empty it.
             while await self._inbox.length() >= MOST_PARCELS:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             at = self._clock.now()
@@ -75,12 +75,12 @@ class Receiving:
 
 
 def queued_event_of(received: Received, now: datetime) -> QueuedEvent:
-    """The event as it can be logged now.
+    """The event in the form in which it can be logged now.
 
-    :raises EventError: what the verifier would not accept or nobody could show: an attribute with a
-        newline, a body of two meanings (`MalformedEventError`), a time that is ahead or longer ago
-        than the broker remembers (`ClockError`). :raises TooLongError: over the limit.
-    :raises ImpostorError: it says more than the service that signed it may.
+    :raises EventError: the verifier would not accept it or nobody could show it: an attribute with
+    a newline, an ambiguous body (`MalformedEventError`), a time in the future or longer ago than
+    the broker remembers (`ClockError`). :raises TooLongError: over the limit.
+    :raises ImpostorError: it says more than its signing service may.
     :raises BoundsError: a number is beyond what any service counts.
     """
     headers = received.headers

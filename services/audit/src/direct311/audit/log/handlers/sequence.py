@@ -1,4 +1,4 @@
-"""One leaf for each event, whatever is killed, repeated or run twice.
+"""One leaf per event, whatever is killed, repeated or run twice.
 
 A step takes the oldest batches of the inbox into the log:
 
@@ -60,7 +60,8 @@ from direct311.verifier.tiles import WIDTH, Tile, grown_tiles, partial_tiles
 
 
 class Sequencer:
-    """Appends. Run one at a time, by lease; two at a time are slow, and still right."""
+    """Appends to the log. Run one at a time, by lease; two at a time are slow, but still
+    correct."""
 
     def __init__(
         self, inbox: Inbox, log: Log, keys: KeyRing, clock: Clock, *, batch: int = 2_000
@@ -74,11 +75,12 @@ class Sequencer:
         self._epoch: int | None = None
 
     async def step(self) -> int:
-        """Bring one batch into the log; how many events were taken from the inbox.
+        """Bring one batch into the log; returns how many events were taken from the inbox.
 
         :raises FencedError: another sequencer has taken over.
-        :raises IndexLostError: nobody can tell which events have an entry already.
-        :raises KeyGoneError: a record was destroyed meanwhile; the next step seals otherwise.
+        :raises IndexLostError: nothing can tell which events already have an entry.
+        :raises KeyGoneError: a record was destroyed in the meantime; the next step seals with
+        another key.
         """
         epoch, self._epoch = self._epoch, None
         if epoch is None:
@@ -108,7 +110,7 @@ class Sequencer:
         if not fresh:
             return
         now = self._clock.now()
-        # Times of logging never run backwards: queries look for them by halving.
+        # Logging times never run backwards, because queries search them by bisection.
         at = max(now, head.logged_at or now)
         keys = await self._keys.for_sealing([each.facts for each in fresh], at)
         tag = await self._tags.tagger(at)
@@ -140,7 +142,8 @@ async def _seal(
 
 
 def _relied_on(queued_events: Sequence[QueuedEvent], keys: Mapping[str, BodyKey]) -> set[str]:
-    """The names of the keys that lived when these were sealed. A month's does not go so soon."""
+    """The names of the keys that existed when these were sealed. A month's key is not destroyed
+    that soon."""
     return {
         name
         for queued in queued_events

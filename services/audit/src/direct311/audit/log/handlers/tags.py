@@ -1,10 +1,11 @@
-"""What the query index says of an entry is vouched for, so that an edit in the database is found.
+"""Tags vouch for what the query index says about an entry, so that an edit in the database is
+found.
 
-The sealed leaf proves itself by its hash. What stands beside it in clear (actor, purpose, records)
-could be compared with the body only, which would open every entry again and again. So each row has
-a tag, HMAC-SHA-256 under a key that lies in the database wrapped alone: whoever can edit the index
-and nothing more cannot make one. It covers the whole row but the mark of reconciliation, and rows
-from which the facts were removed as well: an entry cannot be hidden as one whose record is gone.
+The sealed leaf proves itself by its hash. The cleartext beside it (actor, purpose, records) could
+be compared only with the body, which would open every entry again and again. So each row has a tag,
+HMAC-SHA-256 under a key that the database has only in wrapped form: somebody who can edit only the
+index cannot make one. The tag covers the whole row except the mark of reconciliation, also for rows
+whose facts were removed: nobody can hide an entry as one whose record is destroyed.
 """
 
 import hmac
@@ -41,9 +42,10 @@ class Tags:
 
 
 def _said(row: IndexRow) -> bytes:
-    """What a row says, in one spelling, for as long as fields are only added.
+    """What a row says, in one fixed form, as long as fields are only added.
 
-    As the database gives it back, so without `opens`; by hand, since each append waits for it.
+    As the database returns it, so without `opens`; written by hand for speed, since each append
+    waits for it.
     """
     told = vars(row.facts) if row.facts else {}
     facts = {name: value for name, value in told.items() if value and name not in _NOT_SAID}
@@ -52,7 +54,8 @@ def _said(row: IndexRow) -> bytes:
 
 
 def is_right(row: IndexRow | None, leaf: bytes, tag: Tagger) -> bool:
-    """Whether the index has the entry with this hash in the tree, and says of it what it should."""
+    """Whether the index has the entry with this hash in the tree, and says the right things about
+    it."""
     return (
         row is not None
         and row.leaf == leaf == leaf_hash(row.data)

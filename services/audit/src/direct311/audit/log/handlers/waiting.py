@@ -1,4 +1,4 @@
-"""How long what has arrived waits for its place in the log."""
+"""How long arrived events wait for their place in the log."""
 
 from datetime import timedelta
 
@@ -9,14 +9,14 @@ LONGEST_WAIT = timedelta(seconds=60)
 
 
 class Waiting:
-    """Looks at the oldest event in the inbox."""
+    """Checks the oldest event in the inbox."""
 
     def __init__(self, inbox: Inbox, clock: Clock) -> None:
         self._inbox = inbox
         self._clock = clock
 
     async def age(self) -> timedelta:
-        """How long it has waited; nothing where none does."""
+        """How long it has waited; zero if none is waiting."""
         oldest = await self._inbox.oldest()
         return self._clock.now() - oldest if oldest else timedelta()
 

@@ -1,1 +1,1 @@
-"""What the log needs of the world."""
+"""What the log needs from outside."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class ExistsOtherwiseError(Exception):
-    """An object that must hold these bytes is there and holds others."""
+    """An object that must have these bytes exists with others."""
 
 
 class Objects(Protocol):
@@ -15,12 +15,12 @@ class Objects(Protocol):
     async def put_new(self, path: str, body: bytes, content_type: str, at: datetime) -> None:
         """Store an object that cannot be changed or removed; the same bytes again change nothing.
 
-        :raises ExistsOtherwiseError: it is there with other bytes.
+        :raises ExistsOtherwiseError: it exists with other bytes.
         """
         ...
 
     async def get(self, path: str) -> bytes:
-        """:raises MissingTileError: there is none."""
+        """:raises MissingTileError: it does not exist."""
         ...
 
     async def empty(self) -> bool:

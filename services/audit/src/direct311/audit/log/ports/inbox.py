@@ -28,12 +28,12 @@ class InboxBatch:
 
 
 class Inbox(Protocol):
-    """Events that are durable here and not yet in the log."""
+    """Events that are durable here but not yet in the log."""
 
     async def put(self, batches: Sequence[InboxBatch]) -> None: ...
 
     async def take(self, limit: int) -> Sequence[InboxBatch]:
-        """The oldest batches, left where they are: at most `limit` events, or one batch."""
+        """The oldest batches, which stay in the inbox: at most `limit` events, or one batch."""
         ...
 
     async def discard(self, batch_ids: Sequence[str]) -> None: ...

@@ -8,11 +8,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A body key as it is kept.
+    """A body key as stored.
 
     `reference`: 16 random bytes, by which leaves name it. `wrapped` (under `kek_id`) is empty once
-    the key was destroyed. The key of an entry about several records is not wrapped by a
-    key-encryption key: `copies` holds it wrapped under the key of each of them, by name.
+    the key was destroyed. No key-encryption key wraps the key of an entry about several records:
+    `copies` has it wrapped under each record's key, by name.
     """
 
     name: str
@@ -27,11 +27,11 @@ class BodyKeys(Protocol):
     """The keys of the log's bodies."""
 
     async def named(self, names: Iterable[str]) -> Mapping[str, StoredKey]:
-        """By name; destroyed ones too, without what they held."""
+        """By name; includes destroyed keys, without their content."""
         ...
 
     async def destroyed(self, names: Iterable[str]) -> set[str]:
-        """Those of the records whose key was destroyed."""
+        """The records whose key was destroyed."""
         ...
 
     async def insert_new(self, keys: Sequence[StoredKey]) -> None:

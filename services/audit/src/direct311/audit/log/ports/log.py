@@ -15,7 +15,7 @@ class FencedError(Exception):
 
 
 class StaleStageError(Exception):
-    """What a sequencer before this one was still writing stands in the way."""
+    """Writes of an earlier sequencer are in the way."""
 
 
 class KeyGoneError(Exception):
@@ -23,20 +23,20 @@ class KeyGoneError(Exception):
 
 
 class MissingTileError(Exception):
-    """The log has no such tile, or not yet."""
+    """The log does not have this tile, or not yet."""
 
 
 class IndexLostError(Exception):
-    """The query index is gone or is being made again: it cannot say what the log has."""
+    """The query index is lost or is being rebuilt: it cannot say what the log has."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """The log as it stands: everything below `size`, and nothing else, is in it.
+    """The log's current state: it contains everything below `size`, and nothing else.
 
     `epoch` counts take-overs. `frontier` and `edge` (the tiles that are not full) are all that
-    appending needs of the tree. `logged_at`: time of the last entry. `offsets`: how far the topics
-    are in the log, for people.
+    appending needs from the tree. `logged_at`: the time of the last entry. `offsets`: how far each
+    topic is in the log, for human readers.
     """
 
     epoch: int = 0
@@ -47,7 +47,7 @@ class Head:
 
     @property
     def last_leaf(self) -> bytes | None:
-        """The last entry's hash; `None` where the log ends with a full tile, or is empty."""
+        """The last entry's hash; `None` if the log ends with a full tile, or is empty."""
         for tile, hashes in self.edge.items():
             if tile.level == 0:
                 return hashes[-HASH_SIZE:]
@@ -66,28 +66,30 @@ class Log(Protocol):
     """The log's head in the database, and what the object store does not have yet.
 
     That is the log's *edge*: the sealed entries of bundles that are not full, or not written. The
-    query index (`Entries`) is no part of the log, and can be made again from edge and store.
+    query index (`Entries`) is not part of the log, and can be rebuilt from edge and store.
     """
 
     async def take_over(self) -> Head:
-        """Raise the epoch by one: from then on no earlier epoch can commit."""
+        """Raise the epoch by one; from then on no earlier epoch can commit."""
         ...
 
     async def sweep(self, head: Head) -> None:
-        """Remove what epochs below `head`'s staged at or above its size and never committed."""
+        """Remove what epochs lower than `head`'s staged at or above its size and never
+        committed."""
         ...
 
     async def head(self) -> Head: ...
 
     async def known(self, event_ids: Sequence[str], size: int) -> set[str]:
-        """Those of the events that have an entry below `size`, by the query index."""
+        """The events that have an entry below `size`, according to the query index."""
         ...
 
     async def whole_since(self, head: Head) -> datetime | None:
-        """Since when the query index has all entries below the head; `None` where it has not.
+        """The time since which the query index has all entries below the head; `None` if it does
+        not.
 
-        The sign: a marker that lies in the index and goes with it, and the last entry of the
-        log. A single entry that was removed does not show here; `IndexWatch` finds it.
+        Two things show it: a marker that is in the index and disappears with it, and the last entry
+        of the log. A single removed entry does not show here; `IndexWatch` finds it.
         """
         ...
 
@@ -110,13 +112,13 @@ class Log(Protocol):
     async def move(self, old: Head, new: Head) -> None:
         """Make `new` the head if it is still `old`: the one step that commits.
 
-        :raises FencedError: it is not, or its epoch is another's.
+        :raises FencedError: it is not, or another sequencer has raised the epoch.
         """
         ...
 
     async def waiting_tiles(self, after: int, size: int) -> Mapping[Tile, bytes]:
-        """Hash tiles that became full when the log grew from `after` to `size` entries, and are
-        not known to be in the object store."""
+        """Hash tiles that became full when the log grew from `after` to `size` entries, and that
+        are not known to be in the object store."""
         ...
 
     async def waiting_tile(self, tile: Tile) -> bytes | None: ...
@@ -128,12 +130,12 @@ class Log(Protocol):
     async def data(self, start: int, end: int) -> Sequence[bytes]:
         """The entries [start, end), sealed, from the edge.
 
-        :raises MissingTileError: they are not all there: the object store has them.
+        :raises MissingTileError: some are missing here, because the object store has them.
         """
         ...
 
     async def edge_start(self) -> int:
-        """The first entry that the edge holds; the head's size or more where it is empty."""
+        """The first entry in the edge; the head's size or more if the edge is empty."""
         ...
 
     async def release(self, before: int) -> None:
@@ -149,5 +151,5 @@ class Beginnings(Protocol):
         ...
 
     async def begin(self) -> None:
-        """Make the empty head where there is none, over an index that was never lost."""
+        """Make the empty head if there is none, for an index that was never lost."""
         ...

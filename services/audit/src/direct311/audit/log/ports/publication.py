@@ -14,18 +14,18 @@ from direct311.verifier.submission import Submission
 
 
 class NotPublishedError(RefusedError):
-    """No checkpoint, or none that reaches so far, has been cosigned by a quorum yet."""
+    """A quorum has not yet cosigned any checkpoint, or none that reaches that far."""
 
     def __init__(self) -> None:
         super().__init__(
             "not_published",
-            "The log's witnesses have not cosigned it so far yet; try again.",
+            "The log's witnesses have not cosigned that far yet; try again.",
             retry_after=2,
         )
 
 
 class WitnessConflictError(Exception):
-    """The witness has cosigned another tree last than was thought; `size` entries."""
+    """The witness last cosigned a different tree than expected, with `size` entries."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -46,7 +46,7 @@ class WitnessSilentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A head of the log that was published, as `note`: signed by the log's keys and cosigned."""
+    """A published head of the log, as `note`: signed by the log's keys and cosigned."""
 
     head: Head
     note: str
@@ -54,14 +54,15 @@ class Publication:
 
 
 class Published(Protocol):
-    """What the log stands by to the outside."""
+    """What the log has promised to the outside."""
 
     async def current(self) -> Publication:
         """The published checkpoint. :raises NotPublishedError: there is none yet."""
         ...
 
     async def covering(self, size: int) -> Publication:
-        """One over at least `size` entries, waited for a moment; where none comes, the current one.
+        """Waits a moment for a checkpoint over at least `size` entries; if none comes, returns the
+        current one.
 
         :raises NotPublishedError: there is none yet.
         """
@@ -69,23 +70,23 @@ class Published(Protocol):
 
 
 class Publications(Protocol):
-    """Where the published checkpoint is kept."""
+    """Where the published checkpoint is stored."""
 
     async def latest(self) -> Publication | None: ...
 
     async def keep(self, publication: Publication) -> bool:
-        """Make it the published one; false where that is of a larger tree, or of another of the
-        same size."""
+        """Make it the published one; false if the published one has a larger tree, or another tree
+        of the same size."""
         ...
 
 
 class Logged(Protocol):
-    """The query index, as far as publishing asks it: when an entry was logged."""
+    """The part of the query index that publishing uses: when an entry was logged."""
 
     async def find(
         self, query: Filter, *, before: int, floor: int, limit: int
     ) -> Sequence[IndexRow]:
-        """At most `limit` entries in [floor, before) that fit."""
+        """At most `limit` matching entries in [floor, before)."""
         ...
 
 

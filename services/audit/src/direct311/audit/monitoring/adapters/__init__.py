@@ -1,1 +1,1 @@
-"""The watchers' ports on real servers."""
+"""The monitoring ports on real servers."""

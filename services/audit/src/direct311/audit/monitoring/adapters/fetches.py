@@ -1,4 +1,4 @@
-"""Who fetched which keys: by the services that keep them, and of the log's own."""
+"""Who fetched which keys: the accounts of the services that keep them, and the log's own."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from direct311.schemas import isoformat
 
 
 class OwnKeys(Protocol):
-    """The log's own keys, as far as their fetches go."""
+    """The fetches of the log's own keys."""
 
     async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]: ...
 
@@ -23,7 +23,7 @@ class OwnKeys(Protocol):
 
 
 class OwnFetches:
-    """`KeyFetches` of the log's own keys."""
+    """`KeyFetches` for the log's own keys."""
 
     service = "audit"
     LIMIT = 10_000
@@ -48,7 +48,7 @@ class OwnFetches:
 
 
 class PeerFetches:
-    """`KeyFetches` of another service, which keeps them itself."""
+    """`KeyFetches` for another service, which records them itself."""
 
     def __init__(self, service: str, peer: Peer) -> None:
         self.service = service
@@ -61,7 +61,7 @@ class PeerFetches:
                 f"/internal/key-fetches?after={quote(isoformat(at))}"
             )
         except HttpError:
-            raise TransientError(f"{self.service} does not tell its key fetches") from None
+            raise TransientError(f"{self.service} does not report its key fetches") from None
         fetches = tuple(
             Fetch.model_validate({**fetch, "service": self.service}) for fetch in answer["fetches"]
         )
@@ -70,4 +70,4 @@ class PeerFetches:
         )
 
     async def confirm(self, fetches: Sequence[Fetch]) -> None:
-        """Nothing: the service keeps its own account."""
+        """Does nothing: the service keeps its own account."""

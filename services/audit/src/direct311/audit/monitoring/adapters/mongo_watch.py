@@ -1,4 +1,4 @@
-"""What those who watch the log remember, in MongoDB.
+"""What the observers of the log remember, in MongoDB.
 
 fetches  fetches of keys whose event is not in the log; `_id`: the fetch's key
 cursors  how far each service's fetches were read, `_id`: the service; and how far each observer
@@ -29,7 +29,7 @@ class MongoWatch:
         await self._fetches.create_indexes(
             [Index([("at", 1)], name="at"), Index([("event_id", 1)], name="event")]
         )
-        # The event's id was the key once, and so the first of many records was kept alone.
+        # In the past the event's id was the key, so only the first of many records was kept.
         async for document in self._fetches.find({"event_id": {"$exists": False}}):
             await self.keep([Fetch.model_validate({**document, "event_id": document["_id"]})])
             await self._fetches.delete_one({"_id": document["_id"]})
@@ -133,7 +133,7 @@ def _bounds(numbers: range) -> Document:
 
 def _numbers(kept: Document | int) -> range:
     if isinstance(kept, int):
-        # Documents that were last written before there were ranges hold each number by itself.
+        # Documents last written before there were ranges list each number separately.
         return range(kept, kept + 1)
     if "number" in kept:
         return _numbers(kept["number"])

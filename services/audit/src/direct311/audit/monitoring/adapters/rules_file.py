@@ -1,4 +1,4 @@
-"""Reads what volume of reading is unusual from its file."""
+"""Reads from its file what volume of reading is unusual."""
 
 from pathlib import Path
 

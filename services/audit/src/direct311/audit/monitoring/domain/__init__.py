@@ -1,1 +1,1 @@
-"""What is watched for: types and rules."""
+"""Types and rules of monitoring."""

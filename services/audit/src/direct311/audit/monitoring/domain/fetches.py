@@ -6,7 +6,7 @@ from direct311.schemas import Instant, Model
 
 
 class Fetch(Model):
-    """A key that a service has fetched, and the access event that it gives as its reason."""
+    """A key that a service fetched, and the access event that it gives as the reason."""
 
     service: str
     record_id: str
@@ -15,5 +15,5 @@ class Fetch(Model):
 
     @property
     def key(self) -> str:
-        """Tells it from all others: one event may open many records."""
+        """Identifies the fetch: one event may open many records."""
         return sha256(self.model_dump_json(exclude={"at"}).encode()).hexdigest()

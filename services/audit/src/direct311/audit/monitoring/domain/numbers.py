@@ -13,11 +13,11 @@ class Gap:
 
     @property
     def size(self) -> int:
-        """How many; `len` ends where an index does."""
+        """How many; `len` cannot exceed the largest index."""
         return self.numbers.stop - self.numbers.start
 
     def without(self, number: int) -> tuple["Gap", ...]:
-        """What is left when a number has come: one or two, or none."""
+        """What is left after a number has arrived: no range, one or two."""
         if number not in self.numbers:
             return (self,)
         parts = (range(self.numbers.start, number), range(number + 1, self.numbers.stop))
@@ -26,9 +26,9 @@ class Gap:
 
 @dataclass(frozen=True)
 class Numbered:
-    """What is known of one producer. `index`: the last entry that was looked at; `missing`: lowest
-    first; `void`: numbers that were filled, or that will not come any more; `closed`: how many
-    numbers of gaps those are."""
+    """What is known about one producer. `index`: the last entry checked; `missing`: lowest first;
+    `void`: numbers that were filled, or that will not arrive any more; `closed`: how many of those
+    were in gaps."""
 
     producer: str
     highest: int = 0

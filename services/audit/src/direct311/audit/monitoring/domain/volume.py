@@ -12,7 +12,7 @@ Counted = Literal["actor", "record", "query", "event"]
 
 
 class VolumeRule(Model, extra="forbid"):
-    """See the file. `window` is an ISO 8601 duration."""
+    """One rule; see the file. `window` is an ISO 8601 duration."""
 
     rule: str
     says: str
@@ -36,14 +36,14 @@ class VolumeRules(Model, extra="forbid"):
 
 
 def volume_problems(rules: VolumeRules) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a file of rules, as entry, field and reason."""
+    """What is wrong with a file of rules: entry, field and reason."""
     seen: set[str] = set()
     for rule in rules.rules:
         if rule.rule in seen:
             yield rule.rule, "rules", "named more than once"
         seen.add(rule.rule)
         if rule.by == rule.counts:
-            yield rule.rule, "counts", "the same as by: there is always one"
+            yield rule.rule, "counts", "the same as by: there would always be only one"
         if rule.alarm < 2:
             yield rule.rule, "alarm", "2 or more"
         if not timedelta(minutes=1) <= rule.window <= timedelta(days=7):

@@ -1,1 +1,1 @@
-"""What watches the log, one module for each task."""
+"""Monitoring of the log, one module per task."""

@@ -1,4 +1,4 @@
-"""Reads what is new in the log, oldest first, and shows it to those who watch for something."""
+"""Reads new entries of the log, oldest first, and shows them to the observers."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ AT_ONCE = 2_000
 
 class Observer(Protocol):
     async def see(self, summaries: Sequence[EntrySummary]) -> None:
-        """Entries in the order of the log. The same ones may come again after a crash."""
+        """Take entries in the order of the log. The same ones may come again after a crash."""
         ...
 
 
@@ -31,8 +31,8 @@ class LogTailer:
         self._watch = watch
 
     async def step(self) -> None:
-        """Show them all that is new since the last step, also before a restart. Where one fails,
-        all see the same entries again.
+        """Show the observers everything new since the last step, even one before a restart. If one
+        fails, all see the same entries again.
 
         :raises IndexLostError: the index cannot tell what the log has.
         """

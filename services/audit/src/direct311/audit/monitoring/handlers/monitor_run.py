@@ -1,4 +1,4 @@
-"""One run of those who watch: entries that are new, key fetches, and numbers that are missing."""
+"""One monitor run: new entries, key fetches, and missing numbers."""
 
 import contextlib
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from direct311.runtime.clock import Clock
 
 
 class MonitorRun:
-    """Run one at a time, by lease. `missing` is told how many numbers are missing."""
+    """Run one at a time, by lease. `missing` is called with how many numbers are missing."""
 
     def __init__(
         self,
@@ -34,19 +34,19 @@ class MonitorRun:
         self._missing = missing
 
     async def step(self) -> None:
-        """Fetches are compared also where an observer fails; numbers after a run that came
-        through alone, since what it has not seen would pass for missing.
+        """Compares fetches even if an observer fails. Checks numbers only after a complete run,
+        since numbers it has not seen would count as missing.
 
-        :raises Exception: what the tailer raised, or else what the reconciliation did.
+        :raises Exception: the tailer's error, or else the reconciliation's.
         """
-        # What waited while the index was lost gets the time to arrive that every event gets.
+        # Events that waited while the index was lost get the usual time to arrive.
         since = await self._log.whole_since(await self._log.head())
         if since is None or self._clock.now() - since < self._patience:
             return
         try:
             await self._tailer.step()
         except IndexLostError:
-            # It cannot say either which fetches have their event.
+            # Then it cannot say which fetches have their event either.
             raise
         except Exception:
             with contextlib.suppress(Exception):
@@ -55,7 +55,7 @@ class MonitorRun:
         try:
             await self._reconciler.step()
         finally:
-            # A service that does not answer hides no gap of another's.
+            # A service that does not answer hides no other service's gap.
             late = await self._reconciler.late()
             gaps = await self._numbering.step(self._reconciler.running, late)
             self._missing(sum(gap.size for _, gap in gaps))

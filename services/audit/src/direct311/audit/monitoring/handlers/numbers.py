@@ -1,12 +1,12 @@
-"""The numbers that producers give their events, compared with the leaves of the log.
+"""Compares the numbers that producers give their events with the leaves of the log.
 
-A process numbers its access events from 1 without a gap, and sends them in order. A number that is
-still missing a minute after a later one was logged is an alarm, one for all that follow each other:
-events were lost or held back. If the process is gone and none of its service's key fetches lacks
-its event, the number was never sent and opened nothing: it closes as 'never opened'. A number that
-comes twice is an alarm too, unless one of the two is void.
+A process numbers its access events from 1 without a gap, and sends them in order. A number still
+missing a minute after a later one was logged raises an alarm (one alarm for consecutive numbers):
+events were lost or held back. If the process has stopped and every key fetch of its service has its
+event, the number was never sent and opened nothing; it closes as 'never opened'. A duplicate number
+is an alarm too, unless one of the two is void.
 
-What is kept of a producer stays small, whatever numbers it gives: see `MOST_RANGES`.
+The stored state of a producer stays small, whatever numbers it uses: see `MOST_RANGES`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,15 +21,15 @@ from direct311.audit.monitoring.ports import Numbers
 from direct311.runtime.clock import Clock
 
 MOST_RANGES = 1_000
-"""Gaps of one producer that are told apart, and ranges of void numbers. Where there are more gaps,
-the two lowest become one with what lies between; of void numbers the lowest are forgotten, and one
-that is forgotten and comes after all is an alarm."""
+"""The most separate gaps, and ranges of void numbers, of one producer. With more gaps, the two
+lowest merge with everything between them. With more void ranges, the lowest are forgotten, and a
+forgotten number that still arrives is an alarm."""
 
 
 class Numbering:
     """Watches the numbers. An `Observer`; `step` looks at what is missing.
 
-    `telling`: the services that say which of their processes run.
+    `telling`: the services that report which of their processes are running.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class Numbering:
     async def step(
         self, running: Mapping[str, Iterable[str]], unlogged: Iterable[str]
     ) -> Sequence[tuple[str, Gap]]:
-        """Look at the numbers that are overdue; the gaps of each producer that has some.
+        """Check for overdue numbers; returns the gaps of each producer that has some.
 
-        `running`: the producers that run, by service, of the services that have said so;
-        `unlogged`: services of whose key fetches one lacks its event.
+        `running`: the running producers, by service, for services that have reported them;
+        `unlogged`: services with a key fetch that lacks its event.
         """
         now = self._clock.now()
         missing = []
@@ -86,13 +86,14 @@ class Numbering:
                 missing.append((state.producer, gap))
                 await self._alarm(state, gap.numbers, "missing from the log")
             if state.service not in self._telling:
-                # Nobody will say that the process is gone; the broker has forgotten what it sent.
+                # Nothing will report that the process has stopped; the broker has deleted what it
+                # sent.
                 forgotten = [gap for gap in late if gap.since < now - DELIVERY_LIMIT]
                 await self._close(state, forgotten)
         return missing
 
     async def _close(self, state: Numbered, gaps: Sequence[Gap]) -> None:
-        """These will not come any more. Should one still, it joins the void as its original."""
+        """These will not arrive any more. If one still does, it joins its void event."""
         if gaps:
             closed = replace(
                 state,
@@ -106,7 +107,7 @@ class Numbering:
         first, last = numbers.start, numbers.stop - 1
         words = f"number {first}" if first == last else f"numbers {first} to {last}"
         detail = f"{what}: {words} of the access events of {state.producer}"
-        # Of those that come late the first come first: by its end it stays the same gap.
+        # Late numbers arrive lowest first, so a gap is identified by its end.
         await self._alarms.raise_alarm("sequence_gap", f"{state.producer}#{last}", detail)
 
 
@@ -134,7 +135,7 @@ def _counted(state: Numbered, seen: EntrySummary) -> tuple[Numbered, list[int]]:
 
 
 def _bounded(gaps: tuple[Gap, ...]) -> tuple[Gap, ...]:
-    """With one gap less where they are too many: no number that is missing is forgotten."""
+    """Merges gaps if there are too many; no missing number is forgotten."""
     if len(gaps) <= MOST_RANGES:
         return gaps
     first, second, *others = gaps
@@ -142,7 +143,7 @@ def _bounded(gaps: tuple[Gap, ...]) -> tuple[Gap, ...]:
 
 
 def _joined(ranges: Iterable[range]) -> tuple[range, ...]:
-    """The same numbers in as few ranges as they can be told in, the highest of these."""
+    """The same numbers in as few ranges as possible; keeps only the highest ranges."""
     joined: list[range] = []
     for each in sorted(ranges, key=lambda each: each.start):
         if joined and each.start <= joined[-1].stop:

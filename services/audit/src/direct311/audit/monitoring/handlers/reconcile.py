@@ -1,8 +1,8 @@
 """Every fetch of a key has its event in the log; an event without a fetch opened nothing.
 
 The services that hold vaults say which keys they fetched and under which access event. A fetch
-whose event does not appear within a minute is an alarm: somebody opened something without having
-written it down.
+whose event does not appear within a minute is an alarm: somebody opened something without recording
+it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,15 +19,14 @@ from direct311.runtime.clock import Clock
 
 AT_ONCE = 1_000
 PAGES = 5
-"""Of so many fetches each, of those that lack their event: a round looks at these, and the next one
-at those that follow them."""
+"""How many fetches without an event one round checks; the next round checks the ones after them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """Of the entries since an instant: how many led to `fetches`, and how many authorised one and
-    opened nothing, with the ids of the first hundred. `without_event`: fetches, however old, whose
-    event is not in the log, the oldest thousand; `unlogged`: how many there are."""
+    """For the entries since an instant: how many led to `fetches`, and how many authorized a fetch
+    but opened nothing, with the ids of the first hundred. `without_event`: the oldest thousand
+    fetches, however old, whose event is not in the log; `unlogged`: how many there are."""
 
     fetches: int
     without_event: Sequence[Fetch]
@@ -37,7 +36,8 @@ class Reconciliation:
 
 
 class Reconciler:
-    """Compares. Run one at a time, by lease; the same comparison twice changes nothing."""
+    """Compares fetches with the log. Run one at a time, by lease; repeating a comparison changes
+    nothing."""
 
     def __init__(
         self,
@@ -59,12 +59,12 @@ class Reconciler:
         self._patience = patience
         self._started_at = clock.now()
         self._looked_at = ""
-        """The key of the last fetch that was looked at again; empty at the end of them."""
+        """The key of the last fetch checked again; empty at the end."""
         self.running: dict[str, frozenset[str]] = {}
-        """The producers that run, by service; without the services that did not answer."""
+        """The running producers, by service, without the services that did not answer."""
 
     async def step(self) -> None:
-        """Read every service's fetches since the last round, then look again at what is open.
+        """Read every service's fetches since the last round, then check the open ones again.
 
         A service that does not answer does not keep the others from being read.
         """
@@ -85,7 +85,7 @@ class Reconciler:
         while True:
             page = await source.after(after)
             self.running[source.service] = frozenset(page.producers)
-            # The same fetch comes again in every page that overlaps.
+            # Overlapping pages repeat a fetch.
             await self._sort(source, page.fetches)
             latest = max((fetch.at for fetch in page.fetches), default=None)
             if latest is not None and (cursor is None or latest > cursor):
@@ -95,7 +95,7 @@ class Reconciler:
             after = latest
 
     async def _sort(self, source: KeyFetches, fetches: Sequence[Fetch]) -> None:
-        """Note which are in the log, and keep the others in view."""
+        """Note which are in the log, and keep the others open."""
         size = (await self._log.head()).size
         for at in range(0, len(fetches), AT_ONCE):
             part = fetches[at : at + AT_ONCE]
@@ -113,18 +113,18 @@ class Reconciler:
                 return
 
     async def _compare(self, kept: Sequence[Fetch]) -> None:
-        """Drop those whose event has come, and tell of those whose event should have."""
+        """Drop those whose event has arrived, and report those whose event should have."""
         size = (await self._log.head()).size
         ids = list(dict.fromkeys(fetch.event_id for fetch in kept))
         found = await self._entries.mark_opened(ids, size)
         await self._watch.drop(sorted(found))
         overdue = self._clock.now() - self._patience
         if self._started_at > overdue:
-            # While audit was away events waited in the broker; they get the same time to arrive.
+            # While audit was down, events waited in the broker; they get the same time to arrive.
             return
         late = [each for each in kept if each.event_id not in found and each.at < overdue]
         for fetch in {each.event_id: each for each in late}.values():
-            detail = f"{fetch.service} fetched a key, and the event that it names is not logged"
+            detail = f"{fetch.service} fetched a key, but the event that it names is not logged"
             await self._alarms.raise_alarm("unlogged_fetch", fetch.event_id, detail)
 
     async def late(self) -> Mapping[str, int]:
@@ -132,7 +132,7 @@ class Reconciler:
         return await self._watch.late(self._clock.now() - self._patience)
 
     async def state(self, since: datetime) -> Reconciliation:
-        """How the entries logged at `since` or later stand now."""
+        """The current state of the entries logged at `since` or later."""
         size = (await self._log.head()).size
         start = await self._entries.first_logged(since, size)
         settled = await self._entries.first_logged(self._clock.now() - self._patience, size)

@@ -1,12 +1,13 @@
-"""Reading that is unusual in its volume: one who opens hundreds, many who look up the same person.
+"""Unusual volume of reading: one person who opens hundreds of records, or many who look up the same
+person.
 
-Counts are kept in memory and made again from the log after a restart, and after another copy of the
-service had the watch, as far back as the longest window reaches and `MOST_REPLAYED` entries allow.
-Rules and thresholds are data.
+Counts are kept in memory. They are rebuilt from the log after a restart, and after another copy of
+the service was watching, as far back as the longest window reaches and `MOST_REPLAYED` entries
+allow. Rules and thresholds are data.
 
-The time of an entry is that at which it was logged, which never runs backwards: the time that it
-gives itself is its service's word, and could lie outside of every window. So what has waited in the
-broker counts as if it were of now: an alarm too many, and never one too few.
+An entry counts at the time when it was logged, which never runs backwards. The time that its
+service gives could be outside every window. So events that waited in the broker count as current:
+there may be an alarm too many, but never one too few.
 """
 
 from collections import OrderedDict
@@ -21,11 +22,12 @@ from direct311.audit.monitoring.domain.volume import By, Counted, VolumeRule
 from direct311.runtime.clock import Clock
 
 MOST_REPLAYED = 200_000
-"""Entries that are read again, at most."""
+"""The most entries that are read again."""
 
 
 class _Count:
-    """The values that one rule has seen for one subject: value → when last, oldest first."""
+    """The values that one rule has seen for one subject: value → when it was last seen, oldest
+    first."""
 
     __slots__ = ("raised_at", "values")
 
@@ -52,10 +54,10 @@ class Volume:
             rule.rule: OrderedDict() for rule in self._rules
         }
         self._next: int | None = None
-        """The entry that follows those counted; `None` before any were."""
+        """The entry after those counted; `None` before the first."""
 
     async def see(self, summaries: Sequence[EntrySummary]) -> None:
-        """Count these entries in; raise what is over its threshold."""
+        """Count these entries; raise an alarm for what is over its threshold."""
         if not summaries:
             return
         if summaries[0].index != self._next:
@@ -68,7 +70,7 @@ class Volume:
         self._forget()
 
     async def _remember(self, until: int) -> None:
-        """Count anew what was logged before, without raising anything again."""
+        """Count earlier entries again, without raising any alarm again."""
         for counts in self._counts.values():
             counts.clear()
         longest = max((rule.window for rule in self._rules), default=timedelta())
@@ -104,7 +106,7 @@ class Volume:
             return
         if count.raised_at is not None and at - count.raised_at < rule.window:
             return
-        # A search is told by the event that showed it: its keyed hash stays in the log.
+        # The alarm names a search by its event: the search's keyed hash stays in the log.
         about = facts.event_id if rule.by == "query" else subject
         detail = f"{rule.rule}: {rule.says}; {len(count.values)} within {rule.window}"
         await self._alarms.raise_alarm("unusual_volume", f"{about} {at:%Y-%m-%dT%H}", detail)
@@ -123,13 +125,13 @@ class Volume:
 
 
 def _facts(summaries: Sequence[EntrySummary]) -> Iterator[tuple[Facts, datetime]]:
-    """What they tell, and when it was logged."""
+    """The facts of entries, and when they were logged."""
     return ((each.facts, each.logged_at) for each in summaries if each.facts is not None)
 
 
 def _counted(rule: VolumeRule, facts: Facts) -> tuple[str, ...]:
-    """The values that an entry adds; one of many events that were alike adds as many, as far as
-    the rule counts."""
+    """The values that an entry adds; an entry that stands for many events adds as many values, up
+    to the rule's limit."""
     if rule.counts == "event" and facts.count > 1:
         return tuple(f"{facts.event_id}/{at}" for at in range(min(facts.count, rule.alarm)))
     return _values(rule.counts, facts)

@@ -1,4 +1,4 @@
-"""Whose records are whose, by intake."""
+"""Whose records are whose, according to intake."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.peers import HttpError, Peer
 
 LONGEST_ANSWER = 30.0
-"""Seconds. Whose a hundred thousand records are takes intake some time."""
+"""In seconds. Intake needs some time to find out whose a hundred thousand records are."""
 
 _REFUSALS = {
     401: ("intake_token", "Intake does not accept the token."),
@@ -21,7 +21,7 @@ A_MINUTE = 60
 
 
 class IntakePeople:
-    """`People`, by intake's blind indexes."""
+    """Implements `People` with intake's blind indexes."""
 
     def __init__(self, intake: Peer) -> None:
         self._intake = intake

@@ -1,4 +1,4 @@
-"""Reads the law of notice after a breach from its file."""
+"""Reads the breach-notice law from its file."""
 
 from pathlib import Path
 

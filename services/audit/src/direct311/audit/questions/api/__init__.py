@@ -1,1 +1,1 @@
-"""Questions over HTTP, and the forms in which they are answered."""
+"""Questions over HTTP, and the formats of their answers."""

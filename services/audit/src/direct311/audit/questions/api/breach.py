@@ -26,8 +26,8 @@ COLUMNS = ("record_id", "held", "person", "entries", "first", "last", "actors", 
 
 class BreachQuestion(Model, extra="forbid"):
     """A credential (`session`, the token's id, or `actor`), a `host` or `instance`, a `service`, or
-    a time from `since` to `until`; all that is given must fit. `determined_on`: the day on which
-    the breach was determined, from which deadlines count (today, if not given)."""
+    a time from `since` to `until`; every given condition must match. `determined_on`: the day on
+    which the breach was determined, from which deadlines count (by default today)."""
 
     session: Name | None = None
     actor: Name | None = None
@@ -57,9 +57,9 @@ class BreachQuestion(Model, extra="forbid"):
 
 
 class TouchedRecord(Model):
-    """A record that was reached. `held`: as a person's; without a telephone number and an e-mail
-    address, so that whose it is cannot be told; or destroyed since. `person` numbers the persons of
-    this answer."""
+    """A record that was reached. `held`: the record belongs to a known person; has neither a
+    telephone number nor an e-mail address, so that its person is unknown; or has been destroyed
+    since. `person` numbers the people in this answer."""
 
     record_id: str
     held: Literal["person", "without_contact", "gone"]
@@ -74,8 +74,8 @@ class TouchedRecord(Model):
 
 class NoticeDuty(Model):
     """`owed`: for certain (`yes`), only if each record without contact data is one more person
-    (`possibly`), or not. `extension`: days that may be added on a condition, where the law file has
-    that switched on."""
+    (`possibly`), or not. `extension`: days that may be added on a condition, if the law file has
+    that enabled."""
 
     notice: str
     to: str
@@ -87,7 +87,8 @@ class NoticeDuty(Model):
 
 
 class CutSearch(Model):
-    """A search that found more records than an event can name; its own entry says for what."""
+    """A search that found more records than an event can name; its own entry says what it searched
+    for."""
 
     event_id: str
     found: int
@@ -95,12 +96,12 @@ class CutSearch(Model):
 
 
 class BreachAnswer(Model):
-    """`persons` share no telephone number and no e-mail address. `persons_at_most` counts every
-    record without contact data, or destroyed since, as one more, and the `senders_at_most` whose
-    contact data, left with a comment on somebody else's request, were opened. `refused`: entries
-    that reached nothing, which stand for so many `refusals`. `closed`: entries that released
-    nothing (a destruction, a hold). `no_record`: entries that released something, about no record.
-    `withheld`: exempt entries at that time that are not in these numbers."""
+    """`persons` share no telephone number and no e-mail address. `persons_at_most` counts one more
+    person for every record without contact data or destroyed since, and adds the `senders_at_most`
+    whose contact data, left with a comment on somebody else's request, was opened. `refused`:
+    entries that reached nothing, which stand for this many `refusals`. `closed`: entries that
+    released nothing (a destruction, a hold). `no_record`: entries without a record that released
+    something. `withheld`: exempt entries from that time, not included in these numbers."""
 
     persons: int
     persons_at_most: int
@@ -124,7 +125,7 @@ class BreachAnswer(Model):
 def breach_router(
     breach: Breach, clock: Clock, caller: Callable[[Request], Awaitable[Caller]]
 ) -> APIRouter:
-    """One call, an event of the log; intake's part of it is another there."""
+    """One call is one event of the log; intake's part of it is another."""
     router = APIRouter(prefix="/v1", tags=["breach"], responses=PROBLEMS)
     Who = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
     Token = Annotated[str, Header(alias="authorization", include_in_schema=False)]  # noqa: N806
@@ -142,8 +143,8 @@ def breach_router(
     async def scope(
         who: Who, question: BreachQuestion, authorization: Token = ""
     ) -> BreachAnswer | Response:
-        """Every record and person that a credential, host, service or time touched, and what notice
-        section 501.171, F.S., then asks for."""
+        """Every record and person that a credential, host, service or time touched, and the notice
+        that section 501.171, F.S., then requires."""
         context = QueryContext(who, "POST /v1/breaches", question.reference)
         determined_on = question.determined_on or clock.now().date()
         found = await breach.scope(context, question.filter, authorization, determined_on)
@@ -210,7 +211,7 @@ def _row(each: Touched) -> dict[str, object]:
 
 
 def _csv(found: Scope) -> bytes:
-    """A line for each record; the numbers are in the answer's headers."""
+    """One line per record; the numbers are in the answer's headers."""
     return csv_lines(_lines(found))
 
 
@@ -222,7 +223,7 @@ def _lines(found: Scope) -> Iterator[tuple[object, ...]]:
 
 
 def _headers(found: Scope) -> dict[str, str]:
-    """What the lines themselves do not say, and what decides whether they are all."""
+    """What the lines themselves do not say, including whether they are complete."""
     owed = ", ".join(f"{duty.notice.notice}={duty.owed}" for duty in found.duties)
     return {
         "Content-Disposition": 'attachment; filename="breach.csv"',

@@ -32,7 +32,7 @@ Groups = Annotated[int, Field(ge=1, le=10_000, description="How many groups at m
 
 
 class CountQuestion(Model, extra="forbid"):
-    """`by`: one or two dimensions, or none for the bare number. Days are UTC's."""
+    """`by`: one or two dimensions, or none for just the number. Days are in UTC."""
 
     filter: Question = Question()
     by: Annotated[tuple[By, ...], Field(max_length=2)] = ()
@@ -41,8 +41,8 @@ class CountQuestion(Model, extra="forbid"):
 
 
 class GroupCount(Model):
-    """`key` in the order of `by`; `null` where an entry has no such thing. `count` entries, which
-    stand for so many `times`."""
+    """`key` is in the order of `by`; `null` if an entry has no value. `count` entries stand for
+    this many `times`."""
 
     key: tuple[str | None, ...]
     count: int
@@ -52,10 +52,10 @@ class GroupCount(Model):
 
 
 class CountAnswer(Model):
-    """`entries` that fit, and how many `times` they stand for: one entry tells of all refusals that
-    were alike in a minute. The largest groups first, of `of` that there are. An entry about several
-    records counts in the group of each. `withheld`: exempt entries at the question's records and
-    time, which are in no other number here."""
+    """Matching `entries`, and how many `times` they stand for: one entry reports all identical
+    refusals in a minute. The largest groups come first; `of` is the number of groups. An entry
+    about several records counts in the group of each. `withheld`: exempt entries for the question's
+    records and time, which no other number here includes."""
 
     entries: int
     times: int
@@ -67,7 +67,7 @@ class CountAnswer(Model):
 
 
 class RecordTimelineQuestion(Model, extra="forbid"):
-    """`record` may be left out in `filter`: it is in the address."""
+    """`filter` may omit `record`, which is in the URL."""
 
     filter: Question = Question()
     unit: Unit = "day"
@@ -81,8 +81,8 @@ class PersonTimelineQuestion(OnePerson):
 
 
 class TimelineBucket(Model):
-    """A day (`2026-03-02`) or an hour (`2026-03-02T14`) of UTC; `count` entries, which stand for so
-    many `times`; `by`: how many times by whom."""
+    """A day (`2026-03-02`) or an hour (`2026-03-02T14`) of UTC; `count` entries stand for this many
+    `times`; `by`: how many times for each actor."""
 
     at: str
     count: int
@@ -114,7 +114,7 @@ class Period(Model, extra="forbid"):
 
 
 class CompareQuestion(Model, extra="forbid"):
-    """The same groups in two periods. Times of `filter` do not count here."""
+    """The same groups in two periods. Times in `filter` are ignored."""
 
     filter: Question = Question()
     by: Annotated[tuple[By, ...], Field(min_length=1, max_length=2)]
@@ -134,8 +134,8 @@ class GroupDifference(Model):
 
 
 class CompareAnswer(Model):
-    """In times: one entry may tell of many refusals. Totals are sums over the groups. What changed
-    most comes first, of `of` groups."""
+    """Counted in times: one entry may report many refusals. Totals are sums over the groups. The
+    largest changes come first; `of` is the number of groups."""
 
     by: tuple[By, ...]
     before: int
@@ -155,7 +155,7 @@ def counts_router(counting: Counting, caller: Callable[[Request], Awaitable[Call
 
     @router.post("/counts")
     async def counts(who: Who, question: CountQuestion) -> CountAnswer:
-        """Count the entries that fit, in groups by one or two dimensions."""
+        """Count the matching entries, in groups by one or two dimensions."""
         context = QueryContext(who, "POST /v1/counts", question.reference)
         found = await counting.tally(context, question.filter.filter, question.by, question.limit)
         return CountAnswer(
@@ -181,7 +181,7 @@ def counts_router(counting: Counting, caller: Callable[[Request], Awaitable[Call
     async def record_timeline(
         record_id: RecordId, who: Who, question: RecordTimelineQuestion
     ) -> TimelineAnswer:
-        """When one record was met, by day or hour, and by whom."""
+        """When one record was accessed, by day or hour, and by whom."""
         context = QueryContext(who, "POST /v1/records/{record_id}/timeline", question.reference)
         query = question.filter.filter.about((record_id,))
         found = await counting.timeline(context, query, question.unit)
@@ -191,8 +191,8 @@ def counts_router(counting: Counting, caller: Callable[[Request], Awaitable[Call
     async def person_timeline(
         who: Who, question: PersonTimelineQuestion, authorization: Token = ""
     ) -> TimelineAnswer:
-        """When all of a person's records were met, by day or hour, and by whom. Intake resolves the
-        person, which is an access there."""
+        """When all of a person's records were accessed, by day or hour, and by whom. Intake
+        resolves the person, which is an access there."""
         context = QueryContext(who, "POST /v1/persons/timeline", question.reference)
         found = await counting.timeline(
             context,

@@ -38,7 +38,7 @@ class EntriesQuestion(Question):
 
 
 class PersonQuestion(OnePerson):
-    """One of phone, e-mail and name; it goes to intake and stays nowhere here."""
+    """One of phone, e-mail and name; it is sent to intake and not stored here."""
 
     reference: Reference | None = None
     filter: Question = Question()
@@ -53,8 +53,8 @@ class BundleQuestion(Model, extra="forbid"):
 
 class LogPage(Model):
     """Newest first. `next` is the cursor of the following page. `size` is the log's size,
-    `withheld` how many exempt entries lie at the question's records and time, and `access_event`
-    the id of the event that this call itself is."""
+    `withheld` is how many exempt entries match the question's records and time, and `access_event`
+    is the id of this call's own event."""
 
     entries: tuple[LogEntry, ...]
     next: str | None
@@ -85,7 +85,7 @@ class EntryProof(Model):
 
 
 class ConsistencyProof(Model):
-    """RFC 6962 section 2.1.2; roots and hashes in base64, `checkpoint` is the log's present one."""
+    """RFC 6962 section 2.1.2; roots and hashes in base64; `checkpoint` is the log's current one."""
 
     old: int
     new: int
@@ -96,13 +96,13 @@ class ConsistencyProof(Model):
 
 
 class CaseState(Model):
-    """What the register of disclosure cases will say of one."""
+    """What the register of disclosure cases will say about a case."""
 
     case_id: str
 
 
 def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]]) -> APIRouter:
-    """Role auditor. Refusals of what would decrypt are entries of the log too."""
+    """For the role auditor. Refusals of calls that would decrypt are also entries of the log."""
     responses = PROBLEMS
     router = APIRouter(prefix="/v1", tags=["log"], responses=responses)
     Who = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
@@ -112,7 +112,7 @@ def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]])
 
     @router.get("/entries")
     async def entries(who: Who, question: Annotated[EntriesQuestion, Query()]) -> LogPage:
-        """Entries that fit, newest first, with their events."""
+        """Matching entries, newest first, with their events."""
         context = QueryContext(who, "GET /v1/entries", question.reference)
         page = await reading.page(
             context, question.filter, limit=question.limit, cursor=question.cursor
@@ -128,7 +128,8 @@ def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]])
 
     @router.get("/entries/{event_id}/proof", dependencies=[Depends(auditor)])
     async def proof(event_id: UUID, who: Who, reference: Reference | None = None) -> EntryProof:
-        """That an event's entry lies in the log. The entry stays sealed, so this is no access."""
+        """Proof that an event's entry is in the log. The entry stays sealed, so this is not an
+        access."""
         context = QueryContext(who, "GET /v1/entries/{event_id}/proof", reference)
         found = await reading.proof(context, str(event_id))
         return EntryProof(
@@ -144,7 +145,8 @@ def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]])
 
     @router.get("/consistency", dependencies=[Depends(auditor)])
     async def consistency(old: Size, new: Size | None = None) -> ConsistencyProof:
-        """That the log of `new` entries (default: all) begins with the log of `old` entries."""
+        """Proof that the log of `new` entries (default: all) begins with the log of `old`
+        entries."""
         found = await reading.consistency(old, new)
         return ConsistencyProof(
             old=found.old,
@@ -184,8 +186,8 @@ def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]])
         },
     )
     async def bundle(who: Who, question: BundleQuestion) -> StreamingResponse:
-        """All entries that fit with their proofs, as a file that `direct311-verifier bundle`
-        checks offline. Oldest first, at most 10,000."""
+        """All matching entries with their proofs, as a file that `direct311-verifier bundle` checks
+        offline. Oldest first, at most 10,000."""
         context = QueryContext(who, "POST /v1/bundles", question.reference)
         stream = await reading.bundle(context, question.filter.filter)
         return StreamingResponse(
@@ -197,7 +199,7 @@ def api_router(reading: Reading, caller: Callable[[Request], Awaitable[Caller]])
     @router.get("/cases/{case_id}", dependencies=[Depends(auditor)])
     async def case(case_id: CaseId) -> CaseState:
         """A disclosure case. No register of cases is connected yet: the answer is always 404
-        `no_register`. Entries are found by `case` all the same."""
+        `no_register`. You can still find entries by `case`."""
         raise RefusedError(
             "no_register", "No register of disclosure cases is connected to the log yet."
         )

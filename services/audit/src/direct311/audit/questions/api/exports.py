@@ -1,4 +1,4 @@
-"""`/v1/exports`: all entries that fit, as a stream."""
+"""`/v1/exports`: all matching entries, as a stream."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
@@ -25,9 +25,9 @@ _ENCODERS: dict[str, tuple[str, str, Encode]] = {
 
 
 class ExportQuestion(Model, extra="forbid"):
-    """`after` and `size` take up an export that broke off: the index of the last entry that came,
-    and what the first answer's header `Direct311-Log-Size` said. The rest has no line of CSV with
-    the names of columns: behind the first part it makes one file."""
+    """`after` and `size` resume an export that broke off: the index of the last entry received, and
+    the value of the first answer's header `Direct311-Log-Size`. The rest has no CSV header line, so
+    that appending it to the first part makes one file."""
 
     filter: Question = Question()
     format: Literal["ndjson", "csv", "ocsf"] = "ndjson"
@@ -39,7 +39,8 @@ class ExportQuestion(Model, extra="forbid"):
 def exports_router(
     exporting: Exporting, caller: Callable[[Request], Awaitable[Caller]]
 ) -> APIRouter:
-    """Each call is an access with purpose and reference, written down before the first entry."""
+    """Each call is an access with purpose and reference, recorded before the first entry is
+    sent."""
     router = APIRouter(prefix="/v1", tags=["exports"], responses=PROBLEMS)
     Who = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
 
@@ -48,20 +49,20 @@ def exports_router(
         response_class=StreamingResponse,
         responses={
             200: {
-                "description": "Entries, oldest first, one a line: NDJSON, CSV or OCSF 1.8.0",
+                "description": "Entries, oldest first, one per line: NDJSON, CSV or OCSF 1.8.0",
                 "content": {NDJSON: {}, CSV: {}},
                 "headers": HEADERS,
             }
         },
     )
     async def export(who: Who, question: ExportQuestion) -> StreamingResponse:
-        """All entries that fit, oldest first, in any number."""
+        """All matching entries, oldest first, in any number."""
         context = QueryContext(who, "POST /v1/exports", question.reference)
         export_stream = await exporting.export(
             context, question.filter.filter, after=question.after, size=question.size
         )
         media_type, name, encode = _ENCODERS[question.format]
-        # What goes on where another broke off has its names of columns already.
+        # The export that this one resumes already has the column names.
         begins = question.format == "csv" and question.after is None
         head = csv_lines([COLUMNS]) if begins else b""
         return streaming(export_stream, pieces_of(export_stream, encode, head), media_type, name)

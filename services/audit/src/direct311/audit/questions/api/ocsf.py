@@ -1,9 +1,9 @@
 """Entries as events of the Open Cybersecurity Schema Framework, for other systems' tools.
 
-Version 1.8.0, class API Activity (6003): an access is a call of an API by an actor on resources,
-which are the records. What the schema has no place for (purpose, reference, legal basis, case,
-names of fields) is in `unmapped`, where the schema wants it. An entry of which nothing may be shown
-any more, or not yet, is a Base Event (0) that says so: API Activity cannot be without an actor.
+Version 1.8.0, class API Activity (6003): an access is an actor's API call on resources, which are
+the records. Data without a place in the schema (purpose, reference, legal basis, case, names of
+fields) is in `unmapped`, as the schema requires. An entry that may not be shown yet, or no longer,
+is a Base Event (0) that says so, because API Activity needs an actor.
 """
 
 import json
@@ -41,7 +41,7 @@ _UNMAPPED = ("reference", "legal_basis", "justification", "notice_version")
 
 
 def ocsf_lines(batch: Sequence[Opened]) -> bytes:
-    """Entries as OCSF events, one a line."""
+    """Entries as OCSF events, one per line."""
     return b"".join(
         json.dumps(ocsf_event(opened), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         for opened in batch
@@ -54,7 +54,7 @@ def ocsf_event(opened: Opened) -> dict[str, Any]:
     if opened.withheld:
         return _closed(row, "Withheld: exempt from inspection for now.", event_id=False)
     if row.facts is None:
-        return _closed(row, "The record that this entry spoke of was destroyed.", event_id=True)
+        return _closed(row, "The record that this entry was about was destroyed.", event_id=True)
     return _activity(row, row.facts, opened.event)
 
 
@@ -128,7 +128,7 @@ def _activity(row: IndexRow, facts: Facts, event: Mapping[str, Any] | None) -> d
             **_given(instance_uid=facts.instance, hostname=host_of(facts.instance)),
         },
         "resources": [{"uid": record, "type": "service request"} for record in facts.record_ids],
-        # Failed sign-ins said it in another field at first.
+        # Older failed sign-ins have it in another field.
         "count": max(facts.count, facts.result_count or 1)
         if facts.action == "sign_in"
         else facts.count,

@@ -1,4 +1,4 @@
-"""What auditors' questions look like, and how an entry is shown."""
+"""The format of auditors' questions, and how an entry is shown."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ Size = Annotated[int, Field(ge=0, le=2**53)]
 
 
 class Person(Model, extra="forbid"):
-    """One of phone, e-mail and name; it goes to intake and stays nowhere here."""
+    """One of phone, e-mail and name; it is sent to intake and not stored here."""
 
     phone: Annotated[str, Field(min_length=1, max_length=50)] | None = None
     email: Annotated[str, Field(min_length=1, max_length=320)] | None = None
@@ -45,16 +45,16 @@ class OnePerson(Person, extra="forbid"):
 class LogEntry(Model):
     """An entry.
 
-    `readable` is false once its key was destroyed with what it spoke of: then only the index, the
-    event's id and the time of logging are known. `withheld`: exempt from inspection until
-    `withheld_until` (section 119.071(2)(c), F.S.); nothing but its place in the log is shown.
-    `count`: how many refusals or failed sign-ins it stands for.
-    `case_state`: no register of disclosure cases is connected yet that could say more of `case_id`.
+    `readable` is false once its key was destroyed with its record: then only the index, the event's
+    id and the time of logging are known. `withheld`: exempt from inspection until `withheld_until`
+    (section 119.071(2)(c), F.S.); only its place in the log is shown. `count`: how many refusals or
+    failed sign-ins it stands for. `case_state`: no register of disclosure cases is connected yet
+    that could say more about `case_id`.
 
-    `actor_attested_by` is the service whose word it is that this actor did this. `actor_confirmed`
-    is true of a service that speaks of itself, which its signature confirms. A person is never
-    confirmed here: the identity provider named in `token_issuer` knows to whom it gave the token
-    `token_id`; both are absent where the service saw no such token, and in older entries.
+    `actor_attested_by` is the service that says this actor did this. `actor_confirmed` is true if a
+    service reports on itself, which its signature confirms. A person is never confirmed here: the
+    identity provider named in `token_issuer` knows to whom it gave the token `token_id`. Both are
+    absent if the service saw no such token, and in older entries.
     """
 
     index: int
@@ -117,7 +117,7 @@ def shown(opened: Opened) -> dict[str, Any]:
 
 
 def _attestation(facts: Facts | None, event: Mapping[str, Any] | None) -> dict[str, Any]:
-    """On whose word an entry names its actor, and which token that service saw."""
+    """The service that names an entry's actor, and the token that it saw."""
     if facts is None:
         return {}
     agent = (event or {}).get("body", {}).get("agent", {})
@@ -130,5 +130,5 @@ def _attestation(facts: Facts | None, event: Mapping[str, Any] | None) -> dict[s
 
 
 def entry_of(opened: Opened) -> LogEntry:
-    """An entry as it is shown."""
+    """An entry in the form in which it is shown."""
     return LogEntry(**shown(opened))

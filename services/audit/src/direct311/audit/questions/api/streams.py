@@ -14,15 +14,15 @@ BUNDLE = "application/vnd.direct311.bundle+json"
 HEADERS: dict[str, Any] = {
     "Direct311-Entries": {"description": "How many entries follow", "schema": {"type": "integer"}},
     "Direct311-Withheld": {
-        "description": "Exempt entries at the question's records and time",
+        "description": "Exempt entries for the question's records and time",
         "schema": {"type": "integer"},
     },
     "Direct311-Log-Size": {
-        "description": "The log's size; give it as `size` to take up an export that broke off",
+        "description": "The log's size; give it as `size` to resume an export that broke off",
         "schema": {"type": "integer"},
     },
     "Direct311-Access-Event": {
-        "description": "The id of the event that this call is",
+        "description": "The id of this call's own event",
         "schema": {"type": "string"},
     },
 }
@@ -49,7 +49,8 @@ async def pieces_of(
 ) -> AsyncIterator[bytes]:
     if head:
         yield head
-    # Whoever hangs up closes this, and this the reading: no work goes on for nobody.
+    # A client that disconnects closes this, and this closes the reading, so that no work goes on
+    # for nobody.
     async with aclosing(export_stream.batches) as batches:
         async for batch in batches:
             yield await asyncio.to_thread(encode, batch)

@@ -23,8 +23,8 @@ INTAKE = "svc:intake"
 
 
 class SeenBy(Model):
-    """One access: when, why, and in which office. `outcome`: `denied` was refused by the rules,
-    `count` times from `at` on."""
+    """One access: when, why, and in which office. `outcome`: `denied` means that the rules refused
+    it, `count` times from `at` on."""
 
     at: Instant
     purpose: str
@@ -64,7 +64,7 @@ class LinkAnswer(SeenAnswer):
 def subject_router(
     reading: SubjectReading, caller_of: Callable[[Request], Awaitable[Caller]]
 ) -> APIRouter:
-    """For residents, by the signed link of the request."""
+    """For residents, with the signed link of the request."""
     router = APIRouter(prefix="/v1/subject", tags=["subject"], responses=PROBLEMS)
     who = Depends(caller_of)
 
@@ -76,8 +76,8 @@ def subject_router(
         limit: Limit = 50,
         cursor: Cursor | None = None,
     ) -> SeenAnswer:
-        """Who has seen the request. An access is here some seconds after it happened; this call is
-        one too."""
+        """Who has seen the request. An access shows here some seconds after it happened; this call
+        is one too."""
         page = await reading.accesses(caller, record_id, limit=limit, cursor=cursor)
         answer.headers["Cache-Control"] = "no-store"
         return SeenAnswer(record_id=record_id, accesses=_seen(page), next=page.next)

@@ -49,8 +49,8 @@ _WHY = ("reference", "legal_basis", "justification")
 
 
 def cell(value: object) -> str:
-    """A value as text that no spreadsheet takes for a formula (owasp.org, CSV Injection), and that
-    shows all that it holds. Lists are joined with blanks."""
+    """A value as text that no spreadsheet reads as a formula (owasp.org, CSV Injection), without
+    invisible content. Lists are joined with spaces."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -80,12 +80,12 @@ def csv_of(batch: Sequence[Opened]) -> bytes:
 
 
 def json_lines(batch: Sequence[Opened]) -> bytes:
-    """Entries as JSON, one a line."""
+    """Entries as JSON, one per line."""
     return b"".join(entry_of(opened).model_dump_json().encode() + b"\n" for opened in batch)
 
 
 def why_of(event: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The reason that an access event gives."""
+    """The reason given in an access event."""
     return part_of(event, "why")
 
 
@@ -96,6 +96,6 @@ def part_of(event: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
 
 
 def body_of(event: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """What an event says beside its attributes."""
+    """What an event says besides its attributes."""
     body = event.get("body") if event else None
     return body if isinstance(body, Mapping) else {}

@@ -39,7 +39,7 @@ class WhoSawQuestion(OnePerson):
 
 
 class Met(Model):
-    """How often an actor met the person's records, for what purpose, and from when to when."""
+    """How often an actor accessed the person's records, for what purpose, and from when to when."""
 
     actor: str | None
     department: str | None
@@ -50,7 +50,7 @@ class Met(Model):
 
 
 class WhoSawAnswer(Model):
-    """`entries` oldest first; the reason and the reference of each are in its `signed_event` under
+    """`entries` come oldest first; each one's reason and reference are in its `signed_event` under
     `why`. `withheld`: exempt entries about these records."""
 
     record_ids: tuple[str, ...]
@@ -65,7 +65,8 @@ class WhoSawAnswer(Model):
 def who_saw_router(
     exporting: Exporting, reading: Reading, caller: Callable[[Request], Awaitable[Caller]]
 ) -> APIRouter:
-    """Each call is an access with purpose and reference, written down before the first entry."""
+    """Each call is an access with purpose and reference, recorded before the first entry is
+    sent."""
     router = APIRouter(prefix="/v1", tags=["exports"], responses=PROBLEMS)
     Who = Annotated[Caller, Depends(caller)]  # noqa: N806 - a type
     Token = Annotated[str, Header(alias="authorization", include_in_schema=False)]  # noqa: N806
@@ -89,7 +90,7 @@ def who_saw_router(
     async def who_saw(
         who: Who, question: WhoSawQuestion, authorization: Token = ""
     ) -> StreamingResponse:
-        """Who saw this person's data, when, why, under which case: in one call.
+        """Who saw this person's data, when, why and under which case, in one call.
 
         Intake resolves the person, on behalf of the caller; that search is an access there.
         """

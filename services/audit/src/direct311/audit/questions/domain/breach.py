@@ -8,8 +8,8 @@ from direct311.schemas import Model
 
 
 class Extension(Model, extra="forbid"):
-    """Days that may be added on a condition. `verify`: not read in a primary source, and so
-    switched off."""
+    """Days that may be added on a condition. `verify`: not yet checked in a primary source, and so
+    disabled."""
 
     days: int
     condition: str
@@ -18,7 +18,8 @@ class Extension(Model, extra="forbid"):
 
 
 class Notice(Model, extra="forbid"):
-    """Who must be told from `at_least` individuals on, and within how many `days`."""
+    """Who must be notified if at least `at_least` individuals are affected, and within how many
+    `days`."""
 
     notice: str
     to: str
@@ -43,7 +44,7 @@ class BreachRules(Model, extra="forbid"):
 
 
 def breach_problems(rules: BreachRules) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a file of breach rules, as entry, field and reason."""
+    """What is wrong with a file of breach rules: entry, field and reason."""
     for notice, times in Counter(each.notice for each in rules.notices).items():
         if times > 1:
             yield notice, "notice", "named more than once"
@@ -53,4 +54,4 @@ def breach_problems(rules: BreachRules) -> Iterator[tuple[str, str, str]]:
         if (each.days or 0) < 0 or (each.extension and each.extension.days < 1):
             yield each.notice, "days", "is too few"
         if each.extension and each.extension.verify and each.extension.enabled:
-            yield each.notice, "extension", "what is still to be verified must be switched off"
+            yield each.notice, "extension", "an item that is not verified must be disabled"

@@ -1,1 +1,1 @@
-"""How questions are answered, one module for each kind."""
+"""How questions are answered, one module per kind."""

@@ -1,12 +1,13 @@
-"""The one way to what the log says: found and counted, written down, and only then opened.
+"""The only way to read the log's content: find and count, record the access, and only then open.
 
 Rows are looked up and counted first, so that the access event can say how many; then the event
-becomes durable; only then are keys fetched and bodies opened. Without the event nothing is
-answered. The event itself is an entry of the log like any other.
+becomes durable; only then are keys fetched and bodies opened. Without the event there is no answer.
+The event itself is an entry of the log like any other.
 
-Exempt entries (section 119.071(2)(c), F.S.) stay closed until their time for whoever may not open
-the field `exempt_entry`. They are shown as withheld where a question asks by record and time alone;
-to a question about who, why or how they give no answer, or the answer would be what is withheld.
+Exempt entries (section 119.071(2)(c), F.S.) stay closed until their time for people who may not
+open the field `exempt_entry`. They are shown as withheld if a question asks only by record and
+time. They do not match a question about who, why or how, because the answer would reveal what is
+withheld.
 """
 
 import asyncio
@@ -36,15 +37,15 @@ FIELDS = ("audit_entry",)
 EXEMPT_FIELD = "exempt_entry"
 MOST_RECORDS_AN_EVENT = 100
 BATCH = 1_000
-"""Entries read, opened and sent at a time by what streams."""
+"""How many entries a stream reads, opens and sends at a time."""
 
 WIDEST = 256_000
-"""Entries of the log that one query may look through, where no record leads it."""
+"""How many entries of the log one query may search, if it names no record."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueryContext:
-    """Who asks, where, and the reference (the auditor's letter) that they give."""
+    """Who asks, where, and the reference (the auditor's letter) they give."""
 
     caller: Caller
     operation: str
@@ -53,10 +54,10 @@ class QueryContext:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An entry and its event as shown to a reader; `event` is `None` once its key was destroyed,
-    and where an entry from before bodies were looked at cannot be shown.
+    """An entry and its event as shown to a reader. `event` is `None` once its key was destroyed,
+    and if an entry from before bodies were checked cannot be shown.
 
-    `withheld`: exempt for now, nothing of it but its place in the log may be shown.
+    `withheld`: exempt for now, so only its place in the log may be shown.
     """
 
     row: IndexRow
@@ -66,14 +67,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a filter comes to: entries that may be seen, those withheld at its place and time."""
+    """A filter's result: entries that may be seen, and entries withheld for its records and
+    time."""
 
     entries: int
     withheld: int
 
 
 class AuditedQuery:
-    """What every question to the log goes through."""
+    """Every question about the log goes through this."""
 
     def __init__(
         self,
@@ -93,13 +95,13 @@ class AuditedQuery:
     # --- who may
 
     def hidden_from(self, context: QueryContext) -> Exempt | None:
-        """How this caller meets exempt entries; `None`: like any other."""
+        """How exempt entries are treated for this caller; `None`: like any other."""
         return None if self._allowed(context, (EXEMPT_FIELD,)) else Exempt(self._clock.now())
 
     async def refuse_early(self, context: QueryContext, query: Filter) -> None:
-        """Nobody who may not read the log has anything looked up for it.
+        """Nothing is looked up for a caller who may not read the log.
 
-        :raises RefusedError: as `authorise`, which writes the refusal down.
+        :raises RefusedError: as `authorise`, which records the refusal.
         """
         if not self._allowed(context, FIELDS):
             await self.authorise(context, "log_read", query, 0)
@@ -114,10 +116,10 @@ class AuditedQuery:
             at=self._clock.now(),
         ).allowed
 
-    # --- what is there
+    # --- finding entries
 
     async def span(self, query: Filter, head: Head) -> tuple[int, int]:
-        """The range [floor, before) of the log outside of which nothing can fit."""
+        """The range [floor, before) of the log outside which nothing can match."""
         floor, before = 0, head.size
         if query.since is not None:
             # Nothing is logged before it occurs.
@@ -130,11 +132,11 @@ class AuditedQuery:
     async def newest(
         self, query: Filter, before: int, floor: int, limit: int, exempt: Exempt | None
     ) -> list[IndexRow]:
-        """At most `limit` entries in [floor, before) that fit, newest first, and among them those
-        that are shown as withheld."""
+        """At most `limit` matching entries in [floor, before), newest first, including those shown
+        as withheld."""
         rows: list[IndexRow] = []
-        # The entries about a record are few and have an index; others are looked for where they
-        # are likeliest.
+        # Entries about a record are few and indexed; others are searched where they are most
+        # likely.
         for low, high in windows(before, floor, 100_000 if query.record_ids else 500):
             rows += await self._entries.find(
                 query, before=high, floor=low, limit=limit - len(rows), exempt=exempt
@@ -151,7 +153,7 @@ class AuditedQuery:
     async def oldest(
         self, query: Filter, floor: int, before: int, exempt: Exempt | None
     ) -> AsyncGenerator[Sequence[IndexRow], None]:
-        """All entries in [floor, before) that fit, oldest first, at most `BATCH` at a time."""
+        """All matching entries in [floor, before), oldest first, at most `BATCH` at a time."""
         shows_withheld = exempt is not None and query == query.by_place_and_time
         width = BATCH
         while floor < before:
@@ -179,7 +181,7 @@ class AuditedQuery:
             width = BATCH if full else min(width * 4, WIDEST)
 
     async def count(self, query: Filter, floor: int, before: int, exempt: Exempt | None) -> Counted:
-        """How many entries in [floor, before) fit."""
+        """How many entries in [floor, before) match."""
         withheld = await self.withheld(query, floor, before, exempt)
         if query == Filter():
             # Entries whose facts were forgotten are in the log too.
@@ -187,7 +189,7 @@ class AuditedQuery:
         return Counted(_total(await self._groups(query, (), floor, before, exempt)), withheld)
 
     async def further(self, query: Filter, floor: int, before: int, exempt: Exempt | None) -> int:
-        """How many times more than once the entries stand for that fit: refusals alone do."""
+        """How many more times than once the matching entries stand for: only refusals do."""
         if query.outcome not in (None, "denied"):
             return 0
         refused = query.of_outcome("denied")
@@ -195,7 +197,7 @@ class AuditedQuery:
         return sum(group.times - group.count for group in found)
 
     async def withheld(self, query: Filter, floor: int, before: int, exempt: Exempt | None) -> int:
-        """How many exempt entries in [floor, before) lie at the query's place and time."""
+        """How many exempt entries in [floor, before) match the query's records and time."""
         if exempt is None:
             return 0
         place = query.by_place_and_time
@@ -209,7 +211,7 @@ class AuditedQuery:
         before: int,
         exempt: Exempt | None,
     ) -> Mapping[tuple[str | None, ...], Group]:
-        """The entries in [floor, before) that fit, counted by these dimensions."""
+        """The matching entries in [floor, before), counted by these dimensions."""
         return {group.key: group for group in await self._groups(query, by, floor, before, exempt)}
 
     async def _groups(
@@ -221,7 +223,7 @@ class AuditedQuery:
         exempt: Exempt | None,
     ) -> Sequence[Group]:
         found: dict[tuple[str | None, ...], Group] = {}
-        # Range by range, so that no single query takes longer than its connection waits.
+        # One range at a time, so that no single query takes longer than its connection waits.
         few = bool(query.record_ids) or (exempt is not None and exempt.only)
         width = max(1, before - floor) if few else WIDEST
         for low in range(floor, before, width):
@@ -231,7 +233,7 @@ class AuditedQuery:
                 found[group.key] = group.joined(found.get(group.key))
         return list(found.values())
 
-    # --- written down, then opened
+    # --- recording, then opening
 
     async def authorise(
         self,
@@ -241,10 +243,12 @@ class AuditedQuery:
         found: int,
         fields: Sequence[str] = FIELDS,
     ) -> str:
-        """Decide and write it down; the id of the event, the first where several were needed.
+        """Decide and record the decision; returns the event's id (the first one's if several were
+        needed).
 
-        No `fields`: the answer comes from the index alone, and nothing is opened for it. Of several
-        events the first says what is opened, and its id is on each key that is fetched.
+        Without `fields` the answer comes only from the index, and nothing is opened for it. If
+        there are several events, the first says what is opened, and its id is written on each
+        fetched key.
 
         :raises RefusedError: as `Vault.authorise`.
         """
@@ -270,7 +274,8 @@ class AuditedQuery:
         return ids[0]
 
     def fields_for(self, exempt: Exempt | None, rows: Sequence[IndexRow]) -> Sequence[str]:
-        """What opening these rows opens, for someone who meets exempt entries so."""
+        """The fields that opening these rows opens, for a caller with this treatment of exempt
+        entries."""
         now = self._clock.now()
         seen = exempt is None and any(row.facts and row.facts.withheld(now) for row in rows)
         return (*FIELDS, EXEMPT_FIELD) if seen else FIELDS
@@ -278,7 +283,7 @@ class AuditedQuery:
     async def fields_in(
         self, query: Filter, floor: int, before: int, exempt: Exempt | None
     ) -> Sequence[str]:
-        """The same for all entries in [floor, before) that fit."""
+        """The same for all matching entries in [floor, before)."""
         if exempt is not None:
             return FIELDS
         only = Exempt(self._clock.now(), only=True)
@@ -291,7 +296,7 @@ class AuditedQuery:
     async def keys(
         self, rows: Sequence[IndexRow], event_id: str, exempt: Exempt | None
     ) -> Mapping[bytes, BodyKey]:
-        """The keys of those rows that may be opened; each fetch names the access event."""
+        """The keys of the rows that may be opened; each fetch names the access event."""
         references = {
             Entry.parse(row.data).key_reference
             for row in rows
@@ -310,12 +315,12 @@ class AuditedQuery:
 
 
 def is_withheld(row: IndexRow, exempt: Exempt | None) -> bool:
-    """Whether someone who meets exempt entries so may know no more than the row's place."""
+    """Whether a caller with this treatment of exempt entries may know only the row's place."""
     return exempt is not None and row.facts is not None and row.facts.withheld(exempt.at)
 
 
 def entry_key(row: IndexRow, keys: Mapping[bytes, BodyKey], exempt: Exempt | None) -> bytes | None:
-    """What opens a row, of keys in hand; `None` where it stays closed."""
+    """The key among these that opens a row; `None` if it stays closed."""
     entry = Entry.parse(row.data)
     if row.facts is None or is_withheld(row, exempt) or entry.key_reference not in keys:
         return None
@@ -335,7 +340,7 @@ def _open_all(
 
 
 def event_of(row: IndexRow, key: bytes) -> Mapping[str, Any] | None:
-    """A row's event for a reader; `None` where its body cannot be shown."""
+    """A row's event for a reader; `None` if its body cannot be shown."""
     event = Entry.parse(row.data).open(key)
     with contextlib.suppress(MalformedEventError):
         decode_body(event.body)

@@ -1,7 +1,8 @@
 """What a credential, a host, a service or a time touched: the affected set of section 501.171, F.S.
 
-Records come from the query index, persons from intake, which alone can tell whose a record is and
-says no more than which of them belong together. Nothing is opened here; the question is an event.
+Records come from the query index and people from intake. Only intake can tell whose record is
+whose, and it says only which records belong together. Nothing is opened here; the question is an
+event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +30,10 @@ TOUCHED = frozenset({"success", "partial"})
 RELEASES_NOTHING = frozenset(
     {"seal", "hold", "destroy", "certify", "policy_change", "sign_in", "void"}
 )
-"""Actions by which nobody comes to know what a record holds."""
+"""Actions that show nobody what a record contains."""
 
 UPDATE_CONTACTS = "update_contacts"
-"""The field with the contact data of those who commented on a request of somebody else's."""
+"""The field with the contact data of people who commented on somebody else's request."""
 
 Holder = Literal["person", "without_contact", "gone"]
 _BY: tuple[Dimension, ...] = ("record", "actor", "action", "outcome", "fields")
@@ -42,7 +43,7 @@ _BY: tuple[Dimension, ...] = ("record", "actor", "action", "outcome", "fields")
 class Touched:
     """A record that was reached: how often, when, by whom, which fields.
 
-    `person` numbers the persons of this answer from 1 and means nothing outside of it.
+    `person` numbers the people in this answer from 1 and means nothing outside it.
     """
 
     record_id: str
@@ -76,7 +77,7 @@ class CutSearch:
 @dataclass(frozen=True, slots=True)
 class Duty:
     """A notice: owed for certain, possibly (records without contact data could be that many more
-    persons), or not; and until when."""
+    people), or not; and its deadline."""
 
     notice: Notice
     owed: Literal["yes", "possibly", "no"]
@@ -85,12 +86,12 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`persons` can be told apart by telephone number or e-mail address. Records without either
-    are counted apart, and so are those that are `gone`, destroyed since, and the `senders` of
-    comments whose contact data were opened: `persons_at_most` counts each of them as one more
-    person. `refused`: entries that reached nothing, and `refusals` how often that was, since one
-    entry tells of many refusals that were alike. `closed`: entries that released nothing, such as a
-    destruction. `no_record`: entries that released something, about no record."""
+    """`persons` can be distinguished by telephone number or e-mail address. Records with neither
+    are counted separately. So are records that are `gone` (destroyed since), and the `senders` of
+    comments whose contact data was opened. `persons_at_most` counts each of them as one more
+    person. `refused`: entries that reached nothing; `refusals`: how often that was, since one entry
+    reports many identical refusals. `closed`: entries that released nothing, such as a destruction.
+    `no_record`: entries without a record that released something."""
 
     records: Sequence[Touched]
     persons: int
@@ -113,7 +114,7 @@ class Scope:
 
 
 class Breach:
-    """Answers the question that decides about notice."""
+    """Answers the question that decides whether notice is owed."""
 
     def __init__(self, audited: AuditedQuery, log: Log, people: People, rules: BreachRules) -> None:
         self._audited = audited
@@ -124,8 +125,8 @@ class Breach:
     async def scope(
         self, context: QueryContext, query: Filter, authorization: str, determined_on: date
     ) -> Scope:
-        """The records and persons that the accesses of `query` reached, and what notice is owed
-        when the breach was determined on that day.
+        """The records and people that the accesses in `query` reached, and the notice owed if the
+        breach was determined on that day.
 
         :raises RefusedError: for more than `MOST_RECORDS`; intake's refusal; as
             `AuditedQuery.authorise`.
@@ -190,8 +191,8 @@ class Breach:
     async def _cut(
         self, query: Filter, floor: int, before: int, exempt: Exempt | None
     ) -> Sequence[CutSearch]:
-        """Searches that reached more records than their event names, the newest first: those of
-        before a search of many had several events."""
+        """Searches that reached more records than their event names, newest first: they are from
+        before a large search had several events."""
         found: list[CutSearch] = []
         searched = query.of_action("search")
         async for rows in self._audited.oldest(searched, floor, before, exempt):
@@ -199,7 +200,8 @@ class Breach:
                 CutSearch(facts.event_id, facts.result_count or 0, len(facts.record_ids))
                 for facts in (row.facts for row in rows if row.facts)
                 if facts.outcome in TOUCHED
-                # One that named all may have lost a record since: only the number tells.
+                # A search that named all its records may have lost one since; only the number shows
+                # it.
                 and (facts.result_count or 0) > MOST_RECORDS_AN_EVENT
             ]
         return found[::-1][:MOST_SEARCHES]
@@ -208,7 +210,7 @@ class Breach:
 def duties(
     rules: BreachRules, persons: int, persons_at_most: int, determined_on: date
 ) -> list[Duty]:
-    """What notice is owed for so many persons."""
+    """The notice owed for this many people."""
     found = []
     for notice in rules.notices:
         certain, possible = persons >= notice.at_least, persons_at_most >= notice.at_least
@@ -222,7 +224,7 @@ def duties(
 def _touched(
     groups: Mapping[tuple[str | None, ...], Group],
 ) -> tuple[dict[str, Touched], int]:
-    """Records by id, and how many entries released something that is no record's."""
+    """Records by id, and how many entries without a record released something."""
     found: dict[str, Touched] = {}
     no_record = 0
     for group in groups.values():

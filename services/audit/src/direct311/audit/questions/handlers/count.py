@@ -1,5 +1,5 @@
-"""Counts, groups, timelines and comparisons. They come from the query index: nothing is opened, and
-each is an event of the log all the same."""
+"""Counts, groups, timelines and comparisons. They come from the query index: nothing is opened, but
+each is still an event of the log."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,9 +18,9 @@ Unit = Literal["day", "hour"]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Groups, the largest first; `entries` is the number of entries that fit, of which an entry
-    about several records counts in several groups by record. `times`: how many they stand for,
-    since one entry tells of many refusals that were alike. `groups` of all `of` that there are.
+    """Groups, largest first. `entries` is the number of matching entries; an entry about several
+    records counts in several groups by record. `times`: how many times they stand for, since one
+    entry reports many identical refusals. `groups` shows some of all `of` groups.
     """
 
     entries: int
@@ -68,8 +68,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The groups of two periods in times, of which one entry may tell of many; those that changed
-    most first."""
+    """The groups of two periods, counted in times (one entry may report many); the largest changes
+    come first."""
 
     before: int
     after: int
@@ -115,7 +115,7 @@ class Counting:
         person: Mapping[str, str] | None = None,
         authorization: str = "",
     ) -> Timeline:
-        """When a record, or all of a person's, was met, and by whom; in order of time.
+        """When a record, or all of a person's records, was accessed, and by whom; in order of time.
 
         :raises RefusedError: as `AuditedQuery.authorise`; intake's refusal to resolve the person.
         """

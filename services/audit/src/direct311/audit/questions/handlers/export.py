@@ -1,8 +1,8 @@
-"""Everything that fits, as a stream: exports for other systems, and who saw a person's data.
+"""All matching entries as a stream: exports for other systems, and who saw a person's data.
 
-The number of entries is known and written down before the first is opened. From then on rows are
-read, opened and sent a batch at a time under that one access event, so that any number of entries
-takes the same memory; when the reader hangs up, the stream is closed where it stands.
+The number of entries is known and recorded before the first is opened. Then rows are read, opened
+and sent a batch at a time under that one access event, so that any number of entries takes the same
+memory. If the reader disconnects, the stream is closed at that point.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -22,8 +22,9 @@ Encode = Callable[[Sequence[Opened]], bytes]
 
 @dataclass(frozen=True, slots=True)
 class ExportStream:
-    """A stream under way: `entries` that are to come (withheld ones shown among them), `withheld`
-    at the question's place and time, `size` of the log that it is taken from."""
+    """A stream in progress: the number of `entries` to come (including those shown as withheld),
+    the number `withheld` for the question's records and time, and the `size` of the log it is taken
+    from."""
 
     entries: int
     withheld: int
@@ -34,7 +35,7 @@ class ExportStream:
 
 @dataclass(frozen=True, slots=True)
 class WhoSaw:
-    """Who met the records of a person: `actors` are groups by actor, department and purpose."""
+    """Who accessed a person's records: `actors` are groups by actor, department and purpose."""
 
     record_ids: Sequence[str]
     actors: Sequence[Group]
@@ -57,10 +58,10 @@ class Exporting:
         after: int | None = None,
         size: int | None = None,
     ) -> ExportStream:
-        """All entries that fit, oldest first.
+        """All matching entries, oldest first.
 
-        An export that broke off is taken up again by the index of the last entry that came
-        (`after`) and the `size` that the first attempt named; it is an access of its own.
+        To resume an export that broke off, give the index of the last entry received (`after`) and
+        the `size` that the first attempt named; this is a separate access.
 
         :raises RefusedError: `size` is not one of this log; and as `AuditedQuery.authorise`.
         """
@@ -79,7 +80,7 @@ class Exporting:
         event = await self._audited.authorise(context, "export", query, total, fields)
 
         async def batches() -> AsyncGenerator[Sequence[Opened], None]:
-            # Whoever closes this closes the reading below it at once.
+            # Closing this closes the reading below it at once.
             async with aclosing(self._audited.oldest(query, floor, before, exempt)) as found:
                 async for rows in found:
                     yield await self._audited.open(rows, event, exempt)
@@ -115,8 +116,8 @@ class Exporting:
     async def records_of(
         self, context: QueryContext, person: Mapping[str, str], authorization: str, query: Filter
     ) -> Sequence[str]:
-        """The person's records that `query` asks for, by intake; that search is an access of the
-        caller's there."""
+        """The person's records that `query` asks for, according to intake; that search is the
+        caller's access there."""
         await self._audited.refuse_early(context, query)
         found = await self._people.resolve(person, context.reference or "", authorization)
         return query.among(found)

@@ -33,9 +33,8 @@ MOST_IN_A_BUNDLE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`next`: the cursor of the page after this, `None` at the end. `access_event`: this call's.
-
-    `withheld`: how many exempt entries lie at the question's place and time.
+    """`next`: the cursor of the page after this, `None` at the end. `access_event`: this call's own
+    event. `withheld`: how many exempt entries match the question's records and time.
     """
 
     entries: Sequence[Opened]
@@ -47,7 +46,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Inclusion of an entry under a checkpoint (a signed note)."""
+    """Proof that an entry is included under a checkpoint (a signed note)."""
 
     row: IndexRow
     hashes: Sequence[bytes]
@@ -57,7 +56,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """That the tree of `new` entries begins with that of `old`."""
+    """Proof that the tree of `new` entries begins with the tree of `old` entries."""
 
     old: int
     new: int
@@ -102,10 +101,10 @@ class Reading:
         cursor: str | None = None,
         about: Sequence[str] = (),
     ) -> Page:
-        """Entries that fit, newest first; those about one of the records `about` (a person's) where
-        given.
+        """Matching entries, newest first; only those about one of the records `about` (a person's)
+        if given.
 
-        Cursors belong to `query` and the person, and stay good when the person gets a new record.
+        Cursors belong to `query` and the person, and stay valid when the person gets a new record.
 
         :raises RefusedError: for another question's cursor; and as `AuditedQuery.authorise`.
         """
@@ -140,7 +139,7 @@ class Reading:
     ) -> tuple[Sequence[str], Page]:
         """The records of a person, and the entries about them.
 
-        Intake resolves the person, which is an access of the caller's there.
+        Intake resolves the person, which is the caller's access there.
         """
         await self._audited.refuse_early(context, query)
         resolved = await self._people.resolve(person, context.reference or "", authorization)
@@ -208,11 +207,11 @@ class Reading:
     async def bundle(
         self, context: QueryContext, query: Filter, about: Sequence[str] | None = None
     ) -> AsyncIterator[bytes]:
-        """A file that verifies offline, piece by piece: all entries that fit, oldest first; those
-        about one of the records `about` where given. Withheld ones go along sealed.
+        """A file that verifies offline, piece by piece: all matching entries, oldest first; only
+        those about one of the records `about` if given. Withheld entries are included sealed.
 
-        It reaches to the published checkpoint that it holds; what was logged a moment ago is waited
-        for, and left out where no quorum cosigns.
+        It reaches to the published checkpoint that it contains. It waits for recently logged
+        entries, and leaves them out if no quorum cosigns.
 
         :raises RefusedError: for more than `MOST_IN_A_BUNDLE`; and as `page`.
         """
@@ -227,7 +226,7 @@ class Reading:
         if about is None or about:
             rows = await self._audited.newest(query, before, floor, MOST_IN_A_BUNDLE + 1, exempt)
         if len(rows) > MOST_IN_A_BUNDLE:
-            # That there are so many is an answer too.
+            # The fact that there are so many is also an answer.
             await self._audited.authorise(context, "log_read", query, len(rows), ())
             raise RefusedError(
                 "too_many",

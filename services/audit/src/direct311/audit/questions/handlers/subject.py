@@ -1,10 +1,10 @@
-"""Who has seen a resident's request: the answer to whoever holds its signed link.
+"""Who has seen a resident's request: the answer for the holder of its signed link.
 
-It comes from the query index alone, so nothing is opened for it, and it is an entry of the log all
-the same. The resident learns when, for what purpose and in which office, not which person: staff's
-names, words and sessions stay for auditors. What the law keeps from the subject too is left out
-without a trace: entries that are exempt for now, and whatever concerns law enforcement, since
-telling that something is withheld would tell that they asked (section 119.071(2)(c), F.S.).
+It comes only from the query index, so nothing is opened for it, but it is still an entry of the
+log. The resident learns when, for what purpose and in which office, but not which person: only
+auditors see staff's names, words and sessions. Anything that the law withholds from the subject too
+is left out without a trace: entries that are exempt for now, and everything about law enforcement,
+since saying that something is withheld would reveal that they asked (section 119.071(2)(c), F.S.).
 """
 
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ NEVER_SHOWN = "law_enforcement"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One access, or `count` refusals that were alike. `sentence`: the purpose in the policy's
-    words, empty where it is none of it."""
+    """One access, or `count` identical refusals. `sentence`: the purpose in the policy's words,
+    empty if the policy has no such purpose."""
 
     at: datetime
     purpose: str
@@ -52,7 +52,7 @@ class SeenPage:
 
 
 class SubjectReading:
-    """The one question of a resident to the log."""
+    """The only question that a resident can ask the log."""
 
     def __init__(
         self, *, log: Log, entries: Entries, vault: Vault, policy: AccessPolicy, clock: Clock
@@ -97,7 +97,7 @@ class SubjectReading:
         return SeenPage([self._seen(facts) for _, facts in shown], following)
 
     async def _find(self, query: Filter, before: int, limit: int) -> list[tuple[IndexRow, Facts]]:
-        """The newest entries that may be shown; what may not leaves no gap in a page."""
+        """The newest entries that may be shown; hidden entries leave no gap in a page."""
         now = self._clock.now()
         shown: list[tuple[IndexRow, Facts]] = []
         for low, high in windows(before, 0):
@@ -142,14 +142,14 @@ class SubjectReading:
 
 
 def _may(facts: Facts, record_id: str, now: datetime) -> bool:
-    """Whether the subject may know of an entry. What destroyed the record is no access to it; a
-    hold is none either, and would tell of the matter that it is for. Nor is it one when somebody
-    tried the link of another record here and was refused, alone or among many whom nobody could
-    name any more: anybody who has a link could fill the list so. Who has a link is known by how
-    they were authenticated, not by what they are called.
+    """Whether the subject may know about an entry. The record's destruction is not an access to it.
+    A hold is not one either, and would reveal the matter behind it. It is also not an access if
+    somebody tried another record's link here and was refused, alone or among many that could no
+    longer be named: anybody with a link could fill the list that way. A link's holder is recognized
+    by how they were authenticated, not by their name.
     """
     by_link = facts.authentication == "signed_link" or (
-        # Entries of before that was kept.
+        # Entries from before that was recorded.
         facts.authentication is None
         and facts.actor.startswith(LINK)
         and facts.roles == ("resident",)

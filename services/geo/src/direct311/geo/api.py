@@ -1,4 +1,4 @@
-"""Who may ask geo, and how it is known who asks."""
+"""Who may ask geo, and how callers are identified."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,5 +8,5 @@ from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller
 
 STAFF = ROLES.places
-"""Who may ask what lies where: everybody with a token. It is public data."""
+"""Who may look up places: everybody with a token. It is public data."""
 CallerOf = Callable[[Request], Awaitable[Caller]]

@@ -10,7 +10,7 @@ from direct311.runtime.settings import Duration, ServiceSettings
 
 class GeoSettings(ServiceSettings):
     """`gazetteer_file`: a CSV of addresses of known position. `aliases_file`, `streets_file`,
-    `readings_file` and `grid_file` take the place of the packaged files of that name.
+    `readings_file` and `grid_file` replace the packaged files with that name.
     `approximate_county`: take the packaged approximate boundaries for layers that have none.
     `refresh_every`: how soon another copy's import shows here.
     """

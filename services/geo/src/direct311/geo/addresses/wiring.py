@@ -1,4 +1,4 @@
-"""Reads the data files by which address lines are read and placed."""
+"""Reads the data files that are used to read and place address lines."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Addresses:
 
 
 def wire(settings: GeoSettings) -> Addresses:
-    """:raises DataFileError: a file is not good."""
+    """:raises DataFileError: a file is invalid."""
     gazette = data_files.gazette(settings.aliases_file)
     reader = data_files.address_reader(gazette, settings.streets_file)
     readings = data_files.readings(reader, settings.readings_file)

@@ -1,4 +1,4 @@
-"""Boundary sets over HTTP: what lies at a point by them, which there are, and a new one."""
+"""Boundary sets over HTTP: what is at a point, which sets exist, and importing a new one."""
 
 import asyncio
 import json
@@ -26,8 +26,8 @@ from direct311.schemas.model import Latitude, Longitude
 
 
 class LocatedView(Model):
-    """What lies at a point. `border_m`: metres to the nearest municipal border, absent where it is
-    far; `snapped_m`: how far outside the area the point is. `boundary_sets`: layer → version."""
+    """What is at a point. `border_m`: meters to the nearest municipal border, absent if it is far;
+    `snapped_m`: how far outside the area the point is. `boundary_sets`: layer → version."""
 
     where: str
     municipality: str | None = None
@@ -42,7 +42,7 @@ class LocatedView(Model):
 
 
 class SetView(Model):
-    """A boundary set. `agreement`: share of known points that it puts right."""
+    """A boundary set. `agreement`: the share of known points that it places correctly."""
 
     name: str
     version: str
@@ -62,7 +62,7 @@ class SetsView(Model):
 
 
 class ImportedView(Model):
-    """What was imported, and which features had to be repaired, by code."""
+    """What was imported, and the codes of features that had to be repaired."""
 
     name: str
     version: str
@@ -72,7 +72,7 @@ class ImportedView(Model):
 
 
 def router(atlas: Atlas, caller_of: CallerOf) -> APIRouter:
-    """What lies at a point."""
+    """Points over HTTP."""
     api = APIRouter(responses=PROBLEMS, tags=["geo"])
     who = Depends(caller_of)
 
@@ -82,7 +82,7 @@ def router(atlas: Atlas, caller_of: CallerOf) -> APIRouter:
         lat: Annotated[Latitude, Query(description="degrees north, WGS 84")],
         lon: Annotated[Longitude, Query(description="degrees east, WGS 84")],
     ) -> LocatedView:
-        """What lies at a point, by the boundary sets in force."""
+        """What is at a point, according to the boundary sets in force."""
         require(caller, *STAFF)
         return _located(atlas.current().locate(lat, lon))
 
@@ -96,13 +96,13 @@ def sets_router(
     caller_of: CallerOf,
     max_import_bytes: int,
 ) -> APIRouter:
-    """The sets, and the import of one."""
+    """Lists the sets, and imports one."""
     api = APIRouter(responses=PROBLEMS, tags=["geo"])
     who = Depends(caller_of)
 
     @api.get("/boundaries")
     async def boundaries(caller: Annotated[Caller, who]) -> SetsView:
-        """Every boundary set that was ever imported, and which are in force."""
+        """Every boundary set ever imported, and which sets are in force."""
         require(caller, *STAFF)
         return SetsView(sets=tuple(_set(one) for one in await sets.list()))
 
@@ -118,9 +118,9 @@ def sets_router(
         licence: Annotated[str, Query(max_length=300), Line] = "",
         approximate: bool = False,
     ) -> ImportedView:
-        """Put a GeoJSON FeatureCollection in force as the layer `name`, in place of what it was.
+        """Put a GeoJSON FeatureCollection in force as the layer `name`, replacing the previous one.
 
-        Requests that were located before keep their location and the version that they cite.
+        Requests located earlier keep their location and the version that they cite.
         """
         require(caller, "admin")
         body = await _body(request, max_import_bytes)

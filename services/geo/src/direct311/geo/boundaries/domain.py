@@ -1,4 +1,4 @@
-"""Boundary sets: versioned layers of named areas, and what is found at a point."""
+"""Boundary sets: versioned layers of named areas, and what they say about a point."""
 
 import json
 import re
@@ -16,7 +16,7 @@ COMMISSION_DISTRICT = "commission_district"
 
 LAYER_NAME = re.compile(r"[a-z][a-z0-9_]{1,40}")
 
-# A point in the water a few steps off a beach or a bridge belongs to the shore.
+# A point in the water a few steps from a beach or a bridge belongs to the shore.
 SNAP_M = 250.0
 # Farther from a border than this makes no difference.
 BORDER_LIMIT_M = 2_000.0
@@ -26,7 +26,7 @@ BORDER_LIMIT_M = 2_000.0
 # middle of a border street either way), 98 % of 112 from 5 to 50 m, all of 3,335 beyond.
 _BY_BORDER_M = ((50.0, 0.995), (5.0, 0.98), (0.0, 0.72))
 _SNAPPED = 0.5
-# What an imported set is taken to be worth where it does not say.
+# The agreement assumed for an imported set that does not state it.
 DEFAULT_AGREEMENT = 0.995
 
 
@@ -55,8 +55,8 @@ class BoundarySet:
     """One version of one layer.
 
     `version` is the given label and a hash of the content, so that equal files are one version.
-    `agreement`: share of known points that the set puts right. `repaired` says which features had
-    to be made valid, by code.
+    `agreement`: the share of known points that the set places correctly. `repaired` lists the codes
+    of features that had to be made valid.
     """
 
     layer: str
@@ -82,7 +82,7 @@ class BoundarySet:
         agreement: float = DEFAULT_AGREEMENT,
         repaired: Sequence[str] = (),
     ) -> "BoundarySet":
-        """The set of these features, sorted by code, with its version worked out."""
+        """The set of these features, sorted by code, with its version computed."""
         ordered = tuple(sorted(features, key=lambda feature: (feature.code, feature.name)))
         content = json.dumps(
             [layer, [[f.code, f.name, f.geometry] for f in ordered]],
@@ -118,8 +118,8 @@ class Located:
     """What lies at a point.
 
     `where` is 'unknown' if no loaded set can say whether the point is in the county. `border_m` is
-    the distance to the nearest municipal border, `None` beyond `BORDER_LIMIT_M`. `snapped_m` is how
-    far off the area lies where the point is outside it. `boundary_sets`: layer → version.
+    the distance to the nearest municipal border, `None` beyond `BORDER_LIMIT_M`. `snapped_m` is the
+    distance to the area if the point is outside it. `boundary_sets`: layer → version.
     """
 
     where: Literal["municipality", "unincorporated", "outside", "unknown"]
@@ -136,8 +136,9 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class ZipArea:
-    """A ZIP code's area: a point inside it in degrees, how far from there it reaches, and whose
-    ground most of it is, `None` for unincorporated. `share` is the part of the area that is theirs.
+    """A ZIP code's area: a point inside it in degrees, how far it reaches from there, and the
+    municipality that most of it belongs to (`None` if unincorporated). `share` is that
+    municipality's part of the area.
     """
 
     zip_code: str
@@ -149,7 +150,7 @@ class ZipArea:
 
 
 def point_confidence(border_m: float | None, snapped_m: float, agreement: float) -> float:
-    """How sure the municipality of a point is, 0 to 1, from measured shares."""
+    """How certain a point's municipality is, 0 to 1, from measured shares."""
     if snapped_m > 0:
         return round(_SNAPPED * agreement, 3)
     distance = BORDER_LIMIT_M if border_m is None else border_m

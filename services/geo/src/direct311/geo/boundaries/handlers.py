@@ -13,8 +13,8 @@ Build = Callable[[Iterable[BoundarySet]], Boundaries]
 class Atlas:
     """Keeps an index of the sets in force, and knows when it is out of date.
 
-    `build` makes the index; `packaged` gives the approximate county, of which a layer is taken
-    where there is none at all.
+    `build` makes the index; `packaged` gives the approximate county, whose layers are used where no
+    other exists.
     """
 
     def __init__(
@@ -33,11 +33,11 @@ class Atlas:
         self._turn = asyncio.Lock()
 
     def current(self) -> Boundaries:
-        """The index as it was last loaded; a lookup that began on it may finish on it."""
+        """The index as last loaded; a lookup that began on it may finish on it."""
         return self._current
 
     def loaded(self) -> Mapping[str, str]:
-        """Layer → version, of what `current` answers from."""
+        """Layer → version, for the sets that `current` uses."""
         return self._loaded
 
     async def prepare(self) -> None:
@@ -49,7 +49,7 @@ class Atlas:
         await self.refresh()
 
     async def refresh(self) -> None:
-        """Load anew if other versions are in force than those loaded."""
+        """Load again if the versions in force differ from the loaded ones."""
         async with self._turn:
             in_force = await self._sets.in_force()
             if in_force == self._loaded:
@@ -59,6 +59,6 @@ class Atlas:
             self._loaded = in_force
 
     async def take(self, one: BoundarySet, imported_by: str) -> None:
-        """Put a set in force in place of its layer's earlier version, here at once."""
+        """Put a set in force in place of its layer's earlier version, effective here at once."""
         await self._sets.put(one, imported_by, self._clock.now())
         await self.refresh()

@@ -11,8 +11,8 @@ class Boundaries(Protocol):
     """The boundary sets in force, all layers at once."""
 
     def locate(self, latitude: float, longitude: float) -> Located:
-        """What lies at a point in degrees of WGS 84. The same point gives the same answer, on a
-        border too."""
+        """What is at a point in degrees of WGS 84. The same point always gives the same answer,
+        even on a border."""
         ...
 
     def zip_area(self, zip_code: str) -> ZipArea | None:
@@ -33,25 +33,25 @@ class ReadBoundarySet(Protocol):
         licence: str | None,
         approximate: bool | None,
     ) -> BoundarySet:
-        """:raises BoundaryError: what is wrong with it, and with which feature."""
+        """:raises BoundaryError: says what is wrong, and with which feature."""
         ...
 
 
 class BoundarySets(Protocol):
-    """Every version of every layer that was imported, and which is in force."""
+    """Every imported version of every layer, and which is in force."""
 
     async def in_force(self) -> Mapping[str, str]:
         """Layer → version."""
         ...
 
     async def load(self, versions: Mapping[str, str]) -> Sequence[BoundarySet]:
-        """These sets, whole. Versions stay loadable after others have replaced them."""
+        """These sets, complete. Versions stay loadable after others have replaced them."""
         ...
 
     async def put(self, one: BoundarySet, imported_by: str, at: datetime) -> None:
-        """Keep a set, then put it in force, in one step for who looks. May be repeated."""
+        """Store a set and put it in force, which readers see as one step. May be repeated."""
         ...
 
     async def list(self) -> Sequence[ImportedSet]:
-        """All that were imported, by layer, the newest first."""
+        """All imported sets, by layer, newest first."""
         ...

@@ -21,7 +21,7 @@ from direct311.runtime.process import Resources
 
 @dataclass(frozen=True, slots=True)
 class BoundarySets:
-    """`current`: those in force. `loaded`: whether there are any, for readiness."""
+    """`current`: the sets in force. `loaded`: whether there are any, for readiness."""
 
     current: Callable[[], Boundaries]
     router: APIRouter
@@ -39,8 +39,8 @@ def wire(
     canonical: Canonical,
     unincorporated: str,
 ) -> BoundarySets:
-    """`canonical`: the one spelling of a municipality's name; `unincorporated`: what the county's
-    own area is called."""
+    """`canonical`: the one spelling of a municipality's name; `unincorporated`: the name of the
+    county's own area."""
     clock = resources.clock
     sets = MongoBoundarySets(resources.database)
     read_set = partial(read_boundary_set, canonical=canonical)
@@ -64,6 +64,6 @@ def wire(
         sets_router(atlas, sets, read_set, caller_of, settings.max_import_bytes),
         prepare,
         loaded,
-        # Without a lease: each copy looks for itself.
+        # Without a lease: each copy checks for itself.
         [Loop("boundaries", settings.refresh_every, atlas.refresh, None, clock)],
     )

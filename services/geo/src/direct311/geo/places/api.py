@@ -16,8 +16,8 @@ from direct311.schemas.model import Latitude, Longitude
 
 
 class AddressLine(Model):
-    """`address_id`, `city`, `zip_code`, `latitude` and `longitude`: what was given beside the line.
-    With a point the address is `known` only where it lies near."""
+    """`address_id`, `city`, `zip_code`, `latitude` and `longitude`: what was given with the line.
+    With a point, the address is `known` only if it is near."""
 
     address: Annotated[str, Field(max_length=1000)]
     address_id: Annotated[str, Field(max_length=200)] | None = None
@@ -28,13 +28,13 @@ class AddressLine(Model):
 
 
 class AddressView(Model):
-    """`address`: the line in its one form, absent where the text is no address; `reason` says why.
-    `known`: street and range are known, so that no word of it is only the writer's. `readings`: the
-    short forms by which the house is known however it is written, also where the line is no address
-    by the book; two addresses that share any mean the same house.
+    """`address`: the normalized line, absent if the text is not an address; `reason` says why.
+    `known`: street and range are known, so none of its words come only from the writer. `readings`:
+    short forms that identify the house however its address is written, even if the line is not a
+    proper address; two addresses that share any reading mean the same house.
 
-    `latitude` and `longitude` are the best point for it, within `error_m` metres; 0 where the
-    position of this very address is known.
+    `latitude` and `longitude` are the best point for it, within `error_m` meters; 0 if the position
+    of this exact address is known.
     """
 
     address: str | None = None
@@ -63,8 +63,8 @@ def router(resolver: Resolver, caller_of: CallerOf) -> APIRouter:
 
     @api.post("/internal/normalise", response_model_exclude_none=True)
     async def normalise(line: AddressLine, caller: Annotated[Caller, who]) -> AddressView:
-        """An address line in its one form, and all readings by which addresses are compared.
-        Nothing is kept."""
+        """A normalized address line, and all readings used to compare addresses. Nothing is
+        stored."""
         require(caller, "service")
         return _address(resolver, line)
 

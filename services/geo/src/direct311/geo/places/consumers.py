@@ -1,4 +1,4 @@
-"""Which events the service takes."""
+"""Which events the service consumes."""
 
 from direct311.geo.places.domain import LocatedRequest
 from direct311.geo.places.handlers.requests import LocateRequest, expired

@@ -1,4 +1,4 @@
-"""The outcome of resolving a place, and what a record keeps of it."""
+"""The outcome of resolving a place, and what a record stores of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Method = Literal["point", "gazetteer", "grid", "zip", "city", "none"]
 
 
 class LocatedRequest(RecordState):
-    """What geo keeps of a request: the last thing that it said about it.
+    """What geo stores about a request: the last thing geo said about it.
 
     `place_version` is intake's version of the place that was resolved last. `expired`: retention
     has announced that the record is eligible for disposition; nothing follows from it here.
@@ -24,26 +24,26 @@ class LocatedRequest(RecordState):
     expired: bool = False
 
     def located(self, place_version: int, location: LocationResolved) -> "LocatedRequest":
-        """With what was said of this version of its place. Readings are intake's to compare: words
-        that only the resident knows are not kept here."""
+        """A copy with what was said about this version of its place. Only intake compares readings:
+        words that only the resident knows are not stored here."""
         return replaced(self, place_version=place_version, location=location.without_readings())
 
     def protected(self, municipality_alone: LocationResolved) -> "LocatedRequest":
-        """With no more of its place than may be kept of a protected one."""
+        """A copy with only what may be stored about a protected place."""
         return replaced(self, location=municipality_alone)
 
     def eligible(self) -> "LocatedRequest":
-        """Announced as eligible for disposition."""
+        """A copy announced as eligible for disposition."""
         return replaced(self, expired=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Where a place lies, or why that is not known: the content of `location.resolved`.
+    """Where a place is, or why that is not known: the content of `location.resolved`.
 
-    Degrees of WGS 84. `address` is the normalised line, never the text that was typed; whether all
-    of its words are geo's own is said by `read`. `reason` is for people, names the field at fault
-    and repeats nothing of what it held.
+    Degrees of WGS 84. `address` is the normalized line, never the typed text; `read` says whether
+    all of its words are geo's own. `reason` is for people, names the field at fault and repeats
+    nothing from it.
     """
 
     outcome: Literal["resolved", "unresolved", "outside"]
@@ -66,7 +66,8 @@ class Resolution:
 def metres_between(
     latitude: float, longitude: float, other_latitude: float, other_longitude: float
 ) -> float:
-    """Distance in metres of two points at most a few tens of kilometres apart, within 1 %."""
+    """The distance in meters between two points at most a few tens of kilometers apart, within 1
+    %."""
     north = (other_latitude - latitude) * 110_900.0
     east = (other_longitude - longitude) * 111_400.0 * cos(radians(latitude))
     return hypot(north, east)

@@ -1,4 +1,4 @@
-"""What resolving a place needs from outside, beside the boundaries."""
+"""What resolving a place needs from outside, besides the boundaries."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
@@ -13,19 +13,19 @@ class Gazetteer(Protocol):
     """Addresses of known position."""
 
     def find(self, address: NormalisedAddress) -> KnownAddress | None:
-        """The position of exactly this address, or of its neighbour on the same block."""
+        """The position of exactly this address, or of its neighbor on the same block."""
         ...
 
 
 class Streets(Protocol):
-    """Streets whose names are known."""
+    """Streets with known names."""
 
     def near(self, core: str, city: str | None, zip_code: str | None) -> Sequence[str]:
-        """Cores of known names that this may be a slip of, the likeliest first."""
+        """Cores of known names that this may be a misspelling of, most likely first."""
         ...
 
     def lines(self, core: str) -> Collection[str]:
-        """The streets with just this core, as lines without a house number."""
+        """The streets with exactly this core, as lines without a house number."""
         ...
 
 
@@ -38,13 +38,13 @@ class StreetNumbering(Protocol):
 
 
 class Addresses(Protocol):
-    """Brings an address line to its one form."""
+    """Normalizes an address line."""
 
     def normalise(self, text: str | None) -> NormalisedAddress: ...
 
 
 class AllReadings(Protocol):
-    """The short forms by which a house is known however its address is written."""
+    """The short forms that identify a house however its address is written."""
 
     def of(
         self,
@@ -55,7 +55,7 @@ class AllReadings(Protocol):
     ) -> tuple[str, ...]: ...
 
     def cores(self, street: str) -> tuple[str, ...]:
-        """The cores of a street's name, the fullest first."""
+        """The cores of a street's name, longest first."""
         ...
 
 

@@ -58,7 +58,7 @@ def wire(
     resources.consumer(TOPICS, processing(processor))
 
     async def remove(state: LocatedRequest) -> Destroyed:
-        # All that geo has of a record is the document that becomes the tombstone.
+        # Geo's only data about a record is the document that becomes the tombstone.
         return Destroyed(documents=1 if state.location else 0)
 
     destroyer = Destroyer(

@@ -1,4 +1,4 @@
-"""The files that the service carries, or those that take their place."""
+"""The files packaged with the service, or their replacements."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ _PACKAGE = "direct311.geo"
 
 
 def gazette(replacement: Path | None = None) -> Gazette:
-    """`aliases.yaml`; raises `DataFileError` where one spelling means two places."""
+    """`aliases.yaml`; raises `DataFileError` if one spelling means two places."""
     source = replacement or datafile.packaged(_PACKAGE, "aliases.yaml")
     return Gazette(datafile.load(MunicipalityNames, source, _ambiguous).content)
 
@@ -31,7 +31,7 @@ def readings(reader: AddressReader, replacement: Path | None = None) -> Readings
 
 
 def street_grids(replacement: Path | None = None) -> StreetGrids:
-    """`grid.yaml`; raises `DataFileError` where a curve cannot be interpolated."""
+    """`grid.yaml`; raises `DataFileError` if a curve cannot be interpolated."""
     source = replacement or datafile.packaged(_PACKAGE, "grid.yaml")
     return datafile.load(StreetGrids, source, _unordered).content
 

@@ -9,12 +9,12 @@ from direct311.geo.addresses.domain.lines import AddressReader, NormalisedAddres
 from direct311.geo.addresses.domain.readings import Readings
 from direct311.geo.addresses.domain.streets import KnownStreet, KnownStreets
 
-# A hundred block is about 160 m long, and corners of blocks lie on either side of it.
+# A hundred block is about 160 m long, and block corners may be on either side of it.
 _BLOCK_ERROR_M = 150.0
 
 
 class InMemoryGazetteer:
-    """Implements `Gazetteer`. Of several positions of one address the last one given counts."""
+    """Implements `Gazetteer`. If an address has several positions, the last one given counts."""
 
     def __init__(self, known: Iterable[KnownAddress] = ()) -> None:
         self._exact = {address.canonical: address for address in known}
@@ -48,7 +48,7 @@ class InMemoryGazetteer:
 def known_streets(
     known: Iterable[KnownAddress], named: Iterable[str], readings: Readings
 ) -> KnownStreets:
-    """The streets with a name on which known addresses lie, and those of the lines `named`."""
+    """The named streets of known addresses, and those in the lines `named`."""
     lines: set[tuple[str, str | None, str | None]] = {(line, None, None) for line in named}
     for address in known:
         number, _, line = address.canonical.partition(" ")

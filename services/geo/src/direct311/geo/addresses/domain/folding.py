@@ -1,7 +1,7 @@
-"""Text as the eye reads it: what looks like a letter or a digit of ours becomes that one.
+"""Text as the eye reads it: a look-alike of one of our letters or digits becomes that one.
 
-People copy addresses from anywhere, and who wants to write a place so that rules do not know it
-takes letters of other alphabets. Both must read as the same.
+People copy addresses from anywhere, and somebody who wants to hide a place from rules uses letters
+of other alphabets. Both must read as the same.
 """
 
 # ruff: noqa: RUF001 (letters that look like others are what this is about)
@@ -21,7 +21,7 @@ _ALIKE = {
     # Armenian, Cherokee
     **dict(zip("ՕՍԼՏ", "OULS", strict=True)),
     **dict(zip("ᎠᎡᎢᎪᎫᎬᎳᎷᎻᎽᏀᏃᏒᏔᏕᏙᏚᏞᏟᏢᏦᏴ", "DRTAJEWMHYGZRWSVSLCPKB", strict=True)),
-    # Latin letters that do not come apart, and small capitals
+    # Latin letters without a decomposition, and small capitals
     **dict(zip("ŁØĐĦŦƗƵⱭꞬ", "LODHTIZAG", strict=True)),
     "Æ": "AE", "Œ": "OE",
     **dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢɑɡı", "ABCDEFGHIJKLMNOPRSTUVWYZAGI", strict=True)),
@@ -30,7 +30,7 @@ _ALIKE = {
 _TABLE = str.maketrans(_ALIKE)
 _ENTITY = re.compile(r"&#?\w{1,10};")
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
-# O for zero and I or L for one, where digits stand on both sides or follow.
+# O for zero and I or L for one, with digits on both sides or after them.
 _LETTER_DIGITS = (
     (re.compile(r"(?<=\d)[OQ](?=\d)"), "0"),
     (re.compile(r"(?<=\d)[IL|](?=\d)|(?<![A-Z\d])[IL|](?=\d\d)"), "1"),
@@ -38,8 +38,8 @@ _LETTER_DIGITS = (
 
 
 def upper_ascii(text: str) -> str:
-    """`text` in upper case ASCII. Nothing invisible is left, what separates words is a space, a
-    comma, a hyphen or a line's end, and digits of any script are digits."""
+    """`text` in upper case ASCII. Nothing invisible is left, words are separated by a space, a
+    comma, a hyphen or a line end, and digits of any script become ASCII digits."""
     if "&" in text and _ENTITY.search(text):
         text = html.unescape(text)
     if "%" in text and _ENCODED.search(text):

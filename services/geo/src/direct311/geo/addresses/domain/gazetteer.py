@@ -1,12 +1,12 @@
-"""Addresses whose position was published."""
+"""Addresses with published positions."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class KnownAddress:
-    """A position in degrees of WGS 84. `error_m` is 0 for the address itself, else the distance to
-    which a neighbour's position may be off."""
+    """A position in degrees of WGS 84. `error_m` is 0 for the address itself; for a neighbor's
+    position, how far off it may be."""
 
     canonical: str
     latitude: float

@@ -1,10 +1,10 @@
-"""Where a house number lies on a street grid, from its address alone.
+"""The position of a house number on a street grid, from its address alone.
 
 In Miami-Dade County streets are numbered from Flagler Street and avenues from Miami Avenue, which
 divide the county into quadrants; streets, terraces and lanes run east and west, avenues, courts and
 places north and south. The hundreds of a house number are the number of the cross street: 9967 SW
-153RD ST lies two thirds of a block beyond SW 99TH AVE. Some cities have grids of their own. A grid
-is a few fitted numbers; how far off it is was measured and is part of the data.
+153RD ST is two thirds of a block beyond SW 99TH AVE. Some cities have their own grids. A grid is a
+few fitted numbers; its error was measured and is part of the data.
 """
 
 from bisect import bisect_right
@@ -40,7 +40,8 @@ class Curve(Model):
 
 
 class Measured(Model):
-    """Distance in metres from the published position: half, and nine tenths, lie within these."""
+    """Distances in meters from the published position that include half, and nine tenths, of the
+    addresses."""
 
     sample: int
     half_within_m: float
@@ -48,7 +49,8 @@ class Measured(Model):
 
 
 class NamedStreet(Model):
-    """A named street that is one of the numbered ones. `toward`: where house numbers rise to."""
+    """A named street that is also a numbered one. `toward`: the direction in which house numbers
+    rise."""
 
     street: float | None = None
     avenue: float | None = None
@@ -58,9 +60,9 @@ class NamedStreet(Model):
 class Grid(Model):
     """One numbering. `quadrants`: direction → sign of avenues (east) and of streets (north).
 
-    `offsets`: how many blocks beyond its number a terrace, a court … lies. With `zip_codes` or
-    `cities` the grid is used there alone, for street numbers up to `street_limit`; without either
-    in the address, where the county's grid has no such direction.
+    `offsets`: how many blocks beyond its number a terrace, a court … is. With `zip_codes` or
+    `cities` the grid is used only there, for street numbers up to `street_limit`. If the address
+    has neither, it is used if the county's grid has no such direction.
     """
 
     name: str
@@ -92,7 +94,7 @@ class Grid(Model):
         return (avenue, along * north) if avenue is not None else None
 
     def _line(self, street: Street) -> "_Line | None":
-        """Which avenue or which street this is, and to which side house numbers rise."""
+        """Which avenue or street this is, and in which direction house numbers rise."""
         known = self.named.get(f"{street.name} {street.suffix or ''}".rstrip())
         if known is not None:
             side = self._side(street.predirectional) or self._side(known.toward)
@@ -113,7 +115,7 @@ class Grid(Model):
         return {"N": (1, 1), "S": (-1, -1), "E": (1, 1), "W": (-1, 1)}.get(direction or "")
 
     def serves(self, address: NormalisedAddress, county: "Grid") -> bool:
-        """Whether this grid, one of a city's own, is the one that the address means."""
+        """Whether the address means this grid, which is a city's own."""
         street = address.street
         if street is None or street.number is None or street.predirectional not in self.quadrants:
             return False
@@ -130,10 +132,10 @@ _Line = tuple[float | None, float | None, tuple[int, int]]
 
 
 class StreetGrids(Model):
-    """The content of `grid.yaml`: the county's grid and those of cities with one of their own.
+    """The content of `grid.yaml`: the county's grid, and those of cities with their own.
 
-    `agreement`: of estimates at least so many metres from a municipal border, the share that lies
-    in the municipality that the county names.
+    `agreement`: of estimates at least this many meters from a municipal border, the share in the
+    municipality that the county names.
     """
 
     version: str
@@ -145,7 +147,7 @@ class StreetGrids(Model):
     agreement: tuple[tuple[float, float], ...] = ()
 
     def estimate(self, address: NormalisedAddress) -> "Estimate | None":
-        """The position of an address or intersection, or `None` where no grid says it."""
+        """The position of an address or intersection, or `None` if no grid gives it."""
         grid = next((grid for grid in self.own if grid.serves(address, self.county)), self.county)
         blocks = grid.blocks(address)
         if blocks is None:
@@ -171,7 +173,7 @@ class StreetGrids(Model):
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Degrees of WGS 84; nine of ten are within `error_m` metres."""
+    """Degrees of WGS 84; nine of ten estimates are within `error_m` meters."""
 
     latitude: float
     longitude: float

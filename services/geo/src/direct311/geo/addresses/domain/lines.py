@@ -1,9 +1,9 @@
-"""What an address line says, brought to the one form in which addresses are compared.
+"""Reads an address line into the one form in which addresses are compared.
 
-Rules alone, no statistics: the same text gives the same result in every version of every parser,
+Only rules, no statistics: the same text gives the same result in every version of every parser,
 because keyed hashes of the result decide whether a protected home is recognised. Forms and
 abbreviations are those of USPS Publication 28. A line without a house number and a street is not an
-address, and nothing of it is repeated: people type their names into address fields.
+address, and none of it is repeated: people type their names into address fields.
 """
 
 import re
@@ -27,7 +27,7 @@ _CROSSING = re.compile(r"\s*(?:&|@|/|\bAND\b|\bAT\b)\s*")
 _NUMBER = re.compile(r"^(\d{1,5})(?:\s?-\s?\d{1,5})?([A-Z])?(?![\dA-Z])")
 _ORDINAL = re.compile(r"^(\d{1,3})(ST|ND|RD|TH)?$")
 _UNIT = re.compile(r"[A-Z]{0,2}-?\d{0,5}-?[A-Z]?")
-# 17SW, 200NW2, 8ST, 35THST, 501MARLINS: where a space is missing.
+# 17SW, 200NW2, 8ST, 35THST, 501MARLINS: a space is missing.
 _GLUED = (
     re.compile(r"(?<=\d)(?=(?:[NS][EW]?|[EW])(?:\d|\s|$))"),
     re.compile(r"(?<=\s[NS][EW])(?=\d)|(?<=^[NS][EW])(?=\d)|(?<=\d[NS][EW])(?=\d)"),
@@ -51,11 +51,11 @@ class StreetWords(Model):
 
 
 class Street(Model):
-    """A street without its house number. `number` is that of a numbered street.
+    """A street without its house number. `number` is a numbered street's number.
 
-    `kind` is the abbreviation that says which way a numbered street runs: AVE for
-    '41ST AVENUE RD'. A numbered street is `plain` where all its words are known ones: somebody's
-    name may stand between a number and AVE.
+    `kind` is the abbreviation that says which way a numbered street runs: AVE for '41ST AVENUE RD'.
+    A numbered street is `plain` if all its words are known: there may be a person's name between a
+    number and AVE.
     """
 
     predirectional: str | None = None
@@ -74,7 +74,8 @@ class Street(Model):
 
 class NormalisedAddress(Model):
     """`canonical` is upper case, without unit, city and ZIP code; empty unless `kind` is an address
-    or an intersection. `confidence` is 0 to 1: how sure the reading is, not whether it exists.
+    or an intersection. `confidence` is 0 to 1: how certain the reading is, not whether the address
+    exists.
     """
 
     kind: Literal["address", "intersection", "area", "none"]
@@ -90,12 +91,12 @@ class NormalisedAddress(Model):
 
     @property
     def is_plain(self) -> bool:
-        """Whether all its words are known ones, or a name that somebody must know."""
+        """Whether all its words are known, or are a name that must be looked up."""
         return all(street.plain for street in (self.street, self.cross) if street is not None)
 
     @property
     def own(self) -> str:
-        """The line made of number and street alone, without a letter behind the number."""
+        """The line with only number and street, without a letter after the number."""
         if self.kind != "address" or self.number is None or self.street is None:
             return self.canonical
         return f"{self.number} {self.street.line}"
@@ -103,7 +104,7 @@ class NormalisedAddress(Model):
     def placed(
         self, unit: str | None, city: str | None, zip_code: str | None
     ) -> "NormalisedAddress":
-        """The same line in this unit, city and ZIP code."""
+        """A copy with this unit, city and ZIP code."""
         return replaced(self, unit=unit, city=city, zip_code=zip_code)
 
 
@@ -135,7 +136,7 @@ class AddressReader:
             object.__setattr__(self, name, value)
 
     def normalise(self, text: str | None) -> NormalisedAddress:
-        """What `text` says. `kind` is 'none' with a `reason` where it is no address."""
+        """The parsed `text`. `kind` is 'none' with a `reason` if it is not an address."""
         line = _plain(text or "")
         if not (text or "").strip():
             return NormalisedAddress(kind="none", reason="address is empty")
@@ -143,7 +144,7 @@ class AddressReader:
             return NormalisedAddress(kind="none", reason="address is too long")
         line, city, zip_code = self._without_place(line)
         line, unit = self._without_unit(line)
-        # What follows a comma and is no city is a remark.
+        # Text after a comma that is not a city is a remark.
         first = line.partition(",")[0]
         found = (
             self._intersection(line)
@@ -159,7 +160,7 @@ class AddressReader:
         return found.placed(unit, city, zip_code)
 
     def _without_place(self, line: str) -> tuple[str, str | None, str | None]:
-        """Takes country, ZIP code, state and city off the end."""
+        """Removes country, ZIP code, state and city from the end."""
         line = _COUNTRY.sub("", line)
         zip_code = None
         if found := _ZIP.search(line):
@@ -187,7 +188,8 @@ class AddressReader:
         )
 
     def _without_unit(self, line: str) -> tuple[str, str | None]:
-        """Takes an apartment or the like off the end; what is no unit's number is left."""
+        """Removes an apartment or the like from the end; anything that is not a unit number
+        stays."""
         tokens = line.replace("#", " # ").split()
         for index in range(2, len(tokens) - 1):
             designator = "#" if tokens[index] == "#" else self._units.get(tokens[index].strip(","))
@@ -204,7 +206,7 @@ class AddressReader:
         tokens = [self._spaced(side).split() for side in sides]
         streets = [self._street(side) for side in tokens]
         compass = next((one.predirectional for one in streets if one and one.number), None)
-        # In 'SW 92 ST and 101 AVE' the one direction means both.
+        # In 'SW 92 ST and 101 AVE' the single direction applies to both.
         found = [
             self._street([compass, *side])
             if compass and side[0].rstrip("NDRSTH").isdigit() and not (one and one.predirectional)
@@ -318,22 +320,21 @@ class AddressReader:
         return self._suffixes[close[0]] if close else None
 
     def _spelled_out(self, suffix: str) -> str:
-        """USPS Publication 28, section 234: of two suffixes the first is written in full."""
+        """USPS Publication 28, section 234: of two suffixes, the first is written out."""
         spellings = (self.words.suffixes | self.words.local)[suffix]
         return spellings[0] if spellings else suffix
 
 
 def ordinal_ending(number: int) -> str:
-    """ST, ND, RD or TH, as it is spoken in English."""
+    """ST, ND, RD or TH, as spoken in English."""
     if number % 100 in (11, 12, 13):
         return "TH"
     return {1: "ST", 2: "ND", 3: "RD"}.get(number % 10, "TH")
 
 
 def _without_ordinal_words(number: int, ending: str | None, words: Sequence[str]) -> Sequence[str]:
-    """Without ST, ND, RD or TH that stands by itself behind the number, once too often or not.
-
-    ST and RD are such only where they end just this number and a street's word follows.
+    """Removes a separate ST, ND, RD or TH after the number, even a repeated one. ST and RD count
+    only if they are this number's ending and a street word follows.
     """
     words = list(words)
     while words:
@@ -350,7 +351,7 @@ def _without_ordinal_words(number: int, ending: str | None, words: Sequence[str]
 
 
 def _plain(text: str) -> str:
-    """Upper case ASCII on one line, without points and remarks in brackets."""
+    """Upper-case ASCII on one line, without periods and remarks in brackets."""
     folded = digits_for_letters(upper_ascii(text[: _LONGEST * 4]))
     line = re.sub(r"[\r\n;]+", ", ", folded)
     line = _POINTS.sub(r"\1\2 ", _NOISE.sub(" ", line)).replace(".", " ").replace('"', " ")

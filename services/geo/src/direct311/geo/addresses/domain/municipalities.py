@@ -1,4 +1,4 @@
-"""The county's municipalities and the many ways in which data spell them."""
+"""The county's municipalities and their many spellings in data."""
 
 import re
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Municipality(Jurisdiction):
 
 
 class MunicipalityNames(Model):
-    """The content of `aliases.yaml`. `postal_only`: names that as a postal city say little."""
+    """The content of `aliases.yaml`. `postal_only`: names that mean little as a postal city."""
 
     version: str
     citation: str
@@ -56,7 +56,7 @@ class Gazette:
         return self.names.unincorporated.name
 
     def canonical(self, text: str | None) -> str | None:
-        """The municipality's name, that of the unincorporated area, or `None` if unknown.
+        """The municipality's name, the unincorporated area's name, or `None` if unknown.
 
         >>> gazette.canonical("CIty_of_Sunny_Isles_Beach")  # doctest: +SKIP
         'Sunny Isles Beach'
@@ -67,12 +67,13 @@ class Gazette:
         )
 
     def is_postal_only(self, name: str) -> bool:
-        """True where a mailing address under this city may lie in another municipality."""
+        """True if a mailing address with this city may be in another municipality."""
         return name in self.names.postal_only
 
 
 def fold(text: str) -> str:
-    """The form in which spellings are compared: lower case, no accents, no kind of government."""
+    """The form in which spellings are compared: lower case, without accents and words such as `City
+    of`."""
     plain = normalized("NFKD", text[:200]).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", " ", plain.lower()).strip()
     return _PREFIX.sub("", words)

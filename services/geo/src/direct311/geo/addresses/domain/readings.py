@@ -1,20 +1,20 @@
-"""All readings of an address: the short forms by which one house is known however it is written.
+"""All readings of an address: short forms that identify a house however its address is written.
 
-A reading is a house number and the core of a street's name: the number of a numbered street, else
-the letters of the name. Direction, street word, letter behind the number, unit, city and ZIP code
-are no part of it, so that it does not matter whether they are there. Of 11,096 real addresses next
-to none share house number and core with another one, so that this costs little.
+A reading is a house number and the core of a street's name: a numbered street's number, or the
+letters of a name. Direction, street word, letter after the number, unit, city and ZIP code are not
+part of it, so it does not matter whether they are there. Of 11,096 real addresses almost none share
+house number and core with another, so this costs little.
 
-A name has further readings: without initials and articles, its first and its last word, the
-streets that are known and spelled nearly so, other names of the same street, and the name less one
-letter. Two spellings that are one slip apart (a letter missing, too many, another one, two
-exchanged) have one of the last in common, whether anybody knows the street or not.
+A name has further readings: without initials and articles, its first and last word, known streets
+with nearly the same spelling, other names of the same street, and the name without one letter. Two
+spellings that differ by one slip (a letter missing, added or wrong, or two exchanged) share one of
+the latter, whether the street is known or not.
 
-Every number of a line may be the house's, whatever stands before it: '2nd floor, 6520 SW 112 AVE',
-'6518 and 6520 SW 112 AVE', 'Unit 6520, SW 112 AVE'.
+Every number in a line may be the house number, whatever comes before it: '2nd floor, 6520 SW 112
+AVE', '6518 and 6520 SW 112 AVE', 'Unit 6520, SW 112 AVE'.
 
-Readings are compared as keyed hashes, in the protection registry and of requests: two addresses
-mean the same house where any of their readings is the same. Each has at most `MOST`.
+Readings are compared as keyed hashes, in the protection registry and for requests: two addresses
+mean the same house if they share any reading. Each address has at most `MOST`.
 """
 
 import re
@@ -33,14 +33,15 @@ from direct311.geo.addresses.domain.streets import distance
 from direct311.schemas import Model, nothing
 
 MOST = 32
-"""Readings of one address."""
+"""The most readings of one address."""
 
 _LONGEST = 500
-"""Characters of a text that are read: a reporter's own address may have as many."""
+"""How many characters of a text are read: a reporter's own address may have this many."""
 _LONGEST_LINE = 2 * _LONGEST
-"""Characters of a line, once signs that stand for several are spelled out."""
+"""The most characters in a line, after characters that stand for several are spelled out."""
 _MOST_HOUSES = 6
-"""Numbers of a line that are taken for a house's: of more the last ones, which a street follows."""
+"""How many numbers in a line may be house numbers; if there are more, the last ones, which a street
+follows."""
 _MOST_PAIRS = 64
 _COMMA, _SIGN = ",", "#"
 _TOKEN = re.compile(r"\d+|[A-Z]+|[,#]")
@@ -60,16 +61,16 @@ _STATE = re.compile(r"(?<=[\s,])(?:FL|FLA|FLORIDA)\b\W*(?:USA|US|UNITED STATES)?
 _POINTS = re.compile(r"(?<=\b[A-Z])\.(?=[A-Z]\b)")
 _LONG_NUMBER = 5
 _STREETS_END = 1000
-"""No street has so high a number."""
+"""No street has a number this high."""
 _SHORTEST_SLIP = 3
 _LONG_KIND = 5
-"""Letters of a street word from which one may be wrong: 'AVNEUE', 'STRET'."""
+"""From this many letters on, a street word may have one wrong letter: 'AVNEUE', 'STRET'."""
 _MOST_WITHIN = 3
 _SHORT = 2
-"""Letters of an abbreviated direction."""
+"""The most letters in an abbreviated direction."""
 _LETTERS = frozenset(ascii_uppercase)
 _WORD = 4
-"""Letters of a word by which a whole name may be known."""
+"""The fewest letters of a word that may stand for a whole name."""
 
 
 class ReadingWords(Model):
@@ -94,10 +95,10 @@ class ReadingWords(Model):
 
 
 class NearbyNames(Protocol):
-    """The cores of street names that are known."""
+    """The known cores of street names."""
 
     def near(self, core: str, city: str | None, zip_code: str | None) -> Sequence[str]:
-        """Known cores that this may be a slip of, the likeliest first; itself where it is one."""
+        """Known cores that this may be a misspelling of, most likely first; a known core itself."""
         ...
 
 
@@ -174,11 +175,11 @@ class Readings:
         zip_code: str | None = None,
         known: NearbyNames | None = None,
     ) -> tuple[str, ...]:
-        """The readings of address lines that say one place, the surest first; none where they name
-        no house.
+        """The readings of address lines for one place, most certain first; none if they name no
+        house.
 
-        `city` and `zip_code` are those that the lines were found to name: of several known streets
-        with a like name the ones there come first.
+        `city` and `zip_code` are those found in the lines: of several known streets with similar
+        names, the ones there come first.
         """
 
         @cache
@@ -204,11 +205,12 @@ class Readings:
             cores, less = named(tuple(street))
             sure.append([f"{house} {core}" for core in cores])
             slips.append([f"{house} {core}" for core in less])
-        # One of each house after the other: no number in front takes the room of those behind it.
+        # Alternate between the houses, so that an earlier number does not use up the space of later
+        # ones.
         return tuple(dict.fromkeys((*_in_turn(sure), *_in_turn(slips))))[:MOST]
 
     def _all_houses(self, texts: Sequence[str]) -> Iterator[tuple[int, int | Sequence[str]]]:
-        """Each pair of a house number and a street once, the likeliest of each text first."""
+        """Each pair of a house number and a street once, each text's most likely first."""
         done: set[tuple[int, int | tuple[str, ...]]] = set()
         for text in texts:
             line = self._line(text)
@@ -221,8 +223,8 @@ class Readings:
                         yield pair
 
     def _houses_anywhere(self, tokens: Sequence[str]) -> Iterator[tuple[int, int | Sequence[str]]]:
-        """The pairs of the line as it begins, then of what begins with each further number, without
-        units and once more with the numbers of units as houses'."""
+        """The pairs from the start of the line, then from each further number on, without units and
+        again with unit numbers as house numbers."""
         kept = [token for token in tokens if token not in self._units and token != _SIGN]
         for some in (self._without_unit(tokens), kept):
             yield from self._houses(some)
@@ -230,8 +232,8 @@ class Readings:
                 yield from self._houses(some[at:])
 
     def _later_houses(self, tokens: Sequence[str]) -> Iterator[int]:
-        """Where numbers stand that may be a house's, behind the first: no street's, and with more
-        behind them than a city."""
+        """The positions of numbers after the first that may be house numbers: not a street's
+        number, and followed by more than a city."""
         for at, token in enumerate(tokens):
             if not at or not token.isdigit():
                 continue
@@ -251,8 +253,8 @@ class Readings:
             yield at
 
     def cores(self, street: str) -> tuple[str, ...]:
-        """The cores of a street's name without a house number: its letters as one word, or the
-        number of a numbered street."""
+        """The cores of a street's name without a house number: its letters as one word, or a
+        numbered street's number."""
         tokens = self._tokens(self._line(street))
         number = self._number(tokens)
         if number is not None:
@@ -261,13 +263,13 @@ class Readings:
         return (*main, *others)
 
     def _cores(self, words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-        """The cores of a name that is no number: its letters as one word, with initials and
-        articles and without, and others by which it may be known too."""
+        """The cores of a name that is not a number: its letters as one word, with and without
+        initials and articles, and other forms that may identify it."""
         name = self._without_city([word for word in words if word not in (_COMMA, _SIGN)])
         street = self._up_to_the_kind(name)
         main = dict.fromkeys(self._letters(street))
         others = dict.fromkeys(self._letters(name)) if len(street) < len(name) else {}
-        # As one word, for who leaves the spaces out: SPRINGGARDEN, STCHARLES, MIRACLEMILE.
+        # As one word, for people who leave out the spaces: SPRINGGARDEN, STCHARLES, MIRACLEMILE.
         joined = [word for word in street if word not in self._directions or len(word) > _SHORT]
         others |= {"".join(joined): None, "".join(joined[:-1]): None}
         plain = self._plain(self._core_words(street))
@@ -278,7 +280,7 @@ class Readings:
     def _letters(self, words: Sequence[str]) -> Iterator[str]:
         core = self._core_words(words)
         if all(word in self._articles for word in core):
-            # All its words are of streets and directions: 'SHORE DR', 'CALLE PLAZA', 'NORTH ST'.
+            # All its words are street words and directions: 'SHORE DR', 'CALLE PLAZA', 'NORTH ST'.
             named = [word for word in words if word not in self._unnamed]
             rare = [word for word in named if self._full.get(word, word) not in self._common]
             pointing = [word for word in words if word in self._directions]
@@ -307,7 +309,7 @@ class Readings:
         line = _APOSTROPHES.sub("", _LINE_ENDS.sub(" , ", line))
         line = _THOUSANDS.sub(r"\1\2", digits_for_letters(_POINTS.sub(" ", line)))
         short = _STATE.sub("", _ZIP.sub("", line))
-        # 'SW 197 AVE, 33501': that is no ZIP code.
+        # 'SW 197 AVE, 33501': that is not a ZIP code.
         return short if len(_NUMBERS.findall(short)) > 1 or _NUMBERS.match(short) else line
 
     def _tokens(self, line: str) -> list[str]:
@@ -337,8 +339,8 @@ class Readings:
     def _houses(self, tokens: Sequence[str]) -> Iterator[tuple[int, int | Sequence[str]]]:
         """House numbers, each with its street: a number, or the words of its name.
 
-        Of '8942-50 SW 142 AVE' and '3 8942 SW 142 AVE' each number may be the house's. Where the
-        street comes first, as in 'CALLE 8 NO 1234', the numbers after it are.
+        In '8942-50 SW 142 AVE' and '3 8942 SW 142 AVE' each number may be the house number. If the
+        street comes first, as in 'CALLE 8 NO 1234', the numbers after it are house numbers.
         """
         start = next((i for i, token in enumerate(tokens) if token.isdigit()), None)
         if start is None:
@@ -362,7 +364,7 @@ class Readings:
             if len(joined) <= _LONG_NUMBER:
                 # '89 42 SW 142 AVE'
                 run.append(int(joined))
-        # In '8942 142 AVE MIAMI' no name follows the numbers.
+        # In '8942 142 AVE MIAMI' no street name follows the numbers.
         if one or self._names_a_street(after):
             street = self._street(after)
             if street is not None:
@@ -371,7 +373,7 @@ class Readings:
                     numbers = islice(self._numbers_within(after), _MOST_WITHIN)
                     yield from ((house, number) for number in numbers for house in run if house)
                 if not isinstance(street, int) and len(street) > 1 and len(street[0]) == 1:
-                    # A letter behind the number.
+                    # A letter after the number.
                     yield run[-1], street[1:]
                 return
             names = [token for token in before if token not in (_COMMA, _SIGN)]
@@ -379,7 +381,7 @@ class Readings:
                 yield run[0], names
 
     def _names_a_street(self, tokens: Sequence[str]) -> bool:
-        """Whether a street follows two numbers; else the second number is a street's."""
+        """Whether a street follows two numbers; otherwise the second number is a street's."""
         first = next(_segments(tokens), [])
         if not first or first[0] not in self._ends_number:
             return bool(first)
@@ -411,7 +413,7 @@ class Readings:
         if number is not None:
             return number
         for index, segment in enumerate(_segments(tokens)):
-            # What follows a comma may be a city.
+            # Text after a comma may be a city.
             if segment and not (index and self._is_city(segment)):
                 return segment
         return None
@@ -428,7 +430,7 @@ class Readings:
                 yield int(token)
 
     def _number(self, tokens: Sequence[str]) -> int | None:
-        """The number of a numbered street, if only such words stand before it as may."""
+        """The number of a numbered street, if only allowed words come before it."""
         for token in tokens:
             if token.isdigit():
                 return int(token) if 0 < int(token) < _STREETS_END else None
@@ -437,7 +439,7 @@ class Readings:
         return None
 
     def _without_unit(self, tokens: Sequence[str]) -> list[str]:
-        """Without 'APT 3', 'UNIT B 2' and '# 12', wherever they stand, unless nothing were left."""
+        """Removes 'APT 3', 'UNIT B 2' and '# 12' anywhere, unless nothing would be left."""
         kept: list[str] = []
         skip = 0
         for index, token in enumerate(tokens):
@@ -468,7 +470,8 @@ class Readings:
         return kept
 
     def _up_to_the_kind(self, words: Sequence[str]) -> Sequence[str]:
-        """Up to the first word such as AVE that has another before it; all where there is none."""
+        """Up to the first word such as AVE with another word before it; everything if there is
+        none."""
         named = False
         for index, word in enumerate(words):
             if named and self._is_kind(word):
@@ -549,7 +552,7 @@ def _spoken(values: Sequence[int]) -> str:
 
 
 def _digits_together(tokens: Iterable[str]) -> Iterator[str]:
-    """Digits that stand by themselves, as in '8 9 4 2', as one number."""
+    """Joins separate digits, as in '8 9 4 2', into one number."""
     single = ""
     for token in tokens:
         if len(token) == 1 and token.isdigit():
@@ -564,7 +567,7 @@ def _digits_together(tokens: Iterable[str]) -> Iterator[str]:
 
 
 def _guessed(line: str) -> str:
-    """The line with letters and digits that stand for each other exchanged: 'S4N M1GUEL', '14Z'."""
+    """The line with letters and digits that look alike exchanged: 'S4N M1GUEL', '14Z'."""
     line = _LETTER_FOR_DIGIT.sub(lambda found: found[0].translate(_AS_DIGITS), line)
     return _DIGIT_FOR_LETTER.sub(lambda found: found[0].translate(_AS_LETTERS), line)
 

@@ -1,4 +1,4 @@
-"""The streets whose names are known, and the one that a misspelled name means."""
+"""The streets with known names, and the street that a misspelled name means."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 _MOST = 3
 _ONE_SLIP, _TWO_SLIPS = 4, 8
-"""Letters of a name from which one, or two, may be wrong."""
+"""From how many letters on a name may have one wrong letter, or two."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownStreet:
-    """A street with a name: its line ('SAN MIGUEL AVE'), the core of its name, and a city and a ZIP
-    code through which it runs."""
+    """A named street: its line ('SAN MIGUEL AVE'), the core of its name, and a city and a ZIP code
+    that it runs through."""
 
     line: str
     core: str
@@ -21,7 +21,7 @@ class KnownStreet:
 
 
 class KnownStreets:
-    """Finds streets by the core of their name, slips of the pen allowed."""
+    """Finds streets by the core of their name, with misspellings allowed."""
 
     def __init__(self, streets: Iterable[KnownStreet] = ()) -> None:
         self._by_core: dict[str, set[KnownStreet]] = defaultdict(set)
@@ -37,12 +37,13 @@ class KnownStreets:
         return len(self._by_core)
 
     def near(self, core: str, city: str | None, zip_code: str | None) -> Sequence[str]:
-        """The known cores that this may be a slip of, at most three. Those of the ZIP code, then of
-        the city, then those with the fewest slips come first. A name that is known is itself."""
+        """The known cores that this may be a misspelling of, at most three. Those in the ZIP code
+        come first, then those in the city, then those with the fewest slips. A known name returns
+        itself."""
         if core in self._by_core:
             return (core,)
         if not _ONE_SLIP <= len(core) <= self._longest + 2 or core.isdigit():
-            # A longer one is more than two letters away from all of them.
+            # A longer name is more than two letters away from all of them.
             return ()
         possible = {
             known for part in (core, *_parts(core)) for known in self._by_part.get(part, ())
@@ -68,8 +69,8 @@ class KnownStreets:
 
 
 def distance(one: str, other: str) -> int:
-    """Letters to leave out, put in, change, or exchange with the next, to make one of the other
-    (optimal string alignment)."""
+    """How many letters to remove, insert, change, or exchange with the next, to make one into the
+    other (optimal string alignment)."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
@@ -87,7 +88,7 @@ def _allowed(length: int) -> int:
 
 
 def _parts(core: str) -> Iterator[str]:
-    """The core less as many letters as may be wrong in it."""
+    """The core without as many letters as may be wrong in it."""
     if len(core) < _ONE_SLIP:
         return
     once = [core[:i] + core[i + 1 :] for i in range(len(core))]

@@ -1,8 +1,8 @@
 """Boundary sets in the database.
 
-A set is one document in `boundary_sets` and one for each feature in `boundary_features`; one
-document in `boundaries_in_force` says which version of each layer counts. Features are written
-first and that document last, so that whoever reads it finds all that it names.
+A set is one document in `boundary_sets` and one per feature in `boundary_features`; one document in
+`boundaries_in_force` says which version of each layer is in force. Features are written first and
+that document last, so that everything it names exists for its readers.
 """
 
 import json
@@ -24,7 +24,7 @@ class MongoBoundarySets:
         self._heads: Collection = database["boundaries_in_force"]
 
     async def prepare(self) -> None:
-        """Create the index by which a set's features are found."""
+        """Create the index that finds a set's features."""
         await self._features.create_indexes([Index([("set", 1)], name="set")])
 
     async def in_force(self) -> Mapping[str, str]:
@@ -35,7 +35,7 @@ class MongoBoundarySets:
         return [await self._one(_key(*version)) for version in sorted(versions.items())]
 
     async def _one(self, key: str) -> BoundarySet:
-        """:raises MissingError: the set or a feature of it is not there."""
+        """:raises MissingError: the set or one of its features is missing."""
         document = await self._sets.find_one({"_id": key})
         if document is None:
             raise MissingError("a boundary set")

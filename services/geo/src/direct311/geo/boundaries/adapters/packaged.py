@@ -1,4 +1,4 @@
-"""The boundary sets that the service carries."""
+"""The boundary sets packaged with the service."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from direct311.geo.boundaries.domain import BoundarySet
 
 
 def approximate_county() -> Sequence[BoundarySet]:
-    """The approximate county, one set for each layer, by name."""
+    """The approximate county, one set per layer, by name."""
     folder = files("direct311.geo") / "data" / "approximate_county"
     documents = [json.loads(entry.read_bytes()) for entry in folder.iterdir()]
     sets = [read_boundary_set(document, layer=document["name"]) for document in documents]

@@ -1,7 +1,7 @@
-"""Degrees to metres and back, near Miami-Dade County.
+"""Degrees to meters and back, near Miami-Dade County.
 
 Equidistant cylindrical about 25.7° N, 80.4° W: at the county's ends distances are off by less
-than 0.4 %, which is far below what any rule here asks of them.
+than 0.4 %, which is far more accurate than any rule here needs.
 """
 
 from typing import Any
@@ -11,13 +11,13 @@ from shapely.geometry.base import BaseGeometry
 
 _LATITUDE = 25.7
 _LONGITUDE = -80.4
-# Metres to a degree of WGS 84 at 25.7° N.
+# Meters per degree of WGS 84 at 25.7° N.
 METRES_NORTH = 110_783.4
 METRES_EAST = 100_370.6
 
 
 def to_metres(latitude: float, longitude: float) -> tuple[float, float]:
-    """(east, north) in metres of a point in degrees."""
+    """(east, north) in meters of a point in degrees."""
     return (longitude - _LONGITUDE) * METRES_EAST, (latitude - _LATITUDE) * METRES_NORTH
 
 
@@ -27,7 +27,7 @@ def point_to_degrees(east: float, north: float) -> tuple[float, float]:
 
 
 def shape_to_metres(shape: BaseGeometry) -> BaseGeometry:
-    """A shape whose coordinates are (longitude, latitude) in degrees, in metres."""
+    """A shape with coordinates (longitude, latitude) in degrees, converted to meters."""
 
     def project(points: Any) -> Any:
         return (points - (_LONGITUDE, _LATITUDE)) * (METRES_EAST, METRES_NORTH)

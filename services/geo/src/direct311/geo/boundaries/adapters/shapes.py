@@ -1,6 +1,6 @@
-"""Polygons: reading them from GeoJSON and finding which of them hold a point.
+"""Polygons: reads them from GeoJSON, and finds which of them contain a point.
 
-The one place that knows shapely. Distances are in metres of a local projection.
+The only module that uses shapely. Distances are in meters in a local projection.
 """
 
 import math
@@ -38,7 +38,7 @@ from direct311.geo.boundaries.domain import (
 )
 from direct311.runtime.text import cleaned
 
-# The properties that hold code and name, in published files of each layer; then in any file.
+# The properties with code and name, in published files of each layer, and then in any file.
 _PROPERTIES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     MUNICIPALITY: (("GEOID", "PLACEFP", "MUNICID"), ("NAME", "NAMELSAD")),
     UNINCORPORATED: (("MUNICID",), ("NAME",)),
@@ -67,10 +67,10 @@ def read_boundary_set(
 ) -> BoundarySet:
     """The boundary set in a GeoJSON FeatureCollection (RFC 7946).
 
-    What is not given is taken from the members `version`, `source`, `licence`, `approximate` and
-    `agreement` of the collection. `canonical` brings the names of municipalities to one spelling.
-    Polygons that cross themselves are repaired, and the set says which. Nothing approximate can be
-    imported as exact. Raises `BoundaryError`.
+    Missing arguments are taken from the collection's members `version`, `source`, `licence`,
+    `approximate` and `agreement`. `canonical` brings municipality names to one spelling. Polygons
+    that cross themselves are repaired, and the set says which. Approximate data cannot be imported
+    as exact. Raises `BoundaryError`.
     """
     if not LAYER_NAME.fullmatch(layer):
         raise BoundaryError("must be lower case letters, digits and underscores", field="name")
@@ -113,7 +113,8 @@ def read_boundary_set(
 
 
 def _refuse_other_datum(document: Mapping[str, Any]) -> None:
-    """RFC 7946 knows WGS 84 alone; older files may name another (NAD 83 is within a metre)."""
+    """RFC 7946 allows only WGS 84; older files may name another system (NAD 83 is within a
+    meter)."""
     crs = document.get("crs")
     if crs is None:
         return
@@ -189,7 +190,7 @@ def _area(value: object, index: int) -> tuple[BaseGeometry, bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """One set, indexed. `shapes` are prepared, in metres, in the order of the set's features."""
+    """One set, indexed. `shapes` are prepared, in meters, in the order of the set's features."""
 
     boundary_set: BoundarySet
     shapes: tuple[BaseGeometry, ...]
@@ -202,14 +203,16 @@ class _Layer:
         return cls(boundary_set, shapes, shapely.STRtree(shapes))
 
     def at(self, point: shapely.Point) -> Feature | None:
-        """The feature that holds the point; of several (a shared border) the lowest code."""
+        """The feature that contains the point; of several (on a shared border), the one with the
+        lowest code."""
         for index in sorted(map(int, self.tree.query(point))):
             if shapely.intersects(self.shapes[index], point):
                 return self.boundary_set.features[index]
         return None
 
     def near(self, point: shapely.Point) -> tuple[Feature, float] | None:
-        """The nearest feature within `SNAP_M` and its distance; of equals the lowest code."""
+        """The nearest feature within `SNAP_M` and its distance; of equally near ones, the lowest
+        code."""
         found, distances = self.tree.query_nearest(point, max_distance=SNAP_M, return_distance=True)
         if not len(found):
             return None
@@ -217,10 +220,10 @@ class _Layer:
 
 
 class ShapeBoundaries:
-    """Implements `Boundaries` on sets held in memory. Immutable: other sets, another instance."""
+    """Implements `Boundaries` on sets in memory. Immutable: other sets need another instance."""
 
     def __init__(self, sets: Iterable[BoundarySet], unincorporated: str) -> None:
-        """`unincorporated`: the name under which a municipal layer may hold what is none."""
+        """`unincorporated`: the name that a municipal layer may use for unincorporated areas."""
         self.sets = tuple(sorted(sets, key=lambda one: one.layer))
         self._unincorporated = unincorporated
         layers = {one.layer: _Layer.of(one) for one in self.sets}
@@ -272,7 +275,7 @@ class ShapeBoundaries:
         return self._zip_areas.get(zip_code)
 
     def _jurisdiction(self, point: shapely.Point) -> "_Jurisdiction":
-        """Municipality first: its waters reach beyond what other sets call the county."""
+        """The municipality comes first: its waters reach beyond the county in other sets."""
         if self._towns and (town := self._towns.at(point)):
             return self._named(town, 0.0)
         for layer in (self._rest, self._county):
@@ -312,7 +315,8 @@ class ShapeBoundaries:
             )
 
     def _mostly(self, area: BaseGeometry) -> tuple[str | None, float]:
-        """Whose ground most of an area is, `None` for unincorporated, and which part of it."""
+        """Which municipality most of an area belongs to (`None` if unincorporated), and how much of
+        it."""
         if self._towns is None:
             return None, 0.0
         parts: dict[str | None, float] = {None: area.area}
@@ -339,7 +343,7 @@ def _code(layer: _Layer | None, point: shapely.Point) -> str | None:
 
 
 def _borders(shapes: Sequence[BaseGeometry]) -> shapely.STRtree:
-    """Every side of every polygon by itself, which makes the nearest border quick to find."""
+    """Every side of every polygon separately, so that the nearest border is quick to find."""
     sides: list[BaseGeometry] = []
     for area in shapes:
         for ring in shapely.get_rings(area):

@@ -1,4 +1,4 @@
-"""Follow a request: say where it lies, and again whenever its place changes."""
+"""Follow a request: say where it is, and again whenever its place changes."""
 
 from dataclasses import dataclass, fields
 
@@ -18,7 +18,7 @@ from direct311.schemas.events import (
 
 @dataclass(frozen=True, slots=True)
 class LocateRequest:
-    """Handlers of what intake says of a request."""
+    """Handlers of what intake says about a request."""
 
     resolver: Resolver
     clock: Clock
@@ -26,15 +26,15 @@ class LocateRequest:
     async def created(
         self, state: LocatedRequest, event: Event[RequestCreated]
     ) -> Change[LocatedRequest] | None:
-        """A request came in: say where it lies. A later place that is known already stands."""
+        """A request came in: say where it is. A later place that is already known stays."""
         return None if state.place_version else self._say(state, event.data.place, 1)
 
     async def updated(
         self, state: LocatedRequest, event: Event[RequestUpdated]
     ) -> Change[LocatedRequest] | None:
-        """A request changed: if its place did, say where it lies now.
+        """A request changed: if its place did, say where it is now.
 
-        Of a protected request only the municipality is kept (section 119.071(4)(d), F.S.).
+        For a protected request only the municipality is stored (section 119.071(4)(d), F.S.).
         """
         data = event.data
         if data.place_version > state.place_version:

@@ -1,8 +1,8 @@
 """Resolve a place.
 
-Coordinates come before an address, because the resident stood there or put the pin there; an
-address that contradicts them lowers the confidence, and the answer says so. Without coordinates an
-address is looked up, else placed on the street grid, else by its ZIP code, else by its city, each
+Coordinates take precedence over an address, because the resident stood there or put the pin there;
+an address that contradicts them lowers the confidence, and the answer says so. Without coordinates
+an address is looked up, or else placed on the street grid, by its ZIP code, or by its city, each
 with less confidence.
 """
 
@@ -18,13 +18,13 @@ from direct311.geo.places.domain import Method, Resolution, metres_between
 from direct311.geo.places.ports import Addresses, AllReadings, Gazetteer, StreetNumbering, Streets
 from direct311.schemas.events import AddressRead, Place
 
-# An address this near to the coordinates is taken to mean them: a lot, a park, a long block.
+# An address this near to the coordinates counts as the same place: a lot, a park, a long block.
 _SAME_PLACE_M = 500.0
 _CONTRADICTED = 0.5
 _OTHER_CITY = 0.7
-# Neighbours on one block are almost always in one municipality.
+# Neighbors on one block are almost always in one municipality.
 _NEIGHBOUR = 0.95
-# 84 % of 5,699 labelled requests lie in the municipality that most of their ZIP area is in.
+# 84 % of 5,699 labeled requests are in the municipality that most of their ZIP area is in.
 _BY_ZIP = 0.84
 # 'Coral Gables' as a mailing address reaches beyond the city; so does every other.
 _BY_CITY = 0.6
@@ -33,7 +33,7 @@ _STATED = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Everything that a place is resolved with. `boundaries` gives the sets in force."""
+    """Everything needed to resolve a place. `boundaries` returns the sets in force."""
 
     boundaries: Callable[[], Boundaries]
     gazetteer: Gazetteer
@@ -44,9 +44,9 @@ class Resolver:
     streets: Streets
 
     def read(self, place: Place) -> "Read":
-        """What the address of a place says, corrected where a known street is spelled nearly so,
-        and all readings of it and of the address id: first of geo's own form of it, which is what
-        may be shown, then of what was typed. City and ZIP code of the place count where the address
+        """Reads the address of a place, corrected to a known street with nearly the same spelling,
+        with all readings of it and of the address id: first those of geo's own form, which may be
+        shown, then those of the typed text. The place's city and ZIP code count if the address
         names none."""
         typed = self.addresses.normalise(place.address)
         if place.zip_code and not typed.zip_code:
@@ -59,8 +59,8 @@ class Resolver:
         return Read(address, tuple(dict.fromkeys([*own, *found]))[:MOST])
 
     def resolve(self, place: Place, read: "Read | None" = None) -> Resolution:
-        """Where `place` lies. Never raises: what cannot be resolved says why. `read`: its address,
-        where that was read before."""
+        """Where `place` is. Never raises: an unresolved place says why. `read`: its address, if
+        already read."""
         boundaries = self.boundaries()
         read = read or self.read(place)
         found = self._place(place, read.address, boundaries)
@@ -73,13 +73,13 @@ class Resolver:
             longitude=position.longitude if position else None,
             error_m=position.error_m if position else None,
         )
-        # Also where nobody knows where it lies: protected homes are known by it.
+        # Also for an unknown position, because readings identify protected homes.
         line = read.address.own if known else read.address.canonical
         return replace(found, address=line or None, read=said)
 
     def _is_own(self, address: NormalisedAddress, position: "Position", found: Resolution) -> bool:
-        """Whether street and range are known: such an address lies at the place that was found, and
-        no word of it is only the resident's."""
+        """Whether street and range are known: such an address is at the place found, and none of
+        its words come only from the resident."""
         if found.outcome != "resolved" or found.latitude is None or found.longitude is None:
             return False
         if not (address.is_plain or position.method == "gazetteer"):
@@ -94,8 +94,8 @@ class Resolver:
     def _corrected(
         self, address: NormalisedAddress, city: str | None, zip_code: str | None
     ) -> NormalisedAddress:
-        """The address on the known street whose name is spelled nearly so; itself where its street
-        is known, or none, or several may be meant."""
+        """The address on the known street with nearly the same spelling; unchanged if its street is
+        known, or if no street or several streets may be meant."""
         street = address.street
         if address.kind != "address" or street is None or street.number is not None:
             return address
@@ -134,7 +134,7 @@ class Resolver:
         return replace(found, reason=found.reason or half)
 
     def position(self, address: NormalisedAddress) -> "Position | None":
-        """The best point for an address by itself: published, or estimated from the grid."""
+        """The best point for an address on its own: published, or estimated from the grid."""
         if known := self.gazetteer.find(address):
             return Position(known.latitude, known.longitude, known.error_m, "gazetteer")
         if estimate := self.grids.estimate(address):
@@ -262,7 +262,7 @@ class Resolver:
     def _against_stated(
         self, found: Resolution, place: Place, address: NormalisedAddress
     ) -> Resolution:
-        """Less sure where the place names another municipality than the one that was found."""
+        """Less certain if the place names a different municipality than the one found."""
         named = self.gazette.canonical(place.municipality)
         if named is None and address.city and not self.gazette.is_postal_only(address.city):
             named = address.city
@@ -277,7 +277,8 @@ class Resolver:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """An address line as geo reads it: the address, and all readings of it with the line first."""
+    """An address line as geo reads it: the address, and all its readings, with the line's own
+    first."""
 
     address: NormalisedAddress
     readings: tuple[str, ...]
@@ -285,7 +286,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A point in degrees of WGS 84; `error_m` is 0 where it was published for this address."""
+    """A point in degrees of WGS 84; `error_m` is 0 if it was published for this address."""
 
     latitude: float
     longitude: float
@@ -319,12 +320,12 @@ def _resolution(
 
 
 def _reach(position: Position) -> float:
-    """Metres from an address's point to which coordinates are taken to mean it."""
+    """The most meters between an address's point and coordinates that count as the same place."""
     return max(_SAME_PLACE_M, 3 * position.error_m)
 
 
 def _may_mean(typed: Street, known: Street) -> bool:
-    """Whether street words and directions, where both have them, are the same."""
+    """Whether street words and directions are the same, as far as both have them."""
     return all(
         mine is None or theirs is None or mine == theirs
         for mine, theirs in (
@@ -336,7 +337,7 @@ def _may_mean(typed: Street, known: Street) -> bool:
 
 
 def _merged(typed: Street, known: Street) -> Street:
-    """The known name, with the street word and directions that were typed or, without, its own."""
+    """The known name, with the typed street word and directions or, if none, its own."""
     return Street(
         predirectional=typed.predirectional or known.predirectional,
         name=known.name,

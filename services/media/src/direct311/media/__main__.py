@@ -9,7 +9,7 @@ from direct311.runtime.vault.providers import key_provider
 
 
 def main() -> None:
-    # Before there are workers, which run as the same user.
+    # Do this before starting workers, which run as the same user.
     close_to_others()
     settings = MediaSettings()
     resources = Resources.open(SERVICE, settings)

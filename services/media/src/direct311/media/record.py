@@ -1,4 +1,4 @@
-"""What is kept of a record's files, and by which names."""
+"""What is stored about a record's files, and under which names."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -15,18 +15,18 @@ class RejectionReason(StrEnum):
     """The closed list of reasons in `media.rejected`."""
 
     MISSING = "missing"
-    """The bytes never came, or were swept before the request did."""
+    """The bytes never arrived, or were swept before the request arrived."""
     CHANGED = "changed"
-    """The bytes are not those that intake announced (size or SHA-256)."""
+    """The bytes differ from those that intake announced (size or SHA-256)."""
     EMPTY = "empty"
     TOO_LARGE = "too_large"
     UNSUPPORTED_TYPE = "unsupported_type"
     TYPE_MISMATCH = "type_mismatch"
-    """Announced as another kind of file than it is."""
+    """The file's kind differs from the announced one."""
     DAMAGED = "damaged"
-    """Cut off, or cannot be decoded within the limits of time and memory."""
+    """The file is cut off, or cannot be decoded within the time and memory limits."""
     BOMB = "bomb"
-    """Small as a file, enormous when decoded."""
+    """A small file that is enormous when decoded."""
 
 
 class NoCopyReason(StrEnum):
@@ -34,7 +34,7 @@ class NoCopyReason(StrEnum):
 
     NO_CLEAN_COPY_FOR_TYPE = "no_clean_copy_for_type"
     PROTECTED = "protected"
-    """The record is under section 119.071(4)(d), F.S.: nothing of it is public."""
+    """The record is under section 119.071(4)(d), F.S.: none of it is public."""
 
 
 class CleanCopy(Model):
@@ -61,7 +61,7 @@ class PublicCopy(Model):
 
 
 class MediaFile(Model):
-    """One upload of a record and what became of it. `size`: bytes of the sealed original."""
+    """One upload of a record and its outcome. `size`: bytes of the sealed original."""
 
     media_id: str
     state: Literal["stored", "rejected", "withdrawn"]
@@ -71,15 +71,15 @@ class MediaFile(Model):
     public: PublicCopy | None = None
 
     def withdrawn(self) -> "MediaFile":
-        """The same without its public copy."""
+        """A copy of this without the public copy."""
         return replaced(self, state="withdrawn", reason=NoCopyReason.PROTECTED, public=None)
 
     def published(self, public: PublicCopy) -> "MediaFile":
-        """The same with its public copy."""
+        """A copy of this with the public copy."""
         return replaced(self, reason=None, public=public)
 
     def item(self, public_url: str) -> ev.MediaItem:
-        """What others are told of it."""
+        """What events say about it."""
         public = self.public
         return ev.MediaItem(
             media_id=self.media_id,
@@ -103,23 +103,23 @@ class RecordMedia(RecordState):
     eligible_on: OnDate | None = None
 
     def assigned(self, department: str) -> "RecordMedia":
-        """The department's."""
+        """A copy that belongs to this department."""
         return replaced(self, department=department)
 
     def recalled(self) -> "RecordMedia":
-        """No department's any more."""
+        """A copy that no longer belongs to any department."""
         return replaced(self, department=None)
 
     def expired(self, eligible_on: date) -> "RecordMedia":
-        """Eligible for disposition from that day on."""
+        """A copy eligible for disposition from that day on."""
         return replaced(self, eligible_on=eligible_on)
 
     def taken_in(self, files: Iterable[MediaFile], *, protected: bool) -> "RecordMedia":
-        """With all its files as they are now."""
+        """A copy with all its files in their current state."""
         return replaced(self, protected=protected, files=tuple(files))
 
     def unknown(self, uploads: Iterable[ev.UploadRef]) -> list[ev.UploadRef]:
-        """Those uploads that nothing is known of yet, each once."""
+        """The uploads that are not known yet, each once."""
         known = {file.media_id for file in self.files}
         return [u for u in {u.upload_id: u for u in uploads}.values() if u.upload_id not in known]
 
@@ -133,10 +133,10 @@ COPY_ENDINGS: Final[Mapping[str, str]] = MappingProxyType({"image/jpeg": "jpg", 
 
 
 def copy_name(token: str, content_type: str) -> str:
-    """The public object's name: an unguessable token, and the ending that viewers go by."""
+    """The public object's name: an unguessable token, and the extension that viewers use."""
     return f"{token}.{COPY_ENDINGS[content_type]}"
 
 
 def possible_copy_names(token: str) -> list[str]:
-    """Every name under which a copy with this token can lie."""
+    """Every name that a copy with this token can have."""
     return [copy_name(token, content_type) for content_type in COPY_ENDINGS]

@@ -1,7 +1,7 @@
-"""By which names originals are sealed."""
+"""The names used to seal originals."""
 
 SEALED_FIELD = "media_original"
-"""The name by which rules of access speak of originals."""
+"""The name of originals in the access rules."""
 
 
 def sealed_name(media_id: str) -> str:

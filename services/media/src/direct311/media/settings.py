@@ -11,8 +11,8 @@ from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings,
 class MediaSettings(ServiceSettings, StoreSettings, VaultSettings):
     """`public_media_url`: where the public bucket is read, by default at the store itself.
 
-    `max_bytes`: of one upload. `max_pixels`: of a picture as it came; `max_side`: of its copy.
-    `abandoned_after`: see `Sweep`.
+    `max_bytes`: the largest upload. `max_pixels`: the largest original picture; `max_side`: the
+    longer side of its copy. `abandoned_after`: see `Sweep`.
     """
 
     model_config = SettingsConfigDict(env_prefix="MEDIA_", frozen=True, extra="ignore")

@@ -1,6 +1,6 @@
 """The three buckets.
 
-`direct311-incoming`: `<upload id>`, as it came. `direct311-sealed`: `<shard>/<record id>/<media
+`direct311-incoming`: `<upload id>`, as received. `direct311-sealed`: `<shard>/<record id>/<media
 id>`, ciphertext, versioned. `direct311-public`: `<token>.<ending>`, read by anybody who knows the
 name. A shard is two hexadecimal digits, so that a sweep never lists more than a part of a bucket.
 """
@@ -27,7 +27,7 @@ class StoreIncoming:
         self, upload_id: str, expires: timedelta, content_type: str, size: int
     ) -> tuple[str, Mapping[str, str]]:
         headers = {"Content-Type": content_type, "If-None-Match": "*"}
-        # The length is signed too; it is no header that a sender writes.
+        # The length is signed too, but the sender does not write that header.
         signed = {**headers, "Content-Length": str(size)}
         return await self._store.presigned_put(INCOMING, upload_id, expires, signed), headers
 

@@ -11,8 +11,8 @@ from direct311.runtime.storage.database import Collection, DuplicateError
 class SecretTokens:
     """Implements `Tokens`: HMAC-SHA-256 of both ids under a secret of this database.
 
-    The secret is made once and never changes, or repeats would leave copies behind. It lies beside
-    the names, of which it tells no more than the documents themselves do.
+    The secret is made once and never changes, because otherwise repeats would leave copies behind.
+    It is stored next to the names, about which it reveals no more than the documents do.
     """
 
     _ID = "public-names"
@@ -29,7 +29,7 @@ class SecretTokens:
 
     async def _read(self) -> bytes:
         while (document := await self._collection.find_one({"_id": self._ID})) is None:
-            # Another copy of the service may be first: then its secret is the secret.
+            # Another copy of the service may be first; then its secret is used.
             with contextlib.suppress(DuplicateError):
                 await self._collection.insert_one({"_id": self._ID, "secret": os.urandom(32)})
         return bytes(document["secret"])

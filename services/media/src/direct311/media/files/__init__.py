@@ -1,1 +1,1 @@
-"""The files of a record, for staff: which there are, and the originals."""
+"""The files of a record, for staff: the list, and the originals."""

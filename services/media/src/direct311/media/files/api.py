@@ -23,10 +23,10 @@ from direct311.schemas.events import MediaItem
 from direct311.schemas.model import RecordId
 
 STAFF = ROLES.files
-"""Who may ask for a file. Who may read it is for the rules of access."""
+"""Who may ask for a file. The access rules decide who may read it."""
 ANY_RECORD = tuple(role for role in STAFF if role not in TIED)
-"""Who may know which files any record has. A department and its inspectors know it of their own
-work alone."""
+"""Who may list any record's files. A department and its inspectors may do so only for their own
+work."""
 
 
 class RecordFiles(Model):
@@ -37,7 +37,8 @@ class RecordFiles(Model):
 
 
 class OriginalQuestion(Model, extra="forbid"):
-    """Why an original is to be read. In a body: proxies and browsers keep addresses."""
+    """Why an original is to be read. This is in the body, because proxies and browsers store
+    URLs."""
 
     purpose: Annotated[str, Field(max_length=40)]
     reference: Annotated[str, Field(max_length=100), Line] | None = None
@@ -85,7 +86,8 @@ def files_router(
         question: OriginalQuestion,
         caller: Annotated[Caller, caller_from],
     ) -> Response:
-        """The file as it came, metadata included. Written down before it is opened."""
+        """The file as received, including metadata. The access is recorded before the file is
+        opened."""
         require(caller, "service", *STAFF)
         state = await state_of(record_id)
         file = state.file(media_id)
@@ -104,8 +106,8 @@ def files_router(
             result_count=1,
         )
         try:
-            # Ciphertext, so it may be in hand before the access is decided: nothing is left to
-            # fail after it was written down.
+            # This is ciphertext, so it may be fetched before the access is decided. That way
+            # nothing can fail after the access was recorded.
             sealed = await originals.get(record_id, media_id)
         except MissingObjectError:
             raise RefusedError("not_readable", "The original is gone.") from None

@@ -1,1 +1,1 @@
-"""What becomes of a record's files later: whose job it is, the end, the sweep."""
+"""What happens to a record's files later: whose job it is, destruction, the sweep."""

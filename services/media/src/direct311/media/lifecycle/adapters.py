@@ -1,4 +1,4 @@
-"""What the sweep asks of the documents."""
+"""What the sweep asks the documents."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ INDEXES = (
     Index([("files.media_id", 1)], name="media_id"),
     Index([("files.public.name", 1)], name="public_name", sparse=True),
 )
-"""Of the records, beside those of the runtime."""
+"""Indexes of the records, besides the runtime's."""
 
 
 class MongoHoldings:

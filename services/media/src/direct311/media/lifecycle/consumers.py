@@ -1,4 +1,4 @@
-"""Which events say what becomes of a record's files."""
+"""Which events decide what happens to a record's files."""
 
 from direct311.media.lifecycle.handlers import follow_recalled, follow_routed, note_expired
 from direct311.media.record import RecordMedia

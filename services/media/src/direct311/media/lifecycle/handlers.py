@@ -18,10 +18,11 @@ async def follow_routed(
 ) -> Change[RecordMedia] | None:
     """Whose job it is decides who may read originals to respond."""
     if not (state.files or event.data.protected):
-        # There is nothing to read, and with the first file comes a revision; of a protected record
-        # none comes, since its files are in no announcement.
+        # There is nothing to read yet, and the first file brings a revision. A protected record
+        # gets none, since no announcement lists its files.
         return None
-    # Another topic than request.recalled: a recall may come before the routing that it takes back.
+    # This and request.recalled are different topics: a recall may arrive before the routing that it
+    # takes back.
     if state.seen.get("request.recalled", 0) > event.data.version:
         return None
     return Change(state.assigned(event.data.department))
@@ -30,10 +31,11 @@ async def follow_routed(
 async def follow_recalled(
     state: RecordMedia, event: Event[ev.RequestRecalled]
 ) -> Change[RecordMedia] | None:
-    # Another topic than request.routed: a recall may come after the routing that followed it.
+    # This and request.routed are different topics: a recall may arrive after the routing that
+    # followed it.
     routed_since = state.seen.get("request.routed", 0) > event.data.version
     if routed_since or state.department != event.data.department:
-        # Seen all the same, for a routing that is still to come.
+        # Marked as seen anyway, for a routing that is still to come.
         return Change(state)
     return Change(state.recalled())
 
@@ -56,10 +58,10 @@ class DestroyMedia:
     tokens: Tokens
 
     async def __call__(self, state: RecordMedia) -> Destroyed:
-        """What the record had, also when an earlier attempt has deleted part of it."""
+        """What the record had, even if an earlier attempt deleted part of it."""
         kept = [file for file in state.files if file.state != "rejected"]
         public = [file.public for file in kept if file.public is not None]
-        # An attempt whose document was never written has left its original, if it left a copy.
+        # If an attempt whose document was never written left a copy, it also left its original.
         ids = {file.media_id for file in kept}
         ids.update(await self.originals.of_record(state.record_id))
         for media_id in sorted(ids):
@@ -78,10 +80,10 @@ class DestroyMedia:
 class Sweep:
     """Removes what a crash left behind.
 
-    Bytes that wait and are written down go at once. Bytes of which no request is known go after
-    `abandoned_after`, which must be longer than the longest stoppage between intake's accepting a
-    request and media's hearing of it that is to be survived. Copies that no document names, and
-    originals whose record has no living document, go after `grace`.
+    Waiting bytes whose outcome is recorded are removed at once. Bytes without a known request are
+    removed after `abandoned_after`, which must be longer than the longest outage to survive between
+    intake's accepting a request and media's learning of it. Copies that no document names, and
+    originals whose record has no living document, are removed after `grace`.
     """
 
     incoming: Incoming
@@ -93,7 +95,7 @@ class Sweep:
     grace: timedelta = timedelta(days=1)
 
     async def waiting(self) -> int:
-        """Sweeps the incoming bucket; how many objects went."""
+        """Sweeps the incoming bucket; returns how many objects were removed."""
         waiting = await self.incoming.waiting()
         known = await self.holdings.known_uploads([upload_id for upload_id, _ in waiting])
         limit = self.clock.now() - self.abandoned_after
@@ -103,7 +105,8 @@ class Sweep:
         return len(gone)
 
     async def shard(self, shard: int) -> int:
-        """Sweeps one of 256 shards of the two other buckets; how many objects went."""
+        """Sweeps one of 256 shards of the two other buckets; returns how many objects were
+        removed."""
         limit = self.clock.now() - self.grace
         names = await self.copies.names_of_shard(shard, limit)
         orphans = set(names) - await self.holdings.named_copies(names)
@@ -118,5 +121,6 @@ SHARDS = 256
 
 
 def shard_of_the_minute(at: datetime) -> int:
-    """Which shard's turn it is: all of them in four and a quarter hours, without a memory."""
+    """Which shard's turn it is: covers all of them in four and a quarter hours, without stored
+    state."""
     return int(at.timestamp() // 60) % SHARDS

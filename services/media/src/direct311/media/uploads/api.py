@@ -22,7 +22,7 @@ INTAKE = "svc:intake"
 
 
 class Announced(Model):
-    """A file that is about to come. `size` in bytes. Its name is not asked."""
+    """A file about to be uploaded. `size` in bytes. Its name is not asked for."""
 
     content_type: Annotated[str, Field(max_length=255)] = ""
     size: Annotated[int, Field(ge=0), NUMBER]
@@ -34,7 +34,7 @@ class TicketOrder(Model):
 
 class Ticket(Model):
     """PUT the bytes to `url` with `headers` before `expires_at`; then name `upload_id` in the
-    request. The store takes bytes of the announced size and type, once, and no others."""
+    request. The store accepts bytes of the announced size and type once, and nothing else."""
 
     upload_id: str
     url: str
@@ -53,7 +53,7 @@ class Named(Model):
 
 
 class Came(Model):
-    """An upload whose bytes are there. `size` in bytes, `sha256` in hex."""
+    """An upload whose bytes have arrived. `size` in bytes, `sha256` in hex."""
 
     upload_id: str
     size: int
@@ -61,7 +61,7 @@ class Came(Model):
 
 
 class Examined(Model):
-    """Those of the uploads whose bytes are there."""
+    """The uploads whose bytes have arrived."""
 
     uploads: tuple[Came, ...]
 
@@ -79,14 +79,14 @@ def tickets_router(
     expires: timedelta,
     max_bytes: int,
 ) -> APIRouter:
-    """What intake calls while it takes a request."""
+    """What intake calls while it accepts a request."""
     router = APIRouter(prefix="/internal/uploads", tags=["uploads"], responses=PROBLEMS)
     caller_from = Depends(caller_of(authenticator))
 
     @router.post("")
     async def order_tickets(order: TicketOrder, caller: Annotated[Caller, caller_from]) -> Tickets:
-        """One place in the incoming bucket for each file. Bring the bytes before the request is
-        stored: what is not there when the request is heard of is `missing`."""
+        """One place in the incoming bucket per file. Upload the bytes before the request is stored:
+        a file that is not there when media learns of the request is `missing`."""
         _require_intake(caller)
         for index, announced in enumerate(order.uploads):
             if announced.size > max_bytes:
@@ -106,8 +106,8 @@ def tickets_router(
 
     @router.post("/examine")
     async def examine(named: Named, caller: Annotated[Caller, caller_from]) -> Examined:
-        """Which uploads have come, and what their bytes are: what a request that names them says
-        of them. Bytes that change afterwards are refused as `changed`."""
+        """Which uploads have arrived, with the size and hash that a request states for them. Bytes
+        that change afterwards are refused as `changed`."""
         _require_intake(caller)
         found = []
         for upload_id in named.upload_ids:
@@ -119,7 +119,8 @@ def tickets_router(
 
     @router.post("/withdraw")
     async def withdraw(withdrawal: Named, caller: Annotated[Caller, caller_from]) -> Withdrawn:
-        """For a request that was not stored after all, such as a repeat: the bytes go at once."""
+        """For a request that was not stored after all, such as a repeat: the bytes are removed at
+        once."""
         _require_intake(caller)
         for upload_id in withdrawal.upload_ids:
             await incoming.discard(upload_id)

@@ -1,4 +1,4 @@
-"""Which events bring uploads, and how a batch of events is worked through."""
+"""Which events bring uploads, and how a batch of events is processed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ Failed = Sequence[tuple[Event[Model], Exception]]
 
 
 def handlers(take: TakeUploads) -> dict[type[Model], Handler[RecordMedia]]:
-    """What a request says of its uploads and of its protection."""
+    """What a request says about its uploads and its protection."""
     return dict(
         (
             on(ev.RequestCreated, take.on_created),
@@ -31,10 +31,10 @@ def taking(
     discard: Callable[[Iterable[str]], Awaitable[None]],
     side_by_side: int,
 ) -> Process:
-    """A consumer's process: records with uploads side by side, all others in one bulk.
+    """Processes a consumer's batch: records with uploads in parallel, all others in one bulk.
 
-    What was uploaded is discarded once its outcome is written down. If that fails, the batch comes
-    again, changes nothing and discards.
+    Uploaded bytes are discarded once their outcome is recorded. If that fails, the batch is
+    delivered again, changes nothing and discards them.
     """
     free = asyncio.Semaphore(side_by_side)
 

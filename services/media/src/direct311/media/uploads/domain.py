@@ -1,8 +1,8 @@
-"""What an upload may be, and what becomes of it.
+"""What an upload may be, and what happens to it.
 
-An upload is accepted or rejected. Of an accepted picture there is a clean copy: decoded and encoded
-anew, so that nothing of the original but its pixels goes out. Other accepted files (P7: video,
-sound, documents) are kept sealed and have no public copy.
+An upload is accepted or rejected. An accepted picture has a clean copy, decoded and encoded again,
+so that only the original's pixels are published. Other accepted files (P7: video, sound, documents)
+are kept sealed and have no public copy.
 """
 
 import re
@@ -26,14 +26,14 @@ class Kind(StrEnum):
 
 
 class Accepted(Model):
-    """The file is what it says. `clean_copy` is `None` for types of which no clean copy is made."""
+    """The file is what it claims to be. `clean_copy` is `None` for types without clean copies."""
 
     content_type: str
     clean_copy: CleanCopy | None = None
 
 
 class Rejected(Model):
-    """The file is not taken."""
+    """The file is not accepted."""
 
     reason: RejectionReason
 
@@ -110,17 +110,17 @@ def canonical(content_type: str) -> str:
 
 
 def upload_type(announced: str) -> str:
-    """The type that an upload is sent under: what was announced, where that is a media type without
+    """The type that an upload is sent with: the announced one, if that is a media type without
     parameters (RFC 6838, section 4.2)."""
     bare = announced.partition(";")[0].strip().lower()
     return bare if _MEDIA_TYPE.fullmatch(bare) else "application/octet-stream"
 
 
 def verify_type(sniffed: str, declared: str) -> str | RejectionReason:
-    """The media type that a file is taken as, or why it is not taken.
+    """The media type as which a file is accepted, or why it is not accepted.
 
-    What the bytes are decides. What was announced must be of the same kind; a phone that calls
-    its HEIC a JPEG means no harm, a PDF that calls itself a JPEG is refused.
+    The bytes decide. The announced type must be of the same kind: a phone that calls its HEIC a
+    JPEG means no harm, but a PDF that calls itself a JPEG is refused.
     """
     actual = canonical(sniffed)
     kind = ACCEPTED.get(actual)
@@ -138,7 +138,7 @@ def verify_type(sniffed: str, declared: str) -> str | RejectionReason:
 def stored_event(
     state: RecordMedia, files: Sequence[MediaFile], public_url: str, at: Instant
 ) -> ev.MediaStored:
-    """The whole list of the record's files, as it is after the change."""
+    """The complete list of the record's files after the change."""
     return ev.MediaStored(
         record_id=state.record_id,
         version=state.version + 1,

@@ -1,9 +1,9 @@
-"""The use cases: take uploads in, withdraw copies.
+"""The use cases: accept uploads, withdraw copies.
 
-Every step may run again after a crash at any line. Names are derived, so that a repeat writes over
-what was written; the originals go first, so that whatever lies in the public bucket can be found
-from what lies in the sealed one; the document with its event comes last, and the incoming bytes are
-removed after it.
+Every step may run again after a crash at any line. Names are derived, so that a repeat overwrites
+what was written. Originals are written first, so that everything in the public bucket can be found
+from the sealed one. The document with its event comes last, and the incoming bytes are removed
+after it.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from direct311.schemas import events as ev
 
 @dataclass(frozen=True, slots=True)
 class TakeUploads:
-    """Takes in what a request brings, and withdraws copies when the record becomes protected."""
+    """Accepts a request's uploads, and withdraws copies when the record becomes protected."""
 
     incoming: Incoming
     cleaner: Cleaner
@@ -130,13 +130,14 @@ class TakeUploads:
         return data, None
 
     async def discard(self, upload_ids: Iterable[str]) -> None:
-        """Removes the incoming bytes of uploads whose outcome is written down."""
+        """Removes the incoming bytes of uploads whose outcome is recorded."""
         for upload_id in upload_ids:
             await self.incoming.discard(upload_id)
 
 
 class _OneKey:
-    """Several files of one record share one key, and one use of it; no file, no key."""
+    """Several files of one record share one key and one use of it; without a file there is no
+    key."""
 
     def __init__(self, seals: Seals, record_id: str) -> None:
         self._seals = seals

@@ -1,4 +1,4 @@
-"""What taking uploads in needs from outside, beside the buckets."""
+"""What accepting uploads needs from outside, besides the buckets."""
 
 from typing import Protocol
 
@@ -11,11 +11,11 @@ class CleanerBusyError(TransientError):
 
 
 class UncleanCopyError(Exception):
-    """A copy holds something other than pixels. Never published; a fault of ours."""
+    """A copy contains something other than pixels. Never published; this is our own fault."""
 
 
 class Cleaner(Protocol):
-    """Tells what a file is and makes the clean copy of a picture."""
+    """Recognizes a file's type, and makes the clean copy of a picture."""
 
     async def clean(self, data: bytes, declared: str) -> Verdict:
         """The verdict on one upload, announced as media type `declared` (empty: not announced).
@@ -30,7 +30,7 @@ class Cleaner(Protocol):
 
 
 class Sealer(Protocol):
-    """A record's key in hand."""
+    """A record's key in memory."""
 
     def seal(self, field: str, value: bytes) -> bytes: ...
 
@@ -39,7 +39,7 @@ class Seals(Protocol):
     """Where the keys are."""
 
     async def sealer(self, record_id: str) -> Sealer:
-        """The record's key, made now where it has none.
+        """The record's key, made now if there is none.
 
         :raises TransientError: the key, or the log of key use, cannot be reached.
         """

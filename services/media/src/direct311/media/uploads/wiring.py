@@ -1,4 +1,4 @@
-"""Builds the taking in of uploads."""
+"""Builds the acceptance of uploads."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -62,7 +62,8 @@ def wire(settings: MediaSettings, resources: Resources, buckets: Buckets, vault:
     )
 
     def process(processor: EventProcessor[RecordMedia]) -> Process:
-        # Twice as many records in hand as are decoded, so that the store's time is not idle time.
+        # Twice as many records in progress as are decoded, so that the store's time is not idle
+        # time.
         return taking(processor, take.discard, 2 * settings.cleaners)
 
     router = tickets_router(

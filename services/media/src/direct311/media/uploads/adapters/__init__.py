@@ -1,1 +1,1 @@
-"""What stands behind the ports of uploads."""
+"""Implementations of the ports of uploads."""

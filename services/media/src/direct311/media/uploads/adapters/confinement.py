@@ -1,5 +1,5 @@
-"""What the kernel keeps between the service and its workers, which have one user. Linux alone;
-elsewhere nothing happens."""
+"""Barriers that the kernel keeps between the service and its workers, which run as the same user.
+Linux only; does nothing elsewhere."""
 
 import ctypes
 import os
@@ -12,13 +12,14 @@ _SET_NO_NEW_PRIVS: Final = 38
 
 
 def close_to_others() -> None:
-    """No other process of the same user reads this one's environment and memory or traces it
-    (prctl(2), PR_SET_DUMPABLE). Who is root still does. Ends with the next exec."""
+    """Prevents other processes of the same user from reading this process's environment and memory,
+    or tracing it (prctl(2), PR_SET_DUMPABLE). Root still can. Ends with the next exec."""
     _prctl(_SET_DUMPABLE, 0)
 
 
 def gain_nothing() -> None:
-    """This process and its children get no privileges by exec, as by a set-user-ID program."""
+    """Prevents this process and its children from gaining privileges by exec, for example of a
+    set-user-ID program."""
     _prctl(_SET_NO_NEW_PRIVS, 1)
 
 

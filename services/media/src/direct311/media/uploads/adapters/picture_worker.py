@@ -1,10 +1,10 @@
 """The process in which strangers' files are decoded: `python -m …picture_worker LIMITS`.
 
-It is given no environment, cannot read the service's, cannot write a file, gains no privileges, and
-lives under limits of memory and CPU time, so that a decoder that fails takes nothing with it but
-itself. It is no other user than the service: a decoder that is taken over may read the files that
-the service may read, and reach the network. Frames on standard input and output: 4 bytes of length
-(big endian), a JSON head, then as many bytes as the head's `size`.
+It gets no environment, cannot read the service's, cannot write a file, gains no privileges, and has
+memory and CPU limits, so that a failing decoder takes down only itself. It runs as the same user as
+the service: a compromised decoder may read the files that the service may read, and reach the
+network. Frames on standard input and output: 4 bytes of length (big endian), a JSON head, then as
+many bytes as the head's `size`.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Sniffs a file and makes the clean copy of a picture. Pure: bytes in, verdict out.
 
-A clean copy is decoded in full and encoded anew from its pixels: orientation applied, colours
+A clean copy is fully decoded and encoded again from its pixels: orientation applied, colours
 converted to sRGB, no EXIF, XMP, IPTC, ICC profile, comment, thumbnail, second picture, C2PA
-manifest or appended file. The result is taken apart again: what it may consist of is a closed list.
+manifest or appended file. The result is parsed again: it may contain only items from a closed list.
 """
 
 import re
@@ -28,19 +28,19 @@ class PictureError(Exception):
 
 
 class DamagedPictureError(PictureError):
-    """The file ends before what it announces."""
+    """The file ends earlier than it announces."""
 
 
 class PixelLimitError(PictureError):
-    """More pixels than may be decoded, or the same ones more often."""
+    """The file has more pixels than may be decoded, or repeats them too often."""
 
 
 class Limits(Model):
     """`max_pixels`: width times height of the original; `max_side`: pixels of the copy's longer
-    side; `max_scans`: passes over the pixels that a JPEG may have, a camera's has 1, a progressive
-    one about 10; `max_passed`: pixels of all passes together."""
+    side; `max_scans`: the most passes over the pixels of a JPEG (a camera's has 1, a progressive
+    one about 10); `max_passed`: the pixels of all passes together."""
 
-    # Below Pillow's own limit (89 megapixels), so that ours is the one that speaks.
+    # Below Pillow's own limit (89 megapixels), so that ours applies first.
     max_pixels: int = 80_000_000
     max_side: int = 2048
     max_scans: int = 32
@@ -58,10 +58,10 @@ _FORMATS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 _SOI, _EOI, _SOS, _APP0 = 0xD8, 0xD9, 0xDA, 0xE0
-# Neither a stuffed byte nor a restart: what has a length, begins or ends.
+# Neither a stuffed byte nor a restart, but a marker that has a length, begins or ends.
 _MARKER: Final = re.compile(rb"\xff+[^\x00\x01\xff\xd0-\xd7]", re.DOTALL)
 
-# EXIF 2.32, tag 0x0112: what brings the stored picture upright.
+# EXIF 2.32, tag 0x0112: how to turn the stored picture upright.
 _ORIENTATION: Final = 0x0112
 _UPRIGHT: Final[Mapping[int, Image.Transpose]] = MappingProxyType(
     {
@@ -101,7 +101,7 @@ def examine(data: bytes, declared: str, limits: Limits) -> Verdict:
     ):
         return Rejected(reason=RejectionReason.BOMB)
     except Exception:
-        # Decoders raise nearly every kind of error at bytes that they do not like.
+        # Decoders raise nearly every kind of error for bad bytes.
         return Rejected(reason=RejectionReason.DAMAGED)
     return Accepted(content_type=content_type, clean_copy=_encode(picture, content_type))
 
@@ -135,7 +135,7 @@ def _pillow(data: bytes, limits: Limits) -> Image.Image:
     _require_pixels(picture.size, limits)
     if picture.format in ("JPEG", "MPO"):
         _require_few_scans(data, picture.size, limits)
-    # A JPEG is decoded at a half, a quarter or an eighth where that is still large enough.
+    # A JPEG is decoded at a half, a quarter or an eighth of its size if that is still large enough.
     picture.draft(None, (limits.max_side, limits.max_side))
     picture.load()
     return picture
@@ -144,7 +144,8 @@ def _pillow(data: bytes, limits: Limits) -> Image.Image:
 def _heif(data: bytes, limits: Limits) -> Image.Image:
     container = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
     _require_pixels(container.size, limits)
-    # The decoder applies the container's own rotation. EXIF's says the same again, so it is left.
+    # The decoder applies the container's own rotation. EXIF's orientation repeats it, so it is
+    # ignored.
     return container.to_pillow()
 
 
@@ -154,7 +155,8 @@ def _require_pixels(size: tuple[int, int], limits: Limits) -> None:
 
 
 def _require_few_scans(data: bytes, size: tuple[int, int], limits: Limits) -> None:
-    """Each scan costs a pass over all pixels, and a few bytes are one (ITU-T T.81, annex B.2.3)."""
+    """Each scan costs a pass over all pixels, and a few bytes are enough for a scan (ITU-T T.81,
+    annex B.2.3)."""
     scans = _scans(data, limits.max_scans)
     if scans > limits.max_scans:
         raise DamagedPictureError
@@ -163,8 +165,8 @@ def _require_few_scans(data: bytes, size: tuple[int, int], limits: Limits) -> No
 
 
 def _scans(data: bytes, most: int) -> int:
-    """Scans of a JPEG up to its end, one more than `most` at most. Goes from marker to marker as a
-    decoder does, over whatever stands between."""
+    """Counts the scans of a JPEG up to its end, but at most `most` plus one. Goes from marker to
+    marker as a decoder does, skipping everything between."""
     at, found = 2, 0
     while found <= most and (marker := _MARKER.search(data, at)) is not None:
         code, at = data[marker.end() - 1], marker.end()
@@ -181,7 +183,7 @@ def _orientation(picture: Image.Image) -> int:
     try:
         return int(picture.getexif().get(_ORIENTATION, 1))
     except Exception:
-        # Broken metadata around a sound picture: shown as it is stored.
+        # Broken metadata around a valid picture: shown as stored.
         return 1
 
 
@@ -192,7 +194,7 @@ def _continuous(picture: Image.Image) -> Image.Image:
         alpha = rgba.getchannel("A")
         if alpha.getextrema() == (255, 255):
             return rgba.convert("RGB")
-        # Colours under full transparency are not seen, but would still be readable in the copy.
+        # Fully transparent colors are invisible, but would still be readable in the copy.
         seen = alpha.point(lambda value: 255 if value else 0)
         return Image.composite(rgba, Image.new("RGBA", rgba.size), seen)
     if picture.mode.startswith("I"):
@@ -203,7 +205,7 @@ def _continuous(picture: Image.Image) -> Image.Image:
 
 
 def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The colours as a viewer without the profile shows them best."""
+    """The colors converted so that a viewer without the profile shows them best."""
     out = "RGB" if picture.mode == "CMYK" else picture.mode
     if profile and out != "L":
         try:
@@ -220,7 +222,7 @@ def _srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 def _require_whole_boxes(data: bytes) -> None:
     """The top-level boxes of HEIC and AVIF end where the file ends (ISO 14496-12, section 4.2).
 
-    The decoder gives wrong pixels for what is cut off, without an error. A box 'to the end of the
+    For a truncated file the decoder returns wrong pixels without an error. A box 'to the end of the
     file' cannot be checked and is refused too; no camera writes one.
     """
     at = 0
@@ -279,7 +281,7 @@ _BARE_MARKERS: Final = frozenset({0xDB, 0xC4, 0xDD, 0xC0, 0xC1, 0xC2, _SOS, _APP
 
 
 def require_bare(data: bytes, content_type: str) -> None:
-    """The file holds pixels and what is needed to decode them, and not a byte more.
+    """The file contains pixels and what is needed to decode them, and not a byte more.
 
     :raises UncleanCopyError: anything else is in it.
     """
@@ -290,9 +292,10 @@ def require_bare(data: bytes, content_type: str) -> None:
 
 
 def require_bare_parts(data: bytes, content_type: str) -> None:
-    """The part of `require_bare` that goes by the bytes alone, without a decoder.
+    """The part of `require_bare` that checks only the bytes, without a decoder.
 
-    :raises UncleanCopyError: it is no JPEG or PNG, or has other segments or chunks, or a trailer.
+    :raises UncleanCopyError: it is not a JPEG or PNG, or has other segments or chunks, or a
+    trailer.
     """
     walk = _WALKS.get(content_type)
     try:
@@ -317,7 +320,7 @@ def _jpeg_is_bare(data: bytes) -> bool:
         if marker == _EOI:
             return at + 2 == len(data)
         size = int.from_bytes(data[at + 2 : at + 4])
-        # 16 bytes are a JFIF header whose thumbnail has no pixels.
+        # 16 bytes: a JFIF header with an empty thumbnail.
         if marker not in _BARE_MARKERS or (marker == _APP0 and size != 16):
             return False
         at += 2 + size
@@ -327,7 +330,7 @@ def _jpeg_is_bare(data: bytes) -> bool:
 
 
 def _scan_end(data: bytes, at: int) -> int:
-    """Where the entropy-coded data end: at the next 0xFF that is neither stuffed nor a restart."""
+    """Where the entropy-coded data ends: at the next 0xFF that is neither stuffed nor a restart."""
     while True:
         at = data.index(0xFF, at)
         if data[at + 1] != 0 and not 0xD0 <= data[at + 1] <= 0xD7:

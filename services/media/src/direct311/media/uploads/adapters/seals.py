@@ -1,4 +1,4 @@
-"""Keys of records, by way of the vault."""
+"""Keys of records, through the vault."""
 
 from direct311.media.sealing import SEALED_FIELD
 from direct311.media.uploads.ports import Sealer
@@ -11,8 +11,8 @@ from direct311.runtime.vault.vault import Vault
 class VaultSeals:
     """Implements `Seals`.
 
-    The first file of a record gets a new key. Later files, and a repeat after a crash, use the key
-    that is there: like every use of a key, that is written down first.
+    The first file of a record gets a new key. Later files, and a repeat after a crash, use the
+    existing key; like every use of a key, that is recorded first.
     """
 
     def __init__(self, vault: Vault, service_account: str) -> None:

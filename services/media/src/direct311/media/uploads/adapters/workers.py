@@ -19,11 +19,11 @@ _CRASHES_BEFORE_DAMAGED = 2
 class CleanerProcesses:
     """Implements `Cleaner`. At most `processes` files are examined at a time.
 
-    A worker that dies over a file (a decoder's crash, the limits of memory and CPU time) is tried
-    once more in a new process; the second time the file is `damaged`. One that takes longer than
-    `patience` seconds by the wall clock may only be a busy machine's: `CleanerBusyError`. What a
-    worker calls a clean copy is taken apart again here, by the bytes alone; one that brought
-    anything else is ended.
+    A file that kills its worker (a decoder's crash, the memory and CPU limits) is tried once more
+    in a new process; the second time the file is `damaged`. A worker that takes longer than
+    `patience` seconds of wall-clock time may just be on a busy machine: `CleanerBusyError`. A
+    worker's clean copy is parsed again here, by its bytes alone; a worker that returned anything
+    else is ended.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class CleanerProcesses:
         return Rejected(reason=RejectionReason.DAMAGED)
 
     async def aclose(self) -> None:
-        """Ends all workers. What they were doing is left undone."""
+        """Ends all workers. Their unfinished work is dropped."""
         for worker in tuple(self._running):
             await self._end(worker)
 
@@ -55,7 +55,8 @@ class CleanerProcesses:
         try:
             async with asyncio.timeout(self._patience):
                 head, body = await _exchange(worker, frame({"declared": declared}, data))
-            # In a thread: milliseconds for an honest copy, a second for ten hostile megabytes.
+            # In a thread, because it takes milliseconds for an honest copy but a second for ten
+            # hostile megabytes.
             verdict = await asyncio.to_thread(_verdict, head, body)
             answered = True
         except TimeoutError:
@@ -70,7 +71,7 @@ class CleanerProcesses:
         return verdict
 
     async def _start(self) -> Process:
-        # Isolated mode and an empty environment: nothing of the service's settings goes along.
+        # Isolated mode and an empty environment: none of the service's settings are passed on.
         worker = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-m", _WORKER, self._limits.model_dump_json()),
             stdin=PIPE,

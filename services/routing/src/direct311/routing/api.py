@@ -1,4 +1,4 @@
-"""How it is known who asks."""
+"""How callers are identified."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""A request as routing keeps it: what is known of it, and whose job it is."""
+"""A request as routing stores it: what is known about it, and which department has the job."""
 
 from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Instant, Model, OnDate, replaced
@@ -6,7 +6,7 @@ from direct311.schemas import events as ev
 
 
 class Asked(Model):
-    """What intake said last of the request."""
+    """What intake last said about the request."""
 
     version: int
     service_code: str
@@ -22,11 +22,11 @@ class Asked(Model):
 
 
 class Job(RecordState):
-    """The join of request, location and media, and the decision that came of it.
+    """The join of request, location and media, and the resulting decision.
 
-    `routed` is the last revision as it was published, without its version; `status` is where the
-    work stands; `said` is what the updates that were taken weigh, in bytes. Of a protected request
-    `located` has what the rules ask alone.
+    `routed` is the last published revision, without its version; `status` is the status of the
+    work; `said` is the size of the accepted updates, in bytes. For a protected request, `located`
+    has only what the rules need.
     """
 
     asked: Asked | None = None
@@ -42,20 +42,20 @@ class Job(RecordState):
     said: int = 0
 
     def asked_for(self, asked: Asked, status: ev.RequestStatus) -> "Job":
-        """With what intake says now, and where the work stands after it."""
+        """A copy with what intake says now, and the resulting status of the work."""
         return replaced(self, asked=asked, status=status)
 
     def found_at(self, located: ev.LocationResolved) -> "Job":
-        """With where it lies."""
+        """A copy with its location."""
         return replaced(self, located=located)
 
     def illustrated(self, media: tuple[ev.MediaItem, ...]) -> "Job":
-        """With the files that there are of it."""
+        """A copy with its files."""
         return replaced(self, media=media)
 
     def assigned(self, routed: ev.RequestRouted) -> "Job":
-        """The department's, by this announcement. One that did not have it before begins; what it
-        moved from may be late again."""
+        """A copy assigned to a department by this announcement. A new department begins from the
+        start, and the job may become late again."""
         first = self.department is None
         moved = not first and self.department != routed.department
         return replaced(
@@ -69,26 +69,25 @@ class Job(RecordState):
         )
 
     def recalled(self) -> "Job":
-        """No department's any more."""
+        """A copy that no longer belongs to any department."""
         return replaced(self, department=None, due_on=None, routed=None)
 
     def answered(self, handled: tuple[str, ...]) -> "Job":
-        """With a department's update among those that were handled, whatever came of it."""
+        """A copy with a department's update among those handled, whatever its outcome."""
         return replaced(self, handled_updates=handled)
 
     def worked(self, status: ev.RequestStatus, weight: int) -> "Job":
-        """Where a department's update has brought it, which weighs so much, in bytes."""
+        """A copy in the status after a department's update of this size, in bytes."""
         return replaced(self, status=status, said=self.said + weight)
 
     def noticed_overdue(self) -> "Job":
-        """Known to everybody as late."""
+        """A copy announced as late."""
         return replaced(self, overdue_noticed=True)
 
 
 def known(job: Job) -> Job:
-    """What may be kept of a job: of a protected place no more than its areas, as the rules are
-    asked with, and as its department gets them should the protection end (section 119.071(4)(d),
-    F.S.)."""
+    """What may be stored about a job: for a protected place only its areas, which the rules use,
+    and which its department gets if the protection ends (section 119.071(4)(d), F.S.)."""
     if job.asked is None or not job.asked.protected or job.located is None:
         return job
     return job.found_at(_for_the_rules(job.located))

@@ -9,7 +9,7 @@ from direct311.runtime.settings import Duration, ServiceSettings
 
 
 class RoutingSettings(ServiceSettings):
-    """`rules_folder`: the county's own files instead of those packaged."""
+    """`rules_folder`: the county's own files, instead of the packaged ones."""
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_", frozen=True, extra="ignore")
 

@@ -22,7 +22,7 @@ class State(Model, extra="forbid"):
 
 
 class Transition(Model, extra="forbid"):
-    """Every move from a state of `start` to a state of `end`, by any of `by`."""
+    """Every move from a state in `start` to a state in `end`, by any actor in `by`."""
 
     transition: str
     start: tuple[RequestStatus, ...]
@@ -49,7 +49,8 @@ class States(Model, extra="forbid"):
         return self._by_status[status]
 
     def next(self, current: RequestStatus, actor: Actor) -> tuple[RequestStatus, ...]:
-        """Where `actor` may move a request that is in `current`, in the order of the file."""
+        """The states to which `actor` may move a request from `current`, in the order of the
+        file."""
         ends = {
             end
             for transition in self.transitions
@@ -73,13 +74,13 @@ def allowed(move: Move, states: States) -> bool:
 
 
 def problems(states: States) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with the machine, as state or transition, field and reason."""
+    """What is wrong with the machine: state or transition, field and reason."""
     names = Counter(state.status for state in states.states)
     for state in states.states:
         if names[state.status] > 1:
             yield state.status, "status", "named more than once"
         if state.final != (state.open311 == "closed"):
-            yield state.status, "open311", "what is final is closed, and what is not is open"
+            yield state.status, "open311", "a final state must be closed, and any other state open"
     for status in get_args(RequestStatus):
         if status not in names:
             yield status, "states", "is missing"

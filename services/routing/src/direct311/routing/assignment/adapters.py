@@ -30,9 +30,8 @@ class RuleFiles:
 
 
 def load_rules(folder: Path | None = None) -> RuleFiles:
-    """The five files of routing, checked alone and against each other.
-
-    A file that `folder` has replaces the packaged one of its name. Raises `DataFileError`.
+    """The five files of routing, checked separately and against each other. A file in `folder`
+    replaces the packaged one with the same name. Raises `DataFileError`.
     """
 
     def source(name: str) -> Path | Traversable:

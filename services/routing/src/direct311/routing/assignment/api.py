@@ -1,4 +1,4 @@
-"""Departments and rules, as they are in force, over HTTP."""
+"""The departments and rules in force, over HTTP."""
 
 from typing import Annotated
 

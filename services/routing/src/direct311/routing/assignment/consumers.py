@@ -1,3 +1,3 @@
-"""Which events say something of a request."""
+"""The events about a request."""
 
 TOPICS = ("request.created", "request.updated", "location.resolved", "media.stored")

@@ -1,4 +1,4 @@
-"""Join what is known of a request, decide whose it is, and announce that."""
+"""Join what is known about a request, decide which department gets it, and announce that."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -56,7 +56,7 @@ class Routing:
         return self._routed(after)
 
     def _status(self, job: Job, updated: ev.RequestUpdated) -> ev.RequestStatus:
-        # Where the work stands is for routing to say; that it may not start, or need not, is not.
+        # Routing decides the work's status, but not whether the work may or must start.
         if updated.status in ("identity_required", "withdrawn"):
             return updated.status
         return "received" if job.status == "identity_required" else job.status
@@ -70,7 +70,7 @@ class Routing:
         return self._routed(job.illustrated(event.data.media))
 
     def _routed(self, job: Job) -> Change[Job]:
-        """The job with a department, where enough is known and a department learns something."""
+        """The job with a department, if enough is known and a department learns something new."""
         if not is_ready(job) or job.asked is None or job.located is None:
             return Change(job)
         decision = self._standing(job, decide(facts(job.asked, job.located), self._rulebook))
@@ -84,9 +84,9 @@ class Routing:
         return Change(job.assigned(routed), tuple(events))
 
     def _standing(self, job: Job, found: Decision) -> Decision:
-        """What the rules found, or what they last did where the job is closed or may not move.
+        """What the rules find, or their last decision if the job is closed or may not move.
 
-        Rules change, and so does what is known of a request; work that is done stays where it was.
+        Rules change, and so do the facts about a request; finished work stays where it was.
         """
         last = job.routed
         if last is None:

@@ -1,4 +1,4 @@
-"""Reads the rules, and builds what decides by them."""
+"""Reads the rules, and builds what decides with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Assignment:
 
 
 def wire(settings: RoutingSettings, resources: Resources, caller_of: CallerOf) -> Assignment:
-    """:raises DataFileError: a file is not good."""
+    """:raises DataFileError: a file is invalid."""
     files = load_rules(settings.rules_folder)
     routing = Routing(files.rulebook, files.states, resources.clock)
     return Assignment(

@@ -1,1 +1,1 @@
-"""By when: the county's working days, and jobs that are overdue."""
+"""Due dates: the county's working days, and overdue jobs."""

@@ -10,8 +10,8 @@ _OPEN = ("received", "routed", "in_progress", "on_hold", "referred")
 
 
 def watched(job: Job) -> Document:
-    """What of a job is kept beside its state: the due date that may still have to be told, so that
-    a look for those does not pass over all that were closed long ago."""
+    """What is stored about a job besides its state: a due date that may still have to be announced,
+    so that a search for those skips jobs closed long ago."""
     told = job.overdue_noticed or job.department is None or job.due_on is None
     if told or job.status not in _OPEN or job.lifecycle != "active":
         return {}
@@ -19,7 +19,7 @@ def watched(job: Job) -> Document:
 
 
 class MongoLateJobs:
-    """`LateJobs` over the collection that the runtime's records lie in."""
+    """`LateJobs` over the collection of the runtime's records."""
 
     INDEXES = (Index([("watched_until", 1)], name="watched", sparse=True),)
 

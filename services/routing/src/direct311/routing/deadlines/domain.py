@@ -34,7 +34,7 @@ class FixedDay(Model, extra="forbid"):
 
 
 class NthWeekday(Model, extra="forbid"):
-    """The nth weekday of a month, counted from its end where `nth` is negative."""
+    """The nth weekday of a month, counted from its end if `nth` is negative."""
 
     kind: Literal["weekday"]
     month: int
@@ -44,7 +44,7 @@ class NthWeekday(Model, extra="forbid"):
 
 
 class Holiday(Model, extra="forbid"):
-    """One holiday. `verify`: not read in a primary source, and so switched off."""
+    """One holiday. `verify`: not yet checked in a primary source, and so disabled."""
 
     holiday: str
     name: str
@@ -56,7 +56,7 @@ class Holiday(Model, extra="forbid"):
     enabled: bool = True
 
     def observed(self, year: int) -> date | None:
-        """The day on which this year's holiday is kept, which may lie in the year before."""
+        """The day on which this year's holiday is observed, which may be in the previous year."""
         if not self.enabled or year < (self.from_year or year) or year > (self.until_year or year):
             return None
         if isinstance(self.rule, NthWeekday):
@@ -70,7 +70,7 @@ class Holiday(Model, extra="forbid"):
 
 
 class Closure(Model, extra="forbid"):
-    """A day on which the county was shut, and why."""
+    """A day on which the county was closed, and why."""
 
     day: date
     reason: str
@@ -94,7 +94,7 @@ class CalendarRules(Model, extra="forbid"):
 
 
 class WorkingCalendar:
-    """Answers for single days. Holidays of a year are worked out once, when first asked for."""
+    """Answers for single days. The holidays of a year are computed once, when first needed."""
 
     def __init__(self, rules: CalendarRules) -> None:
         self.version = rules.version
@@ -106,9 +106,9 @@ class WorkingCalendar:
         self._by_year: dict[int, frozenset[date]] = {}
 
     def holidays(self, year: int) -> frozenset[date]:
-        """The days of this year on which a holiday is kept."""
+        """The days of this year on which a holiday is observed."""
         if year not in self._by_year:
-            # New Year's Day on a Saturday is kept on the last day of the year before.
+            # New Year's Day on a Saturday is observed on the last day of the previous year.
             kept = (each.observed(of) for of in (year, year + 1) for each in self._holidays)
             self._by_year[year] = frozenset(day for day in kept if day and day.year == year)
         return self._by_year[year]
@@ -121,7 +121,7 @@ class WorkingCalendar:
         )
 
     def next_working(self, day: date) -> date:
-        """`day` itself if it is a working day, else the first one after it."""
+        """`day` itself if it is a working day, otherwise the first working day after it."""
         while not self.is_working(day):
             day += _DAY
         return day
@@ -129,7 +129,7 @@ class WorkingCalendar:
     def starts_on(self, received_at: datetime) -> date:
         """The working day on which the clock of a request starts.
 
-        What comes while the county is closed counts as come at the next opening.
+        A request that arrives while the county is closed counts as arriving at the next opening.
         """
         local = received_at.astimezone(self._zone)
         day = local.date()
@@ -139,7 +139,7 @@ class WorkingCalendar:
 
 
 def working_days(calendar: WorkingCalendar, start: date, n: int) -> date:
-    """The n-th working day after `start`; for 0 `start` itself, or the first working day after it.
+    """The n-th working day after `start`; for 0, `start` itself or the first working day after it.
 
     :raises ValueError: `n` is negative.
     """
@@ -152,7 +152,7 @@ def working_days(calendar: WorkingCalendar, start: date, n: int) -> date:
 
 
 def problems(rules: CalendarRules) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a calendar, as holiday, field and reason."""
+    """What is wrong with a calendar: holiday, field and reason."""
     try:
         ZoneInfo(rules.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
@@ -166,13 +166,13 @@ def problems(rules: CalendarRules) -> Iterator[tuple[str, str, str]]:
         if names[each.holiday] > 1:
             yield each.holiday, "holiday", "named more than once"
         if each.verify and each.enabled:
-            yield each.holiday, "enabled", "what is still to be verified must be switched off"
+            yield each.holiday, "enabled", "an item that is not verified must be disabled"
         yield from ((each.holiday, field, reason) for field, reason in _rule_problems(each.rule))
 
 
 def _rule_problems(rule: FixedDay | NthWeekday) -> Iterator[tuple[str, str]]:
     if not 1 <= rule.month <= 12:
-        yield "rule.month", "is no month"
+        yield "rule.month", "is not a month"
     elif isinstance(rule, NthWeekday):
         if rule.nth == 0 or not -4 <= rule.nth <= 4:
             yield "rule.nth", "must be 1 to 4, or -1 to -4 from the end"

@@ -1,4 +1,4 @@
-"""Tell everybody of a job whose due date has passed."""
+"""Announce jobs whose due date has passed."""
 
 from datetime import date
 from typing import Final
@@ -18,7 +18,7 @@ _AT_A_TIME: Final = 200
 
 
 class Deadlines:
-    """Finds the jobs that are late on the county's day of today."""
+    """Finds the jobs that are late today, by the county's calendar."""
 
     def __init__(
         self, jobs: LateJobs, processor: EventProcessor[Job], states: States, clock: Clock
@@ -29,7 +29,7 @@ class Deadlines:
         self._clock = clock
 
     async def step(self) -> None:
-        """Tell of all that nobody has been told of; once for each job."""
+        """Announce all late jobs not announced yet, once per job."""
         today = self._clock.now().astimezone(ZoneInfo("America/New_York")).date()
 
         async def decide(job: Job) -> Change[Job] | None:
@@ -42,7 +42,7 @@ class Deadlines:
 
 
 async def overdue(job: Job, today: date, states: States, clock: Clock) -> Change[Job] | None:
-    """Tell everybody that the due date has passed, once."""
+    """Announce once that the due date has passed."""
     due = job.due_on
     if job.lifecycle != "active":
         return None

@@ -1,4 +1,4 @@
-"""What deadlines need of the world."""
+"""What deadlines need from outside."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -9,5 +9,5 @@ class LateJobs(Protocol):
     """Jobs by their due date."""
 
     async def late(self, today: date, limit: int) -> Sequence[str]:
-        """Ids of open jobs whose due date has passed and that nobody has been told of."""
+        """Ids of open jobs whose due date has passed without an announcement."""
         ...

@@ -1,4 +1,4 @@
-"""Builds the look for jobs that are overdue."""
+"""Builds the search for overdue jobs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,5 +5,5 @@ from direct311.runtime.disposition import Destroyed
 
 
 async def remove(job: Job) -> Destroyed:
-    """All that routing has of a record is the document that becomes the tombstone."""
+    """Routing's only data about a record is the document that becomes the tombstone."""
     return Destroyed(documents=1 if job.asked or job.located else 0)

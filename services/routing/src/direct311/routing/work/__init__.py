@@ -1,1 +1,1 @@
-"""The departments' work: their updates, taken or refused, and their queue."""
+"""The departments' work: their updates, accepted or refused, and their queue."""

@@ -9,7 +9,7 @@ from direct311.runtime.storage.database import Index, MongoRecords
 
 
 class MongoJobs:
-    """`Jobs` over the collection that the runtime's records lie in."""
+    """`Jobs` over the collection of the runtime's records."""
 
     INDEXES = (Index([("department", 1), ("status", 1), ("_id", 1)], name="queue", sparse=True),)
 
@@ -58,5 +58,5 @@ class MongoJobs:
 
 
 async def forget(refusals: MongoRecords[Refusal], before: datetime) -> None:
-    """Delete the refusals that were answered before then."""
+    """Delete refusals answered before this time."""
     await refusals.collection.delete_many({"pending": 0, "relay_after": {"$lt": before}})

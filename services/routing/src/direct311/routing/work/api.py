@@ -15,7 +15,7 @@ from direct311.schemas import Model, OnDate, RecordId
 from direct311.schemas import events as ev
 
 STAFF = ROLES.jobs
-"""Who may see the job of any department. A department and its inspectors see its own alone."""
+"""Who may see any department's job. A department and its inspectors see only their own."""
 COUNTERS = ROLES.job_counts
 
 
@@ -31,14 +31,14 @@ class JobView(Model):
 
 
 class QueueView(Model):
-    """One page; `next` is the `after` of the page that follows."""
+    """One page; `next` is the `after` of the following page."""
 
     jobs: tuple[JobView, ...]
     next: str | None
 
 
 class CountsView(Model):
-    """Jobs by where they stand; `total` is their sum."""
+    """Jobs by status; `total` is their sum."""
 
     total: int
     counts: dict[str, int]
@@ -57,7 +57,7 @@ def router(jobs: Jobs, caller_of: CallerOf) -> APIRouter:
         after: Annotated[RecordId | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> QueueView:
-        """A department's queue, oldest first; by default what is open."""
+        """A department's queue, oldest first; by default only open jobs."""
         _may_see(caller, department)
         chosen = status or ["routed", "in_progress", "on_hold", "referred"]
         found = await jobs.queue(department, chosen, after, limit)
@@ -70,7 +70,8 @@ def router(jobs: Jobs, caller_of: CallerOf) -> APIRouter:
     async def job(caller: Annotated[Caller, who], record_id: str) -> JobView:
         """One job."""
         found = await jobs.get(record_id)
-        # Before it is said that there is none: which ids are requests is not for everybody either.
+        # Check this before saying that there is none: not everybody may learn which ids are
+        # requests.
         _may_see(caller, found.department if found else None)
         if found is None:
             raise RefusedError("not_found", "There is no such job.")
@@ -80,13 +81,13 @@ def router(jobs: Jobs, caller_of: CallerOf) -> APIRouter:
 
 
 def counts_router(jobs: Jobs, caller_of: CallerOf) -> APIRouter:
-    """How far the work is."""
+    """Counts of the work."""
     api = APIRouter(prefix="/v1", responses=PROBLEMS)
     who = Depends(caller_of)
 
     @api.get("/counts")
     async def counts(caller: Annotated[Caller, who]) -> CountsView:
-        """How many jobs stand where."""
+        """How many jobs have which status."""
         require(caller, *COUNTERS)
         found = await jobs.count()
         return CountsView(total=sum(found.values()), counts=found)

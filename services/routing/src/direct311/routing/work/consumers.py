@@ -1,4 +1,4 @@
-"""The departments' updates, beside the events about requests."""
+"""The departments' updates, besides the events about requests."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,12 +22,12 @@ def process(
     known: Records[Job],
     refused: Records[Refusal],
 ) -> Process:
-    """Apply each event to its job; an update of an unknown request gets an answer all the same,
-    and keeps it when the request comes after all and the update again.
+    """Apply each event to its job. An update for an unknown request gets an answer too, and keeps
+    that answer if the request arrives later and the update is repeated.
 
-    A department is who may write its topic, not who an update says it is; and it sends updates
-    alone. The consumer has looked (decision 67); a job that a department could destroy is worth a
-    second look.
+    A department is identified by the topic it may write to, not by what an update says, and it
+    sends only updates. The consumer has checked this (decision 67); since a department could
+    destroy a job, it is checked a second time.
     """
 
     async def apply(batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
@@ -45,7 +45,7 @@ def process(
         if updates:
             stored = await known.load([event.subject for event in updates])
             active = {each for each, job in stored.items() if job.state.lifecycle == "active"}
-            # By the id alone too, as refusals were kept before.
+            # Also by only the id, as refusals were stored before.
             answered = await refused.load([key for each in updates for key in (own(each), each.id)])
             failed += await jobs.apply(
                 [
@@ -70,9 +70,10 @@ def process(
 
 
 def own(event: Event[Model]) -> str:
-    """What an update is known by. Its department makes up its id, and others may the same."""
+    """An update's key. Its department chooses its id, and another department may choose the same
+    one."""
     if not isinstance(event.data, ev.DepartmentUpdate):
-        raise TypeError("no department's update")
+        raise TypeError("not a department's update")
     return update_key(event.data.department, event.id)
 
 

@@ -1,4 +1,4 @@
-"""A department's update, taken or refused."""
+"""A department's update, accepted or refused."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,13 +19,13 @@ from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
 CLOCKS_APART = timedelta(hours=1)
-"""So far a department's clock may be ahead. A time within it counts as the present."""
+"""How far a department's clock may be ahead. A time within this counts as now."""
 LONGEST_BEFORE = timedelta(days=366)
-"""So long before a report came its work may have been done."""
+"""How long before a report arrived its work may have been done."""
 
 
 class Answers:
-    """Handlers of what the departments say of their jobs."""
+    """Handlers of what the departments say about their jobs."""
 
     def __init__(self, states: States, redact: Redactor, clock: Clock) -> None:
         self._states = states
@@ -36,10 +36,10 @@ class Answers:
         return dict((on(ev.DepartmentUpdate, self.answered),))
 
     async def answered(self, job: Job, event: Event[ev.DepartmentUpdate]) -> Change[Job] | None:
-        """Take a department's update, or refuse it and say why."""
+        """Accept a department's update, or refuse it and say why."""
         update = event.data
         key = update_key(update.department, event.id)
-        # By the id alone too, as jobs remembered before.
+        # Also by only the id, as jobs remembered updates before.
         if key in job.handled_updates or event.id in job.handled_updates:
             return None
         handled = (*job.handled_updates, key)[-HANDLED_UPDATES:]
@@ -97,7 +97,7 @@ class Answers:
 
 
 def _may_repeat(job: Job, record_id: str) -> bool:
-    """Whether a job can be a duplicate of this: an id as ours are written, and not its own."""
+    """Whether a job can be a duplicate of this id: it has our format, and is not the job's own."""
     try:
         return str(UUID(record_id)) == record_id != job.record_id
     except ValueError:
@@ -105,14 +105,14 @@ def _may_repeat(job: Job, record_id: str) -> bool:
 
 
 def _number(work_reference: str | None) -> str | None:
-    """The number of a department's work as others may see it."""
+    """A department's work number, as others may see it."""
     return redact_reference(cleaned(work_reference or ""), of_people=True).text or None
 
 
 async def refuse_unknown(
     refusal: Refusal, event: Event[ev.DepartmentUpdate]
 ) -> Change[Refusal] | None:
-    """The answer to an update of a request that routing does not know; once for each update."""
+    """The answer to an update for a request that routing does not know; once per update."""
     if refusal.version:
         return None
     reply = refused(event.data, event.id, "unknown_record", "There is no such request here.")
@@ -120,7 +120,7 @@ async def refuse_unknown(
 
 
 def refused(update: ev.DepartmentUpdate, update_id: str, code: Any, reason: str) -> Outgoing:
-    """The reply that an update was not taken."""
+    """The reply that an update was refused."""
     reply = ev.UpdateRefused(
         record_id=update.record_id,
         update_id=update_id,

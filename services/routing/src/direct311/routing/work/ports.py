@@ -1,4 +1,4 @@
-"""What the departments' work needs of the world."""
+"""What the departments' work needs from outside."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,20 +7,20 @@ from direct311.routing.job import Job
 
 
 class Redactor(Protocol):
-    """Takes out of free text what rules can find of personal information."""
+    """Removes from free text the personal information that rules can find."""
 
     def __call__(self, text: str) -> str: ...
 
 
 class Jobs(Protocol):
-    """Jobs as they stand."""
+    """Jobs in their current state."""
 
     async def get(self, record_id: str) -> Job | None: ...
 
     async def queue(
         self, department: str, statuses: Sequence[str], after: str | None, limit: int
     ) -> Sequence[Job]:
-        """A department's jobs in these states, oldest first, from after a record id."""
+        """A department's jobs in these states, oldest first, after a record id."""
         ...
 
     async def count(self) -> dict[str, int]:

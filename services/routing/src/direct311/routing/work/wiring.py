@@ -1,4 +1,4 @@
-"""Builds the taking of the departments' updates, and their queues."""
+"""Builds the handling of the departments' updates, and their queues."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
 REFUSALS_KEPT = timedelta(days=30)
-"""So long it is known what was refused: twice as long as topics keep an update."""
+"""How long refusals are remembered: twice as long as topics keep an update."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`process`: how batches are applied through a processor of jobs."""
+    """`process`: applies batches through a processor of jobs."""
 
     handlers: Mapping[type[Model], Handler[Any]]
     process: Callable[[EventProcessor[Job]], Process]
@@ -48,7 +48,7 @@ def wire(
     states: States,
     public_telephones: Iterable[str],
 ) -> Work:
-    """`public_telephones`: what stays in a note."""
+    """`public_telephones`: numbers that stay in a note."""
     clock, public = resources.clock, frozenset(public_telephones)
     answers = Answers(states, lambda text: redact(text, public).text, clock)
     refusals = resources.aggregate_store(resources.database["refusals"], Refusal)

@@ -1,1 +1,1 @@
-"""The rules, and what is announced; no input or output."""
+"""The rules and the announcements; no input or output."""

@@ -7,7 +7,8 @@ from direct311.schemas import events as ev
 
 
 def is_ready(job: Job) -> bool:
-    """All is known that a decision needs: the request, its checked place, its location."""
+    """Whether everything that a decision needs is known: the request, its checked place, its
+    location."""
     return (
         job.asked is not None
         and job.asked.place_checked
@@ -18,7 +19,7 @@ def is_ready(job: Job) -> bool:
 
 
 def facts(asked: Asked, located: ev.LocationResolved) -> Facts:
-    """What the rules are asked with."""
+    """The facts that the rules use."""
     return Facts(
         service_code=asked.service_code,
         received_at=asked.received_at,
@@ -32,7 +33,7 @@ def facts(asked: Asked, located: ev.LocationResolved) -> Facts:
 def announcement(
     job: Job, asked: Asked, located: ev.LocationResolved, decision: Decision, at: Instant
 ) -> ev.RequestRouted:
-    """The event that gives `decision.department` the job. A protected place stays out of it."""
+    """The event that gives `decision.department` the job. It leaves out a protected place."""
     return ev.RequestRouted(
         record_id=job.record_id,
         version=job.version + 1,

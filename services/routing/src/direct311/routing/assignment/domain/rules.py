@@ -12,7 +12,7 @@ from direct311.schemas import Model, routed_topic
 PlaceKind = Literal["unincorporated", "municipality", "unresolved", "outside"]
 
 OWNER = "owner"
-"""In place of a department: the one that stands for the type's owner."""
+"""Instead of a department: the department that represents the type's owner."""
 
 _DEPARTMENT = re.compile(r"[a-z][a-z0-9_]{1,40}")
 _TELEPHONE = re.compile(r"[2-9][0-9]{9}")
@@ -45,7 +45,7 @@ class Departments(Model, extra="forbid"):
 
 
 class ServiceFacts(Model, extra="forbid"):
-    """What routing knows of a request type. `goal_days` are working days."""
+    """What routing knows about a request type. `goal_days` are working days."""
 
     service_code: str
     group: str
@@ -63,7 +63,8 @@ class Services(Model, extra="forbid"):
 
 
 class Condition(Model, extra="forbid"):
-    """All that is given must hold; a list is a choice; nothing given always holds."""
+    """Every given condition must hold; a list means any of its values; no condition always
+    holds."""
 
     service_codes: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
@@ -74,14 +75,14 @@ class Condition(Model, extra="forbid"):
 
 
 class Outcome(Model, extra="forbid"):
-    """`department` or `owner`; working days in place of the type's goal, where given."""
+    """`department` or `owner`; working days instead of the type's goal, if given."""
 
     department: str
     due_working_days: int | None = None
 
 
 class Rule(Model, extra="forbid"):
-    """One rule, for requests whose clock starts on a day within its dates."""
+    """One rule, for requests whose clock starts within its dates."""
 
     rule: str
     when: Condition
@@ -95,7 +96,7 @@ class Rule(Model, extra="forbid"):
 
 
 class Rules(Model, extra="forbid"):
-    """In order; the first that fits decides."""
+    """The rules, in order; the first that matches decides."""
 
     rules_of: str
     version: str
@@ -109,7 +110,7 @@ class Rules(Model, extra="forbid"):
 
 
 class Facts(Model):
-    """What is known of a request when it is routed; place as geo resolved it."""
+    """What is known about a request when it is routed; the place is as geo resolved it."""
 
     service_code: str
     received_at: datetime
@@ -129,7 +130,8 @@ class Facts(Model):
 
 
 class Decision(Model):
-    """Who has the job, by which rule, by when (a day in the county), and why in one sentence."""
+    """Which department has the job, by which rule, its due date (a day in the county), and why in
+    one sentence."""
 
     department: str
     rule_id: str
@@ -139,7 +141,7 @@ class Decision(Model):
 
 
 class Rulebook:
-    """The files together, as one thing to decide by. Immutable."""
+    """All the files combined, for decisions. Immutable."""
 
     def __init__(
         self,
@@ -159,9 +161,8 @@ class Rulebook:
 
 
 def decide(facts: Facts, rulebook: Rulebook) -> Decision:
-    """The first rule that fits. Every request gets a department: the last rule fits everything.
-
-    A type that is not in the files fits only rules that ask for no type.
+    """The first rule that matches. Every request gets a department, because the last rule matches
+    everything. A type that is not in the files matches only rules without a type.
     """
     service = rulebook.services.get(facts.service_code)
     start = rulebook.calendar.starts_on(facts.received_at)
@@ -206,7 +207,7 @@ def _in_any(facts: Facts, municipalities: Iterable[str]) -> bool:
 
 
 def plain_name(municipality: str) -> str:
-    """`City_of_Opa-Locka` and `Opa-locka` are one city."""
+    """Makes `City_of_Opa-Locka` and `Opa-locka` the same city."""
     words = re.sub(r"[^a-z]+", " ", municipality.lower()).strip()
     return re.sub(r"^(?:city|town|village) of ", "", words)
 
@@ -215,7 +216,7 @@ def plain_name(municipality: str) -> str:
 
 
 def department_problems(departments: Departments) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with the departments, as department, field and reason."""
+    """What is wrong with the departments: department, field and reason."""
     if not all(map(_TELEPHONE.fullmatch, departments.public_telephones)):
         yield "", "public_telephones", "must have ten digits each"
     codes = Counter(each.department for each in departments.departments)
@@ -234,7 +235,7 @@ def department_problems(departments: Departments) -> Iterator[tuple[str, str, st
 
 
 def service_problems(services: Services) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with the services, as service code, field and reason."""
+    """What is wrong with the services: service code, field and reason."""
     codes = Counter(each.service_code for each in services.services)
     for each in services.services:
         if codes[each.service_code] > 1:
@@ -246,7 +247,7 @@ def service_problems(services: Services) -> Iterator[tuple[str, str, str]]:
 def rule_problems(
     rules: Rules, services: Services, departments: Departments
 ) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with the rules, alone and with the other files, as rule, field and reason."""
+    """What is wrong with the rules, alone and with the other files: rule, field and reason."""
     names = Counter(each.rule for each in rules.rules)
     known = {each.department for each in departments.departments}
     owners = {each.owner for each in services.services}
@@ -257,7 +258,7 @@ def rule_problems(
         if names[each.rule] > 1:
             yield each.rule, "rule", "named more than once"
         if each.then.department not in {*known, OWNER}:
-            yield each.rule, "then.department", "is none of the departments"
+            yield each.rule, "then.department", "is not one of the departments"
         if (each.then.due_working_days or 0) < 0:
             yield each.rule, "then.due_working_days", "is negative"
         if not each.reason.strip():
@@ -274,12 +275,12 @@ def rule_problems(
         yield "", "rules", f"no department stands for the owner {owner}"
     for each in rules.rules[:-1]:
         if _fits_everything(each):
-            yield each.rule, "when", "fits everything, so that no later rule is ever reached"
+            yield each.rule, "when", "matches everything, so no later rule is ever reached"
     if not rules.rules or not _fits_everything(rules.rules[-1]):
         yield (
             rules.rules[-1].rule if rules.rules else "",
             "when",
-            "the last rule must fit everything, for ever, and name a department",
+            "the last rule must match everything, without end date, and name a department",
         )
 
 

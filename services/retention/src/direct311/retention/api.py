@@ -1,4 +1,4 @@
-"""What the HTTP faces of the capabilities have in common: who reads, how a page is asked for."""
+"""What the HTTP interfaces of the capabilities share: who may read, and paging."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final

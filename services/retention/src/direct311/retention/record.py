@@ -1,4 +1,4 @@
-"""What retention knows of each record, and where it stands on its way out."""
+"""What retention knows about each record, and how far its disposition is."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -13,13 +13,13 @@ from direct311.schemas.model import nothing
 Stage = Literal["active", "eligible", "in_review", "ordered", "destroyed", "certified"]
 """Once ordered there is no way back. `destroyed`: every holder but audit has answered."""
 HOLDERS: Final[tuple[ev.Holder, ...]] = get_args(ev.Holder)
-"""Every holder is ordered and answers, with zero counts where it holds nothing; audit is last."""
+"""Every holder is ordered and answers, with zero counts if it holds nothing; audit is last."""
 CERTIFYING: Final = frozenset(HOLDERS) - {"audit"}
 """The holders whose answers a certificate waits for."""
 
 
 class Held(Model):
-    """A hold that is written into a record."""
+    """A hold written into a record."""
 
     hold_id: str
     kind: ev.HoldKind
@@ -28,7 +28,7 @@ class Held(Model):
 
 
 class Receipt(Model):
-    """A holder's answer. `sha256` (hex) is of the bytes that its signature covers."""
+    """A holder's answer. `sha256` (hex) is the hash of the bytes that its signature covers."""
 
     holder: ev.Holder
     event_id: str
@@ -44,7 +44,8 @@ class Receipt(Model):
 
 
 class Said(Model):
-    """What a person said of an outcome: that it is so, that its case was closed, or is open."""
+    """What a person said about an outcome: that it happened, that its case was closed, or is
+    open."""
 
     outcome: str
     closed_on: OnDate | None = None
@@ -53,21 +54,19 @@ class Said(Model):
 
 
 SAID_KEPT: Final = 200
-"""So many of what was said are kept, the newest."""
+"""How many statements are kept: the newest."""
 
 
 class InventoryRecord(RecordState):
-    """One record in the inventory. It stays after the record's destruction, with id, items and
-    dates alone; so its `lifecycle` is always `active`, and `stage` says where the record stands.
-
-    `restarted_at`: reclassified after it was closed. `outcomes`: what the work has come to, as far
-    as the assignments know it; `outcomes_closed_on`: when the case of an outcome was closed, or the
-    time for its appeal was over; without a day it is open. `outcomes_said`: who said so, and when.
-    `media_bytes`: of the public copies.
-    `trigger_on`, `eligible_on`: days of the county's calendar. `fence`: up to which the holds are
-    known to be evaluated; `behind`: more is to be placed or released than one version could tell.
-    `order_id`: the disposition set that the record lies in, from proposal on. `answered`: number
-    of receipts.
+    """One record in the inventory. It stays after the record's destruction, with only id, items and
+    dates; so its `lifecycle` is always `active`, and `stage` gives the record's state.
+    `restarted_at`: reclassified after it was closed. `outcomes`: the outcomes of the work that the
+    assignments know; `outcomes_closed_on`: when the case of an outcome was closed, or the time for
+    its appeal expired; without a day it is open. `outcomes_said`: who said so, and when.
+    `media_bytes`: of the public copies. `trigger_on`, `eligible_on`: days of the county's calendar.
+    `fence`: the value up to which the holds are known to be evaluated; `behind`: more must be
+    placed or released than one version could report. `order_id`: the disposition set that contains
+    the record, from proposal on. `answered`: number of receipts.
     """
 
     service_code: str | None = None
@@ -109,11 +108,11 @@ class InventoryRecord(RecordState):
 
     @property
     def scope(self) -> tuple[object, ...]:
-        """What a hold's query looks at."""
+        """The facts that a hold's query uses."""
         return (self.service_code, self.municipality, self.department, self.received_at)
 
     def known_to(self, holder: ev.Holder) -> "InventoryRecord":
-        """The same, with `holder` among those that have spoken of the record."""
+        """A copy with `holder` among those that have mentioned the record."""
         holders = {*self.known_holders, holder}
         return replaced(self, known_holders=tuple(each for each in HOLDERS if each in holders))
 
@@ -126,8 +125,8 @@ class InventoryRecord(RecordState):
         closed_at: datetime | None,
         at: datetime,
     ) -> "InventoryRecord":
-        """With what intake says of the request at `at`. A new type after closing restarts the
-        clock, as reopening does."""
+        """A copy with what intake says about the request at `at`. A new type after closing restarts
+        the clock, as reopening does."""
         restarted_at = self.restarted_at if closed_at else None
         if closed_at and self.service_code not in (None, service_code):
             restarted_at = at
@@ -141,11 +140,11 @@ class InventoryRecord(RecordState):
         )
 
     def located(self, municipality: str | None) -> "InventoryRecord":
-        """With where it lies."""
+        """A copy with its location."""
         return replaced(self, municipality=municipality)
 
     def illustrated(self, media: Sequence[ev.MediaItem]) -> "InventoryRecord":
-        """With the files that are kept of it."""
+        """A copy with its stored files."""
         stored = [item for item in media if item.state == "stored"]
         return replaced(
             self,
@@ -154,15 +153,15 @@ class InventoryRecord(RecordState):
         )
 
     def assigned(self, department: str) -> "InventoryRecord":
-        """The department's."""
+        """A copy assigned to this department."""
         return replaced(self, department=department)
 
     def recalled(self) -> "InventoryRecord":
-        """No department's any more."""
+        """A copy that no longer belongs to any department."""
         return replaced(self, department=None)
 
     def come_to(self, outcome: str, closed_on: Mapping[str, date]) -> "InventoryRecord":
-        """With one outcome more, and when the cases of its outcomes were closed."""
+        """A copy with one more outcome, and when the cases of its outcomes were closed."""
         return replaced(
             self,
             outcomes=tuple(dict.fromkeys((*self.outcomes, outcome))),
@@ -170,7 +169,7 @@ class InventoryRecord(RecordState):
         )
 
     def attested(self, said: Said) -> "InventoryRecord":
-        """With who said what of an outcome; the newest are kept."""
+        """A copy with who said what about an outcome; keeps the newest."""
         return replaced(self, outcomes_said=(*self.outcomes_said, said)[-SAID_KEPT:])
 
     def determined(
@@ -184,8 +183,8 @@ class InventoryRecord(RecordState):
         reason: str,
         schedule_version: str,
     ) -> "InventoryRecord":
-        """With what the rules say of it. Where items or date have changed, it goes back to the
-        start of its way out."""
+        """A copy with what the rules say about it. If items or date have changed, it goes back to
+        the start of its disposition."""
         same = items == self.items and eligible_on == self.eligible_on
         return replaced(
             self,
@@ -204,7 +203,7 @@ class InventoryRecord(RecordState):
     def evaluated(
         self, held_by: tuple[Held, ...], *, fence: int, behind: bool
     ) -> "InventoryRecord":
-        """With the holds that stand, as far as the fence was read; `behind` where that is not
+        """A copy with the holds in force, as of the fence that was read; `behind` if that is not
         all."""
         return replaced(
             self,
@@ -215,9 +214,9 @@ class InventoryRecord(RecordState):
         )
 
     def expired(self, at: datetime) -> tuple["InventoryRecord", ev.RecordExpired]:
-        """Eligible, and the event that says so. Its clock must have run out."""
+        """An eligible copy, and the event that says so. Its retention period must have expired."""
         if self.trigger_on is None or self.eligible_on is None:
-            raise ValueError("the clock has not run out")
+            raise ValueError("the retention period has not expired")
         return replaced(self, stage="eligible", expired_at=at), ev.RecordExpired(
             record_id=self.record_id,
             version=self.version + 1,
@@ -230,19 +229,19 @@ class InventoryRecord(RecordState):
         )
 
     def proposed(self, order_id: str) -> "InventoryRecord":
-        """In a disposition set, which waits for its review."""
+        """A copy in a disposition set that waits for its review."""
         return replaced(self, stage="in_review", order_id=order_id)
 
     def back_in_line(self) -> "InventoryRecord":
-        """Out of a disposition set, eligible as before."""
+        """A copy removed from a disposition set, eligible as before."""
         return replaced(self, stage="eligible", order_id=None)
 
     def ordered(self, at: datetime) -> "InventoryRecord":
-        """Ordered to be destroyed."""
+        """A copy that was ordered to be destroyed."""
         return replaced(self, stage="ordered", ordered_at=at)
 
     def answered_by(self, receipt: Receipt) -> "InventoryRecord":
-        """With a holder's answer; destroyed once all have answered that must."""
+        """A copy with a holder's answer; destroyed once all required holders have answered."""
         receipts = (*self.receipts, receipt)
         answered = {each.holder for each in receipts}
         done = self.stage == "ordered" and answered >= CERTIFYING
@@ -254,7 +253,7 @@ class InventoryRecord(RecordState):
         )
 
     def certified(self, certificate_id: str) -> "InventoryRecord":
-        """What stays for ever: id, items, dates, receipts, the certificate's id."""
+        """What stays forever: id, items, dates, receipts, the certificate's id."""
         return replaced(
             self,
             stage="certified",

@@ -1,4 +1,4 @@
-"""What can be set from outside: prefix `RETENTION_`."""
+"""Settings from the environment, with the prefix `RETENTION_`."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,11 +9,11 @@ from direct311.runtime.settings import Duration, ServiceSettings
 
 
 class RetentionSettings(ServiceSettings):
-    """`schedule_file`, `assignments_file`: the county's own, in place of the packaged ones.
-    `expire_every`: how often is looked for records whose time has come. `settle_for`: how long
-    after placing or releasing a hold the records are looked through once more; longer than any
-    write takes. `audit_after`: how long after a certificate audit destroys its own part.
-    Durations in seconds or as ISO 8601."""
+    """`schedule_file`, `assignments_file`: the county's own files, in place of the packaged ones.
+    `expire_every`: how often to search for due records. `settle_for`: how long after placing or
+    releasing a hold the records are checked once more; longer than any write takes. `audit_after`:
+    how long after a certificate audit destroys its own part. Durations in seconds or as ISO
+    8601."""
 
     model_config = SettingsConfigDict(env_prefix="RETENTION_", frozen=True, extra="ignore")
 

@@ -1,4 +1,4 @@
-"""Documents of MongoDB that are replaced whole, in the version that was read."""
+"""MongoDB documents that are replaced as a whole, only in the version that was read."""
 
 from typing import Generic, TypeVar
 
@@ -9,7 +9,7 @@ V = TypeVar("V", bound=Model)
 
 
 class Versioned(Generic[V]):
-    """Documents that are replaced only in the version that was read; the model has a `version`."""
+    """Documents replaced only in the version that was read; the model has a `version`."""
 
     def __init__(self, collection: Collection, model: type[V], key: str) -> None:
         self._collection = collection

@@ -9,12 +9,12 @@ CHUNK = 200
 
 
 def causes(record_ids: Sequence[str], ids: Ids) -> Mapping[str, str]:
-    """A cause of its own for each record. New ones each time: that a change is made once is
-    decided by the record's state."""
+    """A separate cause for each record. They are new each time: the record's state ensures that a
+    change is made only once."""
     return {record_id: ids.new() for record_id in record_ids}
 
 
 def chunks(record_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The same, in pieces for one write each."""
+    """The same, in pieces, one write each."""
     for start in range(0, len(record_ids), CHUNK):
         yield record_ids[start : start + CHUNK]

@@ -1,1 +1,1 @@
-"""Certificates of destruction, and the statement of the year."""
+"""Certificates of destruction, and the yearly statement."""

@@ -11,7 +11,7 @@ from direct311.runtime.storage.database import (
 
 
 class MongoCertificates:
-    """Implements `Certificates` over the collection that the runtime's records lie in."""
+    """Implements `Certificates` over the collection of the runtime's records."""
 
     INDEXES = (Index([("content.disposed_on", 1)], name="disposed"),)
 

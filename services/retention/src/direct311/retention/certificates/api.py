@@ -19,7 +19,7 @@ class CertificateView(Content):
 
 
 class StatementView(Statement):
-    """`sha256` as of a certificate; `signature` (Ed25519, hex) is of its 32 bytes."""
+    """`sha256` as for a certificate; `signature` (Ed25519, hex) covers its 32 bytes."""
 
     sha256: str
     keyid: str
@@ -42,7 +42,7 @@ def router(certification: Certification, seal: Seal, caller_of: CallerOf) -> API
     async def compliance(
         caller: Annotated[Caller, who],
         fiscal_year: Annotated[
-            int, Query(ge=2000, le=2200, description="called after the year in which it ends")
+            int, Query(ge=2000, le=2200, description="named after the year in which it ends")
         ],
     ) -> StatementView:
         """The yearly compliance statement: what was disposed of, by item, signed."""

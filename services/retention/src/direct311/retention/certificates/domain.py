@@ -18,7 +18,7 @@ CITATION: Final = "Rule 1B-24.003(9)(d), Florida Administrative Code"
 
 
 class CertifiedReceipt(Model):
-    """Which holder's signed answer stands behind the certificate."""
+    """A holder's signed answer on which the certificate rests."""
 
     record_id: str
     holder: ev.Holder
@@ -28,7 +28,7 @@ class CertifiedReceipt(Model):
 
 
 class Content(Model):
-    """What is certified for one item of one order; kept for ever (GS1-SL item 45).
+    """What is certified for one item of one order; kept forever (GS1-SL item 45).
 
     `inclusive_dates`: of the oldest and the newest of the records, from receipt to closing.
     Volumes are what the holders report: records, files, bytes. `recoverable_until`: when the last
@@ -62,13 +62,13 @@ class Content(Model):
 
 
 class Certificate(RecordState):
-    """A certificate as it is kept; its record id is its own id."""
+    """A stored certificate; its record id is its own id."""
 
     content: Content | None = None
     sha256: str = ""
 
     def filled(self, content: Content, sha256: str) -> "Certificate":
-        """With what it says, and the hash of that."""
+        """A copy with its content and the content's hash."""
         return replaced(self, content=content, sha256=sha256)
 
 
@@ -86,9 +86,9 @@ def certificates(
     at: datetime,
     audit_after: timedelta,
 ) -> tuple[Content, ...]:
-    """One certificate for each item that decided over records of the set.
+    """One certificate per item that decided for records in the set.
 
-    The ids are derived from the order, so that making them again makes the same.
+    The ids are derived from the order, so that repeating this gives the same certificates.
     """
     return tuple(
         _content(
@@ -111,7 +111,7 @@ def supplements(
     rules: RetentionRules,
     at: datetime,
 ) -> tuple[Content, ...]:
-    """What audit's own answers add to each certificate of the set."""
+    """What audit's own answers add to each of the set's certificates."""
     order_id = disposition.disposition_id
     return tuple(
         _content(
@@ -202,7 +202,7 @@ def _content(
 
 
 def event(content: Content) -> ev.DispositionCertified:
-    """What is told of a certificate."""
+    """The event that announces a certificate."""
     return ev.DispositionCertified(
         sha256=digest(content), **content.model_dump(include=set(_EVENT_FIELDS))
     )
@@ -238,13 +238,13 @@ class Statement(Model):
 
 
 def fiscal_year(year: int, begins: FiscalYear) -> tuple[date, date]:
-    """First and last day of the fiscal year that is called after the year in which it ends."""
+    """The first and last day of the fiscal year, which is named after the year in which it ends."""
     first = date(year - 1, begins.month, begins.day)
     return first, date(year, begins.month, begins.day) - timedelta(days=1)
 
 
 def quantities(contents: Iterable[Content]) -> tuple[Quantity, ...]:
-    """By item; supplements tell of records that were counted before, and add files and bytes."""
+    """Sums by item; supplements are about records already counted, and add only files and bytes."""
     groups: dict[str, list[Content]] = {}
     for content in contents:
         groups.setdefault(content.item_number, []).append(content)

@@ -1,4 +1,4 @@
-"""From the holders' answers to the certificate, and to the statement of the year."""
+"""From the holders' answers to the certificate and the yearly statement."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -98,7 +98,7 @@ class Certification:
         await self._dispositions.replace(disposition.supplemented(ids))
 
     async def _keep(self, content: Content) -> None:
-        """Keep and announce a certificate, unless that was done."""
+        """Store and announce a certificate, unless that was already done."""
 
         async def decide(state: Certificate) -> Change[Certificate] | None:
             if state.version:
@@ -108,7 +108,7 @@ class Certification:
 
         await self._certificates.change(content.certificate_id, content.certificate_id, decide)
 
-    # -- what people ask
+    # -- people's questions
 
     async def certificate(self, certificate_id: str) -> tuple[Content, str]:
         """A certificate and its SHA-256 (hex).

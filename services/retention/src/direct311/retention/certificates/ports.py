@@ -1,4 +1,4 @@
-"""Where the certificates are kept, and the service's signature."""
+"""Where the certificates are stored, and the service's signature."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,12 +8,12 @@ from direct311.retention.certificates.domain import Certificate
 
 
 class Certificates(Protocol):
-    """What can be asked of the certificates; they are written through the event processor."""
+    """Queries over the certificates; the event processor writes them."""
 
     async def get(self, certificate_id: str) -> Certificate | None: ...
 
     async def disposed(self, first_on: date, last_on: date) -> Sequence[Certificate]:
-        """Those with a date of disposition between these days, both included."""
+        """The certificates with a date of disposition between these days, both included."""
         ...
 
 

@@ -17,8 +17,8 @@ from direct311.runtime.storage.database import (
 
 
 class MongoHolds(Versioned[Hold]):
-    """Implements `Holds`. The fence is one document; the standing holds are read again when it has
-    moved."""
+    """Implements `Holds`. The fence is one document; the holds in force are read again when it has
+    changed."""
 
     FRESH_FOR = timedelta(seconds=1)
     _FENCE = "holds"
@@ -80,7 +80,8 @@ class MongoHolds(Versioned[Hold]):
         value = self._value(await self._fence.find_one({"_id": self._FENCE}))
         known = self._standing
         if known is None or known.fence != value:
-            # What ends meanwhile is in neither list: nothing is placed or released because of it.
+            # A hold that ends meanwhile is in neither list: nothing is placed or released because
+            # of it.
             ended = self._collection.find({"state": {"$in": ["releasing", "released"]}})
             holds = [self._read(document) async for document in ended]
             standing = self._collection.find({"state": {"$in": ["placing", "in_force"]}})

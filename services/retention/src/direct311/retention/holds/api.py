@@ -25,7 +25,7 @@ from direct311.schemas import events as ev
 from direct311.schemas.model import DepartmentCode
 
 INLINE_CHUNKS: Final = 10
-"""So much of a hold is written before the answer; the loop does the rest."""
+"""How much of a hold is written before the answer; the loop does the rest."""
 Name = Annotated[str, Field(max_length=500), Title]
 _EITHER: dict[str, Any] = {
     "oneOf": [
@@ -51,7 +51,7 @@ _SOMETHING: dict[str, Any] = {
 
 
 class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
-    """At least one criterion, and some time between `since` and `until`."""
+    """Needs at least one criterion, and `since` before `until`."""
 
     service_codes: Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], Field(max_length=500)
@@ -70,7 +70,7 @@ class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
 
 
 class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):
-    """Either `record_ids` or `query`; new records that match a query join by themselves.
+    """Either `record_ids` or `query`; new records that match a query join automatically.
     `for_later`: the query may name a type, municipality or department that no record has yet."""
 
     name: Name
@@ -91,8 +91,8 @@ class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):
 
 
 class HoldView(Hold):
-    """`placing` until it is written into every record that matches, then `in_force`.
-    `records_held`: into how many it is written now."""
+    """`placing` until it is written into every matching record, then `in_force`. `records_held`:
+    how many records it is written into now."""
 
     records_held: int
 
@@ -120,8 +120,8 @@ def router(
 
     @api.post("", status_code=201, response_model_exclude_none=True)
     async def place(body: HoldOrder, caller: Annotated[Caller, who]) -> HoldView:
-        """Place a hold. It has no end date: it stands until somebody releases it. A query with a
-        name that no record has is refused, unless it is `for_later`."""
+        """Place a hold. It has no end date: it stays in force until somebody releases it. A query
+        with a name that no record has is refused, unless it is `for_later`."""
         require(caller, "custodian", "counsel")
         query = HoldQuery(**body.query.model_dump()) if body.query else None
         if query is not None and not body.for_later:
@@ -145,7 +145,7 @@ def router(
         cursor: Annotated[RecordId | None, Query()] = None,
         limit: Limit = 100,
     ) -> HoldPage:
-        """The holds that stand, or with `standing=false` all that ever were."""
+        """The holds in force or, with `standing=false`, all holds ever placed."""
         require(caller, *READERS)
         found = await holds.page(cursor, limit + 1, standing=standing)
         page = found[:limit]
@@ -166,7 +166,7 @@ def router(
 
     @api.post("/{hold_id}/release", response_model_exclude_none=True)
     async def release(hold_id: Id, body: Reason, caller: Annotated[Caller, who]) -> HoldView:
-        """Release a hold, as another person than the one who placed it."""
+        """Release a hold. The person who placed it may not do this."""
         require(caller, "counsel", "records_officer")
         return await shown(
             await holding.release(hold_id, caller.sub, body.reason, chunks=INLINE_CHUNKS)

@@ -15,7 +15,7 @@ Failures = Sequence[tuple[Event[Model], Exception]]
 
 
 def hold_requests(holding: Holding) -> Process:
-    """Places what audit asks for; a repeated request is the same hold."""
+    """Places the holds that audit asks for; a repeated request is the same hold."""
 
     async def process(batch: Sequence[Received]) -> Failures:
         for item in batch:

@@ -1,9 +1,9 @@
-"""Holds: what stops disposition, and how it is known that none was overlooked.
+"""Holds, which stop disposition, and how to be sure that none was overlooked.
 
-A counter, the fence, is raised by every placing and every release, after the hold's own document
-says so. Whoever reads the fence and then the standing holds has every hold that was raised up to
-that value. A record carries the value up to which it was evaluated; where that is not the present
-one, it is evaluated again before anything is ordered.
+Every placing and every release raises a counter, the fence, after it is written in the hold's own
+document. A process that reads the fence and then the holds in force has every hold up to that
+value. A record carries the value up to which it was evaluated; if that is not the current one, it
+is evaluated again before anything is ordered.
 """
 
 import re
@@ -18,7 +18,7 @@ from direct311.schemas import Instant, Model, replaced
 from direct311.schemas import events as ev
 
 UNINCORPORATED: Final = "unincorporated"
-"""The county's own area, where the municipality would be."""
+"""The county's own area, used in place of a municipality."""
 
 _PREFIX: Final = re.compile(r"^(?:(?:city|town|village) of )+")
 
@@ -26,8 +26,8 @@ HoldState = Literal["placing", "in_force", "releasing", "released"]
 
 
 class HoldQuery(Model, extra="forbid"):
-    """Records by what is known of them; all that is given must fit. `since` and `until` (not
-    included) bound the time of receipt. `municipality`: with or without `City of`, in upper or
+    """Records by what is known about them; every given condition must match. `since` and `until`
+    (not included) limit the time of receipt. `municipality`: with or without `City of`, in upper or
     lower case; `unincorporated` for the county's own area."""
 
     service_codes: tuple[str, ...] = ()
@@ -48,23 +48,23 @@ class HoldQuery(Model, extra="forbid"):
 
 
 def same_place(asked: str, municipality: str | None) -> bool:
-    """Whether both are names of one municipality."""
+    """Whether both name the same municipality."""
     return municipality is not None and plain_name(asked) == plain_name(municipality)
 
 
 def plain_name(municipality: str) -> str:
-    """`City_of_Opa-Locka` and `Opa-locka` are one city."""
+    """Makes `City_of_Opa-Locka` and `Opa-locka` the same city."""
     words = re.sub(r"[^a-z]+", " ", municipality.lower()).strip()
     return _PREFIX.sub("", words)
 
 
 class Hold(Model):
-    """A hold: `record_ids`, or `query`, which records that come later join by themselves.
+    """A hold: `record_ids`, or a `query`, which later records join automatically.
 
-    It has no end date: somebody releases it. `in_force`: written into every record that matches.
-    `fence` and `released_fence`: to what its placing and its release raised the fence. `settle_at`:
-    when to look once more for what was written meanwhile; `None` when that is done. `too_late`:
-    matching records whose destruction had been ordered before.
+    It has no end date: somebody releases it. `in_force`: written into every matching record.
+    `fence` and `released_fence`: the values to which its placing and its release raised the fence.
+    `settle_at`: when to check again for records written meanwhile; `None` when that is done.
+    `too_late`: matching records whose destruction had been ordered before.
     """
 
     hold_id: str
@@ -91,23 +91,23 @@ class Hold(Model):
         return self.state in ("placing", "in_force")
 
     def matches(self, record: InventoryRecord) -> bool:
-        """Whether the record comes under the hold."""
+        """Whether the record is under the hold."""
         return record.record_id in self.record_ids or (
             self.query is not None and self.query.matches(record)
         )
 
     def fenced(self, fence: int) -> "Hold":
-        """Placed as of this value of the fence."""
+        """A copy placed as of this value of the fence."""
         return replaced(self, fence=fence)
 
     def placed(self, too_late: Iterable[str], settle_at: datetime) -> "Hold":
-        """In force: written into all that match, save those that it came too late for."""
+        """A copy in force: written into all matching records, except those it was too late for."""
         return replaced(
             self, state="in_force", too_late=tuple(sorted(too_late)), settle_at=settle_at
         )
 
     def releasing(self, by: str, reason: str, at: datetime) -> "Hold":
-        """Being taken off the records, as somebody has said."""
+        """A copy that is being removed from the records, at somebody's request."""
         return replaced(
             self,
             state="releasing",
@@ -118,21 +118,21 @@ class Hold(Model):
         )
 
     def release_fenced(self, fence: int) -> "Hold":
-        """Released as of this value of the fence."""
+        """A copy released as of this value of the fence."""
         return replaced(self, released_fence=fence)
 
     def released(self, settle_at: datetime) -> "Hold":
-        """On no record any more."""
+        """A copy removed from every record."""
         return replaced(self, state="released", settle_at=settle_at)
 
     def settled(self) -> "Hold":
-        """Nothing was written meanwhile that is not done."""
+        """A copy with nothing left to do for records written meanwhile."""
         return replaced(self, settle_at=None)
 
 
 @dataclass(frozen=True, slots=True)
 class HoldSnapshot:
-    """The holds that stand, and those that are released, as of a value of the fence or later."""
+    """The holds in force, and the released ones, as of a value of the fence or later."""
 
     fence: int
     released: frozenset[str]
@@ -141,7 +141,7 @@ class HoldSnapshot:
 
     @classmethod
     def of(cls, fence: int, holds: Iterable[Hold]) -> "HoldSnapshot":
-        """:param holds: all that there are, read after the fence."""
+        """:param holds: all existing holds, read after the fence."""
         released: set[str] = set()
         by_record: dict[str, tuple[Hold, ...]] = {}
         by_query: list[Hold] = []
@@ -162,9 +162,8 @@ class HoldSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """A record with the holds that stand, and what is to be said of it.
-
-    `complete` is false where more is to be placed or released: the next write does it.
+    """A record with the holds in force, and the events about it. `complete` is false if more must
+    be placed or released: the next write does it.
     """
 
     record: InventoryRecord
@@ -178,11 +177,11 @@ class Evaluated:
 
 
 def evaluate(record: InventoryRecord, standing: HoldSnapshot, at: datetime) -> Evaluated:
-    """Bring the record's holds up to those that stand: at most one more or less, because holders
-    tell what is new by the version, and a version tells of one.
+    """Bring the record's holds up to date: at most one more or less, because holders recognize news
+    by the version, and a version can report only one hold.
 
-    A hold that is on the record stays until it is released, also where the record has changed so
-    that it would not match any more.
+    A hold on the record stays until it is released, even if the record has changed and would no
+    longer match.
 
     :param standing: not older than the record's own fence.
     """

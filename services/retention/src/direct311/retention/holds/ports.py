@@ -1,4 +1,4 @@
-"""All holds and their fence, and what holding asks of the records."""
+"""All holds and their fence, and the queries over records for holding."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Protocol
@@ -13,13 +13,14 @@ class Holds(Protocol):
     """All holds, and the fence."""
 
     async def add(self, hold: Hold) -> Hold:
-        """Keep a new hold; the one that is there already under this id, if one is."""
+        """Store a new hold; returns the existing one with this id, if there is one."""
         ...
 
     async def get(self, hold_id: str) -> Hold | None: ...
 
     async def replace(self, hold: Hold) -> bool:
-        """Write the hold as its next version, unless somebody else has; whether it was written."""
+        """Write the hold as its next version, unless somebody else has; returns whether it was
+        written."""
         ...
 
     async def page(self, after: str | None, limit: int, *, standing: bool) -> Sequence[Hold]:
@@ -31,42 +32,42 @@ class Holds(Protocol):
         ...
 
     async def raise_fence(self) -> int:
-        """One more; the new value."""
+        """Raise the fence by one; returns the new value."""
         ...
 
     async def standing(self, fence: int) -> HoldSnapshot:
-        """The standing holds, maybe as of a second ago, but never before `fence`."""
+        """The holds in force, perhaps as of a second ago, but never before `fence`."""
         ...
 
     async def standing_now(self) -> HoldSnapshot:
-        """The standing holds as of a value of the fence that is read now."""
+        """The holds in force as of a value of the fence that is read now."""
         ...
 
 
 class HoldableRecords(Protocol):
-    """The records, as far as holds go by them."""
+    """The records, as far as holds use them."""
 
     async def matching(self, hold: Hold, limit: int) -> Sequence[str]:
-        """Records that come under the hold, were not evaluated since, and are not ordered."""
+        """Records under the hold that were not evaluated since, and are not ordered."""
         ...
 
     async def too_late(self, hold: Hold, limit: int) -> Sequence[str]:
-        """Records that come under the hold, and whose destruction is ordered or done."""
+        """Records under the hold whose destruction is ordered or done."""
         ...
 
     async def holding(self, hold_id: str, limit: int) -> Sequence[str]:
-        """Records that are not ordered and into which the hold is written."""
+        """Records that are not ordered and have the hold written into them."""
         ...
 
     async def held(self, hold_ids: Sequence[str]) -> Mapping[str, int]:
-        """Into how many records that are not ordered each of these holds is written; a hold that
-        is in none is left out."""
+        """How many records that are not ordered each of these holds is written into; omits a hold
+        that is in none."""
         ...
 
     async def values(self, field: Known) -> Collection[str]:
-        """What the records have in this field, each value once."""
+        """The values of the records in this field, each once."""
         ...
 
     async def behind(self, limit: int) -> Sequence[str]:
-        """Records for which one write did not tell of all holds."""
+        """Records for which one write could not report all holds."""
         ...

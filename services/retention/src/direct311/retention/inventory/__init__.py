@@ -1,1 +1,1 @@
-"""What retention knows of each record, and what the schedule makes of it."""
+"""What retention knows about each record, and what follows from the schedule."""

@@ -20,7 +20,7 @@ _EARLIEST: Final = date(1970, 1, 1)
 
 
 class MongoInventory:
-    """Implements `Inventory` over the collection that the runtime's records lie in."""
+    """Implements `Inventory` over the collection of the runtime's records."""
 
     INDEXES = (
         Index([("stage", 1), ("eligible_on", 1), ("_id", 1)], name="queue"),
@@ -61,7 +61,7 @@ class MongoInventory:
             query["holds"] = []
         begin = after[0] if after else await self._earliest(query, as_of)
         found: list[InventoryRecord] = []
-        # Ranges of days that widen, so that no page has to sort more than it must.
+        # Ranges of days that get wider, so that no page has to sort more than it must.
         first, days, end = begin.toordinal(), 1, as_of.toordinal()
         while first <= end and len(found) < limit:
             last = min(first + days - 1, end)
@@ -76,7 +76,7 @@ class MongoInventory:
         return found
 
     async def _earliest(self, query: Document, as_of: date) -> date:
-        """The first day on which there is one, found by halving; the day after where there is
+        """The first day on which there is one, found by bisection; the day after if there is
         none."""
         low, high = _EARLIEST.toordinal(), as_of.toordinal()
         while low < high:
@@ -177,6 +177,6 @@ def _under(hold: Hold) -> Document:
 
 
 def name_pattern(municipality: str) -> str:
-    """All names that are the same to `plain_name`, as a pattern; case does not matter."""
+    """A pattern for all names that `plain_name` treats as the same, ignoring case."""
     words = r"[^a-z]+".join(plain_name(municipality).split())
     return rf"^[^a-z]*(?:(?:city|town|village)[^a-z]+of[^a-z]+)*{words}[^a-z]*$"

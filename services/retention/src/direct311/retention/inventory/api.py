@@ -1,4 +1,4 @@
-"""Records of the inventory over HTTP, and what their work has come to."""
+"""Records of the inventory over HTTP, and the outcomes of their work."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
@@ -23,17 +23,17 @@ COUNTERS: Final = ROLES.record_counts
 
 
 class Outcome(Model, extra="forbid"):
-    """What the work has come to, in the words of the assignments. `closed_on`: when the case that
-    it stands for (hearing, citation, suit) was closed, or the time for its appeal was over; left
-    away it is open, or as it was said before. `null`: open again."""
+    """The outcome of the work, in the words of the assignments. `closed_on`: when its case
+    (hearing, citation, suit) was closed, or the time for its appeal expired; if omitted, the case
+    is open, or as stated before. `null`: open again."""
 
     outcome: Annotated[str, Field(max_length=60)]
     closed_on: GivenDay | None = None
 
 
 class ComponentView(Model):
-    """A part of a record under one item: the `request`, or by its name an outcome. `waiting`: its
-    clock has not started, and `reason` says for what it waits."""
+    """A part of a record under one item: the `request`, or an outcome by its name. `waiting`: its
+    clock has not started, and `reason` says what it waits for."""
 
     component: str
     item: int | None = None
@@ -45,11 +45,11 @@ class ComponentView(Model):
 
 
 class RecordView(Model):
-    """Where a record stands. `reason` says why it is kept so long; `decided_by` is the item that
-    decides, absent where nothing is scheduled. `components`: all that have a say in it, until it
-    is ordered; one that waits, or is permanent, keeps the record whatever the others say.
-    `outcomes_said`: by whom an outcome, or the closing of its case, was said, the newest last. Days
-    are of the county's calendar."""
+    """The state of a record. `reason` says why it is kept this long; `decided_by` is the item that
+    decides, absent if nothing is scheduled. `components`: all the parts that count, until
+    destruction is ordered; a waiting or permanent part keeps the record whatever the others say.
+    `outcomes_said`: who reported an outcome, or the closing of its case, newest last. Days are in
+    the county's calendar."""
 
     record_id: str
     version: int
@@ -82,7 +82,7 @@ class RecordView(Model):
 
 
 class CountsView(Model):
-    """Records of the inventory by state; those destroyed stay in it."""
+    """Records of the inventory by state; destroyed records stay in it."""
 
     total: int
     counts: Mapping[str, int]
@@ -106,9 +106,9 @@ def router(
 
     @api.post("/records/{record_id}/outcomes", response_model_exclude_none=True)
     async def outcome(record_id: Id, body: Outcome, caller: Annotated[Caller, who]) -> RecordView:
-        """Say what the work has come to (a citation, a hearing, an incident): adds its items. Say
-        it again with `closed_on` once its case is closed: until then the record waits. An inspector
-        says it of what the own department has."""
+        """Report the outcome of the work (a citation, a hearing, an incident): adds its items.
+        Report it again with `closed_on` once its case is closed: until then the record waits. An
+        inspector may do this for records of their own department."""
         require(caller, *SAYERS, "inspector")
         reopened = "closed_on" in body.model_fields_set and body.closed_on is None
         found = await outcomes.add(
@@ -127,7 +127,7 @@ def router(
 
 
 def record_view(record: InventoryRecord, rules: RetentionRules) -> RecordView:
-    """A record as it is shown."""
+    """A record in the form in which it is shown."""
     known = record.model_dump(exclude={"holds", "stage"})
     parts = tuple(
         ComponentView(**part.model_dump(exclude={"on"}), eligible_on=part.on)

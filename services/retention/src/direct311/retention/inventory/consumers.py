@@ -1,4 +1,4 @@
-"""Which events say something of a record."""
+"""The events about a record."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,7 +22,7 @@ Failures = Sequence[tuple[Event[Model], Exception]]
 
 
 def inventorying(apply: Process, answered: Callable[[], None]) -> Process:
-    """Applies events to the inventory, and says so where holders have answered."""
+    """Applies events to the inventory, and reports when holders have answered."""
 
     async def process(batch: Sequence[Received]) -> Failures:
         failed = await apply(batch)

@@ -1,4 +1,4 @@
-"""What the schedule makes of a record."""
+"""What follows from the schedule for a record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from direct311.retention.schedule.domain.clocks import Component, Eligibility
 from direct311.retention.schedule.domain.schedule import Assignments, Schedule
 
 CLOCKS: Final = 2
-"""How the clocks are read: another number has every record determined anew. 2: the case of an
-outcome closes on a day of its own."""
+"""The version of the clock rules: a new number makes every record be determined again. 2: an
+outcome's case closes on its own day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,13 @@ class RetentionRules:
         return next(found, "")
 
     def is_case(self, outcome: str) -> bool:
-        """Whether an outcome is kept from the closing of a case of its own."""
+        """Whether an outcome is kept from the closing of its own case."""
         items = map(self.schedule.by_number, self.assignments.items_of_outcome(outcome))
         return any(item is not None and item.trigger == "case_closed" for item in items)
 
     def components(self, record: InventoryRecord) -> Sequence[Component]:
-        """The parts that a record is kept for: the request itself, then what its work came to.
-
-        None where it is not known yet what was requested.
+        """The parts that a record is kept for: the request itself, then the outcomes of its work.
+        Empty if it is not known yet what was requested.
         """
         if record.service_code is None or record.received_at is None:
             return ()
@@ -67,7 +66,8 @@ class RetentionRules:
         return found
 
     def parts(self, record: InventoryRecord) -> Sequence[Eligibility]:
-        """When each component of a record may go, or what it waits for; none once it is ordered."""
+        """When each component of a record may be destroyed, or what it waits for; empty once
+        destruction is ordered."""
         found = self.components(record) if record.open_to_change else ()
         return clocks.eligibilities(found, self.schedule.fiscal_year_begins)
 
@@ -76,10 +76,10 @@ class RetentionRules:
         return self.day(max(closed)) if record.closed_at else None
 
     def determined(self, record: InventoryRecord) -> InventoryRecord:
-        """The record with what the rules say of it now.
+        """The record with what the rules say about it now.
 
-        An open request is never eligible, nor is one with an open case. Where items or date have
-        changed, the record goes back to the start of its way out.
+        An open request, or one with an open case, is never eligible. If items or date have changed,
+        the record goes back to the start of its disposition.
         """
         if not record.open_to_change or record.service_code is None or record.received_at is None:
             return record

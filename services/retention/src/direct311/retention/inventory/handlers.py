@@ -1,4 +1,4 @@
-"""What the other services say of a record, and what the inventory makes of it."""
+"""What the other services say about a record, and what the inventory does with it."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -26,7 +26,7 @@ class ReceiptError(RuntimeFaultError):
 
 
 class Inventorying:
-    """Handlers of the events that retention consumes. What is ordered takes receipts alone."""
+    """Handlers of the events that retention consumes. An ordered record accepts only receipts."""
 
     def __init__(self, rules: RetentionRules, holds: Holds, clock: Clock) -> None:
         self._rules = rules
@@ -51,7 +51,7 @@ class Inventorying:
     async def created(self, state: InventoryRecord, event: Event[ev.RequestCreated]) -> Changed:
         said = event.data
         after = state.known_to("intake")
-        # The two topics have no common order: what an update has said is newer.
+        # The two topics have no common order: an update's content is newer.
         if seen(state, "request.updated") < said.version:
             after = after.requested(
                 service_code=said.service_code,
@@ -98,13 +98,14 @@ class Inventorying:
     async def recalled(self, state: InventoryRecord, event: Event[ev.RequestRecalled]) -> Changed:
         said = event.data
         after = state.known_to("routing")
-        # One that takes nothing back is seen all the same, for a routing that is still to come.
+        # A recall that takes nothing back is marked as seen too, for a routing that is still to
+        # come.
         if state.department == said.department and seen(state, "request.routed") <= said.version:
             after = after.recalled()
         return await self._follow(state, after)
 
     async def worked(self, state: InventoryRecord, event: Event[ev.WorkUpdated]) -> Changed:
-        # Whether it closes the request intake says; routing has spoken of the record.
+        # Intake says whether it closes the request; here routing has mentioned the record.
         return await self._follow(state, state.known_to("routing"))
 
     async def destroyed(self, state: InventoryRecord, event: Event[ev.RecordDestroyed]) -> Changed:
@@ -140,11 +141,11 @@ def seen(state: InventoryRecord, name: str) -> int:
 
 
 SAYERS: Final = ("custodian", "records_officer", "counsel")
-"""Who says of any record what it came to. An inspector does of those of the own department."""
+"""Who may report any record's outcome. An inspector may for records of their own department."""
 
 
 class Outcomes:
-    """What becomes known while the request is worked, and after it, said by a person."""
+    """Facts that become known during and after the work on a request, reported by a person."""
 
     def __init__(
         self, processor: EventProcessor[InventoryRecord], rules: RetentionRules, clock: Clock
@@ -164,8 +165,8 @@ class Outcomes:
         *,
         reopened: bool = False,
     ) -> InventoryRecord:
-        """Add the outcome's items to the record, or say of one that is there when its case was
-        closed, or that it is open again. Who said what stays with the record.
+        """Add the outcome's items to the record, or state for an existing outcome when its case was
+        closed, or that it is open again. The record keeps who said what.
 
         :param closed_on: without it, what was said before stays.
         :raises RefusedError: an outcome that the assignments do not have, or a day on which
@@ -206,7 +207,7 @@ class Outcomes:
         return await self._processor.change(record_id, cause, decide)
 
     def _check(self, outcome: str, closed_on: date, state: InventoryRecord) -> None:
-        """A day that lies too early would free the record too early."""
+        """Too early a day would release the record too early."""
         received = state.received_at
         if not self._rules.is_case(outcome):
             wanted = "Leave it away: this outcome has no case of its own."

@@ -12,12 +12,12 @@ Position = tuple[date, str]
 
 
 class Inventory(HoldableRecords, Protocol):
-    """What can be asked of all records at once. Writes go through the event processor."""
+    """Queries over all records. Writes go through the event processor."""
 
     async def get(self, record_id: str) -> InventoryRecord | None: ...
 
     async def due(self, as_of: date, limit: int) -> Sequence[str]:
-        """Active records whose eligible date has come by `as_of`, in no order."""
+        """Active records whose eligible date is on or before `as_of`, in no order."""
         ...
 
     async def page(
@@ -38,7 +38,7 @@ class Inventory(HoldableRecords, Protocol):
         ...
 
     async def of_order(self, order_id: str) -> Sequence[InventoryRecord]:
-        """The records whose destruction was ordered so."""
+        """The records whose destruction was ordered by this order."""
         ...
 
     async def waiting(self, order_id: str, *, for_audit: bool) -> bool:

@@ -22,7 +22,7 @@ from direct311.runtime.process import Resources, processing
 
 @dataclass(frozen=True, slots=True)
 class InventoryPart:
-    """`process`: how events are taken; it is told what to call when holders have answered."""
+    """`process`: handles events; it is given a function to call when holders have answered."""
 
     inventory: MongoInventory
     processor: EventProcessor[InventoryRecord]

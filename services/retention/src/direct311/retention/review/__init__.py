@@ -1,1 +1,1 @@
-"""Eligible records, and the review of a set by two persons."""
+"""Eligible records, and the review of a set by two people."""

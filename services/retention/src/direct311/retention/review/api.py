@@ -22,19 +22,19 @@ from direct311.schemas import Model, OnDate, RecordId
 
 
 class ExpiryQuestion(Model, extra="forbid"):
-    """`as_of`: today unless said otherwise. `dry_run`: lists and changes nothing; the default
-    where `as_of` lies in the future. `cursor` and `limit`: the page of a dry run."""
+    """`as_of`: by default today. `dry_run`: lists without changing anything; the default if `as_of`
+    is in the future. `cursor` and `limit`: the page of a dry run."""
 
     as_of: AskedDay | None = None
-    # Strict: a 0 is no decision to change anything.
+    # Strict, because a 0 is not a decision to change anything.
     dry_run: Annotated[bool, Field(strict=True)] | None = None
     cursor: Annotated[str, Field(max_length=200)] | None = None
     limit: Annotated[int, Field(ge=1, le=500), NUMBER] = 100
 
 
 class Proposal(Model, extra="forbid"):
-    """These records, or the first `limit` of the queue that are under no hold. `as_of`: only what
-    is eligible by that day."""
+    """These records, or the first `limit` in the queue that are under no hold. `as_of`: only
+    records eligible by that day."""
 
     record_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=1000)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000), NUMBER] = 500
@@ -42,7 +42,7 @@ class Proposal(Model, extra="forbid"):
 
 
 class Approval(Model, extra="forbid"):
-    """`set_hash`: of the set that was reviewed."""
+    """`set_hash`: the hash of the reviewed set."""
 
     set_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -55,7 +55,7 @@ class RecordPage(Model):
 
 
 class ExpiryView(RecordPage):
-    """`count`: made eligible, or of a dry run the records on this page."""
+    """`count`: the records made eligible or, for a dry run, the records on this page."""
 
     as_of: OnDate
     dry_run: bool
@@ -67,7 +67,7 @@ class DispositionView(Disposition):
 
 
 class DispositionPage(Model):
-    """The newest first."""
+    """Newest first."""
 
     dispositions: tuple[DispositionView, ...]
     next: str | None = None
@@ -82,7 +82,7 @@ def router(
 
     @api.post("/expiry", response_model_exclude_none=True)
     async def expire(body: ExpiryQuestion, caller: Annotated[Caller, who]) -> ExpiryView:
-        """Make eligible whose time has come, as the daily step does; or look ahead."""
+        """Make due records eligible, as the daily step does; or look ahead."""
         require(caller, "custodian")
         as_of = body.as_of or expiry.today
         dry_run = as_of > expiry.today if body.dry_run is None else body.dry_run
@@ -103,7 +103,7 @@ def router(
     async def queue(
         caller: Annotated[Caller, who], cursor: Cursor = None, limit: Limit = 100
     ) -> RecordPage:
-        """Eligible records that wait for review, those under hold too."""
+        """Eligible records that wait for review, including those under a hold."""
         require(caller, *READERS)
         after = _position(cursor)
         found = await inventory.page("eligible", date.max, after, limit + 1)
@@ -119,14 +119,14 @@ def router(
 def dispositions_router(
     review: Review, dispositions: Dispositions, caller_of: CallerOf
 ) -> APIRouter:
-    """The sets, and the two persons' decisions."""
+    """The sets, and the decisions of two people."""
     api = APIRouter(prefix="/v1/dispositions", tags=["dispositions"], responses=PROBLEMS)
     who = Depends(caller_of)
 
     @api.post("", status_code=201, response_model_exclude_none=True)
     async def propose(body: Proposal, caller: Annotated[Caller, who]) -> DispositionView:
-        """Propose an exact set of records for destruction. What cannot be proposed is left out,
-        with the reason."""
+        """Propose an exact set of records for destruction. Records that cannot be proposed are left
+        out, with the reason."""
         require(caller, "custodian")
         return _disposition(
             await review.propose(caller.sub, body.record_ids, body.limit, body.as_of)
@@ -138,7 +138,7 @@ def dispositions_router(
         cursor: Annotated[RecordId | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=50)] = 20,
     ) -> DispositionPage:
-        """The disposition sets, the newest first."""
+        """The disposition sets, newest first."""
         require(caller, *READERS)
         found = await dispositions.page(cursor, limit + 1)
         page = found[:limit]
@@ -149,7 +149,7 @@ def dispositions_router(
 
     @api.get("/{disposition_id}", response_model_exclude_none=True)
     async def one(disposition_id: Id, caller: Annotated[Caller, who]) -> DispositionView:
-        """One set: what is in it, what was left out and why, how far it is."""
+        """One set: what is in it, what was left out and why, and its progress."""
         require(caller, *READERS)
         return _disposition(await review.get(disposition_id))
 
@@ -157,9 +157,9 @@ def dispositions_router(
     async def approve(
         disposition_id: Id, body: Approval, caller: Annotated[Caller, who]
     ) -> DispositionView:
-        """Order the destruction of exactly the set that the hash names, as another person than the
-        custodian. What is held, or has changed since, is left out with the reason. 503 while the
-        events of the other services are not taken in."""
+        """Order the destruction of exactly the set that the hash names. The custodian who proposed
+        it may not do this. Records that are held or have changed since are left out, with the
+        reason. 503 while the service receives no events from the other services."""
         require(caller, "records_officer")
         return _disposition(await review.approve(disposition_id, caller.sub, body.set_hash))
 
@@ -167,7 +167,7 @@ def dispositions_router(
     async def reject(
         disposition_id: Id, body: Reason, caller: Annotated[Caller, who]
     ) -> DispositionView:
-        """Put the records back in line."""
+        """Put the records back into the queue."""
         require(caller, "records_officer", "custodian")
         return _disposition(await review.reject(disposition_id, caller.sub, body.reason))
 
@@ -179,7 +179,7 @@ def _disposition(disposition: Disposition) -> DispositionView:
 
 
 def _cursor(record: InventoryRecord) -> str | None:
-    """Of the queue; what is in it has its day."""
+    """An item in the queue, which always has an eligible date."""
     return cursor_of(record.eligible_on, record.record_id) if record.eligible_on else None
 
 

@@ -1,4 +1,4 @@
-"""A disposition set: exactly these records in exactly these versions, seen by two persons."""
+"""A disposition set: exactly these records in exactly these versions, reviewed by two people."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -32,9 +32,8 @@ class LeftOut(Model):
 
 
 class Disposition(Model):
-    """What a custodian proposes and a records officer approves. `set_hash`: what exactly.
-
-    `as_of`: the day up to which eligible dates count; in the future on a test stack alone.
+    """What a custodian proposes and a records officer approves. `set_hash` identifies the exact
+    set. `as_of`: the day up to which eligible dates count; in the future only on a test stack.
     """
 
     disposition_id: str
@@ -57,7 +56,7 @@ class Disposition(Model):
     def gathered(
         self, records: Sequence[Proposed], left_out: Sequence[LeftOut], as_of: date
     ) -> "Disposition":
-        """Proposed, with what it is of; closed where that is nothing."""
+        """A proposed copy with its records; closed if there are none."""
         return replaced(
             self,
             status="proposed" if records else "closed",
@@ -68,19 +67,19 @@ class Disposition(Model):
         )
 
     def approved(self, officer: str, at: datetime) -> "Disposition":
-        """To be ordered, as the records officer has decided."""
+        """A copy to be ordered, as the records officer decided."""
         return replaced(
             self, status="ordering", records_officer=officer, decided_by=officer, decided_at=at
         )
 
     def rejecting(self, by: str, reason: str, at: datetime) -> "Disposition":
-        """To be put back in line, as somebody has decided."""
+        """A copy to be put back into the queue, as somebody decided."""
         return replaced(
             self, status="rejecting", decided_by=by, decided_at=at, decision_reason=reason
         )
 
     def ordered(self, left_out: Sequence[LeftOut], *, nothing: bool) -> "Disposition":
-        """Ordered, less what was left out now; closed where `nothing` was left to order."""
+        """An ordered copy, without what was left out now; closed if `nothing` was left to order."""
         return replaced(
             self,
             status="closed" if nothing else "ordered",
@@ -88,15 +87,15 @@ class Disposition(Model):
         )
 
     def rejected(self) -> "Disposition":
-        """Put back in line."""
+        """A copy put back into the queue."""
         return replaced(self, status="rejected")
 
     def certified(self, certificate_ids: tuple[str, ...]) -> "Disposition":
-        """Destroyed by all holders but audit, as these certificates say."""
+        """A copy destroyed by all holders except audit, according to these certificates."""
         return replaced(self, status="certified", certificate_ids=certificate_ids)
 
     def supplemented(self, supplement_ids: tuple[str, ...]) -> "Disposition":
-        """Destroyed by audit too."""
+        """A copy destroyed by audit too."""
         return replaced(self, status="closed", supplement_ids=supplement_ids)
 
 
@@ -107,7 +106,7 @@ def set_hash(records: Iterable[Proposed]) -> str:
 
 
 def objection(record: InventoryRecord, as_of: date) -> Reason | None:
-    """Why a record cannot be proposed, holds apart; `None` where it can."""
+    """Why a record cannot be proposed, apart from holds; `None` if it can."""
     if record.version == 0:
         return "unknown"
     if record.stage == "in_review":
@@ -120,7 +119,7 @@ def objection(record: InventoryRecord, as_of: date) -> Reason | None:
 def ordered(
     record: InventoryRecord, disposition: Disposition, at: Instant
 ) -> tuple[InventoryRecord, ev.DispositionOrdered]:
-    """The record as ordered to be destroyed, and the order."""
+    """The record with its destruction ordered, and the order."""
     if disposition.records_officer is None:
         raise ValueError("nobody has approved it")
     return record.ordered(at), ev.DispositionOrdered(

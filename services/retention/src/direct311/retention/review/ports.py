@@ -1,4 +1,4 @@
-"""Where the disposition sets are kept."""
+"""Where the disposition sets are stored."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,13 +12,14 @@ class Dispositions(Protocol):
     async def get(self, disposition_id: str) -> Disposition | None: ...
 
     async def replace(self, disposition: Disposition) -> bool:
-        """Write it as its next version, unless somebody else has; whether it was written."""
+        """Write it as its next version, unless somebody else has; returns whether it was
+        written."""
         ...
 
     async def with_status(self, statuses: Sequence[Status], limit: int) -> Sequence[str]:
-        """Ids of those in one of these states."""
+        """Ids of the sets in one of these states."""
         ...
 
     async def page(self, after: str | None, limit: int) -> Sequence[Disposition]:
-        """The newest first, after an id."""
+        """Newest first, after an id."""
         ...

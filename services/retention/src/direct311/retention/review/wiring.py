@@ -1,4 +1,4 @@
-"""Builds expiry and the review by two persons."""
+"""Builds expiry and the review by two people."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -24,7 +24,7 @@ class RetentionFiles:
 def load_retention(
     schedule_path: Path | None = None, assignments_path: Path | None = None
 ) -> RetentionFiles:
-    """The county's own files, or those packaged here; checked alone and against each other.
+    """The county's own files, or the packaged ones; checked separately and against each other.
 
     Raises `DataFileError`.
     """

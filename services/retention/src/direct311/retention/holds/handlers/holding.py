@@ -1,4 +1,5 @@
-"""Placing and releasing holds: raise the fence, write the hold into each record, look once more."""
+"""Placing and releasing holds: raise the fence, write the hold into each record, check once
+more."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,9 +19,9 @@ TOO_LATE_LISTED: Final = 1000
 
 
 class Holding:
-    """Every step is repeatable: `advance` carries a hold on from wherever a crash left it.
+    """Every step is repeatable: `advance` continues a hold from wherever a crash left it.
 
-    :param settle_for: longer than a write can take that was decided before the fence was raised.
+    :param settle_for: longer than any write can take that was decided before the fence was raised.
     """
 
     def __init__(
@@ -40,10 +41,10 @@ class Holding:
         self._settle_for = settle_for
 
     async def place(self, hold: Hold, *, chunks: int | None = None) -> Hold:
-        """Place a hold; under an id that is known already nothing more is placed.
+        """Place a hold; does nothing if the id is already known.
 
-        With `chunks`, at most so many pieces of records now: the loop does the rest, and until
-        then the hold is `placing`.
+        With `chunks`, writes at most this many pieces of records now: the loop does the rest, and
+        until then the hold is `placing`.
         """
         await self._holds.add(hold)
         return await self.advance(hold.hold_id, chunks=chunks)
@@ -51,7 +52,7 @@ class Holding:
     async def release(
         self, hold_id: str, by: str, reason: str, *, chunks: int | None = None
     ) -> Hold:
-        """End a hold; who placed it does not release it.
+        """End a hold. The person who placed it may not release it.
 
         :raises RefusedError: there is no such hold, it is the same person, or it is not in force.
         """
@@ -72,14 +73,14 @@ class Holding:
                 return await self.advance(hold_id, chunks=chunks)
 
     async def step(self) -> None:
-        """Carry on what is not finished."""
+        """Continue what is not finished."""
         for hold_id in await self._holds.unfinished():
             await self.advance(hold_id)
         while behind := await self._inventory.behind(CHUNK):
             await self._evaluate(behind, 0)
 
     async def advance(self, hold_id: str, *, chunks: int | None = None) -> Hold:
-        """Do what there is to do now for this hold; the hold as it then stands."""
+        """Do what can be done now for this hold; returns the resulting hold."""
         while True:
             hold = await self._holds.get(hold_id)
             if hold is None:
@@ -90,7 +91,7 @@ class Holding:
             await self._holds.replace(after)
 
     async def _next(self, hold: Hold, chunks: int | None) -> Hold | None:
-        """The hold one step further, or `None` where nothing can be done now."""
+        """The hold one step further, or `None` if nothing can be done now."""
         now = self._clock.now()
         match hold.state:
             case "placing" if hold.fence is None:
@@ -115,7 +116,7 @@ class Holding:
         return hold.settled() if done else None
 
     async def _write(self, hold: Hold, chunks: int | None) -> bool:
-        """Write the hold into the records that come under it; whether that is all of them."""
+        """Write the hold into the records under it; returns whether that is all of them."""
         while found := await self._inventory.matching(hold, CHUNK):
             if chunks == 0:
                 return False

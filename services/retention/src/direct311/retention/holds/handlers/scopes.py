@@ -1,4 +1,4 @@
-"""Whether a hold's query names what there is to hold."""
+"""Whether a hold's query names things that exist."""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -11,12 +11,12 @@ from direct311.retention.schedule.domain.schedule import Assignments
 from direct311.runtime.errors import FieldProblem, MalformedError
 
 NAMED: Final = 10
-"""So many problems are named at once, each with so many values that would be right."""
+"""How many problems are named at once, and how many correct values each suggests."""
 
 
 class Scopes:
-    """A hold on a name that nothing has, misspelt or of another service's vocabulary, would stand
-    and hold nothing."""
+    """A hold on a name that nothing has (misspelled, or from another service's vocabulary) would be
+    in force and hold nothing."""
 
     def __init__(self, inventory: HoldableRecords, assignments: Assignments) -> None:
         self._inventory = inventory
@@ -62,8 +62,8 @@ def _folded(values: Collection[str]) -> Mapping[str, str]:
 
 
 def _wanted(asked: str, known: Mapping[str, str]) -> str:
-    """What would be right: what comes near, or else what there is."""
+    """Suggestions: similar names, or else all existing ones."""
     near = get_close_matches(asked, known, NAMED)
     named = [known[each] for each in near or sorted(known)[:NAMED]]
     there_is = f"{'Near it' if near else 'There is'}: {', '.join(named)}. " if named else ""
-    return f"No record has it. {there_is}To hold what is still to come, say `for_later`."
+    return f"No record has it. {there_is}To hold future records, send `for_later`."

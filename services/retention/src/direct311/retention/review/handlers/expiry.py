@@ -39,7 +39,7 @@ class Expired:
 
 
 class Expiry:
-    """Makes records eligible whose time has come; each is announced once.
+    """Makes due records eligible; each is announced once.
 
     :param ahead: whether this is a test's or a developer's own system, which may live in the
         future.
@@ -70,7 +70,7 @@ class Expiry:
         return self._rules.day(self._clock.now())
 
     async def step(self) -> None:
-        """Bring records under the present rules, then make eligible whose time has come."""
+        """Bring records under the current rules, then make due records eligible."""
         await self._redetermine()
         await self.run(self.today)
 
@@ -80,7 +80,7 @@ class Expiry:
         return Expired(as_of, True, len(found[:limit]), found[:limit], len(found) > limit)
 
     async def run(self, as_of: date) -> Expired:
-        """Make eligible, and announce, every record whose time has come by `as_of`.
+        """Make eligible, and announce, every record that is due by `as_of`.
 
         :raises RefusedError: `as_of` is in the future and this is a production system.
         """

@@ -1,4 +1,4 @@
-"""The review by two persons: a custodian proposes an exact set, a records officer decides."""
+"""The review by two people: a custodian proposes an exact set, a records officer decides."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -30,13 +30,13 @@ Changed = Change[InventoryRecord] | None
 
 
 class Review:
-    """Each set is carried on by `advance` from wherever a crash left it; a record's own document
-    says how far it is.
+    """`advance` continues each set from wherever a crash left it; a record's own document says how
+    far it is.
 
     :param ahead: whether this is a test's or a developer's own system, which may live in the
         future.
-    :param stopped: whether this process takes in no events any more. Then nothing is ordered: a
-        request may have been reopened, or a hold asked for.
+    :param stopped: whether this process has stopped receiving events. Then nothing is ordered: a
+    request may have been reopened, or a hold requested.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Review:
 
         :raises RefusedError: `as_of` is in the future, or none of the records can be proposed.
         """
-        # A test's own system may have made records eligible ahead of time; they may go on there.
+        # A test system may have made records eligible ahead of time; they may proceed there.
         until = as_of or (date.max if self._ahead else self._today)
         check_as_of(until, self._today, ahead=self._ahead)
         if record_ids is None:
@@ -97,7 +97,7 @@ class Review:
         return disposition
 
     async def approve(self, disposition_id: str, officer: str, cited: str) -> Disposition:
-        """Order the destruction of exactly what was proposed, less what is held or has changed.
+        """Order the destruction of exactly what was proposed, without what is held or has changed.
 
         :raises RefusedError: no such set, the same person, a set that is not proposed, or another
             set is meant, or retention is not receiving events.
@@ -124,7 +124,7 @@ class Review:
                 return await self.advance(disposition_id)
 
     async def reject(self, disposition_id: str, by: str, reason: str) -> Disposition:
-        """Put the records back in line.
+        """Put the records back into the queue.
 
         :raises RefusedError: there is no such set, or it is not proposed any more.
         """
@@ -143,10 +143,10 @@ class Review:
             raise RefusedError("unknown_disposition", "There is no such disposition set.")
         return disposition
 
-    # -- how it is carried on
+    # -- continuing after each step
 
     async def step(self) -> None:
-        """Carry on what was left in the middle; what is to be ordered, only while events come."""
+        """Continue unfinished sets; orders only while events are received."""
         statuses: list[Status] = ["gathering", "rejecting"]
         if not self._stopped():
             statuses.append("ordering")
@@ -154,7 +154,7 @@ class Review:
             await self.advance(disposition_id)
 
     async def advance(self, disposition_id: str) -> Disposition:
-        """Do what there is to do now for this set; the set as it then stands."""
+        """Do what can be done now for this set; returns the resulting set."""
         while True:
             disposition = await self.get(disposition_id)
             match disposition.status:
@@ -216,8 +216,8 @@ class Review:
             if state.version != versions[state.record_id] or not _within(state, order_id):
                 left[state.record_id] = "held" if state.held_by else "changed"
                 return Change(state.back_in_line()) if _within(state, order_id) else None
-            # Read after the record: whatever raised the fence before is seen here, and whatever
-            # raises it later finds the record ordered, or its write goes first and ours is void.
+            # Read after the record: a hold that raised the fence before is seen here. A hold that
+            # raises it later finds the record ordered, or its write comes first and ours fails.
             now = self._clock.now()
             found = evaluate(state, await self._holds.standing_now(), now)
             if not found.clear:
@@ -249,7 +249,7 @@ class Review:
 
 
 def _within(record: InventoryRecord, order_id: str) -> bool:
-    """Whether the record lies in this set and waits for the decision."""
+    """Whether the record is in this set and waits for the decision."""
     return record.stage == "in_review" and record.order_id == order_id
 
 

@@ -1,7 +1,7 @@
 """When a record becomes eligible for disposition.
 
-Retentions are minimums (rule 1B-24.003, F.A.C.): where a date could be read two ways, the later one
-is taken. Eligible means that disposition may be proposed, never that anything is destroyed.
+Retention periods are minimums (rule 1B-24.003, F.A.C.): if a date could be read two ways, the later
+one counts. Eligible means that disposition may be proposed, never that anything is destroyed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +13,8 @@ from direct311.schemas import Model, replaced
 
 
 class Component(Model):
-    """A part of a record: what it is kept under, and when that clock started, if it has.
-
-    `item` is `None` where no schedule covers the part. `waits_for`: what its clock starts with, in
-    words.
+    """A part of a record: its item, and when its clock started, if it has. `item` is `None` if no
+    schedule covers the part. `waits_for`: what starts its clock, in words.
     """
 
     name: str
@@ -25,15 +23,15 @@ class Component(Model):
     waits_for: str = "its event"
 
     def waiting_for(self, what: str) -> "Component":
-        """The same, whose clock starts with something else."""
+        """A copy whose clock starts with something else."""
         return replaced(self, waits_for=what)
 
 
 class Eligibility(Model):
-    """When a record may go, and which part of it decides.
+    """When a record may be destroyed, and which part of it decides.
 
-    `on` is the first eligible day, given only where `state` is `dated`. `waiting`: the clock has
-    not started. `permanent`: never. `item` is `None` where a part without a schedule decides.
+    `on` is the first eligible day, given only if `state` is `dated`. `waiting`: the clock has not
+    started. `permanent`: never. `item` is `None` if a part without a schedule decides.
     """
 
     state: Literal["dated", "waiting", "permanent"]
@@ -46,7 +44,8 @@ class Eligibility(Model):
 
 
 def eligible_on(item: Item, trigger_on: date | None, fiscal_year: FiscalYear) -> date | None:
-    """The first day on which a record under `item` may go; `None` while or where there is none.
+    """The first day on which a record under `item` may be destroyed; `None` if there is none, or
+    not yet.
 
     Three fiscal years from 15 November 2024: that fiscal year ends on 30 September 2025, three more
     on 30 September 2028, eligible on 1 October 2028. An anniversary of 29 February falls on 1 March
@@ -72,10 +71,10 @@ def eligible_on(item: Item, trigger_on: date | None, fiscal_year: FiscalYear) ->
 
 
 def longest(components: Iterable[Component], fiscal_year: FiscalYear) -> Eligibility:
-    """The eligibility of a whole: its longest-kept part decides, and is named.
+    """The eligibility of a whole record: its longest-kept part decides, and is named.
 
-    A permanent part, or one without a schedule, outweighs one whose clock has not started, and that
-    one outweighs every date. Of equal dates the part named first decides.
+    A permanent part, or one without a schedule, outweighs one whose clock has not started, which
+    outweighs every date. If dates are equal, the part named first decides.
 
     :raises ValueError: there are no components.
     """
@@ -88,14 +87,14 @@ def longest(components: Iterable[Component], fiscal_year: FiscalYear) -> Eligibi
 def eligibilities(
     components: Iterable[Component], fiscal_year: FiscalYear
 ) -> Sequence[Eligibility]:
-    """The eligibility of each part by itself."""
+    """The eligibility of each part separately."""
     return [_eligibility(component, fiscal_year) for component in components]
 
 
 def components(
     name: str, items: Iterable[int], dates: Mapping[Trigger, date], schedule: Schedule
 ) -> Sequence[Component]:
-    """A part of a record, once for each item that it is kept under."""
+    """A part of a record, once per item that it is kept under."""
     found = []
     for number in items:
         item = schedule.by_number(number)
@@ -111,10 +110,10 @@ def case_components(
     closed_on: date | None,
     schedule: Schedule,
 ) -> Sequence[Component]:
-    """What an outcome of the work adds: its case is another than the request, and closes on a day
-    of its own, later as a rule. As long as that is not known, its clock has not started.
+    """What an outcome of the work adds: its case is separate from the request and closes on its own
+    day, usually later. Until that day is known, its clock has not started.
 
-    :param dates: of the request.
+    :param dates: the request's dates.
     """
     own: dict[Trigger, date] = {key: on for key, on in dates.items() if key != "case_closed"}
     if closed_on is not None:
@@ -130,8 +129,9 @@ def case_components(
 def request_dates(received_on: date, closed_on: date | None) -> Mapping[Trigger, date]:
     """When the clocks of a service request started; days of the county's calendar.
 
-    An incident is taken to have happened when it was reported, which is never too early. The case
-    that closes with the request is the request itself, as of a code violation without citation.
+    An incident counts as having happened when it was reported, which is never too early. The case
+    that closes with the request is the request itself, for example a code violation without a
+    citation.
     """
     dates: dict[Trigger, date] = {"created": received_on, "incident": received_on}
     if closed_on is not None:

@@ -45,7 +45,7 @@ class FiscalYear(Model, extra="forbid"):
 class Item(Model, extra="forbid"):
     """One series of the schedule. `worded` is the retention in the schedule's own words.
 
-    `verify`: not read in a primary source, and so switched off.
+    `verify`: not yet checked in a primary source, and so disabled.
     """
 
     item: int
@@ -76,13 +76,13 @@ class Schedule(Model, extra="forbid"):
         return {item.item: item for item in self.items}
 
     def by_number(self, number: int) -> Item | None:
-        """The item, if it is there and switched on."""
+        """The item, if it exists and is enabled."""
         item = self._by_number.get(number)
         return item if item is not None and item.enabled else None
 
 
 class Assignment(Model, extra="forbid"):
-    """Items for the types whose code fits; a star stands for any rest of a code."""
+    """Items for the types whose code matches; a star stands for any rest of a code."""
 
     assignment: str
     service_codes: tuple[str, ...]
@@ -97,7 +97,7 @@ class OutcomeItems(Model, extra="forbid"):
 
 
 class Series(Model, extra="forbid"):
-    """The item of a kind of record that is no request."""
+    """The item of a kind of record that is not a request."""
 
     series: str
     item: int
@@ -128,7 +128,7 @@ class Assignments(Model, extra="forbid"):
         return tuple(dict.fromkeys((*self.items_of_type(service_code), *added)))
 
     def items_of_type(self, service_code: str) -> tuple[int, ...]:
-        """The item numbers of a request of this type, whatever the work has come to."""
+        """The item numbers of a request of this type, whatever the outcome of the work."""
         fitting = (
             each.items
             for each in self.assignments
@@ -137,12 +137,12 @@ class Assignments(Model, extra="forbid"):
         return tuple(dict.fromkeys(next(fitting, self.default)))
 
     def items_of_outcome(self, outcome: str) -> tuple[int, ...]:
-        """The item numbers that an outcome adds; none where the file does not know it."""
+        """The item numbers that an outcome adds; none if the file does not know it."""
         return next((each.items for each in self.outcomes if each.outcome == outcome), ())
 
 
 def schedule_problems(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a schedule, as item number, field and reason."""
+    """What is wrong with a schedule: item number, field and reason."""
     begins = schedule.fiscal_year_begins
     try:
         date(2001, begins.month, begins.day)
@@ -165,13 +165,13 @@ def schedule_problems(schedule: Schedule) -> Iterator[tuple[str, str, str]]:
         if (item.trigger is None) != (item.kind == "permanent"):
             yield entry, "trigger", "everything but permanent starts after an event"
         if item.verify and item.enabled:
-            yield entry, "enabled", "what is still to be verified must be switched off"
+            yield entry, "enabled", "an item that is not verified must be disabled"
 
 
 def assignment_problems(
     assignments: Assignments, schedule: Schedule
 ) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with assignments to this schedule, as entry, field and reason."""
+    """What is wrong with assignments to this schedule: entry, field and reason."""
     if assignments.schedule != schedule.schedule:
         yield "", "schedule", f"is not {schedule.schedule}"
     uses: list[tuple[str, str, tuple[int, ...]]] = [("", "default", assignments.default)]
@@ -186,4 +186,4 @@ def assignment_problems(
             yield entry, field, "is empty"
         for number in items:
             if schedule.by_number(number) is None:
-                yield entry, field, f"item {number} is not in the schedule, or switched off"
+                yield entry, field, f"item {number} is not in the schedule, or is disabled"

@@ -23,8 +23,8 @@ def load_catalogue(path: Path | None = None) -> DataFile[Catalogue]:
 
 
 def load_catalogues(path: Path | None = None) -> Mapping[Language, Catalogue]:
-    """The catalogue in every language: `catalogue.yaml`, and beside it `catalogue.es.yaml` and
-    `catalogue.ht.yaml`, whatever the county calls its own file. Raises `DataFileError`."""
+    """The catalogue in every language: `catalogue.yaml` and, next to it, `catalogue.es.yaml` and
+    `catalogue.ht.yaml`, whatever name the county's own file has. Raises `DataFileError`."""
     english = load_catalogue(path).content
     found: dict[Language, Catalogue] = {"en": english}
     for language in TRANSLATIONS:

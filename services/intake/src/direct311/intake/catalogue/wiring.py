@@ -13,7 +13,7 @@ from direct311.intake.settings import IntakeSettings
 
 @dataclass(frozen=True, slots=True)
 class CatalogueData:
-    """The county's data, by language where residents read it. English governs."""
+    """The county's data, by language if residents read it. English governs."""
 
     by_language: Mapping[Language, Catalogue]
     policies: PrivacyPolicies

@@ -1,4 +1,4 @@
-"""What suggests danger to somebody's life, in three languages, and what to say then."""
+"""Words that suggest danger to somebody's life, in three languages, and what to say then."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ from direct311.schemas.unicode import normalized
 _FORM = re.compile(r"[a-z0-9|() ?*'-]+(?: \.\.\. [a-z0-9|() ?*'-]+)*")
 _WORD = re.compile(r"[a-z0-9]+")
 _START = 2
-"""Letters of a first word that forms are found by; of a shorter word all."""
+"""How many letters of a first word are used to find forms; of a shorter word, all."""
 _GAP = r"(?: [a-z0-9]+){0,4} "
 """Up to four words between two parts of a form."""
 
@@ -20,8 +20,8 @@ _GAP = r"(?: [a-z0-9]+){0,4} "
 class Danger(Model, extra="forbid"):
     """One kind of danger and the forms that announce it.
 
-    A form is words as they are after `plain`; `a|b` in brackets is a choice, `*` at the end of a
-    word any ending, ` ... ` up to four words between.
+    A form is words as `plain` returns them; `a|b` in parentheses is a choice, `*` at the end of a
+    word is any ending, and ` ... ` is up to four words between.
     """
 
     danger: str
@@ -29,8 +29,9 @@ class Danger(Model, extra="forbid"):
 
 
 class Emergencies(Model, extra="forbid"):
-    """The rules. `guidance` tells to call 911, in each language. `harmless`: forms that are taken
-    out of the text first, such as the fire hydrant, so that nothing is read into them."""
+    """The rules. `guidance` tells the resident to call 911, in each language. `harmless`: forms
+    that are removed from the text first, such as 'fire hydrant', so that they are not mistaken for
+    danger."""
 
     emergencies: str
     version: str
@@ -44,8 +45,8 @@ class Emergencies(Model, extra="forbid"):
 
     @cached_property
     def _dangers(self) -> Mapping[str, re.Pattern[str]]:
-        """All forms by how their first word begins: every submission is read, and so a word of it
-        is held against a few forms and not against all."""
+        """All forms by the beginning of their first word. Every submission is checked, and this way
+        each word is compared with a few forms instead of all."""
         forms: dict[str, list[str]] = {}
         for each in self.dangers:
             for form in (form for group in each.forms.values() for form in group):
@@ -70,7 +71,8 @@ class Emergencies(Model, extra="forbid"):
 
 
 def plain(text: str) -> str:
-    """The words of a text in small ASCII letters, one space between: accents and signs are gone."""
+    """The words of a text in lowercase ASCII letters, separated by one space, without accents and
+    signs."""
     small = text.casefold()
     if not small.isascii():
         letters = normalized("NFKD", small)
@@ -80,7 +82,7 @@ def plain(text: str) -> str:
 
 
 def problems(rules: Emergencies) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with the rules, as entry, field and reason."""
+    """What is wrong with the rules: entry, field and reason."""
     for language in LANGUAGES:
         if not rules.guidance.get(language, "").strip():
             yield "", f"guidance.{language}", "is missing"
@@ -98,12 +100,12 @@ def problems(rules: Emergencies) -> Iterator[tuple[str, str, str]]:
 def _wrong(forms: Iterable[str]) -> Iterator[tuple[str, str]]:
     for form in forms:
         if not _FORM.fullmatch(form):
-            yield form, "may have small letters, digits, brackets, | ? * and ..."
+            yield form, "may have lowercase letters, digits, parentheses, | ? * and ..."
             continue
         try:
             re.compile(_pattern(form))
         except re.error:
-            yield form, "its brackets do not fit together"
+            yield form, "its parentheses do not match"
             continue
         if any("*" in word[:_START] for word in first_words(form)):
             yield form, "its first word needs two letters before the *"

@@ -10,7 +10,8 @@ from direct311.schemas import Model
 
 
 class Contact(Model, extra="forbid"):
-    """Who answers for the policy: shown with it and in Open311's discovery document (P23)."""
+    """Who is responsible for the policy: shown with it and in Open311's discovery document
+    (P23)."""
 
     name: str
     organization: str
@@ -23,7 +24,7 @@ class Contact(Model, extra="forbid"):
 
 
 class EmailNotice(Model, extra="forbid"):
-    """What must be read before an e-mail address is given (section 668.6076, F.S.).
+    """The notice to read before giving an e-mail address (section 668.6076, F.S.).
 
     The English text governs; the others are translations.
     """
@@ -42,7 +43,8 @@ class PolicyVersion(Model, extra="forbid"):
     """One version, in force from the start of `effective_from` in the county's time.
 
     `express_consent`: a submission must name this version; otherwise use counts as agreement (P2).
-    `changes`: what it changes against the version before, one sentence or two; the first has none.
+    `changes`: what changed since the previous version, in one or two sentences; the first version
+    has none.
     """
 
     version: str
@@ -57,7 +59,7 @@ class PolicyVersion(Model, extra="forbid"):
 
 
 class PrivacyPolicies(Model, extra="forbid"):
-    """Every version that ever was in force: a request cites the one that it was taken under."""
+    """Every version that was ever in force: a request cites the one under which it was accepted."""
 
     policy: str
     jurisdiction_id: str
@@ -68,17 +70,17 @@ class PrivacyPolicies(Model, extra="forbid"):
         return next((each for each in self.policies if each.version == version), None)
 
     def in_force(self, on: date) -> PolicyVersion | None:
-        """The newest version that has begun, or `None` before the first."""
+        """The newest version in force, or `None` before the first."""
         begun = [each for each in self.policies if each.effective_from <= on]
         return max(begun, key=lambda each: each.effective_from, default=None)
 
     def history(self) -> Sequence[PolicyVersion]:
-        """All versions, the newest first; those that are still to come too."""
+        """All versions, newest first, including future ones."""
         return sorted(self.policies, key=lambda each: each.effective_from, reverse=True)
 
     def since(self, named: str | None, current: PolicyVersion) -> Sequence[PolicyVersion]:
-        """What came into force after the version that somebody `named`, up to the current one,
-        oldest first. Who names none, or one still to come, is told of the current one alone."""
+        """The versions that came into force after the `named` one, up to the current one, oldest
+        first. If none or a future one is named, only the current one."""
         known = self.by_version(named) if named is not None else None
         if known is None or known.effective_from > current.effective_from:
             return (current,)
@@ -90,7 +92,7 @@ class PrivacyPolicies(Model, extra="forbid"):
 
 
 def problems(policies: PrivacyPolicies) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with the versions, as version, field and reason."""
+    """What is wrong with the versions: version, field and reason."""
     if not policies.policies:
         yield "", "policies", "there are none"
     versions = Counter(each.version for each in policies.policies)

@@ -20,7 +20,7 @@ class TranslatedAttribute(Model, extra="forbid"):
 
 
 class TranslatedService(Model, extra="forbid"):
-    """One type's words. `attributes`: of those questions that the shared ones do not cover."""
+    """One type's words. `attributes`: the questions that the shared ones do not cover."""
 
     service_code: str
     service_name: str
@@ -32,8 +32,9 @@ class TranslatedService(Model, extra="forbid"):
 class Translation(Model, extra="forbid"):
     """All words of a catalogue in one language.
 
-    `groups`: by their English name. `shared_attributes`: the words of a question wherever a type
-    has one of this code and nothing of its own for it; of its choices a type uses those it offers.
+    `groups`: by their English name. `shared_attributes`: the words of a question for every type
+    that has this question code and no words of its own for it; a type uses only the choices it
+    offers.
     """
 
     language: Literal["es", "ht"]
@@ -45,13 +46,13 @@ class Translation(Model, extra="forbid"):
     services: tuple[TranslatedService, ...]
 
     def attribute(self, of: TranslatedService, code: str) -> TranslatedAttribute | None:
-        """The words of a type's question: its own, or those that it shares."""
+        """The words of a type's question: its own, or the shared ones."""
         every = (*of.attributes, *self.shared_attributes)
         return next((each for each in every if each.code == code), None)
 
 
 def problems(catalogue: Catalogue, words: Translation) -> Iterator[tuple[str, str, str]]:
-    """What a translation lacks, or says of what is not there, as service code, field and reason."""
+    """What a translation lacks, or has too much: service code, field and reason."""
     if (words.catalogue, words.version) != (catalogue.catalogue, catalogue.version):
         yield "", "version", f"is not of {catalogue.catalogue} {catalogue.version}"
     groups = {service.group for service in catalogue.services}
@@ -59,13 +60,13 @@ def problems(catalogue: Catalogue, words: Translation) -> Iterator[tuple[str, st
         if not words.groups.get(group, "").strip():
             yield "", f"groups[{group}]", "is missing"
     for group in sorted(words.groups.keys() - groups):
-        yield "", f"groups[{group}]", "is no group of the catalogue"
+        yield "", f"groups[{group}]", "is not a group in the catalogue"
     by_code = {each.service_code: each for each in words.services}
     for code, times in Counter(each.service_code for each in words.services).items():
         if times > 1:
             yield code, "service_code", "translated more than once"
         if catalogue.by_code(code) is None:
-            yield code, "service_code", "is no type of the catalogue"
+            yield code, "service_code", "is not a type in the catalogue"
     shared = {each.code for each in words.shared_attributes}
     asked = {each.code for service in catalogue.services for each in service.attributes}
     for code in sorted(shared - asked):
@@ -92,7 +93,7 @@ def _service_problems(
     codes = [each.code for each in translated.attributes]
     for code in codes:
         if service.attribute(code) is None:
-            yield f"attributes[{code}]", "is no question of this type"
+            yield f"attributes[{code}]", "is not a question of this type"
         if codes.count(code) > 1:
             yield f"attributes[{code}]", "translated more than once"
     for attribute in service.attributes:
@@ -103,10 +104,10 @@ def _service_problems(
             continue
         for field, reason in _attribute_problems(attribute, own):
             yield f"{place}.{field}", reason
-        # What is shared may know more choices than one type offers.
+        # A shared question may have more choices than one type offers.
         for key in own.values.keys() - {choice.key for choice in attribute.values}:
             if own in translated.attributes:
-                yield f"{place}.values[{key}]", "is no choice of this question"
+                yield f"{place}.values[{key}]", "is not a choice of this question"
 
 
 def _attribute_problems(
@@ -122,7 +123,7 @@ def _attribute_problems(
 
 
 def translated(catalogue: Catalogue, words: Translation) -> Catalogue:
-    """The catalogue with these words in place of the English ones; nothing else differs.
+    """The catalogue with these words instead of the English ones; nothing else differs.
 
     The translation must have no `problems`.
     """
@@ -158,6 +159,6 @@ def _attribute(attribute: Attribute, own: TranslatedAttribute | None) -> Attribu
 
 
 def _with(model: M, **changes: object) -> M:
-    """A new model. `model_copy` would take along what the old one has looked up of itself."""
+    """Makes a new model, because `model_copy` would keep the old one's cached lookups."""
     kept = {name: getattr(model, name) for name in type(model).model_fields}
     return type(model).model_validate(kept | changes)

@@ -15,7 +15,7 @@ _CODE = re.compile(r"[A-Z0-9_-]{1,40}")
 
 
 class Choice(Model, extra="forbid"):
-    """One value of a list: `key` travels, `name` is shown."""
+    """One value of a list: `key` is sent, `name` is shown."""
 
     key: str
     name: str
@@ -32,7 +32,7 @@ class Attribute(Model, extra="forbid"):
     """One question of a type, in the words of GeoReport v2's service definition.
 
     `variable` false: a text to read, not a question. `asked_if`: asked only then, and `required`
-    holds only then. `sealed_as` names the vault's field that an answer is sealed under at once; it
+    holds only then. `sealed_as` names the vault field under which an answer is sealed at once; it
     then appears nowhere else.
     """
 
@@ -55,10 +55,10 @@ class Attribute(Model, extra="forbid"):
 class Flags(Model, extra="forbid"):
     """How a type is treated.
 
-    `enforcement`: held without the reporter's name and address (sections 125.69, 162.06 and
-    162.21, F.S.). `emergency_hint`: the resident is told to call 911 where somebody is in danger.
-    `publish_text`: the redacted text shows in public. `media`: of files; where they are required,
-    the address of one will do. `anonymous`: goes to work without a name.
+    `enforcement`: held without the reporter's name and address (sections 125.69, 162.06 and 162.21,
+    F.S.). `emergency_hint`: the resident is told to call 911 if somebody is in danger.
+    `publish_text`: the redacted text is public. `media`: whether files are accepted; if they are
+    required, a file's URL is enough. `anonymous`: work starts without a name.
     """
 
     enforcement: bool = False
@@ -69,14 +69,14 @@ class Flags(Model, extra="forbid"):
 
 
 Delivery = Literal["realtime", "batch", "blackbox"]
-"""What GeoReport v2 calls a service's type: the number of a request is told at once; a token is,
-which the number is found by once the place was checked; or none, and it is never public."""
+"""What GeoReport v2 calls a service's type. Either a request's number is returned at once; or a
+token is, which gives the number once the place has been checked; or neither, and the request is
+never public."""
 
 
 class ServiceType(Model, extra="forbid"):
-    """One request type. `county_name` is the county's own name for it, letter by letter.
-
-    `goal_days` counts working days. Without dates of its own it is in force as long as the file.
+    """One request type. `county_name` is the county's exact name for it. `goal_days` counts working
+    days. Without its own dates it is in force as long as the file.
     """
 
     service_code: str
@@ -101,7 +101,7 @@ class ServiceType(Model, extra="forbid"):
 
     @cached_property
     def questions(self) -> Mapping[str, Attribute]:
-        """What is asked, by code and in order; texts to read are none."""
+        """The questions, by code and in order, without texts to read."""
         ordered = sorted(self.attributes, key=lambda each: each.order)
         return {each.code: each for each in ordered if each.variable}
 
@@ -113,7 +113,7 @@ class ServiceType(Model, extra="forbid"):
     ) -> Literal["files_not_taken", "file_required"] | None:
         """The code of what is wrong with so many files and addresses of files, if anything is.
 
-        Clients of Open311 send an address whether it is of use or not, so it is never refused.
+        Open311 clients send a URL whether it is needed or not, so it is never refused.
         """
         if self.flags.media == "none" and files:
             return "files_not_taken"
@@ -146,21 +146,21 @@ class Catalogue(Model, extra="forbid"):
         return self._by_code.get(service_code)
 
     def offered(self, service_code: str, on: date) -> ServiceType | None:
-        """The type with this code, where it may be asked for on this day."""
+        """The type with this code, if residents may request it on this day."""
         service = self._by_code.get(service_code)
         if service is None or not _within(on, self.effective_from, self.effective_until):
             return None
         return service if service.in_force(on) else None
 
     def in_force(self, on: date) -> tuple[ServiceType, ...]:
-        """What may be asked for on this day, in the order of the file."""
+        """The types that residents may request on this day, in the order of the file."""
         if not _within(on, self.effective_from, self.effective_until):
             return ()
         return tuple(service for service in self.services if service.in_force(on))
 
 
 def problems(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a catalogue, as service code, field and reason."""
+    """What is wrong with a catalogue: service code, field and reason."""
     if not catalogue.services:
         yield "", "services", "there are none"
     yield from _dates("", catalogue.effective_from, catalogue.effective_until)
@@ -224,23 +224,23 @@ def _attribute_problems(attribute: Attribute) -> Iterator[tuple[str, str]]:
 def _condition_problems(
     attribute: Attribute, asked_if: AskedIf, service: ServiceType
 ) -> Iterator[tuple[str, str]]:
-    """A condition can be met, by an answer that was given before."""
+    """Checks that an earlier answer can meet a condition."""
     if attribute.sealed_as:
-        yield "asked_if", "what is sealed is asked of everybody"
+        yield "asked_if", "a sealed question must be asked of everybody"
     other = service.attribute(asked_if.code)
     if other is None or not other.variable:
-        yield "asked_if.code", "is no question of this type"
+        yield "asked_if.code", "is not a question of this type"
         return
     if other.order >= attribute.order:
         yield "asked_if.code", "must come before this question"
     if not other.is_list:
-        yield "asked_if.code", "must be a list, so that its answers can be told apart"
+        yield "asked_if.code", "must be a list, so that its answers are distinct"
     if not asked_if.values:
         yield "asked_if.values", "are none"
     keys = {choice.key for choice in other.values}
     for value in asked_if.values:
         if other.is_list and value not in keys:
-            yield f"asked_if.values[{value}]", f"is no key of {other.code}"
+            yield f"asked_if.values[{value}]", f"is not a key of {other.code}"
     for value in _repeated(asked_if.values):
         yield f"asked_if.values[{value}]", "named more than once"
 

@@ -1,6 +1,6 @@
-"""What residents are told, in their languages. English governs.
+"""Messages to residents, in their languages. English governs.
 
-The translations have not been reviewed by a native speaker.
+No native speaker has reviewed the translations.
 """
 
 from collections.abc import Mapping
@@ -158,7 +158,7 @@ _OR: Wording = {"en": " or ", "es": " o ", "ht": " oswa "}
 
 
 def condition(service: ServiceType, attribute: Attribute, language: Language) -> str:
-    """When a conditional question is asked, in a sentence; of others nothing.
+    """When a conditional question is asked, in a sentence; empty for others.
 
     `service` and `attribute` have the words of the same language.
     """

@@ -1,4 +1,4 @@
-"""What API clients and their quotas need of the world."""
+"""What API clients and their quotas need from outside."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -8,34 +8,36 @@ from direct311.intake.clients.domain.clients import Client
 
 
 class KnownClients(Protocol):
-    """The API clients as this process knows them. Asked with every call: it must cost nothing."""
+    """The API clients as this process knows them. Used for every call, so it must be fast."""
 
     def by_key(self, key_hash: str) -> Client | None:
-        """The client one of whose keys, good or not, has this hash."""
+        """The client with a key, valid or not, that has this hash."""
         ...
 
     def has_origin(self, origin: str) -> bool:
-        """Whether a client that is in force may be used from this web origin."""
+        """Whether an active client may be used from this web origin."""
         ...
 
     def note_use(self, key_id: str) -> None:
-        """The key was used now; this is written down some seconds later."""
+        """Note that the key was used now; this is written some seconds later."""
         ...
 
 
 class ClientRegistry(Protocol):
-    """The API clients as they are stored."""
+    """The stored API clients."""
 
     async def all(self) -> Sequence[Client]: ...
 
     async def one(self, client_id: str) -> Client | None: ...
 
     async def add(self, client: Client) -> bool:
-        """Store a new client; whether there was none with this id, in force or not."""
+        """Store a new client; returns false if a client with this id already exists, active or
+        not."""
         ...
 
     async def replace(self, client: Client) -> bool:
-        """Store the next version of a client; whether nobody else has changed it meanwhile."""
+        """Store the next version of a client; returns false if somebody else has changed it
+        meanwhile."""
         ...
 
     async def used(self) -> Mapping[str, datetime]:
@@ -44,18 +46,18 @@ class ClientRegistry(Protocol):
 
 
 class QuotaStore(Protocol):
-    """What of each quota has been given away, to all copies of the process together."""
+    """How much of each quota has been given to all copies of the process together."""
 
     async def take(self, window: str, wanted: int, limit: int, until: datetime) -> tuple[int, int]:
-        """Give away up to `wanted` of what is left of `limit` in this window: how many these are,
-        and how many are then left. The window is forgotten some time after `until`.
+        """Give out up to `wanted` of the rest of `limit` in this window; returns how many these
+        are, and how many are then left. The window is forgotten some time after `until`.
 
         :raises DatabaseError, TransientError: it does not answer; nothing may be spent.
         """
         ...
 
     async def give_back(self, window: str, count: int) -> None:
-        """Take back what was given away and not spent."""
+        """Take back what was given out and not spent."""
         ...
 
 
@@ -63,15 +65,15 @@ class SharedCounts(Protocol):
     """Counts that all copies of the process add to."""
 
     async def add(self, counts: Mapping[str, int], until: datetime) -> Mapping[str, int]:
-        """Add to each of these; what each is then. They are forgotten some time after `until`.
+        """Add to each of these; returns the new values. They are forgotten some time after `until`.
 
-        :raises DatabaseError, TransientError: not now; whether it was added is not known.
+        :raises DatabaseError, TransientError: it failed; whether it was added is unknown.
         """
         ...
 
 
 class AppCount(NamedTuple):
-    """How many submissions of a client said this of themselves on a day (UTC)."""
+    """How many of a client's submissions reported this on a day (UTC)."""
 
     day: date
     client_id: str
@@ -81,10 +83,10 @@ class AppCount(NamedTuple):
 
 
 class AppCounts(Protocol):
-    """What front ends tell of devices, as counts of a day."""
+    """What front ends report about devices, as counts per day."""
 
     def add(self, client_id: str, facts: Mapping[str, str]) -> None:
-        """Count what one submission said."""
+        """Count what one submission reported."""
         ...
 
     async def between(self, start: date, end: date) -> Sequence[AppCount]:

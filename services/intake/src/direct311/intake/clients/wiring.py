@@ -24,7 +24,7 @@ from direct311.runtime.process import Resources
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """API clients as this process knows them, and how often anybody calls."""
+    """API clients as this process knows them, and the limits on calls."""
 
     resources: Resources
     known_before: Sequence[Client]
@@ -40,17 +40,17 @@ class Clients:
     manage: ManageClients
 
     async def take_first(self) -> None:
-        """The clients that a county begins with are registered, once."""
+        """Registers the clients that a county begins with, once."""
         for client in self.known_before:
             if await self.clients.add(client):
-                # An event of the log, like each later change.
+                # The log has an event for this, as for each later change.
                 kind = f"API client {client.client_id}"
                 self.resources.in_force.expect(kind, client.keys[0].key_id)
         await self.clients.refresh()
         await self.names.refresh()
 
     async def settle(self) -> None:
-        """What other copies changed is known, and what was counted here is written."""
+        """Reads what other copies changed, and writes what was counted here."""
         await self.clients.refresh()
         await self.names.refresh()
         await self.quotas.settle()
@@ -58,7 +58,7 @@ class Clients:
         await self.clients.settle()
 
     async def forget_counts(self) -> None:
-        """Counts of what is long past go."""
+        """Removes old counts."""
         now = self.resources.clock.now()
         await self.quota_store.forget(now)
         await self.counts.forget(now)

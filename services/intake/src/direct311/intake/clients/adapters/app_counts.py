@@ -1,4 +1,4 @@
-"""What front ends tell of devices, as counts of a day."""
+"""What front ends report about devices, as counts per day."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from direct311.runtime.storage.database import Collection, Index
 
 
 class MongoAppCounts:
-    """Counted in memory and written every few seconds: when a single submission came cannot be told
-    from the counts. What a crash takes is missing in them and nowhere else."""
+    """Counted in memory and written every few seconds, so that the counts do not show when a single
+    submission arrived. Counts lost in a crash are missing only here."""
 
     INDEXES = (Index([("day", 1)], name="day"),)
 

@@ -1,4 +1,4 @@
-"""Front ends that a county begins with: a file, taken into the database once."""
+"""The front ends that a county begins with: a file that is imported into the database once."""
 
 import json
 from datetime import datetime
@@ -29,10 +29,11 @@ class _Entry(Model):
 
 
 def read_clients(path: Path | None, environment: Environment, at: datetime) -> list[Client]:
-    """The clients of a JSON list, each with one key that is known by its hash alone; none, where
-    there is no file.
+    """The clients in a JSON list, each with one key of which only the hash is known; empty if there
+    is no file.
 
-    :raises ClientsFileError: unreadable, malformed, or two clients with one id or one key.
+    :raises ClientsFileError: the file is unreadable or malformed, or two clients have the same id
+    or key.
     """
     if path is None:
         return []

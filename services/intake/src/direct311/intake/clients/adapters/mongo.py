@@ -11,14 +11,14 @@ from direct311.runtime.errors import TransientError
 from direct311.runtime.storage.database import Collection, Document, DuplicateError, Update
 
 HEAD = "#"
-"""The document that counts changes; no client has such an id."""
+"""The document that counts changes; no client has this id."""
 
 
 class MongoClients:
-    """`KnownClients` and `ClientRegistry`: all clients are held in memory.
+    """`KnownClients` and `ClientRegistry`: keeps all clients in memory.
 
-    They are read again when the count of changes moves. A process that dies between its change and
-    the count leaves one unnoticed, so all are read again every half minute in any case.
+    They are read again when the count of changes changes. A process that dies between its change
+    and the count leaves a change unnoticed, so all are read again every half minute anyway.
     """
 
     WHOLE_SECONDS = 30.0
@@ -33,7 +33,7 @@ class MongoClients:
         self._origins: frozenset[str] = frozenset()
         self._used: dict[str, datetime] = {}
 
-    # --- what every call asks
+    # --- needed for every call
 
     def by_key(self, key_hash: str) -> Client | None:
         return self._by_hash.get(key_hash)
@@ -42,13 +42,13 @@ class MongoClients:
         return origin in self._origins
 
     def note_use(self, key_id: str) -> None:
-        """The key was used now; written down with the next `settle`."""
+        """Note that the key was used now; the next `settle` writes it."""
         self._used[key_id] = self._clock.now()
 
-    # --- what runs every second
+    # --- run every second
 
     async def refresh(self) -> bool:
-        """Read what changed; whether anything was read."""
+        """Read what changed; returns whether anything was read."""
         head = await self._clients.find_one({"_id": HEAD})
         version = head["version"] if head else 0
         if version == self._version and time.monotonic() - self._read_at < self.WHOLE_SECONDS:
@@ -62,7 +62,7 @@ class MongoClients:
         return True
 
     async def settle(self) -> None:
-        """Write down when keys were last used."""
+        """Write when keys were last used."""
         used, self._used = self._used, {}
         if not used:
             return
@@ -76,7 +76,7 @@ class MongoClients:
             self._used = {**used, **self._used}
             raise
 
-    # --- what administrators do
+    # --- for administrators
 
     async def all(self) -> Sequence[Client]:
         cursor = self._clients.find({"_id": {"$ne": HEAD}}).sort("_id", 1)
@@ -119,7 +119,7 @@ def _document(client: Client) -> Document:
 
 
 class MongoQuotas:
-    """`QuotaStore`: one document for each client and window, `taken` never above the limit."""
+    """`QuotaStore`: one document per client and window, `taken` never above the limit."""
 
     KEPT = timedelta(hours=1)
     TRIES = 20
@@ -133,8 +133,8 @@ class MongoQuotas:
             granted = min(wanted, limit - taken)
             if granted <= 0:
                 return 0, 0
-            # The condition is in the update itself. What an atomic find-and-update answers would do
-            # in one step less; but not every server answers it with the document that it changed.
+            # The condition is in the update itself. An atomic find-and-update would save a step,
+            # but not every server answers it with the changed document.
             done = await self._collection.update_one(
                 {"_id": window, "taken": {"$lte": limit - granted}}, {"$inc": {"taken": granted}}
             )
@@ -156,12 +156,12 @@ class MongoQuotas:
         )
 
     async def forget(self, now: datetime) -> None:
-        """Windows that are over."""
+        """Delete expired windows."""
         await self._collection.delete_many({"until": {"$lt": now - self.KEPT}})
 
 
 class MongoCounts:
-    """`SharedCounts`: a document for each name."""
+    """`SharedCounts`: one document per name."""
 
     KEPT = timedelta(minutes=10)
 
@@ -182,13 +182,13 @@ class MongoCounts:
 
 
 class MongoSalts:
-    """A random salt for each day that all copies share; that of a day that is over is deleted."""
+    """A random salt for each day, shared by all copies; the salt of a past day is deleted."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
 
     async def of(self, day: str, offered: bytes) -> bytes:
-        """The day's salt; `offered`, where nobody has made one yet."""
+        """The day's salt; `offered` if nobody has made one yet."""
         await self._collection.delete_many({"_id": {"$lt": day}})
         with contextlib.suppress(DuplicateError):
             await self._collection.update_one(

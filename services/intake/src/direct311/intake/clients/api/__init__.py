@@ -1,1 +1,1 @@
-"""The routes of clients, and what stands before all calls."""
+"""The routes of clients, and the checks before all calls."""

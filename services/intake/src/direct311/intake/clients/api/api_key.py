@@ -14,14 +14,14 @@ from direct311.runtime.errors import RefusedError
 ClientOf = Callable[..., Awaitable[Client]]
 
 _KEY = APIKeyHeader(
-    name="X-Api-Key", auto_error=False, description="The key of an API client of the county's."
+    name="X-Api-Key", auto_error=False, description="The key of one of the county's API clients."
 )
 
 
 def client_of(
     admission: Admission, failed_keys: FailedKeys
 ) -> Callable[[Request, str | None], Awaitable[Client]]:
-    """A dependency that gives the client, whose call is counted.
+    """A dependency that returns the client and counts its call.
 
     It refuses a call without a key that is good for submitting, a key that may not be used from
     this web page, a client whose quota is used up, and an address that tried too many keys.

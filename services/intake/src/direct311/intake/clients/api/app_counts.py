@@ -1,4 +1,4 @@
-"""What front ends tell of devices, as counts of a day."""
+"""What front ends report about devices, as counts per day."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -17,7 +17,7 @@ from direct311.schemas import Model, OnDate
 
 
 class AppCountAnswer(Model):
-    """How many submissions of a client's front end said this on a day (UTC)."""
+    """How many submissions from a client's front end reported this on a day (UTC)."""
 
     day: OnDate
     client_id: str

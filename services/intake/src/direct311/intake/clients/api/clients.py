@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def _once(values: tuple[T, ...]) -> tuple[T, ...]:
-    """What is named twice counts once."""
+    """Duplicates count once."""
     return tuple(dict.fromkeys(values))
 
 
@@ -41,8 +41,7 @@ LONGEST_OVERLAP = timedelta(days=90)
 
 
 class QuotaOrder(Model, extra="forbid"):
-    """Calls that write, in a minute and in a day of UTC (null: as many as it wants); calls that
-    read, in a minute."""
+    """Write calls per minute and per UTC day (null: no limit); read calls per minute."""
 
     minute: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] | None = 600
     day: Annotated[int, Field(ge=1, le=1_000_000_000), NUMBER] | None = 100_000
@@ -66,7 +65,7 @@ class ClientOrder(Model, extra="forbid"):
 
 
 class ChangeOrder(Model, extra="forbid"):
-    """What is to be another from now on; what is not sent stays."""
+    """The values to change; values not sent stay."""
 
     reference: Reference
     name: Name | None = None
@@ -79,7 +78,7 @@ class ChangeOrder(Model, extra="forbid"):
 
 
 class RotationOrder(Model, extra="forbid"):
-    """A new key. The others stay good for `overlap_hours`."""
+    """A new key. The others stay valid for `overlap_hours`."""
 
     reference: Reference
     overlap_hours: Annotated[
@@ -94,7 +93,7 @@ class ReferenceOrder(Model, extra="forbid"):
 
 
 class KeyAnswer(Model):
-    """What is known of a key. `last_used_at` comes some seconds late."""
+    """What is known about a key. `last_used_at` is some seconds late."""
 
     key_id: str
     prefix: str
@@ -120,7 +119,7 @@ class ClientAnswer(Model):
 
 
 class NewKeyAnswer(Model):
-    """`key` is shown this once and kept nowhere."""
+    """`key` is shown only once and stored nowhere."""
 
     key: str
     client: ClientAnswer
@@ -137,7 +136,7 @@ def clients_router(manage: ManageClients, caller_of: CallerOf) -> APIRouter:
 
     @api.post("", status_code=201)
     async def add(caller: Annotated[Caller, who], order: ClientOrder) -> NewKeyAnswer:
-        """A new client and its first key, which nobody can see again."""
+        """Create a client and its first key, which nobody can see again."""
         require(caller, "admin")
         about = order.model_dump(exclude={"reference", "client_id", "environment", "expires_at"})
         client, key = await manage.add(
@@ -147,7 +146,7 @@ def clients_router(manage: ManageClients, caller_of: CallerOf) -> APIRouter:
 
     @api.get("")
     async def clients(caller: Annotated[Caller, who]) -> list[ClientAnswer]:
-        """All clients, those that were revoked too."""
+        """All clients, including revoked ones."""
         require(caller, "admin")
         used = await manage.used()
         return [_answer(each, used) for each in await manage.all()]
@@ -162,11 +161,11 @@ def clients_router(manage: ManageClients, caller_of: CallerOf) -> APIRouter:
     async def change(
         caller: Annotated[Caller, who], client_id: Id, order: ChangeOrder
     ) -> ClientAnswer:
-        """Change what a client is called, may do, and how often."""
+        """Change a client's name, what it may do, and how often."""
         require(caller, "admin")
         about: dict[str, Any] = order.model_dump(exclude={"reference"}, exclude_none=True)
         if order.quota is not None:
-            # Here null says something: as many as it wants.
+            # Here null has a meaning: no limit.
             about["quota"] = order.quota.model_dump()
         return await shown(await manage.change(caller, order.reference, client_id, about))
 
@@ -174,7 +173,7 @@ def clients_router(manage: ManageClients, caller_of: CallerOf) -> APIRouter:
     async def rotate(
         caller: Annotated[Caller, who], client_id: Id, order: RotationOrder
     ) -> NewKeyAnswer:
-        """Give a client another key, beside those that it has, for a while."""
+        """Give a client another key; the old ones stay valid for a while."""
         require(caller, "admin")
         overlap = timedelta(hours=order.overlap_hours)
         client, key = await manage.rotate(

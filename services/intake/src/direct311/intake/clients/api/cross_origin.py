@@ -1,4 +1,4 @@
-"""Which pages of the web may call: CORS, by client (Fetch standard, section 3.2)."""
+"""Which web pages may call: CORS, by client (Fetch standard, section 3.2)."""
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,16 +14,16 @@ OPEN = (
     "/v1/requests.atom",
     "/v1/requests.geojson",
 )
-"""What anybody may read, from any page of the web: it is the same for everybody, and no cookie and
-no token plays a part in it."""
+"""What anybody may read, from any web page: it is the same for everybody, and uses no cookie and no
+token."""
 METHODS = b"GET, POST, DELETE"
 HEADERS = b"Authorization, Content-Type, Idempotency-Key, Accept-Language, X-Api-Key"
 SECONDS = b"600"
 
 
 class CrossOrigin:
-    """CORS (Fetch standard, section 3.2): what is open to anybody is so from any page; all else is
-    only from pages that a client names as its own. No cookie is ever let through."""
+    """CORS (Fetch standard, section 3.2): what is open to anybody is open from any page; everything
+    else only from pages that a client lists as its own. Cookies are never allowed."""
 
     def __init__(self, app: ASGIApp, *, clients: KnownClients, own_origin: str) -> None:
         self._app = app
@@ -39,7 +39,7 @@ class CrossOrigin:
             if not _is_open(scope):
                 await self._app(scope, receive, send)
                 return
-            # A cache that keeps the answer may give it to a page.
+            # A cache that stores the answer may give it to a page.
             await self._app(scope, receive, _with(send, [_ANY]))
             return
         wanted = _header(scope, b"access-control-request-method")

@@ -1,4 +1,4 @@
-"""Calls with a key that is none, counted."""
+"""Counts calls with invalid keys."""
 
 from starlette.requests import Request
 
@@ -6,7 +6,7 @@ from direct311.intake.clients.handlers.reads import ReadLimits, SharedNames
 
 
 class FailedKeys:
-    """Counts calls with a key that is none, so that nobody tries them by the million."""
+    """Counts calls with invalid keys, so that nobody can try millions of them."""
 
     def __init__(self, limits: ReadLimits, names: SharedNames, most: int) -> None:
         self._limits = limits
@@ -14,6 +14,7 @@ class FailedKeys:
         self._most = most
 
     def wait(self, request: Request) -> int | None:
-        """Count one; in how many seconds the caller may try again, where that is too many."""
+        """Count one. If there were too many, returns the number of seconds until the caller may try
+        again."""
         address = request.client.host if request.client else ""
         return self._limits.take(f"keys:{self._names.name(address)}", self._most)

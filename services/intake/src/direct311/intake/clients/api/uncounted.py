@@ -1,4 +1,4 @@
-"""Paths that machines of ours ask for."""
+"""Paths that our own machines request."""
 
 UNCOUNTED = ("/health/", "/metrics", "/internal/")
-"""Asked by machines of ours. The front proxy lets nobody else at them."""
+"""Requested by our own machines. The front proxy blocks everybody else."""

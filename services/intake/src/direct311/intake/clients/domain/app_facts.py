@@ -1,8 +1,9 @@
-"""What a front end tells of the device and itself: kinds and versions, apart from all requests.
+"""What a front end reports about the device and itself: kinds and versions, separate from all
+requests.
 
 Policy statement P6: browser, operating system and device type are collected for compatibility and
-improvement. They are counted by day, each for itself, so that no two of them can be put together
-again, and none belongs to a request.
+improvement. Each is counted separately by day, so that no two of them can be combined again, and
+none belongs to a request.
 """
 
 import re
@@ -34,7 +35,7 @@ WANTED: Mapping[str, str] = {
 
 
 class AppFacts(Model):
-    """Each is checked against a short pattern; what fits none could be a person's."""
+    """Each is checked against a short pattern, because other text could identify a person."""
 
     device: str | None = None
     operating_system: str | None = None
@@ -42,7 +43,7 @@ class AppFacts(Model):
     app_version: str | None = None
 
     def given(self) -> dict[str, str]:
-        """What was given, in small letters."""
+        """The given values, in lower case."""
         return {
             name: " ".join(value.lower().split())
             for name, value in self.model_dump(exclude_none=True).items()
@@ -50,7 +51,7 @@ class AppFacts(Model):
         }
 
     def problems(self) -> list[tuple[str, str]]:
-        """Fields that are not as wanted, and what would be right."""
+        """The wrong fields, and what would be right."""
         return [
             (name, f"{name} must be {WANTED[name]}")
             for name, value in self.given().items()

@@ -1,8 +1,8 @@
 """Who may submit: front ends with a key, what each may do, and how often.
 
-A key is 256 random bits. Its SHA-256 is all that is kept: a slow hash protects what people think up
-and could be guessed; here there is nothing to guess, and the gateway would pay for it with every
-call.
+A key is 256 random bits. Only its SHA-256 is stored. A slow hash protects guessable secrets that
+people choose; here there is nothing to guess, and the gateway would pay for the slow hash with
+every call.
 """
 
 import secrets
@@ -19,14 +19,14 @@ Flag = Literal["retries_without_key"]
 
 PREFIXES: dict[Environment, str] = {"production": "d311_live_", "test": "d311_test_"}
 SHOWN = 14
-"""Characters of a key that are kept and shown: four are its own, so 232 bits are left."""
+"""How many characters of a key are stored and shown: four are random, so 232 bits stay secret."""
 MOST_KEYS = 5
-"""Keys of a client that are not over; more would mean that old ones are never taken away."""
+"""The most unexpired keys of a client; more would mean that old ones are never removed."""
 
 
 class Quota(Model):
-    """Calls that a client may make with its key: those that write, in a minute and in a day of UTC
-    (`None`: as many as it wants), and those that read, in a minute."""
+    """How many calls a client may make with its key: write calls per minute and per UTC day
+    (`None`: no limit), and read calls per minute."""
 
     minute: int | None = 600
     day: int | None = 100_000
@@ -34,8 +34,8 @@ class Quota(Model):
 
 
 class ClientKey(Model):
-    """A key without the key. `sha256` in hex; `prefix` is its beginning, for people to tell it by;
-    `expires_at`: from then on it is refused, `None` for never."""
+    """A key's data without the key itself. `sha256` in hex; `prefix` is its beginning, by which
+    people recognize it; `expires_at`: the key is refused from then on, `None` for never."""
 
     key_id: str
     prefix: str
@@ -48,21 +48,21 @@ class ClientKey(Model):
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
 
     def expiring(self, at: datetime) -> "ClientKey":
-        """Refused from then on."""
+        """A copy that is refused from then on."""
         return replaced(self, expires_at=at)
 
     def revoked(self, at: datetime) -> "ClientKey":
-        """Refused for ever, since then or since it was revoked before."""
+        """A copy that is refused forever, from then on or since an earlier revocation."""
         return replaced(self, revoked_at=self.revoked_at or at)
 
 
 class Client(Model):
-    """A front end. `client_id` scopes idempotency keys, so it is never given to anybody else.
+    """A front end. `client_id` scopes idempotency keys, so it is never reused.
 
     `environment`: `test` clients are refused by the production gateway, `production` ones by any
     other. `retries_without_key` among the `flags`: it repeats a submission without an idempotency
-    key, so an equal one within a day is the same request. `origins`: the web pages that may use the
-    key from a browser, as browsers write an origin (RFC 6454, section 6.1). `version` counts
+    key, so an identical one within a day is the same request. `origins`: the web pages that may use
+    the key from a browser, as browsers write an origin (RFC 6454, section 6.1). `version` counts
     changes.
     """
 
@@ -86,7 +86,7 @@ class Client(Model):
 
 
 def served_by(environment: str) -> Environment:
-    """Whose keys a gateway takes that runs as `environment`."""
+    """Which clients' keys a gateway running as `environment` accepts."""
     return "production" if environment == "production" else "test"
 
 
@@ -97,7 +97,7 @@ def new_key(
     expires_at: datetime | None,
     random: Callable[[int], str] = secrets.token_urlsafe,
 ) -> tuple[str, ClientKey]:
-    """A key, which is shown once, and what is kept of it."""
+    """A key, which is shown once, and its stored data."""
     key = PREFIXES[environment] + random(32)
     return key, ClientKey(
         key_id=key_id,
@@ -109,12 +109,13 @@ def new_key(
 
 
 def hashed(key: str) -> str:
-    """What a key is kept and looked up as. Timing tells nothing of a key that is looked up so."""
+    """The form in which a key is stored and looked up. The timing of this look-up reveals nothing
+    about the key."""
     return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def environment_of(key: str) -> Environment | None:
-    """Which gateway's key it says it is."""
+    """Which gateway the key claims to be for."""
     for each, prefix in PREFIXES.items():
         if key.startswith(prefix):
             return each
@@ -124,7 +125,7 @@ def environment_of(key: str) -> Environment | None:
 def rotated(
     keys: Sequence[ClientKey], new: ClientKey, overlap_until: datetime
 ) -> tuple[ClientKey, ...]:
-    """The new key beside the others, which end at `overlap_until`, or before where they did."""
+    """The new key, with the others, which end at `overlap_until` or at their own earlier end."""
     return (
         new,
         *(

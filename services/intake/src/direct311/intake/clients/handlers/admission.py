@@ -1,4 +1,4 @@
-"""Whether a call with a key is let in: whose key it is, what it may do, and how often."""
+"""Whether a call with a key is admitted: whose key it is, what it may do, and how often."""
 
 from direct311.intake.clients.domain.clients import (
     Client,
@@ -19,7 +19,7 @@ KEY_REFUSALS = frozenset({"api_key", "origin"})
 
 
 class Admission:
-    """`environment`: what the gateway runs as. `own_origin`: that of its own pages."""
+    """`environment`: what the gateway runs as. `own_origin`: the origin of its own pages."""
 
     def __init__(
         self,
@@ -39,7 +39,8 @@ class Admission:
     async def __call__(
         self, key: str, scope: Scope, *, origin: str | None = None, jurisdiction: str = "miamidade"
     ) -> Client:
-        """The client with this key, its call counted. `origin`: that of the web page which sent it.
+        """The client with this key; counts its call. `origin`: the origin of the web page that sent
+        it.
 
         :raises RefusedError: there is no key, it is not good here or not for this, or its quota is
             used up.
@@ -58,14 +59,15 @@ class Admission:
     def check(
         self, key: str, scope: Scope, *, origin: str | None = None, jurisdiction: str = "miamidade"
     ) -> None:
-        """Whether a call with this key may be let in, which is not counted yet.
+        """Whether a call with this key may be admitted; does not count it yet.
 
         :raises RefusedError: one of `KEY_REFUSALS`.
         """
         self._client(key, scope, origin, jurisdiction)
 
     def reader(self, key: str) -> Client | None:
-        """The client that reads with this key. Reads need none: one that is not good is none."""
+        """The client that reads with this key. Reads need no key, so an invalid key counts as no
+        key."""
         try:
             return self._client(key, "read", None, None)
         except RefusedError:

@@ -1,4 +1,4 @@
-"""What administrators do with API clients. Each change is an event of the audit log, made first."""
+"""What administrators do with API clients. The audit log records each change first."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from direct311.runtime.vault.vault import Vault
 
 
 class ManageClients:
-    """`reference`: the number of the work order behind a change. No key is kept or shown again."""
+    """`reference`: the number of the work order for a change. No key is stored or shown again."""
 
     def __init__(self, registry: ClientRegistry, vault: Vault, clock: Clock, ids: Ids) -> None:
         self._registry = registry
@@ -78,7 +78,7 @@ class ManageClients:
     async def change(
         self, caller: Caller, reference: str, client_id: str, about: Mapping[str, Any]
     ) -> Client:
-        """Other words, rights or quota.
+        """Change the description, rights or quota.
 
         :raises RefusedError: there is no such client, it was revoked, or somebody else changed it.
         """
@@ -95,14 +95,14 @@ class ManageClients:
         overlap: timedelta,
         expires_at: datetime | None,
     ) -> tuple[Client, str]:
-        """A new key; the others are good for `overlap` more, and no longer.
+        """A new key; the others stay valid for `overlap`, and no longer.
 
         :raises RefusedError: as `change`; and too many keys.
         """
         before = await self._in_force(client_id)
         now = self._clock.now()
         self._check_expiry(expires_at, now)
-        # What is over is told of for a month.
+        # An expired key stays listed for a month.
         keys = [each for each in before.keys if _over_at(each) > now - timedelta(days=30)]
         if sum(each.good(now) for each in keys) >= MOST_KEYS:
             raise RefusedError(

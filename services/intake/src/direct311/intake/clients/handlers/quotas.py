@@ -1,10 +1,10 @@
 """Quotas of keys: exact for all copies of the process together, and across restarts.
 
-What of a quota is left lies in the database. A copy leases a part of it in one atomic step and
-hands it out from memory, so that a call costs no question; leases get smaller as the quota nears
-its end, down to one call each, and what a copy does not use up it gives back within a second. A
-copy that is killed loses the rest of its lease until the window ends: never is more let in than the
-quota says.
+The rest of a quota is in the database. A copy leases a part of it in one atomic step and hands it
+out from memory, so that a call needs no database query. Leases get smaller as the quota nears its
+end, down to one call each, and a copy returns what it does not use within a second. A killed copy
+loses the rest of its lease until the window ends, so never more calls are admitted than the quota
+allows.
 """
 
 import asyncio
@@ -17,9 +17,10 @@ from direct311.runtime.clock import Clock
 
 LARGEST_LEASE = 500
 LEASED_PART = 16
-"""A lease is this part of what is left."""
+"""A lease is this part of the rest."""
 ASK_AGAIN = timedelta(milliseconds=500)
-"""A quota that was used up is not asked for again before: who calls on and on costs nothing."""
+"""An exhausted quota is not queried again before this time, so a client that keeps calling costs
+nothing."""
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
@@ -32,9 +33,9 @@ class Quotas:
         self._leases: dict[tuple[str, timedelta], _QuotaLease] = {}
 
     async def take(self, client_id: str, quota: Quota) -> int | None:
-        """Count one call; where the quota has no room, in how many seconds it has again.
+        """Count one call. If the quota has no room, returns the number of seconds until it has.
 
-        :raises DatabaseError, TransientError: that cannot be told now; nothing was counted.
+        :raises DatabaseError, TransientError: this cannot be decided now; nothing was counted.
         """
         now = self._clock.now()
         taken: list[_QuotaLease] = []
@@ -61,7 +62,7 @@ class Quotas:
         return lease
 
     async def settle(self) -> None:
-        """Give back what is not being used up; every second."""
+        """Return what is not being used; runs every second."""
         now = self._clock.now()
         for key, lease in list(self._leases.items()):
             if now >= lease.until:
@@ -71,7 +72,7 @@ class Quotas:
                 lease.spent = 0
 
     async def close(self) -> None:
-        """Give back all; the process ends."""
+        """Return everything; the process is stopping."""
         for lease in list(self._leases.values()):
             await lease.give_back(keep=0)
 
@@ -116,6 +117,6 @@ class _QuotaLease:
         surplus = self.left - keep
         if surplus <= 0:
             return
-        # Taken out first: what is on its way back is not handed out meanwhile.
+        # Removed first, so that what is being returned is not handed out in the meantime.
         self.left -= surplus
         await self._store.give_back(self.window, surplus)

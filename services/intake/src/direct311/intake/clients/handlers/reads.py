@@ -1,9 +1,9 @@
-"""Reads without a key: so many a minute for each caller, counted in memory. One that asks for much
-counts as several.
+"""Reads without a key: a limit per minute for each caller, counted in memory. A large read counts
+as several.
 
-Copies of the process share their counts once a second. Who has used less than a tenth is nobody's
-concern and is not shared; so with several copies a caller may get a tenth more at each of them, and
-what they all let in within one second. Names are keyed hashes under a key of the day.
+Copies of the process share their counts once a second. Callers that have used less than a tenth do
+not matter and are not shared. So with several copies a caller may get a tenth more at each of them,
+plus what they all admit within one second. Names are keyed hashes under a daily key.
 """
 
 import hashlib
@@ -16,27 +16,27 @@ from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.clock import Clock
 
 MOST_CALLERS = 20_000
-"""Of one minute. More than these are let in uncounted: to refuse them would shut out all."""
+"""The most names in one minute. Further callers are admitted uncounted: refusing them would shut
+out everybody."""
 
 
 class ReadLimits:
     """Counts reads by name, minute by minute."""
 
     def __init__(self, store: SharedCounts, clock: Clock, *, worth: int) -> None:
-        """`worth`: from so many reads on, a count is shared with the other copies."""
+        """`worth`: from this many reads on, a count is shared with the other copies."""
         self._store = store
         self._clock = clock
         self._worth = worth
         self.minute = 0
-        """Of the last read that was counted."""
+        """The minute of the last counted read."""
         self._mine: dict[str, int] = {}
         self._shared: dict[str, int] = {}
         self._others: dict[str, int] = {}
 
     def take(self, name: str, limit: int, charge: int = 1) -> int | None:
-        """Count a read as `charge` of them; where there is no room, in how many seconds there is.
-
-        Where there is room for one it is let in, however much it counts.
+        """Count a read as `charge` reads. If there is no room, returns the number of seconds until
+        there is. If there is room for one read, it is admitted, however much it counts.
         """
         seconds = int(self._clock.now().timestamp())
         if seconds // 60 != self.minute:
@@ -53,18 +53,18 @@ class ReadLimits:
         return None
 
     def add(self, name: str, charge: int) -> int:
-        """Count a read that was let in as so many more; the minute that they count in."""
+        """Count an admitted read as this many more; returns the minute in which they count."""
         if name in self._mine:
             self._mine[name] += charge
         return self.minute
 
     def give_back(self, name: str, charge: int, minute: int) -> None:
-        """Count so much less of what was taken in this minute, if it is not over."""
+        """Reduce the count for this minute, if it has not ended."""
         if minute == self.minute and name in self._mine:
             self._mine[name] -= charge
 
     async def settle(self) -> None:
-        """Tell the others, and hear from them."""
+        """Exchange counts with the other copies."""
         minute, others, shared = self.minute, self._others, self._shared
         news = {
             name: mine - shared.get(name, 0)
@@ -74,7 +74,8 @@ class ReadLimits:
         if not news:
             return
         for name, count in news.items():
-            # Where the store fails nobody knows whether it has counted: rather once too few.
+            # If the store fails, it is unknown whether it counted; count once too few rather than
+            # twice.
             shared[name] = shared.get(name, 0) + count
         now = self._clock.now()
         totals = await self._store.add({f"{minute}:{name}": n for name, n in news.items()}, now)
@@ -83,10 +84,10 @@ class ReadLimits:
 
 
 class SharedNames:
-    """Names for network addresses that all copies give alike, until midnight UTC.
+    """Names for network addresses, the same in all copies, until midnight UTC.
 
-    The key is made of a secret that the copies have, and of a random salt that lies in the database
-    for a day and is then deleted: neither what is left of the one nor the other tells an address.
+    The key is made from a secret that the copies have and a random salt that is in the database for
+    a day and then deleted, so neither what remains of one nor the other reveals an address.
     """
 
     def __init__(
@@ -103,11 +104,11 @@ class SharedNames:
         self._day = ""
 
     def name(self, address: str) -> str:
-        """16 hex digits; an address of IPv6 counts as its network."""
+        """16 hex digits; an IPv6 address counts as its network."""
         return self._sources.name(address) or ""
 
     async def refresh(self) -> None:
-        """Take the day's key, where it is a new day."""
+        """Take the new day's key, if the day has changed."""
         today = self._clock.now().date()
         if today.isoformat() == self._day:
             return

@@ -396,7 +396,7 @@ async def test_person_indexes_are_made_anew_and_every_search_finds_all_the_time(
     good = path.read_text()
     change(path, lambda document: document["keys"].update(phone=random_key()))
     reason = await refuses_to_start(stack, "intake")
-    assert "version 2 of the index keys is not what was used so far" in reason
+    assert "version 2 of the index keys is not the one used until now" in reason
     path.write_text(good)
     await start(stack, "intake")
 

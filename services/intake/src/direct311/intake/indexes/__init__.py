@@ -1,1 +1,1 @@
-"""Keyed hashes by which persons and places are known; shared by all capabilities."""
+"""Keyed hashes that identify people and places; shared by all capabilities."""

@@ -1,4 +1,4 @@
-"""Keyed hashes of persons and places, and the registry that is asked by them."""
+"""Keyed hashes of people and places, and the registry that uses them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ class Protections(Protocol):
     def version(self) -> int: ...
 
     def matches(self, hashes: Iterable[str]) -> bool:
-        """Whether any of these identifiers is a protected person's."""
+        """Whether any of these identifiers belongs to a protected person."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ReadAddress:
-    """An address in one normalised line, `None` where it is none by the book, and where it lies,
-    where that is known: in degrees of WGS 84, right to `error_m` metres.
+    """An address in one normalized line (`None` if it is not a proper address), and its position if
+    known: in degrees of WGS 84, accurate to `error_m` meters.
 
-    `readings`: the short forms by which the same house is known however it is written. `known`: geo
-    knows street and range, so that no word of the line is only the writer's.
+    `readings`: short forms that identify the house however its address is written. `known`: geo
+    knows street and range, so none of the line's words come only from the writer.
     """
 
     line: str | None
@@ -38,7 +38,7 @@ class Addresses(Protocol):
     """Geo's reading of an address."""
 
     async def normalise(self, address: str, given: Place | None = None) -> ReadAddress | None:
-        """`None` where the text is no address and has no reading. `given`: what was given with it.
+        """`None` if the text is not an address and has no reading. `given`: what was given with it.
 
         :raises TransientError: geo does not answer.
         """
@@ -49,8 +49,8 @@ class Addresses(Protocol):
 class HomeValues:
     """Index values of a reporter's own address, under the kind `home`.
 
-    `settled`: geo has answered. Where it did not, these are of the address as it was typed, by
-    which the protection registry may not know it: they must be made again.
+    `settled`: geo has answered. If it has not, these values are for the address as typed, which the
+    protection registry may not recognize, so they must be made again.
     """
 
     values: tuple[str, ...]
@@ -66,30 +66,31 @@ class PersonIndexes(Protocol):
 
     @property
     def versions(self) -> tuple[int, ...]:
-        """The versions of the keys in force, newest first. All values are made under each."""
+        """The versions of the keys in force, newest first. Every value is made under each."""
         ...
 
     def person(self, field: str, value: str) -> tuple[str, ...]:
-        """What is sought for a `phone`, `email` or `name`: index values of all its readings, one of
-        which a request of the same person has. None where it cannot be one."""
+        """The values to search for a `phone`, `email` or `name`: index values of all its readings,
+        of which a request from the same person has at least one. Empty if it cannot be one."""
         ...
 
     def of(self, plain: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-        """What is held of a submission's fields, by kind: index values of all readings of each."""
+        """The values stored for a submission's fields, by kind: index values of all readings of
+        each."""
         ...
 
     def place(
         self, address: str | None, latitude: float | None, longitude: float | None
     ) -> tuple[str, ...]:
-        """The index values of an address (normalised, one line) and of the cells that a point
-        lies in."""
+        """The index values of an address (normalized, one line) and of the cells that contain a
+        point."""
         ...
 
     def around(self, latitude: float, longitude: float, reach_m: float) -> tuple[str, ...]:
-        """The index values of the cells that lie within `reach_m` metres of a point, in part or
-        whole."""
+        """The index values of the cells that are partly or completely within `reach_m` meters of a
+        point."""
         ...
 
     def query(self, field: str, value: str) -> str:
-        """A hash of a search under a key of this month, for the log alone."""
+        """A hash of a search under this month's key, only for the log."""
         ...

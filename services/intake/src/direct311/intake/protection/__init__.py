@@ -1,1 +1,1 @@
-"""The protection registry, home addresses, and person indexes made anew."""
+"""The protection registry, home addresses, and rebuilding person indexes."""

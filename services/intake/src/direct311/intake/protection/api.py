@@ -28,9 +28,8 @@ MOST_ENTRIES = 500
 
 
 class ProtectionOrder(Model, extra="forbid"):
-    """A written request for protection. At least one identifier; none is kept but as a hash.
-
-    `received_on`: the day on which it was received, today unless given.
+    """A written request for protection. It needs at least one identifier; they are stored only as
+    hashes. `received_on`: the day on which it was received, by default today.
     """
 
     reference: Annotated[reasons.Reference, Field(max_length=100)]
@@ -45,8 +44,8 @@ class ProtectionOrder(Model, extra="forbid"):
 
 
 class ProtectionAnswer(Model):
-    """`kinds`: what the person is known by; `point` too where it is known well where the address
-    lies. `warning`: what the entry does not protect, and what is to be done about that."""
+    """`kinds`: what identifies the person; includes `point` if the address's position is known
+    accurately. `warning`: what the entry does not protect, and what to do about that."""
 
     protection_id: str
     registry_version: int
@@ -61,13 +60,13 @@ class EndingOrder(Model, extra="forbid"):
 
 
 class ProtectionEntry(Model):
-    """An entry of the registry. What identifies the person is not told: it is not held.
+    """An entry of the registry. It does not show what identifies the person, because that is not
+    stored.
 
-    `series` is the record series of the written request; the time for which it must be kept ends
-    with `keep_until`: never while it is in force. Then it may be destroyed, by two persons.
-    `enter_again`: it was made by older rules, and misses ways of writing that are known now.
-
-    `ending`: that it is to be ended, or was; in force until `ending.ends_at`, and without end where
+    `series` is the record series of the written request; its retention period ends with
+    `keep_until`, which is not set while the entry is in force. Then two people may destroy it.
+    `enter_again`: it was made under older rules, and misses spellings that the current rules know.
+    `ending`: it is to be ended, or was; it is in force until `ending.ends_at`, or without end if
     that is not set.
     """
 
@@ -103,7 +102,7 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
     @api.post("", status_code=201)
     async def add(caller: Annotated[Caller, who], order: ProtectionOrder) -> ProtectionAnswer:
         """Enter a written request for protection (section 119.071(4)(d), F.S.). The answer comes
-        once it has taken effect, after some seconds."""
+        once it is in effect, after some seconds."""
         require(caller, "custodian")
         if (order.latitude is None) != (order.longitude is None):
             raise RefusedError(
@@ -134,7 +133,7 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
         after: Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{0,40}$")] = "",
         limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = MOST_ENTRIES,
         enter_again: Annotated[
-            bool, Query(description="only those that must be entered again from their files, all")
+            bool, Query(description="only entries that must be entered again from their files, all")
         ] = False,
     ) -> ProtectionsAnswer:
         """The registry's entries, without what identifies anybody."""
@@ -157,7 +156,7 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
         caller: Annotated[Caller, who], protection_id: RecordId, order: EndingOrder
     ) -> ProtectionEntry:
         """Propose to end a protection at the person's written request (custodian). It stays in
-        force."""
+        force for now."""
         require(caller, "custodian")
         return _entry(await protect.propose_ending(caller, protection_id, order.reference))
 
@@ -165,8 +164,9 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
     async def confirm_ending(
         caller: Annotated[Caller, who], protection_id: RecordId, order: EndingOrder
     ) -> ProtectionEntry:
-        """Confirm a proposed ending, as another person who has seen the same request (custodian or
-        records officer). The protection ends a week later; until then it can be undone."""
+        """Confirm a proposed ending, as another person who has seen the same written request
+        (custodian or records officer). The protection ends a week later; until then it can be
+        undone."""
         require(caller, "custodian", "records_officer")
         return _entry(await protect.confirm_ending(caller, protection_id, order.reference))
 
@@ -181,14 +181,15 @@ def protections_router(protect: Protect, caller_of: CallerOf) -> APIRouter:
 
     @api.post("/{protection_id}/disposal")
     async def propose(caller: Annotated[Caller, who], protection_id: RecordId) -> ProtectionEntry:
-        """Propose to destroy an entry whose time is over: one that was ended (custodian)."""
+        """Propose to destroy an entry whose retention period has expired after it was ended
+        (custodian)."""
         require(caller, "custodian")
         return _entry(await protect.propose_disposal(caller, protection_id))
 
     @api.post("/{protection_id}/disposal/approval")
     async def dispose(caller: Annotated[Caller, who], protection_id: RecordId) -> Disposal:
-        """Destroy an entry that was proposed, as another person (records officer). What is left
-        says that it was there and who destroyed it."""
+        """Destroy an entry that was proposed, as another person (records officer). The remaining
+        documentation says that it existed and who destroyed it."""
         require(caller, "records_officer")
         return await protect.dispose(caller, protection_id)
 

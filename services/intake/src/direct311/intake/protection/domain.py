@@ -7,21 +7,23 @@ from direct311.intake.request import READINGS
 from direct311.schemas import Instant, Model, OnDate, replaced
 
 SERIES = "GS1-SL 392"
-"""Exempt-status notifications and redaction requests: until the related record is disposed of, or
-the request is withdrawn."""
+"""Exempt-status notifications and redaction requests: kept until the related record is disposed of,
+or the request is withdrawn."""
 TITLE = "Public records exempt status notifications and redaction requests"
 KINDS = ("phone", "email", "name", "address", "point")
-"""What a person can be known by. `address` is a home's: the place of a problem, and the reporter's
-own address where one was given. `point` stands for all that lies within its reach."""
+"""What can identify a person. `address` is a home's address: compared with the place of a problem,
+and with the reporter's own address if given. `point` stands for everything within its reach."""
 PINS_NOT_COVERED = (
-    "Requests with a pin on the home and without its address are not recognised: where the address "
-    "lies is not known well enough. Enter the home's point too, with latitude and longitude."
+    "Requests with a pin on the home but without its address are not recognized, because the "
+    "address's position is not known accurately enough. Enter the home's point too, with latitude "
+    "and longitude."
 )
 
 
 class Ending(Model):
-    """That an entry is to be ended, at the person's written word. `reference`: the file that holds
-    it. With the word of a second person it ends at `ends_at`, and is in force until then."""
+    """A proposal to end an entry at the person's written request. `reference`: the file with that
+    request. Once a second person confirms, the entry ends at `ends_at`, and is in force until
+    then."""
 
     ending_id: str
     reference: str
@@ -32,19 +34,18 @@ class Ending(Model):
     ends_at: Instant | None = None
 
     def confirmed(self, by: str, at: datetime, undone_within: timedelta) -> "Ending":
-        """With the word of a second person; it may be undone for that long."""
+        """A copy that a second person has confirmed; it may be undone for this long."""
         return replaced(self, confirmed_at=at, confirmed_by=by, ends_at=at + undone_within)
 
 
 class Protection(Model):
-    """One written request for protection. Identifiers are kept as keyed hashes alone.
+    """One written request for protection. Identifiers are stored only as keyed hashes.
 
-    `reference`: the file that holds the written request (record series GS1-SL 392). `kinds`: what
-    kinds of identifier were given, and `point` also where geo knew well where the address lies.
+    `reference`: the file with the written request (record series GS1-SL 392). `kinds`: the kinds of
+    identifiers given, and `point` also if geo knew the address's position accurately.
     `received_on`: the day on which the request was received; `received_at`: when it was entered
-    here. `readings`: the rules by which its identifiers were read, `READINGS` of their day.
-    `ending`: how it was ended, or is to be. One that was ended is `withdrawn`, and has no hashes
-    any more.
+    here. `readings`: the version of `READINGS` under which its identifiers were read. `ending`: how
+    it was or will be ended. An ended entry is `withdrawn`, and no longer has hashes.
     """
 
     protection_id: str
@@ -64,20 +65,20 @@ class Protection(Model):
 
     @property
     def pins_are_missed(self) -> bool:
-        """Whether a home is known by its address alone."""
+        """Whether a home is identified only by its address."""
         return "address" in self.kinds and "point" not in self.kinds
 
     @property
     def is_outdated(self) -> bool:
-        """Whether it knows the person in fewer ways of writing than an entry of now would. What it
-        was made of is not held: it must be entered again from its file."""
+        """Whether it recognizes fewer spellings of the person than a new entry would. The original
+        text is not stored, so the entry must be entered again from its file."""
         written = any(kind != "point" for kind in self.kinds)
         return self.withdrawn_at is None and written and self.readings < READINGS
 
 
 class Disposal(Model):
-    """That an entry was destroyed, and by whom: what rule 1B-24.003(9)(d), F.A.C., wants written
-    down. It takes the entry's place and stays.
+    """Documents that an entry was destroyed, and by whom, as rule 1B-24.003(9)(d), F.A.C.,
+    requires. It replaces the entry and stays.
 
     `received_on` and `withdrawn_at` are the dates between which the entry was in force.
     """

@@ -1,4 +1,4 @@
-"""What making person indexes anew needs of the world."""
+"""What rebuilding person indexes needs from outside."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,14 +7,13 @@ from direct311.intake.request import ServiceRequest
 
 
 class Indexed(Protocol):
-    """Requests by the versions of the keys, and the rules of reading, that their person indexes
-    were made by."""
+    """Requests by the key versions and reading rules of their person indexes."""
 
     async def indexed_otherwise(
         self, versions: Sequence[int], after: str, limit: int
     ) -> Sequence[ServiceRequest]:
-        """The next requests by id that were not indexed under just these versions, or not by the
-        present rules of reading."""
+        """The next requests by id that were not indexed under exactly these versions, or not under
+        the current reading rules."""
         ...
 
     async def count_otherwise(self, versions: Sequence[int]) -> int: ...

@@ -1,4 +1,4 @@
-"""Builds the protection registry and what is done by it."""
+"""Builds the protection registry and the work that uses it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from direct311.schemas import derived_id
 
 _RECHECK = "0b8f2f62-4d0c-5c9b-8a44-9a4d8a8f3a51"
 AT_ONCE = 500
-"""Requests that are compared with the registry in one go."""
+"""How many requests are compared with the registry at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """`recheck`: compares what was checked against an older registry with the present one."""
+    """`recheck`: compares requests checked against an older registry with the current one."""
 
     protections: MongoProtections
     address_index: AddressIndex
@@ -33,25 +33,25 @@ class Protection:
     recheck: "Recheck"
 
     async def refresh(self) -> None:
-        """The registry as other copies have changed it."""
+        """Reads the registry's changes from other copies."""
         await self.protections.refresh()
 
 
 class Recheck:
-    """Holds stored requests against the registry as it is now."""
+    """Checks stored requests against the current registry."""
 
     def __init__(self, lifecycle: Lifecycle, protections: MongoProtections) -> None:
         self._lifecycle = lifecycle
         self._protections = protections
 
     async def all(self) -> None:
-        """All that were checked against an older one."""
+        """Check all requests that were checked against an older registry."""
         current = self._protections.version
         while behind := await self._lifecycle.requests.unchecked(current, AT_ONCE):
             await self._these(behind, current)
 
     async def with_hashes(self, hashes: Sequence[str]) -> None:
-        """Those of them that have one of these index values."""
+        """Check those of them that have one of these index values."""
         current = self._protections.version
         requests = self._lifecycle.requests
         while behind := await requests.unchecked_with(hashes, current, AT_ONCE):
@@ -63,7 +63,7 @@ class Recheck:
 
 
 def wire_registry(resources: Resources) -> MongoProtections:
-    """The registry that stored requests are held against."""
+    """The registry that stored requests are checked against."""
     return MongoProtections(resources.database["protections"])
 
 
@@ -79,7 +79,7 @@ def wire(
     addresses = GeoAddresses(resources.peer("geo", settings.geo_url))
     unread = Counter(
         "direct311_homes_unread",
-        "Reporters' own addresses indexed as they were typed, since geo did not answer",
+        "Reporters' own addresses indexed as typed, because geo did not answer",
         registry=resources.metrics.registry,
     )
     address_index = AddressIndex(addresses, indexes, unread.inc)

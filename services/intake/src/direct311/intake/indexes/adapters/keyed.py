@@ -1,8 +1,8 @@
 """Blind indexes: keyed hashes that only intake can make.
 
-HMAC-SHA-256 of each reading of the value under one key for each field, with the key's version in
-front. While several versions are in force every value is made under each of them, so that whoever
-searches finds what was indexed under any.
+HMAC-SHA-256 of each reading of the value under one key per field, with the key's version in front.
+While several versions are in force, every value is made under each of them, so that a search finds
+what was indexed under any.
 """
 
 import base64
@@ -35,10 +35,10 @@ _SEARCHED = ("phone", "email", "name", "address", "cell")
 _FIELDS = (*_SEARCHED, "content", "search")
 _CELL_METRES = 10.0
 _WIDE_CELL_METRES = 50.0
-"""What entries of before `READINGS` 4 are made of: they hold until they are withdrawn."""
+"""How entries from before `READINGS` 4 are made: they stay valid until they are withdrawn."""
 _METRES_A_DEGREE = 111_320.0
 _REFERENCE_LATITUDE = 25.6
-"""The middle of the county: cells are as wide as they are high there, and within 1 % of it
+"""The middle of the county: cells there are as wide as they are high, and within 1 % of that
 everywhere else."""
 
 
@@ -61,7 +61,7 @@ def normalise_name(value: str) -> str | None:
     """Without case, accents, punctuation and order: `Núñez, José` is `jose nunez`."""
     plain = value.casefold()
     if plain.isascii():
-        # As most are; the same words, in half the time.
+        # Most names are like this; gives the same words in half the time.
         words = _ASCII_WORD.findall(plain)
     else:
         letters = normalized("NFKD", plain)
@@ -71,12 +71,12 @@ def normalise_name(value: str) -> str | None:
 
 
 def normalise_address(value: str) -> str | None:
-    """Without case and punctuation; geo has normalised its words already."""
+    """Without case and punctuation; geo has already normalized its words."""
     return " ".join("".join(c if c.isalnum() else " " for c in value.upper()).split()) or None
 
 
 def cell(latitude: float, longitude: float, metres: float = _CELL_METRES) -> tuple[int, int]:
-    """The square that a point lies in, counted north and east. `metres`: its side."""
+    """The square that contains a point, counted north and east. `metres`: its side."""
     north, east = _metres(latitude, longitude)
     return math.floor(north / metres), math.floor(east / metres)
 
@@ -109,20 +109,20 @@ def _metres(latitude: float, longitude: float) -> tuple[float, float]:
 
 @cache
 def person_words() -> DataFile[PersonWords]:
-    """The words that persons are read by. Raises `DataFileError`."""
+    """The words used to read people's names. Raises `DataFileError`."""
     return load(PersonWords, packaged("direct311.intake", "person_readings.yaml"), problems)
 
 
 class PersonReadings:
-    """All readings of a telephone number, an e-mail address or a name. The first is the value
-    normalised, where it can be: what was hashed before there were others is known by it."""
+    """All readings of a telephone number, an e-mail address or a name. The first is the normalized
+    value, if possible: it matches what was hashed before there were other readings."""
 
     def __init__(self, words: PersonWords) -> None:
         self._reader = PersonReader(words, characters().look_alikes)
         self._phone = PhoneReader(words, self._reader)
 
     def __call__(self, field: str, text: str, *fields: str) -> Readings:
-        """`fields`: the parts of a form that a name was put together from."""
+        """`fields`: the parts of a form that were combined into a name."""
         value = cleaned(text, lines=True)
         if field == "phone":
             return self._phone(value)
@@ -153,7 +153,7 @@ class KeyedIndexes:
 
     @classmethod
     def from_file(cls, path: Path, clock: Clock) -> "KeyedIndexes":
-        """Read `{"version": n, "keys": {field: base64 of 32 bytes}}`, and beside them, while they
+        """Read `{"version": n, "keys": {field: base64 of 32 bytes}}`, and next to them, while they
         are in force, `"older": {"m": {field: …}}`.
 
         :raises KeyProviderError: a key is missing or malformed.
@@ -182,7 +182,7 @@ class KeyedIndexes:
         return tuple(self._all)
 
     def fingerprint(self, version: int) -> str:
-        """By which the keys of a version are known again; tells nothing of them."""
+        """Identifies the keys of a version without revealing anything about them."""
         keys = self._all[version]
         told = (digest(keys[name], b"direct311 key check", sha256) for name in _SEARCHED)
         return sha256(b"".join(told)).hexdigest()

@@ -1,4 +1,4 @@
-"""All readings of a telephone number as it was typed."""
+"""All readings of a typed telephone number."""
 
 import re
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ _GROUP = re.compile(r"\d+")
 _NATIONAL = re.compile(r"[2-9]\d\d[2-9]\d{6}", re.ASCII)
 _ROOM = 40
 _LOCAL = 7
-"""Digits of a number without its area code."""
+"""The number of digits without the area code."""
 
 
 def normalise_phone(value: str) -> str | None:
-    """E.164, read as a number of the United States where it has no country."""
-    # Almost all are written in one of a few ways, which the library takes twenty times as long for.
+    """E.164, read as a United States number if it has no country code."""
+    # Almost all are written in one of a few ways, for which the library takes twenty times as long.
     if usual := _USUAL_PHONE.fullmatch(value):
         return "+1" + "".join(part for part in usual.groups() if part)
     try:
@@ -35,9 +35,9 @@ def normalise_phone(value: str) -> str | None:
 
 
 class PhoneReader:
-    """Finds the numbers of a text: several, with extension, with the code of a country, in other
-    digits, in words, with letters for digits. A number without area code is held as it is, and
-    sought by every number that ends so."""
+    """Finds the numbers in a text: several, with extension, with country code, in other digits, in
+    words, with letters for digits. A number without area code is indexed as it is, and every number
+    with that ending finds it."""
 
     def __init__(self, words: PersonWords, reader: PersonReader) -> None:
         self._plain = reader.plain
@@ -59,8 +59,8 @@ class PhoneReader:
         return Readings(tuple(dict.fromkeys([*held, *local]))[:MOST], held)
 
     def plain(self, value: str) -> str:
-        """ASCII digits; words of digits and letters that stand for one are digits."""
-        # Some write a + or a blank that only looks like one.
+        """ASCII digits; digit words, and letters that stand for one, become digits."""
+        # Some people type a look-alike of a + or a space.
         text = self._plain(normalized("NFKC", value))
         text = self._extension.sub(" ; ", text)
         return self._digit_word.sub(lambda word: self._digits[word[0].rstrip(" ,-\t\n")], text)
@@ -72,7 +72,7 @@ class PhoneReader:
             digits = _digits_of(part)
             numbers = list(self._numbers(part))
             if before and len(digits) in (4, _LOCAL):
-                # The second of two that share their beginning.
+                # The second of two numbers that share their beginning.
                 numbers.append(before[: -len(digits)] + digits)
             before = next((each for each in numbers if _has_area(each)), before)
             yield from numbers
@@ -89,7 +89,7 @@ class PhoneReader:
 
 
 def _windows(text: str) -> Iterator[str]:
-    """Numbers of the country that begin at a group of digits, whatever other numbers stand before:
+    """United States numbers that begin at a group of digits, whatever other numbers come before:
     `after 5pm 305 555 0142`."""
     for shown in dict.fromkeys((text, _with_digits(text))):
         for group in _GROUP.finditer(shown):
@@ -99,7 +99,7 @@ def _windows(text: str) -> Iterator[str]:
 
 
 def _with_digits(text: str) -> str:
-    """With the digits that letters stand for between and beside digits."""
+    """Replaces letters between and next to digits by the digits they stand for."""
     return re.sub(
         r"(?<![a-z])[oqilszb\d().\s+-]*\d[oqilszb\d().\s+-]*(?![a-z])",
         lambda found: found[0].translate(_LETTERS_FOR_DIGITS),
@@ -112,7 +112,7 @@ def _digits_of(text: str) -> str:
 
 
 def _of_digits(digits: str) -> Iterator[str]:
-    """Numbers that a run of digits can be, the code of the country in front or not."""
+    """The numbers that a run of digits can be, with or without country code."""
     bare = re.sub(r"^(?:011|00)(?=[1-9])", "", digits)
     if len(bare) > 10 and bare[0] != "1" and (abroad := _abroad(bare)):
         yield abroad
@@ -123,7 +123,7 @@ def _of_digits(digits: str) -> Iterator[str]:
         if len(national) == 10 and national[0] in "23456789" and national[3] in "23456789":
             yield f"+1{national}"
         elif len(bare) > size:
-            # Nothing of the country's: what follows can be no second one.
+            # Not a United States number: no second one can follow.
             return
         bare = bare[size:]
 

@@ -1,1 +1,1 @@
-"""How persons and places are read: pure."""
+"""How people and places are read: pure."""

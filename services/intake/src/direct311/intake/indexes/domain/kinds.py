@@ -1,4 +1,4 @@
-"""The kinds of index values, and the sealed fields that each is made of."""
+"""The kinds of index values, and the sealed fields that each is made from."""
 
 FIELDS = ("first_name", "last_name", "email", "phone", "reporter_address")
 KIND_OF = {

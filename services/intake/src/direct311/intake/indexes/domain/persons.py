@@ -1,4 +1,4 @@
-"""Which of these records are the same person's: by keyed hashes, without knowing who."""
+"""Which of these records belong to the same person: by keyed hashes, without knowing who it is."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from direct311.intake.request import SENDERS
 
 CONTACT = ("phone", "email")
-"""What tells persons apart. Two people can share a name; a name alone reaches nobody."""
+"""The kinds that distinguish people. Two people can share a name, and a name alone reaches
+nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Persons:
-    """Records sorted by person. `without_contact`: neither a telephone number nor an e-mail address
-    is held, so that whose they are cannot be told. `gone`: there are no such records any more.
-    `senders`: by record, how many others have at most left contact data with a comment on it."""
+    """Records sorted by person. `without_contact`: there is neither a telephone number nor an
+    e-mail address, so the person is unknown. `gone`: the records no longer exist. `senders`: by
+    record, how many others at most have left contact data with a comment on it."""
 
     persons: tuple[tuple[str, ...], ...]
     without_contact: tuple[str, ...]
@@ -24,10 +25,11 @@ class Persons:
 def sorted_by_person(
     record_ids: Sequence[str], indexes: Mapping[str, Mapping[str, Sequence[str]]]
 ) -> Persons:
-    """Records that share a telephone number or an e-mail address, directly or through others, are
-    one person's.
+    """Records that share a telephone number or an e-mail address, directly or through others,
+    belong to one person.
 
-    :param indexes: by record id, the blind index values of each kind; records that are gone lack.
+    :param indexes: by record id, the blind index values of each kind; destroyed records are
+    missing.
     """
     leaders: dict[str, str] = {}
 
@@ -47,7 +49,7 @@ def sorted_by_person(
             continue
         known.append(record_id)
         for value in values:
-            # No record id holds a slash.
+            # No record id contains a slash.
             leaders[leader(value)] = leader(record_id)
     persons: dict[str, list[str]] = {}
     for record_id in known:
@@ -56,7 +58,8 @@ def sorted_by_person(
         tuple(tuple(each) for each in persons.values()),
         tuple(without),
         tuple(record_id for record_id in asked if record_id not in indexes),
-        # One who left several, or whose are hashed under two keys, counts for each: no fewer.
+        # A sender with several values, or with values hashed under two keys, counts for each, so
+        # the number is never too low.
         {name: len(set(indexes[name][SENDERS])) for name in asked if _has_senders(indexes, name)},
     )
 

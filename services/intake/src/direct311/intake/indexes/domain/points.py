@@ -1,4 +1,4 @@
-"""Points that a text tells: who writes coordinates into an address has put a pin there."""
+"""Points in a text: coordinates written into an address count as a pin."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from direct311.schemas.unicode import normalized
 
 MOST = 6
-"""Points of one text."""
+"""The most points in one text."""
 
 _ANGLE = re.compile(
     # 25 degrees 42 minutes 23.4 seconds, the last of them as it may be; or 25.7065, 25,7065.
@@ -17,8 +17,8 @@ _ANGLE = re.compile(
 
 
 def points_in(text: str | None) -> Iterator[tuple[float, float]]:
-    """Every two angles in a row, in degrees and without signs, as they stand: latitude first where
-    the writer wrote it so."""
+    """Every two consecutive angles, in degrees and without signs, in the written order: latitude
+    first if the writer put it first."""
     before: float | None = None
     count = 0
     for found in _ANGLE.finditer(normalized("NFKC", text or "")):

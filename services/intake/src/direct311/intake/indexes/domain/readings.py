@@ -1,10 +1,10 @@
-"""How a person can be read from what was typed: all readings, so that one person is known however
-the name, the telephone number or the e-mail address was written.
+"""How to read a person from typed text: all readings, so that a person is recognized however the
+name, the telephone number or the e-mail address was written.
 
-Readings are texts that are hashed and compared for equality. What is `held` of a request and what
-is `sought` by the protection registry, or a search, differ: a name without a middle name fits every
-middle name, and two different middle names do not fit each other. With one set of readings for both
-sides that cannot be said. Two texts are one person's where a reading that is sought is held.
+Readings are texts that are hashed and compared for equality. A request's readings (`held`) differ
+from those of the protection registry or a search (`sought`): a name without a middle name matches
+every middle name, but two different middle names do not match. One set of readings for both sides
+could not express that. Two texts belong to one person if a sought reading is among the held ones.
 """
 
 import re
@@ -17,9 +17,9 @@ from direct311.schemas import Model
 from direct311.schemas.unicode import normalized
 
 MOST = 16
-"""Readings of one field, the surest first: what an index holds of a request stays small."""
+"""The most readings of one field, most certain first, so that a request's index stays small."""
 MOST_PERSONS = 4
-"""Persons of one field."""
+"""The most people in one field."""
 
 _UNSEEN = frozenset({"Cf", "Mn", "Me"})
 _NOT_IN_A_NAME = re.compile(r"[^\w'.,;/&|+\n-]+|_")
@@ -40,7 +40,7 @@ _ADDRESS = re.compile(
 
 
 class MailProvider(Model, extra="forbid"):
-    """Domains that lead to one mailbox, the first of which stands for all. `ignored`: characters
+    """Domains of the same mailboxes; the first one stands for all. `ignored`: characters
     before the @ that make no difference there."""
 
     domains: tuple[str, ...]
@@ -49,7 +49,7 @@ class MailProvider(Model, extra="forbid"):
 
 
 class PersonWords(Model, extra="forbid"):
-    """The words and letters that readings go by: `data/person_readings.yaml` says what each is."""
+    """The words and letters used for readings; `data/person_readings.yaml` explains each."""
 
     person_readings: str
     version: str
@@ -70,18 +70,18 @@ class PersonWords(Model, extra="forbid"):
 
 
 def problems(words: PersonWords) -> Iterator[tuple[str, str, str]]:
-    """What types cannot say of the file: entry, field, reason."""
+    """Errors in the file that types cannot express: entry, field, reason."""
     domains = [domain for provider in words.mail for domain in provider.domains]
     if len(domains) != len(set(domains)):
-        yield "", "mail", "a domain is two providers'"
+        yield "", "mail", "a domain belongs to two providers"
     if not set(words.names_too) <= {*words.titles, *words.fillers}:
         yield "", "names_too", "is neither title nor filler"
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """`sought`: of an entry of the registry, or a search. `held`: of a request. The first of both
-    is the plainest reading."""
+    """`sought`: readings of a registry entry or a search. `held`: readings of a request. The first
+    of each is the plainest."""
 
     sought: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
@@ -89,9 +89,9 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """`tokens`: the words that count, given names first. `close`: those with the small words of
-    surnames joined to them. `line`: all words in one, as it was typed. `sure`: nothing was left out
-    that may be a part of the name; what is not sure is held and not sought."""
+    """`tokens`: the words that count, given names first. `close`: the same, with the small words of
+    surnames joined to them. `line`: all words in one, as typed. `sure`: nothing was left out that
+    may be part of the name; a reading that is not sure is held but not sought."""
 
     tokens: tuple[str, ...]
     close: tuple[str, ...]
@@ -100,9 +100,9 @@ class _Name:
 
 
 class PersonReader:
-    """Reads names and addresses of mail, in which nothing is invisible, by the words of a file.
+    """Reads names and e-mail addresses, without invisible characters, using the words of a file.
 
-    :param look_alikes: letters that look like Latin ones, and these.
+    :param look_alikes: letters that look like Latin ones, with the Latin ones.
     """
 
     def __init__(self, words: PersonWords, look_alikes: Mapping[str, str]) -> None:
@@ -137,8 +137,8 @@ class PersonReader:
         }
 
     def plain(self, text: str) -> str:
-        """Small letters of the Latin alphabet wherever something looks like one, ASCII digits, no
-        accents, nothing invisible."""
+        """Lowercase Latin letters in place of look-alikes, ASCII digits, no accents, nothing
+        invisible."""
         if text.isascii():
             return text.casefold()
         letters = normalized("NFKD", text.translate(_APOSTROPHES))
@@ -148,14 +148,16 @@ class PersonReader:
         return "".join(c for c in digits if not unicodedata.combining(c))
 
     def name(self, text: str, *fields: str) -> Readings:
-        """By what a name is known. `fields`: the parts of a form that it was put together from.
+        """The readings of a name. `fields`: the parts of a form that were combined into it.
 
-        A name is known without titles, suffixes, accents and hyphens, in any order, by any two of
-        its words or more, as long as the other side has no other words: `Zora Neale Hurston` fits
-        `Hurston, Zora` and `Zora N. Hurston`, not `Zora Ann Hurston`. One word fits itself alone.
+        A name matches without titles, suffixes, accents and hyphens, in any order, by two or more
+        of its words, as long as the other side has no other words: `Zora Neale Hurston` matches
+        `Hurston, Zora` and `Zora N. Hurston`, but not `Zora Ann Hurston`. A single word matches
+        only itself.
 
-        A field of two words or more is held alone too, whatever the other says: as a part of a
-        longer name, since two given names are no person, and from three words on as a whole one.
+        A field of two or more words is also held on its own, whatever the other field says: two
+        words as part of a longer name, since two given names are not a person, and three or more as
+        a whole name.
         """
         plain = self.plain(text).strip()
         if (two := _PLAIN_NAME.fullmatch(plain)) and self._no_plain_name.isdisjoint(two.groups()):
@@ -187,10 +189,10 @@ class PersonReader:
                     yield whole
 
     def mail(self, text: str) -> tuple[str, ...]:
-        """Every mailbox that is named: without what a + adds and what its provider ignores, and
-        once more in the letters that it looks like.
+        """Every mailbox named: without the part after a + and what its provider ignores, and again
+        with look-alike letters replaced.
 
-        Addresses may stand in brackets, behind a name, several in one text, or be said in words.
+        Addresses may be in brackets, after a name, several in one text, or written in words.
         """
         small = text.lower()
         if _PLAIN_ADDRESS.fullmatch(small) and "xn--" not in small:
@@ -228,7 +230,7 @@ class PersonReader:
         return f"{box}@{domain}"
 
     def _names(self, plain: str) -> Iterator[_Name]:
-        """The persons whom a line names, one for each reading of its titles and nicknames."""
+        """The people a line names, one for each reading of its titles and nicknames."""
         plain = _MAIL.sub(" ", self._phrases.sub(" ", plain))
         lines = [line for line in (_NICKNAME.sub(" ", plain), plain) if line.strip(" .,'-")]
         words = [found for line in dict.fromkeys(lines) for found in self._persons(line)]
@@ -240,7 +242,8 @@ class PersonReader:
                 yield _Name(tokens, tuple(self._joined(kept, close=True)), "".join(kept), sure)
 
     def _persons(self, line: str) -> Iterator[tuple[str, ...]]:
-        """The words of each person of a line. `José & Ana García` are two of one surname."""
+        """The words of each person of a line. `José & Ana García` are two people with one
+        surname."""
         parts = _BETWEEN_PERSONS.split(_NOT_IN_A_NAME.sub(" ", line))
         found = [words for part in parts if (words := self._person(part))]
         for at, words in enumerate(found):
@@ -249,15 +252,15 @@ class PersonReader:
                 words = (*words, last[-1])
             yield words
             for place in (place for place, word in enumerate(words) if word in self._and):
-                # `Ortega y Gasset` is one person's.
+                # `Ortega y Gasset` is one person's surname.
                 if place and len(words) - place > 2:
                     second = words[place + 1 :]
                     first = words[:place] if place > 1 else (words[0], second[-1])
                     yield from (second, first)
 
     def _person(self, text: str) -> tuple[str, ...]:
-        """The words of one name, a surname that stands before a comma put behind, its title in
-        front. Parts with numbers, such as addresses, are none of a name's."""
+        """The words of one name, with a surname before a comma moved to the end and its title to
+        the front. Parts with numbers, such as addresses, do not belong to a name."""
         parts = [words for each in text.split(",") if (words := tuple(self._tokens(each)))]
         named = [part for part in parts if not any(self._is_number(word) for word in part)]
         behind = self._suffixes | self._titles | self._fillers
@@ -267,8 +270,8 @@ class PersonReader:
         return (*title, *(word for part in others for word in part), *first[len(title) :])
 
     def _without_titles(self, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bool]]:
-        """A name without titles and fillers, wherever they stand, and whether that is sure. What
-        may be a name too is surely a title in front alone."""
+        """A name without titles and fillers anywhere, and whether that is certain. A word that may
+        also be a name is certainly a title only in front."""
         whole = words
         dropped = (self._titles | self._fillers) - self._names_too
         words = _fewer(words, lambda word: word in dropped or self._is_number(word))
@@ -290,13 +293,13 @@ class PersonReader:
             yield bare, False
 
     def _is_number(self, word: str) -> bool:
-        """Whether a word has more digits than letters, and is no suffix. `Hurst0n` is a name."""
+        """Whether a word has more digits than letters and is not a suffix. `Hurst0n` is a name."""
         digits = len(_DIGIT.findall(word))
         return digits * 2 > len(word) and word not in self._suffixes
 
     def _joined(self, words: Sequence[str], *, close: bool = False) -> Iterator[str]:
-        """Beginnings of surnames joined to what follows; small words left out or, `close`, joined
-        too. A single letter is an initial unless `close`."""
+        """Joins beginnings of surnames to what follows, and drops small words or, with `close`,
+        joins them too. A single letter is an initial unless `close`."""
         waiting = ""
         for at, word in enumerate(words):
             if word in self._particles and at + 1 < len(words):
@@ -310,7 +313,7 @@ class PersonReader:
             yield waiting
 
     def _tokens(self, text: str) -> Iterator[str]:
-        """Words: hyphens part them, apostrophes do not, nor do the periods of `Ph.D.`"""
+        """The words: hyphens separate words; apostrophes and the periods of `Ph.D.` do not."""
         for each in re.split(r"[\s-]+", text.replace("'", "")):
             pieces = [piece for piece in each.split(".") if piece]
             joined = "".join(pieces)
@@ -321,13 +324,13 @@ class PersonReader:
 
 
 def _fewer(words: tuple[str, ...], is_none: Callable[[str], bool]) -> tuple[str, ...]:
-    """The words of a name without what is none; all of them where nothing would be left."""
+    """The words of a name without other words; all of them if nothing would be left."""
     return tuple(word for word in words if not is_none(word)) or words
 
 
 def _sets(words: Sequence[str]) -> tuple[str, list[str]]:
-    """All words of a name, and the smaller sets by which it is known too: fewer words, or an
-    initial for a middle name."""
+    """All words of a name, and the smaller sets that match it too: fewer words, or an initial for a
+    middle name."""
     whole, count = _sorted(words), len(words)
     if count < 3:
         return whole, []
@@ -381,7 +384,7 @@ def _sorted(words: Iterable[str]) -> str:
 
 
 def _in_turn(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """One of each list after the other, so that no person of several is left out."""
+    """Alternates between the lists, so that none of several people is left out."""
     return _few(each for some in zip_longest(*lists, fillvalue="") for each in some)
 
 

@@ -1,1 +1,1 @@
-"""The values of a place, and whose submissions the registry knows."""
+"""The index values of a place, and which clients' submissions match the registry."""

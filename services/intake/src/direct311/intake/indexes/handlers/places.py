@@ -1,4 +1,4 @@
-"""Keyed hashes of a place, by which the protection registry knows it."""
+"""Keyed hashes of a place, by which the protection registry recognizes it."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,18 +12,18 @@ PlaceHashes = Callable[[str | None, float | None, float | None], tuple[str, ...]
 
 
 def home_values(hashes: PlaceHashes, read: ReadAddress) -> tuple[str, ...]:
-    """The hashes of an address in all its readings, without those of its point."""
+    """The hashes of all readings of an address, without those of its point."""
     lines = (read.line, *read.readings)
     return tuple(dict.fromkeys(value for line in lines for value in hashes(line, None, None)))
 
 
 def own_point(read: ReadAddress) -> tuple[float, float] | None:
-    """Geo's own point for an address, where it is known well enough to count."""
+    """Geo's own point for an address, if it is known accurately enough to count."""
     return read.point if read.error_m <= NEAR_ENOUGH else None
 
 
 def point_values(hashes: PlaceHashes, text: str | None) -> tuple[str, ...]:
-    """The hashes of the points that a text tells."""
+    """The hashes of the points in a text."""
     return tuple(
         value
         for point in points_in(text)
@@ -33,8 +33,8 @@ def point_values(hashes: PlaceHashes, text: str | None) -> tuple[str, ...]:
 
 
 def place_values(hashes: PlaceHashes, request: ServiceRequest) -> tuple[str, ...]:
-    """The hashes of all that may go out of a place: what geo found, what was given, points in its
-    words included, and what geo makes of those, with its own point for them."""
+    """The hashes of everything about a place that may be published: what geo found, what was given
+    (including points in its words), and how geo reads those, with its own point for them."""
     given, found = request.place, request.located
     values: list[str] = []
     if found is not None:
@@ -56,7 +56,7 @@ def place_values(hashes: PlaceHashes, request: ServiceRequest) -> tuple[str, ...
 
 
 def _meant(latitude: float, longitude: float) -> Iterator[tuple[float, float]]:
-    """Where a point lies north and west if a sign was lost, or if the two were exchanged: whoever
-    reads it can undo that."""
+    """The point's positions north and west if a sign was lost or the two were exchanged, because
+    any reader can undo that."""
     yield abs(latitude), -abs(longitude)
     yield abs(longitude), -abs(latitude)

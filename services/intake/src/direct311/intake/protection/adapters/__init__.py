@@ -1,1 +1,1 @@
-"""What stands behind the ports of protection."""
+"""Implementations of the ports of protection."""

@@ -9,13 +9,13 @@ from direct311.runtime.text import cleaned
 from direct311.schemas.events import Place
 
 MOST_READINGS = 32
-"""As many as an event of geo's has at most."""
+"""The most readings that one of geo's events has."""
 
 LONGEST_LINE = 2_000
 
 
 class GeoAddresses:
-    """`Addresses` through `POST /internal/normalise` of geo."""
+    """`Addresses` through geo's `POST /internal/normalise`."""
 
     def __init__(self, geo: Peer) -> None:
         self._geo = geo
@@ -37,7 +37,8 @@ class GeoAddresses:
             if error.status == 422:
                 return None
             raise TransientError("geo does not answer") from None
-        # Another process says it, and some of it becomes public: it is as geo says by the book.
+        # This comes from another process, and some of it becomes public: it must have geo's
+        # documented form.
         line = cleaned(answer.get("address") or "")[:LONGEST_LINE] or None
         readings = tuple(answer.get("readings", ()))[:MOST_READINGS]
         if not (line or readings):

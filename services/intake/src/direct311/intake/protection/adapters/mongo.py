@@ -10,7 +10,7 @@ from direct311.runtime.vault.keys import KeyProviderError
 
 
 class IndexKeys(Protocol):
-    """What can be told of the index keys in force."""
+    """What can be said about the index keys in force."""
 
     @property
     def versions(self) -> tuple[int, ...]: ...
@@ -30,14 +30,14 @@ class IndexChecks:
         self._keys = keys
 
     async def check(self) -> None:
-        """:raises KeyProviderError: keys that are needed are gone, or others under their number."""
+        """:raises KeyProviderError: needed keys are missing, or differ under the same number."""
         known = {each["_id"]: each["fingerprint"] async for each in self._checks.find({})}
         for version, fingerprint in known.items():
             if version not in self._keys.versions:
                 await self._without(version)
             elif fingerprint != self._keys.fingerprint(version):
                 raise KeyProviderError(
-                    f"version {version} of the index keys is not what was used so far"
+                    f"version {version} of the index keys is not the one used until now"
                 )
         for version in self._keys.versions:
             if version not in known:
@@ -59,7 +59,7 @@ class IndexChecks:
                 "lifecycle": "active",
                 "$or": [
                     {"index_versions": {"$in": [version], "$nin": versions}},
-                    # Of before the versions were noted.
+                    # From before the versions were recorded.
                     {"index_versions.0": {"$exists": False}},
                 ],
             }
@@ -72,15 +72,15 @@ class IndexChecks:
         if requests or protections:
             raise KeyProviderError(
                 f"{requests} requests and {protections} protections need version {version} of the "
-                "index keys, which is not in the file. Put it back among the older ones; it can be "
-                "taken away once `direct311 keys reindex` is done and the protections are entered "
-                "anew."
+                "index keys, which is not in the file. Put it back among the older ones; you can "
+                "remove it once `direct311 keys reindex` is done and the protections are entered "
+                "again."
             )
         await self._checks.delete_one({"_id": version})
 
 
 class MongoProtections:
-    """`Protections`: all hashes are held in memory and read again when the version moves.
+    """`Protections`: keeps all hashes in memory, and reads them again when the version changes.
 
     A registry has some thousands of entries; a check must cost nothing, since every request is
     checked.
@@ -99,7 +99,7 @@ class MongoProtections:
         return not self._hashes.isdisjoint(hashes)
 
     async def refresh(self) -> bool:
-        """Read what changed; whether anything did."""
+        """Read what changed; returns whether anything did."""
         head = await self._collection.find_one({"_id": "version"})
         version = head["version"] if head else 0
         if version == self._version:
@@ -114,21 +114,21 @@ class MongoProtections:
         return True
 
     async def add(self, protection: Protection) -> int:
-        """Store an entry, or the same one again; the registry's new version."""
+        """Store an entry, or the same one again; returns the registry's new version."""
         document = protection.model_dump(mode="python")
         document["_id"] = document.pop("protection_id")
         await self._collection.replace_one({"_id": document["_id"]}, document, upsert=True)
         return await self._moved()
 
     async def propose_ending(self, protection_id: str, ending: Ending) -> None:
-        """Note who wants an entry in force ended; the first who does."""
+        """Note who wants an entry in force ended; keeps the first person who does."""
         await self._collection.update_one(
             {**_in_force(protection_id), "ending": None},
             {"$set": {"ending": ending.model_dump(mode="python")}},
         )
 
     async def confirm_ending(self, protection_id: str, ending: Ending) -> None:
-        """Put this in the place of the same ending, where nobody has confirmed it."""
+        """Replace the same ending with this one, if nobody has confirmed it."""
         await self._collection.update_one(
             {
                 **_in_force(protection_id),
@@ -139,19 +139,19 @@ class MongoProtections:
         )
 
     async def undo_ending(self, protection_id: str, ending_id: str) -> None:
-        """Take an ending back, where the entry is in force."""
+        """Cancel an ending, if the entry is in force."""
         await self._collection.update_one(
             {**_in_force(protection_id), "ending.ending_id": ending_id}, {"$set": {"ending": None}}
         )
 
     async def due_endings(self, at: datetime) -> Sequence[Protection]:
-        """Entries in force that are to be ended by now."""
+        """Entries in force that are due to end."""
         cursor = self._collection.find({"withdrawn_at": None, "ending.ends_at": {"$lte": at}})
         return [_protection(document) async for document in cursor]
 
     async def end(self, protection_id: str, ending_id: str, at: datetime) -> tuple[str, ...] | None:
-        """End an entry, where this ending is due by now, and keep that it was there. The hashes
-        that it had; `None` where it is not."""
+        """End an entry, if this ending is due, and keep a note that it existed. Returns its hashes;
+        `None` if it is not due."""
         before = await self._collection.find_one_and_update(
             {
                 **_in_force(protection_id),
@@ -180,7 +180,7 @@ class MongoProtections:
         return _protection(document) if document else None
 
     async def propose_disposal(self, protection_id: str, at: datetime, by: str) -> None:
-        """Note who wants a withdrawn entry destroyed; the first who does."""
+        """Note who wants a withdrawn entry destroyed; keeps the first person who does."""
         await self._collection.update_one(
             {
                 "_id": protection_id,
@@ -192,7 +192,7 @@ class MongoProtections:
         )
 
     async def dispose(self, disposal: Disposal) -> None:
-        """Put this in the place of the entry that was proposed so; nothing else of it is kept."""
+        """Replace the entry, as proposed, with this; nothing else of it is kept."""
         document = disposal.model_dump(mode="python")
         await self._collection.replace_one(
             {

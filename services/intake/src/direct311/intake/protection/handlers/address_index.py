@@ -1,4 +1,4 @@
-"""Keyed hashes of a reporter's own address, by which the protection registry knows it."""
+"""Keyed hashes of a reporter's own address, by which the protection registry recognizes it."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from direct311.runtime.errors import TransientError
 _log = structlog.get_logger(__name__)
 
 PATIENCE = 1.0
-"""Seconds that a submission waits for geo's reading of the address."""
+"""How many seconds a submission waits for geo's reading of the address."""
 
 
 class AddressIndex:
-    """The hashes of an address in all readings that geo has of it and of geo's point for it, and,
-    where geo does not answer, of the address as it was typed.
+    """The hashes of all geo's readings of an address and of geo's point for it or, if geo does not
+    answer, of the address as typed.
 
-    Only a few types ask for an address, so that few submissions wait for geo. `unread` is called
-    for each that it did not answer for: until it is read, its request is as a protected one.
+    Only a few types ask for an address, so few submissions wait for geo. `unread` is called for
+    each address that geo did not answer for: until it is read, its request is treated as protected.
     """
 
     def __init__(

@@ -22,46 +22,45 @@ from direct311.runtime.vault.vault import Vault
 from direct311.schemas.events import AccessAction
 
 EARLIEST = date(1970, 1, 1)
-"""No written request is older than the law that it cites."""
+"""No written request is older than the law it cites."""
 
 Recheck = Callable[[Sequence[str]], Awaitable[None]]
-"""Hold the requests that have one of these hashes against the registry again."""
+"""Check the requests with one of these hashes against the registry again."""
 
 
 class ProtectionStore(Protocol):
     async def add(self, protection: Protection) -> int:
-        """Store an entry; the registry's new version."""
+        """Store an entry; returns the registry's new version."""
         ...
 
     async def propose_ending(self, protection_id: str, ending: Ending) -> None:
-        """Note who wants an entry in force ended; the first who does."""
+        """Note who wants an entry in force ended; keeps the first person who does."""
         ...
 
     async def confirm_ending(self, protection_id: str, ending: Ending) -> None:
-        """Put this in the place of the same ending, where nobody has confirmed it."""
+        """Replace the same ending with this one, if nobody has confirmed it."""
         ...
 
     async def undo_ending(self, protection_id: str, ending_id: str) -> None:
-        """Take an ending back, where the entry is in force."""
+        """Cancel an ending, if the entry is in force."""
         ...
 
     async def due_endings(self, at: datetime) -> Sequence[Protection]:
-        """Entries in force that are to be ended by now."""
+        """Entries in force that are due to end."""
         ...
 
     async def end(self, protection_id: str, ending_id: str, at: datetime) -> tuple[str, ...] | None:
-        """End an entry, where this ending is due by now. The hashes that it had; `None` where it is
-        not."""
+        """End an entry, if this ending is due. Returns its hashes; `None` if it is not due."""
         ...
 
     async def get(self, protection_id: str) -> Protection | None: ...
 
     async def propose_disposal(self, protection_id: str, at: datetime, by: str) -> None:
-        """Note who wants a withdrawn entry destroyed; the first who does."""
+        """Note who wants a withdrawn entry destroyed; keeps the first person who does."""
         ...
 
     async def dispose(self, disposal: Disposal) -> None:
-        """Put this in the place of the entry, where it still stands as it was proposed."""
+        """Replace the entry with this, if it is still as it was proposed."""
         ...
 
     async def disposal(self, protection_id: str) -> Disposal | None: ...
@@ -111,13 +110,13 @@ class Protect:
         point: tuple[float, float] | None,
         received_on: date | None = None,
     ) -> tuple[Protection, int]:
-        """The entry and the registry's version with it. An address is entered in all readings that
-        geo has of it. Where geo knows its position well, that is entered too, beside the `point`
-        that is given, for requests that have a pin on the home and no address; `kinds` then has
-        `point`.
+        """Returns the entry and the registry's version that includes it. An address is entered in
+        all of geo's readings. If geo knows its position accurately, that is entered too, in
+        addition to a given `point`, for requests with a pin on the home and no address; `kinds`
+        then has `point`.
 
-        When this returns, every copy of the service knows the entry, and what was there before is
-        out of the public's sight.
+        When this returns, every copy of the service knows the entry, and earlier requests are
+        hidden from the public.
 
         :raises RefusedError: an identifier that cannot be one of its kind, or none at all, or a
             day to come.
@@ -136,7 +135,7 @@ class Protect:
         for field, value in identifiers.items():
             if field == "address":
                 read = await self._read(value)
-                # One that is no address by the book would be entered for what it is not.
+                # Text that is not a proper address would be entered as the wrong thing.
                 found = home_values(self._indexes.place, read) if read and read.line else ()
                 if read and (own := own_point(read)) is not None:
                     points.append((*own, reach(read.error_m)))
@@ -172,9 +171,9 @@ class Protect:
         return protection, version
 
     async def _take_effect(self, hashes: Sequence[str]) -> None:
-        # At once for what is there, and once more for what another copy, which had not read the
-        # change yet, has shown meanwhile. Should this end half way, the job of every few seconds
-        # does the same for all records.
+        # Check existing requests at once, and again those that another copy published before it had
+        # read the change. If this stops halfway, the job that runs every few seconds does the same
+        # for all records.
         await self._recheck(hashes)
         await asyncio.sleep(self._settling.total_seconds())
         await self._recheck(hashes)
@@ -190,8 +189,8 @@ class Protect:
     async def propose_ending(
         self, caller: Caller, protection_id: str, reference: str
     ) -> Protection:
-        """A custodian has the person's written word, in the file `reference`, that the entry is to
-        end. Nothing ends by that. A repeat finds the same.
+        """A custodian has the person's written request, in the file `reference`, to end the entry.
+        This does not end anything yet. A repeat returns the same result.
 
         :raises RefusedError: there is none, it was ended, or another ending is proposed.
         """
@@ -218,9 +217,8 @@ class Protect:
     async def confirm_ending(
         self, caller: Caller, protection_id: str, reference: str
     ) -> Protection:
-        """Another person has seen the written word too, and says in which file it is. The entry
-        ends after the time in which that can be undone; until then it is in force. A repeat changes
-        nothing.
+        """Another person has seen the written request too, and names its file. The entry ends after
+        the time in which this can be undone; until then it is in force. A repeat changes nothing.
 
         :raises RefusedError: there is none, it was ended, its ending was not proposed, was
             confirmed by somebody else or for another file, or it is the same person.
@@ -247,7 +245,7 @@ class Protect:
         return found
 
     async def undo_ending(self, caller: Caller, protection_id: str) -> Protection:
-        """Take back an ending that was proposed or confirmed, while the entry is in force.
+        """Cancel a proposed or confirmed ending while the entry is in force.
 
         :raises RefusedError: there is none, it was ended, or no ending is proposed.
         """
@@ -260,7 +258,7 @@ class Protect:
         return await self._in_force(protection_id)
 
     async def end_what_is_due(self) -> None:
-        """End the entries whose time to undo is over. What they hid may show again."""
+        """End the entries whose time to undo has expired. What they hid may show again."""
         for each in await self._store.due_endings(self._clock.now()):
             if each.ending is None:
                 continue
@@ -306,7 +304,8 @@ class Protect:
         return found
 
     async def propose_disposal(self, caller: Caller, protection_id: str) -> Protection:
-        """A custodian finds that the time of an entry is over. Nothing is destroyed by that.
+        """A custodian finds that an entry's retention period has expired. This does not destroy
+        anything yet.
 
         :raises RefusedError: there is none, or it is in force.
         """
@@ -319,8 +318,9 @@ class Protect:
         return await self._withdrawn(protection_id)
 
     async def dispose(self, caller: Caller, protection_id: str) -> Disposal:
-        """Destroy an entry, as another person than the one who proposed it. What is left says that
-        there was one, and who has destroyed it. A repeat finds the same.
+        """Destroy an entry, as another person than the one who proposed it. The remaining
+        documentation says that there was one, and who destroyed it. A repeat returns the same
+        result.
 
         :raises RefusedError: there is none, it is in force or not proposed, or the same
             person.
@@ -377,18 +377,18 @@ class Protect:
     async def entries(
         self, caller: Caller, *, in_force: bool | None, after: str, limit: int
     ) -> Sequence[Protection]:
-        """The next entries by id, those that were withdrawn too unless they are not asked for."""
+        """The next entries by id, including withdrawn ones unless they are excluded."""
         found = await self._store.entries(in_force=in_force, after=after, limit=limit)
-        # The file that a list serves is the series itself.
+        # A list is for work on the whole record series, so it is the reference.
         await self._vault.authorise(
             _access(caller, "view", "GET /v1/protections", SERIES), RecordFacts()
         )
         return found
 
     async def to_enter_again(self, caller: Caller) -> Sequence[Protection]:
-        """The entries in force that were made by older rules of reading, so that some ways of
-        writing are missed, by id: what they were made of is not held, and must come from their
-        files. One for whose file there is a newer entry with all its kinds is done."""
+        """The entries in force, by id, that were made under older reading rules and so miss some
+        spellings. The original text is not stored, and must come from their files. An entry is done
+        if its file has a newer entry with all its kinds."""
         in_force: list[Protection] = []
         page: Sequence[Protection] | None = None
         while page is None or len(page) == MOST_AT_ONCE:
@@ -410,7 +410,7 @@ class Protect:
 
 
 MOST_AT_ONCE = 500
-"""Entries that are read in one go."""
+"""How many entries are read at once."""
 
 
 def _access(

@@ -1,15 +1,15 @@
-"""Person indexes are made anew under the index keys and by the rules of reading in force.
+"""Rebuilds person indexes under the index keys and reading rules in force.
 
-The values that they are made of are sealed, so this opens them: an access of the service on its own
-behalf, written down for each batch of records before it happens. Hashes of places need no opening:
-a place is not sealed. By new rules of reading geo reads its words again, which also says whether
-the address may be public. What needs no new value is only rid of values under keys no longer in
-force.
+The values that they are made from are sealed, so this opens them: an access of the service on its
+own behalf, recorded for each batch of records before it happens. Hashes of places need no opening,
+because a place is not sealed. Under new reading rules geo reads its words again, which also says
+whether the address may be public. A request that needs no new value only loses values under keys no
+longer in force.
 
-A reporter's own address that was indexed while geo was away is indexed anew as geo reads it, by
-itself (`ReadHomes`): until then its request is as a protected one. While geo does not answer, a
-request whose address is opened, or whose place must be read again, stays as it is and counts as
-failed: what geo once said of a protected home is not given away for how it was typed.
+A reporter's own address that was indexed while geo was down is automatically indexed again as geo
+reads it (`ReadHomes`); until then its request is treated as protected. While geo does not answer, a
+request whose address is opened, or whose place must be read again, stays unchanged and counts as
+failed, so that geo's earlier reading of a protected home is not replaced by the typed text.
 """
 
 import asyncio
@@ -37,16 +37,17 @@ from direct311.runtime.vault.vault import Vault
 from direct311.schemas import derived_id
 from direct311.schemas.events import AddressRead
 
-CLOSED = "the keys of some requests are gone or do not open"
+CLOSED = "the keys of some requests are missing or do not open"
 UNREAD = "geo did not read some addresses: start this again once it answers"
 SIZE = 100
-"""Records of a batch: as many as one access event names."""
+"""The records in a batch: as many as one access event names."""
 SIZE_OF_HOMES = 20
-"""Homes of a batch that are read one after the other, each for as long as a submission waits."""
+"""The homes in a batch, which are read one after the other, each for as long as a submission
+waits."""
 _CAUSE = "5a8f6a0e-31c2-5f0b-9d53-1f6e0d2c7b44"
 Reread = Callable[[ServiceRequest], ServiceRequest]
 Compare = Callable[[ServiceRequest, ServiceRequest], Change[ServiceRequest]]
-"""The change from the first to the second, with the protection registry's present word on it."""
+"""The change from the first to the second, with the protection registry's current decision."""
 
 
 class Reindex:
@@ -76,8 +77,8 @@ class Reindex:
         return await self._requests.count_otherwise(self._indexes.versions)
 
     async def batch(self, after: str, reference: str) -> Batch:
-        """:raises RefusedError: the access could not be written down; nothing was opened.
-        :raises TransientError: this copy has older keys than another, or the database is away.
+        """:raises RefusedError: the access could not be recorded; nothing was opened.
+        :raises TransientError: this copy has older keys than another, or the database is down.
         """
         versions = self._indexes.versions
         if await self._newest() > versions[0]:
@@ -87,8 +88,8 @@ class Reindex:
         )
 
     async def homes(self, after: str) -> Batch:
-        """As `batch`, of the next few whose reporter's own address geo has yet to read. Nobody has
-        ordered it: it is a part of taking the request in, and has no reference."""
+        """Like `batch`, for the next few requests whose reporter's own address geo has yet to read.
+        Nobody ordered this: it is part of accepting the request, and has no reference."""
         versions = self._indexes.versions
         if await self._newest() > versions[0]:
             raise TransientError("another copy has newer index keys than this one")
@@ -149,7 +150,7 @@ class Reindex:
         reasons = [CLOSED] if closed else []
         if unsettled:
             reasons.append(UNREAD)
-        # What was sealed anew meanwhile counts too, so that there is a further pass to take it.
+        # Requests sealed again in the meantime count too, so that a further pass covers them.
         return Batch(
             found[-1].record_id,
             len(moved | again),
@@ -160,8 +161,8 @@ class Reindex:
     async def _read_again(
         self, found: Sequence[ServiceRequest]
     ) -> tuple[Mapping[str, Reread], set[str]]:
-        """What makes of those requests whose places were read by older rules what geo reads now,
-        and those that it did not answer for."""
+        """A function that updates requests whose places were read under older rules to geo's
+        current reading, and the requests that geo did not answer for."""
         anew: dict[str, Reread] = {}
         unread: set[str] = set()
         for request in found:
@@ -206,8 +207,8 @@ class Reindex:
         }
 
     def _lacking(self, request: ServiceRequest) -> tuple[str, ...]:
-        """The fields whose values are not indexed under all keys in force, or by older rules of
-        reading, or without geo."""
+        """The fields whose values are not indexed under all keys in force, or were indexed under
+        older reading rules or without geo."""
         lacking = set() if self._has_all(request, KINDS) else set(FIELDS)
         if _is_behind(request):
             lacking.update((*FIELDS, UPDATE_CONTACTS))
@@ -231,7 +232,7 @@ class Reindex:
         anew |= {KIND_OF[field] for field in FIELDS if field in opened}
         kept = {
             kind: tuple(each for each in state.indexes[kind] if _version(each) in in_force)
-            # Nothing is held any more of which those of `earlier` could be made anew.
+            # The text from which the values of `earlier` could be made again is no longer stored.
             for kind in (SUPERSEDED, SENDERS, *KINDS)
             if kind in state.indexes and kind not in anew
         }
@@ -247,10 +248,10 @@ class Reindex:
 
 
 class ReadHomes:
-    """Has geo read the reporters' own addresses that it did not answer for, a few at a time.
+    """Lets geo read the reporters' own addresses that it did not answer for, a few at a time.
 
-    Each batch is an access of the service on its own behalf, written down before it happens; while
-    geo does not answer nothing is opened. What a whole pass could not read waits a minute.
+    Each batch is an access of the service on its own behalf, recorded before it happens; while geo
+    does not answer, nothing is opened. Addresses that a whole pass could not read wait a minute.
     """
 
     def __init__(
@@ -265,8 +266,8 @@ class ReadHomes:
         self._not_before: datetime | None = None
 
     async def step(self) -> None:
-        """:raises RefusedError: as of `Reindex.batch`.
-        :raises TransientError: so too, and where geo does not answer.
+        """:raises RefusedError: as for `Reindex.batch`. :raises TransientError: likewise, and if
+        geo does not answer.
         """
         now = self._clock.now()
         if self._not_before is not None and now < self._not_before:

@@ -1,5 +1,5 @@
-"""Keyed hashes of those who sent comments through a client while their contact data were kept: by
-these the registry still knows them."""
+"""Keyed hashes of people who sent comments through a client while their contact data was still
+kept. The registry still recognizes them by these."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from direct311.intake.indexes.ports import PersonIndexes
 
 
 def of_senders(indexes: PersonIndexes, senders: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
-    """The values of all kinds of all of them, from what `update_contacts` holds."""
+    """Their values of all kinds, from the content of `update_contacts`."""
     found = (
         value
         for contact in senders.values()

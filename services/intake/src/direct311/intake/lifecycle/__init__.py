@@ -1,1 +1,1 @@
-"""A stored request after it was taken in: what other services say of it."""
+"""A stored request after its acceptance: what other services say about it."""

@@ -7,11 +7,11 @@ from direct311.intake.request import READINGS, SENDERS, SUPERSEDED, ServiceReque
 from direct311.runtime.storage.database import Document, Index, MongoRecords
 
 INDEXED = ("phone", "email", "name", "home", "place", SUPERSEDED, SENDERS)
-"""Kinds of index values that the protection registry goes by."""
+"""The kinds of index values that the protection registry uses."""
 
 
 class MongoRequests:
-    """`Requests` over the collection that the runtime's records lie in."""
+    """`Requests` over the collection of the runtime's records."""
 
     INDEXES = (
         Index([("idempotency", 1)], name="idempotency", unique=True, sparse=True),
@@ -85,7 +85,7 @@ class MongoRequests:
     async def unchecked(self, registry_version: int, limit: int) -> Sequence[str]:
         """Ids of requests that were checked against an older registry."""
         cursor = self._records.collection.find(
-            # Where all are checked, a range up to the version before is empty.
+            # If all are checked, a range up to the previous version is empty.
             {"registry_version": {"$lte": registry_version - 1}, "lifecycle": "active"},
             {"_id": 1},
         )
@@ -94,9 +94,9 @@ class MongoRequests:
     async def unchecked_with(
         self, hashes: Sequence[str], registry_version: int, limit: int
     ) -> Sequence[str]:
-        """Those of `unchecked` that have one of these index values, of whatever kind."""
+        """The requests in `unchecked` with one of these index values, of any kind."""
         found: dict[str, None] = {}
-        # One question each: every kind has an index of its own.
+        # One query each, because every kind has its own index.
         for kind in INDEXED:
             wanted = {
                 f"indexes.{kind}": {"$in": list(hashes)},
@@ -110,7 +110,7 @@ class MongoRequests:
     async def flagged(
         self, flag: SuspicionFlag | None, before: datetime, limit: int
     ) -> Sequence[ServiceRequest]:
-        """Requests that were marked before then, newest first."""
+        """Requests flagged before this time, newest first."""
         wanted: Document = {"marked_at": {"$lt": before}, "lifecycle": "active"}
         if flag is not None:
             wanted["marks"] = flag

@@ -1,4 +1,4 @@
-"""What the other services say of a request, and what intake makes of it."""
+"""What the other services say about a request, and how intake reacts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,12 +23,12 @@ from direct311.schemas.model import Model
 
 
 class StillOpenError(Exception):
-    """Destruction was ordered of a request that is open, or was at the time."""
+    """Destruction was ordered for a request that is open, or was open at the time."""
 
 
 class Follow:
-    """Handlers of the events that intake consumes; its `ordered` takes the place of the holders'
-    usual one."""
+    """Handlers of the events that intake consumes; its `ordered` replaces the holders' usual
+    one."""
 
     def __init__(
         self,
@@ -59,12 +59,12 @@ class Follow:
         self, state: ServiceRequest, event: Event[ev.LocationResolved]
     ) -> Change[ServiceRequest] | None:
         """Check the place, as geo found it and as it was given, against the protection registry;
-        from then on it may be shown."""
+        after that it may be shown."""
         found = event.data
         if state.version == 0 or found.place_version != state.place_version:
             return None
         known = found.read is not None and found.read.known
-        # Another process says it, and it becomes public.
+        # This comes from another process and becomes public.
         shown = {
             name: cleaned(value) if isinstance(value, str) else value
             for name, value in found.model_dump().items()
@@ -80,8 +80,8 @@ class Follow:
         return state.place_indexed(place_values(self._place_hashes, state))
 
     def protect(self, state: ServiceRequest) -> ServiceRequest:
-        """The request with the registry's present word on it. While geo owes a reading of the
-        reporter's own address, the word is that it is protected."""
+        """The request with the registry's current decision. Until geo has read the reporter's own
+        address, the request counts as protected."""
         hashes = [value for values in state.indexes.values() for value in values]
         protected = self._protections.matches(hashes) or state.home_unread_at is not None
         return state.compared(protected=protected, registry_version=self._protections.version)
@@ -92,12 +92,12 @@ class Follow:
             return None
         if state.registry_version >= self._protections.version:
             return None
-        # One that was located by an earlier version of this has fewer hashes of its place.
+        # A request located by an earlier version of this code has fewer hashes of its place.
         return self.compare(state, state if state.located is None else self._with_place(state))
 
     def compare(self, before: ServiceRequest, after: ServiceRequest) -> Change[ServiceRequest]:
-        """The change to `after` with the registry's present word on it, which is said only where
-        it is another than `before`."""
+        """The change to `after` with the registry's current decision; published only if it differs
+        from `before`."""
         after = self.protect(after)
         if after.protected == before.protected or not before.place_checked:
             return Change(after)
@@ -107,9 +107,9 @@ class Follow:
     async def media(
         self, state: ServiceRequest, event: Event[ev.MediaStored]
     ) -> Change[ServiceRequest] | None:
-        """What the media service has of the request's files.
+        """What the media service says about the request's files.
 
-        :raises ForeignLinkError: a file lies nowhere on the web.
+        :raises ForeignLinkError: a file's URL is not a web address.
         """
         if state.version == 0:
             return None
@@ -122,7 +122,8 @@ class Follow:
         if state.version == 0 or state.status == "withdrawn":
             return None
         routed = event.data
-        # Another topic than request.recalled: a recall may come before the routing it takes back.
+        # This and request.recalled are different topics: a recall may arrive before the routing it
+        # takes back.
         if state.seen.get("request.recalled", 0) > routed.version:
             return None
         after = state.assigned(routed.department, routed.due_on, at=self._clock.now())
@@ -133,10 +134,11 @@ class Follow:
     ) -> Change[ServiceRequest] | None:
         if state.version == 0:
             return None
-        # Another topic than request.routed: a recall may come after the routing that followed it.
+        # This and request.routed are different topics: a recall may arrive after the routing that
+        # followed it.
         routed_since = state.seen.get("request.routed", 0) > event.data.version
         if routed_since or state.department != event.data.department:
-            # Seen all the same, for a routing that is still to come.
+            # Marked as seen anyway, for a routing that is still to come.
             return Change(state)
         return Change(state.recalled(at=self._clock.now()))
 
@@ -157,10 +159,10 @@ class Follow:
     async def ordered(
         self, state: ServiceRequest, event: Event[ev.DispositionOrdered]
     ) -> Change[ServiceRequest] | None:
-        """Destroy what is closed alone: retention hears of a reopening later than intake.
+        """Destroy only closed requests: retention learns of a reopening later than intake.
 
         :raises StillOpenError: the request is open, or was closed again after the order, which
-            restarted its clock. `HeldError` as of every holder.
+            restarted its clock. `HeldError` as for every holder.
         """
         closed_at = state.closed_at
         if state.version and (closed_at is None or closed_at > event.data.ordered_at):
@@ -184,7 +186,7 @@ class Follow:
             update_id=work.update_id,
         )
         if state.status == "withdrawn":
-            # Said before the department heard that the reporter has ended it.
+            # Sent before the department learned that the reporter withdrew it.
             return Change(state.noted(note))
         after = telling(state, state.worked(work, note), event.id, now)
         return Change(after, (updated(state, after, "status"),))

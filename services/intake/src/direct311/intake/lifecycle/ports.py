@@ -1,4 +1,4 @@
-"""What those who work with stored requests need of the world."""
+"""What work with stored requests needs from outside."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -7,17 +7,17 @@ from direct311.intake.request import ServiceRequest
 
 
 class Submitted(Protocol):
-    """What became of submissions, whatever happened to the requests since."""
+    """What became of submissions, whatever has happened to the requests since."""
 
     async def by_idempotency(self, key: str) -> ServiceRequest | None:
-        """The request that has this idempotency key."""
+        """The request with this idempotency key."""
         ...
 
     async def by_id(self, record_id: str) -> ServiceRequest | None: ...
 
 
 class Requests(Protocol):
-    """Requests as they stand."""
+    """Requests in their current state."""
 
     async def get(self, record_id: str) -> ServiceRequest | None: ...
 
@@ -28,5 +28,5 @@ class Requests(Protocol):
     async def indexes_of(
         self, record_ids: Sequence[str]
     ) -> Mapping[str, Mapping[str, Sequence[str]]]:
-        """The blind index values of those records that there are, by id and kind."""
+        """The blind index values of the existing records, by id and kind."""
         ...

@@ -28,7 +28,7 @@ TOPICS = (
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """`aggregates`: the requests with their outbox; `processor`: what changes one of them."""
+    """`aggregates`: the requests with their outbox; `processor`: changes a single request."""
 
     aggregates: AggregateStore[ServiceRequest]
     requests: MongoRequests
@@ -43,7 +43,7 @@ def wire(
     protections: Protections,
     found_by: Callable[[ServiceRequest], Document],
 ) -> Lifecycle:
-    """:param found_by: the fields that the public lists find a request by."""
+    """:param found_by: the fields by which the public lists find a request."""
     aggregates = resources.aggregate_store(resources.database["requests"], ServiceRequest, found_by)
     hits = Hits()
     follow = Follow(protections, sealing.indexes.place, resources.clock, hits)
@@ -62,11 +62,11 @@ def wire_destroyer(
     lifecycle: Lifecycle,
     forget: Callable[[str], Awaitable[object]],
 ) -> Destroyer[ServiceRequest]:
-    """:param forget: removes what is kept of a request outside its document."""
+    """:param forget: removes what is stored about a request outside its document."""
 
     async def remove(request: ServiceRequest) -> Destroyed:
         await forget(request.record_id)
-        # Everything but the key lies in the document that becomes the tombstone.
+        # Everything except the key is in the document that becomes the tombstone.
         return Destroyed(
             documents=1 if request.fingerprint else 0,
             fields=len(request.sealed),

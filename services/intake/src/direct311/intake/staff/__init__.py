@@ -1,1 +1,1 @@
-"""What staff do: contact data, release of held complaints, marked requests, sign-in."""
+"""What staff do: contact data, release of held complaints, flagged requests, sign-in."""

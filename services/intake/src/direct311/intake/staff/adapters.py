@@ -1,4 +1,4 @@
-"""Staff's sessions that were ended by signing out, in MongoDB: no copy of the cookie opens them."""
+"""Staff sessions ended by signing out, in MongoDB: no copy of the cookie opens them again."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from direct311.runtime.storage.database import Collection, Index
 
 
 class MongoEndedSessions:
-    """`EndedSessions`: one small document for each, until the session would have ended anyway."""
+    """`EndedSessions`: one small document each, until the session would have expired anyway."""
 
     INDEXES = (Index([("until", 1)], name="until"),)
 
@@ -25,5 +25,5 @@ class MongoEndedSessions:
         return await self._collection.find_one({"_id": session_id}) is not None
 
     async def forget(self, now: datetime) -> None:
-        """Drop those that have ended by themselves."""
+        """Drop those that have expired anyway."""
         await self._collection.delete_many({"until": {"$lt": now}})

@@ -1,4 +1,4 @@
-"""What staff need of the world."""
+"""What staff need from outside."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,12 +8,12 @@ from direct311.intake.request import ServiceRequest, SuspicionFlag
 
 
 class FlaggedRequests(Protocol):
-    """Requests that were marked, and how many there are of each status."""
+    """Flagged requests, and counts by status."""
 
     async def flagged(
         self, flag: SuspicionFlag | None, before: datetime, limit: int
     ) -> Sequence[ServiceRequest]:
-        """Requests that were marked before then, newest first."""
+        """Requests flagged before this time, newest first."""
         ...
 
     async def count(self) -> Mapping[str, int]:

@@ -52,12 +52,12 @@ class StaffPages:
         ]
 
     async def login(self, _: Request) -> Response:
-        """Off to the identity provider."""
+        """Redirect to the identity provider."""
         address, cookie = await self._sign_in.begin()
         return _to(address, {LOGIN: (cookie, LOGIN_SECONDS)})
 
     async def callback(self, request: Request) -> Response:
-        """Back from there."""
+        """The return from the identity provider."""
         given = request.query_params
         cookie = await self._sign_in.finish(
             request.cookies.get(LOGIN),
@@ -73,7 +73,7 @@ class StaffPages:
             form = parse_qs((await request.body()).decode("latin-1"))
             session.check(form.get("csrf", [""])[0])
             await self._sign_in.end(session)
-        # A page of ours: browsers hold `form-action` against every step that a form leads to.
+        # Our own page, because browsers apply `form-action` to every step that a form leads to.
         return _to("/staff/signed-out", {SESSION: ("", 0)})
 
     async def signed_out(self, _: Request) -> Response:

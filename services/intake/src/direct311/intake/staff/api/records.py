@@ -1,4 +1,4 @@
-"""The JSON API of staff and other services: contact data, release, marked requests."""
+"""The JSON API for staff and other services: contact data, release, flagged requests."""
 
 from typing import Annotated, Any, Literal
 
@@ -23,11 +23,11 @@ from direct311.schemas import events as ev
 
 MOST_IN_A_QUESTION = 100_000
 LARGEST_QUESTION = 8 * 1024 * 1024
-"""Bytes of the body of a question about so many records."""
+"""The most bytes in the body of a question about this many records."""
 
 
 class ContactQuestion(Model, extra="forbid"):
-    """What is to be read, and why. `fields`: names of the access rules."""
+    """What to read, and why. `fields`: names from the access rules."""
 
     purpose: Annotated[str, Field(max_length=40)]
     fields: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(min_length=1)]
@@ -36,7 +36,7 @@ class ContactQuestion(Model, extra="forbid"):
 
 
 class ContactAnswer(Model):
-    """What the reporter gave of what was asked for."""
+    """The requested fields that the reporter gave."""
 
     record_id: str
     fields: dict[str, str]
@@ -71,7 +71,7 @@ class PersonAnswer(Model):
 
 
 class RecordsQuestion(Model, extra="forbid"):
-    """Records, and why it is asked whose they are."""
+    """Records, and the reason for asking whose they are."""
 
     purpose: Annotated[str, Field(max_length=40)]
     record_ids: Annotated[tuple[RecordId, ...], Field(min_length=1, max_length=MOST_IN_A_QUESTION)]
@@ -80,9 +80,9 @@ class RecordsQuestion(Model, extra="forbid"):
 
 
 class PersonsAnswer(Model):
-    """The records of each person. Whose telephone number and e-mail address are not held is in
-    `without_contact`; what does not exist any more in `gone`. `senders`: by record, how many others
-    have at most left contact data with a comment on it; they are in no other number."""
+    """The records of each person. Records with neither telephone number nor e-mail address are in
+    `without_contact`; records that no longer exist are in `gone`. `senders`: by record, how many
+    others at most left contact data with a comment on it; no other number includes them."""
 
     persons: tuple[tuple[str, ...], ...]
     without_contact: tuple[str, ...]
@@ -103,7 +103,8 @@ class StatusAnswer(Model):
 
 
 class ServiceAnswer(Model):
-    """A request type, by our code and by the county's own name. `media`: whether files may come."""
+    """A request type, by our code and by the county's own name. `media`: whether files are
+    accepted."""
 
     service_code: str
     service_name: str
@@ -114,7 +115,8 @@ class ServiceAnswer(Model):
 
 
 class MarkedAnswer(Model):
-    """A request that staff should look at, and why. Nothing of who sent it, or of where it is."""
+    """A request that staff should look at, and why. Says nothing about who sent it or where it
+    is."""
 
     record_id: str
     received_at: Instant
@@ -146,7 +148,7 @@ def staff_router(
     async def read_contact(
         caller: Annotated[Caller, who], record_id: RecordId, question: ContactQuestion
     ) -> ContactAnswer:
-        """Read sealed fields of one request. The access is written down before it happens."""
+        """Read sealed fields of one request. The access is recorded before it happens."""
         fields = await contact.read(
             caller,
             record_id,
@@ -162,7 +164,7 @@ def staff_router(
     async def lift(
         caller: Annotated[Caller, who], record_id: RecordId, order: ReleaseOrder
     ) -> StatusAnswer:
-        """Let a complaint that is held for name and address go to enforcement (inspector)."""
+        """Release a complaint that is held for name and address to enforcement (inspector)."""
         require(caller, "inspector")
         request = await release(caller, record_id, order.basis, order.reason)
         return StatusAnswer(record_id=record_id, status=request.status)
@@ -182,7 +184,7 @@ def staff_router(
         before: Annotated[AskedInstant | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> list[MarkedAnswer]:
-        """Likely repeats and bursts, newest first: taken like all others, and told to staff."""
+        """Likely repeats and bursts, newest first: accepted like all others, and shown to staff."""
         require(caller, "agent")
         found = await requests.flagged(mark, before or LAST, limit)
         return [MarkedAnswer.model_validate(each.model_dump()) for each in found]
@@ -203,7 +205,7 @@ def internal_router(contact: Contact, caller_of: CallerOf) -> APIRouter:
 
     @api.post("/persons/resolve")
     async def resolve(caller: Annotated[Caller, who], question: PersonQuestion) -> PersonAnswer:
-        """The records of a person. The search is an access, also where it finds nothing."""
+        """The records of a person. The search is an access, even if it finds nothing."""
         person = question.model_dump(include=set(_ONE_OF), exclude_none=True)
         if len(person) != 1:
             raise RefusedError(
@@ -221,7 +223,7 @@ def internal_router(contact: Contact, caller_of: CallerOf) -> APIRouter:
 
     @api.post("/persons/group", max_body_size=LARGEST_QUESTION)
     async def group(caller: Annotated[Caller, who], question: RecordsQuestion) -> PersonsAnswer:
-        """Which of these records are the same person's: record ids alone. An access."""
+        """Which of these records belong to the same person: record ids only. This is an access."""
         found = await contact.persons_of(
             caller,
             question.record_ids,

@@ -1,4 +1,4 @@
-"""Reading what is sealed: one record's fields, and the search for a person's records."""
+"""Reading sealed data: one record's fields, and the search for a person's records."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ MOST_RECORDS = 10_000
 
 
 class Contact:
-    """Use cases of staff, each through the vault's one door."""
+    """Use cases of staff, all through the vault."""
 
     def __init__(self, requests: Requests, vault: Vault, indexes: PersonIndexes) -> None:
         self._requests = requests
@@ -33,7 +33,7 @@ class Contact:
         justification: str | None,
         operation: str,
     ) -> Mapping[str, str]:
-        """The fields that were asked for, are allowed, and were given by the reporter.
+        """The requested fields that are allowed and that the reporter gave.
 
         :raises RefusedError: it is unknown, a rule refuses, or it cannot be written to the log.
         """
@@ -70,8 +70,8 @@ class Contact:
     ) -> Sequence[str]:
         """Ids of the records of a person, by one of `phone`, `email`, `name`.
 
-        The search itself is an access, also where it finds nothing; the log gets the names of the
-        fields, a keyed hash of the query under a key of the month, and every record that was found.
+        The search itself is an access, even if it finds nothing; the log gets the names of the
+        fields, a keyed hash of the query under a monthly key, and every record found.
 
         :raises RefusedError: no usable value, more than `MOST_RECORDS`, refused by a rule, or not
             written to the log.
@@ -100,7 +100,7 @@ class Contact:
         )
         await self._vault.authorise(access, RecordFacts())
         if len(found) > MOST_RECORDS:
-            # Some of them would pass for all.
+            # A part of them would look like all of them.
             raise RefusedError(
                 "too_many",
                 f"More than {MOST_RECORDS} requests match. Search by telephone number or e-mail.",
@@ -118,9 +118,10 @@ class Contact:
         justification: str | None,
         operation: str,
     ) -> Persons:
-        """How many persons these records are about: the records of each, and nothing of them.
+        """How many people these records are about: the records of each, and nothing about the
+        people.
 
-        An access like a search: the log gets all of the records, and their number.
+        This is an access like a search: the log gets all the records, and their number.
 
         :raises RefusedError: a rule refuses, or it cannot be written to the log.
         """

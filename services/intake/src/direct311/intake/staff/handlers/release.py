@@ -1,4 +1,4 @@
-"""A complaint that is held for the reporter's identity goes to work after all."""
+"""Releases a complaint that is held for the reporter's identity."""
 
 from direct311.intake.catalogue.domain.types import Catalogue
 from direct311.intake.request import ServiceRequest, telling, updated
@@ -14,9 +14,9 @@ _LAW = "sections 125.69, 162.06 and 162.21, F.S."
 
 
 class Release:
-    """A named inspector lifts the hold of sections 125.69, 162.06 and 162.21, F.S.
+    """A named inspector lifts the hold under sections 125.69, 162.06 and 162.21, F.S.
 
-    What is held was not routed yet: it is the business of the department that its type goes to.
+    A held complaint was not routed yet: it belongs to the department that its type goes to.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Release:
     async def __call__(
         self, caller: Caller, record_id: str, basis: str, reason: str
     ) -> ServiceRequest:
-        """The request as it then stands; who lifted it and why is in the audit log.
+        """Returns the resulting request; the audit log says who lifted the hold and why.
 
         :raises RefusedError: it is unknown, not on hold, or the inspector is of another department.
         """

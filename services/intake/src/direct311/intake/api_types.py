@@ -21,7 +21,7 @@ MOST_UPLOADS = 20
 
 
 class LinkAnswer(Model):
-    """`token`: to be sent as `Authorization: Bearer …`, never in an address."""
+    """`token`: send it as `Authorization: Bearer …`, never in a URL."""
 
     token: str
     expires_at: Instant

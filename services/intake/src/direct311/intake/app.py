@@ -1,4 +1,4 @@
-"""Intake, wired: each capability builds itself, and this puts them into one service."""
+"""Wires intake: each capability builds itself, and this combines them into one service."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -104,7 +104,7 @@ def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
 
 
 def build(settings: IntakeSettings, resources: Resources) -> Intake:
-    """Every capability, after those that it needs."""
+    """Every capability, after the ones it needs."""
     sealing = sealed.wire(settings, resources)
     catalogue = catalogue_wiring.wire(settings)
     clients = client_wiring.wire(settings, resources, sealing)
@@ -161,7 +161,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
 
 
 def loops_of(intake: Intake) -> list[Loop]:
-    """What runs every so often."""
+    """What runs at intervals."""
     settings, resources, clock = intake.settings, intake.resources, intake.resources.clock
     clients, protection, recent = intake.clients, intake.protection, intake.submissions.recent
     hour, five, second = timedelta(hours=1), timedelta(seconds=5), timedelta(seconds=1)
@@ -196,7 +196,7 @@ def loops_of(intake: Intake) -> list[Loop]:
 
 
 def run(intake: Intake, loops: list[Loop]) -> contextlib.AbstractAsyncContextManager[None]:
-    """Everything that must be ready before a call is taken, and the loops beside it."""
+    """Everything that must be ready before a call is accepted, and the loops that run alongside."""
     aggregates, sealing = intake.lifecycle.aggregates, intake.sealing
     indexes = (*MongoRequests.INDEXES, *open311_wiring.INDEXES)
     return running(
@@ -216,17 +216,17 @@ def run(intake: Intake, loops: list[Loop]) -> contextlib.AbstractAsyncContextMan
             intake.submissions.recent.refresh,
             intake.clients.take_first,
         ],
-        # Requests are taken and kept while the broker is away.
+        # Requests are accepted and stored while the broker is down.
         broker_required=False,
     )
 
 
 def mount(app: FastAPI, intake: Intake) -> None:
-    """The routes, and what stands before them."""
+    """The routes, and the middleware in front of them."""
     resources, clients = intake.resources, intake.clients
     served = intake.open311.georeport.routes()
     app.router.routes.extend([*served, *unserved_routes(served)])
-    # The last one stands outermost: what these answer is measured too.
+    # The last one is outermost, so that the answers of the others are measured too.
     app.add_middleware(FastPath, routes=served)
     app.add_middleware(ReadLimited, callers=intake.open311.callers)
     own_origin = intake.settings.public_url.rstrip("/")

@@ -1,4 +1,4 @@
-"""Who acts where intake acts by itself."""
+"""The caller when intake acts on its own."""
 
 from direct311.runtime.access.rules import Caller
 

@@ -1,4 +1,4 @@
-"""The county's days: they begin and end there, some hours after those of UTC."""
+"""The county's days, which begin and end some hours after UTC's."""
 
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("America/New_York")
 CLOSES_AT = time(17)
-"""When a working day is over: what is due on a day is expected by then."""
+"""The end of a working day: what is due on a day is expected by then."""
 
 
 def day_of(at: datetime) -> date:
@@ -16,5 +16,5 @@ def day_of(at: datetime) -> date:
 
 @lru_cache(maxsize=1024)
 def close_of(day: date) -> datetime:
-    """When a day's work is over there, in UTC; an hour later by UTC in winter."""
+    """When a day's work ends there, in UTC; an hour later in UTC in winter."""
     return datetime.combine(day, CLOSES_AT, ZONE).astimezone(UTC)

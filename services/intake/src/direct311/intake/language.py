@@ -1,4 +1,4 @@
-"""The languages that residents are answered in, and which of them one asks for."""
+"""The languages of answers to residents, and choosing the one a caller asks for."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ Language = Literal["en", "es", "ht"]
 """English, Spanish, Haitian Creole."""
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-"""The first is what is spoken where nobody asks for another."""
+"""The first is the default."""
 
 LONGEST_HEADER = 1000
 _RANGE = re.compile(
@@ -18,18 +18,18 @@ _RANGE = re.compile(
 
 
 def preferred(accept_language: str | None) -> Language:
-    """The language that an `Accept-Language` header likes best (RFC 9110, section 12.5.4).
+    """The language that an `Accept-Language` header prefers (RFC 9110, section 12.5.4).
 
     A range stands for the language that it begins with (`es-MX`: Spanish), `*` for all that no
-    other range names. Of those liked alike the first named wins. English where none is liked, and
-    where the header is missing or malformed.
+    other range names. Of equally preferred ones the first named wins. English if none is accepted,
+    or if the header is missing or malformed.
     """
-    # What most clients send needs no reading.
+    # The header that most clients send needs no parsing.
     if not accept_language or len(accept_language) > LONGEST_HEADER:
         return LANGUAGES[0]
     weights: dict[str, float] = {}
     for part in accept_language.split(","):
-        # RFC 9110, section 5.6.1.2: empty elements of a list are to be passed over.
+        # RFC 9110, section 5.6.1.2: empty elements of a list must be ignored.
         if not part.strip(" \t"):
             continue
         match = _RANGE.fullmatch(part)
@@ -37,7 +37,7 @@ def preferred(accept_language: str | None) -> Language:
             return LANGUAGES[0]
         tag = match[1].lower().partition("-")[0]
         weight = float(match[2]) if match[2] else 1.0
-        # Of `es-MX, es;q=0.5` the better counts: both are answered in the one Spanish there is.
+        # In `es-MX, es;q=0.5` the higher weight counts: both get the same Spanish.
         weights[tag] = max(weight, weights.get(tag, 0.0))
     return _best(weights, [each for each in weights if each in LANGUAGES or each == "*"])
 
@@ -48,7 +48,7 @@ def _best(weights: dict[str, float], named: Iterable[str]) -> Language:
     for tag in named:
         if weights[tag] <= best:
             continue
-        # English before others, unless a range of its own speaks of it.
+        # English before the others, unless a range names it explicitly.
         meant = (each for each in LANGUAGES if each == tag or (tag == "*" and each not in weights))
         if (found := next(meant, None)) is not None:
             liked, best = found, weights[tag]
@@ -56,5 +56,5 @@ def _best(weights: dict[str, float], named: Iterable[str]) -> Language:
 
 
 def spoken(given: str) -> Language:
-    """A language by its code; English where it is none of ours."""
+    """A language by its code; English if it is not one of ours."""
     return next((each for each in LANGUAGES if each == given), LANGUAGES[0])

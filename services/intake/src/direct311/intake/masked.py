@@ -1,5 +1,5 @@
-"""Which contact fields card, bank and social-security numbers are masked in."""
+"""The contact fields in which card, bank and social-security numbers are masked."""
 
 MASKED_CONTACT = ("first_name", "last_name", "reporter_address", "account_id")
-"""Contact fields that are words: what is typed there can hold a card's number too. A telephone
-field, the id of a device and the address of a picture stay: they say nothing with a part masked."""
+"""Contact fields that are words: text typed there can contain a card number. A telephone field, a
+device's id and a picture's URL stay, because they mean nothing with a part masked."""

@@ -1,4 +1,4 @@
-"""A service request as intake keeps it, and what changes it."""
+"""A service request as intake stores it, and its changes."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
@@ -23,48 +23,49 @@ SuspicionFlag = Literal["repeat_content", "repeat_image", "burst"]
 week, or one of many from the same sender within minutes. No flag refuses anything."""
 
 UPDATES = "updates"
-"""The sealed field of comments as they were sent, a JSON object by update id."""
+"""The sealed field with the comments as sent: a JSON object by update id."""
 UPDATE_CONTACTS = "update_contacts"
-"""The sealed field of who sent them, likewise, in records from when that was kept: nothing is added
-to it. Not of the reporter, so not in the reporter's own view."""
+"""The sealed field with their senders, in the same format. Only older records have it, and nothing
+is added to it. It is not the reporter's data, so it is not in the reporter's own view."""
 
 SENDERS = "senders"
-"""The kind of the index values of those who sent comments, in the same records. Apart from the
-reporter's: the request is not theirs, and is not found by them. The registry goes by it."""
+"""The kind of the index values of comment senders, in the same records. It is separate from the
+reporter's: the request is not theirs, and a search does not find it by them. The registry uses
+it."""
 
 SUPERSEDED = "earlier"
-"""The kind of those index values of corrected fields that the registry protects: nobody finds the
-request by them any more, and the registry still knows it."""
+"""The kind of the index values of corrected fields that the registry protects: a search no longer
+finds the request by them, but the registry still recognizes it."""
 
 
 ContactWay = Literal["email", "phone", "text"]
-"""How a reporter may be reached, where they consent to it."""
+"""How a reporter may be reached, if they consent to it."""
 
 
 BY_RESIDENTS = ("comment", "reporter")
 """Kinds of notes that residents wrote."""
 
 REMARKS_BYTES = 100_000
-"""Text of remarks that an event carries. A request may have 150 of 4,000 characters, and a broker
-takes a megabyte; the older ones have travelled before."""
+"""The most text of remarks in one event. A request may have 150 remarks of 4,000 characters, and
+the broker accepts a megabyte; earlier events had the older ones."""
 
 STEPS_REMEMBERED = 40
 CORRECTIONS_REMEMBERED = 20
-"""What a request remembers of its reporter's steps and corrections, so that a retry is known."""
+"""How many of its reporter's steps and corrections a request remembers, to recognize a retry."""
 
 _BY: Mapping[str, Literal["reporter", "client"]] = {"comment": "client", "reporter": "reporter"}
 
 
 class Note(Model):
-    """One line of a request's public history. `text` is redacted; a comment's, which a resident
-    wrote, shows only where the type's own text does. Of kind `reporter`: what the reporter of this
-    request added by its link; shown as a comment is.
+    """One line of a request's public history. `text` is redacted; a comment's text, which a
+    resident wrote, shows only if the type's own text does. Of kind `reporter`: what the reporter of
+    this request added by its link; shown as a comment is.
 
-    `at`: when it was written here, so that who asks for what came since misses none; `occurred_at`:
-    when it happened, where that was told. `update_id` is unique; without one it is the note's place
-    in the history. `said`: a comment's status in its client's word, which changes nothing. `mark`
-    and `content` are keyed hashes of the client's id of a comment and of what was sent under it,
-    `by` one of the client's own; comments from before have none.
+    `at`: when it was written here, so that a query for news since then misses none; `occurred_at`:
+    when it happened, if that was stated. `update_id` is unique; without one, the note's place in
+    the history serves. `said`: a comment's status in its client's words, which changes nothing.
+    `mark` and `content` are keyed hashes of the client's id for a comment and of what was sent
+    under it, and `by` is a keyed hash of the client's own id; older comments have none.
     """
 
     at: Instant
@@ -96,15 +97,16 @@ class Located(Model):
     approximate: bool = False
 
     def reread(self, address: str | None, *, known: bool) -> "Located":
-        """The same with the address as geo reads it now."""
+        """A copy with the address as geo reads it now."""
         return replaced(self, address=address, address_known=known)
 
 
 class Correction(Model):
-    """That the resident has given new values of contact fields: when, and of which; no value.
+    """Notes that the resident gave new values for contact fields: when and for which, without the
+    values.
 
     `mark` is the key digest, a keyed hash of the retry's idempotency key; `content` is a keyed hash
-    of what was sent under it. Both are empty where no key was sent.
+    of what was sent under it. Both are empty if no key was sent.
     """
 
     at: Instant
@@ -114,7 +116,7 @@ class Correction(Model):
 
 
 class Step(Model):
-    """That the reporter has done something later by the signed link: when and what.
+    """Notes that the reporter did something later with the signed link: when and what.
 
     `mark` is the key digest, a keyed hash of the retry's idempotency key; `content` is a keyed hash
     of what was sent under it.
@@ -127,23 +129,22 @@ class Step(Model):
 
 
 class Notifications(Model):
-    """The reporter asked to be told by e-mail of what is new, in this language."""
+    """The reporter asked for e-mails about news, in this language."""
 
     language: Language
     since: Instant
 
 
 READINGS = 4
-"""Which rules make index values of what is typed. A change that gives a value other readings raises
-it, and `keys reindex` makes what was read by older rules anew."""
+"""The version of the rules that turn typed text into index values. A change that gives a value
+other readings raises it, and `keys reindex` redoes values made under older rules."""
 
 
 class PendingMail(Model):
-    """A message that tells that there is news and was not sent yet. `tries`: how often that
-    failed.
+    """A message about news that has not been sent yet. `tries`: how often sending failed.
 
-    `since`: when the newest of what it tells came; `latest`: what that would have been sent as,
-    where something else waited already.
+    `since`: when its newest news arrived; `latest`: how that would have been sent if nothing else
+    had been waiting.
     """
 
     mail_id: str
@@ -152,32 +153,30 @@ class PendingMail(Model):
     latest: str | None = None
 
     def followed(self, mail_id: str, at: datetime) -> "PendingMail":
-        """The same, which tells of newer news too."""
+        """A copy that includes newer news."""
         return replaced(self, since=at, latest=mail_id)
 
     def tried(self) -> "PendingMail":
-        """The same after one try more."""
+        """A copy after one more try."""
         return replaced(self, tries=self.tries + 1)
 
 
 class ServiceRequest(RecordState):
     """One request. Everything personal is in `sealed`; `indexes` are keyed hashes of it, by kind.
 
-    `index_readings`: the rules by which those values were read, `READINGS` of their day.
-
-    `index_versions`: of the keys that these were made under, empty where nobody noted it, and where
-    the reporter's own address was indexed without geo: both are made anew by `keys reindex`.
-    `idempotency` is unique among all requests; `fingerprint` is a keyed hash of the content.
-    `retry_opens`: its key was one that nobody guesses, so that a retry may be answered with a link.
-    `images` are keyed hashes of its files. `marked_at` is set where there are `marks`.
-    `home_unread_at`: when the reporter's own address was indexed without geo, which has not read it
-    since. Nobody knows meanwhile whether it is protected, so it is `protected`.
-    `listed`: shown in public lists. `place_version` counts changes of the place by the resident.
-    `read`: what geo made of the address and the address id that were given, for the registry alone.
-    `delivery`: what the type promised when the request was accepted, whatever the type is now.
-    `token`: unique among all requests; only a batch request has one.
-    `contact_by`: how the reporter consented to be contacted, `None` where nobody asked.
-    `mail_after`: when `mail` is to be tried next.
+    `index_readings`: the version of `READINGS` under which those values were made.
+    `index_versions`: the versions of the keys that made them, empty if not recorded or if the
+    reporter's own address was indexed without geo; `keys reindex` redoes both. `idempotency` is
+    unique among all requests; `fingerprint` is a keyed hash of the content. `retry_opens`: its key
+    cannot be guessed, so a retry may be answered with a link. `images` are keyed hashes of its
+    files. `marked_at` is set if there are `marks`. `home_unread_at`: when the reporter's own
+    address was indexed without geo, which has not read it since. Until then it is unknown whether
+    the home is protected, so the request is `protected`. `listed`: shown in public lists.
+    `place_version` counts changes of the place by the resident. `read`: how geo reads the given
+    address and address id; only the registry uses it. `delivery`: what the type promised when the
+    request was accepted, whatever the type is now. `token`: unique among all requests; only a batch
+    request has one. `contact_by`: how the reporter consented to be contacted, `None` if not asked.
+    `mail_after`: when to try `mail` next.
     """
 
     client_id: str = ""
@@ -229,8 +228,9 @@ class ServiceRequest(RecordState):
     mail_after: Instant | None = None
 
     def opens_again(self, at: datetime, window: timedelta) -> bool:
-        """Whether the answer to a retry may hold what opens it: within `window` of its acceptance,
-        under a key that nobody guesses, and while it holds nothing but what was sent at first."""
+        """Whether the answer to a retry may contain the link that opens the request: within
+        `window` of its acceptance, under a key that cannot be guessed, and while the request has
+        only what was first sent."""
         return (
             self.retry_opens
             and self.received_at is not None
@@ -242,7 +242,7 @@ class ServiceRequest(RecordState):
 
     @property
     def is_as_sent(self) -> bool:
-        """Whether neither its reporter, nor anybody for them, has done anything to it since."""
+        """Whether neither its reporter nor anybody on their behalf has changed it since."""
         return (
             not self.corrections
             and not self.steps
@@ -258,34 +258,35 @@ class ServiceRequest(RecordState):
 
     @property
     def assigned_department(self) -> str | None:
-        """Whose work it is now: of what the reporter has ended, nobody's, before routing says so.
-        What was closed stays with its department."""
+        """The department whose work it is now. A request that the reporter withdrew has none, even
+        before routing says so. A closed request stays with its department."""
         return None if self.status == "withdrawn" else self.department
 
     @property
     def number_is_known(self) -> bool:
-        """Whether the public may learn it: of a batch request once the place was checked."""
+        """Whether the public may learn its number: for a batch request, once the place has been
+        checked."""
         return self.is_public and (self.delivery == "realtime" or self.place_checked)
 
-    # -- what geo, media, routing and the registry say of it
+    # -- what geo, media, routing and the registry say about it
 
     def placed(
         self, located: Located, read: ev.AddressRead | None, *, at: datetime
     ) -> "ServiceRequest":
-        """With what geo found; its place is checked."""
+        """A copy with what geo found; its place is checked."""
         return replaced(self, located=located, read=read, place_checked=True, updated_at=at)
 
     def reread(self, read: ev.AddressRead, located: Located | None) -> "ServiceRequest":
-        """With the words of its place as geo reads them now."""
+        """A copy with the words of its place as geo reads them now."""
         return replaced(self, read=read, located=located)
 
     def place_indexed(self, values: tuple[str, ...]) -> "ServiceRequest":
-        """With the index values of its place."""
+        """A copy with the index values of its place."""
         return replaced(self, indexes={**self.indexes, "place": values})
 
     def compared(self, *, protected: bool, registry_version: int) -> "ServiceRequest":
-        """With the registry's word on it, and listed only if that allows, and if it has a point:
-        clients of lists put each row on a map."""
+        """A copy with the registry's decision. It is listed only if that allows it and it has a
+        point, because clients of lists put each row on a map."""
         return replaced(
             self,
             protected=protected,
@@ -294,11 +295,12 @@ class ServiceRequest(RecordState):
         )
 
     def illustrated(self, media: tuple[ev.MediaItem, ...], *, at: datetime) -> "ServiceRequest":
-        """With what the media service has of its files."""
+        """A copy with the media service's account of its files."""
         return replaced(self, media=media, updated_at=at)
 
     def assigned(self, department: str, due_on: date | None, *, at: datetime) -> "ServiceRequest":
-        """The department's, which begins where nobody has worked on it yet."""
+        """A copy assigned to the department, which starts from the beginning if nobody has worked
+        on it yet."""
         begins = self.status in ("received", "identity_required")
         return replaced(
             self,
@@ -309,19 +311,19 @@ class ServiceRequest(RecordState):
         )
 
     def recalled(self, *, at: datetime) -> "ServiceRequest":
-        """No department's any more."""
+        """A copy that no longer belongs to any department."""
         return replaced(self, department=None, due_on=None, updated_at=at)
 
     def noted(self, note: Note) -> "ServiceRequest":
-        """With one line more of its history, which changes nothing else."""
+        """A copy with one more line of history, which changes nothing else."""
         return replaced(self, notes=(*self.notes, note))
 
     def noticed(self, note: Note) -> "ServiceRequest":
-        """With one line more of its history, which is news."""
+        """A copy with one more line of history, which is news."""
         return replaced(self, notes=(*self.notes, note), updated_at=note.at)
 
     def worked(self, work: ev.WorkUpdated, note: Note) -> "ServiceRequest":
-        """Where the department's answer has brought it, told by a line of its history."""
+        """A copy in the status of the department's answer, with a line of history about it."""
         return replaced(
             self,
             status=work.status,
@@ -336,8 +338,8 @@ class ServiceRequest(RecordState):
     def commented(
         self, note: Note, sealed: Mapping[str, bytes], *, urgent: bool
     ) -> "ServiceRequest":
-        """With what somebody adds: redacted in its history, and as it was typed among what is
-        sealed. `urgent`: somebody's life may be in danger by it."""
+        """A copy with somebody's addition: redacted in its history, and as typed in the sealed
+        data. `urgent`: it suggests that somebody's life may be in danger."""
         return replaced(
             self,
             notes=(*self.notes, note),
@@ -347,11 +349,11 @@ class ServiceRequest(RecordState):
         )
 
     def supplied(self, uploads: Iterable[ev.UploadRef], *, at: datetime) -> "ServiceRequest":
-        """With more files."""
+        """A copy with more files."""
         return replaced(self, uploads=(*self.uploads, *uploads), updated_at=at)
 
     def withdrawn(self, *, at: datetime) -> "ServiceRequest":
-        """Ended by its reporter."""
+        """A copy withdrawn by its reporter."""
         note = Note(at=at, kind="status", status="withdrawn")
         return replaced(
             self,
@@ -363,11 +365,11 @@ class ServiceRequest(RecordState):
         )
 
     def stepped(self, step: Step) -> "ServiceRequest":
-        """With one step more of the reporter's that is remembered."""
+        """A copy that remembers one more step of the reporter's."""
         return replaced(self, steps=(*self.steps, step)[-STEPS_REMEMBERED:])
 
     def released(self) -> "ServiceRequest":
-        """Not held for its reporter's identity any more."""
+        """A copy no longer held for its reporter's identity."""
         return replaced(self, status="received", held_because=None)
 
     def corrected(
@@ -380,7 +382,7 @@ class ServiceRequest(RecordState):
         index_readings: int,
         home_unread_at: datetime | None,
     ) -> "ServiceRequest":
-        """With new values of contact fields, and what they are indexed by."""
+        """A copy with new values of contact fields and their index values."""
         return replaced(
             self,
             sealed=sealed,
@@ -397,7 +399,7 @@ class ServiceRequest(RecordState):
         versions: tuple[int, ...],
         home_unread_at: datetime | None,
     ) -> "ServiceRequest":
-        """With index values made anew: under these keys, and by the rules of today."""
+        """A copy with new index values, under these keys and the current rules."""
         return replaced(
             self,
             home_unread_at=home_unread_at,
@@ -407,37 +409,38 @@ class ServiceRequest(RecordState):
         )
 
     def changed(self, *, at: datetime) -> "ServiceRequest":
-        """Changed at that time, as everybody may see."""
+        """A copy changed at that time, visible to everybody."""
         return replaced(self, updated_at=at)
 
     def without_original(self) -> "ServiceRequest":
-        """The same as nobody's duplicate, for whom the other is not shown."""
+        """A copy that is not shown as a duplicate, for readers who may not see the other
+        request."""
         return replaced(self, duplicate_of=None)
 
-    # -- what its reporter is told by e-mail
+    # -- e-mails to its reporter
 
     def email_noticed(self, version: str | None) -> "ServiceRequest":
-        """With the notice that was shown for an e-mail address."""
+        """A copy with the notice that was shown for an e-mail address."""
         return replaced(self, policy=self.policy and self.policy.email_noticed(version))
 
     def subscribed(self, notifications: Notifications) -> "ServiceRequest":
-        """Its reporter is told of what is new from now on."""
+        """A copy whose reporter gets e-mails about news from now on."""
         return replaced(self, notifications=notifications)
 
     def unsubscribed(self) -> "ServiceRequest":
-        """Its reporter is told nothing any more; what waits is not sent."""
+        """A copy whose reporter gets no more e-mails; a waiting message is not sent."""
         return replaced(self, notifications=None, mail=None, mail_after=None)
 
     def mail_owed(self, mail: PendingMail, *, after: datetime) -> "ServiceRequest":
-        """With a message that is to be sent, not before then."""
+        """A copy with a message to be sent at that time or later."""
         return replaced(self, mail=mail, mail_after=after)
 
     def mail_followed(self, mail_id: str, *, at: datetime) -> "ServiceRequest":
-        """With newer news in the message that waits, if one does."""
+        """A copy with newer news in the waiting message, if there is one."""
         return replaced(self, mail=self.mail and self.mail.followed(mail_id, at))
 
     def mail_settled(self) -> "ServiceRequest":
-        """With no message that waits."""
+        """A copy without a waiting message."""
         return replaced(self, mail=None, mail_after=None)
 
 
@@ -449,11 +452,11 @@ def telling(
     *,
     news: bool = False,
 ) -> ServiceRequest:
-    """`after`, with a message to the reporter where the status is a new one, or there is other
-    `news`, and they asked for it.
+    """`after`, with a message to the reporter if they asked for it and the status is new or there
+    is other `news`.
 
-    One that waits tells of all changes up to its sending, so that a second never waits beside it.
-    It notes the latest, since one that is being sent does not tell of what came meanwhile.
+    A waiting message covers all changes until it is sent, so there is never a second one. It notes
+    the latest change, since a message being sent does not cover later ones.
     """
     told = after.notifications is not None and (news or after.status != before.status)
     if not told:
@@ -464,7 +467,7 @@ def telling(
 
 
 def remarks(request: ServiceRequest) -> tuple[ev.Remark, ...]:
-    """What the reporter, and others through a client, said later: the newest that fit in."""
+    """What the reporter, and others through a client, said later: the newest that fit."""
     found: list[ev.Remark] = []
     left = REMARKS_BYTES
     for note in reversed(request.notes):
@@ -479,8 +482,8 @@ def remarks(request: ServiceRequest) -> tuple[ev.Remark, ...]:
 
 def public_place(request: ServiceRequest) -> ev.Place:
     """The place as anybody may see it: what geo found, with an address where geo knows street and
-    range and has written it itself. What a resident typed is no part of it. Of a protected request
-    its municipality alone."""
+    range and has written it itself. Nothing that a resident typed is part of it. For a protected
+    request, only its municipality."""
     located = request.located
     if located is None:
         return ev.Place()
@@ -535,8 +538,8 @@ def is_own_address(located: Located) -> bool:
 
 
 def show_place(request: ServiceRequest) -> ev.Place:
-    """The place that may travel to those who work on it: the public one and, where geo found none,
-    the point and the address as they were given, which the registry was asked about too."""
+    """The place sent to the people who work on it: the public one or, if geo found none, the point
+    and address as given, which were also checked against the registry."""
     found, given = public_place(request), request.place
     if request.protected:
         return found
@@ -550,18 +553,18 @@ def show_place(request: ServiceRequest) -> ev.Place:
 
 
 def has_point(request: ServiceRequest) -> bool:
-    """Whether geo has put it on the map, wherever it was said to be."""
+    """Whether geo has located it, wherever it was said to be."""
     return request.located is not None and request.located.latitude is not None
 
 
 def public_words(request: ServiceRequest, note: Note) -> str:
-    """The words of a note as anybody may read them: none of a protected request, since who worked
-    there writes where it was, nor before its place was checked."""
+    """A note's public words. Empty for a protected request, since the people who worked there may
+    write where it was, and until its place has been checked."""
     return note.text if request.place_checked and not request.protected else ""
 
 
 def created(request: ServiceRequest) -> Outgoing:
-    """What intake says of a new request."""
+    """What intake says about a new request."""
     return Outgoing(
         ev.RequestCreated(
             record_id=request.record_id,
@@ -585,7 +588,7 @@ def created(request: ServiceRequest) -> Outgoing:
 
 
 def updated(before: ServiceRequest, after: ServiceRequest, *changed: ev.RequestChange) -> Outgoing:
-    """What intake says of a request that it changed from `before` to `after`."""
+    """What intake says about a request that it changed from `before` to `after`."""
     return Outgoing(
         ev.RequestUpdated(
             record_id=after.record_id,

@@ -1,4 +1,4 @@
-"""How a retry is known: by keyed hashes of its key and of what was sent under it."""
+"""How a retry is recognized: by keyed hashes of its key and of what was sent under it."""
 
 import re
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from direct311.runtime.errors import RefusedError
 
 
 class Idempotent(Protocol):
-    """What was done under a key; `mark` is the stored key digest, empty where there was no key."""
+    """What was done under a key; `mark` is the stored key digest, empty if there was no key."""
 
     @property
     def mark(self) -> str: ...
@@ -22,12 +22,14 @@ M = TypeVar("M", bound=Idempotent)
 _RANDOM_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _RANDOM_HEX = re.compile(r"[0-9a-f]{32,}")
 FEWEST_DIGITS = 6
-"""Different hexadecimal digits of a random key; one of a hundred thousand has fewer."""
+"""The fewest different hexadecimal digits of a random key; only one in a hundred thousand has
+fewer."""
 
 
 def unguessable(key: str) -> bool:
     """Whether a retry's key has the form of a random one: a UUID of version 4 or 7 (RFC 9562), or
-    128 bits and more in hexadecimal digits. Others are counters, or made of what others know."""
+    128 bits and more in hexadecimal digits. Other keys are counters, or derived from public
+    data."""
     key = key.lower()
     if _RANDOM_UUID.fullmatch(key) is None and _RANDOM_HEX.fullmatch(key) is None:
         return False
@@ -42,7 +44,7 @@ def done_before(
     field: str = "idempotency_key",
     detail: str = "This key was used for something else; send a new key.",
 ) -> M | None:
-    """Which of these the call with this digest repeats.
+    """The earlier call that the call with this digest repeats.
 
     :raises RefusedError: the key was used for other content.
     """

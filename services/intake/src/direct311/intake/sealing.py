@@ -1,4 +1,4 @@
-"""What intake seals and finds with: the keys of its records, the vault, and the index keys."""
+"""What intake uses to seal and search: the keys of its records, the vault, and the index keys."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from direct311.runtime.vault.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """`rotation`: the operators' long jobs over what is sealed; capabilities add theirs to it."""
+    """`rotation`: the operators' long jobs over sealed data; capabilities add their own."""
 
     keys: MongoKeys
     vault: Vault

@@ -13,32 +13,32 @@ A_WEEK = timedelta(days=7)
 
 
 class IntakeSettings(ServiceSettings, VaultSettings):
-    """`catalogue_file`, `policies_file`: the county's own instead of those packaged. Beside
-    `NAME.yaml`, its catalogue, lie `NAME.es.yaml` and `NAME.ht.yaml`, its words in Spanish and
-    Haitian Creole.
+    """`catalogue_file`, `policies_file`: the county's own files, instead of the packaged ones. Next
+    to `NAME.yaml`, its catalogue, are `NAME.es.yaml` and `NAME.ht.yaml`, with its words in Spanish
+    and Haitian Creole.
 
     `emergencies_file`, `messages_file`, `code_words_file` likewise: the words of danger, the texts
     of e-mails, and what reporters read in place of codes.
 
-    `clients_file`: front ends to begin with, by the hashes of their keys: a list that is taken into
-    the database at the start, where their ids are not known there yet, and never again.
+    `clients_file`: the first front ends, with the hashes of their keys. At the start, clients whose
+    ids are not in the database yet are added to it once.
 
-    `reads_per_minute`: for one network address, without key; one that asks for many rows counts as
-    several. `failed_keys_per_minute`: calls from one address whose key is none. `files_in_hand`:
-    bytes of files that all submissions which are being received may hold in memory together; those
-    of one address a quarter of it.
+    `reads_per_minute`: reads from one network address without a key; a read for many rows counts as
+    several. `failed_keys_per_minute`: calls from one address with an invalid key. `files_in_hand`:
+    bytes of files that all submissions being received may hold in memory together; those from one
+    address may hold a quarter of it.
 
-    `link_lifetime`: how long a resident's signed link is good. `largest_file` in bytes.
-    `registry_every`: how often a copy reads a changed protection registry; whoever enters a
-    protection waits twice as long, until every copy has. `undone_within`: how long a protection
-    that two persons have ended stays in force, so that it can be undone; a week or more.
+    `link_lifetime`: how long a resident's signed link is valid. `largest_file` in bytes.
+    `registry_every`: how often a copy reads a changed protection registry; entering a protection
+    takes twice as long, until every copy has read it. `undone_within`: how long a protection stays
+    in force after two people have ended it, so that the ending can be undone; a week or more.
 
-    E-mail: without `smtp_host` none is sent, and nobody can ask for a code or to be told.
-    `smtp_port` is 587 with `smtp_security` `starttls`, 465 with `tls`; `none` is for development
-    alone. `smtp_ca_file`: whom to trust (PEM), where the relay's authority is no well-known one.
-    `mail_from`: the sender's address. `mail_retry_after`: before a message's second try; each later
-    pause is twice as long, up to an hour. `page_url`: the front end's page of a request, with
-    `{id}`, as it stands in messages and feeds; by default the request's own Open311 address.
+    E-mail: without `smtp_host` no e-mail is sent, and nobody can ask for a code or for news.
+    `smtp_port` is 587 with `smtp_security` `starttls`, 465 with `tls`; `none` is only for
+    development. `smtp_ca_file`: the authority to trust (PEM), if the relay's is not a well-known
+    one. `mail_from`: the sender's address. `mail_retry_after`: the pause before a message's second
+    try; each later pause is twice as long, up to an hour. `page_url`: the front end's page for a
+    request, with `{id}`, as used in messages and feeds; by default the request's own Open311 URL.
     """
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True, extra="ignore")
@@ -95,5 +95,5 @@ class IntakeSettings(ServiceSettings, VaultSettings):
 
     @property
     def request_page(self) -> str:
-        """Where people find a request, with `{id}`."""
+        """The URL where people find a request, with `{id}`."""
         return self.page_url or f"{self.public_url.rstrip('/')}/open311/v2/requests/{{id}}.json"

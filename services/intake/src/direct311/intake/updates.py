@@ -1,4 +1,4 @@
-"""Updates: a request's public history, line by line, as those see it who ask for what is new."""
+"""Updates: a request's public history, line by line, as seen by clients that ask for news."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from direct311.schemas import events as ev
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One note of a request. `status`: the request's own after it, which a comment leaves alone."""
+    """One note of a request. `status`: the request's status after the note; a comment does not
+    change it."""
 
     update_id: str
     record_id: str
@@ -23,9 +24,9 @@ class Update:
 class Comment:
     """What somebody adds to a request through a client.
 
-    `key`: the client's id of it, under which it is taken once. `said`: a status in the client's
-    word. `contact_left_out`: contact data of the sender came with it, and were not read: the county
-    collects them with a request alone.
+    `key`: the client's id for it, under which it is accepted once. `said`: a status in the client's
+    words. `contact_left_out`: it came with the sender's contact data, which was not read, because
+    the county collects contact data only with a request.
     """
 
     record_id: str
@@ -47,5 +48,5 @@ def updates_of(record_id: str, service_code: str, notes: Sequence[Note]) -> Iter
 
 
 def written_between(updates: Iterator[Update], since: datetime, until: datetime) -> list[Update]:
-    """Those written at `since` or later and before `until`."""
+    """The updates written at `since` or later and before `until`."""
     return [each for each in updates if since <= each.note.at < until]

@@ -1,1 +1,1 @@
-"""What every HTTP face of a service shares."""
+"""What the HTTP interfaces of all services share."""

@@ -1,4 +1,4 @@
-"""What every HTTP face shares: errors, callers, health, metrics."""
+"""What all HTTP interfaces share: errors, callers, health, metrics."""
 
 import json
 import time
@@ -86,11 +86,12 @@ _IN_WORDS = {
 }
 TOO_MANY_REFUSALS = "Too many refusals in a minute; see Retry-After."
 LARGEST_BODY = 1024 * 1024
-"""Bytes of a request's body, where a route has no limit of its own; pass to `include_router`."""
+"""The most bytes in a request's body, for a route without its own limit; pass to
+`include_router`."""
 
 RETRY_AFTER: dict[str, Any] = {
     "Retry-After": {
-        "description": "In how many seconds to try again",
+        "description": "How many seconds to wait before trying again",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     }
@@ -183,8 +184,8 @@ class Application(FastAPI):
         super().__init__(telemetry=_NO_TELEMETRY, **about)
 
     def setup(self) -> None:
-        """The documents of the API at the framework's own addresses, in place of its routes, which
-        make them anew for each call."""
+        """The documents of the API at the framework's own addresses, instead of its routes, which
+        build them again for each call."""
         address = "/openapi.json"
         title = f"{self.title}: the API"
         self._serve(address, lambda: _JSON(self.openapi()).encode(), "application/json")
@@ -248,7 +249,8 @@ def caller_of(
 
     async def caller(
         request: Request,
-        # For the OpenAPI document alone: the header is read whole, so that a failure is noted.
+        # Only for the OpenAPI document: the header itself is read elsewhere, so that a failure is
+        # noted.
         _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
     ) -> Caller:
         found = await authenticator.caller(
@@ -343,13 +345,13 @@ def install(
 
     @app.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:
-        """The process runs."""
+        """The process is running."""
         return {"status": "alive"}
 
     @app.get("/health/ready", tags=["health"], responses={503: {"description": "What is missing"}})
     async def ready() -> Response:
-        """The process can do its work: broker, database, loops, outbox. Asked without pause it
-        says the same for a while, a second at most."""
+        """Whether the process can work: broker, database, loops, outbox. The answer may be repeated
+        for up to a second."""
         problems = await (checked() if readiness.draining else checks.get())
         blocked = readiness.blocking(problems)
         status = "not ready" if blocked else "degraded" if problems else "ready"
@@ -357,8 +359,7 @@ def install(
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def exposition() -> Response:
-        """Prometheus text format. Asked without pause it says the same for a while, a second at
-        most."""
+        """Metrics in Prometheus text format. The answer may be repeated for up to a second."""
         return Response(await numbers.get(), media_type="text/plain; version=0.0.4")
 
 
@@ -454,7 +455,7 @@ class FastPath:
 
     The framework's way there is a tenth of what a submission costs. Only what a table knows goes
     this way: a fixed path, or one parameter in the last segment; a body whose size is told and is
-    not too large. All else goes the framework's way, where the same routes are.
+    not too large. Everything else goes through the framework, which has the same routes.
     """
 
     def __init__(self, app: ASGIApp, routes: Sequence[PlainRoute]) -> None:

@@ -1,7 +1,8 @@
-"""Answers that cost more than they should each time, made once: documents, and briefly kept ones.
+"""Expensive answers, made once: documents, and answers that are kept briefly.
 
-A document does not change while a process runs. It is bytes, made before the first call is taken,
-and compressed, with an entity tag: who has it is told so in a line (RFC 9110, section 13.1.2).
+A document does not change while a process runs. It is stored as bytes, made before the first call
+and compressed, with an entity tag: a client that already has it gets a one-line answer (RFC 9110,
+section 13.1.2).
 """
 
 import asyncio
@@ -18,17 +19,17 @@ from starlette.responses import Response
 from direct311.runtime.access.sign_ins import network_of
 
 FRESH_FOR = 300
-"""Seconds for which a cache need not ask again."""
+"""How many seconds a cache need not ask again."""
 WORTH_COMPRESSING = 1_000
 """Bytes."""
 MOST_CALLERS = 20_000
-"""Addresses that are counted in a minute; more are let in uncounted."""
+"""How many addresses are counted in a minute; further ones are admitted uncounted."""
 
 T = TypeVar("T")
 
 
 class Built:
-    """A document, made when `prepare` is called, or else with the first call for it."""
+    """A document, made when `prepare` is called, or else at the first call for it."""
 
     def __init__(self, make: Callable[[], bytes], media_type: str) -> None:
         self._make = make
@@ -45,7 +46,8 @@ class Built:
             self._tag = sha256(self._body).hexdigest()[:32]
 
     def answer(self, request: Request) -> Response:
-        """The document as the caller takes it, or that it is the one that the caller has."""
+        """The document in a form that the caller accepts, or an answer that the caller already has
+        it."""
         self.prepare()
         small = bool(self._small) and takes_gzip(request.headers.get("accept-encoding"))
         tag = f'"{self._tag}-gzip"' if small else f'"{self._tag}"'
@@ -62,7 +64,8 @@ class Built:
 
 
 def is_known(if_none_match: str | None, tag: str) -> bool:
-    """Whether the caller has what has this tag (RFC 9110, section 13.1.2: weak comparison)."""
+    """Whether the caller has the version with this tag (RFC 9110, section 13.1.2: weak
+    comparison)."""
     if not if_none_match:
         return False
     known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
@@ -70,7 +73,8 @@ def is_known(if_none_match: str | None, tag: str) -> bool:
 
 
 def takes_gzip(accept_encoding: str | None) -> bool:
-    """Whether gzip may be sent (RFC 9110, section 12.5.3): named, and not with weight zero."""
+    """Whether gzip may be sent (RFC 9110, section 12.5.3): the header names it, and not with weight
+    zero."""
     for part in (accept_encoding or "").split(","):
         name, _, weight = part.strip().lower().partition(";")
         if name.strip() == "gzip":
@@ -79,7 +83,8 @@ def takes_gzip(accept_encoding: str | None) -> bool:
 
 
 class AddressRateLimit:
-    """So many calls a minute of one network address, each copy of a service for itself."""
+    """Limits calls per minute from one network address; each copy of a service counts
+    separately."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.time) -> None:
         self._most = most
@@ -88,7 +93,8 @@ class AddressRateLimit:
         self._taken: Counter[str] = Counter()
 
     def take(self, address: str | None) -> int | None:
-        """Count a call; where there is no room for it, in how many seconds there is."""
+        """Count a call. If there is no room for it, returns the number of seconds until there
+        is."""
         now = int(self._clock())
         if now // 60 != self._minute:
             self._minute = now // 60
@@ -103,8 +109,8 @@ class AddressRateLimit:
 
 
 class ShortLivedCache(Generic[T]):
-    """What costs something to say, said again for ten times as long as it took, a second at most:
-    whoever asks without pause takes a tenth of the time and not all of it."""
+    """Keeps an expensive answer for ten times as long as it took to make, at most a second, so that
+    a caller that asks without pause takes only a tenth of the time."""
 
     SHARE = 10.0
     LONGEST = 1.0
@@ -115,7 +121,7 @@ class ShortLivedCache(Generic[T]):
         self._good_until = 0.0
 
     async def get(self) -> T:
-        """What was said last, if that is not too long ago. Callers at the same time share one."""
+        """The last answer, if it is recent enough. Simultaneous callers share one."""
         if self._said is None or (self._said.done() and time.monotonic() >= self._good_until):
             self._said = asyncio.create_task(self._measured())
         return await asyncio.shield(self._said)

@@ -1,8 +1,8 @@
-"""What stands before every application: whose address, which host, how a body arrives, and the
-headers that every answer carries.
+"""The guard in front of every application: it checks the caller's address, the host and how a body
+arrives, and adds the headers that every answer has.
 
-Plain ASGI, and little of it: each call passes here. How connections and heads are bounded, below
-HTTP, is in `direct311.runtime.process`.
+It is plain ASGI and small, because each call passes through it. `direct311.runtime.process` limits
+connections and heads below HTTP.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ Headers = list[tuple[bytes, bytes]]
 Network = IPv4Network | IPv6Network
 
 FULLY_RECEIVED = "direct311.whole"
-"""An extension of the scope (ASGI, "extensions"): the request had come to its end before the
+"""An extension of the scope (ASGI, "extensions"): the whole request had arrived before the
 application saw its beginning."""
 
 _ONCE = frozenset({b"host", b"content-type", b"authorization", b"idempotency-key", b"origin"})
-"""What is sent twice is read one way here and another way by somebody in front of us."""
+"""Headers that a proxy in front of us could read differently if they are sent twice."""
 _DOCS_POLICY = (
     b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"worker-src blob:; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
@@ -39,12 +39,12 @@ _STRUCTURE = re.compile(rb'["\\\\\[\]{}]')
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How a body must arrive: never a longer pause than `pause` seconds; `rate` bytes for each
-    second of every `span`, however much came before, or its end; all of it within `longest`
-    seconds; and JSON nested no deeper than `depth`.
+    """How a body must arrive: never with a pause longer than `pause` seconds; `rate` bytes per
+    second in every `span`, however much came before, unless it ends; all of it within `longest`
+    seconds; and with JSON nested no deeper than `depth`.
 
-    Ten minutes let through 10 MB at 18 KB a second. What came fast earns no time: it is held until
-    the rest is there.
+    Ten minutes are enough for 10 MB at 18 KB a second. Sending fast at first earns no extra time,
+    because the data is held until the rest arrives.
     """
 
     pause: float = 10.0
@@ -55,14 +55,14 @@ class Bounds:
 
 
 class BodyRefusedError(RefusedError):
-    """The body is not read to its end."""
+    """The body was not read to its end."""
 
 
 class RequestGuard:
     """An application behind its guard.
 
-    `hosts`: names that it may be called by (without port); none: any. `proxies`: networks whose
-    `X-Forwarded-For` is believed. `https`: it is reached through HTTPS alone.
+    `hosts`: host names that clients may use (without port); if empty, any. `proxies`: networks
+    whose `X-Forwarded-For` is believed. `https`: it is reached only through HTTPS.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class RequestGuard:
             scope["client"] = (_address(scope, self._proxies), 0)
         body = None
         if b"content-length" in seen or b"transfer-encoding" in seen:
-            # The names of types are in any case (RFC 9110, section 8.3.1).
+            # Media type names are case-insensitive (RFC 9110, section 8.3.1).
             kind = seen.get(b"content-type", b"").lower()
             depth = self._bounds.depth if b"json" in kind else None
             body = _Body(
@@ -125,7 +125,7 @@ class RequestGuard:
 
 
 def _seen(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The headers by name; under the empty name one that came twice and may not."""
+    """The headers by name; the empty name has a header that was sent twice but must not be."""
     seen: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in seen and name in _ONCE:
@@ -135,8 +135,8 @@ def _seen(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 
 def _tricky(raw: bytes) -> bool:
-    """Whether a path means one thing here and may mean another to a proxy: encoded separators and
-    control characters, dots that lead up, empty segments."""
+    """Whether a proxy may read a path differently: encoded separators and control characters, dots
+    that lead up, empty segments."""
     low = raw.lower()
     if any(each in low for each in (b"%2f", b"%5c", b"\\", b"//", b"%00", b"%0a", b"%0d")):
         return True
@@ -144,7 +144,7 @@ def _tricky(raw: bytes) -> bool:
 
 
 def _address(scope: Scope, proxies: Sequence[Network]) -> str:
-    """Where a call came from: the last address before the proxies that we trust."""
+    """A call's origin: the last address before the proxies that we trust."""
     peer: str = scope["client"][0] if scope.get("client") else ""
     if not _within(peer, proxies):
         return peer
@@ -170,7 +170,8 @@ def _within(address: str, networks: Sequence[Network]) -> bool:
 
 
 class _Body:
-    """A body as it arrives; `fully_received`: all of it has. `refusal`: why it was refused."""
+    """A body as it arrives; `fully_received`: all of it has arrived. `refusal`: why it was
+    refused."""
 
     def __init__(
         self, receive: Receive, bounds: Bounds, depth: int | None, *, fully_received: bool
@@ -180,16 +181,17 @@ class _Body:
         self._bounds = bounds
         self._nesting = None if depth is None else _Nesting(depth)
         self._started = self._since = time.monotonic()
-        # That came since then, the beginning of a span.
+        # How many bytes arrived since then, the beginning of a span.
         self._bytes = 0
         self.complete = False
         self.refusal: RefusedError | None = None
 
     async def receive(self) -> Message:
         if self.complete:
-            # The application waits for the client to go away.
+            # The application is waiting for the client to disconnect.
             return await self._receive()
-        # What is there needs no timer: one for each call is a sixtieth of a submission.
+        # A body that is already there needs no timer: one per call costs a sixtieth of a
+        # submission.
         message = await (self._receive() if self._fully_received else self._in_time())
         if message["type"] != "http.request":
             return message
@@ -231,7 +233,7 @@ class _Nesting:
     def too_deep(self, piece: bytes, last: bool) -> bool:
         self._opened += piece.count(b"[") + piece.count(b"{")
         if last and self._opened <= self._most:
-            # So few brackets cannot be nested deeper, whatever else is in it.
+            # This few brackets cannot be nested deeper, whatever else the body contains.
             return False
         skip = 0 if self._escaped else -1
         self._escaped = False
@@ -257,7 +259,7 @@ class _Nesting:
 
 
 class _Answer:
-    """The answer on its way out: headers that it lacks, or another answer in its place."""
+    """The outgoing answer: adds missing headers, or replaces it with another answer."""
 
     def __init__(self, send: Send, always: Headers, path: str, body: _Body | None) -> None:
         self._send = send
@@ -290,12 +292,12 @@ class _Answer:
             docs = self._path.startswith(_DOCS)
             headers.append((b"content-security-policy", _DOCS_POLICY if docs else _NOTHING_POLICY))
         if self._body is not None and not self._body.complete:
-            # What is still on its way is nobody's; the client shall not go on sending it.
+            # Nobody will read the rest, so the client should stop sending it.
             headers.append((b"connection", b"close"))
         await self._send({**message, "headers": headers})
 
     async def instead(self, refused: RefusedError) -> None:
-        """Answer with this, whatever the application says."""
+        """Answer with this, whatever the application answers."""
         problem = {
             "type": f"urn:direct311:problem:{refused.code}",
             "title": refused.code.replace("_", " "),

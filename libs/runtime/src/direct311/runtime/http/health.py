@@ -1,10 +1,10 @@
-"""Is the process alive, and may it get work?"""
+"""Whether the process is alive, and whether it may get work."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 Check = Callable[[], Awaitable[str | None]]
-"""What keeps the process from its work, in a few words, or `None`."""
+"""What keeps the process from working, in a few words, or `None`."""
 
 
 class Readiness:
@@ -18,7 +18,8 @@ class Readiness:
         self.draining = False
 
     def add(self, name: str, check: Check, *, required: bool = True) -> None:
-        """A check. One that is not required is reported and keeps nobody away."""
+        """A check. A check that is not required is reported, but does not make the process
+        unready."""
         self._checks[name] = check
         if not required:
             self._optional.add(name)

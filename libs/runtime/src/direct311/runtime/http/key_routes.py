@@ -18,11 +18,11 @@ from direct311.schemas.model import Instant, Model
 
 LIMIT = 10_000
 AUDIT = "svc:audit"
-"""Who compares them with the log, and needs them for nothing else."""
+"""The role that compares key fetches with the log, and uses them for nothing else."""
 
 
 class FetchedKey(Model):
-    """A key was fetched: of which record, under which access event, when."""
+    """A key fetch: which record, under which access event, and when."""
 
     record_id: str
     event_id: str
@@ -30,8 +30,8 @@ class FetchedKey(Model):
 
 
 class KeyFetches(Model):
-    """`complete` is false where more follow: ask again, after the latest of these. `producers`: the
-    processes of this service that write access events now, in all its copies."""
+    """`complete` is false if more follow: ask again, after the latest of these. `producers`: the
+    processes of this service that are writing access events now, in all its copies."""
 
     fetches: tuple[FetchedKey, ...]
     complete: bool
@@ -41,8 +41,8 @@ class KeyFetches(Model):
 def key_fetches_router(
     keys: KeyStore, producers: Producers, caller: Callable[[Request], Awaitable[Caller]]
 ) -> APIRouter:
-    """`GET /internal/key-fetches?after=`, for audit alone. No key is in the answer; it tells all
-    the same which records were opened when."""
+    """`GET /internal/key-fetches?after=`, only for audit. The answer contains no keys, but it does
+    show which records were opened and when."""
     router = APIRouter(
         tags=["internal"], responses={s: PROBLEMS[s] for s in (401, 403, 422, 429, 503)}
     )
@@ -70,7 +70,7 @@ def key_fetches_router(
 
 
 class KeyCommand(Model, extra="forbid"):
-    """`reference`: the number of the work order or ticket behind it."""
+    """`reference`: the number of the work order or ticket for it."""
 
     reference: Reference
 
@@ -84,7 +84,7 @@ def keys_router(rotation: KeyRotation, caller: Callable[[Request], Awaitable[Cal
 
     @router.get("/internal/keys")
     async def keys(who: Annotated[Caller, Depends(caller)]) -> KeyState:
-        """Which key-encryption keys are in use, and how far the jobs on keys are."""
+        """Which key-encryption keys are in use, and the progress of the key jobs."""
         require(who, "admin")
         return await rotation.state()
 
@@ -92,7 +92,7 @@ def keys_router(rotation: KeyRotation, caller: Callable[[Request], Awaitable[Cal
     async def start(
         job: str, command: KeyCommand, who: Annotated[Caller, Depends(caller)]
     ) -> Progress:
-        """Begin a job, or go on where it was stopped."""
+        """Begin a job, or resume it where it was stopped."""
         require(who, "admin")
         return await rotation.command(who, job, "start", command.reference)
 
@@ -100,7 +100,7 @@ def keys_router(rotation: KeyRotation, caller: Callable[[Request], Awaitable[Cal
     async def stop(
         job: str, command: KeyCommand, who: Annotated[Caller, Depends(caller)]
     ) -> Progress:
-        """Begin no further batch; what is done stays done."""
+        """Begin no further batch; finished batches stay done."""
         require(who, "admin")
         return await rotation.command(who, job, "stop", command.reference)
 

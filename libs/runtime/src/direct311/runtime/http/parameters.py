@@ -1,10 +1,10 @@
 """Times, days, numbers and cursors as callers send them: one reader for every API.
 
-A calendar has ends, and so have the types of databases. Days are added to times and taken from
-them, zones are changed, and at the ends that fails. So nothing gets in from outside these bounds.
-What bounds a question is moved to the nearest bound, which asks the same: there is nothing beyond.
-What would be kept is refused, and so is what is no time, day, number or cursor at all. The answer
-names the field and echoes nothing.
+A calendar has ends, and so have the types of databases. Adding or subtracting days and changing
+zones fails at those ends. So nothing outside these bounds is accepted. What bounds a question is
+moved to the nearest bound, which asks the same: there is nothing beyond. What would be kept is
+refused, and so is what is no time, day, number or cursor at all. The answer names the field and
+echoes nothing.
 """
 
 import base64
@@ -26,7 +26,7 @@ LAST = datetime(9000, 1, 1, tzinfo=UTC)
 BETWEEN = "The year must be from 1900 to 8999."
 
 MOST_DIGITS = 18
-"""Of a whole number: what has more does not fit into 64 bits."""
+"""The most digits in a whole number: more do not fit into 64 bits."""
 _WHOLE = re.compile(rf"[0-9]{{1,{MOST_DIGITS}}}")
 # float() also takes 1_000, digits of other scripts, inf and nan.
 _DECIMAL = re.compile(
@@ -55,15 +55,15 @@ def _kept_day(day: date) -> date:
 
 
 AskedInstant = Annotated[Instant, AfterValidator(_near)]
-"""An end of what is asked for."""
+"""An end of the period in a question."""
 AskedDay = Annotated[OnDate, AfterValidator(_near_day)]
 GivenInstant = Annotated[Instant, AfterValidator(_kept)]
-"""What is to be kept."""
+"""A time to be stored."""
 GivenDay = Annotated[OnDate, AfterValidator(_kept_day)]
 
 
 def in_order(since: datetime | None, until: datetime | None, *, inclusive: bool = True) -> None:
-    """A question about no time at all would be answered with nothing, as if nothing had been; a
+    """A question about an empty period would get an empty answer, as if nothing had happened; a
     hold on it would be in force and hold nothing.
 
     :param inclusive: whether `until` is of the time; without it, both at once are no time either.
@@ -79,9 +79,9 @@ def in_order(since: datetime | None, until: datetime | None, *, inclusive: bool 
 
 def read_instant(text: str) -> datetime | None:
     """An ISO 8601 time: with `Z`, an offset, fractions, or no zone, which means UTC. `None` for
-    what is none, or out of bounds."""
+    anything else, or if out of bounds."""
     text = text.strip()
-    # A plus sign that was not escaped arrives as a space.
+    # An unescaped plus sign arrives as a space.
     for candidate in (text, "+".join(text.rsplit(" ", 1))):
         try:
             at = datetime.fromisoformat(candidate)
@@ -93,17 +93,17 @@ def read_instant(text: str) -> datetime | None:
 
 
 def read_number(text: str) -> float:
-    """A decimal number in ASCII; what is none is not a number (NaN), so that no range has it."""
+    """A decimal number in ASCII; anything else becomes NaN, which is in no range."""
     return float(text) if _DECIMAL.fullmatch(text.strip()) else math.nan
 
 
 def read_whole(text: str) -> int | None:
-    """A whole number in ASCII digits, of at most `MOST_DIGITS`; `None` for what is none."""
+    """A whole number of at most `MOST_DIGITS` ASCII digits; `None` for anything else."""
     return int(text) if _WHOLE.fullmatch(text) else None
 
 
 def cursor_of(day: date, record_id: str) -> str:
-    """Where a page that is sorted by day and record ends."""
+    """The end of a page that is sorted by day and record."""
     return base64.urlsafe_b64encode(f"{day}|{record_id}".encode()).decode().rstrip("=")
 
 

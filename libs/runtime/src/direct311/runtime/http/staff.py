@@ -2,12 +2,12 @@
 
 Authorization code flow with PKCE (OpenID Connect Core 1.0, section 3.1; RFC 7636). The session is
 the person's access token, made for this service (`resource`, RFC 8707), encrypted under a key that
-is made of the client's secret: every copy of the service reads it, nothing is stored, and it ends
-with the token. Signing out takes the cookie away and ends the session for whoever has a copy of it:
-what was ended is remembered, for all copies of the service, until it would have ended anyway.
+is derived from the client's secret: every copy of the service can read it, nothing is stored, and
+it ends with the token. Signing out removes the cookie and ends the session, also for anybody with a
+copy of it: all copies of the service remember an ended session until it would have expired anyway.
 
-What a page may do is decided by the same rules as what a bearer token may do, and the first use of
-a token is a sign-in in the log, wherever it came from.
+The same rules decide what a page and what a bearer token may do, and the first use of a token is a
+sign-in in the log, wherever it came from.
 """
 
 import base64
@@ -41,17 +41,17 @@ from direct311.runtime.peers import HttpClient, HttpError
 
 SESSION = "__Host-direct311"
 LOGIN = "__Host-direct311-login"
-"""Names with this prefix are taken by browsers only with `Secure`, `Path=/` and no domain."""
+"""Browsers accept names with this prefix only with `Secure`, `Path=/` and no domain."""
 LOGIN_SECONDS = 600
 SESSION_SECONDS = 3600
-"""At most; the token ends it before where it lives shorter."""
+"""The longest session; it ends earlier if the token expires first."""
 FLAGS = "Path=/; Secure; HttpOnly; SameSite=Lax"
-"""Lax, since people come back from the provider by a link; what changes something needs `csrf`."""
+"""Lax, because people return from the provider through a link; changes need `csrf`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who is signed in. `csrf` stands in the forms of our pages and nowhere else."""
+    """Who is signed in. `csrf` is in the forms of our pages and nowhere else."""
 
     caller: Caller
     csrf: str
@@ -63,17 +63,17 @@ class Session:
 
 
 class EndedSessions(Protocol):
-    """What all copies of a service know of sessions that were ended before their time."""
+    """What all copies of a service know about sessions that were ended early."""
 
     async def add(self, session_id: str, until: datetime) -> None:
-        """`until`: when the session would have ended by itself."""
+        """`until`: when the session would have expired."""
         ...
 
     async def has(self, session_id: str) -> bool: ...
 
 
 class StaffSignIn:
-    """`redirect_url`: where the provider sends people back to; registered there."""
+    """`redirect_url`: where the provider sends people back to; it is registered there."""
 
     def __init__(
         self,
@@ -124,9 +124,9 @@ class StaffSignIn:
         return f"{endpoint}?{urlencode(query)}", self._seal(self._logins, login)
 
     async def finish(self, cookie: str | None, state: str, code: str, host: str | None) -> str:
-        """The session's cookie for who comes back with a code.
+        """The session's cookie for a person who comes back with a code.
 
-        :raises UnauthenticatedError: it is not the answer to what was begun here.
+        :raises UnauthenticatedError: it does not answer a sign-in that was begun here.
         :raises TransientError: the provider does not answer.
         """
         login = self._open(self._logins, cookie, LOGIN_SECONDS)
@@ -163,12 +163,13 @@ class StaffSignIn:
         return Session(caller, found["csrf"])
 
     async def end(self, session: Session) -> None:
-        """Sign out: no copy of the session's cookie is good any more."""
+        """Sign out: no copy of the session's cookie is valid any more."""
         until = self._clock.now() + timedelta(seconds=SESSION_SECONDS)
         await self._ended.add(_id(session.csrf), until)
 
     async def _check(self, id_token: str, nonce: str, caller: Caller) -> None:
-        """The ID token (section 3.1.3.7): by the provider, for us, of this sign-in and person."""
+        """Check the ID token (section 3.1.3.7): it must be from the provider, for us, and for this
+        sign-in and person."""
         registry = jwt.JWTClaimsRegistry(
             leeway=30,
             iss={"essential": True, "value": self._issuer_url},
@@ -198,7 +199,7 @@ class StaffSignIn:
 
 
 def _id(csrf: str) -> str:
-    """What a session is remembered by: nobody makes the token of its forms from it."""
+    """The name under which a session is remembered; its form token cannot be derived from it."""
     return hashlib.sha256(csrf.encode()).hexdigest()
 
 
@@ -208,5 +209,5 @@ def _box(secret: str, purpose: bytes) -> Fernet:
 
 
 def set_cookie(name: str, value: str, seconds: int) -> str:
-    """A `Set-Cookie` header; no value takes the cookie away."""
+    """A `Set-Cookie` header; an empty value removes the cookie."""
     return f"{name}={value}; Max-Age={seconds if value else 0}; {FLAGS}"

@@ -165,7 +165,7 @@ class LogHolding:
 
 
 async def span_of_month(entries: Entries, name: str, size: int) -> tuple[int, int]:
-    """The range of the log in which every entry under a month's key lies."""
+    """The range of the log that contains every entry under a month's key."""
     days = month_of(name)
     if days is None:
         return 0, 0

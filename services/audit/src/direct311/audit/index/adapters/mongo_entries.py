@@ -121,7 +121,7 @@ def grouping(by: Sequence[Dimension]) -> list[Document]:
 
 
 def key_of(document: Document, by: Sequence[Dimension]) -> tuple[str | None, ...]:
-    """A group's key, in the order asked for."""
+    """A group's key, in the requested order."""
     found = document["_id"]
     return tuple(
         ",".join(found.get(name) or ()) if name == "fields" else found.get(name) for name in by

@@ -1,6 +1,6 @@
 """The query index in MongoDB.
 
-entries    one document for each entry, `_id`: its index. What lies at or above the head's size
+entries    one document for each entry, `_id`: its index. Anything at or above the head's size
            is staged, and does not count. `log.adapters.mongo_log` keeps its marker there
 forgotten  the event's id of each entry whose facts went with its record, `_id`: its index
 """

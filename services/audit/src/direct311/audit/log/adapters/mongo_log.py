@@ -8,7 +8,7 @@ tiles    full hash tiles, `_id`: path; with `end` and `data` until the object st
 entries  the query index (`index.adapters.mongo_index`): a batch is staged in it too, and one
          document of it (`COMPLETENESS_MARKER`) goes when the collection goes
 
-In `edge`, `tiles` and `entries`, what lies at or above the head's size is staged, and does not
+In `edge`, `tiles` and `entries`, anything at or above the head's size is staged, and does not
 count.
 """
 

@@ -2,44 +2,45 @@
 
 A step takes the oldest batches of the inbox into the log:
 
-1. Read the head, on the first step after a start or an error by taking over: the epoch in the head
-   document rises by one. From then on no sequencer of an earlier epoch can commit, since `move`
-   names the epoch. What earlier epochs staged at or above the head's size is garbage for ever
-   (they could only have committed it before the take-over, and then it would lie below), and is
-   removed; only documents of lower epochs are, so that a removal that comes late hurts nobody.
+1. Read the head. The first step after a start or an error does this by taking over: the epoch in
+   the head document rises by one. From then on no sequencer of an earlier epoch can commit, since
+   `move` names the epoch. Whatever earlier epochs staged at or above the head's size is garbage
+   (had they committed it before the take-over, it would be below that size), and is removed. Only
+   documents of lower epochs are removed, so a late removal does no harm.
 2. Take batches from the inbox; they stay there. Consumers commit their offsets once a batch is
    durable, so Kafka may repeat one; the repeat is another batch with the same event ids.
-3. Look the event ids up below the head's size, and drop those that have an entry. Nothing below
-   the head changes, and nobody but this epoch can add to it, so the look-up stays true until 7.
-   The look-up is in the query index, which is no part of the log and may be lost. So afterwards,
-   and before anything is written, the index must show that it is whole (`Log.whole_since`); if not,
-   the step fails, and so does every other until the index was made again. An index that was lost
-   before the look-up does not show it any more; one that is lost after it has answered already.
-   It can be whole again in between, or be taken away to be made anew, only by a rebuild, and that
-   takes over when it begins and before it ends: then 7 fails.
-4. Get the keys, making those that are missing. A key that is made and not used harms nobody, and
-   the next attempt finds it.
-5. Stage entries, first in the query index, then in the edge, and full tiles, by index and above the
-   head: nobody reads there. An index or an event id that is taken means that an earlier epoch was
-   still writing; the step fails. Who is overtaken between index and edge, and goes on when the
-   archive has let go of what was committed there, leaves entries in the edge that no 7 commits:
-   they lie below the head then, the archive removes them, and whoever reads takes the store's
-   bundle before the edge, and in the edge what the latest epoch wrote.
-6. Look once more whether the records under whose keys entries were sealed in 4 still have them. If
-   one has not, the step fails; the next one takes over, sweeps, and seals what it was about under
-   the month's key. Whoever destroys a record takes its key first, and then has the index forget it
-   (`dispose`), staged entries too. So a key that goes before this look is seen here; one that goes
-   after it goes after 5 as well, and what was staged is found and forgotten, before 7 or after it.
-   Either way what the index tells of an entry goes with the last key that opens it.
+3. Look up the event ids below the head's size, and drop those that already have an entry. Nothing
+   below the head changes, and only this epoch can add to it, so the look-up stays true until 7.
+   The look-up uses the query index, which is not part of the log and may be lost. So afterwards,
+   and before anything is written, the index must show that it is complete (`Log.whole_since`). If
+   it is not, this step fails, and so does every other until the index has been rebuilt. An index
+   that was lost before the look-up no longer shows it; an index that is lost after the look-up has
+   already answered. Only a rebuild can complete the index again in between, or remove it in order
+   to rebuild it, and a rebuild takes over when it begins and before it ends: then 7 fails.
+4. Get the keys, making those that are missing. An unused new key does no harm, and the next
+   attempt finds it.
+5. Stage entries, first in the query index and then in the edge, and full tiles, by index and above
+   the head, where nothing reads. If an index or an event id is taken, an earlier epoch was still
+   writing, and the step fails. A sequencer that is overtaken between index and edge, and resumes
+   after the archive has released what was committed there, leaves entries in the edge that no 7
+   commits. They are below the head then, and the archive removes them; readers use the store's
+   bundle before the edge and, in the edge, what the latest epoch wrote.
+6. Check once more whether the records under whose keys entries were sealed in 4 still have them.
+   If one does not, the step fails. The next step takes over, removes what was staged, and seals
+   that record's entries under the month's key. A record's destruction first destroys its key and
+   then makes the index forget it (`dispose`), including staged entries. So a key destroyed before
+   this check is noticed here; a key destroyed after it is also destroyed after 5, and what was
+   staged is found and forgotten, before or after 7. Either way, what the index says about an entry
+   disappears with the last key that opens it.
 7. Move the head by compare-and-set on epoch and size. This commits all or nothing.
 8. Discard the batches.
 
-Killed before 7, nothing has happened but garbage and keys. Killed after 7, the batches are still
-there and step 3 drops their events. After any error, also one where the answer to 7 was lost, the
-next step takes over anew: the take-over and the late compare-and-set meet in one document, so one
-of them is first, and the step goes on from what the document then says. Objects are written after
-all this, from the edge of what is committed (`archive`), which then forgets it. The query index is
-never read for what the log is.
+If the process is killed before 7, it leaves only garbage and keys. If it is killed after 7, the
+batches are still there and step 3 drops their events. After any error, including a lost answer to
+7, the next step takes over again: the take-over and a late compare-and-set meet in one document,
+so one of them comes first, and the step continues from what the document then says. Objects are
+written after all this, from the edge of what is committed (`archive`), which then forgets it. The
+query index is never read to find out what the log contains.
 """
 
 from collections.abc import Mapping, Sequence

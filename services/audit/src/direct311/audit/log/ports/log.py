@@ -102,7 +102,7 @@ class Log(Protocol):
     async def stage(
         self, epoch: int, rows: Sequence[IndexRow], tiles: Mapping[Tile, bytes]
     ) -> None:
-        """Write entries, to index and edge, and full hash tiles above the head, where nobody sees
+        """Write entries (to index and edge) and full hash tiles above the head, where nothing reads
         them yet.
 
         :raises StaleStageError: an earlier epoch's write came in between.

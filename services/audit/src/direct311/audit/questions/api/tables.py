@@ -90,7 +90,7 @@ def why_of(event: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def part_of(event: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:
-    """One group of an access event's fields; empty where there is none."""
+    """One group of an access event's fields; empty if there is none."""
     part = body_of(event).get(name)
     return part if isinstance(part, Mapping) else {}
 

@@ -180,7 +180,7 @@ def register(app: typer.Typer, run: Run, print_json: Callable[[object], None]) -
 
     @app.command("revoke-key")
     def revoke_key(client_id: Id, key_id: str, reference: Reference, who: As = "admin-1") -> None:
-        """Refuse one key from now on. `show` tells the ids."""
+        """Refuse one key from now on. `show` lists the ids."""
 
         async def work(session: Session) -> None:
             path = f"/v1/clients/{client_id}/keys/{key_id}/revoke"
@@ -223,7 +223,7 @@ def _about(
 def _quota(
     minute: int | None, day: int | None, reads: int | None, before: Mapping[str, int | None]
 ) -> dict[str, int | None]:
-    """The whole quota, where a part of it was given; 0 stands for no limit."""
+    """The complete quota, if a part of it was given; 0 means no limit."""
     if minute is None and day is None and reads is None:
         return {}
     quota = dict(before)

@@ -71,7 +71,7 @@ _SAYING = _file.saying
 _SIGNED = _file.signed
 """Words for who wrote something, who was spoken to, and whose something is."""
 _PAIRS = _file.pairs
-"""A word that tells about the next word only after one of these."""
+"""Words after which a following cue applies to the next word."""
 _LINKS = _file.links
 """Words allowed between a cue and the name."""
 

@@ -300,7 +300,7 @@ def _is_void(service: str, body: Any) -> bool:
 
 
 def _in(body: Any, *path: str) -> Any:
-    """A member of a member; `None` where there is none."""
+    """A member of a member; `None` if there is none."""
     for name in path:
         body = body.get(name) if isinstance(body, dict) else None
     return body

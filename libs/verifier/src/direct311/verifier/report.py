@@ -53,7 +53,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong; `index` is the entry's number in the log where there is one."""
+    """One thing that is wrong; `index` is the entry's number in the log, if there is one."""
 
     fault: Fault
     says: str

@@ -9,7 +9,7 @@ from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings,
 
 
 class MediaSettings(ServiceSettings, StoreSettings, VaultSettings):
-    """`public_media_url`: where the public bucket is read, by default at the store itself.
+    """`public_media_url`: the URL at which the public bucket is read, by default the store's own.
 
     `max_bytes`: the largest upload. `max_pixels`: the largest original picture; `max_side`: the
     longer side of its copy. `abandoned_after`: see `Sweep`.

@@ -1,1 +1,1 @@
-"""Boundary sets: imported, in force, and what lies at a point by them."""
+"""Boundary sets: importing them, which are in force, and what they say about a point."""

@@ -115,7 +115,7 @@ class ImportedSet:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """What lies at a point.
+    """What is at a point.
 
     `where` is 'unknown' if no loaded set can say whether the point is in the county. `border_m` is
     the distance to the nearest municipal border, `None` beyond `BORDER_LIMIT_M`. `snapped_m` is the

@@ -30,7 +30,7 @@ class Streets(Protocol):
 
 
 class StreetNumbering(Protocol):
-    """Position from numbering alone."""
+    """Positions from street numbering only."""
 
     def estimate(self, address: NormalisedAddress) -> Estimate | None: ...
 

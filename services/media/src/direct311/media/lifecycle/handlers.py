@@ -16,7 +16,7 @@ from direct311.schemas import events as ev
 async def follow_routed(
     state: RecordMedia, event: Event[ev.RequestRouted]
 ) -> Change[RecordMedia] | None:
-    """Whose job it is decides who may read originals to respond."""
+    """The department with the job may read originals to respond."""
     if not (state.files or event.data.protected):
         # There is nothing to read yet, and the first file brings a revision. A protected record
         # gets none, since no announcement lists its files.

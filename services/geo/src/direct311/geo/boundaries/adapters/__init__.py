@@ -1,1 +1,1 @@
-"""Polygons, and where the sets are kept."""
+"""Polygons, and the storage of the sets."""

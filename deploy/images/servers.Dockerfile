@@ -1,5 +1,5 @@
 # The servers of the compose topology, from the same files that the local stack runs: the build
-# context is the folder where set-up put them ($XDG_CACHE_HOME/direct311).
+# context is the folder where set-up puts them ($XDG_CACHE_HOME/direct311).
 #
 #   docker build -f deploy/images/servers.Dockerfile --target kafka -t direct311/kafka ~/.cache/direct311
 #

@@ -1,5 +1,5 @@
-# The development issuer, and what tells the servers of users, rights, topics and buckets. For
-# development only.
+# The development issuer, and the tool that sets up users, rights, topics and buckets on the
+# servers. For development only.
 #
 #   docker build -f deploy/images/tools.Dockerfile -t direct311/tools .
 

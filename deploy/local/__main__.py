@@ -1,7 +1,7 @@
-"""``python -m deploy.local <command>``: sets the project up where needed, then runs the command.
+"""``python -m deploy.local <command>``: sets the project up if needed, then runs the command.
 
-Runs under any Python from 3.11 on, with nothing installed; once the project's own environment is
-there, it goes on inside that.
+Runs under any Python from 3.11 on, with nothing installed; once the project's own environment
+exists, it continues in that.
 """
 
 import os

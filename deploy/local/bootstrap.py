@@ -1,9 +1,10 @@
-"""From a bare clone to everything installed. Standard library only: it runs before the rest exists.
+"""Installs everything in a fresh clone. Uses only the standard library, because it runs before
+anything else exists.
 
-Two things are made. The project's environment (`.venv`) comes from `requirements.lock`, hashes
-required. The servers are built from package registries by name and version into a cache outside
-the checkout, so that a second clone has them at once. Each is built aside and renamed when done:
-what is in the cache is whole.
+Two things are made. The project's environment (`.venv`) is installed from `requirements.lock`, with
+hashes required. The servers are built from package registries by name and version into a cache
+outside the checkout, so that a second clone has them at once. Each is built in a separate folder
+and renamed when done, so the cache contains only complete builds.
 """
 
 import contextlib
@@ -34,7 +35,7 @@ Command = list[str | Path]
 
 
 class SetupError(Exception):
-    """Something that set-up needs is missing or failed; the message says what to do."""
+    """Something that set-up needs is missing or has failed; the message says what to do."""
 
 
 def say(text: str) -> None:
@@ -42,7 +43,7 @@ def say(text: str) -> None:
 
 
 def cache() -> Path:
-    """Where built servers are kept, for every clone of this user."""
+    """Where built servers are stored, for all of this user's clones."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "direct311"
 
@@ -53,10 +54,11 @@ def environment() -> Path:
 
 
 def interpreter() -> Path:
-    """The Python that a new environment gets: DIRECT311_PYTHON, else the distribution's, else this.
+    """The Python for a new environment: DIRECT311_PYTHON, or else the distribution's, or else this
+    one.
 
-    Distributions compile theirs with profiles and link-time optimisation; one that pyenv built with
-    its defaults takes a sixth fewer submissions a second.
+    Distributions compile theirs with profiles and link-time optimization; one that pyenv built with
+    its defaults accepts a sixth fewer submissions per second.
     """
     if chosen := os.environ.get("DIRECT311_PYTHON"):
         return Path(chosen)
@@ -88,7 +90,8 @@ def store_program() -> Path:
 
 
 def setup() -> None:
-    """Everything a clone needs, once; a second call finds it done and returns in milliseconds."""
+    """Installs everything a clone needs, once; a second call finds it done and returns in
+    milliseconds."""
     missing = [server for server in SERVERS if not server.product().exists()]
     _install_toolchains(missing)
     if not environment_is_current():
@@ -106,7 +109,7 @@ def environment_is_current() -> bool:
 
 
 def create_environment() -> None:
-    """Makes or renews the environment exactly as `requirements.lock` says.
+    """Makes or updates the environment to match `requirements.lock` exactly.
 
     Raises SetupError when Python is too old or an installation fails.
     """
@@ -120,7 +123,7 @@ def create_environment() -> None:
         _run([program, "venv", "--quiet", "--python", interpreter(), environment()])
     install: Command = [program, "pip", "install", "--quiet", "--python", python]
     _run([*install, "--require-hashes", "-r", REPOSITORY / "requirements.lock"])
-    # The members' build tool is in the lock too, so that nothing unlocked is fetched for them.
+    # The members' build tool is locked too, so that nothing unlocked is fetched for them.
     editable: Command = [part for member in members() for part in ("--editable", member)]
     _run([*install, "--no-deps", "--no-build-isolation", *editable])
     (environment() / ".direct311").write_text(_environment_digest())
@@ -135,7 +138,7 @@ def _environment_digest() -> str:
 
 
 def uv() -> Path:
-    """uv, in a small environment of its own beside the servers."""
+    """uv, in its own small environment next to the servers."""
     home = cache() / f"uv-{UV_VERSION}"
     if not (home / "bin" / "uv").exists():
         with exclusive("uv"):
@@ -181,14 +184,14 @@ def dist() -> None:
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that builds or runs a server: how to see it, how to get it."""
+    """A program that builds or runs a server: how to detect it, how to install it."""
 
     name: str
     present: Callable[[], bool]
     package: str
     """Debian's package, or packages."""
     otherwise: str
-    """What to run where Debian's package is too old or there is no Debian."""
+    """What to run if Debian's package is too old, or on another system."""
 
 
 def _version_at_least(command: list[str], least: tuple[int, int]) -> Callable[[], bool]:
@@ -250,7 +253,7 @@ ALWAYS = (VENV, JAVA, MAGIC)
 
 
 def _install_toolchains(servers: "list[Server]") -> None:
-    """Installs what is missing where it may (root on Debian); else says what to run."""
+    """Installs what is missing if it may (as root on Debian); otherwise says what to run."""
     tools = list(dict.fromkeys([*ALWAYS, *(tool for server in servers for tool in server.tools)]))
     if missing := install_tools(tools):
         lines = [f"  {tool.name}:  {tool.otherwise}" for tool in missing]
@@ -258,7 +261,7 @@ def _install_toolchains(servers: "list[Server]") -> None:
 
 
 def install_tools(tools: Sequence[Tool]) -> list[Tool]:
-    """Installs those that are missing, as root on Debian; those that are missing still."""
+    """Installs the missing ones, as root on Debian; returns those still missing."""
     missing = [tool for tool in tools if not tool.present()]
     if not missing:
         return []
@@ -284,7 +287,8 @@ class Server:
     """How long a build takes on two cores."""
     tools: tuple[Tool, ...]
     product: Callable[[], Path]
-    """What exists when it is built; its second parent is the folder that is renamed into place."""
+    """The file that exists once it is built; its second parent is the folder that is renamed into
+    place."""
     build: Callable[[Path, Path], None]
     """Builds into a folder, writes a log."""
 
@@ -321,7 +325,7 @@ def _build_store(folder: Path, log: Path) -> None:
 
 
 def _build_database(folder: Path, log: Path) -> None:
-    # It asks for a newer compiler than it needs.
+    # It requires a newer compiler than it needs.
     crate = ["secantus-mdb", "--version", DATABASE_VERSION, "--locked", "--ignore-rust-version"]
     _run(["cargo", "install", *crate, "--root", folder, "--target-dir", folder / "target"], log=log)
     shutil.rmtree(folder / "target")
@@ -335,7 +339,7 @@ SERVERS = (
 
 
 def _build(servers: list[Server]) -> None:
-    """Builds what is missing, side by side; another clone that builds too is waited for."""
+    """Builds what is missing, in parallel; waits for another clone that is building."""
     with exclusive("servers"):
         servers = [server for server in servers if not server.product().exists()]
         with ThreadPoolExecutor(len(SERVERS)) as pool:
@@ -370,7 +374,7 @@ def _report(server: Server, started: float, finished: threading.Event) -> None:
 
 @contextlib.contextmanager
 def exclusive(name: str) -> Iterator[None]:
-    """Whoever else would install the same thing waits."""
+    """Makes others that want to install the same thing wait."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""The command line of the local stack; `make` has the same words."""
+"""The command line of the local stack; `make` has the same commands."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from deploy.local.stack import Stack, StackError, default_root
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one command; exit code 1 when it failed, or `status` found a part not ready."""
+    """Runs one command; exit code 1 if it failed, or if `status` found a part that is not ready."""
     parsed = _parser().parse_args(arguments)
     root: Path = parsed.stack or default_root()
     try:
@@ -65,7 +65,7 @@ def _status(stack: Stack) -> int:
 
 
 def _follow(stack: Stack, part: str | None) -> None:
-    """Shows the last lines and goes on as they come; ends with the reader's Ctrl-C."""
+    """Shows the last lines and new ones as they arrive; ends with Ctrl-C."""
     names = [part] if part else list(stack.parts)
     files = [str(stack.log_file(name)) for name in names if stack.log_file(name).exists()]
     if not files:
@@ -77,16 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--stack", type=Path, metavar="DIR", help="where it lives (.stack)")
+    shared.add_argument("--stack", type=Path, metavar="DIR", help="the stack's folder (.stack)")
     shared.add_argument(
-        "--ephemeral-ports", action="store_true", help="a new stack takes free ports"
+        "--ephemeral-ports", action="store_true", help="a new stack uses free ports"
     )
     shared.add_argument(
-        "--plain", action="store_true", help="a new stack compresses nothing that it keeps"
+        "--plain", action="store_true", help="a new stack stores everything uncompressed"
     )
     commands.add_parser("setup", help="install everything (done by `up` too)")
     commands.add_parser("lock", help="rewrite requirements.lock")
-    up = commands.add_parser("up", parents=[shared], help="start what does not run")
+    up = commands.add_parser("up", parents=[shared], help="start everything that is not running")
     up.add_argument("--servers-only", action="store_true", help="without the six services")
     for name, text in (
         ("down", "stop everything"),
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         commands.add_parser(name, parents=[shared], help=text)
     logs = commands.add_parser("logs", parents=[shared], help="follow the logs")
-    logs.add_argument("part", nargs="?", help="one process; all without it")
+    logs.add_argument("part", nargs="?", help="one process; by default all")
     for name, text in (
         ("start", "start one process"),
         ("stop", "stop one process"),

@@ -18,14 +18,14 @@ from deploy.local.topology import Topology
 
 CONTAINER_USER = 10311
 PATIENCE = 120.0
-"""Seconds that `provision` waits for each server."""
+"""How many seconds `provision` waits for each server."""
 
 
 def prepare(root: Path) -> None:
     """Makes the folder that the containers mount, and `compose.env` for the engine.
 
-    Broker and database get their first accounts here, by the programs that set-up built: in a
-    container there would be a moment at which they ask nobody.
+    Broker and database get their first accounts here, from the programs that set-up built: in a
+    container there would be a moment without authentication.
     """
     stack = Stack.create(root, containers=True)
     for name in ("kafka", "database", "store", *WITNESSES):

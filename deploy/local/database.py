@@ -14,12 +14,12 @@ from deploy.local.topology import Topology
 
 def command(place: Place, *, auth: bool = True, port: int = 0) -> list[str]:
     """`port` 0 means the stack's own."""
-    # A configuration file of our own, so that one lying about elsewhere is never found.
+    # Our own configuration file, so that none elsewhere is ever found.
     words = [str(database_program()), "--config", str(place.root / "database.toml")]
     words += ["--host", "127.0.0.1", "--port", str(port or place.ports["database"])]
     words += ["--storage-path", str(place.data / "database")]
-    # Without the first, a kill -9 loses acknowledged writes. With a small cache, from some tens of
-    # thousand requests on, a tenth of its work is writing the same pages again.
+    # Without the first setting, a kill -9 loses acknowledged writes. With a small cache, a tenth of
+    # the work is rewriting the same pages once there are some tens of thousands of requests.
     words += ["--sync-on-commit", "--cache-size", "2G", "--log-level", "WARNING"]
     if not place.compression:
         words += ["--block-compressor", "none"]
@@ -29,19 +29,20 @@ def command(place: Place, *, auth: bool = True, port: int = 0) -> list[str]:
 
 
 def rooted(place: Place) -> Path:
-    """Exists once the administrator's account does."""
+    """Exists once the administrator's account exists."""
     return place.data / "database.rooted"
 
 
 def create_root(address: str, topology: Topology, credentials: Credentials) -> None:
-    """The first account, on a server that asks nobody yet (on a port that nobody knows)."""
+    """Makes the first account, on a server without authentication yet (on a port that nobody
+    knows)."""
     user = topology.admin["database"]
     with _client(f"mongodb://{address}/?directConnection=true") as client:
         client.admin.command("createUser", user, pwd=credentials.database[user], roles=["root"])
 
 
 def provision(place: Place, topology: Topology, credentials: Credentials) -> None:
-    """One account for each service, which may read and write in its own database alone."""
+    """Makes one account per service, which may read and write only its own database."""
     root = topology.admin["database"]
     url = place.database_url(root, credentials.database[root], "admin")
     with _client(url) as client:
@@ -57,7 +58,7 @@ def provision(place: Place, topology: Topology, credentials: Credentials) -> Non
 
 
 def answers(address: str) -> bool:
-    """Whether a server answers at `host:port` (which needs no account)."""
+    """Whether a server answers at `host:port` (this needs no account)."""
     url = f"mongodb://{address}/?directConnection=true"
     try:
         with _client(url, milliseconds=300) as client:

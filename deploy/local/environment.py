@@ -1,4 +1,4 @@
-"""What each process is told: its environment file, and `dev.json` for people and tools."""
+"""The settings for each process: its environment file, and `dev.json` for people and tools."""
 
 import json
 from collections.abc import Mapping
@@ -27,27 +27,27 @@ FIXED_PORTS: Mapping[str, int] = {
     "database": 27311,
     "store": 19311,
 }
-"""`controller` is Kafka's own second listener; nobody else speaks to it."""
+"""`controller` is Kafka's own second listener; nothing else connects to it."""
 
 WITNESSES = ("witness-1", "witness-2", "witness-3")
-"""Parties of their own that cosign the audit log; two of the three must."""
+"""Independent parties that cosign the audit log; two of the three must."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one stack lives: its folder, its ports, what kind of environment it says it is."""
+    """One stack's place: its folder, its ports, and the kind of environment it reports."""
 
     root: Path
     ports: Mapping[str, int]
     kind: str = "local"
     compression: bool = True
-    """Whether the database and the broker may compress what they keep."""
+    """Whether the database and the broker may compress what they store."""
     containers: bool = False
-    """Each part in a container of its own, found by its name, instead of on loopback."""
+    """Whether each part is in its own container, found by its name, instead of on loopback."""
 
     @classmethod
     def read(cls, root: Path) -> Self:
-        """As it was made; a part that there was not then has its usual port."""
+        """Reads the place as it was made; a part that did not exist then has its usual port."""
         document = json.loads((root / "stack.json").read_text())
         document["ports"] = {**FIXED_PORTS, **document["ports"]}
         return cls(root=root.resolve(), **document)
@@ -80,12 +80,12 @@ class Place:
 
     @property
     def mail(self) -> Path:
-        """Where the messages lie that the development's mail server took."""
+        """Where the development mail server stores the messages it received."""
         return self.root / "mail"
 
     @property
     def listen(self) -> str:
-        """The interface that a part listens on. A container's network is its own."""
+        """The interface that a part listens on. A container has its own network."""
         return "0.0.0.0" if self.containers else "127.0.0.1"  # noqa: S104
 
     def address(self, part: str) -> str:
@@ -106,7 +106,7 @@ class Place:
         return self.root / "audit.policy"
 
     def database_url(self, user: str, password: str, database: str) -> str:
-        """`database` is where the user is known, and for a service the one that it may use."""
+        """`database` is where the user exists, and for a service the database it may use."""
         query = urlencode({"directConnection": "true", "authSource": database})
         path = "" if database == "admin" else database
         return f"mongodb://{user}:{password}@{self.address('database')}/{path}?{query}"
@@ -115,7 +115,7 @@ class Place:
 def service_environment(
     place: Place, topology: Topology, credentials: Credentials, service: Service
 ) -> dict[str, str]:
-    """All settings of one service, by the names that it reads them under."""
+    """All settings of one service, by their names."""
     name = service.name
     values: dict[str, str | Path] = {
         "ENVIRONMENT": place.kind,
@@ -137,7 +137,7 @@ def service_environment(
         "AUDIENCE": service.audience,
         "SIGNING_KEY_FILE": place.keys / f"{name}-signing.json",
         "PRINCIPALS_FILE": place.root / "principals.json",
-        # All that is called here comes from one address.
+        # All calls here come from one address.
         "REFUSALS_OF_AN_ADDRESS": "100000",
     }
     values |= {f"{other.name.upper()}_URL": place.url(other.name) for other in topology.services}
@@ -168,9 +168,9 @@ def service_environment(
                 "MAIL_FROM": "311@direct311.example",
             }
             if place.kind == "test":
-                # What a test stops comes back within seconds.
+                # What a test stops restarts within seconds.
                 values["MAIL_RETRY_AFTER"] = "PT1S"
-                # A protection that is ended is over while a test looks.
+                # An ended protection expires while a test waits.
                 values["UNDONE_WITHIN"] = "PT4S"
     if name == "audit":
         values |= {"LOG_KEY_FILE": place.keys / "audit-log.json", "POLICY_FILE": place.policy}
@@ -214,10 +214,10 @@ def mail_environment(place: Place) -> dict[str, str]:
 def developer_document(
     place: Place, topology: Topology, credentials: Credentials, log_key: Mapping[str, str]
 ) -> dict[str, Any]:
-    """`dev.json`: where everything answers and the administrator's way into it.
+    """`dev.json`: all addresses, and the administrator's credentials.
 
-    `log_key` is the audit log's name and public key; `audiences`, what tokens for a service are
-    made for.
+    `log_key` is the audit log's name and public key; `audiences` are the audiences of tokens for
+    each service.
     """
     admin = topology.admin
     departments = {}
@@ -262,7 +262,7 @@ def developer_document(
 
 
 def as_file(values: Mapping[str, str]) -> str:
-    """One NAME=value a line, as container engines and pydantic-settings read them."""
+    """One NAME=value per line, as container engines and pydantic-settings read them."""
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 

@@ -1,9 +1,9 @@
 """An OpenID Connect issuer for development: discovery, keys, client credentials, tokens for people,
 token exchange.
 
-It hands a token with any role to whoever knows the operator's secret, so it refuses to start
-anywhere but in a local or test stack. Production uses the county's own provider, found the same
-way.
+It gives a token with any role to anybody with the operator's secret, so it refuses to start
+anywhere except in a local or test stack. Production uses the county's own provider, found in the
+same way.
 """
 
 import base64
@@ -35,15 +35,15 @@ from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.services import is_reserved
 
 LIFETIME = 3600
-"""Seconds; the longest that a token may live."""
+"""The longest lifetime of a token, in seconds."""
 EXCHANGED_LIFETIME = 60
-"""Seconds; of a token that a service got for a person."""
+"""The lifetime, in seconds, of a token that a service got for a person."""
 CREDENTIALS = "client_credentials"
 CODE = "authorization_code"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 ALGORITHM = "Ed25519"
-"""EdDSA over Curve25519, by the name that RFC 9864 gives it."""
+"""EdDSA over Curve25519, by its name in RFC 9864."""
 
 
 class NotDevelopmentError(Exception):
@@ -51,7 +51,7 @@ class NotDevelopmentError(Exception):
 
 
 class InvalidGrantError(Exception):
-    """A token cannot be exchanged; `code` is that of RFC 8693, section 2.2.2."""
+    """A token cannot be exchanged; `code` follows RFC 8693, section 2.2.2."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -59,7 +59,8 @@ class InvalidGrantError(Exception):
 
 
 class InvalidPersonError(ValueError):
-    """The person that a token was asked for is not described well; the message says how."""
+    """The description of the person for whom a token was requested is invalid; the message says
+    why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,16 @@ class Client:
     service: str
     secret: str
     audience: str
-    """What tokens for this service are made for."""
+    """The audience of tokens for this service."""
     redirects: Sequence[str] = ()
-    """Where people may be sent back to with a code."""
+    """The URLs to which people may be sent back with a code."""
     exchanges: Sequence[str] = ()
-    """Audiences that it may exchange people's tokens for."""
+    """The audiences for which it may exchange people's tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What somebody may be signed in with once, within a minute (RFC 6749, section 4.1)."""
+    """A code for signing in once, within a minute (RFC 6749, section 4.1)."""
 
     client_id: str
     redirect: str
@@ -88,7 +89,7 @@ class Code:
 
 
 class Issuer:
-    """Signs access tokens. `url` is the issuer's identifier and where it answers."""
+    """Signs access tokens. `url` is the issuer's identifier and its address."""
 
     def __init__(self, url: str, keyid: str, seed: bytes) -> None:
         self.url = url
@@ -124,7 +125,7 @@ class Issuer:
         return KeySet([self._key]).as_dict(private=False)
 
     def service_token(self, client_id: str, audience: str) -> str:
-        # RFC 9068, section 2.2: where nobody is signed in, the subject is the client.
+        # RFC 9068, section 2.2: if nobody is signed in, the subject is the client.
         claims = {"sub": client_id, "client_id": client_id, "roles": ["service"], "aud": audience}
         return self._token(claims, LIFETIME)
 
@@ -132,7 +133,7 @@ class Issuer:
         """A token for `{"sub", "roles", "department", "expires_in"}`, the last two optional, made
         for `audience`. `client_id`: the client through which the person signed in.
 
-        Raises InvalidPersonError for a role that is not known, or a department where none belongs.
+        Raises InvalidPersonError for an unknown role, or a department that does not belong there.
         """
         if not isinstance(wanted, dict):
             raise InvalidPersonError("send an object")
@@ -162,10 +163,9 @@ class Issuer:
     def exchanged_token(
         self, client_id: str, client: Client, subject_token: str, audience: str
     ) -> tuple[str, int]:
-        """A person's token that `client` got, made anew for `audience`, and its seconds to live.
-
-        It names who it was given to (`act`, RFC 8693 section 4.1) and the token that it was made
-        from (`origin_jti`). Raises InvalidGrantError where the client may not have it.
+        """A new token for `audience`, made from a person's token that `client` got, and its
+        lifetime in seconds. It names the client it was given to (`act`, RFC 8693 section 4.1) and
+        the original token (`origin_jti`). Raises InvalidGrantError if the client may not have it.
         """
         if audience not in client.exchanges:
             raise InvalidGrantError("invalid_target", "not for this client and audience")
@@ -175,7 +175,7 @@ class Issuer:
             claims is None
             or claims["aud"] != client.audience
             or claims["exp"] <= now
-            # One that was exchanged is for its call alone; and a service is no person.
+            # An exchanged token is only for its call, and a service is not a person.
             or "act" in claims
             or "service" in claims["roles"]
         ):
@@ -187,7 +187,7 @@ class Issuer:
         return self._token({**carried, **more, "aud": audience}, lifetime), lifetime
 
     def is_of(self, client_id: str, token: str) -> bool:
-        """Whether it is a token that this client got for itself."""
+        """Whether this client got the token for itself."""
         claims = self._access_token(token)
         return (
             claims is not None
@@ -199,7 +199,7 @@ class Issuer:
         return self._token({"sub": sub, "aud": client_id, "nonce": nonce}, 300, "JWT")
 
     def _access_token(self, token: str) -> Mapping[str, Any] | None:
-        """What an access token of this issuer's says; `None` for anything else."""
+        """The claims of an access token from this issuer; `None` for anything else."""
         try:
             decoded = jwt.decode(token, self._key, algorithms=[ALGORITHM])
             return decoded.claims if decoded.header.get("typ") == "at+jwt" else None
@@ -220,10 +220,10 @@ class Issuer:
 
 
 def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> Starlette:
-    """The issuer over HTTP. Errors have the form of RFC 6749, section 5.2.
+    """The issuer over HTTP. Errors follow RFC 6749, section 5.2.
 
-    A token is made for one audience, that of a client: `resource` (RFC 8707) of client credentials
-    and sign-ins, `audience` of an exchange.
+    A token is made for one audience, which belongs to a client: `resource` (RFC 8707) of client
+    credentials and sign-ins, `audience` of an exchange.
     """
     audiences = {client.audience for client in clients.values()}
 
@@ -239,14 +239,14 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
     codes: dict[str, Code] = {}
 
     async def authorize(request: Request) -> Response:
-        """Asks who it is; whoever knows the operator's secret may be anybody."""
+        """Asks who the person is; anybody with the operator's secret may be anyone."""
         asked = dict(request.query_params)
         client = clients.get(asked.get("client_id", ""))
         if client is None or asked.get("redirect_uri") not in client.redirects:
-            # Never sent on: the address may be anybody's.
+            # Never redirect: the URL may be anybody's.
             return _error(400, "invalid_request", "the client or its redirect_uri is not known")
         if asked.get("response_type") != "code" or asked.get("code_challenge_method") != "S256":
-            return _error(400, "invalid_request", "only code with S256 is served here")
+            return _error(400, "invalid_request", "only code with S256 is supported here")
         if asked.get("resource") not in audiences:
             return _error(400, "invalid_target", "resource must be a service's audience")
         if request.method == "GET":
@@ -322,7 +322,7 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
         form = await request.form()
         grant = grants.get(str(form.get("grant_type")))
         if grant is None:
-            return _error(400, "unsupported_grant_type", "this grant is not served here")
+            return _error(400, "unsupported_grant_type", "this grant is not supported here")
         basic = _basic(request.headers.get("authorization", ""))
         client_id, given = basic or (str(form.get("client_id")), str(form.get("client_secret")))
         client = clients.get(client_id)

@@ -20,8 +20,8 @@ from deploy.local.topology import Topology
 
 CLUSTER_ID = "ZGlyZWN0MzExLWxvY2FsMQ"
 JAVA = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""Small, and quick to start: on two cores the full compiler and the parallel collector take more
-from the services than they give to the broker."""
+"""Small and quick to start: on two cores the full compiler and the parallel collector cost the
+services more than they give the broker."""
 
 
 class KafkaFormatError(Exception):
@@ -29,7 +29,7 @@ class KafkaFormatError(Exception):
 
 
 def configuration(place: Place, credentials: Credentials) -> str:
-    """`server.properties`. Both listeners ask who is there."""
+    """`server.properties`. Both listeners require authentication."""
     broker = credentials.kafka["broker"]
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule"
     plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
@@ -47,7 +47,7 @@ def configuration(place: Place, credentials: Credentials) -> str:
         "sasl.enabled.mechanisms": "SCRAM-SHA-256",
         "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-256",
         "listener.name.clients.scram-sha-256.sasl.jaas.config": f"{scram} {login};",
-        # SCRAM needs the log that the controller keeps, so the controller itself asks in PLAIN.
+        # SCRAM needs the controller's log, so the controller itself authenticates with PLAIN.
         "sasl.mechanism.controller.protocol": "PLAIN",
         "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.controller.plain.sasl.jaas.config": (
@@ -64,7 +64,7 @@ def configuration(place: Place, credentials: Credentials) -> str:
         "transaction.state.log.min.isr": 1,
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
-        # A broker that was killed may come back once its session is over: 9 s by default.
+        # A killed broker may come back once its session has expired: 9 s by default.
         "broker.session.timeout.ms": 5000,
         "broker.heartbeat.interval.ms": 500,
         "group.initial.rebalance.delay.ms": 0,
@@ -76,12 +76,12 @@ def configuration(place: Place, credentials: Credentials) -> str:
 
 
 def prepare(place: Place, credentials: Credentials) -> None:
-    """Writes the configuration, and formats the log directory where it is new (1 s)."""
+    """Writes the configuration, and formats the log directory if it is new (1 s)."""
     properties = place.root / "kafka.properties"
     write_private(properties, configuration(place, credentials))
     if (place.data / "kafka" / "meta.properties").exists():
         return
-    # These two must be known before the broker can be asked to know anybody.
+    # These two users must exist before the broker can create others.
     users = [
         f"SCRAM-SHA-256=[name={name},password={credentials.kafka[name]}]"
         for name in ("broker", "admin")
@@ -108,7 +108,8 @@ def connects(place: Place) -> bool:
 
 
 def provision(place: Place, topology: Topology, credentials: Credentials) -> None:
-    """Topics, users and access rules as the topology says; nothing to do when it did not change."""
+    """Topics, users and access rules as the topology says; does nothing if the topology has not
+    changed."""
     rules = topology.access_rules()
     passwords = {user: credentials.kafka[user] for user in topology.broker_users}
     wanted = json.dumps([repr(topology.topics), repr(sorted(rules)), passwords], sort_keys=True)
@@ -139,7 +140,8 @@ async def _provision(
 
 
 async def _connect(place: Place, user: str, password: str) -> AIOKafkaClient:
-    """A connected client; tries for a minute, for the port answers before the users are loaded."""
+    """A connected client; tries for a minute, because the port answers before the users are
+    loaded."""
     deadline = asyncio.get_running_loop().time() + 60
     while True:
         client = AIOKafkaClient(
@@ -163,7 +165,7 @@ async def _connect(place: Place, user: str, password: str) -> AIOKafkaClient:
 
 @contextlib.contextmanager
 def _silent(logger: str) -> Iterator[None]:
-    """Attempts that are expected to fail are not worth a line each."""
+    """Does not log attempts that are expected to fail."""
     log = logging.getLogger(logger)
     level = log.level
     log.setLevel(logging.CRITICAL)

@@ -1,8 +1,8 @@
-"""The requests of Kafka's protocol that aiokafka has no call for: users and access lists.
+"""Requests of Kafka's protocol that aiokafka does not offer: users and access lists.
 
-Written from the protocol's message definitions (AlterUserScramCredentials version 0, CreateAcls
-and DeleteAcls version 1). A Java tool that does one of these takes two seconds each time; these
-take milliseconds for all together.
+Written from the protocol's message definitions (AlterUserScramCredentials version 0, CreateAcls and
+DeleteAcls version 1). A Java tool that does one of these takes two seconds each time; these take
+milliseconds for all of them together.
 """
 
 import hashlib
@@ -136,7 +136,7 @@ async def put_users(client: AIOKafkaClient, passwords: Mapping[str, str]) -> Non
 
 
 async def put_topics(client: AIOKafkaClient, topics: Iterable[Topic]) -> None:
-    """Creates the topics that are not there; those that are keep their partitions."""
+    """Creates missing topics; existing ones keep their partitions."""
     wanted: list[Any] = [
         (topic.name, topic.partitions, topic.replication, [], list(topic.configuration.items()))
         for topic in topics
@@ -149,7 +149,7 @@ async def put_topics(client: AIOKafkaClient, topics: Iterable[Topic]) -> None:
 
 
 async def put_rules(client: AIOKafkaClient, wanted: frozenset[AccessRule]) -> None:
-    """Makes the access list exactly this: adds what is missing, removes what is too much."""
+    """Makes the access list exactly this: adds missing rules and removes others."""
     known = await rules(client)
     if missing := wanted - known:
         answer = await _send(client, _CreateRules(sorted(missing)))

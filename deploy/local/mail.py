@@ -1,7 +1,7 @@
-"""A mail server for development: takes every message by SMTP and keeps it in a folder (Maildir).
+"""A mail server for development: accepts every message by SMTP and stores it in a folder (Maildir).
 
-It is the world outside: nothing is delivered to anybody. It refuses to start anywhere but in a
-local or test stack.
+It stands for the outside world: nothing is delivered to anybody. It refuses to start anywhere
+except in a local or test stack.
 
 python -m deploy.local.mail
 """

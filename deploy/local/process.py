@@ -1,7 +1,7 @@
 """Processes that outlive the command that started them, found again by their pid files.
 
-A pid file holds the pid and when that process was born, so that a pid that the system gave to
-somebody else since is never signalled.
+A pid file has the pid and the process's start time, so that a pid that the system has since given
+to another process is never signaled.
 """
 
 import contextlib
@@ -15,24 +15,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOG_LIMIT = 20_000_000
-"""Bytes; a longer log is set aside at the next start."""
+"""In bytes; a longer log is set aside at the next start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A running process, leader of a session of its own."""
+    """A running process, which leads its own session."""
 
     pid: int
     born: str
 
     def alive(self) -> bool:
-        # Collected here where it is our own child; else whoever adopted it does.
+        # Collected here if it is our own child; otherwise the process that adopted it does.
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, os.WNOHANG)
         return _born(self.pid) == self.born
 
     def signal(self, number: signal.Signals) -> None:
-        """Signals the process and its children; nothing happens where it is gone."""
+        """Signals the process and its children; does nothing if it has ended."""
         if self.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
@@ -80,10 +80,10 @@ def spawn(
 
 
 def _give_way(pid: int, niceness: int) -> None:
-    """Where the processor is short the others go first."""
+    """If the processor is busy, the others go first."""
     with contextlib.suppress(ProcessLookupError):
         os.setpriority(os.PRIO_PROCESS, pid, niceness)
-    # Linux groups processes by session, and then only the groups' own niceness counts.
+    # Linux groups processes by session, and then only the group's niceness counts.
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 

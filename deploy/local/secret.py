@@ -1,4 +1,5 @@
-"""Every password and key of a local stack: made once, kept in files that only their owner reads."""
+"""Every password and key of a local stack: made once, stored in files that only their owner can
+read."""
 
 import base64
 import hashlib
@@ -23,7 +24,7 @@ TEST_KEY = "d311_test_"
 
 
 def write_secret(path: Path, document: object) -> None:
-    """Writes JSON that nobody else can read, whole or not at all."""
+    """Writes JSON that nobody else can read, completely or not at all."""
     write_private(path, json.dumps(document, indent=1))
 
 
@@ -48,7 +49,7 @@ class Credentials:
 
     @classmethod
     def keep(cls, path: Path, topology: Topology) -> Self:
-        """Reads what is there and adds what the topology needs beyond it."""
+        """Reads what exists and adds what else the topology needs."""
         known = cls(**json.loads(path.read_text())) if path.exists() else cls()
         admin = topology.admin
         complete = cls(
@@ -73,16 +74,16 @@ def _complete(known: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
 
 
 def _complete_keys(known: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """API keys, of the form that the gateway gives out for tests."""
+    """API keys, in the form that the gateway issues for tests."""
     kept = {name: key for name, key in known.items() if key.startswith(TEST_KEY)}
     new = {name: TEST_KEY + secrets.token_urlsafe(32) for name in names if name not in kept}
     return {**kept, **new}
 
 
 def keep_keys(folder: Path, services: Iterable[Service], witnesses: Iterable[str]) -> None:
-    """Makes each key that is not there yet.
+    """Makes each key that does not exist yet.
 
-    `<service>-signing.json`, `<service>-kek.json` (who seals), `intake-index.json`,
+    `<service>-signing.json`, `<service>-kek.json` (services that seal), `intake-index.json`,
     `intake-link.json`, `audit-log.json`, `<witness>.json`, `identity.json`; Ed25519 seeds and AES
     keys of 32 bytes in base64.
     """
@@ -102,9 +103,9 @@ def keep_keys(folder: Path, services: Iterable[Service], witnesses: Iterable[str
 
 
 def public_keys(folder: Path, services: Iterable[Service]) -> dict[str, Any]:
-    """`principals.json`: what each service is at the identity provider (`services`), who signs
-    events with which key, and from when to when (`keys`), and the keys of residents' links
-    (`link_keys`), which sign no event."""
+    """`principals.json`: each service's identity at the identity provider (`services`), which
+    service signs events with which key and for how long (`keys`), and the keys of residents' links
+    (`link_keys`), which sign no events."""
     return {
         "services": [
             {
@@ -137,7 +138,7 @@ def _public_key(file: Path, owner: str) -> dict[str, str]:
 
 
 def log_keys_in(folder: Path) -> list[VerifierKey]:
-    """The audit log's verifier keys: one, or several while they are exchanged."""
+    """The audit log's verifier keys: one, or several during a key change."""
     document = json.loads((folder / "audit-log.json").read_text())
     seeds = [each["private"] for each in document.get("keys", [document])]
     return [Signer(document["name"], _private(seed)).key for seed in seeds]
@@ -162,8 +163,8 @@ def _private(seed: str) -> Ed25519PrivateKey:
 
 
 def api_clients(api_keys: Mapping[str, str]) -> list[dict[str, Any]]:
-    """`clients.json`: the front ends that the gateway begins with. The legacy one retries without a
-    key. Their quotas are there, so that they are counted, and no test reaches them."""
+    """`clients.json`: the front ends that the gateway begins with. The legacy one retries without
+    an idempotency key. Their quotas exist so that calls are counted, but no test reaches them."""
     return [
         {
             "client_id": name,

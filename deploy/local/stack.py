@@ -2,7 +2,7 @@
 six services.
 
 stack = Stack.create(Path(".stack"))          # the ports of the contract
-stack = Stack.create(tmp_path, ports="free")  # one beside it, for tests
+stack = Stack.create(tmp_path, ports="free")  # another one next to it, for tests
 stack.up()
 stack.kill9("kafka"); stack.start("kafka"); stack.wait_ready("kafka")
 stack.down()
@@ -32,17 +32,18 @@ from deploy.local.topology import Topology
 
 SERVERS = ("kafka", "database", "store", "identity", "mail")
 OWN_PORTS = range(20_000, 32_000)
-"""Below those that systems give to outgoing connections."""
+"""Below the ports that systems use for outgoing connections."""
 OF_DEVELOPMENT = ("identity", "mail")
-"""Parts that are programs of this package: in production others stand in their place."""
+"""Parts that are programs in this package: production uses others instead."""
 GIVE_WAY = ("media", "geo", "routing", "retention", "audit", *WITNESSES)
 NICENESS = 10
-"""What works a backlog off gives way to what answers residents: the gateway and the servers."""
+"""Processes that work off a backlog give way to those that answer residents: the gateway and the
+servers."""
 Ports = Literal["fixed", "free"]
 
 
 class StackError(Exception):
-    """A part did not start, or is not known; the message says which and shows its log's end."""
+    """A part did not start, or is unknown; the message says which, and shows the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,13 @@ class PartStatus:
 
 
 class Stack:
-    """A stack in `root`, which holds all that it makes: data, logs, pids, settings, keys.
+    """A stack in `root`, which contains everything it makes: data, logs, pids, settings, keys.
 
     Opening one starts nothing. Everything but data survives `reset`; secrets are made once.
     """
 
     def __init__(self, root: Path) -> None:
-        """Raises StackError where no stack was created."""
+        """Raises StackError if no stack was created."""
         if not (root / "stack.json").exists():
             raise StackError(f"there is no stack in {root}")
         self.place = Place.read(root)
@@ -102,10 +103,10 @@ class Stack:
         compression: bool = True,
         containers: bool = False,
     ) -> Self:
-        """The stack in `root`, made where there is none.
+        """The stack in `root`, created if there is none.
 
         `compression=False` keeps database blocks and broker logs as they were sent, so that a
-        search of the files for something that must not be there sees everything. `containers` is
+        search of the files for something that must not be there finds everything. `containers` is
         for `deploy.local.containers`. An existing stack keeps what it was created with.
         """
         root = root.resolve()
@@ -119,7 +120,8 @@ class Stack:
         return cls(root)
 
     def narrate(self, say: Callable[[str], None]) -> None:
-        """Tells `say`, a line at a time, what is waited for and how long that usually takes."""
+        """Calls `say`, one line at a time, with what it is waiting for and how long that usually
+        takes."""
         self._say = say
 
     @property
@@ -135,12 +137,13 @@ class Stack:
     # --- the whole --------------------------------------------------------------------------------
 
     def up(self, *, servers_only: bool = False) -> None:
-        """Starts what does not run and waits until all of it is ready.
+        """Starts everything that is not running, and waits until all of it is ready.
 
-        Raises StackError with the log's end of the first part that failed; what runs keeps running.
+        Raises StackError with the end of the log of the first part that failed; running parts keep
+        running.
         """
         started = time.monotonic()
-        # They have time until the services are up, and nobody waits for them before.
+        # They have time until the services are up; nothing waits for them before that.
         for name in WITNESSES:
             if process.find(self._pid_file(name)) is None:
                 self._check_port(name)
@@ -173,7 +176,7 @@ class Stack:
     # --- one part ---------------------------------------------------------------------------------
 
     def start(self, name: str) -> None:
-        """Starts a part that does not run, without waiting for it."""
+        """Starts a part that is not running, without waiting for it."""
         self._known(name)
         if process.find(self._pid_file(name)) is not None:
             return
@@ -182,7 +185,7 @@ class Stack:
         process.spawn(command, environ, self.log_file(name), self._pid_file(name), niceness)
 
     def stop(self, name: str) -> None:
-        """Asks a part to end (SIGTERM), and ends it when it does not within its grace."""
+        """Asks a part to end (SIGTERM), and kills it if it does not end within its grace period."""
         part = self._known(name)
         running = process.find(self._pid_file(name))
         if running is not None:
@@ -207,7 +210,7 @@ class Stack:
         self.wait_ready(name)
 
     def ready(self, name: str) -> bool:
-        """Whether a part does its work now."""
+        """Whether a part is ready to work now."""
         self._known(name)
         port = self.place.ports[name]
         if name == "kafka":
@@ -219,7 +222,7 @@ class Stack:
         return _answers(port, "/health" if name == "store" else "/health/ready")
 
     def wait_ready(self, name: str, timeout: float | None = None) -> None:
-        """Waits until a part is ready. Raises StackError when it ends, or is not in time."""
+        """Waits until a part is ready. Raises StackError if it ends, or is not ready in time."""
         part = self._known(name)
         patience = part.patience if timeout is None else timeout
         deadline = time.monotonic() + patience
@@ -237,7 +240,7 @@ class Stack:
     # --- how -------------------------------------------------------------------------------------
 
     def _together(self, action: Callable[[str], None], names: Iterable[str]) -> None:
-        """Side by side; waits for all, then raises the first failure."""
+        """In parallel; waits for all, then raises the first failure."""
         names = tuple(names)
         with ThreadPoolExecutor(len(names)) as pool:
             futures = [pool.submit(action, name) for name in names]
@@ -264,7 +267,7 @@ class Stack:
         self._say(f"{name}: ready in {time.monotonic() - started:.1f} s")
 
     def _bring_up_server(self, name: str) -> None:
-        """Prepared, started, and told of users, rights, topics and buckets."""
+        """Prepares and starts a server, and sets up its users, rights, topics and buckets."""
         if process.find(self._pid_file(name)) is None:
             self._check_port(name)
             self.prepare(name)
@@ -278,7 +281,7 @@ class Stack:
             provision(self.place, self.topology, self.credentials)
 
     def prepare(self, name: str) -> None:
-        """What must be there before a server's first start; nothing for the other parts."""
+        """Makes what a server needs before its first start; does nothing for the other parts."""
         if name == "kafka":
             kafka.prepare(self.place, self.credentials)
         elif name == "store":
@@ -308,7 +311,7 @@ class Stack:
         database.rooted(self.place).touch()
 
     def command(self, name: str) -> tuple[list[str], dict[str, str]]:
-        """How a part is started: its command, and what its environment has beside this one."""
+        """How to start a part: its command, and its additional environment."""
         if name == "kafka":
             return kafka.command(self.place), {}
         if name == "database":
@@ -323,7 +326,7 @@ class Stack:
         return [sys.executable, "-m", module], environ
 
     def _witness_command(self, name: str) -> list[str]:
-        """`--begin`: with the data of a stack its log goes too."""
+        """`--begin`, because deleting a stack's data deletes its log too."""
         options = {
             "key": self.place.keys / f"{name}.json",
             "policy": self.place.policy,
@@ -345,7 +348,7 @@ class Stack:
             )
 
     def _write_down(self) -> None:
-        """Everything that the parts read, rendered anew from the deployment files."""
+        """Everything that the parts read, rendered again from the deployment files."""
         self._make_folders()
         place, topology = self.place, self.topology
         self.credentials = secret.Credentials.keep(place.root / "credentials.json", topology)
@@ -402,7 +405,7 @@ class Stack:
 
 
 def _free_ports(names: Iterable[str]) -> dict[str, int]:
-    """Ports that nobody uses now; all are held until all are found, so no two are the same."""
+    """Free ports; all are held until all are found, so no two are the same."""
     held: dict[str, socket.socket] = {}
     try:
         for name in names:
@@ -414,8 +417,8 @@ def _free_ports(names: Iterable[str]) -> dict[str, int]:
 
 
 def _held() -> socket.socket:
-    """A socket on a port that outgoing connections are never given: one of those could be taken
-    between its finding and its use."""
+    """A socket on a port that outgoing connections never use: such a port could be taken between
+    finding and using it."""
     for port in random.sample(OWN_PORTS, 100):
         one = socket.socket()
         try:
@@ -436,7 +439,7 @@ def _connects(port: int) -> bool:
 
 
 def _greets(port: int) -> bool:
-    """Whether a mail server says that it is there (RFC 5321, section 3.1)."""
+    """Whether a mail server greets (RFC 5321, section 3.1)."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=3) as connection:
             greeting = connection.recv(3)

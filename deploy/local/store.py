@@ -1,4 +1,5 @@
-"""The object store: Versity S3 Gateway over a folder, an account for each service that needs it."""
+"""The object store: Versity S3 Gateway over a folder, with an account for each service that needs
+it."""
 
 import json
 import os
@@ -18,7 +19,7 @@ from deploy.local.topology import Topology
 
 
 def prepare(place: Place, topology: Topology, credentials: Credentials) -> None:
-    """Makes the folders, and writes the accounts as the gateway's own account store has them.
+    """Makes the folders, and writes the accounts in the format of the gateway's own account store.
 
     The gateway's command for it takes the secrets as arguments, where every process can see them.
     """
@@ -83,8 +84,8 @@ def provision(place: Place, topology: Topology, credentials: Credentials) -> Non
 
 
 def _let_pages_in(place: Place, topology: Topology, credentials: Credentials) -> None:
-    """The buckets' CORS rules. Any origin: what counts is the signature in the address, which the
-    gateway gives to pages of its clients alone; the store knows no cookies."""
+    """The buckets' CORS rules. Any origin is allowed: what counts is the signature in the URL,
+    which the gateway gives only to its clients' pages; the store uses no cookies."""
     root = topology.admin["store"]
     client = botocore.session.get_session().create_client(
         "s3",
@@ -116,7 +117,8 @@ def _without_policy(client: Minio, bucket: str) -> None:
 
 
 def _has_attributes(folder: Path) -> bool:
-    """Whether the file system keeps extended attributes, where the gateway puts its metadata."""
+    """Whether the file system supports extended attributes, where the gateway stores its
+    metadata."""
     try:
         os.setxattr(folder, "user.direct311", b"1")
     except OSError:

@@ -1,4 +1,5 @@
-"""What the deployment files say: topics, principals, buckets, and the rights that follow from them.
+"""The content of the deployment files: topics, principals, buckets, and the rights that follow from
+them.
 
 Pure: reads `deploy/topics.yaml`, `principals.yaml` and `buckets.yaml`, and knows no server.
 """
@@ -68,14 +69,14 @@ class Bucket:
     object_lock: bool
     anonymous: tuple[str, ...]
     forms: tuple[str, ...]
-    """Services that hand out upload forms (presigned POST) for it."""
+    """Services that issue upload forms (presigned POST) for it."""
     pages: tuple[str, ...]
-    """HTTP methods that pages in browsers may use, with an address that was signed for them."""
+    """HTTP methods that browser pages may use, with a URL that was signed for them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class AccessRule:
-    """Allow a broker user one operation on one topic or group, or on all with that prefix."""
+    """Allows a broker user one operation on one topic or group, or on all with that prefix."""
 
     user: str
     operation: Literal["read", "write"]
@@ -124,12 +125,12 @@ class Topology:
 
     @property
     def broker_users(self) -> tuple[str, ...]:
-        """Everybody but the administrator and the broker itself."""
+        """Everybody except the administrator and the broker itself."""
         users = [service.kafka for service in self.services]
         return (*users, *map(department_user, self.departments))
 
     def access_rules(self) -> frozenset[AccessRule]:
-        """The broker's whole access list; what it does not say is refused."""
+        """The broker's complete access list; everything else is refused."""
         rules: set[AccessRule] = set()
         for topic in self.topics:
             rules |= {AccessRule(user, "write", "topic", topic.name) for user in topic.writers}
@@ -141,7 +142,7 @@ class Topology:
         return frozenset(rules)
 
     def bucket_policy(self, bucket: Bucket) -> str | None:
-        """The bucket's policy as JSON, or None where it would be empty.
+        """The bucket's policy as JSON, or None if it would be empty.
 
         A service's account in the store has the service's name.
         """
@@ -152,7 +153,7 @@ class Topology:
             statements += _statement(service.name, on_objects, f"{bucket.name}/*")
             if service.name in bucket.forms:
                 # The gateway checks an upload form's right against the bucket, not the object, and
-                # takes a right on a bucket only beside the same right on its objects.
+                # accepts a right on a bucket only together with the same right on its objects.
                 both = (bucket.name, f"{bucket.name}/*")
                 statements += _statement(service.name, ["s3:PutObject"], *both)
         statements += _statement("*", bucket.anonymous, f"{bucket.name}/*")
@@ -198,7 +199,7 @@ def _topics(
     users = {service.name: service.kafka for service in services}
     topics = []
     for template, entry in entries.items():
-        # One name and the meaning of the word in braces, for each topic of the template.
+        # One name, and the meaning of the word in braces, for each topic of the template.
         if "{department}" in template:
             words = [("department", code, department_user(code)) for code in departments]
         elif "{service}" in template:
@@ -229,7 +230,7 @@ def _topic(name: str, entry: Mapping[str, Any], users: Mapping[str, str], scale:
         segment=timedelta(milliseconds=entry["segment_ms"]),
         writers=frozenset(users[writer] for writer in entry["writers"]),
         readers=frozenset(users[reader] for reader in entry["readers"]),
-        # A department keeps its own dead letters: it has no topic of ours for them.
+        # A department keeps its own dead letters: we have no topic for them.
         dead_letters=frozenset(dead_letter.format(reader=it) for it in services)
         if dead_letter
         else frozenset(),

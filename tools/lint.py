@@ -1,7 +1,7 @@
-"""House rules that ruff and mypy do not know: `python -m tools.lint`, a part of `make check`.
+"""House rules that ruff and mypy do not check: `python -m tools.lint`, a part of `make check`.
 
-A rule is a function: the tree of a module in, findings out. It is listed in `RULES`, with a test in
-`tests/unit/tools`.
+A rule is a function that takes a module's tree and returns findings. It is listed in `RULES`, with
+a test in `tests/unit/tools`.
 """
 
 import ast
@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCES = ("libs/*/src/**/*.py", "services/*/src/**/*.py")
 COPIER = Path("libs/schemas/src/direct311/schemas/model.py")
-"""Where `replaced` is, the one place that copies a model with a dictionary."""
+"""The module with `replaced`, the only place that copies a model with a dictionary."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,11 +29,11 @@ class Finding:
 
 
 Rule = Callable[[Path, ast.Module], Iterator[Finding]]
-"""The rule's findings in the module at a path, which is relative to the repository."""
+"""The rule's findings in the module at a path relative to the repository."""
 
 
 def no_copy_by_dictionary(path: Path, module: ast.Module) -> Iterator[Finding]:
-    """`model_copy(update=…)` takes any field name; only `replaced` may use it."""
+    """`model_copy(update=…)` accepts any field name; only `replaced` may use it."""
     if path == COPIER:
         return
     for call in _calls(module):
@@ -51,7 +51,7 @@ def no_copy_by_dictionary(path: Path, module: ast.Module) -> Iterator[Finding]:
 
 
 def replaced_in_own_methods(path: Path, module: ast.Module) -> Iterator[Finding]:
-    """`replaced` is for a model's own methods, with fields by name, so that mypy sees them."""
+    """`replaced` is for a model's own methods, with fields by name, so that mypy checks them."""
     for call in _calls(module):
         if not (isinstance(call.func, ast.Name) and call.func.id == "replaced"):
             continue
@@ -70,13 +70,13 @@ RULES: Sequence[Rule] = (no_copy_by_dictionary, replaced_in_own_methods)
 
 
 def check(path: Path, text: str) -> list[Finding]:
-    """What the rules find in a module."""
+    """The rules' findings in a module."""
     module = ast.parse(text)
     return sorted(finding for rule in RULES for finding in rule(path, module))
 
 
 def check_all(root: Path = ROOT) -> list[Finding]:
-    """What the rules find in libraries and services."""
+    """The rules' findings in libraries and services."""
     return [
         finding
         for pattern in SOURCES

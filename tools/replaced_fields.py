@@ -1,6 +1,7 @@
-"""Has mypy check `replaced`: each keyword is a field of the model, its value of the field's type.
+"""Makes mypy check `replaced`: each keyword must be a field of the model, and its value must have
+the field's type.
 
-A plugin of mypy, named in `pyproject.toml` beside pydantic's, from which it has the fields.
+A mypy plugin, named in `pyproject.toml` next to pydantic's, from which it gets the fields.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ REPLACED = "direct311.schemas.model.replaced"
 
 
 class ReplacedPlugin(Plugin):
-    """Gives each call of `replaced` the signature that the model's fields make."""
+    """Gives each call of `replaced` the signature made from the model's fields."""
 
     def get_function_signature_hook(
         self, fullname: str
@@ -35,7 +36,7 @@ def _with_fields(context: FunctionSigContext) -> FunctionLike:
 
 
 def _fields(of: Type) -> dict[str, Type]:
-    """Each field of a model and its type; none of what is no model."""
+    """Each field of a model and its type; empty for anything that is not a model."""
     if isinstance(of, TypeVarType):
         of = get_proper_type(of.upper_bound)
     fields: dict[str, Type] = {}
@@ -49,5 +50,5 @@ def _fields(of: Type) -> dict[str, Type]:
 
 
 def plugin(version: str) -> type[Plugin]:
-    """What mypy looks for."""
+    """The entry point that mypy looks for."""
     return ReplacedPlugin

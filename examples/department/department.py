@@ -1,4 +1,4 @@
-"""A department: reads its own topic, answers on its own.
+"""A department: reads its own topic, and answers on its own topic.
 
 It needs `direct311-schemas` and a Kafka client, nothing else of Direct311. Connection and
 credentials come from the environment: DEPARTMENT, KAFKA_BOOTSTRAP, KAFKA_USERNAME,
@@ -35,7 +35,7 @@ from direct311.schemas import (
 
 
 def connection() -> dict[str, Any]:
-    """What every Kafka client of the department needs."""
+    """The settings that every Kafka client of the department needs."""
     environment = os.environ
     return {
         "bootstrap_servers": environment["KAFKA_BOOTSTRAP"],
@@ -48,7 +48,7 @@ def connection() -> dict[str, Any]:
 
 @asynccontextmanager
 async def reading(topic: str) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer in the department's group, from the first message that is still there."""
+    """A consumer in the department's group, starting at the oldest available message."""
     consumer = AIOKafkaConsumer(
         topic,
         group_id=os.environ["KAFKA_GROUP"],
@@ -76,7 +76,7 @@ async def watch(department: str, topic: str | None, limit: int | None, record: s
             try:
                 event = decode(read_headers(message.headers), message.value or b"")
             except DecodeError as error:
-                print(f"offset {message.offset} is no event: {error}", file=sys.stderr)
+                print(f"offset {message.offset} is not an event: {error}", file=sys.stderr)
                 continue
             if why := misplaced(event, topic):
                 print(f"offset {message.offset} does not belong here: {why}", file=sys.stderr)
@@ -145,7 +145,7 @@ def parser() -> argparse.ArgumentParser:
             "closed_unfounded",
         ],
     )
-    answering.add_argument("--note", default="", help="what the reporter may read")
+    answering.add_argument("--note", default="", help="a note that the reporter may read")
     answering.add_argument("--reference", help="the work order")
     return found
 

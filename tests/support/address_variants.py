@@ -1,7 +1,7 @@
-"""Other ways of writing an address, by kind: what people write, and what somebody would write who
-wants a protected home to show.
+"""Other ways of writing an address, by kind: what people write, and what somebody would write to
+make a protected home show.
 
-All are drawn with the generator of random numbers that is given: a seed gives the same ones again.
+All are drawn with the given random generator: the same seed gives the same ones again.
 """
 
 # ruff: noqa: RUF001 (letters that look like others are one of the kinds)
@@ -59,8 +59,8 @@ _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWY"
 
 @dataclass(frozen=True)
 class Address:
-    """An address line in the form of the Postal Service, and the ZIP code and city beside it.
-    `digits`: the number of a numbered street."""
+    """An address line in Postal Service form, with its ZIP code and city. `digits`: a numbered
+    street's number."""
 
     line: str
     zip_code: str
@@ -83,7 +83,7 @@ class Address:
 
 
 def address_of(line: str, zip_code: str = "", city: str = "MIAMI") -> Address | None:
-    """The parts of a line; `None` where it is no house number and street."""
+    """The parts of a line; `None` if it is not a house number and street."""
     found = _LINE.fullmatch(line)
     if found is None or "&" in line:
         return None
@@ -121,8 +121,8 @@ def _misspelled_twice(one: Address, rng: Random) -> Iterator[str]:
 
 
 def slip(word: str, rng: Random) -> str:
-    """The word with one letter left out, doubled, changed, put in, or exchanged with the next; the
-    first letter stays, as it mostly does."""
+    """The word with one letter left out, doubled, changed, inserted, or exchanged with the next;
+    the first letter stays, as it usually does."""
     at = rng.randrange(1, len(word))
     how = rng.randrange(5)
     if how == 0:
@@ -378,7 +378,7 @@ KINDS: dict[str, Kind] = {
 
 
 def variants(one: Address, kind: str, rng: Random) -> list[str]:
-    """Other ways of this kind to write an address, none where the kind does not apply."""
+    """Other ways of this kind to write an address; none if the kind does not apply."""
     return [text for text in KINDS[kind](one, rng) if text != one.line]
 
 
@@ -396,4 +396,4 @@ MADE_UP = tuple(
     )
     if (found := address_of(line)) is not None
 )  # fmt: skip
-"""Addresses in the forms of the county, of nobody."""
+"""Addresses in the county's forms that belong to nobody."""

@@ -34,7 +34,7 @@ class App:
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """A call with the API key, and with a reporter's link where there is one."""
+        """A call with the API key, and with a reporter's link if there is one."""
         sent = {**self.headers, **(headers or {})}
         sent |= {"Authorization": f"Bearer {link}"} if link else {}
         sent |= {"Idempotency-Key": key} if key else {}
@@ -51,7 +51,7 @@ class App:
         return str(said["service_request_id"]), str(said["link"]["token"])
 
     async def uploaded(self, body: bytes, kind: str = "image/jpeg", **announced: object) -> str:
-        """The id of a file that was brought to the store."""
+        """The id of a file that was uploaded to the store."""
         order = {"files": [{"content_type": kind, "size": len(body), **announced}]}
         answer = await self.call("POST", "/v1/uploads", order)
         assert answer.status_code == 201, answer.text
@@ -84,7 +84,7 @@ def order(number: int, **members: object) -> Document:
 
 
 def mails(county: County, address: str) -> list[EmailMessage]:
-    """What has come for an address, the oldest first."""
+    """The messages that have arrived for an address, oldest first."""
     folder = county.stack.place.mail / "box"
     if not folder.exists():
         return []
@@ -97,7 +97,7 @@ def mails(county: County, address: str) -> list[EmailMessage]:
 
 
 async def mailed(county: County, address: str, count: int = 1) -> list[EmailMessage]:
-    """The first so many messages for an address, once they have come."""
+    """The first messages for an address, once this many have arrived."""
 
     async def look() -> list[EmailMessage] | None:
         found = mails(county, address)

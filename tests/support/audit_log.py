@@ -1,4 +1,4 @@
-"""A small audit log for tests: signed events, sealed into entries, written out as files."""
+"""A small audit log for tests: signed events, sealed into entries and written as files."""
 
 import json
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def uuid7(number: int) -> str:
 
 
 def signed(event: Event, service: str = "intake") -> Event:
-    """The event under the signature of a service."""
+    """The event, signed by a service."""
     event = replace(event, keyid=f"{service}-2026-1")
     return replace(event, signature=private_key(service).sign(event.signed_bytes))
 
@@ -89,7 +89,7 @@ def access(number: int, at: datetime | None = None) -> Event:
 
 
 def body_key(event: Event) -> tuple[bytes, bytes]:
-    """Key reference (16 bytes) and body key (32 bytes) of the record that an event speaks of."""
+    """The key reference (16 bytes) and body key (32 bytes) of an event's record."""
     digest = sha256(event.subject.encode()).digest()
     return digest[:16], sha256(digest).digest()
 
@@ -107,7 +107,7 @@ def entry_key(event: Event, entry: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Written:
-    """A log as files: path to content, and the checkpoints that were signed on the way."""
+    """A log as files: path → content, and the checkpoints that were signed on the way."""
 
     files: dict[str, bytes]
     checkpoints: dict[int, str]
@@ -126,7 +126,7 @@ class Written:
 def write_log(entries: Sequence[bytes], sizes: Sequence[int] = ()) -> Written:
     """Append entries in batches that end at `sizes` and at the end; sign a checkpoint after each.
 
-    Partial tiles stay where they were written, as in a log that never deletes.
+    Partial tiles stay, as in a log that never deletes.
     """
     tiles: dict[Tile, bytes] = {}
     checkpoints = {}
@@ -148,7 +148,7 @@ def write_log(entries: Sequence[bytes], sizes: Sequence[int] = ()) -> Written:
 def grown_bundles(size: int, entries: Sequence[bytes], partial: bytes) -> dict[Tile, bytes]:
     """Content of each entry bundle that appending `entries` to `size` entries completes or begins.
 
-    `partial` is the content of the last bundle where that is not full, else empty.
+    `partial` is the content of the last bundle if that is not full, otherwise empty.
     """
     index, width = divmod(size, WIDTH)
     bundles = {}

@@ -1,4 +1,4 @@
-"""A real browser, and pages of our own for it: Chromium, driven by Playwright."""
+"""A real browser, and our own pages for it: Chromium, driven by Playwright."""
 
 import shutil
 import threading
@@ -22,7 +22,8 @@ CHROMIUM = Tool(
 
 @asynccontextmanager
 async def browsing() -> AsyncIterator[BrowserContext]:
-    """A browser's fresh profile; its console must not complain of what our pages may not do."""
+    """A browser's fresh profile; its console must not complain about things that our pages may not
+    do."""
     if await anyio.to_thread.run_sync(install_tools, (CHROMIUM,)):
         pytest.skip(f"{CHROMIUM.name} is missing; run: {CHROMIUM.otherwise}")
     async with async_playwright() as playwright:
@@ -47,12 +48,12 @@ class _Page(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: tests say what went wrong."""
+        """Logs nothing: tests say what went wrong."""
 
 
 @contextmanager
 def front_end() -> Iterator[str]:
-    """The origin of an empty page on a web server of its own."""
+    """The origin of an empty page on its own web server."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
     thread = threading.Thread(target=server.serve_forever, name="front end", daemon=True)
     thread.start()

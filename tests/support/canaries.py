@@ -1,7 +1,7 @@
-"""Canaries: words that stand for a person, and the search for them in everything that is kept.
+"""Canaries: words that stand for a person, and the search for them in everything that is stored.
 
-A canary is searched for in every form in which software tends to write text down. The search reads
-whole files as bytes, so it needs files that are not compressed.
+A canary is searched for in every form in which software usually writes text. The search reads whole
+files as bytes, so it needs uncompressed files.
 """
 
 import base64
@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 _BLOCK = 1 << 16
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 _SHORTEST = 5
-"""Bytes. Four would be found by chance once in every 4 GB of noise, for each form."""
+"""In bytes. Four would be found by chance once in every 4 GB of noise, for each form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """One planted text. `forms`: the same person said otherwise, in words or bytes."""
+    """One planted text. `forms`: other words or bytes for the same person."""
 
     name: str
     text: str
     forms: tuple[str | bytes, ...] = ()
 
     def spellings(self) -> Mapping[bytes, str]:
-        """Every byte form to look for, and what it is called."""
+        """Every byte form to look for, and its name."""
         found: dict[bytes, str] = {}
         for form in (self.text, *self.forms):
             for spelling, kind in _spellings(form):
@@ -43,7 +43,7 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A canary where it must not be. `at`: offset in bytes."""
+    """A canary in a place where it must not be. `at`: offset in bytes."""
 
     canary: str
     form: str
@@ -58,7 +58,7 @@ def _spellings(form: str | bytes) -> Iterator[tuple[bytes, str]]:
     for text, kind in {form: "", form.lower(): " lower", form.upper(): " upper"}.items():
         plain = text.encode()
         yield from _encoded(plain, "UTF-8" + kind)
-        # Without the outermost zero bytes both byte orders are one form.
+        # Without the outermost zero bytes both byte orders are the same form.
         yield text.encode("utf-16-le").rstrip(b"\0"), "UTF-16" + kind
         yield text.encode("utf-16-be").lstrip(b"\0"), "UTF-16" + kind
         for escaped in {json.dumps(text)[1:-1], quote(text, safe=""), quote_plus(text)}:
@@ -77,7 +77,7 @@ def _encoded(data: bytes, kind: str, *, plain: bool = True) -> Iterator[tuple[by
     for hexed in (binascii.hexlify(data), binascii.hexlify(data).upper()):
         yield hexed, f"hex of {kind}"
     for shift in range(3):
-        # The characters that depend on this text alone, after `shift` bytes of something else.
+        # The characters that depend only on this text, after `shift` bytes of something else.
         first, last = (8 * shift + 5) // 6, 8 * (shift + len(data)) // 6
         encoded = base64.b64encode(b"\0" * shift + data)[first:last]
         yield encoded, f"base64 of {kind}"
@@ -99,10 +99,10 @@ class Search:
         self._starts = np.sort(_fours(b"".join(self._by_start))[::4])
 
     def in_bytes(self, data: bytes, where: str, offset: int = 0) -> list[Found]:
-        """All occurrences in these bytes; of forms that begin together the longest."""
+        """All occurrences in these bytes; of forms that begin at the same place, the longest."""
         if len(data) < 4:
             return []
-        # Thousands of forms: first where any could begin, four bytes at a time.
+        # There are thousands of forms, so first find where any could begin, four bytes at a time.
         fours = _fours(data)
         nearest = np.searchsorted(self._starts, fours).clip(max=len(self._starts) - 1)
         found = []
@@ -114,7 +114,7 @@ class Search:
         return found
 
     def in_file(self, path: Path, root: Path) -> list[Found]:
-        """All occurrences in a file, its name included. Holes in it are skipped."""
+        """All occurrences in a file, including its name. Skips holes in the file."""
         where = str(path.relative_to(root))
         found = self.in_bytes(where.encode(errors="surrogateescape"), f"the name of {where}")
         with path.open("rb") as file:
@@ -126,7 +126,7 @@ class Search:
                 found += self.in_bytes(data, where, start - len(kept))
                 kept = data[-(self._longest - 1) :]
                 offset = start + len(block)
-        # A form that lies across two blocks and one that lies in both may be the same.
+        # A form across two blocks may also be found in both.
         return list(dict.fromkeys(found))
 
     def in_folder(self, root: Path) -> tuple[list[Found], int]:
@@ -140,14 +140,14 @@ class Search:
 
 
 def _fours(data: bytes) -> NDArray[np.uint32]:
-    """Every four neighbouring bytes as one number."""
+    """Every four neighboring bytes as one number."""
     one = np.frombuffer(data, np.uint8).astype(np.uint32)
     four = one[:-3] << 24 | one[1:-2] << 16 | one[2:-1] << 8 | one[3:]
     return four.astype(np.uint32)
 
 
 def _blocks(file: int) -> Iterator[tuple[int, bytes]]:
-    """A file's blocks that hold data, with their offsets."""
+    """A file's blocks that contain data, with their offsets."""
     offset, end = 0, os.fstat(file).st_size
     while offset < end:
         try:
@@ -160,14 +160,14 @@ def _blocks(file: int) -> Iterator[tuple[int, bytes]]:
             block = os.read(file, min(_BLOCK, limit - offset))
             if not block:
                 return
-            # Databases write zeros ahead of their logs, and no form of a canary is zeros.
+            # Databases write zeros ahead in their logs, and no form of a canary consists of zeros.
             if block.count(0) < len(block):
                 yield offset, block
             offset += len(block)
 
 
 def table(found: Sequence[Found], most: int = 20) -> str:
-    """What was found, for people: which canary, in which form, where."""
+    """What was found, for human readers: which canary, in which form, and where."""
     lines = [f"  {each.canary}, {each.form}: {each.file} at {each.at}" for each in found[:most]]
     if len(found) > most:
         lines.append(f"  and {len(found) - most} more")

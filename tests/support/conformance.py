@@ -1,10 +1,10 @@
 """The conformance page: each statement of the county's policy, its mechanism and its proof.
 
 A test says what it proves: `@pytest.mark.policy("P3", "P12")`. `Evidence` notes how the marked
-tests came out, in pytest's cache, so that a part of the suite may be run alone. Then
+tests came out, in pytest's cache, so that a part of the suite can run alone. Then
 
     python -m tests.support.conformance            # writes docs/policy-conformance.md
-    python -m tests.support.conformance --check    # exit code 1 where the page says otherwise
+    python -m tests.support.conformance --check    # exit code 1 if the page differs
 
 A statement without a passing test is open. So is one with a test that failed or was skipped.
 """
@@ -84,7 +84,8 @@ class Evidence:
         if self._config.option.collectonly or cache is None:
             return
         before: dict[str, Proof] = cache.get(CACHE_KEY, {})
-        # Of a file that was collected whole, tests that are gone leave; others stay as they were.
+        # If a whole file was collected, tests that no longer exist are removed; others stay as they
+        # were.
         whole = not any("::" in argument for argument in self._config.args)
         options = self._config.option
         picked = bool(options.keyword or options.markexpr or options.part)
@@ -158,7 +159,7 @@ def render(all_statements: Iterable[Statement], proofs: Mapping[str, Proof]) -> 
 
 
 def verdict(outcomes: Mapping[str, Outcome], *, in_part: bool = False) -> str:
-    """One phrase about a statement's tests. `in_part`: something remains that they do not prove."""
+    """One phrase about a statement's tests. `in_part`: they do not prove everything."""
     passed = sum(outcome == "passed" for outcome in outcomes.values())
     if not outcomes:
         return "**open**: no test yet"

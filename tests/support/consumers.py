@@ -1,4 +1,5 @@
-"""A consumer without a broker: what comes is given to it, what it dead-letters is kept."""
+"""A consumer without a broker: messages are passed to it directly, and its dead letters are
+kept."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from direct311.schemas.model import Model
 
 
 class NoBroker:
-    """Keeps dead letters, as their headers say."""
+    """Keeps dead letters by their headers."""
 
     def __init__(self) -> None:
         self.letters: list[Mapping[str, str]] = []
@@ -40,7 +41,7 @@ class _Subscriber:
 
 
 class Reading:
-    """A consumer of one service: `handled` has what it took."""
+    """A consumer of one service: `handled` has the events it handled."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class Reading:
 
 
 def record(message: Encoded, offset: int = 0) -> "ConsumerRecord[Any, Any]":
-    """A message as the broker's client hands it over."""
+    """A message as the broker's client returns it."""
     found = SimpleNamespace(
         topic=message.topic,
         partition=0,

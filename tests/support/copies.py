@@ -14,9 +14,8 @@ from deploy.local.stack import Stack
 
 
 class Copy:
-    """One more process of a service, on a port of its own, behind the same servers.
-
-    `module` and `arguments` run it in place of the service's own entry point.
+    """One more process of a service, on its own port, with the same servers. `module` and
+    `arguments` replace the service's own entry point.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Copy:
         return self._process is None or self._process.poll() is not None
 
     def start(self) -> None:
-        """Start it where it does not run."""
+        """Start it if it is not running."""
         if not self.dead:
             return
         command, environ = self._stack.command(self._service)
@@ -65,7 +64,7 @@ class Copy:
             )
 
     def wait_ready(self, seconds: float = 120) -> None:
-        """:raises AssertionError: it died, or is not ready in time."""
+        """:raises AssertionError: it died, or was not ready in time."""
         deadline = time.monotonic() + seconds
         while True:
             try:

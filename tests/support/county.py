@@ -35,13 +35,13 @@ File = tuple[str, bytes, str]
 """Name, bytes, content type."""
 
 PATIENCE = 60.0
-"""Seconds until what is promised within a second or so counts as not happening."""
+"""After this many seconds, something promised within a second or so counts as not happening."""
 
 DEPARTMENT = Path(__file__).parents[2] / "examples" / "department" / "department.py"
 
 
 class NotHappeningError(AssertionError):
-    """What a test waited for did not come."""
+    """What a test waited for did not happen."""
 
 
 async def until(
@@ -49,7 +49,7 @@ async def until(
 ) -> T:
     """The first answer of `look` that is neither `None` nor false.
 
-    :raises NotHappeningError: none came in time; the message says what was promised.
+    :raises NotHappeningError: there was none in time; the message says what was promised.
     """
     deadline = time.monotonic() + seconds
     pause = 0.05
@@ -64,7 +64,7 @@ async def until(
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a department's program said: exit code, lines of JSON, errors."""
+    """What a department's program returned: exit code, lines of JSON, errors."""
 
     code: int
     lines: Sequence[Any]
@@ -72,7 +72,7 @@ class Said:
 
 
 class County:
-    """One stack, and everybody who has to do with it."""
+    """One stack, and all its users."""
 
     def __init__(self, stack: Stack, http: httpx.AsyncClient, session: Session) -> None:
         self.stack = stack
@@ -93,7 +93,7 @@ class County:
         headers: Mapping[str, str] | None = None,
         seconds: float = 30.0,
     ) -> httpx.Response:
-        """POST a service request, as a client that knows its API key (or with none)."""
+        """POST a service request, as a client with its API key (or without one)."""
         pairs = list(fields.items()) if isinstance(fields, Mapping) else list(fields)
         if "jurisdiction_id" not in dict(pairs):
             pairs.insert(0, ("jurisdiction_id", "miamidade"))
@@ -122,7 +122,7 @@ class County:
         return await self.http.get(url, params=query)
 
     async def request(self, record_id: str) -> Document:
-        """A request as anybody sees it."""
+        """A request as the public sees it."""
         answer = await self.open311(f"requests/{record_id}.json", extensions="true")
         assert answer.status_code == 200, answer.text
         (shown,) = answer.json()
@@ -148,7 +148,8 @@ class County:
         return await self.http.request(method, url, headers=headers, **options)
 
     async def service_headers(self, client_id: str, service: str) -> dict[str, str]:
-        """The Authorization header of a service, known by its client id, at another."""
+        """The Authorization header of a service (identified by its client id) for another
+        service."""
         key = (client_id, service)
         if key not in self._service_tokens:
             form = {
@@ -172,7 +173,8 @@ class County:
         return _json(await self.ask("POST", service, path, role, name, body))
 
     async def unprotect(self, protection_id: str) -> None:
-        """End a protection: by two persons, and once the time to undo it, short here, is over."""
+        """End a protection: two people end it, and then the time to undo it, short here,
+        expires."""
         path = f"/v1/protections/{protection_id}"
         if not (await self.get("intake", path, "custodian", "carla"))["in_force"]:
             return
@@ -189,7 +191,7 @@ class County:
     async def read_contact(
         self, record_id: str, role: str, name: str, *, purpose: str = "respond", **question: Any
     ) -> httpx.Response:
-        """Ask for sealed fields of a request, by default name and telephone."""
+        """Ask for a request's sealed fields, by default name and telephone."""
         body = {
             "purpose": purpose,
             "fields": ["first_name", "phone"],
@@ -200,11 +202,11 @@ class County:
         return await self.ask("POST", "intake", path, role, name, body)
 
     async def counts(self, service: str) -> dict[str, int]:
-        """A service's counts by state of the records that there are, with their `total`."""
+        """A service's counts of its existing records by state, with their `total`."""
         return await counts(self.session, service)
 
     async def job(self, record_id: str) -> Document:
-        """What routing knows of a request; empty where it knows nothing yet."""
+        """What routing knows about a request; empty if it knows nothing yet."""
         answer = await self.ask("GET", "routing", f"/v1/jobs/{record_id}", "agent")
         return {} if answer.status_code == 404 else dict(_json(answer))
 
@@ -243,7 +245,7 @@ class County:
         return Said(process.returncode or 0, lines, err.decode())
 
     async def received(self, code: str, record_id: str) -> list[Document]:
-        """What the department's own credentials find on its topic about a record."""
+        """The messages about a record that the department's own credentials find on its topic."""
         known = self.known.departments[code]
         user = {"sasl_plain_username": known.username, "sasl_plain_password": known.password}
         found = await self.messages(f"routed.{code}", group=known.group, **user)
@@ -258,7 +260,7 @@ class County:
     async def messages(
         self, *topics: str, group: str | None = None, **user: str
     ) -> list["ConsumerRecord[bytes, bytes]"]:
-        """All that lies in these topics now, read by the administrator unless said otherwise."""
+        """Everything in these topics now, by default read by the administrator."""
         consumer = AIOKafkaConsumer(**self._kafka(**user), group_id=group, auto_offset_reset="none")
         await consumer.start()
         try:
@@ -305,7 +307,7 @@ class County:
             await producer.stop()
 
     async def send(self, message: Encoded) -> None:
-        """Publish a message as it is."""
+        """Publish a message unchanged."""
         producer = AIOKafkaProducer(**self._kafka(), acks="all")
         await producer.start()
         try:
@@ -317,14 +319,14 @@ class County:
             await producer.stop()
 
     async def caught_up(self) -> None:
-        """Wait until every service has handled all that lies now in the topics that it reads."""
+        """Wait until every service has handled everything now in the topics that it reads."""
         admin = AIOKafkaAdminClient(**self._kafka())
         consumer = AIOKafkaConsumer(**self._kafka())
         await admin.start()
         await consumer.start()
         try:
             for service in self.stack.services:
-                # A group's own offsets say which topics it reads; of each topic all partitions.
+                # A group's own offsets show which topics it reads; it reads all partitions of each.
                 topics = {each.topic for each in await admin.list_consumer_group_offsets(service)}
                 partitions = [
                     TopicPartition(topic, number)
@@ -342,7 +344,7 @@ class County:
                         for at, end in ends.items()
                     )
 
-                await until(done, f"{service} has handled all that lies in its topics")
+                await until(done, f"{service} has handled everything in its topics")
         finally:
             await consumer.stop()
             await admin.close()
@@ -359,11 +361,11 @@ class County:
         }
 
     def database(self) -> "contextlib.closing[MongoClient[Document]]":
-        """The administrator's way into all databases."""
+        """The administrator's access to all databases."""
         return contextlib.closing(MongoClient(self.known.database.url, tz_aware=True))
 
     def store(self) -> Minio:
-        """The administrator's way into all buckets."""
+        """The administrator's access to all buckets."""
         store = self.known.store
         return Minio(
             store.endpoint, access_key=store.access_key, secret_key=store.secret_key, secure=False
@@ -372,9 +374,9 @@ class County:
 
 @asynccontextmanager
 async def entering(stack: Stack) -> AsyncIterator[County]:
-    """The users of a stack, for as long as the block lasts."""
+    """The users of a stack, for the duration of the block."""
     client = HttpClient(timeout=30.0)
-    # Never through a proxy that the environment names: everything is on this machine.
+    # Never use a proxy that the environment names: everything is on this machine.
     async with httpx.AsyncClient(timeout=30.0, trust_env=False) as http:
         try:
             known = LocalStack.model_validate(stack.dev)

@@ -1,4 +1,4 @@
-"""Packaged data files, changed in one place, to see that the loader names what is wrong."""
+"""Packaged data files, changed in one place, to check that the loader names what is wrong."""
 
 from collections.abc import Callable
 from importlib.resources.abc import Traversable
@@ -11,7 +11,8 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def changed(source: Traversable, folder: Path, change: Change) -> Path:
-    """A copy of `source` in `folder`, of the same name, with `change` applied to its content."""
+    """A copy of `source` in `folder`, with the same name and with `change` applied to its
+    content."""
     tree = yaml.load(source.read_text(encoding="utf-8"), yaml.CSafeLoader)
     change(tree)
     path = folder / source.name

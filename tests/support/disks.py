@@ -10,7 +10,7 @@ import pytest
 
 _FILLER = "filler"
 _STEPS = (1 << 20, 1 << 12, 1)
-"""Bytes written at a time; smaller ones when larger do not fit any more."""
+"""How many bytes are written at a time: smaller pieces once larger ones no longer fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Disk:
             for size in _STEPS:
                 piece = b"\1" * size
                 try:
-                    # What does not fit is written in part, or not at all.
+                    # Data that does not fit is written in part, or not at all.
                     while file.write(piece):
                         pass
                 except OSError:
@@ -37,7 +37,7 @@ class Disk:
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Disk]:
-    """A file system in memory, mounted at `folder`. Skips the test where none may be mounted."""
+    """A file system in memory, mounted at `folder`. Skips the test if none may be mounted."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     options = f"size={megabytes}m,mode=0700"
     words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
@@ -50,5 +50,5 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Disk]:
     try:
         yield Disk(folder)
     finally:
-        # At once for everybody who looks, and in fact once nobody has a file of it open.
+        # Unmounts at once for new readers, and completely once no file on it is open.
         subprocess.run(["umount", "-l", str(folder)], check=True)

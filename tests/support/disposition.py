@@ -1,4 +1,5 @@
-"""A record on its way out: work done, clock run out, two persons, destruction, certificate."""
+"""A record's disposition: work done, retention period expired, two people, destruction,
+certificate."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,13 +15,13 @@ def as_of() -> date:
 
 
 async def record(county: County, record_id: str) -> Document:
-    """What retention's inventory says of a record; empty where it is not in it."""
+    """What retention's inventory says about a record; empty if it is not there."""
     answer = await county.ask("GET", "retention", f"/v1/records/{record_id}", "custodian", "carla")
     return dict(answer.json()) if answer.status_code == 200 else {}
 
 
 async def closed(county: County, record_id: str) -> Document:
-    """Have the department say that the job is done; the record, once its clock runs."""
+    """Let the department report the job as done; returns the record once its clock runs."""
     job = await county.routed(record_id)
     said = await county.department(job["department"], "answer", record_id, "fixed")
     assert said.code == 0, said.errors
@@ -33,7 +34,7 @@ async def closed(county: County, record_id: str) -> Document:
 
 
 async def eligible(county: County, record_id: str) -> Document:
-    """Close a record and let its time run out."""
+    """Close a record and let its retention period expire."""
     await closed(county, record_id)
     body = {"as_of": as_of().isoformat(), "dry_run": False}
     await county.post("retention", "/v1/expiry", body, "custodian", "carla")
@@ -62,7 +63,7 @@ async def approved(county: County, proposal: Document) -> None:
 
 
 async def certificate(county: County, proposal: Document) -> Document:
-    """The certificate, once every holder but audit has destroyed its part."""
+    """The certificate, once every holder except audit has destroyed its part."""
 
     async def issued() -> Document | None:
         path = f"/v1/dispositions/{proposal['disposition_id']}"
@@ -77,7 +78,7 @@ async def certificate(county: County, proposal: Document) -> Document:
 
 
 async def destroyed(county: County, record_id: str) -> Document:
-    """All of it; the certificate."""
+    """Runs all steps; returns the certificate."""
     await eligible(county, record_id)
     proposal = await proposed(county, record_id)
     await approved(county, proposal)

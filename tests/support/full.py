@@ -1,4 +1,4 @@
-"""What a gateway answers where something behind it is full or away."""
+"""What a gateway answers if something behind it is full or down."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,8 @@ PERSONAL = ("last_name", "email", "phone", "description")
 
 
 def later(answer: httpx.Response, form: str, sent: Mapping[str, str]) -> None:
-    """503 in the format asked for, with when to come again and nothing of what was `sent`."""
+    """Checks for 503 in the requested format, with a time to retry and nothing of what was
+    `sent`."""
     assert answer.status_code == 503, answer.text
     assert int(answer.headers["retry-after"]) > 0
     start = "<?xml" if form == "xml" else '[{"code":503'

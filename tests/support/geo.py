@@ -82,7 +82,7 @@ class InMemoryBoundarySets:
 
 
 class InMemoryLocations:
-    """Implements `Locations` with counts that are given."""
+    """Implements `Locations` with given counts."""
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         self._counts = counts

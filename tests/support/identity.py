@@ -17,5 +17,5 @@ def services_of(name: str) -> Services:
 
 
 def audience_of(name: str) -> str:
-    """What tokens for this service are made for."""
+    """The audience of tokens for this service."""
     return services_of(name).own.audience

@@ -13,10 +13,10 @@ from importlinter.domain.helpers import module_expressions_to_modules
 
 
 class OnlyContract(Contract):
-    """Modules import the standard library, their own package and ``allowed_modules`` alone.
+    """Modules may import only the standard library, their own package and ``allowed_modules``.
 
     Options: ``source_modules`` and ``allowed_modules``, module expressions; a source stands for
-    its whole package. Only direct imports count: what an allowed module needs is its own affair.
+    its whole package. Only direct imports count: an allowed module may import what it needs.
     """
 
     type_name = "only"

@@ -29,7 +29,7 @@ path "transit/encrypt/{key}" {{ capabilities = ["update"] }}
 path "transit/decrypt/{key}" {{ capabilities = ["update"] }}
 path "transit/keys/{key}" {{ capabilities = ["read"] }}
 """
-"""What a service's token needs, and no more: with `create` a mistyped name would make a key."""
+"""Only what a service's token needs: with `create`, a mistyped name would make a key."""
 
 
 def free_port() -> int:
@@ -88,7 +88,7 @@ class Bao:
         return answer.json() if answer.content else None
 
     def key(self, name: str) -> str:
-        """Makes a transit key; its address for a provider."""
+        """Makes a transit key; returns its address for a provider."""
         self.call("POST", f"transit/keys/{name}", {})
         return f"{self.url}/transit/{name}"
 
@@ -119,7 +119,7 @@ def bao(folder: Path) -> Iterator[Bao]:
 
 
 def local_kms_program() -> Path:
-    """Builds local-kms unless that was done before."""
+    """Builds local-kms unless it was built before."""
     folder = bootstrap.cache() / f"local-kms-{LOCAL_KMS}"
     if not (folder / "local-kms").exists():
         making = folder.with_name(f".{folder.name}-{os.getpid()}")

@@ -1,4 +1,4 @@
-"""Residents' signed links, and a door that knows them and staff by a word."""
+"""Residents' signed links, and a fake sign-in that accepts them and staff by name."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,7 +17,7 @@ LIFETIME = timedelta(days=90)
 
 
 def signed_links(clock: Clock) -> tuple[Links, LinkSigner]:
-    """A key of links that is valid for a year from `NOW`: its check, and its hand."""
+    """A link key that is valid for a year from `NOW`: the checker and the maker of links."""
     private = Ed25519PrivateKey.generate()
     key = PublicKey(
         "link-1", "intake", private.public_key(), NOW - timedelta(days=1), NOW + timedelta(days=365)
@@ -36,7 +36,7 @@ def signed_links(clock: Clock) -> tuple[Links, LinkSigner]:
 
 
 class FakeAuthenticator(Authenticator):
-    """Takes `role:name` for a staff token, and links for what they are."""
+    """Accepts `role:name` as a staff token, and real links."""
 
     def __init__(self, links: Links) -> None:
         super().__init__(_NoIssuer(), "https://issuer.test", services_of("intake"), None, links)

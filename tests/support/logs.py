@@ -1,4 +1,4 @@
-"""What the processes of a stack complain of."""
+"""The complaints of a stack's processes."""
 
 import json
 import re
@@ -11,11 +11,11 @@ _TAIL_BYTES = 200_000
 _USUAL = ("consumer.retry", "process.waiting")
 """Warnings of a process whose servers are not up yet."""
 _OUR_EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
-"""Libraries speak in sentences, and many of them when a server is away."""
+"""Libraries log sentences, and many of them when a server is down."""
 
 
 def complaints(stack: Stack) -> Iterator[tuple[str, str]]:
-    """The last warnings and errors of each service's log; nothing of one that has none."""
+    """The last warnings and errors in each service's log; omits services without any."""
     for name in stack.services:
         file = stack.log_file(name)
         if not file.exists():

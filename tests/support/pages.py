@@ -1,4 +1,4 @@
-"""The commands of a page of the documentation, and what the page says that they answer."""
+"""The commands on a documentation page, and the answers the page shows for them."""
 
 import re
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""The parts of the suite that may run side by side, each in a pytest of its own.
+"""The parts of the suite that may run in parallel, each in its own pytest process.
 
-`county`: tests of the whole shared stack. `servers`: live tests with stacks of their own, or with
-the servers alone. `units`: all that needs no server. The first two wait most of the time.
+`county`: tests of the whole shared stack. `servers`: live tests with their own stacks, or with only
+the servers. `units`: everything that needs no server. The first two wait most of the time.
 """
 
 import fcntl
@@ -22,7 +22,8 @@ PORTS: Mapping[Part, range] = {
     "servers": range(24_000, 28_000),
     "units": range(28_000, 32_000),
 }
-"""Of the stacks of each part: the port of one that was stopped for a moment is nobody else's."""
+"""The ports of each part's stacks, so that nobody else takes the port of a briefly stopped
+stack."""
 
 _FOLDERS: Mapping[str, tuple[Part, ...]] = {
     "unit": ("units",),
@@ -37,7 +38,8 @@ _FOLDERS: Mapping[str, tuple[Part, ...]] = {
     "wire": ("servers", "county"),
     "faults": ("servers", "county"),
 }
-"""Where each part has tests; the first is that of tests whose fixtures and markers say nothing."""
+"""The folders of each part's tests; the first part gets tests whose fixtures and markers say
+nothing."""
 _NEED_SERVERS = frozenset({"wire", "e2e", "faults"})
 """Markers."""
 
@@ -52,7 +54,7 @@ def parts_in(path: Path) -> tuple[Part, ...]:
 
 
 def part_of(item: pytest.Item) -> Part:
-    """The one part that a test belongs to."""
+    """The part that a test belongs to."""
     possible = parts_in(item.path)
     if len(possible) == 1:
         return possible[0]
@@ -66,14 +68,14 @@ def part_of(item: pytest.Item) -> Part:
 
 
 def takes_shared_stack(item: pytest.Item) -> bool:
-    """Some modules have a stack of their own by that name."""
+    """Some modules have their own stack with that name."""
     return "stack" in getattr(item, "fixturenames", ()) and not (
         isinstance(item, pytest.Function) and hasattr(item.module, "stack")
     )
 
 
 class OnePart:
-    """A pytest plugin: collects one part, and says nothing of the others."""
+    """A pytest plugin that collects one part, and reports nothing about the others."""
 
     def __init__(self, part: Part, config: pytest.Config) -> None:
         self._part = part
@@ -97,7 +99,7 @@ class OnePart:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self) -> Generator[None]:
-        """The parts keep one cache: each writes down what it knows, when no other does."""
+        """The parts share one cache: each writes to it while no other does."""
         cache: pytest.Cache | None = getattr(self._config, "cache", None)
         if cache is None:
             yield

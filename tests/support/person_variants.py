@@ -1,4 +1,4 @@
-"""Made-up persons, and the ways in which one writes a name, a number or an address of mail."""
+"""Made-up people, and the ways in which people write a name, a number or an e-mail address."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MIDDLE = (
 
 @dataclass(frozen=True)
 class Person:
-    """Made up of names that are frequent in the census; `second`: a second surname."""
+    """Made up from names that are frequent in the census; `second`: a second surname."""
 
     first: str
     middle: str
@@ -37,7 +37,7 @@ def _list(name: str) -> list[str]:
 
 
 def persons(seed: int, count: int) -> list[Person]:
-    """Persons no two of whose given names and first surnames are the same."""
+    """People, no two of whom share given name and first surname."""
     random = Random(seed)
     given = [each for each in _list("census_given_names.txt") if len(each) > 2]
     surnames = [each for each in _list("census_surnames.txt") if len(each) > 2]
@@ -119,7 +119,7 @@ NAMES: Mapping[str, Callable[[Person], tuple[str, str]]] = {
     "two persons by &": lambda p: (f"{p.first} {p.last}", f"{p.first} & Coco {p.last}"),
     "twice": lambda p: (f"{p.first} {p.last}", f"{p.first} {p.last} {p.first} {p.last}"),
 }
-"""A name as the registry has it, and as a request does, of one person."""
+"""One person's name, as in the registry and as in a request."""
 
 MAILS: Mapping[str, Callable[[str], str]] = {
     "capitals": str.upper,
@@ -143,7 +143,7 @@ MAILS: Mapping[str, Callable[[str], str]] = {
     "in words": lambda a: a.replace("@", " at ").replace(".com", " dot com"),
     "in words of Spanish": lambda a: a.replace("@", " arroba ").replace(".com", " punto com"),
 }
-"""An address of one mailbox, written otherwise."""
+"""An address of the same mailbox, written differently."""
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _PALABRAS = ("cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve")
@@ -181,4 +181,4 @@ PHONES: Mapping[str, Callable[[str], str]] = {
     "without its area code": lambda n: f"{n[3:6]}-{n[6:]}",
     "nothing seen between": "\u200b".join,
 }
-"""One number, written otherwise."""
+"""The same number, written differently."""

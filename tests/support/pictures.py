@@ -1,4 +1,4 @@
-"""Pictures made for the tests, each with canaries wherever its format has room for words."""
+"""Pictures made for the tests, each with canaries wherever its format has room for text."""
 
 import zlib
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def spellings(text: str = CANARY) -> list[bytes]:
 
 
 def scene(width: int = 320, height: int = 200, mode: str = "RGB") -> Image.Image:
-    """Many colours, red at the upper left."""
+    """Many colors, with red at the upper left."""
     image = Image.merge(
         "RGB",
         (
@@ -52,7 +52,7 @@ def xmp() -> bytes:
 
 
 def profile() -> bytes:
-    """An sRGB profile whose description is the canary, in the text forms that it has room for."""
+    """An sRGB profile whose description is the canary, in the text formats it has room for."""
     made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     # Appended after the last tag, with the size in the header put right: a private tag's data.
     made += CANARY.encode()
@@ -154,6 +154,6 @@ MAKERS: dict[str, Callable[[], bytes]] = {
 
 
 def real_samples(root: Path) -> list[Path]:
-    """Photos from real cameras and phones, where they lie beside the checkout."""
+    """Photos from real cameras and phones, if they are next to the checkout."""
     endings = {".jpg", ".jpeg", ".heic", ".heif", ".avif", ".png", ".webp", ".gif"}
     return sorted(path for path in (root / "media").glob("*") if path.suffix in endings)

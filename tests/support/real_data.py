@@ -1,4 +1,5 @@
-"""Where the county's real records lie: `DIRECT311_DATA`, else `shared/data` beside the checkout."""
+"""Where the county's real records are: `DIRECT311_DATA`, or else `shared/data` next to the
+checkout."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The retention schedule as tests ask it."""
+"""The retention schedule, as tests query it."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date

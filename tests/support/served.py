@@ -22,12 +22,13 @@ class QuickHeads(BoundedHeads):
 
 @dataclass(frozen=True)
 class Served:
-    """A server on a port of its own."""
+    """A server on its own port."""
 
     port: int
 
     def say(self, *pieces: bytes, seconds: float = 20.0, pause: float = 0.0) -> bytes:
-        """Send these, and all that came back until the server closed or was silent for a while."""
+        """Send these bytes; returns everything received until the server closed or was silent for a
+        while."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as raw:
             for number, piece in enumerate(pieces):
                 if number and pause:
@@ -38,7 +39,7 @@ class Served:
 
 
 def read(raw: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
+    """Everything received until the other side closes."""
     found = bytearray()
     with contextlib.suppress(ConnectionResetError):
         while piece := raw.recv(65_536):
@@ -48,7 +49,7 @@ def read(raw: socket.socket) -> bytes:
 
 @contextlib.contextmanager
 def served(app: ASGIApp, *, most: int | None = None) -> Iterator[Served]:
-    """The application, served as processes serve theirs."""
+    """The application, served in the same way as by a real process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

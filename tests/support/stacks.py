@@ -17,7 +17,7 @@ RUNNING: list[Stack] = []
 def stack_of_its_own(root: Path, *, services: bool = True) -> Iterator[Stack]:
     """A new stack on free ports, up; stopped afterwards, with its data deleted and its logs kept.
 
-    Nothing that it keeps is compressed, so that its files can be searched.
+    It stores nothing compressed, so that its files can be searched.
     """
     stack = Stack.create(root, ports="free", kind="test", compression=False)
     try:

@@ -27,7 +27,7 @@ def submission(
     **fields: str,
 ) -> dict[str, str]:
     """The form of a request, by default a stray dog in Kendall, with its reporter's contact data
-    (of reporter `number`) unless it is anonymous. Fields that are given replace those."""
+    (of reporter `number`) unless it is anonymous. Given fields replace those."""
     form = {"service_code": service_code, **place, "description": "It runs along the canal."}
     if reported:
         person = reporter(number)

@@ -1,4 +1,4 @@
-"""A log that can fork, what it sends to witnesses, and witnesses that run."""
+"""A log that can fork, what it sends to witnesses, and running witnesses."""
 
 import http.client
 import signal
@@ -23,7 +23,7 @@ AT = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 
 
 class History:
-    """A log of up to `length` entries; those from `forked_at` on are this history's own."""
+    """A log of up to `length` entries; entries from `forked_at` on belong only to this history."""
 
     def __init__(self, length: int, name: str = "", forked_at: int | None = None) -> None:
         forked_at = length if forked_at is None else forked_at
@@ -64,7 +64,7 @@ def free_port() -> int:
 
 
 class Served:
-    """A witness as a client meets it."""
+    """A witness as a client sees it."""
 
     def __init__(self, port: int) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)

@@ -79,14 +79,14 @@ async def page(browser: BrowserContext) -> AsyncIterator[Page]:
 
 
 async def signed_in(county: County, page: Page) -> str:
-    """The name of an agent who is at the page of marked requests."""
+    """The name of an agent who is at the page of flagged requests."""
     who = f"agent-{uuid4().hex[:8]}"
     await page.goto(f"{county.known.services['intake']}/staff/marked")
     await page.get_by_label("Who").fill(who)
     await page.get_by_label("Roles").fill("agent")
     await page.get_by_label("Operator's secret").fill(county.known.operator_secret)
     await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_role("heading", name="Marked requests")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Flagged requests")).to_be_visible()
     return who
 
 
@@ -128,7 +128,7 @@ async def test_a_strangers_page_cannot_sign_an_agent_out_nor_read_what_agents_se
     assert answer is not None
     assert answer.status == 403
     await page.reload()
-    await expect(page.get_by_role("heading", name="Marked requests")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Flagged requests")).to_be_visible()
 
 
 async def key_for(county: County, *origins: str) -> str:

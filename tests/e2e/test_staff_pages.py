@@ -1,4 +1,4 @@
-"""An agent in a browser: through the provider to the page of marked requests."""
+"""An agent in a browser: through the provider to the page of flagged requests."""
 
 import json
 import re

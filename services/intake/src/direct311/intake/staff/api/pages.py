@@ -1,4 +1,4 @@
-"""Pages for staff: signing in and out, and the marked requests. Plain HTML, no script."""
+"""Pages for staff: signing in and out, and the flagged requests. Plain HTML, no script."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -127,8 +127,8 @@ def _page(session: Session, requests: Sequence[ServiceRequest]) -> str:
     names = ("received", "request", "type", "status", "client", "marks", "repeats")
     head = "".join(f"<th>{name}</th>" for name in names)
     return (
-        f"{_HEAD}<title>Marked requests</title>"
-        f"<h1>Marked requests</h1><p>Signed in as {escape(session.caller.sub)}.</p>"
+        f"{_HEAD}<title>Flagged requests</title>"
+        f"<h1>Flagged requests</h1><p>Signed in as {escape(session.caller.sub)}.</p>"
         '<form method="post" action="/staff/logout">'
         f'<input type="hidden" name="csrf" value="{escape(session.csrf)}">'
         "<button>Sign out</button></form>"

@@ -121,7 +121,8 @@ def _check_time(at: datetime, now: datetime, ago: timedelta) -> None:
 def _parts(
     taken: Sequence[tuple[Received, QueuedEvent]],
 ) -> Iterator[Sequence[tuple[Received, QueuedEvent]]]:
-    """Parcels well below the largest document that the database takes (16 MiB)."""
+    """Splits events into inbox batches well below the largest document that the database accepts
+    (16 MiB)."""
     part: list[tuple[Received, QueuedEvent]] = []
     size = 0
     for item in taken:

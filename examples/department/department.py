@@ -64,7 +64,7 @@ async def reading(topic: str) -> AsyncIterator[AIOKafkaConsumer]:
 
 
 async def watch(department: str, topic: str | None, limit: int | None, record: str | None) -> None:
-    """Print each job as a line of JSON; commit when it is printed.
+    """Print each job as a line of JSON, and commit once it is printed.
 
     With `record`, print only the events about this request, and commit nothing: the other jobs
     still wait.
@@ -127,11 +127,11 @@ async def answer(update: events.DepartmentUpdate) -> int:
 def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     commands = found.add_subparsers(dest="command", required=True)
-    watching = commands.add_parser("watch", help="print the department's jobs as they come")
-    watching.add_argument("--topic", help="another topic (a neighbour's is refused)")
-    watching.add_argument("--limit", type=int, help="stop after so many")
+    watching = commands.add_parser("watch", help="print the department's jobs as they arrive")
+    watching.add_argument("--topic", help="another topic (the broker refuses another department's)")
+    watching.add_argument("--limit", type=int, help="stop after this many")
     watching.add_argument("--record", help="only this request's, and leave all jobs waiting")
-    answering = commands.add_parser("answer", help="say how a job stands")
+    answering = commands.add_parser("answer", help="report a job's status")
     answering.add_argument("record_id")
     answering.add_argument(
         "status",

@@ -11,7 +11,7 @@ from direct311.cli.stack import Session
 
 
 async def show(session: Session, services: Sequence[str], name: str, console: Console) -> None:
-    """Print how every service's keys are."""
+    """Print the state of every service's keys."""
     in_use = columns(
         "service", "key-encryption key", "data keys", "", whole=("service", "key-encryption key")
     )

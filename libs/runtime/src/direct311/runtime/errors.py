@@ -6,8 +6,8 @@ from direct311.schemas.model import Model, replaced
 
 
 class FieldProblem(Model):
-    """One thing that is wrong with what was sent: the field's name and what would be right, never
-    the value. `code`: one of `runtime.http.fields.FIELD_CODES`."""
+    """One thing that is wrong with the input: the field's name and what would be right, never the
+    value. `code`: one of `runtime.http.fields.FIELD_CODES`."""
 
     field: str
     detail: str

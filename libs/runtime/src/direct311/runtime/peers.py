@@ -15,7 +15,7 @@ from direct311.runtime.errors import RuntimeFaultError
 class HttpError(RuntimeFaultError):
     """A call did not return what was requested. `status` is `None` if nothing answered.
 
-    `problem` is the answer's body where that is JSON: our own services never echo input in it.
+    `problem` is the answer's body if that is JSON: our own services never echo input in it.
     `retry_after`: in how many seconds to try again, where the answer says so.
     """
 

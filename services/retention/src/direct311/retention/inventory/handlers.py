@@ -168,7 +168,7 @@ class Outcomes:
         """Add the outcome's items to the record, or state for an existing outcome when its case was
         closed, or that it is open again. The record keeps who said what.
 
-        :param closed_on: without it, what was said before stays.
+        :param closed_on: without it, the earlier statement stays.
         :raises RefusedError: an outcome that the assignments do not have, or a day on which
             its case cannot have been closed; the record is not the department's, does not exist,
             or its destruction is ordered.
@@ -178,7 +178,7 @@ class Outcomes:
 
         async def decide(state: InventoryRecord) -> Changed:
             if not (set(SAYERS) & set(caller.roles) or works_for(caller, state.department)):
-                # Of a record that there is not, too.
+                # This also applies to a record that does not exist.
                 raise RefusedError(
                     "department", "Only the department that has the request may say its outcome."
                 )

@@ -44,7 +44,7 @@ def client_of(
 
 
 def _of_the_header(error: RefusedError) -> RefusedError:
-    """The same where the key comes in a header, and not in a field of a form."""
+    """The same for a key in a header instead of a form field."""
     return RefusedError(
         error.code,
         error.detail.replace("api_key", "X-Api-Key"),

@@ -37,8 +37,8 @@ def app_counts_router(counts: AppCounts, caller_of: CallerOf, clock: Clock) -> A
         start: Annotated[AskedDay | None, Query()] = None,
         end: Annotated[AskedDay | None, Query()] = None,
     ) -> list[AppCountAnswer]:
-        """What front ends run on, as counts of days: at most 366 of them, by default the last 30.
-        Belongs to no request."""
+        """What front ends run on, as counts per day: at most 366 days, by default the last 30. The
+        counts belong to no request."""
         require(caller, *ROLES.app_counts)
         end = end or clock.now().date()
         start = start or end - timedelta(days=30)

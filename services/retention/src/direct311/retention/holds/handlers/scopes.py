@@ -28,8 +28,8 @@ class Scopes:
         }
 
     async def check(self, query: HoldQuery) -> None:
-        """:raises MalformedError: a service code, municipality or department that no record
-        has and the assignments do not name, with what comes near it."""
+        """:raises MalformedError: a service code, municipality or department that no record has and
+        the assignments do not name, with similar names."""
         problems: list[FieldProblem] = []
         if query.service_codes:
             codes = {*await self._inventory.values("service_code"), *self._assigned}

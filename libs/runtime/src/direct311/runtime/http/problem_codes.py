@@ -31,7 +31,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         ),
         "as_of_in_future": ProblemCode(409, "The date lies in the future, and this is no dry run."),
         "audit_unavailable": ProblemCode(
-            503, "The access could not be written to the audit log, so nothing is released."
+            503, "The audit log cannot be reached, so nothing is released."
         ),
         "boundaries": ProblemCode(422, "The boundary set cannot be imported."),
         "busy": ProblemCode(503, "Too many files are being sent at once."),

@@ -16,6 +16,7 @@ from direct311.intake.reporter.api.subject import link_router, subject_router
 from direct311.intake.request import ServiceRequest
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.submission.api.app import app_router
+from direct311.intake.submission.handlers.accept import Accept
 from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.handlers.submit import Submit
@@ -85,6 +86,14 @@ class Gateway:
             content_key=intake.indexes.content_key,
         )
         agreement = Agreement(POLICIES, intake.clock)
+        accept = Accept(
+            catalogue=CATALOGUE,
+            agreement=agreement,
+            submit=submit,
+            links=intake.link_signer,
+            clock=intake.clock,
+            most_files=5,
+        )
         report = GeoReport(
             settings=IntakeSettings.model_construct(
                 public_url="http://county.example",
@@ -98,11 +107,10 @@ class Gateway:
             admission=_Admitting(),  # type: ignore[arg-type]
             failed_keys=None,  # type: ignore[arg-type]
             callers=callers(intake.clock, most=1_000_000),
-            submit=submit,
+            accept=accept,
             requests=None,  # type: ignore[arg-type]
             updates=None,  # type: ignore[arg-type]
             add_comment=intake.add_comment,
-            links=intake.link_signer,
             clock=intake.clock,
         )
 
@@ -116,19 +124,15 @@ class Gateway:
         app.router.routes.extend(report.routes())
         for router in (
             app_router(
-                agreement=agreement,
-                catalogue=CATALOGUE,
-                submit=submit,
+                accept=accept,
                 upload=intake.upload,
-                links=intake.link_signer,
                 counts=_NoCounts(),  # type: ignore[arg-type]
                 largest_file=1000,
                 most_files=5,
                 client_of=client_of,
-                clock=intake.clock,
             ),
             codes_router(intake.one_time, True, client_of),
-            reporter_router(intake.reporter, CATALOGUE, residents),
+            reporter_router(intake.reporter, CATALOGUES, CODE_WORDS, residents),
             subject_router(intake.subject, residents),
             link_router(intake.subject, caller_of(authenticator)),
         ):

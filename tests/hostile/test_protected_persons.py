@@ -285,11 +285,11 @@ async def test_a_correction_protects(way: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("way", NUMBERS_IN_TEXT.values(), ids=NUMBERS_IN_TEXT)
 async def test_a_correction_with_a_number_in_a_text_is_refused(way: dict[str, str]) -> None:
-    world = test_subject.World()
-    before = await world.request(plain={"description": "A dog."})
-    answer = world.correct(dict(_given(way)))
+    intake = test_subject.SubjectIntake()
+    before = await intake.request(plain={"description": "A dog."})
+    answer = intake.correct(dict(_given(way)))
     assert (answer.status_code, answer.json()["field"]) == (422, "phone")
-    assert world.state() == before
+    assert intake.state() == before
 
 
 @pytest.mark.parametrize("way", [{"email": EMAILS["with a tag"]}, {"phone": PHONES["in words"]}])

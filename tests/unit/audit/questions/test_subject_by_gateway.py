@@ -3,26 +3,16 @@
 from datetime import timedelta
 
 import pytest
-from fastapi import FastAPI
 from httpx import Response
-from starlette.testclient import TestClient
 
 from direct311.audit.questions.api.subject import internal_subject_router
 from direct311.audit.questions.handlers.subject import SubjectReading
-from direct311.runtime.access.ledger import Ledger
-from direct311.runtime.access.rules import load_access_policy
-from direct311.runtime.http.api import caller_of, install
-from direct311.runtime.http.health import Readiness
-from direct311.runtime.messaging.signing import Signer
-from direct311.runtime.telemetry import Metrics
-from direct311.runtime.vault.vault import Vault
+from direct311.runtime.http.api import caller_of
 from direct311.schemas import Encoded
-from tests.support.keys import InMemoryKeys
-from tests.support.links import LIFETIME, FakeAuthenticator, bearer, signed_links
-from tests.support.media import DurableMemory, Fate
-from tests.unit.audit.events import OTHER, RECORD, Producer, private_key
+from tests.support.links import LIFETIME, bearer
+from tests.unit.audit.events import OTHER, RECORD, Producer
 from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog
-from tests.unit.audit.log_contract import PROVIDER, TimeOrdered, in_memory
+from tests.unit.audit.log_contract import audit_service, in_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -35,39 +25,27 @@ class Asked:
     def __init__(self) -> None:
         entries = InMemoryLog()
         self.stores = in_memory(entries, InMemoryBodyKeys())
-        self.clock, self.broker = self.stores.clock, DurableMemory(Fate())
-        policy = load_access_policy()
-        ledger = Ledger(
-            service="audit",
-            instance="audit-1",
-            version="0.1.0",
-            publisher=self.broker,
-            signer=Signer("audit-1", private_key("audit")),
-            clock=self.clock,
-            ids=TimeOrdered(),
-            metrics=Metrics(),
-            mask=lambda text: text,
-        )
-        vault = Vault(InMemoryKeys(), PROVIDER, ledger, policy, self.clock)
+        self.clock = self.stores.clock
+        service = audit_service(self.clock)
+        self.access_log, self.link_signer = service.access_log, service.link_signer
         reading = SubjectReading(
-            log=entries, entries=entries, vault=vault, policy=policy, clock=self.clock
+            log=entries,
+            entries=entries,
+            vault=service.vault,
+            policy=service.policy,
+            clock=self.clock,
         )
-        links, self.signer = signed_links(self.clock)
-        app = FastAPI()
-        install(app, Readiness(), Metrics(), ledger)
-        app.include_router(
-            internal_subject_router(
-                reading, links, timedelta(seconds=60), caller_of(FakeAuthenticator(links))
-            )
+        asking = caller_of(service.authenticator)
+        self.http = service.serve(
+            internal_subject_router(reading, service.links, timedelta(seconds=60), asking)
         )
-        self.http = TestClient(app, raise_server_exceptions=False)
 
     async def log(self, *messages: Encoded) -> None:
         await self.stores.arrive(messages)
         await self.stores.sequence()
 
     def link(self, record_id: str = RECORD) -> str:
-        return self.signer.issue(record_id).token
+        return self.link_signer.issue(record_id).token
 
     def ask(self, link: str, headers: dict[str, str] = GATEWAY, **question: object) -> Response:
         body = {"link": link, **question}
@@ -105,7 +83,7 @@ async def test_the_gateway_gets_what_the_resident_would_get(asked: Asked) -> Non
 async def test_the_question_is_the_residents_access_and_names_the_gateway(asked: Asked) -> None:
     await asked.log(Producer().access(RECORD))
     asked.ask(asked.link())
-    (event,) = asked.broker.events()
+    (event,) = asked.access_log.events()
     assert (event.action, event.why.purpose, event.outcome) == (
         "log_read",
         "subject_access",
@@ -159,6 +137,6 @@ async def test_a_question_without_a_link_is_malformed(asked: Asked) -> None:
 
 async def test_nothing_is_told_that_cannot_be_written_down(asked: Asked) -> None:
     await asked.log(Producer().access(RECORD))
-    asked.broker.down = True
+    asked.access_log.down = True
     answer = asked.ask(asked.link())
     assert (answer.status_code, "accesses" in answer.json()) == (503, False)

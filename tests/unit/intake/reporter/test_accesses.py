@@ -8,9 +8,6 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fastapi import FastAPI
-from starlette.testclient import TestClient
 
 from direct311.intake.language import LANGUAGES
 from direct311.intake.reporter.adapters.audit import AuditLog
@@ -18,21 +15,16 @@ from direct311.intake.reporter.adapters.code_words import load_code_words
 from direct311.intake.reporter.api.accesses import accesses_router
 from direct311.intake.reporter.handlers.accesses import WhoSaw
 from direct311.intake.reporter.ports import SeenAccess, SeenAccesses
-from direct311.runtime.access.ledger import Ledger
 from direct311.runtime.access.rules import load_access_policy
-from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.datafile import DataFileError, packaged
 from direct311.runtime.errors import RefusedError, TransientError
-from direct311.runtime.http.api import caller_of, install
-from direct311.runtime.http.health import Readiness
+from direct311.runtime.http.api import caller_of
 from direct311.runtime.http.problem_codes import status_of
-from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.peers import HttpClient, Peer
-from direct311.runtime.telemetry import Metrics
 from direct311.schemas import events as ev
-from tests.support.links import FakeAuthenticator, bearer, signed_links
-from tests.support.media import DurableMemory, Fate
-from tests.support.runtime import NOW, SetClock
+from tests.support.links import bearer
+from tests.support.runtime import NOW
+from tests.support.service_under_test import ServiceUnderTest
 
 pytestmark = pytest.mark.anyio
 
@@ -69,28 +61,14 @@ class Asked:
     """The call, over a log in memory."""
 
     def __init__(self) -> None:
-        clock = SetClock()
-        self.log, self.broker = FakeLog(), DurableMemory(Fate())
-        ledger = Ledger(
-            service="intake",
-            instance="intake-1",
-            version="0.1.0",
-            publisher=self.broker,
-            signer=Signer("intake-1", Ed25519PrivateKey.generate()),
-            clock=clock,
-            ids=TimeOrderedIds(),
-            metrics=Metrics(),
-            mask=lambda text: text,
-        )
-        links, self.signer = signed_links(clock)
-        app = FastAPI()
-        install(app, Readiness(), Metrics(), ledger)
-        residents = caller_of(FakeAuthenticator(links), residents=True)
-        app.include_router(accesses_router(WhoSaw(self.log), WORDS, residents))
-        self.http = TestClient(app, raise_server_exceptions=False)
+        service = ServiceUnderTest()
+        self.log, self.access_log = FakeLog(), service.access_log
+        self.link_signer = service.link_signer
+        residents = caller_of(service.authenticator, residents=True)
+        self.http = service.serve(accesses_router(WhoSaw(self.log), WORDS, residents))
 
     def link(self, record_id: str = "r-1") -> str:
-        return self.signer.issue(record_id).token
+        return self.link_signer.issue(record_id).token
 
     def ask(self, token: str, language: str = "en", **query: str) -> httpx.Response:
         headers = {**bearer(token), "Accept-Language": language}
@@ -201,7 +179,7 @@ async def test_others_are_refused_before_the_log_is_asked(asked: Asked) -> None:
         assert refused.json()["type"] == "urn:direct311:problem:signed_link"
     assert asked.http.get("/v1/requests/r-1/accesses").status_code == 401
     assert asked.log.asked == []
-    assert {event.outcome for event in asked.broker.events()} == {"denied"}
+    assert {event.outcome for event in asked.access_log.events()} == {"denied"}
 
 
 async def test_without_the_log_the_answer_is_503_and_says_when_to_try_again(asked: Asked) -> None:

@@ -29,7 +29,7 @@ def gateway() -> Gateway:
 
 async def followed(gateway: Gateway, language: str = "en", **fields: Any) -> dict[str, Any]:
     await gateway.intake.request(**fields)
-    link = gateway.intake.signer.issue("r-1").token
+    link = gateway.intake.link_signer.issue("r-1").token
     headers = {"Authorization": f"Bearer {link}", "Accept-Language": language}
     answer = gateway.http.get("/v1/requests/r-1/follow", headers=headers)
     assert answer.status_code == 200, answer.text
@@ -93,7 +93,7 @@ async def test_one_thing_has_one_name(gateway: Gateway) -> None:
     found = await followed(gateway, place=GIVEN, text="A dog.")
     assert (found["service_request_id"], found["description"]) == ("r-1", "A dog.")
     assert not {"id", "record_id", "text", "latitude"} & {*found, *found["place"]}
-    link = gateway.intake.signer.issue("r-1").token
+    link = gateway.intake.link_signer.issue("r-1").token
     held = gateway.resident("GET", "/v1/requests/r-1/subject", link).json()
     assert (held["service_request_id"], held["description"]) == ("r-1", "A dog.")
     assert held["place"]["lat"] == GIVEN.latitude
@@ -166,7 +166,7 @@ async def test_what_the_reporter_gave_stays_theirs_to_see(gateway: Gateway) -> N
 @pytest.mark.parametrize("phone", ["abc", "12", "777-77", "call me", "1" * 16])
 async def test_a_telephone_that_cannot_be_one_is_refused(gateway: Gateway, phone: str) -> None:
     before = await gateway.intake.request()
-    link = gateway.intake.signer.issue("r-1").token
+    link = gateway.intake.link_signer.issue("r-1").token
     answer = gateway.resident("POST", "/v1/requests/r-1/corrections", link, {"phone": phone})
     assert (answer.status_code, answer.json()["field"]) == (422, "phone")
     assert phone == "12" or phone not in answer.text
@@ -175,7 +175,7 @@ async def test_a_telephone_that_cannot_be_one_is_refused(gateway: Gateway, phone
 
 async def test_all_that_is_wrong_is_named_each_with_a_code(gateway: Gateway) -> None:
     await gateway.intake.request()
-    link = gateway.intake.signer.issue("r-1").token
+    link = gateway.intake.link_signer.issue("r-1").token
     body = {"phone": "12", "first_name": "x" * 101, "last_name": "4012 8888 8888 1881"}
     answer = gateway.resident("POST", "/v1/requests/r-1/corrections", link, body)
     assert answer.status_code == 422
@@ -194,7 +194,7 @@ async def test_all_that_is_wrong_is_named_each_with_a_code(gateway: Gateway) -> 
 @pytest.mark.parametrize("phone", ["305-555-0143", "+1 (305) 555-0143 ext. 12"])
 async def test_a_telephone_is_taken_as_people_write_it(gateway: Gateway, phone: str) -> None:
     await gateway.intake.request()
-    link = gateway.intake.signer.issue("r-1").token
+    link = gateway.intake.link_signer.issue("r-1").token
     answer = gateway.resident("POST", "/v1/requests/r-1/corrections", link, {"phone": phone})
     assert (answer.status_code, answer.json()["fields"]) == (200, ["phone"])
 
@@ -232,7 +232,7 @@ async def test_each_call_documents_the_statuses_that_it_can_answer(
 
 async def test_closed_comes_from_withdrawing_only(gateway: Gateway) -> None:
     await gateway.intake.request(status="fixed")
-    link = gateway.intake.signer.issue("r-1").token
+    link = gateway.intake.link_signer.issue("r-1").token
     closed = gateway.resident("POST", "/v1/requests/r-1/withdraw", link)
     assert (closed.status_code, closed.json()["title"]) == (409, "closed")
     said = gateway.resident("POST", "/v1/requests/r-1/comments", link, {"text": "Not fixed."})

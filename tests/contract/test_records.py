@@ -124,6 +124,53 @@ async def test_large_batches_keep_each_result_apart(records: Both) -> None:
     assert len(await records.load(ids)) == 600
 
 
+async def test_of_writers_that_come_at_once_one_wins_each_record(records: Both) -> None:
+    ids = [new_id() for _ in range(25)]
+    await records.commit([write(each, 0) for each in ids])
+    for version in range(1, 6):
+        lost = await asyncio.gather(
+            *(
+                records.commit([write(each, version, total=writer) for each in ids[writer:]])
+                for writer in range(4)
+            )
+        )
+        won = [set(ids[writer:]) - refused for writer, refused in enumerate(lost)]
+        assert sorted(each for ours in won for each in ours) == sorted(ids)
+        stored = await records.load(ids)
+        assert all(
+            stored[each].state.total == writer for writer in range(4) for each in won[writer]
+        )
+        assert {stored[each].state.version for each in ids} == {version + 1}
+
+
+async def test_a_write_that_comes_between_the_reading_and_the_replacing_is_not_overwritten(
+    servers: Stack,
+) -> None:
+    async with database_of_its_own(servers) as database:
+        collection = database["records"]
+        records: MongoRecords[Tally] = MongoRecords(collection, Tally, writer="one")
+        other: MongoRecords[Tally] = MongoRecords(collection, Tally, writer="two")
+        await records.prepare()
+        await records.commit([write(each, 0) for each in ("a", "b", "c")])
+
+        class Interrupted:
+            """The collection, where somebody else writes just before the replacements."""
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(collection, name)
+
+            async def bulk_write(self, *operations: Any, **options: Any) -> Any:
+                if options.get("session"):
+                    assert await other.commit([write("b", 1, total=7)]) == set()
+                return await collection.bulk_write(*operations, **options)
+
+        records.collection = Interrupted()  # type: ignore[assignment]
+        lost = await records.commit([write(each, 1, total=5) for each in ("a", "b", "c")])
+        assert lost == {"b"}
+        totals = [(await one(other, each)).state.total for each in ("a", "b", "c")]
+        assert totals == [5, 7, 5]
+
+
 async def test_marked_entries_leave_their_outbox(records: Both) -> None:
     first, second, third = entry(), entry(), entry()
     await records.commit([write("a", 0, first, second, third), write("b", 0, entry())])

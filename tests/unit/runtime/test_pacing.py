@@ -47,19 +47,20 @@ async def test_quick_items_do_not_give_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pace", "took", "late", "pause"),
+    ("pace", "count", "took", "late", "pause"),
     [
-        (PROMPT, 0.001, 0.0, 0.02),
-        (PROMPT, 0.05, 0.0, 0.02),
-        (PROMPT, 0.05, 0.02, 0.15),
-        (PROMPT, 10.0, 0.02, 1.0),
-        (PATIENT, 0.001, 0.0, 0.4),
-        (PATIENT, 3.0, 0.02, 5.0),
-        (EAGER, 0.2, 0.02, 0.02),
-        (Pace(records=50), 0.1, 0.02, 0.3),
+        (PROMPT, 1, 0.001, 0.0, 0.02),
+        (PROMPT, 500, 0.05, 0.0, 0.02),
+        (PROMPT, 499, 0.05, 0.02, 0.02),
+        (PROMPT, 500, 0.05, 0.02, 0.15),
+        (PROMPT, 500, 10.0, 0.02, 1.0),
+        (PATIENT, 1, 0.001, 0.0, 0.4),
+        (PATIENT, 2_000, 3.0, 0.02, 5.0),
+        (EAGER, 1_000, 0.2, 0.02, 0.02),
+        (Pace(records=50), 50, 0.1, 0.02, 0.3),
     ],
 )
-def test_a_consumer_lingers_and_stays_away_where_the_processor_is_short(
-    pace: Pace, took: float, late: float, pause: float
+def test_a_consumer_lingers_and_stays_away_if_it_is_behind_and_the_processor_is_busy(
+    pace: Pace, count: int, took: float, late: float, pause: float
 ) -> None:
-    assert pace.pause(took, late) == pytest.approx(pause)
+    assert pace.pause(count, took, late) == pytest.approx(pause)

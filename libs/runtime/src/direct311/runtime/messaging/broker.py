@@ -229,9 +229,9 @@ SHORT_SECONDS = 0.01
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How a consumer forms batches. After each batch it lingers, so that events that arrive
-    meanwhile share the fixed cost of a batch. If the processor is busy, it pauses for three times
-    as long as the batch took, so that callers waiting for an answer come first and more events
-    share the next batch.
+    meanwhile share the fixed cost of a batch. If it is behind (the batch was full) and the
+    processor is busy, it pauses for three times as long as the batch took, so that callers waiting
+    for an answer come first.
 
     `records`: the size of the largest batch; `linger` and `most`: the shortest and longest pause,
     in seconds.
@@ -241,10 +241,11 @@ class Pace:
     linger: float = 0.02
     most: float = 1.0
 
-    def pause(self, took: float, late: float) -> float:
-        """Seconds to wait after a batch that took this long, if the process woke this late after
-        the previous pause."""
-        return min(max(3 * took if late > SHORT_SECONDS else 0.0, self.linger), self.most)
+    def pause(self, count: int, took: float, late: float) -> float:
+        """Seconds to wait after a batch of so many events that took this long, if the process woke
+        this late after the previous pause."""
+        yields = count >= self.records and late > SHORT_SECONDS
+        return min(max(3 * took if yields else 0.0, self.linger), self.most)
 
 
 PROMPT = Pace()
@@ -270,9 +271,9 @@ class Consumer:
     """
 
     DEAD_LETTERS_IN_A_ROW = 100
-    GIVE_WAY = 20
-    GIVE_WAY_SECONDS = 0.05
-    """How often, and how long each time, the next batch waits for something more urgent."""
+    GIVE_WAY_SECONDS = 3.0
+    LOOK_SECONDS = 0.05
+    """How long the next batch waits at most for something more urgent, and how often it looks."""
     IDLE_MILLISECONDS = 100
     """How long a poll waits, and then pauses, if nothing arrives."""
     SINCE_MILLISECONDS = 5
@@ -355,8 +356,9 @@ class Consumer:
         if self._leaving.is_set():
             return
         started = self.busy_since = time.monotonic()
+        records = [*records, *await self._come_since(len(records))]
         try:
-            await self.apply([*records, *await self._come_since(len(records))])
+            await self.apply(records)
         except _LeavingError:
             return
         except Exception as error:
@@ -369,14 +371,14 @@ class Consumer:
             await self._leaving.wait()
             return
         await self._commit(message)
-        pause = self._pace.pause(time.monotonic() - started, self._late)
         asleep = time.monotonic()
+        took = asleep - started
+        pause = self._pace.pause(len(records), took, self._late)
         await self._pause(pause)
         self._late = time.monotonic() - asleep - pause
-        for _ in range(self.GIVE_WAY):
-            if not self._gives_way():
-                break
-            await self._pause(self.GIVE_WAY_SECONDS)
+        until = asleep + min(3 * took, self.GIVE_WAY_SECONDS)
+        while self._gives_way() and time.monotonic() < until and not self._leaving.is_set():
+            await self._pause(self.LOOK_SECONDS)
 
     async def _come_since(self, count: int) -> Sequence["ConsumerRecord[Any, Any]"]:
         """Messages that reached the broker after the client's last fetch: the client fetches what

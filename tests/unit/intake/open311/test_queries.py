@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from direct311.intake.open311.wire.queries import LONGEST_WINDOW, read_query
-from direct311.runtime.http.parameters import read_instant
+from direct311.runtime.parameters import read_instant
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PARAMETERS = [

@@ -13,7 +13,7 @@ from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import NUMBER, install
 from direct311.runtime.http.fields import FIELD_CODES, MOST_PROBLEMS
 from direct311.runtime.http.health import Readiness
-from direct311.runtime.http.parameters import AskedInstant, GivenInstant
+from direct311.runtime.parameters import AskedInstant, GivenInstant
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import Model, OnDate
 

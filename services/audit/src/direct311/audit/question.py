@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from direct311.audit.entry import Filter
-from direct311.runtime.http.parameters import AskedInstant, in_order
+from direct311.runtime.parameters import AskedInstant, in_order
 from direct311.runtime.text import Line
 from direct311.schemas import Model, RecordId
 from direct311.schemas import events as ev

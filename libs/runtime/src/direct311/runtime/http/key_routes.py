@@ -10,7 +10,7 @@ from direct311.runtime.access.reasons import Reference
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
-from direct311.runtime.http.parameters import AskedInstant
+from direct311.runtime.parameters import AskedInstant
 from direct311.runtime.storage.jobs import Progress
 from direct311.runtime.vault.rotation import KeyRotation, KeyState
 from direct311.runtime.vault.vault import KeyStore

@@ -11,7 +11,7 @@ from direct311.audit.monitoring.handlers.reconcile import Reconciler
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.http.api import PROBLEMS, require
-from direct311.runtime.http.parameters import AskedInstant
+from direct311.runtime.parameters import AskedInstant
 from direct311.schemas import Model
 
 

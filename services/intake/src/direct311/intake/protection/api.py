@@ -20,7 +20,7 @@ from direct311.runtime.access import reasons
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
-from direct311.runtime.http.parameters import GivenDay
+from direct311.runtime.parameters import GivenDay
 from direct311.runtime.text import Line
 from direct311.schemas import Instant, Model, OnDate, RecordId
 

@@ -18,7 +18,7 @@ from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
-from direct311.runtime.http.parameters import AskedInstant, in_order
+from direct311.runtime.parameters import AskedInstant, in_order
 from direct311.runtime.text import Title
 from direct311.schemas import Model, RecordId
 from direct311.schemas import events as ev

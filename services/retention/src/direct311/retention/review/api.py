@@ -17,7 +17,7 @@ from direct311.retention.review.handlers.review import Review
 from direct311.retention.review.ports import Dispositions
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import NUMBER, PROBLEMS, require
-from direct311.runtime.http.parameters import AskedDay, cursor_of, read_cursor
+from direct311.runtime.parameters import AskedDay, cursor_of, read_cursor
 from direct311.schemas import Model, OnDate, RecordId
 
 

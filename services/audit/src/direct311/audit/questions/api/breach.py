@@ -18,7 +18,7 @@ from direct311.audit.questions.handlers.breach import Breach, Scope, Touched
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.http.api import PROBLEMS
-from direct311.runtime.http.parameters import AskedDay, AskedInstant, in_order
+from direct311.runtime.parameters import AskedDay, AskedInstant, in_order
 from direct311.schemas import Instant, Model
 
 COLUMNS = ("record_id", "held", "person", "entries", "first", "last", "actors", "actions", "fields")

@@ -12,7 +12,7 @@ from direct311.audit.questions.handlers.audited_query import QueryContext
 from direct311.audit.questions.handlers.count import Counting, Timeline
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import PROBLEMS
-from direct311.runtime.http.parameters import AskedInstant, in_order
+from direct311.runtime.parameters import AskedInstant, in_order
 from direct311.schemas import Instant, Model, RecordId
 
 By = Literal[

@@ -12,7 +12,7 @@ from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
 from direct311.runtime.http.api import PROBLEMS, require
-from direct311.runtime.http.parameters import AskedDay
+from direct311.runtime.parameters import AskedDay
 from direct311.schemas import Model, OnDate
 
 

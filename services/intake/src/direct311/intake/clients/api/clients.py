@@ -12,7 +12,7 @@ from direct311.intake.clients.handlers.clients import ManageClients
 from direct311.runtime.access import reasons
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import NUMBER, PROBLEMS, require
-from direct311.runtime.http.parameters import GivenInstant
+from direct311.runtime.parameters import GivenInstant
 from direct311.runtime.text import Title
 from direct311.schemas import Model, RecordId
 

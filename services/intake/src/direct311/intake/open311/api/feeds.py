@@ -24,8 +24,8 @@ from direct311.intake.submission.handlers.agreement import Agreement
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import FieldProblem, MalformedError
 from direct311.runtime.http.api import PROBLEMS
-from direct311.runtime.http.parameters import read_number
 from direct311.runtime.pacing import paced
+from direct311.runtime.parameters import read_number
 from direct311.schemas import Instant, Model, OnDate
 
 NEAR = 150.0

@@ -8,7 +8,7 @@ from direct311.intake.jurisdiction import jurisdiction_problem
 from direct311.intake.open311.domain import DEFAULT_PAGE, MOST_LEADS, RequestQuery
 from direct311.intake.problems import Problem
 from direct311.intake.request import CLOSED
-from direct311.runtime.http.parameters import read_instant, read_number, read_whole
+from direct311.runtime.parameters import read_instant, read_number, read_whole
 from direct311.schemas.events import RequestStatus
 
 LONGEST_WINDOW = timedelta(days=90)

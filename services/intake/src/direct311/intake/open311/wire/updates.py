@@ -21,7 +21,7 @@ from direct311.intake.submission.api.forms import is_repeated, media_urls, sent
 from direct311.intake.submission.api.texts import with_line_ends
 from direct311.intake.submission.handlers.check import media_urls_wrong
 from direct311.intake.updates import Comment, Update
-from direct311.runtime.http.parameters import read_instant
+from direct311.runtime.parameters import read_instant
 from direct311.schemas.events import RequestStatus
 
 USUAL_WINDOW = timedelta(days=1)

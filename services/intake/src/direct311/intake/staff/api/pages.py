@@ -10,7 +10,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from direct311.intake.request import ServiceRequest
 from direct311.intake.staff.ports import FlaggedRequests
 from direct311.runtime.http.api import PlainRoute, require
-from direct311.runtime.http.parameters import LAST
 from direct311.runtime.http.staff import (
     LOGIN,
     LOGIN_SECONDS,
@@ -20,6 +19,7 @@ from direct311.runtime.http.staff import (
     StaffSignIn,
     set_cookie,
 )
+from direct311.runtime.parameters import LAST
 
 LARGEST_FORM = 4096
 SHOWN = 200

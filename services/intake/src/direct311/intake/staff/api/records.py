@@ -16,7 +16,7 @@ from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
-from direct311.runtime.http.parameters import LAST, AskedInstant
+from direct311.runtime.parameters import LAST, AskedInstant
 from direct311.runtime.text import Line
 from direct311.schemas import Instant, Model, RecordId
 from direct311.schemas import events as ev

@@ -12,7 +12,7 @@ from direct311.intake.submission.api.texts import (
 )
 from direct311.intake.submission.domain.draft import Draft
 from direct311.intake.submission.domain.wrong import FieldName, Wrong
-from direct311.runtime.http.parameters import read_number
+from direct311.runtime.parameters import read_number
 
 _ATTRIBUTE = re.compile(r"attribute\[([A-Za-z0-9_-]{1,60})\](\[\])?")
 _CLEANED: Mapping[str, Callable[[str], str]] = {

@@ -27,7 +27,7 @@ from direct311.intake.submission.domain.draft import Draft
 from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.domain.wrong import Code, Field, FieldName, Wrong
 from direct311.redaction import redact_place
-from direct311.runtime.http.parameters import read_instant, read_number
+from direct311.runtime.parameters import read_instant, read_number
 from direct311.runtime.text import shows_all
 from direct311.schemas.events import Place
 

@@ -67,6 +67,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=10, help="length of each burst")
     parser.add_argument("--steady", type=int, default=60, help="length of each steady rate")
     parser.add_argument(
+        "--stored",
+        type=int,
+        default=100_000,
+        help="requests to store before the steady rates are measured again; 0: not again",
+    )
+    parser.add_argument(
         "--history", type=int, nargs="*", default=[1_000_000, 5_000_000], help="sizes of the log"
     )
     parser.add_argument(
@@ -87,7 +93,7 @@ def main() -> int:
             if "gateway" in wanted:
                 _gateway(stack, Path(folder), arguments, figures)
             if "middle" in wanted:
-                _middle(stack, arguments, figures)
+                _middle(stack, Path(folder), arguments, figures)
             if "log" in wanted:
                 _log(stack, arguments, figures)
         if arguments.listed and "lists" in wanted:
@@ -174,29 +180,59 @@ def _gateway(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> No
     )
 
 
-def _middle(stack: Stack, arguments: Any, figures: Figures) -> None:
-    """From acceptance to the department, and what that costs."""
+def _middle(stack: Stack, folder: Path, arguments: Any, figures: Figures) -> None:
+    """From acceptance to the department, and what that costs: on an empty store, and on a full
+    one."""
     dev = LocalStack.model_validate(stack.dev)
-    intake, key = dev.services["intake"], dev.api_keys["app"]
     _settle(stack)
     before = read(stack)
     time.sleep(IDLE_SECONDS)
     for line in idle(before, read(stack)):
         figures.add(*line)
     for rate in RATES:
-        console.print(f"accepted → routed at a steady {rate}/s for {arguments.steady} s")
-        before = read(stack)
-        start = asyncio.run(_ends(dev))
-        accepted = asyncio.run(steady(intake, key, rate, arguments.steady))
-        found = asyncio.run(_routed(dev, start, set(accepted)))
-        figures.add(
-            f"accepted → routed at {rate}/s",
-            f"p50 {_percentile(found, 50):,.0f} ms, p99 {_percentile(found, 99):,.0f} ms",
-            f"{len(accepted)} accepted, {len(found)} routed",
-        )
-        asyncio.run(_drain(dev))
-        for line in spent(f"at {rate}/s", before, read(stack), len(accepted)):
-            figures.add(*line)
+        _steady(stack, dev, rate, arguments.steady, figures)
+    if arguments.stored:
+        _fill(stack, dev, folder, arguments.stored, figures)
+        for rate in RATES:
+            _steady(stack, dev, rate, arguments.steady, figures, ", many stored")
+
+
+def _steady(
+    stack: Stack, dev: LocalStack, rate: int, seconds: int, figures: Figures, where: str = ""
+) -> None:
+    """One steady rate, with everything running."""
+    console.print(f"accepted → routed at a steady {rate}/s for {seconds} s{where}")
+    before = read(stack)
+    start = asyncio.run(_ends(dev))
+    accepted = asyncio.run(steady(dev.services["intake"], dev.api_keys["app"], rate, seconds))
+    found = asyncio.run(_routed(dev, start, set(accepted)))
+    figures.add(
+        f"accepted → routed at {rate}/s{where}",
+        f"p50 {_percentile(found, 50):,.0f} ms, p99 {_percentile(found, 99):,.0f} ms",
+        f"{len(accepted)} accepted, {len(found)} routed",
+    )
+    asyncio.run(_drain(dev))
+    for line in spent(f"at {rate}/s{where}", before, read(stack), len(accepted)):
+        figures.add(*line)
+
+
+def _fill(stack: Stack, dev: LocalStack, folder: Path, wanted: int, figures: Figures) -> None:
+    """Store so many requests, in bursts with everything running, and let the backlog drain."""
+    console.print(f"{wanted:,} requests, as fast as the gateway takes them")
+    first = sum(asyncio.run(_ends(dev)).values())
+    accepted = 0
+    while accepted < wanted:
+        one = burst(dev.services["intake"], dev.api_keys["app"], 20, folder)
+        accepted += round(one.per_second * 20)
+    routed = sum(asyncio.run(_ends(dev)).values()) - first
+    seconds = asyncio.run(_drain(dev))
+    left = sum(asyncio.run(_ends(dev)).values()) - first - routed
+    figures.add(
+        "backlog drained",
+        f"{left / seconds:,.0f}/s",
+        f"{left:,} of {accepted:,} requests in {seconds:,.0f} s, once the bursts were over",
+    )
+    _settle(stack)
 
 
 def _log(stack: Stack, arguments: Any, figures: Figures) -> None:
@@ -208,12 +244,10 @@ def _log(stack: Stack, arguments: Any, figures: Figures) -> None:
     console.print(f"audit appends of {arguments.events} prepared access events")
     rate_appended = append_rate(stack, arguments.events)
     figures.add("audit appends", f"{rate_appended:,.0f}/s", "from a prepared topic")
-    cores = os.cpu_count() or 1
-    least = append_floor(stack, arguments.events, cores)
-    figures.add(
-        "  floor: bare appenders, one for each core", f"{least:,.0f}/s", "read, check, seal, insert"
-    )
-    figures.add("  ratio to the floor", f"{rate_appended / least:.2f}")
+    for copies, floor in ((1, "one bare appender"), (os.cpu_count() or 1, "one for each core")):
+        least = append_floor(stack, arguments.events, copies)
+        figures.add(f"  floor: {floor}", f"{least:,.0f}/s", "read, check, seal, insert")
+        figures.add("  ratio to it", f"{rate_appended / least:.2f}")
     console.print("the query index dropped and made again")
     rate_rebuilt, entries = rebuild_rate(stack)
     figures.add("audit rebuild", f"{rate_rebuilt:,.0f}/s", f"{entries:,} entries opened")

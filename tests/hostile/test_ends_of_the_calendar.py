@@ -124,7 +124,10 @@ def good(answer: httpx.Response | Any, sent: str) -> None:
         assert sent not in answer.text
     if answer.status_code == 422:
         assert answer.headers["content-type"] == "application/problem+json"
-        assert "field" in answer.json()
+        told = answer.json()
+        assert told["field"]
+        if told["type"] == "urn:direct311:problem:malformed":
+            assert told["field"] == told["errors"][0]["field"]
 
 
 # ---------------------------------------------------------------- each service's face

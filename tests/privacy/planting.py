@@ -442,7 +442,7 @@ async def _residents(county: County, record_id: str, answers: Path) -> list[str]
     ]
     _keep(answers, "resident", found)
     statuses = [answer.status_code for answer in found]
-    assert statuses[:-1] == [422, 422, 409, 422, 403, 401, 403, 403, 200, 400, 200]
+    assert statuses == [422, 422, 409, 422, 403, 401, 403, 403, 200, 400, 200, 422]
     assert found[-1].json()["title"] == "cursor"
     return links
 

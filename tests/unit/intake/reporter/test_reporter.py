@@ -178,7 +178,7 @@ async def test_a_key_is_good_for_one_step(intake: ReporterIntake) -> None:
     await intake.reporter.comment(intake.caller(), "r-1", "One.", "zora@example.org")
     with pytest.raises(RefusedError) as caught:
         await intake.reporter.withdraw(intake.caller(), "r-1", "zora@example.org")
-    assert refused(caught) == (409, "Idempotency-Key")
+    assert refused(caught) == (409, "idempotency_key")
     assert intake.state().status == "received"
     assert "zora@" not in intake.state().model_dump_json(exclude={"sealed"})
 

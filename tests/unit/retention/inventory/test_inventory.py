@@ -259,7 +259,7 @@ async def test_a_day_on_which_no_case_can_have_closed_is_refused(
     before = retention.record("r1")
     with pytest.raises(RefusedError) as refused:
         await retention.outcomes.add(COUNSEL, "r1", outcome, retention.ids.new(), closed_on)
-    assert (status_of(refused.value), refused.value.field) == (422, "body.closed_on")
+    assert (status_of(refused.value), refused.value.field) == (422, "closed_on")
     assert retention.record("r1") == before
 
 

@@ -144,9 +144,7 @@ def test_what_a_field_must_be_is_told_and_nothing_of_what_was_sent(
     assert "7" not in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    "content", [CANARY.encode(), b"{", b'{"phone":"\\ud800"}', b"\xff", b"[" * 50_000]
-)
+@pytest.mark.parametrize("content", [CANARY.encode(), b"{", b"\xff", b"[" * 50_000])
 def test_a_body_that_is_no_json_is_refused(service: FailingService, content: bytes) -> None:
     answer = service.client.post(
         "/questions/a", content=content, headers={"content-type": "application/json"}
@@ -156,12 +154,20 @@ def test_a_body_that_is_no_json_is_refused(service: FailingService, content: byt
     assert CANARY not in answer.text
 
 
+def test_half_a_character_in_a_text_is_refused_by_name(service: FailingService) -> None:
+    answer = service.client.post(
+        "/questions/a", content=b'{"phone":"\\ud800"}', headers={"content-type": "application/json"}
+    )
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["field"], error["code"]) == (422, "phone", "wrong_type")
+
+
 @pytest.mark.parametrize(
     "instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-03-02", CANARY, ""]
 )
 def test_an_instant_that_is_none_is_refused_by_name(service: FailingService, instant: str) -> None:
     answer = service.client.get("/since", params={"after": instant})
-    assert (answer.status_code, answer.json()["field"]) == (422, "query.after")
+    assert (answer.status_code, answer.json()["field"]) == (422, "after")
     assert CANARY not in answer.text
 
 

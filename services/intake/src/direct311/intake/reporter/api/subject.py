@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
-from direct311.intake.api_types import CallerOf, IdempotencyKey
+from direct311.intake.api_types import CallerOf, IdempotencyKey, LinkAnswer
 from direct311.intake.fields import CONTACT_LIMITS
 from direct311.intake.reporter.api.place import PlaceAnswer, place_answer
 from direct311.intake.reporter.api.statuses import (
@@ -37,13 +37,6 @@ class LinkOrder(Model, extra="forbid"):
     """How the agent made sure that the request is the caller's."""
 
     justification: Reason
-
-
-class LinkAnswer(Model):
-    """`token`: to be sent as `Authorization: Bearer …`, never in an address."""
-
-    token: str
-    expires_at: Instant
 
 
 class FileAnswer(Model):

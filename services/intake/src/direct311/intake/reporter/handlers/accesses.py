@@ -17,7 +17,8 @@ class WhoSaw:
         """Who has seen the request that `link` opens, by which `caller` has come. The log answers
         for a request that was destroyed too, as long as it keeps the entries.
 
-        :raises RefusedError: 403 without the link of this request, and as `AccessLog.seen`.
+        :raises RefusedError: the caller has not come by the link of this request; and as
+            `AccessLog.seen`.
         """
         must_hold(caller, record_id)
         return await self._log.seen(link, limit=limit, cursor=cursor)

@@ -40,8 +40,8 @@ class SentCodes:
     async def check(self, request: ServiceRequest, code: str) -> str:
         """Count a try; what the code was made of, to use it up by.
 
-        :raises RefusedError: 403 wrong, over or used, or sent to another address than the request
-            now holds.
+        :raises RefusedError: it is wrong, has expired or was used, or was sent to another address
+            than the request now holds.
         """
         given = "".join(code.split())
         nonce = await self._codes.attempt(request.record_id, self._clock.now())
@@ -52,7 +52,7 @@ class SentCodes:
         return nonce
 
     async def use_up(self, record_id: str, nonce: str) -> None:
-        """:raises RefusedError: 403, somebody else has used it."""
+        """:raises RefusedError: somebody else has used it."""
         if not await self._codes.use(record_id, nonce):
             raise WRONG_CODE
 
@@ -82,7 +82,7 @@ class OneTimeCodes:
     async def ask(self, record_id: str, email: str, language: str) -> None:
         """Have a code sent, if this is the request's address.
 
-        :raises RefusedError: 422 no address, 429 too many questions about this request.
+        :raises RefusedError: it is no e-mail address, or too many codes were asked for.
         """
         given = email.strip()
         if code := contact_wrong("email", given):
@@ -107,7 +107,8 @@ class OneTimeCodes:
         """A signed link for the code. Its uses are known in the access log by the id of the event
         that this is.
 
-        :raises RefusedError: 403 wrong, over or used, 503 not written down.
+        :raises RefusedError: it is wrong, has expired or was used, or the access could not be
+            written to the audit log.
         """
         request = await self._requests.get(record_id)
         if request is None:

@@ -58,9 +58,9 @@ class AddComment:
         known of who sent it, so a reporter who wants messages is always told. Words of danger to
         life flag the request for its department.
 
-        :raises RefusedError: 404 unknown to the public, 409 the client's id was used for other
-            content, 400 the request has too many comments, 429 too many of the client's within an
-            hour, 503 not written down.
+        :raises RefusedError: the public cannot see such a request, the client's id was used for
+            other content, the request has too many comments, the client sent too many within an
+            hour, or the access could not be written to the audit log.
         """
         by = self._hash([client.client_id])
         key_digest = self._hash([client.client_id, comment.key])

@@ -82,8 +82,8 @@ class Reporter:
     async def follow(self, caller: Caller, record_id: str) -> ServiceRequest:
         """The request as it stands; nothing sealed is opened.
 
-        :raises RefusedError: 403 without the link of this request, 404 unknown, 410 destroyed or
-            being destroyed.
+        :raises RefusedError: the caller has not come by the link of this request, it is unknown, or
+            it was destroyed or is being destroyed.
         """
         must_hold(caller, record_id)
 
@@ -96,8 +96,9 @@ class Reporter:
     ) -> Commented:
         """Add what the reporter says: sealed as it was typed, and redacted for the department.
 
-        :raises RefusedError: 422 no text, 409 the key was used for another, or too many comments,
-            503 not written down; and as `follow`.
+        :raises RefusedError: there is no text, the key was used for another step, the request has
+            too many comments, or the access could not be written to the audit log; and as
+            `follow`.
         """
         given = text.replace("\r\n", "\n").replace("\r", "\n").strip()
         code = text_wrong(given)
@@ -154,8 +155,8 @@ class Reporter:
     ) -> ServiceRequest:
         """Add files that were brought before, by their tickets.
 
-        :raises RefusedError: 422 a ticket that is not good, or a type that takes no files, 409 the
-            key was used for others, or too many files; and as `follow`.
+        :raises RefusedError: a ticket is not good, the type takes no files, the key was used for
+            other files, or there would be too many; and as `follow`.
         """
         state = await self.follow(caller, record_id)
         key_digest, content = self._digests("media", key, *upload_ids)
@@ -194,7 +195,7 @@ class Reporter:
     async def withdraw(self, caller: Caller, record_id: str, key: str | None) -> ServiceRequest:
         """End the request. It stays on record; the department is told that it need do nothing.
 
-        :raises RefusedError: 409 it is closed already; and as `follow`.
+        :raises RefusedError: it is closed already; and as `follow`.
         """
         must_hold(caller, record_id)
         key_digest, content = self._digests("withdrawal", key)
@@ -222,8 +223,8 @@ class Reporter:
     ) -> ServiceRequest:
         """Tell the reporter by e-mail from now on where the request gets a new status.
 
-        :raises RefusedError: 422 the notice of section 668.6076, F.S., is not one that was served,
-            409 the request holds no address, 503 nothing here sends e-mail; and as `follow`.
+        :raises RefusedError: the notice of section 668.6076, F.S., is not one that was served, the
+            request holds no address, or nothing here sends e-mail; and as `follow`.
         """
         must_hold(caller, record_id)
         if not self._can_mail:
@@ -281,7 +282,7 @@ NO_MAIL = RefusedError("no_mail", "No e-mail is sent from here at present.", ret
 
 
 def must_hold(caller: Caller, record_id: str) -> None:
-    """:raises RefusedError: 403, the caller has not come by the link of this request."""
+    """:raises RefusedError: the caller has not come by the link of this request."""
     if caller.link_record_id != record_id:
         raise RefusedError("signed_link", "The signed link of this very request.")
 

@@ -110,7 +110,8 @@ class Subject:
 
         Its uses are known in the access log by the id of the event that this is.
 
-        :raises RefusedError: 404 unknown, 403 refused by a rule, 503 not written down.
+        :raises RefusedError: it is unknown, a rule refuses, or the access could not be written to
+            the audit log.
         """
         state = await self._processor.read(record_id)
         if state.version == 0 or state.lifecycle != "active":
@@ -135,8 +136,9 @@ class Subject:
     async def held(self, caller: Caller, record_id: str) -> Held:
         """All that is held of a request.
 
-        :raises RefusedError: 403 without the link of this request, 404 unknown, 410 destroyed or
-            being destroyed, 503 not written down.
+        :raises RefusedError: the caller has not come by the link of this request, it is unknown, it
+            was destroyed or is being destroyed, or the access could not be written to the audit
+            log.
         """
         state = await self._processor.read(record_id)
         self._must_stand(caller, state)
@@ -170,9 +172,9 @@ class Subject:
         The link alone does not replace an e-mail address, since messages and codes go to it: that
         takes the code that was sent to the address that is held, which is used up.
 
-        :raises RefusedError: 422 a value that cannot be one, an e-mail address without
-            `notice_version`, or a notice that was not served; 403 an e-mail address in place of
-            another without its code; 409 the key was used for other values, 429 too many in a day,
+        :raises RefusedError: a value cannot be one, an e-mail address came without
+            `notice_version`, the notice was not served, an e-mail address would replace another
+            without its code, the key was used for other values, or there were too many in a day;
             and as `held`.
         """
         given = _checked(values)
@@ -208,8 +210,9 @@ class Subject:
         """The same for an e-mail address that is given to an agent, by somebody who has lost the
         mailbox and whom the agent has identified, as `justification` says.
 
-        :raises RefusedError: 422 as `correct`, 404 unknown or being destroyed, 403 refused by a
-            rule, 409 the key was used for another, 503 not written down.
+        :raises RefusedError: an address or a notice as `correct`; it is unknown or being destroyed,
+            a rule refuses, the key was used for another, or the access could not be written to the
+            audit log.
         """
         given = _checked({"email": email})
         self._must_be_shown(given, notice_version)

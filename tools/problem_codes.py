@@ -1,7 +1,7 @@
 """The page of all problem codes, `docs/problem-codes.md`: `python -m tools.problem_codes`.
 
-What a code means and with which status it is answered is said by the table of the edge
-(`direct311.runtime.http.problem_codes`); where it comes from is read in the code.
+The table in `direct311.runtime.http.problem_codes` has the meaning and the status of each code.
+This program finds in the code where each one comes from.
 """
 
 import ast
@@ -26,23 +26,25 @@ _HEAD = """\
 Every refusal is `application/problem+json` (RFC 9457). `type` is `urn:direct311:problem:` and one
 of these codes. A code does not change and always has the same status. `title` is the code in words;
 `detail` is for people. GeoReport v2 answers the same refusals in its own form, with the status as
-its code. Where GeoReport v2 needs another status, it stands in parentheses.
+its code. A status in parentheses is the one in GeoReport v2, where it is different.
 
 Two kinds of codes are not in the table:
 
-- `refused:<rule>` comes from the access rules (`access.yaml`) and has status 403, or 422 where only
+- `refused:<rule>` comes from the access rules (`access.yaml`) and has status 403, or 422 if only
   a reason is missing.
-- `http` is a refusal of the web framework that no other code fits, with the framework's status.
+- `http` is a refusal by the web framework that no other code fits. It has the framework's status.
 
 | code | status | meaning | where from |
 |---|---|---|---|"""
 _FIELDS = """
 ## Codes of single errors
 
-A `malformed` problem lists all that is wrong in `errors`. Each error has the member's path in the
-body (`files.0.size`) or the parameter's name as `field`, a `detail` for people, and one of these
-codes. `field` is empty where the body as a whole is wrong. Nothing that the caller sent is
-repeated, except the names of members that the API declares.
+A `malformed` problem lists everything that is wrong in `errors`. Each error has a `field`, a
+`detail` for people, and a `code`. `field` is the member's path in the body (`files.0.size`) or the
+parameter's name; it is empty if the body as a whole is wrong. Nothing that the caller sent is
+repeated, except the names of members that the API declares. These codes are the same everywhere;
+[the app developers' guide](app-developers.md#what-can-go-wrong) lists the further codes of a
+submission.
 
 | code | meaning |
 |---|---|"""

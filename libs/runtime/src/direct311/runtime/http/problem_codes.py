@@ -1,7 +1,7 @@
-"""Every code of a refusal: with which HTTP status it is answered, and what it means.
+"""Every code of a refusal: its HTTP status and its meaning.
 
 The codes are a promise to callers (`urn:direct311:problem:<code>`); handlers and domains name a
-code and no status. `docs/problem-codes.md` is made from this table.
+code, never a status. `docs/problem-codes.md` is made from this table.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from direct311.runtime.vault.vault import DeniedError
 
 @dataclass(frozen=True, slots=True)
 class ProblemCode:
-    """`status`: of HTTP. `meaning`: for people. `georeport`: the status in GeoReport v2, where that
-    is another one."""
+    """`status`: of HTTP. `meaning`: for people. `georeport`: the status in GeoReport v2, if it
+    is a different one."""
 
     status: int
     meaning: str
@@ -29,86 +29,88 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "api_key": ProblemCode(
             401, "The API key is missing, unknown, or may not be used for this.", georeport=403
         ),
-        "as_of_in_future": ProblemCode(409, "The date lies in the future, and this is no dry run."),
+        "as_of_in_future": ProblemCode(
+            409, "The date is in the future, and this is not a dry run."
+        ),
         "audit_unavailable": ProblemCode(
             503, "The audit log cannot be reached, so nothing is released."
         ),
         "boundaries": ProblemCode(422, "The boundary set cannot be imported."),
         "busy": ProblemCode(503, "Too many files are being sent at once."),
         "caller": ProblemCode(403, "Only one particular service may call this."),
-        "changed": ProblemCode(409, "Somebody else has changed it meanwhile."),
+        "changed": ProblemCode(409, "Somebody else has changed it in the meantime."),
         "closed": ProblemCode(409, "The request is closed already."),
         "closed_on": ProblemCode(422, "The case cannot have been closed on that day."),
         "code": ProblemCode(403, "The code is wrong, expired or already used."),
         "confirmed": ProblemCode(409, "Somebody else has confirmed it or undone it."),
         "consent": ProblemCode(409, "The privacy policy must be agreed to first."),
-        "csrf": ProblemCode(403, "The form did not come from our own page, or has expired."),
+        "csrf": ProblemCode(403, "The form is not from our own page, or it has expired."),
         "cursor": ProblemCode(422, "The cursor is not one that an answer gave as `next`."),
         "cursor_mismatch": ProblemCode(400, "The cursor belongs to another query."),
         "department": ProblemCode(403, "Your department must have the request."),
         "destroyed": ProblemCode(410, "The request was destroyed, or is being destroyed."),
-        "email_code": ProblemCode(403, "To replace an e-mail address takes the code sent to it."),
+        "email_code": ProblemCode(403, "Replacing an e-mail address needs the code sent to it."),
         "ended": ProblemCode(409, "The protection was ended."),
-        "exists": ProblemCode(409, "There is, or was, one with this id."),
+        "exists": ProblemCode(409, "This id is in use, or was used before."),
         "file_too_large": ProblemCode(422, "A file is larger than a file may be."),
-        "full": ProblemCode(409, "The request has as many of these as it may have."),
+        "full": ProblemCode(409, "The request already has as many of these as it may."),
         "geo_unavailable": ProblemCode(503, "Addresses cannot be read now."),
         "header": ProblemCode(400, "A header was sent more than once."),
         "host": ProblemCode(400, "The service may not be called by this name."),
-        "idempotency_key": ProblemCode(409, "The key of the retry was used for something else."),
-        "in_force": ProblemCode(409, "It is in force, and must be ended first."),
-        "index_rebuilding": ProblemCode(503, "The query index is being made again."),
+        "idempotency_key": ProblemCode(409, "The idempotency key was used for other content."),
+        "in_force": ProblemCode(409, "It is in force and must be ended first."),
+        "index_rebuilding": ProblemCode(503, "The query index is being rebuilt."),
         "intake": ProblemCode(
             403, "Intake does not let the caller search for a person's requests."
         ),
         "intake_person": ProblemCode(422, "Intake cannot search for the person as given."),
-        "intake_rate": ProblemCode(429, "Intake had too many searches for persons."),
+        "intake_rate": ProblemCode(429, "Intake has received too many searches for persons."),
         "intake_token": ProblemCode(401, "Intake does not accept the caller's token."),
         "internal": ProblemCode(500, "Something went wrong here; it has been noted."),
-        "link_key": ProblemCode(503, "Links cannot be signed until a new key is in force."),
+        "link_key": ProblemCode(503, "Links cannot be signed until a new key takes effect."),
         "malformed": ProblemCode(
             422, "A field is missing or wrong; `errors` lists all of them.", georeport=400
         ),
-        "method_not_allowed": ProblemCode(405, "This method is not known at this address."),
+        "method_not_allowed": ProblemCode(405, "This address does not accept this method."),
         "no_email": ProblemCode(409, "The request holds no e-mail address."),
-        "no_mail": ProblemCode(503, "No e-mail is sent from here at present."),
+        "no_mail": ProblemCode(503, "The county cannot send e-mail now."),
         "no_policy": ProblemCode(503, "No privacy policy is in force, so nothing is collected."),
         "no_register": ProblemCode(404, "No register of disclosure cases is connected."),
-        "not_found": ProblemCode(404, "There is no such thing, or not for this caller."),
-        "not_held": ProblemCode(422, "The request does not hold what is to be changed."),
-        "not_on_hold": ProblemCode(409, "The request does not wait for the reporter's identity."),
+        "not_found": ProblemCode(404, "It does not exist, or this caller may not see it."),
+        "not_held": ProblemCode(422, "The request does not hold the data to be changed."),
+        "not_on_hold": ProblemCode(409, "The request is not waiting for the reporter's identity."),
         "not_proposed": ProblemCode(409, "Somebody must propose it first."),
         "not_published": ProblemCode(
-            503, "The log's witnesses have not cosigned this part of the log yet."
+            503, "The witnesses have not cosigned this part of the log yet."
         ),
         "not_readable": ProblemCode(410, "The record's key is gone; it cannot be read."),
         "not_up_to_date": ProblemCode(503, "Retention is not receiving events now."),
         "nothing_to_propose": ProblemCode(409, "None of the records can be proposed."),
         "ordered": ProblemCode(409, "The record's destruction has been ordered."),
-        "origin": ProblemCode(403, "No client may be used from this web page."),
-        "outcome": ProblemCode(422, "The assignments have no such outcome."),
+        "origin": ProblemCode(403, "This web page may not use the client's key."),
+        "outcome": ProblemCode(422, "The assignments do not list this outcome."),
         "placing": ProblemCode(409, "The hold is still being written."),
-        "proposed": ProblemCode(409, "It is proposed already."),
+        "proposed": ProblemCode(409, "It has already been proposed."),
         "quota": ProblemCode(429, "The client's quota is used up."),
-        "rate": ProblemCode(429, "Too many codes were asked for."),
-        "reference": ProblemCode(409, "It was proposed for another file."),
-        RATE: ProblemCode(429, "Too many calls were refused; `Retry-After` says when to go on."),
+        "rate": ProblemCode(429, "Too many codes were requested."),
+        "reference": ProblemCode(409, "It was proposed with another file number."),
+        RATE: ProblemCode(429, "Too many calls were refused; `Retry-After` says when to continue."),
         "revoked": ProblemCode(409, "The client was revoked."),
-        "role": ProblemCode(403, "The caller has none of the roles that may."),
-        "same_person": ProblemCode(403, "Another person than the first one must do this."),
-        "set_hash": ProblemCode(409, "This is not the hash of the set."),
-        "signed_link": ProblemCode(403, "Only the signed link of this very request opens it."),
-        "size": ProblemCode(422, "The log does not have so many entries."),
-        "sizes": ProblemCode(422, "The log was not of these sizes, in this order."),
+        "role": ProblemCode(403, "The caller has none of the roles that may do this."),
+        "same_person": ProblemCode(403, "A person other than the first one must do this."),
+        "set_hash": ProblemCode(409, "The hash is not that of the set."),
+        "signed_link": ProblemCode(403, "Only the signed link of this request opens it."),
+        "size": ProblemCode(422, "The log has fewer entries than that."),
+        "sizes": ProblemCode(422, "The log did not have these sizes, in this order."),
         "status": ProblemCode(409, "The set's status does not allow it."),
         "too_deep": ProblemCode(400, "The JSON is nested too deep."),
         "too_large": ProblemCode(413, "The body is too large."),
         "too_long": ProblemCode(422, "The audit log cannot hold it; ask for less at a time."),
         "too_many": ProblemCode(
-            422, "There are too many; ask for less, or add no more.", georeport=400
+            422, "There are too many; ask for fewer, or add no more.", georeport=400
         ),
-        "too_many_keys": ProblemCode(409, "The client has as many keys as it may have."),
-        "too_often": ProblemCode(429, "Too many calls; `Retry-After` says when there is room."),
+        "too_many_keys": ProblemCode(409, "The client already has as many keys as it may."),
+        "too_often": ProblemCode(429, "Too many calls; `Retry-After` says when to try again."),
         "too_slow": ProblemCode(408, "The body did not arrive in time."),
         "unauthenticated": ProblemCode(401, "The caller is not signed in."),
         "unavailable": ProblemCode(503, "The service cannot answer now; try again."),
@@ -123,9 +125,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
 (`of_the_framework`)."""
 
 DENIED: Final = 403
-"""The status where an access rule refuses."""
+"""The status if an access rule refuses."""
 UNSAID: Final = 422
-"""The status where the rule only misses a reason."""
+"""The status if only a reason is missing."""
 
 UNREADABLE: Final = "The body must be JSON that can be read."
 
@@ -155,5 +157,5 @@ def georeport_status_of(error: RefusedError) -> int:
 
 
 def of_the_framework(status: int) -> tuple[str, str]:
-    """Code and detail of what the web framework refuses itself; `http` where no code fits."""
+    """Code and detail of a refusal by the web framework; `http` if no other code fits."""
     return _OF_THE_FRAMEWORK.get(status, ("http", "The request cannot be answered."))

@@ -92,6 +92,8 @@ WITHOUT: Mapping[str, str] = {
     " through intake to the running media service.",
     "InMemoryPeople": "It stands for intake behind HTTP. tests/wire/test_audit.py runs the adapter"
     " against recorded answers; tests/e2e/test_request_all_the_way.py runs it against intake.",
+    "InMemoryAccesses": "It stands for audit behind HTTP. tests/e2e/test_who_saw_my_data.py"
+    " asks the running audit service through intake.",
     "InMemoryLocations": "It has no behavior: it returns the counts that a test gives it.",
 }
 """Fakes without a contract: why."""

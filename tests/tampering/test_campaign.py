@@ -220,7 +220,7 @@ ATTACKS: dict[str, tuple[Callable[[], Report], Found]] = {
     ),
     "the log forked": (
         lambda: served([*ENTRIES[:200], *ANEW[200:]], MONDAY, TUESDAY),
-        (Fault.FORKED, None, "different readers, which part between entries 100 and 299"),
+        (Fault.FORKED, None, "different readers, which diverge between entries 100 and 299"),
     ),
     "two histories of one size": (
         lambda: served([*ENTRIES[:450], *ANEW[450:]], TODAY),
@@ -272,7 +272,7 @@ ATTACKS: dict[str, tuple[Callable[[], Report], Found]] = {
     ),
     "a revoked key, and the event dated back": (
         Shown({7: by("intake", time="2026-02-01T00:00:00Z")}, keys=until("intake", 20)).report,
-        (Fault.KEY, 7, "logged too long after the key intake-2026-1 had run out"),
+        (Fault.KEY, 7, "logged too long after the key intake-2026-1 had expired"),
     ),
     "a key that nobody lists": (
         Shown({7: forged(keyid="intake-2031-1")}).report,

@@ -42,8 +42,8 @@ BY_AN_AGENT = SeenAccess(
 )
 
 
-class FakeLog:
-    """`AccessLog`."""
+class InMemoryAccesses:
+    """`AccessLog`, with the entries that a test gives it."""
 
     def __init__(self) -> None:
         self.accesses: Sequence[SeenAccess] = (BY_AN_AGENT,)
@@ -62,7 +62,7 @@ class Asked:
 
     def __init__(self) -> None:
         service = ServiceUnderTest()
-        self.log, self.access_log = FakeLog(), service.access_log
+        self.log, self.access_log = InMemoryAccesses(), service.access_log
         self.link_signer = service.link_signer
         residents = caller_of(service.authenticator, residents=True)
         self.http = service.serve(accesses_router(WhoSaw(self.log), WORDS, residents))

@@ -7,7 +7,7 @@ from direct311.schemas.model import Model, replaced
 
 class FieldProblem(Model):
     """One thing that is wrong with the input: the field's name and what would be right, never the
-    value. `code`: one of `runtime.http.fields.FIELD_CODES`."""
+    value. `code`: a stable code, which docs/problem-codes.md lists."""
 
     field: str
     detail: str

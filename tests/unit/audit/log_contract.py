@@ -365,7 +365,7 @@ class LogContract:
         await stores.sequence()
         await stores.check(ids[:40])
 
-    async def test_an_inbox_knows_how_many_parcels_wait(self, stores: Stores) -> None:
+    async def test_an_inbox_knows_how_many_batches_wait(self, stores: Stores) -> None:
         assert await stores.inbox.length() == 0
         for _ in range(3):
             await stores.arrive(accesses(2))

@@ -83,7 +83,7 @@ async def test_every_producer_of_the_runtime_is_one_of_its_service() -> None:
     assert len(inbox.batches) == 1
 
 
-async def test_a_large_batch_becomes_parcels_that_a_document_can_hold() -> None:
+async def test_a_large_batch_becomes_inbox_batches_that_a_document_can_hold() -> None:
     inbox = InMemoryInbox()
     large = [
         replace(each, body=each.body + b" " * 60_000)

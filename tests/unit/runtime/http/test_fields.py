@@ -213,6 +213,22 @@ def test_what_is_not_json_or_not_sent_as_json_is_unreadable(
     assert CANARY not in answer.text
 
 
+def test_half_a_surrogate_pair_is_json_so_it_is_malformed_and_not_unreadable(
+    client: TestClient,
+) -> None:
+    answer = client.post("/orders", content=rb'"\ud800"', headers=JSON)
+    wrong = {"field": "", "detail": "The body must be a JSON object."}
+    assert answer.status_code == 422
+    assert answer.json() == {
+        "type": "urn:direct311:problem:malformed",
+        "title": "malformed",
+        "status": 422,
+        **wrong,
+        "errors": [{**wrong, "code": "wrong_type"}],
+    }
+    assert not any(echo in answer.content.lower() for echo in (b"d800", b"\xed\xa0\x80", b"surr"))
+
+
 @pytest.mark.parametrize(
     ("field", "shown"),
     [

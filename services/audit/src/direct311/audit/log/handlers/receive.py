@@ -23,8 +23,8 @@ from direct311.schemas.model import Model
 from direct311.verifier import event as signed
 from direct311.verifier.event import ClockError, EventError
 
-PARCEL_BYTES = 4_000_000
-MOST_PARCELS = 16
+INBOX_BATCH_BYTES = 4_000_000
+MOST_INBOX_BATCHES = 16
 """More than this wait in the broker, which is made for it, and not in the inbox, which is
 repeatedly read from its beginning."""
 
@@ -62,7 +62,7 @@ class Receiving:
                 refused.append((received.event, error))
         if taken:
             # Another process may empty it.
-            while await self._inbox.length() >= MOST_PARCELS:  # noqa: ASYNC110
+            while await self._inbox.length() >= MOST_INBOX_BATCHES:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             at = self._clock.now()
             await self._inbox.put(
@@ -127,7 +127,7 @@ def _parts(
     size = 0
     for item in taken:
         length = len(item[0].body)
-        if part and size + length > PARCEL_BYTES:
+        if part and size + length > INBOX_BATCH_BYTES:
             yield part
             part, size = [], 0
         part.append(item)

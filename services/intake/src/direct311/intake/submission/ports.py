@@ -1,4 +1,4 @@
-"""What taking a submission in needs of the world."""
+"""What accepting a submission needs from outside."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,35 +11,36 @@ from direct311.runtime.vault.vault import RecordKey
 
 
 class Submissions(Submitted, Protocol):
-    """Where new requests go."""
+    """Where new requests are stored."""
 
     async def keep(self, keys: Sequence[RecordKey]) -> None:
-        """Store the keys of records that are to be; must be done before their `insert` begins.
+        """Store the keys of records that will be inserted. This must finish before their `insert`
+        begins.
 
-        :raises TransientError: the database did not take them; they may be tried again.
+        :raises TransientError: the database did not store them; the caller may try again.
         """
         ...
 
     async def insert(self, write: Write[ServiceRequest]) -> Literal["new", "repeat"]:
-        """Store a request; `repeat` where the idempotency key is taken, and nothing was.
+        """Store a request. Returns `repeat` if the idempotency key is taken; then nothing was
+        stored.
 
         Returns when the request is durable. Many callers share one write.
-
-        :raises TransientError: the database did not take it; the same ids may be tried again.
+        :raises TransientError: the database did not store it; the caller may try again with the
+            same ids.
         """
         ...
 
     async def first_under(self, keys: Sequence[str], since: datetime) -> ServiceRequest | None:
-        """The first request with one of these idempotency keys that was received since then.
-
-        Many callers share one question.
+        """The first request received since then with one of these idempotency keys. Many callers
+        share one query.
 
         :raises TransientError: the database does not answer.
         """
         ...
 
     async def with_image(self, images: Sequence[str], since: datetime) -> str | None:
-        """The id of a request with one of these files that was received since then.
+        """The id of a request received since then with one of these files.
 
         :raises TransientError: the database does not answer.
         """
@@ -47,12 +48,13 @@ class Submissions(Submitted, Protocol):
 
 
 class Recent(Protocol):
-    """The contents of the last day. Good enough for a flag: another copy's are known late."""
+    """Contents of the last day. This is good enough for a flag: what other copies accepted is known
+    a little later."""
 
     def first(self, fingerprint: str, since: datetime) -> str | None:
-        """The id of the first request with this content, where it was received since then."""
+        """The id of the first request with this content that was received since then."""
         ...
 
     def note(self, fingerprint: str, record_id: str, at: datetime) -> None:
-        """A request was received."""
+        """Remember that a request was received."""
         ...

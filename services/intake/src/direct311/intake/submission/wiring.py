@@ -1,4 +1,4 @@
-"""Builds the one way in."""
+"""Builds the submission capability."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from direct311.runtime.storage.database import DirectDatabase, connect_directly
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where submissions go. `direct`: a connection of its own, to be closed at the end."""
+    """Where submissions are stored. `direct`: a separate connection; close it at the end."""
 
     direct: DirectDatabase
     submissions: BatchedSubmissions
@@ -29,7 +29,7 @@ class Stores:
 
 @dataclass(frozen=True, slots=True)
 class Submissions:
-    """Taking submissions in."""
+    """Everything that takes submissions."""
 
     recent: RecentContents
     submit: Submit
@@ -38,7 +38,7 @@ class Submissions:
 
 
 def wire_stores(settings: IntakeSettings, sealing: Sealing, lifecycle: Lifecycle) -> Stores:
-    """The stores alone: uploads look into them too."""
+    """Only the stores, because uploads look into them too."""
     direct = connect_directly(settings.database_url.get_secret_value(), settings.database_name)
     records = lifecycle.aggregates.records
     inserts = BatchedSubmissions(sealing.keys, records, direct[records.collection.name])

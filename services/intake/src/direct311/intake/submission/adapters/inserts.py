@@ -1,7 +1,5 @@
-"""Submissions that arrive together are stored together.
-
-Keys go first: what has no key is not stored.
-"""
+"""Stores submissions that arrive together in one write. Keys are stored first: a request whose key
+is not stored is not stored either."""
 
 import asyncio
 import time
@@ -29,8 +27,8 @@ T = TypeVar("T")
 
 TRIES = 5
 REFUSED_SECONDS = 10.0
-"""How long a request that the database did not take keeps others away, unless it takes one before.
-Then it is tried again: nobody else finds out whether it takes them."""
+"""How long a failed write makes this process unready, unless another write succeeds first. Then it
+gets requests again, because only a request can show whether the database stores them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +55,15 @@ class BatchedSubmissions:
         self._refused_at: float | None = None
 
     async def refused(self) -> str | None:
-        """A check of readiness: a database that answers, and reads, may yet not store requests, as
-        on a full disk."""
+        """A readiness check: a database that answers and reads may still not be able to store
+        requests, for example because its disk is full."""
         if self._refused_at is None or time.monotonic() - self._refused_at > REFUSED_SECONDS:
             return None
         return "the database does not take them"
 
     async def keep(self, keys: Sequence[RecordKey]) -> None:
         async def insert() -> None:
-            # A key that is there already was stored by a try before.
+            # A key that is already there was stored by an earlier try.
             await self._keys.insert(keys)
 
         await self._repeatedly(insert)
@@ -82,7 +80,7 @@ class BatchedSubmissions:
         return outcomes
 
     async def _repeatedly(self, step: Callable[[], Awaitable[T]]) -> T:
-        """Do it again where the result is unknown: the same ids, and a duplicate then means
+        """Try again if the result is unknown. The ids are the same, so a duplicate then means
         success."""
         for attempt in range(TRIES):
             try:
@@ -98,8 +96,8 @@ class BatchedSubmissions:
             await self._requests.insert_many(documents, ordered=False)
         except BulkError as error:
             refused = [documents[index]["_id"] for index in duplicates(error)]
-        # What was refused is there from a try before, or its idempotency key is another's. Which
-        # index refused does not tell the two apart: the first try took both.
+        # A refused document is there from an earlier try, or its idempotency key belongs to
+        # another. The index that refused it does not tell which: the first try wrote both.
         lost = set(refused) - (await self._stored(refused) if refused else set())
         return ["repeat" if document["_id"] in lost else "new" for document in documents]
 
@@ -125,7 +123,7 @@ class BatchedSubmissions:
 
     async def _under(self, asked: Sequence[_Asked]) -> Sequence[ServiceRequest | None]:
         keys = {key for each in asked for key in each.keys}
-        # The index is unique: no more is read than there are keys.
+        # The index is unique, so there are at most as many rows as keys.
         cursor = self._records.collection.find({"idempotency": {"$in": list(keys)}})
         found = [self._records.stored(document).state async for document in cursor]
         known = {request.idempotency: request for request in found}

@@ -1,7 +1,9 @@
-"""What was submitted within a day, by content, in memory: a likely repeat costs no question.
+"""The contents of the last day's submissions, in memory, so that looking for a likely repeat needs
+no query.
 
-A flag for staff may rest on this; whether a client's retry is the same request may not, and the
-database decides that. What another copy took is known some seconds later.
+This is good enough for a flag that staff see. It is not good enough to decide whether a client's
+retry is the same request: the database decides that. What another copy accepted is known a few
+seconds later.
 """
 
 from collections import OrderedDict
@@ -14,14 +16,15 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RecentContents:
-    """`Recent`: the first request of each content, and when it was received."""
+    """`Recent`: the first request with each content, and when it was received."""
 
     LATE = timedelta(seconds=15)
-    """A record's id may be so much older than its reception: keys are made ahead."""
+    """How much older a record's id may be than its receipt, because keys are made ahead."""
     TOGETHER = 1_000
-    """Contents that are read in one go, so that nobody waits long for the interpreter."""
+    """How many contents are read at a time, so that nothing else in the process waits long."""
     MOST = 500_000
-    """Contents that are remembered, some 300 bytes each; then the oldest are forgotten."""
+    """How many contents are remembered, about 300 bytes each; beyond that, the oldest are
+    forgotten."""
 
     def __init__(self, requests: Collection, clock: Clock, window: timedelta) -> None:
         self._requests = requests
@@ -42,7 +45,7 @@ class RecentContents:
             self._first.move_to_end(key)
 
     async def refresh(self) -> None:
-        """Read what other copies took since the last time, and forget what is over."""
+        """Read what other copies have accepted since the last time, and forget what has expired."""
         now = self._clock.now()
         since = max(self._read_until, now - self._window) - self.LATE
         cursor = self._requests.find(

@@ -1,1 +1,1 @@
-"""How submissions are read: forms, JSON, uploads; and the policy that they come under."""
+"""How submissions are read (forms, JSON, uploads), and the policy that applies to them."""

@@ -1,4 +1,4 @@
-"""The JSON API of the county's own apps: uploads and submitting."""
+"""The JSON API of the county's own apps: uploading files and submitting requests."""
 
 from typing import Annotated, Literal
 
@@ -28,8 +28,8 @@ from direct311.schemas import events as ev
 
 
 class FileOrder(Model, extra="forbid"):
-    """A file that is about to come. `size` in bytes; `sha256` in hex, where it is known: then no
-    other bytes are taken. Its name is not asked."""
+    """A file that will be uploaded. `size` is in bytes. `sha256` is in hexadecimal digits, if it is
+    known; then no other bytes are accepted. We do not ask for its name."""
 
     content_type: Annotated[str, Field(max_length=255)]
     size: Annotated[int, Field(ge=1), NUMBER]
@@ -41,8 +41,9 @@ class UploadsOrder(Model, extra="forbid"):
 
 
 class UploadAnswer(Model):
-    """PUT the bytes to `url` with just these `headers` until `expires_at`, once; then name
-    `file_id` in a request until `usable_until`. What no request names is deleted after a day."""
+    """PUT the bytes to `url` with exactly these `headers` once, before `expires_at`. Then name
+    `file_id` in a request before `usable_until`. Files that no request names are deleted after a
+    day."""
 
     file_id: str
     url: str
@@ -57,13 +58,12 @@ class UploadsAnswer(Model):
 
 
 class SubmissionAnswer(Model):
-    """`notice`: what is to be shown to the resident. `emergency`: what is to be shown first, in
-    three languages, where somebody's life may be in danger. `link`: what opens the request to its
-    reporter, kept on their device. A batch type has a `token` in place of a number, by which
-    `GET /open311/v2/tokens/{token}` finds it later; a blackbox type has neither, and no link. A
-    retry's answer has `link` or `token` only within 24 hours, under a random key, and while nothing
-    was done to the request since.
-    """
+    """`notice`: show this to the resident. `emergency`: show this first, in three languages, if
+    someone's life may be in danger. `link`: opens the request for its reporter and is kept on their
+    device. A request of a batch type has a `token` in place of a number; `GET
+    /open311/v2/tokens/{token}` later returns the number. A request of a blackbox type has no
+    number, token or link. A retry's answer contains `link` or `token` only within 24 hours, only if
+    its key is random, and only if nothing has been done to the request since."""
 
     service_request_id: str | None
     token: str | None
@@ -91,19 +91,19 @@ def app_router(
     async def tickets(
         client: Annotated[Client, who], order: UploadsOrder, answer: Response
     ) -> UploadsAnswer:
-        """Get tickets to bring files to the store. The store takes bytes of this size and type,
-        once. Nothing is kept of a draft: what no request names goes after a day."""
+        """Get tickets for uploading files. The store accepts bytes of this size and type, once.
+        Drafts are not kept: files that no request names are deleted after a day."""
         problems = [
             FieldProblem(
                 field=f"files.{index}.size",
-                detail=f"files.{index}.size may be {largest_file} bytes",
+                detail=f"files.{index}.size may be at most {largest_file} bytes",
                 code="too_large",
             )
             for index, file in enumerate(order.files)
             if file.size > largest_file
         ]
         if len(order.files) > most_files:
-            detail = f"files may have {most_files} entries"
+            detail = f"files may have at most {most_files} entries"
             problems.append(FieldProblem(field="files", detail=detail, code="too_many"))
         if problems:
             raise MalformedError(problems)
@@ -133,7 +133,12 @@ def app_router(
     @api.post(
         "/requests",
         status_code=201,
-        responses={200: {"model": SubmissionAnswer, "description": "A retry of one taken before"}},
+        responses={
+            200: {
+                "model": SubmissionAnswer,
+                "description": "A retry of a submission that was accepted before",
+            }
+        },
     )
     async def create(
         client: Annotated[Client, who],
@@ -144,8 +149,9 @@ def app_router(
         accept_language: Annotated[str | None, Header()] = None,
     ) -> SubmissionAnswer:
         """Submit a service request. A retry with the same `Idempotency-Key` gets the same answer
-        with 200, and what opens the request for a day at most: the key must be a random UUID, or
-        128 bits and more in hexadecimal digits. The key with other content is 409."""
+        with 200. For up to a day it also gets what opens the request, but only if the key is a
+        random UUID, or 128 or more bits in hexadecimal digits. The same key with other content gets
+        409."""
         sender = Sender(
             client=client,
             source=request.client.host if request.client else "",

@@ -1,8 +1,8 @@
-"""Reading a form: bounded in every direction, and never on disk.
+"""Reads a form within strict limits, and never on disk.
 
-A file of a submission is personal. A parser that spools what is large into a temporary file would
-leave it there in the clear; so files stay in memory, and how much of them all calls together may
-hold is bounded too, and how much of that those of one address, and those without a good key.
+A file in a submission is personal. A parser that spools large parts into a temporary file would
+leave it there unencrypted, so files stay in memory. How much memory the files of all calls may take
+together is limited, and so are the shares of one address and of calls without a good key.
 """
 
 import mimetypes
@@ -25,19 +25,19 @@ from direct311.runtime.errors import RefusedError
 MOST_FIELDS = 300
 LARGEST_FIELD = 64 * 1024
 LARGEST_FORM = 512 * 1024
-"""Bytes of a form without files."""
+"""The most bytes of a form without files."""
 MOST_HEADERS = 8
 LONGEST_HEADER = 1024
-"""Of a part, in bytes."""
+"""The longest header of a part, in bytes."""
 LONGEST_BOUNDARY = 70
 """RFC 2046, section 5.1.1."""
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 PRELIMINARY = 64 * 1024
-"""Bytes without any part: what comes before the first is no form's."""
+"""The most bytes outside any part: the text before the first part is not part of the form."""
 
 LookAtKey = Callable[[str], None]
-"""Told a form's `api_key`, empty where none came yet, before a file is held, and again where it
-comes behind one. Raises `RefusedError` where nothing more needs to be read."""
+"""Is given the form's `api_key` (empty if none has come yet) before a file is held, and again if
+the key comes after a file. Raises `RefusedError` if nothing more needs to be read."""
 
 UNREADABLE = Problem(400, "body", "the form cannot be read, or has too many or too large parts")
 WRONG_TYPE = Problem(400, "Content-Type", f"Content-Type must be {FORMS[0]} or {FORMS[1]}")
@@ -53,7 +53,8 @@ class UnreadableFormError(Exception):
 
 @dataclass(slots=True)
 class Form:
-    """What was sent. `wrong`: what is wrong with single files, and beside the form."""
+    """What was sent. `wrong`: what is wrong with single files, and with anything outside the
+    form."""
 
     pairs: list[tuple[str, str]] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
@@ -61,8 +62,9 @@ class Form:
 
 
 class MemoryBudget:
-    """Bytes of files that all calls may hold together: `most`, of which the calls of one address
-    may hold `of_one`, and those whose key is not known yet a half, or as much as one address."""
+    """Bytes of files that all calls may hold together: `most` in all, of which the calls of one
+    address may hold `of_one`. All calls whose key has not been checked yet may together hold half,
+    and at least as much as one address."""
 
     def __init__(self, most: int, of_one: int) -> None:
         self.most = most
@@ -74,7 +76,7 @@ class MemoryBudget:
 
     @contextmanager
     def reserve(self, name: str) -> Iterator["MemoryReservation"]:
-        """`name`: the address's."""
+        """`name`: identifies the address."""
         reservation = MemoryReservation(self, name)
         try:
             yield reservation
@@ -93,8 +95,8 @@ class MemoryReservation:
 
     def hold(self, count: int) -> None:
         """:raises RefusedError: `too_large`: this call by itself holds more than an address may;
-        `busy`: all calls together hold too much, or those of this address, or those without a good
-        key."""
+        `busy`: all calls together hold too much, or all calls of this address, or all calls without
+        a good key."""
         self._add(count)
         every = self._all
         if self.bytes > every.of_one:
@@ -141,7 +143,7 @@ async def read_form(
 ) -> Form:
     """The fields, and the files of the fields `media`.
 
-    :raises UnreadableFormError: it is none, or goes beyond a limit.
+    :raises UnreadableFormError: the body is not a form, or exceeds a limit.
     :raises RefusedError: it comes too slowly, its calls hold too much, or `look` refuses its key.
     """
     said = request.headers.get("content-type", "")
@@ -160,7 +162,7 @@ async def read_form(
 
 
 async def _urlencoded(stream: AsyncIterator[bytes]) -> list[tuple[str, str]]:
-    """Read whole, which is five times as fast as in parts."""
+    """Read the body as a whole, which is five times as fast as in parts."""
     body = bytearray()
     async for chunk in stream:
         body += chunk
@@ -180,7 +182,7 @@ def _boundary(content_type: str) -> bytes:
 
 
 class _Parts:
-    """Parts of a multipart form (RFC 7578) as they come."""
+    """Parts of a multipart form (RFC 7578) as they arrive."""
 
     def __init__(
         self,
@@ -278,7 +280,7 @@ class _Parts:
     def _data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
         if self._is_file:
-            # What is too large, or nobody asked for, is read past.
+            # Parts that are too large or not expected are skipped.
             if self._wanted and self._size <= self._largest_file:
                 self._reservation.hold(end - start)
                 self._body += data[start:end]
@@ -293,7 +295,7 @@ class _Parts:
         if not self._is_file:
             value = body.decode()
             self._form.pairs.append((self._name, value))
-            # The first is the one that counts.
+            # The first one counts.
             if self._name == "api_key" and self._key is None:
                 self._key = value.strip()
                 if self._reservation.bytes:
@@ -308,8 +310,8 @@ class _Parts:
 
 
 def media_type(said: str | None) -> str:
-    """A file's announced type, if it is a known one, without parameters: clients put file names
-    there, and the type travels in events."""
+    """A file's declared type, if it is a known one, without parameters: clients put file names
+    there, and the type goes into events."""
     essence = (said or "").partition(";")[0].strip().lower()
     if mimetypes.guess_extension(essence, strict=False):
         return essence
@@ -318,5 +320,5 @@ def media_type(said: str | None) -> str:
 
 
 def first(pairs: Sequence[tuple[str, str]], name: str) -> str:
-    """The first value of a field, without the spaces around it; empty where there is none."""
+    """The first value of a field, without surrounding spaces; empty if there is none."""
     return next((value.strip() for each, value in pairs if each == name), "")

@@ -1,4 +1,4 @@
-"""The form of `POST /requests` of GeoReport v2, read into a draft. No rule is applied here."""
+"""Reads the form of `POST /requests` of GeoReport v2 into a draft. No rule is applied here."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ FIELDS: Mapping[str, FieldName] = {
     "policy_version": "policy_version",
     "email_notice_version": "email_notice_version",
 }
-"""Fields of the form that may be sent once, and what they are."""
+"""Fields of the form that may be sent only once, and their names in the draft."""
 
 
 def draft_of(
@@ -81,7 +81,7 @@ def draft_of(
 
 
 def sent(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """The values of a form by field, cleaned; an empty one counts as not sent."""
+    """The values of a form by field, cleaned. An empty value counts as not sent."""
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         clean = _CLEANED.get(name) or (of_lines if name.startswith("attribute") else None)
@@ -92,8 +92,8 @@ def sent(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def is_repeated(values: Sequence[str]) -> bool:
-    """Whether they differ. The same value twice, in the query and in the form say, contradicts
-    nothing."""
+    """Whether the values differ. Sending the same value twice, for example in the query and in the
+    form, is not a contradiction."""
     return len(set(values)) > 1
 
 

@@ -1,7 +1,7 @@
 """What is wrong with a submission, in the words of an API.
 
-The rules name fields and codes of their own (`submission/domain/wrong.py`). Each API has one
-`Naming`: the table of its names for the fields, and the words that it says differently.
+The rules have their own names for fields and codes (`submission/domain/wrong.py`). Each API has one
+`Naming`: the table of its names for the fields, and the messages that it words differently.
 """
 
 from collections.abc import Mapping
@@ -58,13 +58,14 @@ WORDS: Mapping[Code, str] = {
     "version_form": "{field} must be a version from GET /v1/policy",
     "web_address": "{field} must be an http or https address",
 }
-"""What would be right, by the code of what is wrong. Nothing of it is what was sent."""
+"""What would be right, for each code. The text never contains anything that was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """What an API calls the fields: those that it calls otherwise than the rules do, and an item of
-    one, such as the answer to a question. `words`: what it says otherwise."""
+    """What an API calls the fields, where its name differs from the rules' name, and what it calls
+    an item of a field, such as the answer to a question. `words`: the messages that it words
+    differently."""
 
     names: Mapping[FieldName, str]
     item: str

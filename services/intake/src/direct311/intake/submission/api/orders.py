@@ -1,4 +1,4 @@
-"""A submission in JSON: its members, and the draft that they make. No rule is applied here."""
+"""A submission in JSON: its members, and the draft made from them. No rule is applied here."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
@@ -21,14 +21,15 @@ Degrees = Annotated[float, Field(strict=True)]
 
 
 class ContactConsent(Model, extra="forbid"):
-    """How the reporter may be contacted about this request; an empty list is a no."""
+    """How the reporter may be contacted about this request. An empty list means no contact."""
 
     by: Annotated[tuple[ContactWay, ...], Field(max_length=3)]
 
 
 class AppOrder(Model, extra="forbid"):
-    """What the front end runs on, for statistics. It is kept apart from the request, as counts of
-    a day, each value for itself. No device id, no user agent: what is no known kind is refused."""
+    """What the front end runs on, for statistics. It is stored apart from the request, as daily
+    counts, and each value is counted separately. It has no device id or user agent; unknown values
+    are refused."""
 
     device: Annotated[str, Field(max_length=40, examples=["phone"])] | None = None
     operating_system: Annotated[str, Field(max_length=40, examples=["android 14"])] | None = None
@@ -36,7 +37,7 @@ class AppOrder(Model, extra="forbid"):
     app_version: Annotated[str, Field(max_length=40, examples=["2.10.1"])] | None = None
 
     def facts(self) -> AppFacts:
-        """The same, to be counted."""
+        """The same, ready to be counted."""
         return AppFacts.model_validate(self.model_dump())
 
 
@@ -44,9 +45,9 @@ class SubmissionOrder(Model, extra="forbid"):
     """A service request. The rules are those of `POST /open311/v2/requests`.
 
     A place is `lat` and `long` (degrees, WGS 84), `address` or `address_id`. `attributes`: answers
-    by attribute code, a value or a list of values. `phone`: a telephone number of 7 to 15 digits,
-    with or without an extension. `file_ids`: files that were uploaded before. With an `email` the
-    `email_notice_version` that was shown is required.
+    by attribute code, each one value or a list of values. `phone`: a telephone number of 7 to 15
+    digits, with or without an extension. `file_ids`: files that were uploaded before. With an
+    `email`, the `email_notice_version` that was shown is required.
     """
 
     jurisdiction_id: str | None = None
@@ -78,10 +79,10 @@ NAMING = Naming(
     },
     item="{name}.{item}",
     words={
-        "unknown_answer": "{field} must have codes of the type's definition as names",
+        "unknown_answer": "the names in {field} must be codes from the type's definition",
         "file_required": "this type needs a file",
         "files_not_taken": "this type takes no files",
-        "too_many": "{field} may name {most} files",
+        "too_many": "{field} may name at most {most} files",
         "unknown_service": "{field} must be one of those in GET /open311/v2/services.json",
     },
 )
@@ -89,7 +90,7 @@ NAMING = Naming(
 
 
 def malformed(wrong: Sequence[Wrong]) -> MalformedError:
-    """The same as `/v1` says it; what is wrong with the request itself comes first."""
+    """The same problems in the words of `/v1`. Problems with the request itself come first."""
     ordered = sorted(wrong, key=lambda each: each.field.name == "app")
     return MalformedError(
         FieldProblem(field=NAMING.of(each.field), detail=NAMING.said(each), code=each.code)
@@ -98,7 +99,7 @@ def malformed(wrong: Sequence[Wrong]) -> MalformedError:
 
 
 def draft_of(order: SubmissionOrder) -> Draft:
-    """What an order says. What is null or empty counts as not sent."""
+    """The draft for an order. Members that are null or empty count as not sent."""
     contact = {name: _text(getattr(order, name, None), of_contact) for name in CONTACT_LIMITS}
     answers, wrong = _answers(order.attributes)
     consent = order.contact_consent
@@ -128,13 +129,13 @@ def _text(text: str | None, clean: Callable[[str], str] | None = None) -> str | 
 
 
 def _answers(attributes: Mapping[str, object]) -> tuple[dict[str, tuple[str, ...]], list[Wrong]]:
-    """Answers as texts: a number is answered as it is written in JSON."""
+    """Answers as texts. A number keeps the form that it has in JSON."""
     answers: dict[str, tuple[str, ...]] = {}
     wrong: list[Wrong] = []
     for code, value in attributes.items():
         values = value if isinstance(value, list | tuple) else [value]
         if any(isinstance(each, bool | list | dict) for each in values):
-            # Which one is not told: its name may be anything.
+            # The detail does not say which one, because its name may be anything.
             wrong.append(Wrong("answer_kind", names.Field("answers")))
             continue
         texts = (_text(str(each), of_lines) for each in values if each is not None)

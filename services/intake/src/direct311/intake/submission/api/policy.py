@@ -1,4 +1,4 @@
-"""The privacy policy and the e-mail notice, version by version, for anybody."""
+"""Every version of the privacy policy and the e-mail notice, open to everybody."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -15,15 +15,17 @@ from direct311.runtime.http.documents import is_known
 from direct311.schemas import Model
 
 FRESH_FOR = 300
-"""Seconds for which an answer may be shown without asking again: a version begins at midnight."""
+"""How many seconds an answer may be reused without asking again; a new version takes effect at
+midnight."""
 
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "As the ETag that was sent in If-None-Match"}
+    304: {"description": "Unchanged: If-None-Match has the current ETag"}
 }
 
 
 class PolicyAnswer(Model):
-    """A version of the policy, in one language. `changes`: against the version before it."""
+    """A version of the policy, in one language. `changes`: what changed since the version
+    before."""
 
     version: str
     language: str
@@ -42,7 +44,7 @@ class PolicyAnswer(Model):
 
 
 class PolicyLine(Model):
-    """A line of the list of versions."""
+    """An entry in the list of versions."""
 
     version: str
     effective_from: str
@@ -53,13 +55,15 @@ class PolicyLine(Model):
 
 
 class PoliciesAnswer(Model):
-    """All versions, the newest first; one still to come is among them."""
+    """All versions, newest first, including those that have not taken effect yet."""
 
     language: str
     versions: Sequence[PolicyLine]
 
 
-Wanted = Annotated[Language | None, Query(description="else by Accept-Language, else English")]
+Wanted = Annotated[
+    Language | None, Query(description="if missing, Accept-Language decides; then English")
+]
 Accepted = Annotated[str, Header(alias="Accept-Language")]
 Seen = Annotated[str, Header(alias="If-None-Match")]
 
@@ -81,7 +85,7 @@ def policy_router(agreement: Agreement) -> APIRouter:
 
     @api.get("/versions", response_model=PoliciesAnswer)
     async def versions(language: Wanted = None, accept: Accepted = "", seen: Seen = "") -> Response:
-        """Every version that is, was or will be in force."""
+        """Every version: past, in force, and future."""
         wanted = language or preferred(accept)
         current = agreement.in_force()
         lines = [_line(each, wanted, current) for each in agreement.policies.history()]
@@ -94,7 +98,7 @@ def policy_router(agreement: Agreement) -> APIRouter:
         accept: Accepted = "",
         seen: Seen = "",
     ) -> Response:
-        """A version of the privacy policy, in force or not."""
+        """A version of the privacy policy, whether or not it is in force."""
         policy = agreement.policies.by_version(version)
         if policy is None:
             raise RefusedError("not_found", "There is no such version.")

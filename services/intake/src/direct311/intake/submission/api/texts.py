@@ -1,15 +1,15 @@
-"""Texts of a submission as its readers take them: what a reader does not see is not in them.
+"""Texts of a submission without the characters that no reader sees.
 
-They are cleaned before they are checked, sealed and compared, so that a repeat is one all the same.
-A text with a control character, or far longer than any field may be, is left as it is: the rules
-refuse it by the name of its field.
+Texts are cleaned before they are checked, sealed and compared, so that a repeat is recognized even
+if invisible characters differ. A text with a control character, or one far longer than any field
+allows, is left unchanged: the rules then refuse it and name its field.
 """
 
 from direct311.intake.fields import _CONTROL, _NOT_IN_A_LINE, LONGEST_DESCRIPTION
 from direct311.runtime.text import cleaned
 
 _LONGEST_SENT = 4 * LONGEST_DESCRIPTION
-"""Characters of a text that is cleaned: what shows nothing may be a part of it."""
+"""The longest text that is cleaned, in characters. It leaves room for invisible ones."""
 
 
 def of_lines(text: str) -> str:
@@ -20,7 +20,7 @@ def of_lines(text: str) -> str:
 
 
 def of_one_line(text: str) -> str:
-    """An address. On several lines it is an address too."""
+    """An address. It may have several lines."""
     return text if len(text) > _LONGEST_SENT or _CONTROL.search(text) else cleaned(text)
 
 
@@ -30,5 +30,5 @@ def of_contact(text: str) -> str:
 
 
 def with_line_ends(text: str) -> str:
-    """A description with one character for each line end, whoever sent it."""
+    """A description with one character for each line end, whatever the sender used."""
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,1 +1,1 @@
-"""What a resident submits, and the rule for anonymous complaints: pure."""
+"""What a resident submits, and the rule for anonymous complaints. No input or output here."""

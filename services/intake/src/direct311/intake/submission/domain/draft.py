@@ -1,4 +1,4 @@
-"""A submission as it was read from a form or from JSON, before any rule was applied."""
+"""A submission as read from a form or from JSON, before any rule is applied."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,13 +9,14 @@ from direct311.intake.submission.domain.wrong import FieldName, Wrong
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What was sent, whatever its format was. A text that is empty or shows nothing was not sent.
+    """What was sent, in whatever format. A text that is empty or has no visible character counts as
+    not sent.
 
-    `latitude` and `longitude` are degrees; NaN stands for what is not a number. `answers` are texts
-    by attribute code; an answer that was sent as a number is its text. `contact` has the contact
-    fields by name. `file_ids`: files that were uploaded before. `files`: how many came along.
-    `repeated`: fields that came several times, with different values; the first is taken here.
-    `wrong`: what the reader has found wrong, which no rule below can see.
+    `latitude` and `longitude` are degrees; NaN stands for something that is not a number. `answers`
+    are texts by attribute code; an answer sent as a number becomes text. `contact` has the contact
+    fields by name. `file_ids`: files that were uploaded before. `files`: how many came with the
+    form. `repeated`: fields that came several times with different values; the draft has the first
+    one. `wrong`: problems that the reader has found, which the rules cannot see.
     """
 
     jurisdiction_id: str | None = None

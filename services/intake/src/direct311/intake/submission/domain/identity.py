@@ -7,7 +7,8 @@ from direct311.intake.catalogue.domain.types import ServiceType
 
 
 def identified(fields: Mapping[str, object]) -> bool:
-    """Whether enforcement may begin: name and address are given (sections 125.69, 162.06, F.S.)."""
+    """Whether enforcement may begin: a name and an address are given (sections 125.69, 162.06,
+    F.S.)."""
     return all(fields.get(name) for name in ("first_name", "last_name", "reporter_address"))
 
 

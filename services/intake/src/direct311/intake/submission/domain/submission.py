@@ -12,11 +12,13 @@ _SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A submission that can be taken. `attributes`: answers by code; `sealed_answers`: those that a
-    type wants sealed, by the vault's field. `contact`: what was given of the contact fields.
-    `contact_by`: how the reporter consents to be contacted, `None` where nobody asked. `uploads`:
-    ids of files that were brought before. `place_id_left_out`: an id came with
-    the place that could be a person's number."""
+    """A submission that can be accepted.
+
+    `attributes`: answers by code. `sealed_answers`: the answers that the type wants sealed, by the
+    vault's field. `contact`: the contact fields that were given. `contact_by`: how the reporter
+    consents to be contacted; `None` if nobody asked. `uploads`: ids of files that were uploaded
+    before. `place_id_left_out`: the place came with an id that could be a person's number.
+    """
 
     jurisdiction_id: str
     service_code: str
@@ -34,7 +36,7 @@ class Submission:
     place_id_left_out: bool = False
 
     def canonical(self) -> bytes:
-        """The same bytes for the same content, whatever order it was sent in."""
+        """The same bytes for the same content, in whatever order it was sent."""
         place = self.place.model_dump(exclude_none=True)
         content: dict[str, object] = {
             "service": self.service_code,

@@ -1,4 +1,4 @@
-"""What is wrong with a submission: a stable code and the field, by the domain's own name.
+"""What is wrong with a submission: a stable code and the field, under the domain's own name.
 
 Each API has its own names for the fields, and its own words for the rest
 (`submission/api/naming.py`).
@@ -44,7 +44,7 @@ Code = Literal[
     "version_form",
     "web_address",
 ]
-"""A promise to callers: a code is never given another meaning."""
+"""A promise to callers: a code never gets another meaning."""
 
 FieldName = Literal[
     "account_id",
@@ -74,7 +74,7 @@ FieldName = Literal[
 
 
 class Field(NamedTuple):
-    """A field of a submission. `item`: the code of an answer, or the place in a list."""
+    """A field of a submission. `item`: the code of an answer, or the position in a list."""
 
     name: FieldName
     item: str | int | None = None
@@ -82,7 +82,7 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """One thing that is wrong. `most`: the limit that was passed. `other`: a field that decides
+    """One thing that is wrong. `most`: the limit that was exceeded. `other`: a field that decides
     whether this one is right, with the `values` that it must have."""
 
     code: Code

@@ -1,1 +1,1 @@
-"""Taking a submission in."""
+"""The use cases of accepting a submission."""

@@ -1,4 +1,4 @@
-"""The one way in: what every API calls with a submission."""
+"""The one way in: every API calls this with a submission."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 class WrongSubmissionError(Exception):
-    """Everything that is wrong with a submission, each once."""
+    """Everything that is wrong with a submission, each problem once."""
 
     def __init__(self, wrong: Sequence[Wrong]) -> None:
         super().__init__(f"{len(wrong)} problems")
@@ -32,8 +32,8 @@ class WrongSubmissionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends a submission, and how. `client`: the one that was admitted, its call counted.
-    `source`: the network address. `link_wanted`: whether the answer may have a signed link."""
+    """Who sends a submission, and how. `client`: the admitted client, whose call has been counted.
+    `source`: the network address. `link_wanted`: whether the answer may contain a signed link."""
 
     client: Client
     source: str
@@ -44,8 +44,8 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to a submission. `notice`: what the resident is told. `link`: what opens the
-    request to its reporter."""
+    """The answer to a submission. `notice`: what the resident is told. `link`: the link with which
+    the reporter opens the request."""
 
     accepted: Accepted
     notice: str | None
@@ -53,11 +53,11 @@ class Receipt:
 
 
 class Accept:
-    """Checks a submission, finds the policy that it comes under, stores it once, and answers with
-    a notice and a link.
+    """Checks a submission, finds the policy that applies to it, stores it once, and answers with a
+    notice and a link.
 
-    Each API admits the client before it reads the whole of what was sent (`clients`), so that a
-    call that cannot be read counts too.
+    Each API admits the client before it reads the whole body (`clients`), so that calls that cannot
+    be read count too.
     """
 
     def __init__(
@@ -81,13 +81,14 @@ class Accept:
     async def __call__(
         self, draft: Draft, way: Way, sender: Sender, files: Sequence[File] = ()
     ) -> Receipt:
-        """Accept a submission. `files`: those that came with it.
+        """Accept a submission. `files`: the files that came with it.
 
         :raises WrongSubmissionError: it breaks a rule; nothing was stored.
         :raises RefusedError: the policy or the notice is not one of ours, the policy needs express
             consent, no policy is in force, a retry's key was used for other content, or a file that
-            the submission names was not brought.
-        :raises TransientError: database, store or media did not take it; nothing is half there.
+            the submission names was not uploaded.
+        :raises TransientError: the database, the store or the media service did not accept it;
+            nothing is left half stored.
         """
         now = self._clock.now()
         checked = check(draft, self._catalogue, now, way, most_files=self._most_files)
@@ -106,12 +107,13 @@ class Accept:
 
     def _link(self, accepted: Accepted) -> SignedLink | None:
         if accepted.public_id is None or not accepted.opens:
-            # A link names its request, which the answer must not do where it gives no number.
+            # A link names its request, so an answer without the number must not contain one.
             return None
         try:
             return self._links.issue(accepted.record_id)
         except LinkKeyError:
-            # The request is taken all the same; an agent, or a code, can give a link later.
+            # The request is accepted anyway; the reporter can get a link later from an agent or by
+            # a code.
             _log.error("links.key_not_in_force")
             return None
 

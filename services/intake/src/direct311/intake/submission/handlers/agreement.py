@@ -1,4 +1,4 @@
-"""Which policy a submission is taken under, and what the resident is told with the answer."""
+"""Which policy a submission is accepted under, and what the resident is told in the answer."""
 
 from functools import lru_cache
 
@@ -13,7 +13,8 @@ from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
 
 
 class ConsentNeededError(RefusedError):
-    """The policy in force needs express consent. `policy` is what must be shown and named."""
+    """The policy in force needs express consent. The front end must show `policy` and send its
+    version."""
 
     def __init__(self, policy: PolicyVersion, language: Language, read_at: str) -> None:
         text = policy.texts[language]
@@ -29,7 +30,7 @@ class ConsentNeededError(RefusedError):
 class Agreement:
     """The versions that the county has published, and the one in force.
 
-    :param read_at: the address under which anybody reads them.
+    :param read_at: the address where anyone can read them.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Agreement:
         self._clock = clock
         self._read_at = read_at
         self._notices = {each.email_notice.version for each in policies.policies}
-        # Most submissions are told the same.
+        # Most submissions get the same text.
         self._applies = lru_cache(maxsize=256)(self._applying)
 
     @property
@@ -48,17 +49,16 @@ class Agreement:
         return self._policies
 
     def in_force(self) -> PolicyVersion | None:
-        """The policy that applies today: a version comes into force when its day begins in the
+        """The policy that applies today. A version takes effect at the start of its day in the
         county."""
         return self._policies.in_force(day_of(self._clock.now()))
 
     def of(self, submission: Submission, *, language: Language = "en") -> PolicyVersion:
-        """The policy that a submission is taken under.
+        """The policy that a submission is accepted under. A caller that names an older version, or
+        no version, agrees by use (P2).
 
-        Who names an older version of it, or none, agrees by use (P2).
-
-        :raises RefusedError: no policy is in force, or a version never was.
-        :raises ConsentNeededError: the one in force needs express consent and the submission
+        :raises RefusedError: no policy is in force, or there was never such a version.
+        :raises ConsentNeededError: the policy in force needs express consent and the submission
             does not name it.
         """
         policy = self.in_force()
@@ -72,7 +72,7 @@ class Agreement:
         if named is not None and self._policies.by_version(named) is None:
             raise _unknown("policy_version")
         if submission.email_notice_version not in {None, *self._notices}:
-            # It travels in events, so it is one of ours or none.
+            # It goes into events, so it must be one of our versions or empty.
             raise _unknown("email_notice_version")
         if policy.express_consent and named != policy.version:
             raise ConsentNeededError(policy, language, self._read_at)
@@ -81,12 +81,10 @@ class Agreement:
     def notice(
         self, accepted: Accepted, submission: Submission, language: Language = "en"
     ) -> str | None:
-        """What the resident is told with the answer; `None` where there is nothing to tell.
-
-        What to do at once comes first, then what becomes of the request, then what was made of the
-        words, then the policy's own.
-        """
-        # Danger to life first, in all three languages: it is read in a hurry.
+        """What the resident is told in the answer; `None` if there is nothing to say. First comes
+        what to do at once, then what happens to the request, then what was done with the text, and
+        last what the policy itself asks us to say."""
+        # Danger to life comes first, in all three languages, because people read it in a hurry.
         said = list(accepted.guidance.values())
         if accepted.delivery == "batch" and accepted.token is not None:
             said.append(wording.BATCH[language])
@@ -112,7 +110,7 @@ class Agreement:
         return self._applies(accepted.policy_version, submission.policy_version, language)
 
     def _applying(self, version: str, named: str | None, language: Language) -> str | None:
-        """That a version applies, and what it changed against the one that was named."""
+        """Says which version applies, and what changed since the version that the caller named."""
         policy = self._policies.by_version(version)
         if policy is None:
             return None
@@ -133,7 +131,8 @@ class Agreement:
     def _email_notice(
         self, accepted: Accepted, submission: Submission, language: Language
     ) -> str | None:
-        """Of an address that came without the notice in force: its rule, and where to read it."""
+        """For an e-mail address that came without the notice in force: the rule, and where to read
+        it."""
         policy = self._policies.by_version(accepted.policy_version)
         if policy is None or not submission.contact.get("email"):
             return None

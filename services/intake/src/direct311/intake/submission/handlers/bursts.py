@@ -1,7 +1,8 @@
-"""Who sends a lot in a short time: noted, never refused.
+"""Notes who sends many submissions in a short time; nothing is refused for it.
 
-Kept in memory under a key of this process, for ten minutes: no address, no telephone number. Each
-copy of the gateway counts for itself; what it misses so is a flag, not a request.
+Counts are kept in memory for ten minutes, under a key of this process, without any address or
+telephone number. Each copy of the gateway counts separately. A copy can therefore miss a flag, but
+it never loses a request.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from direct311.intake.submission.domain.submission import Submission
 
 WINDOW = timedelta(minutes=10)
 MOST = 5
-"""Submissions of one sender within the window that are nothing strange."""
+"""A sender who sends up to this many submissions within the window is not unusual."""
 MOST_SENDERS = 20_000
 
 
@@ -33,7 +34,7 @@ class Bursts:
         indexes: Mapping[str, Sequence[str]],
         at: datetime,
     ) -> bool:
-        """Count a submission; whether its sender has sent many lately."""
+        """Count a submission; returns whether its sender has sent many recently."""
         sender = self._sender(client_id, submission, indexes)
         times = self._seen.setdefault(sender, deque(maxlen=MOST + 1))
         times.append(at)
@@ -45,7 +46,8 @@ class Bursts:
     def _sender(
         self, client_id: str, submission: Submission, indexes: Mapping[str, Sequence[str]]
     ) -> bytes:
-        """The person, where one is named; the device; or the place and type, about 100 m across."""
+        """The person, if the submission names one; else the device; else the place (about 100 m
+        across) and type."""
         person = next((each for kind in ("phone", "email") for each in indexes.get(kind, ())), None)
         device = submission.contact.get("device_id") or submission.contact.get("account_id")
         place = submission.place

@@ -1,4 +1,5 @@
-"""The rules of a submission: a draft and the catalogue make a submission, or all that is wrong."""
+"""The rules of a submission: from a draft and the catalogue they make a submission, or a list of
+everything that is wrong."""
 
 import math
 import re
@@ -38,15 +39,16 @@ LONGEST_URL = 2000
 MOST_MEDIA_URLS = 10
 LONGEST_AGO = timedelta(days=100 * 365)
 LONGEST_AHEAD = timedelta(days=366)
-"""Between the two lies every time that an answer can mean: of what was seen, and of what is due."""
+"""Every time that an answer can mean is between these two: when something was seen, or when it is
+due."""
 JURISDICTION = "miamidade"
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _NOT_IN_A_URL = re.compile("[\x00-\x20\x7f\ud800-\udfff]")
 _ADDRESS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
-"""A sentence is no id."""
-# A parcel's folio: the municipality's code (01 to 36; 30 is unincorporated), the last digits of
-# township (51 to 60 S) and range (35 to 42 E), the section (1 to 36), subdivision, parcel. With its
-# dashes nothing else looks so. An element of OpenStreetMap has its kind in front.
+"""An id is never a whole sentence."""
+# A parcel's folio has the municipality's code (01 to 36; 30 is unincorporated), the last digits of
+# township (51 to 60 S) and range (35 to 42 E), the section (1 to 36), subdivision, and parcel.
+# Nothing else with dashes looks like it. An OpenStreetMap element begins with its kind.
 _PLACE_ID = re.compile(
     r"(?:(?:folio|parcel)[:/])?"
     r"(?:\d{2}-\d{4}-\d{3}-\d{4}"
@@ -61,11 +63,11 @@ _NEEDED: Mapping[ContactWay, ContactField] = {"email": "email", "phone": "phone"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What one of the APIs asks beyond the rules that hold for all.
+    """What one of the APIs asks for beyond the rules that apply to all.
 
-    `shows_notice`: it can say which e-mail notice was shown, so with an e-mail address it must
-    (section 668.6076, F.S.). `phone_must_be_one`: a telephone must be a telephone number.
-    `files_last`: whether the type takes files is looked at once everything else is right.
+    `shows_notice`: the API can say which e-mail notice was shown, so it must do so with an e-mail
+    address (section 668.6076, F.S.). `phone_must_be_one`: a telephone must be a telephone number.
+    `files_last`: whether the type takes files is checked after everything else is right.
     """
 
     shows_notice: bool
@@ -82,7 +84,7 @@ telephone."""
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The type that was asked for, and the submission, if nothing is wrong."""
+    """The type that was asked for, and the submission if nothing is wrong."""
 
     service: ServiceType | None
     submission: Submission | None
@@ -92,7 +94,7 @@ class Checked:
 def check(
     draft: Draft, catalogue: Catalogue, at: datetime, way: Way, *, most_files: int
 ) -> Checked:
-    """Check a draft against the rules and the type's questions. `at`: the time of submitting."""
+    """Check a draft against the rules and the type's questions. `at`: when it was submitted."""
     found = [*draft.wrong]
     _once(draft, ("jurisdiction_id",), found)
     if draft.jurisdiction_id not in (None, *JURISDICTIONS):
@@ -147,8 +149,8 @@ def _submission(
 
 
 def _once(draft: Draft, names: Sequence[FieldName], found: list[Wrong]) -> None:
-    """Fields that may be sent once. The same value twice, in the query and in the form say,
-    contradicts nothing."""
+    """Fields that may be sent only once. Sending the same value twice, for example in the query and
+    in the form, is not a contradiction."""
     if draft.repeated:
         found += [Wrong("sent_once", Field(name)) for name in names if name in draft.repeated]
 
@@ -167,7 +169,8 @@ def _service(
 
 
 def _place(draft: Draft, found: list[Wrong]) -> Place | None:
-    """The place of the problem, as it was sent; what is no place is taken out where it is taken."""
+    """The place of the problem, as it was sent. Other text is removed when the submission is
+    accepted."""
     before = len(found)
     _once(draft, ("latitude", "longitude", "address", "address_id"), found)
     latitude, longitude = draft.latitude, draft.longitude
@@ -195,19 +198,18 @@ def _place(draft: Draft, found: list[Wrong]) -> Place | None:
 
 
 def _is_of_a_place(text: str) -> bool:
-    """Whether an id is a place's, and holds nothing that is masked elsewhere.
-
-    It goes to the department as it is and means nothing with a part taken out.
-    """
+    """Whether an id is the id of a place, and contains nothing that is masked elsewhere. It goes to
+    the department unchanged, because it would mean nothing with a part removed."""
     if _PLACE_ID.fullmatch(text):
-        # Of these forms it is a place's, though its end could be a telephone's.
+        # In these forms it is a place, even if its last digits could be a telephone number.
         return True
-    # The rules know no colon within a number; between two it says nothing else than a dash does.
+    # The rules do not expect a colon within a number; between two numbers it means the same as a
+    # dash.
     return not (redact_place(text).spans or redact_place(text.replace(":", "-")).spans)
 
 
 def _contact(draft: Draft, way: Way, found: list[Wrong]) -> None:
-    """The contact fields of whoever writes."""
+    """The contact fields of the person who writes."""
     for name in CONTACT_FIELDS:
         text = draft.contact.get(name)
         if text is None:
@@ -221,7 +223,7 @@ def _contact(draft: Draft, way: Way, found: list[Wrong]) -> None:
 
 
 def _versions(draft: Draft, way: Way, found: list[Wrong]) -> None:
-    """The versions of policy and e-mail notice that the reporter was shown."""
+    """The versions of the policy and e-mail notice that the reporter was shown."""
     given: tuple[tuple[FieldName, str | None], ...] = (
         ("policy_version", draft.policy_version),
         ("email_notice_version", draft.email_notice_version),
@@ -235,7 +237,7 @@ def _versions(draft: Draft, way: Way, found: list[Wrong]) -> None:
 
 
 def _consent_wrong(draft: Draft, ways: Sequence[ContactWay]) -> Iterator[Wrong]:
-    """Whoever consents to a way of contact must have given what it takes."""
+    """Anyone who consents to a way of contact must have given the field that it needs."""
     for each in ways:
         if _NEEDED[each] not in draft.contact:
             yield Wrong(
@@ -261,13 +263,13 @@ def _answers(
         wrong = _answer_wrong(attribute, answered, at) if answered else None
         asked_if = attribute.asked_if
         if asked_if is not None and asked_if.code in unclear:
-            # Whether it is asked cannot be told, so only the answer that is wrong is named.
+            # We cannot tell whether the question is asked, so we report only the wrong answer.
             unclear.add(code)
         elif asked_if is not None and not _asked(asked_if, answers):
             if answered:
                 wrong = _depending("asked_only_if", code, asked_if)
         elif not answered and attribute.required and attribute.sealed_as is None:
-            # What a complaint lacks to be enforced, it may lack: then it is held, not refused.
+            # A complaint that lacks what enforcement needs is held, not refused.
             wrong = (
                 Wrong("missing", Field("answers", code))
                 if asked_if is None
@@ -291,7 +293,7 @@ def _depending(wrong: Code, code: str, asked_if: AskedIf) -> Wrong:
 
 
 def _answer_wrong(attribute: Attribute, values: tuple[str, ...], at: datetime) -> Wrong | None:
-    """What is wrong with an answer, whose values are not empty."""
+    """What is wrong with an answer that has at least one value."""
     field = Field("answers", attribute.code)
     many = attribute.datatype == "multivaluelist"
     if len(values) > (MOST_VALUES if many else 1):

@@ -1,4 +1,4 @@
-"""How many submissions wait for their answer, on average."""
+"""How many submissions are waiting for their answer, on average."""
 
 import math
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 REMEMBERED_SECONDS = 1.0
 """The time constant of the average. The number itself rises and falls within milliseconds, whether
-the gateway is short of time or not."""
+or not the gateway is overloaded."""
 
 
 class InHand:
@@ -25,8 +25,7 @@ class InHand:
 
     @property
     def average(self) -> float:
-        """How many there were on average; each second that passes makes earlier times count for
-        about a third."""
+        """The average. After each second, earlier values count only about a third as much."""
         self._settle()
         return self._average
 

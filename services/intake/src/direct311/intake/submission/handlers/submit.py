@@ -38,19 +38,20 @@ REPEAT_WINDOW = timedelta(days=1)
 TOKEN_BYTES = 20
 IMAGE_WINDOW = timedelta(days=7)
 MANY = 5
-"""Submissions in hand, on average. From this number on, other work in the process waits a little:
-eight connections that send without a pause keep 6 to 7 in hand, a steady 200 a second 2 to 4."""
+"""The average number of submissions in hand from which other work in the process waits a little.
+Eight connections that send without a pause keep 6 to 7 in hand; a steady 200 per second keeps 2 to
+4."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to a submission. `repeat`: the same one had been accepted before; then all else is
-    as it was answered at first, and nothing tells what became of the request since.
+    """The answer to a submission.
 
-    `opens`: the answer may hold what opens the request; a repeat's seldom may. `token`: what a
-    batch request's number is found by; only a batch request has one, and only where it `opens`.
-    `guidance`: what is to be said at once where somebody's life may be in danger, by language; else
-    empty.
+    `repeat`: the same submission was accepted before. Then everything else is as it was first
+    answered, and nothing shows what has happened to the request since. `opens`: the answer may
+    contain what opens the request; the answer to a repeat rarely may. `token`: finds the number of
+    a batch request; set only for a batch request, and only if `opens`. `guidance`: what to say at
+    once if someone's life may be in danger, by language; otherwise empty.
     """
 
     record_id: str
@@ -66,7 +67,7 @@ class Accepted:
 
     @property
     def public_id(self) -> str | None:
-        """The request's number, where the answer to a submission may tell it."""
+        """The request's number, if the answer to a submission may contain it."""
         return self.record_id if self.delivery == "realtime" else None
 
 
@@ -110,7 +111,7 @@ class Submit:
 
     @property
     def busy(self) -> bool:
-        """Whether many submissions have been waiting for their answer of late."""
+        """Whether many submissions have been waiting for their answer recently."""
         return self._in_hand.average >= MANY
 
     async def __call__(
@@ -123,12 +124,14 @@ class Submit:
         idempotency_key: str | None,
         source: str = "",
     ) -> Accepted:
-        """Store the request once, however often it is sent. `source`: the address that it came
-        from; without a key the same content is a retry from there alone.
+        """Store the request once, however often it is sent.
 
-        :raises RefusedError: the key was used for other content, or a file that
-            the submission names was not brought.
-        :raises TransientError: database, store or media did not take it; nothing is half there.
+        `source`: the address that it came from. Without a key, the same content is a retry only if
+        it comes from the same address.
+        :raises RefusedError: the key was used for other content, or a file that the submission
+            names was not uploaded.
+        :raises TransientError: the database, the store or the media service did not accept it;
+            nothing is left half stored.
         """
         self._in_hand.add(1)
         try:
@@ -149,7 +152,7 @@ class Submit:
         source: str,
     ) -> Accepted:
         now = self._clock.now()
-        # A large file takes tens of milliseconds, in which nobody else would be answered.
+        # A large file takes tens of milliseconds, during which nobody else would be answered.
         digests = await asyncio.to_thread(_digests, files) if files else ()
         fingerprint = self._fingerprint(submission, digests)
         given = idempotency_key or submission.client_request_id
@@ -158,21 +161,23 @@ class Submit:
         known = None
         if not given and client.retries_without_key:
             since = now - REPEAT_WINDOW
-            # By its own keys: the same words of another client, or from another address, are
-            # another person's request. Else a guess of who said them would be told to be right.
+            # Only the sender's own keys count. The same words from another client or another
+            # address are another person's request; otherwise anyone could test a guess about what
+            # somebody reported.
             keys = [_key_of_day(client, sent, at) for at in (since, now)]
             known = await self._submissions.first_under(keys, since)
         elif key is not None and (files or submission.uploads):
-            # With files a repeat would cost uploads; without, the unique key alone decides.
+            # With files, a repeat would cost uploads; without files, the unique key is enough.
             known = await self._submissions.by_idempotency(key)
         if known is not None:
             return self._again(known, fingerprint, submission, service, now)
         like = self._recent.first(fingerprint, now - REPEAT_WINDOW)
-        # A key whose record does not come to be is swept.
+        # Keys whose record is never stored are swept.
         record_id, data_key = self._keys.at_hand() or await self._keys.make()
         uploads: Sequence[ev.UploadRef] = ()
         if submission.uploads:
-            # The claim of a keyed submission is the key's, so that its retry may take them again.
+            # The claim of a keyed submission belongs to its key, so that a retry may claim the
+            # files again.
             uploads = await self._brought.take(
                 submission.uploads, client.client_id, key or record_id, record_id
             )
@@ -245,7 +250,7 @@ class Submit:
         )
         entries = self._emitter.entries(record_id, record_id, (created(request),), None)
         write = Write(0, request, entries, now + IN_HAND_GRACE)
-        # Where this fails the request may be there all the same, so its files stay where they are.
+        # If this fails, the request may still have been stored, so its files stay where they are.
         outcome = await self._submissions.insert(write)
         if outcome == "repeat" and files:
             await self._uploads.withdraw(uploads)
@@ -281,11 +286,12 @@ class Submit:
         return self._emergencies.guidance if danger else {}
 
     def _key(self, client: Client, given: str | None, sent: str, now: datetime) -> str | None:
-        """What is unique among all requests. A client that cannot send keys gets one for the
-        content, where it was sent from and the day; a repeat over midnight is found by that of the
-        day before."""
+        """What must be unique among all requests. A client that cannot send keys gets one made from
+        the content, the sender's address and the day. A repeat after midnight is found by the
+        previous day's key."""
         if given:
-            # Some clients make their keys of the reporter's e-mail address: kept as a keyed hash.
+            # Some clients make their keys from the reporter's e-mail address, so we store a keyed
+            # hash.
             digest = hmac.digest(self._content_key, given.encode(), sha256).hex()
             return f"{client.client_id}:{digest}"
         if client.retries_without_key:
@@ -300,11 +306,9 @@ class Submit:
         service: ServiceType,
         now: datetime,
     ) -> Accepted:
-        """The answer to who sends the content of a request again.
-
-        That need not be who sent it at first: the content can be read in public, or seen by others.
-        So it is made of the content and of how it was accepted alone.
-        """
+        """The answer to whoever sends a request's content again. That may be somebody else, because
+        the content can be read in public or seen by others. So the answer is made only from the
+        content and from how it was accepted."""
         if known.fingerprint != fingerprint:
             raise RefusedError(
                 "idempotency_key",
@@ -327,13 +331,13 @@ class Submit:
         )
 
     def _token(self, record_id: str) -> str:
-        """What says nothing of the record and cannot be made from its id by anybody else."""
+        """An id that says nothing about the record and that nobody else can derive from the
+        record's id."""
         made = hmac.digest(self._content_key, b"token:" + record_id.encode(), sha256)
         return made[:TOKEN_BYTES].hex()
 
     def _sent(self, fingerprint: str, source: str) -> str:
-        """A keyed hash of a content and of the address that it came from, neither of which it
-        tells."""
+        """A keyed hash of the content and the address that it came from; it reveals neither."""
         content = f"sent:{fingerprint}:{source}".encode()
         return hmac.digest(self._content_key, content, sha256).hex()
 
@@ -343,7 +347,7 @@ class Submit:
 
 
 def _key_of_day(client: Client, sent: str, at: datetime) -> str:
-    """The key of what the client sends from an address on this day of UTC."""
+    """The key of what the client sends from an address on this day (UTC)."""
     return f"{client.client_id}:{sent}:{at.date().isoformat()}"
 
 
@@ -352,9 +356,9 @@ def _digests(files: Sequence[File]) -> Sequence[bytes]:
 
 
 def taken_in(submission: Submission) -> tuple[dict[str, str], ev.Place, bool]:
-    """What is to be sealed and the place, card, bank and social-security numbers masked in both,
-    and whether any were. The place is public, so that all else that is no place goes too; its id
-    has been refused where it held any of that."""
+    """What will be sealed and the place, both with card, bank and social-security numbers masked,
+    and whether there were any. The place is public, so other text that is not part of a place is
+    removed too; a place id with any such number has already been refused."""
     masked = False
 
     def mask(text: str) -> str:

@@ -103,7 +103,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "size": ProblemCode(422, "The log has fewer entries than that."),
         "sizes": ProblemCode(422, "The log did not have these sizes, in this order."),
         "status": ProblemCode(409, "The set's status does not allow it."),
-        "too_deep": ProblemCode(400, "The JSON is nested too deep."),
+        "too_deep": ProblemCode(400, "The JSON is nested too deeply."),
         "too_large": ProblemCode(413, "The body is too large."),
         "too_long": ProblemCode(422, "The audit log cannot hold it; ask for less at a time."),
         "too_many": ProblemCode(

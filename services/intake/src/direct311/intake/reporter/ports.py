@@ -1,4 +1,4 @@
-"""What serving a reporter needs of the world: codes, mail, and the access log."""
+"""What serving a reporter needs from outside: codes, mail, and the access log."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,24 +10,22 @@ from direct311.runtime.errors import RuntimeFaultError
 
 
 class Codes(Protocol):
-    """One-time codes to reporters, one for each request, and how often one was asked for."""
+    """One-time codes for reporters, one for each request, and how often one was requested."""
 
     async def ask(
         self, record_id: str, at: datetime, nonce: str | None, language: str
     ) -> datetime | None:
-        """Count a question. With a nonce the code that it makes takes the place of an earlier one,
-        and waits to be sent. The same one write in both cases.
-
-        `None`, or when the next question may come where there were too many.
-        """
+        """Count a request for a code. With a nonce, the code made from it replaces an earlier one
+        and waits to be sent. Both cases make the same single write. Returns `None`, or the time of
+        the next allowed request if there were too many."""
         ...
 
     async def attempt(self, record_id: str, at: datetime) -> str | None:
-        """Count a try at the present code; its nonce, if it is still good."""
+        """Count a try at the present code; returns its nonce if it is still valid."""
         ...
 
     async def use(self, record_id: str, nonce: str) -> bool:
-        """Use the code up; whether nobody else had."""
+        """Use the code up; returns whether it was still unused."""
         ...
 
     async def forget(self, record_id: str) -> None: ...
@@ -35,7 +33,7 @@ class Codes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WaitingCode:
-    """A code that waits to be sent. `tries`: how often that failed."""
+    """A code that waits to be sent. `tries`: how often sending it failed."""
 
     record_id: str
     nonce: str
@@ -67,10 +65,10 @@ class Mailer(Protocol):
     """Brings messages to people."""
 
     async def send(self, message: EmailMessage) -> None:
-        """Return once the next server has taken it.
+        """Return once the next server has accepted it.
 
-        :raises UndeliverableError: it does not and will not.
-        :raises TransientError: it did not; try again later.
+        :raises UndeliverableError: the server refuses it for good.
+        :raises TransientError: the server did not accept it; try again later.
         """
         ...
 
@@ -82,8 +80,8 @@ class UndeliverableError(RuntimeFaultError):
 @dataclass(frozen=True, slots=True)
 class SeenAccess:
     """One access to a request, or `count` refusals that were alike. It says in which roles and
-    department somebody acted, never who it was. `sentence`: the purpose in the words of the access
-    rules."""
+    department somebody acted, never who the person was. `sentence`: the purpose in the words of the
+    access rules."""
 
     at: datetime
     purpose: str
@@ -98,8 +96,8 @@ class SeenAccess:
 
 @dataclass(frozen=True, slots=True)
 class SeenAccesses:
-    """Newest first. `next`: the cursor of the page after this, `None` at the end. `late_by`: how
-    long an access may be missing before an alarm is raised."""
+    """Newest first. `next`: the cursor of the following page, `None` on the last page. `late_by`:
+    how long an access may be missing before an alarm is raised."""
 
     accesses: Sequence[SeenAccess]
     next: str | None
@@ -107,13 +105,13 @@ class SeenAccesses:
 
 
 class AccessLog(Protocol):
-    """The log of all accesses, as far as the subject of a request may know of them."""
+    """The log of all accesses, limited to what the subject of a request may know about them."""
 
     async def seen(self, link: str, *, limit: int, cursor: str | None) -> SeenAccesses:
-        """Who has seen the request of a signed link. The log checks the link itself, and notes the
-        question as an access.
+        """Who has seen the request of a signed link. The log checks the link itself, and records
+        the question as an access.
 
-        :raises RefusedError: `signed_link` where it does not take the link, `cursor` for another
-            query's cursor, `too_often`, and `audit_unavailable` where it does not answer.
+        :raises RefusedError: `signed_link` if the log does not accept the link, `cursor` for
+            another query's cursor, `too_often`, and `audit_unavailable` if the log does not answer.
         """
         ...

@@ -1,4 +1,4 @@
-"""The audit service's answer to who has seen a request."""
+"""Asks the audit service who has seen a request."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,9 +11,9 @@ from direct311.schemas import Instant, Model
 
 PROBLEM = "urn:direct311:problem:"
 _CURSORS = ("cursor", "cursor_mismatch")
-"""Codes of a cursor that is no good for this question."""
+"""Codes that audit answers if a cursor does not fit the question."""
 TRY_AGAIN = 5
-"""Seconds, where audit does not say when."""
+"""In seconds, if audit does not say when to try again."""
 
 
 class _Access(Model):
@@ -61,7 +61,7 @@ def _refusal(error: HttpError) -> RefusedError:
     if code in _CURSORS:
         return RefusedError("cursor", "The cursor belongs to another query.", field="cursor")
     if code == "signed_link":
-        return RefusedError("signed_link", "The signed link is not valid any more.")
+        return RefusedError("signed_link", "The signed link is no longer valid.")
     if error.status == 429:
         return RefusedError(
             "too_often",

@@ -1,4 +1,4 @@
-"""One-time codes in MongoDB: one document for each request that a code was asked of."""
+"""One-time codes in MongoDB: one document for each request for which a code was requested."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,11 +10,12 @@ GOOD_FOR = timedelta(minutes=10)
 MOST_TRIES = 5
 WINDOW = timedelta(hours=1)
 MOST_ASKED = 10
-"""Questions about one request in a window, rightly or wrongly asked."""
+"""How many codes may be requested for one request in a window, with the right address or a wrong
+one."""
 
 
 class MongoCodes:
-    """`Codes`, and the outbox of their messages: `mail_after` is when one is to be tried next."""
+    """`Codes`, and the outbox of their messages: `mail_after` is when to try to send one next."""
 
     INDEXES = (
         Index([("mail_after", 1)], name="mail", sparse=True),
@@ -53,7 +54,8 @@ class MongoCodes:
                 upsert=True,
             )
         except DuplicateError:
-            # Its window is open, so it was full. What was counted meanwhile counts as full too.
+            # Its window is still open, so it was full. Requests counted since then count as full
+            # too.
             found = await self._collection.find_one({"_id": record_id}, {"since": 1})
             return (found["since"] if found else at) + WINDOW
         return None
@@ -75,11 +77,11 @@ class MongoCodes:
         await self._collection.delete_one({"_id": record_id})
 
     async def forget_old(self, before: datetime) -> None:
-        """Drop those whose window began before."""
+        """Drop those whose window began before then."""
         await self._collection.delete_many({"since": {"$lt": before}})
 
     async def due(self, at: datetime, limit: int) -> Sequence[WaitingCode]:
-        """Codes whose message is to be tried now."""
+        """Codes whose message is due."""
         found = self._collection.find({"mail_after": {"$lte": at}}).limit(limit)
         return [
             WaitingCode(
@@ -94,10 +96,8 @@ class MongoCodes:
         ]
 
     async def trying(self, code: WaitingCode, again: datetime) -> bool:
-        """Before each try: set when the next would be, so that whoever is killed loses nothing.
-
-        Whether it is ours to try.
-        """
+        """Called before each try. Sets the time of the next try, so that nothing is lost if the
+        process is killed. Returns whether this process may make the try."""
         result = await self._collection.update_one(
             {"_id": code.record_id, "nonce": code.nonce, "mail_after": code.mail_after},
             {"$set": {"mail_after": again}, "$inc": {"mail_tries": 1}},
@@ -105,7 +105,7 @@ class MongoCodes:
         return bool(result.modified_count)
 
     async def sent(self, code: WaitingCode) -> None:
-        """There is nothing more to send of this code."""
+        """There is nothing more to send for this code."""
         await self._collection.update_one(
             {"_id": code.record_id, "nonce": code.nonce}, {"$unset": {"mail_after": 1}}
         )

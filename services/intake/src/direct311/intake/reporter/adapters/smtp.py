@@ -11,12 +11,13 @@ from direct311.runtime.errors import TransientError
 
 SECONDS = 20.0
 _FINAL = range(550, 560)
-"""Answers to a recipient or a message; other 5yz speak of our own commands and rights."""
+"""Replies about a recipient or a message; other 5yz replies are about our own commands and
+rights."""
 
 
 class SmtpMailer:
-    """`Mailer` through one relay: STARTTLS (RFC 3207), TLS from the start, or, for development
-    alone, neither. The relay's certificate is checked."""
+    """`Mailer` through one relay, with STARTTLS (RFC 3207), with TLS from the start, or, only for
+    development, without encryption. The relay's certificate is checked."""
 
     def __init__(self, settings: IntakeSettings) -> None:
         if settings.smtp_host is None:
@@ -43,14 +44,15 @@ class SmtpMailer:
                 timeout=SECONDS,
             )
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            # What the relay says may hold the address.
+            # The relay's own text may contain the address.
             if _is_final(error):
                 raise UndeliverableError("the mail relay refused the message") from None
             raise TransientError("the mail relay did not take the message") from None
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether recipient or message were refused for good (RFC 5321, section 4.2.3; RFC 7504)."""
+    """Whether the recipient or the message was refused for good (RFC 5321, section 4.2.3; RFC
+    7504)."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return all(each.code in _FINAL for each in error.recipients)
     return isinstance(error, aiosmtplib.SMTPDataError) and error.code in _FINAL

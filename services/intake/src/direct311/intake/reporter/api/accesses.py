@@ -27,8 +27,8 @@ class FieldAnswer(Model):
 class AccessAnswer(Model):
     """One access. `who`, `what` and `why` are in the reader's language; `roles`, `department`,
     `action`, `outcome` and `purpose` are the codes behind them. It says in which role and
-    department somebody acted, never who it was. Where `outcome` is `denied`, nothing was shown;
-    it happened `count` times from `at` on."""
+    department somebody acted, never who the person was. If `outcome` is `denied`, nothing was
+    shown; this happened `count` times, beginning at `at`."""
 
     at: Instant
     who: str
@@ -44,15 +44,15 @@ class AccessAnswer(Model):
 
 
 class DelayAnswer(Model):
-    """How late an access may be in the list: it may be missing for `seconds` before an alarm is
-    raised. `text` says so in the reader's language."""
+    """How late an access may be in the list: it may be missing for up to `seconds` before an alarm
+    is raised. `text` says so in the reader's language."""
 
     seconds: int
     text: str
 
 
 class AccessesAnswer(Model):
-    """Newest first; `next` is the `cursor` of the following page, null at the end."""
+    """Newest first. `next` is the `cursor` of the following page; null on the last page."""
 
     service_request_id: str
     accesses: tuple[AccessAnswer, ...]
@@ -61,7 +61,7 @@ class AccessesAnswer(Model):
 
 
 def accesses_router(who_saw: WhoSaw, words: CodeWords, caller_of: CallerOf) -> APIRouter:
-    """For reporters, by the signed link of the request."""
+    """For reporters, with the signed link of the request."""
     api = APIRouter(
         prefix="/v1/requests",
         responses=answers(ALL),
@@ -79,8 +79,8 @@ def accesses_router(who_saw: WhoSaw, words: CodeWords, caller_of: CallerOf) -> A
         cursor: Cursor | None = None,
         accept_language: Annotated[str | None, Header()] = None,
     ) -> AccessesAnswer:
-        """Who has seen the request: in which role and department, when, which fields, and why. What
-        the law keeps from the subject is left out. This call is an access too."""
+        """Who has seen the request: in which role and department, when, which fields, and why.
+        Accesses that the law keeps from the subject are left out. This call is an access too."""
         language = preferred(accept_language)
         link = request.headers["authorization"].partition(" ")[2].strip()
         page = await who_saw(caller, service_request_id, link, limit=limit, cursor=cursor)

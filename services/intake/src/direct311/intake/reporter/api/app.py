@@ -48,7 +48,7 @@ class FilesOrder(Model, extra="forbid"):
 
 
 class NotificationsOrder(Model, extra="forbid"):
-    """`email_notice_version`: of the notice of section 668.6076, F.S., that was shown."""
+    """`email_notice_version`: the version of the notice (section 668.6076, F.S.) that was shown."""
 
     email_notice_version: Annotated[str, Field(max_length=40)]
     language: Language = "en"
@@ -66,9 +66,10 @@ class CodeRedemption(Model, extra="forbid"):
 
 
 class HistoryAnswer(Model):
-    """A line of the history. `kind`: `status` and `comment` are the department's, `notice` the
-    system's, `reporter` what the reporter added, with personal details taken out. `status_text`:
-    the status in the reader's language; `text` is in the language in which it was written."""
+    """An entry in the history. `kind`: `status` and `comment` come from the department, `notice`
+    from the system, and `reporter` is what the reporter added, with personal details removed.
+    `status_text` is the status in the reader's language; `text` is in the language in which it was
+    written."""
 
     at: Instant
     kind: Literal["status", "comment", "notice", "reporter"]
@@ -78,7 +79,8 @@ class HistoryAnswer(Model):
 
 
 class FollowedFile(Model):
-    """A file of the request. `state` is `waiting` until it was examined; `url`: its clean copy."""
+    """A file of the request. `state` is `waiting` until the file has been examined; `url` is its
+    cleaned copy."""
 
     file_id: str
     state: Literal["waiting", "stored", "rejected", "withdrawn"]
@@ -88,17 +90,17 @@ class FollowedFile(Model):
 
 
 class NotificationsAnswer(Model):
-    """Whether the reporter is told of a new status by e-mail, and in which language."""
+    """Whether the reporter is told about a new status by e-mail, and in which language."""
 
     by_email: bool
     language: Language | None
 
 
 class FollowAnswer(Model):
-    """The request as its reporter sees it. Nothing that is sealed is in it: that is what
-    `GET /v1/requests/{service_request_id}/subject` shows. `service_name`, `status_text`,
+    """The request as its reporter sees it. It contains nothing that is sealed; `GET
+    /v1/requests/{service_request_id}/subject` shows that. `service_name`, `status_text`,
     `held_text` and `department_name` are in the reader's language; `held_text` says why the request
-    is held, where it is."""
+    is held, if it is."""
 
     service_request_id: str
     service_code: str
@@ -125,8 +127,8 @@ class FollowAnswer(Model):
 
 
 class CommentAnswer(Model):
-    """`text`: as it is kept and passed on, with personal details taken out. `masked`: numbers of
-    cards, banks or social security were removed before anything was kept."""
+    """`text`: as it is kept and passed on, with personal details removed. `masked`: card, bank or
+    social-security numbers were removed before anything was kept."""
 
     at: Instant
     text: str
@@ -151,7 +153,7 @@ class CodeAnswer(Model):
 
 
 def codes_router(codes: OneTimeCodes, can_mail: bool, client_of: ClientOf) -> APIRouter:
-    """For reporters without a link, by the front end of a client."""
+    """For reporters without a link, through a client's front end."""
     api = APIRouter(prefix="/v1/requests", responses=answers(ALL, OF_A_BODY), tags=["app"])
     who = Depends(client_of)
 
@@ -159,8 +161,8 @@ def codes_router(codes: OneTimeCodes, can_mail: bool, client_of: ClientOf) -> AP
     async def ask(
         _: Annotated[Client, who], service_request_id: RecordId, order: CodeOrder
     ) -> CodeAnswer:
-        """Have a code sent to the e-mail address of the request, if this is it. The answer is the
-        same whether it is or not."""
+        """Have a code sent to the e-mail address of the request, if the given address is the same.
+        The answer does not tell whether it is."""
         if not can_mail:
             raise NO_MAIL
         await codes.ask(service_request_id, order.email, order.language)
@@ -173,7 +175,8 @@ def codes_router(codes: OneTimeCodes, can_mail: bool, client_of: ClientOf) -> AP
         order: CodeRedemption,
         answer: Response,
     ) -> LinkAnswer:
-        """Get a signed link for a code: once, within ten minutes, in five tries."""
+        """Get a signed link for a code. A code works once, within ten minutes, and allows five
+        tries."""
         link = await codes.redeem(service_request_id, order.code)
         answer.headers["Cache-Control"] = "no-store"
         return LinkAnswer(token=link.token, expires_at=link.expires_at)
@@ -187,7 +190,7 @@ def reporter_router(
     words: CodeWords,
     caller_of: CallerOf,
 ) -> APIRouter:
-    """For reporters, by the signed link of the request."""
+    """For reporters, with the signed link of the request."""
     api = APIRouter(prefix="/v1/requests", responses=answers(ALL, OF_A_REQUEST), tags=["reporter"])
     changing = answers(OF_A_BODY, CONFLICT)
     who = Depends(caller_of)
@@ -200,7 +203,7 @@ def reporter_router(
         accept_language: Annotated[str | None, Header()] = None,
     ) -> FollowAnswer:
         """Status, history with the department's answers, due date and files, in the language of
-        `Accept-Language` (English, Spanish, Haitian Creole). Opens nothing."""
+        `Accept-Language` (English, Spanish, Haitian Creole). No sealed field is opened."""
         language = preferred(accept_language)
         request = await reporter.follow(caller, service_request_id)
         answer.headers["Cache-Control"] = "no-store"
@@ -215,8 +218,8 @@ def reporter_router(
         order: CommentOrder,
         idempotency_key: IdempotencyKey = None,
     ) -> CommentAnswer:
-        """Add to what was said. It is sealed as it was typed, and passed on with personal details
-        taken out."""
+        """Add a comment. It is sealed as it was typed, and passed on with personal details
+        removed."""
         done = await reporter.comment(caller, service_request_id, order.text, idempotency_key)
         return CommentAnswer(
             at=done.at,
@@ -259,7 +262,7 @@ def reporter_router(
         order: NotificationsOrder,
         idempotency_key: IdempotencyKey = None,
     ) -> NotificationsAnswer:
-        """Be told by e-mail, at the address that the request holds, of each new status and of what
+        """Be told by e-mail, at the address on the request, about each new status and about what
         others add."""
         request = await reporter.notify(
             caller, service_request_id, order.language, order.email_notice_version, idempotency_key
@@ -270,7 +273,7 @@ def reporter_router(
     async def silence(
         caller: Annotated[Caller, who], service_request_id: RecordId
     ) -> NotificationsAnswer:
-        """Be told no more by e-mail."""
+        """Stop being told by e-mail."""
         return _notifications(await reporter.stop_notifying(caller, service_request_id))
 
     return api

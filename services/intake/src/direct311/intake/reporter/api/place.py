@@ -1,11 +1,11 @@
-"""A place, by the names that `/v1` has for it in orders and answers."""
+"""A place, with the names that `/v1` uses for it in orders and answers."""
 
 from direct311.schemas import Model
 from direct311.schemas.events import Place
 
 
 class PlaceAnswer(Model):
-    """`lat` and `long` in degrees (WGS 84); `address` is one line."""
+    """`lat` and `long` are in degrees (WGS 84); `address` is one line."""
 
     lat: float | None
     long: float | None

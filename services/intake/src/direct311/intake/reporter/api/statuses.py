@@ -1,15 +1,16 @@
-"""The error statuses that a reporter's calls document: those with which each can really answer."""
+"""The error statuses that a reporter's calls document: only those that each call can really
+answer."""
 
 from typing import Any
 
 from direct311.runtime.http.api import PROBLEMS
 
 ALL = (401, 403, 422, 429, 503)
-"""Of every call: who calls, how often, and whether the service can answer."""
+"""For every call: who calls, how often, and whether the service can answer."""
 OF_A_REQUEST = (404, 410)
-"""Of a call about a request that must be there."""
+"""For a call about a request that must exist."""
 OF_A_BODY = (400, 408, 413)
-"""Of a call that takes a body."""
+"""For a call with a body."""
 CONFLICT = (409,)
 
 

@@ -1,4 +1,4 @@
-"""A resident's own view: what is held of a request, and its correction; and the link to it."""
+"""A resident's own view: the link to a request, what is held about it, and its correction."""
 
 from typing import Annotated, Any
 
@@ -26,11 +26,13 @@ from direct311.schemas import events as ev
 Value = Annotated[str, Field(max_length=500)]
 
 KEPT = (
-    "The request is kept until it is closed and the period of Florida's records schedule for its "
-    "kind is over. Then two persons review it and it is destroyed in every part, unless a legal "
-    "hold or an open matter stands in the way. Entries of the access log about it go last."
+    "The request is kept until it is closed and the retention period for its kind in Florida's "
+    "records schedule has expired. Then two people review it, and every part of it is destroyed, "
+    "unless a legal hold or an open matter prevents this. Entries about it in the access log are "
+    "destroyed last."
 )
-"""How long it is kept. Each kind's item and period are the retention service's data."""
+"""How long a request is kept. The schedule item and period of each kind are in the retention
+service's data."""
 
 
 class LinkOrder(Model, extra="forbid"):
@@ -55,9 +57,8 @@ class CorrectedAnswer(Model):
 
 
 class SubjectAnswer(Model):
-    """What was given with a request and is held. `fields`: what is sealed, in clear;
-    `description`: what was made of the text by taking out personal details; `place`: as it was
-    given."""
+    """What was given with a request and is still held. `fields`: the sealed fields, readable;
+    `description`: the text after personal details were removed; `place`: as it was given."""
 
     service_request_id: str
     service_code: str
@@ -85,7 +86,7 @@ _MAILBOX: dict[str, Any] = {
 
 
 class EmailOrder(Model, extra="forbid"):
-    """An e-mail address for a resident who has lost the mailbox of the one that is held.
+    """An e-mail address for a resident who no longer has the mailbox of the address on record.
     `justification`: how the agent has identified the caller; `email_notice_version`: of the notice
     that was read to them."""
 
@@ -95,9 +96,10 @@ class EmailOrder(Model, extra="forbid"):
 
 
 class CorrectionOrder(Model, extra="forbid"):
-    """New values; what is not named stays as it is. `reporter_address` only where one is held.
-    With an `email` the `email_notice_version` that was shown is required; and, where the request
-    holds an address already, the `email_code` that `POST …/codes` has sent to that one."""
+    """New values; fields that are not named stay as they are. `reporter_address` is allowed only if
+    one is held or the request is waiting for it. With an `email`, the `email_notice_version` that
+    was shown is required. If the request already has an address, the `email_code` that `POST
+    …/codes` sent to that address is required too."""
 
     first_name: Value | None = None
     last_name: Value | None = None
@@ -117,8 +119,8 @@ def link_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
     async def link(
         caller: Annotated[Caller, who], record_id: RecordId, order: LinkOrder, answer: Response
     ) -> LinkAnswer:
-        """Give a resident the signed link of their request (agent). Its uses are in the access log
-        under the id of this call's own entry."""
+        """Give a resident the signed link of their request (agent). In the access log, the id of
+        this call's own entry identifies the link's uses."""
         require(caller, "agent")
         made = await subject.link(caller, record_id, order.justification)
         answer.headers["Cache-Control"] = "no-store"
@@ -132,7 +134,7 @@ def link_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
         idempotency_key: IdempotencyKey = None,
     ) -> CorrectedAnswer:
         """Replace the e-mail address of a request for a resident whom the agent has identified
-        (agent). Messages and codes go to the new one from then on."""
+        (agent). From then on, messages and codes go to the new address."""
         require(caller, "agent")
         done = await subject.replace_email(
             caller,
@@ -148,7 +150,7 @@ def link_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
 
 
 def subject_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
-    """For residents, by the signed link of the request."""
+    """For residents, with the signed link of the request."""
     api = APIRouter(prefix="/v1/requests", responses=answers(ALL, OF_A_REQUEST))
     who = Depends(caller_of)
 
@@ -156,7 +158,7 @@ def subject_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
     async def held(
         caller: Annotated[Caller, who], service_request_id: RecordId, answer: Response
     ) -> SubjectAnswer:
-        """What is held of the request. The access is written down before it happens."""
+        """What is held about the request. The access is written down before it happens."""
         found = await subject.held(caller, service_request_id)
         answer.headers["Cache-Control"] = "no-store"
         return _answer(found)
@@ -168,7 +170,7 @@ def subject_router(subject: Subject, caller_of: CallerOf) -> APIRouter:
         order: CorrectionOrder,
         idempotency_key: IdempotencyKey = None,
     ) -> CorrectedAnswer:
-        """Correct contact fields. A retry with the same `Idempotency-Key` does it once."""
+        """Correct contact fields. A retry with the same `Idempotency-Key` does it only once."""
         beside = {"email_notice_version", "email_code"}
         values = order.model_dump(exclude_none=True, exclude=beside)
         done = await subject.correct(

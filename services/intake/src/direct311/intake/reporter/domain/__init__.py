@@ -1,1 +1,1 @@
-"""What reporters are told, in their language: pure."""
+"""What reporters are told, in their language. No input or output here."""

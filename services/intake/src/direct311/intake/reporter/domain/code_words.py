@@ -10,10 +10,8 @@ Words = Mapping[Language, str]
 
 
 class CodeWords(Model, extra="forbid"):
-    """The words of every code. A code without words is shown as it is.
-
-    `delay` has the place `$seconds`, each of `outcomes` the place `$action`.
-    """
+    """The words for every code. A code without words is shown as it is. `delay` has the place
+    `$seconds`, and each of `outcomes` has the place `$action`."""
 
     code_words: str
     version: str
@@ -29,11 +27,11 @@ class CodeWords(Model, extra="forbid"):
     held_because: Mapping[str, Words]
 
     def late_by(self, seconds: int, language: Language) -> str:
-        """How long an access may be missing from the list, in a sentence."""
+        """How long an access may be missing from the list, as a sentence."""
         return Template(self.delay[language]).substitute(seconds=str(seconds))
 
     def who(self, roles: Sequence[str], department: str | None, language: Language) -> str:
-        """In which role and department somebody acted; never who it was."""
+        """In which role and department somebody acted, never who the person was."""
         named = [_said(self.roles, role, language) for role in roles]
         if department is not None:
             named.append(self.department(department, language))
@@ -82,7 +80,7 @@ _GROUPS: Mapping[str, set[str]] = {
     "departments": set(),
     "held_because": set(),
 }
-"""By group of codes, the places that its words must have."""
+"""For each group of codes, the places that its words must have."""
 
 
 def _of_one(group: str, code: str, said: Words, places: set[str]) -> Iterator[tuple[str, str, str]]:

@@ -1,4 +1,5 @@
-"""The e-mails that reporters get: texts in three languages, with nothing of the request in them."""
+"""The e-mails that reporters get: texts in three languages, which contain nothing about the
+request."""
 
 from collections.abc import Iterator, Mapping
 from string import Template
@@ -8,14 +9,14 @@ from direct311.schemas import Model
 
 
 class MessageText(Model, extra="forbid"):
-    """`body` may have `$code` and `$minutes` in a code's message, `$link` in that of a status."""
+    """`body` may have `$code` and `$minutes` in a code's message, `$link` in a status message."""
 
     subject: str
     body: str
 
 
 class Messages(Model, extra="forbid"):
-    """All texts. None has a place for personal data, so that none can get there by mistake."""
+    """All texts. They have no place for personal data, so that none can get in by mistake."""
 
     messages: str
     version: str

@@ -1,1 +1,1 @@
-"""What a reporter does, and the mail that tells them of news."""
+"""What a reporter does, and the e-mails that tell reporters the news."""

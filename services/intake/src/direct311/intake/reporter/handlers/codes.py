@@ -1,8 +1,9 @@
-"""A code that is sent to the e-mail address of a request opens it to whoever reads that mailbox,
-and lets that address be replaced.
+"""One-time codes, sent to the e-mail address of a request.
 
-What is given is compared with the request's address by its blind index and forgotten. Nothing that
-is answered, and no time that it takes, tells whether the two were the same.
+A code opens the request for whoever reads that mailbox, and allows that address to be replaced. The
+address that a caller gives is compared with the request's address by its blind index and then
+forgotten. No answer, and no difference in the time that it takes, tells whether the two addresses
+are the same.
 """
 
 import hmac
@@ -24,13 +25,13 @@ from direct311.runtime.vault.vault import Vault
 
 WRONG_CODE = RefusedError(
     "code",
-    "The code is wrong or over, or was used. After five tries ask for a new one.",
+    "The code is wrong, expired or already used. After five tries, ask for a new one.",
     field="code",
 )
 
 
 class SentCodes:
-    """Whether somebody has the code that was sent to a request's address."""
+    """Checks whether somebody has the code that was sent to a request's address."""
 
     def __init__(self, codes: Codes, clock: Clock, key: bytes) -> None:
         self._codes = codes
@@ -38,7 +39,7 @@ class SentCodes:
         self._key = key
 
     async def check(self, request: ServiceRequest, code: str) -> str:
-        """Count a try; what the code was made of, to use it up by.
+        """Count a try. Returns what the code was made from, which is needed to use the code up.
 
         :raises RefusedError: it is wrong, has expired or was used, or was sent to another address
             than the request now holds.
@@ -80,7 +81,7 @@ class OneTimeCodes:
         self._clock = clock
 
     async def ask(self, record_id: str, email: str, language: str) -> None:
-        """Have a code sent, if this is the request's address.
+        """Have a code sent if this is the request's address.
 
         :raises RefusedError: it is no e-mail address, or too many codes were asked for.
         """
@@ -91,7 +92,7 @@ class OneTimeCodes:
         now = self._clock.now()
         request = await self._requests.get(record_id)
         if request is None:
-            # Whether there is such a request is no secret; whose it is, is one.
+            # Whether the request exists is not secret, but whose it is must stay secret.
             return
         hashed = self._indexes.person("email", given)
         same = not set(hashed).isdisjoint(request.indexes.get("email", ()))
@@ -100,12 +101,12 @@ class OneTimeCodes:
         if again is not None:
             seconds = max(1, int((again - now).total_seconds()))
             raise RefusedError(
-                "rate", "Too many codes were asked for; try again later.", retry_after=seconds
+                "rate", "Too many codes were requested; try again later.", retry_after=seconds
             )
 
     async def redeem(self, record_id: str, code: str) -> SignedLink:
-        """A signed link for the code. Its uses are known in the access log by the id of the event
-        that this is.
+        """A signed link in exchange for the code. The id of the event that this writes identifies
+        the link's uses in the access log.
 
         :raises RefusedError: it is wrong, has expired or was used, or the access could not be
             written to the audit log.

@@ -23,10 +23,10 @@ from direct311.runtime.messaging.state import Change
 from direct311.runtime.vault.vault import DataKey, Vault
 
 MOST_COMMENTS = 100
-"""Of one request: its document holds them all."""
+"""For one request: its document holds all its comments."""
 MOST_OF_A_CLIENT = 50
 MOST_AN_HOUR = 10
-"""Of one client to one request: strangers who write through it leave room for all others."""
+"""For one client and one request: strangers who write through it leave room for everybody else."""
 HOUR = timedelta(hours=1)
 
 
@@ -51,12 +51,12 @@ class AddComment:
         self._content_key = content_key
 
     async def __call__(self, comment: Comment, client: Client) -> str:
-        """The update's id; the same one when a client sends the same again under its own id.
+        """The update's id; the same one if a client sends the same update again under its own id.
 
-        What was written is redacted for the history and the department, and sealed under the
-        record's key. Sealing into a record that exists is an access, written down first. Nothing is
-        known of who sent it, so a reporter who wants messages is always told. Words of danger to
-        life flag the request for its department.
+        The text is redacted for the history and the department, and sealed under the record's key.
+        Sealing into an existing record is an access, which is written down first. Nothing is known
+        about the sender, so a reporter who wants messages is always told. Words that suggest danger
+        to life flag the request for its department.
 
         :raises RefusedError: the public cannot see such a request, the client's id was used for
             other content, the request has too many comments, the client sent too many within an
@@ -83,7 +83,7 @@ class AddComment:
         async with self._vault.unlock(access, facts) as data_key:
 
             async def add(now: ServiceRequest) -> Change[ServiceRequest] | None:
-                # It may have changed since it was looked at.
+                # It may have changed since it was read.
                 if self._taken(now, key_digest, content, by) is not None:
                     return None
                 return self._added(now, comment, update_id, (key_digest, content, by), data_key)
@@ -121,7 +121,8 @@ class AddComment:
         return Change(after, (updated(state, after, "text"),))
 
     def _taken(self, state: ServiceRequest, key_digest: str, content: str, by: str) -> str | None:
-        """The id of the update that this is a repeat of; there is room for another otherwise."""
+        """The id of the earlier update if this is a repeat; otherwise makes sure that there is room
+        for another."""
         if (known := _known(state, key_digest, content)) is not None:
             return known
         own = [note.at for note in state.notes if note.mark and note.by == by]
@@ -139,13 +140,14 @@ class AddComment:
         return None
 
     def _hash(self, content: object) -> str:
-        """A keyed hash: some clients make their ids of e-mail addresses."""
+        """A keyed hash, because some clients make their ids from e-mail addresses."""
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hmac.digest(self._content_key, text.encode("utf-8", "surrogatepass"), sha256).hex()
 
 
 def _known(state: ServiceRequest, key_digest: str, content: str) -> str | None:
-    """The id of the update that this is a repeat of, if the request takes any at all."""
+    """The id of the earlier update if this is a repeat; refuses if the request accepts no more
+    updates."""
     if state.version == 0 or state.lifecycle != "active" or not state.number_is_known:
         raise RefusedError(
             "not_found", "service_request_id is not known", field="service_request_id"
@@ -174,7 +176,7 @@ def _with(
     value: Mapping[str, object],
     data_key: DataKey,
 ) -> dict[str, Any]:
-    """What a sealed field holds, with one update more in it."""
+    """The content of a sealed field, with one more update in it."""
     held = json.loads(data_key.open(field, sealed[field])) if field in sealed else {}
     return {**held, update_id: value}
 

@@ -1,9 +1,9 @@
 """Messages to reporters, sent at least once.
 
-What is to be sent lies in the document that it is about, with the time of the next try. Before each
-try that time is moved on: a process that is killed, and a relay that does not answer, leave the
-message where it was, for later. The address is opened from the vault for the try and kept nowhere;
-that is an access like any other.
+A message to be sent is kept in the document that it is about, with the time of the next try. Before
+each try that time is moved forward: if the process is killed or the relay does not answer, the
+message stays where it was for later. For each try the address is opened from the vault and then
+forgotten; that is an access like any other.
 """
 
 import hmac
@@ -42,13 +42,13 @@ _log = structlog.get_logger(__name__)
 AT_ONCE = 20
 LONGEST_PAUSE = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(days=5)
-"""As mail servers do it (RFC 5321, section 4.5.4.1)."""
+"""The pauses that mail servers use (RFC 5321, section 4.5.4.1)."""
 DIGITS = 8
 
 
 def code_of(key: bytes, request: ServiceRequest, nonce: str) -> str:
-    """The code that a nonce makes: known to whoever has the key, and kept nowhere. It is one for
-    the address that the request holds: with another address it is no more good."""
+    """The code made from a nonce. Anyone with the key can compute it; it is not stored. It is valid
+    only for the address on the request; after the address changes, it no longer works."""
     address = sorted(request.indexes.get("email", ()))
     said = "\x00".join(("code", request.record_id, nonce, *address))
     digest = hmac.digest(key, said.encode(), sha256)
@@ -61,7 +61,7 @@ def next_try(at: datetime, tries: int, first: timedelta) -> datetime:
 
 
 class Mail:
-    """Sends what waits."""
+    """Sends messages that wait."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Mail:
         self._first_pause = first_pause
 
     async def step(self) -> None:
-        """Try all that is due, each for itself."""
+        """Try everything that is due, each message separately."""
         for code in await self._codes.due(self._clock.now(), AT_ONCE):
             await self._code(code)
         for record_id in await self._requests.with_mail(self._clock.now(), AT_ONCE):
@@ -148,7 +148,7 @@ class Mail:
                 return None
             if told.latest is None or told.latest == mail.latest:
                 return Change(state.mail_settled())
-            # It came while the message was under way, which may have been read by then.
+            # It came while the message was being sent, and the reporter may have read that already.
             again = PendingMail(mail_id=told.latest, since=told.since)
             return Change(state.mail_owed(again, after=self._clock.now()))
 
@@ -157,13 +157,13 @@ class Mail:
     async def _send(
         self, request: ServiceRequest, text: MessageText, language: Language, mail_id: str
     ) -> bool:
-        """Whether it is sent, or can never be."""
+        """Whether it was sent, or can never be sent."""
         if request.lifecycle != "active" or "email" not in request.sealed:
             return True
         try:
             address = Address(addr_spec=await self._address(request))
         except (VaultError, ValueError, MessageError):
-            # The key is gone, or it is nothing that a relay could take.
+            # The key is gone, or no relay could accept it.
             return True
         except RefusedError as error:
             _log.warning("mail.later", error=type(error).__name__)
@@ -205,7 +205,7 @@ class Mail:
         message["To"] = address
         message["Subject"] = text.subject
         message["Date"] = format_datetime(now)
-        # The same for each try, so that a message that came twice can be told.
+        # The same for each try, so that a message that arrives twice can be recognized.
         message["Message-ID"] = f"<{mail_id}@{self._sender.rpartition('@')[2].strip('>')}>"
         message["Auto-Submitted"] = "auto-generated"
         message["Content-Language"] = language

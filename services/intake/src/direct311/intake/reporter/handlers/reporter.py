@@ -1,6 +1,6 @@
-"""What a reporter does by the signed link of a request: follow it, add to it, end it.
+"""What a reporter does with the signed link of a request: follow it, add to it, end it.
 
-Each step may be sent again with the same `Idempotency-Key` and is then done once.
+Each step may be sent again with the same `Idempotency-Key` and is then done only once.
 """
 
 import hmac
@@ -33,7 +33,7 @@ from direct311.schemas import events as ev
 
 PURPOSE = "subject_access"
 SEALED_COMMENTS = "comments"
-"""The vault's field of all comments as they were typed, in JSON."""
+"""The vault's field that holds all comments as they were typed, in JSON."""
 MOST_COMMENTS = 50
 MOST_FILES = 30
 
@@ -42,8 +42,8 @@ Kind = Literal["comment", "media", "withdrawal", "notifications"]
 
 @dataclass(frozen=True, slots=True)
 class Commented:
-    """A comment that was taken. `guidance`: what is to be said at once where somebody's life may be
-    in danger, by language; else empty."""
+    """A comment that was accepted. `guidance`: what to say at once if someone's life may be in
+    danger, by language; otherwise empty."""
 
     at: datetime
     text: str
@@ -80,7 +80,7 @@ class Reporter:
         self._content_key = content_key
 
     async def follow(self, caller: Caller, record_id: str) -> ServiceRequest:
-        """The request as it stands; nothing sealed is opened.
+        """The request as it is now; no sealed field is opened.
 
         :raises RefusedError: the caller has not come by the link of this request, it is unknown, or
             it was destroyed or is being destroyed.
@@ -153,7 +153,7 @@ class Reporter:
     async def add_files(
         self, caller: Caller, record_id: str, upload_ids: Sequence[str], key: str | None
     ) -> ServiceRequest:
-        """Add files that were brought before, by their tickets.
+        """Add files that were uploaded before, by their tickets.
 
         :raises RefusedError: a ticket is not good, the type takes no files, the key was used for
             other files, or there would be too many; and as `follow`.
@@ -169,13 +169,14 @@ class Reporter:
                 [
                     FieldProblem(
                         field="file_ids",
-                        detail="this type takes no media",
+                        detail="this type takes no files",
                         code="files_not_taken",
                     )
                 ]
             )
         _must_have_files_left(state, new)
-        # The claim is the record's, so that a retry takes them again, and none but this request.
+        # The claim belongs to the record, so that a retry may claim the files again, and no other
+        # request may.
         brought = await self._brought.take(new, None, record_id, record_id)
         step = Step(at=self._clock.now(), kind="media", mark=key_digest, content=content)
 
@@ -193,7 +194,8 @@ class Reporter:
         return await self._processor.change(record_id, self._ids.new(), add)
 
     async def withdraw(self, caller: Caller, record_id: str, key: str | None) -> ServiceRequest:
-        """End the request. It stays on record; the department is told that it need do nothing.
+        """End the request. It stays on record; the department is told that it does not need to do
+        anything.
 
         :raises RefusedError: it is closed already; and as `follow`.
         """
@@ -221,7 +223,7 @@ class Reporter:
         notice_version: str,
         key: str | None,
     ) -> ServiceRequest:
-        """Tell the reporter by e-mail from now on where the request gets a new status.
+        """From now on, tell the reporter by e-mail when the request gets a new status.
 
         :raises RefusedError: the notice of section 668.6076, F.S., is not one that was served, the
             request holds no address, or nothing here sends e-mail; and as `follow`.
@@ -244,7 +246,7 @@ class Reporter:
             if "email" not in now.sealed:
                 raise RefusedError(
                     "no_email",
-                    "The request holds no e-mail address; give one as a correction first.",
+                    "The request has no e-mail address; add one with a correction first.",
                     field="email",
                 )
             if now.notifications is not None and now.notifications.language == language:
@@ -255,7 +257,7 @@ class Reporter:
         return await self._processor.change(record_id, self._ids.new(), begin)
 
     async def stop_notifying(self, caller: Caller, record_id: str) -> ServiceRequest:
-        """Tell nothing by e-mail any more; what waits is not sent.
+        """Stop telling the reporter by e-mail; waiting messages are not sent.
 
         :raises RefusedError: as `follow`.
         """
@@ -278,13 +280,13 @@ class Reporter:
         return hmac.digest(self._content_key, text.encode(), sha256).hex()
 
 
-NO_MAIL = RefusedError("no_mail", "No e-mail is sent from here at present.", retry_after=3600)
+NO_MAIL = RefusedError("no_mail", "This service does not send e-mail at present.", retry_after=3600)
 
 
 def must_hold(caller: Caller, record_id: str) -> None:
     """:raises RefusedError: the caller has not come by the link of this request."""
     if caller.link_record_id != record_id:
-        raise RefusedError("signed_link", "The signed link of this very request.")
+        raise RefusedError("signed_link", "Only the signed link of this request opens it.")
 
 
 def _must_stand(state: ServiceRequest) -> None:
@@ -296,14 +298,14 @@ def _must_stand(state: ServiceRequest) -> None:
 
 def _must_have_room(state: ServiceRequest) -> None:
     if sum(note.kind == "reporter" for note in state.notes) >= MOST_COMMENTS:
-        raise RefusedError("full", f"A request may have {MOST_COMMENTS} comments.")
+        raise RefusedError("full", f"A request may have at most {MOST_COMMENTS} comments.")
 
 
 def _must_have_files_left(
     state: ServiceRequest, more: Sequence[str] | Sequence[ev.UploadRef]
 ) -> None:
     if len(state.uploads) + len(more) > MOST_FILES:
-        raise RefusedError("full", f"A request may have {MOST_FILES} files.")
+        raise RefusedError("full", f"A request may have at most {MOST_FILES} files.")
 
 
 def _unknown(state: ServiceRequest, upload_ids: Sequence[str]) -> list[str]:

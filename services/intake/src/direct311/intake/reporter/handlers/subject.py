@@ -1,4 +1,4 @@
-"""What the signed link of a request is good for: to see what is held, and to correct it."""
+"""What the signed link of a request allows: seeing what is held, and correcting it."""
 
 import hmac
 import json
@@ -46,25 +46,25 @@ from direct311.schemas import events as ev
 PURPOSE = "subject_access"
 NAME = ("first_name", "last_name")
 IDENTITY = (*NAME, "reporter_address")
-"""What enforcement needs of a reporter (sections 125.69 and 162.06, F.S.)."""
+"""What enforcement needs to know about a reporter (sections 125.69 and 162.06, F.S.)."""
 DAY = timedelta(days=1)
 MOST_A_DAY = 10
-"""Corrections of one request by its link: each may show whether the registry knows a value."""
+"""Corrections of one request with its link: each may show whether the registry knows a value."""
 
 NEEDS_CODE = RefusedError(
     "email_code",
-    "The request holds an e-mail address. It is replaced with the email_code that POST …/codes "
-    "sends to that address, or by an agent of 311 who has identified you.",
+    "The request already has an e-mail address. To replace it, send the email_code that POST "
+    "…/codes sends to that address, or ask a 311 agent, who will identify you first.",
     field="email_code",
 )
 
 Protect = Callable[[ServiceRequest], ServiceRequest]
-"""The request with the protection registry's present word on it."""
+"""The request, with the protection registry's present answer about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A request, and what is sealed of it in clear."""
+    """A request and its sealed fields, readable."""
 
     request: ServiceRequest
     fields: Mapping[str, str]
@@ -106,7 +106,8 @@ class Subject:
         self._content_key = content_key
 
     async def link(self, caller: Caller, record_id: str, justification: str) -> SignedLink:
-        """A link for a resident who has shown an agent otherwise that the request is theirs.
+        """A link for a resident who has shown an agent in another way that the request is theirs.
+        The id of the event that this writes identifies the link's uses in the access log.
 
         Its uses are known in the access log by the id of the event that this is.
 
@@ -134,7 +135,7 @@ class Subject:
             ) from None
 
     async def held(self, caller: Caller, record_id: str) -> Held:
-        """All that is held of a request.
+        """Everything that is held about a request.
 
         :raises RefusedError: the caller has not come by the link of this request, it is unknown, it
             was destroyed or is being destroyed, or the access could not be written to the audit
@@ -142,7 +143,7 @@ class Subject:
         """
         state = await self._processor.read(record_id)
         self._must_stand(caller, state)
-        # What others added is theirs, not the reporter's.
+        # Comments that others added belong to them, not to the reporter.
         fields = tuple(sorted(state.sealed.keys() - {UPDATES, UPDATE_CONTACTS}))
         access = replace(
             _access(caller, state, "view", PURPOSE, "GET /v1/requests/{record_id}/subject"),
@@ -164,13 +165,14 @@ class Subject:
     ) -> Correction:
         """Seal new values of contact fields in place of those held; the old ones are not kept.
 
-        A repeat with the same `key` is the same correction. Indexes and the word of the protection
-        registry follow in the same write; what the registry protected stays protected. A complaint
-        that waits for its reporter's name and address goes to work once it has both. With a new
-        e-mail address the notice that was shown for it is recorded (section 668.6076, F.S.).
+        A repeat with the same `key` is the same correction. The indexes and the answer of the
+        protection registry are updated in the same write; what the registry protected stays
+        protected. A complaint that waits for its reporter's name and address goes to work once it
+        has both. With a new e-mail address, the notice that was shown for it is recorded (section
+        668.6076, F.S.).
 
-        The link alone does not replace an e-mail address, since messages and codes go to it: that
-        takes the code that was sent to the address that is held, which is used up.
+        The link is not enough to replace an e-mail address, since messages and codes go to it. That
+        also takes the code that was sent to the address on record, which is then used up.
 
         :raises RefusedError: a value cannot be one, an e-mail address came without
             `notice_version`, the notice was not served, an e-mail address would replace another
@@ -207,8 +209,8 @@ class Subject:
         key: str | None,
         notice_version: str | None,
     ) -> Correction:
-        """The same for an e-mail address that is given to an agent, by somebody who has lost the
-        mailbox and whom the agent has identified, as `justification` says.
+        """The same for an e-mail address that is given to an agent by somebody who has lost the
+        mailbox. The agent has identified the person, as `justification` says.
 
         :raises RefusedError: an address or a notice as `correct`; it is unknown or being destroyed,
             a rule refuses, the key was used for another, or the access could not be written to the
@@ -219,7 +221,7 @@ class Subject:
         state = await self._processor.read(record_id)
         if state.version == 0 or state.lifecycle != "active":
             raise NO_SUCH_REQUEST
-        # Of his own: a key that a resident has used is another.
+        # The agent's own key: the same key from a resident is a different one.
         digests = self._digests(key and f"agent\x00{key}", given)
         if (done := done_before(state.corrections, *digests)) is not None:
             return done
@@ -238,7 +240,7 @@ class Subject:
         notice_version: str | None,
         nonce: str | None,
     ) -> Correction:
-        """`nonce`: of the code that is used up for it."""
+        """`nonce`: of the code that this uses up."""
         record_id = state.record_id
         opened = self._opened(state, given)
         access = replace(access, fields=tuple(sorted({*given, *opened})))
@@ -251,7 +253,7 @@ class Subject:
                 await self._sent.use_up(record_id, nonce)
 
             async def amend(now: ServiceRequest) -> Change[ServiceRequest] | None:
-                # It may have changed since it was looked at.
+                # It may have changed since it was read.
                 self._must_stand(access.caller, now)
                 if done_before(now.corrections, *digests) is not None:
                     return None
@@ -293,7 +295,7 @@ class Subject:
             elif "home" in changed:
                 unread_at = correction.at
             else:
-                # What geo once said of it is better than how it was typed.
+                # What geo said about it earlier is better than how it was typed.
                 renewed.discard("home")
         indexes = {kind: found for kind, found in state.indexes.items() if kind not in renewed}
         indexes |= {kind: fresh[kind] for kind in KINDS if kind in renewed and kind in fresh}
@@ -305,7 +307,8 @@ class Subject:
             **state.sealed,
             **{field: data_key.seal(field, value.encode()) for field, value in given.items()},
         }
-        # Those of comments' senders are left to `reindex`: what others sent is not opened here.
+        # Index values of the senders of comments are left to `reindex`: what others sent is not
+        # opened here.
         versions, readings = self._indexes.versions, READINGS
         if SENDERS in state.indexes:
             versions, readings = state.index_versions, state.index_readings
@@ -333,8 +336,8 @@ class Subject:
         return Change(after, (updated(state, after, *said),))
 
     def _opened(self, state: ServiceRequest, given: Mapping[str, str]) -> tuple[str, ...]:
-        """What must be opened beside the new values to index them: a name is indexed whole, and
-        under other keys or by other rules than those in force nothing stays."""
+        """What must be opened beside the new values to index them. A name is indexed as a whole;
+        and if the index keys or rules have changed, everything is indexed again."""
         wanted: tuple[str, ...] = ()
         if given.keys() & set(FIELDS) and self._is_behind(state):
             wanted = FIELDS
@@ -360,8 +363,8 @@ class Subject:
             )
 
     def _must_stand(self, caller: Caller, state: ServiceRequest) -> None:
-        """Tell the holder of the link, and nobody else, that the request is gone: all others the
-        rules refuse, whether there is one or not."""
+        """Tell only the holder of the link that the request is gone. The rules refuse everyone
+        else, whether the request exists or not."""
         if caller.link_record_id != state.record_id:
             return
         if state.version == 0:
@@ -375,13 +378,13 @@ class Subject:
         if len(lately) >= MOST_A_DAY:
             raise RefusedError(
                 "too_often",
-                f"A request may be corrected {MOST_A_DAY} times in a day.",
+                f"A request may be corrected at most {MOST_A_DAY} times a day.",
                 retry_after=int((lately[-MOST_A_DAY] + DAY - now).total_seconds()) + 1,
             )
 
     def _digests(self, key: str | None, given: Mapping[str, str]) -> tuple[str, str]:
-        """Keyed hashes of the retry's key, which some clients make of an e-mail address, and of the
-        values under it; empty where there is no key."""
+        """Keyed hashes of the retry's key, which some clients make from an e-mail address, and of
+        the values sent under it; empty if there is no key."""
         if key is None:
             return "", ""
         content = json.dumps([key, given], sort_keys=True, ensure_ascii=False)
@@ -412,7 +415,7 @@ def _wrong(field: str, value: str) -> FieldProblem | None:
         detail = WORDS[code].format(field=field, most=most)
         return FieldProblem(field=field, detail=detail, code=code)
     if field in MASKED_CONTACT and mask_numbers(value)[1]:
-        detail = f"{field} must not hold a card, bank or social-security number."
+        detail = f"{field} must not contain a card, bank or social-security number."
         return FieldProblem(field=field, detail=detail, code="number_not_kept")
     return None
 
@@ -422,7 +425,7 @@ def _must_be_held(state: ServiceRequest, given: Mapping[str, str]) -> None:
     if "reporter_address" in given and not held:
         raise RefusedError(
             "not_held",
-            "This request holds no address of the reporter's.",
+            "The request has no address of the reporter.",
             field="reporter_address",
         )
 

@@ -1,1 +1,1 @@
-"""Open311 GeoReport v2: reading what clients send, and writing what they read."""
+"""Open311 GeoReport v2: reads what clients send, and writes what they read."""

@@ -1,4 +1,4 @@
-"""What may be asked of the public lists, and what each question counts as."""
+"""What clients may ask of the public lists, and how many reads each query counts as."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +9,17 @@ Box = tuple[float, float, float, float]
 """West, south, east, north, in degrees."""
 DEFAULT_PAGE = 50
 MOST_LEADS = 36
-"""Types that are each read by themselves; more are filtered out of all."""
+"""Up to this many types are each read separately; for more, all rows are read and filtered."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestQuery:
-    """What is asked for. `ids` overrides all filters. `bbox`: west, south, east, north (degrees).
+    """A query.
 
-    `statuses` are extended ones; `page` counts from 1. Times are inclusive for `start` and `end`,
-    exclusive for `updated_after` and `updated_before`. Without ids either `start` and `end` are set
-    or both of the others, at most 90 days apart, so that one of the two bounds the search.
+    `ids` overrides all filters. `bbox`: west, south, east, north (degrees). `statuses` are extended
+    ones; `page` counts from 1. Times are inclusive for `start` and `end`, exclusive for
+    `updated_after` and `updated_before`. Without ids, either `start` and `end` or both of the
+    others are set, at most 90 days apart, so that the search always has a limit.
     """
 
     start: datetime | None

@@ -1,4 +1,4 @@
-"""What the public lists need of the world."""
+"""What the public lists need from outside."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,13 +10,11 @@ from direct311.intake.updates import Update
 
 
 class Updates(Protocol):
-    """The public histories of those requests that the public lists show."""
+    """The public histories of the requests that the public lists show."""
 
     async def written(self, since: datetime, until: datetime, most: int) -> Sequence[Update]:
-        """What was written at `since` or later and before `until`, oldest first.
-
-        Where there is more than `most`: so many, and all of the same second as the last.
-        """
+        """What was written at or after `since` and before `until`, oldest first. If there is more
+        than `most`: that many, and everything else in the same second as the last."""
         ...
 
 
@@ -24,7 +22,8 @@ class PublicRequests(Protocol):
     """Requests as the public finds them."""
 
     async def public(self, record_id: str) -> ServiceRequest | None:
-        """What the public may see of the request with this number, unless it must not find it."""
+        """What the public may see of the request with this number; `None` if the public must not
+        find it."""
         ...
 
     async def by_token(self, token: str) -> ServiceRequest | None:
@@ -32,5 +31,5 @@ class PublicRequests(Protocol):
         ...
 
     async def listed(self, query: RequestQuery) -> Sequence[ServiceRequest]:
-        """One page of the public list, newest first; by ids, what there is of them."""
+        """One page of the public list, newest first. With ids, those requests that exist."""
         ...

@@ -18,7 +18,7 @@ from direct311.runtime.process import Resources
 from direct311.runtime.storage.database import Document
 
 INDEXES = (*MongoPublicRequests.INDEXES, *MongoUpdates.INDEXES)
-"""Of the collection of requests, by which public lists find them."""
+"""Indexes of the collection of requests, for the public lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Open311:
 
 
 def found_by(request: ServiceRequest) -> Document:
-    """The fields of a stored request that the public lists find it by."""
+    """The fields of a stored request by which the public lists find it."""
     return listed_fields(request) | noted_fields(request)
 
 
@@ -42,7 +42,7 @@ def wire(
     submissions: Submissions,
     reporters: Reporters,
 ) -> Open311:
-    """The public face."""
+    """The public API."""
     records, clock = lifecycle.aggregates.records, resources.clock
     requests = MongoPublicRequests(records, clock)
     reader = clients.admission.reader

@@ -1,1 +1,1 @@
-"""Files that are brought to the store before a request names them."""
+"""Files that are uploaded to the store before a request names them."""

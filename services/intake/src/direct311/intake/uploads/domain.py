@@ -1,4 +1,4 @@
-"""Upload tickets: what may be brought to the store before a request names it."""
+"""Upload tickets: what may be uploaded to the store before a request names it."""
 
 from datetime import datetime
 
@@ -6,7 +6,8 @@ from direct311.schemas import Instant, Model
 
 
 class AnnouncedFile(Model):
-    """A file that is about to come. `size` in bytes, `sha256` in hex where the sender knows it."""
+    """A file that will be uploaded. `size` is in bytes; `sha256` is in hexadecimal digits, if the
+    sender knows it."""
 
     content_type: str
     size: int
@@ -14,11 +15,11 @@ class AnnouncedFile(Model):
 
 
 class UploadTicket(Model):
-    """A ticket as intake remembers it: nothing of who will use it.
+    """A ticket as intake remembers it; it says nothing about the person who uses it.
 
-    `expires_at`: until then the store takes the bytes. `usable_until`: until then a request may
-    name it; the media service sweeps what nobody named. `claim` marks the submission that has named
-    it, `record_id` what its latest try was to become.
+    `expires_at`: until then the store accepts the bytes. `usable_until`: until then a request may
+    name the file; the media service sweeps files that were never named. `claim` marks the
+    submission that has named it; `record_id` is the record that its latest try was going to create.
     """
 
     upload_id: str

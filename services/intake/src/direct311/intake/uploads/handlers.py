@@ -1,4 +1,4 @@
-"""Files that front ends bring to the store by themselves, before a request names them."""
+"""Files that front ends upload to the store themselves, before a request names them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -12,10 +12,10 @@ from direct311.runtime.errors import FieldProblem, MalformedError
 from direct311.schemas.events import UploadRef
 
 USABLE_FOR = timedelta(hours=20)
-"""How long a request may name an upload. Less than the media service's `MEDIA_ABANDONED_AFTER`, so
-that what may be named has not been swept."""
+"""How long a request may name an upload. This is less than the media service's
+`MEDIA_ABANDONED_AFTER`, so that a file that may still be named has not been swept."""
 IN_HAND = timedelta(minutes=1)
-"""A claim that is older and has no request was a submission that did not come to its end."""
+"""A claim that is older and has no request comes from a submission that did not finish."""
 
 _Problem = tuple[str, str]
 """The code of what is wrong with a file, and what would be right."""
@@ -27,7 +27,7 @@ OTHER_BYTES = ("file_differs", "is not the file that was announced")
 
 
 class Upload:
-    """Gives tickets out, and takes them in with the submission that names them."""
+    """Gives out tickets, and accepts them back with the submission that names them."""
 
     def __init__(
         self, uploads: Uploads, tickets: UploadTickets, submitted: Submitted, clock: Clock
@@ -42,7 +42,7 @@ class Upload:
     ) -> Sequence[tuple[Address, UploadTicket]]:
         """A ticket for each file, for this client.
 
-        :raises TransientError: media, the store or the database does not answer.
+        :raises TransientError: the media service, the store or the database does not answer.
         """
         now = self._clock.now()
         addresses = await self._uploads.addresses(files)
@@ -67,13 +67,13 @@ class Upload:
     async def take(
         self, upload_ids: Sequence[str], client_id: str | None, claim: str, record_id: str
     ) -> Sequence[UploadRef]:
-        """The files that these tickets were for, now of the record `record_id` and of no other.
+        """The files that these tickets were for. They now belong to the record `record_id` and to
+        no other.
 
-        `client_id`: who must have got the tickets. The same `claim` may take them again; it is the
-        submission's idempotency key, or the record's id.
-
+        `client_id`: must have received the tickets. The same `claim` may take the files again; it
+        is the submission's idempotency key, or the record's id.
         :raises MalformedError: a ticket is unknown, expired or used, or its bytes never came.
-        :raises TransientError: media, the store or the database does not answer.
+        :raises TransientError: the media service, the store or the database does not answer.
         """
         now = self._clock.now()
         known = await self._tickets.get(upload_ids)
@@ -114,13 +114,15 @@ class Upload:
         ]
 
     async def _used(self, ticket: UploadTicket, claim: str) -> bool:
-        """Whether another has it. A claim whose request never came to be is given back."""
+        """Whether another submission has it. A claim whose request was never stored is given
+        back."""
         if ticket.claim is None or ticket.claim == claim:
             return False
         begun = ticket.claimed_at
         if begun is None or ticket.record_id is None or self._clock.now() - begun < IN_HAND:
             return True
-        # Of tries with one key the last to claim need not be the one that was stored.
+        # When several tries have the same key, the last one to claim is not always the one that was
+        # stored.
         if await self._submitted.by_id(ticket.record_id) is not None:
             return True
         if await self._submitted.by_idempotency(ticket.claim) is not None:

@@ -1,4 +1,4 @@
-"""What files need of the world: the media service, and the tickets that were given out."""
+"""What files need from outside: the media service, and the tickets that were given out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class File(Model):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the bytes of a file are to be brought, by PUT with just these headers, until when."""
+    """Where to PUT the bytes of a file, with exactly these headers, and until when."""
 
     upload_id: str
     url: str = field(repr=False)
@@ -33,26 +33,27 @@ class Uploads(Protocol):
     async def addresses(self, files: Sequence[AnnouncedFile]) -> Sequence[Address]:
         """A place in the incoming bucket for each file.
 
-        :raises TransientError: media or the store does not answer.
+        :raises TransientError: the media service or the store does not answer.
         """
         ...
 
     async def examine(self, upload_ids: Sequence[str]) -> Mapping[str, tuple[int, str]]:
-        """Of those that were brought: size in bytes, and SHA-256 in hex, by upload id.
+        """For the files that were uploaded: size in bytes, and SHA-256 in hexadecimal digits, by
+        upload id.
 
-        :raises TransientError: media or the store does not answer.
+        :raises TransientError: the media service or the store does not answer.
         """
         ...
 
     async def put(self, files: Sequence[File]) -> Sequence[UploadRef]:
-        """Bring files to the incoming bucket.
+        """Upload files to the incoming bucket.
 
-        :raises TransientError: media or the store did not take them.
+        :raises TransientError: the media service or the store did not accept them.
         """
         ...
 
     async def withdraw(self, uploads: Sequence[UploadRef]) -> None:
-        """Take files back that no request will name."""
+        """Delete uploaded files that no request will name."""
         ...
 
 
@@ -64,9 +65,9 @@ class UploadTickets(Protocol):
     async def get(self, upload_ids: Sequence[str]) -> Mapping[str, UploadTicket]: ...
 
     async def claim(self, upload_id: str, claim: str, record_id: str, at: datetime) -> bool:
-        """Mark a ticket as named by this submission; whether nobody else had."""
+        """Mark a ticket as named by this submission; returns whether it was unmarked before."""
         ...
 
     async def release(self, upload_ids: Sequence[str], claim: str) -> None:
-        """Take this submission's marks back."""
+        """Remove this submission's marks."""
         ...

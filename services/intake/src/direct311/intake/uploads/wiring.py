@@ -1,4 +1,4 @@
-"""Builds the way of files to the media service."""
+"""Builds the upload of files to the media service."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from direct311.runtime.process import Resources
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """`brought`: files that came before the request that names them."""
+    """`brought`: files that were uploaded before the request that names them."""
 
     media: MediaUploads
     tickets: MongoUploadTickets
@@ -20,7 +20,7 @@ class Files:
 
 
 def wire(settings: IntakeSettings, resources: Resources, submitted: Submitted) -> Files:
-    """:param submitted: where it is seen whether a ticket was used."""
+    """:param submitted: shows whether a ticket was used."""
     media = MediaUploads(resources.peer("media", settings.media_url), resources.http)
     tickets = MongoUploadTickets(resources.database["upload_tickets"])
     return Files(media, tickets, Upload(media, tickets, submitted, resources.clock))

@@ -1,10 +1,10 @@
 """The public list in MongoDB, page by page, at a cost that does not grow with what is stored.
 
-A request that is listed carries what lists are asked by: `listed_at` and `listed_updated_at` (its
-times), `open`, `kind` (type and state), `area` (the square and week that it lies in). One equality
-of a scalar and a range of time are what one index answers whole; a page is read backwards in
-windows of time that widen until it is full. So a few hundred rows are sorted at most, and no server
-needs an index in the list's order.
+A listed request has the fields by which lists find it: `listed_at` and `listed_updated_at` (its
+times), `open`, `kind` (type and state), and `area` (the square and week that it is in). One index
+can fully answer a query with one equality of a scalar and one range of time. A page is read
+backward in windows of time that widen until it is full. So at most a few hundred rows are sorted,
+and no server needs an index in the list's order.
 """
 
 import asyncio
@@ -24,13 +24,14 @@ from direct311.runtime.storage.database import Collection, Document, Index
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = timedelta(milliseconds=1)
-"""As fine as the database keeps times."""
+"""The precision with which the database stores times."""
 
 _SECOND = timedelta(seconds=1)
 SQUARE = 0.02
-"""Degrees. A district's map shows some ten squares, a city's some hundred."""
+"""In degrees. The map of a district covers about ten squares, a city's about a hundred."""
 MOST_SQUARES = 36
-"""From more on a list is walked by time and filtered: then most rows of a window are on the map."""
+"""For this many squares or more, a list is read by time and filtered, because then most rows of a
+window are on the map."""
 WEEK = timedelta(days=7)
 
 SHOWN = (
@@ -38,8 +39,8 @@ SHOWN = (
     "status", "text", "attributes", "media", "located", "place_checked", "protected", "listed",
     "department", "due_on", "duplicate_of", "notes", "delivery",
 )  # fmt: skip
-"""What public views are made of; nothing sealed, no index value and no outbox leaves the database
-for them."""
+"""The fields that public views are made from. No sealed field, index value or outbox leaves the
+database for them."""
 PROJECTION: Document = dict.fromkeys(SHOWN, 1)
 
 _LISTED: Document = {"listed_at": {"$gt": _EPOCH}}
@@ -55,7 +56,7 @@ INDEXES = (
 
 
 def listed_fields(request: ServiceRequest) -> Document:
-    """The fields that a listed request is found by; none of one that is not listed."""
+    """The fields by which a listed request is found; empty for a request that is not listed."""
     if not request.listed or request.received_at is None:
         return {}
     is_open = request.status not in CLOSED
@@ -75,7 +76,7 @@ def listed_fields(request: ServiceRequest) -> Document:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a list is read: rows of `leads` (conditions that exclude each other) whose `field` is in
-    [low, high), and that fit `rest`. `squares`: the leads are areas, week by week."""
+    [low, high), and that match `rest`. `squares`: the leads are areas, week by week."""
 
     field: str
     low: datetime
@@ -86,11 +87,12 @@ class Plan:
 
     @property
     def shortest(self) -> timedelta:
-        """Of the windows. Areas are read by the week, so a shorter one would read no fewer rows."""
+        """The shortest window. Areas are read by the week, so a shorter one would not read fewer
+        rows."""
         return WEEK if self.squares else _SHORTEST
 
     def stages(self, lead: Document, bottom: datetime, edge: datetime) -> list[Document]:
-        """The first stage is what one index answers whole (as in audit's questions)."""
+        """One index can fully answer the first stage (as in audit's questions)."""
         span: Document = {self.field: {"$gte": bottom, "$lt": edge}}
         rest = self.rest
         if self.squares:
@@ -103,7 +105,7 @@ class Plan:
 
 
 def plan(query: RequestQuery) -> Plan:
-    """The way to a query's rows that touches the fewest others."""
+    """The way to a query's rows that touches the fewest other rows."""
     rest: Document = {}
     updated = {
         name: at
@@ -123,7 +125,7 @@ def plan(query: RequestQuery) -> Plan:
         rest["located.latitude"] = {"$gte": south, "$lte": north}
     if query.start is None or query.end is None:
         return _by_update(query, rest)
-    # Times are shown in whole seconds: what reads as the end's own second belongs to it.
+    # Times are shown in whole seconds, so a time within the end's own second belongs to the list.
     low, high = query.start, query.end + (_INSTANT if query.end.microsecond else _SECOND)
     squares = _squares(query.bbox) if query.bbox else ()
     if squares:
@@ -144,7 +146,7 @@ def _by_type(codes: Sequence[str], rest: Document) -> tuple[Document, ...]:
 
 
 def _by_update(query: RequestQuery, rest: Document) -> Plan:
-    """A list of what changed lately, whenever it was received, the last change first."""
+    """A list of what changed recently, whenever it was received, the last change first."""
     if query.updated_after is None or query.updated_before is None:
         raise ValueError("a list is bounded by the time of receipt or of change")
     del rest["listed_updated_at"]
@@ -154,19 +156,20 @@ def _by_update(query: RequestQuery, rest: Document) -> Plan:
 
 @dataclass(slots=True)
 class Walk:
-    """What is known of a list: how many of its rows come before some times, and how close they lie.
+    """What is known about a list: how many of its rows come before certain times, and how dense
+    they are.
 
-    `edges`: times, newest first, and the number of rows in [time, head). Rows that appear between
-    them later, or go, make these wrong by as many, for as long as the walk is kept.
+    `edges`: times, newest first, and the number of rows in [time, head). If rows later appear or
+    disappear between them, the numbers are wrong by as many rows for as long as the walk is kept.
     """
 
     head: datetime
     made_at: datetime
     edges: list[tuple[datetime, int]] = field(default_factory=list)
     density: float = 0.0
-    """Rows a second, of what was read last."""
+    """Rows per second, in what was read last."""
     hints: Sequence[tuple[datetime, int]] = ()
-    """The edges of the walk before this one: where windows ended well."""
+    """The edges of the previous walk: good places for windows to end."""
 
     def nearest(self, skip: int, fresh: int) -> tuple[datetime, int] | None:
         """The last known edge with at most `skip` rows before it, and their number; `fresh`: rows
@@ -178,7 +181,8 @@ class Walk:
         return at, rows + fresh
 
     def end(self, rows: int, over: int) -> datetime | None:
-        """An edge with at least `rows` before it, and at most `over` more, or that had them."""
+        """An edge that has, or had in the previous walk, at least `rows` rows before it, and at
+        most `over` more."""
         for edges in (self.edges, self.hints):
             place = bisect_left(edges, rows, key=lambda edge: edge[1])
             if place < len(edges) and edges[place][1] <= rows + over:
@@ -186,7 +190,8 @@ class Walk:
         return None
 
     def note(self, edge: datetime, rows: int) -> None:
-        """What contradicts the rest is left out: it was counted before or after a change."""
+        """Remember an edge, unless it contradicts the others: then it was counted before or after a
+        change."""
         place = bisect_right(self.edges, rows, key=lambda known: known[1])
         if place and edge >= self.edges[place - 1][0]:
             return
@@ -197,15 +202,15 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Rows of one window, and the one before and behind them where it is in the window."""
+    """Rows of one window, and the rows just before and behind them if they are in the window."""
 
     before: Sequence[Document]
     rows: Sequence[Document]
     behind: Sequence[Document]
 
     def edges(self, field: str, skip: int) -> Iterator[tuple[datetime, int]]:
-        """Times at which these rows begin and end, and the window's rows that are not older; none
-        where the neighbour has the same time."""
+        """Times at which these rows begin and end, and the number of the window's rows before each
+        time. An end is left out if the neighboring row has the same time."""
         if self.before and self.rows and self.before[0][field] > self.rows[0][field]:
             yield self.rows[0][field] + _INSTANT, skip
         if self.rows and self.behind and self.rows[-1][field] > self.behind[0][field]:
@@ -217,7 +222,7 @@ _NOTHING = Cut((), (), ())
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Down to where a window goes; its rows where they were counted; down to where it would have
+    """Where a window ends; how many rows it has, if they were counted; and where it would end if it
     had too many."""
 
     bottom: datetime
@@ -229,10 +234,10 @@ class _Window:
 class _Place:
     """How far the reading of a page has come.
 
-    `edge`: down to there the list was gone over, and `passed` so many of its rows, `fresh` of them
-    newer than the walk's head. `skip`: rows behind it that are before the page; `left`: rows of the
-    page that are not found yet. `noting`: whether the walk counts from where this reading began.
-    `width`: of the last window; `crowded`: down to where one would have had too many rows.
+    `edge`: the list has been read down to this time, past `passed` rows, of which `fresh` are newer
+    than the walk's head. `skip`: how many more rows come before the page; `left`: how many rows of
+    the page are still missing. `noting`: whether the walk counts from where this reading began.
+    `width`: of the last window; `crowded`: where a window would end that had too many rows.
     """
 
     edge: datetime
@@ -246,7 +251,7 @@ class _Place:
     found: list[Document] = field(default_factory=list)
 
     def pass_over(self, bottom: datetime, rows: int, found: Sequence[Document]) -> None:
-        """Go on behind a window's rows, some of which are the page's."""
+        """Go on behind a window's rows, some of which belong to the page."""
         self.found += found
         self.left -= len(found)
         self.passed += rows
@@ -258,20 +263,21 @@ class MongoListing:
     """Pages of public lists, newest first."""
 
     NEAR = 200
-    """So many rows before a page are read over; more are counted, window by window."""
+    """Up to this many rows before a page are read; if there are more, they are counted, window by
+    window."""
     FAR = 2_500
-    """Rows of a window that is only counted, about."""
+    """About how many rows a window has that is only counted."""
     MOST_READ = 600
-    """Rows of a window that is read; one that has more is made shorter, whatever was expected: in a
-    storm a minute may have thousands."""
+    """The most rows of a window that is read. A window with more is made shorter, whatever was
+    expected: in a storm a minute may have thousands."""
     MOST_FILTERED = 10_000
-    """Rows of a window of which only those that fit are read."""
+    """The most rows of a window of which only the matching rows are read."""
     FIRST_WINDOW = timedelta(minutes=1)
     WIDENING = 4
     KEPT_FOR = timedelta(seconds=30)
     MOST_WALKS = 1_000
     LIVE = timedelta(minutes=1)
-    """A list whose end is so near to now grows at its head."""
+    """A list whose end is this close to now still gets new rows at its head."""
 
     def __init__(self, collection: Collection, clock: Clock) -> None:
         self._collection = collection
@@ -281,8 +287,8 @@ class MongoListing:
     async def page(self, query: RequestQuery) -> Sequence[Document]:
         """The rows of one page; fewer, or none, past the end.
 
-        A page's number is a position in a list that moves: who must have each row once asks by
-        windows of time.
+        A page's number is a position in a list that moves. A client that must get each row exactly
+        once asks by windows of time.
         """
         way = plan(query)
         walk = self._walk(way)
@@ -296,13 +302,15 @@ class MongoListing:
         skip = (query.page - 1) * query.page_size
         at_head = walk.head == way.high
         fresh = await self._count(way, walk.head, way.high) if skip and not at_head else 0
-        # The first page begins at the end: what came since is not counted for it.
+        # The first page begins at the end of the query's time, so newer rows are not counted for
+        # it.
         edge, passed = (walk.nearest(skip, fresh) if skip else None) or (way.high, 0)
         noting = at_head or skip > 0
         return _Place(edge, passed, skip - passed, query.page_size, fresh, noting)
 
     async def _advance(self, at: _Place, way: Plan, walk: Walk) -> None:
-        """Go over one window: read what the page has of it; far before the page, only count it."""
+        """Go through one window: read the rows that belong to the page; far before the page, only
+        count."""
         near = at.skip <= self.NEAR
         wanted = at.skip + at.left + at.left // 2 if near else min(self.FAR, at.skip // 2)
         bottom = self._bottom(at, way, walk, wanted, near=near)
@@ -334,9 +342,10 @@ class MongoListing:
         at.pass_over(bottom, rows, cut.rows)
 
     def _bottom(self, at: _Place, way: Plan, walk: Walk, wanted: int, *, near: bool) -> datetime:
-        """Down to where the next window goes, as far as can be told before it is counted."""
+        """Where the next window ends, as far as can be known before it is counted."""
         at.width = self._width(walk, wanted, at.width)
-        # Where it was read before: not a row more than the page has, however they lie.
+        # If the list was read here before, use a known edge, so that few rows more than the page
+        # needs are read.
         known = walk.end(at.passed + at.skip + at.left - at.fresh, self.NEAR) if near else None
         if known is not None and way.low < known < at.edge:
             return known
@@ -346,7 +355,7 @@ class MongoListing:
         return at.edge - at.width if at.edge - way.low > at.width else way.low
 
     def _walk(self, way: Plan) -> Walk:
-        """What is known of this list, or that nothing is."""
+        """What is known about this list, perhaps nothing."""
         now = self._clock.now()
         end = "" if now - way.high < self.LIVE else way.high.isoformat()
         key = repr((way.field, end, way.leads, way.rest, way.squares))
@@ -361,7 +370,7 @@ class MongoListing:
         return walk
 
     def _width(self, walk: Walk, rows: int, before: timedelta) -> timedelta:
-        """How long a window with so many rows is; after one that came up short, a longer one."""
+        """How long a window with this many rows is; longer after a window that had too few rows."""
         if not walk.density:
             return max(self.FIRST_WINDOW, before * self.WIDENING)
         seconds = min(rows / walk.density, 100 * 365 * 86_400.0)
@@ -370,11 +379,11 @@ class MongoListing:
     async def _window(
         self, way: Plan, bottom: datetime, edge: datetime, wanted: int, most: int
     ) -> _Window:
-        """A window from about `bottom`: longer where it lacks rows that are wanted, shorter where
-        it has more than `most`; only the shortest may have more.
+        """A window from about `bottom`: longer if it has fewer rows than wanted, shorter if it has
+        more than `most`; only a window of the shortest length may have more.
 
-        How close rows lie is known of where a list was read, and may be otherwise a minute earlier:
-        so each window is counted before it is read, which costs a twentieth of that.
+        How dense rows are is known only where a list was read, and may differ a minute earlier. So
+        each window is counted before it is read, which costs a twentieth as much.
         """
         if way.squares and edge - bottom <= way.shortest:
             return _Window(bottom, None, None)
@@ -400,13 +409,13 @@ class MongoListing:
         return _Window(bottom, rows, crowded)
 
     async def _touched(self, way: Plan, bottom: datetime, edge: datetime) -> int:
-        """The rows of a window that its index gives, before they are filtered."""
+        """The number of rows that the index gives for a window, before they are filtered."""
         counts = (self._counted(way.stages(lead, bottom, edge)[:1]) for lead in way.leads)
         return sum(await asyncio.gather(*counts))
 
     async def _count(self, way: Plan, bottom: datetime, edge: datetime) -> int:
-        """The rows of a window. Its halves are counted side by side: the first reader of a page far
-        back waits for this."""
+        """The number of rows in a window. Its halves are counted at the same time, because the
+        first reader of a page far back waits for this."""
         middle = bottom + (edge - bottom) / 2
         halves = ((bottom, middle), (middle, edge))
         spans = halves if len(way.leads) == 1 and not way.squares else ((bottom, edge),)
@@ -418,13 +427,13 @@ class MongoListing:
             return sum(
                 [each["n"] async for each in self._collection.aggregate([*stages, {"$count": "n"}])]
             )
-        # What one index answers whole; a third faster than `$count`.
+        # One index can fully answer this; it is a third faster than `$count`.
         database, name = self._collection.database, self._collection.name
         found = await database.command("count", name, query=stages[0]["$match"])
         return int(found["n"])
 
     async def _cut(self, way: Plan, bottom: datetime, edge: datetime, skip: int, limit: int) -> Cut:
-        """The window's rows from the one after `skip`, and their neighbours."""
+        """The window's rows from the one after `skip`, and their neighbors."""
         first = 1 if skip else 0
         found = await self._rows(way, bottom, edge, skip - first, first + limit + 1)
         return Cut(found[:first], found[first : first + limit], found[first + limit :])
@@ -454,7 +463,7 @@ class MongoListing:
 
 
 _SHORTEST = timedelta(seconds=0.25)
-"""A window. After a burst a second has hundreds of rows."""
+"""The shortest window. After a burst, one second has hundreds of rows."""
 
 
 def _square(degrees: float) -> int:
@@ -462,7 +471,7 @@ def _square(degrees: float) -> int:
 
 
 def _squares(bbox: tuple[float, float, float, float]) -> tuple[tuple[int, int], ...]:
-    """The squares of a map; none where there are too many."""
+    """The squares of a map; empty if there are too many."""
     west, south, east, north = (_square(degrees) for degrees in bbox)
     if (east - west + 1) * (north - south + 1) > MOST_SQUARES:
         return ()

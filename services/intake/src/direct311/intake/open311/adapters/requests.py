@@ -12,7 +12,7 @@ from direct311.runtime.storage.database import Document, MongoRecords
 
 
 class MongoPublicRequests:
-    """`PublicRequests` over the collection that the runtime's records lie in."""
+    """`PublicRequests` over the collection in which the runtime's records are stored."""
 
     INDEXES = listing.INDEXES
 
@@ -21,10 +21,9 @@ class MongoPublicRequests:
         self._listing = MongoListing(records.collection, clock)
 
     async def public(self, record_id: str) -> ServiceRequest | None:
-        """What the public may see of the request with this number, unless it must not find it.
-
-        As in lists, `duplicate_of` is there only where the request that it names is listed.
-        """
+        """What the public may see of the request with this number; `None` if the public must not
+        find it. As in lists, `duplicate_of` is there only if the request that it names is
+        listed."""
         document = await self._records.collection.find_one(
             {"_id": record_id, "lifecycle": "active"}, listing.PROJECTION
         )
@@ -40,14 +39,14 @@ class MongoPublicRequests:
         return self._records.stored(document).state if document else None
 
     async def listed(self, query: RequestQuery) -> Sequence[ServiceRequest]:
-        """One page of the public list, newest first; by ids, what there is of them."""
+        """One page of the public list, newest first. With ids, those requests that exist."""
         if query.ids:
             first = (query.page - 1) * query.page_size
             ids = list(query.ids[first : first + query.page_size])
             wanted: Document = {
                 "_id": {"$in": ids},
                 "lifecycle": "active",
-                # Never public, by number as little as in a list.
+                # These are never public, neither by number nor in a list.
                 "delivery": {"$ne": "blackbox"},
             }
             cursor = self._records.collection.find(wanted, listing.PROJECTION)
@@ -60,8 +59,8 @@ class MongoPublicRequests:
         return [self._records.stored(document).state async for document in paced(documents)]
 
     async def _without_hidden(self, found: Sequence[ServiceRequest]) -> Sequence[ServiceRequest]:
-        """These, none of which names a duplicate that no list shows: its place is withheld, and
-        would be known from the one that names it."""
+        """These requests, without the number of a duplicate that no list shows: that one's place is
+        withheld, and the request that names it would reveal it."""
         named = {each.duplicate_of for each in found if each.duplicate_of}
         if not named:
             return found

@@ -1,8 +1,9 @@
 """The public histories in the requests' collection, found by the hours of their notes.
 
-A request that is listed carries the hours in which something was written to it. A window is a few
-of these, asked for one by one: an index answers that whole on every server, which a range over the
-times of a list's members would not be, and it costs what the window holds, however old it is.
+A listed request has the hours in which something was written to it. A window consists of a few of
+these hours, each asked for by equality. An index can fully answer that on every server, which is
+not so for a range over the times of a list's members. The cost depends on what the window contains,
+not on how old it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,18 +19,19 @@ HOUR = timedelta(hours=1)
 _INSTANT = timedelta(milliseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FEW = 500
-"""Requests in a step; where there are fewer, the next one is twice as long."""
+"""Requests in a step; if one has fewer, the next step is twice as long."""
 
 
 def noted_fields(request: ServiceRequest) -> Document:
-    """The hours that a listed request's updates are found by; nothing of one that is not listed."""
+    """The hours by which a listed request's updates are found; empty for a request that is not
+    listed."""
     if not request.listed or not request.notes:
         return {}
     return {"noted": sorted({_hour(note.at) for note in request.notes})}
 
 
 class MongoUpdates:
-    """`Updates` over the collection that the runtime's records lie in."""
+    """`Updates` over the collection in which the runtime's records are stored."""
 
     INDEXES = (Index([("noted", 1)], name="noted", sparse=True),)
 
@@ -68,7 +70,8 @@ def _updates(document: Document) -> Iterator[Update]:
 
 
 def _whole_seconds(found: list[Update], most: int) -> Sequence[Update]:
-    """The first of them, and all of the last one's second: who goes on after it misses none."""
+    """The first of them, and everything in the last one's second, so that a client that continues
+    after it misses nothing."""
     if len(found) <= most:
         return found
     last = found[most - 1].note.at.replace(microsecond=0) + timedelta(seconds=1)

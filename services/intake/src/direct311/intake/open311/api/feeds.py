@@ -1,7 +1,7 @@
 """Open requests of an area, for everybody: near a place, as GeoJSON, as an Atom feed.
 
-No cache may keep them, as it may not keep the lists: a protection has taken effect when it is
-answered, and what a cache held would show the place after that.
+No cache may keep the answers, just as no cache may keep the lists: a protection takes effect as
+soon as its call is answered, and a cached answer would still show the place.
 """
 
 from collections.abc import Mapping
@@ -32,19 +32,19 @@ NEAR = 150.0
 """Metres."""
 MOST_NEAR = 20
 WIDEST = 0.1
-"""Degrees of a side of a box: some 11 km by 10 km."""
+"""The longest side of a box, in degrees: about 11 km by 10 km."""
 OLDEST = timedelta(days=366)
-"""How long ago what is shown as open was received at most."""
+"""The oldest open requests that are shown, by when they were received."""
 MOST_ROWS = 500
 GEOJSON_ROWS = 200
 ATOM_ROWS = 100
-"""Of feeds where no `limit` is sent."""
+"""For feeds if no `limit` is sent."""
 MOST_CODES = 50
 
 
 class NearbyRequest(Model):
-    """An open request near the place. `metres`: how far away. `description`: only of types whose
-    text is public. `due_on`: the day on which it should be done."""
+    """An open request near the place. `metres`: how far away it is. `description`: only for types
+    whose text is public. `due_on`: the day by which it should be done."""
 
     service_request_id: str
     service_code: str
@@ -70,12 +70,12 @@ Area = Annotated[
     str,
     Query(
         max_length=200,
-        description=f"west,south,east,north in degrees; at most {WIDEST} each way",
+        description=f"west,south,east,north in degrees; at most {WIDEST} wide and high",
         examples=["-80.40,25.60,-80.35,25.65"],
     ),
 ]
 Codes = Annotated[
-    str | None, Query(max_length=2200, description="Service codes, with commas between")
+    str | None, Query(max_length=2200, description="Service codes, separated by commas")
 ]
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 
@@ -129,8 +129,7 @@ def feeds_router(
         answer: Response,
         accept_language: Annotated[str | None, Header()] = None,
     ) -> NearbyAnswer:
-        """Open requests of the same type within 150 m, to be looked at before another is
-        submitted."""
+        """Open requests of the same type within 150 m, to show before another one is submitted."""
         codes = _codes(service_code, catalogue)
         language = preferred(accept_language)
         rows = await open_in(feeds.around(lat, long, NEAR), codes, MOST_ROWS, language)
@@ -147,7 +146,7 @@ def feeds_router(
     async def geojson(
         bbox: Area, service_code: Codes = None, limit: Limit = GEOJSON_ROWS
     ) -> Response:
-        """Open requests of an area as GeoJSON (RFC 7946), the newest `limit` of them."""
+        """Open requests of an area as GeoJSON (RFC 7946): the newest `limit` of them."""
         box = _box(bbox)
         found = await open_in(box, _codes(service_code, catalogue), limit)
         shown = [row for _, row in found]
@@ -159,7 +158,7 @@ def feeds_router(
         responses={200: {"content": {"application/atom+xml": {"schema": {"type": "object"}}}}},
     )
     async def atom(bbox: Area, service_code: Codes = None, limit: Limit = ATOM_ROWS) -> Response:
-        """Open requests of an area as an Atom feed (RFC 4287), the newest `limit` of them."""
+        """Open requests of an area as an Atom feed (RFC 4287): the newest `limit` of them."""
         box, codes = _box(bbox), _codes(service_code, catalogue)
         found = await open_in(box, codes, limit)
         policy = agreement.in_force()
@@ -208,7 +207,7 @@ _SAME = (
     "address",
     "media_url",
 )
-"""What `nearby` and a row of Open311 call by one name."""
+"""The fields that have the same name in `nearby` and in a row of Open311."""
 
 
 def _box(text: str) -> Box:
@@ -218,16 +217,16 @@ def _box(text: str) -> Box:
         west = south = east = north = float("nan")
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
         raise _wrong("bbox", "bbox must be west,south,east,north in degrees")
-    # What is written as a tenth may come out a little wider.
+    # A box of exactly a tenth of a degree may come out a little wider.
     if max(east - west, north - south) > WIDEST + 1e-9:
-        raise _wrong("bbox", f"bbox may be {WIDEST} degrees wide and high")
+        raise _wrong("bbox", f"bbox may be at most {WIDEST} degrees wide and high")
     return west, south, east, north
 
 
 def _codes(text: str | None, catalogue: Catalogue) -> tuple[str, ...]:
     codes = tuple(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
     if len(codes) > MOST_CODES:
-        raise _wrong("service_code", f"service_code may name {MOST_CODES} types")
+        raise _wrong("service_code", f"service_code may name at most {MOST_CODES} types")
     if any(catalogue.by_code(code) is None for code in codes):
         raise _wrong("service_code", "service_code must be one of those in GET /services")
     return codes

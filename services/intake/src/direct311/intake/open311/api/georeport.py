@@ -1,6 +1,7 @@
-"""The public face: Open311 GeoReport v2 in JSON and XML.
+"""The public API: Open311 GeoReport v2 in JSON and XML.
 
-Plain Starlette routes, since this is the hot path; `open311/wire/document.py` describes them.
+The routes are plain Starlette, because most traffic comes here; `open311/wire/document.py`
+describes them.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -53,16 +54,17 @@ from direct311.runtime.http.problem_codes import georeport_status_of
 from direct311.runtime.storage.database import DatabaseError
 
 MOST_UPDATES = 5000
-"""Of one list; whoever asks for a window with more goes on after the last one's time."""
+"""The most updates in one list. A client whose window has more continues after the time of the last
+one."""
 
 PART_OF_ONE = 4
-"""The calls of one address may hold a quarter of all files in hand."""
+"""The calls of one address may hold a quarter of the memory for files."""
 
 Answer = Callable[[Request, Format], Awaitable[Response]]
 
 
 class ProblemsError(Exception):
-    """Everything that is wrong with a call, each once."""
+    """Everything that is wrong with a call, each problem once."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(f"{len(problems)} problems")
@@ -70,10 +72,10 @@ class ProblemsError(Exception):
 
 
 class Gateway(Application):
-    """An application whose OpenAPI document has the calls of GeoReport v2 as well.
+    """An application whose OpenAPI document also has the calls of GeoReport v2.
 
-    What is added to it as middleware stands outside the framework's own: a call that goes straight
-    to its endpoint passes nothing else.
+    Middleware that is added to it is outside the framework's own: a call that goes straight to its
+    endpoint passes through nothing else.
     """
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -118,7 +120,7 @@ class GeoReport:
         self._failed_keys = failed_keys
         self._callers = callers
         most = settings.files_in_hand
-        # One file is taken, however little is held in all.
+        # One file is accepted even if the budget is smaller.
         self._memory = MemoryBudget(most, max(most // PART_OF_ONE, settings.largest_file))
         self._accept = accept
         self._requests = requests
@@ -202,7 +204,8 @@ class GeoReport:
         name: tuple[str, ...],
         made: Callable[[], bytes],
     ) -> Response:
-        """What is the same for everybody who reads this language, or that it is still the same."""
+        """An answer that is the same for everybody who reads this language, or that it has not
+        changed."""
         today = day_of(self._clock.now())
         body, headers = self._daily_cache.body(today, (*name, language, form), made)
         if is_known(request.headers.get("if-none-match"), headers["ETag"]):
@@ -248,8 +251,8 @@ class GeoReport:
             return await self._created(request, form, sent, client)
 
     async def _sent(self, request: Request, reservation: MemoryReservation, scope: Scope) -> Form:
-        """What was sent, unless its key is seen to be none before all of it is read; another
-        city's `jurisdiction_id` behind the question mark is wrong as well."""
+        """What was sent. If the key turns out to be invalid, the rest is not read. Another city's
+        `jurisdiction_id` in the query is a problem as well."""
 
         def look(given: str) -> None:
             if key := given or _key_of_query(request):
@@ -277,14 +280,15 @@ class GeoReport:
     ) -> Response:
         pairs, wrong = sent.pairs, sent.wrong
         if first(pairs, "media") or first(pairs, "media[]"):
-            # A photo that came as text would be lost, and nobody told.
+            # A photo sent as text would be lost without anyone noticing.
             wrong = [*wrong, Wrong("not_a_file", Field("files"))]
         sender = Sender(
             client=client,
             source=request.client.host if request.client else "",
             language=_language(request),
             idempotency_key=request.headers.get("idempotency-key", "").strip() or None,
-            # A link that nobody asked for would lie about in front ends that do not know it.
+            # Without this check, front ends that do not know the link would receive it without
+            # having asked for it.
             link_wanted=wants_extensions(request.query_params) or wants_extensions(dict(pairs)),
         )
         draft = draft_of(pairs, files=len(sent.files), wrong=wrong)
@@ -330,9 +334,9 @@ class GeoReport:
     async def _client(
         self, pairs: Sequence[tuple[str, str]], request: Request, scope: Scope
     ) -> Client:
-        """Whose key the call has, in the form or in the query. The call is counted.
+        """The client whose key the call has, in the form or in the query. The call is counted.
 
-        :raises RefusedError: the key is not good for this, or there were too many calls.
+        :raises RefusedError: the key is not valid for this call, or there were too many calls.
         """
         key = first(pairs, "api_key") or _key_of_query(request)
         with self._counting_failures(request):
@@ -340,7 +344,7 @@ class GeoReport:
 
     @contextmanager
     def _counting_failures(self, request: Request) -> Iterator[None]:
-        """:raises RefusedError: too many calls without a good key."""
+        """:raises RefusedError: too many calls without a valid key."""
         try:
             yield
         except RefusedError as error:
@@ -359,7 +363,7 @@ class GeoReport:
 
 
 def _answering(answer: Answer, form: Format) -> Callable[[Request], Awaitable[Response]]:
-    """Every error in the format that was asked for."""
+    """Every error in the format that the client asked for."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -385,7 +389,7 @@ def _key_of_query(request: Request) -> str:
 
 
 def _language(request: Request) -> Language:
-    # RFC 9110, section 5.3: lines of one name are one list.
+    # RFC 9110, section 5.3: several lines of one header form one list.
     return preferred(", ".join(request.headers.getlist("accept-language")))
 
 
@@ -396,7 +400,8 @@ def _response(
     headers: Mapping[str, str] | None = None,
     language: Language | None = None,
 ) -> Response:
-    """`language`: what the caller chose it in; answers without one are the same for everybody."""
+    """`language`: the header by which the caller chose the language; answers without one are the
+    same for everybody."""
     found = dict(headers or {})
     if language is not None:
         found |= {"Content-Language": language, "Vary": "Accept-Language"}

@@ -1,7 +1,5 @@
-"""The limit of reads without a key, and what each read counts as.
-
-Plain ASGI: `GET services` is to cost little more than its bytes.
-"""
+"""The limit of reads without a key, and how many reads each call counts as. This is plain ASGI, so
+that `GET services` costs little more than sending its bytes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,19 +23,19 @@ from direct311.runtime.http.api import problem
 TOO_OFTEN = "Too many reads from this address in a minute; see Retry-After."
 _LIST = "/open311/v2/requests."
 _WEIGHTS = {
-    # As many rows as are looked at.
+    # By the rows that are looked at, not by those in the answer.
     "/v1/requests/nearby": charge_of(MOST_ROWS),
-    # By its bytes, where it is not taken compressed.
+    # By its size, if it is sent uncompressed.
     "/openapi.json": 10,
-    # It may be a question to the identity provider.
+    # It may need a question to the identity provider.
     "/staff/callback": 10,
 }
 _FEEDS = {"/v1/requests.atom": ATOM_ROWS, "/v1/requests.geojson": GEOJSON_ROWS}
 
 
 class Callers:
-    """Who calls, and how often each may read: an address `most` times a minute, a client with a key
-    for reading as its quota says."""
+    """Who calls, and how often each caller may read: an address `most` times a minute, a client
+    with a key for reading as often as its quota says."""
 
     def __init__(
         self,
@@ -52,19 +50,21 @@ class Callers:
         self._most = most
 
     def name(self, scope: Scope) -> str:
-        """A name for the call's address, good for this day."""
+        """A name for the call's address, valid only today."""
         return self._names.name(scope["client"][0] if scope.get("client") else "")
 
     def take(self, scope: Scope) -> int | None:
-        """Count a read; where there is no room for it, in how many seconds there is."""
+        """Count a read. If there is no room for it, returns in how many seconds there is."""
         name, most = self._reading(scope)
         return self._limits.take(name, most, _charge(scope))
 
     @contextmanager
     def ahead(self, scope: Scope, most: int) -> Iterator["ReadCost"]:
-        """A read that was let in, counted once, and may have `most` rows: counted as one of so many
-        while it is answered, so that others at the same time find no room, and in the end by its
-        `rows`."""
+        """For an admitted read that has been counted once, and may return up to `most` rows.
+
+        While it is being answered it counts as if it returned that many, so that simultaneous reads
+        find no room. At the end it counts by its actual `rows`.
+        """
         name, _ = self._reading(scope)
         more = charge_of(most) - 1
         minute = self._limits.add(name, more)
@@ -85,7 +85,7 @@ class Callers:
 
 @dataclass(slots=True)
 class ReadCost:
-    """What a read had in the end."""
+    """How many rows a read had in the end."""
 
     rows: int = 0
 
@@ -109,7 +109,7 @@ class ReadLimited:
 
 
 def _charge(scope: Scope) -> int:
-    """As how many reads a call counts, by what is asked for."""
+    """How many reads a call counts as, by what it asks for."""
     path: str = scope["path"]
     if path.startswith(_LIST):
         return charge_of_list(parameters(QueryParams(scope["query_string"])))
@@ -120,7 +120,7 @@ def _charge(scope: Scope) -> int:
 
 
 def parameters(query: QueryParams) -> dict[str, str]:
-    """A call's parameters; a list that is sent in several parts is one."""
+    """A call's parameters. A list that is sent in several parts becomes one."""
     found = dict(query)
     for name in LISTS & found.keys():
         found[name] = ",".join(query.getlist(name))
@@ -131,7 +131,7 @@ def _given_key(query: bytes) -> str:
     try:
         found = parse_qs(query.decode("latin-1"), max_num_fields=300)
     except ValueError:
-        # Too many parameters: who answers says so.
+        # Too many parameters: the endpoint will refuse them.
         return ""
     return found.get("api_key", [""])[0].strip()
 

@@ -1,4 +1,5 @@
-"""What is not served under Open311's address, answered in the format that was asked for."""
+"""Answers calls of what does not exist under Open311's address, in the format that the client asked
+for."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -15,7 +16,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
 def unserved_routes(served: Sequence[PlainRoute]) -> list[PlainRoute]:
-    """One route for each format; they take what none of those served does, so they come last."""
+    """One route for each format. They match everything that no other route serves, so they must
+    come last."""
     forms: tuple[Format, ...] = ("json", "xml")
     return [
         PlainRoute(f"/open311/{{rest:path}}.{form}", _answering(served, form), methods=METHODS)

@@ -1,6 +1,6 @@
 """GeoReport v2 as OpenAPI 3.1 describes it, call by call in both formats.
 
-The routes are plain, so nothing makes this from them; a test compares the two.
+The routes are plain, so no framework generates this from them; a test compares the two.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ def _text(*, null: bool = False, **rules: Any) -> Schema:
 
 
 def _exactly(optional: Mapping[str, Schema] | None = None, /, **members: Schema) -> Schema:
-    """An object of these members, and of the optional ones: an allow-list."""
+    """An object with these members, and with the optional ones: an allow-list."""
     return {
         "type": "object",
         "properties": {**members, **(optional or {})},
@@ -183,7 +183,8 @@ _SCHEMAS: dict[str, Schema] = {
 
 
 def _in_xml(schema: Schema) -> Schema:
-    """The same in XML, where all that has no element within is text, and an empty one is null."""
+    """The same in XML, where every value without child elements is text, and an empty element is
+    null."""
     kind = schema["type"]
     if kind == "array":
         return schema | {"type": ["array", "null"], "items": _in_xml(schema["items"])}
@@ -203,7 +204,7 @@ def _name(of: str, form: Format) -> str:
 
 
 def schemas() -> dict[str, Schema]:
-    """What is answered, by name."""
+    """The schemas of the answers, by name."""
     found = {}
     for name, schema in _SCHEMAS.items():
         found[_name(name, "json")] = schema
@@ -283,7 +284,7 @@ _WRITER: dict[str, Schema] = {
     "jurisdiction_id": _JURISDICTION,
     "email": _text(
         maxLength=CONTACT_LIMITS["email"],
-        # What shows nothing is no address, and none was given.
+        # Text without visible characters is not an address; it counts as not given.
         pattern=r"^([\s\x00-\x1f\x7f-\x9f]*|[^\s@]{1,64}@[^\s@]+\.[^\s@.]+)$",
         examples=["name@example.org"],
     ),
@@ -329,7 +330,7 @@ _FILES = _list({"type": "string", "format": "binary"}, description="Photos, each
 _UPDATE: Schema = {
     "type": "object",
     "properties": {
-        # Nobody is asked who they are; what is sent of it all the same is not read.
+        # Nobody has to say who they are; contact data that clients send anyway are not read.
         **{name: _WRITER[name] for name in ("jurisdiction_id", "description", "media_url")},
         "service_request_id": _text(minLength=1, pattern=r"\S"),
         "update_id": _text(pattern=r"^\s*[\x21-\x7e]{1,200}\s*$"),
@@ -376,7 +377,7 @@ def _call(
             else {}
         )
 
-    # The limits of reads and the database stand before every call.
+    # The read limits and the database come before every call.
     known = sorted({*errors, *_BY_THE_FRONT, 429, 503})
     language = _LANGUAGE in parameters
     answered: Schema = {"description": "What was asked for", "content": content(answer)}
@@ -407,7 +408,7 @@ def _call(
 
 
 def paths() -> dict[str, dict[str, Schema]]:
-    """All calls by path and method."""
+    """All calls, by path and method."""
     found: dict[str, dict[str, Schema]] = {}
     for form in _MEDIA_TYPES:
         found |= _paths(form)

@@ -32,20 +32,21 @@ _SHOWN = (
 def metres(
     latitude: float, longitude: float, other_latitude: float, other_longitude: float
 ) -> float:
-    """How far two points lie apart, on a plane that is good enough for a few hundred metres."""
+    """The distance between two points, on a plane, which is accurate enough for a few hundred
+    meters."""
     east = math.cos(math.radians(latitude)) * (other_longitude - longitude)
     return math.hypot(other_latitude - latitude, east) * _METRES_A_DEGREE
 
 
 def around(latitude: float, longitude: float, radius: float) -> Box:
-    """The box that holds all within a radius in metres."""
+    """The box that contains everything within a radius in meters."""
     north = radius / _METRES_A_DEGREE
     east = north / max(math.cos(math.radians(latitude)), 0.01)
     return longitude - east, latitude - north, longitude + east, latitude + north
 
 
 def geojson(views: Sequence[Tree], box: Box) -> bytes:
-    """A FeatureCollection of points; `box` is what was asked for."""
+    """A FeatureCollection of points; `box` is the area that was asked for."""
     features = [
         {
             "type": "Feature",
@@ -65,7 +66,8 @@ def geojson(views: Sequence[Tree], box: Box) -> bytes:
 def atom(
     views: Sequence[Tree], *, address: str, page: str, author: str, title: str, now: datetime
 ) -> bytes:
-    """A feed of these requests. `address`: the feed's own; `page`: a request's, with `{id}`."""
+    """A feed of these requests. `address`: the address of the feed; `page`: that of a request, with
+    `{id}`."""
     newest = max((str(each["updated_datetime"]) for each in views), default=instant(now) or "")
     parts = [
         '<?xml version="1.0" encoding="utf-8"?>\n',
@@ -100,7 +102,7 @@ def _entry(each: Tree, page: str) -> Iterator[str]:
 
 
 def _iri(record_id: str, page: str) -> str:
-    """An id that stays (RFC 4287, section 4.2.6)."""
+    """An id that never changes (RFC 4287, section 4.2.6)."""
     try:
         return f"urn:uuid:{UUID(record_id)}"
     except ValueError:

@@ -21,6 +21,6 @@ _NOT_FOUND = ("unknown_jurisdiction", "unknown_service")
 
 
 def problem(wrong: Wrong) -> Problem:
-    """The same as GeoReport v2 says it: 404 for what is not known, 400 for the rest."""
+    """The same problems in the words of GeoReport v2: 404 for unknown things, 400 for the rest."""
     status = 404 if wrong.code in _NOT_FOUND else 400
     return Problem(status, NAMING.of(wrong.field), NAMING.said(wrong))

@@ -17,7 +17,7 @@ MOST_PAGES = 1_000_000
 ROWS_OF_A_READ = 100
 TYPES_OF_A_READ = 5
 LISTS = frozenset({"service_request_id", "service_code", "status"})
-"""Parameters that are lists by comma, which may also be sent several times."""
+"""Parameters that are lists with commas, which may also be sent several times."""
 _TIMES = ("start_date", "end_date", "updated_after", "updated_before")
 OPEN: tuple[RequestStatus, ...] = (
     "received",
@@ -43,7 +43,7 @@ def read_query(parameters: Mapping[str, str], now: datetime) -> tuple[RequestQue
     start, end = times["start_date"], times["end_date"]
     after, before = times["updated_after"], times["updated_before"]
     if (start or end) is None and (after or before) is not None:
-        # Who asks for what has changed lately wants the old ones too.
+        # A client that asks what has changed recently wants old requests too.
         after, before = _window(after, before, now, ("updated_after", "updated_before"), problems)
     else:
         start, end = _window(start, end, now, ("start_date", "end_date"), problems)
@@ -65,7 +65,7 @@ def read_query(parameters: Mapping[str, str], now: datetime) -> tuple[RequestQue
 def _of_ids(
     ids: tuple[str, ...], given: Mapping[str, str], problems: list[Problem]
 ) -> tuple[RequestQuery, list[Problem]]:
-    """Ids override all filters, so that nothing can be wrong with these; they have pages too."""
+    """Ids override all filters, so filters cannot be wrong here; ids have pages too."""
     if len(ids) > LARGEST_PAGE:
         problems.append(
             Problem(400, "service_request_id", f"at most {LARGEST_PAGE} ids can be asked for")
@@ -84,13 +84,14 @@ def _of_ids(
 
 
 def charge_of(rows: int) -> int:
-    """As how many reads an answer with so many rows counts: one for each hundred."""
+    """How many reads an answer with this many rows counts as: one for each hundred."""
     return max(1, math.ceil(rows / ROWS_OF_A_READ))
 
 
 def charge_of_list(parameters: Mapping[str, str]) -> int:
-    """As how many reads a page counts, by the rows asked for, for each five types that are named:
-    each type's rows are read before the page's are chosen. A size that is wrong has no rows."""
+    """How many reads a page counts as: by the rows that are asked for, times one for each five
+    types that are named, because each type's rows are read before the page's rows are chosen. An
+    invalid page size has no rows."""
     given = {name: value.strip() for name, value in parameters.items() if value.strip()}
     wrong: list[Problem] = []
     if ids := _list(given.get("service_request_id")):
@@ -101,9 +102,9 @@ def charge_of_list(parameters: Mapping[str, str]) -> int:
 
 
 def charge_of_feed(limit: str | None, usual: int, codes: str | None = None) -> int:
-    """As how many reads a feed counts, for each five types that are named, as a list does;
-    `usual`: its rows where no limit is sent."""
-    # Whoever answers may understand what is no number here.
+    """How many reads a feed counts as: for each five types that are named, as with a list. `usual`:
+    its rows if no limit is sent."""
+    # The endpoint may understand a number that this does not.
     rows = LARGEST_PAGE
     if limit is None:
         rows = usual
@@ -117,14 +118,14 @@ def _charge_of_types(codes: str | None) -> int:
 
 
 def wants_extensions(given: Mapping[str, str]) -> bool:
-    """Whether the answer may say more than GeoReport v2 knows."""
+    """Whether the answer may contain more than GeoReport v2 defines."""
     return given.get("extensions", "").strip().lower() in ("true", "1", "v1")
 
 
 def read_times(
     given: Mapping[str, str], names: Sequence[str], problems: list[Problem]
 ) -> dict[str, datetime | None]:
-    """These parameters as times; `None` where not sent, or no time."""
+    """These parameters as times; `None` if not sent or not a time."""
     return {name: _instant(given, name, problems) for name in names}
 
 
@@ -144,7 +145,8 @@ def _window(
     names: tuple[str, str],
     problems: list[Problem],
 ) -> tuple[datetime, datetime]:
-    """The whole window, of 90 days where one end is open; `names` are those of its ends."""
+    """The whole window, which is 90 days long if one end is missing; `names` are those of its
+    ends."""
     if start is None:
         end = end or now
         return end - LONGEST_WINDOW, end

@@ -1,7 +1,7 @@
-"""GeoReport v2 answers in JSON and XML, from plain trees of dictionaries, lists and scalars.
+"""Writes GeoReport v2 answers in JSON and XML from plain trees of dictionaries, lists and scalars.
 
-A tree has the JSON's shape. In XML a dictionary's keys are elements, a list's members are elements
-of its singular name, and nothing is an empty element.
+A tree has the shape of the JSON. In XML, the keys of a dictionary are elements, the members of a
+list are elements with its singular name, and `None` is an empty element.
 """
 
 import json
@@ -34,21 +34,21 @@ _SINGULAR = {
     "photos": "photo",
     "service_request_updates": "request_update",
 }
-# XML 1.0, section 2.2: what no document may hold, escaped or not.
+# XML 1.0, section 2.2: characters that no document may contain, escaped or not.
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# Half a character, of no encoding, becomes a question mark.
+# Half a surrogate pair, which no encoding has, becomes a question mark.
 _LONE_SURROGATES = "replace"
 _PROLOGUE = b'<?xml version="1.0" encoding="utf-8"?>\n'
 
 
 def instant(at: datetime | None) -> str | None:
     """`YYYY-MM-DDTHH:MM:SSZ`, without fractions."""
-    # Half the time of strftime, and a list of a hundred has hundreds of them.
+    # This takes half the time of strftime, and a list of a hundred rows has hundreds of times.
     return f"{at.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z" if at else None
 
 
 def legal(text: str) -> str:
-    """The text without what no XML document may hold."""
+    """The text without the characters that no XML document may contain."""
     return _ILLEGAL.sub("", text)
 
 
@@ -58,7 +58,8 @@ def rows(root: str, found: Sequence[Tree], form: Format) -> bytes:
 
 
 async def many_rows(root: str, found: Iterable[Tree], form: Format) -> bytes:
-    """The same, tree by tree, each made when its turn comes: others are served in between."""
+    """The same, but each tree is made only when its turn comes, so that other calls are served in
+    between."""
     if form == "json":
         return b"[" + b",".join([_json(each) async for each in paced(found)]) + b"]"
     members = b"".join([_member(root, each) async for each in paced(found)])
@@ -73,7 +74,7 @@ def tree(root: str, found: Tree, form: Format) -> bytes:
 
 
 def errors(problems: Iterable[Problem], form: Format) -> bytes:
-    """All that is wrong."""
+    """Everything that is wrong."""
     return rows(
         "errors",
         [{"code": each.code, "description": each.description} for each in problems],
@@ -114,9 +115,9 @@ def _element(name: str, value: object, parts: list[str]) -> None:
     elif isinstance(value, bool):
         parts.append("true" if value else "false")
     elif isinstance(value, float):
-        # Degrees; never with an exponent.
+        # Degrees, never with an exponent.
         parts.append(f"{value:.6f}")
     else:
-        # A carriage return that is not escaped is read as a line feed (XML 1.0, section 2.11).
+        # A parser reads an unescaped carriage return as a line feed (XML 1.0, section 2.11).
         parts.append(escape(_ILLEGAL.sub("", str(value)), {"\r": "&#13;"}))
     parts.append(f"</{name}>")

@@ -5,11 +5,11 @@ from datetime import date
 from hashlib import sha256
 
 MAX_AGE = 300
-"""Seconds for which a cache need not ask again."""
+"""How many seconds a cache need not ask again."""
 
 
 class DailyCache:
-    """Bodies of one day by name. Names are few: a resource, a language, a format."""
+    """The bodies of one day, by name. There are few names: a resource, a language, a format."""
 
     def __init__(self) -> None:
         self._day: date | None = None
@@ -18,7 +18,8 @@ class DailyCache:
     def body(
         self, on: date, name: tuple[str, ...], make: Callable[[], bytes]
     ) -> tuple[bytes, Mapping[str, str]]:
-        """The body, and the headers that let it be kept (RFC 9110, section 8.8.3; RFC 9111)."""
+        """The body, and the headers that allow caches to keep it (RFC 9110, section 8.8.3; RFC
+        9111)."""
         if on != self._day:
             self._day, self._bodies = on, {}
         kept = self._bodies.get(name)

@@ -1,7 +1,7 @@
-"""Service request updates, as mySociety has added them to GeoReport v2.
+"""Service request updates, which mySociety added to GeoReport v2.
 
-What FixMyStreet and open311-adapter send and read: `Open311.pm` and `UpdatesBase.pm` of the one,
-`Open311::Endpoint::Role::mySociety` of the other.
+The format is what FixMyStreet (`Open311.pm` and `UpdatesBase.pm`) and open311-adapter
+(`Open311::Endpoint::Role::mySociety`) send and read.
 """
 
 import re
@@ -46,7 +46,7 @@ STATUSES = frozenset(
         "FOR_TRIAGE",
     }
 )
-"""What a client may say, in mySociety's words."""
+"""The statuses that a client may send, in mySociety's words."""
 
 _SHOWN: Mapping[RequestStatus, str] = {
     "received": "OPEN",
@@ -65,7 +65,7 @@ _SHOWN: Mapping[RequestStatus, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Updates written at `since` or later and before `until`, both whole seconds."""
+    """Updates written at or after `since` and before `until`; both are whole seconds."""
 
     since: datetime
     until: datetime
@@ -74,9 +74,9 @@ class Window:
 def read_window(parameters: Mapping[str, str], now: datetime) -> tuple[Window, list[Problem]]:
     """The window that is asked for, and everything that is wrong with it.
 
-    An update is in it when its time, as it is written out, lies strictly between the two dates: a
-    client that compares the two as strings agrees. Without a start it is the last day, without an
-    end it reaches to now.
+    An update is in the window if its time, as written in the answer, is strictly between the two
+    dates: a client that compares them as strings gets the same result. Without a start, the window
+    is the last day; without an end, it reaches to now.
     """
     given = {name: value.strip() for name, value in parameters.items() if value.strip()}
     problems: list[Problem] = []
@@ -105,9 +105,10 @@ def read_window(parameters: Mapping[str, str], now: datetime) -> tuple[Window, l
 
 
 def read_comment(pairs: Sequence[tuple[str, str]]) -> tuple[Comment | None, list[Problem]]:
-    """A posted update, and everything that is wrong with it. Problems name fields, never values.
+    """A posted update, and everything that is wrong with it.
 
-    Contact data are ignored: an update is not the reporter's request.
+    Problems name fields, never values. Contact data are ignored, because the sender of an update
+    need not be the request's reporter.
     """
     problems: list[Problem] = []
     given = sent(pairs)
@@ -155,7 +156,7 @@ def read_comment(pairs: Sequence[tuple[str, str]]) -> tuple[Comment | None, list
 
 
 def update(each: Update, type_: ServiceType | None) -> Tree:
-    """A line of the list. What a resident wrote shows only for a type whose text is public."""
+    """An entry in the list. A resident's text shows only for a type whose text is public."""
     note = each.note
     extras: dict[str, str] = {"kind": note.kind, "extended_status": each.status}
     if note.kind == "comment" and note.said:
@@ -172,11 +173,12 @@ def update(each: Update, type_: ServiceType | None) -> Tree:
 
 
 def shows_text(kind: str, type_: ServiceType | None) -> bool:
-    """Whether a note's text is public: a department's is, a resident's as the type says."""
+    """Whether a note's text is public: a department's always is, a resident's if the type says
+    so."""
     return kind not in BY_RESIDENTS or (type_ is not None and type_.flags.publish_text)
 
 
 def accepted_update(update_id: str, notice: str | None) -> Sequence[Tree]:
-    """The answer to a posted update; under this id it is found in the list. `notice`: what its
-    sender is to be told."""
+    """The answer to a posted update. The list shows the update under this id. `notice`: what the
+    sender must be told."""
     return [{"update_id": update_id, "service_notice": notice, "account_id": None}]

@@ -27,7 +27,7 @@ CHANGESET = "2026-01-05T00:00:00Z"
 
 
 def service(each: ServiceType) -> Tree:
-    """A line of the list of services."""
+    """An entry in the list of services."""
     return {
         "service_code": each.service_code,
         "service_name": each.service_name,
@@ -40,12 +40,12 @@ def service(each: ServiceType) -> Tree:
 
 
 def definition(each: ServiceType, language: Language = "en") -> Tree:
-    """A type's questions, in the language that `each` has its words in.
+    """A type's questions, in the language of the words in `each`.
 
-    A client that knows nothing of conditional questions may leave them out (`required` is false)
-    and shows when they are asked (`datatype_description`). One that does finds it in `asked_if`,
-    an extension of ours: the earlier question's code, those of its keys with which this one is
-    asked, and whether it must then be answered.
+    A client that does not know conditional questions may leave them out (`required` is false), and
+    `datatype_description` tells residents when a question applies. A client that does know them
+    finds the condition in `asked_if`, an extension of ours: the earlier question's code, those of
+    its keys for which this question is asked, and whether it must then be answered.
     """
     ordered = sorted(each.attributes, key=lambda attribute: attribute.order)
     return {
@@ -83,8 +83,8 @@ def request(
     extensions: bool,
     language: Language = "en",
 ) -> Tree:
-    """A request. Its place shows once it was checked, and never where it is protected; no more
-    does any text, a department's in the history included."""
+    """A request. Its place shows only after it was checked, and never if it is protected. In that
+    case no text shows either, not even a department's text in the history."""
     shown = each.place_checked
     place = public_place(each) if shown else None
     told = shown and not each.protected
@@ -118,7 +118,7 @@ def request(
             "status": each.status,
             "jurisdiction": public_jurisdiction(each),
             "district": located.commission_district if located else None,
-            # The other one may be public, with this one's place.
+            # The duplicate may be public, and would show this one's place.
             "duplicate_of": each.duplicate_of if told else None,
             "approximate": located.approximate if located else None,
             "photos": [{"media_url": url} for url in media],
@@ -136,13 +136,13 @@ def request(
 
 
 def _words(each: ServiceRequest, note: Note, type_: ServiceType | None) -> str | None:
-    """A note's words: a resident's show only for a type whose text is public."""
+    """A note's text. A resident's shows only for a type whose text is public."""
     return (public_words(each, note) or None) if shows_text(note.kind, type_) else None
 
 
 def _address(each: ServiceRequest, place: Place) -> str | None:
-    """The address, or where none is known the area, or the point: typed clients want one in every
-    row."""
+    """The address; if there is none, the area; if there is none either, the point. Typed clients
+    want a value in every row."""
     if place.address:
         return place.address
     area = public_area(each, place.zip_code)
@@ -154,12 +154,12 @@ def _address(each: ServiceRequest, place: Place) -> str | None:
 
 
 def _degrees(value: float | None) -> float | None:
-    """A tenth of a metre is enough, and what clients compare."""
+    """A tenth of a meter is precise enough, and clients compare the values."""
     return None if value is None else round(value, 6)
 
 
 def _answers(each: ServiceRequest, type_: ServiceType) -> list[Tree]:
-    """The answers to the type's questions, redacted; what is sealed is not among them."""
+    """The answers to the type's questions, redacted. Sealed answers are not included."""
     found: list[Tree] = []
     for answer in each.attributes:
         asked = type_.attribute(answer.code)
@@ -177,7 +177,7 @@ def _answers(each: ServiceRequest, type_: ServiceType) -> list[Tree]:
 
 
 def _status_notes(each: ServiceRequest, language: Language) -> str:
-    """What the status means, and what the department last said of it."""
+    """What the status means, and what the department last said about it."""
     notes = (note for note in reversed(each.notes) if note.kind not in BY_RESIDENTS)
     said = next((words for note in notes if (words := public_words(each, note))), "")
     return f"{wording.STATUSES[language][each.status]} {said}".strip()
@@ -189,11 +189,11 @@ def accepted(
     link: SignedLink | None = None,
     token: str | None = None,
 ) -> Sequence[Tree]:
-    """The answer to a submission; `link`: what opens to the resident what is held of them.
+    """The answer to a submission; `link`: lets the resident see what is held about them.
 
     With a token there is no number, not even an empty one (GeoReport v2: it "will not be returned
-    if token is returned"), since clients take an empty element for a number. Of a blackbox service
-    there is neither.
+    if token is returned"), because clients take an empty element for a number. A blackbox service
+    has neither.
     """
     found: dict[str, object] = (
         {"service_request_id": record_id} if token is None else {"token": token}
@@ -208,7 +208,7 @@ def accepted(
 
 
 def token(value: str, record_id: str | None) -> Sequence[Tree]:
-    """A token, and its request once that may be known."""
+    """A token, and its request once the public may know it."""
     if record_id is None:
         return [{"token": value}]
     return [{"service_request_id": record_id, "token": value}]

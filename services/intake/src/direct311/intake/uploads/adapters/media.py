@@ -1,4 +1,4 @@
-"""Files of a submission, brought to the media service's incoming bucket by its tickets."""
+"""Files of a submission, uploaded to the media service's incoming bucket with its tickets."""
 
 import asyncio
 import contextlib
@@ -64,7 +64,7 @@ class MediaUploads:
             raise TransientError("the media service does not answer") from None
 
     async def withdraw(self, uploads: Sequence[UploadRef]) -> None:
-        # What is not taken back now, the media service's sweep takes after a day.
+        # What cannot be deleted now, the media service's sweep deletes after a day.
         with contextlib.suppress(HttpError):
             ids = [upload.upload_id for upload in uploads]
             await self._media.post("/internal/uploads/withdraw", {"upload_ids": ids})

@@ -47,5 +47,5 @@ class MongoUploadTickets:
         )
 
     async def forget(self, before: datetime) -> None:
-        """Drop the tickets that were over by then."""
+        """Drop the tickets that had expired by then."""
         await self._collection.delete_many({"usable_until": {"$lt": before}})

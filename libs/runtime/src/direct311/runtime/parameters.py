@@ -1,10 +1,10 @@
-"""Times, days, numbers and cursors as callers send them: one reader for every API.
+"""Times, days, numbers and cursors as callers send them: every API reads them here.
 
-A calendar has ends, and so have the types of databases. Adding or subtracting days and changing
-zones fails at those ends. So nothing outside these bounds is accepted. What bounds a question is
-moved to the nearest bound, which asks the same: there is nothing beyond. What would be kept is
-refused, and so is what is no time, day, number or cursor at all. The answer names the field and
-echoes nothing.
+A calendar has ends, and so do the types of databases. Adding or subtracting days and changing time
+zones fails at those ends, so nothing outside these bounds is accepted. A limit of a query is moved
+to the nearest bound, which has the same meaning, because there is nothing beyond it. A value that
+would be stored is refused, and so is anything that is not a time, day, number or cursor at all. The
+answer names the field and repeats nothing.
 """
 
 import base64
@@ -22,13 +22,13 @@ from direct311.schemas import Instant, OnDate
 
 FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 LAST = datetime(9000, 1, 1, tzinfo=UTC)
-"""No record is older, and none is kept longer."""
+"""No record is older than this, and none is kept longer."""
 BETWEEN = "The year must be from 1900 to 8999."
 
 MOST_DIGITS = 18
-"""The most digits in a whole number: more do not fit into 64 bits."""
+"""The most digits in a whole number: more would not fit into 64 bits."""
 _WHOLE = re.compile(rf"[0-9]{{1,{MOST_DIGITS}}}")
-# float() also takes 1_000, digits of other scripts, inf and nan.
+# float() also accepts 1_000, digits of other scripts, inf and nan.
 _DECIMAL = re.compile(
     r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?"
 )
@@ -55,7 +55,7 @@ def _kept_day(day: date) -> date:
 
 
 AskedInstant = Annotated[Instant, AfterValidator(_near)]
-"""An end of the period in a question."""
+"""An end of the period in a query."""
 AskedDay = Annotated[OnDate, AfterValidator(_near_day)]
 GivenInstant = Annotated[Instant, AfterValidator(_kept)]
 """A time to be stored."""
@@ -63,10 +63,11 @@ GivenDay = Annotated[OnDate, AfterValidator(_kept_day)]
 
 
 def in_order(since: datetime | None, until: datetime | None, *, inclusive: bool = True) -> None:
-    """A question about an empty period would get an empty answer, as if nothing had happened; a
-    hold on it would be in force and hold nothing.
+    """A query about an empty period would get an empty answer, as if nothing had happened; a hold
+    on it would be in force and hold nothing.
 
-    :param inclusive: whether `until` is of the time; without it, both at once are no time either.
+    :param inclusive: whether the period includes `until`. If it does not, a period whose ends are
+        equal is empty too.
     :raises ValueError: `until` is before `since`.
     """
     if since is None or until is None:
@@ -103,7 +104,7 @@ def read_whole(text: str) -> int | None:
 
 
 def cursor_of(day: date, record_id: str) -> str:
-    """The end of a page that is sorted by day and record."""
+    """The cursor for the end of a page that is sorted by day and record."""
     return base64.urlsafe_b64encode(f"{day}|{record_id}".encode()).decode().rstrip("=")
 
 
@@ -111,7 +112,7 @@ _PLACE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})\|([A-Za-z0-9_-]{1,64})")
 
 
 def read_cursor(cursor: str) -> tuple[date, str]:
-    """What `cursor_of` made.
+    """Reads a cursor that `cursor_of` made.
 
     :raises RefusedError: it is not one of our cursors.
     """
@@ -122,4 +123,6 @@ def read_cursor(cursor: str) -> tuple[date, str]:
             return _near_day(date.fromisoformat(found[1])), found[2]
     except (binascii.Error, ValueError):
         pass
-    raise RefusedError("cursor", "Send back what the page before gave as `next`.", field="cursor")
+    raise RefusedError(
+        "cursor", "Send back the `next` of the previous page, unchanged.", field="cursor"
+    )

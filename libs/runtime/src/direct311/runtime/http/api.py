@@ -51,16 +51,16 @@ def _number(value: object) -> object:
 
 
 NUMBER = BeforeValidator(_number)
-"""Last of the annotations of a whole number in a JSON body: neither text nor `true` is a number."""
+"""The last annotation of a whole number in a JSON body: neither text nor `true` is a number."""
 
 
 class Problem(Model):
-    """An error answer, RFC 9457 (`application/problem+json`). Nothing of the input is echoed.
+    """An error answer, RFC 9457 (`application/problem+json`). It repeats nothing from the input.
 
-    `type` ends with the problem's code; docs/problem-codes.md lists them. `errors`: all that is
-    wrong with what was sent, each with a code of its own; `field` and `detail` are those of the
+    `type` ends with the problem's code; docs/problem-codes.md lists the codes. `errors`: everything
+    that is wrong with what was sent, each with its own code; `field` and `detail` are those of the
     first. `field` is the member's path in the body, such as `files.0.size`, or a parameter's name;
-    it is empty where the body as a whole is wrong.
+    it is empty if the body as a whole is wrong.
     """
 
     type: str
@@ -73,16 +73,16 @@ class Problem(Model):
 
 _IN_WORDS = {
     400: "The body cannot be read",
-    401: "No valid token",
+    401: "There is no valid token",
     403: "Not allowed: the rule and what would be needed",
     404: "Not found",
     408: "The body did not arrive in time",
-    409: "In conflict with the present state",
+    409: "It conflicts with the present state",
     410: "The record's key is gone",
     413: "The body is too large",
     422: "Malformed: the field and what would be right",
-    429: "Too often; see Retry-After",
-    503: "Not now; see Retry-After",
+    429: "Too many calls; see Retry-After",
+    503: "The service cannot answer now; see Retry-After",
 }
 TOO_MANY_REFUSALS = "Too many refusals in a minute; see Retry-After."
 LARGEST_BODY = 1024 * 1024
@@ -124,10 +124,10 @@ def problem(
     retry_after: int | None = None,
     errors: Sequence[FieldProblem] = (),
 ) -> Response:
-    """An error as RFC 9457 says.
+    """An error in the form of RFC 9457.
 
-    :param status: where the table of codes does not say it.
-    :param field: the domain's name; the answer has the API's.
+    :param status: if the table of codes does not decide it.
+    :param field: the domain's name; the answer has the API's name.
     """
     status = status or PROBLEM_CODES[code].status
     body = Problem(
@@ -148,13 +148,13 @@ def problem(
 
 
 DOCUMENTS_A_MINUTE = 300
-"""Of one network address, of all documents of one process."""
+"""For one network address, over all documents of one process."""
 TOO_MANY_DOCUMENTS = "Too many documents in a minute; see Retry-After."
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 ASSETS = "/docs/assets"
-"""Where the scripts and styles of `/docs` and `/redoc` are."""
+"""The address of the scripts and styles of `/docs` and `/redoc`."""
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
     "swagger-ui.css": "text/css; charset=utf-8",
@@ -172,10 +172,12 @@ def _asset(name: str) -> bytes:
 
 
 class Application(FastAPI):
-    """What every service is: FastAPI without its own telemetry, whose documents are made once.
+    """What every service is: FastAPI without its own telemetry, and with documents that are made
+    once.
 
-    That writes down addresses with their queries, messages of exceptions and stack traces, and an
-    environment variable sends them away. What leaves a process is in `direct311.runtime.telemetry`.
+    FastAPI's telemetry records addresses with their queries, exception messages and stack traces,
+    and an environment variable is enough to send them out. `direct311.runtime.telemetry` decides
+    what leaves a process.
     """
 
     def __init__(self, **about: Any) -> None:
@@ -184,7 +186,7 @@ class Application(FastAPI):
         super().__init__(telemetry=_NO_TELEMETRY, **about)
 
     def setup(self) -> None:
-        """The documents of the API at the framework's own addresses, instead of its routes, which
+        """Serves the API's documents at the framework's own addresses. The framework's routes would
         build them again for each call."""
         address = "/openapi.json"
         title = f"{self.title}: the API"
@@ -211,7 +213,7 @@ class Application(FastAPI):
             ("/docs/oauth2-redirect", get_swagger_ui_oauth2_redirect_html),
         ):
             self._serve(path, partial(_page_of, page), "text/html; charset=utf-8")
-        # From a package: a page of ours loads nothing from others.
+        # They come from a package, so our pages load nothing from other sites.
         for name, media_type in _ASSETS.items():
             self._serve(f"{ASSETS}/{name}", partial(_asset, name), media_type)
 
@@ -244,13 +246,13 @@ _NO_TELEMETRY: TelemetryConfig = {
 def caller_of(
     authenticator: Authenticator, *, residents: bool = False
 ) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency that gives the caller, or answers 401. Who holds a resident's signed link is
-    refused (403) where `residents` does not let them in."""
+    """A dependency that gives the caller, or answers 401. A caller with a resident's signed link is
+    refused (403) unless `residents` is set."""
 
     async def caller(
         request: Request,
-        # Only for the OpenAPI document: the header itself is read elsewhere, so that a failure is
-        # noted.
+        # Only for the OpenAPI document: the header itself is read elsewhere, where a failure is
+        # recorded.
         _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
     ) -> Caller:
         found = await authenticator.caller(
@@ -277,8 +279,8 @@ def install(
 ) -> None:
     """Give an application its error answers, `/health/live`, `/health/ready` and `/metrics`.
 
-    A 403 is an event of the access log, or counted in one: the vault has written its own down; the
-    others are written to `ledger` here. Too many of them are 429.
+    Each 403 is an event in the access log, or is counted in one. The vault has already written its
+    own; the others are written to `ledger` here. Too many of them are answered with 429.
     """
     app.add_middleware(_Measured, metrics=metrics)
 
@@ -324,12 +326,12 @@ def install(
     @app.exception_handler(TransientError)
     async def later(_: Request, error: TransientError) -> Response:
         _log.warning("http.transient", error=type(error).__name__)
-        return problem("unavailable", "Not now; try again.", retry_after=2)
+        return problem("unavailable", "The service cannot answer now; try again.", retry_after=2)
 
     @app.exception_handler(DatabaseError)
     async def no_database(_: Request, error: DatabaseError) -> Response:
         _log.warning("http.database", error=type(error).__name__)
-        return problem("unavailable", "Not now; try again.", retry_after=2)
+        return problem("unavailable", "The service cannot answer now; try again.", retry_after=2)
 
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:
@@ -364,7 +366,7 @@ def install(
 
 
 def _errors(error: RefusedError) -> Sequence[FieldProblem]:
-    """All that is wrong, also where a handler found only one thing."""
+    """Everything that is wrong, even if a handler found only one thing."""
     found = error.problems
     if not found and error.code == "malformed":
         found = (FieldProblem(field=error.field or "", detail=error.detail),)
@@ -372,7 +374,7 @@ def _errors(error: RefusedError) -> Sequence[FieldProblem]:
 
 
 def _declared(request: Request) -> dict[str, Any]:
-    """The types that the route declares: of the body, and of its parameters by name."""
+    """The types that the route declares: for the body, and for its parameters by name."""
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):
         return {}
@@ -396,7 +398,8 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _methods(request: Request) -> Sequence[str]:
-    """All methods of this address (RFC 9110, section 10.2.1); the framework names one route's."""
+    """All methods of this address (RFC 9110, section 10.2.1); the framework names only those of one
+    route."""
     return [
         method
         for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -408,7 +411,7 @@ def _methods(request: Request) -> Sequence[str]:
 
 
 def _denied(request: Request, caller: Caller, error: RefusedError) -> tuple[Access, Decision]:
-    """A refusal by role, before any record was looked at."""
+    """A refusal by role, before any record was read."""
     route = getattr(request.scope.get("route"), "path", "unknown")
     access = Access(
         caller,
@@ -429,9 +432,9 @@ def _denied(request: Request, caller: Caller, error: RefusedError) -> tuple[Acce
 
 
 class PlainRoute(Route):
-    """A route past FastAPI, measured under its template as FastAPI's own are.
+    """A route outside FastAPI, measured under its path template like FastAPI's own.
 
-    `largest`: bytes of a body that is taken.
+    `largest`: the most bytes that a body may have.
     """
 
     def __init__(
@@ -453,9 +456,10 @@ class PlainRoute(Route):
 class FastPath:
     """Takes calls of plain routes straight to their endpoints.
 
-    The framework's way there is a tenth of what a submission costs. Only what a table knows goes
-    this way: a fixed path, or one parameter in the last segment; a body whose size is told and is
-    not too large. Everything else goes through the framework, which has the same routes.
+    The framework's own way costs a tenth of a submission. Only calls that a table can recognize
+    take the fast path: a fixed path, or one with a single parameter in the last segment, and a body
+    with a declared size within the limit. Everything else goes through the framework, which has the
+    same routes.
     """
 
     def __init__(self, app: ASGIApp, routes: Sequence[PlainRoute]) -> None:
@@ -497,7 +501,7 @@ class FastPath:
 
 
 def _fits(scope: Scope, largest: int) -> bool:
-    """Whether the body's size is told, which the server holds the client to, and is allowed."""
+    """Whether the body's size is declared and allowed. The server holds the client to it."""
     length = 0
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":
@@ -508,7 +512,7 @@ def _fits(scope: Scope, largest: int) -> bool:
 
 
 class _Measured:
-    """Times each request by route template, and answers what goes wrong below it."""
+    """Times each request by route template, and answers errors from below it."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app

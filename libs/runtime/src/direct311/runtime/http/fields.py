@@ -19,7 +19,7 @@ from direct311.runtime.errors import FieldProblem
 from direct311.runtime.http.problem_codes import UNREADABLE
 
 MOST_PROBLEMS = 50
-"""Errors that one answer names."""
+"""The most errors that one answer names."""
 
 HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -28,14 +28,14 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
         "origin": "Origin",
     }
 )
-"""Fields that come in a header of HTTP, by the name that handlers use. All others have the same
+"""Fields that come in an HTTP header, by the name that handlers use. All other fields have the same
 name in handlers and in the API."""
 
 FIELD_CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "missing": "A required member or parameter is missing.",
         "unknown_member": "The object has a member that is not known here.",
-        "wrong_type": "The value has another type than it must have.",
+        "wrong_type": "The value has the wrong type.",
         "wrong_format": "The text does not have the form that it must have.",
         "too_short": "The text or list has too few characters or entries.",
         "too_long": "The text or list has too many characters or entries.",
@@ -123,7 +123,7 @@ def api_name(field: str | None) -> str | None:
 
 
 def unreadable(error: RequestValidationError) -> str | None:
-    """What to tell a caller whose body was not JSON at all, or was not sent as JSON."""
+    """What to tell a caller whose body was not JSON, or was not sent as JSON."""
     for each in error.errors():
         if each["type"] == "json_invalid":
             return UNREADABLE
@@ -135,11 +135,12 @@ def unreadable(error: RequestValidationError) -> str | None:
 def field_problems(
     errors: Sequence[Mapping[str, Any]], declared: Mapping[str, Any] = MappingProxyType({})
 ) -> tuple[FieldProblem, ...]:
-    """What pydantic found, in our own words; `MOST_PROBLEMS` at most.
+    """What pydantic found, in our own words; at most `MOST_PROBLEMS`.
 
     :param errors: as FastAPI gives them; each `loc` begins with `body`, `query`, `path` or
         `header`.
-    :param declared: for each of these the declared type: of the body, or of the parameters by name.
+    :param declared: for each of these, the declared type: of the body, or of the parameters by
+        name.
     """
     found = (_field_problem(error, declared) for error in errors)
     return tuple(dict.fromkeys(found))[:MOST_PROBLEMS]
@@ -149,7 +150,7 @@ def _field_problem(error: Mapping[str, Any], declared: Mapping[str, Any]) -> Fie
     kind = str(error["type"])
     first, *where = error["loc"]
     if kind == "extra_forbidden":
-        # The caller made this name up: only its place in the declared model is told.
+        # The caller made this name up, so the answer has only its place in the declared model.
         where = where[:-1]
     path, at = _place(where, declared.get(first))
     field = ".".join(path)
@@ -164,24 +165,26 @@ def _words(kind: str, error: Mapping[str, Any], name: str, declared: Any) -> tup
     if kind == "extra_forbidden":
         known = ", ".join(dict(_fields(declared)))
         return "unknown_member", (
-            f"{name} may have only these members: {known}." if known else f"{name} has another."
+            f"{name} may have only these members: {known}."
+            if known
+            else f"{name} has a member that is not known."
         )
     code, words = _OF_PYDANTIC.get(kind) or _of_type(declared)
     return code, f"{name} {words.format(**error.get('ctx', {}))}."
 
 
 def _of_type(declared: Any) -> tuple[str, str]:
-    """What a value of the declared type must be, where the error does not say it."""
+    """What a value of the declared type must be, if the error does not say it."""
     if declared is datetime:
         return _TIME
     return _DAY if declared is date else _OTHERWISE
 
 
 def _place(where: Sequence[int | str], declared: Any) -> tuple[list[str], Any]:
-    """The path of declared members and numbers of entries, and the type that is declared there.
+    """The path of declared members and entry numbers, and the type that is declared there.
 
     pydantic also names the variants of a union, which are not in the body, and the keys of a
-    mapping, which the caller made up: the path does not have them.
+    mapping, which the caller made up. The path leaves both out.
     """
     path: list[str] = []
     at = _plain(declared)
@@ -199,7 +202,7 @@ def _place(where: Sequence[int | str], declared: Any) -> tuple[list[str], Any]:
 
 
 def _plain(declared: Any) -> Any:
-    """The type without `Annotated`, and without `None` where that is the only other choice."""
+    """The type without `Annotated`, and without `None` if that is the only other choice."""
     while get_origin(declared) is Annotated:
         declared = get_args(declared)[0]
     if get_origin(declared) in (Union, types.UnionType):
@@ -216,7 +219,7 @@ def _kinds(declared: Any) -> Iterator[Any]:
 
 
 def _entry(declared: Any) -> Any:
-    """The type of a list's entries; `None` for what has none."""
+    """The type of a list's entries; `None` for a type without entries."""
     for kind in _kinds(declared):
         origin = get_origin(kind)
         if isinstance(origin, type) and issubclass(origin, Collection):
@@ -227,10 +230,8 @@ def _entry(declared: Any) -> Any:
 
 
 def _fields(declared: Any) -> Iterator[tuple[str, Any]]:
-    """The members of a model, by their names in a body, or the parameters of a route; their types.
-
-    The parameters of a model that reads all of a query are the query's own.
-    """
+    """The members of a model by their names in a body, or the parameters of a route, with their
+    types. If a model reads the whole query, its parameters are the query's own."""
     if isinstance(declared, Mapping):
         for name, kind in declared.items():
             inside = dict(_fields(_plain(kind))) if len(declared) == 1 else {}

@@ -26,7 +26,7 @@ FULLY_RECEIVED = "direct311.whole"
 application saw its beginning."""
 
 _ONCE = frozenset({b"host", b"content-type", b"authorization", b"idempotency-key", b"origin"})
-"""Headers that a proxy in front of us could read differently if they are sent twice."""
+"""A proxy in front of us could read these headers differently if they are sent twice."""
 _DOCS_POLICY = (
     b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"worker-src blob:; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
@@ -39,12 +39,13 @@ _STRUCTURE = re.compile(rb'["\\\\\[\]{}]')
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How a body must arrive: never with a pause longer than `pause` seconds; `rate` bytes per
-    second in every `span`, however much came before, unless it ends; all of it within `longest`
-    seconds; and with JSON nested no deeper than `depth`.
+    """How a body must arrive.
 
-    Ten minutes are enough for 10 MB at 18 KB a second. Sending fast at first earns no extra time,
-    because the data is held until the rest arrives.
+    There is never a pause longer than `pause` seconds. At least `rate` bytes per second arrive in
+    every `span`, however much came before, unless the body ends. All of it arrives within `longest`
+    seconds. JSON is nested no deeper than `depth`. Ten minutes are enough for 10 MB at 18 KB a
+    second. Sending fast at first earns no extra time, because the data is held until the rest
+    arrives.
     """
 
     pause: float = 10.0
@@ -125,7 +126,7 @@ class RequestGuard:
 
 
 def _seen(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """The headers by name; the empty name has a header that was sent twice but must not be."""
+    """The headers by name. A header that was sent twice but must not be is under the empty name."""
     seen: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in seen and name in _ONCE:
@@ -280,8 +281,8 @@ class _Answer:
             message["status"] != status_of(refusal)
             or (b"content-type", b"application/problem+json") in given
         ):
-            # A framework that reads the body takes its refusal for something else. Who knows it
-            # answers in the format that was asked for.
+            # A framework that reads the body takes the guard's refusal for something else. If the
+            # application knows the refusal, it answers in the format that the client asked for.
             await self.instead(refusal)
             return
         names = {name for name, _ in given}

@@ -2,12 +2,11 @@
 
 Authorization code flow with PKCE (OpenID Connect Core 1.0, section 3.1; RFC 7636). The session is
 the person's access token, made for this service (`resource`, RFC 8707), encrypted under a key that
-is derived from the client's secret: every copy of the service can read it, nothing is stored, and
-it ends with the token. Signing out removes the cookie and ends the session, also for anybody with a
-copy of it: all copies of the service remember an ended session until it would have expired anyway.
-
-The same rules decide what a page and what a bearer token may do, and the first use of a token is a
-sign-in in the log, wherever it came from.
+is derived from the client's secret. So every copy of the service can read it, nothing is stored,
+and it ends with the token. Signing out removes the cookie and ends the session, also for anybody
+with a copy of the cookie: all copies of the service remember an ended session until it would have
+expired anyway. The same rules decide what a page and a bearer token may do, and the first use of a
+token is a sign-in in the log, wherever it came from.
 """
 
 import base64
@@ -51,13 +50,13 @@ FLAGS = "Path=/; Secure; HttpOnly; SameSite=Lax"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who is signed in. `csrf` is in the forms of our pages and nowhere else."""
+    """The person who is signed in. `csrf` is in the forms of our pages and nowhere else."""
 
     caller: Caller
     csrf: str
 
     def check(self, given: str) -> None:
-        """:raises RefusedError: the form is not from one of our pages."""
+        """:raises RefusedError: the form does not come from one of our pages."""
         if not hmac.compare_digest(given.encode(), self.csrf.encode()):
             raise RefusedError("csrf", "Send the form from our own page.")
 
@@ -73,7 +72,8 @@ class EndedSessions(Protocol):
 
 
 class StaffSignIn:
-    """`redirect_url`: where the provider sends people back to; it is registered there."""
+    """`redirect_url`: where the provider sends people back to; it is registered with the
+    provider."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class StaffSignIn:
         """
         endpoint = (await self._issuer.document()).get("authorization_endpoint")
         if not endpoint:
-            raise TransientError("the identity provider signs nobody in")
+            raise TransientError("the identity provider has no address for signing in")
         login = {name: secrets.token_urlsafe(32) for name in ("state", "nonce", "verifier")}
         digest = hashlib.sha256(login["verifier"].encode()).digest()
         query = {
@@ -126,12 +126,14 @@ class StaffSignIn:
     async def finish(self, cookie: str | None, state: str, code: str, host: str | None) -> str:
         """The session's cookie for a person who comes back with a code.
 
-        :raises UnauthenticatedError: it does not answer a sign-in that was begun here.
+        :raises UnauthenticatedError: the answer does not belong to a sign-in that was started here.
         :raises TransientError: the provider does not answer.
         """
         login = self._open(self._logins, cookie, LOGIN_SECONDS)
         if login is None or not hmac.compare_digest(state.encode(), login["state"].encode()):
-            raise UnauthenticatedError("Sign in again; this was begun elsewhere, or too long ago.")
+            raise UnauthenticatedError(
+                "Sign in again; this sign-in was started elsewhere, or too long ago."
+            )
         document = await self._issuer.document()
         form = {
             "grant_type": "authorization_code",
@@ -146,13 +148,15 @@ class StaffSignIn:
             answer = await self._http.post_form(document["token_endpoint"], form)
             access, id_token = str(answer["access_token"]), str(answer["id_token"])
         except (HttpError, KeyError, TypeError):
-            raise UnauthenticatedError("The identity provider did not confirm it.") from None
+            raise UnauthenticatedError(
+                "The identity provider did not confirm the sign-in."
+            ) from None
         caller = await self._authenticator.caller(f"Bearer {access}", None, host)
         await self._check(id_token, login["nonce"], caller)
         return self._seal(self._sessions, {"token": access, "csrf": secrets.token_urlsafe(32)})
 
     async def session(self, cookie: str | None, host: str | None) -> Session | None:
-        """Who is signed in, if anybody."""
+        """The person who is signed in, if there is one."""
         found = self._open(self._sessions, cookie, SESSION_SECONDS)
         if found is None or await self._ended.has(_id(found["csrf"])):
             return None
@@ -182,7 +186,9 @@ class StaffSignIn:
             decoded = jwt.decode(id_token, await self._issuer.keys(), algorithms=ALGORITHMS)
             registry.validate(decoded.claims)
         except (JoseError, ValueError):
-            raise UnauthenticatedError("The identity provider's answer is not for this.") from None
+            raise UnauthenticatedError(
+                "The identity provider's answer is not for this sign-in."
+            ) from None
 
     def _seal(self, box: Fernet, content: Mapping[str, str]) -> str:
         now = int(self._clock.now().timestamp())

@@ -147,7 +147,7 @@ def sets_router(
                 place = f"features.{error.feature}.{place}".removesuffix(".")
             raise RefusedError("boundaries", str(error), field=place) from None
         except (ValueError, RecursionError):
-            raise RefusedError("boundaries", "This is no set of polygons.") from None
+            raise RefusedError("boundaries", "This is not a set of polygons.") from None
         await atlas.take(one, caller.sub)
         return ImportedView(
             name=one.layer,

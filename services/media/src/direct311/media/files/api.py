@@ -59,7 +59,7 @@ def files_router(
     async def state_of(record_id: str) -> RecordMedia:
         stored = (await records.load([record_id])).get(record_id)
         if stored is None or stored.state.lifecycle != "active" or not stored.state.files:
-            raise RefusedError("not_found", "No files are kept of this record.")
+            raise RefusedError("not_found", "No files of this record are kept.")
         return stored.state
 
     @router.get("/{record_id}")
@@ -92,7 +92,7 @@ def files_router(
         state = await state_of(record_id)
         file = state.file(media_id)
         if file is None:
-            raise RefusedError("not_found", "This record keeps no such file.")
+            raise RefusedError("not_found", "This record has no such file.")
         access = Access(
             caller,
             action="view",
@@ -110,7 +110,7 @@ def files_router(
             # nothing can fail after the access was recorded.
             sealed = await originals.get(record_id, media_id)
         except MissingObjectError:
-            raise RefusedError("not_readable", "The original is gone.") from None
+            raise RefusedError("not_readable", "The original file no longer exists.") from None
         async with vault.unlock(access, RecordFacts(record_id, state.department)) as key:
             content = key.open(sealed_name(media_id), sealed)
         return Response(

@@ -174,13 +174,15 @@ class Outcomes:
             or its destruction is ordered.
         """
         if outcome not in self.known:
-            raise RefusedError("outcome", f"One of: {', '.join(self.known)}.", field="outcome")
+            raise RefusedError(
+                "outcome", f"outcome must be one of: {', '.join(self.known)}.", field="outcome"
+            )
 
         async def decide(state: InventoryRecord) -> Changed:
             if not (set(SAYERS) & set(caller.roles) or works_for(caller, state.department)):
                 # This also applies to a record that does not exist.
                 raise RefusedError(
-                    "department", "Only the department that has the request may say its outcome."
+                    "department", "Only the department that has the request may report its outcome."
                 )
             if state.version == 0:
                 raise RefusedError("unknown_record", "The inventory has no such record.")
@@ -210,11 +212,11 @@ class Outcomes:
         """Too early a day would release the record too early."""
         received = state.received_at
         if not self._rules.is_case(outcome):
-            wanted = "Leave it away: this outcome has no case of its own."
+            wanted = "Leave closed_on out: this outcome has no case of its own."
         elif closed_on > self._rules.day(self._clock.now()):
-            wanted = "Today or before: say it once the case is closed."
+            wanted = "closed_on must be today or earlier; report it once the case is closed."
         elif received is not None and closed_on < self._rules.day(received):
-            wanted = "Not before the day on which the request was received."
+            wanted = "closed_on must not be before the day on which the request was received."
         else:
             return
         raise RefusedError("closed_on", wanted, field="closed_on")

@@ -130,7 +130,7 @@ class LogHolding:
             raise RefusedError("unknown_hold", "There is no such hold.")
         if same_person(hold.placed_by, caller.sub):
             raise RefusedError(
-                "same_person", "Another person than the one who placed the hold must release it."
+                "same_person", "Someone other than the person who placed the hold must release it."
             )
         if hold.released_at is not None:
             return hold

@@ -104,7 +104,9 @@ def internal_subject_router(
         resident had asked here; the entry also names the gateway."""
         require(caller, "service")
         if caller.sub != INTAKE or caller.via is not None:
-            raise RefusedError("caller", "Only intake passes on the questions of residents.")
+            raise RefusedError(
+                "caller", "Only the intake service may pass on residents' questions."
+            )
         try:
             resident = links.caller(question.link)
         except LinkError:

@@ -151,7 +151,7 @@ class Breach:
         if len(found) > MOST_RECORDS:
             raise RefusedError(
                 "too_many",
-                f"More than {MOST_RECORDS} records. Ask for shorter times, one after the other.",
+                f"More than {MOST_RECORDS} records. Ask about shorter periods, one at a time.",
                 field="until",
             )
         persons = without = gone = senders = 0

@@ -168,7 +168,7 @@ class ManageClients:
         if not await self._registry.replace(after):
             raise RefusedError(
                 "changed",
-                "Somebody else has changed the client meanwhile. Look at it and try again.",
+                "Somebody else has changed the client in the meantime. Read it again and retry.",
             )
         return after
 

@@ -143,7 +143,7 @@ class Protect:
                 found = self._indexes.person(field, value)
             if not found:
                 raise RefusedError(
-                    "malformed", f"{field} is not a usable value of its kind.", field=field
+                    "malformed", f"{field} cannot be used; give it in full.", field=field
                 )
             kinds.append(field)
             hashes += found
@@ -210,7 +210,7 @@ class Protect:
         found, kept = await self._ending(protection_id)
         if kept.proposed_by != caller.sub or not same_reference(kept.reference, reference):
             raise RefusedError(
-                "proposed", "Another ending is proposed already: undo that one first."
+                "proposed", "Another ending has already been proposed: undo that one first."
             )
         return found
 
@@ -226,7 +226,7 @@ class Protect:
         _, ending = await self._ending(protection_id)
         if same_person(caller.sub, ending.proposed_by):
             raise RefusedError(
-                "same_person", "Another person than the custodian who proposed it must confirm it."
+                "same_person", "Someone other than the custodian who proposed it must confirm it."
             )
         if not same_reference(reference, ending.reference):
             raise RefusedError(
@@ -241,7 +241,7 @@ class Protect:
         await self._store.confirm_ending(protection_id, confirmed)
         found, kept = await self._ending(protection_id)
         if (kept.ending_id, kept.confirmed_by) != (ending.ending_id, caller.sub):
-            raise RefusedError("confirmed", "Somebody else has confirmed or undone it already.")
+            raise RefusedError("confirmed", "Somebody else has already confirmed or undone it.")
         return found
 
     async def undo_ending(self, caller: Caller, protection_id: str) -> Protection:
@@ -332,7 +332,7 @@ class Protect:
             raise RefusedError("not_proposed", "A custodian must propose the disposal first.")
         if same_person(caller.sub, found.disposal_proposed_by):
             raise RefusedError(
-                "same_person", "Another person than the custodian who proposed it must approve it."
+                "same_person", "Someone other than the custodian who proposed it must approve it."
             )
         operation = "POST /v1/protections/{protection_id}/disposal/approval"
         await self._vault.authorise(
@@ -370,7 +370,7 @@ class Protect:
             raise RefusedError("not_found", "There is no such protection.")
         if found.withdrawn_at is None:
             raise RefusedError(
-                "in_force", "The protection is in force or may still be: end it first."
+                "in_force", "The protection is or may still be in force: end it first."
             )
         return found
 

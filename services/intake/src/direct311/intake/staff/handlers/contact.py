@@ -82,7 +82,7 @@ class Contact:
         hashed = self._indexes.person(field, value)
         if not hashed:
             raise RefusedError(
-                "malformed", f"{field} is not a usable value of its kind.", field=field
+                "malformed", f"{field} cannot be used; give it in full.", field=field
             )
         found = await self._requests.with_index(field, hashed, MOST_RECORDS + 1)
         access = Access(

@@ -63,7 +63,7 @@ class Holding:
             if same_person(hold.placed_by, by):
                 raise RefusedError(
                     "same_person",
-                    "Another person than the one who placed the hold must release it.",
+                    "Someone other than the person who placed the hold must release it.",
                 )
             if hold.state == "placing":
                 raise RefusedError("placing", "The hold is still being written; try again.")

@@ -107,7 +107,7 @@ class Review:
             if same_person(disposition.custodian, officer):
                 raise RefusedError(
                     "same_person",
-                    "Another person than the custodian who proposed the set must approve it.",
+                    "Someone other than the custodian who proposed the set must approve it.",
                 )
             if disposition.status != "proposed":
                 raise RefusedError("status", f"The set is {disposition.status}.")

@@ -8,7 +8,7 @@ from direct311.schemas import events as ev
 
 
 class InMemoryAccessLog:
-    """`DurablePublisher`. Takes nothing while it is `down`; never answers while it `hangs`."""
+    """`DurablePublisher`. Accepts nothing while it is `down`; never answers while it `hangs`."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -23,7 +23,7 @@ class InMemoryAccessLog:
         self.entries.append(entry)
 
     def events(self) -> list[ev.PiiAccessed]:
-        """What was written, in order."""
+        """Everything that was written, in order."""
         found = []
         for entry in self.entries:
             data = decode(entry.message.headers, entry.message.body).data

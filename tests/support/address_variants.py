@@ -378,7 +378,7 @@ KINDS: dict[str, Kind] = {
 
 
 def variants(one: Address, kind: str, rng: Random) -> list[str]:
-    """Other ways of this kind to write an address; none if the kind does not apply."""
+    """Other ways of this kind to write an address; empty if the kind does not apply."""
     return [text for text in KINDS[kind](one, rng) if text != one.line]
 
 

@@ -6,7 +6,7 @@ from direct311.schemas.events import Place
 
 
 class InOneLine:
-    """Reads every address as itself or, while it is `away`, none. All are at `point`."""
+    """Reads every address as itself, or as no address while it is `away`. All are at `point`."""
 
     def __init__(self) -> None:
         self.away = False

@@ -49,7 +49,7 @@ async def until(
 ) -> T:
     """The first answer of `look` that is neither `None` nor false.
 
-    :raises NotHappeningError: there was none in time; the message says what was promised.
+    :raises NotHappeningError: there was no such answer in time; the message says what was promised.
     """
     deadline = time.monotonic() + seconds
     pause = 0.05

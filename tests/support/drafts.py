@@ -1,4 +1,4 @@
-"""Submissions as the two readers and the rules make them, in each API's own words."""
+"""Submissions as the two readers and the rules make them, in the words of each API."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MOST_FILES = 5
 
 @dataclass(frozen=True)
 class ReadForm:
-    """The type that was asked for, and the submission, if nothing is wrong."""
+    """The type that was asked for, and the submission if nothing is wrong."""
 
     service: ServiceType | None
     submission: Submission | None
@@ -26,7 +26,7 @@ class ReadForm:
 
 @dataclass(frozen=True)
 class ReadJson:
-    """The same, as `/v1` says it."""
+    """The same problems in the words of `/v1`."""
 
     service: ServiceType | None
     submission: Submission | None

@@ -1,6 +1,5 @@
 """The made-up log of libs/verifier's page, as files in this folder, whole and tampered with:
-`python -m tests.support.example_log`.
-"""
+`python -m tests.support.example_log`."""
 
 import json
 from collections.abc import Sequence
@@ -66,7 +65,7 @@ def _bundle(name: str, log: Written, receipts: Sequence[Receipt]) -> None:
 
 
 def _altered(receipt: Receipt) -> Receipt:
-    """One event says another actor, one entry is said to be at the next place."""
+    """One event names another actor, and one entry claims to be at the next place."""
     if receipt.index == 138:
         event: Any = json.loads(json.dumps(receipt.event))
         event["body"]["agent"]["id"] = "somebody else"
@@ -75,7 +74,7 @@ def _altered(receipt: Receipt) -> Receipt:
 
 
 def _tampered(log: Written, entries: Sequence[bytes]) -> Written:
-    """Entry 1030 is another, and entry 3089 is gone from its file."""
+    """Entry 1030 is replaced, and entry 3089 is missing from its file."""
     changed = [*entries[:1_030], sealed(access(SIZE)), *entries[1_031:3_089], *entries[3_090:]]
     other = write_log(changed).files
     names = ("tile/entries/004", "tile/entries/012")
@@ -83,7 +82,7 @@ def _tampered(log: Written, entries: Sequence[bytes]) -> Written:
 
 
 def _cosigned(log: Written) -> Written:
-    """One of the three witnesses has cosigned it."""
+    """Only one of the three witnesses has cosigned it."""
     note = Note.parse(log.checkpoints[SIZE])
     clerk = Cosigner(WITNESSES["clerk"], private_key("clerk"))
     signed = Note(note.text, (*note.signatures, clerk.sign(note.text, AT)))

@@ -53,7 +53,7 @@ class _NoneRecent:
 
 
 class _Admitting:
-    """Whose key it is, however often."""
+    """The client whose key it is, however often it calls."""
 
     async def __call__(self, key: str, *_: Any, **__: Any) -> Client:
         return CLIENTS[key]
@@ -141,7 +141,7 @@ class Gateway:
         self.come_from("192.0.2.1")
 
     def come_from(self, address: str) -> None:
-        """Whence the calls from now on come."""
+        """The address from which the calls come from now on."""
         self.http = TestClient(self._app, raise_server_exceptions=False, client=(address, 1))
 
     def json(
@@ -167,7 +167,7 @@ class Gateway:
         form: str = "json",
         call: str = "requests",
     ) -> Response:
-        """A form of GeoReport v2 that asks for all there is."""
+        """A form of GeoReport v2 that asks for everything."""
         sent = {"jurisdiction_id": "miamidade", "api_key": by, "extensions": "true", **fields}
         headers = {"Idempotency-Key": key} if key else {}
         answer: Response = self.http.post(f"/open311/v2/{call}.{form}", data=sent, headers=headers)
@@ -176,7 +176,7 @@ class Gateway:
     def resident(
         self, method: str, path: str, link: str, body: object = None, key: str | None = None
     ) -> Response:
-        """A call by a link, or with a staff token."""
+        """A call with a link, or with a staff token."""
         headers = {"Authorization": f"Bearer {link}"} | ({"Idempotency-Key": key} if key else {})
         answer: Response = self.http.request(method, path, json=body, headers=headers)
         return answer

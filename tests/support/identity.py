@@ -12,7 +12,7 @@ _KNOWN = tuple(
 
 
 def services_of(name: str) -> Services:
-    """All services, seen from this one."""
+    """All services, as this one sees them."""
     return Services(name, _KNOWN)
 
 

@@ -1,6 +1,6 @@
-"""An import-linter contract that lists what may be imported, and forbids the rest.
+"""An import-linter contract that lists what may be imported, and forbids everything else.
 
-import-linter's own ``forbidden`` contract needs every unwanted package by name, so a dependency
+import-linter's own ``forbidden`` contract needs the name of every unwanted package, so a dependency
 added next year would slip through it. A domain may use the standard library and the schemas, and
 that is a short list.
 """

@@ -40,7 +40,7 @@ class InMemoryRegistry:
 
 
 class IntakeUnderTest(ServiceUnderTest):
-    """Intake with its records. Request `r-1` is the one that is meant where no other is named."""
+    """Intake with its records. Request `r-1` is meant if no other one is named."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class IntakeUnderTest(ServiceUnderTest):
         return self.records.state(record_id)
 
     def said(self, record_id: str = "r-1") -> list[ev.RequestUpdated]:
-        """What waits to be told to the other services, in order."""
+        """Events that wait to be sent to the other services, in order."""
         found = []
         for event in self.records.said(record_id):
             assert isinstance(event.data, ev.RequestUpdated)
@@ -96,5 +96,5 @@ class IntakeUnderTest(ServiceUnderTest):
         return found
 
     def unsealed(self, field: str, record_id: str = "r-1") -> bytes:
-        """A sealed field, by the key that it was sealed with."""
+        """A sealed field, opened with the key that it was sealed with."""
         return self.data_keys[record_id].open(field, self.state(record_id).sealed[field])

@@ -70,8 +70,8 @@ class InMemoryRequests:
 
 
 class InMemorySubmissions:
-    """`Submissions` and `Submitted`, over the records and the keys. `unseen`: those who look find
-    nothing, as when two come at once, so that only the unique key decides."""
+    """`Submissions` and `Submitted`, over the records and the keys. `unseen`: lookups find nothing,
+    as when two submissions come at once, so that only the unique key decides."""
 
     def __init__(self, records: InMemoryRecords[ServiceRequest], keys: InMemoryKeys) -> None:
         self._records = records
@@ -148,7 +148,7 @@ class InMemoryTickets:
 
 @dataclass
 class _Questions:
-    """How often a code was asked for since an instant, and how often the present one was tried."""
+    """How often a code was requested since an instant, and how often the present one was tried."""
 
     since: datetime
     asked: int = 0
@@ -157,7 +157,7 @@ class _Questions:
 
 
 class InMemoryCodes:
-    """`Codes` and their outbox. `nonces`: the codes that can be used, by record."""
+    """`Codes` and their outbox. `nonces`: the valid codes, by record."""
 
     def __init__(self) -> None:
         self.nonces: dict[str, str] = {}

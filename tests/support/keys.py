@@ -52,6 +52,6 @@ class InMemoryKeys:
 
     async def fetches_after(self, at: datetime, limit: int) -> Sequence[KeyFetch]:
         later = sorted((each for each in self.fetches if each.at > at), key=lambda each: each.at)
-        # Includes all as old as the last one, so that the next page misses none.
+        # Includes all keys as old as the last one, so that the next page misses none.
         last = later[:limit][-1:]
         return [each for each in later if not last or each.at <= last[0].at]

@@ -7,7 +7,7 @@ from direct311.runtime.errors import TransientError
 
 
 class InMemoryMailer:
-    """`Mailer`; remembers what it was given. A relay that is `down` takes nothing now; one that
+    """`Mailer`; remembers what it was given. A relay that is `down` accepts nothing now; one that
     `refuses` never will."""
 
     def __init__(self) -> None:

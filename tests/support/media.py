@@ -43,7 +43,7 @@ class KilledError(BaseException):
 
 
 class Fate:
-    """Counts what touches the outside world, and kills at one of the counted points."""
+    """Counts steps that touch the outside world, and kills the process at one of them."""
 
     def __init__(self) -> None:
         self.points = 0

@@ -19,7 +19,7 @@ class InMemoryRecords(Generic[S]):
     def __init__(self, writer: str = "") -> None:
         self.documents: dict[str, Write[S]] = {}
         self.writer = writer
-        """Who writes from now on."""
+        """The process that writes from now on."""
         self._written_by: dict[str, str] = {}
 
     async def load(self, record_ids: Sequence[str]) -> Mapping[str, Stored[S]]:
@@ -82,7 +82,7 @@ class InMemoryRecords(Generic[S]):
     async def destroying(self, limit: int) -> Sequence[S]:
         return [state for state in self.states() if state.lifecycle == "destroying"][:limit]
 
-    # --- what tests look at, and put there
+    # --- for tests: to look at the documents, and to put some there
 
     def states(self) -> list[S]:
         """All documents, the oldest first; tombstones too."""
@@ -97,7 +97,8 @@ class InMemoryRecords(Generic[S]):
         return [decode(entry.message.headers, entry.message.body) for entry in entries]
 
     async def put(self, state: S, at: datetime) -> None:
-        """Store the first state of a record, or what somebody else made of it meanwhile."""
+        """Store the first state of a record, or a change that somebody else made in the
+        meantime."""
         there = self.documents.get(state.record_id)
         if there is None:
             assert not await self.commit([Write(0, state, (), at)])
@@ -108,7 +109,7 @@ class InMemoryRecords(Generic[S]):
 
 
 def _buried(write: Write[S]) -> Write[S]:
-    """A write as it is kept: of a destroyed record the id and the pending answer alone."""
+    """A write as it is stored: of a destroyed record, only the id and the pending answer."""
     state = write.state
     if state.lifecycle != "destroyed":
         return write
@@ -146,7 +147,7 @@ class InMemoryLease:
 
 
 class InMemoryPresence:
-    """Those who share `until` (writer → until when it is taken to live)."""
+    """Those who share `until` (writer → the time until which it counts as alive)."""
 
     def __init__(
         self,
@@ -189,7 +190,7 @@ class InMemoryPublisher:
 
 
 class IdleRelay:
-    """`Relaying` that publishes nothing, so that every outbox holds all that its record said."""
+    """`Relaying` that publishes nothing, so that every outbox keeps all events of its record."""
 
     def owned(self, entry_ids: Sequence[str]) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""The commands of the documentation's pages, with the output that each page shows for them."""
+"""The commands on the documentation's pages, with the output that each page shows for them."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ class Block:
     language: str
     text: str
     line: int
-    """Where its fence is."""
+    """Where its fence begins."""
 
     @property
     def first(self) -> str:
@@ -41,7 +41,7 @@ class Command:
 
     text: str
     shown: str
-    """What the page shows that it prints; empty where it shows nothing."""
+    """What the page shows as its output; empty if it shows nothing."""
     line: int
 
 
@@ -71,9 +71,9 @@ class Rules:
     before: dict[str, Sequence[str]]
     """By page: commands that make what the page assumes."""
     varies: dict[str, Sequence[str]]
-    """By page: phrases in which `#` is a number that is another each time."""
+    """By page: phrases in which `#` is a number that differs from run to run."""
     typed: dict[str, dict[str, Sequence[str]]]
-    """By page and beginning of a command: the lines that are typed when it asks."""
+    """By page and beginning of a command: the lines to type when it asks."""
     not_run: Sequence[NotRun]
 
     def exception(self, page: str, text: str) -> NotRun | None:
@@ -130,8 +130,8 @@ def _blocks(text: str) -> Iterator[Block]:
 
 
 def commands(block: Block) -> Sequence[Command]:
-    """The commands of a console block: each begins with `$ ` and may have more lines; what follows
-    up to the next one is what it prints."""
+    """The commands of a console block: each begins with `$ ` and may have more lines; everything up
+    to the next one is its output."""
     found: list[Command] = []
     lines = block.text.split("\n")
     number = 0

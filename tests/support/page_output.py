@@ -83,7 +83,7 @@ class _Piece:
 def difference(shown: str, printed: str, varies: Sequence[str] = ()) -> str | None:
     """Where the printed text first differs from the one that the page shows; None if it does not.
 
-    :param varies: phrases in which `#` stands for a number that is another each time.
+    :param varies: phrases in which `#` stands for a number that differs from run to run.
     """
     pieces = _pieces(shown)
     for phrase in varies:
@@ -124,7 +124,7 @@ def _pieces(text: str) -> list[_Piece]:
 
 
 def _varying(pieces: list[_Piece], phrase: Sequence[_Piece]) -> list[_Piece]:
-    """The pieces, with the numbers marked that stand where the phrase has `#`."""
+    """The pieces, with marks on the numbers that stand where the phrase has `#`."""
     marked = list(pieces)
     for start in range(len(pieces) - len(phrase) + 1):
         there = pieces[start : start + len(phrase)]

@@ -25,7 +25,7 @@ _ADDRESS = re.compile(r"\b(127\.0\.0\.1|localhost):(\d+)\b")
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """What a command printed, on either stream, and its exit code."""
+    """What a command printed, on both streams, and its exit code."""
 
     text: str
     code: int
@@ -34,8 +34,8 @@ class Printed:
 class PageShell:
     """A shell in a folder that looks like a clone of the repository in which `make up` was run.
 
-    Pages name the ports of the local stack; here they are those of the stack that is given, both
-    ways. Files that commands write stay in the folder.
+    Pages name the ports of the local stack; here they are replaced by those of the given stack, in
+    both directions. Files that commands write stay in the folder.
     """
 
     def __init__(self, stack: Stack, folder: Path) -> None:
@@ -128,7 +128,8 @@ class PageShell:
 
 
 def _furnish(folder: Path, stack: Path) -> None:
-    """Everything of the repository but what belongs to the machine, and the stack as `.stack`."""
+    """Everything in the repository except what belongs to the machine, and the stack as
+    `.stack`."""
     for each in ROOT.iterdir():
         if not each.name.startswith((".", "__")):
             (folder / each.name).symlink_to(each)

@@ -1,4 +1,4 @@
-"""What intake's counting needs of a store, kept in memory, with copies that share it."""
+"""What intake's counting needs of a store, kept in memory, and shared by several copies."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,8 @@ class InMemoryClients:
 
 
 class InMemoryQuotas:
-    """`QuotaStore`. Each call gives way once before and once after, as a call over a wire does."""
+    """`QuotaStore`. Each call yields once before and once after, as a call over the network
+    does."""
 
     def __init__(self) -> None:
         self.taken: dict[str, int] = {}
@@ -78,7 +79,8 @@ class InMemoryCounts:
 def callers(
     clock: Clock, reader: Callable[[str], Client | None] = lambda _: None, most: int = 1_200
 ) -> Callers:
-    """Those of one copy. `reader`: whose key for reading it is; `most`: reads of an address."""
+    """The callers of one copy. `reader`: the client that a key for reading belongs to; `most`:
+    reads of an address."""
 
     async def salt(_: str, offered: bytes) -> bytes:
         return offered

@@ -34,7 +34,7 @@ NOTICE = POLICIES.policies[0].email_notice.version
 
 
 class FakeMedia:
-    """The media service's front door: what was brought, by upload id."""
+    """The media service's front door: the files that were uploaded, by upload id."""
 
     def __init__(self, clock: SetClock) -> None:
         self.brought: dict[str, tuple[int, str]] = {}
@@ -134,7 +134,7 @@ class ReporterIntake(IntakeUnderTest):
         )
 
     async def put(self, after: ServiceRequest) -> None:
-        """What another handler has made of a request."""
+        """What another handler has done to a request."""
         await self.records.put(after, NOW)
 
     def caller(self, record_id: str = "r-1") -> Caller:

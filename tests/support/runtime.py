@@ -39,7 +39,7 @@ IN_A_TOMBSTONE = {
     "relay_by",
     "written",
 }
-"""Fields of the document of a destroyed record, in every service's database."""
+"""Fields of a destroyed record's document, in every service's database."""
 
 
 @dataclass
@@ -56,13 +56,13 @@ class SetClock:
 
 
 class Tally(RecordState):
-    """Counts what was handled, so that a double effect shows."""
+    """Counts what was handled, so that handling an event twice shows."""
 
     total: int = 0
 
 
 def overdue(record_id: str, version: int) -> Event[Model]:
-    """An event about a record; any would do."""
+    """An event about a record; any event would do."""
     data = ev.RequestOverdue(
         record_id=record_id,
         version=version,
@@ -96,7 +96,7 @@ async def database_of_its_own(servers: Stack) -> AsyncIterator[Database]:
 
 
 def operator_settings(servers: Stack) -> ServiceSettings:
-    """A process with every right on the broker."""
+    """A process with all rights on the broker."""
     kafka = servers.dev["kafka"]
     return ServiceSettings(
         environment="test",
@@ -118,14 +118,14 @@ def operator_settings(servers: Stack) -> ServiceSettings:
 
 @dataclass(frozen=True)
 class Signature:
-    """A key pair of a service, and who else's the principals know."""
+    """A service's key pair, and the other services that the principals know."""
 
     signer: Signer
     principals: Principals
 
 
 def signature(service: str) -> Signature:
-    """A new key of `service`, valid for ever."""
+    """A new key of `service`, valid forever."""
     private = Ed25519PrivateKey.generate()
     always = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC))
     key = PublicKey(f"{service}-1", service, private.public_key(), *always)
@@ -147,7 +147,7 @@ def claims(token: str) -> dict[str, object]:
 
 
 async def until(look: Callable[[], object], promise: str, *, seconds: float = 30.0) -> None:
-    """Wait until `look` says something true.
+    """Wait until `look` returns something true.
 
     :raises AssertionError: it did not in time; the message says what was promised.
     """
@@ -159,7 +159,7 @@ async def until(look: Callable[[], object], promise: str, *, seconds: float = 30
 
 @dataclass(frozen=True)
 class Wire:
-    """A topic of its own on the real broker, and somebody's way to it."""
+    """A topic of its own on the real broker, and a process's access to it."""
 
     settings: ServiceSettings
     topic: str
@@ -184,7 +184,7 @@ class Wire:
     async def send(
         self, message: Encoded, headers: Sequence[tuple[str, bytes | None]] = ()
     ) -> None:
-        """Put a message on the topic, whatever is in it."""
+        """Put a message on the topic, whatever it contains."""
         async with AIOKafkaProducer(
             bootstrap_servers=self.settings.kafka_bootstrap, **self.sasl
         ) as producer:
@@ -194,7 +194,7 @@ class Wire:
             )
 
     async def read(self, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
-        """All that lies on a topic now."""
+        """Everything that is on a topic now."""
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self.settings.kafka_bootstrap,
             enable_auto_commit=False,
@@ -216,14 +216,14 @@ class Wire:
             await consumer.stop()
 
     async def committed(self, group: str) -> int:
-        """How many messages of the topic a group has done with."""
+        """How many messages of the topic a group has handled."""
         offsets = await self.admin.list_consumer_group_offsets(group)
         return sum(at.offset for place, at in offsets.items() if place.topic == self.topic)
 
 
 @asynccontextmanager
 async def wire(servers: Stack) -> AsyncIterator[Wire]:
-    """A new topic of three partitions, and a service's dead letters."""
+    """A new topic with three partitions, and a service's dead letters."""
     settings = operator_settings(servers)
     sasl: dict[str, Any] = {
         "security_protocol": "SASL_PLAINTEXT",

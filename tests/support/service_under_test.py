@@ -143,21 +143,21 @@ class ServiceUnderTest:
 
     @property
     def links(self) -> Links:
-        """What checks residents' links."""
+        """Checks residents' links."""
         return self._links[0]
 
     @property
     def link_signer(self) -> LinkSigner:
-        """What issues residents' links."""
+        """Issues residents' links."""
         return self._links[1]
 
     @cached_property
     def authenticator(self) -> FakeAuthenticator:
-        """It knows residents by their links, and staff by `role:name`."""
+        """Accepts residents' links, and staff as `role:name`."""
         return FakeAuthenticator(self.links)
 
     def serve(self, *routers: APIRouter) -> TestClient:
-        """Somebody who calls an application of these routers."""
+        """Somebody who calls an application with these routers."""
         app = FastAPI()
         install(app, Readiness(), Metrics(), self.ledger)
         for router in routers:

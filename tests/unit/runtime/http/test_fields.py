@@ -66,6 +66,7 @@ def client() -> TestClient:
         limit: Annotated[int, Query(ge=1)] = 1,
         words: Annotated[list[int], Query()] = [],  # noqa: B006
         x_count: Annotated[int, Header()] = 1,
+        idempotency_key: Annotated[str, Header(max_length=3)] = "",
     ) -> None: ...
 
     @app.get("/refused/{field}")
@@ -248,3 +249,11 @@ def test_what_comes_in_a_header_is_called_so_by_the_edge(
 def test_no_answer_names_more_than_fifty_errors(client: TestClient) -> None:
     errors = told(client, {"many": [CANARY] * 100})["errors"]
     assert len(errors) == MOST_PROBLEMS
+
+
+def test_a_header_has_one_name_whoever_finds_it_wrong(client: TestClient) -> None:
+    long = client.get("/list?since=2026-03-02T00:00:00Z", headers={"idempotency-key": CANARY})
+    used = client.get("/refused/idempotency_key")
+    assert long.json()["field"] == used.json()["field"] == "Idempotency-Key"
+    assert long.json()["detail"].startswith("Idempotency-Key ")
+    assert CANARY not in long.text

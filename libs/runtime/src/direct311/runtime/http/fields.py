@@ -31,6 +31,9 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 """Fields that come in an HTTP header, by the name that handlers use. All other fields have the same
 name in handlers and in the API."""
 
+_HEADER_NAMES: Final[Mapping[str, str]] = {name.lower(): name for name in HEADERS.values()}
+"""The framework names headers in lower case."""
+
 FIELD_CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "missing": "A required member or parameter is missing.",
@@ -154,6 +157,8 @@ def _field_problem(error: Mapping[str, Any], declared: Mapping[str, Any]) -> Fie
         where = where[:-1]
     path, at = _place(where, declared.get(first))
     field = ".".join(path)
+    if first == "header":
+        field = _HEADER_NAMES.get(field, field)
     code, detail = _words(kind, error, field or f"The {first}", at)
     return FieldProblem(field=field, detail=detail, code=code)
 

@@ -18,7 +18,7 @@ from direct311.geo.addresses.domain.municipalities import fold
 from direct311.geo.boundaries.adapters.shapes import ShapeBoundaries
 from direct311.intake.catalogue.adapters import load_catalogue
 from direct311.intake.catalogue.domain import emergency
-from direct311.intake.fields import contact_problem
+from direct311.intake.fields import contact_wrong
 from direct311.intake.indexes.adapters.keyed import (
     PersonReadings,
     normalise_email,
@@ -128,7 +128,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "a form": _form,
     "json": _json,
     "a comment": _comment,
-    "a contact field": lambda text: contact_problem("first_name", text),
+    "a contact field": lambda text: contact_wrong("first_name", text),
     "redaction": redact,
     "numbers": mask_numbers,
     "words of danger": emergency.plain,

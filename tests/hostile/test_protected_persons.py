@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from direct311.intake.fields import contact_problem, phone_problem
+from direct311.intake.fields import contact_wrong, phone_wrong
 from direct311.intake.indexes.handlers.hits import MANY, Hits
 from direct311.intake.reporter.handlers.subject import MOST_A_DAY
 from direct311.intake.request import READINGS
@@ -168,7 +168,7 @@ OTHERS: dict[str, dict[str, str]] = {
 
 def _is_taken(contact: Mapping[str, str]) -> bool:
     """Whether the forms let these values through at all."""
-    return all(contact_problem(field, value) is None for field, value in contact.items() if value)
+    return all(contact_wrong(field, value) is None for field, value in contact.items() if value)
 
 
 TAKEN = {kind: way for kind, way in WAYS.items() if _is_taken(way)}
@@ -259,7 +259,7 @@ async def test_an_entry_protects_however_it_was_entered(way: dict[str, str]) -> 
 
 def _is_number(way: Mapping[str, str]) -> bool:
     """Whether `/v1` takes what is sent as a telephone number for one."""
-    return phone_problem("phone", way.get("phone", PHONE)) is None
+    return phone_wrong(way.get("phone", PHONE)) is None
 
 
 CORRECTIONS = {

@@ -35,7 +35,7 @@ WORDS: Mapping[FieldCode, str] = {
 """What would be right, by the code of what is wrong."""
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]+\.[^\s@.]+")
 # Tabs and line ends are text; other control characters, and halves of characters, are not.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _PHONE = re.compile(
     # Digits, with what usually stands between them, and then perhaps an extension.
     r"(?P<number>\+?[\d\s().\-\u2010-\u2015/]+?)"
@@ -43,20 +43,20 @@ _PHONE = re.compile(
     r"[\s:.]*\d{1,7})?\s*",
     re.IGNORECASE,
 )
-_NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+NOT_IN_A_LINE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def text_wrong(text: str) -> FieldCode | None:
     """The code of what is wrong with a text of some length."""
     if len(text) > LONGEST_DESCRIPTION:
         return "too_long"
-    return "control_characters" if _CONTROL.search(text) else None
+    return "control_characters" if CONTROL.search(text) else None
 
 
 def contact_wrong(name: str, text: str) -> FieldCode | None:
     """The code of what is wrong with a contact field, or with the reporter's own address."""
     limit = CONTACT_LIMITS.get(name, LONGEST_ANSWER)
-    if len(text) > limit or _NOT_IN_A_LINE.search(text) or not cleaned(text):
+    if len(text) > limit or NOT_IN_A_LINE.search(text) or not cleaned(text):
         return "plain_text"
     return "email_form" if name == "email" and not _EMAIL.fullmatch(text) else None
 
@@ -72,22 +72,3 @@ def phone_wrong(text: str) -> FieldCode | None:
     found = _PHONE.fullmatch(text)
     digits = sum(map(str.isdecimal, found["number"])) if found else 0
     return None if FEWEST_PHONE_DIGITS <= digits <= MOST_PHONE_DIGITS else "phone_form"
-
-
-def text_problem(name: str, text: str) -> str | None:
-    """What a text of some length must be, where it is not."""
-    return _said(text_wrong(text), name, LONGEST_DESCRIPTION)
-
-
-def contact_problem(name: str, text: str) -> str | None:
-    """What a contact field, or the reporter's own address, must be, where it is not."""
-    return _said(contact_wrong(name, text), name, CONTACT_LIMITS.get(name, LONGEST_ANSWER))
-
-
-def phone_problem(name: str, text: str) -> str | None:
-    """What a telephone number must be, where it is not (`phone_wrong`)."""
-    return _said(phone_wrong(text), name, 0)
-
-
-def _said(wrong: FieldCode | None, name: str, most: int) -> str | None:
-    return WORDS[wrong].format(field=name, most=most) if wrong else None

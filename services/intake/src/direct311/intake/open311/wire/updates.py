@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from direct311.intake.catalogue.domain.types import ServiceType
-from direct311.intake.fields import CONTACT_LIMITS, text_problem
+from direct311.intake.fields import CONTACT_LIMITS, LONGEST_DESCRIPTION, text_wrong
 from direct311.intake.jurisdiction import jurisdiction_problem
 from direct311.intake.open311.wire.problems import problem
 from direct311.intake.open311.wire.queries import LONGEST_WINDOW, read_times
@@ -19,6 +19,7 @@ from direct311.intake.problems import Problem
 from direct311.intake.request import BY_RESIDENTS
 from direct311.intake.submission.api.forms import is_repeated, media_urls, sent
 from direct311.intake.submission.api.texts import with_line_ends
+from direct311.intake.submission.domain.wrong import Field, Wrong
 from direct311.intake.submission.handlers.check import media_urls_wrong
 from direct311.intake.updates import Comment, Update
 from direct311.runtime.parameters import read_instant
@@ -145,8 +146,8 @@ def read_comment(pairs: Sequence[tuple[str, str]]) -> tuple[Comment | None, list
             )
         )
     text = with_line_ends(single("description") or "")
-    if wrong := text_problem("description", text):
-        problems.append(Problem(400, "description", wrong))
+    if wrong := text_wrong(text):
+        problems.append(problem(Wrong(wrong, Field("description"), LONGEST_DESCRIPTION)))
     urls = media_urls(given)
     problems += map(problem, media_urls_wrong(urls))
     if problems:

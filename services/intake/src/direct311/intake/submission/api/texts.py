@@ -5,7 +5,7 @@ if invisible characters differ. A text with a control character, or one far long
 allows, is left unchanged: the rules then refuse it and name its field.
 """
 
-from direct311.intake.fields import _CONTROL, _NOT_IN_A_LINE, LONGEST_DESCRIPTION
+from direct311.intake.fields import CONTROL, LONGEST_DESCRIPTION, NOT_IN_A_LINE
 from direct311.runtime.text import cleaned
 
 _LONGEST_SENT = 4 * LONGEST_DESCRIPTION
@@ -14,7 +14,7 @@ _LONGEST_SENT = 4 * LONGEST_DESCRIPTION
 
 def of_lines(text: str) -> str:
     """A description or an answer."""
-    if len(text) > _LONGEST_SENT or _CONTROL.search(text):
+    if len(text) > _LONGEST_SENT or CONTROL.search(text):
         return text
     return cleaned(text, lines=True)
 
@@ -26,7 +26,7 @@ def of_one_line(text: str) -> str:
 
 def of_contact(text: str) -> str:
     """A contact field."""
-    return text if len(text) > _LONGEST_SENT or _NOT_IN_A_LINE.search(text) else cleaned(text)
+    return text if len(text) > _LONGEST_SENT or NOT_IN_A_LINE.search(text) else cleaned(text)
 
 
 def with_line_ends(text: str) -> str:

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from direct311.intake.catalogue.domain.types import AskedIf, Attribute, Catalogue, ServiceType
 from direct311.intake.county import day_of
 from direct311.intake.fields import (
-    _CONTROL,
-    _NOT_IN_A_LINE,
     CONTACT_LIMITS,
+    CONTROL,
     LONGEST_ANSWER,
     LONGEST_DESCRIPTION,
+    NOT_IN_A_LINE,
     ContactField,
     contact_wrong,
     phone_wrong,
@@ -179,7 +179,7 @@ def _place(draft: Draft, found: list[Wrong]) -> Place | None:
         found.append(Wrong("degrees", Field("latitude"), 90))
     if longitude is not None and not -180 <= longitude <= 180:
         found.append(Wrong("degrees", Field("longitude"), 180))
-    if address and (len(address) > LONGEST_ADDRESS or _NOT_IN_A_LINE.search(address)):
+    if address and (len(address) > LONGEST_ADDRESS or NOT_IN_A_LINE.search(address)):
         found.append(Wrong("plain_text", Field("address"), LONGEST_ADDRESS))
     if address_id and not _ADDRESS_ID.fullmatch(address_id):
         found.append(Wrong("address_id_form", Field("address_id")))
@@ -299,7 +299,7 @@ def _answer_wrong(attribute: Attribute, values: tuple[str, ...], at: datetime) -
     if len(values) > (MOST_VALUES if many else 1):
         return Wrong("too_many_values", field, MOST_VALUES) if many else Wrong("sent_once", field)
     longest = LONGEST_TEXT_ANSWER if attribute.datatype == "text" else LONGEST_ANSWER
-    if any(len(value) > longest or _CONTROL.search(value) for value in values):
+    if any(len(value) > longest or CONTROL.search(value) for value in values):
         return Wrong("plain_text", field, longest)
     if attribute.is_list:
         keys = {choice.key for choice in attribute.values}

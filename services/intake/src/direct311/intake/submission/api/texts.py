@@ -21,7 +21,7 @@ def of_lines(text: str) -> str:
 
 def of_one_line(text: str) -> str:
     """An address. It may have several lines."""
-    return text if len(text) > _LONGEST_SENT or _CONTROL.search(text) else cleaned(text)
+    return text if len(text) > _LONGEST_SENT or CONTROL.search(text) else cleaned(text)
 
 
 def of_contact(text: str) -> str:

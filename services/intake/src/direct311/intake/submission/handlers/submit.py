@@ -23,7 +23,7 @@ from direct311.intake.retries import unguessable
 from direct311.intake.submission.domain.identity import accepted_status
 from direct311.intake.submission.domain.submission import Submission
 from direct311.intake.submission.handlers.bursts import Bursts
-from direct311.intake.submission.handlers.in_hand import InHand
+from direct311.intake.submission.handlers.gateway_load import GatewayLoad
 from direct311.intake.submission.handlers.key_pool import KeyPool
 from direct311.intake.submission.ports import Recent, Submissions
 from direct311.intake.uploads.handlers import Upload
@@ -105,14 +105,14 @@ class Submit:
         self._relay = relay
         self._clock = clock
         self._content_key = content_key
-        self._in_hand = InHand()
+        self._load = GatewayLoad()
         self._bursts = Bursts()
         self._hits = hits or Hits()
 
     @property
     def busy(self) -> bool:
         """Whether many submissions have been waiting for their answer recently."""
-        return self._in_hand.average >= MANY
+        return self._load.average >= MANY
 
     async def __call__(
         self,
@@ -133,13 +133,13 @@ class Submit:
         :raises TransientError: the database, the store or the media service did not accept it;
             nothing is left half stored.
         """
-        self._in_hand.add(1)
+        self._load.add(1)
         try:
             return await self._accept(
                 submission, files, client, service, policy, idempotency_key, source
             )
         finally:
-            self._in_hand.add(-1)
+            self._load.add(-1)
 
     async def _accept(
         self,

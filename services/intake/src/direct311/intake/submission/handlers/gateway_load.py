@@ -9,7 +9,7 @@ REMEMBERED_SECONDS = 1.0
 or not the gateway is overloaded."""
 
 
-class InHand:
+class GatewayLoad:
     """A count and its average over the last seconds."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:

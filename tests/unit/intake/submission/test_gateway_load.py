@@ -2,37 +2,37 @@
 
 import pytest
 
-from direct311.intake.submission.handlers.in_hand import InHand
+from direct311.intake.submission.handlers.gateway_load import GatewayLoad
 
 
 class Timed:
     def __init__(self) -> None:
         self.now = 100.0
-        self.in_hand = InHand(lambda: self.now)
+        self.load = GatewayLoad(lambda: self.now)
 
     def hold(self, count: int, seconds: float) -> None:
         """So many submissions wait for so long."""
         for _ in range(count):
-            self.in_hand.add(1)
+            self.load.add(1)
         self.now += seconds
         for _ in range(count):
-            self.in_hand.add(-1)
+            self.load.add(-1)
 
 
 def test_nothing_has_been_in_hand_at_first() -> None:
-    assert Timed().in_hand.average == 0
+    assert Timed().load.average == 0
 
 
 def test_what_lasts_is_the_average() -> None:
     timed = Timed()
     timed.hold(7, 10)
-    assert timed.in_hand.average == pytest.approx(7, abs=0.01)
+    assert timed.load.average == pytest.approx(7, abs=0.01)
 
 
 def test_a_moment_hardly_counts() -> None:
     timed = Timed()
     timed.hold(50, 0.02)
-    assert timed.in_hand.average < 1
+    assert timed.load.average < 1
 
 
 def test_a_gap_between_two_answers_is_no_rest() -> None:
@@ -40,11 +40,11 @@ def test_a_gap_between_two_answers_is_no_rest() -> None:
     for _ in range(500):
         timed.hold(7, 0.009)
         timed.hold(0, 0.001)
-    assert timed.in_hand.average == pytest.approx(6.3, abs=0.1)
+    assert timed.load.average == pytest.approx(6.3, abs=0.1)
 
 
 def test_what_is_past_is_forgotten() -> None:
     timed = Timed()
     timed.hold(8, 10)
     timed.hold(0, 5)
-    assert timed.in_hand.average < 0.1
+    assert timed.load.average < 0.1

@@ -346,6 +346,7 @@ def test_everything_that_is_unknown_is_named_at_once(county: County) -> None:
     query = {"service_codes": ["A", "WASTE-ACCOUNT", "B"], "department": "d1", "municipality": "x"}
     body = {"name": "n", "kind": "audit", "authority": "Case 26-1", "query": query}
     told = county.post("/v1/holds", body, "counsel/cole", status=422)
+    assert {each["code"] for each in told["errors"]} == {"not_a_choice"}
     fields = [each["field"].removeprefix("query.") for each in told["errors"]]
     assert fields == ["service_codes.0", "service_codes.2", "municipality", "department"]
 

@@ -39,12 +39,12 @@ class Scopes:
             plain = {plain_name(name): name for name in names}
             if plain_name(query.municipality) not in plain:
                 wanted = _wanted(plain_name(query.municipality), plain)
-                problems.append(FieldProblem(field="query.municipality", detail=wanted))
+                problems.append(_not_a_choice("query.municipality", wanted))
         if query.department is not None:
             departments = await self._inventory.values("department")
             if query.department not in departments:
                 wanted = _wanted(query.department, _folded(departments))
-                problems.append(FieldProblem(field="query.department", detail=wanted))
+                problems.append(_not_a_choice("query.department", wanted))
         if problems:
             raise MalformedError(problems)
 
@@ -54,7 +54,11 @@ def _unknown_codes(asked: Collection[str], known: Collection[str]) -> Iterator[F
     for index, code in enumerate(asked):
         if code not in known:
             field = f"query.service_codes.{index}"
-            yield FieldProblem(field=field, detail=_wanted(code.casefold(), folded))
+            yield _not_a_choice(field, _wanted(code.casefold(), folded))
+
+
+def _not_a_choice(field: str, wanted: str) -> FieldProblem:
+    return FieldProblem(field=field, detail=wanted, code="not_a_choice")
 
 
 def _folded(values: Collection[str]) -> Mapping[str, str]:

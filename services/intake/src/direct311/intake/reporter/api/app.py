@@ -22,6 +22,7 @@ from direct311.intake.reporter.api.place import PlaceAnswer, place_answer
 from direct311.intake.reporter.api.statuses import (
     ALL,
     CONFLICT,
+    NO_ADDRESS,
     OF_A_BODY,
     OF_A_REQUEST,
     answers,
@@ -154,7 +155,9 @@ class CodeAnswer(Model):
 
 def codes_router(codes: OneTimeCodes, can_mail: bool, client_of: ClientOf) -> APIRouter:
     """For reporters without a link, through a client's front end."""
-    api = APIRouter(prefix="/v1/requests", responses=answers(ALL, OF_A_BODY), tags=["app"])
+    api = APIRouter(
+        prefix="/v1/requests", responses=answers(ALL, NO_ADDRESS, OF_A_BODY), tags=["app"]
+    )
     who = Depends(client_of)
 
     @api.post("/{service_request_id}/codes", status_code=202)

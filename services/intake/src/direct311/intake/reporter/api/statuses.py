@@ -7,6 +7,9 @@ from direct311.runtime.http.api import PROBLEMS
 
 ALL = (401, 403, 422, 429, 503)
 """For every call: who calls, how often, and whether the service can answer."""
+NO_ADDRESS = (404,)
+"""For a call about a request whose answer does not tell whether it exists: no request has an
+address with, for example, a line break."""
 OF_A_REQUEST = (404, 410)
 """For a call about a request that must exist."""
 OF_A_BODY = (400, 408, 413)

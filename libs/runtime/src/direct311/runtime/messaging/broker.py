@@ -356,8 +356,8 @@ class Consumer:
         if self._leaving.is_set():
             return
         started = self.busy_since = time.monotonic()
-        records = [*records, *await self._come_since(len(records))]
         try:
+            records = [*records, *await self._come_since(len(records))]
             await self.apply(records)
         except _LeavingError:
             return

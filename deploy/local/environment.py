@@ -143,6 +143,7 @@ def service_environment(
     values |= {f"{other.name.upper()}_URL": place.url(other.name) for other in topology.services}
     if not place.containers:
         values["TRACES_FILE"] = place.log / f"{name}.spans.jsonl"
+        values["BUSY_FILE"] = place.root / "gateway-busy"
     if service.seals:
         values["KEK_FILE"] = place.keys / f"{name}-kek.json"
     if service.store:

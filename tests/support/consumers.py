@@ -49,6 +49,7 @@ class Reading:
         fails: Callable[[Received], Exception | None] = lambda _: None,
         process: Process | None = None,
         foreign: Iterable[str] = (),
+        gives_way: Callable[[], bool] = lambda: False,
     ) -> None:
         self.broker = NoBroker()
         self.handled: list[Received] = []
@@ -64,6 +65,7 @@ class Reading:
             metrics=self.metrics,
             tracing=Tracing("test", "1", None),
             foreign=foreign,
+            gives_way=gives_way,
         )
 
     async def _take(self, batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:

@@ -1,14 +1,17 @@
 """Whether the gateway is busy is an average: the number itself rises and falls all the time."""
 
+from pathlib import Path
+
 import pytest
 
 from direct311.intake.submission.handlers.gateway_load import GatewayLoad
+from direct311.runtime.busy_file import BusyFile
 
 
 class Timed:
-    def __init__(self) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self.now = 100.0
-        self.load = GatewayLoad(lambda: self.now)
+        self.load = GatewayLoad(BusyFile(path), lambda: self.now)
 
     def hold(self, count: int, seconds: float) -> None:
         """So many submissions wait for so long."""
@@ -48,3 +51,16 @@ def test_what_is_past_is_forgotten() -> None:
     timed.hold(8, 10)
     timed.hold(0, 5)
     assert timed.load.average < 0.1
+
+
+def test_while_many_wait_each_new_submission_tells_the_consumers(tmp_path: Path) -> None:
+    timed = Timed(tmp_path / "busy")
+    told = BusyFile(tmp_path / "busy")
+    timed.hold(5, 10)
+    timed.hold(1, 0.001)
+    assert not timed.load.busy
+    assert not told.fresh
+    timed.hold(7, 10)
+    timed.hold(1, 0.001)
+    assert timed.load.busy
+    assert told.fresh

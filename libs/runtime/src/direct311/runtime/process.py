@@ -31,6 +31,7 @@ from direct311.runtime.access.refusals import RefusalLimits
 from direct311.runtime.access.rules import AccessPolicy, load_access_policy
 from direct311.runtime.access.services import Services
 from direct311.runtime.access.sign_ins import SignIns
+from direct311.runtime.busy_file import BusyFile
 from direct311.runtime.clock import Clock, Ids, SystemClock, TimeOrderedIds
 from direct311.runtime.http.api import Application
 from direct311.runtime.http.guard import FULLY_RECEIVED, RequestGuard
@@ -97,6 +98,7 @@ class Resources:
     sign_ins: SignIns
     producers: MongoProducers
     in_force: InForce
+    busy_file: BusyFile
     readiness: Readiness = field(default_factory=Readiness)
     consumers: list[Consumer] = field(default_factory=list)
 
@@ -155,6 +157,7 @@ class Resources:
             sign_ins=sign_ins,
             producers=MongoProducers(database["producers"], clock),
             in_force=InForce(database["in_force"], ledger, clock),
+            busy_file=BusyFile(settings.busy_file),
         )
 
     def access_policy(self) -> AccessPolicy:
@@ -225,7 +228,8 @@ class Resources:
         gives_way: Callable[[], bool] = lambda: False,
     ) -> Consumer:
         """A member of a consumer group, checked by readiness. `foreign`: topics that others than
-        our services write to. `gives_way`: whether the process has something more urgent to do."""
+        our services write to. `gives_way`: whether the process has something more urgent to do.
+        Every consumer also gives way to the gateway on the same machine."""
         consumer = Consumer(
             self.broker,
             service=self.service,
@@ -238,7 +242,7 @@ class Resources:
             group=group,
             foreign=foreign,
             pace=pace,
-            gives_way=gives_way,
+            gives_way=lambda: gives_way() or self.busy_file.fresh,
         )
         self.consumers.append(consumer)
 

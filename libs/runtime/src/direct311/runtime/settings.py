@@ -46,6 +46,9 @@ class ServiceSettings(BaseSettings):
     How long destroyed data can still be recovered: `database_log_kept`, the window of the
     database's log; `backups_kept`, the age of the oldest backup; `topics_kept`, the retention of
     the broker's topics with the age of a segment (`deploy/topics.yaml`). They must match reality.
+
+    `busy_file`: where intake and the services that share its processors have the same file, by
+    which the gateway asks their consumers to leave the processors to it.
     """
 
     model_config = SettingsConfigDict(
@@ -86,6 +89,7 @@ class ServiceSettings(BaseSettings):
     topics_kept: Duration = timedelta(days=15)
 
     traces_file: Path | None = None
+    busy_file: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property

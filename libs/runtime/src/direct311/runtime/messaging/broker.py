@@ -271,9 +271,11 @@ class Consumer:
     """
 
     DEAD_LETTERS_IN_A_ROW = 100
-    GIVE_WAY_SECONDS = 3.0
+    GIVE_WAY_TIMES = 4.0
+    GIVE_WAY_SECONDS = 4.0
     LOOK_SECONDS = 0.05
-    """How long the next batch waits at most for something more urgent, and how often it looks."""
+    """How long the next batch waits at most for something more urgent (as a multiple of the last
+    batch's time, and in seconds), and how often it looks (decision 79)."""
     IDLE_MILLISECONDS = 100
     """How long a poll waits, and then pauses, if nothing arrives."""
     SINCE_MILLISECONDS = 5
@@ -376,7 +378,7 @@ class Consumer:
         pause = self._pace.pause(len(records), took, self._late)
         await self._pause(pause)
         self._late = time.monotonic() - asleep - pause
-        until = asleep + min(3 * took, self.GIVE_WAY_SECONDS)
+        until = asleep + min(self.GIVE_WAY_TIMES * took, self.GIVE_WAY_SECONDS)
         while self._gives_way() and time.monotonic() < until and not self._leaving.is_set():
             await self._pause(self.LOOK_SECONDS)
 

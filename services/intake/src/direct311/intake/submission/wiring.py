@@ -75,6 +75,7 @@ def wire(
         clock=clock,
         content_key=indexes.content_key,
         hits=lifecycle.hits,
+        busy_file=resources.busy_file,
     )
     read_at = f"{settings.public_url.rstrip('/')}/v1/policy"
     agreement = Agreement(catalogue.policies, clock, read_at)

@@ -29,6 +29,7 @@ from direct311.intake.submission.ports import Recent, Submissions
 from direct311.intake.uploads.handlers import Upload
 from direct311.intake.uploads.ports import File, Uploads
 from direct311.redaction import mask_numbers, redact, redact_place
+from direct311.runtime.busy_file import BusyFile
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.messaging.records import IN_HAND_GRACE, Emitter, Relaying, Write
@@ -37,10 +38,6 @@ from direct311.schemas import events as ev
 REPEAT_WINDOW = timedelta(days=1)
 TOKEN_BYTES = 20
 IMAGE_WINDOW = timedelta(days=7)
-MANY = 5
-"""The average number of submissions in hand from which other work in the process waits a little.
-Eight connections that send without a pause keep 6 to 7 in hand; a steady 200 per second keeps 2 to
-4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +88,7 @@ class Submit:
         clock: Clock,
         content_key: bytes,
         hits: Hits | None = None,
+        busy_file: BusyFile | None = None,
     ) -> None:
         self._submissions = submissions
         self._recent = recent
@@ -105,14 +103,14 @@ class Submit:
         self._relay = relay
         self._clock = clock
         self._content_key = content_key
-        self._load = GatewayLoad()
+        self._load = GatewayLoad(busy_file or BusyFile(None))
         self._bursts = Bursts()
         self._hits = hits or Hits()
 
     @property
     def busy(self) -> bool:
         """Whether many submissions have been waiting for their answer recently."""
-        return self._load.average >= MANY
+        return self._load.busy
 
     async def __call__(
         self,

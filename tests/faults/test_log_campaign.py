@@ -158,7 +158,9 @@ async def _all_logged(county: County, load: Load) -> None:
             waiting = database.audit.inbox.count_documents({})
             if size >= len(load.acknowledged) and not waiting:
                 ours = {"instance": "load", "_id": {"$lt": size}}
-                if database.audit.entries.count_documents(ours) >= len(load.acknowledged):
+                indexed: Document = database.audit.log.find_one({"_id": "indexed"}) or {}
+                found = database.audit.entries.count_documents(ours)
+                if found >= len(load.acknowledged) and int(indexed["size"]) >= size:
                     break
         if time.monotonic() > min(moved + STILL, deadline):
             pytest.fail(f"{waiting} batches wait, {size} leaves of {len(load.acknowledged)}")

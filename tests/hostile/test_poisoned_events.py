@@ -373,7 +373,7 @@ async def test_nobody_who_watches_stops_at_it(body: bytes) -> None:
     numbers = InMemoryNumbers()
     numbering = Numbering(numbers, stores.alarms, stores.clock, ["intake"])
     watch = InMemoryWatch()
-    await LogTailer([numbering, volume], stores.log, stores.entries, watch).step()
+    await LogTailer([numbering, volume], stores.followed, stores.entries, watch).step()
     assert await watch.place(LogTailer.NAME) == 3
     await numbering.step({"intake": []}, [])
     again = Volume(rules, stores.alarms, stores.entries, stores.clock)

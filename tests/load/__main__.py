@@ -242,8 +242,9 @@ def _log(stack: Stack, arguments: Any, figures: Figures) -> None:
     asyncio.run(_drain(dev))
     _settle(stack)
     console.print(f"audit appends of {arguments.events} prepared access events")
-    rate_appended = append_rate(stack, arguments.events)
+    rate_appended, behind = append_rate(stack, arguments.events)
     figures.add("audit appends", f"{rate_appended:,.0f}/s", "from a prepared topic")
+    figures.add("  query index caught up", f"{behind:.1f} s later", "10 s at most")
     for copies, floor in ((1, "one bare appender"), (os.cpu_count() or 1, "one for each core")):
         least = append_floor(stack, arguments.events, copies)
         figures.add(f"  floor: {floor}", f"{least:,.0f}/s", "read, check, seal, insert")

@@ -22,8 +22,9 @@ from tests.load.log_floor import bare_rate
 ACTORS = 40
 
 
-def append_rate(stack: Stack, count: int) -> float:
-    """Events a second from audit's start of reading until the log's head covers all of them."""
+def append_rate(stack: Stack, count: int) -> tuple[float, float]:
+    """Events a second from audit's start of reading until the log's head covers all of them, and
+    the seconds from then until the query index has them."""
     dev = LocalStack.model_validate(stack.dev)
     stack.start("audit")
     stack.wait_ready("audit")
@@ -63,8 +64,9 @@ async def _size(dev: LocalStack) -> int:
         mongo.disconnect(database)
 
 
-async def _watch(dev: LocalStack, before: int, count: int) -> float:
-    """The rate between a tenth and the whole, so that start-up does not count."""
+async def _watch(dev: LocalStack, before: int, count: int) -> tuple[float, float]:
+    """The rate from the first entries to the last, so that start-up does not count, and how long
+    the query index took after that."""
     marks: list[tuple[float, int]] = []
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
@@ -77,9 +79,25 @@ async def _watch(dev: LocalStack, before: int, count: int) -> float:
         raise SystemExit("audit did not take the prepared events in five minutes")
     first = next((mark for mark in marks if mark[1] > 0), marks[0])
     last = marks[-1]
+    behind = await _indexed(dev, before + count) - last[0]
     if last[0] - first[0] < 0.5:
-        return count / max(last[0] - marks[0][0], 0.001)
-    return (last[1] - first[1]) / (last[0] - first[0])
+        return count / max(last[0] - marks[0][0], 0.001), behind
+    return (last[1] - first[1]) / (last[0] - first[0]), behind
+
+
+async def _indexed(dev: LocalStack, size: int) -> float:
+    """When the query index has all entries below `size`."""
+    database = mongo.connect(dev.database.url, "audit")
+    deadline = time.monotonic() + 120
+    try:
+        while time.monotonic() < deadline:
+            indexed = await MongoLog(database).indexed()
+            if indexed is not None and indexed.size >= size:
+                return time.monotonic()
+            await asyncio.sleep(0.1)
+    finally:
+        mongo.disconnect(database)
+    raise SystemExit("the query index did not follow in two minutes")
 
 
 async def _prepare(stack: Stack, dev: LocalStack, count: int) -> None:

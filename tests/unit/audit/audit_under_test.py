@@ -59,7 +59,7 @@ class AuditUnderTest:
         )
         self.reading = Reading(
             audited=self.audited,
-            log=log,
+            log=self.stores.followed,
             entries=log,
             files=self.stores.files,
             people=self.people,
@@ -68,9 +68,11 @@ class AuditUnderTest:
             producers=producers(),
             clock=clock,
         )
-        self.counting = Counting(self.audited, log, self.people)
-        self.exporting = Exporting(self.audited, log, self.people)
-        self.breach = Breach(self.audited, log, self.people, load_breach_rules().content)
+        self.counting = Counting(self.audited, self.stores.followed, self.people)
+        self.exporting = Exporting(self.audited, self.stores.followed, self.people)
+        self.breach = Breach(
+            self.audited, self.stores.followed, self.people, load_breach_rules().content
+        )
 
     async def log(self, *messages: Encoded) -> list[str]:
         ids = await self.stores.arrive(messages)

@@ -15,7 +15,15 @@ from direct311.audit.log.domain import MOST_COUNTED
 from direct311.audit.log.ports.files import ExistsOtherwiseError
 from direct311.audit.log.ports.inbox import InboxBatch
 from direct311.audit.log.ports.keys import StoredKey
-from direct311.audit.log.ports.log import FencedError, Head, MissingTileError, StaleStageError
+from direct311.audit.log.ports.log import (
+    FencedError,
+    Head,
+    Indexed,
+    IndexLostError,
+    MissingTileError,
+    StagedRow,
+    StaleStageError,
+)
 from direct311.audit.log.ports.publication import Publication
 from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.audit.monitoring.domain.numbers import Numbered
@@ -72,6 +80,7 @@ class _Edge:
     epoch: int
     end: int
     entries: list[bytes]
+    rows: list[StagedRow] | None
 
 
 class InMemoryLog:
@@ -84,7 +93,7 @@ class InMemoryLog:
         self.edge: dict[int, _Edge] = {}
         self.marker: datetime | None = datetime(2026, 1, 1, tzinfo=UTC)
         self.kept_ids: dict[int, str] = {}
-        self._by_event: dict[str, int] = {}
+        self.place = 0
 
     def drop_index(self) -> None:
         """As an administrator of the database may."""
@@ -114,27 +123,16 @@ class InMemoryLog:
         return stored & set(event_ids)
 
     async def stage(
-        self, epoch: int, rows: Sequence[IndexRow], tiles: Mapping[Tile, bytes]
+        self, epoch: int, rows: Sequence[StagedRow], tiles: Mapping[Tile, bytes]
     ) -> None:
         whole = True
-        for row in rows:
-            await asyncio.sleep(0)
-            holder = self._by_event.get(row.event_id, -1)
-            taken = holder in self.entries and self.entries[holder].row.event_id == row.event_id
-            if taken or row.index in self.entries:
-                whole = False
-                continue
-            self._by_event[row.event_id] = row.index
-            opens = row.facts is not None and row.facts.opens
-            self.entries[row.index] = _Entry(epoch, _kept(row), False if opens else None)
-        if not whole:
-            raise StaleStageError
         await asyncio.sleep(0)
-        if rows and rows[0].index in self.edge:
+        if rows and rows[0].row.index in self.edge:
             raise StaleStageError
         if rows:
-            part = _Edge(epoch, rows[-1].index + 1, [row.data for row in rows])
-            self.edge[rows[0].index] = part
+            entries = [each.row.data for each in rows]
+            part = _Edge(epoch, rows[-1].row.index + 1, entries, list(rows))
+            self.edge[rows[0].row.index] = part
         for tile, data in tiles.items():
             await asyncio.sleep(0)
             if tile.path in self.tiles:
@@ -177,17 +175,38 @@ class InMemoryLog:
 
     async def release(self, before: int) -> None:
         for first, part in list(self.edge.items()):
-            if part.end <= before:
+            if part.end <= before and part.rows is None:
                 del self.edge[first]
 
-    async def whole_since(self, head: Head) -> datetime | None:
-        last = self.entries.get(head.size - 1)
-        if head.size and (last is None or head.last_leaf not in (None, last.row.leaf)):
+    async def indexed(self) -> Indexed | None:
+        if self.marker is None or (self.place and self.place - 1 not in self.entries):
             return None
-        return self.marker
+        return Indexed(self.place, self.marker)
 
-    async def mark_whole(self, at: datetime) -> None:
+    async def mark_whole(self, at: datetime, size: int) -> None:
+        if size:
+            await self.mark_indexed(size)
         self.marker = at
+
+    async def unindexed(
+        self, start: int, size: int, limit: int | None = None
+    ) -> tuple[Sequence[StagedRow], int]:
+        to = size if limit is None else min(size, start + limit)
+        found: dict[int, StagedRow | None] = {}
+        for first, part in sorted(self.edge.items(), key=lambda each: each[1].epoch):
+            rows: list[StagedRow | None] = [*(part.rows or [None] * len(part.entries))]
+            found |= enumerate(rows, first)
+        chosen = (found.get(index) for index in range(start, to))
+        return [row for row in chosen if row is not None], to
+
+    async def mark_indexed(self, size: int) -> None:
+        if size - 1 not in self.entries:
+            raise IndexLostError
+        for part in self.edge.values():
+            if part.end <= size:
+                part.rows = None
+        await asyncio.sleep(0)
+        self.place = max(self.place, size)
 
     async def mark_lost(self) -> None:
         self.marker = None
@@ -278,6 +297,22 @@ class InMemoryLog:
             if index < before and each.row.event_id in event_ids
         }
 
+    async def add(self, rows: Sequence[IndexRow], epoch: int) -> Sequence[IndexRow]:
+        refused = []
+        for row in rows:
+            await asyncio.sleep(0)
+            if row.index in self.entries:
+                continue
+            if await self.indexes_of([row.event_id], rows[0].index):
+                refused.append(row)
+                continue
+            opens = row.facts is not None and row.facts.opens
+            self.entries[row.index] = _Entry(epoch, _kept(row), False if opens else None)
+        return refused
+
+    async def keep_ids(self, ids: Mapping[int, str]) -> None:
+        self.kept_ids |= ids
+
     async def restore(self, rows: Sequence[IndexRow], epoch: int) -> None:
         ids = {row.event_id: row.index for row in rows}
         for index, each in list(self.entries.items()):
@@ -287,7 +322,6 @@ class InMemoryLog:
             there = self.entries.get(row.index)
             if there is None or there.row != _kept(row):
                 self.entries[row.index] = _Entry(epoch, _kept(row))
-            self._by_event[row.event_id] = row.index
 
     async def forgotten(self, start: int, end: int) -> Mapping[int, str]:
         return {index: name for index, name in self.kept_ids.items() if start <= index < end}

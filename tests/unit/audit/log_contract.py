@@ -14,6 +14,7 @@ from uuid_utils import compat
 
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Rebuild
+from direct311.audit.index.handlers.follow import LONGEST_WAIT, FollowedLog, Following
 from direct311.audit.index.handlers.rebuild import Rebuilding
 from direct311.audit.index.handlers.watch_index import IndexWatch
 from direct311.audit.index.ports import Entries, Progress
@@ -32,9 +33,11 @@ from direct311.audit.log.ports.inbox import Inbox
 from direct311.audit.log.ports.keys import BodyKeys
 from direct311.audit.log.ports.log import (
     FencedError,
+    IndexBehindError,
     IndexLostError,
     KeyGoneError,
     Log,
+    StagedRow,
     StaleStageError,
 )
 from direct311.audit.monitoring.ports import Watch
@@ -143,6 +146,7 @@ class Stores:
         self.published = Unwitnessed(self.log, LOG_KEYS, self.clock)
         self.archive = Archive(self.log, self.objects, self.alarms, self.published, self.clock)
         self.tags = Tags(self.keyring)
+        self.followed = FollowedLog(self.log, lambda: None, patience=timedelta())
         service = audit_service(self.clock)
         self.access_log, self.vault = service.access_log, service.vault
         self.index_watch = IndexWatch(
@@ -190,6 +194,29 @@ class Stores:
     async def rows(self) -> Sequence[IndexRow]:
         return await self.entries.rows(0, (await self.log.head()).size)
 
+    def following(self, fate: "Fate | None" = None) -> Following:
+        """A process that brings the index up to date, and meets its fate where it has one."""
+
+        def through(inner: object) -> Any:
+            return inner if fate is None else Through(inner, fate)
+
+        return Following(
+            log=through(self.log),
+            inbox=self.inbox,
+            entries=through(self.entries),
+            keys=KeyRing(through(self.keys), PROVIDER),
+            tags=self.tags,
+            alarms=self.alarms,
+            clock=self.clock,
+        )
+
+    async def follow(self) -> None:
+        """Bring the index up to date, as if a question waited for it."""
+        following = self.following()
+        following.hurry()
+        while await following.step():
+            following.hurry()
+
     def sequencer(self, batch: int = 2_000) -> Sequencer:
         return Sequencer(self.inbox, self.log, self.keyring, self.clock, batch=batch)
 
@@ -212,7 +239,13 @@ class Stores:
         return [each.event.id for each in batch]
 
     async def sequence(self, batch: int = 2_000) -> None:
-        """Bring the whole inbox into the log, whatever others did before."""
+        """Bring the whole inbox into the log, whatever others did before, and the index up to
+        date."""
+        await self.append(batch)
+        await self.follow()
+
+    async def append(self, batch: int = 2_000) -> None:
+        """Bring the whole inbox into the log; the index does not follow."""
         sequencer = self.sequencer(batch)
         for attempt in range(200):
             try:
@@ -344,7 +377,7 @@ def accesses(number: int) -> list[Encoded]:
     return [producer.access(*about[index % len(about)]) for index in range(number)]
 
 
-CALLS = 14
+CALLS = 16
 """More than a step makes; a fate that is not met says so."""
 
 
@@ -572,7 +605,7 @@ class LogContract:
         await stores.sequence()
         head = await stores.log.take_over()
         (row,) = await stores.entries.find(Filter(), before=1, floor=0, limit=1)
-        await stores.log.stage(head.epoch, [replace(row, index=1, event_id=RECORD)], {})
+        await stores.log.stage(head.epoch, [StagedRow(replace(row, index=1, event_id=RECORD))], {})
         assert await stores.entries.by_event(RECORD, head.size) is None
         assert await stores.log.known([RECORD, kept], head.size) == {kept}
         await stores.sequence()
@@ -695,18 +728,19 @@ class LogContract:
         assert [row for row in before if row.facts and row not in after] == []
         assert await in_clear_without_key(stores) == []
 
-    async def test_an_entry_that_was_forgotten_while_staged_leaves_its_place_to_another(
+    async def test_an_entry_that_was_staged_and_never_committed_leaves_its_place_to_another(
         self, stores: Stores
     ) -> None:
         await stores.arrive(accesses(1))
         await stores.sequence()
         head = await stores.log.take_over()
         (row,) = await stores.rows()
-        staged = replace(row, index=1, event_id=THIRD)
+        staged = StagedRow(replace(row, index=1, event_id=THIRD), (RECORD,))
         await stores.log.stage(head.epoch, [staged], {})
-        assert await stores.forget(RECORD) == 2
-        assert await stores.entries.forgotten(1, 2) == {1: THIRD}
-        # It was never committed.
+        await stores.follow()
+        assert await stores.rows() == await stores.entries.rows(0, 2) == [row]
+        assert await stores.forget(RECORD) == 1
+        (row,) = await stores.rows()
         (late,) = await stores.arrive([Producer().access(OTHER)])
         await stores.sequence()
         assert [row.event_id for row in await stores.rows()] == [row.event_id, late]
@@ -735,13 +769,226 @@ class LogContract:
         assert await stores.entries.opened(0, 3) == 0
         assert await stores.entries.not_opened(0, 4, 10) == (1, [ids[0]])
 
+    # --- the index follows the log
+
+    async def test_the_index_follows_and_what_it_lacks_is_not_answered(
+        self, stores: Stores
+    ) -> None:
+        first = await stores.arrive(accesses(300))
+        await stores.sequence()
+        second = await stores.arrive(accesses(50))
+        await stores.append()
+        assert (await stores.log.head()).size == 350
+        assert (await stores.followed.head()).size == 300
+        with pytest.raises(IndexBehindError):
+            await stores.followed.complete()
+        assert len(await stores.entries.rows(0, 400)) == 300
+        await stores.follow()
+        assert (await stores.followed.complete()).size == 350
+        await stores.check([*first, *second])
+
+    async def test_a_repeat_is_recognized_before_the_index_has_its_event(
+        self, stores: Stores
+    ) -> None:
+        messages = accesses(40)
+        arrived = await stores.arrive(messages)
+        sequencer = stores.sequencer()
+        await sequencer.step()
+        # By the sequencer that appended it, and by one that did not.
+        for each in (sequencer, stores.sequencer()):
+            await stores.arrive(messages[10:20])
+            arrived += await stores.arrive(accesses(3))
+            while await each.step():
+                pass
+        assert (await stores.followed.head()).size == 0
+        await stores.follow()
+        await stores.arrive(messages[5:25])
+        await stores.sequence()
+        await stores.check(arrived)
+
+    async def test_the_index_waits_for_appends_but_not_for_long(self, stores: Stores) -> None:
+        await stores.arrive(accesses(10))
+        await stores.append()
+        await stores.arrive(accesses(10))
+        following = stores.following()
+        assert not await following.step()
+        assert (await following.behind(), await stores.entries.rows(0, 10)) == (10, [])
+        stores.clock.advance(LONGEST_WAIT)
+        assert await following.step()
+        assert await following.behind() == 0
+        await stores.append()
+        await stores.arrive(accesses(10))
+        assert not await following.step()
+        following.hurry()
+        assert await following.step()
+        assert await following.behind() == 0
+
+    async def test_the_index_follows_at_once_if_nothing_waits_for_the_log(
+        self, stores: Stores
+    ) -> None:
+        await stores.arrive(accesses(10))
+        await stores.append()
+        following = stores.following()
+        assert await following.step()
+        assert not await following.step()
+        assert (await stores.followed.complete()).size == 10
+
+    @pytest.mark.parametrize("how", ["before", "after"])
+    async def test_following_killed_at_any_call_leaves_the_index_right(
+        self, stores: Stores, how: str
+    ) -> None:
+        arrived: list[str] = []
+        survived = 0
+        for at in count(1):
+            arrived += await stores.arrive(accesses(20))
+            await stores.append()
+            fate = Fate(at, how)
+            with suppress(KilledError):
+                await stores.following(fate).step()
+            await stores.archive.step()
+            await stores.follow()
+            await stores.check(arrived)
+            survived += fate.met
+            if not fate.met:
+                break
+        assert survived >= 7
+
+    @pytest.mark.parametrize("at", range(1, CALLS))
+    async def test_following_stopped_at_any_call_and_overtaken_does_no_harm(
+        self, stores: Stores, at: int
+    ) -> None:
+        arrived = await stores.arrive(accesses(230))
+        await stores.append()
+        fate = Fate(at, "stopped", stopped=asyncio.Event(), go_on=asyncio.Event())
+        assert fate.stopped is not None
+        assert fate.go_on is not None
+        old = asyncio.create_task(stores.following(fate).step())
+        stopping = asyncio.create_task(fate.stopped.wait())
+        await asyncio.wait({old, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        arrived += await stores.arrive(accesses(WIDTH))
+        await stores.sequence()
+        await stores.archive.step()
+        fate.go_on.set()
+        await old
+        stopping.cancel()
+        await stores.check(arrived)
+
+    async def test_two_that_follow_at_once_insert_each_row_once(self, stores: Stores) -> None:
+        arrived = await stores.arrive(accesses(300))
+        await stores.append()
+        await asyncio.gather(*(stores.follow() for _ in range(3)))
+        await stores.check(arrived)
+
+    @pytest.mark.parametrize("at", range(1, CALLS))
+    async def test_a_record_destroyed_at_any_call_of_following_leaves_nothing_in_clear(
+        self, stores: Stores, at: int
+    ) -> None:
+        """As `dispose` does it: the key, then the index's wait, then forgetting."""
+        producer = Producer()
+        about = [(RECORD,), (RECORD, OTHER), (OTHER,), (RECORD, OTHER, THIRD)]
+        arrived = await stores.arrive([producer.access(*each) for each in about])
+        await stores.append()
+
+        forgot: list[int] = []
+
+        async def forget() -> None:
+            if not forgot:
+                await stores.followed.complete()
+                forgot.append(await stores.forget(RECORD))
+
+        async def destroy() -> None:
+            await stores.keys.destroy(RECORD)
+            with suppress(IndexBehindError):
+                await forget()
+
+        async def nothing() -> None:
+            pass
+
+        fate = Fate(at, "meanwhile", other=destroy, later=nothing)
+        await stores.following(fate).step()
+        await (nothing if fate.met else destroy)()
+        await stores.follow()
+        await forget()
+        rows = await stores.rows()
+        assert [row.event_id for row in rows] == arrived
+        assert not [row for row in rows if row.facts and RECORD in row.facts.record_ids]
+        assert [row.facts is None for row in rows] == [True, False, False, False]
+        assert (await stores.entries.forgotten(0, 4))[0] == arrived[0]
+        tag = await stores.tags.tagger(stores.clock.now())
+        assert all(is_right(row, leaf_hash(row.data), tag) for row in rows)
+        rest, _ = await stores.log.unindexed(0, 4)
+        assert rest == []
+
+    @pytest.mark.parametrize("at", ["first", "add"])
+    async def test_a_row_whose_key_is_gone_enters_the_index_without_what_it_says(
+        self, stores: Stores, at: str
+    ) -> None:
+        """Without anybody who makes the index forget: destroyed before the step, or in it."""
+        producer = Producer()
+        arrived = await stores.arrive([producer.access(RECORD), producer.access(OTHER)])
+        await stores.append()
+        add = stores.entries.add
+
+        async def destroyed_meanwhile(rows: Sequence[IndexRow], epoch: int) -> Sequence[IndexRow]:
+            await stores.keys.destroy(RECORD)
+            return await add(rows, epoch)
+
+        if at == "first":
+            await stores.keys.destroy(RECORD)
+        else:
+            stores.entries.add = destroyed_meanwhile  # type: ignore[method-assign]
+        await stores.follow()
+        rows = await stores.rows()
+        assert [row.facts is None for row in rows] == [True, False]
+        assert await stores.entries.forgotten(0, 2) == {0: arrived[0]}
+
+    async def test_rows_that_an_overtaken_sequencer_staged_late_do_not_count(
+        self, stores: Stores
+    ) -> None:
+        arrived = await stores.arrive(accesses(10))
+        await stores.sequence()
+        old = await stores.log.take_over()
+        arrived += await stores.arrive(accesses(3))
+        await stores.sequence()
+        arrived += await stores.arrive(accesses(WIDTH))
+        await stores.append()
+        await stores.archive.step()
+        # The edge has the second batch no more, so its place is free; the third is not indexed.
+        (row, *_) = await stores.rows()
+        late = [
+            StagedRow(replace(row, index=index, event_id=str(compat.uuid7())), (RECORD,))
+            for index in range(old.size, old.size + 6)
+        ]
+        await stores.log.stage(old.epoch, late, {})
+        await stores.follow()
+        await stores.check(arrived)
+        assert (await stores.log.unindexed(0, WIDTH + 13))[0] == []
+
+    async def test_an_index_lost_while_it_is_behind_is_made_again_with_everything(
+        self, stores: Stores
+    ) -> None:
+        messages = accesses(30)
+        arrived = await stores.arrive(messages)
+        await stores.sequence()
+        arrived += await stores.arrive(accesses(10))
+        await stores.append()
+        await stores.meddler.drop()
+        assert not await stores.following().step()
+        with pytest.raises(IndexLostError):
+            await stores.followed.head()
+        assert (await stores.rebuild()).mended == 40
+        assert (await stores.followed.complete()).size == 40
+        await stores.arrive(messages)
+        await stores.sequence()
+        await stores.check(arrived)
+
     # --- the index is no part of the log
 
     async def test_a_wiped_index_is_made_again_as_it_was(self, stores: Stores) -> None:
         messages = await full_log(stores)
         before, head = await stores.rows(), await stores.log.head()
         await stores.meddler.drop()
-        assert await stores.log.whole_since(head) is None
+        assert await stores.log.indexed() is None
         # A repeat would come in again: nothing is appended.
         await stores.arrive([*messages, *accesses(5)])
         for _ in range(2):
@@ -836,7 +1083,7 @@ class LogContract:
                     pass
             assert (await stores.rebuild()).state == "done"
             assert await stores.rows() == before
-            assert await stores.log.whole_since(await stores.log.head()) is not None
+            assert await stores.log.indexed() is not None
             if not fate.met:
                 break
         assert at > 20
@@ -914,7 +1161,7 @@ class LogContract:
         assert failed.state == "failed"
         assert failed.problem == "entry 511: tile/entries/001 differs from tile/0/001"
         assert stores.alarms.raised == [("tree_mismatch", "entry:0")]
-        assert await stores.log.whole_since(await stores.log.head()) is None
+        assert await stores.log.indexed() is None
         stores.objects.get = genuine  # type: ignore[method-assign]
         assert (await stores.rebuild()).state == "done"
 

@@ -52,10 +52,11 @@ class DisposingAudit:
         self.processor = service.processor_of(self.records, AuditedRecord, handlers, self.relay)
         self.keys = keys
         self.holds = InMemoryLogHolds()
-        self.held = Held(self.holds, log, log)
+        self.held = Held(self.holds, log, self.stores.followed)
         self.disposition = Disposition(
             self.processor,
             log,
+            self.stores.followed,
             log,
             self.stores.tags,
             self.due,
@@ -355,7 +356,7 @@ def month_disposition(
     return MonthDisposition(
         audit.keys,
         audit.stores.entries,
-        audit.stores.log,
+        audit.stores.followed,
         audit.held,
         audit.stores.tags,
         audit_service(audit.stores.clock, audit.access_log, policy).vault,

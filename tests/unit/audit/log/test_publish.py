@@ -128,7 +128,6 @@ class County(AuditUnderTest):
     def another_publisher(self) -> Publisher:
         return Publisher(
             self.stores.log,
-            self.stores.entries,
             self.stores.files,
             self.publications,
             self.asked,

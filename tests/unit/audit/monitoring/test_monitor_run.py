@@ -45,11 +45,12 @@ class MonitoringAudit:
         clock, self.alarms = self.stores.clock, self.stores.alarms
         self.observer, self.intake = Observing(), InMemoryFetches("intake")
         numbering = Numbering(InMemoryNumbers(), self.alarms, clock, ["intake"])
-        reconciler = Reconciler([self.intake], InMemoryWatch(), log, log, self.alarms, clock)
-        tailer = LogTailer([numbering, self.observer], log, log, InMemoryWatch())
+        followed = self.stores.followed
+        reconciler = Reconciler([self.intake], InMemoryWatch(), followed, log, self.alarms, clock)
+        tailer = LogTailer([numbering, self.observer], followed, log, InMemoryWatch())
         self.missing: list[int] = []
         self.monitor_run = MonitorRun(
-            log,
+            followed,
             tailer,
             reconciler,
             numbering,

@@ -226,7 +226,7 @@ async def test_an_observer_sees_every_entry_and_goes_on_where_it_was() -> None:
 
     async def walk() -> None:
         numbering = Numbering(numbers, stores.alarms, stores.clock, TELLING)
-        await LogTailer([numbering], log, log, watch).step()
+        await LogTailer([numbering], stores.followed, log, watch).step()
 
     for count in (3, 2):
         await stores.arrive([producer.access(RECORD) for _ in range(count)])
@@ -241,7 +241,7 @@ async def test_an_observer_is_shown_nothing_of_an_index_that_is_lost() -> None:
     stores = in_memory(log)
     producer = Producer()
     numbering = Numbering(numbers, stores.alarms, stores.clock, TELLING)
-    observer = LogTailer([numbering], log, log, watch)
+    observer = LogTailer([numbering], stores.followed, log, watch)
     await stores.arrive([producer.access(RECORD) for _ in range(5)])
     await stores.sequence()
     log.drop_index()

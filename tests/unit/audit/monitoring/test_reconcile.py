@@ -27,7 +27,7 @@ class ReconcilingAudit:
 
     def start(self) -> None:
         """As after a restart of the process: what is stored stays."""
-        log = self.stores.log
+        log = self.stores.followed
         sources = [self.intake, self.media]
         self.reconciler = Reconciler(
             sources, self.watch, log, self.stores.entries, self.alarms, self.stores.clock

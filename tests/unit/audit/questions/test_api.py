@@ -45,7 +45,7 @@ class Desk:
         audit = self.audit = AuditUnderTest()
         app = FastAPI()
         install(app, Readiness(), Metrics())
-        log = audit.stores.log
+        log = audit.stores.followed
         self.watch = InMemoryWatch()
         reconciler = Reconciler(
             [], self.watch, log, audit.stores.entries, InMemoryAlarms(), audit.stores.clock

@@ -30,7 +30,7 @@ class ResidentsAudit:
         self.access_log, self.events = service.access_log, service.access_log.events
         self.link_signer = service.link_signer
         reading = SubjectReading(
-            log=self.entries,
+            log=self.stores.followed,
             entries=self.entries,
             vault=service.vault,
             policy=service.policy,

@@ -29,7 +29,7 @@ class Asked:
         service = audit_service(self.clock)
         self.access_log, self.link_signer = service.access_log, service.link_signer
         reading = SubjectReading(
-            log=entries,
+            log=self.stores.followed,
             entries=entries,
             vault=service.vault,
             policy=service.policy,

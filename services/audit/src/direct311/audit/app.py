@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI
 
 from direct311.audit.alarms.wiring import wire as wire_alarms
 from direct311.audit.disposition.wiring import wire as wire_disposition
-from direct311.audit.index.wiring import open_entries
+from direct311.audit.index.wiring import open_entries, wire_following
 from direct311.audit.index.wiring import wire as wire_index
 from direct311.audit.log.api.consumers import TOPICS, consuming
 from direct311.audit.log.wiring import wire as wire_log
@@ -31,16 +31,25 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     alarms = wire_alarms(resources)
     raising = alarms.alarms
     entries = open_entries(resources)
-    log = wire_log(settings, resources, store, policy, raising, entries, caller)
-    monitoring = wire_monitoring(settings, resources, log, entries, raising, caller)
+    log = wire_log(
+        settings, resources, store, policy, raising, lambda: following.loop.wake(), caller
+    )
+    following = wire_following(resources, log, entries, raising)
+    followed = following.followed
+    monitoring = wire_monitoring(
+        settings, resources, log, following.as_it_is, entries, raising, caller
+    )
     index = wire_index(settings, resources, log, entries, monitoring.watch, raising, caller)
-    disposition = wire_disposition(settings, resources, log, entries, raising, caller)
-    questions = wire_questions(settings, resources, policy, log, entries, caller, resident)
+    disposition = wire_disposition(settings, resources, log, followed, entries, raising, caller)
+    questions = wire_questions(
+        settings, resources, policy, log, followed, entries, caller, resident
+    )
 
     async def measure() -> None:
         for step in (
             log.measure,
             index.measure,
+            following.measure,
             monitoring.measure,
             log.publishing.measure,
         ):
@@ -48,6 +57,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
 
     loops = [
         log.sequencer,
+        following.loop,
         log.archive,
         disposition.dispose,
         monitoring.reconcile,

@@ -1,7 +1,7 @@
 """An entry in the log and in the query index."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from direct311.audit.entry import Facts
@@ -22,6 +22,11 @@ class IndexRow:
     leaf: bytes
     facts: Facts | None
     tag: bytes = b""
+
+    def under(self, event_id: str) -> "IndexRow":
+        """A copy with another event's id; it has no tag yet."""
+        facts = self.facts and self.facts.under(event_id)
+        return replace(self, event_id=event_id, facts=facts)
 
 
 Tagger = Callable[[IndexRow], bytes]

@@ -17,7 +17,7 @@ from direct311.audit.disposition.handlers.dispose import Disposition
 from direct311.audit.disposition.handlers.holds import Held, LogHolding
 from direct311.audit.disposition.handlers.months import MonthDisposition
 from direct311.audit.index.ports import Entries
-from direct311.audit.log.ports.log import IndexLostError
+from direct311.audit.log.ports.log import Followed, IndexBehindError, IndexLostError
 from direct311.audit.log.wiring import LogCapability
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.access.rules import Caller
@@ -46,6 +46,7 @@ def wire(
     settings: AuditSettings,
     resources: Resources,
     log: LogCapability,
+    followed: Followed,
     entries: Entries,
     alarms: Alarms,
     caller: Callable[[Request], Awaitable[Caller]],
@@ -60,10 +61,11 @@ def wire(
     )
     due = DueRecords(aggregates.records, clock)
     holds = MongoLogHolds(resources.database)
-    held = Held(holds, entries, log.log)
+    held = Held(holds, entries, followed)
     disposition = Disposition(
         processor,
         log.log,
+        followed,
         entries,
         keys.tags,
         due.due,
@@ -91,11 +93,11 @@ def wire(
     holding = LogHolding(holds, held, being_destroyed, keys.vault, clock, resources.ids)
     rules = load_month_key_rules(settings.month_keys_file).content
     months = MonthDisposition(
-        keys.stored, entries, log.log, held, keys.tags, keys.vault, alarms, rules, clock
+        keys.stored, entries, followed, held, keys.tags, keys.vault, alarms, rules, clock
     )
 
     async def dispose() -> None:
-        with contextlib.suppress(IndexLostError):
+        with contextlib.suppress(IndexLostError, IndexBehindError):
             await disposition.clear()
             await disposition.begin()
             await destroyer.step()

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Depends, Request
 
 from direct311.audit.index.domain import Rebuild
 from direct311.audit.index.handlers.rebuild import Rebuilding
-from direct311.audit.log.ports.log import Log
+from direct311.audit.log.ports.log import IndexLostError, Log
 from direct311.runtime.access.reasons import Reference
 from direct311.runtime.access.rules import Caller
-from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
 from direct311.schemas import Instant, Model
 
@@ -42,12 +41,8 @@ def answering(log: Log) -> Callable[[], Awaitable[None]]:
     """A dependency that answers 503 if the query index cannot be used."""
 
     async def whole() -> None:
-        if await log.whole_since(await log.head()) is None:
-            raise RefusedError(
-                "index_rebuilding",
-                "The index is being rebuilt from the log. Nothing is lost; try again later.",
-                retry_after=30,
-            )
+        if await log.indexed() is None:
+            raise IndexLostError
 
     return whole
 

@@ -59,6 +59,15 @@ class Entries(Protocol):
         """The entries below `before` that these events have."""
         ...
 
+    async def add(self, rows: Sequence[IndexRow], epoch: int) -> Sequence[IndexRow]:
+        """Insert these rows, in order, of entries below the head; those whose entry has a row stay
+        as they are. Returns the rows whose event has an earlier one, which were not inserted."""
+        ...
+
+    async def keep_ids(self, ids: Mapping[int, str]) -> None:
+        """Store events' ids separately from the index (index → id), as `forget` does."""
+        ...
+
     async def restore(self, rows: Sequence[IndexRow], epoch: int) -> None:
         """Make the index say this; rows that already do are unchanged.
 
@@ -68,7 +77,7 @@ class Entries(Protocol):
 
     async def forget(self, record_id: str, tag: Tagger) -> int:
         """Remove the cleartext of the entries about a record, except those about disposition;
-        returns how many. This includes entries that are only staged so far.
+        returns how many.
 
         An entry that is also about other records keeps the rest. The events' ids are stored
         separately from the index (`forgotten`), because some day no key may open their entries.

@@ -11,10 +11,11 @@ from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.adapters.mongo_index import MongoEntries
 from direct311.audit.index.adapters.mongo_progress import MongoProgress
 from direct311.audit.index.api import answering, index_router
+from direct311.audit.index.handlers.follow import FollowedLog, Following
 from direct311.audit.index.handlers.rebuild import Rebuilding
 from direct311.audit.index.handlers.watch_index import IndexWatch
-from direct311.audit.index.ports import FetchCursors, Progress
-from direct311.audit.log.ports.log import Log
+from direct311.audit.index.ports import Entries, FetchCursors, Progress
+from direct311.audit.log.ports.log import Followed, Log
 from direct311.audit.log.wiring import LogCapability
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.access.rules import Caller
@@ -39,6 +40,59 @@ class IndexCapability:
 def open_entries(resources: Resources) -> MongoEntries:
     """The index itself. It needs none of the other capabilities, and all of them query it."""
     return MongoEntries(resources.database)
+
+
+@dataclass(frozen=True)
+class FollowingCapability:
+    """What brings the index up to date, and how far it is: `followed` for those who wait for it,
+    `as_it_is` for work in the background, which takes what there is."""
+
+    followed: Followed
+    as_it_is: Followed
+    loop: Loop
+    measure: Step
+
+
+def wire_following(
+    resources: Resources, log: LogCapability, entries: Entries, alarms: Alarms
+) -> FollowingCapability:
+    """What brings `entries` up to date with `log`."""
+    following = Following(
+        log=log.log,
+        inbox=log.inbox,
+        entries=entries,
+        keys=log.keys.ring,
+        tags=log.keys.tags,
+        alarms=alarms,
+        clock=resources.clock,
+    )
+    clock, lease = resources.clock, resources.lease("follow")
+    behind = Gauge(
+        "direct311_log_index_behind",
+        "Entries that the query index does not have yet",
+        registry=resources.metrics.registry,
+    )
+
+    async def follow() -> None:
+        while await following.step():
+            if not await lease.hold(clock.now()):
+                return
+
+    loop = Loop("follow", timedelta(seconds=0.5), follow, lease, clock)
+
+    def hurry() -> None:
+        following.hurry()
+        loop.wake()
+
+    async def measure() -> None:
+        behind.set(await following.behind())
+
+    return FollowingCapability(
+        FollowedLog(log.log, hurry),
+        FollowedLog(log.log, lambda: None, patience=timedelta()),
+        loop,
+        measure,
+    )
 
 
 def wire(
@@ -80,7 +134,7 @@ def wire(
     )
 
     async def whole() -> str | None:
-        lost = await log.log.whole_since(await log.log.head()) is None
+        lost = await log.log.indexed() is None
         return "it is lost, or is being rebuilt from the log" if lost else None
 
     rebuild = _rebuild(rebuilding, progress, entries, resources)
@@ -129,7 +183,7 @@ def _measuring(log: Log, watch: IndexWatch, resources: Resources) -> Step:
     )
 
     async def measure() -> None:
-        whole.set(await log.whole_since(await log.head()) is not None)
+        whole.set(await log.indexed() is not None)
         mismatches.set(await watch.mismatches())
 
     return measure

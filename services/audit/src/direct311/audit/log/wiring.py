@@ -28,8 +28,9 @@ from direct311.audit.log.handlers.sequence import Sequencer
 from direct311.audit.log.handlers.tags import Tags
 from direct311.audit.log.handlers.waiting import Waiting
 from direct311.audit.log.ports.files import Objects
+from direct311.audit.log.ports.inbox import Inbox
 from direct311.audit.log.ports.log import IndexLostError, Log
-from direct311.audit.log.ports.publication import Logged, Published
+from direct311.audit.log.ports.publication import Published
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.access.rules import AccessPolicy, Caller
 from direct311.runtime.http.health import Check
@@ -61,7 +62,7 @@ class Keys:
 class Publishing:
     """What is published, and what gets it cosigned if a policy requires witnesses.
 
-    `measure` queries the query index, and fails if that is lost.
+    `measure`: how long entries wait for it.
     """
 
     published: Published
@@ -76,6 +77,7 @@ class LogCapability:
     `begin` runs last during preparation. `trust`: the keys of the checkpoints under lock.
     """
 
+    inbox: Inbox
     log: Log
     files: LogFiles
     objects: Objects
@@ -102,10 +104,11 @@ def wire(
     store: ObjectStore,
     policy: AccessPolicy,
     alarms: Alarms,
-    entries: Logged,
+    appended: Callable[[], None],
     caller: Callable[[Request], Awaitable[Caller]],
 ) -> LogCapability:
-    """The log in the database and in the bucket `settings.bucket`.
+    """The log in the database and in the bucket `settings.bucket`. `appended` is called after
+    entries were added.
 
     :raises LogKeyError, NoLogKeyError, PolicyError: the log cannot be signed or published with
     these settings.
@@ -118,7 +121,7 @@ def wire(
     inbox, log = MongoInbox(database), MongoLog(database)
     objects = LockedObjects(store, settings.bucket, settings.locked_for)
     files = LogFiles(log, objects)
-    publishing = _publishing(settings, resources, log, files, entries, alarms, log_keys, witnessing)
+    publishing = _publishing(settings, resources, log, files, alarms, log_keys, witnessing)
     archive = Archive(log, objects, alarms, publishing.published, clock)
     waiting = Waiting(inbox, clock)
 
@@ -131,6 +134,7 @@ def wire(
         return None
 
     return LogCapability(
+        inbox=inbox,
         log=log,
         files=files,
         objects=objects,
@@ -144,7 +148,7 @@ def wire(
         prepare_keys=(keys.stored.prepare, keys.rotation.checks.check),
         begin=begin_log,
         sequencer=_sequencing(
-            Sequencer(inbox, log, keys.ring, clock, batch=settings.batch), resources
+            Sequencer(inbox, log, keys.ring, clock, batch=settings.batch), appended, resources
         ),
         archive=Loop("archive", SECOND, archive.step, resources.lease("archive"), clock),
         measure=_measuring(log, waiting, resources),
@@ -167,7 +171,7 @@ def _keys(settings: AuditSettings, resources: Resources, policy: AccessPolicy) -
     return Keys(stored, ring, Tags(ring), vault, rotation)
 
 
-def _sequencing(sequencer: Sequencer, resources: Resources) -> Loop:
+def _sequencing(sequencer: Sequencer, done: Callable[[], None], resources: Resources) -> Loop:
     appended = Counter(
         "direct311_log_taken", "Events taken into the log", registry=resources.metrics.registry
     )
@@ -179,6 +183,7 @@ def _sequencing(sequencer: Sequencer, resources: Resources) -> Loop:
         with contextlib.suppress(IndexLostError):
             while taken := await sequencer.step():
                 appended.inc(taken)
+                done()
                 if not await lease.hold(clock.now()):
                     return
 
@@ -190,7 +195,6 @@ def _publishing(
     resources: Resources,
     log: Log,
     files: LogFiles,
-    entries: Logged,
     alarms: Alarms,
     keys: LogKeys,
     policy: Policy | None,
@@ -215,7 +219,6 @@ def _publishing(
         published = Witnessed(publications)
         publisher = Publisher(
             log,
-            entries,
             files,
             publications,
             [

@@ -8,6 +8,7 @@ from prometheus_client import Gauge
 
 from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.ports import Entries
+from direct311.audit.log.ports.log import Followed
 from direct311.audit.log.wiring import LogCapability
 from direct311.audit.monitoring.adapters.fetches import OwnFetches, PeerFetches
 from direct311.audit.monitoring.adapters.mongo_watch import MongoNumbers, MongoWatch
@@ -40,6 +41,7 @@ def wire(
     settings: AuditSettings,
     resources: Resources,
     log: LogCapability,
+    followed: Followed,
     entries: Entries,
     alarms: Alarms,
     caller: Callable[[Request], Awaitable[Caller]],
@@ -53,7 +55,7 @@ def wire(
         OwnFetches(log.keys.stored, resources.producers),
     ]
     patience = settings.unlogged_after
-    reconciler = Reconciler(key_fetches, watch, log.log, entries, alarms, clock, patience=patience)
+    reconciler = Reconciler(key_fetches, watch, followed, entries, alarms, clock, patience=patience)
     telling = [each.service for each in key_fetches]
     numbering = Numbering(numbers, alarms, clock, telling, patience=patience)
     volume_rules = load_volume_rules(settings.volume_file).content.rules
@@ -65,8 +67,8 @@ def wire(
         "direct311_log_missing_numbers", "Numbers of producers without a leaf", registry=registry
     )
     monitor_run = MonitorRun(
-        log.log,
-        LogTailer([numbering, volume], log.log, entries, watch),
+        followed,
+        LogTailer([numbering, volume], followed, entries, watch),
         reconciler,
         numbering,
         clock,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 
 from direct311.audit.index.ports import Entries
+from direct311.audit.log.ports.log import Followed
 from direct311.audit.log.wiring import LogCapability
 from direct311.audit.questions.adapters.intake import IntakePeople
 from direct311.audit.questions.adapters.rules_file import load_breach_rules
@@ -42,6 +43,7 @@ def wire(
     resources: Resources,
     policy: AccessPolicy,
     log: LogCapability,
+    followed: Followed,
     entries: Entries,
     caller: Callable[[Request], Awaitable[Caller]],
     resident: Callable[[Request], Awaitable[Caller]],
@@ -54,7 +56,7 @@ def wire(
     )
     reading = Reading(
         audited=audited,
-        log=log.log,
+        log=followed,
         entries=entries,
         files=log.files,
         people=people,
@@ -63,16 +65,16 @@ def wire(
         producers=parse_event_keys(decode_json(settings.principals_file.read_bytes())),
         clock=clock,
     )
-    exporting = Exporting(audited, log.log, people)
-    subject = SubjectReading(log=log.log, entries=entries, vault=vault, policy=policy, clock=clock)
+    exporting = Exporting(audited, followed, people)
+    subject = SubjectReading(log=followed, entries=entries, vault=vault, policy=policy, clock=clock)
     rules = load_breach_rules(settings.breach_file).content
     return QuestionsCapability(
         entries=api_router(reading, caller),
         others=(
-            counts_router(Counting(audited, log.log, people), caller),
+            counts_router(Counting(audited, followed, people), caller),
             exports_router(exporting, caller),
             who_saw_router(exporting, reading, caller),
-            breach_router(Breach(audited, log.log, people, rules), clock, caller),
+            breach_router(Breach(audited, followed, people, rules), clock, caller),
         ),
         subject=(
             subject_router(subject, resident),

@@ -21,7 +21,7 @@ from direct311.audit.disposition.ports import LogHolds
 from direct311.audit.entry import Filter
 from direct311.audit.index.ports import Entries
 from direct311.audit.log.handlers.tags import Tags
-from direct311.audit.log.ports.log import IndexLostError, Log
+from direct311.audit.log.ports.log import Followed, Log
 from direct311.runtime.clock import Clock
 from direct311.runtime.disposition import Destroyed
 from direct311.runtime.messaging.records import EventProcessor
@@ -52,6 +52,7 @@ class Disposition:
         self,
         processor: EventProcessor[AuditedRecord],
         log: Log,
+        followed: Followed,
         entries: Entries,
         tags: Tags,
         due: Records,
@@ -65,6 +66,7 @@ class Disposition:
     ) -> None:
         self._processor = processor
         self._log = log
+        self._followed = followed
         self._entries = entries
         self._tags = tags
         self._due = due
@@ -98,7 +100,7 @@ class Disposition:
 
         :raises IndexLostError: the index's data about the records could not be removed.
         """
-        await self._check_index()
+        await self._followed.check()
         for state in await self._due(100):
             borne_out = await self._order(state)
             if borne_out is None:
@@ -116,7 +118,7 @@ class Disposition:
     async def _order(self, state: AuditedRecord) -> tuple[str, datetime] | None:
         """The certified order that every other holder has answered, according to the log, and when
         the last of them did; `None` if there is none."""
-        size = (await self._log.head()).size
+        size = (await self._followed.complete()).size
         receipts = [await self._told(state.record_id, "destroy", each, size) for each in ANSWERING]
         if not all(receipts):
             return None
@@ -202,12 +204,12 @@ class Disposition:
         """Remove the query index's data about the record, whose key was destroyed before.
 
         :raises IndexLostError: an index that is being rebuilt may still receive data about the
-        record, from a body that was opened before the key was destroyed.
+            record, from a body that was opened before the key was destroyed.
+        :raises IndexBehindError: the index does not have all entries yet, and may still receive
+            data about the record.
         """
-        await self._check_index()
+        # What an overtaken sequencer staged late may name the record too.
+        await self._log.sweep(await self._log.head())
+        await self._followed.complete()
         tag = await self._tags.tagger(self._clock.now())
         return Destroyed(documents=await self._entries.forget(state.record_id, tag))
-
-    async def _check_index(self) -> None:
-        if await self._log.whole_since(await self._log.head()) is None:
-            raise IndexLostError

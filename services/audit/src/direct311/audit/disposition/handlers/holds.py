@@ -15,7 +15,7 @@ from direct311.audit.disposition.ports import BeingDestroyed, LogHolds
 from direct311.audit.entry import Filter
 from direct311.audit.index.ports import Entries
 from direct311.audit.index_row import IndexRow
-from direct311.audit.log.ports.log import Log
+from direct311.audit.log.ports.log import Followed
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
@@ -31,14 +31,14 @@ _BATCH = 1_000
 class Held:
     """What the holds in force keep."""
 
-    def __init__(self, holds: LogHolds, entries: Entries, log: Log) -> None:
+    def __init__(self, holds: LogHolds, entries: Entries, log: Followed) -> None:
         self._holds = holds
         self._entries = entries
         self._log = log
 
     async def keeping_record(self, record_id: str) -> Sequence[LogHold]:
         """The holds in force that cover an entry about this record."""
-        head = await self._log.head()
+        head = await self._log.complete()
         return [
             hold
             for hold in await self._holds.standing()
@@ -178,10 +178,10 @@ async def span_of_month(entries: Entries, name: str, size: int) -> tuple[int, in
 
 
 async def rows_of_month(
-    entries: Entries, log: Log, query: Filter, name: str
+    entries: Entries, log: Followed, query: Filter, name: str
 ) -> AsyncIterator[Sequence[IndexRow]]:
     """Matching entries that may be under the key of a month, a batch at a time."""
-    size = (await log.head()).size
+    size = (await log.complete()).size
     low, high = await span_of_month(entries, name, size)
     while low < high:
         rows = await entries.find(query, before=high, floor=low, limit=_BATCH, oldest_first=True)

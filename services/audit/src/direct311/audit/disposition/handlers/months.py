@@ -15,7 +15,7 @@ from direct311.audit.entry import Filter
 from direct311.audit.index.ports import Entries
 from direct311.audit.log.handlers.tags import Tags
 from direct311.audit.log.ports.keys import StoredKey
-from direct311.audit.log.ports.log import IndexLostError, Log
+from direct311.audit.log.ports.log import Followed
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock
@@ -36,7 +36,7 @@ class MonthDisposition:
         self,
         keys: MonthKeys,
         entries: Entries,
-        log: Log,
+        log: Followed,
         held: Held,
         tags: Tags,
         vault: Vault,
@@ -62,8 +62,7 @@ class MonthDisposition:
         :raises AuditUnavailableError: it cannot be written.
         :raises IndexLostError: the index's data about their entries could not be removed.
         """
-        if await self._log.whole_since(await self._log.head()) is None:
-            raise IndexLostError
+        await self._log.check()
         now = self._clock.now()
         if self._not_before is not None and now < self._not_before:
             return

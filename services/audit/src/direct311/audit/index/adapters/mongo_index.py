@@ -1,7 +1,7 @@
 """The query index in MongoDB.
 
-entries    one document for each entry, `_id`: its index. Anything at or above the head's size
-           is staged, and does not count. `log.adapters.mongo_log` keeps its marker there
+entries    one document for each entry, `_id`: its index. They follow the log
+           (`index.handlers.follow`). `log.adapters.mongo_log` keeps its marker there
 forgotten  the event's id of each entry whose facts went with its record, `_id`: its index
 """
 
@@ -138,7 +138,7 @@ class MongoEntries:
         ]
 
     async def forget_rows(self, rows: Sequence[IndexRow], tag: Tagger) -> None:
-        await self._keep_ids({row.index: row.event_id for row in rows})
+        await self.keep_ids({row.index: row.event_id for row in rows})
         changes = [
             UpdateOne(
                 {"_id": row.index},
@@ -176,6 +176,27 @@ class MongoEntries:
         query = {"event_id": {"$in": list(event_ids)}, "_id": {"$gte": 0, "$lt": before}}
         found = self._entries.find(query, {"event_id": 1})
         return {document["event_id"]: int(document["_id"]) async for document in found}
+
+    async def add(self, rows: Sequence[IndexRow], epoch: int) -> Sequence[IndexRow]:
+        wanted = {row.index: {"_id": row.index, "epoch": epoch, **row_fields(row)} for row in rows}
+        missing = dict(wanted)
+        doubles: set[int] = set()
+        for _ in range(3):
+            if not missing or await insert_new(self._entries, list(missing.values())):
+                return [row for row in rows if row.index in doubles]
+            span = {"_id": {"$gte": rows[0].index, "$lte": rows[-1].index}}
+            there = {each["_id"] async for each in self._entries.find(span, {"_id": 1})}
+            ids = [each["event_id"] for each in wanted.values()]
+            earlier = await self.indexes_of(ids, rows[0].index)
+            doubles = {row.index for row in rows if row.event_id in earlier} - there
+            missing = {
+                index: document
+                for index, document in wanted.items()
+                if index not in there and index not in doubles
+            }
+            # What was never committed has no right to an event's id.
+            await self._remove_strays(missing)
+        raise TransientError("the query index changes while rows are added")
 
     async def restore(self, rows: Sequence[IndexRow], epoch: int) -> None:
         wanted = {row.index: {"_id": row.index, "epoch": epoch, **row_fields(row)} for row in rows}
@@ -222,13 +243,13 @@ class MongoEntries:
             documents = [document async for document in found]
             if not documents:
                 return count
-            await self._keep_ids({each["_id"]: each["event_id"] for each in documents})
+            await self.keep_ids({each["_id"]: each["event_id"] for each in documents})
             changes = [_forgetting(document, record_id, tag) for document in documents]
             count += (await self._entries.bulk_write(changes, ordered=False)).modified_count
 
-    async def _keep_ids(self, ids: Mapping[int, str]) -> None:
-        """The last write counts: an event that was staged there and never committed may have been
-        forgotten before."""
+    async def keep_ids(self, ids: Mapping[int, str]) -> None:
+        # The last write counts: an event that was staged there and never committed may have been
+        # forgotten before, by a version that staged in the index.
         kept = [
             UpdateOne({"_id": index}, {"$set": {"event_id": event_id}}, upsert=True)
             for index, event_id in ids.items()

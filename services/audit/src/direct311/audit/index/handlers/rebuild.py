@@ -164,7 +164,7 @@ class Rebuilding:
             )
         if head.size:
             return work.sized(head.size)
-        await self._log.mark_whole(self._clock.now())
+        await self._log.mark_whole(self._clock.now(), 0)
         return work.done()
 
     async def _finish(self, work: Rebuild, head: Head) -> Rebuild:
@@ -178,7 +178,7 @@ class Rebuilding:
         await self._log.take_over()
         # The fetches are read again from the services, as far back as they report.
         await self._watch.rewind()
-        await self._log.mark_whole(self._clock.now())
+        await self._log.mark_whole(self._clock.now(), work.size)
         return work.done()
 
     async def _window(self, work: Rebuild, head: Head) -> Rebuild:
@@ -319,7 +319,7 @@ class Rebuilding:
             if earlier != row.index:
                 detail = f"entry {row.index} holds the same event as entry {earlier}"
                 await self._alarms.raise_alarm("tree_mismatch", f"entry:{row.index}", detail)
-                told.append(_under(row, unnamed(row.index)))
+                told.append(row.under(unnamed(row.index)))
             else:
                 told.append(row)
         return told
@@ -341,11 +341,6 @@ def _row(
     # Its fetch may have been long ago: fetches that reconciliation does not learn about stay open.
     facts = facts.without_fetch()
     return IndexRow(index, facts.event_id, entry.logged_at, data, leaf, facts)
-
-
-def _under(row: IndexRow, event_id: str) -> IndexRow:
-    facts = row.facts and row.facts.under(event_id)
-    return replace(row, event_id=event_id, facts=facts)
 
 
 def _headers(event: Event) -> dict[str, str]:

@@ -58,19 +58,20 @@ class IndexWatch:
         If the index is lost, that is the alarm, unless a rebuild was requested.
         """
         head = await self._log.head()
-        if await self._log.whole_since(head) is None:
+        indexed = await self._log.indexed()
+        if indexed is None:
             await self._tell_lost(head)
             return
         walk = await self._progress.walk()
-        start = walk.next if walk.next < head.size else 0
-        end = min(head.size, start + self.BUNDLES * WIDTH)
+        start = walk.next if walk.next < indexed.size else 0
+        end = min(indexed.size, start + self.BUNDLES * WIDTH)
         try:
             found = await self._compare(start, end, head)
         except (MissingTileError, TileError):
             says = f"a leaf tile of the entries {start} to {end - 1} is missing or broken"
             await self._alarms.raise_alarm("tree_mismatch", f"tiles:{start}", says)
             raise
-        if found and await self._log.whole_since(head) is None:
+        if found and await self._log.indexed() is None:
             # The index was removed in the meantime.
             return
         if found:
@@ -81,7 +82,7 @@ class IndexWatch:
         path = await self._next_checkpoint(walk.checkpoint)
         if path is not None:
             await self._compare_checkpoint(path, head)
-        ended = end >= head.size
+        ended = end >= indexed.size
         checked = path or ""
         await self._progress.keep_walk(
             walk.ended(checked, len(found)) if ended else walk.advanced(end, checked, len(found))

@@ -1,15 +1,15 @@
 """The log in MongoDB.
 
-log      one document, `_id: head`; the published checkpoint beside it (`mongo_published`)
+log      two documents: `_id: head`, and `_id: indexed`, how far the query index has the log; the
+         published checkpoint beside them (`mongo_published`)
 edge     sealed entries that no full bundle in the object store has yet; a document for each
          staged batch (several for a large one), `_id`: index of the first, `end`: that behind
-         the last
+         the last; with `rows`, what the query index will say, until it does
 tiles    full hash tiles, `_id`: path; with `end` and `data` until the object store has them
-entries  the query index (`index.adapters.mongo_index`): a batch is staged in it too, and one
-         document of it (`COMPLETENESS_MARKER`) goes when the collection goes
+entries  the query index (`index.adapters.mongo_index`), which follows; one document of it
+         (`COMPLETENESS_MARKER`) goes when the collection goes
 
-In `edge`, `tiles` and `entries`, anything at or above the head's size is staged, and does not
-count.
+In `edge` and `tiles`, anything at or above the head's size is staged, and does not count.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,21 @@ from datetime import UTC, datetime
 
 from pymongo import ReturnDocument
 
-from direct311.audit.documents import insert_new, row_fields
+from direct311.audit.documents import insert_new
+from direct311.audit.entry import Facts
 from direct311.audit.index_row import IndexRow
 from direct311.audit.log.adapters.mongo_inbox import offset_documents, offsets_of
-from direct311.audit.log.ports.log import FencedError, Head, MissingTileError, StaleStageError
+from direct311.audit.log.ports.log import (
+    FencedError,
+    Head,
+    Indexed,
+    IndexLostError,
+    MissingTileError,
+    StagedRow,
+    StaleStageError,
+)
 from direct311.runtime.storage.database import Collection, Database, Document, Index, MissingError
-from direct311.verifier.merkle import Frontier
+from direct311.verifier.merkle import Frontier, leaf_hash
 from direct311.verifier.tiles import HEIGHT, WIDTH, Tile, parse_path
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,6 +55,15 @@ class MongoLog:
     async def prepare(self) -> None:
         for collection in (self._tiles, self._edge):
             await collection.create_indexes([Index([("end", 1)], name="end")])
+        await self._begin_following()
+
+    async def _begin_following(self) -> None:
+        """A log from before the index followed it has all of its entries in the index."""
+        head = await self._heads.find_one({"_id": "head"}, {"size": 1})
+        if head is not None:
+            await self._heads.update_one(
+                {"_id": "indexed"}, {"$setOnInsert": {"size": head["size"]}}, upsert=True
+            )
 
     async def exists(self) -> bool:
         """Whether the log was ever begun."""
@@ -53,7 +71,7 @@ class MongoLog:
 
     async def begin(self) -> None:
         """Make the empty head if there is none, for an index that was never lost."""
-        await self.mark_whole(_EPOCH)
+        await self.mark_whole(_EPOCH, 0)
         await self._heads.update_one(
             {"_id": "head"}, {"$setOnInsert": {"epoch": 0, **head_fields(Head())}}, upsert=True
         )
@@ -78,20 +96,25 @@ class MongoLog:
         found = self._entries.find(query, {"event_id": 1})
         return {document["event_id"] async for document in found if document["_id"] < size}
 
-    async def whole_since(self, head: Head) -> datetime | None:
-        last = head.size - 1
+    async def indexed(self) -> Indexed | None:
+        place = await self._heads.find_one({"_id": "indexed"})
+        if place is None:
+            return None
+        last = place["size"] - 1
         signs = self._entries.find(
             {"_id": {"$in": [COMPLETENESS_MARKER, last]}}, {"since": 1, "leaf": 1}
         )
         found = {document["_id"]: document async for document in signs}
         if COMPLETENESS_MARKER not in found or last not in found:
             return None
-        if head.size and head.last_leaf not in (None, bytes(found[last].get("leaf", b""))):
+        if place.get("leaf", found[last].get("leaf")) != found[last].get("leaf"):
             return None
-        since: datetime = found[COMPLETENESS_MARKER]["since"]
-        return since
+        return Indexed(place["size"], found[COMPLETENESS_MARKER]["since"])
 
-    async def mark_whole(self, at: datetime) -> None:
+    async def mark_whole(self, at: datetime, size: int) -> None:
+        await self._heads.update_one({"_id": "indexed"}, {"$setOnInsert": {"size": 0}}, upsert=True)
+        if size:
+            await self.mark_indexed(size)
         await self._entries.update_one(
             {"_id": COMPLETENESS_MARKER}, {"$set": {"event_id": "mark", "since": at}}, upsert=True
         )
@@ -99,15 +122,42 @@ class MongoLog:
     async def mark_lost(self) -> None:
         await self._entries.delete_one({"_id": COMPLETENESS_MARKER})
 
-    async def stage(
-        self, epoch: int, rows: Sequence[IndexRow], tiles: Mapping[Tile, bytes]
-    ) -> None:
-        whole = await insert_new(
-            self._entries,
-            [{"_id": row.index, "epoch": epoch, **row_fields(row)} for row in rows],
+    async def unindexed(
+        self, start: int, size: int, limit: int | None = None
+    ) -> tuple[Sequence[StagedRow], int]:
+        within = {"_id": {"$lt": size}, "end": {"$gt": start}}
+        to = size
+        if limit is not None and start + limit < size:
+            # Preferably up to where a document ends.
+            ends = [each["end"] async for each in self._edge.find(within, {"end": 1})]
+            to = max((end for end in ends if end <= start + limit), default=start + limit)
+            within["_id"] = {"$lt": to}
+        # As in `data`: where documents overlap, that of the later epoch was committed. One without
+        # rows counts too: the index has its entries.
+        found: dict[int, StagedRow | None] = {}
+        async for document in self._edge.find(within).sort("epoch", 1):
+            found |= enumerate(_staged_rows(document), document["_id"])
+        rows = (found.get(index) for index in range(start, to))
+        return [row for row in rows if row is not None], to
+
+    async def mark_indexed(self, size: int) -> None:
+        last = await self._entries.find_one({"_id": size - 1}, {"leaf": 1})
+        if last is None:
+            raise IndexLostError
+        # First the rows: wherever the index is said to reach, nothing else says in cleartext what
+        # it says.
+        await self._edge.update_many(
+            {"end": {"$lte": size}, "rows": {"$exists": True}}, {"$unset": {"rows": ""}}
         )
-        if whole:
-            whole = await insert_new(self._edge, list(_edge_documents(epoch, rows)))
+        await self._heads.update_one(
+            {"_id": "indexed", "size": {"$lt": size}},
+            {"$set": {"size": size, "leaf": last.get("leaf")}},
+        )
+
+    async def stage(
+        self, epoch: int, rows: Sequence[StagedRow], tiles: Mapping[Tile, bytes]
+    ) -> None:
+        whole = await insert_new(self._edge, list(_edge_documents(epoch, rows)))
         if whole and tiles:
             documents = [
                 {"_id": tile.path, "epoch": epoch, "end": _end(tile), "data": data}
@@ -154,19 +204,61 @@ class MongoLog:
         return int(document["_id"]) if document else (await self.head()).size
 
     async def release(self, before: int) -> None:
-        await self._edge.delete_many({"end": {"$lte": before}})
+        await self._edge.delete_many({"end": {"$lte": before}, "rows": {"$exists": False}})
 
 
-def _edge_documents(epoch: int, rows: Sequence[IndexRow]) -> Iterator[Document]:
-    part: list[bytes] = []
+def _edge_documents(epoch: int, rows: Sequence[StagedRow]) -> Iterator[Document]:
+    part: list[StagedRow] = []
     size = 0
-    for at, row in enumerate(rows, 1):
-        part.append(row.data)
-        size += len(row.data)
+    for at, staged in enumerate(rows, 1):
+        part.append(staged)
+        size += len(staged.row.data)
         if size >= EDGE_BYTES or at == len(rows):
-            end = row.index + 1
-            yield {"_id": end - len(part), "epoch": epoch, "end": end, "entries": part}
+            first, end = part[0].row.index, staged.row.index + 1
+            yield {
+                "_id": first,
+                "epoch": epoch,
+                "end": end,
+                "entries": [each.row.data for each in part],
+                "rows": [_row_document(each) for each in part],
+            }
             part, size = [], 0
+
+
+def _row_document(staged: StagedRow) -> Document:
+    """A row without what the document has for all: its index, the sealed entry and its hash."""
+    row = staged.row
+    return {
+        "event_id": row.event_id,
+        "logged_at": row.logged_at,
+        "tag": row.tag,
+        "tied": list(staged.tied),
+        "facts": row.facts.model_dump(exclude_defaults=True) if row.facts else None,
+    }
+
+
+def _staged_rows(document: Document) -> Iterator[StagedRow | None]:
+    """The rows of a document of the edge; `None` for each if the index has them."""
+    entries = map(bytes, document["entries"])
+    if "rows" not in document:
+        yield from (None for _ in entries)
+        return
+    for index, (data, told) in enumerate(
+        zip(entries, document["rows"], strict=True), document["_id"]
+    ):
+        facts = Facts.model_validate(told["facts"]) if told["facts"] else None
+        yield StagedRow(
+            IndexRow(
+                index,
+                told["event_id"],
+                told["logged_at"],
+                data,
+                leaf_hash(data),
+                facts,
+                bytes(told["tag"]),
+            ),
+            tuple(told["tied"]),
+        )
 
 
 def _end(tile: Tile) -> int:

@@ -14,12 +14,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from direct311.audit.alarms.ports import Alarms
-from direct311.audit.entry import Filter
 from direct311.audit.log.handlers.files import LogFiles
 from direct311.audit.log.handlers.log_keys import LogKeys, NoLogKeyError
 from direct311.audit.log.ports.log import Head, Log
 from direct311.audit.log.ports.publication import (
-    Logged,
     NotPublishedError,
     Publication,
     Publications,
@@ -30,6 +28,7 @@ from direct311.audit.log.ports.publication import (
 )
 from direct311.runtime.clock import Clock
 from direct311.verifier.checkpoint import Checkpoint, Trust, verify_checkpoint
+from direct311.verifier.entry import Entry
 from direct311.verifier.note import (
     Note,
     NoteError,
@@ -39,6 +38,7 @@ from direct311.verifier.note import (
 )
 from direct311.verifier.policy import Policy
 from direct311.verifier.submission import Submission
+from direct311.verifier.tiles import ENTRIES, WIDTH, Tile, split_entries
 
 NOT_PROVED = 422
 """A witness's status for a proof that does not lead from the tree it knows to the new one."""
@@ -111,7 +111,6 @@ class Publisher:
     def __init__(
         self,
         log: Log,
-        entries: Logged,
         files: LogFiles,
         publications: Publications,
         witnesses: Sequence[Witness],
@@ -126,7 +125,6 @@ class Publisher:
         """`answered` is called for every answer with the witness's name and `cosigned`, `conflict`,
         `refused`, `silent` or `unreadable` (also used for any other failure)."""
         self._log = log
-        self._entries = entries
         self._files = files
         self._publications = publications
         self._witnesses = witnesses
@@ -182,9 +180,11 @@ class Publisher:
         return await self._above(latest.head.size if latest else 0)
 
     async def _above(self, size: int) -> timedelta:
-        if size >= (await self._log.head()).size:
+        head = await self._log.head()
+        if size >= head.size:
             return timedelta()
-        (first,) = await self._entries.find(Filter(), before=size + 1, floor=size, limit=1)
+        bundle = await self._files.read(Tile(ENTRIES, size // WIDTH, size % WIDTH + 1), head)
+        first = Entry.parse(split_entries(bundle)[-1])
         return self._clock.now() - first.logged_at
 
     async def _warn(self, shortfall: str) -> None:

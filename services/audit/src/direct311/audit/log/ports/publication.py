@@ -1,12 +1,9 @@
 """The published checkpoint, and the witnesses that cosign it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from direct311.audit.entry import Filter
-from direct311.audit.index_row import IndexRow
 from direct311.audit.log.ports.log import Head
 from direct311.runtime.errors import RefusedError
 from direct311.verifier.note import VerifierKey
@@ -77,16 +74,6 @@ class Publications(Protocol):
     async def keep(self, publication: Publication) -> bool:
         """Make it the published one; false if the published one has a larger tree, or another tree
         of the same size."""
-        ...
-
-
-class Logged(Protocol):
-    """The part of the query index that publishing uses: when an entry was logged."""
-
-    async def find(
-        self, query: Filter, *, before: int, floor: int, limit: int
-    ) -> Sequence[IndexRow]:
-        """At most `limit` matching entries in [floor, before)."""
         ...
 
 

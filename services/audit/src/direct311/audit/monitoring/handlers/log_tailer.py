@@ -5,7 +5,7 @@ from typing import Protocol
 
 from direct311.audit.index.ports import Entries
 from direct311.audit.index_row import EntrySummary
-from direct311.audit.log.ports.log import IndexLostError, Log
+from direct311.audit.log.ports.log import Followed
 from direct311.audit.monitoring.ports import Watch
 
 AT_ONCE = 2_000
@@ -23,7 +23,7 @@ class LogTailer:
     NAME = "observers"
 
     def __init__(
-        self, observers: Sequence[Observer], log: Log, entries: Entries, watch: Watch
+        self, observers: Sequence[Observer], log: Followed, entries: Entries, watch: Watch
     ) -> None:
         self._observers = observers
         self._log = log
@@ -37,13 +37,12 @@ class LogTailer:
         :raises IndexLostError: the index cannot tell what the log has.
         """
         at = await self._watch.place(self.NAME)
-        head = await self._log.head()
-        size = head.size
+        size = (await self._log.head()).size
         while at < size:
             end = min(at + AT_ONCE, size)
             summaries = await self._entries.summaries(at, end)
-            if await self._log.whole_since(head) is None:
-                raise IndexLostError
+            # If the index was lost in the meantime, this raises.
+            await self._log.head()
             for observer in self._observers:
                 await observer.see(summaries)
             await self._watch.move_place(self.NAME, end)

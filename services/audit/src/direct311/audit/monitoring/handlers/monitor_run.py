@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 
-from direct311.audit.log.ports.log import IndexLostError, Log
+from direct311.audit.log.ports.log import Followed, IndexLostError
 from direct311.audit.monitoring.handlers.log_tailer import LogTailer
 from direct311.audit.monitoring.handlers.numbers import Numbering
 from direct311.audit.monitoring.handlers.reconcile import Reconciler
@@ -16,7 +16,7 @@ class MonitorRun:
 
     def __init__(
         self,
-        log: Log,
+        log: Followed,
         tailer: LogTailer,
         reconciler: Reconciler,
         numbering: Numbering,
@@ -40,8 +40,11 @@ class MonitorRun:
         :raises Exception: the tailer's error, or else the reconciliation's.
         """
         # Events that waited while the index was lost get the usual time to arrive.
-        since = await self._log.whole_since(await self._log.head())
-        if since is None or self._clock.now() - since < self._patience:
+        try:
+            since = (await self._log.head()).since
+        except IndexLostError:
+            return
+        if self._clock.now() - since < self._patience:
             return
         try:
             await self._tailer.step()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.ports import Entries
 from direct311.audit.log.domain import CLOCK_TOLERANCE
-from direct311.audit.log.ports.log import Log
+from direct311.audit.log.ports.log import Followed
 from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.audit.monitoring.ports import KeyFetches, Watch
 from direct311.runtime.clock import Clock
@@ -43,7 +43,7 @@ class Reconciler:
         self,
         sources: Sequence[KeyFetches],
         watch: Watch,
-        log: Log,
+        log: Followed,
         entries: Entries,
         alarms: Alarms,
         clock: Clock,

@@ -23,7 +23,7 @@ from direct311.audit.index_row import IndexRow
 from direct311.audit.log.domain import CLOCK_TOLERANCE, DELIVERY_LIMIT
 from direct311.audit.log.handlers.bodies import decode_body
 from direct311.audit.log.handlers.keyring import BodyKey, KeyRing
-from direct311.audit.log.ports.log import Head
+from direct311.audit.log.ports.log import Head, Indexed
 from direct311.audit.questions.domain.cursors import windows
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import AccessPolicy, Caller, RecordFacts
@@ -118,7 +118,7 @@ class AuditedQuery:
 
     # --- finding entries
 
-    async def span(self, query: Filter, head: Head) -> tuple[int, int]:
+    async def span(self, query: Filter, head: Head | Indexed) -> tuple[int, int]:
         """The range [floor, before) of the log outside which nothing can match."""
         floor, before = 0, head.size
         if query.since is not None:

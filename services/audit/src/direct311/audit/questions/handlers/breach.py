@@ -12,7 +12,7 @@ from typing import Literal
 
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Dimension, Exempt, Group
-from direct311.audit.log.ports.log import Log
+from direct311.audit.log.ports.log import Followed
 from direct311.audit.questions.domain.breach import BreachRules, Notice
 from direct311.audit.questions.handlers.audited_query import (
     MOST_RECORDS_AN_EVENT,
@@ -116,7 +116,9 @@ class Scope:
 class Breach:
     """Answers the question that decides whether notice is owed."""
 
-    def __init__(self, audited: AuditedQuery, log: Log, people: People, rules: BreachRules) -> None:
+    def __init__(
+        self, audited: AuditedQuery, log: Followed, people: People, rules: BreachRules
+    ) -> None:
         self._audited = audited
         self._log = log
         self._people = people

@@ -9,7 +9,7 @@ from typing import Literal
 
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Dimension, Group
-from direct311.audit.log.ports.log import Log
+from direct311.audit.log.ports.log import Followed
 from direct311.audit.questions.handlers.audited_query import AuditedQuery, QueryContext
 from direct311.audit.questions.ports import People
 
@@ -83,7 +83,7 @@ class Comparison:
 class Counting:
     """The auditors' questions for numbers."""
 
-    def __init__(self, audited: AuditedQuery, log: Log, people: People) -> None:
+    def __init__(self, audited: AuditedQuery, log: Followed, people: People) -> None:
         self._audited = audited
         self._log = log
         self._people = people

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Group
-from direct311.audit.log.ports.log import Log
+from direct311.audit.log.ports.log import Followed
 from direct311.audit.questions.handlers.audited_query import AuditedQuery, Opened, QueryContext
 from direct311.audit.questions.ports import People
 from direct311.runtime.errors import RefusedError
@@ -45,7 +45,7 @@ class WhoSaw:
 class Exporting:
     """Streams of entries."""
 
-    def __init__(self, audited: AuditedQuery, log: Log, people: People) -> None:
+    def __init__(self, audited: AuditedQuery, log: Followed, people: People) -> None:
         self._audited = audited
         self._log = log
         self._people = people

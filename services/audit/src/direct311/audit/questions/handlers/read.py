@@ -10,7 +10,7 @@ from direct311.audit.index.ports import Entries
 from direct311.audit.index_row import IndexRow
 from direct311.audit.log.handlers.files import LogFiles
 from direct311.audit.log.handlers.log_keys import LogKeys
-from direct311.audit.log.ports.log import Log
+from direct311.audit.log.ports.log import Followed
 from direct311.audit.log.ports.publication import NotPublishedError, Published
 from direct311.audit.questions.domain.cursors import CursorError, cursor_of, index_of
 from direct311.audit.questions.handlers.audited_query import (
@@ -73,7 +73,7 @@ class Reading:
         self,
         *,
         audited: AuditedQuery,
-        log: Log,
+        log: Followed,
         entries: Entries,
         files: LogFiles,
         people: People,
@@ -216,12 +216,15 @@ class Reading:
         :raises RefusedError: for more than `MOST_IN_A_BUNDLE`; and as `page`.
         """
         await self._audited.refuse_early(context, query)
-        published = await self._published.covering((await self._log.head()).size)
+        indexed = await self._log.complete()
+        published = await self._published.covering(indexed.size)
         head = published.head
         exempt = self._audited.hidden_from(context)
         if about is not None:
             query = query.about(about)
-        floor, before = await self._audited.span(query, head)
+        # What was appended since may be published, and not indexed yet: it is left out.
+        reached = head if head.size < indexed.size else indexed
+        floor, before = await self._audited.span(query, reached)
         rows: list[IndexRow] = []
         if about is None or about:
             rows = await self._audited.newest(query, before, floor, MOST_IN_A_BUNDLE + 1, exempt)

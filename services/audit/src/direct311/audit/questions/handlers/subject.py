@@ -14,7 +14,7 @@ from datetime import datetime
 from direct311.audit.entry import Facts, Filter
 from direct311.audit.index.ports import Entries
 from direct311.audit.index_row import IndexRow
-from direct311.audit.log.ports.log import Log
+from direct311.audit.log.ports.log import Followed
 from direct311.audit.questions.domain.cursors import CursorError, cursor_of, index_of, windows
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.links import LINK
@@ -55,7 +55,7 @@ class SubjectReading:
     """The only question that a resident can ask the log."""
 
     def __init__(
-        self, *, log: Log, entries: Entries, vault: Vault, policy: AccessPolicy, clock: Clock
+        self, *, log: Followed, entries: Entries, vault: Vault, policy: AccessPolicy, clock: Clock
     ) -> None:
         self._log = log
         self._entries = entries

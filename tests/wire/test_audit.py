@@ -51,7 +51,7 @@ from tests.support.runtime import claims
 from tests.support.stacks import stack_of_its_own
 from tests.unit.audit.events import Producer
 from tests.unit.audit.index.entries_contract import EntriesContract
-from tests.unit.audit.log_contract import LogContract, Stores
+from tests.unit.audit.log_contract import LogContract, Stores, accesses
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
@@ -196,6 +196,19 @@ class TestOnRealServers(LogContract):
         mine, anothers = await stores.inbox.take(10), await MongoInbox(database).take(10)
         assert [len(batch.queued_events) for batch in mine] == [3, 1]
         assert list(anothers) == list(mine)
+
+    async def test_a_log_from_before_the_index_followed_it_goes_on(
+        self, stores: Stores, database: mongo.Database
+    ) -> None:
+        messages = accesses(20)
+        arrived = await stores.arrive(messages)
+        await stores.sequence()
+        await database["log"].delete_one({"_id": "indexed"})
+        await MongoLog(database).prepare()
+        arrived += (await stores.arrive([*messages, *accesses(5)]))[20:]
+        await stores.sequence()
+        assert (await stores.followed.complete()).size == 25
+        await stores.check(arrived)
 
 
 class TestQuestionsOnRealServers(EntriesContract):

@@ -78,7 +78,7 @@ def wire_following(
             if not await lease.hold(clock.now()):
                 return
 
-    loop = Loop("follow", timedelta(seconds=0.5), follow, lease, clock)
+    loop = Loop("follow", timedelta(seconds=1), follow, lease, clock)
 
     def hurry() -> None:
         following.hurry()

@@ -25,6 +25,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/disposal/approval$", "records_officer"),
         (r"/v1/protections", "custodian"),
         (r"/internal/persons/group", "svc-audit"),
+        (r"/internal/work-notes", "svc-routing"),
         (r"/v1/clients|/internal/keys", "admin"),
         (r"/release$", "inspector"),
         (r"/internal/key-fetches", "svc-audit"),

@@ -18,6 +18,9 @@ from direct311.intake.reporter.handlers.subject import Subject
 from direct311.intake.request import (
     CORRECTIONS_REMEMBERED,
     SENDERS,
+    UPDATE_CONTACTS,
+    UPDATES,
+    WORK_NOTES,
     Located,
     ServiceRequest,
 )
@@ -158,6 +161,18 @@ async def test_the_holder_of_the_link_sees_what_is_held(intake: SubjectIntake) -
     assert (event.agent.id, event.agent.authentication) == ("link:r-1", "signed_link")
     assert event.what.fields == tuple(sorted(PERSON))
     assert event.where.client_address is None
+
+
+async def test_what_departments_and_others_wrote_is_not_the_reporters(
+    intake: SubjectIntake,
+) -> None:
+    others = {UPDATES: "{}", UPDATE_CONTACTS: "{}", WORK_NOTES: "{}"}
+    await intake.request(plain={**PERSON, **others})
+    answer = intake.held()
+    assert answer.status_code == 200
+    assert answer.json()["fields"] == PERSON
+    (event,) = intake.access_log.events()
+    assert event.what.fields == tuple(sorted(PERSON))
     assert [fetch.record_id for fetch in intake.keys.fetches] == ["r-1"]
 
 

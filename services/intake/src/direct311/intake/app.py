@@ -48,6 +48,9 @@ from direct311.intake.submission.api.policy import policy_router
 from direct311.intake.submission.wiring import Stores, Submissions
 from direct311.intake.uploads import wiring as upload_wiring
 from direct311.intake.uploads.wiring import Files
+from direct311.intake.work_notes import wiring as work_note_wiring
+from direct311.intake.work_notes.api import work_notes_router
+from direct311.intake.work_notes.handlers import SealWorkNote
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.http.api import LARGEST_BODY, FastPath, caller_of, install
 from direct311.runtime.http.key_routes import key_fetches_router, keys_router
@@ -73,6 +76,7 @@ class Intake:
     reporters: Reporters
     open311: Open311
     staff: Staff
+    seal_work_note: SealWorkNote
     destroyer: Destroyer[ServiceRequest]
 
 
@@ -139,6 +143,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
         settings, resources, catalogue, clients, lifecycle, submissions, reporters
     )
     staff = staff_wiring.wire(settings, resources, sealing, catalogue.english, lifecycle)
+    seal_work_note = work_note_wiring.wire(resources, sealing, lifecycle)
     destroyer = lifecycle_wiring.wire_destroyer(
         settings, resources, sealing, lifecycle, reporters.codes.forget
     )
@@ -156,6 +161,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
         reporters=reporters,
         open311=open311,
         staff=staff,
+        seal_work_note=seal_work_note,
         destroyer=destroyer,
     )
 
@@ -268,6 +274,7 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         app_counts_router(clients.app_counts, who, clock),
         feeds_router(settings, requests, catalogue.by_language, agreement, clock),
         internal_router(staff.contact, who),
+        work_notes_router(intake.seal_work_note, who),
         key_fetches_router(intake.sealing.keys, resources.producers, who),
         keys_router(intake.sealing.rotation, who),
         protections_router(intake.protection.protect, who),

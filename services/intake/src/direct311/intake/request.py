@@ -28,6 +28,10 @@ UPDATE_CONTACTS = "update_contacts"
 """The sealed field with their senders, in the same format. Only older records have it, and nothing
 is added to it. It is not the reporter's data, so it is not in the reporter's own view."""
 
+WORK_NOTES = "work_notes"
+"""The sealed field with the departments' notes as they wrote them: a JSON object by department and
+update id. They are not the reporter's data either."""
+
 SENDERS = "senders"
 """The kind of the index values of comment senders, in the same records. It is separate from the
 reporter's: the request is not theirs, and a search does not find it by them. The registry uses
@@ -128,6 +132,14 @@ class Step(Model):
     content: str
 
 
+class WorkNote(Model):
+    """Notes that a department's note is sealed with the request. `mark`: its department and update
+    id; `content`: a keyed hash of what was sealed under it."""
+
+    mark: str
+    content: str
+
+
 class Notifications(Model):
     """The reporter asked for e-mails about news, in this language."""
 
@@ -219,6 +231,7 @@ class ServiceRequest(RecordState):
     marks: tuple[SuspicionFlag, ...] = ()
     marked_at: Instant | None = None
     notes: tuple[Note, ...] = ()
+    work_notes: tuple[WorkNote, ...] = ()
     corrections: tuple[Correction, ...] = ()
     emergency_assistance: bool = False
     contact_by: tuple[ContactWay, ...] | None = None
@@ -332,6 +345,11 @@ class ServiceRequest(RecordState):
             notes=(*self.notes, note),
             updated_at=note.at,
         )
+
+    def work_note_sealed(self, note: WorkNote, sealed: Mapping[str, bytes]) -> "ServiceRequest":
+        """A copy with one more of the departments' notes among the sealed data. Nobody sees a
+        change."""
+        return replaced(self, work_notes=(*self.work_notes, note), sealed=sealed)
 
     # -- what its reporter, staff and clients do
 

@@ -117,7 +117,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "unknown_certificate": ProblemCode(404, "There is no such certificate."),
         "unknown_disposition": ProblemCode(404, "There is no such disposition set."),
         "unknown_hold": ProblemCode(404, "There is no such hold."),
-        "unknown_record": ProblemCode(404, "The inventory has no such record."),
+        "unknown_record": ProblemCode(404, "The service has no such record."),
         "unreadable": ProblemCode(400, "The body is not JSON, or was not sent as JSON."),
     }
 )

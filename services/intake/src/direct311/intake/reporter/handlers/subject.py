@@ -26,6 +26,7 @@ from direct311.intake.request import (
     SUPERSEDED,
     UPDATE_CONTACTS,
     UPDATES,
+    WORK_NOTES,
     Correction,
     ServiceRequest,
     updated,
@@ -143,8 +144,8 @@ class Subject:
         """
         state = await self._processor.read(record_id)
         self._must_stand(caller, state)
-        # Comments that others added belong to them, not to the reporter.
-        fields = tuple(sorted(state.sealed.keys() - {UPDATES, UPDATE_CONTACTS}))
+        # Comments that others added belong to them, and departments' notes to the county.
+        fields = tuple(sorted(state.sealed.keys() - {UPDATES, UPDATE_CONTACTS, WORK_NOTES}))
         access = replace(
             _access(caller, state, "view", PURPOSE, "GET /v1/requests/{record_id}/subject"),
             fields=fields,

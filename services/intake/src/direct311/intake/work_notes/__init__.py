@@ -1,0 +1,1 @@
+"""The departments' notes in their original words, sealed with the request."""

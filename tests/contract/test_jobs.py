@@ -8,7 +8,7 @@ import pytest
 from deploy.local.stack import Stack
 from direct311.routing.deadlines.adapters import MongoLateJobs, watched
 from direct311.routing.job import Job
-from direct311.routing.work.adapters import MongoJobs
+from direct311.routing.work.adapters.mongo import MongoJobs
 from direct311.runtime.messaging.records import Write
 from direct311.runtime.storage.database import MongoRecords
 from direct311.schemas.events import RequestStatus

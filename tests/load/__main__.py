@@ -40,6 +40,7 @@ from tests.load.log_rebuild import rebuild_rate
 from tests.load.openings import openings
 from tests.load.proof_size import proof_bytes
 from tests.load.verification import verification_rates
+from tests.support.county import groups_of
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -444,7 +445,7 @@ async def _drain(dev: LocalStack) -> float:
     try:
         while quiet < 3:
             behind = 0
-            for group in dev.services:
+            for group in await groups_of(admin, dev.services):
                 committed = await admin.list_consumer_group_offsets(group)
                 ends = await consumer.end_offsets(list(committed))
                 behind += sum(ends[each] - at.offset for each, at in committed.items())

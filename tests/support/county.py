@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -325,9 +325,9 @@ class County:
         await admin.start()
         await consumer.start()
         try:
-            for service in self.stack.services:
+            for name in await groups_of(admin, self.stack.services):
                 # A group's own offsets show which topics it reads; it reads all partitions of each.
-                topics = {each.topic for each in await admin.list_consumer_group_offsets(service)}
+                topics = {each.topic for each in await admin.list_consumer_group_offsets(name)}
                 partitions = [
                     TopicPartition(topic, number)
                     for topic in topics
@@ -336,7 +336,7 @@ class County:
                 ends = await consumer.end_offsets(partitions)
 
                 async def done(
-                    group: str = service, ends: Mapping[TopicPartition, int] = ends
+                    group: str = name, ends: Mapping[TopicPartition, int] = ends
                 ) -> bool:
                     committed = await admin.list_consumer_group_offsets(group)
                     return all(
@@ -344,7 +344,7 @@ class County:
                         for at, end in ends.items()
                     )
 
-                await until(done, f"{service} has handled everything in its topics")
+                await until(done, f"{name} has handled everything in its topics")
         finally:
             await consumer.stop()
             await admin.close()
@@ -393,6 +393,12 @@ def xml(answer: httpx.Response) -> ElementTree.Element:
 def _json(answer: httpx.Response) -> Any:
     assert answer.is_success, f"{answer.status_code} {answer.text}"
     return answer.json()
+
+
+async def groups_of(admin: AIOKafkaAdminClient, services: Iterable[str]) -> Sequence[str]:
+    """The services' consumer groups: those of their names, and those that begin with them."""
+    ours = set(services)
+    return [name for name, *_ in await admin.list_consumer_groups() if name.split(".")[0] in ours]
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:

@@ -54,6 +54,8 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryClients": Contract(CONTRACT + "test_client_stores.py", "MongoClients"),
     "InMemoryQuotas": Contract(CONTRACT + "test_client_stores.py", "MongoQuotas"),
     "InMemoryCounts": Contract(CONTRACT + "test_client_stores.py", "MongoCounts"),
+    # routing
+    "InMemoryWorkNotes": Contract(CONTRACT + "test_work_notes.py", "IntakeWorkNotes"),
     # geo
     "InMemoryBoundarySets": Contract(CONTRACT + "test_boundary_sets.py", "MongoBoundarySets"),
     # media

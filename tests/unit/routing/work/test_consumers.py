@@ -23,6 +23,7 @@ from direct311.schemas.model import Model
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.support.runtime import NOW
 from tests.support.service_under_test import ServiceUnderTest, unmasked
+from tests.support.work_notes import InMemoryWorkNotes
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +38,8 @@ class RoutingUnderTest(ServiceUnderTest):
         self.publisher = InMemoryPublisher()
         files = load_rules()
         routing = Routing(files.rulebook, files.states, self.clock)
-        answers = Answers(files.states, unmasked, self.clock)
+        self.notes = InMemoryWorkNotes()
+        answers = Answers(files.states, unmasked, self.notes, self.clock)
         self.relays = [
             self.relay_of(self.jobs, self.publisher),
             self.relay_of(self.refusals, self.publisher),

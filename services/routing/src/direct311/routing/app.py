@@ -15,7 +15,7 @@ from direct311.routing.lifecycle import wiring as lifecycle
 from direct311.routing.settings import RoutingSettings
 from direct311.routing.work import consumers as updates
 from direct311.routing.work import wiring as work
-from direct311.routing.work.adapters import MongoJobs
+from direct311.routing.work.adapters.mongo import MongoJobs
 from direct311.runtime.http.api import LARGEST_BODY, Application, caller_of, install
 from direct311.runtime.messaging.records import hold_handlers
 from direct311.runtime.process import Resources, running
@@ -27,18 +27,17 @@ def create_app(settings: RoutingSettings, resources: Resources) -> FastAPI:
     aggregates = resources.aggregate_store(resources.database["jobs"], Job, watched)
     assigning = assignment.wire(settings, resources, caller)
     rulebook, states = assigning.rulebook, assigning.states
-    working = work.wire(resources, caller, aggregates, states, rulebook.public_telephones)
+    working = work.wire(settings, resources, caller, aggregates, states, rulebook.public_telephones)
     processor = resources.processor(
         aggregates,
         lambda record_id: Job(record_id=record_id),
         {**hold_handlers(), **assigning.handlers, **working.handlers},
     )
+    process = working.process(processor)
+    resources.consumer((*request_events.TOPICS, "disposition"), process)
+    # Updates wait while intake cannot seal their notes. Requests are assigned meanwhile.
     foreign = updates.topics(rulebook.departments)
-    resources.consumer(
-        (*request_events.TOPICS, "disposition", *foreign),
-        working.process(processor),
-        foreign=foreign,
-    )
+    resources.consumer(foreign, process, group=updates.GROUP, foreign=foreign)
     ending = lifecycle.wire(settings, resources, aggregates, processor)
     overdue = deadlines.wire(settings, resources, aggregates, processor, states)
     indexes = (*MongoJobs.INDEXES, *MongoLateJobs.INDEXES)

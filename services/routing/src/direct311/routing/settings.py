@@ -9,9 +9,11 @@ from direct311.runtime.settings import Duration, ServiceSettings
 
 
 class RoutingSettings(ServiceSettings):
-    """`rules_folder`: the county's own files, instead of the packaged ones."""
+    """`intake_url`: where intake answers; it seals the departments' notes. `rules_folder`: the
+    county's own files, instead of the packaged ones."""
 
     model_config = SettingsConfigDict(env_prefix="ROUTING_", frozen=True, extra="ignore")
 
+    intake_url: str
     rules_folder: Path | None = None
     overdue_every: Duration = timedelta(minutes=10)

@@ -1,5 +1,6 @@
 """The departments' updates, besides the events about requests."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from direct311.routing.job import Job
@@ -9,6 +10,12 @@ from direct311.runtime.messaging.records import EventProcessor, Records
 from direct311.schemas import Event, misplaced, updates_topic
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
+
+GROUP = "routing.updates"
+"""The consumer group of the departments' updates. They wait for intake, and nothing else may wait
+with them."""
+AT_ONCE = 16
+"""How many notes are sealed at the same time."""
 
 
 def topics(departments: Iterable[str]) -> list[str]:
@@ -47,16 +54,44 @@ def process(
             active = {each for each, job in stored.items() if job.state.lifecycle == "active"}
             # Also by only the id, as refusals were stored before.
             answered = await refused.load([key for each in updates for key in (own(each), each.id)])
-            failed += await jobs.apply(
+            failed += await _refuse(
+                [each for each in updates if each.subject not in active and each.id not in answered]
+            )
+            failed += await _take(
                 [
                     each
                     for each in updates
                     if each.subject in active and answered.keys().isdisjoint((own(each), each.id))
                 ]
             )
-            failed += await _refuse(
-                [each for each in updates if each.subject not in active and each.id not in answered]
-            )
+        return failed
+
+    async def _take(updates: Sequence[Event[Model]]) -> Sequence[tuple[Event[Model], Exception]]:
+        """Apply the updates: for jobs without notes together, and each job with notes by itself, so
+        that many notes are sealed at once and one that must wait keeps no other job waiting.
+
+        :raises TransientError: an update must wait. The others are done, and a repeat changes
+            nothing about them.
+        """
+        noted = {event.subject for event in updates if _has_note(event)}
+        lanes: dict[str, list[Event[Model]]] = {}
+        for event in updates:
+            lanes.setdefault(event.subject if event.subject in noted else "", []).append(event)
+        turn = asyncio.Semaphore(AT_ONCE)
+
+        async def lane(events: Sequence[Event[Model]]) -> Sequence[tuple[Event[Model], Exception]]:
+            async with turn:
+                return await jobs.apply(events)
+
+        failed: list[tuple[Event[Model], Exception]] = []
+        errors: list[BaseException] = []
+        for found in await asyncio.gather(*map(lane, lanes.values()), return_exceptions=True):
+            if isinstance(found, BaseException):
+                errors.append(found)
+            else:
+                failed += found
+        if errors:
+            raise errors[0]
         return failed
 
     async def _refuse(
@@ -67,6 +102,10 @@ def process(
         return [(by_key[event.subject], error) for event, error in failed]
 
     return apply
+
+
+def _has_note(event: Event[Model]) -> bool:
+    return isinstance(event.data, ev.DepartmentUpdate) and bool(event.data.note)
 
 
 def own(event: Event[Model]) -> str:

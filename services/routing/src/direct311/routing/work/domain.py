@@ -1,5 +1,7 @@
 """How a repeated update is recognized, and how many updates a job accepts."""
 
+from dataclasses import dataclass, field
+
 from direct311.routing.job import Job
 from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import events as ev
@@ -16,6 +18,26 @@ UPDATE_WEIGHS = 500
 def update_key(department: str, update_id: str) -> str:
     """The key of a remembered update: each department chooses its own ids."""
     return f"{department}-{update_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalNote:
+    """A note in the department's own words, which routing passes on and does not keep."""
+
+    record_id: str
+    department: str
+    update_id: str
+    text: str = field(repr=False)
+
+
+class NoteRefusedError(Exception):
+    """A note cannot be sealed, so its update is refused. `code` and `reason` are what the
+    department is told."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.reason = reason
 
 
 class Refusal(RecordState):

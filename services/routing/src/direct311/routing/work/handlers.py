@@ -8,8 +8,16 @@ from uuid import UUID
 from direct311.redaction import redact_reference
 from direct311.routing.job import Job
 from direct311.routing.states import Move, States, allowed
-from direct311.routing.work.domain import HANDLED_UPDATES, Refusal, has_room, update_key, weight
-from direct311.routing.work.ports import Redactor
+from direct311.routing.work.domain import (
+    HANDLED_UPDATES,
+    NoteRefusedError,
+    OriginalNote,
+    Refusal,
+    has_room,
+    update_key,
+    weight,
+)
+from direct311.routing.work.ports import Redactor, WorkNotes
 from direct311.runtime.clock import Clock
 from direct311.runtime.messaging.records import Handler, on
 from direct311.runtime.messaging.state import Change, Outgoing
@@ -27,16 +35,23 @@ LONGEST_BEFORE = timedelta(days=366)
 class Answers:
     """Handlers of what the departments say about their jobs."""
 
-    def __init__(self, states: States, redact: Redactor, clock: Clock) -> None:
+    def __init__(self, states: States, redact: Redactor, notes: WorkNotes, clock: Clock) -> None:
         self._states = states
         self._redact = redact
+        self._notes = notes
         self._clock = clock
 
     def handlers(self) -> Mapping[type[Model], Handler[Any]]:
         return dict((on(ev.DepartmentUpdate, self.answered),))
 
     async def answered(self, job: Job, event: Event[ev.DepartmentUpdate]) -> Change[Job] | None:
-        """Accept a department's update, or refuse it and say why."""
+        """Accept a department's update, or refuse it and say why.
+
+        Only the redacted note goes on from here. Before that, the original is sealed at intake; if
+        this is interrupted afterwards, the repeat seals nothing twice.
+
+        :raises TransientError: the note cannot be sealed now.
+        """
         update = event.data
         key = update_key(update.department, event.id)
         # Also by only the id, as jobs remembered updates before.
@@ -67,6 +82,12 @@ class Answers:
             occurred_at=min(update.occurred_at, now),
             accepted_at=now,
         )
+        if update.note:
+            original = OriginalNote(job.record_id, update.department, event.id, update.note)
+            try:
+                await self._notes.seal(original)
+            except NoteRefusedError as error:
+                return Change(after, (refused(update, event.id, error.code, error.reason),))
         return Change(
             after.worked(update.status, weight(update)),
             (Outgoing(accepted, topic=replies_topic(update.department)), Outgoing(work)),

@@ -4,12 +4,24 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from direct311.routing.job import Job
+from direct311.routing.work.domain import OriginalNote
 
 
 class Redactor(Protocol):
     """Removes from free text the personal information that rules can find."""
 
     def __call__(self, text: str) -> str: ...
+
+
+class WorkNotes(Protocol):
+    """Where the departments' notes are kept in their original words."""
+
+    async def seal(self, note: OriginalNote) -> None:
+        """Seal a note with its request. A repeat with the same words changes nothing.
+
+        :raises NoteRefusedError: it will never be sealed. :raises TransientError: try again later.
+        """
+        ...
 
 
 class Jobs(Protocol):

@@ -10,8 +10,10 @@ from fastapi import APIRouter
 from direct311.redaction import redact
 from direct311.routing.api import CallerOf
 from direct311.routing.job import Job
+from direct311.routing.settings import RoutingSettings
 from direct311.routing.states import States
-from direct311.routing.work.adapters import MongoJobs, forget
+from direct311.routing.work.adapters.intake import IntakeWorkNotes
+from direct311.routing.work.adapters.mongo import MongoJobs, forget
 from direct311.routing.work.api import counts_router, router
 from direct311.routing.work.consumers import process
 from direct311.routing.work.domain import Refusal
@@ -42,6 +44,7 @@ class Work:
 
 
 def wire(
+    settings: RoutingSettings,
     resources: Resources,
     caller_of: CallerOf,
     aggregates: AggregateStore[Job],
@@ -50,7 +53,8 @@ def wire(
 ) -> Work:
     """`public_telephones`: numbers that stay in a note."""
     clock, public = resources.clock, frozenset(public_telephones)
-    answers = Answers(states, lambda text: redact(text, public).text, clock)
+    notes = IntakeWorkNotes(resources.peer("intake", settings.intake_url))
+    answers = Answers(states, lambda text: redact(text, public).text, notes, clock)
     refusals = resources.aggregate_store(resources.database["refusals"], Refusal)
 
     def processing(processor: EventProcessor[Job]) -> Process:

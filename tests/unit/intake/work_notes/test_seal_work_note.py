@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 import pytest
 
-from direct311.intake.request import WORK_NOTES
+from direct311.intake.request import WORK_NOTES, ServiceRequest
 from direct311.intake.work_notes import handlers
 from direct311.intake.work_notes.api import work_notes_router
 from direct311.intake.work_notes.domain import HandedNote
@@ -14,9 +15,11 @@ from direct311.runtime.access.ledger import AuditUnavailableError
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import caller_of
+from direct311.runtime.messaging.records import Write
 from direct311.runtime.vault.vault import VaultError
 from tests.support.intake import IntakeUnderTest
 from tests.support.links import bearer
+from tests.support.memory import InMemoryRecords
 
 pytestmark = pytest.mark.anyio
 
@@ -28,8 +31,8 @@ OPERATION = "POST /internal/work-notes"
 class NotingIntake(IntakeUnderTest):
     """Intake with the use case that seals a note."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, records: InMemoryRecords[ServiceRequest] | None = None) -> None:
+        super().__init__(records=records)
         self.seal = SealWorkNote(
             processor=self.processor,
             vault=self.vault,
@@ -150,6 +153,36 @@ async def test_two_calls_at_once_seal_it_once() -> None:
     now = await asyncio.gather(*(intake.sealed_now(handed()) for _ in range(4)))
     assert sorted(now) == [False, False, False, True]
     assert len(intake.held()) == len(intake.state().work_notes) == 1
+
+
+class Dying(InMemoryRecords[ServiceRequest]):
+    """Dies at the next write, before or after it."""
+
+    def __init__(self, after: bool) -> None:
+        super().__init__()
+        self.after = after
+        self.dies = False
+
+    async def commit(self, writes: Sequence[Write[ServiceRequest]]) -> set[str]:
+        if not self.dies:
+            return await super().commit(writes)
+        self.dies = False
+        if self.after:
+            await super().commit(writes)
+        raise ConnectionResetError
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the write", "after it"])
+async def test_a_call_that_is_interrupted_may_be_repeated(after: bool) -> None:
+    records = Dying(after)
+    intake = NotingIntake(records)
+    await intake.request()
+    records.dies = True
+    with pytest.raises(ConnectionResetError):
+        await intake.sealed_now(handed())
+    assert await intake.sealed_now(handed()) is not after
+    assert [each["note"] for each in intake.held().values()] == [WORDS]
+    assert len(intake.state().work_notes) == 1
 
 
 # ---------------------------------------------------------------- who may

@@ -23,6 +23,30 @@ async def test_without_an_approved_case_nothing_is_disclosed(county: County, pur
     assert entry["purpose"] == purpose
 
 
+@pytest.mark.parametrize("role", ["counsel", "custodian"])
+async def test_county_business_is_no_way_around_a_grant(county: County, role: str) -> None:
+    fields = submission(722)
+    record_id = await county.accepted(fields)
+    name, why = f"around-{role}", {"purpose": "county_business", "reference": "CASE-1"}
+    read = await county.read_contact(record_id, role, name, **why)
+    search = await county.ask(
+        "POST",
+        "intake",
+        "/internal/persons/resolve",
+        role,
+        name,
+        {"phone": fields["phone"], **why},
+    )
+    for answer in (read, search):
+        assert answer.status_code == 403
+        assert answer.json()["type"].endswith("refused:fields")
+        assert "needs the grant of a disclosure case" in answer.json()["detail"]
+        assert fields["phone"] not in answer.text
+        assert record_id not in answer.text
+    entry = await refusal(county, name, "refused:fields")
+    assert entry["purpose"] == "county_business"
+
+
 async def test_no_public_answer_says_who_reported(county: County) -> None:
     fields = submission(721)
     record_id = await county.accepted(fields)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from direct311.runtime.access.rules import (
+    PERSON_INDEX,
     PURPOSES,
     Caller,
     Decision,
@@ -123,6 +124,49 @@ def test_county_business_needs_a_work_reference() -> None:
     assert refused.rule_id == "refused:reference"
     assert "number of the work order" in refused.needed
     assert decide(agent, "county_business", "media_original", reference="WO-17").allowed
+
+
+REACHING = [each.field for each in POLICY.rules.fields if each.contact] + [PERSON_INDEX]
+
+
+@pytest.mark.parametrize("role", ["counsel", "custodian"])
+@pytest.mark.parametrize("field", REACHING)
+@pytest.mark.policy("P4", "P13")
+def test_no_reference_of_counsel_or_custodian_reaches_a_person(role: str, field: str) -> None:
+    """A reference is checked by nobody; the grant of a case is."""
+    decision = decide(person(role), "county_business", field, reference="CASE-1")
+    assert (decision.allowed, decision.rule_id) == (False, "refused:fields")
+    assert field in decision.needed
+    assert "needs the grant of a disclosure case" in decision.needed
+    assert "public_records or law_enforcement" in decision.needed
+    with_text = decide(person(role), "county_business", "description", field, reference="CASE-1")
+    assert not with_text.allowed
+    granted = decide(person(role), "public_records", field, reference="CASE-1")
+    assert granted.rule_id == "refused:disclosure_case"
+
+
+@pytest.mark.parametrize("role", ["counsel", "custodian"])
+def test_counsel_and_custodian_read_texts_and_files_for_county_business(role: str) -> None:
+    content = ("description", "attributes", "comments", "media_url", "updates", "media_original")
+    decision = decide(person(role), "county_business", *content, reference="WO-17")
+    assert (decision.allowed, decision.sensitivity) == (True, "content")
+
+
+def test_a_second_role_keeps_what_it_may() -> None:
+    """An agent who is also a custodian reads contact data as an agent."""
+    both = Caller("maria", ("custodian", "agent"))
+    decision = decide(both, "county_business", "phone", reference="WO-17")
+    assert (decision.allowed, decision.rule_id) == (True, "agent-business")
+    other = decide(both, "county_business", "person_index", reference="WO-17")
+    assert other.rule_id == "refused:fields"
+    assert "disclosure case" not in other.needed
+
+
+@pytest.mark.parametrize("role", ["department", "admin"])
+def test_the_sentence_about_cases_is_for_those_whom_a_case_helps(role: str) -> None:
+    decision = decide(person(role), "county_business", "phone", reference="WO-17")
+    assert decision.rule_id == "refused:fields"
+    assert "case" not in decision.needed
 
 
 @pytest.mark.parametrize("purpose", ["public_safety", "emergency_assistance"])
@@ -386,6 +430,14 @@ def _grant(role: str, **fields: object) -> Callable[[dict[str, Any]], None]:
         (
             _grant("records_officer", fields=["phone"]),
             ("records_officer: grants[officer-retention]", "fields"),
+        ),
+        (
+            _grant("counsel", fields=["description", "reporter_address"]),
+            ("counsel: grants[counsel-business]", "fields"),
+        ),
+        (
+            _grant("custodian", fields=["person_index"]),
+            ("custodian: grants[custodian-business]", "fields"),
         ),
         (_grant("auditor", fields=["diary"]), ("auditor: grants[auditor-audit]", "fields")),
         (_grant("auditor", purpose="curiosity"), ("auditor: grants[auditor-audit]", "purpose")),

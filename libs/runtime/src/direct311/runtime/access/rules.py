@@ -178,7 +178,8 @@ class AccessRules(Model, extra="forbid"):
 @dataclass(frozen=True, slots=True)
 class Floor:
     """The minimum that any file must require for a purpose. `unless_roles`: roles that a file may
-    exempt from the precondition. `danger`: a justification of a word or two is enough."""
+    exempt from the precondition. `danger`: a justification of a word or two is enough.
+    `never_persons`: roles that, for this purpose, open no contact field and no search by person."""
 
     precondition: Precondition = "none"
     reference: bool = False
@@ -187,7 +188,15 @@ class Floor:
     contact: bool = True
     unless_roles: frozenset[str] = frozenset()
     danger: bool = False
+    never_persons: frozenset[str] = frozenset()
 
+
+BY_CASE = frozenset({"counsel", "custodian"})
+"""Roles that reach a person only through the grant of a disclosure case. A reference that nobody
+checks is none."""
+
+PERSON_INDEX = "person_index"
+"""The field that stands for the search by person."""
 
 TIED = frozenset({"department", "inspector"})
 """Roles that may open only what is assigned to their department now, for every purpose and whatever
@@ -208,6 +217,7 @@ PURPOSES: Mapping[str, Floor] = MappingProxyType(
             "assigned",
             reference=True,
             unless_roles=frozenset({"agent", "counsel", "custodian", "admin", "service"}),
+            never_persons=BY_CASE,
         ),
         "public_safety": Floor(justification=True, review=True, danger=True),
         "emergency_assistance": Floor(justification=True, review=True, danger=True),
@@ -253,6 +263,14 @@ def problems(rules: AccessRules) -> Iterator[Problem]:
                     yield entry, "fields", f"{field} is not a field in this file"
                 elif contact[field] and not PURPOSES.get(grant.purpose, Floor()).contact:
                     yield entry, "fields", f"{field} reaches the person, which this purpose may not"
+                elif role.role in PURPOSES.get(grant.purpose, Floor()).never_persons and (
+                    contact[field] or field == PERSON_INDEX
+                ):
+                    yield (
+                        entry,
+                        "fields",
+                        f"{field} reaches the person, which this role may only by a disclosure case",
+                    )
 
 
 def _asks(purpose: Purpose | None) -> bool:
@@ -387,7 +405,11 @@ class AccessPolicy:
         if not granted:
             return refuse("role", "A role that may use this purpose.")
         if missing := _uncovered(asked, granted):
-            return refuse("fields", f"Not for this purpose and role: {', '.join(missing)}.")
+            needed = f"Not for this purpose and role: {', '.join(missing)}."
+            roles = {role for role, _ in granted}
+            if roles <= PURPOSES[purpose].never_persons and any(map(self._reaches, missing)):
+                needed += f" {_BY_CASE_ONLY}"
+            return refuse("fields", needed)
         if rule.reference and not self._refers(rule, reference):
             return refuse("reference", f"Say {rule.reference}. {A_REFERENCE}", "reference")
         if rule.justification and not self._justifies(purpose, justification):
@@ -452,9 +474,21 @@ class AccessPolicy:
         """The rates by role."""
         return {name: role.rate for name, role in self._roles.items() if role.rate is not None}
 
+    def _reaches(self, field: str) -> bool:
+        """Whether the field reaches, locates or finds a person."""
+        return self._fields[field] or field == PERSON_INDEX
+
     def _sensitivity(self, fields: Iterable[str]) -> Sensitivity | None:
         contact = [self._fields[name] for name in fields if name in self._fields]
         return ("contact" if any(contact) else "content") if contact else None
+
+
+_NO_CASE = "no register of cases is connected, so there is none."
+_BY_CASE_ONLY = (
+    "As county business, counsel and custodians open no contact data and search for no person. That "
+    "needs the grant of a disclosure case, with the purpose public_records or law_enforcement; "
+    f"{_NO_CASE}"
+)
 
 
 def _uncovered(asked: tuple[str, ...], granted: list[tuple[str, Grant]]) -> list[str]:
@@ -497,7 +531,7 @@ def _needed(precondition: Precondition, caller: Caller, facts: RecordFacts) -> s
     if precondition == "disclosure_case":
         # Cases will be in the audit service's disclosure register. Until it is connected, no case
         # can cover anything.
-        return "An approved disclosure case; no register of cases is connected, so there is none."
+        return f"An approved disclosure case; {_NO_CASE}"
     return None
 
 

@@ -145,6 +145,13 @@ def test_no_reference_of_counsel_or_custodian_reaches_a_person(role: str, field:
     assert granted.rule_id == "refused:disclosure_case"
 
 
+@pytest.mark.parametrize("role", ["custodian", "records_officer"])
+@pytest.mark.parametrize("field", REACHING)
+def test_retention_reaches_no_person_either(role: str, field: str) -> None:
+    """It needs no reference at all, so it would be the shorter way around a grant."""
+    assert decide(person(role), "retention", field).rule_id == "refused:fields"
+
+
 @pytest.mark.parametrize("role", ["counsel", "custodian"])
 def test_counsel_and_custodian_read_texts_and_files_for_county_business(role: str) -> None:
     content = ("description", "attributes", "comments", "media_url", "updates", "media_original")
@@ -438,6 +445,10 @@ def _grant(role: str, **fields: object) -> Callable[[dict[str, Any]], None]:
         (
             _grant("custodian", fields=["person_index"]),
             ("custodian: grants[custodian-business]", "fields"),
+        ),
+        (
+            _grant("records_officer", fields=["person_index"]),
+            ("records_officer: grants[officer-retention]", "fields"),
         ),
         (_grant("auditor", fields=["diary"]), ("auditor: grants[auditor-audit]", "fields")),
         (_grant("auditor", purpose="curiosity"), ("auditor: grants[auditor-audit]", "purpose")),

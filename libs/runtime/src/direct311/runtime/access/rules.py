@@ -179,13 +179,14 @@ class AccessRules(Model, extra="forbid"):
 class Floor:
     """The minimum that any file must require for a purpose. `unless_roles`: roles that a file may
     exempt from the precondition. `danger`: a justification of a word or two is enough.
-    `never_persons`: roles that, for this purpose, open no contact field and no search by person."""
+    `persons`: whether the purpose may open contact fields and the search by person. `never_persons`:
+    roles that, for this purpose, may not."""
 
     precondition: Precondition = "none"
     reference: bool = False
     justification: bool = False
     review: bool = False
-    contact: bool = True
+    persons: bool = True
     unless_roles: frozenset[str] = frozenset()
     danger: bool = False
     never_persons: frozenset[str] = frozenset()
@@ -224,7 +225,7 @@ PURPOSES: Mapping[str, Floor] = MappingProxyType(
         "public_records": Floor("disclosure_case", reference=True),
         "law_enforcement": Floor("disclosure_case", reference=True),
         "authorised_audit": Floor(reference=True),
-        "retention": Floor(contact=False),
+        "retention": Floor(persons=False),
         "subject_access": Floor("signed_link"),
     }
 )
@@ -261,11 +262,13 @@ def problems(rules: AccessRules) -> Iterator[Problem]:
             for field in grant.fields:
                 if field not in contact:
                     yield entry, "fields", f"{field} is not a field in this file"
-                elif contact[field] and not PURPOSES.get(grant.purpose, Floor()).contact:
+                    continue
+                if not (contact[field] or field == PERSON_INDEX):
+                    continue
+                floor = PURPOSES.get(grant.purpose, Floor())
+                if not floor.persons:
                     yield entry, "fields", f"{field} reaches the person, which this purpose may not"
-                elif role.role in PURPOSES.get(grant.purpose, Floor()).never_persons and (
-                    contact[field] or field == PERSON_INDEX
-                ):
+                elif role.role in floor.never_persons:
                     yield (
                         entry,
                         "fields",

@@ -61,6 +61,8 @@ def overreach(service: str, data: Model) -> str | None:
         return "another service holds what it says was destroyed"
     if isinstance(data, ev.DispositionCertified) and service != "retention":
         return "retention alone certifies"
+    if isinstance(data, ev.ActRecorded):
+        return next(_of_an_act(service, data), None)
     return None
 
 
@@ -83,6 +85,15 @@ def _of_an_access(service: str, data: ev.PiiAccessed) -> Iterator[str]:
             yield "a service that seals nothing tells of no record and no field"
         if data.action == "policy_change" and data.agent.authentication != "service":
             yield "what is in force is said by no person"
+
+
+def _of_an_act(service: str, data: ev.ActRecorded) -> Iterator[str]:
+    if service != "retention":
+        yield "only retention decides about records"
+    if data.why.purpose != "retention":
+        yield "an act about records serves no other purpose"
+    if data.agent.authentication == "none" or data.agent.break_glass:
+        yield "nobody decides about records without a name, or by breaking the glass"
 
 
 def _is_empty(service: str, data: ev.PiiAccessed) -> bool:

@@ -563,6 +563,51 @@ class HoldReleased(RecordEvent):
     still_held: bool
 
 
+RecordAct = Literal["hold", "release", "propose", "approve", "reject", "order", "outcome"]
+
+
+class ActRecorded(Model):
+    """An act that decides about records: a hold, its release, a disposition set that was proposed,
+    approved, rejected or ordered, an outcome of the work. Always signed. Written in the same write
+    as the act, so there is neither without the other.
+
+    An act on more than 100 records is several events: `part` of `parts`, with the same `act_id`.
+    `about` is the id of the hold or of the disposition set, or the record whose outcome it is;
+    `records` counts the records of all parts. A hold by a query names no record: `criteria` are the
+    names of the query's fields, and `scope_hash` is the SHA-256 (hex) of the query. `order` is what
+    retention itself does after an approval: its records are those that were ordered, and `left_out`
+    counts the others.
+
+    `why` has the authority of a hold as its `reference`, the reason of a release or rejection as
+    its `justification` (masked as in an access), and the case of a hold that serves one. Such a
+    hold says no authority and no kind, so that holds for all kinds of cases read the same.
+    """
+
+    act: RecordAct
+    act_id: RecordId
+    about: RecordId
+    part: Annotated[int, Field(ge=1)] = 1
+    parts: Annotated[int, Field(ge=1)] = 1
+    records: Annotated[int, Field(ge=0)] = 0
+    record_ids: Annotated[tuple[RecordId, ...], Field(max_length=100)] = ()
+    agent: AccessAgent
+    why: AccessWhy
+    hold_kind: HoldKind | None = None
+    criteria: Few[Word] = ()
+    scope_hash: Word | None = None
+    set_hash: Word | None = None
+    left_out: Annotated[int, Field(ge=0)] = 0
+    outcome: Word | None = None
+    closed_on: OnDate | None = None
+    occurred_at: Instant
+
+    def named(
+        self, record_ids: tuple[str, ...], part: int, parts: int, records: int
+    ) -> "ActRecorded":
+        """A copy that is one part of the act, about these records."""
+        return replaced(self, record_ids=record_ids, part=part, parts=parts, records=records)
+
+
 Holder = Literal["intake", "media", "geo", "routing", "audit"]
 
 

@@ -69,6 +69,7 @@ ALL: tuple[EventType, ...] = (
     _event("hold.released", events.HoldReleased, "retention", topic="disposition"),
     _event("disposition.ordered", events.DispositionOrdered, "retention", topic="disposition"),
     _event("record.destroyed", events.RecordDestroyed, *HOLDERS, signed=True),
+    _event("act.recorded", events.ActRecorded, "retention", signed=True),
     _event("disposition.certified", events.DispositionCertified, "retention", signed=True),
     _event("disclosure.approved", events.DisclosureApproved, "audit", topic="disclosure"),
     _event("disclosure.released", events.DisclosureReleased, "audit", topic="disclosure"),

@@ -24,7 +24,7 @@ DELIVERY_LIMIT = timedelta(days=14)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far the producers' clocks and the log's clock may differ."""
 
-SOLE_PRODUCERS = {"disposition.certified": "retention"}
+SOLE_PRODUCERS = {"disposition.certified": "retention", "act.recorded": "retention"}
 """Events that only one service may sign. Any service may sign the others, about itself."""
 
 SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
@@ -253,6 +253,11 @@ def _overreach(service: str, kind: str, body: Any) -> Iterator[str]:
     """What a body says that this service may not say: each service speaks only for itself."""
     if kind == "record.destroyed" and _in(body, "holder") != service:
         yield "another service is named as the holder of what was destroyed"
+    if kind == "act.recorded":
+        if _in(body, "why", "purpose") != "retention":
+            yield "it gives an act about records another purpose"
+        if _in(body, "agent", "authentication") == "none" or _in(body, "agent", "break_glass"):
+            yield "it reports an act of nobody with a name, or by breaking the glass"
     if kind != "pii.accessed":
         return
     fields, action = _several(_in(body, "what", "fields")), _in(body, "action")

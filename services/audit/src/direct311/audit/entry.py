@@ -14,7 +14,8 @@ from direct311.schemas import Instant, Model, RecordId, replaced
 class Facts(Model):
     """What the query index keeps about an entry.
 
-    `event` is the event's name; `opens` says that the event authorized a fetch of keys, which
+    `event` is the event's name, and `action` an access's action or an act that decides about
+    records; `opens` says that the event authorized a fetch of keys, which
     should then follow it. `order_id`: the order that a destruction receipt or certificate answers;
     older entries have none. `authentication`: how the actor was identified; `None` in older entries
     and in a service's own reports. `session` is the token's id, `instance` the process that

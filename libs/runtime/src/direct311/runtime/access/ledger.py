@@ -268,17 +268,7 @@ class Ledger:
                 producer=self.producer,
                 sequence=sequence,
             ),
-            agent=ev.AccessAgent(
-                id=caller.sub,
-                roles=tuple(caller.roles),
-                department=caller.department,
-                on_behalf_of=caller.via,
-                authentication=caller.authentication,
-                session=caller.token_id,
-                issuer=caller.issuer,
-                jti=caller.token_id if caller.issuer else None,
-                break_glass="open_review" in decision.obligations,
-            ),
+            agent=agent_of(caller, break_glass="open_review" in decision.obligations),
             where=ev.AccessWhere(
                 service=self.service,
                 instance=self._instance,
@@ -329,6 +319,21 @@ class Ledger:
         event: Event[Model] = Event(event_id, f"/direct311/{self.service}", subject, at, data)
         signed = self._signer.sign(encode(event))
         return Entry(event_id, replace(signed, key=self.producer.encode()))
+
+
+def agent_of(caller: Caller, *, break_glass: bool = False) -> ev.AccessAgent:
+    """The caller, as events of the log name them."""
+    return ev.AccessAgent(
+        id=caller.sub,
+        roles=tuple(caller.roles),
+        department=caller.department,
+        on_behalf_of=caller.via,
+        authentication=caller.authentication,
+        session=caller.token_id,
+        issuer=caller.issuer,
+        jti=caller.token_id if caller.issuer else None,
+        break_glass=break_glass,
+    )
 
 
 FURTHER = "further refusals"

@@ -35,6 +35,8 @@ def facts_of(event: Event[Model]) -> Facts:
     service = event.source.rpartition("/")[2]
     if isinstance(data, ev.PiiAccessed):
         return _facts_of_access(event.id, service, data)
+    if isinstance(data, ev.ActRecorded):
+        return _facts_of_act(event.id, service, data)
     if isinstance(data, ev.RecordDestroyed):
         action, at = "destroy", data.destroyed_at
         records: tuple[str, ...] = (data.record_id,)
@@ -97,12 +99,33 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
     )
 
 
+def _facts_of_act(event_id: str, service: str, data: ev.ActRecorded) -> Facts:
+    """An act opens nothing, so no fetch of keys follows it. It has no producer's number: retention
+    writes it in the same write as the act, and cannot do one without the other."""
+    return Facts(
+        event_id=event_id,
+        event="act.recorded",
+        service=service,
+        record_ids=data.record_ids,
+        actor=data.agent.id,
+        authentication=data.agent.authentication,
+        roles=data.agent.roles,
+        department=data.agent.department,
+        session=data.agent.session,
+        purpose=data.why.purpose,
+        case_id=data.why.case_id,
+        action=data.act,
+        outcome="success",
+        occurred_at=data.occurred_at,
+    )
+
+
 def key_names(facts: Facts) -> tuple[str, ...]:
     """The keys that an entry is tied to; it is readable as long as one of them exists.
 
     An entry is kept as long as the record that it relates to (GS1-SL item 393); an entry about
-    several records, as long as the longest-lived one. Empty: the entry has no record and uses its
-    month's key.
+    several records, as long as the longest-lived one. Entries about disposition, from the hold to
+    the certificate, are permanent. Empty: the entry has no record and uses its month's key.
     """
     return facts.record_ids if facts.event == "pii.accessed" else (PERMANENT,)
 

@@ -8,7 +8,7 @@ from direct311.runtime.messaging.broker import Process, Received
 from direct311.schemas import Event
 from direct311.schemas.model import Model
 
-LOGGED = ("pii.accessed", "record.destroyed", "disposition.certified")
+LOGGED = ("pii.accessed", "act.recorded", "record.destroyed", "disposition.certified")
 TOPICS = (*LOGGED, "disposition")
 
 

@@ -9,12 +9,13 @@ is a Base Event (0) that says so, because API Activity needs an actor.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from direct311.audit.entry import Facts, host_of
 from direct311.audit.index_row import IndexRow
 from direct311.audit.questions.api.tables import body_of, part_of
 from direct311.audit.questions.handlers.audited_query import Opened
+from direct311.schemas.events import RecordAct
 
 VERSION = "1.8.0"
 _COUNTY = "Miami-Dade County"
@@ -33,6 +34,8 @@ _ACTIVITIES = {
     "hold": _UPDATE,
     "policy_change": _UPDATE,
     "destroy": _DELETE,
+    # Acts that decide about records change what happens to them, not what they contain.
+    **dict.fromkeys(get_args(RecordAct), _UPDATE),
 }
 _NAMES = {_CREATE: "Create", _READ: "Read", _UPDATE: "Update", _DELETE: "Delete", _OTHER: "Other"}
 _STATUS = {"success": (1, "Success"), "denied": (2, "Failure"), "error": (2, "Failure")}

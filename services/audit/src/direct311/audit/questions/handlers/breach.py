@@ -8,7 +8,7 @@ event.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Dimension, Exempt, Group
@@ -21,6 +21,7 @@ from direct311.audit.questions.handlers.audited_query import (
 )
 from direct311.audit.questions.ports import People
 from direct311.runtime.errors import RefusedError
+from direct311.schemas.events import RecordAct
 
 MOST_RECORDS = 100_000
 MOST_SEARCHES = 1_000
@@ -28,7 +29,7 @@ TOUCHED = frozenset({"success", "partial"})
 """Outcomes of accesses that reached something. A refused or failed one released nothing."""
 
 RELEASES_NOTHING = frozenset(
-    {"seal", "hold", "destroy", "certify", "policy_change", "sign_in", "void"}
+    {"seal", "hold", "destroy", "certify", "policy_change", "sign_in", "void", *get_args(RecordAct)}
 )
 """Actions that show nobody what a record contains."""
 

@@ -143,7 +143,8 @@ class SubjectReading:
 
 def _may(facts: Facts, record_id: str, now: datetime) -> bool:
     """Whether the subject may know about an entry. The record's destruction is not an access to it.
-    A hold is not one either, and would reveal the matter behind it. It is also not an access if
+    Acts that decide about the record (holds, releases, disposition sets, outcomes) are not accesses
+    either, and a hold would reveal the matter behind it. It is also not an access if
     somebody tried another record's link here and was refused, alone or among many that could no
     longer be named: anybody with a link could fill the list that way. A link's holder is recognized
     by how they were authenticated, not by their name.

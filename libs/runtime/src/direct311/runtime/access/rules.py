@@ -179,8 +179,8 @@ class AccessRules(Model, extra="forbid"):
 class Floor:
     """The minimum that any file must require for a purpose. `unless_roles`: roles that a file may
     exempt from the precondition. `danger`: a justification of a word or two is enough.
-    `persons`: whether the purpose may open contact fields and the search by person. `never_persons`:
-    roles that, for this purpose, may not."""
+    `persons`: whether the purpose may open contact fields and the search by person.
+    `never_persons`: roles that, for this purpose, may not."""
 
     precondition: Precondition = "none"
     reference: bool = False
@@ -272,7 +272,8 @@ def problems(rules: AccessRules) -> Iterator[Problem]:
                     yield (
                         entry,
                         "fields",
-                        f"{field} reaches the person, which this role may only by a disclosure case",
+                        f"{field} reaches the person, which this role may only under the grant of "
+                        "a disclosure case",
                     )
 
 
@@ -488,9 +489,9 @@ class AccessPolicy:
 
 _NO_CASE = "no register of cases is connected, so there is none."
 _BY_CASE_ONLY = (
-    "As county business, counsel and custodians open no contact data and search for no person. That "
-    "needs the grant of a disclosure case, with the purpose public_records or law_enforcement; "
-    f"{_NO_CASE}"
+    "As county business, counsel and custodians open no contact data and search for no person. "
+    "That needs the grant of a disclosure case, with the purpose public_records or "
+    f"law_enforcement; {_NO_CASE}"
 )
 
 

@@ -11,6 +11,7 @@ from deploy.local import identity
 from direct311.retention.holds.domain import Hold
 from direct311.runtime.access.approvals import NotApprovedError, approve, approvers_of
 from direct311.runtime.access.identity import Authenticator, Issuer, UnauthenticatedError
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import hold_handlers
 from direct311.runtime.messaging.state import RecordState
@@ -173,15 +174,21 @@ async def test_who_is_called_almost_so_comes_in(sub: str) -> None:
     assert (await Claimed()._one(sub)).caller.sub == sub
 
 
+def _officer(name: str) -> Caller:
+    return Caller(name, ("records_officer",))
+
+
 @pytest.mark.parametrize(("one", "other"), BOTH)
 async def test_nobody_approves_what_they_proposed(one: str, other: str) -> None:
     retention = RetentionUnderTest()
     await retention.eligible("r1")
-    made = await retention.review.propose(one, ["r1"], 10, None)
+    made = await retention.review.propose(Caller(one, ("custodian",)), ["r1"], 10, None)
     with pytest.raises(RefusedError) as refused:
-        await retention.review.approve(made.disposition_id, other, made.set_hash or "")
+        await retention.review.approve(made.disposition_id, _officer(other), made.set_hash or "")
     assert refused.value.code == "same_person"
-    assert (await retention.review.approve(made.disposition_id, "raul", made.set_hash or "")).status
+    assert (
+        await retention.review.approve(made.disposition_id, _officer("raul"), made.set_hash or "")
+    ).status
 
 
 @pytest.mark.parametrize(("one", "other"), BOTH)
@@ -196,9 +203,9 @@ async def test_nobody_lifts_their_own_hold(one: str, other: str) -> None:
         placed_at=START,
         record_ids=("r1",),
     )
-    await retention.holding.place(hold)
+    await retention.holding.place(hold, Caller(one, ("counsel",)))
     with pytest.raises(RefusedError) as refused:
-        await retention.holding.release("h1", other, "The case was dismissed.")
+        await retention.holding.release("h1", _officer(other), "The case was dismissed.")
     assert refused.value.code == "same_person"
 
 
@@ -261,8 +268,10 @@ async def test_two_persons_are_still_two() -> None:
         ]
     ):
         await retention.eligible(f"r{number}")
-        made = await retention.review.propose(one, [f"r{number}"], 10, None)
-        done = await retention.review.approve(made.disposition_id, other, made.set_hash or "")
+        made = await retention.review.propose(Caller(one, ("custodian",)), [f"r{number}"], 10, None)
+        done = await retention.review.approve(
+            made.disposition_id, _officer(other), made.set_hash or ""
+        )
         assert done.records_officer == other
 
 

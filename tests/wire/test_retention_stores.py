@@ -21,10 +21,13 @@ from direct311.retention.review.adapters import MongoDispositions
 from direct311.retention.review.domain import Disposition, LeftOut, Proposed
 from direct311.retention.review.ports import Dispositions
 from direct311.runtime.messaging.records import Records, Write
+from direct311.runtime.messaging.state import RecordState
+from direct311.runtime.process import AggregateStore
 from direct311.runtime.storage import database as mongo
-from direct311.runtime.storage.database import Database, MongoRecords
-from tests.support.memory import InMemoryRecords
+from direct311.runtime.storage.database import Collection, Database, MongoRecords
+from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.support.runtime import SetClock
+from tests.support.service_under_test import ServiceUnderTest
 from tests.unit.retention.fakes import (
     START,
     InMemoryCertificates,
@@ -65,6 +68,18 @@ async def opened(servers: Stack) -> AsyncIterator[Database]:
     mongo.disconnect(database)
 
 
+def outbox_of(
+    service: ServiceUnderTest,
+    collection: Collection,
+    broker: InMemoryPublisher | None = None,
+    writer: str = "one",
+) -> AggregateStore[RecordState]:
+    """The outbox of a collection as a process has it; its relay is not started."""
+    records = MongoRecords(collection, RecordState, writer=writer)
+    relay = service.relay_of(records, broker or InMemoryPublisher())
+    return AggregateStore(records, relay, service.emitter)
+
+
 @pytest.fixture(params=["memory", "database"])
 async def stores(request: pytest.FixtureRequest, servers: Stack) -> AsyncIterator[Stores]:
     clock = SetClock(START)
@@ -84,7 +99,9 @@ async def stores(request: pytest.FixtureRequest, servers: Stack) -> AsyncIterato
     async with opened(servers) as database:
         records = MongoRecords(database["records"], InventoryRecord)
         certificates = MongoRecords(database["certificates"], Certificate)
-        holds, dispositions = MongoHolds(database, clock), MongoDispositions(database)
+        service = ServiceUnderTest("retention", clock=clock)
+        holds = MongoHolds(outbox_of(service, database["holds"]), database, clock)
+        dispositions = MongoDispositions(outbox_of(service, database["dispositions"]), clock)
         await records.prepare(MongoInventory.INDEXES)
         await certificates.prepare(MongoCertificates.INDEXES)
         for each in (holds, dispositions):
@@ -292,8 +309,8 @@ async def test_records_are_found_by_hold_order_and_rules(stores: Stores) -> None
 
 async def test_a_hold_is_kept_once_and_replaced_only_in_its_version(stores: Stores) -> None:
     first = hold(query=HoldQuery(service_codes=("X",), since=START))
-    assert await stores.holds.add(first) == first
-    assert await stores.holds.add(hold(record_ids=("other",))) == first
+    assert await stores.holds.add(first, ()) == first
+    assert await stores.holds.add(hold(record_ids=("other",)), ()) == first
     assert await stores.holds.replace(first.model_copy(update={"fence": 3}))
     assert not await stores.holds.replace(first.model_copy(update={"fence": 4}))
     found = await stores.holds.get("h1")
@@ -307,11 +324,11 @@ async def test_the_fence_only_rises(stores: Stores) -> None:
 
 async def test_what_stands_is_known_with_the_value_of_the_fence(stores: Stores) -> None:
     holds = stores.holds
-    await holds.add(hold("h1", record_ids=("r1",)))
+    await holds.add(hold("h1", record_ids=("r1",)), ())
     await holds.raise_fence()
     found = await holds.standing_now()
     assert (found.fence, set(found.by_record), found.released) == (1, {"r1"}, frozenset())
-    await holds.add(hold("h2", query=HoldQuery(department="parks")))
+    await holds.add(hold("h2", query=HoldQuery(department="parks")), ())
     await holds.raise_fence()
     assert [each.hold_id for each in (await holds.standing(2)).by_query] == ["h2"]
     one = await holds.get("h1")
@@ -337,7 +354,7 @@ async def test_holds_are_listed_and_the_unfinished_found(stores: Stores) -> None
     )
     for number, update in enumerate(states):
         one = hold(f"h{number}", record_ids=("r1",))
-        await stores.holds.add(Hold.model_validate(one.model_dump() | update))
+        await stores.holds.add(Hold.model_validate(one.model_dump() | update), ())
     assert sorted(await stores.holds.unfinished()) == ["h0", "h2", "h3"]
     standing = await stores.holds.page(None, 2, standing=True)
     assert [each.hold_id for each in standing] == ["h0", "h1"]

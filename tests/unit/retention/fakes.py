@@ -26,6 +26,7 @@ from direct311.retention.schedule.adapters import load_retention
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.messaging.records import Stored, Write
 from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.messaging.state import Outgoing
 from direct311.schemas import Event
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
@@ -38,6 +39,8 @@ SETTLE_FOR = timedelta(seconds=60)
 AUDIT_AFTER = timedelta(days=15)
 
 COUNSEL = Caller("cole", ("counsel",))
+CARLA = Caller("carla", ("custodian",))
+RAUL = Caller("raul", ("records_officer",))
 Turn = Callable[[], Awaitable[None]]
 
 
@@ -211,23 +214,27 @@ class InMemoryHolds:
 
     def __init__(self, turn: Turn = at_once, *, stale: bool = False) -> None:
         self.holds: dict[str, Hold] = {}
+        self.acts: list[Outgoing] = []
         self.fence = 0
         self._turn = turn
         self._stale = stale
         self._known: HoldSnapshot | None = None
 
-    async def add(self, hold: Hold) -> Hold:
+    async def add(self, hold: Hold, acts: Sequence[Outgoing]) -> Hold:
         await self._turn()
+        if hold.hold_id not in self.holds:
+            self.acts += acts
         return self.holds.setdefault(hold.hold_id, hold)
 
     async def get(self, hold_id: str) -> Hold | None:
         await self._turn()
         return self.holds.get(hold_id)
 
-    async def replace(self, hold: Hold) -> bool:
+    async def replace(self, hold: Hold, acts: Sequence[Outgoing] = ()) -> bool:
         await self._turn()
         if self.holds[hold.hold_id].version != hold.version:
             return False
+        self.acts += acts
         self.holds[hold.hold_id] = hold.model_copy(update={"version": hold.version + 1})
         return True
 
@@ -268,6 +275,8 @@ class InMemoryHolds:
 class InMemoryDispositions:
     def __init__(self, turn: Turn = at_once) -> None:
         self.sets: dict[str, Disposition] = {}
+        self.acts: list[Outgoing] = []
+        self.broker_answers = True
         self._turn = turn
 
     async def add(self, disposition: Disposition) -> None:
@@ -277,11 +286,15 @@ class InMemoryDispositions:
         await self._turn()
         return self.sets.get(disposition_id)
 
-    async def replace(self, disposition: Disposition) -> bool:
+    async def published(self, disposition_id: str) -> bool:
+        return self.broker_answers
+
+    async def replace(self, disposition: Disposition, acts: Sequence[Outgoing] = ()) -> bool:
         await self._turn()
         key = disposition.disposition_id
         if self.sets[key].version != disposition.version:
             return False
+        self.acts += acts
         self.sets[key] = disposition.model_copy(update={"version": disposition.version + 1})
         return True
 
@@ -403,9 +416,9 @@ class RetentionUnderTest(ServiceUnderTest):
 
     async def ordered(self, *record_ids: str) -> Disposition:
         """The same, proposed and approved."""
-        made = await self.review.propose("carla", record_ids, 500, None)
+        made = await self.review.propose(CARLA, record_ids, 500, None)
         assert made.set_hash is not None
-        return await self.review.approve(made.disposition_id, "raul", made.set_hash)
+        return await self.review.approve(made.disposition_id, RAUL, made.set_hash)
 
     async def answered(self, order: Disposition, *holders: ev.Holder) -> None:
         """These holders' receipts for every record of an order."""

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from direct311.retention.holds.domain import Hold, HoldQuery, same_place
 from direct311.retention.inventory.adapters import name_pattern
 from direct311.retention.record import InventoryRecord
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import Change
 from direct311.schemas import events as ev
 from tests.unit.retention.fakes import (
+    COUNSEL,
+    RAUL,
     SETTLE_FOR,
     START,
     RetentionUnderTest,
@@ -44,7 +47,7 @@ POTHOLES = HoldQuery(service_codes=("POTHOLE",))
 async def test_a_hold_is_written_into_every_record_that_matches_and_told_from_there() -> None:
     retention = RetentionUnderTest()
     await retention.apply(created("r1"), created("r2"), created("r3", "ANI-STRAY"))
-    found = await retention.holding.place(hold(query=POTHOLES))
+    found = await retention.holding.place(hold(query=POTHOLES), COUNSEL)
     assert (found.state, found.fence) == ("in_force", 1)
     for record_id in ("r1", "r2"):
         (said,) = retention.said(record_id)
@@ -58,8 +61,8 @@ async def test_a_hold_is_written_into_every_record_that_matches_and_told_from_th
 
 async def test_new_records_join_by_themselves_when_they_match() -> None:
     retention = RetentionUnderTest()
-    await retention.holding.place(hold("h1", query=HoldQuery(municipality="hialeah")))
-    await retention.holding.place(hold("h2", record_ids=("r2",)))
+    await retention.holding.place(hold("h1", query=HoldQuery(municipality="hialeah")), COUNSEL)
+    await retention.holding.place(hold("h2", record_ids=("r2",)), COUNSEL)
     await retention.apply(created("r1"), created("r2"))
     assert retention.record("r1").holds == ()
     assert retention.record("r2").holds == ("h2",)
@@ -73,7 +76,7 @@ async def test_new_records_join_by_themselves_when_they_match() -> None:
 async def test_a_hold_stays_when_the_record_changes_so_that_it_would_not_match() -> None:
     retention = RetentionUnderTest()
     await retention.apply(created("r1"))
-    await retention.holding.place(hold(query=POTHOLES))
+    await retention.holding.place(hold(query=POTHOLES), COUNSEL)
     await retention.apply(updated("r1", 2, "ANI-STRAY"))
     assert retention.record("r1").holds == ("h1",)
 
@@ -81,7 +84,7 @@ async def test_a_hold_stays_when_the_record_changes_so_that_it_would_not_match()
 async def test_each_version_tells_of_one_hold() -> None:
     retention = RetentionUnderTest()
     for number in range(3):
-        await retention.holding.place(hold(f"h{number}", record_ids=("r1",)))
+        await retention.holding.place(hold(f"h{number}", record_ids=("r1",)), COUNSEL)
     await retention.apply(created("r1"))
     assert retention.record("r1").behind
     await retention.holding.step()
@@ -95,14 +98,14 @@ async def test_each_version_tells_of_one_hold() -> None:
 async def test_a_released_hold_is_told_and_the_others_stay() -> None:
     retention = RetentionUnderTest()
     await retention.apply(created("r1"))
-    await retention.holding.place(hold("h1", query=POTHOLES))
-    await retention.holding.place(hold("h2", record_ids=("r1",)))
-    found = await retention.holding.release("h1", "raul", "settled")
+    await retention.holding.place(hold("h1", query=POTHOLES), COUNSEL)
+    await retention.holding.place(hold("h2", record_ids=("r1",)), COUNSEL)
+    found = await retention.holding.release("h1", RAUL, "settled")
     assert (found.state, found.released_by, found.release_reason) == ("released", "raul", "settled")
     last = retention.said("r1")[-1].data
     assert isinstance(last, ev.HoldReleased)
     assert (last.hold_id, last.still_held) == ("h1", True)
-    await retention.holding.release("h2", "raul", "settled")
+    await retention.holding.release("h2", RAUL, "settled")
     last = retention.said("r1")[-1].data
     assert isinstance(last, ev.HoldReleased)
     assert (last.hold_id, last.still_held) == ("h2", False)
@@ -115,27 +118,27 @@ async def test_a_released_hold_is_told_and_the_others_stay() -> None:
 )
 async def test_who_may_not_release_is_told_why(hold_id: str, by: str, code: str) -> None:
     retention = RetentionUnderTest()
-    await retention.holding.place(hold("h1", record_ids=("r1",)))
-    await retention.holds.add(hold("h2", record_ids=("r1",)))
+    await retention.holding.place(hold("h1", record_ids=("r1",)), COUNSEL)
+    await retention.holds.add(hold("h2", record_ids=("r1",)), ())
     with pytest.raises(RefusedError) as refused:
-        await retention.holding.release(hold_id, by, "settled")
+        await retention.holding.release(hold_id, Caller(by, ("counsel",)), "settled")
     assert refused.value.code == code
 
 
 async def test_releasing_twice_is_releasing_once() -> None:
     retention = RetentionUnderTest()
     await retention.apply(created("r1"))
-    await retention.holding.place(hold(query=POTHOLES))
-    first = await retention.holding.release("h1", "raul", "settled")
-    assert await retention.holding.release("h1", "rosa", "again") == first
+    await retention.holding.place(hold(query=POTHOLES), COUNSEL)
+    first = await retention.holding.release("h1", RAUL, "settled")
+    assert await retention.holding.release("h1", Caller("rosa", ("counsel",)), "again") == first
     assert retention.names("r1") == ["hold.placed", "hold.released"]
 
 
 async def test_the_same_hold_asked_for_twice_is_one() -> None:
     retention = RetentionUnderTest()
     await retention.apply(created("r1"))
-    first = await retention.holding.place(hold(query=POTHOLES))
-    again = await retention.holding.place(hold(record_ids=("other",)))
+    first = await retention.holding.place(hold(query=POTHOLES), COUNSEL)
+    again = await retention.holding.place(hold(record_ids=("other",)), COUNSEL)
     assert again == first
     assert retention.holds.fence == 1
 
@@ -144,7 +147,7 @@ async def test_a_hold_lists_the_records_for_which_it_comes_too_late() -> None:
     retention = RetentionUnderTest()
     await retention.eligible("r1", "r2")
     await retention.ordered("r1")
-    found = await retention.holding.place(hold(query=POTHOLES))
+    found = await retention.holding.place(hold(query=POTHOLES), COUNSEL)
     assert found.too_late == ("r1",)
     assert retention.record("r1").holds == ()
     assert retention.record("r2").holds == ("h1",)
@@ -152,7 +155,7 @@ async def test_a_hold_lists_the_records_for_which_it_comes_too_late() -> None:
 
 async def test_what_was_written_meanwhile_is_found_when_the_hold_settles() -> None:
     retention = RetentionUnderTest()
-    await retention.holding.place(hold(query=POTHOLES))
+    await retention.holding.place(hold(query=POTHOLES), COUNSEL)
     # Written by somebody who had read the fence before it was raised.
     await retention.processor.change("r1", retention.ids.new(), _as_of_an_older_fence)
     assert retention.record("r1").holds == ()
@@ -185,7 +188,7 @@ async def _as_of_an_older_fence(state: InventoryRecord) -> Change[InventoryRecor
 async def test_a_large_hold_is_carried_on_by_the_loop() -> None:
     retention = RetentionUnderTest()
     await retention.apply(*(created(f"r{number}") for number in range(450)))
-    found = await retention.holding.place(hold(query=POTHOLES), chunks=1)
+    found = await retention.holding.place(hold(query=POTHOLES), COUNSEL, chunks=1)
     assert found.state == "placing"
     assert sum(bool(retention.record(f"r{number}").holds) for number in range(450)) == 200
     await retention.holding.step()

@@ -12,7 +12,16 @@ from direct311.retention.holds.domain import Hold, HoldQuery, HoldSnapshot
 from direct311.retention.record import InventoryRecord
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import events as ev
-from tests.unit.retention.fakes import LONG_AGO, SETTLE_FOR, START, RetentionUnderTest, updated
+from tests.unit.retention.fakes import (
+    CARLA,
+    COUNSEL,
+    LONG_AGO,
+    RAUL,
+    SETTLE_FOR,
+    START,
+    RetentionUnderTest,
+    updated,
+)
 
 RECORDS = ("r1", "r2", "r3")
 Act = Callable[["Watched"], Coroutine[Any, Any, None]]
@@ -74,22 +83,24 @@ def hold(hold_id: str, **scope: object) -> Hold:
 
 
 async def hold_by_query(retention: Watched) -> None:
-    await retention.holding.place(hold("query", query=HoldQuery(service_codes=("POTHOLE",))))
+    await retention.holding.place(
+        hold("query", query=HoldQuery(service_codes=("POTHOLE",))), COUNSEL
+    )
 
 
 async def hold_by_list(retention: Watched) -> None:
-    await retention.holding.place(hold("list", record_ids=("r1", "r2")))
+    await retention.holding.place(hold("list", record_ids=("r1", "r2")), COUNSEL)
 
 
 async def hold_by_another_query(retention: Watched) -> None:
-    await retention.holding.place(hold("city", query=HoldQuery(until=START)))
+    await retention.holding.place(hold("city", query=HoldQuery(until=START)), COUNSEL)
 
 
 async def release(retention: Watched) -> None:
     """As soon as it is in force, or never."""
     for _ in range(30):
         try:
-            await retention.holding.release("query", "raul", "settled")
+            await retention.holding.release("query", RAUL, "settled")
         except RefusedError:
             await turn()
 
@@ -97,14 +108,14 @@ async def release(retention: Watched) -> None:
 async def dispose(retention: Watched, *record_ids: str) -> None:
     """Both persons, one after the other."""
     try:
-        made = await retention.review.propose("carla", record_ids or RECORDS, 500, None)
+        made = await retention.review.propose(CARLA, record_ids or RECORDS, 500, None)
         assert made.set_hash is not None
         for _ in range(4):
             await turn()  # the officer reads the set
         retention.raised[made.disposition_id] = [
             each.hold_id for each in retention.holds.holds.values() if each.fence is not None
         ]
-        await retention.review.approve(made.disposition_id, "raul", made.set_hash)
+        await retention.review.approve(made.disposition_id, RAUL, made.set_hash)
     except RefusedError:
         return
 
@@ -281,4 +292,4 @@ def test_the_check_notices_a_review_that_does_not_read_the_fence() -> None:
 
 
 async def _place(retention: Watched, one: Hold) -> None:
-    await retention.holding.place(one)
+    await retention.holding.place(one, COUNSEL)

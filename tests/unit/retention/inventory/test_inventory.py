@@ -11,6 +11,7 @@ from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.messaging.state import Change
 from direct311.schemas import events as ev
 from tests.unit.retention.fakes import (
+    CARLA,
     COUNSEL,
     FOUR,
     LONG_AGO,
@@ -267,7 +268,7 @@ async def test_a_day_on_which_no_case_can_have_closed_is_refused(
 async def test_what_was_dated_by_the_requests_closing_is_taken_back(stage: str) -> None:
     retention = RetentionUnderTest()
     await retention.eligible("r1", service_code="CODE-JUNK")
-    made = await retention.review.propose("carla", ["r1"], 500, None)
+    made = await retention.review.propose(CARLA, ["r1"], 500, None)
     # As it was kept before outcomes had a day of their own.
     old = retention.record("r1").model_dump(exclude={"outcomes_closed_on", "order_id"}) | {
         "outcomes": ("hearing",),

@@ -7,7 +7,7 @@ import pytest
 from direct311.retention.holds.domain import Hold
 from direct311.runtime.errors import RefusedError
 from direct311.schemas import events as ev
-from tests.unit.retention.fakes import START, RetentionUnderTest, created, updated
+from tests.unit.retention.fakes import COUNSEL, START, RetentionUnderTest, created, updated
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,8 @@ async def test_a_hold_stops_neither_the_clock_nor_the_announcement() -> None:
             record_ids=("r1",),
             placed_by="cole",
             placed_at=START,
-        )
+        ),
+        COUNSEL,
     )
     await retention.eligible("r1")
     assert retention.record("r1").stage == "eligible"

@@ -10,7 +10,16 @@ from direct311.retention.review.domain import Disposition
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
 from direct311.schemas import events as ev
-from tests.unit.retention.fakes import START, KilledError, RetentionUnderTest, created, updated
+from tests.unit.retention.fakes import (
+    CARLA,
+    COUNSEL,
+    RAUL,
+    START,
+    KilledError,
+    RetentionUnderTest,
+    created,
+    updated,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -28,12 +37,12 @@ def litigation(hold_id: str = "h1", **scope: object) -> Hold:
 
 
 async def proposed(retention: RetentionUnderTest, *record_ids: str) -> Disposition:
-    return await retention.review.propose("carla", record_ids or None, 500, None)
+    return await retention.review.propose(CARLA, record_ids or None, 500, None)
 
 
 async def approve(retention: RetentionUnderTest, made: Disposition) -> Disposition:
     assert made.set_hash is not None
-    return await retention.review.approve(made.disposition_id, "raul", made.set_hash)
+    return await retention.review.approve(made.disposition_id, RAUL, made.set_hash)
 
 
 def left_out(disposition: Disposition) -> dict[str, str]:
@@ -63,8 +72,8 @@ async def test_two_persons_order_the_destruction_of_an_exact_set() -> None:
 async def test_without_a_list_the_queue_is_proposed_up_to_the_limit_without_what_is_held() -> None:
     retention = RetentionUnderTest()
     await retention.eligible("r1", "r2", "r3", "r4")
-    await retention.holding.place(litigation(record_ids=("r1",)))
-    made = await retention.review.propose("carla", None, 2, None)
+    await retention.holding.place(litigation(record_ids=("r1",)), COUNSEL)
+    made = await retention.review.propose(CARLA, None, 2, None)
     assert [each.record_id for each in made.records] == ["r2", "r3"]
 
 
@@ -73,7 +82,7 @@ async def test_nobody_approves_what_he_proposed() -> None:
     await retention.eligible("r1")
     made = await proposed(retention, "r1")
     with pytest.raises(RefusedError) as refused:
-        await retention.review.approve(made.disposition_id, "carla", made.set_hash or "")
+        await retention.review.approve(made.disposition_id, CARLA, made.set_hash or "")
     assert (status_of(refused.value), refused.value.code) == (403, "same_person")
     assert retention.record("r1").stage == "in_review"
 
@@ -83,7 +92,7 @@ async def test_another_hash_than_that_of_the_set_approves_nothing() -> None:
     await retention.eligible("r1")
     made = await proposed(retention, "r1")
     with pytest.raises(RefusedError) as refused:
-        await retention.review.approve(made.disposition_id, "raul", "0" * 64)
+        await retention.review.approve(made.disposition_id, RAUL, "0" * 64)
     assert refused.value.code == "set_hash"
     assert retention.record("r1").stage == "in_review"
 
@@ -97,7 +106,7 @@ async def test_a_set_is_decided_once() -> None:
         await approve(retention, made)
     assert refused.value.code == "status"
     with pytest.raises(RefusedError):
-        await retention.review.reject(made.disposition_id, "raul", "second thoughts")
+        await retention.review.reject(made.disposition_id, RAUL, "second thoughts")
     assert retention.names("r1").count("disposition.ordered") == 1
 
 
@@ -120,7 +129,7 @@ async def test_what_cannot_be_proposed_is_left_out_with_its_reason() -> None:
     retention = RetentionUnderTest()
     await retention.eligible("r1", "r2", "r3")
     await retention.apply(created("r4"))
-    await retention.holding.place(litigation(record_ids=("r2",)))
+    await retention.holding.place(litigation(record_ids=("r2",)), COUNSEL)
     await proposed(retention, "r3")
     made = await proposed(retention, "r1", "r2", "r3", "r4", "r5")
     assert [each.record_id for each in made.records] == ["r1"]
@@ -148,7 +157,7 @@ async def test_what_is_held_or_has_changed_since_is_not_ordered() -> None:
     retention = RetentionUnderTest()
     await retention.eligible("r1", "r2", "r3", "r4")
     made = await proposed(retention, "r1", "r2", "r3", "r4")
-    await retention.holding.place(litigation(record_ids=("r1",)))
+    await retention.holding.place(litigation(record_ids=("r1",)), COUNSEL)
     await retention.apply(updated("r2", 3))
     await retention.apply(updated("r3", 3, closed_at=START - timedelta(days=4000)))
     done = await approve(retention, made)
@@ -164,7 +173,7 @@ async def test_a_hold_whose_fence_was_raised_is_seen_before_it_is_written() -> N
     await retention.eligible("r1", "r2")
     made = await proposed(retention, "r1", "r2")
     # The placing stopped right after the fence: no record knows of the hold.
-    hold = await retention.holds.add(litigation(query=HoldQuery(service_codes=("POTHOLE",))))
+    hold = await retention.holds.add(litigation(query=HoldQuery(service_codes=("POTHOLE",))), ())
     await retention.holds.replace(
         hold.model_copy(update={"fence": await retention.holds.raise_fence()})
     )
@@ -178,7 +187,7 @@ async def test_a_rejected_set_goes_back_in_line() -> None:
     retention = RetentionUnderTest()
     await retention.eligible("r1")
     made = await proposed(retention, "r1")
-    done = await retention.review.reject(made.disposition_id, "raul", "wrong series")
+    done = await retention.review.reject(made.disposition_id, RAUL, "wrong series")
     assert (done.status, done.decided_by, done.decision_reason) == (
         "rejected",
         "raul",
@@ -192,7 +201,7 @@ async def test_a_day_in_the_future_is_refused_in_production() -> None:
     retention = RetentionUnderTest(ahead=False)
     await retention.eligible("r1")
     with pytest.raises(RefusedError) as refused:
-        await retention.review.propose("carla", ["r1"], 500, date(2030, 1, 1))
+        await retention.review.propose(CARLA, ["r1"], 500, date(2030, 1, 1))
     assert refused.value.code == "as_of_in_future"
     assert (await proposed(retention, "r1")).as_of == date(2026, 3, 2)
 
@@ -220,7 +229,7 @@ async def test_whatever_write_the_process_dies_at_the_set_is_carried_on(act: str
         elif act == "approve":
             step = approve(retention, made)
         else:
-            step = retention.review.reject(made.disposition_id, "raul", "no")
+            step = retention.review.reject(made.disposition_id, RAUL, "no")
         with pytest.raises(KilledError):
             await step
         retention.start()

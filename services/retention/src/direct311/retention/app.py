@@ -20,6 +20,7 @@ from direct311.retention.schedule import wiring as schedule
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.http.api import Application, caller_of, install
 from direct311.runtime.messaging.broker import PATIENT
+from direct311.runtime.messaging.state import RecordState
 from direct311.runtime.process import Resources, running
 
 SERVICE: Final = "retention"
@@ -30,7 +31,8 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
     caller = caller_of(resources.authenticator)
     files = schedule.wire(settings)
     rules = RetentionRules(files.schedule, files.assignments, ZoneInfo(settings.timezone))
-    all_holds = MongoHolds(resources.database, resources.clock)
+    holds_store = resources.aggregate_store(resources.database["holds"], RecordState)
+    all_holds = MongoHolds(holds_store, resources.database, resources.clock)
     kept = inventory.wire(resources, caller, rules, all_holds)
     held = holds.wire(
         settings, resources, caller, rules.assignments, all_holds, kept.inventory, kept.processor
@@ -48,7 +50,7 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with running(
             resources,
-            relays=[kept.relay, certified.relay],
+            relays=[kept.relay, all_holds.relay, reviewed.relay, certified.relay],
             loops=[reviewed.expire, held.loop, reviewed.review, certified.loop],
             prepare=[kept.prepare, certified.prepare, all_holds.prepare, reviewed.prepare],
         ):

@@ -6,6 +6,8 @@ from datetime import timedelta
 from direct311.retention.holds.domain import Hold, HoldSnapshot
 from direct311.retention.versioned import Versioned
 from direct311.runtime.clock import Clock
+from direct311.runtime.messaging.state import Outgoing, RecordState
+from direct311.runtime.process import AggregateStore
 from direct311.runtime.storage.database import (
     Collection,
     Database,
@@ -23,16 +25,17 @@ class MongoHolds(Versioned[Hold]):
     FRESH_FOR = timedelta(seconds=1)
     _FENCE = "holds"
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        super().__init__(database["holds"], Hold, "hold_id")
+    def __init__(
+        self, store: AggregateStore[RecordState], database: Database, clock: Clock
+    ) -> None:
+        super().__init__(store, Hold, "hold_id", clock)
         self._fence: Collection = database["fence"]
-        self._clock = clock
         self._standing: HoldSnapshot | None = None
         self._looked_at = clock.now()
 
     async def prepare(self) -> None:
         """Create the fence and the indexes."""
-        await self._collection.create_indexes(
+        await self._store.records.prepare(
             [Index([("state", 1)], name="state"), Index([("settle_at", 1)], name="settle")]
         )
         try:
@@ -40,8 +43,8 @@ class MongoHolds(Versioned[Hold]):
         except DuplicateError:
             return
 
-    async def add(self, hold: Hold) -> Hold:
-        if await self._insert(hold):
+    async def add(self, hold: Hold, acts: Sequence[Outgoing]) -> Hold:
+        if await self._insert(hold, acts):
             return hold
         return await self.get(hold.hold_id) or hold
 

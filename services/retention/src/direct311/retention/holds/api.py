@@ -136,7 +136,7 @@ def router(
             placed_by=caller.sub,
             placed_at=clock.now(),
         )
-        return await shown(await holding.place(hold, chunks=INLINE_CHUNKS))
+        return await shown(await holding.place(hold, caller, chunks=INLINE_CHUNKS))
 
     @api.get("", response_model_exclude_none=True)
     async def listed(
@@ -169,7 +169,7 @@ def router(
         """Release a hold. The person who placed it may not do this."""
         require(caller, "counsel", "records_officer")
         return await shown(
-            await holding.release(hold_id, caller.sub, body.reason, chunks=INLINE_CHUNKS)
+            await holding.release(hold_id, caller, body.reason, chunks=INLINE_CHUNKS)
         )
 
     return api

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
 from direct311.retention.holds.domain import Hold, HoldSnapshot
+from direct311.runtime.messaging.state import Outgoing
 
 Known = Literal["service_code", "municipality", "department"]
 """Fields of a record that a hold may go by."""
@@ -12,15 +13,16 @@ Known = Literal["service_code", "municipality", "department"]
 class Holds(Protocol):
     """All holds, and the fence."""
 
-    async def add(self, hold: Hold) -> Hold:
-        """Store a new hold; returns the existing one with this id, if there is one."""
+    async def add(self, hold: Hold, acts: Sequence[Outgoing]) -> Hold:
+        """Store a new hold, with the entries of its act in the same write; returns the existing one
+        with this id, if there is one."""
         ...
 
     async def get(self, hold_id: str) -> Hold | None: ...
 
-    async def replace(self, hold: Hold) -> bool:
-        """Write the hold as its next version, unless somebody else has; returns whether it was
-        written."""
+    async def replace(self, hold: Hold, acts: Sequence[Outgoing] = ()) -> bool:
+        """Write the hold as its next version, unless somebody else has, with the entries of the act
+        in the same write; returns whether it was written."""
         ...
 
     async def page(self, after: str | None, limit: int, *, standing: bool) -> Sequence[Hold]:

@@ -5,6 +5,7 @@ from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
+from direct311.retention.acts import agent, outcome_said
 from direct311.retention.holds.domain import UNINCORPORATED, evaluate
 from direct311.retention.holds.ports import Holds
 from direct311.retention.inventory.domain import RetentionRules
@@ -166,7 +167,7 @@ class Outcomes:
         reopened: bool = False,
     ) -> InventoryRecord:
         """Add the outcome's items to the record, or state for an existing outcome when its case was
-        closed, or that it is open again. The record keeps who said what.
+        closed, or that it is open again. The record keeps who said what, and so does the audit log.
 
         :param closed_on: without it, the earlier statement stays.
         :raises RefusedError: an outcome that the assignments do not have, or a day on which
@@ -204,7 +205,16 @@ class Outcomes:
                 by=caller.sub,
                 at=self._clock.now(),
             )
-            return Change(self._rules.determined(after.attested(said)))
+            acts = outcome_said(
+                agent(caller),
+                said.at,
+                cause=cause,
+                record_id=record_id,
+                outcome=outcome,
+                closed_on=said.closed_on,
+                legal_basis=self._rules.assignments.citation,
+            )
+            return Change(self._rules.determined(after.attested(said)), acts)
 
         return await self._processor.change(record_id, cause, decide)
 

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 
 from direct311.retention.review.domain import Disposition, Status
 from direct311.retention.versioned import Versioned
-from direct311.runtime.storage.database import Database, Document, Index
+from direct311.runtime.clock import Clock
+from direct311.runtime.messaging.state import RecordState
+from direct311.runtime.process import AggregateStore
+from direct311.runtime.storage.database import Document, Index
 
 
 class MongoDispositions(Versioned[Disposition]):
     """Implements `Dispositions`."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database["dispositions"], Disposition, "disposition_id")
+    def __init__(self, store: AggregateStore[RecordState], clock: Clock) -> None:
+        super().__init__(store, Disposition, "disposition_id", clock)
 
     async def prepare(self) -> None:
-        await self._collection.create_indexes([Index([("status", 1)], name="status")])
+        await self._store.records.prepare([Index([("status", 1)], name="status")])
 
     async def add(self, disposition: Disposition) -> None:
         await self._insert(disposition)

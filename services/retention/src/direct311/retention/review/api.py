@@ -19,6 +19,7 @@ from direct311.runtime.access.rules import Caller
 from direct311.runtime.http.api import NUMBER, PROBLEMS, require
 from direct311.runtime.parameters import AskedDay, cursor_of, read_cursor
 from direct311.schemas import Model, OnDate, RecordId
+from direct311.schemas import events as ev
 
 
 class ExpiryQuestion(Model, extra="forbid"):
@@ -64,6 +65,9 @@ class ExpiryView(RecordPage):
 
 class DispositionView(Disposition):
     """`set_hash` is SHA-256 over the sorted lines `<record id>:<version>\\n`."""
+
+    # The custodian's session is for the log.
+    proposed_as: ev.AccessAgent | None = Field(default=None, exclude=True)
 
 
 class DispositionPage(Model):
@@ -128,9 +132,7 @@ def dispositions_router(
         """Propose an exact set of records for destruction. Records that cannot be proposed are left
         out, with the reason."""
         require(caller, "custodian")
-        return _disposition(
-            await review.propose(caller.sub, body.record_ids, body.limit, body.as_of)
-        )
+        return _disposition(await review.propose(caller, body.record_ids, body.limit, body.as_of))
 
     @api.get("", response_model_exclude_none=True)
     async def listed(
@@ -161,7 +163,7 @@ def dispositions_router(
         it may not do this. Records that are held or have changed since are left out, with the
         reason. 503 while the service receives no events from the other services."""
         require(caller, "records_officer")
-        return _disposition(await review.approve(disposition_id, caller.sub, body.set_hash))
+        return _disposition(await review.approve(disposition_id, caller, body.set_hash))
 
     @api.post("/{disposition_id}/reject", response_model_exclude_none=True)
     async def reject(
@@ -169,7 +171,7 @@ def dispositions_router(
     ) -> DispositionView:
         """Put the records back into the queue."""
         require(caller, "records_officer", "custodian")
-        return _disposition(await review.reject(disposition_id, caller.sub, body.reason))
+        return _disposition(await review.reject(disposition_id, caller, body.reason))
 
     return api
 

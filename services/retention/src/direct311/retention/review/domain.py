@@ -34,6 +34,8 @@ class LeftOut(Model):
 class Disposition(Model):
     """What a custodian proposes and a records officer approves. `set_hash` identifies the exact
     set. `as_of`: the day up to which eligible dates count; in the future only on a test stack.
+    `proposed_as`: the custodian as the audit log names them, for the entry that is written once the
+    set is gathered; older sets have none.
     """
 
     disposition_id: str
@@ -41,6 +43,7 @@ class Disposition(Model):
     status: Status = "gathering"
     as_of: OnDate
     custodian: str
+    proposed_as: ev.AccessAgent | None = None
     proposed_at: Instant
     candidates: tuple[str, ...]
     records: tuple[Proposed, ...] = ()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from direct311.retention.review.domain import Disposition, Status
+from direct311.runtime.messaging.state import Outgoing
 
 
 class Dispositions(Protocol):
@@ -11,9 +12,13 @@ class Dispositions(Protocol):
 
     async def get(self, disposition_id: str) -> Disposition | None: ...
 
-    async def replace(self, disposition: Disposition) -> bool:
-        """Write it as its next version, unless somebody else has; returns whether it was
-        written."""
+    async def replace(self, disposition: Disposition, acts: Sequence[Outgoing] = ()) -> bool:
+        """Write it as its next version, unless somebody else has, with the entries of the act in
+        the same write; returns whether it was written."""
+        ...
+
+    async def published(self, disposition_id: str) -> bool:
+        """Whether the broker has every entry about this set."""
         ...
 
     async def with_status(self, statuses: Sequence[Status], limit: int) -> Sequence[str]:

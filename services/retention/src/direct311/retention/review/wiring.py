@@ -18,6 +18,8 @@ from direct311.retention.review.ports import Dispositions
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.loops import Loop, Step
 from direct311.runtime.messaging.records import EventProcessor
+from direct311.runtime.messaging.relay import Relay
+from direct311.runtime.messaging.state import RecordState
 from direct311.runtime.process import Resources
 
 
@@ -27,6 +29,7 @@ class ReviewPart:
     router: APIRouter
     dispositions_router: APIRouter
     prepare: Step
+    relay: Relay
     expire: Loop
     review: Loop
 
@@ -42,7 +45,8 @@ def wire(
 ) -> ReviewPart:
     clock, ids = resources.clock, resources.ids
     ahead = settings.environment in ("local", "test")
-    dispositions = MongoDispositions(resources.database)
+    store = resources.aggregate_store(resources.database["dispositions"], RecordState)
+    dispositions = MongoDispositions(store, clock)
     expiry = Expiry(processor, inventory, holds, rules, clock, ids, ahead=ahead)
 
     def stopped() -> bool:
@@ -56,6 +60,7 @@ def wire(
         router(expiry, inventory, rules, caller_of),
         dispositions_router(review, dispositions, caller_of),
         dispositions.prepare,
+        store.relay,
         Loop("expire", settings.expire_every, expiry.step, resources.lease("expire"), clock),
         Loop("review", timedelta(seconds=2), review.step, resources.lease("review"), clock),
     )

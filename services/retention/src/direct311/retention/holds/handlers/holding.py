@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from direct311.retention.acts import agent, hold_placed, hold_released
 from direct311.retention.holds.domain import Hold, evaluate
 from direct311.retention.holds.ports import HoldableRecords, Holds
 from direct311.retention.record import InventoryRecord
 from direct311.retention.writes import CHUNK, causes
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import EventProcessor
@@ -40,19 +42,30 @@ class Holding:
         self._ids = ids
         self._settle_for = settle_for
 
-    async def place(self, hold: Hold, *, chunks: int | None = None) -> Hold:
-        """Place a hold; does nothing if the id is already known.
+    async def place(self, hold: Hold, by: Caller, *, chunks: int | None = None) -> Hold:
+        """Place a hold, and write that into the audit log; does nothing if the id is already known.
 
         With `chunks`, writes at most this many pieces of records now: the loop does the rest, and
         until then the hold is `placing`.
         """
-        await self._holds.add(hold)
+        acts = hold_placed(
+            agent(by),
+            hold.placed_at,
+            hold_id=hold.hold_id,
+            kind=hold.kind,
+            authority=hold.authority,
+            record_ids=hold.record_ids,
+            query=hold.query,
+            case_id=hold.case_id,
+        )
+        await self._holds.add(hold, acts)
         return await self.advance(hold.hold_id, chunks=chunks)
 
     async def release(
-        self, hold_id: str, by: str, reason: str, *, chunks: int | None = None
+        self, hold_id: str, by: Caller, reason: str, *, chunks: int | None = None
     ) -> Hold:
-        """End a hold. The person who placed it may not release it.
+        """End a hold, and write that into the audit log. The person who placed it may not release
+        it.
 
         :raises RefusedError: there is no such hold, it is the same person, or it is not in force.
         """
@@ -60,7 +73,7 @@ class Holding:
             hold = await self._holds.get(hold_id)
             if hold is None:
                 raise RefusedError("unknown_hold", "There is no such hold.")
-            if same_person(hold.placed_by, by):
+            if same_person(hold.placed_by, by.sub):
                 raise RefusedError(
                     "same_person",
                     "Someone other than the person who placed the hold must release it.",
@@ -69,7 +82,17 @@ class Holding:
                 raise RefusedError("placing", "The hold is still being written; try again.")
             if hold.state != "in_force":
                 return await self.advance(hold_id, chunks=chunks)
-            if await self._holds.replace(hold.releasing(by, reason, self._clock.now())):
+            now = self._clock.now()
+            acts = hold_released(
+                agent(by),
+                now,
+                hold_id=hold_id,
+                reason=reason,
+                record_ids=hold.record_ids,
+                query=hold.query,
+                case_id=hold.case_id,
+            )
+            if await self._holds.replace(hold.releasing(by.sub, reason, now), acts):
                 return await self.advance(hold_id, chunks=chunks)
 
     async def step(self) -> None:

@@ -1,8 +1,11 @@
 """The review by two people: a custodian proposes an exact set, a records officer decides."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
+from typing import Final
 
+from direct311.retention.acts import SERVICE, agent, set_decided
 from direct311.retention.holds.domain import evaluate
 from direct311.retention.holds.ports import Holds
 from direct311.retention.inventory.domain import RetentionRules
@@ -20,13 +23,18 @@ from direct311.retention.review.domain import (
 from direct311.retention.review.handlers.expiry import check_as_of
 from direct311.retention.review.ports import Dispositions
 from direct311.retention.writes import causes, chunks
+from direct311.runtime.access.ledger import Ledger
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.persons import same_person
+from direct311.schemas import events as ev
 
 Changed = Change[InventoryRecord] | None
+
+LOOK_AGAIN_SECONDS: Final = 0.02
 
 
 class Review:
@@ -69,7 +77,7 @@ class Review:
     # -- what people do
 
     async def propose(
-        self, custodian: str, record_ids: Sequence[str] | None, limit: int, as_of: date | None
+        self, custodian: Caller, record_ids: Sequence[str] | None, limit: int, as_of: date | None
     ) -> Disposition:
         """Propose these records, or the first `limit` that are eligible and under no hold.
 
@@ -84,7 +92,8 @@ class Review:
         disposition = Disposition(
             disposition_id=self._ids.new(),
             as_of=until,
-            custodian=custodian,
+            custodian=custodian.sub,
+            proposed_as=agent(custodian),
             proposed_at=self._clock.now(),
             candidates=tuple(dict.fromkeys(record_ids)),
         )
@@ -96,15 +105,17 @@ class Review:
             raise RefusedError("nothing_to_propose", f"No record can be proposed: {detail}.")
         return disposition
 
-    async def approve(self, disposition_id: str, officer: str, cited: str) -> Disposition:
+    async def approve(self, disposition_id: str, officer: Caller, cited: str) -> Disposition:
         """Order the destruction of exactly what was proposed, without what is held or has changed.
+        Nothing is ordered before the broker has the entry of the approval: until then the set is
+        `ordering`.
 
         :raises RefusedError: no such set, the same person, a set that is not proposed, or another
             set is meant, or retention is not receiving events.
         """
         while True:
             disposition = await self.get(disposition_id)
-            if same_person(disposition.custodian, officer):
+            if same_person(disposition.custodian, officer.sub):
                 raise RefusedError(
                     "same_person",
                     "Someone other than the custodian who proposed the set must approve it.",
@@ -120,10 +131,13 @@ class Review:
                     "changed. Try again later.",
                     retry_after=60,
                 )
-            if await self._dispositions.replace(disposition.approved(officer, self._clock.now())):
+            now = self._clock.now()
+            acts = self._acts("approve", agent(officer), now, disposition)
+            if await self._dispositions.replace(disposition.approved(officer.sub, now), acts):
+                await self._until_published(disposition_id)
                 return await self.advance(disposition_id)
 
-    async def reject(self, disposition_id: str, by: str, reason: str) -> Disposition:
+    async def reject(self, disposition_id: str, by: Caller, reason: str) -> Disposition:
         """Put the records back into the queue.
 
         :raises RefusedError: there is no such set, or it is not proposed any more.
@@ -132,8 +146,9 @@ class Review:
             disposition = await self.get(disposition_id)
             if disposition.status != "proposed":
                 raise RefusedError("status", f"The set is {disposition.status}.")
-            after = disposition.rejecting(by, reason, self._clock.now())
-            if await self._dispositions.replace(after):
+            now = self._clock.now()
+            acts = self._acts("reject", agent(by), now, disposition, reason=reason)
+            if await self._dispositions.replace(disposition.rejecting(by.sub, reason, now), acts):
                 return await self.advance(disposition_id)
 
     async def get(self, disposition_id: str) -> Disposition:
@@ -157,16 +172,62 @@ class Review:
         """Do what can be done now for this set; returns the resulting set."""
         while True:
             disposition = await self.get(disposition_id)
+            acts: tuple[Outgoing, ...] = ()
             match disposition.status:
                 case "gathering":
                     after = await self._gather(disposition)
+                    if after.records:
+                        by = after.proposed_as or _custodian(after)
+                        acts = self._acts("propose", by, after.proposed_at, after)
                 case "ordering":
-                    after = await self._order(disposition)
+                    if not await self._dispositions.published(disposition_id):
+                        return disposition
+                    after, gone = await self._order(disposition)
+                    now = self._clock.now()
+                    acts = self._acts("order", agent(SERVICE), now, after, record_ids=gone)
                 case "rejecting":
                     after = await self._put_back(disposition)
                 case _:
                     return disposition
-            await self._dispositions.replace(after)
+            await self._dispositions.replace(after, acts)
+
+    async def _until_published(self, disposition_id: str) -> None:
+        """Wait for the entry to reach the broker, but no longer than for an access."""
+        if await self._dispositions.published(disposition_id):
+            return
+        try:
+            async with asyncio.timeout(Ledger.TIMEOUT_SECONDS):
+                # Another process may publish it.
+                while not await self._dispositions.published(disposition_id):  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        except TimeoutError:
+            # `step` orders it once the entry is there.
+            return
+
+    def _acts(
+        self,
+        act: ev.RecordAct,
+        by: ev.AccessAgent,
+        at: datetime,
+        disposition: Disposition,
+        *,
+        record_ids: Sequence[str] | None = None,
+        reason: str | None = None,
+    ) -> tuple[Outgoing, ...]:
+        """The entries of an act on a set, about all its records or about these."""
+        named = [each.record_id for each in disposition.records]
+        left_out = 0 if record_ids is None else len(named) - len(record_ids)
+        return set_decided(
+            act,
+            by,
+            at,
+            disposition_id=disposition.disposition_id,
+            set_hash=disposition.set_hash,
+            record_ids=named if record_ids is None else record_ids,
+            legal_basis=self._rules.schedule.citation,
+            left_out=left_out,
+            reason=reason,
+        )
 
     async def _gather(self, disposition: Disposition) -> Disposition:
         order_id, as_of = disposition.disposition_id, disposition.as_of
@@ -203,11 +264,12 @@ class Review:
         latest = max((each.eligible_on for each in records), default=date.min)
         return disposition.gathered(records, _left_out(left), min(as_of, max(latest, self._today)))
 
-    async def _order(self, disposition: Disposition) -> Disposition:
+    async def _order(self, disposition: Disposition) -> tuple[Disposition, Sequence[str]]:
+        """The set after ordering, and the records whose destruction it has ordered."""
         order_id = disposition.disposition_id
         versions = {each.record_id: each.version for each in disposition.records}
         left: dict[str, Reason] = {}
-        gone = 0
+        gone: list[str] = []
 
         async def decide(state: InventoryRecord) -> Changed:
             left.pop(state.record_id, None)
@@ -232,10 +294,12 @@ class Review:
 
         for chunk in chunks(tuple(versions)):
             states = await self._processor.change_each(causes(chunk, self._ids), decide)
-            gone += sum(
-                not each.open_to_change and each.order_id == order_id for each in states.values()
-            )
-        return disposition.ordered(_left_out(left), nothing=not gone)
+            gone += [
+                record_id
+                for record_id, each in states.items()
+                if not each.open_to_change and each.order_id == order_id
+            ]
+        return disposition.ordered(_left_out(left), nothing=not gone), sorted(gone)
 
     async def _put_back(self, disposition: Disposition) -> Disposition:
         order_id = disposition.disposition_id
@@ -246,6 +310,11 @@ class Review:
         for chunk in chunks(tuple(each.record_id for each in disposition.records)):
             await self._processor.change_each(causes(chunk, self._ids), decide)
         return disposition.rejected()
+
+
+def _custodian(disposition: Disposition) -> ev.AccessAgent:
+    """Who proposed a set that was stored before sets knew more of them than the name."""
+    return ev.AccessAgent(id=disposition.custodian, roles=("custodian",))
 
 
 def _within(record: InventoryRecord, order_id: str) -> bool:

@@ -50,7 +50,7 @@ class Holding:
         """
         acts = hold_placed(
             agent(by),
-            hold.placed_at,
+            self._clock.now(),
             hold_id=hold.hold_id,
             kind=hold.kind,
             authority=hold.authority,

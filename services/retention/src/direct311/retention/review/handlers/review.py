@@ -178,7 +178,7 @@ class Review:
                     after = await self._gather(disposition)
                     if after.records:
                         by = after.proposed_as or _custodian(after)
-                        acts = self._acts("propose", by, after.proposed_at, after)
+                        acts = self._acts("propose", by, self._clock.now(), after)
                 case "ordering":
                     if not await self._dispositions.published(disposition_id):
                         return disposition

@@ -378,3 +378,74 @@ async def test_killed_while_it_works_it_loses_nothing_and_does_nothing_twice(
         events = await heard_of_all(world, topic, ids)
         assert {event.name for event in events} == {name}
         assert len({event.id for event in events}) == len(ids)
+
+
+# ---------------------------------------------------------------- acts and their entries
+
+
+async def acts_about(world: County, about: str, *wanted: str) -> list[ev.ActRecorded]:
+    """The acts on a hold or set, each once however often it was sent."""
+
+    def there(events: Sequence[Event[Model]]) -> bool:
+        return {*wanted} <= {getattr(each.data, "act", None) for each in events}
+
+    events = {each.id: each for each in await heard(world, "act.recorded", about, there)}
+    acts = [each.data for each in events.values() if isinstance(each.data, ev.ActRecorded)]
+    assert [each.act for each in acts] == list(wanted)
+    return acts
+
+
+@pytest.mark.policy("P14", "P20")
+async def test_killed_between_an_act_and_its_entry_it_loses_neither_and_repeats_neither(
+    world: County, retention: Stack
+) -> None:
+    """The broker is away, so that each act is made and its entry cannot go out yet."""
+    ids = [new_id(), new_id()]
+    await eligible(world, *ids)
+    held = await place(world, record_ids=[new_id() for _ in range(150)])
+    made = await world.post(
+        "retention", "/v1/dispositions", {"record_ids": ids}, "custodian", "carla"
+    )
+    set_id = made["disposition_id"]
+    await asyncio.to_thread(retention.stop, "kafka")
+    try:
+        second = await place(world, record_ids=[new_id()])
+        reason = {"reason": "the case is settled"}
+        path = f"/v1/holds/{held['hold_id']}/release"
+        await world.post("retention", path, reason, "counsel", "clara")
+        path = f"/v1/dispositions/{set_id}/approve"
+        body = {"set_hash": made["set_hash"]}
+        answer = await world.post("retention", path, body, "records_officer", "raul")
+        # Without the entry in the broker nothing is ordered.
+        assert answer["status"] == "ordering"
+        for record_id in ids:
+            assert (await record(world, record_id))["state"] == "in_review"
+        await asyncio.to_thread(retention.kill9, "retention")
+    finally:
+        await asyncio.to_thread(retention.start, "kafka")
+        await asyncio.to_thread(retention.wait_ready, "kafka")
+    await asyncio.to_thread(retention.start, "retention")
+    await asyncio.to_thread(retention.wait_ready, "retention")
+    await until_status(world, set_id, "ordered")
+    placed, more, *released = await acts_about(
+        world, held["hold_id"], "hold", "hold", "release", "release"
+    )
+    assert [(each.part, each.parts, each.records) for each in (placed, more, *released)] == [
+        (1, 2, 150),
+        (2, 2, 150),
+    ] * 2
+    assert {each.agent.id for each in released} == {"clara"}
+    (other,) = await acts_about(world, second["hold_id"], "hold")
+    assert other.agent.id == "cole"
+    proposed, approved, order = await acts_about(world, set_id, "propose", "approve", "order")
+    assert [each.agent.id for each in (proposed, approved, order)] == [
+        "carla",
+        "raul",
+        "svc:retention",
+    ]
+    assert sorted(order.record_ids) == sorted(ids)
+    for record_id in ids:
+        (event,) = {
+            each.id: each for each in await heard(world, "disposition", record_id, bool)
+        }.values()
+        assert isinstance(event.data, ev.DispositionOrdered)

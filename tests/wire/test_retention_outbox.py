@@ -77,7 +77,7 @@ def releasing(one: Hold) -> tuple[Outgoing, ...]:
 
 def acts(entries: Sequence[Entry]) -> list[tuple[str, int]]:
     """Each published act and its part."""
-    found = []
+    found: list[tuple[str, int]] = []
     for entry in entries:
         event = decode(entry.message.headers, entry.message.body)
         assert isinstance(event.data, ev.ActRecorded)

@@ -153,6 +153,31 @@ class Producer:
         )
         return self.encoded(data, record, at)
 
+    def acted(
+        self,
+        *records: str,
+        act: ev.RecordAct = "hold",
+        actor: str = "cora",
+        roles: tuple[str, ...] = ("counsel",),
+        case_id: str | None = None,
+        reference: str | None = "26-1 CA 01",
+        at: datetime = START,
+        event_id: str | None = None,
+    ) -> Encoded:
+        """Retention's entry for an act that decides about records."""
+        about = str(compat.uuid7())
+        data = ev.ActRecorded(
+            act=act,
+            act_id=str(compat.uuid7()),
+            about=about,
+            records=len(records),
+            record_ids=records,
+            agent=ev.AccessAgent(id=actor, roles=roles),
+            why=ev.AccessWhy(purpose="retention", case_id=case_id, reference=reference),
+            occurred_at=at,
+        )
+        return self.encoded(data, about, at, event_id)
+
     def certified(
         self,
         *records: str,

@@ -10,6 +10,7 @@ from direct311.audit.log.domain import PERMANENT, facts_of, key_names
 from direct311.retention.acts import cause_of
 from direct311.retention.holds.consumers import hold_requests
 from direct311.retention.holds.domain import Hold, HoldQuery
+from direct311.retention.review.api import DispositionView
 from direct311.retention.review.domain import Disposition
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
@@ -349,3 +350,19 @@ async def test_the_log_takes_an_act_as_permanent_and_expects_nothing_to_be_opene
         assert (facts.record_ids, facts.purpose) == (ids, "retention")
         assert (facts.opens, facts.producer, facts.sequence) == (False, None, None)
         assert key_names(facts) == (PERMANENT,)
+
+
+async def test_the_custodians_session_is_for_the_log_and_not_for_readers_of_the_set() -> None:
+    retention = RetentionUnderTest()
+    await retention.eligible("r1")
+    carla = Caller("carla", ("custodian",), token_id="t-77", issuer="https://id.example")
+    made = await retention.review.propose(carla, ("r1",), 500, None)
+    assert made.proposed_as is not None
+    (act,) = of_sets(retention)
+    assert act.agent == made.proposed_as
+    assert act.agent.session == "t-77"
+    view = DispositionView.model_validate(made.model_dump())
+    assert "t-77" not in view.model_dump_json()
+    assert (
+        "proposed_as" not in DispositionView.model_json_schema(mode="serialization")["properties"]
+    )

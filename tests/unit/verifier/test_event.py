@@ -1,5 +1,6 @@
 """Events as their producers signed them: who may say what, with which key, at what time."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -73,6 +74,43 @@ def test_kinds_that_one_service_alone_may_sign_are_those_of_the_catalogue() -> N
 def test_who_may_say_what_is_as_the_services_have_it() -> None:
     assert (claims.SERVICES, claims.SEALING) == (SERVICES, SEALING)
     assert (dict(claims.HELD_BY), dict(claims.DONE_BY)) == (HELD_BY, DONE_BY)
+
+
+ACTED = "gov.miamidade.direct311.act.recorded.v1"
+
+
+def acted(service: str = "retention", **changes: object) -> Event:
+    body = {
+        "act": "hold",
+        "record_ids": [],
+        "agent": {"id": "cora", "authentication": "oidc"},
+        "why": {"purpose": "retention"},
+        **changes,
+    }
+    event = replace(
+        EVENT, type=ACTED, source=f"/direct311/{service}", body=json.dumps(body).encode()
+    )
+    return signed(event, service)
+
+
+def test_retention_says_who_decided_about_records() -> None:
+    assert verify_event(acted(), LOGGED_AT, KEYS).service == "retention"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        acted("intake"),
+        acted(why={"purpose": "law_enforcement"}),
+        acted(why={}),
+        acted(agent={"id": "unknown", "authentication": "none"}),
+        acted(agent={"id": "cora", "authentication": "oidc", "break_glass": True}),
+    ],
+    ids=["another-service", "another-purpose", "no-purpose", "nobody", "broken-glass"],
+)
+def test_an_act_that_cannot_be_retentions_is_refused(event: Event) -> None:
+    with pytest.raises(ProducerError):
+        verify_event(event, LOGGED_AT, KEYS)
 
 
 @pytest.mark.parametrize("field", ["id", "subject", "time"])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -13,6 +13,7 @@ from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
 from direct311.audit.monitoring.domain.volume import VolumeRule
 from direct311.audit.monitoring.handlers.volume import Volume
 from direct311.runtime.datafile import DataFileError, packaged
+from direct311.schemas import events as ev
 from tests.support.data_files import changed, entry
 from tests.support.runtime import SetClock
 from tests.unit.audit.events import START
@@ -214,3 +215,20 @@ def test_a_file_that_makes_no_sense_is_refused_by_name(
 def test_a_rule_is_what_the_file_says() -> None:
     assert isinstance(RULES["many-records-by-one"], VolumeRule)
     assert RULES["many-records-by-one"].window == HOUR
+
+
+@pytest.mark.parametrize("act", get_args(ev.RecordAct))
+async def test_a_day_full_of_acts_raises_no_alarm(act: ev.RecordAct) -> None:
+    """A custodian may hold or propose thousands of records; nothing of them is opened."""
+    alarms = InMemoryAlarms()
+    log, clock = InMemoryLog(), SetClock(START)
+    volume = Volume(RULES.values(), alarms, log, clock)
+    ids = tuple(f"r{number}" for number in range(100))
+    found = [
+        facts(number, actor="carla", records=ids, action=act, roles=("custodian",))
+        for number in range(50)
+    ]
+    await volume.see(
+        [EntrySummary(index, each.event_id, START, each) for index, each in enumerate(found)]
+    )
+    assert alarms.raised == []

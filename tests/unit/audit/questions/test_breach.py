@@ -1,6 +1,7 @@
 """The affected set of a breach, and the number that decides about notice."""
 
 from datetime import date, timedelta
+from typing import get_args
 from uuid import uuid4
 
 import pytest
@@ -12,6 +13,7 @@ from direct311.audit.questions.handlers import breach as handler
 from direct311.audit.questions.handlers.breach import duties
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
+from direct311.schemas import events as ev
 from tests.unit.audit.audit_under_test import ASKING, AuditUnderTest
 from tests.unit.audit.events import OTHER, RECORD, START, THIRD, Producer
 
@@ -61,6 +63,14 @@ async def test_a_destruction_reaches_nobody(audit: AuditUnderTest) -> None:
     assert [each.record_id for each in scope.records] == [OTHER]
     assert (scope.entries, scope.closed, scope.persons_at_most) == (602, 601, 1)
     assert {duty.notice.notice for duty in scope.duties if duty.owed != "no"} == {"individuals"}
+
+
+async def test_an_act_about_records_reaches_nobody(audit: AuditUnderTest) -> None:
+    acts = [Producer("retention").acted(RECORD, act=act) for act in get_args(ev.RecordAct)]
+    await audit.log(*acts, Producer().access(OTHER))
+    scope = await audit.breach.scope(ASKING, Filter(), "t", ON)
+    assert [each.record_id for each in scope.records] == [OTHER]
+    assert scope.closed == len(acts)
 
 
 async def test_those_who_commented_count_where_their_contact_data_were_opened(

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -14,9 +14,11 @@ from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from direct311.audit.entry import Filter
+from direct311.audit.question import Question
 from direct311.audit.questions.api.ocsf import VERSION, ocsf_lines
 from direct311.audit.questions.api.tables import COLUMNS, cell, csv_lines, csv_of, json_lines
 from direct311.audit.questions.handlers.audited_query import Opened
+from direct311.schemas import events as ev
 from tests.unit.audit.audit_under_test import ASKING, AuditUnderTest
 from tests.unit.audit.events import OTHER, RECORD, START, Producer
 
@@ -144,6 +146,48 @@ async def test_ocsf_fits_the_published_schema(batch: Sequence[Opened]) -> None:
     logs = [event["metadata"]["log_name"] for event in events]
     assert logs == ["pii.accessed"] * 3 + ["audit"] * 2 + ["record.destroyed"]
     assert (search["count"], search["unmapped"]["result_count"]) == (1, 3)
+
+
+async def test_acts_about_records_fit_the_schema_and_the_table() -> None:
+    audit = AuditUnderTest()
+    acts = get_args(ev.RecordAct)
+    await audit.log(*(Producer("retention").acted(RECORD, OTHER, act=act) for act in acts))
+    page = await audit.reading.page(ASKING, Filter(), limit=20)
+    schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(version=VERSION))
+    validator = Draft202012Validator(
+        schema.get_class_schema(class_name="api_activity", profiles=[])
+    )
+    events = [json.loads(line) for line in ocsf_lines(page.entries).splitlines()]
+    assert {event["metadata"]["event_code"] for event in events} == set(acts)
+    for event in events:
+        assert [error.message for error in validator.iter_errors(event)] == []
+        assert (event["activity_name"], event["metadata"]["log_name"]) == ("Update", "act.recorded")
+        assert event["actor"]["user"]["uid"] == "cora"
+        assert event["unmapped"]["reference"] == "26-1 CA 01"
+        assert event["unmapped"]["actor_confirmed"] is False
+    rows = list(csv.reader(io.StringIO(csv_of(page.entries).decode())))
+    assert {row[COLUMNS.index("reference")] for row in rows} == {"26-1 CA 01"}
+    assert {row[COLUMNS.index("action")] for row in rows} == set(acts)
+
+
+async def test_acts_are_found_by_what_they_are_and_by_whom() -> None:
+    audit = AuditUnderTest()
+    retention = Producer("retention")
+    await audit.log(
+        retention.acted(RECORD, act="hold"),
+        retention.acted(RECORD, act="release", actor="raul", roles=("records_officer",)),
+        retention.acted(OTHER, act="hold", case_id="case-7"),
+    )
+
+    async def found(**query: object) -> int:
+        question = Question.model_validate(query)
+        return len((await audit.reading.page(ASKING, question.filter, limit=10)).entries)
+
+    assert await found(action="hold") == 2
+    assert await found(action="hold", record=RECORD) == 1
+    assert await found(actor="raul", role="records_officer") == 1
+    assert await found(case="case-7") == 1
+    assert await found(service="retention", purpose="retention") == 3
 
 
 async def test_a_minute_of_failed_sign_ins_counts_as_many() -> None:

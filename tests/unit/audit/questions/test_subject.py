@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import get_args
 
 import pytest
 from httpx import Response
@@ -13,6 +14,7 @@ from direct311.audit.questions.domain.cursors import cursor_of
 from direct311.audit.questions.handlers.subject import SubjectReading
 from direct311.runtime.http.api import caller_of
 from direct311.schemas import Encoded
+from direct311.schemas import events as ev
 from tests.support.links import bearer
 from tests.unit.audit.events import OTHER, RECORD, START, Producer
 from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog
@@ -173,6 +175,18 @@ async def test_what_the_law_withholds_leaves_no_trace(audit: ResidentsAudit) -> 
 async def test_a_hold_does_not_tell_of_its_matter(audit: ResidentsAudit) -> None:
     await audit.log(Producer("audit").access(RECORD, action="hold", purpose="retention", fields=()))
     assert audit.ask().json()["accesses"] == []
+
+
+@pytest.mark.parametrize("act", get_args(ev.RecordAct))
+async def test_no_act_about_the_record_is_told(audit: ResidentsAudit, act: ev.RecordAct) -> None:
+    """None is an access, and a hold may serve an inquiry of the police."""
+    await audit.log(
+        Producer("retention").acted(RECORD, act=act, case_id="case-7"), Producer().access(RECORD)
+    )
+    seen = audit.ask()
+    assert [each["action"] for each in seen.json()["accesses"]] == ["view"]
+    assert "case-7" not in seen.text
+    assert "counsel" not in seen.text
 
 
 async def test_pages_follow_each_other_whatever_comes_meanwhile(audit: ResidentsAudit) -> None:

@@ -212,6 +212,16 @@ CERTIFICATE: Body = {
     "certified_at": "2026-03-02T14:00:00.000Z",
 }
 
+CASE_STEP: Body = {
+    "case_id": RECORD,
+    "version": 1,
+    "kind": "public_records",
+    "step": "received",
+    "state": "received",
+    "actor": "carla",
+    "occurred_at": "2026-03-02T14:00:00.000Z",
+}
+
 NEW = {"issuer": "https://id.county.test", "jti": "token-1", "session": "token-1"}
 """The fields that tell which token a service saw: they make a lie no better."""
 
@@ -286,6 +296,7 @@ def forgeries() -> dict[str, tuple[str, str, Body]]:
             add(f"{each}-voids-and-tells-of-{name}", each, void(each, **part))
         if each != "retention":
             add(f"{each}-certifies", each, CERTIFICATE, "disposition.certified")
+            add(f"{each}-tells-of-a-case", each, CASE_STEP, "disclosure.recorded")
     for each, own in SEALING.items():
         for other, field in SEALING.items():
             if other != each:
@@ -331,6 +342,7 @@ TRUTHS: dict[str, tuple[str, str, Body]] = {
         if each != "retention"
     },
     "retention-certifies": ("retention", "disposition.certified", CERTIFICATE),
+    "retention-tells-of-a-case": ("retention", "disclosure.recorded", CASE_STEP),
 }
 
 

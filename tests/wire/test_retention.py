@@ -292,25 +292,6 @@ async def test_a_hold_reaches_records_and_newcomers_and_keeps_them_until_release
     assert versions == sorted(set(versions))
 
 
-async def test_audit_may_ask_for_a_hold(world: County) -> None:
-    record_id, hold_id = new_id(), new_id()
-    await say(world, created(record_id))
-    await until_record(world, record_id, state="active")
-    asked = ev.HoldRequested(
-        hold_id=hold_id,
-        kind="public_records_request",
-        authority="section 119.07(1)(h), F.S.",
-        case_id="case-1",
-        record_ids=(record_id,),
-        requested_at=NOW,
-    )
-    await say(world, said("audit", "case-1", asked), said("audit", "case-1", asked))
-    (event,) = await heard(world, "disposition", record_id, bool)
-    assert isinstance(event.data, ev.HoldPlaced)
-    assert (event.data.hold_id, event.data.kind) == (hold_id, "public_records_request")
-    assert held_by(await record(world, record_id)) == [hold_id]
-
-
 async def test_a_receipt_that_is_not_the_holders_own_counts_for_nothing(world: County) -> None:
     record_id = new_id()
     await eligible(world, record_id)

@@ -8,13 +8,11 @@ import pytest
 
 from direct311.audit.log.domain import PERMANENT, facts_of, key_names
 from direct311.retention.acts import cause_of
-from direct311.retention.holds.consumers import hold_requests
 from direct311.retention.holds.domain import Hold, HoldQuery
 from direct311.retention.review.api import DispositionView
 from direct311.retention.review.domain import Disposition
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
-from direct311.runtime.messaging.broker import Received
 from direct311.runtime.messaging.state import Outgoing
 from direct311.schemas import Event, decode, encode
 from direct311.schemas import events as ev
@@ -145,25 +143,6 @@ async def test_holds_for_all_kinds_of_cases_read_the_same(kind: str) -> None:
         assert act.why.case_id == "case-7"
         assert (act.hold_kind, act.why.reference, act.why.justification) == (None, None, None)
         assert kind not in act.model_dump_json()
-
-
-async def test_a_hold_that_audit_asks_for_is_audits_act() -> None:
-    retention = RetentionUnderTest()
-    asked = ev.HoldRequested(
-        hold_id="h1",
-        kind="public_records_request",
-        authority="case 7",
-        case_id="case-7",
-        record_ids=("r1",),
-        requested_at=START,
-    )
-    event = Event(str(uuid4()), "/direct311/audit", "h1", START, asked)
-    received = Received(event, {}, b"", "hold.requested", 0, 0)
-    process = hold_requests(retention.holding)
-    await process([received])
-    await process([received])
-    (act,) = of_holds(retention)
-    assert (act.agent.id, act.agent.authentication) == ("svc:audit", "service")
 
 
 async def test_words_of_people_come_masked() -> None:

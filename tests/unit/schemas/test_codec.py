@@ -47,6 +47,53 @@ def test_the_key_of_a_message_is_the_record() -> None:
     assert (message.topic, message.key) == ("disposition", b"r-1")
 
 
+def _case_event(name: str, **changes: Any) -> tuple[dict[str, str], dict[str, Any]]:
+    kind = next(each for each in ALL if each.name == name)
+    data = example(kind, full=True)
+    return headers(kind, data), data | changes
+
+
+def test_the_key_of_a_disclosure_event_is_the_case() -> None:
+    told, data = _case_event("disclosure.recorded")
+    event = decode(told, json.dumps(data).encode())
+    assert encode(event).key == data["case_id"].encode()
+    with pytest.raises(DecodeError, match="ce_subject differs from case_id"):
+        decode({**told, "ce_subject": "another"}, json.dumps(data).encode())
+
+
+def test_a_grant_of_another_case_is_no_event() -> None:
+    told, data = _case_event("disclosure.approved")
+    data["grant"] = data["grant"] | {"case_id": "another"}
+    with pytest.raises(DecodeError):
+        decode(told, json.dumps(data).encode())
+
+
+def test_a_grant_names_at_most_500_records() -> None:
+    told, data = _case_event("disclosure.approved")
+    for count, fits in ((500, True), (501, False)):
+        data["grant"] = data["grant"] | {"record_ids": [f"r-{n}" for n in range(count)]}
+        if fits:
+            decode(told, json.dumps(data).encode())
+        else:
+            with pytest.raises(DecodeError, match=r"grant\.record_ids"):
+                decode(told, json.dumps(data).encode())
+
+
+def test_an_exemption_without_an_end_is_no_event() -> None:
+    told, data = _case_event("disclosure.recorded", exemption={"exempt": True})
+    with pytest.raises(DecodeError, match="exemption"):
+        decode(told, json.dumps(data).encode())
+
+
+@pytest.mark.parametrize("field", ["step", "state"])
+@pytest.mark.parametrize("text", ["Maria Lopez", "", "x" * 65, "a\nb", "305 555 0100"])
+def test_a_step_of_a_case_has_no_room_for_a_text(field: str, text: str) -> None:
+    told, data = _case_event("disclosure.recorded", **{field: text})
+    with pytest.raises(DecodeError) as refused:
+        decode(told, json.dumps(data).encode())
+    assert not text or text not in str(refused.value)
+
+
 def test_a_department_event_needs_its_topic() -> None:
     data = events.UpdateRefused(
         record_id="r-1", update_id=CAUSE, department="parks", code="not_assigned", reason="no"

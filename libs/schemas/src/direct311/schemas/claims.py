@@ -63,6 +63,8 @@ def overreach(service: str, data: Model) -> str | None:
         return "retention alone certifies"
     if isinstance(data, ev.ActRecorded):
         return next(_of_an_act(service, data), None)
+    if isinstance(data, ev.DisclosureEvent) and service != "retention":
+        return "only retention discloses"
     return None
 
 

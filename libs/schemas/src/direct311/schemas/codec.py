@@ -37,7 +37,8 @@ class DecodeError(Exception):
 class Event(Generic[D]):
     """One event: CloudEvents attributes and typed data.
 
-    `id`: UUID; `source`: `/direct311/<service>`; `subject`: record id, else the key; `time`: UTC.
+    `id`: UUID; `source`: `/direct311/<service>`; `subject`: record or case id, else the key;
+    `time`: UTC.
     """
 
     id: str
@@ -156,10 +157,11 @@ def decode(headers: Mapping[str, str], body: bytes) -> Event[Model]:
         data = _adapter(kind.model).validate_json(body)
     except ValidationError as error:
         raise DecodeError(f"{kind.name}: {_fields(error)}") from None
-    record_id: str = getattr(data, "record_id", "")
-    subject = headers.get("ce_subject") or record_id
-    if record_id not in ("", subject):
-        raise DecodeError(f"{kind.name}: ce_subject differs from record_id")
+    name = "case_id" if isinstance(data, events.DisclosureEvent) else "record_id"
+    about: str = getattr(data, name, "")
+    subject = headers.get("ce_subject") or about
+    if about not in ("", subject):
+        raise DecodeError(f"{kind.name}: ce_subject differs from {name}")
     signature = headers.get("ce_signature")
     return Event(
         id=event_id,

@@ -7,11 +7,12 @@ raw free text or device position. Within a version, only optional fields may be 
 and list has a maximum length; readers reject anything longer.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from direct311.schemas.model import (
+    Code,
     DepartmentCode,
     Few,
     Instant,
@@ -23,6 +24,7 @@ from direct311.schemas.model import (
     OnDate,
     Prose,
     RecordId,
+    Sha256,
     Word,
     Words,
     replaced,
@@ -528,17 +530,6 @@ HoldKind = Literal[
 ]
 
 
-class HoldRequested(Model):
-    """Audit asks for a hold on behalf of a public-records case (section 119.07(1)(h), F.S.)."""
-
-    hold_id: RecordId
-    kind: HoldKind
-    authority: Line
-    case_id: Line
-    record_ids: Many[RecordId]
-    requested_at: Instant
-
-
 class RecordExpired(RecordEvent):
     """The record is eligible for disposition. Nothing is destroyed by this event."""
 
@@ -664,23 +655,145 @@ class DispositionCertified(Model):
     certified_at: Instant
 
 
-# ---------------------------------------------------------------- audit
+# ---------------------------------------------------------------- disclosure cases
+
+MOST_IN_A_GRANT = 500
+"""The most records, and the most files, that one grant may name."""
+
+DisclosureKind = Literal["public_records", "law_enforcement"]
+"""What a grant is for; the purpose of every access under it is the same word."""
+
+CaseKind = Literal["public_records", "law_enforcement", "referral"]
+"""A referral is a disclosure to law enforcement on the county's own motion."""
 
 
-class DisclosureApproved(Model):
+class CaseExemption(Model):
+    """Whether the case itself is exempt from inspection now, such as an active investigation
+    (section 119.071(2)(c), F.S.).
+
+    `until`: when the exemption ends unless a later event ends or prolongs it; there is one whenever
+    the case is exempt. `code` names the exemption in the county's list.
+    """
+
+    exempt: bool = False
+    until: Instant | None = None
+    code: Code | None = None
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.exempt and self.until is None:
+            raise ValueError("an exemption needs an end")
+        return self
+
+
+class DisclosureEvent(Model):
+    """An event about one disclosure case; its Kafka key is `case_id`. `version` counts what
+    retention said about the case. `exemption` is the case's own, as it is now."""
+
     case_id: RecordId
-    kind: Literal["public_records", "law_enforcement"]
-    record_ids: Many[RecordId]
-    fields: Many[Word]
-    approved_by: Few[Line]
+    version: Annotated[int, Field(ge=1)]
+    kind: CaseKind
+    exemption: CaseExemption = CaseExemption()
+
+    @property
+    def purpose(self) -> DisclosureKind:
+        """The purpose of accesses for this case."""
+        return "public_records" if self.kind == "public_records" else "law_enforcement"
+
+
+class DisclosureRecorded(DisclosureEvent):
+    """A step of a case: which, by whom, and the resulting state. No text and no names: `codes`,
+    `counts` and `hashes` (SHA-256, hex) say the rest by the names of the step."""
+
+    step: Code
+    state: Code
+    actor: Line
+    codes: Few[Code] = ()
+    counts: Annotated[dict[Code, int], Field(max_length=100)] = Field(default_factory=dict)
+    hashes: Annotated[dict[Code, Sha256], Field(max_length=100)] = Field(default_factory=dict)
+    occurred_at: Instant
+
+
+class GrantedSearch(Model):
+    """At most `number` searches of this kind. The event never has what is sought."""
+
+    kind: Code
+    number: Annotated[int, Field(ge=1, le=1_000)]
+
+
+class DisclosureGrant(Model):
+    """What may be searched and opened for a case, and by whom: exactly what the approvers approved.
+
+    `record_ids` and `file_ids`: at most 500 of each. `fields` are names of sealed fields. `workers`
+    and `prepared_by` are subjects of tokens. It applies from the event's time until `valid_until`.
+    """
+
+    grant_id: RecordId
+    case_id: RecordId
+    kind: DisclosureKind
+    record_ids: Annotated[tuple[RecordId, ...], Field(max_length=MOST_IN_A_GRANT)] = ()
+    file_ids: Annotated[tuple[RecordId, ...], Field(max_length=MOST_IN_A_GRANT)] = ()
+    fields: Few[Word] = ()
+    searches: Annotated[tuple[GrantedSearch, ...], Field(max_length=20)] = ()
+    workers: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
+    prepared_by: Line
+    prepared_at: Instant
+    valid_until: Instant
+
+
+class Approval(Model):
+    """One person's approval by a fresh sign-in (OpenID Connect Core 1.0, section 3.1.2.1).
+
+    `approver` is the subject of `id_token`, the identity provider's ID token, whose `nonce` is the
+    hash of what is approved. `key`: the provider's public key (JWK, RFC 7517) that signed the
+    token, so that the approval can be checked when the provider no longer publishes the key.
+    """
+
+    approver: Line
     approved_at: Instant
+    id_token: Annotated[str, Field(max_length=8_000)]
+    key: Annotated[dict[Word, Line], Field(max_length=20)]
 
 
-class DisclosureReleased(Model):
-    case_id: RecordId
-    record_ids: Many[RecordId]
+Approvals = Annotated[tuple[Approval, ...], Field(min_length=1, max_length=5)]
+
+
+class DisclosureApproved(DisclosureEvent):
+    """A grant: people other than the one who prepared it approved it. `prepared_by`, `approver` and
+    workers are subjects of tokens."""
+
+    grant: DisclosureGrant
+    approvals: Approvals
+
+    @model_validator(mode="after")
+    def _of_one_case(self) -> Self:
+        if (self.grant.case_id, self.grant.kind) != (self.case_id, self.purpose):
+            raise ValueError("the grant is another case's, or another kind's")
+        return self
+
+
+class DisclosureRevoked(DisclosureEvent):
+    """A grant ended before its time. `reason` is a code."""
+
+    grant_id: RecordId
+    revoked_by: Line
+    reason: Code
+    revoked_at: Instant
+
+
+class DisclosureReleased(DisclosureEvent):
+    """A package went out. `package`: its SHA-256 (hex), which the approvers approved. `recipient`:
+    the class of the recipient, as a code."""
+
+    package: Sha256
+    counts: Annotated[dict[Code, int], Field(max_length=100)] = Field(default_factory=dict)
+    recipient: Code
     released_by: Line
+    approvals: Approvals
     released_at: Instant
+
+
+# ---------------------------------------------------------------- audit
 
 
 class AuditAlarm(Model):

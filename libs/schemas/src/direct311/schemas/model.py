@@ -69,6 +69,9 @@ OnDate = Annotated[date, BeforeValidator(_written)]
 
 RecordId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 DepartmentCode = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:()-]{0,63}$")]
+"""A word from a list, such as a state or an exemption: too short for a text, and without spaces."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 

@@ -25,6 +25,7 @@ _EXAMPLES = {
 _PATTERNS = {
     r"^[A-Za-z0-9_-]{1,64}$": "0195a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b",
     r"^[a-z][a-z0-9_]{1,40}$": "public_works",
+    r"^[0-9a-f]{64}$": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 }
 
 
@@ -67,7 +68,7 @@ def _example(part: Mapping[str, Any], defs: Mapping[str, Any], full: bool) -> An
         case "array":
             if "prefixItems" in part:
                 return [_example(item, defs, full) for item in part["prefixItems"]]
-            return [_example(part["items"], defs, full)] if full else []
+            return [_example(part["items"], defs, full)] if full or "minItems" in part else []
         case "integer":
             return max(1, part.get("minimum", 1))
         case "number":
@@ -87,7 +88,7 @@ def headers(kind: EventType, data: Mapping[str, Any]) -> dict[str, str]:
         "ce_id": "0195a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1c",
         "ce_type": kind.ce_type,
         "ce_source": source(producer, department),
-        "ce_subject": str(data.get("record_id", "key")),
+        "ce_subject": str(data.get("record_id") or data.get("case_id") or "key"),
         "ce_time": _EXAMPLES["date-time"],
         "ce_dataschema": kind.dataschema,
         "content-type": "application/json",

@@ -24,7 +24,14 @@ DELIVERY_LIMIT = timedelta(days=14)
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far the producers' clocks and the log's clock may differ."""
 
-SOLE_PRODUCERS = {"disposition.certified": "retention", "act.recorded": "retention"}
+SOLE_PRODUCERS = {
+    "disposition.certified": "retention",
+    "act.recorded": "retention",
+    "disclosure.recorded": "retention",
+    "disclosure.approved": "retention",
+    "disclosure.revoked": "retention",
+    "disclosure.released": "retention",
+}
 """Events that only one service may sign. Any service may sign the others, about itself."""
 
 SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")

@@ -10,7 +10,7 @@ from direct311.runtime.text import Line
 from direct311.schemas import Model, RecordId
 from direct311.schemas import events as ev
 
-Action = Literal[ev.AccessAction, ev.RecordAct, "certify"]
+Action = Literal[ev.AccessAction, ev.RecordAct, "certify", "case", "grant", "revoke", "release"]
 Code = Annotated[str, Field(max_length=100), Line]
 Name = Annotated[str, Field(max_length=200), Line]
 CaseId = Annotated[str, Field(max_length=200), Line]

@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from direct311.retention.certificates import wiring as certificates
 from direct311.retention.holds import wiring as holds
 from direct311.retention.holds.adapters import MongoHolds
-from direct311.retention.holds.consumers import HOLD_TOPICS
 from direct311.retention.inventory import wiring as inventory
 from direct311.retention.inventory.consumers import TOPICS
 from direct311.retention.inventory.domain import RetentionRules
@@ -44,7 +43,6 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
         settings, resources, caller, rules, kept.inventory, reviewed.dispositions, kept.processor
     )
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
-    resources.consumer(HOLD_TOPICS, held.process, group=f"{SERVICE}.holds")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

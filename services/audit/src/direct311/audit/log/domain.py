@@ -37,6 +37,8 @@ def facts_of(event: Event[Model]) -> Facts:
         return _facts_of_access(event.id, service, data)
     if isinstance(data, ev.ActRecorded):
         return _facts_of_act(event.id, service, data)
+    if isinstance(data, ev.DisclosureEvent):
+        return _facts_of_case(event, service, data)
     if isinstance(data, ev.RecordDestroyed):
         action, at = "destroy", data.destroyed_at
         records: tuple[str, ...] = (data.record_id,)
@@ -58,6 +60,35 @@ def facts_of(event: Event[Model]) -> Facts:
         outcome="success",
         occurred_at=at,
         order_id=order_id,
+    )
+
+
+def _facts_of_case(event: Event[Model], service: str, data: ev.DisclosureEvent) -> Facts:
+    """What retention said about a disclosure case. It names no record here: the accesses under the
+    case name theirs."""
+    at = event.time
+    match data:
+        case ev.DisclosureRecorded():
+            action, actor, at = "case", data.actor, data.occurred_at
+        case ev.DisclosureApproved():
+            action, actor = "grant", data.approvals[-1].approver
+        case ev.DisclosureRevoked():
+            action, actor, at = "revoke", data.revoked_by, data.revoked_at
+        case ev.DisclosureReleased():
+            action, actor, at = "release", data.released_by, data.released_at
+        case _:
+            raise UnknownEventError(event.name)
+    return Facts(
+        event_id=event.id,
+        event=event.name,
+        service=service,
+        actor=actor,
+        purpose=data.purpose,
+        case_id=data.case_id,
+        action=action,
+        outcome="success",
+        occurred_at=at,
+        exempt_until=data.exemption.until if data.exemption.exempt else None,
     )
 
 
@@ -124,9 +155,12 @@ def key_names(facts: Facts) -> tuple[str, ...]:
     """The keys that an entry is tied to; it is readable as long as one of them exists.
 
     An entry is kept as long as the record that it relates to (GS1-SL item 393); an entry about
-    several records, as long as the longest-lived one. Entries about disposition, from the hold to
-    the certificate, are permanent. Empty: the entry has no record and uses its month's key.
+    several records, as long as the longest-lived one; an entry about a disclosure case, as long as
+    the case file. Entries about disposition, from the hold to the certificate, are permanent.
+    Empty: the entry has no record and uses its month's key.
     """
+    if facts.event.startswith("disclosure."):
+        return (case_key(facts.case_id or ""),)
     return facts.record_ids if facts.event == "pii.accessed" else (PERMANENT,)
 
 
@@ -139,6 +173,11 @@ def without(facts: Facts, gone: Collection[str]) -> Facts:
     if facts.event != "pii.accessed" or not left or left == facts.record_ids:
         return facts
     return facts.naming(left)
+
+
+def case_key(case_id: str) -> str:
+    """The name of the key of entries about a disclosure case."""
+    return f"case:{case_id}"
 
 
 def month_key(at: datetime) -> str:

@@ -7,7 +7,6 @@ from fastapi import APIRouter
 
 from direct311.retention.api import CallerOf
 from direct311.retention.holds.api import router
-from direct311.retention.holds.consumers import hold_requests
 from direct311.retention.holds.handlers.holding import Holding
 from direct311.retention.holds.handlers.scopes import Scopes
 from direct311.retention.holds.ports import HoldableRecords, Holds
@@ -15,14 +14,12 @@ from direct311.retention.record import InventoryRecord
 from direct311.retention.schedule.domain.schedule import Assignments
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.loops import Loop
-from direct311.runtime.messaging.broker import Process
 from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.process import Resources
 
 
 @dataclass(frozen=True, slots=True)
 class HoldsPart:
-    process: Process
     router: APIRouter
     loop: Loop
 
@@ -40,7 +37,6 @@ def wire(
     holding = Holding(processor, records, holds, clock, ids, settings.settle_for)
     scopes = Scopes(records, assignments)
     return HoldsPart(
-        hold_requests(holding),
         router(holding, scopes, holds, records, ids, clock, caller_of),
         Loop("hold", timedelta(seconds=1), holding.step, resources.lease("hold"), clock),
     )

@@ -5,11 +5,18 @@ from typing import Protocol
 
 from direct311.audit.log.handlers.receive import Receiving
 from direct311.runtime.messaging.broker import Process, Received
-from direct311.schemas import Event
+from direct311.schemas import ALL, Event
 from direct311.schemas.model import Model
 
-LOGGED = ("pii.accessed", "act.recorded", "record.destroyed", "disposition.certified")
-TOPICS = (*LOGGED, "disposition")
+LOGGED = frozenset(kind.name for kind in ALL if kind.signed)
+TOPICS = (
+    "pii.accessed",
+    "act.recorded",
+    "record.destroyed",
+    "disposition.certified",
+    "disclosure",
+    "disposition",
+)
 
 
 class Certificates(Protocol):

@@ -30,8 +30,10 @@ TOUCHED = frozenset({"success", "partial"})
 
 RELEASES_NOTHING = frozenset(
     {"seal", "hold", "destroy", "certify", "policy_change", "sign_in", "void", *get_args(RecordAct)}
+    | {"case", "grant", "revoke", "release"}
 )
-"""Actions that show nobody what a record contains."""
+"""Actions that show nobody what a record contains. What retention says about a disclosure case
+names no record; each access under the case is an entry of its own."""
 
 UPDATE_CONTACTS = "update_contacts"
 """The field with the contact data of people who commented on somebody else's request."""

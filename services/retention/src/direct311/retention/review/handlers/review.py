@@ -44,7 +44,7 @@ class Review:
     :param ahead: whether this is a test's or a developer's own system, which may live in the
         future.
     :param stopped: whether this process has stopped receiving events. Then nothing is ordered: a
-    request may have been reopened, or a hold requested.
+    request may have been reopened.
     """
 
     def __init__(

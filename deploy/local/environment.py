@@ -237,6 +237,7 @@ def developer_document(
         "audiences": {service.name: service.audience for service in topology.services},
         "api_keys": dict(credentials.api_keys),
         "issuer": place.url("identity"),
+        "approval_client": topology.approvals.client,
         "operator_secret": credentials.operator,
         "kafka": {
             "bootstrap": place.address("kafka"),

@@ -1,5 +1,5 @@
 """An OpenID Connect issuer for development: discovery, keys, client credentials, tokens for people,
-token exchange.
+token exchange, and ID tokens that say when the person signed in.
 
 It gives a token with any role to anybody with the operator's secret, so it refuses to start
 anywhere except in a local or test stack. Production uses the county's own provider, found in the
@@ -7,7 +7,6 @@ same way.
 """
 
 import base64
-import hashlib
 import hmac
 import json
 import os
@@ -31,6 +30,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from deploy.local.sign_in import (
+    SESSION_SECONDS,
+    Asked,
+    InvalidRequestError,
+    SignedIn,
+    SignIns,
+    base64url,
+    may_return_to,
+)
 from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.services import is_reserved
 
@@ -38,6 +46,9 @@ LIFETIME = 3600
 """The longest lifetime of a token, in seconds."""
 EXCHANGED_LIFETIME = 60
 """The lifetime, in seconds, of a token that a service got for a person."""
+ID_TOKEN_LIFETIME = 300
+SESSION = "direct311-dev-session"
+"""The cookie of somebody who stays signed in."""
 CREDENTIALS = "client_credentials"
 CODE = "authorization_code"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -65,27 +76,17 @@ class InvalidPersonError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    service: str
-    secret: str
-    audience: str
-    """The audience of tokens for this service."""
+    """A client of the issuer. `audience`: the audience of tokens for this service. `redirects`: the
+    URLs to which people may be sent back with a code. `exchanges`: the audiences for which it may
+    exchange people's tokens. `public`: a program on a person's machine, which has no secret, is no
+    service and only signs people in."""
+
+    service: str = ""
+    secret: str = ""
+    audience: str = ""
     redirects: Sequence[str] = ()
-    """The URLs to which people may be sent back with a code."""
     exchanges: Sequence[str] = ()
-    """The audiences for which it may exchange people's tokens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A code for signing in once, within a minute (RFC 6749, section 4.1)."""
-
-    client_id: str
-    redirect: str
-    audience: str
-    challenge: str
-    nonce: str
-    person: Mapping[str, Any]
-    until: float
+    public: bool = False
 
 
 class Issuer:
@@ -101,8 +102,8 @@ class Issuer:
                 "kid": keyid,
                 "use": "sig",
                 "alg": ALGORITHM,
-                "x": _base64url(private.public_key().public_bytes_raw()),
-                "d": _base64url(seed),
+                "x": base64url(private.public_key().public_bytes_raw()),
+                "d": base64url(seed),
             }
         )
 
@@ -116,9 +117,14 @@ class Issuer:
             "grant_types_supported": [CREDENTIALS, CODE, EXCHANGE],
             "response_types_supported": ["code"],
             "code_challenge_methods_supported": ["S256"],
+            "prompt_values_supported": ["login", "none"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": [ALGORITHM],
-            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+            "token_endpoint_auth_methods_supported": [
+                "client_secret_post",
+                "client_secret_basic",
+                "none",
+            ],
         }
 
     def keys(self) -> Mapping[str, Any]:
@@ -135,30 +141,13 @@ class Issuer:
 
         Raises InvalidPersonError for an unknown role, or a department that does not belong there.
         """
-        if not isinstance(wanted, dict):
-            raise InvalidPersonError("send an object")
-        sub, roles = wanted.get("sub"), wanted.get("roles")
-        department, lifetime = wanted.get("department"), wanted.get("expires_in", LIFETIME)
-        if not isinstance(sub, str) or not sub or is_reserved(sub):
-            raise InvalidPersonError("sub must name a person")
-        if (
-            not isinstance(roles, list)
-            or not roles
-            or not set(ROLES.people).issuperset(map(str, roles))
-        ):
-            raise InvalidPersonError(f"roles must be some of {', '.join(sorted(ROLES.people))}")
-        if department is not None and not isinstance(department, str):
-            raise InvalidPersonError("department must be a code")
-        if "department" in roles and not department:
-            raise InvalidPersonError("the role department needs a department")
+        claims = person_claims(wanted)
+        lifetime = wanted.get("expires_in", LIFETIME) if isinstance(wanted, dict) else LIFETIME
         if not isinstance(lifetime, int) or not 0 < lifetime <= LIFETIME:
             raise InvalidPersonError(f"expires_in must be from 1 to {LIFETIME} seconds")
-        claims: dict[str, Any] = {"sub": sub, "roles": roles, "aud": audience}
-        if department:
-            claims["department"] = department
         if client_id:
             claims["client_id"] = client_id
-        return self._token(claims, lifetime)
+        return self._token({**claims, "aud": audience}, lifetime)
 
     def exchanged_token(
         self, client_id: str, client: Client, subject_token: str, audience: str
@@ -195,8 +184,17 @@ class Issuer:
             and (claims["sub"], claims.get("client_id")) == (client_id, client_id)
         )
 
-    def id_token(self, client_id: str, nonce: str, sub: str) -> str:
-        return self._token({"sub": sub, "aud": client_id, "nonce": nonce}, 300, "JWT")
+    def id_token(self, client_id: str, nonce: str | None, signed_in: SignedIn) -> str:
+        """Who signed in, and when (OpenID Connect Core 1.0, section 2). It opens nothing: services
+        take only access tokens."""
+        claims = {
+            **person_claims(signed_in.person),
+            "aud": client_id,
+            "auth_time": int(signed_in.at),
+        }
+        if nonce is not None:
+            claims["nonce"] = nonce
+        return self._token(claims, ID_TOKEN_LIFETIME, "JWT")
 
     def _access_token(self, token: str) -> Mapping[str, Any] | None:
         """The claims of an access token from this issuer; `None` for anything else."""
@@ -219,13 +217,35 @@ class Issuer:
         return jwt.encode(header, complete, self._key, algorithms=[ALGORITHM])
 
 
-def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> Starlette:
+def person_claims(wanted: object) -> dict[str, Any]:
+    """The claims about a person, the same in every token: subject, roles and department.
+
+    Raises InvalidPersonError for an unknown role, or a department that does not belong there.
+    """
+    if not isinstance(wanted, Mapping):
+        raise InvalidPersonError("send an object")
+    sub, roles, department = wanted.get("sub"), wanted.get("roles"), wanted.get("department")
+    if not isinstance(sub, str) or not sub or is_reserved(sub):
+        raise InvalidPersonError("sub must name a person")
+    if not isinstance(roles, list) or not roles or not {*ROLES.people}.issuperset(map(str, roles)):
+        raise InvalidPersonError(f"roles must be some of {', '.join(sorted(ROLES.people))}")
+    if department is not None and not isinstance(department, str):
+        raise InvalidPersonError("department must be a code")
+    if "department" in roles and not department:
+        raise InvalidPersonError("the role department needs a department")
+    return {"sub": sub, "roles": roles, **({"department": department} if department else {})}
+
+
+def create_app(
+    issuer: Issuer, clients: Mapping[str, Client], operator: str, sign_ins: SignIns | None = None
+) -> Starlette:
     """The issuer over HTTP. Errors follow RFC 6749, section 5.2.
 
     A token is made for one audience, which belongs to a client: `resource` (RFC 8707) of client
     credentials and sign-ins, `audience` of an exchange.
     """
-    audiences = {client.audience for client in clients.values()}
+    audiences = frozenset(client.audience for client in clients.values() if not client.public)
+    signing_in = sign_ins or SignIns()
 
     async def discovery(_: Request) -> Response:
         return JSONResponse(issuer.discovery())
@@ -236,59 +256,59 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    codes: dict[str, Code] = {}
-
     async def authorize(request: Request) -> Response:
-        """Asks who the person is; anybody with the operator's secret may be anyone."""
-        asked = dict(request.query_params)
-        client = clients.get(asked.get("client_id", ""))
-        if client is None or asked.get("redirect_uri") not in client.redirects:
+        """Asks who the person is, unless they are signed in and that is enough. Anybody with the
+        operator's secret may be anyone."""
+        given = dict(request.query_params)
+        client = clients.get(given.get("client_id", ""))
+        if client is None or not may_return_to(
+            given.get("redirect_uri"), client.redirects, public=client.public
+        ):
             # Never redirect: the URL may be anybody's.
             return _error(400, "invalid_request", "the client or its redirect_uri is not known")
-        if asked.get("response_type") != "code" or asked.get("code_challenge_method") != "S256":
-            return _error(400, "invalid_request", "only code with S256 is supported here")
-        if asked.get("resource") not in audiences:
-            return _error(400, "invalid_target", "resource must be a service's audience")
-        if request.method == "GET":
+        try:
+            asked = Asked.read(given, audiences, public=client.public)
+        except InvalidRequestError as error:
+            return _error(400, error.code, str(error))
+        here = signing_in.session(request.cookies.get(SESSION))
+        posted = request.method == "POST"
+        if here is not None and not posted and asked.satisfied_by(here, signing_in.now()):
+            return _returned(asked, code=signing_in.code(asked, here))
+        if asked.prompt == "none":
+            return _returned(asked, error="login_required")
+        if not posted:
             return HTMLResponse(_FORM)
         form = await request.form()
-        given = str(form.get("operator_secret", ""))
-        if not hmac.compare_digest(given.encode(), operator.encode()):
+        secret = str(form.get("operator_secret", ""))
+        if not hmac.compare_digest(secret.encode(), operator.encode()):
             return _error(401, "access_denied", "the operator's secret is missing or wrong")
-        person = {"sub": form.get("sub"), "roles": str(form.get("roles", "")).split()}
-        if form.get("department"):
-            person["department"] = form.get("department")
+        person = {
+            "sub": form.get("sub"),
+            "roles": str(form.get("roles", "")).split(),
+            "department": form.get("department") or None,
+        }
         try:
-            issuer.person_token(person, asked["resource"])
+            person_claims(person)
         except InvalidPersonError as error:
             return _error(400, "invalid_request", str(error))
-        code = uuid.uuid4().hex
-        codes[code] = Code(
-            asked["client_id"],
-            asked["redirect_uri"],
-            asked["resource"],
-            asked.get("code_challenge", ""),
-            asked.get("nonce", ""),
-            person,
-            time.time() + 60,
-        )
-        query = urlencode({"code": code, "state": asked.get("state", "")})
-        return RedirectResponse(f"{asked['redirect_uri']}?{query}", 303)
+        signed_in = SignedIn(person, signing_in.now())
+        answer = _returned(asked, code=signing_in.code(asked, signed_in))
+        if form.get("stay"):
+            name = signing_in.remember(signed_in)
+            answer.set_cookie(
+                SESSION, name, SESSION_SECONDS, path="/authorize", httponly=True, samesite="lax"
+            )
+        return answer
 
     def signed_in(client_id: str, form: FormData) -> Response:
-        code = codes.pop(str(form.get("code")), None)
-        verifier = str(form.get("code_verifier", ""))
-        digest = _base64url(hashlib.sha256(verifier.encode()).digest())
-        if (
-            code is None
-            or time.time() > code.until
-            or (code.client_id, code.redirect) != (client_id, form.get("redirect_uri"))
-            or form.get("resource", code.audience) != code.audience
-            or not hmac.compare_digest(digest, code.challenge)
-        ):
+        found = signing_in.redeem(str(form.get("code")), client_id, form)
+        if found is None:
             return _error(400, "invalid_grant", "the code is not good, or not for this")
-        granted = issuer.person_token(code.person, code.audience, client_id)
-        id_token = issuer.id_token(client_id, code.nonce, code.person["sub"])
+        asked = found.asked
+        # Without a resource the access token is good for nothing but the issuer itself.
+        audience = asked.resource or issuer.url
+        granted = issuer.person_token(found.signed_in.person, audience, client_id)
+        id_token = issuer.id_token(client_id, asked.nonce, found.signed_in)
         return _granted(granted, LIFETIME, id_token=id_token)
 
     def for_itself(client_id: str, form: FormData) -> Response:
@@ -324,8 +344,14 @@ def create_app(issuer: Issuer, clients: Mapping[str, Client], operator: str) -> 
         if grant is None:
             return _error(400, "unsupported_grant_type", "this grant is not supported here")
         basic = _basic(request.headers.get("authorization", ""))
-        client_id, given = basic or (str(form.get("client_id")), str(form.get("client_secret")))
+        client_id, given = basic or (str(form.get("client_id")), str(form.get("client_secret", "")))
         client = clients.get(client_id)
+        if client is not None and client.public:
+            if given:
+                return _error(401, "invalid_client", "this client has no secret")
+            if grant is not signed_in:
+                return _error(400, "unauthorized_client", "this client only signs people in")
+            return signed_in(client_id, form)
         if client is None or not hmac.compare_digest(given.encode(), client.secret.encode()):
             return _error(401, "invalid_client", "the client is not known, or its secret is wrong")
         return grant(client_id, form)
@@ -364,7 +390,14 @@ _FORM = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Developme
 <form method="post"><label>Who <input name="sub"></label><label>Roles <input name="roles"></label>
 <label>Department <input name="department"></label>
 <label>Operator's secret <input name="operator_secret" type="password"></label>
+<label><input name="stay" type="checkbox" value="1"> Stay signed in</label>
 <button>Sign in</button></form></html>"""
+
+
+def _returned(asked: Asked, **answer: str) -> Response:
+    """Back to the client, with a code or an error."""
+    query = urlencode({**answer, "state": asked.state})
+    return RedirectResponse(f"{asked.redirect}?{query}", 303)
 
 
 def _granted(token: str, lifetime: int, **more: str) -> Response:
@@ -386,10 +419,6 @@ def _basic(header: str) -> tuple[str, str] | None:
     except ValueError:
         return None
     return user, password
-
-
-def _base64url(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 def from_environment(environ: Mapping[str, str]) -> Starlette:

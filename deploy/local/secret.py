@@ -102,10 +102,11 @@ def keep_keys(folder: Path, services: Iterable[Service], witnesses: Iterable[str
     _keep(folder / "identity.json", _signing("identity-1"))
 
 
-def public_keys(folder: Path, services: Iterable[Service]) -> dict[str, Any]:
+def public_keys(folder: Path, services: Iterable[Service], approvals: str) -> dict[str, Any]:
     """`principals.json`: each service's identity at the identity provider (`services`), which
-    service signs events with which key and for how long (`keys`), and the keys of residents' links
-    (`link_keys`), which sign no events."""
+    service signs events with which key and for how long (`keys`), the keys of residents' links
+    (`link_keys`), which sign no events, and the client whose ID tokens are approvals
+    (`approvals`)."""
     return {
         "services": [
             {
@@ -121,6 +122,7 @@ def public_keys(folder: Path, services: Iterable[Service]) -> dict[str, Any]:
             for service in services
         ],
         "link_keys": [_public_key(folder / "intake-link.json", "intake")],
+        "approvals": {"client_id": approvals},
     }
 
 

@@ -362,7 +362,8 @@ class Stack:
         secret.write_private(place.env / "identity.env", environment.as_file(identity))
         mail = environment.mail_environment(place)
         secret.write_private(place.env / "mail.env", environment.as_file(mail))
-        clients = {
+        approvals = topology.approvals
+        clients: dict[str, dict[str, Any]] = {
             service.client: {
                 "service": service.name,
                 "secret": self.credentials.clients[service.client],
@@ -372,9 +373,11 @@ class Stack:
             }
             for service in topology.services
         }
+        clients[approvals.client] = {"public": True, "redirects": list(approvals.redirects)}
         secret.write_secret(place.keys / "identity-clients.json", clients)
         secret.write_secret(
-            place.root / "principals.json", secret.public_keys(place.keys, topology.services)
+            place.root / "principals.json",
+            secret.public_keys(place.keys, topology.services, approvals.client),
         )
         secret.write_secret(
             place.root / "clients.json", secret.api_clients(self.credentials.api_keys)

@@ -38,6 +38,15 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalClient:
+    """The public client through which people sign in to approve. `redirects`: where it may be sent
+    back to, at any port."""
+
+    client: str
+    redirects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Topic:
     """One topic, for one scale. Writers and readers are broker users."""
 
@@ -88,6 +97,7 @@ class AccessRule:
 @dataclass(frozen=True, slots=True)
 class Topology:
     services: tuple[Service, ...]
+    approvals: ApprovalClient
     departments: tuple[str, ...]
     admin: Mapping[str, str]
     buckets: tuple[Bucket, ...]
@@ -118,7 +128,9 @@ class Topology:
             if unknown := set(service.store) - known:
                 raise TopologyError(f"{service.name} has rights on unknown buckets: {unknown}")
         topics = _topics(_yaml(folder / "topics.yaml")["topics"], services, departments, scale)
-        return cls(services, departments, principals["admin"], buckets, topics)
+        given = principals["approvals"]
+        approvals = ApprovalClient(given["client"], tuple(given["redirects"]))
+        return cls(services, approvals, departments, principals["admin"], buckets, topics)
 
     def service(self, name: str) -> Service:
         return next(service for service in self.services if service.name == name)

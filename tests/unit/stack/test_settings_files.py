@@ -151,6 +151,7 @@ def test_a_new_department_gets_a_password_and_the_others_keep_theirs(tmp_path: P
     path = tmp_path / "credentials.json"
     few = Topology(
         topology.services,
+        topology.approvals,
         topology.departments[:1],
         topology.admin,
         topology.buckets,

@@ -40,6 +40,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryPublisher": Contract(CONTRACT + "test_broker.py", "KafkaPublisher"),
     "InMemoryAccessLog": Contract(CONTRACT + "test_broker.py", "KafkaPublisher"),
     "InMemoryKeys": Contract(CONTRACT + "test_keys.py", "MongoKeys"),
+    "InMemoryKeptDisclosures": Contract(CONTRACT + "test_disclosures.py", "MongoKeptDisclosures"),
     "InMemoryEndedSessions": Contract(
         CONTRACT + "test_intake_collections.py", "MongoEndedSessions"
     ),

@@ -191,7 +191,7 @@ def test_breaking_the_glass_needs_words_and_opens_a_review(purpose: str) -> None
 
 
 @pytest.mark.parametrize("purpose", ["public_records", "law_enforcement"])
-def test_disclosure_is_refused_while_no_register_of_cases_exists(purpose: str) -> None:
+def test_disclosure_is_refused_without_a_grant(purpose: str) -> None:
     for role in ROLES:
         decision = decide(
             person(role, "animal_services"),
@@ -202,7 +202,7 @@ def test_disclosure_is_refused_while_no_register_of_cases_exists(purpose: str) -
         assert not decision.allowed
     counsel = decide(person("counsel"), purpose, "phone", reference="CASE-1")
     assert counsel.rule_id == "refused:disclosure_case"
-    assert "no register of cases" in counsel.needed
+    assert "there is none with this number" in counsel.needed
 
 
 def test_an_auditor_needs_the_letters_reference() -> None:

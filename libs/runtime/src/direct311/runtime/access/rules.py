@@ -19,6 +19,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from direct311.runtime.access.approvals import NotApprovedError, approvers_of
+from direct311.runtime.access.grants import CaseGrant, GrantedUse, lacking
 from direct311.runtime.access.reasons import (
     A_REASON,
     A_REFERENCE,
@@ -70,11 +71,19 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class RecordFacts:
-    """What the decision needs to know about the record; both are `None` for a search over all
-    records."""
+    """What the decision needs to know about the record; `record_id` and `assigned_department` are
+    `None` for a search over all records.
+
+    For a disclosure case: `grants` are the case's genuine grants; `file_id` is the one file to
+    open; `search` is the kind of search, and `searched` how many of that kind came before it.
+    """
 
     record_id: str | None = None
     assigned_department: str | None = None
+    grants: tuple[CaseGrant, ...] = ()
+    file_id: str | None = None
+    search: str | None = None
+    searched: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +428,18 @@ class AccessPolicy:
         if rule.justification and not self._justifies(purpose, justification):
             wanted = IN_DANGER if PURPOSES[purpose].danger else A_REASON
             return refuse("justification", f"Say {rule.justification}. {wanted}", "justification")
-        unmet = {role: _unmet(rule, role, caller, facts) for role, _ in granted}
+        use = GrantedUse(
+            caller.sub,
+            purpose,
+            asked,
+            reference,
+            at,
+            facts.record_id,
+            facts.file_id,
+            facts.search,
+            facts.searched,
+        )
+        unmet = {role: _unmet(rule, role, caller, facts, use) for role, _ in granted}
         granted = [(role, grant) for role, grant in granted if unmet[role] is None]
         if not granted or _uncovered(asked, granted):
             return refuse(*next(filter(None, unmet.values())))
@@ -487,11 +507,10 @@ class AccessPolicy:
         return ("contact" if any(contact) else "content") if contact else None
 
 
-_NO_CASE = "no register of cases is connected, so there is none."
 _BY_CASE_ONLY = (
     "As county business, counsel and custodians open no contact data and search for no person. "
     "That needs the grant of a disclosure case, with the purpose public_records or "
-    f"law_enforcement; {_NO_CASE}"
+    "law_enforcement."
 )
 
 
@@ -501,12 +520,16 @@ def _uncovered(asked: tuple[str, ...], granted: list[tuple[str, Grant]]) -> list
 
 
 def _unmet(
-    rule: Purpose, role: str, caller: Caller, facts: RecordFacts
-) -> tuple[Precondition, str] | None:
-    """What the role lacks, as a precondition and in words; `None` if it lacks nothing."""
+    rule: Purpose, role: str, caller: Caller, facts: RecordFacts, use: GrantedUse
+) -> tuple[str, str] | None:
+    """What the role lacks, as a rule and in words; `None` if it lacks nothing."""
     if role in TIED and not _is_assigned(caller, facts):
         return "assigned", _NOT_ASSIGNED
-    needed = None if role in rule.unless_roles else _needed(rule.precondition, caller, facts)
+    if role in rule.unless_roles:
+        return None
+    if rule.precondition == "disclosure_case":
+        return lacking(facts.grants, use)
+    needed = _needed(rule.precondition, caller, facts)
     return None if needed is None else (rule.precondition, needed)
 
 
@@ -532,10 +555,6 @@ def _needed(precondition: Precondition, caller: Caller, facts: RecordFacts) -> s
         ):
             return None
         return "The signed link of this very request."
-    if precondition == "disclosure_case":
-        # Cases will be in the audit service's disclosure register. Until it is connected, no case
-        # can cover anything.
-        return f"An approved disclosure case; {_NO_CASE}"
     return None
 
 

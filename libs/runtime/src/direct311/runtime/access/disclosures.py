@@ -1,0 +1,242 @@
+"""What an owner of sealed data keeps about disclosure cases, and which grants are genuine.
+
+Retention says in signed events what a case may open. An owner checks such an event when it arrives:
+who signed it, and that each approval is a fresh sign-in at the identity provider. It keeps the
+bytes, and checks all of it again at every use, offline. So nobody who can write to the owner's
+database can make a grant, and a grant that cannot be checked opens nothing.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import structlog
+
+from direct311.runtime.access.fresh_sign_in import (
+    SKEW,
+    ApprovalError,
+    Approvals,
+    ProviderKeys,
+    nonce_of,
+    thumbprint_of,
+)
+from direct311.runtime.access.grants import CaseGrant
+from direct311.runtime.clock import Clock
+from direct311.runtime.errors import RuntimeFaultError
+from direct311.runtime.messaging.broker import Received
+from direct311.runtime.messaging.signing import KeptEvent, Principals, SignatureError
+from direct311.runtime.persons import different_persons, same_person
+from direct311.schemas import Event, signed_bytes
+from direct311.schemas import events as ev
+from direct311.schemas.codec import LONGEST_LOGGED, dump
+from direct311.schemas.model import Model, RecordId, replaced
+from direct311.verifier.event import EventError, decode_json
+
+_log = structlog.get_logger(__name__)
+
+SIGNED_BY = "retention"
+GRANT = "disclosure-grant"
+"""What approvers of a grant approve; see `fresh_sign_in.nonce_of`."""
+PACKAGE = "disclosure-package"
+"""What approvers of a release approve."""
+
+
+class GrantError(RuntimeFaultError):
+    """A grant is not one. The message says why, and repeats nothing from it."""
+
+
+class KeptDisclosure(Model):
+    """A disclosure event of retention, as it is kept. `provider_keys`: thumbprints of the identity
+    provider's keys with which its approvals were checked when it arrived."""
+
+    event_id: RecordId
+    case_id: RecordId
+    version: int
+    name: str
+    kept: KeptEvent
+    provider_keys: tuple[str, ...] = ()
+
+    def checked_with(self, provider_keys: Iterable[str]) -> "KeptDisclosure":
+        """A copy whose approvals were checked with these keys."""
+        return replaced(self, provider_keys=tuple(provider_keys))
+
+    @property
+    def is_state(self) -> bool:
+        """Whether only the newest one of the case is needed."""
+        return self.name in ("disclosure.recorded", "disclosure.released")
+
+
+class KeptDisclosures(Protocol):
+    """An owner's collection of disclosure events."""
+
+    async def keep(self, disclosure: KeptDisclosure) -> None:
+        """Store an event, once. Of those that only tell the case's state, the newest is kept."""
+        ...
+
+    async def of_case(self, case_id: str) -> Sequence[KeptDisclosure]:
+        """Everything kept about the case, oldest version first."""
+        ...
+
+    async def count_search(self, grant_id: str, kind: str) -> int:
+        """Count a search of this kind under the grant; returns how many were counted before. No two
+        calls return the same number."""
+        ...
+
+
+def nonce_of_grant(grant: ev.DisclosureGrant) -> str:
+    """What the ID token of everybody who approves this grant has as its `nonce`."""
+    return nonce_of(GRANT, json.loads(dump(grant)))
+
+
+class Disclosures:
+    """An owner's disclosure cases. `approvals`: `None` if no client for approvals is configured;
+    then no grant is accepted."""
+
+    def __init__(
+        self,
+        kept: KeptDisclosures,
+        principals: Principals,
+        approvals: Approvals | None,
+        provider: ProviderKeys,
+        clock: Clock,
+    ) -> None:
+        self._kept = kept
+        self._principals = principals
+        self._approvals = approvals
+        self._provider = provider
+        self._clock = clock
+
+    async def take(self, batch: Sequence[Received]) -> Sequence[tuple[Event[Model], Exception]]:
+        """Check and keep a batch of events; returns the ones that count for nothing, with the
+        reasons. The consumer has checked who signed them.
+
+        :raises TransientError: the identity provider has never answered, or the database does not.
+        """
+        failed: list[tuple[Event[Model], Exception]] = []
+        for received in batch:
+            data = received.event.data
+            if not isinstance(data, ev.DisclosureEvent):
+                continue
+            try:
+                await self._kept.keep(await self._checked(received, data))
+            except (GrantError, ApprovalError, SignatureError) as error:
+                failed.append((received.event, error))
+        return failed
+
+    async def grants(self, case_id: str) -> tuple[CaseGrant, ...]:
+        """The genuine grants of the case, each checked now, oldest first.
+
+        What cannot be checked is left out. If that is the end of a grant, all of the case's grants
+        count as revoked, since nobody can say which one ended.
+        """
+        found: list[ev.DisclosureEvent] = []
+        all_revoked = False
+        for kept in await self._kept.of_case(case_id):
+            try:
+                found.append(self._checked_again(kept))
+            except (GrantError, ApprovalError, SignatureError) as error:
+                all_revoked |= kept.name == "disclosure.revoked"
+                _log.error("disclosure.not_genuine", event_id=kept.event_id, why=str(error))
+        if not found:
+            return ()
+        exemption = max(found, key=lambda data: data.version).exemption
+        revoked = {data.grant_id for data in found if isinstance(data, ev.DisclosureRevoked)}
+        return tuple(
+            _grant(data, exemption, revoked=all_revoked or data.grant.grant_id in revoked)
+            for data in found
+            if isinstance(data, ev.DisclosureApproved)
+        )
+
+    async def count_search(self, grant_id: str, kind: str) -> int:
+        """How many searches of this kind were counted before this one."""
+        return await self._kept.count_search(grant_id, kind)
+
+    async def _checked(self, received: Received, data: ev.DisclosureEvent) -> KeptDisclosure:
+        event = received.event
+        kept = KeptEvent.of(received.headers, received.body, self._clock.now())
+        disclosure = KeptDisclosure(
+            event_id=event.id,
+            case_id=data.case_id,
+            version=data.version,
+            name=event.name,
+            kept=kept,
+        )
+        self._principals.check_again(kept)
+        if len(signed_bytes(kept.headers, kept.body)) > LONGEST_LOGGED:
+            raise GrantError("too long for the log, so it counts for nothing")
+        if not isinstance(data, ev.DisclosureApproved):
+            return disclosure
+        approvals = self._check_grant(event, data)
+        nonce = _nonce_in(kept.body)
+        keys = [
+            await approvals.check_on_receipt(each, nonce, self._provider) for each in data.approvals
+        ]
+        return disclosure.checked_with(keys)
+
+    def _checked_again(self, disclosure: KeptDisclosure) -> ev.DisclosureEvent:
+        event = self._principals.check_again(disclosure.kept)
+        data = event.data
+        if not isinstance(data, ev.DisclosureEvent) or event.source != f"/direct311/{SIGNED_BY}":
+            raise GrantError("not an event about a case")
+        if (event.id, data.case_id, data.version) != (
+            disclosure.event_id,
+            disclosure.case_id,
+            disclosure.version,
+        ):
+            raise GrantError("kept under another name")
+        if isinstance(data, ev.DisclosureApproved):
+            approvals = self._check_grant(event, data)
+            nonce = _nonce_in(disclosure.kept.body)
+            for each in data.approvals:
+                approvals.check(each, nonce)
+                if thumbprint_of(each.key) not in disclosure.provider_keys:
+                    raise GrantError("approved with a key that was not the provider's on arrival")
+        return data
+
+    def _check_grant(self, event: Event[Model], data: ev.DisclosureApproved) -> Approvals:
+        """What a grant must be, apart from signatures. Returns what checks its approvals."""
+        grant = data.grant
+        approvers = [each.approver for each in data.approvals]
+        if self._approvals is None:
+            raise GrantError("no client for approvals is configured")
+        if len(different_persons(approvers)) < len(approvers):
+            raise GrantError("approved twice by one person")
+        if any(same_person(grant.prepared_by, each) for each in approvers):
+            raise GrantError("approved by the person who prepared it")
+        approved = [each.approved_at for each in data.approvals]
+        if not grant.prepared_at - SKEW <= min(approved):
+            raise GrantError("approved before it was prepared")
+        if not max(approved) - SKEW <= event.time <= max(approved) + SKEW:
+            raise GrantError("not told when the last person had approved it")
+        return self._approvals
+
+
+def _grant(data: ev.DisclosureApproved, exemption: ev.CaseExemption, *, revoked: bool) -> CaseGrant:
+    grant = data.grant
+    return CaseGrant(
+        case_id=data.case_id,
+        grant_id=grant.grant_id,
+        kind=grant.kind,
+        record_ids=frozenset(grant.record_ids),
+        file_ids=frozenset(grant.file_ids),
+        fields=frozenset(grant.fields),
+        searches={each.kind: each.number for each in grant.searches},
+        workers=frozenset(grant.workers),
+        prepared_by=grant.prepared_by,
+        approvers=tuple(each.approver for each in data.approvals),
+        valid_until=grant.valid_until,
+        revoked=revoked,
+        exempt_until=exemption.until if exemption.exempt else None,
+    )
+
+
+def _nonce_in(body: bytes) -> str:
+    """The nonce for the grant in an event, over all members that it has there, also ones that this
+    version does not know.
+
+    :raises GrantError: the body is ambiguous.
+    """
+    try:
+        return nonce_of(GRANT, decode_json(body)["grant"])
+    except (EventError, KeyError, TypeError):
+        raise GrantError("its body is ambiguous") from None

@@ -1,0 +1,374 @@
+"""An owner accepts, keeps and checks again what retention says about disclosure cases."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from direct311.runtime.access.disclosures import Disclosures, nonce_of_grant
+from direct311.runtime.access.grants import CaseGrant
+from direct311.runtime.errors import TransientError
+from direct311.runtime.messaging.signing import Principals, Signer
+from direct311.schemas import Encoded
+from direct311.schemas import events as ev
+from tests.support.disclosures import (
+    CASE,
+    DAY,
+    GRANT,
+    RECORD,
+    Office,
+    Provider,
+    bytes_changed,
+    grant,
+    provider_key,
+    received,
+)
+from tests.support.runtime import NOW
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+async def only(office: Office) -> CaseGrant:
+    (found,) = await office.owner.grants(CASE)
+    return found
+
+
+async def accepted(office: Office, data: ev.DisclosureApproved | None = None) -> str:
+    """The id of a grant's event, which the owner took."""
+    message = office.message(data or office.approved())
+    assert await office.say(message) == []
+    return message.headers["ce_id"]
+
+
+# ---------------------------------------------------------------- a grant
+
+
+async def test_a_grant_is_kept_with_all_that_it_says(office: Office) -> None:
+    await accepted(office)
+    found = await only(office)
+    assert (found.case_id, found.grant_id, found.kind) == (CASE, GRANT, "public_records")
+    assert found.record_ids == {RECORD}
+    assert found.fields == {"description", "phone", "person_index", "media_original"}
+    assert found.searches == {"person": 2}
+    assert (found.workers, found.prepared_by) == ({"lia"}, "lia")
+    assert found.approvers == ("counsel-carla",)
+    assert (found.valid_until, found.revoked, found.exempt_until) == (NOW + DAY, False, None)
+
+
+async def test_of_another_case_there_is_none(office: Office) -> None:
+    await accepted(office)
+    assert await office.owner.grants("case-2") == ()
+
+
+async def test_a_repeated_event_changes_nothing(office: Office) -> None:
+    message = office.message(office.approved())
+    assert await office.say(message, message) == []
+    assert len(await office.owner.grants(CASE)) == 1
+
+
+async def test_what_approvers_sign_is_what_the_event_says(office: Office) -> None:
+    """The hash is of the bytes in the event, whichever version of the schema wrote them."""
+    data = office.approved()
+    message = office.message(data)
+    body = message.body.replace(b'"fields":', b'"a_later_restriction":true,"fields":')
+    signed = office.signer.sign(Encoded(message.topic, message.key, message.headers, body))
+    (error,) = await office.say(signed)
+    assert "something else" in str(error)
+
+
+async def test_two_people_may_approve_one_after_the_other(office: Office) -> None:
+    given = grant()
+    nonce = nonce_of_grant(given)
+    first = office.provider.approval("carla", nonce, NOW)
+    office.clock.at += timedelta(hours=3)
+    second = office.provider.approval("olga", nonce, office.clock.now())
+    await accepted(office, office.approved(given, approvals=(first, second)))
+    assert (await only(office)).approvers == ("carla", "olga")
+
+
+# ---------------------------------------------------------------- what is no grant
+
+
+@pytest.mark.parametrize(
+    ("by", "why"),
+    [
+        (("lia",), "prepared it"),
+        (("LIA",), "prepared it"),
+        (("carla", "lia"), "prepared it"),
+        (("carla", "carla"), "twice by one person"),
+        (("carla", "Carla"), "twice by one person"),
+    ],
+)
+async def test_nobody_approves_their_own_or_twice(
+    office: Office, by: tuple[str, ...], why: str
+) -> None:
+    (error,) = await office.say(office.approved(None, *by))
+    assert why in str(error)
+    assert await office.owner.grants(CASE) == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"record_ids": ("record-2",)},
+        {"fields": ("email",)},
+        {"workers": ("lia", "vera")},
+        {"valid_until": NOW + 2 * DAY},
+        {"searches": (ev.GrantedSearch(kind="person", number=3),)},
+        {"prepared_by": "vera"},
+    ],
+)
+async def test_what_nobody_approved_is_no_grant(office: Office, changes: dict[str, Any]) -> None:
+    """Retention, taken over, changes what a person signed for."""
+    approved = office.approved()
+    changed = approved.model_copy(update={"grant": grant(**changes)})
+    (error,) = await office.say(changed)
+    assert "something else" in str(error)
+    assert await office.owner.grants(CASE) == ()
+
+
+async def test_an_approval_with_a_key_that_is_not_the_providers_is_none(office: Office) -> None:
+    given, forger = grant(), Provider()
+    forged = forger.approval("carla", nonce_of_grant(given), NOW)
+    (error,) = await office.say(office.approved(given, approvals=(forged,)))
+    assert "does not publish" in str(error)
+    assert await office.owner.grants(CASE) == ()
+
+
+async def test_an_approval_of_yesterday_is_none(office: Office) -> None:
+    stale = office.approved()
+    office.clock.at += DAY
+    (error,) = await office.say(office.message(stale))
+    assert "when the last person" in str(error)
+
+
+async def test_an_approval_before_the_grant_was_prepared_is_none(office: Office) -> None:
+    (error,) = await office.say(office.approved(grant(prepared_at=NOW + timedelta(minutes=2))))
+    assert "before it was prepared" in str(error)
+
+
+async def test_without_a_client_for_approvals_nothing_is_granted(office: Office) -> None:
+    message = office.message(office.approved())
+    owner = Disclosures(
+        office.store, Principals(office.trusted), None, office.provider, office.clock
+    )
+    ((_, error),) = await owner.take([received(message)])
+    assert "no client" in str(error)
+    await office.say(message)
+    assert len(await office.owner.grants(CASE)) == 1
+    assert await owner.grants(CASE) == ()
+
+
+async def test_a_grant_that_does_not_fit_into_the_log_is_none(office: Office) -> None:
+    long = tuple(f"{number:064d}" for number in range(500))
+    (error,) = await office.say(office.approved(grant(record_ids=long, file_ids=long)))
+    assert "too long" in str(error)
+
+
+async def test_while_the_provider_does_not_answer_the_event_waits(office: Office) -> None:
+    async def silent(*, newer_than: float = 0.0) -> Any:
+        raise TransientError("no answer")
+
+    message = office.message(office.approved())
+    office.provider.keys = silent  # type: ignore[method-assign]
+    with pytest.raises(TransientError):
+        await office.say(message)
+    assert office.store.kept == {}
+
+
+# ---------------------------------------------------------------- its end
+
+
+async def test_a_revoked_grant_ends_at_once(office: Office) -> None:
+    await accepted(office)
+    await office.say(office.revoked())
+    assert (await only(office)).revoked
+
+
+async def test_the_end_may_arrive_before_the_grant(office: Office) -> None:
+    await office.say(office.revoked())
+    await accepted(office)
+    assert (await only(office)).revoked
+
+
+async def test_only_the_named_grant_ends(office: Office) -> None:
+    await accepted(office)
+    await accepted(office, office.approved(grant(grant_id="grant-2"), version=2))
+    await office.say(office.revoked(version=3))
+    found = await office.owner.grants(CASE)
+    assert {each.grant_id: each.revoked for each in found} == {"grant-1": True, "grant-2": False}
+
+
+async def test_if_nobody_can_tell_which_grant_ended_all_have(office: Office) -> None:
+    await accepted(office)
+    message = office.message(office.revoked(grant_id="grant-2"))
+    await office.say(message)
+    event_id = message.headers["ce_id"]
+    office.store.edit(
+        event_id, **bytes_changed(office.store.kept[event_id], b"grant-2", b"grant-3")
+    )
+    assert (await only(office)).revoked
+
+
+# ---------------------------------------------------------------- exempt cases
+
+
+async def test_the_newest_event_says_until_when_the_case_is_exempt(office: Office) -> None:
+    def exempt(days: int) -> ev.CaseExemption:
+        return ev.CaseExemption(exempt=True, until=NOW + days * DAY, code="119.071(2)(c)")
+
+    await accepted(office, office.approved(exemption=exempt(30)))
+    assert (await only(office)).exempt_until == NOW + 30 * DAY
+    await office.say(office.recorded(3, exempt(60)), office.recorded(2, exempt(10)))
+    assert (await only(office)).exempt_until == NOW + 60 * DAY
+    await office.say(office.recorded(4))
+    assert (await only(office)).exempt_until is None
+
+
+# ---------------------------------------------------------------- checked again at every use
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"record-1"', b'"record-2"'),
+        (b'"phone"', b'"email"'),
+        (b'"workers":["lia"]', b'"workers":["eve"]'),
+        (b'"valid_until":"2026', b'"valid_until":"2036'),
+        (b'"prepared_by":"lia"', b'"prepared_by":"eve"'),
+    ],
+)
+async def test_a_changed_body_opens_nothing(office: Office, old: bytes, new: bytes) -> None:
+    event_id = await accepted(office)
+    office.store.edit(event_id, **bytes_changed(office.store.kept[event_id], old, new))
+    assert await office.owner.grants(CASE) == ()
+
+
+@pytest.mark.parametrize("header", ["ce_id", "ce_source", "ce_subject", "ce_time", "ce_signature"])
+@pytest.mark.parametrize("value", [None, "", "x", "a\nb"])
+async def test_a_changed_header_opens_nothing(
+    office: Office, header: str, value: str | None
+) -> None:
+    event_id = await accepted(office)
+    kept = office.store.kept[event_id].kept
+    headers = {name: text for name, text in kept.headers.items() if name != header}
+    if value is not None:
+        headers[header] = value
+    office.store.edit(event_id, kept=kept.model_copy(update={"headers": headers}))
+    assert await office.owner.grants(CASE) == ()
+
+
+async def test_an_administrators_own_grant_opens_nothing(office: Office) -> None:
+    """Somebody writes into the database what retention never said."""
+    event_id = await accepted(office)
+    forged = office.message(
+        office.approved(grant(workers=("eve",))),
+        Signer("retention-1", Ed25519PrivateKey.generate()),
+    )
+    kept = office.store.kept[event_id].kept.model_copy(
+        update={"headers": dict(forged.headers), "body": forged.body}
+    )
+    office.store.edit(event_id, kept=kept, event_id=forged.headers["ce_id"])
+    assert await office.owner.grants(CASE) == ()
+
+
+async def test_a_genuine_grant_of_another_case_opens_nothing_here(office: Office) -> None:
+    event_id = await accepted(office, office.approved(grant(case_id="case-2")))
+    office.store.edit(event_id, case_id=CASE)
+    assert await office.owner.grants(CASE) == ()
+
+
+async def test_another_service_grants_nothing(office: Office) -> None:
+    private = Ed25519PrivateKey.generate()
+    office.trusted["intake-1"] = office.trust("intake-1", "intake", private)
+    signer = Signer("intake-1", private)
+    for source in ("intake", "retention"):
+        (error,) = await office.say(office.message(office.approved(), signer, source))
+        assert "service" in str(error)
+    assert await office.owner.grants(CASE) == ()
+
+
+async def test_the_providers_key_may_retire_and_the_grant_stays(office: Office) -> None:
+    await accepted(office)
+    office.provider.published = [provider_key("idp-2")]
+    assert not (await only(office)).revoked
+
+
+async def test_a_key_that_was_not_kept_on_arrival_counts_for_nothing(office: Office) -> None:
+    event_id = await accepted(office)
+    office.store.edit(event_id, provider_keys=())
+    assert await office.owner.grants(CASE) == ()
+
+
+async def test_nothing_is_asked_of_the_network_at_use(office: Office) -> None:
+    await accepted(office)
+
+    async def unreachable(*, newer_than: float = 0.0) -> Any:
+        raise AssertionError("asked the provider")
+
+    office.provider.keys = unreachable  # type: ignore[method-assign]
+    assert await only(office)
+
+
+# ---------------------------------------------------------------- retired keys of retention
+
+
+def ends(office: Office, at: Any) -> None:
+    office.trusted["retention-1"] = office.trust("retention-1", "retention", office.private, at)
+
+
+async def test_a_grant_outlives_the_key_that_signed_it(office: Office) -> None:
+    await accepted(office)
+    ends(office, NOW + timedelta(hours=1))
+    office.clock.at += 400 * DAY
+    assert (await only(office)).grant_id == GRANT
+
+
+async def test_a_retired_key_signs_nothing_later(office: Office) -> None:
+    ends(office, NOW - timedelta(seconds=1))
+    (error,) = await office.say(office.approved())
+    assert "not valid at that time" in str(error)
+
+
+async def test_a_stolen_retired_key_with_an_older_date_comes_too_late(office: Office) -> None:
+    """The broker forgets after 14 days; nothing genuine arrives later (decision 12)."""
+    message = office.message(office.approved())
+    ends(office, NOW + timedelta(hours=1))
+    office.clock.at += 14 * DAY + timedelta(hours=1, seconds=1)
+    (error,) = await office.say(message)
+    assert "too long after its key" in str(error)
+    office.clock.at -= timedelta(seconds=2)
+    assert await office.say(message) == []
+
+
+async def test_a_key_that_is_not_listed_any_more_opens_nothing(office: Office) -> None:
+    await accepted(office)
+    office.trusted.clear()
+    assert await office.owner.grants(CASE) == ()
+
+
+async def test_an_event_from_the_future_is_refused(office: Office) -> None:
+    message = office.message(office.approved())
+    office.clock.at -= timedelta(minutes=5, seconds=1)
+    (error,) = await office.say(message)
+    assert "dated after" in str(error)
+
+
+# ---------------------------------------------------------------- searches
+
+
+async def test_each_search_is_counted_once(office: Office) -> None:
+    assert [await office.owner.count_search(GRANT, "person") for _ in range(3)] == [0, 1, 2]
+    assert await office.owner.count_search(GRANT, "words") == 0
+    assert await office.owner.count_search("grant-2", "person") == 0

@@ -44,6 +44,7 @@ from direct311.schemas import events as ev
 from tests.support import pictures, reporters
 from tests.support.county import County, until
 from tests.support.data_files import changed, entry
+from tests.support.disclosures import no_cases
 from tests.support.intake import PERSON
 from tests.support.media import (
     PUBLIC_URL,
@@ -150,7 +151,9 @@ class Intake:
 
     async def read(self, caller: Caller, purpose: str, field: str) -> Mapping[str, str]:
         service = self.service
-        return await Contact(cast(Requests, service.requests), service.vault, service.indexes).read(
+        requests = cast(Requests, service.requests)
+        contact = Contact(requests, service.vault, service.indexes, no_cases())
+        return await contact.read(
             caller,
             RECORD,
             purpose=purpose,
@@ -265,7 +268,14 @@ class Media:
         install(app, Readiness(), Metrics())
         originals, records = self.service.originals, self.service.records
         app.include_router(
-            files_router(self.authenticator, records, originals, self.process.vault, PUBLIC_URL)
+            files_router(
+                self.authenticator,
+                records,
+                originals,
+                self.process.vault,
+                PUBLIC_URL,
+                no_cases(),
+            )
         )
         self.client = TestClient(app, raise_server_exceptions=False)
         self.service.incoming.bring("u1", PHOTO)

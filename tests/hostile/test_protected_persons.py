@@ -19,6 +19,7 @@ from direct311.intake.staff.handlers.contact import Contact
 from direct311.runtime.access.rules import Caller
 from tests.support.addresses import InOneLine
 from tests.support.county import County
+from tests.support.disclosures import no_cases
 from tests.support.submissions import submission
 from tests.unit.intake.protection import test_reindex
 from tests.unit.intake.protection.test_address_index import submitted
@@ -315,7 +316,8 @@ async def test_the_search_for_a_person_finds_however_it_was_asked_for_or_written
     intake = test_subject.SubjectIntake()
     await intake.request("r-1", _given(way))
     await intake.request("r-2", {"email": "other@example.org", "phone": "305-555-0111"})
-    found = await Contact(_Indexed(intake), intake.vault, intake.indexes).records_of(  # type: ignore[arg-type]
+    contact = Contact(_Indexed(intake), intake.vault, intake.indexes, no_cases())  # type: ignore[arg-type]
+    found = await contact.records_of(
         Caller("ana", roles=("agent",)),
         {"name": NAME}
         if "first_name" in way

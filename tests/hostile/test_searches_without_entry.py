@@ -19,6 +19,7 @@ from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.messaging.broker import Received
 from direct311.schemas import decode
 from tests.hostile.test_refusals import START, RefusingIntake
+from tests.support.disclosures import no_cases
 
 pytestmark = pytest.mark.anyio
 OLGA = Caller("olga", ("agent",), token_id="t-1")
@@ -50,7 +51,7 @@ class Hashing:
 
 def contact(intake: RefusingIntake, ids: Sequence[str]) -> Contact:
     indexes = cast(PersonIndexes, Hashing())
-    return Contact(cast(Requests, Stored(ids)), intake.vault, indexes)
+    return Contact(cast(Requests, Stored(ids)), intake.vault, indexes, no_cases())
 
 
 async def grouped(

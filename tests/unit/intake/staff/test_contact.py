@@ -14,6 +14,7 @@ from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
 from direct311.runtime.vault.vault import Vault
+from tests.support.disclosures import no_cases
 
 pytestmark = pytest.mark.anyio
 AUDITOR = Caller("ada", ("auditor",))
@@ -54,7 +55,8 @@ class Written:
 
 
 def contact_of(stored: Stored, vault: Written) -> Contact:
-    return Contact(cast(Requests, stored), cast(Vault, vault), cast(PersonIndexes, Hashing()))
+    indexes = cast(PersonIndexes, Hashing())
+    return Contact(cast(Requests, stored), cast(Vault, vault), indexes, no_cases())
 
 
 async def search(contact: Contact) -> Sequence[str]:

@@ -1,5 +1,8 @@
 """An original is read over HTTP: with the reason in the body, and written down whatever comes."""
 
+from datetime import timedelta
+from typing import Any
+
 import anyio
 import pytest
 from fastapi import FastAPI
@@ -12,6 +15,7 @@ from direct311.runtime.http.health import Readiness
 from direct311.runtime.telemetry import Metrics
 from direct311.schemas import events as ev
 from tests.support import pictures
+from tests.support.disclosures import CASE, Office, grant
 from tests.support.links import FakeAuthenticator, bearer, signed_links
 from tests.support.media import PUBLIC_URL, MediaStores, created, upload
 
@@ -27,27 +31,52 @@ class Desk:
 
     def __init__(self) -> None:
         self.media = MediaStores()
+        self.office = Office(self.media.clock)
         process = self.media.started()
         links, _ = signed_links(self.media.clock)
         app = FastAPI()
         install(app, Readiness(), Metrics())
         originals, records = self.media.originals, self.media.records
         app.include_router(
-            files_router(FakeAuthenticator(links), records, originals, process.vault, PUBLIC_URL)
+            files_router(
+                FakeAuthenticator(links),
+                records,
+                originals,
+                process.vault,
+                PUBLIC_URL,
+                self.office.owner,
+            )
         )
         self.client = TestClient(app, raise_server_exceptions=False)
         self.media.incoming.bring("u1", PHOTO)
         anyio.run(process.handle, created(RECORD, [upload("u1", PHOTO)]))
 
-    def read(self, **body: object) -> Response:
-        answer: Response = self.client.post(PATH, json=body or WHY, headers=AGENT)
+    def read(self, headers: dict[str, str] = AGENT, **body: object) -> Response:
+        answer: Response = self.client.post(PATH, json=body or WHY, headers=headers)
         return answer
+
+    def granted(self, **changes: Any) -> None:
+        """A case's grant of this file arrives."""
+        now = self.media.clock.now()
+        given = {
+            "record_ids": (RECORD,),
+            "file_ids": ("u1",),
+            "workers": ("carl",),
+            "prepared_at": now,
+            "valid_until": now + timedelta(hours=1),
+        }
+        approved = self.office.approved(grant(**(given | changes)))
+        assert anyio.run(self.office.say, approved) == []
 
     def outcomes(self) -> list[str]:
         return [event.outcome for event in self.events()]
 
     def events(self) -> list[ev.PiiAccessed]:
         return self.media.access_log.events()
+
+
+FOR_THE_CASE = {"purpose": "public_records", "reference": CASE}
+CARL = bearer("custodian:carl")
 
 
 @pytest.fixture
@@ -107,3 +136,31 @@ def test_a_refusal_is_an_entry_and_opens_nothing(desk: Desk) -> None:
     assert desk.read(**(WHY | {"purpose": "marketing"})).status_code == 403
     assert desk.outcomes() == ["denied"]
     assert desk.media.keys.fetches == []
+
+
+@pytest.mark.policy("P13")
+def test_a_custodian_opens_the_file_that_a_case_names(desk: Desk) -> None:
+    desk.granted()
+    answer = desk.read(CARL, **FOR_THE_CASE)
+    assert (answer.status_code, answer.content) == (200, PHOTO)
+    (event,) = desk.events()
+    assert (event.why.purpose, event.why.case_id) == ("public_records", CASE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"file_ids": ("u2",)}, "grant_files"),
+        ({"record_ids": ("another",)}, "grant_records"),
+        ({"fields": ("description",)}, "grant_fields"),
+        ({"workers": ("vera",)}, "disclosure_case"),
+        ({"case_id": "case-2"}, "disclosure_case"),
+    ],
+)
+def test_no_other_file_opens_for_a_case(desk: Desk, changes: dict[str, Any], rule: str) -> None:
+    desk.granted(**changes)
+    answer = desk.read(CARL, **FOR_THE_CASE)
+    assert answer.status_code == 403
+    assert answer.json()["type"].endswith(f"refused:{rule}")
+    assert desk.media.keys.fetches == []
+    assert desk.outcomes() == ["denied"]

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from direct311.runtime.access.disclosures import Disclosures, nonce_of_grant
+from direct311.runtime.access.disclosures import Disclosures, nonce_of_grant, under_case
 from direct311.runtime.access.grants import CaseGrant
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
 from direct311.runtime.errors import TransientError
 from direct311.runtime.messaging.signing import Principals, Signer
 from direct311.schemas import Encoded
@@ -27,6 +29,8 @@ from tests.support.disclosures import (
 from tests.support.runtime import NOW
 
 pytestmark = pytest.mark.anyio
+
+POLICY = load_access_policy()
 
 
 @pytest.fixture
@@ -368,7 +372,75 @@ async def test_an_event_from_the_future_is_refused(office: Office) -> None:
 # ---------------------------------------------------------------- searches
 
 
-async def test_each_search_is_counted_once(office: Office) -> None:
-    assert [await office.owner.count_search(GRANT, "person") for _ in range(3)] == [0, 1, 2]
-    assert await office.owner.count_search(GRANT, "words") == 0
-    assert await office.owner.count_search("grant-2", "person") == 0
+def searching(sub: str = "lia", purpose: str = "public_records") -> Access:
+    return Access(
+        Caller(sub, ("custodian",)),
+        action="search",
+        purpose=purpose,
+        operation="POST /v1/persons/search",
+        fields=("person_index",),
+        reference=CASE,
+    )
+
+
+SEARCH = RecordFacts(search="person")
+
+
+def allowed(office: Office, access: Access, facts: RecordFacts) -> bool:
+    return POLICY.decide(
+        access.caller,
+        access.purpose or "",
+        access.fields,
+        facts,
+        reference=access.reference,
+        at=office.clock.now(),
+    ).allowed
+
+
+async def test_as_many_searches_as_were_granted(office: Office) -> None:
+    await accepted(office)
+    turns = [await office.owner.facts_for(searching(), SEARCH) for _ in range(4)]
+    assert [allowed(office, searching(), facts) for facts in turns] == [True, True, False, False]
+
+
+async def test_a_further_grant_allows_further_searches(office: Office) -> None:
+    await accepted(office)
+    await accepted(office, office.approved(grant(grant_id="grant-2"), version=2))
+    turns = [await office.owner.facts_for(searching(), SEARCH) for _ in range(5)]
+    assert [allowed(office, searching(), facts) for facts in turns] == [True] * 4 + [False]
+
+
+async def test_nobody_else_uses_up_a_search(office: Office) -> None:
+    await accepted(office)
+    for _ in range(3):
+        assert await office.owner.facts_for(searching(purpose="retention"), SEARCH) == SEARCH
+        stranger = searching("vera")
+        assert not allowed(office, stranger, await office.owner.facts_for(stranger, SEARCH))
+    facts = await office.owner.facts_for(searching(), SEARCH)
+    assert facts.searched == 0
+    assert allowed(office, searching(), facts)
+
+
+async def test_an_expired_or_revoked_grant_allows_no_search(office: Office) -> None:
+    await accepted(office)
+    office.clock.at += DAY
+    assert not allowed(office, searching(), await office.owner.facts_for(searching(), SEARCH))
+    office.clock.at -= DAY
+    await office.say(office.revoked())
+    assert not allowed(office, searching(), await office.owner.facts_for(searching(), SEARCH))
+
+
+async def test_the_access_names_the_case_and_until_when_it_is_exempt(office: Office) -> None:
+    exemption = ev.CaseExemption(exempt=True, until=NOW + 30 * DAY)
+    await accepted(office, office.approved(exemption=exemption))
+    access = searching()
+    facts = await office.owner.facts_for(access, RecordFacts(RECORD))
+    told = under_case(access, facts)
+    assert (told.case_id, told.exempt_until) == (CASE, NOW + 30 * DAY)
+    assert under_case(access, RecordFacts(RECORD)) == access
+
+
+@pytest.mark.parametrize("purpose", ["county_business", "respond", "unknown"])
+async def test_for_other_purposes_no_case_is_looked_up(office: Office, purpose: str) -> None:
+    await accepted(office)
+    assert await office.owner.facts_for(searching(purpose=purpose), SEARCH) == SEARCH

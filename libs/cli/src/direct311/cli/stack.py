@@ -48,6 +48,7 @@ class LocalStack(Model):
     audiences: dict[str, str]
     api_keys: dict[str, str]
     issuer: str
+    approval_client: str = ""
     operator_secret: str
     kafka: Kafka
     database: Database

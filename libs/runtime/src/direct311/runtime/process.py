@@ -22,8 +22,11 @@ from faststream.kafka import KafkaBroker
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from direct311.redaction import redact_announced, redact_reference
+from direct311.runtime.access.disclosures import Disclosures
+from direct311.runtime.access.fresh_sign_in import Approvals
 from direct311.runtime.access.identity import Authenticator, Issuer, Tokens
 from direct311.runtime.access.in_force import InForce
+from direct311.runtime.access.kept_disclosures import MongoKeptDisclosures
 from direct311.runtime.access.ledger import Ledger
 from direct311.runtime.access.links import Links
 from direct311.runtime.access.producers import MongoProducers
@@ -169,6 +172,21 @@ class Resources:
         policy = load_access_policy(self.settings.access_file, self.settings.approvers_file)
         self.in_force.expect("access rules", policy.hash, policy.approved_by)
         return policy
+
+    def disclosures(self) -> tuple[Disclosures, Step]:
+        """What this owner of sealed data keeps about disclosure cases, fed by a consumer of its
+        own: while the identity provider does not answer, only grants wait. Also the step that
+        prepares the database.
+
+        :raises ApprovalError: the principals file names a service as the client for approvals.
+        """
+        kept = MongoKeptDisclosures(
+            self.database["disclosures"], self.database["disclosure_searches"]
+        )
+        approvals = Approvals.from_file(self.settings.principals_file, self.settings.issuer_url)
+        found = Disclosures(kept, self.principals, approvals, self.issuer, self.clock)
+        self.consumer(("disclosure",), found.take, group=f"{self.service}.disclosures")
+        return found, kept.prepare
 
     def lease(self, name: str, length: timedelta = timedelta(seconds=5)) -> MongoLease:
         """A lease for this service, held by one process at a time."""

@@ -54,7 +54,7 @@ from direct311.intake.work_notes.handlers import SealWorkNote
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.http.api import LARGEST_BODY, FastPath, caller_of, install
 from direct311.runtime.http.key_routes import key_fetches_router, keys_router
-from direct311.runtime.loops import Loop
+from direct311.runtime.loops import Loop, Step
 from direct311.runtime.process import Resources, processing, running
 from direct311.runtime.storage.database import disconnect_directly
 
@@ -78,6 +78,7 @@ class Intake:
     staff: Staff
     seal_work_note: SealWorkNote
     destroyer: Destroyer[ServiceRequest]
+    prepare_disclosures: Step
 
 
 def create_app(settings: IntakeSettings, resources: Resources) -> FastAPI:
@@ -142,7 +143,10 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
     open311 = open311_wiring.wire(
         settings, resources, catalogue, clients, lifecycle, submissions, reporters
     )
-    staff = staff_wiring.wire(settings, resources, sealing, catalogue.english, lifecycle)
+    disclosures, prepare_disclosures = resources.disclosures()
+    staff = staff_wiring.wire(
+        settings, resources, sealing, catalogue.english, lifecycle, disclosures
+    )
     seal_work_note = work_note_wiring.wire(resources, sealing, lifecycle)
     destroyer = lifecycle_wiring.wire_destroyer(
         settings, resources, sealing, lifecycle, reporters.codes.forget
@@ -163,6 +167,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
         staff=staff,
         seal_work_note=seal_work_note,
         destroyer=destroyer,
+        prepare_disclosures=prepare_disclosures,
     )
 
 
@@ -215,6 +220,7 @@ def run(intake: Intake, loops: list[Loop]) -> contextlib.AbstractAsyncContextMan
             intake.files.tickets.prepare,
             intake.reporters.codes.prepare,
             intake.staff.ended_sessions.prepare,
+            intake.prepare_disclosures,
             intake.clients.app_counts.prepare,
             sealing.rotation.checks.check,
             intake.protection.index_checks.check,

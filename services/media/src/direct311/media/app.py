@@ -85,7 +85,10 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
             async with running(
-                resources, relays=[aggregates.relay], loops=loops, prepare=[indexes]
+                resources,
+                relays=[aggregates.relay],
+                loops=loops,
+                prepare=[indexes, reading.prepare],
             ):
                 yield
         finally:

@@ -8,7 +8,8 @@ database can make a grant, and a grant that cannot be checked opens nothing.
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Protocol, get_args
 
 import structlog
 
@@ -21,6 +22,9 @@ from direct311.runtime.access.fresh_sign_in import (
     thumbprint_of,
 )
 from direct311.runtime.access.grants import CaseGrant
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.reasons import as_reference
+from direct311.runtime.access.rules import RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RuntimeFaultError
 from direct311.runtime.messaging.broker import Received
@@ -35,6 +39,9 @@ from direct311.verifier.event import EventError, decode_json
 _log = structlog.get_logger(__name__)
 
 SIGNED_BY = "retention"
+DISCLOSING = frozenset(get_args(ev.DisclosureKind))
+"""The purposes that need a grant."""
+_USED_UP = 2**31
 GRANT = "disclosure-grant"
 """What approvers of a grant approve; see `fresh_sign_in.nonce_of`."""
 PACKAGE = "disclosure-package"
@@ -81,6 +88,15 @@ class KeptDisclosures(Protocol):
         """Count a search of this kind under the grant; returns how many were counted before. No two
         calls return the same number."""
         ...
+
+
+def under_case(access: Access, facts: RecordFacts) -> Access:
+    """The access as it is written down: with the case that it names, and until when the case is
+    exempt from inspection."""
+    if not facts.grants:
+        return access
+    newest = facts.grants[-1]
+    return replace(access, case_id=newest.case_id, exempt_until=newest.exempt_until)
 
 
 def nonce_of_grant(grant: ev.DisclosureGrant) -> str:
@@ -147,9 +163,26 @@ class Disclosures:
             if isinstance(data, ev.DisclosureApproved)
         )
 
-    async def count_search(self, grant_id: str, kind: str) -> int:
-        """How many searches of this kind were counted before this one."""
-        return await self._kept.count_search(grant_id, kind)
+    async def facts_for(self, access: Access, facts: RecordFacts) -> RecordFacts:
+        """The facts, with the grants of the case that the access names, if its purpose needs one.
+
+        A search is counted on the newest grant that still allows the caller such a search, and the
+        facts then have only this grant.
+        """
+        if access.purpose not in DISCLOSING or not access.reference:
+            return facts
+        grants = await self.grants(as_reference(access.reference))
+        if facts.search is None:
+            return replace(facts, grants=grants)
+        now = self._clock.now()
+        for grant in reversed(grants):
+            allowed = grant.searches.get(facts.search, 0)
+            if not allowed or not grant.is_in_force_for(access.caller.sub, now):
+                continue
+            before = await self._kept.count_search(grant.grant_id, facts.search)
+            if before < allowed:
+                return replace(facts, grants=(grant,), searched=before)
+        return replace(facts, grants=grants, searched=_USED_UP)
 
     async def _checked(self, received: Received, data: ev.DisclosureEvent) -> KeptDisclosure:
         event = received.event

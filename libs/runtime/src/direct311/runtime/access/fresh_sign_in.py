@@ -206,7 +206,7 @@ def public_key(document: Mapping[str, Any]) -> Mapping[str, str] | None:
 
 def thumbprint_of(document: Mapping[str, str]) -> str:
     """:raises ApprovalError: it is not a public key."""
-    return _key(document).thumbprint()
+    return str(_key(document).thumbprint())
 
 
 def _key(document: Mapping[str, str]) -> Any:

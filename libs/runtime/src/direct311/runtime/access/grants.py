@@ -43,6 +43,10 @@ class CaseGrant:
     revoked: bool = False
     exempt_until: datetime | None = None
 
+    def is_in_force_for(self, sub: str, at: datetime) -> bool:
+        """Whether it names this person as a worker, and has not ended."""
+        return sub in self.workers and not self.revoked and at < self.valid_until
+
 
 @dataclass(frozen=True, slots=True)
 class GrantedUse:
@@ -84,7 +88,7 @@ def _lacks(grant: CaseGrant, use: GrantedUse) -> Lack | None:
         return "same_person", "The approval of people other than the one who prepared the grant."
     if grant.revoked:
         return "grant_revoked", "A grant that was not revoked."
-    if use.at >= grant.valid_until:
+    if not grant.is_in_force_for(use.sub, use.at):
         return "grant_expired", "A grant that has not expired."
     if use.search is None:
         if use.record_id is None or use.record_id not in grant.record_ids:

@@ -10,6 +10,7 @@ from direct311.intake.staff.adapters import MongoEndedSessions
 from direct311.intake.staff.api.pages import StaffPages
 from direct311.intake.staff.handlers.contact import Contact
 from direct311.intake.staff.handlers.release import Release
+from direct311.runtime.access.disclosures import Disclosures
 from direct311.runtime.http.staff import StaffSignIn
 from direct311.runtime.process import Resources
 
@@ -28,6 +29,7 @@ def wire(
     sealing: Sealing,
     catalogue: Catalogue,
     lifecycle: Lifecycle,
+    disclosures: Disclosures,
 ) -> Staff:
     """The use cases and pages of staff."""
     clock, vault = resources.clock, sealing.vault
@@ -44,7 +46,7 @@ def wire(
         ended=ended,
     )
     return Staff(
-        contact=Contact(lifecycle.requests, vault, sealing.indexes),
+        contact=Contact(lifecycle.requests, vault, sealing.indexes, disclosures),
         release=Release(lifecycle.processor, catalogue, vault, clock),
         ended_sessions=ended,
         pages=StaffPages(sign_in, lifecycle.requests),

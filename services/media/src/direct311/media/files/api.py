@@ -8,6 +8,7 @@ from pydantic import Field
 from direct311.media.ports import Originals
 from direct311.media.record import RecordMedia
 from direct311.media.sealing import SEALED_FIELD, sealed_name
+from direct311.runtime.access.disclosures import Disclosures, under_case
 from direct311.runtime.access.identity import Authenticator
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.roles import ROLES
@@ -51,6 +52,7 @@ def files_router(
     originals: Originals,
     vault: Vault,
     public_url: str,
+    disclosures: Disclosures,
 ) -> APIRouter:
     """What staff reads."""
     router = APIRouter(prefix="/internal/media", tags=["files"], responses=PROBLEMS)
@@ -111,7 +113,10 @@ def files_router(
             sealed = await originals.get(record_id, media_id)
         except MissingObjectError:
             raise RefusedError("not_readable", "The original file no longer exists.") from None
-        async with vault.unlock(access, RecordFacts(record_id, state.department)) as key:
+        facts = await disclosures.facts_for(
+            access, RecordFacts(record_id, state.department, file_id=media_id)
+        )
+        async with vault.unlock(under_case(access, facts), facts) as key:
             content = key.open(sealed_name(media_id), sealed)
         return Response(
             content,

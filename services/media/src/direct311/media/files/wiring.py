@@ -8,6 +8,7 @@ from direct311.media.files.api import files_router
 from direct311.media.ports import Originals
 from direct311.media.record import RecordMedia
 from direct311.media.settings import MediaSettings
+from direct311.runtime.loops import Step
 from direct311.runtime.messaging.records import Records
 from direct311.runtime.process import Resources
 from direct311.runtime.vault.vault import Vault
@@ -15,7 +16,10 @@ from direct311.runtime.vault.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Files:
+    """`prepare`: the step that prepares the database."""
+
     router: APIRouter
+    prepare: Step
 
 
 def wire(
@@ -25,6 +29,15 @@ def wire(
     originals: Originals,
     vault: Vault,
 ) -> Files:
+    disclosures, prepare = resources.disclosures()
     return Files(
-        files_router(resources.authenticator, records, originals, vault, settings.copies_url)
+        files_router(
+            resources.authenticator,
+            records,
+            originals,
+            vault,
+            settings.copies_url,
+            disclosures,
+        ),
+        prepare,
     )

@@ -6,6 +6,7 @@ from direct311.intake.indexes.domain.persons import Persons, sorted_by_person
 from direct311.intake.indexes.ports import PersonIndexes
 from direct311.intake.lifecycle.ports import Requests
 from direct311.intake.refusals import NO_SUCH_REQUEST
+from direct311.runtime.access.disclosures import Disclosures, under_case
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.errors import RefusedError
@@ -17,10 +18,13 @@ MOST_RECORDS = 10_000
 class Contact:
     """Use cases of staff, all through the vault."""
 
-    def __init__(self, requests: Requests, vault: Vault, indexes: PersonIndexes) -> None:
+    def __init__(
+        self, requests: Requests, vault: Vault, indexes: PersonIndexes, disclosures: Disclosures
+    ) -> None:
         self._requests = requests
         self._vault = vault
         self._indexes = indexes
+        self._disclosures = disclosures
 
     async def read(
         self,
@@ -54,8 +58,10 @@ class Contact:
             notice_version=request.policy.version if request.policy else None,
             result_count=len(request.sealed.keys() & set(fields)),
         )
-        facts = RecordFacts(record_id, request.assigned_department)
-        opened = await self._vault.open(access, facts, request.sealed)
+        facts = await self._disclosures.facts_for(
+            access, RecordFacts(record_id, request.assigned_department)
+        )
+        opened = await self._vault.open(under_case(access, facts), facts, request.sealed)
         return {field: value.decode() for field, value in opened.items()}
 
     async def records_of(
@@ -98,7 +104,8 @@ class Contact:
             query_hmac=self._indexes.query(field, value),
             result_count=len(found),
         )
-        await self._vault.authorise(access, RecordFacts())
+        facts = await self._disclosures.facts_for(access, RecordFacts(search="person"))
+        await self._vault.authorise(under_case(access, facts), facts)
         if len(found) > MOST_RECORDS:
             # A part of them would look like all of them.
             raise RefusedError(

@@ -1,0 +1,167 @@
+"""A disclosure case's grant opens at the gateway what it names, once somebody has signed in for it;
+and it ends at once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from direct311.cli.fresh_sign_in import sign_in_again
+from direct311.runtime.access.disclosures import nonce_of_grant
+from direct311.runtime.access.fresh_sign_in import Approvals
+from direct311.runtime.access.identity import Issuer
+from direct311.runtime.messaging.signing import Signer
+from direct311.runtime.peers import HttpClient
+from direct311.schemas import Event, encode
+from direct311.schemas import events as ev
+from tests.support.county import County, Document, until
+from tests.support.sign_in import Browser
+from tests.support.submissions import submission
+
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e, pytest.mark.policy("P13", "P21")]
+
+
+class Case:
+    """A case as retention will tell of it, with its key from the stack's files."""
+
+    def __init__(self, county: County, record_id: str) -> None:
+        self.case_id = str(uuid4())
+        self.worker = f"carl-{self.case_id[:8]}"
+        self.approver = f"olga-{self.case_id[:8]}"
+        self.grant_id = str(uuid4())
+        self._county = county
+        self._version = 0
+        self._record_id = record_id
+        self._signer = Signer.from_file(county.stack.root / "keys" / "retention-signing.json")
+
+    def grant(self, **changes: Any) -> ev.DisclosureGrant:
+        now = datetime.now(UTC)
+        given = {
+            "grant_id": self.grant_id,
+            "case_id": self.case_id,
+            "kind": "public_records",
+            "record_ids": (self._record_id,),
+            "fields": ("phone",),
+            "workers": (self.worker,),
+            "prepared_by": self.worker,
+            "prepared_at": now,
+            "valid_until": now + timedelta(hours=1),
+        }
+        return ev.DisclosureGrant(**(given | changes))
+
+    async def approval(self, grant: ev.DisclosureGrant) -> ev.Approval:
+        """Somebody signs in again, in a browser without a screen."""
+        known = self._county.known
+        async with httpx.AsyncClient(trust_env=False) as client:
+            browser = Browser(client, known.operator_secret, sub=self.approver)
+            http = HttpClient()
+            done = await sign_in_again(
+                Approvals(known.issuer, known.approval_client),
+                Issuer(known.issuer, http),
+                http,
+                nonce_of_grant(grant),
+                browser.open,
+                seconds=30,
+            )
+            await browser.closed()
+            await http.close()
+        return done.approval
+
+    async def approved(self, grant: ev.DisclosureGrant, *approvals: ev.Approval) -> None:
+        self._version += 1
+        await self._say(
+            ev.DisclosureApproved(
+                case_id=self.case_id,
+                version=self._version,
+                kind="public_records",
+                grant=grant,
+                approvals=approvals,
+            )
+        )
+
+    async def revoked(self) -> None:
+        self._version += 1
+        await self._say(
+            ev.DisclosureRevoked(
+                case_id=self.case_id,
+                version=self._version,
+                kind="public_records",
+                grant_id=self.grant_id,
+                revoked_by=self.approver,
+                reason="withdrawn",
+                revoked_at=datetime.now(UTC),
+            )
+        )
+
+    async def read(self, field: str = "phone", name: str | None = None) -> httpx.Response:
+        return await self._county.read_contact(
+            self._record_id,
+            "custodian",
+            name or self.worker,
+            purpose="public_records",
+            reference=self.case_id,
+            fields=[field],
+        )
+
+    async def refused(self, rule: str, **asked: Any) -> None:
+        """Once the gateway refuses by this rule."""
+
+        async def look() -> bool:
+            answer = await self.read(**asked)
+            return answer.status_code == 403 and answer.json()["type"].endswith(f":{rule}")
+
+        await until(look, f"it is refused by {rule}")
+
+    async def _say(self, data: ev.DisclosureEvent) -> None:
+        event: Event[Any] = Event(
+            str(uuid4()), "/direct311/retention", self.case_id, datetime.now(UTC), data
+        )
+        await self._county.send(self._signer.sign(encode(event)))
+
+
+@pytest.fixture
+async def case(county: County) -> Case:
+    return Case(county, await county.accepted(submission(4_210)))
+
+
+async def test_a_grant_that_somebody_signed_in_for_opens_what_it_names(
+    county: County, case: Case
+) -> None:
+    grant = case.grant()
+    await case.refused("disclosure_case")
+    await case.approved(grant, await case.approval(grant))
+
+    async def opened() -> Document | None:
+        answer = await case.read()
+        return answer.json() if answer.status_code == 200 else None
+
+    answer = await until(opened, "the grant takes effect")
+    assert answer["fields"] == {"phone": submission(4_210)["phone"]}
+    await case.refused("grant_fields", field="email")
+    await case.refused("disclosure_case", name="vera")
+    await case.revoked()
+    await case.refused("grant_revoked")
+
+    async def logged() -> bool:
+        found = await county.get(
+            "audit", f"/v1/entries?case={case.case_id}&reference=LETTER-82", "auditor"
+        )
+        actions = {each["action"] for each in found["entries"]}
+        return {"grant", "revoke", "view"} <= actions
+
+    await until(logged, "the log has the grant, the access and the end")
+
+
+async def test_a_grant_that_nobody_signed_in_for_opens_nothing(county: County, case: Case) -> None:
+    """Retention, taken over, uses an approval for a wider grant."""
+    approval = await case.approval(case.grant())
+    letters = len(await county.messages("deadletters.intake"))
+    await case.approved(case.grant(fields=("phone", "email")), approval)
+
+    async def told() -> bool:
+        return len(await county.messages("deadletters.intake")) > letters
+
+    await until(told, "the grant is a dead letter")
+    await case.refused("disclosure_case")

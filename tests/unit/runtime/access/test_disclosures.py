@@ -65,7 +65,8 @@ async def test_a_grant_is_kept_with_all_that_it_says(office: Office) -> None:
     assert found.record_ids == {RECORD}
     assert found.fields == {"description", "phone", "person_index", "media_original"}
     assert found.searches == {"person": 2}
-    assert (found.workers, found.prepared_by) == ({"lia"}, "lia")
+    assert found.workers == {"lia"}
+    assert found.prepared_by == "lia"
     assert found.approvers == ("counsel-carla",)
     assert (found.valid_until, found.revoked, found.exempt_until) == (NOW + DAY, False, None)
 
@@ -322,7 +323,7 @@ async def test_nothing_is_asked_of_the_network_at_use(office: Office) -> None:
         raise AssertionError("asked the provider")
 
     office.provider.keys = unreachable  # type: ignore[method-assign]
-    assert await only(office)
+    assert (await only(office)).grant_id == GRANT
 
 
 # ---------------------------------------------------------------- retired keys of retention

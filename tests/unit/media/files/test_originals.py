@@ -51,7 +51,7 @@ class Desk:
         self.media.incoming.bring("u1", PHOTO)
         anyio.run(process.handle, created(RECORD, [upload("u1", PHOTO)]))
 
-    def read(self, headers: dict[str, str] = AGENT, **body: object) -> Response:
+    def read(self, headers: dict[str, str] = AGENT, /, **body: object) -> Response:
         answer: Response = self.client.post(PATH, json=body or WHY, headers=headers)
         return answer
 

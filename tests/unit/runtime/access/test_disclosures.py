@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from direct311.runtime.access.disclosures import Disclosures, nonce_of_grant, under_case
+from direct311.runtime.access.disclosures import (
+    Disclosures,
+    nonce_of_grant,
+    nonce_of_package,
+    under_case,
+)
 from direct311.runtime.access.grants import CaseGrant
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
@@ -239,6 +244,53 @@ async def test_the_newest_event_says_until_when_the_case_is_exempt(office: Offic
     assert (await only(office)).exempt_until == NOW + 60 * DAY
     await office.say(office.recorded(4))
     assert (await only(office)).exempt_until is None
+
+
+# ---------------------------------------------------------------- a release
+
+PACKAGE, OTHER_PACKAGE = "a" * 64, "b" * 64
+
+
+def released(office: Office, approved: str, *by: str) -> ev.DisclosureReleased:
+    nonce = nonce_of_package(CASE, approved)
+    return ev.DisclosureReleased(
+        case_id=CASE,
+        version=9,
+        kind="public_records",
+        package=PACKAGE,
+        recipient="requester",
+        released_by="lia",
+        approvals=tuple(office.provider.approval(each, nonce, NOW) for each in by),
+        released_at=NOW,
+    )
+
+
+async def test_people_approve_the_hash_of_one_package(office: Office) -> None:
+    assert await office.say(released(office, PACKAGE, "carla", "olga")) == []
+    assert [each.version for each in office.store.kept.values()] == [9]
+
+
+@pytest.mark.parametrize(
+    ("approved", "by", "why"),
+    [
+        (OTHER_PACKAGE, ("carla", "olga"), "something else"),
+        (PACKAGE, ("carla", "Carla"), "twice by one person"),
+    ],
+)
+async def test_a_release_that_they_did_not_approve_counts_for_nothing(
+    office: Office, approved: str, by: tuple[str, ...], why: str
+) -> None:
+    (error,) = await office.say(released(office, approved, *by))
+    assert why in str(error)
+    assert office.store.kept == {}
+
+
+async def test_the_approval_of_a_grant_releases_nothing(office: Office) -> None:
+    nonce = nonce_of_grant(grant())
+    approval = office.provider.approval("carla", nonce, NOW)
+    data = released(office, PACKAGE, "carla").model_copy(update={"approvals": (approval,)})
+    (error,) = await office.say(data)
+    assert "something else" in str(error)
 
 
 # ---------------------------------------------------------------- checked again at every use

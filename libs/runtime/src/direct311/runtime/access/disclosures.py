@@ -104,6 +104,12 @@ def nonce_of_grant(grant: ev.DisclosureGrant) -> str:
     return nonce_of(GRANT, json.loads(dump(grant)))
 
 
+def nonce_of_package(case_id: str, package: str) -> str:
+    """What the ID token of everybody who approves the release of this package (SHA-256, hex) for
+    this case has as its `nonce`."""
+    return nonce_of(PACKAGE, {"case_id": case_id, "package": package})
+
+
 class Disclosures:
     """An owner's disclosure cases. `approvals`: `None` if no client for approvals is configured;
     then no grant is accepted."""
@@ -197,10 +203,14 @@ class Disclosures:
         self._principals.check_again(kept)
         if len(signed_bytes(kept.headers, kept.body)) > LONGEST_LOGGED:
             raise GrantError("too long for the log, so it counts for nothing")
-        if not isinstance(data, ev.DisclosureApproved):
+        if isinstance(data, ev.DisclosureApproved):
+            approvals = self._check_grant(event, data)
+            nonce = _nonce_in(kept.body)
+        elif isinstance(data, ev.DisclosureReleased):
+            approvals = self._check_approvers(data.approvals)
+            nonce = nonce_of_package(data.case_id, data.package)
+        else:
             return disclosure
-        approvals = self._check_grant(event, data)
-        nonce = _nonce_in(kept.body)
         keys = [
             await approvals.check_on_receipt(each, nonce, self._provider) for each in data.approvals
         ]
@@ -229,18 +239,23 @@ class Disclosures:
     def _check_grant(self, event: Event[Model], data: ev.DisclosureApproved) -> Approvals:
         """What a grant must be, apart from signatures. Returns what checks its approvals."""
         grant = data.grant
-        approvers = [each.approver for each in data.approvals]
-        if self._approvals is None:
-            raise GrantError("no client for approvals is configured")
-        if len(different_persons(approvers)) < len(approvers):
-            raise GrantError("approved twice by one person")
-        if any(same_person(grant.prepared_by, each) for each in approvers):
+        approvals = self._check_approvers(data.approvals)
+        if any(same_person(grant.prepared_by, each.approver) for each in data.approvals):
             raise GrantError("approved by the person who prepared it")
         approved = [each.approved_at for each in data.approvals]
         if not grant.prepared_at - SKEW <= min(approved):
             raise GrantError("approved before it was prepared")
         if not max(approved) - SKEW <= event.time <= max(approved) + SKEW:
             raise GrantError("not told when the last person had approved it")
+        return approvals
+
+    def _check_approvers(self, given: Sequence[ev.Approval]) -> Approvals:
+        """Whether different people approved. Returns what checks their approvals."""
+        if self._approvals is None:
+            raise GrantError("no client for approvals is configured")
+        approvers = [each.approver for each in given]
+        if len(different_persons(approvers)) < len(approvers):
+            raise GrantError("approved twice by one person")
         return self._approvals
 
 

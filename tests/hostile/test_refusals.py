@@ -14,6 +14,7 @@ from uuid import UUID
 
 import pytest
 
+from direct311.runtime.access.cases import AccessCase
 from direct311.runtime.access.ledger import Access, AuditUnavailableError
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.access.sign_ins import Sources
@@ -166,7 +167,7 @@ ATTACKS = {
         lambda n: asking(AGENT, "emergency_assistance", f"r-{n}", justification=None)
     ),
     "cases that nobody has": Attack(
-        lambda n: asking(LAWYER, "law_enforcement", f"r-{n}", case_id=f"case-{n}")
+        lambda n: asking(LAWYER, "law_enforcement", f"r-{n}", case=AccessCase(f"case-{n}"))
     ),
     "a service for a person": Attack(
         lambda n: asking(replace(NOBODY, via="svc:audit"), "respond", f"r-{n}")

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from direct311.runtime.access.cases import AccessCase
 from direct311.runtime.access.refusals import RATE, RefusalLimits, Refusals, Refused, Write
 from direct311.runtime.access.rules import Caller, Decision
 from direct311.runtime.clock import Clock, Ids
@@ -24,6 +25,7 @@ from direct311.schemas import Event, encode, signed_bytes
 from direct311.schemas import events as ev
 from direct311.schemas.codec import LONGEST_LOGGED
 from direct311.schemas.model import Model
+from direct311.schemas.secrecy import shows_law_enforcement
 
 MOST_RECORDS = 100
 """The most records in one event. An access to more records is written as several events; nothing is
@@ -65,8 +67,9 @@ class Access:
 
     `fields` are names of sealed fields; `reference` is a work, case or letter reference;
     `operation` names the API operation. `purpose` is `None` for events that need no purpose:
-    sign-ins, void numbers, rules that come into force. `occurred_at`: set if the event reports
-    something earlier. `count`: how many accesses, if the event reports several.
+    sign-ins, void numbers, rules that come into force. `case`: the disclosure case under which it
+    happens. `occurred_at`: set if the event reports something earlier. `count`: how many accesses,
+    if the event reports several.
     """
 
     caller: Caller
@@ -83,12 +86,18 @@ class Access:
     query_hmac: str | None = None
     result_count: int | None = None
     recipient: str | None = None
-    case_id: str | None = None
+    case: AccessCase | None = None
     notice_version: str | None = None
     redactions: tuple[str, ...] = ()
-    exempt_until: datetime | None = None
     occurred_at: datetime | None = None
     count: int | None = None
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether nothing but its own event may show the access: it shows law enforcement, or its
+        case is exempt from inspection (section 119.071(2)(c), F.S.)."""
+        exempt = self.case is not None and self.case.exempt_until is not None
+        return exempt or shows_law_enforcement(self.purpose, self.caller.roles)
 
 
 class Ledger:
@@ -164,9 +173,9 @@ class Ledger:
             self._unwritten.append(sequence)
             if not isinstance(error, Exception):
                 raise
-            self._metrics.accesses.labels(access.purpose or "none", "unwritten").inc()
+            self._metrics.accesses.labels(_counted_purpose(access), "unwritten").inc()
             raise AuditUnavailableError from None
-        self._metrics.accesses.labels(access.purpose or "none", outcome).inc(access.count or 1)
+        self._metrics.accesses.labels(_counted_purpose(access), outcome).inc(access.count or 1)
         return entry.id
 
     async def refuse(self, access: Access, decision: Decision) -> int | None:
@@ -174,7 +183,8 @@ class Ledger:
         before it, returns the number of seconds until there is room again; the answer is then 429.
 
         The event for the repeats says how many there were and cites the first one; only the first
-        has the caller's words. An event for refusals over the limit names their records.
+        has the caller's words. An event for refusals over the limit names their records, except
+        those of secret accesses.
 
         :raises AuditUnavailableError: the first refusal could not be written.
         """
@@ -220,6 +230,8 @@ class Ledger:
             decision.rule_id,
             access.record_ids,
             access.fields + access.query_fields,
+            access.case,
+            secret=access.is_secret,
         )
         return await self._refusals.note(refused, own, further)
 
@@ -281,7 +293,7 @@ class Ledger:
                 reference=(
                     self._mask_reference(cleaned(access.reference)) if access.reference else None
                 ),
-                case_id=access.case_id,
+                case_id=access.case.case_id if access.case else None,
                 legal_basis=decision.legal_basis,
                 justification=self._mask(cleaned(why, lines=True)) if why else None,
                 notice_version=access.notice_version,
@@ -308,7 +320,7 @@ class Ledger:
             correlation=ev.AccessCorrelation(trace_id=current_trace_id(), cause=cause),
             retention=ev.AccessRetention(
                 related_record=access.record_ids[0] if len(access.record_ids) == 1 else None,
-                exempt_until=access.exempt_until,
+                exempt_until=access.case.exempt_until if access.case else None,
             ),
         )
 
@@ -334,6 +346,12 @@ def agent_of(caller: Caller, *, break_glass: bool = False) -> ev.AccessAgent:
         jti=caller.token_id if caller.issuer else None,
         break_glass=break_glass,
     )
+
+
+def _counted_purpose(access: Access) -> str:
+    """The purpose as metrics show it. They must not show that law enforcement asked, so a secret
+    access counts as one without a purpose, as sign-ins do."""
+    return "none" if access.is_secret else access.purpose or "none"
 
 
 FURTHER = "further refusals"

@@ -5,8 +5,9 @@ A refusal is recorded before it is answered. A caller that asks the same again w
 of the minute: a script that is refused a thousand times makes two entries. The number of different
 refusals is limited too. The refusals of a session, and of a network address, are written one by one
 up to a limit per minute. Those over the limit become one more event with their count and their
-records (up to a hundred), and are answered with 429. Whatever others do at an address, a staff
-session has its first few refusals as separate events.
+records (up to a hundred), and are answered with 429. That event is not exempt from inspection, so
+it does not name the records of secret accesses. Whatever others do at an address, a staff session
+has its first few refusals as separate events.
 
 Openings are never combined. A killed process loses the count of repeats in its last minute, but
 never a first refusal. Each copy of a service counts for itself.
@@ -18,6 +19,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from direct311.runtime.access.cases import AccessCase
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock
 
@@ -56,7 +58,7 @@ class RefusalLimits:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """What two refusals must have in common to count as the same; `records` is empty if there are
-    none."""
+    none. `secret`: see `Access.is_secret`."""
 
     caller: Caller
     action: str
@@ -65,6 +67,8 @@ class Refused:
     rule: str
     records: tuple[str, ...]
     fields: tuple[str, ...] = ()
+    case: AccessCase | None = None
+    secret: bool = False
 
     @property
     def session(self) -> Hashable:
@@ -127,8 +131,10 @@ class Refusals:
         minute = self._minute
         kind, crowd = self._place(minute, refused)
         answered = self._answer(minute, refused)
+        shared = crowd is not None
+        records = () if shared and refused.secret else refused.records
         while (gathered := minute.kinds.get(kind)) is not None:
-            gathered.repeat(refused.records, now)
+            gathered.repeat(records, now)
             # Nobody gets an answer before the first refusal is durable.
             await asyncio.wait([gathered.first])
             if not gathered.first.cancelled():
@@ -138,7 +144,7 @@ class Refusals:
             gathered = _Gathered(own if crowd is None else further(crowd))
             minute.kinds[kind] = gathered
             try:
-                await self._write_first(gathered, refused.records)
+                await self._write_first(gathered, records)
             except BaseException:
                 del minute.kinds[kind]
                 if crowd is None:

@@ -1,5 +1,6 @@
 """Audit's alarms, holds on the log, and accounts of key fetches: the fakes and the real ones."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,9 @@ from direct311.audit.disposition.adapters.mongo_holds import MongoLogHolds
 from direct311.audit.disposition.domain.holds import LogHold
 from direct311.audit.disposition.ports import LogHolds
 from direct311.audit.entry import Filter
+from direct311.audit.index.adapters.mongo_cases import MongoCaseExemptions
+from direct311.audit.index.domain import CaseExemption
+from direct311.audit.index.ports import CaseExemptions
 from direct311.audit.monitoring.adapters.fetches import PeerFetches
 from direct311.audit.monitoring.domain.fetches import Fetch
 from direct311.audit.monitoring.ports import KeyFetches
@@ -27,7 +31,12 @@ from direct311.runtime.vault.vault import KeyFetch
 from tests.support.keys import InMemoryKeys
 from tests.support.runtime import NOW, database_of_its_own
 from tests.support.service_under_test import ServiceUnderTest
-from tests.unit.audit.fakes import InMemoryAlarms, InMemoryFetches, InMemoryLogHolds
+from tests.unit.audit.fakes import (
+    InMemoryAlarms,
+    InMemoryCaseExemptions,
+    InMemoryFetches,
+    InMemoryLogHolds,
+)
 
 pytestmark = pytest.mark.anyio
 BOTH = ["memory", pytest.param("database", marks=pytest.mark.wire)]
@@ -111,6 +120,68 @@ async def test_a_hold_stands_until_it_is_released_and_is_kept(holds: LogHolds) -
     assert await holds.get("h-1") == released
     assert list(await holds.all()) == [released, hold("h-2")]
     assert list(await holds.standing()) == [hold("h-2")]
+
+
+# ---------------------------------------------------------------- exemptions of cases
+
+
+@pytest.fixture(params=BOTH)
+async def exemptions(request: pytest.FixtureRequest) -> AsyncIterator[CaseExemptions]:
+    if request.param == "memory":
+        yield InMemoryCaseExemptions()
+        return
+    servers: Stack = request.getfixturevalue("servers")
+    async with database_of_its_own(servers) as database:
+        stored = MongoCaseExemptions(database)
+        await stored.prepare()
+        yield stored
+
+
+def said(version: int, case_id: str = "c-1") -> CaseExemption:
+    until = NOW + timedelta(days=version) if version % 2 else None
+    tag = f"{case_id} {version}".encode()
+    return CaseExemption(case_id=case_id, version=version, exempt_until=until, tag=tag)
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1, 3, 2, 1), (3, 3, 3)])
+async def test_the_highest_version_of_a_case_stays(
+    exemptions: CaseExemptions, order: tuple[int, ...]
+) -> None:
+    for version in order:
+        await exemptions.keep(said(version), matters=True)
+    assert list(await exemptions.of(["c-1", "unknown"])) == [said(3)]
+    assert list(await exemptions.that_matter()) == [said(3)]
+
+
+async def test_the_same_version_says_nothing_else_later(exemptions: CaseExemptions) -> None:
+    await exemptions.keep(said(2), matters=True)
+    await exemptions.keep(said(2).tagged(b"another"), matters=True)
+    assert list(await exemptions.of(["c-1"])) == [said(2)]
+
+
+async def test_a_case_that_once_mattered_always_does(exemptions: CaseExemptions) -> None:
+    await exemptions.keep(said(2), matters=False)
+    await exemptions.keep(said(4, "c-2"), matters=False)
+    assert list(await exemptions.that_matter()) == []
+    await exemptions.keep(said(1), matters=True)
+    await exemptions.keep(said(4), matters=False)
+    assert list(await exemptions.that_matter()) == [said(4)]
+    found = await exemptions.of(["c-1", "c-2"])
+    assert sorted(each.case_id for each in found) == ["c-1", "c-2"]
+
+
+async def test_many_versions_at_once_leave_the_highest(exemptions: CaseExemptions) -> None:
+    await asyncio.gather(*(exemptions.keep(said(n), matters=True) for n in range(1, 21)))
+    assert list(await exemptions.of(["c-1"])) == [said(20)]
+
+
+@pytest.mark.wire
+async def test_a_document_that_cannot_be_read_is_a_case_without_a_tag(servers: Stack) -> None:
+    async with database_of_its_own(servers) as database:
+        stored = MongoCaseExemptions(database)
+        broken = {"_id": "c-1", "version": "new", "exempt_until": None, "tag": 7, "matters": True}
+        await database["case_exemptions"].insert_one(broken)
+        assert list(await stored.that_matter()) == [CaseExemption(case_id="c-1", version=0)]
 
 
 # ---------------------------------------------------------------- fetches of keys

@@ -2,14 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from direct311.audit.disposition.domain.holds import LogHold
 from direct311.audit.entry import Facts, Filter
-from direct311.audit.index.domain import Dimension, Exempt, Group, IndexWalk, Rebuild
+from direct311.audit.index.domain import (
+    CaseExemption,
+    Dimension,
+    Exempt,
+    Group,
+    IndexWalk,
+    Rebuild,
+)
 from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
 from direct311.audit.log.domain import MOST_COUNTED
 from direct311.audit.log.ports.files import ExistsOtherwiseError
@@ -527,6 +534,27 @@ class InMemoryProgress:
 
     async def keep_walk(self, walk: IndexWalk) -> None:
         self.at = walk
+
+
+@dataclass
+class InMemoryCaseExemptions:
+    """`CaseExemptions`."""
+
+    said: dict[str, CaseExemption] = field(default_factory=dict)
+    mattering: set[str] = field(default_factory=set)
+
+    async def keep(self, said: CaseExemption, *, matters: bool) -> None:
+        before = self.said.get(said.case_id)
+        if before is None or before.version < said.version:
+            self.said[said.case_id] = said
+        if matters:
+            self.mattering.add(said.case_id)
+
+    async def that_matter(self) -> Sequence[CaseExemption]:
+        return [self.said[case_id] for case_id in sorted(self.mattering)]
+
+    async def of(self, case_ids: Collection[str]) -> Sequence[CaseExemption]:
+        return [self.said[case_id] for case_id in case_ids if case_id in self.said]
 
 
 @dataclass

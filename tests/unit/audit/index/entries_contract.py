@@ -1,14 +1,16 @@
 """What the query index must answer: run on the fake, and over the wire on the real one."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import get_args
 
 from direct311.audit.entry import Facts, Filter
-from direct311.audit.index.domain import Dimension, Exempt, Group
+from direct311.audit.index.domain import Cases, Dimension, Exempt, Group
 from direct311.audit.log.domain import facts_of
 from direct311.audit.log.handlers.tags import is_right
 from direct311.schemas import Encoded
+from direct311.schemas.secrecy import NO_END
 from tests.unit.audit.events import OTHER, RECORD, START, THIRD, Producer, received
 from tests.unit.audit.index.grouping import keys_of
 from tests.unit.audit.log_contract import Stores
@@ -66,8 +68,8 @@ def messages() -> list[Encoded]:
             instance=f"{who.service}-web{number % 3}-0123456789ab",
             session=f"token-{number % 9}",
             break_glass=number % 8 == 3,
-            case_id="D-7" if number % 10 == 0 else None,
-            exempt_until=START + timedelta(days=number % 3) if number % 9 == 2 else None,
+            case_id=f"D-{7 + number % 3}" if number % 5 == 0 else None,
+            exempt_until=START + timedelta(days=number % 4) if number % 9 in (2, 5, 6) else None,
             event_id=f"0195567e-8f00-7000-8001-{number:012x}",
             at=START + timedelta(minutes=37 * number),
         )
@@ -89,6 +91,20 @@ def _fields(service: str, number: int) -> tuple[str, ...]:
     if service == "media":
         return ("media_original",)
     return ("phone", "email") if number % 4 == 0 else ("phone",)
+
+
+def treatments() -> list[Exempt]:
+    """At several times, with cases of every state: unknown, exempt, and not exempt any more."""
+    ends = (None, START, START + timedelta(days=2), NO_END)
+    known = [Cases(), *(Cases({"D-7": end}) for end in ends)]
+    known.append(Cases({"D-7": None, "D-8": NO_END, "D-9": START}))
+    times = (START, START + timedelta(days=1, seconds=1), START + timedelta(days=9))
+    return [
+        Exempt(at, only=only, cases=cases)
+        for at in times
+        for cases in known
+        for only in (False, True)
+    ]
 
 
 class EntriesContract:
@@ -118,23 +134,33 @@ class EntriesContract:
 
     async def test_exempt_entries_are_left_out_or_alone(self, stores: Stores) -> None:
         facts = await self.filled(stores)
-        for at in (START, START + timedelta(days=1, seconds=1), START + timedelta(days=9)):
+        for exempt in treatments():
             for query in FILTERS:
-                for exempt in (Exempt(at), Exempt(at, only=True)):
-                    wanted = [
-                        each.event_id
-                        for each in facts
-                        if takes(query, each) and each.withheld(at) is exempt.only
-                    ]
-                    rows = await stores.entries.find(
-                        query,
-                        before=NUMBER,
-                        floor=0,
-                        limit=NUMBER,
-                        exempt=exempt,
-                        oldest_first=True,
-                    )
-                    assert [row.event_id for row in rows] == wanted, (query, exempt)
+                wanted = [
+                    each.event_id
+                    for each in facts
+                    if takes(query, each) and exempt.withholds(each) is exempt.only
+                ]
+                rows = await stores.entries.find(
+                    query, before=NUMBER, floor=0, limit=NUMBER, exempt=exempt, oldest_first=True
+                )
+                assert [row.event_id for row in rows] == wanted, (query, exempt)
+                rows = await stores.entries.find(
+                    query, before=NUMBER, floor=0, limit=3, exempt=exempt
+                )
+                assert [row.event_id for row in rows] == wanted[:-4:-1], (query, exempt)
+
+    async def test_withheld_entries_are_counted_by_what_their_cases_say(
+        self, stores: Stores
+    ) -> None:
+        facts = await self.filled(stores)
+        for exempt in treatments():
+            found = await stores.entries.groups(
+                Filter(), ("actor",), before=NUMBER, floor=0, exempt=exempt
+            )
+            wanted = Counter(each.actor for each in facts if exempt.takes(each))
+            assert {group.key[0]: group.count for group in found} == wanted, exempt
+            assert len(found) == len(wanted)
 
     async def test_counts_by_each_dimension_are_those_of_the_entries(self, stores: Stores) -> None:
         facts = await self.filled(stores)

@@ -9,6 +9,7 @@ import pytest
 from httpx import Response
 
 from direct311.audit.entry import Filter
+from direct311.audit.index.handlers.secrecy import CaseSecrecy
 from direct311.audit.questions.api.subject import subject_router
 from direct311.audit.questions.domain.cursors import cursor_of
 from direct311.audit.questions.handlers.subject import SubjectReading
@@ -17,7 +18,7 @@ from direct311.schemas import Encoded
 from direct311.schemas import events as ev
 from tests.support.links import bearer
 from tests.unit.audit.events import OTHER, RECORD, START, Producer
-from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog
+from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryCaseExemptions, InMemoryLog
 from tests.unit.audit.log_contract import audit_service, in_memory
 
 pytestmark = pytest.mark.anyio
@@ -29,11 +30,14 @@ class ResidentsAudit:
         self.stores = in_memory(self.entries, self.keys)
         self.clock = self.stores.clock
         service = audit_service(self.clock)
+        self.exemptions = InMemoryCaseExemptions()
+        self.secrecy = CaseSecrecy(self.exemptions, self.stores.keyring, self.clock)
         self.access_log, self.events = service.access_log, service.access_log.events
         self.link_signer = service.link_signer
         reading = SubjectReading(
             log=self.stores.followed,
             entries=self.entries,
+            cases=self.secrecy,
             vault=service.vault,
             policy=service.policy,
             clock=self.clock,

@@ -5,13 +5,14 @@ from datetime import timedelta
 import pytest
 from httpx import Response
 
+from direct311.audit.index.handlers.secrecy import CaseSecrecy
 from direct311.audit.questions.api.subject import internal_subject_router
 from direct311.audit.questions.handlers.subject import SubjectReading
 from direct311.runtime.http.api import caller_of
 from direct311.schemas import Encoded
 from tests.support.links import LIFETIME, bearer
 from tests.unit.audit.events import OTHER, RECORD, Producer
-from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryLog
+from tests.unit.audit.fakes import InMemoryBodyKeys, InMemoryCaseExemptions, InMemoryLog
 from tests.unit.audit.log_contract import audit_service, in_memory
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +32,7 @@ class Asked:
         reading = SubjectReading(
             log=self.stores.followed,
             entries=entries,
+            cases=CaseSecrecy(InMemoryCaseExemptions(), self.stores.keyring, self.clock),
             vault=service.vault,
             policy=service.policy,
             clock=self.clock,

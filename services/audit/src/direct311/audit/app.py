@@ -42,7 +42,15 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     index = wire_index(settings, resources, log, entries, monitoring.watch, raising, caller)
     disposition = wire_disposition(settings, resources, log, followed, entries, raising, caller)
     questions = wire_questions(
-        settings, resources, policy, log, followed, entries, caller, resident
+        settings,
+        resources,
+        policy,
+        log,
+        followed,
+        entries,
+        index.secrecy,
+        caller,
+        resident,
     )
 
     async def measure() -> None:
@@ -70,6 +78,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     prepare = [
         log.prepare,
         entries.prepare,
+        index.prepare,
         *log.prepare_keys,
         *monitoring.prepare,
         alarms.prepare,

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from direct311.schemas import Instant, Model, RecordId, replaced
+from direct311.schemas.secrecy import LAW_ENFORCEMENT, shows_law_enforcement
 
 
 class Facts(Model):
@@ -23,8 +24,9 @@ class Facts(Model):
     keyed hash of a search, under a key that intake changes every month and audit never has.
     `result_count`: how many records a search found. A search that found more than 100 has several
     entries, each of which counts the records it names (older entries name the first 100 of all that
-    they count). `count`: how many refusals or failed sign-ins the entry stands for. `exempt_until`:
-    until then the entry is withheld from people who may not see exempt entries.
+    they count). `count`: how many refusals or failed sign-ins the entry stands for. `case_id`: the
+    disclosure case. `exempt_until`: until then the entry is withheld from people who may not see
+    exempt entries, unless its case has said otherwise since (`index.domain.Exempt`).
     """
 
     event_id: str
@@ -53,13 +55,20 @@ class Facts(Model):
     opens: bool = False
     order_id: str | None = None
 
-    def withheld(self, at: datetime) -> bool:
-        """Whether the entry is exempt from inspection at that time."""
-        return self.exempt_until is not None and self.exempt_until > at
+    @property
+    def shows_law_enforcement(self) -> bool:
+        """Whether the entry shows that law enforcement asked. What the liaison does about no
+        record, such as a sign-in, does not."""
+        about = self.record_ids or self.purpose == LAW_ENFORCEMENT
+        return bool(about) and shows_law_enforcement(self.purpose, self.roles)
 
     def naming(self, record_ids: tuple[RecordId, ...]) -> "Facts":
         """A copy about only these records: the others are destroyed."""
         return replaced(self, record_ids=record_ids)
+
+    def exempt(self, until: datetime) -> "Facts":
+        """A copy that is exempt from inspection until then."""
+        return replaced(self, exempt_until=until)
 
     def without_fetch(self) -> "Facts":
         """A copy after which no fetch of keys is expected."""

@@ -1,6 +1,8 @@
-"""Counts from the query index, and the progress of rebuilding and comparing it."""
+"""Which entries are withheld, counts from the query index, and the progress of rebuilding and
+comparing it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -8,16 +10,66 @@ from direct311.audit.entry import Facts
 from direct311.schemas import Instant, Model, replaced
 
 
+class CaseExemption(Model):
+    """What a disclosure case has said last about its own exemption from inspection.
+
+    `version`: the case's count of what it says. `exempt_until`: the end of the exemption, or `None`
+    if the case is not exempt. `tag` vouches for all of this.
+    """
+
+    case_id: str
+    version: int
+    exempt_until: Instant | None = None
+    tag: bytes = b""
+
+    def tagged(self, tag: bytes) -> "CaseExemption":
+        """A copy with this tag."""
+        return replaced(self, tag=tag)
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Until when the entries of each known case are exempt; `None`: they are not."""
+
+    ends: Mapping[str, datetime | None] = field(default_factory=dict)
+
+    def know(self, facts: Facts) -> bool:
+        return facts.case_id in self.ends
+
+    def exempt_until(self, facts: Facts) -> datetime | None:
+        """Until when an entry is exempt: as its case has said last, or else as its own event said
+        when the access happened."""
+        if facts.case_id is not None and facts.case_id in self.ends:
+            return self.ends[facts.case_id]
+        return facts.exempt_until
+
+    def exempt_at(self, at: datetime) -> list[str]:
+        """The cases that are exempt at that time, in order."""
+        return sorted(case_id for case_id, end in self.ends.items() if end is not None and end > at)
+
+
 @dataclass(frozen=True, slots=True)
 class Exempt:
-    """How to treat entries that are withheld at an instant: leave them out, or find `only` them."""
+    """How to treat entries that are withheld at an instant, as far as the `cases` are known: leave
+    them out, or find `only` them."""
 
     at: datetime
     only: bool = False
+    cases: Cases = Cases()
+
+    @property
+    def withheld_only(self) -> "Exempt":
+        """The same, to find only what is withheld."""
+        return Exempt(self.at, only=True, cases=self.cases)
+
+    def withholds(self, facts: Facts) -> bool:
+        """Whether the entry is exempt from inspection."""
+        until = self.cases.exempt_until(facts)
+        return until is not None and until > self.at
 
     def takes(self, facts: Facts | None) -> bool:
-        withheld = facts is not None and facts.withheld(self.at)
-        return withheld is self.only
+        """Whether a question that treats exempt entries in this way finds the entry."""
+        return (facts is not None and self.withholds(facts)) is self.only
 
 
 Dimension = Literal[

@@ -1,11 +1,19 @@
 """The query index, and the progress of rebuilding and watching it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from direct311.audit.entry import Filter
-from direct311.audit.index.domain import Dimension, Exempt, Group, IndexWalk, Rebuild
+from direct311.audit.index.domain import (
+    CaseExemption,
+    Cases,
+    Dimension,
+    Exempt,
+    Group,
+    IndexWalk,
+    Rebuild,
+)
 from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
 
 
@@ -105,6 +113,31 @@ class Entries(Protocol):
     async def opened(self, start: int, end: int) -> int:
         """How many events of the entries [start, end) led to a fetch."""
         ...
+
+
+class KnownCases(Protocol):
+    """What disclosure cases have said last about their exemption from inspection."""
+
+    async def all(self) -> Cases:
+        """Every case that matters for what is withheld."""
+        ...
+
+    async def of(self, case_ids: Collection[str]) -> Cases:
+        """Those of these cases that are known."""
+        ...
+
+
+class CaseExemptions(Protocol):
+    """Where the latest word of each case is stored."""
+
+    async def keep(self, said: CaseExemption, *, matters: bool) -> None:
+        """Store it, unless the same or a later version is there. A case that once mattered always
+        does."""
+        ...
+
+    async def that_matter(self) -> Sequence[CaseExemption]: ...
+
+    async def of(self, case_ids: Collection[str]) -> Sequence[CaseExemption]: ...
 
 
 class FetchCursors(Protocol):

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Request
 from prometheus_client import Gauge
 
 from direct311.audit.alarms.ports import Alarms
+from direct311.audit.index.adapters.mongo_cases import MongoCaseExemptions
 from direct311.audit.index.adapters.mongo_index import MongoEntries
 from direct311.audit.index.adapters.mongo_progress import MongoProgress
 from direct311.audit.index.api import answering, index_router
 from direct311.audit.index.handlers.follow import FollowedLog, Following
 from direct311.audit.index.handlers.rebuild import Rebuilding
+from direct311.audit.index.handlers.secrecy import CaseSecrecy
 from direct311.audit.index.handlers.watch_index import IndexWatch
 from direct311.audit.index.ports import Entries, FetchCursors, Progress
 from direct311.audit.log.ports.log import Followed, Log
@@ -27,8 +29,10 @@ from direct311.runtime.process import Resources
 @dataclass(frozen=True)
 class IndexCapability:
     """The parts of the index that the process uses. `answering`: a dependency for routes that query
-    it."""
+    it. `secrecy`: until when the entries of disclosure cases are withheld."""
 
+    secrecy: CaseSecrecy
+    prepare: Step
     rebuild: Loop
     watch: Loop
     measure: Step
@@ -137,8 +141,11 @@ def wire(
         lost = await log.log.indexed() is None
         return "it is lost, or is being rebuilt from the log" if lost else None
 
+    exemptions = MongoCaseExemptions(resources.database)
     rebuild = _rebuild(rebuilding, progress, entries, resources)
     return IndexCapability(
+        secrecy=CaseSecrecy(exemptions, log.keys.ring, clock),
+        prepare=exemptions.prepare,
         rebuild=rebuild,
         watch=Loop(
             "watch index",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from direct311.audit.entry import Facts
 from direct311.schemas import Event, Model
 from direct311.schemas import events as ev
+from direct311.schemas.secrecy import NO_END
 
 PERMANENT = "series:45"
 """Name of the key of entries about disposition. GS1-SL item 45: records disposition documentation
@@ -102,7 +103,7 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
         and data.action not in ("search", "list", "sign_in", "void")
         and what.result_count != 0
     )
-    return Facts(
+    facts = Facts(
         event_id=event_id,
         event="pii.accessed",
         service=service,
@@ -128,6 +129,10 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
         query=what.query_hmac,
         opens=opens,
     )
+    if facts.shows_law_enforcement and facts.exempt_until is None:
+        # Without an end of its own it is withheld until its case says that it is not exempt.
+        return facts.exempt(NO_END)
+    return facts
 
 
 def _facts_of_act(event_id: str, service: str, data: ev.ActRecorded) -> Facts:

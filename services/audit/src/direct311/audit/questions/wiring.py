@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 
-from direct311.audit.index.ports import Entries
+from direct311.audit.index.ports import Entries, KnownCases
 from direct311.audit.log.ports.log import Followed
 from direct311.audit.log.wiring import LogCapability
 from direct311.audit.questions.adapters.intake import IntakePeople
@@ -45,6 +45,7 @@ def wire(
     log: LogCapability,
     followed: Followed,
     entries: Entries,
+    cases: KnownCases,
     caller: Callable[[Request], Awaitable[Caller]],
     resident: Callable[[Request], Awaitable[Caller]],
 ) -> QuestionsCapability:
@@ -52,7 +53,12 @@ def wire(
     clock, vault = resources.clock, log.keys.vault
     people = IntakePeople(resources.peer("intake", settings.intake_url))
     audited = AuditedQuery(
-        entries=entries, keys=log.keys.ring, vault=vault, policy=policy, clock=clock
+        entries=entries,
+        keys=log.keys.ring,
+        vault=vault,
+        policy=policy,
+        cases=cases,
+        clock=clock,
     )
     reading = Reading(
         audited=audited,
@@ -66,7 +72,9 @@ def wire(
         clock=clock,
     )
     exporting = Exporting(audited, followed, people)
-    subject = SubjectReading(log=followed, entries=entries, vault=vault, policy=policy, clock=clock)
+    subject = SubjectReading(
+        log=followed, entries=entries, cases=cases, vault=vault, policy=policy, clock=clock
+    )
     rules = load_breach_rules(settings.breach_file).content
     return QuestionsCapability(
         entries=api_router(reading, caller),

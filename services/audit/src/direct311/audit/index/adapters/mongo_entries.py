@@ -43,21 +43,39 @@ INDEXES = (
 )
 
 
-def matching(query: Filter, low: int, high: int, exempt: Exempt | None) -> list[Document]:
-    """The stages that let the matching entries in [low, high) through."""
+def matching(query: Filter, low: int, high: int, exempt: Exempt | None) -> list[list[Document]]:
+    """The stages that let the matching entries in [low, high) through. If there are several lists
+    of stages, each lets another part of the entries through."""
     span: Document = {"_id": {"$gte": low, "$lt": high}}
     rest = _conditions(query)
     if exempt is not None and exempt.only:
-        return [{"$match": {"exempt_until": {"$gt": exempt.at}}}, {"$match": span | rest}]
+        return [
+            [{"$match": lead}, {"$match": span | rest}, *({"$match": each} for each in more)]
+            for lead, *more in _withheld(exempt)
+        ]
     if exempt is not None:
-        rest["$or"] = [{"exempt_until": None}, {"exempt_until": {"$lte": exempt.at}}]
+        rest["$nor"] = [
+            {name: value for condition in each for name, value in condition.items()}
+            for each in _withheld(exempt)
+        ]
     if len(query.record_ids) > 1:
         lead: Document = {"record_ids": rest.pop("record_ids")}
         rest |= span
     else:
         name = next((name for name in ("record_ids", *INDEXED, "outcome") if name in rest), None)
         lead = span if name is None else {name: rest.pop(name), **span}
-    return [{"$match": lead}, *([{"$match": rest}] if rest else [])]
+    return [[{"$match": lead}, *([{"$match": rest}] if rest else [])]]
+
+
+def _withheld(exempt: Exempt) -> list[list[Document]]:
+    """The conditions of withheld entries, as `Exempt.withholds` says: those of unknown cases by
+    their own time, and those of cases that are exempt. The first condition of each has an index,
+    and no entry meets both."""
+    known, active = sorted(exempt.cases.ends), exempt.cases.exempt_at(exempt.at)
+    own: list[Document] = [{"exempt_until": {"$gt": exempt.at}}]
+    if known:
+        own.append({"case_id": {"$nin": known}})
+    return [own, [{"case_id": {"$in": active}}]] if active else [own]
 
 
 def _conditions(query: Filter) -> Document:

@@ -104,14 +104,12 @@ class MongoEntries:
     ) -> Sequence[IndexRow]:
         if not limit:
             return []
-        found = self._entries.aggregate(
-            [
-                *matching(query, floor, before, exempt),
-                {"$sort": {"_id": 1 if oldest_first else -1}},
-                {"$limit": limit},
-            ]
-        )
-        return [_row(document) async for document in found]
+        order = 1 if oldest_first else -1
+        rows: list[IndexRow] = []
+        for stages in matching(query, floor, before, exempt):
+            found = self._entries.aggregate([*stages, {"$sort": {"_id": order}}, {"$limit": limit}])
+            rows += [_row(document) async for document in found]
+        return sorted(rows, key=lambda row: row.index * order)[:limit]
 
     async def summaries(self, start: int, end: int) -> Sequence[EntrySummary]:
         found = self._entries.find(
@@ -131,11 +129,13 @@ class MongoEntries:
         floor: int,
         exempt: Exempt | None = None,
     ) -> Sequence[Group]:
-        found = self._entries.aggregate([*matching(query, floor, before, exempt), *grouping(by)])
-        return [
-            Group(key_of(each, by), each["count"], each["first"], each["last"], each["times"])
-            async for each in found
-        ]
+        groups: dict[tuple[str | None, ...], Group] = {}
+        for stages in matching(query, floor, before, exempt):
+            async for each in self._entries.aggregate([*stages, *grouping(by)]):
+                key = key_of(each, by)
+                group = Group(key, each["count"], each["first"], each["last"], each["times"])
+                groups[key] = group.joined(groups.get(key))
+        return list(groups.values())
 
     async def forget_rows(self, rows: Sequence[IndexRow], tag: Tagger) -> None:
         await self.keep_ids({row.index: row.event_id for row in rows})

@@ -96,13 +96,12 @@ def shown(opened: Opened) -> dict[str, Any]:
     row = opened.row
     place = {"index": row.index, "event_id": row.event_id, "logged_at": row.logged_at}
     if opened.withheld:
-        until = row.facts.exempt_until if row.facts else None
         return {
             **place,
             "event_id": None,
             "readable": False,
             "withheld": True,
-            "withheld_until": until,
+            "withheld_until": opened.withheld_until,
         }
     hidden = {"authentication", "opens", "order_id", "query"}
     facts = row.facts.model_dump(exclude=hidden) if row.facts else {}

@@ -4,21 +4,22 @@ Rows are looked up and counted first, so that the access event can say how many;
 becomes durable; only then are keys fetched and bodies opened. Without the event there is no answer.
 The event itself is an entry of the log like any other.
 
-Exempt entries (section 119.071(2)(c), F.S.) stay closed until their time for people who may not
-open the field `exempt_entry`. They are shown as withheld if a question asks only by record and
-time. They do not match a question about who, why or how, because the answer would reveal what is
-withheld.
+Exempt entries (section 119.071(2)(c), F.S.) stay closed for people who may not open the field
+`exempt_entry`, until their case is no longer exempt (`index.handlers.secrecy`). They are shown as
+withheld if a question asks only by record and time. They do not match a question about who, why or
+how, because the answer would reveal what is withheld.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Dimension, Exempt, Group
-from direct311.audit.index.ports import Entries
+from direct311.audit.index.ports import Entries, KnownCases
 from direct311.audit.index_row import IndexRow
 from direct311.audit.log.domain import CLOCK_TOLERANCE, DELIVERY_LIMIT
 from direct311.audit.log.handlers.bodies import decode_body
@@ -29,6 +30,7 @@ from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import AccessPolicy, Caller, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.vault.vault import Vault
+from direct311.schemas.secrecy import NO_END
 from direct311.verifier.entry import Entry, derive_entry_key
 from direct311.verifier.event import MalformedEventError
 
@@ -57,12 +59,14 @@ class Opened:
     """An entry and its event as shown to a reader. `event` is `None` once its key was destroyed,
     and if an entry from before bodies were checked cannot be shown.
 
-    `withheld`: exempt for now, so only its place in the log may be shown.
+    `withheld`: exempt for now, so only its place in the log may be shown. `withheld_until`: when
+    that ends, if anybody knows.
     """
 
     row: IndexRow
     event: Mapping[str, Any] | None
     withheld: bool = False
+    withheld_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,11 @@ class AuditedQuery:
         keys: KeyRing,
         vault: Vault,
         policy: AccessPolicy,
+        cases: KnownCases,
         clock: Clock,
     ) -> None:
         self._entries = entries
+        self._cases = cases
         self._keys = keys
         self._vault = vault
         self._policy = policy
@@ -94,9 +100,12 @@ class AuditedQuery:
 
     # --- who may
 
-    def hidden_from(self, context: QueryContext) -> Exempt | None:
+    async def hidden_from(self, context: QueryContext) -> Exempt | None:
         """How exempt entries are treated for this caller; `None`: like any other."""
-        return None if self._allowed(context, (EXEMPT_FIELD,)) else Exempt(self._clock.now())
+        return None if self._allowed(context, (EXEMPT_FIELD,)) else await self._exempt()
+
+    async def _exempt(self) -> Exempt:
+        return Exempt(self._clock.now(), cases=await self._cases.all())
 
     async def refuse_early(self, context: QueryContext, query: Filter) -> None:
         """Nothing is looked up for a caller who may not read the log.
@@ -145,7 +154,7 @@ class AuditedQuery:
                 break
         if exempt is not None and query == query.by_place_and_time:
             rows += await self._entries.find(
-                query, before=before, floor=floor, limit=limit, exempt=_only(exempt)
+                query, before=before, floor=floor, limit=limit, exempt=exempt.withheld_only
             )
             rows = sorted(rows, key=lambda row: row.index, reverse=True)[:limit]
         return rows
@@ -169,7 +178,7 @@ class AuditedQuery:
                     before=high,
                     floor=floor,
                     limit=BATCH,
-                    exempt=_only(exempt),
+                    exempt=exempt.withheld_only,
                     oldest_first=True,
                 )
                 rows.sort(key=lambda row: row.index)
@@ -201,7 +210,7 @@ class AuditedQuery:
         if exempt is None:
             return 0
         place = query.by_place_and_time
-        return _total(await self._groups(place, (), floor, before, _only(exempt)))
+        return _total(await self._groups(place, (), floor, before, exempt.withheld_only))
 
     async def groups(
         self,
@@ -273,11 +282,13 @@ class AuditedQuery:
             ids.append(event_id)
         return ids[0]
 
-    def fields_for(self, exempt: Exempt | None, rows: Sequence[IndexRow]) -> Sequence[str]:
+    async def fields_for(self, exempt: Exempt | None, rows: Sequence[IndexRow]) -> Sequence[str]:
         """The fields that opening these rows opens, for a caller with this treatment of exempt
         entries."""
-        now = self._clock.now()
-        seen = exempt is None and any(row.facts and row.facts.withheld(now) for row in rows)
+        if exempt is not None:
+            return FIELDS
+        treated = await self._exempt()
+        seen = any(is_withheld(row, treated) for row in rows)
         return (*FIELDS, EXEMPT_FIELD) if seen else FIELDS
 
     async def fields_in(
@@ -286,7 +297,7 @@ class AuditedQuery:
         """The same for all matching entries in [floor, before)."""
         if exempt is not None:
             return FIELDS
-        only = Exempt(self._clock.now(), only=True)
+        only = (await self._exempt()).withheld_only
         return (
             (*FIELDS, EXEMPT_FIELD)
             if await self._groups(query, (), floor, before, only)
@@ -316,7 +327,15 @@ class AuditedQuery:
 
 def is_withheld(row: IndexRow, exempt: Exempt | None) -> bool:
     """Whether a caller with this treatment of exempt entries may know only the row's place."""
-    return exempt is not None and row.facts is not None and row.facts.withheld(exempt.at)
+    return exempt is not None and row.facts is not None and exempt.withholds(row.facts)
+
+
+def withheld_until(row: IndexRow, exempt: Exempt | None) -> datetime | None:
+    """When a withheld row opens; `None` if nobody knows."""
+    if exempt is None or row.facts is None:
+        return None
+    until = exempt.cases.exempt_until(row.facts)
+    return None if until == NO_END else until
 
 
 def entry_key(row: IndexRow, keys: Mapping[bytes, BodyKey], exempt: Exempt | None) -> bytes | None:
@@ -335,7 +354,9 @@ def _open_all(
     for row in rows:
         key = entry_key(row, keys, exempt)
         event = event_of(row, key) if key else None
-        opened.append(Opened(row, event, is_withheld(row, exempt)))
+        withheld = is_withheld(row, exempt)
+        until = withheld_until(row, exempt) if withheld else None
+        opened.append(Opened(row, event, withheld, until))
     return opened
 
 
@@ -346,10 +367,6 @@ def event_of(row: IndexRow, key: bytes) -> Mapping[str, Any] | None:
         decode_body(event.body)
         return event.shown
     return None
-
-
-def _only(exempt: Exempt) -> Exempt:
-    return Exempt(exempt.at, only=True)
 
 
 def _total(groups: Sequence[Group]) -> int:

@@ -139,7 +139,7 @@ class Breach:
         await self._audited.refuse_early(context, query)
         head = await self._log.head()
         floor, before = await self._audited.span(query, head)
-        exempt = self._audited.hidden_from(context)
+        exempt = await self._audited.hidden_from(context)
         counted = await self._audited.count(query, floor, before, exempt)
         groups = await self._audited.groups(query, _BY, floor, before, exempt)
         found, no_record = _touched(groups)

@@ -98,7 +98,7 @@ class Counting:
         await self._audited.refuse_early(context, query)
         head = await self._log.head()
         floor, before = await self._audited.span(query, head)
-        exempt = self._audited.hidden_from(context)
+        exempt = await self._audited.hidden_from(context)
         counted = await self._audited.count(query, floor, before, exempt)
         groups = (await self._audited.groups(query, by, floor, before, exempt)) if by else {}
         ordered = sorted(groups.values(), key=lambda group: (-group.times, _spelt(group.key)))
@@ -129,7 +129,7 @@ class Counting:
                 return Timeline((), 0, 0, (), event)
         head = await self._log.head()
         floor, before = await self._audited.span(query, head)
-        exempt = self._audited.hidden_from(context)
+        exempt = await self._audited.hidden_from(context)
         groups = await self._audited.groups(query, (unit, "actor"), floor, before, exempt)
         withheld = await self._audited.withheld(query, floor, before, exempt)
         total = sum(group.count for group in groups.values())
@@ -148,7 +148,7 @@ class Counting:
         """The same groups in two periods (both ends of each included)."""
         await self._audited.refuse_early(context, query)
         head = await self._log.head()
-        exempt = self._audited.hidden_from(context)
+        exempt = await self._audited.hidden_from(context)
         counts: list[Counter[tuple[str | None, ...]]] = []
         withheld = []
         for since, until in (earlier, later):

@@ -72,7 +72,7 @@ class Exporting:
         floor, before = await self._audited.span(query, head)
         before = before if size is None else min(before, size)
         floor = floor if after is None else max(floor, after + 1)
-        exempt = self._audited.hidden_from(context)
+        exempt = await self._audited.hidden_from(context)
         counted = await self._audited.count(query, floor, before, exempt)
         shown = counted.withheld if query == query.by_place_and_time else 0
         fields = await self._audited.fields_in(query, floor, before, exempt)
@@ -108,7 +108,7 @@ class Exporting:
             ("actor", "department", "purpose"),
             floor,
             before,
-            self._audited.hidden_from(context),
+            await self._audited.hidden_from(context),
         )
         ordered = sorted(groups.values(), key=lambda group: (group.first, group.key[0] or ""))
         return WhoSaw(records, ordered, await self.export(context, about, size=head.size))

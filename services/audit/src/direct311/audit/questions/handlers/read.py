@@ -119,7 +119,7 @@ class Reading:
                 raise RefusedError(
                     "cursor_mismatch", "The cursor belongs to another query.", field="cursor"
                 ) from None
-        exempt = self._audited.hidden_from(context)
+        exempt = await self._audited.hidden_from(context)
         rows = await self._audited.newest(wanted, before, floor, limit + 1, exempt)
         shown = rows[:limit]
         withheld = await self._audited.withheld(wanted, floor, head.size, exempt)
@@ -158,7 +158,7 @@ class Reading:
         """
         await self._audited.refuse_early(context, Filter())
         head = await self._log.head()
-        exempt = self._audited.hidden_from(context)
+        exempt = await self._audited.hidden_from(context)
         row = await self._entries.by_event(event_id, head.size)
         rows = [row] if row and not is_withheld(row, exempt) else []
         records = rows[0].facts.record_ids if rows and rows[0].facts else ()
@@ -175,7 +175,7 @@ class Reading:
         :raises NotPublishedError: the entry lies above it.
         """
         row = await self._entries.by_event(event_id, (await self._log.head()).size)
-        if row is None or is_withheld(row, self._audited.hidden_from(context)):
+        if row is None or is_withheld(row, await self._audited.hidden_from(context)):
             raise _unknown()
         published = await self._published.covering(row.index + 1)
         head = published.head
@@ -219,7 +219,7 @@ class Reading:
         indexed = await self._log.complete()
         published = await self._published.covering(indexed.size)
         head = published.head
-        exempt = self._audited.hidden_from(context)
+        exempt = await self._audited.hidden_from(context)
         if about is not None:
             query = query.about(about)
         # What was appended since may be published, and not indexed yet: it is left out.
@@ -237,7 +237,7 @@ class Reading:
                 field="filter",
             )
         hashes = await self._files.inclusion([row.index for row in rows], head)
-        fields = self._audited.fields_for(exempt, rows)
+        fields = await self._audited.fields_for(exempt, rows)
         event_id = await self._audited.authorise(context, "export", query, len(rows), fields)
         keys = await self._audited.keys(rows, event_id, exempt)
 
@@ -263,7 +263,7 @@ class Reading:
     async def _open(
         self, context: QueryContext, query: Filter, rows: Sequence[IndexRow], exempt: Exempt | None
     ) -> tuple[str, list[Opened]]:
-        fields = self._audited.fields_for(exempt, rows)
+        fields = await self._audited.fields_for(exempt, rows)
         event_id = await self._audited.authorise(context, "log_read", query, len(rows), fields)
         return event_id, await self._audited.open(rows, event_id, exempt)
 

@@ -3,8 +3,9 @@
 It comes only from the query index, so nothing is opened for it, but it is still an entry of the
 log. The resident learns when, for what purpose and in which office, but not which person: only
 auditors see staff's names, words and sessions. Anything that the law withholds from the subject too
-is left out without a trace: entries that are exempt for now, and everything about law enforcement,
-since saying that something is withheld would reveal that they asked (section 119.071(2)(c), F.S.).
+is left out without a trace while it is exempt, since saying that something is withheld would show
+that law enforcement asked (section 119.071(2)(c), F.S.). Once the exemption has ended, the access
+is in the list, at the time when it happened.
 """
 
 from collections.abc import Sequence
@@ -12,19 +13,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from direct311.audit.entry import Facts, Filter
-from direct311.audit.index.ports import Entries
+from direct311.audit.index.domain import Cases, Exempt
+from direct311.audit.index.ports import Entries, KnownCases
 from direct311.audit.index_row import IndexRow
 from direct311.audit.log.ports.log import Followed
 from direct311.audit.questions.domain.cursors import CursorError, cursor_of, index_of, windows
+from direct311.audit.questions.handlers.audited_query import EXEMPT_FIELD
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.links import LINK
 from direct311.runtime.access.rules import AccessPolicy, Caller, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.vault.vault import Vault
+from direct311.schemas.secrecy import LIAISON
 
 PURPOSE = "subject_access"
-NEVER_SHOWN = "law_enforcement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,18 @@ class SubjectReading:
     """The only question that a resident can ask the log."""
 
     def __init__(
-        self, *, log: Followed, entries: Entries, vault: Vault, policy: AccessPolicy, clock: Clock
+        self,
+        *,
+        log: Followed,
+        entries: Entries,
+        cases: KnownCases,
+        vault: Vault,
+        policy: AccessPolicy,
+        clock: Clock,
     ) -> None:
         self._log = log
         self._entries = entries
+        self._cases = cases
         self._vault = vault
         self._sentences = {each.purpose: each.sentence for each in policy.rules.purposes}
         self._clock = clock
@@ -104,15 +115,20 @@ class SubjectReading:
             top = high
             while top > low and len(shown) < limit:
                 found = await self._entries.find(query, before=top, floor=low, limit=limit)
+                exempt = Exempt(now, cases=await self._cases_of(found))
                 shown += [
                     (row, row.facts)
                     for row in found
-                    if row.facts and _may(row.facts, query.record_ids[0], now)
+                    if row.facts and _may(row.facts, query.record_ids[0], exempt)
                 ]
                 top = found[-1].index if len(found) == limit else low
             if len(shown) >= limit:
                 break
         return shown[:limit]
+
+    async def _cases_of(self, rows: Sequence[IndexRow]) -> Cases:
+        named = {row.facts.case_id for row in rows if row.facts and row.facts.case_id}
+        return await self._cases.of(named)
 
     async def _authorise(self, caller: Caller, record_id: str, found: int, operation: str) -> None:
         access = Access(
@@ -132,22 +148,27 @@ class SubjectReading:
             facts.occurred_at,
             purpose,
             self._sentences.get(purpose, ""),
-            facts.roles,
+            # Somebody may have the liaison's role besides the one that they used.
+            tuple(role for role in facts.roles if role != LIAISON or facts.shows_law_enforcement),
             facts.department,
             facts.action,
             facts.outcome,
-            facts.fields,
+            # Whoever opened an exempt entry about the record must not show that there is one.
+            tuple(field for field in facts.fields if field != EXEMPT_FIELD),
             facts.count,
         )
 
 
-def _may(facts: Facts, record_id: str, now: datetime) -> bool:
-    """Whether the subject may know about an entry. The record's destruction is not an access to it.
-    Acts that decide about the record (holds, releases, disposition sets, outcomes) are not accesses
-    either, and a hold would reveal the matter behind it. It is also not an access if
-    somebody tried another record's link here and was refused, alone or among many that could no
-    longer be named: anybody with a link could fill the list that way. A link's holder is recognized
-    by how they were authenticated, not by their name.
+def _may(facts: Facts, record_id: str, exempt: Exempt) -> bool:
+    """Whether the subject may know about an entry.
+
+    What shows law enforcement must have an end that has passed, its own or its case's; an older
+    entry may have neither. The record's destruction is not an access to it. Acts that decide about
+    the record (holds, releases, disposition sets, outcomes) are not accesses either, and a hold
+    would reveal the matter behind it. It is also not an access if somebody tried another record's
+    link here and was refused, alone or among many that could no longer be named: anybody with a
+    link could fill the list that way. A link's holder is recognized by how they were authenticated,
+    not by their name.
     """
     by_link = facts.authentication == "signed_link" or (
         # Entries from before that was recorded.
@@ -158,6 +179,7 @@ def _may(facts: Facts, record_id: str, now: datetime) -> bool:
     strangers = by_link and facts.actor != f"{LINK}{record_id}"
     if facts.outcome == "denied" and (strangers or facts.authentication == "none"):
         return False
-    exempt = facts.exempt_until is not None and facts.exempt_until > now
+    if facts.shows_law_enforcement and facts.exempt_until is None and not exempt.cases.know(facts):
+        return False
     access = facts.event == "pii.accessed" and facts.action != "hold"
-    return access and facts.purpose != NEVER_SHOWN and not exempt
+    return access and not exempt.withholds(facts)

@@ -1,0 +1,184 @@
+"""While a case is exempt nothing in the system shows it; then the resident sees the access."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from deploy.local.stack import Stack
+from direct311.runtime.messaging.signing import Signer
+from direct311.schemas import topics
+from direct311.schemas.secrecy import NO_END
+from tests.support.app_api import App, order
+from tests.support.county import County, Document, entering, until
+from tests.support.no_trace import WORDS, files_under, traces_in
+from tests.unit.audit.events import Producer
+
+pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
+
+LANGUAGES = {
+    "en": ("The liaison to law enforcement", "To help law enforcement identify unlawful activity."),
+    "es": (
+        "El enlace con las fuerzas del orden",
+        "Para ayudar a las fuerzas del orden a identificar actividades ilegales.",
+    ),
+    "ht": ("Moun ki fè lyezon ak lapolis", "Pou ede lapolis idantifye aktivite ilegal."),
+}
+
+
+@pytest.fixture
+async def county(disposable: Stack) -> AsyncIterator[County]:
+    async with entering(disposable) as county:
+        yield county
+
+
+class Case:
+    """A case for law enforcement about one request, and the access under it, as intake signs it."""
+
+    def __init__(self, county: County, record_id: str, link: str) -> None:
+        self.county, self.record_id, self.link = county, record_id, link
+        self.case_id, self.officer = str(uuid4()), f"officer-{uuid4().hex}"
+        signer = Signer.from_file(county.stack.root / "keys" / "intake-signing.json")
+        self.producer = Producer("intake", signer)
+
+    async def accessed(self, exempt_until: datetime) -> None:
+        """An access under the case is in the log, as counsel finds."""
+        before = len(await self.entries("counsel"))
+        await self.county.send(
+            self.producer.access(
+                self.record_id,
+                actor=self.officer,
+                roles=("liaison",),
+                purpose="law_enforcement",
+                case_id=self.case_id,
+                exempt_until=exempt_until,
+                at=datetime.now(UTC),
+            )
+        )
+
+        async def logged() -> bool:
+            return len(await self.entries("counsel")) > before
+
+        await until(logged, "counsel finds the access in the log")
+
+    async def entries(self, role: str) -> list[Document]:
+        path = f"/v1/entries?case={self.case_id}&reference=L-1&limit=100"
+        found: list[Document] = (await self.county.get("audit", path, role, "ines"))["entries"]
+        return found
+
+    async def seen(self, language: str = "en", **query: str) -> Document:
+        """The resident's list, from the gateway."""
+        url = f"{self.county.known.services['intake']}/v1/requests/{self.record_id}/accesses"
+        headers = {"Authorization": f"Bearer {self.link}", "Accept-Language": language}
+        answer = await self.county.http.get(url, headers=headers, params=query, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def pages_of_one(self) -> list[Document]:
+        """The resident's list, page by page."""
+        found, query = [], {"limit": "1"}
+        while True:
+            page = await self.seen(**query)
+            found.append(page)
+            if page["next"] is None:
+                return found
+            query = {"limit": "1", "cursor": page["next"]}
+
+    async def residents_views(self) -> dict[str, object]:
+        """Everything that the reporter and the public can see of the request."""
+        views: dict[str, object] = {name: await self.seen(name) for name in LANGUAGES}
+        views["public"] = await self.county.request(self.record_id)
+        views["follow"] = await App(self.county).followed(self.record_id, self.link)
+        views["pages"] = await self.pages_of_one()
+        return views
+
+    async def auditors_views(self) -> dict[str, object]:
+        """Everything that an auditor without the right can ask about the request and its time."""
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        times = {"since": today.isoformat(), "until": (today + timedelta(days=1)).isoformat()}
+        letter, place = {"reference": "L-1"}, {"record": self.record_id}
+        questions: dict[str, tuple[str, Document]] = {
+            "by purpose": ("/v1/counts", {"by": ["purpose", "action"]}),
+            "by case": ("/v1/counts", {"by": ["case", "actor"]}),
+            "of the record": ("/v1/counts", {"by": ["actor", "outcome"], "filter": place}),
+            "bundle": ("/v1/bundles", {"filter": place}),
+            "breach": ("/v1/breaches", times),
+            "timeline": (f"/v1/records/{self.record_id}/timeline", {"unit": "hour"}),
+            **{
+                name: ("/v1/exports", {"filter": place, "format": name})
+                for name in ("ndjson", "csv", "ocsf")
+            },
+        }
+        views: dict[str, object] = {}
+        for name, (path, body) in questions.items():
+            answer = await self.county.ask("POST", "audit", path, "auditor", "ines", body | letter)
+            assert answer.status_code == 200, (name, answer.text)
+            views[name] = answer.content
+        for query in (f"record={self.record_id}", f"actor={self.officer}", f"case={self.case_id}"):
+            path = f"/v1/entries?{query}&reference=L-1&limit=100"
+            page = await self.county.get("audit", path, "auditor", "ines")
+            views[query.partition("=")[0]] = page["entries"]
+        views["reconciliation"] = await self.county.get("audit", "/v1/reconciliation", "auditor")
+        return views
+
+    async def operators_views(self) -> dict[str, object]:
+        """Metrics, log files, and every topic except the sealed log's own."""
+        views: dict[str, object] = dict(files_under(self.county.stack.place.log))
+        for name, url in self.county.known.services.items():
+            views[f"metrics of {name}"] = (await self.county.http.get(f"{url}/metrics")).text
+        for topic in {each.topic for each in topics.ALL} - {"pii.accessed"}:
+            if "{" not in topic:
+                for message in await self.county.messages(topic):
+                    views[f"{topic} {message.partition} {message.offset}"] = message.value or b""
+        return views
+
+
+@pytest.mark.policy("P18")
+async def test_an_exempt_access_leaves_no_trace_until_its_time_and_then_shows_by_itself(
+    county: County,
+) -> None:
+    record_id, link = await App(county).submitted(order(960))
+    assert (await county.read_contact(record_id, "agent", "olga")).status_code == 200
+    case = Case(county, record_id, link)
+    # What somebody tries without a case is a trace too, and goes through intake's own ledger.
+    tried = await county.read_contact(
+        record_id, "liaison", "lena", purpose="law_enforcement", reference="D-1"
+    )
+    assert tried.status_code == 403
+    await case.accessed(NO_END)
+
+    own = (case.officer, case.case_id)
+    assert traces_in(await case.residents_views(), (*own, *WORDS)) == []
+    assert traces_in(await case.auditors_views(), (*own, "law_enforcement")) == []
+    assert traces_in(await case.operators_views(), (*own, "law_enforcement")) == []
+    # An auditor knows that something is withheld there, as for every exempt entry.
+    path = f"/v1/entries?record={record_id}&reference=L-1&limit=100"
+    page = await county.get("audit", path, "auditor", "ines")
+    assert page["withheld"] == 2
+    assert sum(each["withheld"] for each in page["entries"]) == 2
+    # The liaison's own sign-in is about no record.
+    path_of_liaison = "/v1/entries?actor=lena&reference=L-1&limit=100"
+    found = (await county.get("audit", path_of_liaison, "auditor", "ines"))["entries"]
+    assert {(each["action"], tuple(each["record_ids"])) for each in found} <= {("sign_in", ())}
+
+    # The next one has an end, which passes without any event.
+    await case.accessed(datetime.now(UTC) + timedelta(seconds=6))
+    assert traces_in({"list": await case.seen()}, WORDS) == []
+    assert await case.entries("auditor") == []
+
+    async def shown() -> Document | None:
+        found = (await case.seen())["accesses"]
+        return next((each for each in found if each["purpose"] == "law_enforcement"), None)
+
+    access = await until(shown, "the resident sees the access")
+    assert (access["action"], access["outcome"]) == ("view", "success")
+    for language, (who, why) in LANGUAGES.items():
+        found = (await case.seen(language))["accesses"]
+        assert [
+            (each["who"], each["why"]) for each in found if each["purpose"] == "law_enforcement"
+        ] == [(who, why)]
+    (entry,) = await case.entries("auditor")
+    assert (entry["actor"], entry["case_id"]) == (case.officer, case.case_id)
+    # The one without an end is still withheld.
+    assert (await county.get("audit", path, "auditor", "ines"))["withheld"] == 2

@@ -134,7 +134,7 @@ class Case:
         return views
 
 
-@pytest.mark.policy("P18")
+@pytest.mark.policy("P13")
 async def test_an_exempt_access_leaves_no_trace_until_its_time_and_then_shows_by_itself(
     county: County,
 ) -> None:

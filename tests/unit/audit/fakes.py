@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from direct311.audit.disposition.domain.holds import LogHold
-from direct311.audit.entry import Facts, Filter
+from direct311.audit.entry import Filter
 from direct311.audit.index.domain import (
     CaseExemption,
     Dimension,
@@ -17,8 +17,9 @@ from direct311.audit.index.domain import (
     IndexWalk,
     Rebuild,
 )
+from direct311.audit.index.ports import DestroyedKeys
 from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
-from direct311.audit.log.domain import MOST_COUNTED
+from direct311.audit.log.domain import MOST_COUNTED, case_key, left_of
 from direct311.audit.log.ports.files import ExistsOtherwiseError
 from direct311.audit.log.ports.inbox import InboxBatch
 from direct311.audit.log.ports.keys import StoredKey
@@ -333,14 +334,17 @@ class InMemoryLog:
     async def forgotten(self, start: int, end: int) -> Mapping[int, str]:
         return {index: name for index, name in self.kept_ids.items() if start <= index < end}
 
-    async def forget(self, record_id: str, tag: Tagger) -> int:
+    async def forget(self, record_id: str, tag: Tagger, destroyed: DestroyedKeys) -> int:
         count = 0
         for entry in self.entries.values():
             facts = entry.row.facts
-            if facts is None or facts.event != "pii.accessed" or record_id not in facts.record_ids:
+            if facts is None or facts.event != "pii.accessed":
                 continue
-            left = tuple(each for each in facts.record_ids if each != record_id)
-            kept: Facts | None = facts.model_copy(update={"record_ids": left}) if left else None
+            gone = await destroyed([case_key(facts.case_id or "")])
+            of_case = facts.case_id == record_id and gone and not facts.record_ids
+            if record_id not in facts.record_ids and not of_case:
+                continue
+            kept = left_of(facts, record_id, gone)
             self.kept_ids[entry.row.index] = entry.row.event_id
             row = replace(entry.row, facts=kept)
             entry.row = replace(row, tag=tag(row))
@@ -432,10 +436,10 @@ class InMemoryBodyKeys:
         self.going.discard(name)
 
     async def destroy(self, record_id: str) -> bool:
-        if record_id not in self.keys:
-            return False
-        self.keys[record_id] = replace(self.keys[record_id], kek_id="", wrapped=b"")
-        return True
+        for name in (case_key(record_id), record_id):
+            if name in self.keys:
+                self.keys[name] = replace(self.keys[name], kek_id="", wrapped=b"")
+        return record_id in self.keys
 
 
 class InMemoryObjects:

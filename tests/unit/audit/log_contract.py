@@ -229,7 +229,8 @@ class Stores:
         return found[start % WIDTH :]
 
     async def forget(self, record_id: str) -> int:
-        return await self.entries.forget(record_id, await self.tags.tagger(self.clock.now()))
+        tag = await self.tags.tagger(self.clock.now())
+        return await self.entries.forget(record_id, tag, self.keys.destroyed)
 
     async def arrive(self, messages: Sequence[Encoded]) -> list[str]:
         """Into the inbox, as one batch; the events' ids."""
@@ -678,6 +679,42 @@ class LogContract:
             references[1]
         )
         assert (await stores.keys.named([OTHER]))[OTHER].reference == references[0]
+
+    @pytest.mark.parametrize("first", ["record", "case"])
+    async def test_an_entry_under_a_case_lasts_as_long_as_the_record_and_the_case_file(
+        self, stores: Stores, first: str
+    ) -> None:
+        producer = Producer()
+        ids = await stores.arrive(
+            [
+                producer.access(RECORD, case_id=THIRD),
+                producer.access(case_id=THIRD),
+                producer.access(RECORD),
+            ]
+        )
+        await stores.sequence()
+        assert await readable(stores) == ids
+        gone, number = (RECORD, 2) if first == "record" else (THIRD, 1)
+        await stores.keys.destroy(gone)
+        assert await stores.forget(gone) == number
+        left = ids[:2] if first == "record" else [ids[0], ids[2]]
+        assert await readable(stores) == left
+        rows = await stores.entries.find(Filter(case_id=THIRD), before=3, floor=0, limit=9)
+        about = [row.facts.record_ids if row.facts else None for row in rows]
+        assert about == ([(), ()] if first == "record" else [(RECORD,)])
+        # A new index says the same.
+        before = await stores.rows()
+        await stores.meddler.drop()
+        assert (await stores.rebuild()).state == "done"
+        after = await stores.rows()
+        assert [row for row in before if row.facts and row not in after] == []
+        # The last of the two ends it.
+        last = THIRD if first == "record" else RECORD
+        await stores.keys.destroy(last)
+        assert await stores.forget(last) == 2
+        assert await readable(stores) == []
+        assert await in_clear_without_key(stores) == []
+        assert not any(row.facts for row in await stores.rows())
 
     @pytest.mark.parametrize("when", ["before", "after", "at last"])
     @pytest.mark.parametrize("at", range(1, CALLS))

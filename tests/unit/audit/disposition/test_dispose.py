@@ -25,7 +25,7 @@ from direct311.runtime.vault.vault import DeniedError
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
-from tests.unit.audit.events import ORDER, OTHER, RECORD, START, Producer, received
+from tests.unit.audit.events import ORDER, OTHER, RECORD, START, THIRD, Producer, received
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
     InMemoryLog,
@@ -58,6 +58,7 @@ class DisposingAudit:
             log,
             self.stores.followed,
             log,
+            self.stores.keyring,
             self.stores.tags,
             self.due,
             clock,
@@ -264,6 +265,33 @@ async def test_a_hold_on_entries_keeps_the_record_that_they_speak_of(
     await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
     await audit.run()
     assert {receipt.record_id for receipt in audit.receipts()} == {RECORD, OTHER}
+
+
+@pytest.mark.parametrize("query", [Filter(case_id=THIRD), Filter(actor="officer")])
+async def test_a_case_file_takes_its_entries_with_it_unless_a_hold_keeps_them(
+    audit: DisposingAudit, holding: LogHolding, query: Filter
+) -> None:
+    before = await readable(audit.stores)
+    await audit.stores.arrive(
+        [
+            Producer().access(case_id=THIRD, actor="officer"),
+            *(Producer(each).destroyed(THIRD) for each in ANSWERING),
+        ]
+    )
+    await audit.stores.sequence()
+    under_case = next(each for each in await readable(audit.stores) if each not in before)
+    hold = await holding.place(CARLA, "Doe", "litigation", "Case 12", query)
+    await audit.certify(THIRD)
+    audit.stores.clock.advance(WAIT)
+    await audit.run()
+    assert audit.receipts() == []
+    assert under_case in await readable(audit.stores)
+    await holding.release(ROSA, hold.hold_id, "The case was dismissed.")
+    await audit.run()
+    assert [receipt.record_id for receipt in audit.receipts()] == [THIRD]
+    assert under_case not in await readable(audit.stores)
+    size = (await audit.stores.log.head()).size
+    assert not await audit.stores.entries.find(Filter(case_id=THIRD), before=size, floor=0, limit=9)
 
 
 async def test_a_hold_keeps_only_what_it_finds(audit: DisposingAudit, holding: LogHolding) -> None:

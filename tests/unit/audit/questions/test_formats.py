@@ -52,7 +52,7 @@ async def batch() -> Sequence[Opened]:
         intake.destroyed(OTHER),
     )
     await audit.keys.destroy(OTHER)
-    await audit.stores.entries.forget(OTHER, await audit.stores.tags.tagger(START))
+    await audit.stores.forget(OTHER)
     export_stream = await audit.exporting.export(ASKING, Filter())
     return [each async for part in export_stream.batches for each in part]
 

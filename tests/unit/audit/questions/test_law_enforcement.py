@@ -90,7 +90,7 @@ def county() -> County:
 # ---------------------------------------------------------------- the time
 
 
-@pytest.mark.policy("P18")
+@pytest.mark.policy("P13")
 async def test_the_access_shows_by_itself_when_its_time_has_passed(county: County) -> None:
     until = START + 30 * DAY
     await county.asked_for(until)

@@ -121,6 +121,10 @@ class Filter(Model):
         """A copy for these records."""
         return replaced(self, record_ids=tuple(record_ids))
 
+    def under_case(self, case_id: str) -> "Filter":
+        """A copy for one disclosure case."""
+        return replaced(self, case_id=case_id)
+
     def of_action(self, action: str) -> "Filter":
         """A copy for one action."""
         return replaced(self, action=action)

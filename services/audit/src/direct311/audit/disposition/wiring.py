@@ -67,6 +67,7 @@ def wire(
         log.log,
         followed,
         entries,
+        keys.ring,
         keys.tags,
         due.due,
         clock,

@@ -1,6 +1,6 @@
 """The query index, and the progress of rebuilding and watching it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -15,6 +15,9 @@ from direct311.audit.index.domain import (
     Rebuild,
 )
 from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
+
+DestroyedKeys = Callable[[Collection[str]], Awaitable[set[str]]]
+"""Which of these keys were destroyed."""
 
 
 class Entries(Protocol):
@@ -83,12 +86,13 @@ class Entries(Protocol):
         """
         ...
 
-    async def forget(self, record_id: str, tag: Tagger) -> int:
-        """Remove the cleartext of the entries about a record, except those about disposition;
-        returns how many.
+    async def forget(self, record_id: str, tag: Tagger, destroyed: DestroyedKeys) -> int:
+        """Remove the cleartext of the entries about a record, or about the disclosure case whose
+        file it is, except those about disposition; returns how many.
 
-        An entry that is also about other records keeps the rest. The events' ids are stored
-        separately from the index (`forgotten`), because some day no key may open their entries.
+        An entry that is also about other records, or under a case whose key is not `destroyed`,
+        keeps the rest. The events' ids are stored separately from the index (`forgotten`), because
+        some day no key may open their entries.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Which events belong in the log, what the log keeps of them in cleartext, and under which key."""
 
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from direct311.audit.entry import Facts
@@ -160,34 +160,47 @@ def key_names(facts: Facts) -> tuple[str, ...]:
     """The keys that an entry is tied to; it is readable as long as one of them exists.
 
     An entry is kept as long as the record that it relates to (GS1-SL item 393); an entry about
-    several records, as long as the longest-lived one; an entry about a disclosure case, as long as
-    the case file. Entries about disposition, from the hold to the certificate, are permanent.
-    Empty: the entry has no record and uses its month's key.
+    several records, as long as the longest-lived one. An entry under a disclosure case also relates
+    to the case file, and an entry about a case to nothing else. Entries about disposition, from the
+    hold to the certificate, are permanent. Empty: the entry has no record and uses its month's key.
     """
     if facts.event.startswith("disclosure."):
-        return (case_key(facts.case_id or ""),)
-    return facts.record_ids if facts.event == "pii.accessed" else (PERMANENT,)
+        return _case_keys(facts)
+    if facts.event != "pii.accessed":
+        return (PERMANENT,)
+    return (*facts.record_ids, *_case_keys(facts))
 
 
-def without(facts: Facts, gone: Collection[str]) -> Facts:
+def _case_keys(facts: Facts) -> tuple[str, ...]:
+    return () if facts.case_id is None else (case_key(facts.case_id),)
+
+
+def without(facts: Facts, gone: AbstractSet[str]) -> Facts:
     """Facts without destroyed records, just as destruction leaves the facts of earlier entries. If
-    all its records are destroyed, their names stay: the entry has its month's key, and is destroyed
-    with it.
+    all that it relates to is destroyed, the names stay: the entry has its month's key, and is
+    destroyed with it.
     """
-    left = tuple(each for each in facts.record_ids if each not in gone)
-    if facts.event != "pii.accessed" or not left or left == facts.record_ids:
+    if facts.event != "pii.accessed" or gone >= {*key_names(facts)}:
         return facts
-    return facts.naming(left)
+    left = tuple(each for each in facts.record_ids if each not in gone)
+    return facts if left == facts.record_ids else facts.naming(left)
 
 
-def case_key(case_id: str) -> str:
-    """The name of the key of entries about a disclosure case."""
-    return f"case:{case_id}"
+def left_of(facts: Facts, record_id: str, gone: AbstractSet[str]) -> Facts | None:
+    """The facts of an earlier entry after a record, or the case file of that id, was destroyed.
+    `gone`: the keys of its case that are destroyed. `None`: nothing that it relates to is left."""
+    records = tuple(each for each in facts.record_ids if each != record_id)
+    return facts.naming(records) if records or {*_case_keys(facts)} - gone else None
 
 
 def month_key(at: datetime) -> str:
     """The name of the key of entries without a record. No record id contains a colon."""
     return f"month:{at:%Y-%m}"
+
+
+def case_key(case_id: str) -> str:
+    """The name of the key of a disclosure case. It is destroyed with the case file."""
+    return f"case:{case_id}"
 
 
 def entry_key(event_id: str) -> str:

@@ -20,6 +20,7 @@ from direct311.audit.disposition.handlers.holds import Held
 from direct311.audit.disposition.ports import LogHolds
 from direct311.audit.entry import Filter
 from direct311.audit.index.ports import Entries
+from direct311.audit.log.handlers.keyring import KeyRing
 from direct311.audit.log.handlers.tags import Tags
 from direct311.audit.log.ports.log import Followed, Log
 from direct311.runtime.clock import Clock
@@ -54,6 +55,7 @@ class Disposition:
         log: Log,
         followed: Followed,
         entries: Entries,
+        keys: KeyRing,
         tags: Tags,
         due: Records,
         clock: Clock,
@@ -68,6 +70,7 @@ class Disposition:
         self._log = log
         self._followed = followed
         self._entries = entries
+        self._keys = keys
         self._tags = tags
         self._due = due
         self._held = held
@@ -212,4 +215,5 @@ class Disposition:
         await self._log.sweep(await self._log.head())
         await self._followed.complete()
         tag = await self._tags.tagger(self._clock.now())
-        return Destroyed(documents=await self._entries.forget(state.record_id, tag))
+        forgotten = await self._entries.forget(state.record_id, tag, self._keys.destroyed)
+        return Destroyed(documents=forgotten)

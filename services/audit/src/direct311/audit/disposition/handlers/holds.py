@@ -46,10 +46,16 @@ class Held:
         ]
 
     async def _about(self, hold: LogHold, record_id: str, size: int) -> bool:
-        if hold.filter.record_ids and record_id not in hold.filter.record_ids:
-            return False
-        about = hold.filter.about((record_id,))
-        return bool(await self._entries.find(about, before=size, floor=0, limit=1))
+        query = hold.filter
+        found: Sequence[IndexRow] = ()
+        if not query.record_ids or record_id in query.record_ids:
+            about = query.about((record_id,))
+            found = await self._entries.find(about, before=size, floor=0, limit=1)
+        if not found and query.case_id in (None, record_id):
+            # The record may be the file of a case; what was kept because of the case goes with it.
+            under = query.under_case(record_id)
+            found = await self._entries.find(under, before=size, floor=0, limit=1)
+        return bool(found)
 
     async def keeps_month(self, name: str, reference: bytes) -> bool:
         """Whether a hold in force covers an entry under this month's key."""

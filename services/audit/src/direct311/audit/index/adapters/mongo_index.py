@@ -7,6 +7,7 @@ forgotten  the event's id of each entry whose facts went with its record, `_id`:
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,7 +17,9 @@ from direct311.audit.documents import insert_new, row_fields
 from direct311.audit.entry import Facts, Filter
 from direct311.audit.index.adapters.mongo_entries import INDEXES, grouping, key_of, matching
 from direct311.audit.index.domain import Dimension, Exempt, Group, unnamed
+from direct311.audit.index.ports import DestroyedKeys
 from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
+from direct311.audit.log.domain import case_key, left_of
 from direct311.runtime.errors import TransientError
 from direct311.runtime.storage.database import BulkError, Collection, Database, Document, Index
 
@@ -54,17 +57,20 @@ def _told(document: Document) -> Document:
     }
 
 
-def _forgetting(document: Document, record_id: str, tag: Tagger) -> UpdateOne:
-    """The update that removes the record, or all the cleartext if the entry is about no other
-    record."""
+def _forgetting(
+    document: Document, record_id: str, tag: Tagger, gone: AbstractSet[str]
+) -> UpdateOne:
+    """The update that removes the record, or all the cleartext if the entry relates to nothing
+    else."""
     row = _row(document)
-    left = tuple(each for each in document["record_ids"] if each != record_id)
-    facts = row.facts.naming(left) if row.facts and left else None
+    facts = row.facts and left_of(row.facts, record_id, gone)
     change: Document = {"$set": {"tag": tag(replace(row, facts=facts))}}
-    if facts:
-        change["$set"]["record_ids"] = list(left)
-    else:
+    if facts is None:
         change["$unset"] = _FORGOTTEN
+    elif facts.record_ids:
+        change["$set"]["record_ids"] = list(facts.record_ids)
+    else:
+        change["$unset"] = {"record_ids": ""}
     # Update only if the document is unchanged, or else find it again: another record of the same
     # entry may be destroyed at the same time, and a staged entry may have been removed and sealed
     # again.
@@ -235,16 +241,26 @@ class MongoEntries:
         strays = [each["_id"] async for each in found if own[each["event_id"]] != each["_id"]]
         await self._entries.delete_many({"_id": {"$in": strays}})
 
-    async def forget(self, record_id: str, tag: Tagger) -> int:
-        about = {"record_ids": record_id, "event": "pii.accessed"}
+    async def forget(self, record_id: str, tag: Tagger, destroyed: DestroyedKeys) -> int:
+        count = await self._forget({"record_ids": record_id}, record_id, tag, destroyed)
+        if await destroyed([case_key(record_id)]):
+            of_case = {"case_id": record_id, "record_ids": None}
+            count += await self._forget(of_case, record_id, tag, destroyed)
+        return count
+
+    async def _forget(
+        self, about: Document, record_id: str, tag: Tagger, destroyed: DestroyedKeys
+    ) -> int:
         count = 0
         while True:
-            found = self._entries.find(about).limit(FORGOTTEN_AT_ONCE)
+            found = self._entries.find({**about, "event": "pii.accessed"}).limit(FORGOTTEN_AT_ONCE)
             documents = [document async for document in found]
             if not documents:
                 return count
             await self.keep_ids({each["_id"]: each["event_id"] for each in documents})
-            changes = [_forgetting(document, record_id, tag) for document in documents]
+            cases = {case_key(each["case_id"]) for each in documents if each.get("case_id")}
+            gone = await destroyed(cases) if cases else set()
+            changes = [_forgetting(document, record_id, tag, gone) for document in documents]
             count += (await self._entries.bulk_write(changes, ordered=False)).modified_count
 
     async def keep_ids(self, ids: Mapping[int, str]) -> None:

@@ -20,7 +20,7 @@ from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.domain import Rebuild, unnamed
 from direct311.audit.index.ports import Entries, FetchCursors, Progress
 from direct311.audit.index_row import IndexRow, Tagger
-from direct311.audit.log.domain import facts_of, without
+from direct311.audit.log.domain import facts_of, key_names, without
 from direct311.audit.log.handlers.files import LogFiles
 from direct311.audit.log.handlers.keyring import BodyKey, KeyRing
 from direct311.audit.log.handlers.tags import Tags, is_right
@@ -304,10 +304,11 @@ class Rebuilding:
         return await self._keys.for_reading(references, event_id, self._clock.now())
 
     async def _without_gone(self, rows: Sequence[IndexRow]) -> list[IndexRow]:
-        """Destroying a record also removed its id from entries about other records; it stays
-        removed."""
-        shared = [row.facts for row in rows if row.facts and len(row.facts.record_ids) > 1]
-        gone = await self._keys.destroyed({each for facts in shared for each in facts.record_ids})
+        """Destroying a record also removed its id from entries that relate to something else too;
+        it stays removed."""
+        names = [key_names(row.facts) for row in rows if row.facts]
+        shared = {name for each in names if len(each) > 1 for name in each}
+        gone = await self._keys.destroyed(shared)
         return [replace(row, facts=row.facts and without(row.facts, gone)) for row in rows]
 
     async def _without_doubles(self, rows: Sequence[IndexRow], before: int) -> list[IndexRow]:

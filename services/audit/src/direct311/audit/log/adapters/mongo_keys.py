@@ -1,9 +1,11 @@
-"""Body keys in MongoDB: one document for each record, month, series, or entry about several."""
+"""Body keys in MongoDB: one document for each record, disclosure case, month, series, or entry that
+relates to several."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from direct311.audit.documents import insert_new
+from direct311.audit.log.domain import case_key
 from direct311.audit.log.ports.keys import StoredKey
 from direct311.runtime.storage.database import Document, Index
 from direct311.runtime.vault.keystore import MongoKeys
@@ -45,6 +47,11 @@ class MongoBodyKeys(MongoKeys):
         )
         found = self.collection.find(query, {"fetches": 0})
         return {bytes(document["reference"]): _stored_key(document) async for document in found}
+
+    async def destroy(self, record_id: str) -> bool:
+        # A disclosure case file is a record; what was kept because of the case goes with it.
+        await super().destroy(case_key(record_id))
+        return await super().destroy(record_id)
 
     async def months(self) -> Sequence[StoredKey]:
         return [_stored_key(document) for document in await self._months()]

@@ -114,6 +114,7 @@ def public_keys(folder: Path, services: Iterable[Service], approvals: str) -> di
                 "client_id": service.client,
                 "audience": service.audience,
                 "for_people": list(service.for_people),
+                "seals": service.seals,
             }
             for service in services
         ],

@@ -16,6 +16,7 @@ from direct311.runtime.access.identity import Authenticator, Issuer, Tokens, Una
 from direct311.runtime.access.services import Service, Services, ServicesError
 from direct311.runtime.errors import TransientError
 from direct311.runtime.peers import HttpClient, Peer
+from direct311.schemas.claims import SEALING, SERVICES
 from tests.support.identity import audience_of, services_of
 from tests.support.runtime import claims
 
@@ -250,9 +251,29 @@ def test_a_service_is_its_client_id_unless_the_provider_says_otherwise(tmp_path:
         GOOD | {"for_people": ["nobody"]},
         GOOD | {"for_people": ["geo"]},
         GOOD | {"service": "other"},
+        GOOD | {"seals": True},
+        GOOD | {"seals": "no"},
         OTHER,
     ],
 )
 def test_a_list_that_lets_two_be_one_is_refused(tmp_path: Path, entry: object) -> None:
     with pytest.raises(ServicesError):
         _listed(tmp_path, entry, OTHER)
+
+
+def test_the_list_says_which_services_have_a_vault(tmp_path: Path) -> None:
+    media = {"service": "media", "client_id": "c-media", "audience": "urn:media", "seals": True}
+    found = _listed(tmp_path, GOOD | {"seals": False}, media, OTHER | {"seals": True})
+    assert found.sealing == ("media", "audit")
+
+
+def test_an_older_list_that_says_nothing_of_vaults_leaves_none_out(tmp_path: Path) -> None:
+    listed = [
+        {"service": each, "client_id": f"c-{each}", "audience": f"urn:{each}"} for each in SERVICES
+    ]
+    assert set(_listed(tmp_path, *listed).sealing) == set(SEALING)
+
+
+def test_a_list_that_leaves_out_a_vault_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ServicesError, match="audit: `seals`"):
+        _listed(tmp_path, GOOD, OTHER | {"seals": False})

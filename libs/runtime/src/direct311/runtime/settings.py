@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from direct311.runtime.errors import RuntimeFaultError
+
 
 def _seconds(value: object) -> object:
     """A plain number means seconds, also if it comes as text from the environment."""
@@ -96,6 +98,34 @@ class ServiceSettings(BaseSettings):
     def recoverable_for(self) -> timedelta:
         """When the last copy is gone after a destruction."""
         return max(self.database_log_kept, self.backups_kept, self.topics_kept)
+
+
+class NoAddressError(RuntimeFaultError):
+    """The address of a service that must be called is not set. The message says what to set."""
+
+
+class AddressSettings(BaseSettings):
+    """Where the services answer; mixed into the settings of a service that calls others whose names
+    it learns from the principals file. Only the addresses of those must be set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    intake_url: str | None = None
+    media_url: str | None = None
+    geo_url: str | None = None
+    routing_url: str | None = None
+    retention_url: str | None = None
+    audit_url: str | None = None
+
+    def address_of(self, service: str) -> str:
+        """:raises NoAddressError: it is not set."""
+        address: str | None = getattr(self, f"{service}_url", None)
+        if address is None:
+            name = f"{self.model_config.get('env_prefix', '')}{service.upper()}_URL"
+            raise NoAddressError(f"{name} must be set: this service calls {service}")
+        return address
 
 
 class StoreSettings(BaseSettings):

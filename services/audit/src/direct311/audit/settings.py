@@ -5,23 +5,28 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
-from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings, VaultSettings
+from direct311.runtime.settings import (
+    AddressSettings,
+    Duration,
+    ServiceSettings,
+    StoreSettings,
+    VaultSettings,
+)
 
 
-class AuditSettings(ServiceSettings, StoreSettings, VaultSettings):
-    """`destroy_after`: how long after a certificate audit destroys its own part: the broker's 14
-    days plus one. `locked_for`: how long the store refuses to change or remove a file of the log.
-    `volume_file`, `breach_file`, `month_keys_file`: the county's own thresholds of unusual volume,
-    rules of notice after a breach, item for the keys of months. `policy_file`: witnesses and their
-    quorum (c2sp.org/tlog-policy); without it checkpoints are published without cosignatures.
+class AuditSettings(ServiceSettings, StoreSettings, VaultSettings, AddressSettings):
+    """The address of every service that has a vault must be set. `destroy_after`: how long after a
+    certificate audit destroys its own part: the broker's 14 days plus one. `locked_for`: how
+    long the store refuses to change or remove a file of the log. `volume_file`, `breach_file`,
+    `month_keys_file`: the county's own thresholds of unusual volume, rules of notice after a
+    breach, item for the keys of months. `policy_file`: witnesses and their quorum
+    (c2sp.org/tlog-policy); without it checkpoints are published without cosignatures.
     `unpublished_after`: how long an entry may wait for a published checkpoint before an alarm.
     Durations in seconds or as ISO 8601."""
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_", frozen=True, extra="ignore")
 
     log_key_file: Path
-    intake_url: str
-    media_url: str
     bucket: str = "direct311-log"
     volume_file: Path | None = None
     policy_file: Path | None = None

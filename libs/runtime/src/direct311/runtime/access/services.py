@@ -1,7 +1,8 @@
 """The platform's services as the identity provider knows them: each one's client id and audience.
 
 They are listed in `services` in the principals file, one list for all. A token is made for one
-service, its audience, and is valid nowhere else. A service is identified by its client id.
+service, its audience, and is valid nowhere else. A service is identified by its client id. The list
+also says which services have a vault.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 from direct311.runtime.access.links import LINK
 from direct311.runtime.errors import RuntimeFaultError
 from direct311.runtime.persons import reads_as, same_person
+from direct311.schemas.claims import SEALING
 
 PREFIX = "svc:"
 """The prefix of a service's name in the log; no person's `sub` begins with it."""
@@ -31,7 +33,8 @@ class ServicesError(RuntimeFaultError):
 class Service:
     """One service. `subject`: the `sub` of its own tokens, the client id by default (RFC 9068,
     section 2.2). `for_people`: the services that it calls for a person. `scope`: the scope to
-    request from the provider for a token for this service, if the audience is not enough."""
+    request from the provider for a token for this service, if the audience is not enough. `seals`:
+    whether it has a vault."""
 
     name: str
     client_id: str
@@ -39,6 +42,7 @@ class Service:
     subject: str
     for_people: frozenset[str] = frozenset()
     scope: str | None = None
+    seals: bool = False
 
     @property
     def actor(self) -> str:
@@ -61,6 +65,8 @@ class Services:
         self._names = frozenset(name for each in known for name in (each.client_id, each.subject))
         self.own = self._by_name[own]
         self.audiences = frozenset(each.audience for each in known)
+        self.sealing = tuple(each.name for each in known if each.seals)
+        """The services with a vault, in the order of the list."""
 
     @classmethod
     def from_file(cls, path: Path, own: str) -> "Services":
@@ -139,6 +145,8 @@ def _service(entry: Any) -> Service:
             entry.get("subject", client_id),
             frozenset(for_people),
             entry.get("scope"),
+            # A file from before vaults were listed says nothing about them.
+            entry.get("seals", entry["service"] in SEALING),
         )
     except (KeyError, TypeError, AttributeError):
         raise ServicesError(
@@ -147,6 +155,11 @@ def _service(entry: Any) -> Service:
     texts = (found.name, found.client_id, found.audience, found.subject, found.scope or "-")
     if not all(isinstance(text, str) for text in texts) or isinstance(for_people, str):
         raise ServicesError("`services` in the principals file has a value that is not text")
+    if found.seals is not (found.name in SEALING):
+        # Nobody would compare the key fetches of a vault that the list leaves out with the log.
+        raise ServicesError(
+            f"{found.name}: `seals` in the principals file must say whether the service has a vault"
+        )
     return found
 
 

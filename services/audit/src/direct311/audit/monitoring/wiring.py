@@ -10,7 +10,7 @@ from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.ports import Entries
 from direct311.audit.log.ports.log import Followed
 from direct311.audit.log.wiring import LogCapability
-from direct311.audit.monitoring.adapters.fetches import OwnFetches, PeerFetches
+from direct311.audit.monitoring.adapters.fetches import OwnFetches, fetches_of
 from direct311.audit.monitoring.adapters.mongo_watch import MongoNumbers, MongoWatch
 from direct311.audit.monitoring.adapters.rules_file import load_volume_rules
 from direct311.audit.monitoring.api import reconciliation_router
@@ -19,7 +19,7 @@ from direct311.audit.monitoring.handlers.monitor_run import MonitorRun
 from direct311.audit.monitoring.handlers.numbers import Numbering
 from direct311.audit.monitoring.handlers.reconcile import Reconciler
 from direct311.audit.monitoring.handlers.volume import Volume
-from direct311.audit.monitoring.ports import KeyFetches, Watch
+from direct311.audit.monitoring.ports import Watch
 from direct311.audit.settings import AuditSettings
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.loops import Loop, Step
@@ -46,14 +46,18 @@ def wire(
     alarms: Alarms,
     caller: Callable[[Request], Awaitable[Caller]],
 ) -> MonitoringCapability:
-    """The monitoring of `log`. :raises DataFileError: the volume rules are invalid."""
+    """The monitoring of `log`.
+
+    :raises DataFileError: the volume rules are invalid.
+    :raises NoAddressError: the address of a service with a vault is not set.
+    """
     clock, registry = resources.clock, resources.metrics.registry
     watch, numbers = MongoWatch(resources.database), MongoNumbers(resources.database)
-    key_fetches: list[KeyFetches] = [
-        PeerFetches("intake", resources.peer("intake", settings.intake_url)),
-        PeerFetches("media", resources.peer("media", settings.media_url)),
+    key_fetches = fetches_of(
+        resources.services.sealing,
+        lambda service: resources.peer(service, settings.address_of(service)),
         OwnFetches(log.keys.stored, resources.producers),
-    ]
+    )
     patience = settings.unlogged_after
     reconciler = Reconciler(key_fetches, watch, followed, entries, alarms, clock, patience=patience)
     telling = [each.service for each in key_fetches]

@@ -51,7 +51,7 @@ def wire(
 ) -> QuestionsCapability:
     """The questions about `log`. :raises DataFileError: the notice rules are invalid."""
     clock, vault = resources.clock, log.keys.vault
-    people = IntakePeople(resources.peer("intake", settings.intake_url))
+    people = IntakePeople(resources.peer("intake", settings.address_of("intake")))
     audited = AuditedQuery(
         entries=entries,
         keys=log.keys.ring,

@@ -1,12 +1,12 @@
 """Who fetched which keys: the accounts of the services that keep them, and the log's own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from direct311.audit.monitoring.domain.fetches import Fetch
-from direct311.audit.monitoring.ports import FetchPage
+from direct311.audit.monitoring.ports import FetchPage, KeyFetches
 from direct311.runtime.access.producers import Producers
 from direct311.runtime.errors import TransientError
 from direct311.runtime.peers import HttpError, Peer
@@ -71,3 +71,11 @@ class PeerFetches:
 
     async def confirm(self, fetches: Sequence[Fetch]) -> None:
         """Does nothing: the service keeps its own account."""
+
+
+def fetches_of(
+    sealing: Iterable[str], peer: Callable[[str], Peer], own: OwnFetches
+) -> Sequence[KeyFetches]:
+    """The accounts of all services with a vault, `sealing`; the log's own comes last."""
+    others = (name for name in sealing if name != own.service)
+    return (*(PeerFetches(name, peer(name)) for name in others), own)

@@ -40,6 +40,8 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
     "geo": ((r"/internal/normalise", "svc-intake"), (r"", "admin")),
     "routing": ((r"", "agent"),),
     "retention": (
+        (r"/internal/keys", "admin"),
+        (r"/internal/key-fetches", "svc-audit"),
         (r"/v1/holds/.*/release", "counsel"),
         (r"/(approve|reject)$", "records_officer"),
         (r"", "custodian"),

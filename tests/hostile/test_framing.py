@@ -32,7 +32,12 @@ from tests.unit.audit.events import ORDER, RECORD, START, private_key, received
 from tests.unit.audit.fakes import InMemoryInbox
 
 SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
-SEALING = {"intake": "phone", "media": "media_original", "audit": "audit_entry"}
+SEALING = {
+    "intake": "phone",
+    "media": "media_original",
+    "retention": "case_letter",
+    "audit": "audit_entry",
+}
 YEAR = timedelta(days=365)
 NOW = isoformat(START)
 Body = dict[str, Any]
@@ -238,7 +243,7 @@ def forgeries() -> dict[str, tuple[str, str, Body]]:
         assert name not in found
         found[name] = (service, kind, body)
 
-    for each in ("geo", "routing", "retention"):
+    for each in ("geo", "routing"):
         for action in ("view", "search", "disclose", "export", "key_use", "correct", "destroy"):
             body = access(each, action=action)
             add(f"{each}-says-that-anna-did-{action}", each, body)
@@ -317,6 +322,11 @@ def forgeries() -> dict[str, tuple[str, str, Body]]:
         ("media", "disclose"),
         ("media", "correct"),
         ("media", "log_read"),
+        ("retention", "search"),
+        ("retention", "disclose"),
+        ("retention", "export"),
+        ("retention", "correct"),
+        ("retention", "log_read"),
         ("audit", "correct"),
         ("audit", "seal"),
     ):

@@ -87,7 +87,7 @@ def test_a_service_is_told_no_secret_of_another(stack: Stack, name: str) -> None
 
 def test_only_who_seals_has_a_key_encryption_key(stack: Stack) -> None:
     sealing = {name for name in SERVICES if f"{name.upper()}_KEK_FILE" in _environment(stack, name)}
-    assert sealing == {"intake", "media", "audit"}
+    assert sealing == {"intake", "media", "retention", "audit"}
     for name in sealing:
         document = json.loads((stack.place.keys / f"{name}-kek.json").read_text())
         assert len(base64.b64decode(document["keys"][document["current"]])) == 32

@@ -117,7 +117,7 @@ def test_only_audit_reads_who_read_personal_information(topology: Topology) -> N
     assert readers == {"audit"}
 
 
-def test_bucket_policies_name_media_and_audit_apart(topology: Topology) -> None:
+def test_bucket_policies_name_each_service_apart(topology: Topology) -> None:
     who: dict[str, set[str]] = {}
     for bucket in topology.buckets:
         policy = topology.bucket_policy(bucket)
@@ -134,6 +134,7 @@ def test_bucket_policies_name_media_and_audit_apart(topology: Topology) -> None:
         "direct311-incoming": {"media"},
         "direct311-sealed": {"media"},
         "direct311-public": {"media", "*"},
+        "direct311-cases": {"retention"},
         "direct311-log": {"audit"},
     }
 

@@ -342,11 +342,13 @@ class KeyHolder(StrEnum):
 
     INTAKE = "intake"
     MEDIA = "media"
+    RETENTION = "retention"
     AUDIT = "audit"
 
 
 Only = Annotated[
-    KeyHolder | None, typer.Option("--service", help="only this service; by default all three")
+    KeyHolder | None,
+    typer.Option("--service", help="only this service; by default every one that has a vault"),
 ]
 Reference = Annotated[str, typer.Option(help="the ticket or work order; it goes into the log")]
 Wait = Annotated[bool, typer.Option("--wait", help="show progress until the job ends")]

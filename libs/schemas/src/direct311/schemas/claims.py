@@ -14,11 +14,19 @@ from direct311.schemas.model import Model
 
 SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
 
-SEALING: tuple[str, ...] = ("intake", "media", "audit")
+SEALING: tuple[str, ...] = ("intake", "media", "retention", "audit")
 """The services that seal data. Add a new one here, and its fields below."""
 
 HELD_BY: Mapping[str, str] = MappingProxyType(
-    {"media_original": "media", "audit_entry": "audit", "exempt_entry": "audit"}
+    {
+        "media_original": "media",
+        "case_request": "retention",
+        "case_contact": "retention",
+        "case_letter": "retention",
+        "case_instrument": "retention",
+        "audit_entry": "audit",
+        "exempt_entry": "audit",
+    }
 )
 """Which service holds each sealed field. Intake holds what a resident says, under any field
 name."""
@@ -35,7 +43,7 @@ DONE_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "list": ("intake", "audit"),
         "disclose": ("intake", "audit"),
         "redact": ("intake", "audit"),
-        "seal": ("intake", "media"),
+        "seal": ("intake", "media", "retention"),
         "correct": ("intake",),
         "log_read": ("audit",),
         "export": ("audit",),

@@ -35,10 +35,18 @@ SOLE_PRODUCERS = {
 """Events that only one service may sign. Any service may sign the others, about itself."""
 
 SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
-SEALING = ("intake", "media", "audit")
+SEALING = ("intake", "media", "retention", "audit")
 """Services that hold sealed fields, and so may report that one was opened."""
 
-HELD_BY = {"media_original": "media", "audit_entry": "audit", "exempt_entry": "audit"}
+HELD_BY = {
+    "media_original": "media",
+    "case_request": "retention",
+    "case_contact": "retention",
+    "case_letter": "retention",
+    "case_instrument": "retention",
+    "audit_entry": "audit",
+    "exempt_entry": "audit",
+}
 """Which service holds each sealed field; intake holds all others."""
 
 DONE_BY = {
@@ -52,7 +60,7 @@ DONE_BY = {
     "list": ("intake", "audit"),
     "disclose": ("intake", "audit"),
     "redact": ("intake", "audit"),
-    "seal": ("intake", "media"),
+    "seal": ("intake", "media", "retention"),
     "correct": ("intake",),
     "log_read": ("audit",),
     "export": ("audit",),

@@ -16,8 +16,10 @@ from direct311.retention.inventory.consumers import TOPICS
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.review import wiring as review
 from direct311.retention.schedule import wiring as schedule
+from direct311.retention.sealing import wire as wire_sealing
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.http.api import Application, caller_of, install
+from direct311.runtime.http.key_routes import key_fetches_router, keys_router
 from direct311.runtime.messaging.broker import PATIENT
 from direct311.runtime.messaging.state import RecordState
 from direct311.runtime.process import Resources, running
@@ -30,6 +32,7 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
     caller = caller_of(resources.authenticator)
     files = schedule.wire(settings)
     rules = RetentionRules(files.schedule, files.assignments, ZoneInfo(settings.timezone))
+    sealing = wire_sealing(settings, resources)
     holds_store = resources.aggregate_store(resources.database["holds"], RecordState)
     all_holds = MongoHolds(holds_store, resources.database, resources.clock)
     kept = inventory.wire(resources, caller, rules, all_holds)
@@ -49,8 +52,20 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
         async with running(
             resources,
             relays=[kept.relay, all_holds.relay, reviewed.relay, certified.relay],
-            loops=[reviewed.expire, held.loop, reviewed.review, certified.loop],
-            prepare=[kept.prepare, certified.prepare, all_holds.prepare, reviewed.prepare],
+            loops=[
+                reviewed.expire,
+                held.loop,
+                reviewed.review,
+                certified.loop,
+                *sealing.rotation.loops(resources),
+            ],
+            prepare=[
+                kept.prepare,
+                certified.prepare,
+                all_holds.prepare,
+                reviewed.prepare,
+                sealing.prepare,
+            ],
         ):
             yield
 
@@ -66,4 +81,6 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
     app.include_router(reviewed.dispositions_router)
     app.include_router(held.router)
     app.include_router(certified.router)
+    app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
+    app.include_router(keys_router(sealing.rotation, caller))
     return app

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic_settings import SettingsConfigDict
 
-from direct311.runtime.settings import Duration, ServiceSettings
+from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings, VaultSettings
 
 
-class RetentionSettings(ServiceSettings):
+class RetentionSettings(ServiceSettings, StoreSettings, VaultSettings):
     """`schedule_file`, `assignments_file`: the county's own files, in place of the packaged ones.
     `expire_every`: how often to search for due records. `settle_for`: how long after placing or
     releasing a hold the records are checked once more; longer than any write takes. `audit_after`:

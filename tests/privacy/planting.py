@@ -1,6 +1,7 @@
 """Where the canaries go in: every field, header, file and mistake that the gateway takes."""
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -177,7 +178,36 @@ else."""
 BROKEN = Canary("in a message that cannot be read", "Kunigunde-Unlesbar")
 """It lies where it was sent, and in nothing that tells of it."""
 
-NEVER = [*SEALED, *TEXT, *ANSWERS, *PHOTO, *ASIDE, *BAD, *ASKED, *OWN, *COMMENTS, *LATER]
+REQUESTER = {
+    "name": "Ottoline Zwetschgenbaum",
+    "email": "o.zwetschgenbaum@canary.example",
+    "phone": "786-555-0186",
+    "address": "9918 Marmalade Crescent",
+}
+"""Who asks for records, and says how to reach them."""
+CASE_WORDS = "all complaints about the Quibblethorpe family of Marzipan Court"
+CASE_LETTER = b"%PDF-1.7 We, the firm of Hasenpfeffer-Nightingale, ask for records."
+CASES = [
+    *(Canary(f"requester's {name}", text) for name, text in REQUESTER.items() if name != "phone"),
+    Canary("requester's phone", REQUESTER["phone"], ("7865550186", "+17865550186")),
+    Canary("words of a case", CASE_WORDS, ("Quibblethorpe", "Marzipan Court")),
+    Canary("letter of a case", "Hasenpfeffer-Nightingale"),
+]
+"""What lies in a case file of the case desk."""
+
+NEVER = [
+    *SEALED,
+    *TEXT,
+    *ANSWERS,
+    *PHOTO,
+    *ASIDE,
+    *BAD,
+    *ASKED,
+    *OWN,
+    *COMMENTS,
+    *LATER,
+    *CASES,
+]
 
 # ---------------------------------------------------------------- who must be found
 
@@ -220,6 +250,7 @@ async def plant(stack: Stack, answers: Path) -> Document:
         await _comments(county, kept, answers)
         await _mistakes(county, answers)
         await _staff(county, kept, answers)
+        await _case_desk(county, answers)
         links = await _residents(county, kept, answers)
         links += await _app(county, kept, links[1], answers)
         for record_id in (kept, doomed):
@@ -399,6 +430,43 @@ async def _staff(county: County, record_id: str, answers: Path) -> None:
         )
     _keep(answers, "staff", found)
     assert all(answer.status_code < 500 for answer in found)
+
+
+async def _case_desk(county: County, answers: Path) -> None:
+    """A case with its letter, opened and read, and answers to wrong questions. What the desk is
+    rightly told is not kept."""
+    order = {"kind": "public_records", "request": CASE_WORDS, "contact": REQUESTER}
+    made = await county.post("retention", "/v1/cases", order, "custodian", "carla")
+    case = f"/v1/cases/{made['case_id']}"
+    letter = f"{case}/documents/{hashlib.sha256(CASE_LETTER).hexdigest()}"
+    other = f"{case}/documents/{'0' * 64}"
+
+    async def put(path: str, kind: str) -> httpx.Response:
+        return await county.ask(
+            "PUT",
+            "retention",
+            path,
+            "custodian",
+            "carla",
+            content=CASE_LETTER,
+            params={"kind": kind},
+        )
+
+    found = [await put(letter, "letter"), await put(other, "letter"), await put(other, WRONG)]
+    assert found[0].status_code == 200, found[0].text
+    read = await county.get("retention", case, "custodian", "carla")
+    assert (read["request"], read["contact"]) == (CASE_WORDS, REQUESTER)
+    document = await county.ask("GET", "retention", letter, "custodian", "carla")
+    assert document.content == CASE_LETTER
+    for role in ("liaison", "auditor"):
+        found.append(await county.ask("GET", "retention", case, role, "nosy"))
+        found.append(await county.ask("GET", "retention", letter, role, "nosy"))
+    found += [
+        await county.ask("POST", "retention", "/v1/cases", "custodian", "carla", wrong)
+        for wrong in (order | {"kind": WRONG}, order | {"extra": WRONG}, order | {"contact": WRONG})
+    ]
+    found.append(await county.ask("GET", "retention", "/v1/cases", "custodian", "carla"))
+    _keep(answers, "cases", found)
 
 
 async def _residents(county: County, record_id: str, answers: Path) -> list[str]:

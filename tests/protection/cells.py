@@ -16,6 +16,7 @@ TEXTS = {
 PATTERNS = {
     r"^[A-Za-z0-9_-]{1,64}$": TEXTS["uuid"],
     r"^[a-z][a-z0-9_]{1,40}$": "public_works",
+    r"^[0-9a-f]{64}$": "0" * 64,
     r"^[a-z0-9][a-z0-9-]{0,39}$": "matrix",
 }
 

@@ -69,6 +69,8 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryHolds": Contract(RETENTION, "MongoHolds"),
     "InMemoryDispositions": Contract(RETENTION, "MongoDispositions"),
     "InMemoryCertificates": Contract(RETENTION, "MongoCertificates"),
+    "InMemoryCases": Contract(CONTRACT + "test_case_stores.py", "MongoCases"),
+    "InMemoryDocuments": Contract(CONTRACT + "test_case_stores.py", "StoreDocuments"),
     # audit
     "InMemoryInbox": _log("MongoInbox"),
     "InMemoryLog": _log("MongoLog"),

@@ -1,8 +1,12 @@
 """The retention service alone on real Kafka, database and issuer."""
 
 import asyncio
+import base64
+import json
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -430,3 +434,65 @@ async def test_killed_between_an_act_and_its_entry_it_loses_neither_and_repeats_
             each.id: each for each in await heard(world, "disposition", record_id, bool)
         }.values()
         assert isinstance(event.data, ev.DispositionOrdered)
+
+
+# ---------------------------------------------------------------- the vault
+
+
+async def restarted(stack: Stack) -> None:
+    await asyncio.to_thread(stack.stop, "retention")
+    stack.start("retention")
+    await asyncio.to_thread(stack.wait_ready, "retention")
+
+
+async def test_case_files_are_read_under_another_key_encryption_key(world: County) -> None:
+    letter = b"a letter"
+    order = {"kind": "public_records", "request": "all reports of potholes"}
+    made = await world.post("retention", "/v1/cases", order, "custodian", "carla")
+    case = f"/v1/cases/{made['case_id']}"
+    document = f"{case}/documents/{sha256(letter).hexdigest()}"
+    put = await world.ask(
+        "PUT",
+        "retention",
+        document,
+        "custodian",
+        "carla",
+        content=letter,
+        params={"kind": "letter"},
+    )
+    assert put.status_code == 200, put.text
+    file = world.stack.place.keys / "retention-kek.json"
+    keys = json.loads(file.read_text())
+    keys["keys"]["kek-2"] = base64.b64encode(os.urandom(32)).decode()
+    file.write_text(json.dumps(keys | {"current": "kek-2"}))
+    await restarted(world.stack)
+
+    await world.post("retention", "/internal/keys/rewrap/start", {"reference": "T-1"}, "admin")
+
+    async def rewrapped() -> bool:
+        state = await world.get("retention", "/internal/keys", "admin")
+        return [each["kek"] for each in state["keys"]] == ["kek-2"]
+
+    await until(rewrapped, "every key is wrapped anew")
+    del keys["keys"]["kek-1"]
+    file.write_text(json.dumps(keys | {"current": "kek-2"}))
+    await restarted(world.stack)
+    read = await world.get("retention", case, "custodian", "carla")
+    assert read["request"] == order["request"]
+    opened = await world.ask("GET", "retention", document, "custodian", "carla")
+    assert opened.content == letter
+
+    # Only audit learns which keys were fetched, and each fetch names its event.
+    headers = await world.service_headers("svc-audit", "retention")
+    url = world.known.services["retention"]
+    path = "/internal/key-fetches?after=2026-01-01T00:00:00Z"
+    told = (await world.http.get(url + path, headers=headers)).json()
+    fetched = [each for each in told["fetches"] if each["record_id"] == made["case_id"]]
+    logged = {
+        read_headers(message.headers)["ce_id"] for message in await world.messages("pii.accessed")
+    }
+    assert len(fetched) == 3
+    assert {each["event_id"] for each in fetched} <= logged
+    assert told["producers"]
+    refused = await world.ask("GET", "retention", path, "auditor", "ines")
+    assert refused.status_code == 403

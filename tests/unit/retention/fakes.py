@@ -18,7 +18,7 @@ from direct311.retention.holds.ports import Known
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.inventory.handlers import Inventorying, Outcomes
 from direct311.retention.inventory.ports import Position
-from direct311.retention.record import HOLDERS, InventoryRecord, Stage
+from direct311.retention.record import InventoryRecord, Stage
 from direct311.retention.review.domain import Disposition, Status
 from direct311.retention.review.handlers.expiry import Expiry
 from direct311.retention.review.handlers.review import Review
@@ -193,7 +193,7 @@ class InMemoryInventory:
                     lambda each: (
                         each.order_id == order_id
                         and each.stage == "certified"
-                        and each.answered < len(HOLDERS)
+                        and "audit" not in {receipt.holder for receipt in each.receipts}
                     ),
                     1,
                 )
@@ -205,6 +205,8 @@ class InMemoryInventory:
     async def count(self) -> Mapping[Stage, int]:
         counts: dict[Stage, int] = {}
         for each in self._all:
+            if each.case_file:
+                continue
             counts[each.stage] = counts.get(each.stage, 0) + 1
         return counts
 

@@ -8,7 +8,7 @@ import pytest
 from direct311.audit.disposition.adapters.rules_file import load_month_key_rules
 from direct311.audit.disposition.domain.months import month_of
 from direct311.audit.disposition.domain.records import ANSWERING, AuditedRecord
-from direct311.audit.disposition.handlers.dispose import Disposition
+from direct311.audit.disposition.handlers.dispose import Disposition, note_order
 from direct311.audit.disposition.handlers.holds import Held, LogHolding
 from direct311.audit.disposition.handlers.months import MonthDisposition
 from direct311.audit.entry import Filter
@@ -20,10 +20,11 @@ from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.problem_codes import status_of
-from direct311.runtime.messaging.records import IN_HAND_GRACE, hold_handlers
+from direct311.runtime.messaging.records import IN_HAND_GRACE, hold_handlers, on
 from direct311.runtime.vault.vault import DeniedError
 from direct311.schemas import Event, decode
 from direct311.schemas import events as ev
+from direct311.schemas.model import Model
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.unit.audit.events import ORDER, OTHER, RECORD, START, THIRD, Producer, received
 from tests.unit.audit.fakes import (
@@ -47,8 +48,7 @@ class DisposingAudit:
         service = audit_service(clock)
         self.access_log, self.vault = service.access_log, service.vault
         self.relay = service.relay_of(self.records, self.publisher)
-        handlers = hold_handlers()
-        del handlers[ev.DispositionOrdered]
+        handlers = hold_handlers() | dict((on(ev.DispositionOrdered, note_order),))
         self.processor = service.processor_of(self.records, AuditedRecord, handlers, self.relay)
         self.keys = keys
         self.holds = InMemoryLogHolds()
@@ -128,6 +128,46 @@ async def audit() -> DisposingAudit:
     )
     await audit.stores.sequence()
     return audit
+
+
+def order(*holders: ev.Holder) -> Event[Model]:
+    """The order to destroy the record, as retention gives it to these holders."""
+    data = ev.DispositionOrdered(
+        record_id=RECORD,
+        version=3,
+        order_id=ORDER,
+        items=("23",),
+        holders=holders,
+        custodian="carla",
+        records_officer="raul",
+        ordered_at=START,
+    )
+    return Event(OTHER, "/direct311/retention", RECORD, START, data)
+
+
+async def test_a_case_files_order_needs_retentions_own_receipt_too(audit: DisposingAudit) -> None:
+    holders: tuple[ev.Holder, ...] = ("intake", "media", "geo", "routing", "retention", "audit")
+    assert not await audit.processor.apply([order(*holders)])
+    assert audit.records.state(RECORD).lifecycle == "active"
+    await audit.certify(RECORD)
+    await audit.stores.arrive([Producer("retention").certified(RECORD)])
+    await audit.stores.sequence()
+    audit.stores.clock.advance(WAIT)
+    await audit.run()
+    assert audit.stores.alarms.raised == [("destruction_refused", RECORD)]
+    assert not audit.receipts()
+
+    now = audit.stores.clock.now()
+    await audit.stores.arrive([Producer("retention").destroyed(RECORD, now)])
+    await audit.stores.sequence()
+    audit.stores.clock.advance(WAIT)
+    await audit.run()
+    assert [each.record_id for each in audit.receipts()] == [RECORD]
+
+
+async def test_a_requests_order_needs_no_more_receipts_than_ever(audit: DisposingAudit) -> None:
+    assert not await audit.processor.apply([order("intake", "media", "geo", "routing", "audit")])
+    assert not audit.records.documents
 
 
 @pytest.mark.policy("P14")

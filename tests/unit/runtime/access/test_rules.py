@@ -205,6 +205,42 @@ def test_disclosure_is_refused_without_a_grant(purpose: str) -> None:
     assert "there is none with this number" in counsel.needed
 
 
+@pytest.mark.parametrize(
+    ("role", "desks", "allowed"),
+    [
+        ("custodian", ("custodian",), True),
+        ("liaison", ("liaison",), True),
+        # The other desk's case, and one without a desk.
+        ("custodian", ("liaison",), False),
+        ("liaison", ("custodian",), False),
+        ("liaison", (), False),
+        # No role is spared the desk, and only a desk's role has the grant.
+        ("agent", ("agent",), False),
+        ("counsel", ("custodian",), False),
+    ],
+)
+def test_a_case_file_is_opened_at_the_desk_that_keeps_it(
+    role: str, desks: tuple[str, ...], allowed: bool
+) -> None:
+    facts = RecordFacts("case-1", desks=desks)
+    fields = ("case_request", "case_contact", "case_letter")
+    decision = decide(person(role), "county_business", *fields, facts=facts, reference="case-1")
+    assert decision.allowed is allowed
+    if allowed:
+        assert decision.rule_id == f"{role}-case-file"
+    unsaid = decide(person(role), "county_business", *fields, facts=facts)
+    assert not unsaid.allowed
+
+
+def test_an_instrument_is_opened_by_the_liaison_only() -> None:
+    for role, allowed in (("liaison", True), ("custodian", False)):
+        facts = RecordFacts("case-1", desks=(role,))
+        asked = decide(
+            person(role), "county_business", "case_instrument", facts=facts, reference="case-1"
+        )
+        assert asked.allowed is allowed
+
+
 def test_an_auditor_needs_the_letters_reference() -> None:
     assert decide(person("auditor"), "authorised_audit", "phone").rule_id == "refused:reference"
     assert decide(person("auditor"), "authorised_audit", "phone", reference="L-9").allowed

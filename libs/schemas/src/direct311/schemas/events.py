@@ -599,7 +599,8 @@ class ActRecorded(Model):
         return replaced(self, record_ids=record_ids, part=part, parts=parts, records=records)
 
 
-Holder = Literal["intake", "media", "geo", "routing", "audit"]
+Holder = Literal["intake", "media", "geo", "routing", "retention", "audit"]
+"""Who destroys a part of a record. Retention holds case files, and nothing of a request."""
 
 
 class DispositionOrdered(RecordEvent):

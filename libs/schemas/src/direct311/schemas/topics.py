@@ -44,8 +44,9 @@ def _event(
     return EventType(name, model, topic or name, producers, signed=signed, copied=copied)
 
 
-HOLDERS = ("intake", "media", "geo", "routing", "audit")
-"""The services that destroy their part of a record when retention orders it."""
+HOLDERS = ("intake", "media", "geo", "routing", "retention", "audit")
+"""The services that destroy their part of a record when retention orders it. Retention holds case
+files only."""
 
 ALL: tuple[EventType, ...] = (
     _event("request.created", events.RequestCreated, "intake"),

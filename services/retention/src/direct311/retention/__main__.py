@@ -3,11 +3,13 @@
 from direct311.retention.app import SERVICE, create_app
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.process import Resources, serve
+from direct311.runtime.storage.objects import ObjectStore
 
 
 def main() -> None:
     settings = RetentionSettings()
-    serve(create_app(settings, Resources.open(SERVICE, settings)), settings)
+    resources = Resources.open(SERVICE, settings)
+    serve(create_app(settings, resources, ObjectStore.from_settings(settings)), settings)
 
 
 if __name__ == "__main__":

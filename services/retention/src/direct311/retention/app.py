@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from direct311.retention.cases import wiring as cases
+from direct311.retention.cases.consumers import TOPICS as CASE_TOPICS
 from direct311.retention.certificates import wiring as certificates
 from direct311.retention.holds import wiring as holds
 from direct311.retention.holds.adapters import MongoHolds
@@ -23,11 +25,12 @@ from direct311.runtime.http.key_routes import key_fetches_router, keys_router
 from direct311.runtime.messaging.broker import PATIENT
 from direct311.runtime.messaging.state import RecordState
 from direct311.runtime.process import Resources, running
+from direct311.runtime.storage.objects import ObjectStore
 
 SERVICE: Final = "retention"
 
 
-def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
+def create_app(settings: RetentionSettings, resources: Resources, store: ObjectStore) -> FastAPI:
     """The service, not yet started: nothing is connected before the application's lifespan."""
     caller = caller_of(resources.authenticator)
     files = schedule.wire(settings)
@@ -45,18 +48,22 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
     certified = certificates.wire(
         settings, resources, caller, rules, kept.inventory, reviewed.dispositions, kept.processor
     )
+    desk = cases.wire(settings, resources, caller, store, sealing, kept.case_files)
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
+    resources.consumer(CASE_TOPICS, desk.process, group=f"{SERVICE}.cases")
+    resources.readiness.add("store", desk.store_answers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with running(
             resources,
-            relays=[kept.relay, all_holds.relay, reviewed.relay, certified.relay],
+            relays=[kept.relay, all_holds.relay, reviewed.relay, certified.relay, desk.relay],
             loops=[
                 reviewed.expire,
                 held.loop,
                 reviewed.review,
                 certified.loop,
+                *desk.loops,
                 *sealing.rotation.loops(resources),
             ],
             prepare=[
@@ -65,13 +72,15 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
                 all_holds.prepare,
                 reviewed.prepare,
                 sealing.prepare,
+                desk.prepare,
             ],
         ):
             yield
+        store.close()
 
     app = Application(
         title="Direct311 retention",
-        summary="Schedule, holds, review, disposition, certificates",
+        summary="Schedule, holds, review, disposition, certificates, case files",
         version=version("direct311-retention"),
         lifespan=lifespan,
     )
@@ -81,6 +90,7 @@ def create_app(settings: RetentionSettings, resources: Resources) -> FastAPI:
     app.include_router(reviewed.dispositions_router)
     app.include_router(held.router)
     app.include_router(certified.router)
+    app.include_router(desk.router)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

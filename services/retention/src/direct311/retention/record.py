@@ -13,9 +13,12 @@ from direct311.schemas.model import nothing
 Stage = Literal["active", "eligible", "in_review", "ordered", "destroyed", "certified"]
 """Once ordered there is no way back. `destroyed`: every holder but audit has answered."""
 HOLDERS: Final[tuple[ev.Holder, ...]] = get_args(ev.Holder)
-"""Every holder is ordered and answers, with zero counts if it holds nothing; audit is last."""
-CERTIFYING: Final = frozenset(HOLDERS) - {"audit"}
-"""The holders whose answers a certificate waits for."""
+"""All holders; audit is last."""
+OF_A_REQUEST: Final = tuple(each for each in HOLDERS if each != "retention")
+"""The holders that are ordered and answer for every record, with zero counts if they hold
+nothing."""
+CERTIFYING: Final = frozenset(OF_A_REQUEST) - {"audit"}
+"""The holders whose answers the certificate of a request waits for."""
 
 
 class Held(Model):
@@ -60,6 +63,7 @@ SAID_KEPT: Final = 200
 class InventoryRecord(RecordState):
     """One record in the inventory. It stays after the record's destruction, with only id, items and
     dates; so its `lifecycle` is always `active`, and `stage` gives the record's state.
+    `case_file`: it is a case file of retention's own case desk, not a request.
     `restarted_at`: reclassified after it was closed. `outcomes`: the outcomes of the work that the
     assignments know; `outcomes_closed_on`: when the case of an outcome was closed, or the time for
     its appeal expired; without a day it is open. `outcomes_said`: who said so, and when.
@@ -69,6 +73,7 @@ class InventoryRecord(RecordState):
     the record, from proposal on. `answered`: number of receipts.
     """
 
+    case_file: bool = False
     service_code: str | None = None
     municipality: str | None = None
     department: str | None = None
@@ -111,6 +116,11 @@ class InventoryRecord(RecordState):
         """The facts that a hold's query uses."""
         return (self.service_code, self.municipality, self.department, self.received_at)
 
+    @property
+    def holders(self) -> tuple[ev.Holder, ...]:
+        """The holders that are ordered to destroy it."""
+        return HOLDERS if self.case_file else OF_A_REQUEST
+
     def known_to(self, holder: ev.Holder) -> "InventoryRecord":
         """A copy with `holder` among those that have mentioned the record."""
         holders = {*self.known_holders, holder}
@@ -138,6 +148,10 @@ class InventoryRecord(RecordState):
             closed_at=closed_at,
             restarted_at=restarted_at,
         )
+
+    def case_filed(self, *, received_at: datetime, closed_at: datetime | None) -> "InventoryRecord":
+        """A copy with what the case desk says about a case file. Nothing here tells its kind."""
+        return replaced(self, case_file=True, received_at=received_at, closed_at=closed_at)
 
     def located(self, municipality: str | None) -> "InventoryRecord":
         """A copy with its location."""
@@ -244,7 +258,7 @@ class InventoryRecord(RecordState):
         """A copy with a holder's answer; destroyed once all required holders have answered."""
         receipts = (*self.receipts, receipt)
         answered = {each.holder for each in receipts}
-        done = self.stage == "ordered" and answered >= CERTIFYING
+        done = self.stage == "ordered" and answered >= {*self.holders} - {"audit"}
         return replaced(
             self,
             receipts=receipts,

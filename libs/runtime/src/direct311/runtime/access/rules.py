@@ -72,7 +72,8 @@ class Caller:
 @dataclass(frozen=True, slots=True)
 class RecordFacts:
     """What the decision needs to know about the record; `record_id` and `assigned_department` are
-    `None` for a search over all records.
+    `None` for a search over all records. `desks`: for a case file, the roles whose desk keeps it.
+    It is assigned to them, and nobody else opens it.
 
     For a disclosure case: `grants` are the case's genuine grants; `file_id` is the one file to
     open; `search` is the kind of search, and `searched` how many of that kind came before it.
@@ -80,6 +81,7 @@ class RecordFacts:
 
     record_id: str | None = None
     assigned_department: str | None = None
+    desks: tuple[str, ...] = ()
     grants: tuple[CaseGrant, ...] = ()
     file_id: str | None = None
     search: str | None = None
@@ -525,6 +527,11 @@ def _unmet(
     """What the role lacks, as a rule and in words; `None` if it lacks nothing."""
     if role in TIED and not _is_assigned(caller, facts):
         return "assigned", _NOT_ASSIGNED
+    if facts.desks:
+        if role not in facts.desks:
+            return "assigned", "The case file must be kept at your desk."
+        if rule.precondition == "assigned":
+            return None
     if role in rule.unless_roles:
         return None
     if rule.precondition == "disclosure_case":

@@ -13,7 +13,7 @@ from direct311.audit.disposition.adapters.records import DueRecords
 from direct311.audit.disposition.adapters.rules_file import load_month_key_rules
 from direct311.audit.disposition.api import holds_router
 from direct311.audit.disposition.domain.records import AuditedRecord
-from direct311.audit.disposition.handlers.dispose import Disposition
+from direct311.audit.disposition.handlers.dispose import Disposition, note_order
 from direct311.audit.disposition.handlers.holds import Held, LogHolding
 from direct311.audit.disposition.handlers.months import MonthDisposition
 from direct311.audit.index.ports import Entries
@@ -23,7 +23,7 @@ from direct311.audit.settings import AuditSettings
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.loops import Loop, Step
-from direct311.runtime.messaging.records import EventProcessor, hold_handlers
+from direct311.runtime.messaging.records import EventProcessor, hold_handlers, on
 from direct311.runtime.messaging.relay import Relay
 from direct311.runtime.process import Resources
 from direct311.schemas import events as ev
@@ -54,8 +54,7 @@ def wire(
     """How entries of `log` end. :raises DataFileError: the rules for months are invalid."""
     clock, keys = resources.clock, log.keys
     aggregates = resources.aggregate_store(resources.database["records"], AuditedRecord)
-    handlers = hold_handlers()
-    del handlers[ev.DispositionOrdered]  # Audit's part comes after the certificate.
+    handlers = hold_handlers() | dict((on(ev.DispositionOrdered, note_order),))
     processor = resources.processor(
         aggregates, lambda record_id: AuditedRecord(record_id=record_id), handlers
     )

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Final
 
 from direct311.retention.inventory.domain import RetentionRules
-from direct311.retention.record import CERTIFYING, InventoryRecord
+from direct311.retention.record import HOLDERS, InventoryRecord
 from direct311.retention.review.domain import Disposition
 from direct311.retention.schedule.domain.schedule import FiscalYear
 from direct311.runtime.messaging.state import RecordState
@@ -95,7 +95,7 @@ def certificates(
             disposition,
             item,
             group,
-            CERTIFYING,
+            frozenset(HOLDERS) - {"audit"},
             rules,
             at,
             certificate_id=certificate_id(disposition.disposition_id, item),

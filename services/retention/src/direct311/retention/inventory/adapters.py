@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from direct311.retention.holds.domain import Hold, plain_name
 from direct311.retention.holds.ports import Known
 from direct311.retention.inventory.ports import Position
-from direct311.retention.record import HOLDERS, InventoryRecord, Stage
+from direct311.retention.record import InventoryRecord, Stage
 from direct311.runtime.storage.database import (
     Document,
     Index,
@@ -135,11 +135,16 @@ class MongoInventory:
     async def waiting(self, order_id: str, *, for_audit: bool) -> bool:
         query: Document = {"order_id": order_id, "stage": "ordered"}
         if for_audit:
-            query |= {"stage": "certified", "answered": {"$lt": len(HOLDERS)}}
+            query |= {"stage": "certified", "receipts.holder": {"$ne": "audit"}}
         return bool(await self._ids(query, 1))
 
     async def count(self) -> Mapping[Stage, int]:
-        groups = self._collection.aggregate([{"$group": {"_id": "$stage", "n": {"$sum": 1}}}])
+        groups = self._collection.aggregate(
+            [
+                {"$match": {"case_file": {"$ne": True}}},
+                {"$group": {"_id": "$stage", "n": {"$sum": 1}}},
+            ]
+        )
         return {group["_id"]: group["n"] async for group in groups}
 
     async def _ids(self, query: Document, limit: int) -> list[str]:

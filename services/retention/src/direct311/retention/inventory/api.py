@@ -32,8 +32,8 @@ class Outcome(Model, extra="forbid"):
 
 
 class ComponentView(Model):
-    """A part of a record under one item: the `request`, or an outcome by its name. `waiting`: its
-    clock has not started, and `reason` says what it waits for."""
+    """A part of a record under one item: the `request` or `case_file`, or an outcome by its name.
+    `waiting`: its clock has not started, and `reason` says what it waits for."""
 
     component: str
     item: int | None = None
@@ -54,6 +54,7 @@ class RecordView(Model):
     record_id: str
     version: int
     state: Stage
+    case_file: bool = False
     service_code: str | None = None
     municipality: str | None = None
     department: str | None = None
@@ -82,7 +83,7 @@ class RecordView(Model):
 
 
 class CountsView(Model):
-    """Records of the inventory by state; destroyed records stay in it."""
+    """Requests in the inventory by state; destroyed ones stay in it. Case files do not count."""
 
     total: int
     counts: Mapping[str, int]

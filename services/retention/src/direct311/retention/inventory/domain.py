@@ -14,6 +14,10 @@ CLOCKS: Final = 2
 """The version of the clock rules: a new number makes every record be determined again. 2: an
 outcome's case closes on its own day."""
 
+CASE_SERIES: Final = ("public_records_case", "subpoena")
+"""The series of the assignments that every case file is kept under, whatever its kind: its dates
+must not tell whether it contains a subpoena."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetentionRules:
@@ -46,15 +50,22 @@ class RetentionRules:
         return any(item is not None and item.trigger == "case_closed" for item in items)
 
     def components(self, record: InventoryRecord) -> Sequence[Component]:
-        """The parts that a record is kept for: the request itself, then the outcomes of its work.
-        Empty if it is not known yet what was requested.
+        """The parts that a record is kept for: the request or case file itself, then the outcomes
+        of its work. Empty if it is not known yet what was requested.
         """
-        if record.service_code is None or record.received_at is None:
+        items = self._items(record)
+        if items is None or record.received_at is None:
             return ()
-        closed_on = self._closed_on(record)
-        dates = clocks.request_dates(self.day(record.received_at), closed_on)
-        items = self.assignments.items_of_type(record.service_code)
-        found = [*clocks.components("request", items, dates, self.schedule)]
+        closed_on, received_on = self._closed_on(record), self.day(record.received_at)
+        if record.case_file:
+            dates = clocks.case_file_dates(received_on, closed_on)
+            found = [*clocks.components("case_file", items, dates, self.schedule)]
+        else:
+            dates = clocks.request_dates(received_on, closed_on)
+            found = [*clocks.components("request", items, dates, self.schedule)]
+        if not found:
+            # The assignments lack the series.
+            found = [Component(name="case_file", item=None)]
         for outcome in record.outcomes:
             found += clocks.case_components(
                 outcome,
@@ -64,6 +75,14 @@ class RetentionRules:
                 self.schedule,
             )
         return found
+
+    def _items(self, record: InventoryRecord) -> tuple[int, ...] | None:
+        """The items of the record itself; `None` if it is not known yet what was requested."""
+        if record.case_file:
+            return self.assignments.items_of_series(*CASE_SERIES)
+        if record.service_code is None:
+            return None
+        return self.assignments.items_of_type(record.service_code)
 
     def parts(self, record: InventoryRecord) -> Sequence[Eligibility]:
         """When each component of a record may be destroyed, or what it waits for; empty once
@@ -81,9 +100,11 @@ class RetentionRules:
         An open request, or one with an open case, is never eligible. If items or date have changed,
         the record goes back to the start of its disposition.
         """
-        if not record.open_to_change or record.service_code is None or record.received_at is None:
+        own = self._items(record)
+        if not record.open_to_change or own is None or record.received_at is None:
             return record
-        items = self.assignments.items_for(record.service_code, record.outcomes)
+        added = map(self.assignments.items_of_outcome, record.outcomes)
+        items = tuple(dict.fromkeys((*own, *(item for each in added for item in each))))
         closed_on = self._closed_on(record)
         found = clocks.longest(self.components(record), self.schedule.fiscal_year_begins)
         return record.determined(

@@ -1,7 +1,7 @@
 """What the other services say about a record, and what the inventory does with it."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from direct311.retention.holds.ports import Holds
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.record import InventoryRecord, Receipt, Said
 from direct311.runtime.access.rules import Caller, works_for
-from direct311.runtime.clock import Clock
+from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError, RuntimeFaultError
 from direct311.runtime.messaging.records import EventProcessor, Handler, on
 from direct311.runtime.messaging.state import Change
@@ -125,6 +125,13 @@ class Inventorying:
         )
         return Change(state.answered_by(receipt))
 
+    async def case_filed(
+        self, state: InventoryRecord, *, received_at: datetime, closed_at: datetime | None
+    ) -> Changed:
+        """What the case desk says about a case file."""
+        after = state.known_to("retention").case_filed(received_at=received_at, closed_at=closed_at)
+        return None if after == state else await self._follow(state, after)
+
     async def _follow(self, state: InventoryRecord, after: InventoryRecord) -> Changed:
         if not state.open_to_change:
             return None
@@ -230,3 +237,24 @@ class Outcomes:
         else:
             return
         raise RefusedError("closed_on", wanted, field="closed_on")
+
+
+class CaseFiles:
+    """The case desk's files in the inventory: each is a scheduled record."""
+
+    def __init__(
+        self, processor: EventProcessor[InventoryRecord], inventorying: Inventorying, ids: Ids
+    ) -> None:
+        self._processor = processor
+        self._inventorying = inventorying
+        self._ids = ids
+
+    async def put(self, case_id: str, *, received_at: datetime, closed_at: datetime | None) -> None:
+        """Enter a case file, or that it was closed; may be repeated."""
+
+        async def decide(state: InventoryRecord) -> Changed:
+            return await self._inventorying.case_filed(
+                state, received_at=received_at, closed_at=closed_at
+            )
+
+        await self._processor.change(case_id, self._ids.new(), decide)

@@ -11,7 +11,7 @@ from direct311.retention.inventory.adapters import MongoInventory
 from direct311.retention.inventory.api import router
 from direct311.retention.inventory.consumers import inventorying
 from direct311.retention.inventory.domain import RetentionRules
-from direct311.retention.inventory.handlers import Inventorying, Outcomes
+from direct311.retention.inventory.handlers import CaseFiles, Inventorying, Outcomes
 from direct311.retention.record import InventoryRecord
 from direct311.runtime.loops import Step
 from direct311.runtime.messaging.broker import Process
@@ -27,6 +27,7 @@ class InventoryPart:
     inventory: MongoInventory
     processor: EventProcessor[InventoryRecord]
     process: Callable[[Callable[[], None]], Process]
+    case_files: CaseFiles
     router: APIRouter
     prepare: Step
     relay: Relay
@@ -38,10 +39,11 @@ def wire(
     clock = resources.clock
     records = resources.aggregate_store(resources.database["records"], InventoryRecord)
     inventory = MongoInventory(records.records)
+    entries = Inventorying(rules, holds, clock)
     processor = resources.processor(
         records,
         lambda record_id: InventoryRecord(record_id=record_id),
-        Inventorying(rules, holds, clock).handlers(),
+        entries.handlers(),
     )
 
     def process(answered: Callable[[], None]) -> Process:
@@ -55,6 +57,7 @@ def wire(
         inventory,
         processor,
         process,
+        CaseFiles(processor, entries, resources.ids),
         router(inventory, outcomes, rules, resources.ids, caller_of),
         prepare,
         records.relay,

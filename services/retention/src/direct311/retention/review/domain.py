@@ -5,7 +5,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Literal
 
-from direct311.retention.record import HOLDERS, InventoryRecord
+from direct311.retention.record import InventoryRecord
 from direct311.schemas import Instant, Model, OnDate, replaced
 from direct311.schemas import events as ev
 
@@ -130,7 +130,7 @@ def ordered(
         version=record.version + 1,
         order_id=disposition.disposition_id,
         items=tuple(str(item) for item in record.items),
-        holders=HOLDERS,
+        holders=record.holders,
         custodian=disposition.custodian,
         records_officer=disposition.records_officer,
         ordered_at=at,

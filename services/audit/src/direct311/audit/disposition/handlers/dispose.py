@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from direct311.audit.alarms.ports import Alarms
-from direct311.audit.disposition.domain.records import ANSWERING, AuditedRecord
+from direct311.audit.disposition.domain.records import AuditedRecord
 from direct311.audit.disposition.handlers.holds import Held
 from direct311.audit.disposition.ports import LogHolds
 from direct311.audit.entry import Filter
@@ -122,7 +122,10 @@ class Disposition:
         """The certified order that every other holder has answered, according to the log, and when
         the last of them did; `None` if there is none."""
         size = (await self._followed.complete()).size
-        receipts = [await self._told(state.record_id, "destroy", each, size) for each in ANSWERING]
+        receipts = [
+            await self._told(state.record_id, "destroy", each, size)
+            for each in sorted(state.answering)
+        ]
         if not all(receipts):
             return None
         certified = await self._told(state.record_id, "certify", "retention", size)
@@ -217,3 +220,12 @@ class Disposition:
         tag = await self._tags.tagger(self._clock.now())
         forgotten = await self._entries.forget(state.record_id, tag, self._keys.destroyed)
         return Destroyed(documents=forgotten)
+
+
+async def note_order(
+    state: AuditedRecord, event: Event[ev.DispositionOrdered]
+) -> Change[AuditedRecord] | None:
+    """Note whose receipts are needed, if the order names more holders than most orders do. Audit's
+    own part comes after the certificate."""
+    after = state.ordered_of(event.data.holders)
+    return None if after == state else Change(after)

@@ -139,6 +139,17 @@ def request_dates(received_on: date, closed_on: date | None) -> Mapping[Trigger,
     return dates
 
 
+def case_file_dates(received_on: date, closed_on: date | None) -> Mapping[Trigger, date]:
+    """When the clocks of a case file started; days of the county's calendar.
+
+    A subpoena counts as complied with on the day that its case closed, which is never too early.
+    """
+    dates = dict(request_dates(received_on, closed_on))
+    if closed_on is not None:
+        dates["complied"] = closed_on
+    return dates
+
+
 def _eligibility(component: Component, fiscal_year: FiscalYear) -> Eligibility:
     item = component.item
     on = eligible_on(item, component.trigger_on, fiscal_year) if item else None

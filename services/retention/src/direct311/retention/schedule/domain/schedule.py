@@ -136,6 +136,10 @@ class Assignments(Model, extra="forbid"):
         )
         return tuple(dict.fromkeys(next(fitting, self.default)))
 
+    def items_of_series(self, *series: str) -> tuple[int, ...]:
+        """The item numbers of these kinds of records, without the kinds that the file lacks."""
+        return tuple(each.item for each in self.series if each.series in series)
+
     def items_of_outcome(self, outcome: str) -> tuple[int, ...]:
         """The item numbers that an outcome adds; none if the file does not know it."""
         return next((each.items for each in self.outcomes if each.outcome == outcome), ())

@@ -1,0 +1,1 @@
+"""The case desk: case files, sealed in a vault of their own."""

@@ -1,0 +1,71 @@
+"""Case files in the database, their documents in the store, the kinds of cases from their file."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+from direct311.retention.cases.domain import CaseFile, CaseKind, CaseRules, case_problems
+from direct311.runtime.access.roles import ROLES
+from direct311.runtime.datafile import load, packaged
+from direct311.runtime.storage.database import Document, Index, MongoRecords
+from direct311.runtime.storage.objects import ObjectStore
+
+BUCKET: Final = "direct311-cases"
+
+
+class MongoCases:
+    """Implements `Cases` over the collection of the runtime's records."""
+
+    INDEXES = (
+        Index([("kind", 1), ("_id", 1)], name="kind", sparse=True),
+        Index([("unfiled", 1)], name="unfiled", partialFilterExpression={"unfiled": True}),
+    )
+
+    def __init__(self, records: MongoRecords[CaseFile]) -> None:
+        self._records = records
+
+    async def page(
+        self, kinds: Collection[CaseKind], after: str | None, limit: int
+    ) -> Sequence[CaseFile]:
+        query: Document = {"kind": {"$in": sorted(kinds)}, "lifecycle": "active"}
+        if after is not None:
+            query["_id"] = {"$gt": after}
+        return await self._read(query, limit)
+
+    async def unfiled(self, limit: int) -> Sequence[CaseFile]:
+        return await self._read({"unfiled": True, "lifecycle": "active"}, limit)
+
+    async def _read(self, query: Document, limit: int) -> Sequence[CaseFile]:
+        cursor = self._records.collection.find(query).sort([("_id", 1)]).limit(limit)
+        return [self._records.stored(document).state async for document in cursor]
+
+
+class StoreDocuments:
+    """Implements `SealedDocuments`: `<shard>/<case>/<sha256>` in a versioned bucket, ciphertext."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def put(self, case_id: str, sha256: str, sealed: bytes) -> None:
+        await self._store.put(BUCKET, _folder(case_id) + sha256, sealed)
+
+    async def get(self, case_id: str, sha256: str) -> bytes:
+        return await self._store.get(BUCKET, _folder(case_id) + sha256)
+
+    async def remove_all(self, case_id: str) -> tuple[int, int]:
+        return await self._store.remove_every_version(BUCKET, _folder(case_id))
+
+
+def load_case_rules(path: Path | None = None) -> CaseRules:
+    """The county's own file at `path`, or the packaged one.
+
+    :raises DataFileError: the file is invalid.
+    """
+    source = path or packaged("direct311.retention", "cases.yaml")
+    return load(CaseRules, source, lambda each: case_problems(each, ROLES.people)).content
+
+
+def _folder(case_id: str) -> str:
+    shard = hashlib.sha256(case_id.encode()).hexdigest()[:2]
+    return f"{shard}/{case_id}/"

@@ -1,0 +1,179 @@
+"""The case desk over HTTP."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import Field
+
+from direct311.retention.api import CallerOf, Id, Limit
+from direct311.retention.cases.domain import (
+    CaseContact,
+    CaseDocument,
+    CaseFile,
+    CaseKind,
+    CaseOutcome,
+    CaseState,
+    DocumentKind,
+)
+from direct311.retention.cases.handlers import CaseDesk, OpenedCase
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.http.api import PROBLEMS, require
+from direct311.runtime.parameters import GivenInstant
+from direct311.runtime.text import Line, Lines
+from direct311.schemas import Instant, Model, RecordId
+
+LARGEST_DOCUMENT: Final = 25 * 1024**2
+"""In bytes."""
+BYTES: Final[dict[str, Any]] = {
+    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+}
+Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Of the bytes, in hex")]
+
+
+class RequesterContact(CaseContact, extra="forbid"):
+    """How to reach the requester, if the requester said so. It is sealed, and used for this case
+    only."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200), Line] | None = None
+    email: Annotated[str, Field(min_length=1, max_length=320), Line] | None = None
+    phone: Annotated[str, Field(min_length=1, max_length=40), Line] | None = None
+    address: Annotated[str, Field(min_length=1, max_length=300), Line] | None = None
+
+
+class CaseOrder(Model, extra="forbid"):
+    """`request`: in the requester's own words. `received_at`: when it was received; now, if it is
+    left out. Nobody has to say who they are, or why they ask."""
+
+    kind: CaseKind
+    request: Annotated[str, Field(min_length=1, max_length=20_000), Lines]
+    contact: RequesterContact | None = None
+    received_at: GivenInstant | None = None
+
+
+class CaseClosing(Model, extra="forbid"):
+    """`withdrawn`: the requester took the request back."""
+
+    outcome: CaseOutcome
+
+
+class CaseView(Model):
+    """A case without anything that was sealed. `documents`: letters and instruments, by the
+    SHA-256 of the bytes that came."""
+
+    case_id: str
+    kind: CaseKind
+    state: CaseState
+    outcome: CaseOutcome | None = None
+    version: int
+    received_at: Instant
+    closed_at: Instant | None = None
+    opened_by: str
+    documents: tuple[CaseDocument, ...]
+
+
+class OpenedCaseView(CaseView):
+    """`request`: in the requester's own words. `contact`: absent if the requester left none."""
+
+    request: str
+    contact: CaseContact | None = None
+
+
+class CasePage(Model):
+    cases: tuple[CaseView, ...]
+    next: str | None = None
+
+
+def router(desk: CaseDesk, desks: tuple[str, ...], caller_of: CallerOf) -> APIRouter:
+    """All about cases. `desks`: the roles that have one."""
+    api = APIRouter(prefix="/v1/cases", tags=["cases"], responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.post("", status_code=201, response_model_exclude_none=True)
+    async def open_case(body: CaseOrder, caller: Annotated[Caller, who]) -> CaseView:
+        """Open a case for a request that was received. What the requester wrote is sealed under a
+        key of this case."""
+        require(caller, *desks)
+        return _view(
+            await desk.open_case(caller, body.kind, body.request, body.contact, body.received_at)
+        )
+
+    @api.get("", response_model_exclude_none=True)
+    async def list_cases(
+        caller: Annotated[Caller, who],
+        cursor: Annotated[RecordId | None, Query()] = None,
+        limit: Limit = 100,
+    ) -> CasePage:
+        """The cases at your desk, oldest first. Opens nothing."""
+        require(caller, *desks)
+        found = await desk.list_cases(caller, cursor, limit + 1)
+        page = found[:limit]
+        return CasePage(
+            cases=tuple(_view(each) for each in page),
+            next=page[-1].record_id if len(found) > limit else None,
+        )
+
+    @api.get("/{case_id}", response_model_exclude_none=True)
+    async def read_case(
+        case_id: Id, caller: Annotated[Caller, who], response: Response
+    ) -> OpenedCaseView:
+        """A case with what its requester wrote. The access is recorded, with the number of the case
+        as its reference, before anything is opened."""
+        require(caller, *desks)
+        response.headers["Cache-Control"] = "no-store"
+        return _opened(await desk.read_case(caller, case_id))
+
+    @api.put(
+        "/{case_id}/documents/{sha256}",
+        max_body_size=LARGEST_DOCUMENT,
+        response_model_exclude_none=True,
+        openapi_extra={"requestBody": {"required": True, "content": BYTES}},
+    )
+    async def deposit(
+        case_id: Id,
+        sha256: Sha256,
+        kind: Annotated[DocumentKind, Query()],
+        request: Request,
+        caller: Annotated[Caller, who],
+    ) -> CaseView:
+        """Put a letter or an instrument into a case file: its bytes as they came, at most 25 MB.
+        They are sealed and never parsed. May be repeated."""
+        require(caller, *desks)
+        return _view(await desk.deposit(caller, case_id, kind, sha256, await request.body()))
+
+    @api.get(
+        "/{case_id}/documents/{sha256}",
+        response_class=Response,
+        responses={200: {"content": BYTES}},
+    )
+    async def read_document(
+        case_id: Id, sha256: Sha256, caller: Annotated[Caller, who]
+    ) -> Response:
+        """A letter or an instrument as it came. The access is recorded before it is opened."""
+        require(caller, *desks)
+        return Response(
+            await desk.read_document(caller, case_id, sha256),
+            media_type="application/octet-stream",
+            headers={
+                "Cache-Control": "no-store",
+                "Content-Disposition": f'attachment; filename="{sha256}"',
+                "X-Content-Type-Options": "nosniff",
+            },
+        )
+
+    @api.post("/{case_id}/close", response_model_exclude_none=True)
+    async def close(case_id: Id, body: CaseClosing, caller: Annotated[Caller, who]) -> CaseView:
+        """Close a case because the requester took the request back. May be repeated."""
+        require(caller, *desks)
+        return _view(await desk.withdraw(caller, case_id))
+
+    return api
+
+
+def _view(file: CaseFile) -> CaseView:
+    return CaseView(case_id=file.record_id, **file.model_dump(exclude={"sealed"}))
+
+
+def _opened(case: OpenedCase) -> OpenedCaseView:
+    return OpenedCaseView(
+        **_view(case.file).model_dump(), request=case.request, contact=case.contact
+    )

@@ -1,0 +1,3 @@
+"""The events about the disposition of case files."""
+
+TOPICS = ("disposition",)

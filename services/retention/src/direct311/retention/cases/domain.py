@@ -1,0 +1,213 @@
+"""A case file: what came in, what state the case is in, and who may see that it exists."""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Final, Literal, get_args
+
+from direct311.runtime.messaging.state import RecordState
+from direct311.schemas import Instant, Model, replaced
+from direct311.schemas.model import nothing
+
+CaseKind = Literal["public_records", "law_enforcement"]
+CaseState = Literal[
+    "received",
+    "acknowledged",
+    "scoping",
+    "clarifying",
+    "estimating",
+    "awaiting_payment",
+    "collecting",
+    "reviewing",
+    "packaged",
+    "approved",
+    "released",
+    "closed",
+]
+CaseOutcome = Literal["withdrawn"]
+DocumentKind = Literal["letter", "instrument"]
+
+REQUEST: Final = "case_request"
+"""The sealed field with the request in the requester's own words."""
+CONTACT: Final = "case_contact"
+"""The sealed field with the requester's contact data, as JSON; absent if the requester left
+none."""
+SEALED_AS: Final[Mapping[DocumentKind, str]] = MappingProxyType(
+    {"letter": "case_letter", "instrument": "case_instrument"}
+)
+"""The sealed field of each kind of document."""
+MOST_DOCUMENTS: Final = 500
+"""The most documents in one case file."""
+
+MOST_DAYS: Final = 36_500
+"""The most days for which entries about a case are withheld at first."""
+
+_CLOSING: Final = frozenset[CaseState]({"closed"})
+TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProxyType(
+    {
+        "received": _CLOSING | {"acknowledged"},
+        "acknowledged": _CLOSING | {"scoping"},
+        "scoping": _CLOSING | {"clarifying", "estimating", "collecting"},
+        "clarifying": _CLOSING | {"scoping"},
+        "estimating": _CLOSING | {"awaiting_payment", "collecting"},
+        "awaiting_payment": _CLOSING | {"collecting"},
+        "collecting": _CLOSING | {"reviewing"},
+        "reviewing": _CLOSING | {"packaged"},
+        "packaged": _CLOSING | {"reviewing", "approved"},
+        "approved": _CLOSING | {"released"},
+        "released": _CLOSING | {"collecting"},
+        "closed": frozenset({"scoping"}),
+    }
+)
+"""Which states a public-records case may enter from which. It pays only if something is charged; a
+partial release goes back to collecting; a closed case is reopened at its scope; withdrawing closes
+it from every state. A law-enforcement case is received or closed; the states of its own work come
+with that work."""
+
+
+class CaseContact(Model, extra="forbid"):
+    """How to reach the requester. All of it is optional, and used for this case only."""
+
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: str | None = None
+
+
+class CaseDocument(Model):
+    """A letter or an instrument, sealed in the store and never parsed. `sha256` (hex) and `size`
+    are those of the bytes that came."""
+
+    sha256: str
+    kind: DocumentKind
+    size: int
+    added_by: str
+    added_at: Instant
+
+    @property
+    def field(self) -> str:
+        """The name of its sealed field in the access rules."""
+        return SEALED_AS[self.kind]
+
+    @property
+    def sealed_name(self) -> str:
+        """What binds its ciphertext to it; the key binds the case."""
+        return f"{self.field}/{self.sha256}"
+
+
+class CaseFile(RecordState):
+    """One case; its record id is the number of the case. `sealed` maps sealed fields to their
+    ciphertexts. `exempt_until`: entries of the access log about it are withheld until then.
+    `unfiled`: the inventory does not know its newest dates yet.
+    """
+
+    kind: CaseKind | None = None
+    state: CaseState = "received"
+    outcome: CaseOutcome | None = None
+    received_at: Instant | None = None
+    closed_at: Instant | None = None
+    opened_by: str = ""
+    exempt_until: Instant | None = None
+    sealed: Mapping[str, bytes] = nothing()
+    documents: tuple[CaseDocument, ...] = ()
+    unfiled: bool = False
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a case, and it is not being destroyed."""
+        return self.kind is not None and self.lifecycle == "active"
+
+    def may_become(self, state: CaseState) -> bool:
+        """Whether the case may enter this state now."""
+        return state in TRANSITIONS[self.state]
+
+    def document(self, sha256: str) -> CaseDocument | None:
+        """The document with this hash."""
+        return next((each for each in self.documents if each.sha256 == sha256), None)
+
+    def opened(
+        self,
+        *,
+        kind: CaseKind,
+        received_at: datetime,
+        opened_by: str,
+        exempt_until: datetime | None,
+        sealed: Mapping[str, bytes],
+    ) -> "CaseFile":
+        """A copy that was received."""
+        return replaced(
+            self,
+            kind=kind,
+            received_at=received_at,
+            opened_by=opened_by,
+            exempt_until=exempt_until,
+            sealed=sealed,
+            unfiled=True,
+        )
+
+    def deposited(self, document: CaseDocument) -> "CaseFile":
+        """A copy with one more document."""
+        return replaced(self, documents=(*self.documents, document))
+
+    def withdrawn(self, at: datetime) -> "CaseFile":
+        """A copy that its requester took back."""
+        return replaced(self, state="closed", outcome="withdrawn", closed_at=at, unfiled=True)
+
+    def filed(self) -> "CaseFile":
+        """A copy whose dates the inventory knows."""
+        return replaced(self, unfiled=False)
+
+
+class KindRules(Model, extra="forbid"):
+    """How cases of one kind are kept; see `data/cases.yaml`."""
+
+    kind: CaseKind
+    citation: str
+    desks: tuple[str, ...]
+    documents: tuple[DocumentKind, ...]
+    exempt_days: int | None = None
+
+    def exempt_until(self, received_at: datetime) -> datetime | None:
+        """Until when entries about a case received then are withheld."""
+        return received_at + timedelta(days=self.exempt_days) if self.exempt_days else None
+
+
+class CaseRules(Model, extra="forbid"):
+    """The kinds of cases, each once."""
+
+    cases: str
+    version: str
+    citation: str
+    effective_from: date
+    effective_until: date | None = None
+    kinds: tuple[KindRules, ...]
+
+    def of(self, kind: CaseKind) -> KindRules:
+        """The rules of this kind."""
+        return next(each for each in self.kinds if each.kind == kind)
+
+    @property
+    def desks(self) -> tuple[str, ...]:
+        """Every role that has a desk."""
+        return tuple(dict.fromkeys(desk for each in self.kinds for desk in each.desks))
+
+    def kinds_at(self, roles: Collection[str]) -> tuple[CaseKind, ...]:
+        """The kinds whose desk one of these roles has."""
+        return tuple(each.kind for each in self.kinds if {*each.desks} & {*roles})
+
+
+def case_problems(rules: CaseRules, people: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with a file of kinds: entry, field and reason. `people`: the known roles."""
+    for kind in get_args(CaseKind):
+        times = sum(each.kind == kind for each in rules.kinds)
+        if times != 1:
+            yield kind, "kind", "must be in the file exactly once"
+    for each in rules.kinds:
+        for field in ("desks", "documents"):
+            if not getattr(each, field):
+                yield each.kind, field, "is empty"
+        if each.exempt_days is not None and not 1 <= each.exempt_days <= MOST_DAYS:
+            yield each.kind, "exempt_days", f"must be from 1 to {MOST_DAYS}"
+        for desk in each.desks:
+            if desk not in people:
+                yield each.kind, "desks", f"{desk} is not a role"

@@ -1,0 +1,327 @@
+"""The use cases of the case desk: open a case, read it, add and read documents, withdraw, destroy.
+
+Everything that a requester or an agency wrote is sealed under the case's own key. To read it is an
+access: the rules decide, and its event is in the log before anything is opened. That applies to the
+desk too, whose reference is the number of the case.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256 as sha256_of
+from typing import Any
+
+from direct311.retention.cases.domain import (
+    CONTACT,
+    MOST_DOCUMENTS,
+    REQUEST,
+    CaseContact,
+    CaseDocument,
+    CaseFile,
+    CaseKind,
+    CaseRules,
+    DocumentKind,
+)
+from direct311.retention.cases.ports import Cases, SealedDocuments, Shelf
+from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.rules import Caller, RecordFacts
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.disposition import Destroyed
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.records import EventProcessor, Handler, hold_handlers
+from direct311.runtime.messaging.state import Change
+from direct311.runtime.storage.objects import MissingObjectError
+from direct311.runtime.vault.vault import Vault
+from direct311.schemas import Event, derived_id
+from direct311.schemas.events import AccessAction
+from direct311.schemas.model import Model
+
+PURPOSE = "county_business"
+Changed = Change[CaseFile] | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCase:
+    """A case with what its requester wrote."""
+
+    file: CaseFile
+    request: str
+    contact: CaseContact | None
+
+
+class CaseDesk:
+    """:param wake: called when the inventory has something to learn."""
+
+    def __init__(
+        self,
+        processor: EventProcessor[CaseFile],
+        cases: Cases,
+        documents: SealedDocuments,
+        vault: Vault,
+        rules: CaseRules,
+        clock: Clock,
+        ids: Ids,
+        wake: Callable[[], None],
+    ) -> None:
+        self._processor = processor
+        self._cases = cases
+        self._documents = documents
+        self._vault = vault
+        self._rules = rules
+        self._clock = clock
+        self._ids = ids
+        self._wake = wake
+
+    async def open_case(
+        self,
+        caller: Caller,
+        kind: CaseKind,
+        request: str,
+        contact: CaseContact | None,
+        received_at: datetime | None,
+    ) -> CaseFile:
+        """Open a case for what somebody asked for.
+
+        :param received_at: when it was received, if that was earlier than now.
+        :raises RefusedError: another desk keeps cases of this kind, or the time is in the future.
+        """
+        rules = self._rules.of(kind)
+        if not {*rules.desks} & {*caller.roles}:
+            raise RefusedError("desk", "Another desk keeps cases of this kind.", field="kind")
+        now = self._clock.now()
+        received_at = received_at or now
+        if received_at > now:
+            raise RefusedError(
+                "received_at", "received_at must not be in the future.", field="received_at"
+            )
+        case_id = self._ids.new()
+        wrapped, key = await self._vault.new_key(case_id)
+        sealed = {REQUEST: key.seal(REQUEST, request.encode())}
+        if contact is not None and (said := contact.model_dump(exclude_none=True)):
+            sealed[CONTACT] = key.seal(CONTACT, json.dumps(said).encode())
+        # Durable before anything that it sealed is. Without a case it is forgotten after a day.
+        await self._vault.keys.insert([wrapped])
+
+        async def decide(state: CaseFile) -> Changed:
+            return Change(
+                state.opened(
+                    kind=kind,
+                    received_at=received_at,
+                    opened_by=caller.sub,
+                    exempt_until=rules.exempt_until(received_at),
+                    sealed=sealed,
+                )
+            )
+
+        found = await self._processor.change(case_id, case_id, decide)
+        self._wake()
+        return found
+
+    async def list_cases(self, caller: Caller, after: str | None, limit: int) -> Sequence[CaseFile]:
+        """The cases at the caller's desk, by number. Opens nothing."""
+        return await self._cases.page(self._rules.kinds_at(caller.roles), after, limit)
+
+    async def read_case(self, caller: Caller, case_id: str) -> OpenedCase:
+        """A case with its sealed text.
+
+        :raises RefusedError: the caller's desk has no such case.
+        :raises DeniedError: the rules refuse.
+        :raises AuditUnavailableError: it could not be recorded; nothing was opened.
+        """
+        state = await self._found(caller, case_id)
+        fields = tuple(each for each in (REQUEST, CONTACT) if each in state.sealed)
+        access = self._access(caller, state, "view", "GET /v1/cases/{case_id}", fields)
+        texts = await self._vault.open(access, self._facts(state), state.sealed)
+        contact = texts.get(CONTACT)
+        return OpenedCase(
+            state,
+            texts[REQUEST].decode(),
+            CaseContact.model_validate_json(contact) if contact is not None else None,
+        )
+
+    async def deposit(
+        self, caller: Caller, case_id: str, kind: DocumentKind, sha256: str, content: bytes
+    ) -> CaseFile:
+        """Seal a letter or an instrument into a case file; may be repeated.
+
+        :param sha256: of the content (hex).
+        :raises RefusedError: the caller's desk has no such case, it is closed or full, it takes no
+            such documents, or the content has another hash.
+        """
+        state = await self._found(caller, case_id)
+        document = self._document(caller, state, kind, sha256, content)
+        if state.document(sha256) is not None:
+            return state
+        operation = "PUT /v1/cases/{case_id}/documents/{sha256}"
+        access = self._access(caller, state, "seal", operation, (document.field,))
+        async with self._vault.unlock(access, self._facts(state)) as key:
+            sealed = key.seal(document.sealed_name, content)
+        await self._documents.put(case_id, sha256, sealed)
+
+        async def decide(current: CaseFile) -> Changed:
+            self._check_room(current)
+            if current.document(sha256) is not None:
+                return None
+            return Change(current.deposited(document))
+
+        return await self._processor.change(case_id, self._ids.new(), decide)
+
+    async def read_document(self, caller: Caller, case_id: str, sha256: str) -> bytes:
+        """A letter or an instrument, as it came.
+
+        :raises RefusedError: the caller's desk has no such case, or the case no such document.
+        :raises DeniedError: the rules refuse.
+        :raises AuditUnavailableError: it could not be recorded; nothing was opened.
+        """
+        state = await self._found(caller, case_id)
+        document = state.document(sha256)
+        if document is None:
+            raise RefusedError("not_found", "This case has no such document.")
+        operation = "GET /v1/cases/{case_id}/documents/{sha256}"
+        access = self._access(caller, state, "view", operation, (document.field,))
+        try:
+            # This is ciphertext. It is fetched first, so that nothing can fail after the access was
+            # recorded.
+            sealed = await self._documents.get(case_id, sha256)
+        except MissingObjectError:
+            raise RefusedError("not_readable", "The document no longer exists.") from None
+        async with self._vault.unlock(access, self._facts(state)) as key:
+            return key.open(document.sealed_name, sealed)
+
+    async def withdraw(self, caller: Caller, case_id: str) -> CaseFile:
+        """Close a case because its requester took the request back; may be repeated.
+
+        :raises RefusedError: the caller's desk has no such case, or it was closed otherwise.
+        """
+        await self._found(caller, case_id)
+
+        async def decide(state: CaseFile) -> Changed:
+            if state.outcome == "withdrawn":
+                return None
+            self._check_open(state)
+            return Change(state.withdrawn(self._clock.now()))
+
+        found = await self._processor.change(case_id, self._ids.new(), decide)
+        self._wake()
+        return found
+
+    async def _found(self, caller: Caller, case_id: str) -> CaseFile:
+        """The case. For another desk it does not exist."""
+        state = await self._processor.read(case_id)
+        if state.kind not in self._rules.kinds_at(caller.roles) or not state.exists:
+            raise RefusedError("unknown_case", "There is no such case at your desk.")
+        return state
+
+    def _document(
+        self, caller: Caller, state: CaseFile, kind: DocumentKind, sha256: str, content: bytes
+    ) -> CaseDocument:
+        if state.kind is None or kind not in self._rules.of(state.kind).documents:
+            raise RefusedError("document", "A case of this kind has no such documents.")
+        if not content or sha256_of(content).hexdigest() != sha256:
+            raise RefusedError("sha256", "The body must have the SHA-256 in the address.")
+        if state.document(sha256) is None:
+            self._check_room(state)
+        return CaseDocument(
+            sha256=sha256,
+            kind=kind,
+            size=len(content),
+            added_by=caller.sub,
+            added_at=self._clock.now(),
+        )
+
+    def _check_room(self, state: CaseFile) -> None:
+        self._check_open(state)
+        if len(state.documents) >= MOST_DOCUMENTS:
+            raise RefusedError("full", f"A case has at most {MOST_DOCUMENTS} documents.")
+
+    @staticmethod
+    def _check_open(state: CaseFile) -> None:
+        if not state.exists or not state.may_become("closed"):
+            raise RefusedError("case_closed", "The case is closed.")
+
+    def _access(
+        self,
+        caller: Caller,
+        state: CaseFile,
+        action: AccessAction,
+        operation: str,
+        fields: tuple[str, ...],
+    ) -> Access:
+        now, until = self._clock.now(), state.exempt_until
+        return Access(
+            caller,
+            action=action,
+            purpose=PURPOSE,
+            operation=operation,
+            fields=fields,
+            record_ids=(state.record_id,),
+            reference=state.record_id,
+            case_id=state.record_id,
+            version_seen=state.version,
+            result_count=1,
+            exempt_until=until if until is not None and until > now else None,
+        )
+
+    def _facts(self, state: CaseFile) -> RecordFacts:
+        desks = self._rules.of(state.kind).desks if state.kind else ()
+        return RecordFacts(state.record_id, desks=desks)
+
+
+class Filing:
+    """Tells the inventory the dates of case files."""
+
+    def __init__(self, processor: EventProcessor[CaseFile], cases: Cases, shelf: Shelf) -> None:
+        self._processor = processor
+        self._cases = cases
+        self._shelf = shelf
+
+    async def step(self) -> None:
+        """Tell what is not known yet. Every step may be repeated."""
+        while found := await self._cases.unfiled(100):
+            for state in found:
+                await self._file(state)
+
+    async def _file(self, read: CaseFile) -> None:
+        if read.received_at is not None:
+            await self._shelf.put(
+                read.record_id, received_at=read.received_at, closed_at=read.closed_at
+            )
+
+        async def decide(state: CaseFile) -> Changed:
+            same = (state.received_at, state.closed_at) == (read.received_at, read.closed_at)
+            return Change(state.filed()) if same and state.unfiled else None
+
+        cause = derived_id(read.record_id, f"filed:{read.version}")
+        await self._processor.change(read.record_id, cause, decide)
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyCase:
+    """Deletes everything of a case outside its document and its key."""
+
+    documents: SealedDocuments
+
+    async def __call__(self, state: CaseFile) -> Destroyed:
+        """What the case had, even if an earlier attempt deleted part of it."""
+        objects, size = await self.documents.remove_all(state.record_id)
+        return Destroyed(
+            documents=1,
+            fields=len(state.sealed) + len(state.documents),
+            objects=max(objects, len(state.documents)),
+            bytes=max(size, sum(each.size for each in state.documents)),
+        )
+
+
+def _of_a_case(handler: Handler[CaseFile]) -> Handler[CaseFile]:
+    """The same handler, for case files only: retention holds nothing sealed of a request."""
+
+    async def handle(state: CaseFile, event: Event[Any]) -> Changed:
+        return await handler(state, event) if state.kind is not None else None
+
+    return handle
+
+
+def disposition_handlers() -> Mapping[type[Model], Handler[CaseFile]]:
+    """How the case desk takes part in disposition, like every other holder."""
+    return {kind: _of_a_case(handler) for kind, handler in hold_handlers().items()}

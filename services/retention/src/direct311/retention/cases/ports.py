@@ -1,0 +1,45 @@
+"""What the case desk needs from outside."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from direct311.retention.cases.domain import CaseFile, CaseKind
+
+
+class Cases(Protocol):
+    """Queries over all case files. Writes go through the event processor."""
+
+    async def page(
+        self, kinds: Collection[CaseKind], after: str | None, limit: int
+    ) -> Sequence[CaseFile]:
+        """Case files of these kinds by number, after this number; none that is destroyed."""
+        ...
+
+    async def unfiled(self, limit: int) -> Sequence[CaseFile]:
+        """Case files whose newest dates the inventory does not know yet."""
+        ...
+
+
+class SealedDocuments(Protocol):
+    """The sealed letters and instruments of case files."""
+
+    async def put(self, case_id: str, sha256: str, sealed: bytes) -> None:
+        """Write or overwrite one."""
+        ...
+
+    async def get(self, case_id: str, sha256: str) -> bytes:
+        """:raises MissingObjectError: it is gone."""
+        ...
+
+    async def remove_all(self, case_id: str) -> tuple[int, int]:
+        """Remove all of a case in all their versions; returns how many, and their bytes."""
+        ...
+
+
+class Shelf(Protocol):
+    """The inventory, in which each case file is a scheduled record."""
+
+    async def put(self, case_id: str, *, received_at: datetime, closed_at: datetime | None) -> None:
+        """Enter a case file, or that it was closed; may be repeated."""
+        ...

@@ -1,0 +1,104 @@
+"""Builds the case desk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import APIRouter
+
+from direct311.retention.api import CallerOf
+from direct311.retention.cases.adapters import (
+    BUCKET,
+    MongoCases,
+    StoreDocuments,
+    load_case_rules,
+)
+from direct311.retention.cases.api import router
+from direct311.retention.cases.domain import CaseFile
+from direct311.retention.cases.handlers import (
+    CaseDesk,
+    DestroyCase,
+    Filing,
+    disposition_handlers,
+)
+from direct311.retention.cases.ports import Shelf
+from direct311.retention.sealing import Sealing
+from direct311.retention.settings import RetentionSettings
+from direct311.runtime.disposition import Destroyer
+from direct311.runtime.loops import Loop, Step
+from direct311.runtime.messaging.broker import Process
+from direct311.runtime.messaging.relay import Relay
+from direct311.runtime.process import Resources, processing
+from direct311.runtime.storage.objects import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class CasesPart:
+    """`process`: handles orders and holds about case files. `store_answers`: what is wrong with the
+    store, for readiness."""
+
+    process: Process
+    router: APIRouter
+    loops: Sequence[Loop]
+    prepare: Step
+    relay: Relay
+    store_answers: Step
+
+
+def wire(
+    settings: RetentionSettings,
+    resources: Resources,
+    caller_of: CallerOf,
+    store: ObjectStore,
+    sealing: Sealing,
+    shelf: Shelf,
+) -> CasesPart:
+    """:raises DataFileError: the file of kinds is invalid."""
+    clock = resources.clock
+    rules = load_case_rules(settings.cases_file)
+    aggregates = resources.aggregate_store(resources.database["cases"], CaseFile)
+    records = aggregates.records
+    cases, documents = MongoCases(records), StoreDocuments(store)
+    processor = resources.processor(
+        aggregates, lambda case_id: CaseFile(record_id=case_id), disposition_handlers()
+    )
+    filing = Filing(processor, cases, shelf)
+    file = Loop(
+        "file cases", timedelta(seconds=1), filing.step, resources.lease("file-cases"), clock
+    )
+    desk = CaseDesk(
+        processor, cases, documents, sealing.vault, rules, clock, resources.ids, file.wake
+    )
+    destroyer = Destroyer(
+        holder="retention",
+        processor=processor,
+        destroying=records.destroying,
+        remove=DestroyCase(documents),
+        keys=sealing.keys,
+        clock=clock,
+        recoverable_for=settings.recoverable_for,
+    )
+
+    async def tidy() -> None:
+        await sealing.keys.forget_unused(clock.now() - timedelta(days=1), records.collection)
+
+    async def prepare() -> None:
+        await records.prepare(MongoCases.INDEXES)
+
+    async def store_answers() -> None:
+        await store.ping(BUCKET)
+
+    return CasesPart(
+        processing(processor),
+        router(desk, rules.desks, caller_of),
+        (
+            file,
+            Loop(
+                "destroy", timedelta(seconds=1), destroyer.step, resources.lease("destroy"), clock
+            ),
+            Loop("tidy", timedelta(minutes=1), tidy, resources.lease("tidy"), clock),
+        ),
+        prepare,
+        aggregates.relay,
+        store_answers,
+    )

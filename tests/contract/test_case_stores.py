@@ -1,0 +1,131 @@
+"""Case files and their documents are kept the same way in memory and on the real servers."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from uuid_utils import compat
+
+from deploy.local.stack import Stack
+from direct311.retention.cases.adapters import MongoCases, StoreDocuments
+from direct311.retention.cases.domain import CaseFile, CaseKind
+from direct311.retention.cases.ports import Cases, SealedDocuments
+from direct311.runtime.messaging.records import Records, Write
+from direct311.runtime.storage import database as mongo
+from direct311.runtime.storage.database import MongoRecords
+from direct311.runtime.storage.objects import MissingObjectError, ObjectStore
+from tests.support.memory import InMemoryRecords
+from tests.unit.retention.cases.fakes import InMemoryCases, InMemoryDocuments
+
+pytestmark = [pytest.mark.wire, pytest.mark.anyio]
+
+AT = datetime(2026, 3, 2, 17, tzinfo=UTC)
+RECORDS: tuple[CaseKind, ...] = ("public_records",)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@dataclass(frozen=True)
+class Stores:
+    """All that the case desk keeps."""
+
+    records: Records[CaseFile]
+    cases: Cases
+    documents: SealedDocuments
+
+    async def put(self, *files: CaseFile) -> None:
+        writes = [Write(0, each.written(1), (), AT) for each in files]
+        assert not await self.records.commit(writes)
+
+
+@pytest.fixture(params=["memory", "servers"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    if request.param == "memory":
+        memory: InMemoryRecords[CaseFile] = InMemoryRecords()
+        yield Stores(memory, InMemoryCases(memory), InMemoryDocuments())
+        return
+    servers: Stack = request.getfixturevalue("servers")
+    lines = (servers.root / "env" / "retention.env").read_text().splitlines()
+    settings = dict(line.removeprefix("RETENTION_").split("=", 1) for line in lines if "=" in line)
+    # As the service's own principals, so that the rights that it has are the rights that it needs.
+    store = ObjectStore(
+        settings["STORE_ENDPOINT"],
+        settings["STORE_ACCESS_KEY"],
+        settings["STORE_SECRET_KEY"],
+        secure=False,
+    )
+    database = mongo.connect(settings["DATABASE_URL"], settings["DATABASE_NAME"])
+    records: MongoRecords[CaseFile] = MongoRecords(database[f"cases-{new_id()}"], CaseFile)
+    await records.prepare(MongoCases.INDEXES)
+    yield Stores(records, MongoCases(records), StoreDocuments(store))
+    await records.collection.drop()
+    mongo.disconnect(database)
+    store.close()
+
+
+def new_id() -> str:
+    return str(compat.uuid7())
+
+
+def case(kind: CaseKind = "public_records", case_id: str = "") -> CaseFile:
+    return CaseFile(record_id=case_id or new_id()).opened(
+        kind=kind,
+        received_at=AT,
+        opened_by="carla",
+        exempt_until=None,
+        sealed={"case_request": b"\x00sealed\xff"},
+    )
+
+
+async def test_a_case_file_is_read_as_it_was_written(stores: Stores) -> None:
+    written = case()
+    await stores.put(written)
+    (read,) = await stores.cases.page(RECORDS, None, 10)
+    assert read == written.written(1)
+
+
+async def test_a_page_has_one_kind_by_number_and_goes_on_after_the_last(stores: Stores) -> None:
+    ids = [new_id() for _ in range(4)]
+    await stores.put(*(case(case_id=each) for each in reversed(ids[:3])))
+    await stores.put(case("law_enforcement", ids[3]))
+
+    async def page(*kinds: CaseKind, after: str | None = None, limit: int = 10) -> list[str]:
+        return [each.record_id for each in await stores.cases.page(kinds, after, limit)]
+
+    assert await page("public_records", limit=2) == ids[:2]
+    assert await page("public_records", after=ids[1]) == ids[2:3]
+    assert await page("law_enforcement") == ids[3:]
+    assert await page("public_records", "law_enforcement") == ids
+    assert await page() == []
+
+
+async def test_what_is_destroyed_or_being_destroyed_is_on_no_page(stores: Stores) -> None:
+    going, gone = case(), case()
+    await stores.put(going.destruction_ordered("o1"), gone.destruction_ordered("o1").buried())
+    assert not await stores.cases.page(RECORDS, None, 10)
+    assert not await stores.cases.unfiled(10)
+
+
+async def test_only_what_the_inventory_does_not_know_is_unfiled(stores: Stores) -> None:
+    new, known = case(), case().filed()
+    await stores.put(new, known, known.withdrawn(AT).model_copy(update={"record_id": "closed"}))
+    assert {each.record_id for each in await stores.cases.unfiled(10)} == {new.record_id, "closed"}
+    assert len(await stores.cases.unfiled(1)) == 1
+
+
+async def test_documents_go_in_every_version_and_no_other_cases_with_them(stores: Stores) -> None:
+    case_id, other = new_id(), new_id()
+    await stores.documents.put(case_id, "one", b"first")
+    await stores.documents.put(case_id, "one", b"second!")
+    await stores.documents.put(case_id, "two", b"x")
+    await stores.documents.put(other, "one", b"other")
+    assert await stores.documents.get(case_id, "one") == b"second!"
+    assert await stores.documents.remove_all(case_id) == (3, len(b"firstsecond!x"))
+    assert await stores.documents.remove_all(case_id) == (0, 0)
+    with pytest.raises(MissingObjectError):
+        await stores.documents.get(case_id, "one")
+    assert await stores.documents.get(other, "one") == b"other"

@@ -1,0 +1,108 @@
+"""The case desk's ports in memory, held to the same contract as the real ones, and the desk."""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from direct311.retention.cases.adapters import load_case_rules
+from direct311.retention.cases.domain import CaseFile, CaseKind
+from direct311.retention.cases.handlers import (
+    CaseDesk,
+    DestroyCase,
+    Filing,
+    disposition_handlers,
+)
+from direct311.retention.inventory.handlers import CaseFiles, Inventorying
+from direct311.runtime.disposition import Destroyer
+from direct311.runtime.storage.objects import MissingObjectError
+from tests.support.memory import InMemoryRecords
+from tests.support.service_under_test import ServiceUnderTest
+from tests.unit.retention.fakes import RetentionUnderTest
+
+
+class InMemoryCases:
+    """`Cases` over case files in a dictionary."""
+
+    def __init__(self, records: InMemoryRecords[CaseFile]) -> None:
+        self._records = records
+
+    def _active(self) -> list[CaseFile]:
+        found = [each for each in self._records.states() if each.lifecycle == "active"]
+        return sorted(found, key=lambda each: each.record_id)
+
+    async def page(
+        self, kinds: Collection[CaseKind], after: str | None, limit: int
+    ) -> Sequence[CaseFile]:
+        return [
+            each
+            for each in self._active()
+            if each.kind in kinds and (after is None or each.record_id > after)
+        ][:limit]
+
+    async def unfiled(self, limit: int) -> Sequence[CaseFile]:
+        return [each for each in self._active() if each.unfiled][:limit]
+
+
+class InMemoryDocuments:
+    """`SealedDocuments` in a dictionary, with every version."""
+
+    def __init__(self) -> None:
+        self.versions: dict[tuple[str, str], list[bytes]] = {}
+
+    async def put(self, case_id: str, sha256: str, sealed: bytes) -> None:
+        self.versions.setdefault((case_id, sha256), []).append(sealed)
+
+    async def get(self, case_id: str, sha256: str) -> bytes:
+        try:
+            return self.versions[case_id, sha256][-1]
+        except KeyError:
+            raise MissingObjectError("no such object") from None
+
+    async def remove_all(self, case_id: str) -> tuple[int, int]:
+        gone = [key for key in self.versions if key[0] == case_id]
+        removed = [version for key in gone for version in self.versions.pop(key)]
+        return len(removed), sum(map(len, removed))
+
+
+class CaseDeskUnderTest(ServiceUnderTest):
+    """The case desk without servers, and the inventory in which its files are records."""
+
+    def __init__(self) -> None:
+        self.retention = RetentionUnderTest()
+        super().__init__("retention", clock=self.retention.clock)
+        self.files: InMemoryRecords[CaseFile] = InMemoryRecords()
+        self.documents = InMemoryDocuments()
+        self.rules = load_case_rules()
+        self.processor = self.processor_of(self.files, CaseFile, disposition_handlers())
+        cases = InMemoryCases(self.files)
+        self.woken = 0
+        self.desk = CaseDesk(
+            self.processor,
+            cases,
+            self.documents,
+            self.vault,
+            self.rules,
+            self.clock,
+            self.ids,
+            self._wake,
+        )
+        retention = self.retention
+        entries = Inventorying(retention.rules, retention.holds, self.clock)
+        self.filing = Filing(
+            self.processor, cases, CaseFiles(retention.processor, entries, self.ids)
+        )
+        self.destroyer = Destroyer(
+            holder="retention",
+            processor=self.processor,
+            destroying=self._destroying,
+            remove=DestroyCase(self.documents),
+            keys=self.keys,
+            clock=self.clock,
+            recoverable_for=timedelta(days=35),
+        )
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def _destroying(self, limit: int) -> Sequence[CaseFile]:
+        found = [each for each in self.files.states() if each.lifecycle == "destroying"]
+        return found[:limit]

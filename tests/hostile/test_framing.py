@@ -394,8 +394,11 @@ async def test_a_forged_receipt_changes_nothing_at_audit_either() -> None:
         async def apply(self, events: object) -> list[Any]:
             return []
 
+        async def take(self, event: Event[Model]) -> None: ...
+
     receiving = Receiving(InMemoryInbox(), SetClock(START), TimeOrderedIds())
-    process = consuming(receiving, cast(Any, Disposition()), cast(Any, Nothing()), lambda: None)
+    nothing = cast(Any, Nothing())
+    process = consuming(receiving, cast(Any, Disposition()), nothing, nothing, lambda: None)
     good = received(message("geo", "record.destroyed", destroyed("geo")))
     bad = received(message("geo", "record.destroyed", destroyed("media")))
     ((event, error),) = await process([good, bad])

@@ -36,7 +36,7 @@ class County(AuditUnderTest):
         self.clock = self.stores.clock
         service = audit_service(self.clock, self.access_log)
         self.subject = SubjectReading(
-            log=self.stores.log,
+            log=self.stores.followed,
             entries=self.stores.entries,
             cases=self.secrecy,
             vault=service.vault,

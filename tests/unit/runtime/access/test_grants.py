@@ -25,7 +25,7 @@ GRANT = CaseGrant(
     approvers=("counsel-carla",),
     valid_until=NOW + timedelta(days=1),
 )
-FACTS = RecordFacts("record-1", "parks", (GRANT,))
+FACTS = RecordFacts("record-1", "parks", grants=(GRANT,))
 SEARCH = RecordFacts(grants=(GRANT,), search="person")
 
 

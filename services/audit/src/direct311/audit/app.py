@@ -86,7 +86,11 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         log.begin,
     ]
     process = consuming(
-        log.receiving, disposition.disposition, disposition.processor, log.sequencer.wake
+        log.receiving,
+        disposition.disposition,
+        index.secrecy,
+        disposition.processor,
+        log.sequencer.wake,
     )
     resources.consumer(TOPICS, process, pace=EAGER)
     resources.readiness.add("sequencer", log.inbox_moves)

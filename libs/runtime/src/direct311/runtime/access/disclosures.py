@@ -13,6 +13,7 @@ from typing import Protocol, get_args
 
 import structlog
 
+from direct311.runtime.access.cases import AccessCase
 from direct311.runtime.access.fresh_sign_in import (
     SKEW,
     ApprovalError,
@@ -96,7 +97,7 @@ def under_case(access: Access, facts: RecordFacts) -> Access:
     if not facts.grants:
         return access
     newest = facts.grants[-1]
-    return replace(access, case_id=newest.case_id, exempt_until=newest.exempt_until)
+    return replace(access, case=AccessCase(newest.case_id, newest.exempt_until))
 
 
 def nonce_of_grant(grant: ev.DisclosureGrant) -> str:

@@ -15,6 +15,7 @@ is permanent, so this key is never destroyed."""
 INDEX = "index:1"
 """Name of the key that vouches for what the query index says. It opens nothing."""
 
+_CASE = "case:"
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far the clocks of two services may differ."""
 
@@ -189,8 +190,19 @@ def without(facts: Facts, gone: AbstractSet[str]) -> Facts:
 def left_of(facts: Facts, record_id: str, gone: AbstractSet[str]) -> Facts | None:
     """The facts of an earlier entry after a record, or the case file of that id, was destroyed.
     `gone`: the keys of its case that are destroyed. `None`: nothing that it relates to is left."""
-    records = tuple(each for each in facts.record_ids if each != record_id)
+    return remaining(facts, gone | {record_id})
+
+
+def remaining(facts: Facts, gone: AbstractSet[str]) -> Facts | None:
+    """The facts of an entry without records whose keys are among these destroyed ones. `None`:
+    neither a record nor a case that it relates to is left."""
+    records = tuple(each for each in facts.record_ids if each not in gone)
     return facts.naming(records) if records or {*_case_keys(facts)} - gone else None
+
+
+def file_of(key_name: str) -> str:
+    """The id of the record, or of the case file, that a key of these names belongs to."""
+    return key_name.removeprefix(_CASE)
 
 
 def month_key(at: datetime) -> str:
@@ -200,7 +212,7 @@ def month_key(at: datetime) -> str:
 
 def case_key(case_id: str) -> str:
     """The name of the key of a disclosure case. It is destroyed with the case file."""
-    return f"case:{case_id}"
+    return f"{_CASE}{case_id}"
 
 
 def entry_key(event_id: str) -> str:

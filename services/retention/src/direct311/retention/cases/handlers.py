@@ -24,6 +24,7 @@ from direct311.retention.cases.domain import (
     DocumentKind,
 )
 from direct311.retention.cases.ports import Cases, SealedDocuments, Shelf
+from direct311.runtime.access.cases import AccessCase
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock, Ids
@@ -257,10 +258,9 @@ class CaseDesk:
             fields=fields,
             record_ids=(state.record_id,),
             reference=state.record_id,
-            case_id=state.record_id,
+            case=AccessCase(state.record_id, until if until is not None and until > now else None),
             version_seen=state.version,
             result_count=1,
-            exempt_until=until if until is not None and until > now else None,
         )
 
     def _facts(self, state: CaseFile) -> RecordFacts:

@@ -22,8 +22,12 @@ from direct311.audit.index_row import EntrySummary, IndexRow, Tagger
 from direct311.audit.log.domain import case_key, left_of
 from direct311.runtime.errors import TransientError
 from direct311.runtime.storage.database import BulkError, Collection, Database, Document, Index
+from direct311.schemas import ALL
 
 FORGOTTEN_AT_ONCE = 500
+
+_OF_CASES = ["pii.accessed", *(kind.name for kind in ALL if kind.topic == "disclosure")]
+"""The events of entries that go with a case file; acts about records are permanent."""
 
 _KEPT = {"_id", "epoch", "event_id", "logged_at", "data", "leaf", "tag"}
 """What stays in an entry's document when its record is destroyed: the sealed leaf, and the event's
@@ -244,7 +248,7 @@ class MongoEntries:
     async def forget(self, record_id: str, tag: Tagger, destroyed: DestroyedKeys) -> int:
         count = await self._forget({"record_ids": record_id}, record_id, tag, destroyed)
         if await destroyed([case_key(record_id)]):
-            of_case = {"case_id": record_id, "record_ids": None}
+            of_case = {"case_id": record_id, "record_ids": None, "event": {"$in": _OF_CASES}}
             count += await self._forget(of_case, record_id, tag, destroyed)
         return count
 
@@ -253,7 +257,7 @@ class MongoEntries:
     ) -> int:
         count = 0
         while True:
-            found = self._entries.find({**about, "event": "pii.accessed"}).limit(FORGOTTEN_AT_ONCE)
+            found = self._entries.find({"event": "pii.accessed", **about}).limit(FORGOTTEN_AT_ONCE)
             documents = [document async for document in found]
             if not documents:
                 return count

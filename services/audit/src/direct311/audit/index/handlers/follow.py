@@ -20,7 +20,8 @@ Appending comes first. While events wait for the log, a step puts off its work, 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
 
@@ -28,6 +29,7 @@ from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.domain import unnamed
 from direct311.audit.index.ports import Entries
 from direct311.audit.index_row import IndexRow, Tagger
+from direct311.audit.log.domain import file_of, remaining
 from direct311.audit.log.handlers.keyring import KeyRing
 from direct311.audit.log.handlers.tags import Tags
 from direct311.audit.log.ports.inbox import Inbox
@@ -111,8 +113,8 @@ class Following:
         rows = [_without(each, gone, tag) for each in staged]
         if refused := await self._entries.add(rows, epoch):
             await self._add_doubles(refused, epoch, tag)
-        for record_id in sorted(await self._keys.destroyed(tied - gone)):
-            await self._entries.forget(record_id, tag)
+        for name in sorted(await self._keys.destroyed(tied - gone)):
+            await self._entries.forget(file_of(name), tag, self._keys.destroyed)
 
     async def _add_doubles(self, rows: Sequence[IndexRow], epoch: int, tag: Tagger) -> None:
         """Entries whose event has another row, because somebody edited the index."""
@@ -125,14 +127,13 @@ class Following:
         await self._entries.add([replace(row, tag=tag(row)) for row in told], epoch)
 
 
-def _without(staged: StagedRow, gone: Collection[str], tag: Tagger) -> IndexRow:
-    """The row without records that were destroyed since the entry was sealed; without facts if it
-    is about no other."""
+def _without(staged: StagedRow, gone: AbstractSet[str], tag: Tagger) -> IndexRow:
+    """The row without records that were destroyed since the entry was sealed; without facts if
+    nothing else is left that it relates to."""
     row = staged.row
     if row.facts is None or not any(name in gone for name in staged.tied):
         return row
-    left = tuple(each for each in row.facts.record_ids if each not in gone)
-    row = replace(row, facts=row.facts.naming(left) if left else None)
+    row = replace(row, facts=remaining(row.facts, gone))
     return replace(row, tag=tag(row))
 
 

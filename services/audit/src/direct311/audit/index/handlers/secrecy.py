@@ -16,7 +16,10 @@ from direct311.audit.index.domain import CaseExemption, Cases
 from direct311.audit.index.ports import CaseExemptions
 from direct311.audit.log.handlers.keyring import KeyRing
 from direct311.runtime.clock import Clock
-from direct311.schemas.secrecy import NO_END
+from direct311.schemas import Event
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+from direct311.schemas.secrecy import LAW_ENFORCEMENT, NO_END
 
 _LABEL = b"direct311-case-exemption-v1\n"
 
@@ -42,6 +45,17 @@ class CaseSecrecy:
         said = CaseExemption(case_id=case_id, version=version, exempt_until=exempt_until)
         tagged = said.tagged(_tag(await self._tag_key(), said))
         await self._exemptions.keep(tagged, matters=law_enforcement or exempt_until is not None)
+
+    async def take(self, event: Event[Model]) -> None:
+        """Note what an event of a case says; other events say nothing.
+
+        :raises KeyProviderError: the key does not open.
+        """
+        data = event.data
+        if isinstance(data, ev.DisclosureEvent):
+            until = data.exemption.until if data.exemption.exempt else None
+            secret = data.purpose == LAW_ENFORCEMENT
+            await self.note(data.case_id, data.version, until, law_enforcement=secret)
 
     async def all(self) -> Cases:
         return await self._checked(await self._exemptions.that_matter())

@@ -25,6 +25,12 @@ class Certificates(Protocol):
     async def note(self, event: Event[Model]) -> None: ...
 
 
+class Secrecy(Protocol):
+    """What withholds the entries of exempt cases."""
+
+    async def take(self, event: Event[Model]) -> None: ...
+
+
 class Records(Protocol):
     """The records that holds are about."""
 
@@ -36,6 +42,7 @@ class Records(Protocol):
 def consuming(
     receiving: Receiving,
     disposition: Certificates,
+    secrecy: Secrecy,
     processor: Records,
     wake: Callable[[], None],
 ) -> Process:
@@ -50,6 +57,7 @@ def consuming(
             # An event with no place in the log changes nothing here either.
             if id(each.event) not in refused:
                 await disposition.note(each.event)
+                await secrecy.take(each.event)
         if logged:
             wake()
         return failed

@@ -12,6 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
 from direct311.runtime.access.disclosures import (
+    MOST_COUNTED,
     Disclosures,
     KeptDisclosure,
     nonce_of_grant,
@@ -222,7 +223,7 @@ class InMemoryKeptDisclosures:
 
     async def count_search(self, grant_id: str, kind: str) -> int:
         before = self._searches[grant_id, kind]
-        self._searches[grant_id, kind] += 1
+        self._searches[grant_id, kind] = min(before + 1, MOST_COUNTED)
         return before
 
     def edit(self, event_id: str, /, **changes: Any) -> None:

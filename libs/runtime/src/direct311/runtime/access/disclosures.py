@@ -42,7 +42,8 @@ _log = structlog.get_logger(__name__)
 SIGNED_BY = "retention"
 DISCLOSING = frozenset(get_args(ev.DisclosureKind))
 """The purposes that need a grant."""
-_USED_UP = 2**31
+MOST_COUNTED = 1_000
+"""The most searches of one kind that a grant can allow, and that are counted."""
 GRANT = "disclosure-grant"
 """What approvers of a grant approve; see `fresh_sign_in.nonce_of`."""
 PACKAGE = "disclosure-package"
@@ -87,7 +88,7 @@ class KeptDisclosures(Protocol):
 
     async def count_search(self, grant_id: str, kind: str) -> int:
         """Count a search of this kind under the grant; returns how many were counted before. No two
-        calls return the same number."""
+        calls return the same number, except `MOST_COUNTED`."""
         ...
 
 
@@ -189,7 +190,7 @@ class Disclosures:
             before = await self._kept.count_search(grant.grant_id, facts.search)
             if before < allowed:
                 return replace(facts, grants=(grant,), searched=before)
-        return replace(facts, grants=grants, searched=_USED_UP)
+        return replace(facts, grants=grants, searched=MOST_COUNTED)
 
     async def _checked(self, received: Received, data: ev.DisclosureEvent) -> KeptDisclosure:
         event = received.event

@@ -2,22 +2,23 @@
 
 from collections.abc import Sequence
 
-from direct311.runtime.access.disclosures import KeptDisclosure
+from direct311.runtime.access.disclosures import MOST_COUNTED, KeptDisclosure
 from direct311.runtime.messaging.signing import KeptEvent
 from direct311.runtime.storage.database import Collection, Document, DuplicateError, Index
 
 
 class MongoKeptDisclosures:
     """Implements `KeptDisclosures`. One document for each event; events that only tell a case's
-    state share one. `searches` has one small document for each grant and kind of search."""
+    state share one. `searches` has a small document for each counted search."""
 
     def __init__(self, events: Collection, searches: Collection) -> None:
         self._events = events
         self._searches = searches
 
     async def prepare(self) -> None:
-        """Create the index."""
+        """Create the indexes."""
         await self._events.create_indexes([Index([("case_id", 1), ("version", 1)])])
+        await self._searches.create_indexes([Index([("of", 1)])])
 
     async def keep(self, disclosure: KeptDisclosure) -> None:
         document = _document(disclosure)
@@ -38,13 +39,17 @@ class MongoKeptDisclosures:
         return [_disclosure(document) async for document in found]
 
     async def count_search(self, grant_id: str, kind: str) -> int:
-        name, counted = {"_id": f"{grant_id}:{kind}"}, {"$inc": {"count": 1}}
-        try:
-            before = await self._searches.find_one_and_update(name, counted, upsert=True)
-        except DuplicateError:
-            # Two were the first at the same time; the other one has made the document.
-            before = await self._searches.find_one_and_update(name, counted)
-        return int(before["count"]) if before else 0
+        # One document for each search: an insert can succeed only once, on any server.
+        name = f"{grant_id}:{kind}"
+        number = await self._searches.count_documents({"of": name})
+        while number < MOST_COUNTED:
+            try:
+                await self._searches.insert_one({"_id": f"{name}:{number}", "of": name})
+            except DuplicateError:
+                number += 1
+            else:
+                break
+        return number
 
 
 def _document(disclosure: KeptDisclosure) -> Document:

@@ -25,6 +25,7 @@ from direct311.runtime.messaging.state import RecordState
 from direct311.runtime.process import AggregateStore
 from direct311.runtime.storage import database as mongo
 from direct311.runtime.storage.database import Collection, Database, MongoRecords
+from direct311.schemas import events as ev
 from tests.support.memory import InMemoryPublisher, InMemoryRecords
 from tests.support.runtime import SetClock
 from tests.support.service_under_test import ServiceUnderTest
@@ -122,6 +123,22 @@ def record(record_id: str, **known: object) -> InventoryRecord:
     return InventoryRecord(record_id=record_id, **known)
 
 
+def receipt(holder: ev.Holder) -> Receipt:
+    return Receipt(
+        holder=holder,
+        event_id="e",
+        sha256="0" * 64,
+        documents=1,
+        fields=0,
+        objects=0,
+        bytes=5,
+        keys=0,
+        manner="m",
+        destroyed_at=START,
+        recoverable_until=START,
+    )
+
+
 def hold(hold_id: str = "h1", **scope: object) -> Hold:
     return Hold(
         hold_id=hold_id,
@@ -157,21 +174,7 @@ async def test_a_record_comes_back_as_it_was_written(stores: Stores) -> None:
         stage="eligible",
         holds=("h1",),
         held_by=(Held(hold_id="h1", kind="audit", authority="a", placed_at=START),),
-        receipts=(
-            Receipt(
-                holder="geo",
-                event_id="e",
-                sha256="0" * 64,
-                documents=1,
-                fields=0,
-                objects=0,
-                bytes=5,
-                keys=0,
-                manner="m",
-                destroyed_at=START,
-                recoverable_until=START,
-            ),
-        ),
+        receipts=(receipt("geo"),),
     )
     await stores.put(full)
     assert await stores.inventory.get("r1") == full.model_copy(update={"version": 1})
@@ -276,8 +279,8 @@ async def test_records_are_found_by_hold_order_and_rules(stores: Stores) -> None
         record("r2", holds=("h2",), schedule_version="1", stage="eligible"),
         record("r3", holds=("h1",), schedule_version="1", stage="ordered", order_id="o1"),
         record("r4", schedule_version="3", stage="destroyed", order_id="o1", answered=4),
-        record("r5", order_id="o2", stage="certified", answered=4),
-        record("r6", order_id="o3", stage="certified", answered=5),
+        record("r5", order_id="o2", stage="certified", receipts=(receipt("geo"),)),
+        record("r6", order_id="o3", stage="certified", receipts=(receipt("geo"), receipt("audit"))),
         record("r7", order_id="o2", stage="in_review"),
     )
     inventory = stores.inventory

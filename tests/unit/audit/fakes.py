@@ -202,7 +202,7 @@ class InMemoryLog:
         to = size if limit is None else min(size, start + limit)
         found: dict[int, StagedRow | None] = {}
         for first, part in sorted(self.edge.items(), key=lambda each: each[1].epoch):
-            rows: Sequence[StagedRow | None] = part.rows or [None] * len(part.entries)
+            rows: Sequence[StagedRow | None] = part.rows or [None for _ in part.entries]
             found |= enumerate(rows, first)
         chosen = (found.get(index) for index in range(start, to))
         return [row for row in chosen if row is not None], to

@@ -14,7 +14,13 @@ from uuid_utils import compat
 
 from direct311.audit.entry import Filter
 from direct311.audit.index.domain import Rebuild
-from direct311.audit.index.handlers.follow import LONGEST_WAIT, FollowedLog, Following
+from direct311.audit.index.handlers.follow import (
+    LONGEST_WAIT,
+    MANY,
+    SOON,
+    FollowedLog,
+    Following,
+)
 from direct311.audit.index.handlers.rebuild import Rebuilding
 from direct311.audit.index.handlers.watch_index import IndexWatch
 from direct311.audit.index.ports import Entries, Progress
@@ -859,6 +865,19 @@ class LogContract:
         following.hurry()
         assert await following.step()
         assert await following.behind() == 0
+
+    async def test_the_index_waits_between_large_batches(self, stores: Stores) -> None:
+        await stores.arrive(accesses(10))
+        await stores.append()
+        following = stores.following()
+        following.appended(MANY)
+        assert not await following.step()
+        stores.clock.advance(SOON)
+        assert await following.step()
+        await stores.arrive(accesses(10))
+        await stores.append()
+        following.appended(MANY - 1)
+        assert await following.step()
 
     async def test_the_index_follows_at_once_if_nothing_waits_for_the_log(
         self, stores: Stores

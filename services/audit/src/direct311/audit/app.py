@@ -32,7 +32,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     raising = alarms.alarms
     entries = open_entries(resources)
     log = wire_log(
-        settings, resources, store, policy, raising, lambda: following.loop.wake(), caller
+        settings, resources, store, policy, raising, lambda count: following.appended(count), caller
     )
     following = wire_following(resources, log, entries, raising)
     followed = following.followed

@@ -53,6 +53,7 @@ class FollowingCapability:
 
     followed: Followed
     as_it_is: Followed
+    appended: Callable[[int], None]
     loop: Loop
     measure: Step
 
@@ -84,6 +85,10 @@ def wire_following(
 
     loop = Loop("follow", timedelta(seconds=1), follow, lease, clock)
 
+    def appended(count: int) -> None:
+        following.appended(count)
+        loop.wake()
+
     def hurry() -> None:
         following.hurry()
         loop.wake()
@@ -94,6 +99,7 @@ def wire_following(
     return FollowingCapability(
         FollowedLog(log.log, hurry),
         FollowedLog(log.log, lambda: None, patience=timedelta()),
+        appended,
         loop,
         measure,
     )

@@ -104,11 +104,11 @@ def wire(
     store: ObjectStore,
     policy: AccessPolicy,
     alarms: Alarms,
-    appended: Callable[[], None],
+    appended: Callable[[int], None],
     caller: Callable[[Request], Awaitable[Caller]],
 ) -> LogCapability:
-    """The log in the database and in the bucket `settings.bucket`. `appended` is called after
-    entries were added.
+    """The log in the database and in the bucket `settings.bucket`. `appended` is called with
+    the number of events that were taken in.
 
     :raises LogKeyError, NoLogKeyError, PolicyError: the log cannot be signed or published with
     these settings.
@@ -171,7 +171,7 @@ def _keys(settings: AuditSettings, resources: Resources, policy: AccessPolicy) -
     return Keys(stored, ring, Tags(ring), vault, rotation)
 
 
-def _sequencing(sequencer: Sequencer, done: Callable[[], None], resources: Resources) -> Loop:
+def _sequencing(sequencer: Sequencer, done: Callable[[int], None], resources: Resources) -> Loop:
     appended = Counter(
         "direct311_log_taken", "Events taken into the log", registry=resources.metrics.registry
     )
@@ -183,7 +183,7 @@ def _sequencing(sequencer: Sequencer, done: Callable[[], None], resources: Resou
         with contextlib.suppress(IndexLostError):
             while taken := await sequencer.step():
                 appended.inc(taken)
-                done()
+                done(taken)
                 if not await lease.hold(clock.now()):
                     return
 

@@ -15,15 +15,15 @@ until the index has everything that the log had at that moment (`Followed.comple
 makes the index forget the record (`dispose`). So it finds every row that was inserted before, and 1
 or 3 notice the destruction for every other row.
 
-Appending comes first. While events wait for the log, a step puts off its work, but not longer than
-`LONGEST_WAIT`, and not while a question waits for the index.
+Appending comes first. While events wait for the log, or came in large batches just now, a step puts
+off its work, but not longer than `LONGEST_WAIT`, and not while a question waits for the index.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.domain import unnamed
@@ -46,8 +46,15 @@ from direct311.runtime.clock import Clock
 AT_ONCE = 2_000
 """About how many rows are inserted in one step."""
 
-LONGEST_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(seconds=7)
 """How long an entry waits for its row while appending has more to do. The promise is 10 seconds."""
+
+
+MANY = 250
+"""An append of so many events means that more are on their way."""
+
+SOON = timedelta(seconds=0.5)
+"""How long after such an append the next one is expected."""
 
 
 class Following:
@@ -72,6 +79,12 @@ class Following:
         self._alarms = alarms
         self._clock = clock
         self._asked = False
+        self._busy_until: datetime | None = None
+
+    def appended(self, count: int) -> None:
+        """So many events were taken into the log just now."""
+        if count >= MANY:
+            self._busy_until = self._clock.now() + SOON
 
     def hurry(self) -> None:
         """A question waits for the index: the next step does not put off its work."""
@@ -99,9 +112,12 @@ class Following:
         return max(0, head.size - indexed.size) if indexed else 0
 
     async def _puts_off(self, oldest: IndexRow) -> bool:
-        if self._asked or self._clock.now() - oldest.logged_at >= LONGEST_WAIT:
+        now = self._clock.now()
+        if self._asked or now - oldest.logged_at >= LONGEST_WAIT:
             return False
-        return bool(await self._inbox.length())
+        # Between two large batches the inbox is empty for a moment.
+        busy = self._busy_until is not None and now < self._busy_until
+        return busy or bool(await self._inbox.length())
 
     async def _insert(self, staged: Sequence[StagedRow], epoch: int) -> None:
         tied = {name for each in staged for name in each.tied}

@@ -4,7 +4,7 @@ log      two documents: `_id: head`, and `_id: indexed`, how far the query index
          published checkpoint beside them (`mongo_published`)
 edge     sealed entries that no full bundle in the object store has yet; a document for each
          staged batch (several for a large one), `_id`: index of the first, `end`: that behind
-         the last; with `rows`, what the query index will say, until it does
+         the last; with `unindexed` and `rows`, what the query index will say, until it does
 tiles    full hash tiles, `_id`: path; with `end` and `data` until the object store has them
 entries  the query index (`index.adapters.mongo_index`), which follows; one document of it
          (`COMPLETENESS_MARKER`) goes when the collection goes
@@ -44,9 +44,17 @@ EDGE_BYTES = 8_000_000
 
 
 class MongoLog:
-    """`Log`. A take-over removes only documents of lower epochs: see `sequence`."""
+    """`Log`. A take-over removes only documents of lower epochs: see `sequence`.
+
+    Rows that this process staged are not read back: documents of the edge never change, except that
+    they lose their rows.
+    """
+
+    IN_HAND = 12
+    """How many documents' rows."""
 
     def __init__(self, database: Database) -> None:
+        self._in_hand: dict[tuple[int, int], Sequence[StagedRow]] = {}
         self._heads: Collection = database["log"]
         self._entries: Collection = database["entries"]
         self._edge: Collection = database["edge"]
@@ -126,19 +134,32 @@ class MongoLog:
         self, start: int, size: int, limit: int | None = None
     ) -> tuple[Sequence[StagedRow], int]:
         within = {"_id": {"$lt": size}, "end": {"$gt": start}}
+        # As in `data`: where documents overlap, that of the later epoch was committed. One whose
+        # entries the index has counts too.
+        found = self._edge.find(within, {"epoch": 1, "end": 1, "unindexed": 1}).sort("epoch", 1)
+        parts = [document async for document in found]
         to = size
         if limit is not None and start + limit < size:
             # Preferably up to where a document ends.
-            ends = [each["end"] async for each in self._edge.find(within, {"end": 1})]
-            to = max((end for end in ends if end <= start + limit), default=start + limit)
-            within["_id"] = {"$lt": to}
-        # As in `data`: where documents overlap, that of the later epoch was committed. One without
-        # rows counts too: the index has its entries.
-        found: dict[int, StagedRow | None] = {}
-        async for document in self._edge.find(within).sort("epoch", 1):
-            found |= enumerate(_staged_rows(document), document["_id"])
-        rows = (found.get(index) for index in range(start, to))
+            ends = (each["end"] for each in parts if each["end"] <= start + limit)
+            to = max(ends, default=start + limit)
+        chosen: dict[int, StagedRow | None] = {}
+        for part in parts:
+            if part["_id"] < to:
+                chosen |= enumerate(await self._rows_of(part), part["_id"])
+        rows = (chosen.get(index) for index in range(start, to))
         return [row for row in rows if row is not None], to
+
+    async def _rows_of(self, part: Document) -> Sequence[StagedRow | None]:
+        """The rows of a document of the edge; `None` for each that the index has."""
+        if not part.get("unindexed"):
+            return [None] * (part["end"] - part["_id"])
+        if rows := self._in_hand.get((part["epoch"], part["_id"])):
+            return rows
+        document = await self._edge.find_one({"_id": part["_id"], "epoch": part["epoch"]})
+        if document is None or "rows" not in document:
+            return [None] * (part["end"] - part["_id"])
+        return list(_staged_rows(document))
 
     async def mark_indexed(self, size: int) -> None:
         last = await self._entries.find_one({"_id": size - 1}, {"leaf": 1})
@@ -147,8 +168,11 @@ class MongoLog:
         # First the rows: wherever the index is said to reach, nothing else says in cleartext what
         # it says.
         await self._edge.update_many(
-            {"end": {"$lte": size}, "rows": {"$exists": True}}, {"$unset": {"rows": ""}}
+            {"end": {"$lte": size}, "unindexed": True}, {"$unset": {"rows": "", "unindexed": ""}}
         )
+        for name, rows in list(self._in_hand.items()):
+            if rows[-1].row.index < size:
+                del self._in_hand[name]
         await self._heads.update_one(
             {"_id": "indexed", "size": {"$lt": size}},
             {"$set": {"size": size, "leaf": last.get("leaf")}},
@@ -157,7 +181,12 @@ class MongoLog:
     async def stage(
         self, epoch: int, rows: Sequence[StagedRow], tiles: Mapping[Tile, bytes]
     ) -> None:
-        whole = await insert_new(self._edge, list(_edge_documents(epoch, rows)))
+        parts = list(_parts(rows))
+        whole = await insert_new(self._edge, [_edge_document(epoch, part) for part in parts])
+        if whole:
+            self._in_hand |= {(epoch, part[0].row.index): part for part in parts}
+            for name in list(self._in_hand)[: -self.IN_HAND]:
+                del self._in_hand[name]
         if whole and tiles:
             documents = [
                 {"_id": tile.path, "epoch": epoch, "end": _end(tile), "data": data}
@@ -204,25 +233,30 @@ class MongoLog:
         return int(document["_id"]) if document else (await self.head()).size
 
     async def release(self, before: int) -> None:
-        await self._edge.delete_many({"end": {"$lte": before}, "rows": {"$exists": False}})
+        await self._edge.delete_many({"end": {"$lte": before}, "unindexed": {"$exists": False}})
 
 
-def _edge_documents(epoch: int, rows: Sequence[StagedRow]) -> Iterator[Document]:
+def _parts(rows: Sequence[StagedRow]) -> Iterator[Sequence[StagedRow]]:
+    """Splits rows so that each part fits into one document."""
     part: list[StagedRow] = []
     size = 0
     for at, staged in enumerate(rows, 1):
         part.append(staged)
         size += len(staged.row.data)
         if size >= EDGE_BYTES or at == len(rows):
-            first, end = part[0].row.index, staged.row.index + 1
-            yield {
-                "_id": first,
-                "epoch": epoch,
-                "end": end,
-                "entries": [each.row.data for each in part],
-                "rows": [_row_document(each) for each in part],
-            }
+            yield part
             part, size = [], 0
+
+
+def _edge_document(epoch: int, part: Sequence[StagedRow]) -> Document:
+    return {
+        "_id": part[0].row.index,
+        "epoch": epoch,
+        "end": part[-1].row.index + 1,
+        "entries": [each.row.data for each in part],
+        "unindexed": True,
+        "rows": [_row_document(each) for each in part],
+    }
 
 
 def _row_document(staged: StagedRow) -> Document:
@@ -237,12 +271,8 @@ def _row_document(staged: StagedRow) -> Document:
     }
 
 
-def _staged_rows(document: Document) -> Iterator[StagedRow | None]:
-    """The rows of a document of the edge; `None` for each if the index has them."""
+def _staged_rows(document: Document) -> Iterator[StagedRow]:
     entries = map(bytes, document["entries"])
-    if "rows" not in document:
-        yield from (None for _ in entries)
-        return
     for index, (data, told) in enumerate(
         zip(entries, document["rows"], strict=True), document["_id"]
     ):

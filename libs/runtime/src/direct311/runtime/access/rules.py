@@ -31,6 +31,7 @@ from direct311.runtime.access.reasons import (
 )
 from direct311.runtime.datafile import Problem, load, packaged
 from direct311.schemas import Model
+from direct311.schemas.claims import holder_of
 from direct311.schemas.unicode import normalized
 
 Authentication = Literal["oidc", "service", "signed_link", "api_key", "none"]
@@ -274,7 +275,7 @@ def problems(rules: AccessRules) -> Iterator[Problem]:
                 if field not in contact:
                     yield entry, "fields", f"{field} is not a field in this file"
                     continue
-                if not (contact[field] or field == PERSON_INDEX):
+                if not _reaches_people(field, contact[field]):
                     continue
                 floor = PURPOSES.get(grant.purpose, Floor())
                 if not floor.persons:
@@ -502,11 +503,17 @@ class AccessPolicy:
 
     def _reaches(self, field: str) -> bool:
         """Whether the field reaches, locates or finds a person."""
-        return self._fields[field] or field == PERSON_INDEX
+        return _reaches_people(field, self._fields[field])
 
     def _sensitivity(self, fields: Iterable[str]) -> Sensitivity | None:
         contact = [self._fields[name] for name in fields if name in self._fields]
         return ("contact" if any(contact) else "content") if contact else None
+
+
+def _reaches_people(field: str, contact: bool) -> bool:
+    """Whether a field reaches, locates or finds the people of a request. The contact data in a case
+    file is that of whoever asked for records; its desk answers them."""
+    return (contact or field == PERSON_INDEX) and holder_of(field) != "retention"
 
 
 _BY_CASE_ONLY = (

@@ -88,6 +88,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryFetches": Contract(CONTRACT + "test_audit_stores.py", "PeerFetches"),
     "InMemoryAlarms": Contract(CONTRACT + "test_audit_stores.py", "OutboxAlarms"),
     "InMemoryLogHolds": Contract(CONTRACT + "test_audit_stores.py", "MongoLogHolds"),
+    "InMemoryCaseExemptions": Contract(CONTRACT + "test_audit_stores.py", "MongoCaseExemptions"),
 }
 
 WITHOUT: Mapping[str, str] = {

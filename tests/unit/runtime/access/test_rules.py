@@ -19,6 +19,7 @@ from direct311.runtime.access.rules import (
     load_access_policy,
 )
 from direct311.runtime.datafile import DataFileError, packaged
+from direct311.schemas.claims import holder_of
 from tests.support.data_files import changed, entry
 
 SOURCE = packaged("direct311.runtime", "access.yaml")
@@ -126,7 +127,28 @@ def test_county_business_needs_a_work_reference() -> None:
     assert decide(agent, "county_business", "media_original", reference="WO-17").allowed
 
 
-REACHING = [each.field for each in POLICY.rules.fields if each.contact] + [PERSON_INDEX]
+REACHING = [
+    each.field
+    for each in POLICY.rules.fields
+    # What a case file says of whoever asked for records is for its own desk.
+    if each.contact and holder_of(each.field) != "retention"
+] + [PERSON_INDEX]
+
+
+@pytest.mark.policy("P4", "P13")
+def test_the_contact_data_of_whoever_asked_for_records_is_for_the_desk_of_the_case() -> None:
+    """Counsel has no desk, and the custodian's is not the liaison's."""
+    here, other = (RecordFacts("case-1", desks=(desk,)) for desk in ("custodian", "liaison"))
+
+    def opens(role: str, facts: RecordFacts) -> bool:
+        decision = decide(
+            person(role), "county_business", "case_contact", reference="case-1", facts=facts
+        )
+        return decision.allowed
+
+    assert opens("custodian", here)
+    assert not opens("custodian", other)
+    assert not opens("counsel", here)
 
 
 @pytest.mark.parametrize("role", ["counsel", "custodian"])

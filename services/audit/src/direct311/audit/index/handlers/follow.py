@@ -23,7 +23,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.domain import unnamed
@@ -80,6 +80,8 @@ class Following:
         self._clock = clock
         self._asked = False
         self._busy_until: datetime | None = None
+        self._oldest = (-1, datetime.min.replace(tzinfo=UTC))
+        """The first entry that the index lacks, and when it was logged."""
 
     def appended(self, count: int) -> None:
         """So many events were taken into the log just now."""
@@ -98,9 +100,15 @@ class Following:
         if indexed is None or indexed.size >= head.size:
             self._asked = False
             return False
-        staged, end = await self._log.unindexed(indexed.size, head.size, AT_ONCE)
-        if staged and await self._puts_off(staged[0].row):
+        # The rows are read once, and not each time that the work is put off.
+        place, oldest = self._oldest
+        if place == indexed.size and await self._puts_off(oldest):
             return False
+        staged, end = await self._log.unindexed(indexed.size, head.size, AT_ONCE)
+        if staged and place != indexed.size:
+            self._oldest = indexed.size, staged[0].row.logged_at
+            if await self._puts_off(staged[0].row.logged_at):
+                return False
         if staged:
             await self._insert(staged, head.epoch)
         await self._log.mark_indexed(end)
@@ -111,9 +119,9 @@ class Following:
         head, indexed = await self._log.head(), await self._log.indexed()
         return max(0, head.size - indexed.size) if indexed else 0
 
-    async def _puts_off(self, oldest: IndexRow) -> bool:
+    async def _puts_off(self, oldest: datetime) -> bool:
         now = self._clock.now()
-        if self._asked or now - oldest.logged_at >= LONGEST_WAIT:
+        if self._asked or now - oldest >= LONGEST_WAIT:
             return False
         # Between two large batches the inbox is empty for a moment.
         busy = self._busy_until is not None and now < self._busy_until

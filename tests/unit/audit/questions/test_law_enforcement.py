@@ -8,13 +8,18 @@ from itertools import permutations
 import pytest
 
 from direct311.audit.entry import Filter
+from direct311.audit.log.api.consumers import consuming
+from direct311.audit.log.handlers.receive import Receiving
 from direct311.audit.questions.handlers.subject import SeenPage, SubjectReading
 from direct311.runtime.access.rules import Caller
-from direct311.schemas import Encoded
-from direct311.schemas.secrecy import NO_END
+from direct311.runtime.clock import TimeOrderedIds
+from direct311.schemas import Encoded, Event
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+from direct311.schemas.secrecy import NO_END, DelayedNotice, NoticeError
 from tests.support.no_trace import traces_in
 from tests.unit.audit.audit_under_test import ASKING, COUNSEL, AuditUnderTest
-from tests.unit.audit.events import OTHER, RECORD, START, Producer
+from tests.unit.audit.events import OTHER, RECORD, START, Producer, received
 from tests.unit.audit.log_contract import audit_service
 
 pytestmark = pytest.mark.anyio
@@ -26,6 +31,19 @@ RESIDENT = Caller(
     f"link:{RECORD}", ("resident",), authentication="signed_link", link_record_id=RECORD
 )
 """Who holds the signed link of the record."""
+
+
+def step(version: int, exemption: ev.CaseExemption) -> ev.DisclosureRecorded:
+    return ev.DisclosureRecorded(
+        case_id=CASE,
+        version=version,
+        kind="law_enforcement",
+        exemption=exemption,
+        step="narrowed",
+        state="scoped",
+        actor=OFFICER,
+        occurred_at=START,
+    )
 
 
 class County(AuditUnderTest):
@@ -44,6 +62,11 @@ class County(AuditUnderTest):
             clock=self.clock,
         )
         self.producer = Producer()
+        self.producer_of_cases = Producer("retention")
+
+    def step(self, version: int, exemption: ev.CaseExemption) -> Event[Model]:
+        """A step of the case, as audit receives it."""
+        return received(self.producer_of_cases.encoded(step(version, exemption), CASE)).event
 
     def secret(self, until: datetime | None, case_id: str | None = CASE) -> Encoded:
         return self.producer.access(
@@ -139,6 +162,70 @@ async def test_what_the_case_says_counts_for_each_of_its_entries(county: County)
     assert [each.withheld for each in page.entries] == [True]
     county.clock.at = START + DAY
     assert await county.purposes() == ["county_business"]
+
+
+# ---------------------------------------------------------------- a delayed notice
+
+
+def delayed(days: int, document: str = "a" * 64, dated: int = 0) -> ev.CaseExemption:
+    """Exempt, because a document of that day delays the notice until so many days from START."""
+    until = START + days * DAY
+    notice = DelayedNotice(document=document, dated_at=START + dated * DAY, until=until)
+    return ev.CaseExemption(exempt=True, until=until, notice=notice)
+
+
+async def test_only_another_document_prolongs_a_delayed_notice(county: County) -> None:
+    await county.asked_for(NO_END)
+    await county.secrecy.take(county.step(1, delayed(30)))
+    for longer in (delayed(60), ev.CaseExemption(exempt=True, until=NO_END)):
+        with pytest.raises(NoticeError):
+            await county.secrecy.take(county.step(2, longer))
+        county.clock.at = START + 30 * DAY
+        assert await county.is_open()
+    county.clock.at = START + 29 * DAY
+    await county.secrecy.take(county.step(3, delayed(100, "b" * 64, 20)))
+    for at, opened in ((START + 100 * DAY - MOMENT, False), (START + 100 * DAY, True)):
+        county.clock.at = at
+        assert await county.is_open() is opened, at
+
+
+async def test_an_edited_document_keeps_the_entries_withheld(county: County) -> None:
+    await county.asked_for(NO_END)
+    await county.secrecy.take(county.step(1, delayed(30)))
+    said = county.exemptions.said[CASE]
+    county.exemptions.said[CASE] = said.model_copy(update={"notice": None})
+    county.clock.at = START + 30 * DAY
+    assert not await county.is_open()
+
+
+async def test_an_event_that_prolongs_it_without_one_is_logged_and_has_no_effect(
+    county: County,
+) -> None:
+    noted: list[str] = []
+
+    class Certificates:
+        async def note(self, event: Event[Model]) -> None:
+            noted.append(event.id)
+
+    class Records:
+        async def apply(
+            self, batch: Sequence[Event[Model]]
+        ) -> list[tuple[Event[Model], Exception]]:
+            return []
+
+    await county.asked_for(NO_END)
+    receiving = Receiving(county.stores.inbox, county.clock, TimeOrderedIds())
+    process = consuming(receiving, Certificates(), county.secrecy, Records(), lambda: None)
+    said = [(1, delayed(30)), (2, delayed(60))]
+    batch = [received(county.producer_of_cases.encoded(step(*each), CASE)) for each in said]
+    ((event, error),) = await process(batch)
+    assert (event, type(error)) == (batch[1].event, NoticeError)
+    assert noted == [each.event.id for each in batch]
+    await county.stores.sequence()
+    page = await county.reading.page(COUNSEL, Filter(action="case"), limit=10)
+    assert len(page.entries) == 2
+    county.clock.at = START + 30 * DAY
+    assert await county.is_open()
 
 
 # ---------------------------------------------------------------- the order

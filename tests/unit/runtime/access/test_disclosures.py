@@ -20,6 +20,7 @@ from direct311.runtime.errors import TransientError
 from direct311.runtime.messaging.signing import Principals, Signer
 from direct311.schemas import Encoded
 from direct311.schemas import events as ev
+from direct311.schemas.secrecy import NO_END, DelayedNotice
 from tests.support.disclosures import (
     CASE,
     DAY,
@@ -245,6 +246,32 @@ async def test_the_newest_event_says_until_when_the_case_is_exempt(office: Offic
     assert (await only(office)).exempt_until == NOW + 60 * DAY
     await office.say(office.recorded(4))
     assert (await only(office)).exempt_until is None
+
+
+def noticed(days: int, document: str = "a" * 64, dated: int = 0) -> ev.CaseExemption:
+    """Exempt, because a document of that day delays the notice until so many days from now."""
+    notice = DelayedNotice(document=document, dated_at=NOW + dated * DAY, until=NOW + days * DAY)
+    return ev.CaseExemption(exempt=True, until=NOW + days * DAY, notice=notice)
+
+
+async def test_only_another_document_prolongs_a_delayed_notice(office: Office) -> None:
+    await accepted(office, office.approved(exemption=noticed(30)))
+    for longer in (noticed(60), ev.CaseExemption(exempt=True, until=NO_END)):
+        (error,) = await office.say(office.recorded(2, longer))
+        assert "document" in str(error)
+        assert (await only(office)).exempt_until == NOW + 30 * DAY
+    assert await office.say(office.recorded(3, noticed(100, "b" * 64, 20))) == []
+    assert (await only(office)).exempt_until == NOW + 100 * DAY
+
+
+async def test_the_end_of_a_grant_that_prolongs_a_notice_only_ends_the_grant(
+    office: Office,
+) -> None:
+    await accepted(office, office.approved(exemption=noticed(30)))
+    revoked = office.revoked().model_copy(update={"exemption": noticed(60)})
+    assert await office.say(revoked) == []
+    found = await only(office)
+    assert (found.revoked, found.exempt_until) == (True, NOW + 30 * DAY)
 
 
 # ---------------------------------------------------------------- a release

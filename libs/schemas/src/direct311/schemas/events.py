@@ -29,6 +29,7 @@ from direct311.schemas.model import (
     Words,
     replaced,
 )
+from direct311.schemas.secrecy import DelayedNotice, NoticeError
 
 
 class RecordEvent(Model):
@@ -673,17 +674,49 @@ class CaseExemption(Model):
     (section 119.071(2)(c), F.S.).
 
     `until`: when the exemption ends unless a later event ends or prolongs it; there is one whenever
-    the case is exempt. `code` names the exemption in the county's list.
+    the case is exempt. `code` names the exemption in the county's list. `notice`: the document that
+    delays the notice to the subject, if the exemption rests on one; then it ends with the delay at
+    the latest. A case that is exempt because it is active has none.
     """
 
     exempt: bool = False
     until: Instant | None = None
     code: Code | None = None
+    notice: DelayedNotice | None = None
 
     @model_validator(mode="after")
     def _ends(self) -> Self:
         if self.exempt and self.until is None:
             raise ValueError("an exemption needs an end")
+        if self.notice is None:
+            return self
+        if not self.exempt or self.until is None:
+            raise ValueError("only the notice of an exempt case is delayed")
+        if self.until > self.notice.until:
+            raise ValueError("an exemption ends with the delay of its notice")
+        return self
+
+    def check_after(self, before: "CaseExemption") -> None:
+        """Whether a case of which `before` was true may say this.
+
+        Once a document delays the notice, only another document moves the end.
+
+        :raises NoticeError: it may not.
+        """
+        if before.notice is None or not self.exempt:
+            return
+        if self.notice is None:
+            raise NoticeError("a notice that was delayed by a document stays delayed by one")
+        if self.notice.until > before.notice.until:
+            before.notice.extended(self.notice)
+
+    def after(self, before: "CaseExemption") -> "CaseExemption":
+        """What is true of a case that says this after `before`: this, or `before` still, if it may
+        not say this."""
+        try:
+            self.check_after(before)
+        except NoticeError:
+            return before
         return self
 
 

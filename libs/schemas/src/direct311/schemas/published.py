@@ -50,6 +50,8 @@ def _example(part: Mapping[str, Any], defs: Mapping[str, Any], full: bool) -> An
         return _example(defs[part["$ref"].removeprefix("#/$defs/")], defs, full)
     if "const" in part:
         return part["const"]
+    if "examples" in part:
+        return part["examples"][0]
     if "enum" in part:
         return part["enum"][0]
     if "anyOf" in part:

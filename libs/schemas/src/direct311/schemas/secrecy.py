@@ -33,6 +33,10 @@ def shows_law_enforcement(purpose: str | None, roles: Collection[str]) -> bool:
     return purpose == LAW_ENFORCEMENT or {*roles} == {LIAISON}
 
 
+class NoticeError(ValueError):
+    """A case prolongs a delayed notice without a document. The message repeats nothing from it."""
+
+
 class DelayedNotice(Model):
     """A delay of the notice to the subject, until an instant.
 
@@ -40,7 +44,7 @@ class DelayedNotice(Model):
     """
 
     document: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    dated_at: Instant
+    dated_at: Annotated[Instant, Field(examples=["2026-03-01T09:00:00Z"])]
     until: Instant
 
     @model_validator(mode="after")
@@ -52,8 +56,8 @@ class DelayedNotice(Model):
     def extended(self, later: "DelayedNotice") -> "DelayedNotice":
         """The delay after an extension.
 
-        :raises ValueError: the extension has no document of its own, or its document is older.
+        :raises NoticeError: the extension has no document of its own, or its document is older.
         """
         if later.document == self.document or later.dated_at < self.dated_at:
-            raise ValueError("an extension of the delay needs a new document")
+            raise NoticeError("an extension of the delay needs a new document")
         return later

@@ -6,6 +6,7 @@ bytes, and checks all of it again at every use, offline. So nobody who can write
 database can make a grant, and a grant that cannot be checked opens nothing.
 """
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ from direct311.schemas import Event, signed_bytes
 from direct311.schemas import events as ev
 from direct311.schemas.codec import LONGEST_LOGGED, dump
 from direct311.schemas.model import Model, RecordId, replaced
+from direct311.schemas.secrecy import NoticeError
 from direct311.verifier.event import EventError, decode_json
 
 _log = structlog.get_logger(__name__)
@@ -142,7 +144,9 @@ class Disclosures:
             if not isinstance(data, ev.DisclosureEvent):
                 continue
             try:
-                await self._kept.keep(await self._checked(received, data))
+                disclosure = await self._checked(received, data)
+                await self._check_exemption(data)
+                await self._kept.keep(disclosure)
             except (GrantError, ApprovalError, SignatureError) as error:
                 failed.append((received.event, error))
         return failed
@@ -163,7 +167,7 @@ class Disclosures:
                 _log.error("disclosure.not_genuine", event_id=kept.event_id, why=str(error))
         if not found:
             return ()
-        exemption = max(found, key=lambda data: data.version).exemption
+        exemption = _exemption(found)
         revoked = {data.grant_id for data in found if isinstance(data, ev.DisclosureRevoked)}
         return tuple(
             _grant(data, exemption, revoked=all_revoked or data.grant.grant_id in revoked)
@@ -218,6 +222,26 @@ class Disclosures:
         ]
         return disclosure.checked_with(keys)
 
+    async def _check_exemption(self, data: ev.DisclosureEvent) -> None:
+        """Whether the case may say this about its exemption, after what it said before.
+
+        The end of a grant is kept all the same: it must end. What it says about the exemption is
+        then left out at each use.
+
+        :raises GrantError: it prolongs a delayed notice without a document.
+        """
+        if isinstance(data, ev.DisclosureRevoked) or not data.exemption.exempt:
+            return
+        said = []
+        for kept in await self._kept.of_case(data.case_id):
+            if kept.version < data.version:
+                with contextlib.suppress(GrantError, ApprovalError, SignatureError):
+                    said.append(self._checked_again(kept))
+        try:
+            data.exemption.check_after(_exemption(said))
+        except NoticeError as error:
+            raise GrantError(str(error)) from None
+
     def _checked_again(self, disclosure: KeptDisclosure) -> ev.DisclosureEvent:
         event = self._principals.check_again(disclosure.kept)
         data = event.data
@@ -259,6 +283,14 @@ class Disclosures:
         if len(different_persons(approvers)) < len(approvers):
             raise GrantError("approved twice by one person")
         return self._approvals
+
+
+def _exemption(said: Sequence[ev.DisclosureEvent]) -> ev.CaseExemption:
+    """The case's exemption after all of these events, in the order of their versions."""
+    exemption = ev.CaseExemption()
+    for data in sorted(said, key=lambda data: data.version):
+        exemption = data.exemption.after(exemption)
+    return exemption
 
 
 def _grant(data: ev.DisclosureApproved, exemption: ev.CaseExemption, *, revoked: bool) -> CaseGrant:

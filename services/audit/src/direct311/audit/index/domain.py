@@ -8,18 +8,21 @@ from typing import Literal
 
 from direct311.audit.entry import Facts
 from direct311.schemas import Instant, Model, replaced
+from direct311.schemas.secrecy import DelayedNotice
 
 
 class CaseExemption(Model):
     """What a disclosure case has said last about its own exemption from inspection.
 
     `version`: the case's count of what it says. `exempt_until`: the end of the exemption, or `None`
-    if the case is not exempt. `tag` vouches for all of this.
+    if the case is not exempt. `notice`: the document that delays the notice to the subject, if the
+    exemption rests on one. `tag` vouches for all of this.
     """
 
     case_id: str
     version: int
     exempt_until: Instant | None = None
+    notice: DelayedNotice | None = None
     tag: bytes = b""
 
     def tagged(self, tag: bytes) -> "CaseExemption":

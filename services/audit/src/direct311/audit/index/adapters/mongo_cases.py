@@ -51,6 +51,7 @@ def _read(document: Document) -> CaseExemption:
             case_id=document["_id"],
             version=document["version"],
             exempt_until=document["exempt_until"],
+            notice=document.get("notice"),
             tag=bytes(document["tag"]),
         )
     except (KeyError, TypeError, ValueError):

@@ -7,6 +7,7 @@ from direct311.audit.log.handlers.receive import Receiving
 from direct311.runtime.messaging.broker import Process, Received
 from direct311.schemas import ALL, Event
 from direct311.schemas.model import Model
+from direct311.schemas.secrecy import NoticeError
 
 LOGGED = frozenset(kind.name for kind in ALL if kind.signed)
 TOPICS = (
@@ -57,7 +58,11 @@ def consuming(
             # An event with no place in the log changes nothing here either.
             if id(each.event) not in refused:
                 await disposition.note(each.event)
-                await secrecy.take(each.event)
+                try:
+                    await secrecy.take(each.event)
+                except NoticeError as error:
+                    # That it was said is in the log; it has no effect.
+                    failed.append((each.event, error))
         if logged:
             wake()
         return failed

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 from direct311.audit.entry import Filter
-from direct311.audit.index.handlers.secrecy import CaseSecrecy
 from direct311.audit.questions.adapters.rules_file import load_breach_rules
 from direct311.audit.questions.handlers.audited_query import AuditedQuery, QueryContext
 from direct311.audit.questions.handlers.breach import Breach
@@ -18,7 +17,6 @@ from tests.support.access_log import InMemoryAccessLog
 from tests.unit.audit.events import producers
 from tests.unit.audit.fakes import (
     InMemoryBodyKeys,
-    InMemoryCaseExemptions,
     InMemoryLog,
     InMemoryPeople,
 )
@@ -52,8 +50,7 @@ class AuditUnderTest:
         self.access_log = KeysFetchedFirst(self.keys)
         service = audit_service(clock, self.access_log)
         self.people, self.vault = InMemoryPeople(), service.vault
-        self.exemptions = InMemoryCaseExemptions()
-        self.secrecy = CaseSecrecy(self.exemptions, self.stores.keyring, clock)
+        self.exemptions, self.secrecy = self.stores.exemptions, self.stores.secrecy
         self.audited = AuditedQuery(
             entries=log,
             keys=self.stores.keyring,

@@ -22,6 +22,7 @@ from direct311.audit.index.handlers.follow import (
     Following,
 )
 from direct311.audit.index.handlers.rebuild import Rebuilding
+from direct311.audit.index.handlers.secrecy import CaseSecrecy
 from direct311.audit.index.handlers.watch_index import IndexWatch
 from direct311.audit.index.ports import Entries, Progress
 from direct311.audit.index_row import IndexRow
@@ -53,6 +54,8 @@ from direct311.runtime.clock import TimeOrderedIds
 from direct311.runtime.messaging.signing import Signer as EventSigner
 from direct311.runtime.vault.keys import FileKeyProvider
 from direct311.schemas import Encoded
+from direct311.schemas import events as ev
+from direct311.schemas.secrecy import DelayedNotice
 from direct311.verifier.bundle import Receipt
 from direct311.verifier.checkpoint import Checkpoint, Trust
 from direct311.verifier.entry import Entry, derive_entry_key
@@ -84,6 +87,7 @@ from tests.unit.audit.events import (
 from tests.unit.audit.fakes import (
     InMemoryAlarms,
     InMemoryBodyKeys,
+    InMemoryCaseExemptions,
     InMemoryInbox,
     InMemoryLog,
     InMemoryObjects,
@@ -131,6 +135,29 @@ def audit_service(
     )
 
 
+CASE = "0195567e-8f00-7000-8000-0000000000ca"
+
+
+def exempt_for(days: int) -> ev.CaseExemption:
+    """Exempt for so many days, by one and the same document."""
+    until = START + timedelta(days=days)
+    notice = DelayedNotice(document="a" * 64, dated_at=START - timedelta(days=1), until=until)
+    return ev.CaseExemption(exempt=True, until=until, notice=notice)
+
+
+def case_step(version: int, exemption: ev.CaseExemption) -> ev.DisclosureRecorded:
+    return ev.DisclosureRecorded(
+        case_id=CASE,
+        version=version,
+        kind="law_enforcement",
+        exemption=exemption,
+        step="narrowed",
+        state="scoped",
+        actor="lia",
+        occurred_at=START,
+    )
+
+
 @dataclass
 class Stores:
     """One empty log."""
@@ -152,6 +179,8 @@ class Stores:
         self.published = Unwitnessed(self.log, LOG_KEYS, self.clock)
         self.archive = Archive(self.log, self.objects, self.alarms, self.published, self.clock)
         self.tags = Tags(self.keyring)
+        self.exemptions = InMemoryCaseExemptions()
+        self.secrecy = CaseSecrecy(self.exemptions, self.keyring, self.clock)
         self.followed = FollowedLog(self.log, lambda: None, patience=timedelta())
         service = audit_service(self.clock)
         self.access_log, self.vault = service.access_log, service.vault
@@ -184,6 +213,7 @@ class Stores:
             tags=self.tags,
             vault=self.vault,
             watch=through(self.watch),
+            secrecy=self.secrecy,
             alarms=self.alarms,
             trust=TRUST,
             clock=self.clock,
@@ -1097,6 +1127,28 @@ class LogContract:
         assert event.what.result_count == 2
         await stores.index_watch.step()
         assert await stores.index_watch.mismatches() == 0
+
+    @pytest.mark.parametrize("index_too", [False, True])
+    async def test_what_cases_said_of_their_exemption_is_noted_again(
+        self, stores: Stores, *, index_too: bool
+    ) -> None:
+        """Also where only that is lost. The later word counts, and what had no effect has none."""
+        await stores.arrive(accesses(300))
+        retention = Producer("retention")
+        said = [(1, exempt_for(30)), (2, exempt_for(60)), (3, exempt_for(10))]
+        steps = [retention.encoded(case_step(*each), CASE) for each in said]
+        await stores.arrive(steps)
+        await stores.sequence()
+        await stores.archive.step()
+        assert stores.exemptions.said == {}
+        if index_too:
+            await stores.meddler.drop()
+        done = await stores.rebuild()
+        assert (done.state, done.mended) == ("done", 303 if index_too else 0)
+        known = await stores.secrecy.of([CASE])
+        assert known.ends == {CASE: START + timedelta(days=10)}
+        (event,) = stores.access_log.events()
+        assert event.what.result_count == (303 if index_too else 3)
 
     async def test_an_event_at_the_place_of_another_is_put_back(self, stores: Stores) -> None:
         await full_log(stores)

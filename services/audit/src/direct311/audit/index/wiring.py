@@ -117,6 +117,8 @@ def wire(
     """What keeps the index true to `log`."""
     clock = resources.clock
     progress = MongoProgress(resources.database)
+    exemptions = MongoCaseExemptions(resources.database)
+    secrecy = CaseSecrecy(exemptions, log.keys.ring, clock)
     rebuilding = Rebuilding(
         progress=progress,
         log=log.log,
@@ -127,6 +129,7 @@ def wire(
         tags=log.keys.tags,
         vault=log.keys.vault,
         watch=cursors,
+        secrecy=secrecy,
         alarms=alarms,
         trust=log.trust,
         clock=clock,
@@ -147,10 +150,9 @@ def wire(
         lost = await log.log.indexed() is None
         return "it is lost, or is being rebuilt from the log" if lost else None
 
-    exemptions = MongoCaseExemptions(resources.database)
     rebuild = _rebuild(rebuilding, progress, entries, resources)
     return IndexCapability(
-        secrecy=CaseSecrecy(exemptions, log.keys.ring, clock),
+        secrecy=secrecy,
         prepare=exemptions.prepare,
         rebuild=rebuild,
         watch=Loop(

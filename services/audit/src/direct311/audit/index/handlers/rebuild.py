@@ -10,14 +10,21 @@ The index is changed only where an entry is missing or wrong (`tags`). The bodie
 are opened, which is an access: one event per window, durable before the keys are fetched. An entry
 whose key is destroyed gets its index, its time and its event's id, which was kept when its record
 was destroyed (`Entries.forgotten`), so that a repeat is still recognized.
+
+What disclosure cases said about their exemption is stored beside the index, so it may be lost with
+it. The entries of their events are opened too, also where the index is right, and their word is
+noted again, in the order of the log.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from direct311 import schemas
 from direct311.audit.alarms.ports import Alarms
 from direct311.audit.index.domain import Rebuild, unnamed
+from direct311.audit.index.handlers.secrecy import CaseSecrecy
 from direct311.audit.index.ports import Entries, FetchCursors, Progress
 from direct311.audit.index_row import IndexRow, Tagger
 from direct311.audit.log.domain import facts_of, key_names, without
@@ -31,7 +38,9 @@ from direct311.runtime.access.rules import Caller, RecordFacts
 from direct311.runtime.clock import Clock
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.vault.vault import DeniedError, Vault
-from direct311.schemas import DecodeError, decode
+from direct311.schemas import ALL, DecodeError, decode
+from direct311.schemas.model import Model
+from direct311.schemas.secrecy import NoticeError
 from direct311.verifier.checkpoint import Trust, verify_checkpoint
 from direct311.verifier.entry import Entry, EntryError, derive_entry_key
 from direct311.verifier.event import Event
@@ -48,6 +57,7 @@ from direct311.verifier.tiles import (
 
 PURPOSE = "county_business"
 FIELDS = ("audit_entry",)
+OF_CASES = frozenset(kind.name for kind in ALL if kind.topic == "disclosure")
 SELF = Caller("svc:audit", ("service",), authentication="service")
 
 
@@ -82,6 +92,7 @@ class Rebuilding:
         tags: Tags,
         vault: Vault,
         watch: FetchCursors,
+        secrecy: CaseSecrecy,
         alarms: Alarms,
         trust: Trust,
         clock: Clock,
@@ -95,6 +106,7 @@ class Rebuilding:
         self._tags = tags
         self._vault = vault
         self._watch = watch
+        self._secrecy = secrecy
         self._alarms = alarms
         self._trust = trust
         self._clock = clock
@@ -193,11 +205,14 @@ class Rebuilding:
             if not is_right(there.get(index), leaf, tag)
         }
         unknown = 0
+        right = [row for index, row in there.items() if index not in wrong]
+        cases = {row.index for row in right if row.facts and row.facts.event in OF_CASES}
+        entries = await self._opened(work, window, sorted(wrong | cases))
         if wrong:
-            right = [row for index, row in there.items() if index not in wrong]
-            rows = await self._rows(work, window, sorted(wrong), right, tag)
+            rows = await self._rows([entries[index] for index in sorted(wrong)], window, right, tag)
             unknown = sum(row.facts is None and row.event_id == unnamed(row.index) for row in rows)
             await self._entries.restore(rows, head.epoch)
+        await self._note_cases([entries[index] for index in sorted(entries)])
         return work.advanced(end, frontier.hashes, mended=len(wrong), unnamed=unknown)
 
     # --- the log
@@ -261,27 +276,45 @@ class Rebuilding:
 
     # --- the rows
 
+    async def _opened(
+        self, work: Rebuild, window: _Window, wanted: Sequence[int]
+    ) -> Mapping[int, "_Opened"]:
+        """These entries with their events, as far as their keys still exist.
+
+        :raises LogBrokenError: an entry does not contain what it should.
+        """
+        if not wanted:
+            return {}
+        entries = {index: Entry.parse(window.data[index - window.first]) for index in wanted}
+        keys = await self._open(work, entries)
+
+        def opened() -> dict[int, _Opened]:
+            return {
+                index: _Opened(index, entry, _event_in(index, entry, keys.get(entry.key_reference)))
+                for index, entry in entries.items()
+            }
+
+        return await asyncio.to_thread(opened)
+
+    async def _note_cases(self, entries: Sequence["_Opened"]) -> None:
+        """What their events say about cases counts again; the others say nothing."""
+        for each in entries:
+            if each.event is not None:
+                # It had no effect either when it arrived.
+                with contextlib.suppress(NoticeError):
+                    await self._secrecy.take(each.event)
+
     async def _rows(
         self,
-        work: Rebuild,
+        wrong: Sequence["_Opened"],
         window: _Window,
-        wrong: Sequence[int],
         right: Sequence[IndexRow],
         tag: Tagger,
     ) -> list[IndexRow]:
         """What the index should say about the wrong entries, in order."""
-        entries = {index: Entry.parse(window.data[index - window.first]) for index in wrong}
-        keys = await self._open(work, entries)
-        known = await self._entries.forgotten(wrong[0], wrong[-1] + 1)
-        leaves = {index: window.leaves[index - window.first] for index in wrong}
-
-        def made() -> list[IndexRow]:
-            return [
-                _row(index, entry, leaves[index], keys.get(entry.key_reference), known)
-                for index, entry in entries.items()
-            ]
-
-        rows = await self._without_gone(await asyncio.to_thread(made))
+        known = await self._entries.forgotten(wrong[0].index, wrong[-1].index + 1)
+        rows = [_row(each, window.leaves[each.index - window.first], known) for each in wrong]
+        rows = await self._without_gone(rows)
         ids = {row.event_id for row in rows}
         rows += [row for row in right if row.event_id in ids]
         rows = await self._without_doubles(sorted(rows, key=lambda row: row.index), window.first)
@@ -326,21 +359,34 @@ class Rebuilding:
         return told
 
 
-def _row(
-    index: int, entry: Entry, leaf: bytes, key: BodyKey | None, forgotten: Mapping[int, str]
-) -> IndexRow:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An entry and its event; `None` if its key is destroyed."""
+
+    index: int
+    entry: Entry
+    event: schemas.Event[Model] | None
+
+
+def _event_in(index: int, entry: Entry, key: BodyKey | None) -> schemas.Event[Model] | None:
     """:raises LogBrokenError: the entry does not contain what it should."""
-    data = entry.encode()
     if key is None:
-        event_id = forgotten.get(index, unnamed(index))
-        return IndexRow(index, event_id, entry.logged_at, data, leaf, None)
+        return None
     try:
         event = entry.open(derive_entry_key(key.key, entry.key_reference, entry.nonce))
-        facts = facts_of(decode(_headers(event), event.body))
+        return decode(_headers(event), event.body)
     except (EntryError, DecodeError):
         raise LogBrokenError(f"entry {index} does not open with its key") from None
+
+
+def _row(opened: _Opened, leaf: bytes, forgotten: Mapping[int, str]) -> IndexRow:
+    index, entry = opened.index, opened.entry
+    data = entry.encode()
+    if opened.event is None:
+        event_id = forgotten.get(index, unnamed(index))
+        return IndexRow(index, event_id, entry.logged_at, data, leaf, None)
     # Its fetch may have been long ago: fetches that reconciliation does not learn about stay open.
-    facts = facts.without_fetch()
+    facts = facts_of(opened.event).without_fetch()
     return IndexRow(index, facts.event_id, entry.logged_at, data, leaf, facts)
 
 

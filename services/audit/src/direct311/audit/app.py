@@ -41,6 +41,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
     )
     index = wire_index(settings, resources, log, entries, monitoring.watch, raising, caller)
     disposition = wire_disposition(settings, resources, log, followed, entries, raising, caller)
+    disclosures, prepare_disclosures = resources.disclosures()
     questions = wire_questions(
         settings,
         resources,
@@ -51,6 +52,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         index.secrecy,
         caller,
         resident,
+        disclosures,
     )
 
     async def measure() -> None:
@@ -83,6 +85,7 @@ def create_app(settings: AuditSettings, resources: Resources, store: ObjectStore
         *monitoring.prepare,
         alarms.prepare,
         disposition.prepare,
+        prepare_disclosures,
         log.begin,
     ]
     process = consuming(

@@ -11,6 +11,7 @@ from direct311.audit.log.wiring import LogCapability
 from direct311.audit.questions.adapters.intake import IntakePeople
 from direct311.audit.questions.adapters.rules_file import load_breach_rules
 from direct311.audit.questions.api.breach import breach_router
+from direct311.audit.questions.api.cases import cases_router
 from direct311.audit.questions.api.counts import counts_router
 from direct311.audit.questions.api.entries import api_router
 from direct311.audit.questions.api.exports import exports_router
@@ -18,11 +19,13 @@ from direct311.audit.questions.api.subject import internal_subject_router, subje
 from direct311.audit.questions.api.who_saw import who_saw_router
 from direct311.audit.questions.handlers.audited_query import AuditedQuery
 from direct311.audit.questions.handlers.breach import Breach
+from direct311.audit.questions.handlers.case_entries import CaseReading
 from direct311.audit.questions.handlers.count import Counting
 from direct311.audit.questions.handlers.export import Exporting
 from direct311.audit.questions.handlers.read import Reading
 from direct311.audit.questions.handlers.subject import SubjectReading
 from direct311.audit.settings import AuditSettings
+from direct311.runtime.access.disclosures import Disclosures
 from direct311.runtime.access.rules import AccessPolicy, Caller
 from direct311.runtime.process import Resources
 from direct311.verifier.event import decode_json, parse_event_keys
@@ -30,8 +33,8 @@ from direct311.verifier.event import decode_json, parse_event_keys
 
 @dataclass(frozen=True)
 class QuestionsCapability:
-    """Routes: `entries` one by one and in pages, the `others` of auditors, those of residents
-    (`subject`), who ask here or through the gateway."""
+    """Routes: `entries` one by one and in pages, the `others` of auditors and of disclosure cases,
+    those of residents (`subject`), who ask here or through the gateway."""
 
     entries: APIRouter
     others: Sequence[APIRouter]
@@ -48,6 +51,7 @@ def wire(
     cases: KnownCases,
     caller: Callable[[Request], Awaitable[Caller]],
     resident: Callable[[Request], Awaitable[Caller]],
+    disclosures: Disclosures,
 ) -> QuestionsCapability:
     """The questions about `log`. :raises DataFileError: the notice rules are invalid."""
     clock, vault = resources.clock, log.keys.vault
@@ -75,6 +79,16 @@ def wire(
     subject = SubjectReading(
         log=followed, entries=entries, cases=cases, vault=vault, policy=policy, clock=clock
     )
+    of_cases = CaseReading(
+        audited=audited,
+        disclosures=disclosures,
+        log=followed,
+        entries=entries,
+        cases=cases,
+        vault=vault,
+        policy=policy,
+        clock=clock,
+    )
     rules = load_breach_rules(settings.breach_file).content
     return QuestionsCapability(
         entries=api_router(reading, caller),
@@ -82,6 +96,7 @@ def wire(
             counts_router(Counting(audited, followed, people), caller),
             exports_router(exporting, caller),
             who_saw_router(exporting, reading, caller),
+            cases_router(of_cases, caller),
             breach_router(Breach(audited, followed, people, rules), clock, caller),
         ),
         subject=(

@@ -28,6 +28,7 @@ from direct311.runtime.http.key_routes import key_fetches_router
 from direct311.runtime.peers import HttpClient, Peer
 from direct311.runtime.storage.database import MongoRecords
 from direct311.runtime.vault.vault import KeyFetch
+from direct311.schemas.secrecy import DelayedNotice
 from tests.support.keys import InMemoryKeys
 from tests.support.runtime import NOW, database_of_its_own
 from tests.support.service_under_test import ServiceUnderTest
@@ -151,6 +152,18 @@ async def test_the_highest_version_of_a_case_stays(
         await exemptions.keep(said(version), matters=True)
     assert list(await exemptions.of(["c-1", "unknown"])) == [said(3)]
     assert list(await exemptions.that_matter()) == [said(3)]
+
+
+async def test_the_document_of_a_delayed_notice_is_stored(exemptions: CaseExemptions) -> None:
+    notice = DelayedNotice(document="a" * 64, dated_at=NOW, until=NOW + timedelta(days=3))
+    delayed = CaseExemption(
+        case_id="c-1", version=2, exempt_until=NOW + timedelta(days=3), notice=notice, tag=b"2"
+    )
+    await exemptions.keep(said(1), matters=True)
+    await exemptions.keep(delayed, matters=True)
+    assert list(await exemptions.of(["c-1"])) == [delayed]
+    await exemptions.keep(said(3), matters=True)
+    assert list(await exemptions.of(["c-1"])) == [said(3)]
 
 
 async def test_the_same_version_says_nothing_else_later(exemptions: CaseExemptions) -> None:

@@ -33,7 +33,7 @@ class Case:
         self.grant_id = str(uuid4())
         self._county = county
         self._version = 0
-        self._record_id = record_id
+        self.record_id = record_id
         self._signer = Signer.from_file(county.stack.root / "keys" / "retention-signing.json")
 
     def grant(self, **changes: Any) -> ev.DisclosureGrant:
@@ -42,7 +42,7 @@ class Case:
             "grant_id": self.grant_id,
             "case_id": self.case_id,
             "kind": "public_records",
-            "record_ids": (self._record_id,),
+            "record_ids": (self.record_id,),
             "fields": ("phone",),
             "workers": (self.worker,),
             "prepared_by": self.worker,
@@ -97,7 +97,7 @@ class Case:
 
     async def read(self, field: str = "phone", name: str | None = None) -> httpx.Response:
         return await self._county.read_contact(
-            self._record_id,
+            self.record_id,
             "custodian",
             name or self.worker,
             purpose="public_records",
@@ -152,6 +152,47 @@ async def test_a_grant_that_somebody_signed_in_for_opens_what_it_names(
         return {"grant", "revoke", "view"} <= actions
 
     await until(logged, "the log has the grant, the access and the end")
+
+
+async def test_a_grant_opens_the_accesses_to_its_record_at_audit(
+    county: County, case: Case
+) -> None:
+    assert (await county.read_contact(case.record_id, "agent", "olga")).status_code == 200
+
+    async def read(record_id: str = case.record_id) -> httpx.Response:
+        return await county.ask(
+            "POST",
+            "audit",
+            f"/v1/cases/{case.case_id}/entries",
+            "custodian",
+            case.worker,
+            {"record": record_id, "purpose": "public_records"},
+        )
+
+    async def refused(rule: str) -> None:
+        async def look() -> bool:
+            answer = await read()
+            return answer.status_code == 403 and answer.json()["type"].endswith(f":{rule}")
+
+        await until(look, f"audit refuses by {rule}")
+
+    await refused("disclosure_case")
+    grant = case.grant(fields=("audit_entry",))
+    await case.approved(grant, await case.approval(grant))
+
+    async def found() -> list[Document]:
+        answer = await read()
+        entries = answer.json()["entries"] if answer.status_code == 200 else []
+        return [each for each in entries if each["actor"] == "olga"]
+
+    (entry,) = await until(found, "audit reads the access under the grant")
+    assert (entry["action"], entry["record_ids"]) == ("view", [case.record_id])
+    assert entry["signed_event"]["body"]["agent"]["id"] == "olga"
+    other = await read(str(uuid4()))
+    assert other.status_code == 403
+    assert other.json()["type"].endswith(":grant_records")
+    await case.revoked()
+    await refused("grant_revoked")
 
 
 async def test_a_grant_that_nobody_signed_in_for_opens_nothing(county: County, case: Case) -> None:

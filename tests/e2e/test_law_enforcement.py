@@ -8,8 +8,10 @@ import pytest
 
 from deploy.local.stack import Stack
 from direct311.runtime.messaging.signing import Signer
-from direct311.schemas import topics
-from direct311.schemas.secrecy import NO_END
+from direct311.schemas import Event, encode, topics
+from direct311.schemas import events as ev
+from direct311.schemas.model import Model
+from direct311.schemas.secrecy import NO_END, DelayedNotice
 from tests.support.app_api import App, order
 from tests.support.county import County, Document, entering, until
 from tests.support.no_trace import WORDS, files_under, traces_in
@@ -61,6 +63,36 @@ class Case:
             return len(await self.entries("counsel")) > before
 
         await until(logged, "counsel finds the access in the log")
+
+    async def says(self, version: int, exemption: ev.CaseExemption) -> None:
+        """Retention tells a step of the case, signed with its key of the stack."""
+        told = ev.DisclosureRecorded(
+            case_id=self.case_id,
+            version=version,
+            kind="law_enforcement",
+            exemption=exemption,
+            step="narrowed",
+            state="scoped",
+            actor=self.officer,
+            occurred_at=datetime.now(UTC),
+        )
+        event: Event[Model] = Event(
+            str(uuid4()), "/direct311/retention", self.case_id, datetime.now(UTC), told
+        )
+        signer = Signer.from_file(self.county.stack.root / "keys" / "retention-signing.json")
+        await self.county.send(signer.sign(encode(event)))
+
+    async def is_open(self) -> bool:
+        """Whether an auditor without the right and the resident see the access; both or neither."""
+        accesses = [each for each in await self.entries("auditor") if each["action"] == "view"]
+        listed = (await self.seen())["accesses"]
+        resident = any(each["purpose"] == "law_enforcement" for each in listed)
+        assert bool(accesses) is resident
+        return resident
+
+    async def steps(self) -> int:
+        """How many steps of the case the log has, as counsel finds."""
+        return sum(each["action"] == "case" for each in await self.entries("counsel"))
 
     async def entries(self, role: str) -> list[Document]:
         path = f"/v1/entries?case={self.case_id}&reference=L-1&limit=100"
@@ -182,3 +214,50 @@ async def test_an_exempt_access_leaves_no_trace_until_its_time_and_then_shows_by
     assert (entry["actor"], entry["case_id"]) == (case.officer, case.case_id)
     # The one without an end is still withheld.
     assert (await county.get("audit", path, "auditor", "ines"))["withheld"] == 2
+
+
+def exempt(until: datetime, document: str | None = None) -> ev.CaseExemption:
+    """Exempt until then; where there is a document, because it delays the notice until then."""
+    dated_at = datetime.now(UTC) - timedelta(days=1)
+    notice = DelayedNotice(document=document, dated_at=dated_at, until=until) if document else None
+    return ev.CaseExemption(exempt=True, until=until, code="119.071(2)(c)", notice=notice)
+
+
+@pytest.mark.policy("P13")
+async def test_what_retention_says_about_a_case_ends_and_prolongs_the_withholding(
+    county: County,
+) -> None:
+    record_id, link = await App(county).submitted(order(961))
+    case = Case(county, record_id, link)
+    await case.accessed(NO_END)
+    assert not await case.is_open()
+
+    async def opened() -> bool:
+        return await case.is_open()
+
+    async def closed() -> bool:
+        return not await case.is_open()
+
+    # Its end, and a new exemption, count for the access that has happened.
+    await case.says(1, ev.CaseExemption())
+    await until(opened, "the case's end opens its entries")
+    soon = datetime.now(UTC) + timedelta(seconds=8)
+    await case.says(2, exempt(soon, "a" * 64))
+    await until(closed, "the case withholds its entries again")
+
+    # The same document prolongs nothing: the step is in the log and a dead letter.
+    letters = len(await county.messages("deadletters.audit"))
+    await case.says(3, exempt(soon + timedelta(days=30), "a" * 64))
+
+    async def refused() -> bool:
+        told = len(await county.messages("deadletters.audit")) > letters
+        return told and await case.steps() == 3
+
+    await until(refused, "audit refuses the step")
+    await until(opened, "the delay ends by the clock")
+
+    # Another document does.
+    await case.says(4, exempt(datetime.now(UTC) + timedelta(days=30), "b" * 64))
+    await until(closed, "another document withholds the entries")
+    await case.says(5, ev.CaseExemption())
+    await until(opened, "the case's end opens its entries for good")

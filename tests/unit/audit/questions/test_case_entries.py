@@ -117,6 +117,15 @@ async def test_pages_leave_no_gap_where_something_is_withheld(desk: Desk) -> Non
     assert refusal.value.code == "cursor_mismatch"
 
 
+async def test_a_page_for_which_nothing_is_opened_says_so(desk: Desk) -> None:
+    await desk.granted()
+    fetched = len(desk.keys.fetches)
+    (entry,) = (await desk.read(limit=1)).entries
+    assert (entry.row.index, entry.event) == (1, None)
+    assert len(desk.keys.fetches) == fetched
+    assert desk.access_log.events()[-1].what.fields == ()
+
+
 async def test_nobody_reads_without_a_grant(desk: Desk) -> None:
     await desk.refused("disclosure_case")
 
@@ -128,7 +137,7 @@ async def test_nobody_reads_without_a_grant(desk: Desk) -> None:
         ("disclosure_case", {"caller": Caller("carl", ("custodian",))}),
         ("disclosure_case", {"case_id": "case-2"}),
         ("grant_kind", {"purpose": "law_enforcement", "caller": Caller("lia", ("liaison",))}),
-        ("fields", {"caller": Caller("lia", ("agent",))}),
+        ("role", {"caller": Caller("lia", ("agent",))}),
     ],
 )
 async def test_the_grant_opens_nothing_else(desk: Desk, rule: str, asked: dict[str, Any]) -> None:

@@ -76,10 +76,12 @@ class CaseReading:
 
         :raises RefusedError: no grant of the case allows it, or the cursor is another question's.
         """
-        facts = await self._disclosures.facts_for(_access(asked, 0), RecordFacts(asked.record_id))
+        facts = await self._disclosures.facts_for(
+            _access(asked, 0, FIELDS), RecordFacts(asked.record_id)
+        )
         if not self._allowed(asked, facts):
             # The refusal is written down, and nothing is looked up for it.
-            await self._authorise(asked, facts, 0)
+            await self._authorise(asked, facts, 0, FIELDS)
         query = Filter(record_ids=(asked.record_id,))
         before = (await self._log.head()).size
         if cursor is not None:
@@ -92,8 +94,9 @@ class CaseReading:
         exempt = Exempt(self._clock.now(), cases=await self._cases.all())
         rows = await self._find(query, before, limit + 1, exempt)
         shown = rows[:limit]
-        event_id = await self._authorise(asked, facts, len(shown))
         own = [row for row in shown if row.facts and row.facts.record_ids == query.record_ids]
+        # Without fields the answer comes only from the index.
+        event_id = await self._authorise(asked, facts, len(shown), FIELDS if own else ())
         opened = {each.row.index: each for each in await self._audited.open(own, event_id, exempt)}
         following = cursor_of(query, shown[-1].index) if len(rows) > limit else None
         return CasePage(
@@ -110,8 +113,11 @@ class CaseReading:
             at=self._clock.now(),
         ).allowed
 
-    async def _authorise(self, asked: CaseQuestion, facts: RecordFacts, found: int) -> str:
-        event_id, _ = await self._vault.authorise(under_case(_access(asked, found), facts), facts)
+    async def _authorise(
+        self, asked: CaseQuestion, facts: RecordFacts, found: int, fields: tuple[str, ...]
+    ) -> str:
+        access = under_case(_access(asked, found, fields), facts)
+        event_id, _ = await self._vault.authorise(access, facts)
         return event_id
 
     async def _find(self, query: Filter, before: int, limit: int, exempt: Exempt) -> list[IndexRow]:
@@ -130,13 +136,13 @@ class CaseReading:
         return shown[:limit]
 
 
-def _access(asked: CaseQuestion, found: int) -> Access:
+def _access(asked: CaseQuestion, found: int, fields: tuple[str, ...]) -> Access:
     return Access(
         asked.caller,
         action="log_read",
         purpose=asked.purpose,
         operation=asked.operation,
-        fields=FIELDS,
+        fields=fields,
         record_ids=(asked.record_id,),
         reference=asked.case_id,
         query_fields=("record_ids",),

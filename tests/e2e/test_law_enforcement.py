@@ -82,13 +82,11 @@ class Case:
         signer = Signer.from_file(self.county.stack.root / "keys" / "retention-signing.json")
         await self.county.send(signer.sign(encode(event)))
 
-    async def is_open(self) -> bool:
-        """Whether an auditor without the right and the resident see the access; both or neither."""
-        accesses = [each for each in await self.entries("auditor") if each["action"] == "view"]
+    async def shown(self) -> tuple[bool, bool]:
+        """Whether an auditor without the right sees the access, and whether the resident does."""
+        auditor = any(each["action"] == "view" for each in await self.entries("auditor"))
         listed = (await self.seen())["accesses"]
-        resident = any(each["purpose"] == "law_enforcement" for each in listed)
-        assert bool(accesses) is resident
-        return resident
+        return auditor, any(each["purpose"] == "law_enforcement" for each in listed)
 
     async def steps(self) -> int:
         """How many steps of the case the log has, as counsel finds."""
@@ -230,13 +228,13 @@ async def test_what_retention_says_about_a_case_ends_and_prolongs_the_withholdin
     record_id, link = await App(county).submitted(order(961))
     case = Case(county, record_id, link)
     await case.accessed(NO_END)
-    assert not await case.is_open()
+    assert await case.shown() == (False, False)
 
     async def opened() -> bool:
-        return await case.is_open()
+        return await case.shown() == (True, True)
 
     async def closed() -> bool:
-        return not await case.is_open()
+        return await case.shown() == (False, False)
 
     # Its end, and a new exemption, count for the access that has happened.
     await case.says(1, ev.CaseExemption())

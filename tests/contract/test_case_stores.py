@@ -9,7 +9,7 @@ from uuid_utils import compat
 
 from deploy.local.stack import Stack
 from direct311.retention.cases.adapters import MongoCases, StoreDocuments
-from direct311.retention.cases.domain import CaseFile, CaseKind
+from direct311.retention.cases.domain import CaseFile, CaseKind, PublicReceipt
 from direct311.retention.cases.ports import Cases, SealedDocuments
 from direct311.runtime.messaging.records import Records, Write
 from direct311.runtime.storage import database as mongo
@@ -71,14 +71,41 @@ def new_id() -> str:
     return str(compat.uuid7())
 
 
-def case(kind: CaseKind = "public_records", case_id: str = "") -> CaseFile:
+def case(
+    kind: CaseKind = "public_records", case_id: str = "", receipt: PublicReceipt | None = None
+) -> CaseFile:
     return CaseFile(record_id=case_id or new_id()).opened(
         kind=kind,
         received_at=AT,
         opened_by="carla",
         exempt_until=None,
         sealed={"case_request": b"\x00sealed\xff"},
+        public_receipt=receipt,
     )
+
+
+def public(mark: str, *token_hashes: str) -> CaseFile:
+    receipt = PublicReceipt(mark=mark, content="c", token_hashes=token_hashes)
+    return case(receipt=receipt)
+
+
+async def test_a_public_submission_is_found_by_its_mark_and_by_each_of_its_tokens(
+    stores: Stores,
+) -> None:
+    first, second = public("m-1", "t-1", "t-2"), public("m-2", "t-3")
+    await stores.put(first, second, case())
+    assert await stores.cases.submitted("m-1") == first.written(1)
+    assert await stores.cases.submitted("m-3") is None
+    for token, found in (("t-1", first), ("t-2", first), ("t-3", second)):
+        assert await stores.cases.of_token(token) == found.written(1)
+    assert await stores.cases.of_token("t-4") is None
+
+
+async def test_a_token_opens_no_case_that_is_destroyed_or_being_destroyed(stores: Stores) -> None:
+    going, gone = public("m-4", "t-5"), public("m-5", "t-6")
+    await stores.put(going.destruction_ordered("o1"), gone.destruction_ordered("o1").buried())
+    assert await stores.cases.of_token("t-5") is None
+    assert await stores.cases.of_token("t-6") is None
 
 
 async def test_a_case_file_is_read_as_it_was_written(stores: Stores) -> None:

@@ -40,6 +40,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
     "geo": ((r"/internal/normalise", "svc-intake"), (r"", "admin")),
     "routing": ((r"", "agent"),),
     "retention": (
+        (r"/internal/cases", "svc-intake"),
         (r"/internal/keys", "admin"),
         (r"/internal/key-fetches", "svc-audit"),
         (r"/v1/holds/.*/release", "counsel"),

@@ -9,6 +9,7 @@ from direct311.retention.cases.handlers import (
     CaseDesk,
     DestroyCase,
     Filing,
+    PublicSubmissions,
     disposition_handlers,
 )
 from direct311.retention.inventory.handlers import CaseFiles, Inventorying
@@ -37,6 +38,16 @@ class InMemoryCases:
             for each in self._active()
             if each.kind in kinds and (after is None or each.record_id > after)
         ][:limit]
+
+    async def submitted(self, mark: str) -> CaseFile | None:
+        kept = ((each, each.public_receipt) for each in self._records.states())
+        return next((each for each, receipt in kept if receipt and receipt.mark == mark), None)
+
+    async def of_token(self, token_hash: str) -> CaseFile | None:
+        kept = ((each, each.public_receipt) for each in self._active())
+        return next(
+            (each for each, receipt in kept if receipt and token_hash in receipt.token_hashes), None
+        )
 
     async def unfiled(self, limit: int) -> Sequence[CaseFile]:
         return [each for each in self._active() if each.unfiled][:limit]
@@ -85,6 +96,7 @@ class CaseDeskUnderTest(ServiceUnderTest):
             self.ids,
             self._wake,
         )
+        self.submissions = PublicSubmissions(self.desk, cases, self.processor, self.clock, self.ids)
         retention = self.retention
         entries = Inventorying(retention.rules, retention.holds, self.clock)
         self.filing = Filing(

@@ -20,7 +20,7 @@ from direct311.retention.review import wiring as review
 from direct311.retention.schedule import wiring as schedule
 from direct311.retention.sealing import wire as wire_sealing
 from direct311.retention.settings import RetentionSettings
-from direct311.runtime.http.api import Application, caller_of, install
+from direct311.runtime.http.api import LARGEST_BODY, Application, caller_of, install
 from direct311.runtime.http.key_routes import key_fetches_router, keys_router
 from direct311.runtime.messaging.broker import PATIENT
 from direct311.runtime.messaging.state import RecordState
@@ -91,6 +91,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(held.router)
     app.include_router(certified.router)
     app.include_router(desk.router)
+    app.include_router(desk.public_router, max_body_size=LARGEST_BODY)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

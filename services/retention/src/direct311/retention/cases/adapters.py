@@ -19,6 +19,9 @@ class MongoCases:
 
     INDEXES = (
         Index([("kind", 1), ("_id", 1)], name="kind", sparse=True),
+        # Two calls with the same key at the same time open one case.
+        Index([("public_receipt.mark", 1)], name="mark", unique=True, sparse=True),
+        Index([("public_receipt.token_hashes", 1)], name="token", sparse=True),
         Index([("unfiled", 1)], name="unfiled", partialFilterExpression={"unfiled": True}),
     )
 
@@ -32,6 +35,13 @@ class MongoCases:
         if after is not None:
             query["_id"] = {"$gt": after}
         return await self._read(query, limit)
+
+    async def submitted(self, mark: str) -> CaseFile | None:
+        return next(iter(await self._read({"public_receipt.mark": mark}, 1)), None)
+
+    async def of_token(self, token_hash: str) -> CaseFile | None:
+        query = {"public_receipt.token_hashes": token_hash, "lifecycle": "active"}
+        return next(iter(await self._read(query, 1)), None)
 
     async def unfiled(self, limit: int) -> Sequence[CaseFile]:
         return await self._read({"unfiled": True, "lifecycle": "active"}, limit)

@@ -1,5 +1,6 @@
 """The case desk over HTTP."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -7,16 +8,19 @@ from pydantic import Field
 
 from direct311.retention.api import CallerOf, Id, Limit
 from direct311.retention.cases.domain import (
+    CaseChannel,
     CaseContact,
     CaseDocument,
     CaseFile,
     CaseKind,
     CaseOutcome,
     CaseState,
+    CaseStep,
     DocumentKind,
 )
-from direct311.retention.cases.handlers import CaseDesk, OpenedCase
+from direct311.retention.cases.handlers import CaseDesk, OpenedCase, PublicSubmissions
 from direct311.runtime.access.rules import Caller
+from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
 from direct311.runtime.parameters import GivenInstant
 from direct311.runtime.text import Line, Lines
@@ -27,6 +31,8 @@ LARGEST_DOCUMENT: Final = 25 * 1024**2
 BYTES: Final[dict[str, Any]] = {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
 }
+INTAKE: Final = "svc:intake"
+"""The gateway, the only service that the public calls."""
 Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="Of the bytes, in hex")]
 
 
@@ -50,6 +56,44 @@ class CaseOrder(Model, extra="forbid"):
     received_at: GivenInstant | None = None
 
 
+class PublicOrder(Model, extra="forbid"):
+    """A request that somebody submitted at the gateway. `key`: random, chosen by the sender."""
+
+    key: Annotated[str, Field(min_length=16, max_length=200)]
+    request: Annotated[str, Field(min_length=1, max_length=20_000), Lines]
+    contact: RequesterContact | None = None
+
+
+class SubmittedView(Model):
+    """`token` opens the state of this case, for its requester. It is not stored here. `repeated`:
+    the case was opened before."""
+
+    case_id: str
+    received_at: Instant
+    token: str
+    repeated: bool
+
+
+class TokenQuestion(Model, extra="forbid"):
+    """Any text: what cannot be a token gets the answer of a wrong one."""
+
+    token: str
+
+
+class ProgressView(Model):
+    """Nothing that was sealed, and nobody's name. `age_days`, `days_without_act`: whole days since
+    the receipt, and since `last_step`."""
+
+    case_id: str
+    state: CaseState
+    outcome: CaseOutcome | None = None
+    received_at: Instant
+    age_days: int
+    days_without_act: int
+    last_step: CaseStep
+    last_step_at: Instant
+
+
 class CaseClosing(Model, extra="forbid"):
     """`withdrawn`: the requester took the request back."""
 
@@ -58,7 +102,7 @@ class CaseClosing(Model, extra="forbid"):
 
 class CaseView(Model):
     """A case without anything that was sealed. `documents`: letters and instruments, by the
-    SHA-256 of the bytes that came."""
+    SHA-256 of the bytes that came. `channel`: `public` if it came through the gateway."""
 
     case_id: str
     kind: CaseKind
@@ -68,6 +112,7 @@ class CaseView(Model):
     received_at: Instant
     closed_at: Instant | None = None
     opened_by: str
+    channel: CaseChannel | None = None
     documents: tuple[CaseDocument, ...]
 
 
@@ -167,6 +212,48 @@ def router(desk: CaseDesk, desks: tuple[str, ...], caller_of: CallerOf) -> APIRo
         return _view(await desk.withdraw(caller, case_id))
 
     return api
+
+
+def public_router(submissions: PublicSubmissions, caller_of: CallerOf) -> APIRouter:
+    """What the public asks at the gateway; only for intake, which passes it on."""
+    api = APIRouter(prefix="/internal/cases", tags=["internal"], responses=PROBLEMS)
+    who = Depends(caller_of)
+
+    @api.post(
+        "",
+        status_code=201,
+        responses={200: {"model": SubmittedView, "description": "It was opened before"}},
+    )
+    async def submit(
+        body: PublicOrder, caller: Annotated[Caller, who], response: Response
+    ) -> SubmittedView:
+        """Open a public-records case and acknowledge it, in one write. What the requester wrote is
+        sealed. The same request under the same key opens one case (200), and each answer has a
+        token of its own."""
+        _only_intake(caller)
+        done = await submissions.submit(caller, body.key, body.request, body.contact)
+        response.headers["Cache-Control"] = "no-store"
+        if done.repeated:
+            response.status_code = 200
+        return SubmittedView(**asdict(done))
+
+    @api.post("/status", response_model_exclude_none=True)
+    async def status(
+        body: TokenQuestion, caller: Annotated[Caller, who], response: Response
+    ) -> ProgressView:
+        """The state of the case that has this token. Opens nothing. A wrong token and a case that
+        does not exist any more get the same answer."""
+        _only_intake(caller)
+        response.headers["Cache-Control"] = "no-store"
+        return ProgressView(**asdict(await submissions.progress(body.token)))
+
+    return api
+
+
+def _only_intake(caller: Caller) -> None:
+    require(caller, "service")
+    if caller.sub != INTAKE or caller.via is not None:
+        raise RefusedError("caller", "Only the intake service may pass on the public's requests.")
 
 
 def _view(file: CaseFile) -> CaseView:

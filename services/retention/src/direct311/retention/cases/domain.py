@@ -25,6 +25,8 @@ CaseState = Literal[
     "closed",
 ]
 CaseOutcome = Literal["withdrawn"]
+CaseChannel = Literal["public"]
+CaseStep = Literal["received", "document_added", "closed"]
 DocumentKind = Literal["letter", "instrument"]
 
 REQUEST: Final = "case_request"
@@ -38,6 +40,8 @@ SEALED_AS: Final[Mapping[DocumentKind, str]] = MappingProxyType(
 """The sealed field of each kind of document."""
 MOST_DOCUMENTS: Final = 500
 """The most documents in one case file."""
+MOST_TOKENS: Final = 5
+"""How many tokens of one case are good at the same time: each repeat of its submission gets one."""
 
 MOST_DAYS: Final = 36_500
 """The most days for which entries about a case are withheld at first."""
@@ -95,10 +99,28 @@ class CaseDocument(Model):
         return f"{self.field}/{self.sha256}"
 
 
+class PublicReceipt(Model):
+    """A request that somebody submitted at the gateway, without a person of the county.
+
+    `token_hashes`: SHA-256 (hex) of the tokens by which the requester asks for the state, the
+    newest last. `mark` (SHA-256 of the submission's key) recognizes a repeat; `content` is the HMAC
+    of what was sent, under that key, which is kept nowhere.
+    """
+
+    mark: str
+    content: str
+    token_hashes: tuple[str, ...]
+
+    def with_token(self, token_hash: str) -> "PublicReceipt":
+        """A copy with a new token. The oldest goes if there would be too many."""
+        return replaced(self, token_hashes=(*self.token_hashes, token_hash)[-MOST_TOKENS:])
+
+
 class CaseFile(RecordState):
     """One case; its record id is the number of the case. `sealed` maps sealed fields to their
     ciphertexts. `exempt_until`: entries of the access log about it are withheld until then.
-    `unfiled`: the inventory does not know its newest dates yet.
+    `unfiled`: the inventory does not know its newest dates yet. `channel`: `public` if it came
+    through the gateway; then `public_receipt` says how its requester comes back to it.
     """
 
     kind: CaseKind | None = None
@@ -107,6 +129,8 @@ class CaseFile(RecordState):
     received_at: Instant | None = None
     closed_at: Instant | None = None
     opened_by: str = ""
+    channel: CaseChannel | None = None
+    public_receipt: PublicReceipt | None = None
     exempt_until: Instant | None = None
     sealed: Mapping[str, bytes] = nothing()
     documents: tuple[CaseDocument, ...] = ()
@@ -121,6 +145,17 @@ class CaseFile(RecordState):
         """Whether the case may enter this state now."""
         return state in TRANSITIONS[self.state]
 
+    @property
+    def last_step(self) -> tuple[CaseStep, datetime] | None:
+        """The newest act in this case and its time; `None` if there is no case."""
+        if self.received_at is None:
+            return None
+        steps: list[tuple[CaseStep, datetime]] = [("received", self.received_at)]
+        steps += [("document_added", each.added_at) for each in self.documents]
+        if self.closed_at is not None:
+            steps.append(("closed", self.closed_at))
+        return max(steps, key=lambda step: step[1])
+
     def document(self, sha256: str) -> CaseDocument | None:
         """The document with this hash."""
         return next((each for each in self.documents if each.sha256 == sha256), None)
@@ -133,17 +168,28 @@ class CaseFile(RecordState):
         opened_by: str,
         exempt_until: datetime | None,
         sealed: Mapping[str, bytes],
+        public_receipt: PublicReceipt | None = None,
     ) -> "CaseFile":
-        """A copy that was received."""
+        """A copy that was received. At the gateway the answer is the acknowledgement, so a case
+        that came through it is acknowledged by the same write."""
         return replaced(
             self,
             kind=kind,
+            state="acknowledged" if public_receipt else "received",
+            channel="public" if public_receipt else None,
+            public_receipt=public_receipt,
             received_at=received_at,
             opened_by=opened_by,
             exempt_until=exempt_until,
             sealed=sealed,
             unfiled=True,
         )
+
+    def with_token(self, token_hash: str) -> "CaseFile":
+        """A copy whose requester has one more token."""
+        if self.public_receipt is None:
+            return self
+        return replaced(self, public_receipt=self.public_receipt.with_token(token_hash))
 
     def deposited(self, document: CaseDocument) -> "CaseFile":
         """A copy with one more document."""

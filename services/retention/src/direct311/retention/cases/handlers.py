@@ -5,8 +5,10 @@ access: the rules decide, and its event is in the log before anything is opened.
 desk too, whose reference is the number of the case.
 """
 
+import hmac
 import json
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256 as sha256_of
@@ -20,8 +22,12 @@ from direct311.retention.cases.domain import (
     CaseDocument,
     CaseFile,
     CaseKind,
+    CaseOutcome,
     CaseRules,
+    CaseState,
+    CaseStep,
     DocumentKind,
+    PublicReceipt,
 )
 from direct311.retention.cases.ports import Cases, SealedDocuments, Shelf
 from direct311.runtime.access.cases import AccessCase
@@ -81,14 +87,17 @@ class CaseDesk:
         request: str,
         contact: CaseContact | None,
         received_at: datetime | None,
+        public_receipt: PublicReceipt | None = None,
     ) -> CaseFile:
         """Open a case for what somebody asked for.
 
         :param received_at: when it was received, if that was earlier than now.
+        :param public_receipt: the requester submitted it at the gateway, so no desk has to. If a
+            case with the same mark was opened meanwhile, that one is returned.
         :raises RefusedError: another desk keeps cases of this kind, or the time is in the future.
         """
         rules = self._rules.of(kind)
-        if not {*rules.desks} & {*caller.roles}:
+        if public_receipt is None and not {*rules.desks} & {*caller.roles}:
             raise RefusedError("desk", "Another desk keeps cases of this kind.", field="kind")
         now = self._clock.now()
         received_at = received_at or now
@@ -104,7 +113,14 @@ class CaseDesk:
         # Durable before anything that it sealed is. Without a case it is forgotten after a day.
         await self._vault.keys.insert([wrapped])
 
+        before: CaseFile | None = None
+
         async def decide(state: CaseFile) -> Changed:
+            nonlocal before
+            if public_receipt is not None:
+                before = await self._cases.submitted(public_receipt.mark)
+                if before is not None:
+                    return None
             return Change(
                 state.opened(
                     kind=kind,
@@ -112,12 +128,13 @@ class CaseDesk:
                     opened_by=caller.sub,
                     exempt_until=rules.exempt_until(received_at),
                     sealed=sealed,
+                    public_receipt=public_receipt,
                 )
             )
 
         found = await self._processor.change(case_id, case_id, decide)
         self._wake()
-        return found
+        return found if before is None else before
 
     async def list_cases(self, caller: Caller, after: str | None, limit: int) -> Sequence[CaseFile]:
         """The cases at the caller's desk, by number. Opens nothing."""
@@ -266,6 +283,120 @@ class CaseDesk:
     def _facts(self, state: CaseFile) -> RecordFacts:
         desks = self._rules.of(state.kind).desks if state.kind else ()
         return RecordFacts(state.record_id, desks=desks)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """`token`: by which the requester asks for the state of the case. It exists only here and with
+    the requester. `repeated`: the case was opened before."""
+
+    case_id: str
+    received_at: datetime
+    token: str
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseProgress:
+    """What a requester learns of a case: nothing that was sealed, and nobody's name. `age_days` and
+    `days_without_act` are whole days, since its receipt and since its last step."""
+
+    case_id: str
+    state: CaseState
+    outcome: CaseOutcome | None
+    received_at: datetime
+    age_days: int
+    days_without_act: int
+    last_step: CaseStep
+    last_step_at: datetime
+
+
+class PublicSubmissions:
+    """The use cases of the public: ask for records, and ask how far that is."""
+
+    def __init__(
+        self,
+        desk: CaseDesk,
+        cases: Cases,
+        processor: EventProcessor[CaseFile],
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._desk = desk
+        self._cases = cases
+        self._processor = processor
+        self._clock = clock
+        self._ids = ids
+
+    async def submit(
+        self, caller: Caller, key: str, request: str, contact: CaseContact | None
+    ) -> Submitted:
+        """Open a public-records case, acknowledged by the same write.
+
+        :param key: chosen at random by the sender. The same request under the same key opens one
+            case, and each call gets a token of its own; the newest are good.
+        :raises RefusedError: the key was used for another request.
+        """
+        token = secrets.token_urlsafe(32)
+        said = contact.model_dump(exclude_none=True) if contact else {}
+        text = json.dumps([request, said], ensure_ascii=False, sort_keys=True)
+        receipt = PublicReceipt(
+            mark=_sha256(f"records-request:{key}"),
+            content=hmac.digest(key.encode(), text.encode(), "sha256").hex(),
+            token_hashes=(_sha256(token),),
+        )
+        file = await self._cases.submitted(receipt.mark)
+        if file is None:
+            file = await self._desk.open_case(
+                caller, "public_records", request, contact, None, receipt
+            )
+        kept = file.public_receipt
+        if kept is None or file.received_at is None or not file.exists:
+            raise RefusedError("unknown_case", "There is no such case any more.")
+        if not hmac.compare_digest(kept.content, receipt.content):
+            raise RefusedError(
+                "idempotency_key",
+                "This key was used for something else; send a new key.",
+                field="idempotency_key",
+            )
+        repeated = receipt.token_hashes[0] not in kept.token_hashes
+        if repeated:
+            await self._processor.change(file.record_id, self._ids.new(), _add_token(receipt))
+        return Submitted(file.record_id, file.received_at, token, repeated)
+
+    async def progress(self, token: str) -> CaseProgress:
+        """The state of the token's case. Opens nothing.
+
+        :raises RefusedError: no case has this token, or it was destroyed; there is no difference.
+        """
+        file = await self._cases.of_token(_sha256(token))
+        step = file.last_step if file is not None else None
+        if file is None or step is None or file.received_at is None:
+            raise RefusedError("unknown_case", "There is no such case.")
+        now = self._clock.now()
+        return CaseProgress(
+            case_id=file.record_id,
+            state=file.state,
+            outcome=file.outcome,
+            received_at=file.received_at,
+            age_days=(now - file.received_at).days,
+            days_without_act=(now - step[1]).days,
+            last_step=step[0],
+            last_step_at=step[1],
+        )
+
+
+def _add_token(receipt: PublicReceipt) -> Callable[[CaseFile], Awaitable[Changed]]:
+    (token_hash,) = receipt.token_hashes
+
+    async def decide(state: CaseFile) -> Changed:
+        return Change(state.with_token(token_hash)) if state.exists else None
+
+    return decide
+
+
+def _sha256(text: str) -> str:
+    return sha256_of(text.encode()).hexdigest()
 
 
 class Filing:

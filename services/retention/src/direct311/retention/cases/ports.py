@@ -16,6 +16,15 @@ class Cases(Protocol):
         """Case files of these kinds by number, after this number; none that is destroyed."""
         ...
 
+    async def submitted(self, mark: str) -> CaseFile | None:
+        """The case file of the public submission with this mark, if it was not destroyed."""
+        ...
+
+    async def of_token(self, token_hash: str) -> CaseFile | None:
+        """The case file with this token (SHA-256, hex), if it is not destroyed or being
+        destroyed."""
+        ...
+
     async def unfiled(self, limit: int) -> Sequence[CaseFile]:
         """Case files whose newest dates the inventory does not know yet."""
         ...

@@ -13,12 +13,13 @@ from direct311.retention.cases.adapters import (
     StoreDocuments,
     load_case_rules,
 )
-from direct311.retention.cases.api import router
+from direct311.retention.cases.api import public_router, router
 from direct311.retention.cases.domain import CaseFile
 from direct311.retention.cases.handlers import (
     CaseDesk,
     DestroyCase,
     Filing,
+    PublicSubmissions,
     disposition_handlers,
 )
 from direct311.retention.cases.ports import Shelf
@@ -39,6 +40,7 @@ class CasesPart:
 
     process: Process
     router: APIRouter
+    public_router: APIRouter
     loops: Sequence[Loop]
     prepare: Step
     relay: Relay
@@ -91,6 +93,7 @@ def wire(
     return CasesPart(
         processing(processor),
         router(desk, rules.desks, caller_of),
+        public_router(PublicSubmissions(desk, cases, processor, clock, resources.ids), caller_of),
         (
             file,
             Loop(

@@ -160,6 +160,7 @@ def service_environment(
             "CLIENTS_FILE": place.root / "clients.json",
             "READS_PER_MINUTE": "1000000",
             "FAILED_KEYS_PER_MINUTE": "100000",
+            "RECORDS_REQUESTS_PER_HOUR": "100000",
         }
         if not place.containers:
             values |= {

@@ -144,6 +144,7 @@ def settings(port: int, **values: object) -> IntakeSettings:
         "media_url": "none",
         "geo_url": "none",
         "audit_url": "none",
+        "retention_url": "none",
         "smtp_host": "127.0.0.1",
         "smtp_port": port,
         "smtp_security": "none",

@@ -55,6 +55,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryClients": Contract(CONTRACT + "test_client_stores.py", "MongoClients"),
     "InMemoryQuotas": Contract(CONTRACT + "test_client_stores.py", "MongoQuotas"),
     "InMemoryCounts": Contract(CONTRACT + "test_client_stores.py", "MongoCounts"),
+    "InMemoryCaseDesk": Contract(CONTRACT + "test_case_desk_calls.py", "RetentionCases"),
     # routing
     "InMemoryWorkNotes": Contract(CONTRACT + "test_work_notes.py", "IntakeWorkNotes"),
     # geo

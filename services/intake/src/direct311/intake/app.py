@@ -31,6 +31,9 @@ from direct311.intake.open311.wiring import Open311
 from direct311.intake.protection import wiring as protection_wiring
 from direct311.intake.protection.api import protections_router
 from direct311.intake.protection.wiring import Protection
+from direct311.intake.records_requests import wiring as records_request_wiring
+from direct311.intake.records_requests.api import records_requests_router
+from direct311.intake.records_requests.wiring import RecordsRequests
 from direct311.intake.reporter import wiring as reporter_wiring
 from direct311.intake.reporter.api.accesses import accesses_router
 from direct311.intake.reporter.api.app import codes_router, reporter_router
@@ -77,6 +80,7 @@ class Intake:
     open311: Open311
     staff: Staff
     seal_work_note: SealWorkNote
+    records_requests: RecordsRequests
     destroyer: Destroyer[ServiceRequest]
     prepare_disclosures: Step
 
@@ -166,6 +170,7 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
         open311=open311,
         staff=staff,
         seal_work_note=seal_work_note,
+        records_requests=records_request_wiring.wire(settings, resources, clients),
         destroyer=destroyer,
         prepare_disclosures=prepare_disclosures,
     )
@@ -190,6 +195,7 @@ def loops_of(intake: Intake) -> list[Loop]:
     found = [
         Loop("registry", settings.registry_every, protection.refresh, None, clock),
         Loop("callers", second, clients.settle, None, clock),
+        Loop("records requests", second, intake.records_requests.limit.settle, None, clock),
         Loop("recent", timedelta(seconds=10), recent.refresh, None, clock),
         leased(resources, "counts", hour, clients.forget_counts),
         leased(resources, "recheck", five, protection.recheck.all),
@@ -278,6 +284,12 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         reporter_router(reporters.reporter, catalogue.by_language, reporters.words, residents),
         accesses_router(reporters.who_saw, reporters.words, residents),
         app_counts_router(clients.app_counts, who, clock),
+        records_requests_router(
+            intake.records_requests.ask,
+            intake.records_requests.follow,
+            intake.records_requests.notices,
+            clients.failed_keys,
+        ),
         feeds_router(settings, requests, catalogue.by_language, agreement, clock),
         internal_router(staff.contact, who),
         work_notes_router(intake.seal_work_note, who),

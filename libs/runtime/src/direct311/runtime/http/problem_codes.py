@@ -38,6 +38,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "boundaries": ProblemCode(422, "The boundary set cannot be imported."),
         "busy": ProblemCode(503, "Too many files are being sent at once."),
         "case_closed": ProblemCode(409, "The case is closed."),
+        "case_desk_unavailable": ProblemCode(
+            503, "The case desk does not answer now. Nothing was kept; try again."
+        ),
         "caller": ProblemCode(403, "Only one particular service may call this."),
         "changed": ProblemCode(409, "Somebody else has changed it in the meantime."),
         "closed": ProblemCode(409, "The request is closed already."),

@@ -10,11 +10,13 @@ import hashlib
 import hmac
 import os
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 from direct311.intake.clients.ports import SharedCounts
 from direct311.runtime.access.sign_ins import Sources
 from direct311.runtime.clock import Clock
 
+A_MINUTE = 60
 MOST_CALLERS = 20_000
 """The most names in one minute. Further callers are admitted uncounted: refusing them would shut
 out everybody."""
@@ -23,13 +25,17 @@ out everybody."""
 class ReadLimits:
     """Counts reads by name, minute by minute."""
 
-    def __init__(self, store: SharedCounts, clock: Clock, *, worth: int) -> None:
-        """`worth`: from this many reads on, a count is shared with the other copies."""
+    def __init__(
+        self, store: SharedCounts, clock: Clock, *, worth: int, seconds: int = A_MINUTE
+    ) -> None:
+        """`worth`: from this many reads on, a count is shared with the other copies. `seconds`: how
+        long a period of counting is, if it is not a minute."""
+        self._seconds = seconds
         self._store = store
         self._clock = clock
         self._worth = worth
         self.minute = 0
-        """The minute of the last counted read."""
+        """The minute (or other period) of the last counted read."""
         self._mine: dict[str, int] = {}
         self._shared: dict[str, int] = {}
         self._others: dict[str, int] = {}
@@ -39,8 +45,8 @@ class ReadLimits:
         there is. If there is room for one read, it is admitted, however much it counts.
         """
         seconds = int(self._clock.now().timestamp())
-        if seconds // 60 != self.minute:
-            self.minute = seconds // 60
+        if seconds // self._seconds != self.minute:
+            self.minute = seconds // self._seconds
             self._mine, self._shared, self._others = {}, {}, {}
         mine = self._mine.get(name)
         if mine is None:
@@ -48,7 +54,7 @@ class ReadLimits:
                 return None
             mine = 0
         if mine + self._others.get(name, 0) >= limit:
-            return 60 - seconds % 60
+            return self._seconds - seconds % self._seconds
         self._mine[name] = mine + charge
         return None
 
@@ -77,8 +83,8 @@ class ReadLimits:
             # If the store fails, it is unknown whether it counted; count once too few rather than
             # twice.
             shared[name] = shared.get(name, 0) + count
-        now = self._clock.now()
-        totals = await self._store.add({f"{minute}:{name}": n for name, n in news.items()}, now)
+        end = datetime.fromtimestamp((minute + 1) * self._seconds, UTC)
+        totals = await self._store.add({f"{minute}:{name}": n for name, n in news.items()}, end)
         for name in news:
             others[name] = max(0, totals.get(f"{minute}:{name}", 0) - shared[name])
 

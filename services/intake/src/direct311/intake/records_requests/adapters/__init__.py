@@ -1,0 +1,1 @@
+"""Implements the ports: retention over HTTP, the texts from their file."""

@@ -1,0 +1,212 @@
+"""The gateway's calls for public records: without a key, a name or a reason."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Request, Response, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import Field
+
+from direct311.intake.api_types import IdempotencyKey
+from direct311.intake.clients.api.failed_keys import FailedKeys
+from direct311.intake.language import Language, preferred
+from direct311.intake.records_requests.domain import RecordsRequestNotices
+from direct311.intake.records_requests.handlers import AskForRecords, FollowCase
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.http.api import PROBLEMS
+from direct311.runtime.text import Line, Lines
+from direct311.schemas import Instant, Model
+
+LARGEST_REQUEST: Final = 256 * 1024
+"""In bytes."""
+LONGEST_TOKEN: Final = 200
+
+_TOKEN = HTTPBearer(
+    auto_error=False,
+    scheme_name="CaseToken",
+    description="The token that came with the answer to a request for records.",
+)
+_EXAMPLES: Final[list[dict[str, Any]]] = [
+    {"request": "All complaints about the bridge on 5th Street since 2024."},
+    {
+        "request": "The inspection reports of Tropical Park of May 2026.",
+        "contact": {"email": "reader@example.org"},
+    },
+]
+_CASE: Final = "01a22f71-0c3e-7d11-9a4b-5f0de0c6b1a2"
+
+
+class ContactOrder(Model, extra="forbid"):
+    """How to reach the requester. All of it is optional; it is sealed, and used for this case
+    only."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200), Line] | None = None
+    email: Annotated[str, Field(min_length=1, max_length=320), Line] | None = None
+    phone: Annotated[str, Field(min_length=1, max_length=40), Line] | None = None
+    address: Annotated[str, Field(min_length=1, max_length=300), Line] | None = None
+
+
+class RecordsRequestOrder(Model, extra="forbid", json_schema_extra={"examples": _EXAMPLES}):
+    """`request`: what is asked for, in the requester's own words. Nobody has to say who they are,
+    or why they ask."""
+
+    request: Annotated[str, Field(min_length=1, max_length=20_000), Lines]
+    contact: ContactOrder | None = None
+
+
+class ReceiptAnswer(
+    Model,
+    json_schema_extra={
+        "examples": [
+            {
+                "case_id": _CASE,
+                "received_at": "2026-12-01T02:50:11.482Z",
+                "token": "k3J9…",
+                "acknowledgement": "We have received your request for public records. …",
+                "language": "en",
+            }
+        ]
+    },
+):
+    """`token`: keep it; it opens the state of this case, and cannot be given again. Send it as
+    `Authorization: Bearer …`, never in a URL. `acknowledgement`: in the language of
+    `Accept-Language`."""
+
+    case_id: str
+    received_at: Instant
+    token: str
+    acknowledgement: str
+    language: Language
+
+
+class StatusAnswer(
+    Model,
+    json_schema_extra={
+        "examples": [
+            {
+                "case_id": _CASE,
+                "state": "acknowledged",
+                "state_text": "Your request was received and acknowledged.",
+                "received_at": "2026-12-01T02:50:11.482Z",
+                "age_days": 3,
+                "days_without_act": 3,
+                "last_step": "received",
+                "last_step_text": "The request was received",
+                "last_step_at": "2026-12-01T02:50:11.482Z",
+            }
+        ]
+    },
+):
+    """How far a case is. The law sets no number of days, so the answer has two numbers: `age_days`
+    since the receipt, and `days_without_act` since the last step. `state_text` and `last_step_text`
+    are in the language of `Accept-Language`."""
+
+    case_id: str
+    state: str
+    state_text: str
+    outcome: str | None = None
+    received_at: Instant
+    age_days: int
+    days_without_act: int
+    last_step: str
+    last_step_text: str
+    last_step_at: Instant
+
+
+def records_requests_router(
+    ask: AskForRecords,
+    follow: FollowCase,
+    notices: RecordsRequestNotices,
+    failed_tokens: FailedKeys,
+) -> APIRouter:
+    """For everybody. No API key is needed."""
+    api = APIRouter(
+        prefix="/v1/records-requests",
+        tags=["records requests"],
+        responses={status: PROBLEMS[status] for status in (422, 429, 503)},
+    )
+
+    @api.post(
+        "",
+        status_code=201,
+        max_body_size=LARGEST_REQUEST,
+        responses={
+            200: {"model": ReceiptAnswer, "description": "It was received before"},
+            **{status: PROBLEMS[status] for status in (400, 408, 409, 413)},
+        },
+    )
+    async def ask_for_records(
+        order: RecordsRequestOrder,
+        request: Request,
+        answer: Response,
+        idempotency_key: IdempotencyKey = None,
+        accept_language: Annotated[str | None, Header()] = None,
+    ) -> ReceiptAnswer:
+        """Ask for public records. Nobody has to say who they are, or why they ask. What is sent is
+        sealed in a case file, and nothing of it is kept here.
+
+        The answer is the acknowledgement. With a random `Idempotency-Key`, the same request again
+        opens no second case (200), and its answer has a new token.
+        """
+        language = preferred(accept_language)
+        contact = order.contact.model_dump(exclude_none=True) if order.contact else {}
+        address = request.client.host if request.client else ""
+        receipt = await ask(address, order.request, contact, idempotency_key)
+        if receipt.repeated:
+            answer.status_code = 200
+        _in_private(answer, language)
+        return ReceiptAnswer(
+            case_id=receipt.case_id,
+            received_at=receipt.received_at,
+            token=receipt.token,
+            acknowledgement=notices.acknowledgement(language, receipt.case_id),
+            language=language,
+        )
+
+    @api.get(
+        "/status",
+        response_model_exclude_none=True,
+        responses={status: PROBLEMS[status] for status in (401, 404)},
+    )
+    async def status(
+        request: Request,
+        answer: Response,
+        given: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None,
+        accept_language: Annotated[str | None, Header()] = None,
+    ) -> StatusAnswer:
+        """How far your case is, by its token. Nothing that was sealed is opened, and nobody's name
+        is shown. A wrong token and a case that does not exist any more get the same answer."""
+        token = given.credentials.strip() if given else ""
+        if not token:
+            raise RefusedError("unauthenticated", "Send the case token as Authorization: Bearer.")
+        language = preferred(accept_language)
+        try:
+            if len(token) > LONGEST_TOKEN:
+                raise RefusedError("unknown_case", "No case has this token.")
+            found = await follow(token)
+        except RefusedError as error:
+            wait = failed_tokens.wait(request) if error.code == "unknown_case" else None
+            if wait is not None:
+                raise RefusedError(
+                    "too_often", "Too many calls without a good token.", retry_after=wait
+                ) from None
+            raise
+        _in_private(answer, language)
+        return StatusAnswer(
+            case_id=found.case_id,
+            state=found.state,
+            state_text=notices.state(language, found.state),
+            outcome=found.outcome,
+            received_at=found.received_at,
+            age_days=found.age_days,
+            days_without_act=found.days_without_act,
+            last_step=found.last_step,
+            last_step_text=notices.step(language, found.last_step),
+            last_step_at=found.last_step_at,
+        )
+
+    return api
+
+
+def _in_private(answer: Response, language: Language) -> None:
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Content-Language"], answer.headers["Vary"] = language, "Accept-Language"

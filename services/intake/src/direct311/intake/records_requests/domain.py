@@ -1,0 +1,122 @@
+"""A request for public records, what the county answers to it, and the words of the answers."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from string import Template
+from typing import Final
+
+from direct311.intake.language import LANGUAGES, Language
+from direct311.schemas import Model
+
+STATES: Final = (
+    "received",
+    "acknowledged",
+    "scoping",
+    "clarifying",
+    "estimating",
+    "awaiting_payment",
+    "collecting",
+    "reviewing",
+    "packaged",
+    "approved",
+    "released",
+    "closed",
+)
+"""The states of a case, as retention names them. A state that is not here has no words, and its
+name is shown."""
+STEPS: Final = ("received", "document_added", "closed")
+"""The steps of a case, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsRequest:
+    """`key`: random, so that a repeat opens no second case. `text`: in the requester's own words.
+    `contact`: what the requester left, by its name; it may be empty. Both are passed on to the case
+    desk and kept nowhere here, so neither is in the representation of this object."""
+
+    key: str
+    text: str
+    contact: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return "RecordsRequest(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReceipt:
+    """A case that was opened. `token`: by which its requester asks for its state. `repeated`: it
+    was opened before."""
+
+    case_id: str
+    received_at: datetime
+    token: str
+    repeated: bool
+
+    def __repr__(self) -> str:
+        return f"CaseReceipt({self.case_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseStatus:
+    """How far a case is. `age_days`, `days_without_act`: whole days since its receipt, and since
+    its last step."""
+
+    case_id: str
+    state: str
+    outcome: str | None
+    received_at: datetime
+    age_days: int
+    days_without_act: int
+    last_step: str
+    last_step_at: datetime
+
+
+class NoticeWords(Model, extra="forbid"):
+    """What a requester reads, in one language. `acknowledgement` may have `$case`. `states` and
+    `steps` are the words for what retention names."""
+
+    acknowledgement: str
+    states: Mapping[str, str]
+    steps: Mapping[str, str]
+
+
+class RecordsRequestNotices(Model, extra="forbid"):
+    """All texts; see `data/records_requests.yaml`. They have no place for personal data."""
+
+    notices: str
+    version: str
+    citation: str
+    texts: Mapping[Language, NoticeWords]
+
+    def acknowledgement(self, language: Language, case_id: str) -> str:
+        """What the answer to a submission says, one paragraph a line."""
+        words = Template(self.texts[language].acknowledgement).substitute(case=case_id)
+        return "\n".join(" ".join(each.split()) for each in words.strip().split("\n\n"))
+
+    def state(self, language: Language, state: str) -> str:
+        """The state in the reader's language; its name if it has no words yet."""
+        return self.texts[language].states.get(state, state)
+
+    def step(self, language: Language, step: str) -> str:
+        """The step, likewise."""
+        return self.texts[language].steps.get(step, step)
+
+
+def notice_problems(notices: RecordsRequestNotices) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the texts, as language, field and reason."""
+    for language in LANGUAGES:
+        words = notices.texts.get(language)
+        if words is None:
+            yield language, "texts", "is missing"
+            continue
+        template = Template(words.acknowledgement)
+        if not template.is_valid() or set(template.get_identifiers()) != {"case"}:
+            yield language, "acknowledgement", "must have the place $case and no other"
+        for field, named, known in (
+            ("states", words.states, STATES),
+            ("steps", words.steps, STEPS),
+        ):
+            for name in known:
+                if not named.get(name, "").strip():
+                    yield language, f"{field}.{name}", "is missing"

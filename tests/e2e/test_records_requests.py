@@ -1,6 +1,7 @@
 """Somebody asks for public records without saying who they are: from the gateway to the desk."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from uuid_utils import compat
 
 from deploy.local.stack import Stack
-from tests.support.county import County, entering
+from tests.support.copies import Copy
+from tests.support.county import County, entering, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
 
@@ -19,9 +21,9 @@ CONTACT = {"email": "p.quodlibet@canary.example"}
 
 
 async def ask(
-    county: County, body: Mapping[str, Any] | None = None, **headers: str
+    county: County, body: Mapping[str, Any] | None = None, at: str | None = None, **headers: str
 ) -> httpx.Response:
-    url = county.known.services["intake"] + PATH
+    url = (at or county.known.services["intake"]) + PATH
     given = {each.replace("_", "-"): value for each, value in headers.items()}
     return await county.http.post(url, json=body or {"request": WORDS}, headers=given)
 
@@ -146,3 +148,41 @@ async def test_while_the_desk_is_away_nothing_is_kept_and_afterwards_all_goes_on
         disposable.wait_ready("retention")
     assert (await state(harmed, sent["token"])).json()["case_id"] == sent["case_id"]
     assert (await ask(harmed)).status_code == 201
+
+
+FEW = 3
+
+
+async def test_an_address_sends_few_an_hour_over_all_copies(
+    harmed: County, disposable: Stack
+) -> None:
+    few = {"INTAKE_RECORDS_REQUESTS_PER_HOUR": str(FEW)}
+    if (left := 3600 - time.time() % 3600) < 60:
+        # The counts begin anew with the hour.
+        await asyncio.sleep(left)
+    with (
+        Copy(disposable, "intake", environ=few).running() as first,
+        Copy(disposable, "intake", environ=few).running() as second,
+    ):
+        for copy in (first, second):
+            await asyncio.to_thread(copy.wait_ready)
+        codes = [(await ask(harmed, at=first.url)).status_code for _ in range(FEW + 1)]
+        assert codes[0] == 201
+        assert codes[-1] == 429
+        refused = await ask(harmed, {"request": "Canary-Too-Often"}, at=first.url)
+        assert refused.status_code == 429
+        assert 0 < int(refused.headers["Retry-After"]) <= 3600
+        assert "anary" not in refused.text
+
+        # The second copy learns of them when it exchanges its own counts.
+        taken: list[int] = []
+
+        async def second_refuses() -> bool:
+            if taken and len(taken) < FEW:
+                # One exchange of counts lies between two calls.
+                await asyncio.sleep(2)
+            taken.append((await ask(harmed, at=second.url)).status_code)
+            return taken[-1] == 429
+
+        await until(second_refuses, "the second copy knows what the first has counted")
+        assert taken.count(201) < FEW

@@ -148,6 +148,25 @@ async def test_the_custodian_reads_what_the_public_sent() -> None:
     assert read.contact.model_dump(exclude_none=True) == CONTACT
 
 
+async def test_an_answer_that_cannot_be_read_is_no_answer_and_is_repeated_by_nothing() -> None:
+    retention = Retention()
+    retention.app = FastAPI()
+
+    @retention.app.post("/internal/cases")
+    @retention.app.post("/internal/cases/status")
+    async def other() -> dict[str, str]:
+        return {"token": "Canary-Token"}
+
+    for call in (
+        retention.client().open_case(RecordsRequest(KEY, WORDS, {})),
+        retention.client().status("t"),
+    ):
+        with pytest.raises(RefusedError) as refused:
+            await call
+        assert refused.value.code == "case_desk_unavailable"
+        assert "Canary" not in f"{refused.value.detail}{refused.value.__context__!r}"
+
+
 @pytest.mark.parametrize("caller", ["service:svc-media", "custodian:carla", "agent:ana"])
 async def test_nobody_but_intake_may_pass_requests_on(caller: str) -> None:
     retention = Retention()

@@ -39,7 +39,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "busy": ProblemCode(503, "Too many files are being sent at once."),
         "case_closed": ProblemCode(409, "The case is closed."),
         "case_desk_unavailable": ProblemCode(
-            503, "The case desk does not answer now. Nothing was kept; try again."
+            503, "The case desk does not answer now. The gateway kept nothing; send it again."
         ),
         "caller": ProblemCode(403, "Only one particular service may call this."),
         "changed": ProblemCode(409, "Somebody else has changed it in the meantime."),

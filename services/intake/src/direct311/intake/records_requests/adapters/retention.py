@@ -1,16 +1,20 @@
 """Hands requests for public records to retention's case desk."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from direct311.intake.records_requests.domain import CaseReceipt, CaseStatus, RecordsRequest
 from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.peers import HttpError, Peer
 from direct311.schemas import Instant, Model
 
+M = TypeVar("M", bound=Model)
 PROBLEM = "urn:direct311:problem:"
 TRY_AGAIN = 5
 """In seconds, if retention does not say when to try again."""
-AWAY = "The case desk does not answer now. Nothing of this was kept; try again."
+AWAY = (
+    "The case desk does not answer now. The gateway kept nothing of this. Send it again, with the"
+    " same Idempotency-Key if you sent one."
+)
 
 
 class _Opened(Model):
@@ -42,7 +46,7 @@ class RetentionCases:
         if request.contact:
             order["contact"] = dict(request.contact)
         try:
-            opened = _Opened.model_validate(await self._post("/internal/cases", order))
+            opened = self._read(_Opened, await self._post("/internal/cases", order))
         except HttpError as error:
             if _code(error.problem) == "idempotency_key":
                 raise RefusedError(
@@ -56,7 +60,7 @@ class RetentionCases:
     async def status(self, token: str) -> CaseStatus:
         try:
             answer = await self._post("/internal/cases/status", {"token": token})
-            return CaseStatus(**dict(_Progress.model_validate(answer)))
+            return CaseStatus(**dict(self._read(_Progress, answer)))
         except HttpError as error:
             if _code(error.problem) == "unknown_case":
                 raise RefusedError("unknown_case", "No case has this token.") from None
@@ -66,6 +70,14 @@ class RetentionCases:
         try:
             return await self._retention.post(path, body)
         except TransientError:
+            raise HttpError(None) from None
+
+    @staticmethod
+    def _read(model: type[M], answer: object) -> M:
+        try:
+            return model.model_validate(answer)
+        except ValueError:
+            # Its message has what was answered, also a token.
             raise HttpError(None) from None
 
 

@@ -63,6 +63,7 @@ async def test_a_resident_asks_without_a_name_and_follows_the_case_by_its_token(
     assert "carla" not in repr(after)
 
 
+@pytest.mark.policy("P3")
 async def test_what_a_requester_leaves_is_read_at_the_desk_and_stored_in_clear_nowhere(
     county: County,
 ) -> None:

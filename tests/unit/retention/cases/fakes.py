@@ -14,6 +14,7 @@ from direct311.retention.cases.handlers import (
 )
 from direct311.retention.inventory.handlers import CaseFiles, Inventorying
 from direct311.runtime.disposition import Destroyer
+from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.storage.objects import MissingObjectError
 from tests.support.memory import InMemoryRecords
 from tests.support.service_under_test import ServiceUnderTest
@@ -77,9 +78,9 @@ class InMemoryDocuments:
 class CaseDeskUnderTest(ServiceUnderTest):
     """The case desk without servers, and the inventory in which its files are records."""
 
-    def __init__(self) -> None:
+    def __init__(self, signer: Signer | None = None) -> None:
         self.retention = RetentionUnderTest()
-        super().__init__("retention", clock=self.retention.clock)
+        super().__init__("retention", clock=self.retention.clock, signer=signer)
         self.files: InMemoryRecords[CaseFile] = InMemoryRecords()
         self.documents = InMemoryDocuments()
         self.rules = load_case_rules()

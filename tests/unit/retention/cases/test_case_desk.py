@@ -268,7 +268,8 @@ async def test_a_case_is_destroyed_by_order_with_its_key_and_documents(
         await county.desk.read_case(CUSTODIAN, case_id)
     assert refused.value.code == "unknown_case"
     await county.destroyer.step()
-    (told,) = county.files.said(case_id)
+    *steps, told = county.files.said(case_id)
+    assert {each.name for each in steps} == {"disclosure.recorded"}
     assert isinstance(told.data, ev.RecordDestroyed)
     said = told.data
     assert (said.holder, said.keys, said.documents, said.fields) == ("retention", 1, 1, 3)
@@ -342,7 +343,14 @@ def test_every_state_can_be_reached_and_left() -> None:
 
 
 def test_a_file_of_kinds_must_name_each_kind_once_and_only_known_roles() -> None:
-    kind = {"kind": "public_records", "citation": "x", "desks": ["clerk"], "documents": ["letter"]}
+    kind = {
+        "kind": "public_records",
+        "citation": "x",
+        "desks": ["clerk"],
+        "documents": ["letter"],
+        "approvers": ["judge"],
+        "grant_days": 0,
+    }
     rules = CaseRules.model_validate(
         {
             "cases": "x",
@@ -357,6 +365,8 @@ def test_a_file_of_kinds_must_name_each_kind_once_and_only_known_roles() -> None
         ("public_records", "kind"),
         ("law_enforcement", "kind"),
         ("public_records", "desks"),
+        ("public_records", "approvers"),
+        ("public_records", "grant_days"),
     }
 
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from direct311.retention.cases import wiring as cases
 from direct311.retention.cases.consumers import TOPICS as CASE_TOPICS
 from direct311.retention.certificates import wiring as certificates
+from direct311.retention.grants import wiring as grants
 from direct311.retention.holds import wiring as holds
 from direct311.retention.holds.adapters import MongoHolds
 from direct311.retention.inventory import wiring as inventory
@@ -49,6 +50,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
         settings, resources, caller, rules, kept.inventory, reviewed.dispositions, kept.processor
     )
     desk = cases.wire(settings, resources, caller, store, sealing, kept.case_files)
+    granted = grants.wire(settings, resources, caller, desk.processor, desk.rules)
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
     resources.consumer(CASE_TOPICS, desk.process, group=f"{SERVICE}.cases")
     resources.readiness.add("store", desk.store_answers)
@@ -92,6 +94,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(certified.router)
     app.include_router(desk.router)
     app.include_router(desk.public_router, max_body_size=LARGEST_BODY)
+    app.include_router(granted)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

@@ -29,6 +29,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "api_key": ProblemCode(
             401, "The API key is missing, unknown, or may not be used for this.", georeport=403
         ),
+        "approved": ProblemCode(409, "Somebody else has approved it in the same role."),
         "as_of_in_future": ProblemCode(
             409, "The date is in the future, and this is not a dry run."
         ),
@@ -56,11 +57,17 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "destroyed": ProblemCode(410, "The request was destroyed, or is being destroyed."),
         "document": ProblemCode(422, "A case of this kind has no such documents."),
         "email_code": ProblemCode(403, "Replacing an e-mail address needs the code sent to it."),
+        "empty_grant": ProblemCode(422, "The grant names no field, or neither record nor search."),
         "ended": ProblemCode(409, "The protection was ended."),
         "exists": ProblemCode(409, "This id is in use, or was used before."),
+        "fields": ProblemCode(422, "There is no sealed field of this name."),
         "file_too_large": ProblemCode(422, "A file is larger than a file may be."),
+        "fresh_sign_in": ProblemCode(
+            403, "The ID token is no fresh sign-in of the caller for what is approved."
+        ),
         "full": ProblemCode(409, "The request already has as many of these as it may."),
         "geo_unavailable": ProblemCode(503, "Addresses cannot be read now."),
+        "grant_ended": ProblemCode(409, "The grant was revoked or has expired."),
         "header": ProblemCode(400, "A header was sent more than once."),
         "host": ProblemCode(400, "The service may not be called by this name."),
         "idempotency_key": ProblemCode(409, "The idempotency key was used for other content."),
@@ -78,6 +85,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
             422, "A field is missing or wrong; `errors` lists all of them.", georeport=400
         ),
         "method_not_allowed": ProblemCode(405, "This address does not accept this method."),
+        "no_approvals": ProblemCode(503, "No client for approvals is configured."),
         "no_email": ProblemCode(409, "The request holds no e-mail address."),
         "no_mail": ProblemCode(503, "The county cannot send e-mail now."),
         "no_policy": ProblemCode(503, "No privacy policy is in force, so nothing is collected."),
@@ -105,6 +113,9 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "revoked": ProblemCode(409, "The client was revoked."),
         "role": ProblemCode(403, "The caller has none of the roles that may do this."),
         "same_person": ProblemCode(403, "A person other than the first one must do this."),
+        "searches": ProblemCode(
+            422, "No grant for this kind of case may allow such a search, or it is named twice."
+        ),
         "set_hash": ProblemCode(409, "The hash is not that of the set."),
         "sha256": ProblemCode(422, "The body has another SHA-256 than the address says."),
         "signed_link": ProblemCode(403, "Only the signed link of this request opens it."),
@@ -125,9 +136,11 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "unknown_case": ProblemCode(404, "There is no such case, or not at this desk."),
         "unknown_certificate": ProblemCode(404, "There is no such certificate."),
         "unknown_disposition": ProblemCode(404, "There is no such disposition set."),
+        "unknown_grant": ProblemCode(404, "The case has no such grant."),
         "unknown_hold": ProblemCode(404, "There is no such hold."),
         "unknown_record": ProblemCode(404, "The service has no such record."),
         "unreadable": ProblemCode(400, "The body is not JSON, or was not sent as JSON."),
+        "valid_until": ProblemCode(422, "The grant must end in the future, and not too late."),
     }
 )
 """All codes, except two: `refused:<rule>` of the access rules (`DENIED`, `UNSAID`), and `http`

@@ -116,11 +116,21 @@ class CaseView(Model):
     documents: tuple[CaseDocument, ...]
 
 
+class GrantLine(Model):
+    """A grant of the case; `GET …/grants` shows all of it."""
+
+    grant_id: str
+    valid_until: Instant
+    approved_at: Instant | None = None
+    revoked_at: Instant | None = None
+
+
 class OpenedCaseView(CaseView):
     """`request`: in the requester's own words. `contact`: absent if the requester left none."""
 
     request: str
     contact: CaseContact | None = None
+    grants: tuple[GrantLine, ...]
 
 
 class CasePage(Model):
@@ -257,10 +267,21 @@ def _only_intake(caller: Caller) -> None:
 
 
 def _view(file: CaseFile) -> CaseView:
-    return CaseView(case_id=file.record_id, **file.model_dump(exclude={"sealed"}))
+    return CaseView(case_id=file.record_id, **file.model_dump(exclude={"sealed", "grants"}))
 
 
 def _opened(case: OpenedCase) -> OpenedCaseView:
     return OpenedCaseView(
-        **_view(case.file).model_dump(), request=case.request, contact=case.contact
+        **_view(case.file).model_dump(),
+        request=case.request,
+        contact=case.contact,
+        grants=tuple(
+            GrantLine(
+                grant_id=each.grant.grant_id,
+                valid_until=each.grant.valid_until,
+                approved_at=each.approved_at,
+                revoked_at=each.end.revoked_at if each.end else None,
+            )
+            for each in case.file.grants
+        ),
     )

@@ -7,7 +7,8 @@ from typing import Final, Literal, get_args
 
 from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Instant, Model, replaced
-from direct311.schemas.model import nothing
+from direct311.schemas import events as ev
+from direct311.schemas.model import Code, nothing
 
 CaseKind = Literal["public_records", "law_enforcement"]
 CaseState = Literal[
@@ -28,6 +29,7 @@ CaseOutcome = Literal["withdrawn"]
 CaseChannel = Literal["public"]
 CaseStep = Literal["received", "document_added", "closed"]
 DocumentKind = Literal["letter", "instrument"]
+GrantState = Literal["prepared", "approved", "revoked", "expired"]
 
 REQUEST: Final = "case_request"
 """The sealed field with the request in the requester's own words."""
@@ -42,9 +44,16 @@ MOST_DOCUMENTS: Final = 500
 """The most documents in one case file."""
 MOST_TOKENS: Final = 5
 """How many tokens of one case are good at the same time: each repeat of its submission gets one."""
+MOST_GRANTS: Final = 100
+"""The most grants in one case file."""
 
 MOST_DAYS: Final = 36_500
 """The most days for which entries about a case are withheld at first."""
+
+MOST_GRANT_DAYS: Final = 366
+"""The most days for which a file of kinds may let a grant be in force."""
+MOST_APPROVERS: Final = 5
+"""The most people whose approval a grant may need: as many as its event can name."""
 
 _CLOSING: Final = frozenset[CaseState]({"closed"})
 TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProxyType(
@@ -116,6 +125,68 @@ class PublicReceipt(Model):
         return replaced(self, token_hashes=(*self.token_hashes, token_hash)[-MOST_TOKENS:])
 
 
+class RoleApproval(Model):
+    """One person's approval of a grant, and in which role it was given."""
+
+    role: str
+    approval: ev.Approval
+
+
+class GrantEnd(Model):
+    """Who revoked a grant, when, and why (a code)."""
+
+    reason: str
+    revoked_by: str
+    revoked_at: Instant
+
+
+class IssuedGrant(Model):
+    """A grant of the case, from its preparation on.
+
+    `grant` is exactly what the approvers approve, and never changes. `prepared_from`: the version
+    of the case that the person who prepared it had seen. `approved_at`: when the last approval that
+    it needed was given; from then on it is in force, until it ends.
+    """
+
+    grant: ev.DisclosureGrant
+    prepared_from: int
+    approvals: tuple[RoleApproval, ...] = ()
+    approved_at: Instant | None = None
+    end: GrantEnd | None = None
+
+    @property
+    def version(self) -> int:
+        """Counts what happened to it: 1 when it is prepared, one more for each approval and for its
+        end."""
+        return 1 + len(self.approvals) + (self.end is not None)
+
+    def state(self, at: datetime) -> GrantState:
+        """`expired` also if it was never approved."""
+        if self.end is not None:
+            return "revoked"
+        if self.grant.valid_until <= at:
+            return "expired"
+        return "approved" if self.approved_at else "prepared"
+
+    def missing(self, needed: Collection[str]) -> tuple[str, ...]:
+        """The roles, of those needed, in which nobody has approved it yet."""
+        given = {each.role for each in self.approvals}
+        return tuple(role for role in needed if role not in given)
+
+    def approved_by(self, approval: RoleApproval, *, last: bool) -> "IssuedGrant":
+        """A copy with one more approval; `last`: no other is needed."""
+        at = approval.approval.approved_at
+        return replaced(
+            self,
+            approvals=(*self.approvals, approval),
+            approved_at=at if last else self.approved_at,
+        )
+
+    def revoked(self, end: GrantEnd) -> "IssuedGrant":
+        """A copy that was revoked."""
+        return replaced(self, end=end)
+
+
 class CaseFile(RecordState):
     """One case; its record id is the number of the case. `sealed` maps sealed fields to their
     ciphertexts. `exempt_until`: entries of the access log about it are withheld until then.
@@ -134,6 +205,7 @@ class CaseFile(RecordState):
     exempt_until: Instant | None = None
     sealed: Mapping[str, bytes] = nothing()
     documents: tuple[CaseDocument, ...] = ()
+    grants: tuple[IssuedGrant, ...] = ()
     unfiled: bool = False
 
     @property
@@ -159,6 +231,10 @@ class CaseFile(RecordState):
     def document(self, sha256: str) -> CaseDocument | None:
         """The document with this hash."""
         return next((each for each in self.documents if each.sha256 == sha256), None)
+
+    def grant(self, grant_id: str) -> IssuedGrant | None:
+        """The grant with this id."""
+        return next((each for each in self.grants if each.grant.grant_id == grant_id), None)
 
     def opened(
         self,
@@ -203,6 +279,86 @@ class CaseFile(RecordState):
         """A copy whose dates the inventory knows."""
         return replaced(self, unfiled=False)
 
+    def with_grant(self, issued: IssuedGrant) -> "CaseFile":
+        """A copy with this grant, in place of the one with the same id."""
+        same = issued.grant.grant_id
+        if self.grant(same) is None:
+            return replaced(self, grants=(*self.grants, issued))
+        return replaced(
+            self,
+            grants=tuple(issued if each.grant.grant_id == same else each for each in self.grants),
+        )
+
+    def without_grants(self, end: GrantEnd) -> tuple["CaseFile", tuple[IssuedGrant, ...]]:
+        """A copy in which every grant that has not ended is revoked, and those of them that were in
+        force."""
+        states = {each.grant.grant_id: each.state(end.revoked_at) for each in self.grants}
+        ended = tuple(
+            each.revoked(end) if states[each.grant.grant_id] in ("prepared", "approved") else each
+            for each in self.grants
+        )
+        in_force = tuple(each for each in self.grants if states[each.grant.grant_id] == "approved")
+        return replaced(self, grants=ended), in_force
+
+    # What is announced about the case. Each event has the version in which the case is stored with
+    # what it says.
+
+    def recorded(
+        self,
+        rules: "KindRules",
+        *,
+        step: str,
+        actor: str,
+        at: datetime,
+        codes: Collection[str] = (),
+    ) -> ev.DisclosureRecorded:
+        """A step that led to this state. It says codes and counts, and nothing that was written."""
+        return ev.DisclosureRecorded(
+            case_id=self.record_id,
+            version=self.version + 1,
+            kind=rules.kind,
+            exemption=self.exemption(rules, at),
+            step=step,
+            state=self.state,
+            actor=actor,
+            codes=tuple(codes),
+            counts={"documents": len(self.documents), "grants": len(self.grants)},
+            occurred_at=at,
+        )
+
+    def grant_approved(self, rules: "KindRules", issued: IssuedGrant) -> ev.DisclosureApproved:
+        """A grant takes effect, when the last person approves it."""
+        return ev.DisclosureApproved(
+            case_id=self.record_id,
+            version=self.version + 1,
+            kind=rules.kind,
+            exemption=self.exemption(rules, issued.approvals[-1].approval.approved_at),
+            grant=issued.grant,
+            approvals=tuple(each.approval for each in issued.approvals),
+        )
+
+    def grant_revoked(
+        self, rules: "KindRules", grant_id: str, end: GrantEnd
+    ) -> ev.DisclosureRevoked:
+        """A grant ended before its time."""
+        return ev.DisclosureRevoked(
+            case_id=self.record_id,
+            version=self.version + 1,
+            kind=rules.kind,
+            exemption=self.exemption(rules, end.revoked_at),
+            grant_id=grant_id,
+            revoked_by=end.revoked_by,
+            reason=end.reason,
+            revoked_at=end.revoked_at,
+        )
+
+    def exemption(self, rules: "KindRules", at: datetime) -> ev.CaseExemption:
+        """Whether the case itself is exempt from inspection at that time."""
+        until = self.exempt_until
+        if until is None or until <= at:
+            return ev.CaseExemption()
+        return ev.CaseExemption(exempt=True, until=until, code=rules.exempt_code)
+
 
 class KindRules(Model, extra="forbid"):
     """How cases of one kind are kept; see `data/cases.yaml`."""
@@ -211,7 +367,11 @@ class KindRules(Model, extra="forbid"):
     citation: str
     desks: tuple[str, ...]
     documents: tuple[DocumentKind, ...]
+    approvers: tuple[str, ...]
+    grant_days: int
+    searches: tuple[Code, ...] = ()
     exempt_days: int | None = None
+    exempt_code: Code | None = None
 
     def exempt_until(self, received_at: datetime) -> datetime | None:
         """Until when entries about a case received then are withheld."""
@@ -241,6 +401,15 @@ class CaseRules(Model, extra="forbid"):
         """The kinds whose desk one of these roles has."""
         return tuple(each.kind for each in self.kinds if {*each.desks} & {*roles})
 
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """Every role that approves grants of some kind."""
+        return tuple(dict.fromkeys(role for each in self.kinds for role in each.approvers))
+
+    def granted_by(self, roles: Collection[str]) -> tuple[CaseKind, ...]:
+        """The kinds whose grants one of these roles prepares or approves."""
+        return tuple(each.kind for each in self.kinds if {*each.desks, *each.approvers} & {*roles})
+
 
 def case_problems(rules: CaseRules, people: Collection[str]) -> Iterator[tuple[str, str, str]]:
     """What is wrong with a file of kinds: entry, field and reason. `people`: the known roles."""
@@ -249,11 +418,16 @@ def case_problems(rules: CaseRules, people: Collection[str]) -> Iterator[tuple[s
         if times != 1:
             yield kind, "kind", "must be in the file exactly once"
     for each in rules.kinds:
-        for field in ("desks", "documents"):
+        for field in ("desks", "documents", "approvers"):
             if not getattr(each, field):
                 yield each.kind, field, "is empty"
         if each.exempt_days is not None and not 1 <= each.exempt_days <= MOST_DAYS:
             yield each.kind, "exempt_days", f"must be from 1 to {MOST_DAYS}"
-        for desk in each.desks:
-            if desk not in people:
-                yield each.kind, "desks", f"{desk} is not a role"
+        if not 1 <= each.grant_days <= MOST_GRANT_DAYS:
+            yield each.kind, "grant_days", f"must be from 1 to {MOST_GRANT_DAYS}"
+        if len(each.approvers) != len({*each.approvers}) or len(each.approvers) > MOST_APPROVERS:
+            yield each.kind, "approvers", f"must be at most {MOST_APPROVERS} different roles"
+        for field in ("desks", "approvers"):
+            for role in getattr(each, field):
+                if role not in people:
+                    yield each.kind, field, f"{role} is not a role"

@@ -27,6 +27,8 @@ from direct311.retention.cases.domain import (
     CaseState,
     CaseStep,
     DocumentKind,
+    GrantEnd,
+    KindRules,
     PublicReceipt,
 )
 from direct311.retention.cases.ports import Cases, SealedDocuments, Shelf
@@ -37,7 +39,7 @@ from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.disposition import Destroyed
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import EventProcessor, Handler, hold_handlers
-from direct311.runtime.messaging.state import Change
+from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.storage.objects import MissingObjectError
 from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Event, derived_id
@@ -121,16 +123,16 @@ class CaseDesk:
                 before = await self._cases.submitted(public_receipt.mark)
                 if before is not None:
                     return None
-            return Change(
-                state.opened(
-                    kind=kind,
-                    received_at=received_at,
-                    opened_by=caller.sub,
-                    exempt_until=rules.exempt_until(received_at),
-                    sealed=sealed,
-                    public_receipt=public_receipt,
-                )
+            after = state.opened(
+                kind=kind,
+                received_at=received_at,
+                opened_by=caller.sub,
+                exempt_until=rules.exempt_until(received_at),
+                sealed=sealed,
+                public_receipt=public_receipt,
             )
+            step = after.recorded(rules, step="opened", actor=caller.sub, at=now)
+            return Change(after, (Outgoing(step),))
 
         found = await self._processor.change(case_id, case_id, decide)
         self._wake()
@@ -181,7 +183,15 @@ class CaseDesk:
             self._check_room(current)
             if current.document(sha256) is not None:
                 return None
-            return Change(current.deposited(document))
+            after = current.deposited(document)
+            step = after.recorded(
+                self._rules_of(after),
+                step="document_added",
+                actor=caller.sub,
+                at=document.added_at,
+                codes=(kind,),
+            )
+            return Change(after, (Outgoing(step),))
 
         return await self._processor.change(case_id, self._ids.new(), decide)
 
@@ -208,7 +218,8 @@ class CaseDesk:
             return key.open(document.sealed_name, sealed)
 
     async def withdraw(self, caller: Caller, case_id: str) -> CaseFile:
-        """Close a case because its requester took the request back; may be repeated.
+        """Close a case because its requester took the request back; may be repeated. Its grants end
+        in the same write.
 
         :raises RefusedError: the caller's desk has no such case, or it was closed otherwise.
         """
@@ -218,11 +229,26 @@ class CaseDesk:
             if state.outcome == "withdrawn":
                 return None
             self._check_open(state)
-            return Change(state.withdrawn(self._clock.now()))
+            return self._closed(state, caller.sub, self._clock.now())
 
         found = await self._processor.change(case_id, self._ids.new(), decide)
         self._wake()
         return found
+
+    def _closed(self, state: CaseFile, by: str, at: datetime) -> Change[CaseFile]:
+        """The case withdrawn, and the events that say so and end its grants."""
+        rules = self._rules_of(state)
+        end = GrantEnd(reason="case_closed", revoked_by=by, revoked_at=at)
+        after, in_force = state.withdrawn(at).without_grants(end)
+        step = after.recorded(rules, step="closed", actor=by, at=at, codes=("withdrawn",))
+        ends = [after.grant_revoked(rules, each.grant.grant_id, end) for each in in_force]
+        return Change(after, tuple(map(Outgoing, (step, *ends))))
+
+    def _rules_of(self, state: CaseFile) -> KindRules:
+        """The rules of an existing case."""
+        if state.kind is None:
+            raise RefusedError("unknown_case", "There is no such case at your desk.")
+        return self._rules.of(state.kind)
 
     async def _found(self, caller: Caller, case_id: str) -> CaseFile:
         """The case. For another desk it does not exist."""

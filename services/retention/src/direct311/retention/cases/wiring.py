@@ -14,7 +14,7 @@ from direct311.retention.cases.adapters import (
     load_case_rules,
 )
 from direct311.retention.cases.api import public_router, router
-from direct311.retention.cases.domain import CaseFile
+from direct311.retention.cases.domain import CaseFile, CaseRules
 from direct311.retention.cases.handlers import (
     CaseDesk,
     DestroyCase,
@@ -28,6 +28,7 @@ from direct311.retention.settings import RetentionSettings
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.loops import Loop, Step
 from direct311.runtime.messaging.broker import Process
+from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.relay import Relay
 from direct311.runtime.process import Resources, processing
 from direct311.runtime.storage.objects import ObjectStore
@@ -35,9 +36,12 @@ from direct311.runtime.storage.objects import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class CasesPart:
-    """`process`: handles orders and holds about case files. `store_answers`: what is wrong with the
+    """`processor` changes case files, and `rules` says how each kind is kept: the grants need both.
+    `process`: handles orders and holds about case files. `store_answers`: what is wrong with the
     store, for readiness."""
 
+    processor: EventProcessor[CaseFile]
+    rules: CaseRules
     process: Process
     router: APIRouter
     public_router: APIRouter
@@ -91,6 +95,8 @@ def wire(
         await store.ping(BUCKET)
 
     return CasesPart(
+        processor,
+        rules,
         processing(processor),
         router(desk, rules.desks, caller_of),
         public_router(PublicSubmissions(desk, cases, processor, clock, resources.ids), caller_of),

@@ -1,0 +1,1 @@
+"""Grants: what may be opened for a case, prepared by one person and approved by others."""

@@ -14,8 +14,9 @@ from direct311.cli.screen import Screen, columns
 FOLDER = Path(cli.__file__).parent
 TYPED = {
     "address": "http://127.0.0.1:8315",
-    "case": "DISC-2026-0118",
+    "case": "01a213de-31f0-7245-a5e0-10ea754957f7",
     "client": "another-citys-open311-gateway",
+    "grant": "01a213de-31f0-7245-a5e0-10ea754957f7",
     "id": "01a213de-31f0-7245-a5e0-10ea754957f7",
     "job": "reindex",
     "key-encryption key": "arn:aws:kms:us-east-1:direct311-intake",

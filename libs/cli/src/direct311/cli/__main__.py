@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from direct311.cli import audit as auditing
+from direct311.cli import cases as disclosing
 from direct311.cli import clients, rules
 from direct311.cli import deadletters as letters
 from direct311.cli import demo as demonstration
@@ -40,6 +41,8 @@ protection_app = typer.Typer(no_args_is_help=True, help="The protection registry
 app.add_typer(protection_app, name="protection")
 client_app = typer.Typer(no_args_is_help=True, help="Front ends: their keys, scopes and quotas.")
 app.add_typer(client_app, name="client")
+case_app = typer.Typer(no_args_is_help=True, help="Disclosure cases, and what they may open.")
+app.add_typer(case_app, name="case")
 
 console = Screen()
 errors = Screen(stderr=True)
@@ -410,6 +413,7 @@ def keys_stop(reference: Reference, only: Only = None, name: As = "admin-1") -> 
 auditing.register(audit_app, _run, _print_json, console)
 protecting.register(protection_app, _run, _print_json, console, errors)
 clients.register(client_app, _run, _print_json)
+disclosing.register(case_app, _run, _print_json, console, errors)
 
 
 def main() -> None:

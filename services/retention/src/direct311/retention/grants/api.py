@@ -30,7 +30,9 @@ def _identifier(text: str) -> str:
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=["phone"])]
 Reason = Annotated[Code, Field(examples=["scope_changed"])]
 Subject = Annotated[
-    str, Field(min_length=1, max_length=LONGEST_IDENTIFIER), AfterValidator(_identifier)
+    str,
+    Field(min_length=1, max_length=LONGEST_IDENTIFIER, examples=["wanda"]),
+    AfterValidator(_identifier),
 ]
 Version = Annotated[int, Field(ge=1, le=2**53 - 1)]
 

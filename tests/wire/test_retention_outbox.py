@@ -20,7 +20,7 @@ from direct311.schemas import events as ev
 from tests.support.memory import InMemoryPublisher
 from tests.support.runtime import SetClock
 from tests.support.service_under_test import ServiceUnderTest
-from tests.unit.retention.fakes import COUNSEL, RAUL, START
+from tests.unit.retention.fakes import COUNSEL, RAUL, START, NoCases
 from tests.wire.test_retention_stores import disposition, hold, opened, outbox_of
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
@@ -35,7 +35,7 @@ class Process:
         self.service = ServiceUnderTest("retention", clock=SetClock(START))
         self.database, self.broker = database, broker
         self.store = outbox_of(self.service, database["holds"], broker, name)
-        self.holds = MongoHolds(self.store, database, self.service.clock)
+        self.holds = MongoHolds(self.store, database, NoCases(), self.service.clock)
 
     async def relays(self) -> None:
         """Publish what the database has, as the lease's holder does."""

@@ -35,6 +35,7 @@ from tests.unit.retention.fakes import (
     InMemoryDispositions,
     InMemoryHolds,
     InMemoryInventory,
+    NoCases,
 )
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
@@ -101,7 +102,7 @@ async def stores(request: pytest.FixtureRequest, servers: Stack) -> AsyncIterato
         records = MongoRecords(database["records"], InventoryRecord)
         certificates = MongoRecords(database["certificates"], Certificate)
         service = ServiceUnderTest("retention", clock=clock)
-        holds = MongoHolds(outbox_of(service, database["holds"]), database, clock)
+        holds = MongoHolds(outbox_of(service, database["holds"]), database, NoCases(), clock)
         dispositions = MongoDispositions(outbox_of(service, database["dispositions"]), clock)
         await records.prepare(MongoInventory.INDEXES)
         await certificates.prepare(MongoCertificates.INDEXES)

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.retention.certificates.domain import Certificate
 from direct311.retention.certificates.handlers import Certification
-from direct311.retention.holds.domain import Hold, HoldSnapshot
+from direct311.retention.holds.domain import Hold, HoldSnapshot, OpenCases, ProvisionalHold
 from direct311.retention.holds.handlers.holding import Holding
-from direct311.retention.holds.ports import Known
+from direct311.retention.holds.ports import Known, ProvisionalHolds
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.inventory.handlers import Inventorying, Outcomes
 from direct311.retention.inventory.ports import Position
@@ -211,6 +211,13 @@ class InMemoryInventory:
         return counts
 
 
+class NoCases:
+    """`ProvisionalHolds` of a county without open cases."""
+
+    async def standing(self) -> Sequence[ProvisionalHold]:
+        return ()
+
+
 class InMemoryHolds:
     """`stale`: what was read once is good as long as the port allows, not for a second alone."""
 
@@ -221,6 +228,22 @@ class InMemoryHolds:
         self._turn = turn
         self._stale = stale
         self._known: HoldSnapshot | None = None
+        self.provisional: ProvisionalHolds = NoCases()
+        self.clock = SetClock(START)
+
+    async def of_case(self, case_id: str) -> Sequence[Hold]:
+        await self._turn()
+        return [each for each in self.holds.values() if each.case_id == case_id]
+
+    async def releasable(self, limit: int) -> Sequence[Hold]:
+        due = [
+            (each.earliest_release_at, each)
+            for each in self.holds.values()
+            if each.state == "in_force"
+            and each.earliest_release_at is not None
+            and each.earliest_release_at <= self.clock.now()
+        ]
+        return [each for _, each in sorted(due, key=lambda pair: pair[0])][:limit]
 
     async def add(self, hold: Hold, acts: Sequence[Outgoing]) -> Hold:
         await self._turn()
@@ -270,7 +293,9 @@ class InMemoryHolds:
         await self._turn()
         fence = self.fence
         await self._turn()
-        self._known = HoldSnapshot.of(fence, self.holds.values())
+        cases = OpenCases.of(await self.provisional.standing())
+        await self._turn()
+        self._known = HoldSnapshot.of(fence, self.holds.values(), cases)
         return self._known
 
 
@@ -352,6 +377,7 @@ class RetentionUnderTest(ServiceUnderTest):
         self.certificates: InMemoryRecords[Certificate] = InMemoryRecords()
         self.inventory = InMemoryInventory(self.records, turn)
         self.holds = InMemoryHolds(turn, stale=stale)
+        self.holds.clock = self.clock
         self.dispositions = InMemoryDispositions(turn)
         self.kept = InMemoryCertificates(self.certificates)
         self.start()

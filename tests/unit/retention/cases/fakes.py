@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from direct311.retention.cases.adapters import load_case_rules
 from direct311.retention.cases.domain import CaseFile, CaseKind
@@ -12,7 +13,11 @@ from direct311.retention.cases.handlers import (
     PublicSubmissions,
     disposition_handlers,
 )
+from direct311.retention.holds.domain import ProvisionalHold
+from direct311.retention.holds.handlers.scopes import Scopes
 from direct311.retention.inventory.handlers import CaseFiles, Inventorying
+from direct311.retention.preservation.adapters import load_business_days
+from direct311.retention.preservation.handlers import Preservation
 from direct311.runtime.disposition import Destroyer
 from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.storage.objects import MissingObjectError
@@ -75,18 +80,69 @@ class InMemoryDocuments:
         return len(removed), sum(map(len, removed))
 
 
+class InMemoryPreservingCases:
+    """`PreservingCases` over case files in a dictionary."""
+
+    def __init__(self, records: InMemoryRecords[CaseFile]) -> None:
+        self._records = records
+
+    async def standing(self) -> Sequence[ProvisionalHold]:
+        found = [each.provisional for each in self._records.states()]
+        return [each for each in found if each is not None and each.standing]
+
+    async def unfinished(self, limit: int) -> Sequence[str]:
+        return [
+            each.record_id
+            for each in self._records.states()
+            if each.suit == "filing"
+            or (each.provisional is not None and each.provisional.state in ("placing", "ending"))
+        ][:limit]
+
+    async def unbounded(self, limit: int) -> Sequence[CaseFile]:
+        found = [
+            each
+            for each in self._records.states()
+            if each.provisional is not None
+            and each.provisional.standing
+            and each.provisional.bounds is None
+        ]
+        return sorted(found, key=lambda each: each.record_id)[:limit]
+
+
 class CaseDeskUnderTest(ServiceUnderTest):
     """The case desk without servers, and the inventory in which its files are records."""
 
-    def __init__(self, signer: Signer | None = None) -> None:
-        self.retention = RetentionUnderTest()
+    def __init__(
+        self,
+        retention: RetentionUnderTest | None = None,
+        files: InMemoryRecords[CaseFile] | None = None,
+        signer: Signer | None = None,
+    ) -> None:
+        self.retention = retention or RetentionUnderTest()
         super().__init__("retention", clock=self.retention.clock, signer=signer)
-        self.files: InMemoryRecords[CaseFile] = InMemoryRecords()
+        self.files: InMemoryRecords[CaseFile] = files or InMemoryRecords()
         self.documents = InMemoryDocuments()
         self.rules = load_case_rules()
         self.processor = self.processor_of(self.files, CaseFile, disposition_handlers())
         cases = InMemoryCases(self.files)
         self.woken = 0
+        self.preserving_cases = InMemoryPreservingCases(self.files)
+        self.retention.holds.provisional = self.preserving_cases
+        self.preservation = Preservation(
+            self.processor,
+            self.preserving_cases,
+            self.rules,
+            self.retention.processor,
+            self.retention.inventory,
+            self.retention.dispositions,
+            self.retention.holds,
+            self.retention.holding,
+            Scopes(self.retention.inventory, self.retention.rules.assignments),
+            load_business_days(),
+            ZoneInfo("America/New_York"),
+            self.clock,
+            self.ids,
+        )
         self.desk = CaseDesk(
             self.processor,
             cases,
@@ -96,6 +152,7 @@ class CaseDeskUnderTest(ServiceUnderTest):
             self.clock,
             self.ids,
             self._wake,
+            self.preservation,
         )
         self.submissions = PublicSubmissions(self.desk, cases, self.processor, self.clock, self.ids)
         retention = self.retention

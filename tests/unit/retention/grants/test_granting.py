@@ -43,7 +43,7 @@ class Desk(CaseDeskUnderTest):
 
     def __init__(self) -> None:
         self.office = Office()
-        super().__init__(self.office.signer)
+        super().__init__(signer=self.office.signer)
         self.office.clock = self.clock
         self.granting = Granting(
             self.processor,

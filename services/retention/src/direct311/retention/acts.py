@@ -40,12 +40,16 @@ def hold_placed(
     record_ids: Sequence[str],
     query: Model | None,
     case_id: str | None,
+    again: str = "",
 ) -> tuple[Outgoing, ...]:
-    """A hold on records, or on what a query finds. A hold for a case tells nothing but the case."""
+    """A hold on records, or on what a query finds. A hold for a case tells nothing but the case.
+
+    :param again: names what changed, if this hold has an entry already.
+    """
     return _parts(
         ev.ActRecorded(
             act="hold",
-            act_id=_act_id("hold", hold_id),
+            act_id=_act_id("hold", f"{hold_id}:{again}" if again else hold_id),
             about=hold_id,
             agent=by,
             why=_why(reference=None if case_id else authority, case_id=case_id),
@@ -82,6 +86,52 @@ def hold_released(
         ),
         record_ids,
     )
+
+
+def provisional_placed(
+    by: ev.AccessAgent, at: datetime, case_id: str, bounds: Model | None, revision: int
+) -> tuple[Outgoing, ...]:
+    """What an open case stops until its records are identified, or within which new bounds. Like
+    every hold for a case it tells nothing but the case; `bounds` is there as a hash."""
+    hold_id = provisional_id(case_id)
+    return _parts(
+        ev.ActRecorded(
+            act="hold",
+            act_id=_act_id("hold", f"{hold_id}:{revision}"),
+            about=hold_id,
+            agent=by,
+            why=_why(case_id=case_id),
+            criteria=_names(bounds),
+            scope_hash=_hash(bounds),
+            occurred_at=at,
+        ),
+        (),
+    )
+
+
+def provisional_ended(
+    by: ev.AccessAgent, at: datetime, case_id: str, bounds: Model | None
+) -> tuple[Outgoing, ...]:
+    """The end of what a case stopped before its records were identified."""
+    hold_id = provisional_id(case_id)
+    return _parts(
+        ev.ActRecorded(
+            act="release",
+            act_id=_act_id("release", hold_id),
+            about=hold_id,
+            agent=by,
+            why=_why(case_id=case_id),
+            criteria=_names(bounds),
+            scope_hash=_hash(bounds),
+            occurred_at=at,
+        ),
+        (),
+    )
+
+
+def provisional_id(case_id: str) -> str:
+    """The id under which the log knows the provisional hold of a case."""
+    return derived_id(_ACTS, f"provisional:{case_id}")
 
 
 def set_decided(

@@ -17,6 +17,7 @@ from direct311.retention.holds.adapters import MongoHolds
 from direct311.retention.inventory import wiring as inventory
 from direct311.retention.inventory.consumers import TOPICS
 from direct311.retention.inventory.domain import RetentionRules
+from direct311.retention.preservation import wiring as preservation
 from direct311.retention.review import wiring as review
 from direct311.retention.schedule import wiring as schedule
 from direct311.retention.sealing import wire as wire_sealing
@@ -38,7 +39,10 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     rules = RetentionRules(files.schedule, files.assignments, ZoneInfo(settings.timezone))
     sealing = wire_sealing(settings, resources)
     holds_store = resources.aggregate_store(resources.database["holds"], RecordState)
-    all_holds = MongoHolds(holds_store, resources.database, resources.clock)
+    files_of_cases = cases.case_files(settings, resources)
+    case_records = files_of_cases.aggregates.records
+    provisional = preservation.provisional_holds(case_records)
+    all_holds = MongoHolds(holds_store, resources.database, provisional, resources.clock)
     kept = inventory.wire(resources, caller, rules, all_holds)
     held = holds.wire(
         settings, resources, caller, rules.assignments, all_holds, kept.inventory, kept.processor
@@ -49,8 +53,34 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     certified = certificates.wire(
         settings, resources, caller, rules, kept.inventory, reviewed.dispositions, kept.processor
     )
-    desk = cases.wire(settings, resources, caller, store, sealing, kept.case_files)
-    granted = grants.wire(settings, resources, caller, desk.processor, desk.rules)
+    preserved = preservation.wire(
+        settings,
+        resources,
+        caller,
+        files_of_cases.rules,
+        case_records,
+        files_of_cases.processor,
+        provisional,
+        kept.inventory,
+        kept.processor,
+        reviewed.dispositions,
+        all_holds,
+        held.holding,
+        held.scopes,
+    )
+    desk = cases.wire(
+        settings,
+        resources,
+        caller,
+        store,
+        sealing,
+        kept.case_files,
+        files_of_cases,
+        preserved.preservation,
+    )
+    granted = grants.wire(
+        settings, resources, caller, files_of_cases.processor, files_of_cases.rules
+    )
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
     resources.consumer(CASE_TOPICS, desk.process, group=f"{SERVICE}.cases")
     resources.readiness.add("store", desk.store_answers)
@@ -65,6 +95,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
                 held.loop,
                 reviewed.review,
                 certified.loop,
+                preserved.loop,
                 *desk.loops,
                 *sealing.rotation.loops(resources),
             ],
@@ -75,6 +106,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
                 reviewed.prepare,
                 sealing.prepare,
                 desk.prepare,
+                preserved.prepare,
             ],
         ):
             yield
@@ -95,6 +127,7 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(desk.router)
     app.include_router(desk.public_router, max_body_size=LARGEST_BODY)
     app.include_router(granted)
+    app.include_router(preserved.router)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

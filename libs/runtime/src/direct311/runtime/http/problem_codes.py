@@ -37,6 +37,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
             503, "The audit log cannot be reached, so nothing is released."
         ),
         "boundaries": ProblemCode(422, "The boundary set cannot be imported."),
+        "bounds": ProblemCode(409, "The case has no provisional hold any more."),
         "busy": ProblemCode(503, "Too many files are being sent at once."),
         "case_closed": ProblemCode(409, "The case is closed."),
         "case_desk_unavailable": ProblemCode(
@@ -49,6 +50,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "code": ProblemCode(403, "The code is wrong, expired or already used."),
         "confirmed": ProblemCode(409, "Somebody else has confirmed it or undone it."),
         "consent": ProblemCode(409, "The privacy policy must be agreed to first."),
+        "court_hold": ProblemCode(403, "A suit was filed; only counsel releases the hold."),
         "csrf": ProblemCode(403, "The form is not from our own page, or it has expired."),
         "cursor": ProblemCode(422, "The cursor is not one that an answer gave as `next`."),
         "cursor_mismatch": ProblemCode(400, "The cursor belongs to another query."),
@@ -69,6 +71,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "geo_unavailable": ProblemCode(503, "Addresses cannot be read now."),
         "grant_ended": ProblemCode(409, "The grant was revoked or has expired."),
         "header": ProblemCode(400, "A header was sent more than once."),
+        "hold_period": ProblemCode(409, "The law keeps the records of the hold for longer."),
         "host": ProblemCode(400, "The service may not be called by this name."),
         "idempotency_key": ProblemCode(409, "The idempotency key was used for other content."),
         "in_force": ProblemCode(409, "It is in force and must be ended first."),

@@ -19,6 +19,7 @@ from direct311.retention.cases.domain import (
     DocumentKind,
 )
 from direct311.retention.cases.handlers import CaseDesk, OpenedCase, PublicSubmissions
+from direct311.retention.cases.wire import BoundsScope
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
@@ -48,12 +49,14 @@ class RequesterContact(CaseContact, extra="forbid"):
 
 class CaseOrder(Model, extra="forbid"):
     """`request`: in the requester's own words. `received_at`: when it was received; now, if it is
-    left out. Nobody has to say who they are, or why they ask."""
+    left out. `bounds`: within what the case stops destruction; without them it stops all. Nobody
+    has to say who they are, or why they ask."""
 
     kind: CaseKind
     request: Annotated[str, Field(min_length=1, max_length=20_000), Lines]
     contact: RequesterContact | None = None
     received_at: GivenInstant | None = None
+    bounds: BoundsScope | None = None
 
 
 class PublicOrder(Model, extra="forbid"):
@@ -146,10 +149,13 @@ def router(desk: CaseDesk, desks: tuple[str, ...], caller_of: CallerOf) -> APIRo
     @api.post("", status_code=201, response_model_exclude_none=True)
     async def open_case(body: CaseOrder, caller: Annotated[Caller, who]) -> CaseView:
         """Open a case for a request that was received. What the requester wrote is sealed under a
-        key of this case."""
+        key of this case. It stops the destruction of records until its records are identified."""
         require(caller, *desks)
+        bounds = body.bounds.bounds() if body.bounds else None
         return _view(
-            await desk.open_case(caller, body.kind, body.request, body.contact, body.received_at)
+            await desk.open_case(
+                caller, body.kind, body.request, body.contact, body.received_at, bounds=bounds
+            )
         )
 
     @api.get("", response_model_exclude_none=True)

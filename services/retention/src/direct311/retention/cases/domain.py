@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
+from direct311.retention.holds.domain import ProvisionalHold
 from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Instant, Model, replaced
 from direct311.schemas import events as ev
@@ -54,6 +55,8 @@ MOST_GRANT_DAYS: Final = 366
 """The most days for which a file of kinds may let a grant be in force."""
 MOST_APPROVERS: Final = 5
 """The most people whose approval a grant may need: as many as its event can name."""
+LEAST_HOLD_DAYS: Final = 30
+"""Section 119.07(1)(h), F.S."""
 
 _CLOSING: Final = frozenset[CaseState]({"closed"})
 TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProxyType(
@@ -192,6 +195,9 @@ class CaseFile(RecordState):
     ciphertexts. `exempt_until`: entries of the access log about it are withheld until then.
     `unfiled`: the inventory does not know its newest dates yet. `channel`: `public` if it came
     through the gateway; then `public_receipt` says how its requester comes back to it.
+    `provisional`: what it stops until its records are identified; a case from before has none.
+    `suit_at`: somebody sued, so its holds last until a court's order; `suit` is `filed` once they
+    do.
     """
 
     kind: CaseKind | None = None
@@ -207,6 +213,10 @@ class CaseFile(RecordState):
     documents: tuple[CaseDocument, ...] = ()
     grants: tuple[IssuedGrant, ...] = ()
     unfiled: bool = False
+    provisional: ProvisionalHold | None = None
+    suit: Literal["filing", "filed"] | None = None
+    suit_at: Instant | None = None
+    suit_by: str | None = None
 
     @property
     def exists(self) -> bool:
@@ -244,10 +254,12 @@ class CaseFile(RecordState):
         opened_by: str,
         exempt_until: datetime | None,
         sealed: Mapping[str, bytes],
+        provisional: ProvisionalHold,
         public_receipt: PublicReceipt | None = None,
     ) -> "CaseFile":
-        """A copy that was received. At the gateway the answer is the acknowledgement, so a case
-        that came through it is acknowledged by the same write."""
+        """A copy that was received, and that stops destruction from this write on. At the gateway
+        the answer is the acknowledgement, so a case that came through it is acknowledged by the
+        same write."""
         return replaced(
             self,
             kind=kind,
@@ -258,6 +270,7 @@ class CaseFile(RecordState):
             opened_by=opened_by,
             exempt_until=exempt_until,
             sealed=sealed,
+            provisional=provisional,
             unfiled=True,
         )
 
@@ -272,8 +285,37 @@ class CaseFile(RecordState):
         return replaced(self, documents=(*self.documents, document))
 
     def withdrawn(self, at: datetime) -> "CaseFile":
-        """A copy that its requester took back."""
-        return replaced(self, state="closed", outcome="withdrawn", closed_at=at, unfiled=True)
+        """A copy that its requester took back. Nothing is asked for any more, so it ends what the
+        case stopped provisionally, but not after a suit."""
+        provisional = self.provisional
+        if provisional is not None and provisional.standing and self.suit is None:
+            provisional = provisional.ending(at)
+        return replaced(
+            self,
+            state="closed",
+            outcome="withdrawn",
+            closed_at=at,
+            unfiled=True,
+            provisional=provisional,
+        )
+
+    def preserving(self, provisional: ProvisionalHold) -> "CaseFile":
+        """A copy with this provisional hold."""
+        return replaced(self, provisional=provisional)
+
+    def sued(self, by: str, at: datetime) -> "CaseFile":
+        """A copy about which somebody sued. Its holds are still to be changed."""
+        first = self.suit_at is None
+        return replaced(
+            self,
+            suit="filing",
+            suit_at=at if first else self.suit_at,
+            suit_by=by if first else self.suit_by,
+        )
+
+    def suit_filed(self) -> "CaseFile":
+        """A copy all of whose holds last until a court's order."""
+        return replaced(self, suit="filed")
 
     def filed(self) -> "CaseFile":
         """A copy whose dates the inventory knows."""
@@ -379,13 +421,17 @@ class KindRules(Model, extra="forbid"):
 
 
 class CaseRules(Model, extra="forbid"):
-    """The kinds of cases, each once."""
+    """The kinds of cases, each once. `hold_days`: for how many days after the written request
+    nobody releases the records that were asked for. `bounds_business_days`: how many business days
+    a case may go without bounds."""
 
     cases: str
     version: str
     citation: str
     effective_from: date
     effective_until: date | None = None
+    hold_days: int = LEAST_HOLD_DAYS
+    bounds_business_days: int = 2
     kinds: tuple[KindRules, ...]
 
     def of(self, kind: CaseKind) -> KindRules:
@@ -413,6 +459,10 @@ class CaseRules(Model, extra="forbid"):
 
 def case_problems(rules: CaseRules, people: Collection[str]) -> Iterator[tuple[str, str, str]]:
     """What is wrong with a file of kinds: entry, field and reason. `people`: the known roles."""
+    if not LEAST_HOLD_DAYS <= rules.hold_days <= MOST_DAYS:
+        yield rules.cases, "hold_days", f"must be from {LEAST_HOLD_DAYS} to {MOST_DAYS}"
+    if not 0 <= rules.bounds_business_days <= 20:
+        yield rules.cases, "bounds_business_days", "must be from 0 to 20"
     for kind in get_args(CaseKind):
         times = sum(each.kind == kind for each in rules.kinds)
         if times != 1:

@@ -14,6 +14,7 @@ from datetime import datetime
 from hashlib import sha256 as sha256_of
 from typing import Any
 
+from direct311.retention.acts import agent, provisional_ended, provisional_placed
 from direct311.retention.cases.domain import (
     CONTACT,
     MOST_DOCUMENTS,
@@ -31,7 +32,8 @@ from direct311.retention.cases.domain import (
     KindRules,
     PublicReceipt,
 )
-from direct311.retention.cases.ports import Cases, SealedDocuments, Shelf
+from direct311.retention.cases.ports import Cases, Preserving, SealedDocuments, Shelf
+from direct311.retention.holds.domain import Bounds, ProvisionalHold
 from direct311.runtime.access.cases import AccessCase
 from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.rules import Caller, RecordFacts
@@ -72,6 +74,7 @@ class CaseDesk:
         clock: Clock,
         ids: Ids,
         wake: Callable[[], None],
+        preserving: Preserving,
     ) -> None:
         self._processor = processor
         self._cases = cases
@@ -81,6 +84,7 @@ class CaseDesk:
         self._clock = clock
         self._ids = ids
         self._wake = wake
+        self._preserving = preserving
 
     async def open_case(
         self,
@@ -89,14 +93,19 @@ class CaseDesk:
         request: str,
         contact: CaseContact | None,
         received_at: datetime | None,
+        *,
         public_receipt: PublicReceipt | None = None,
+        bounds: Bounds | None = None,
     ) -> CaseFile:
-        """Open a case for what somebody asked for.
+        """Open a case for what somebody asked for. From the write on that receives it, it stops the
+        destruction of records.
 
         :param received_at: when it was received, if that was earlier than now.
         :param public_receipt: the requester submitted it at the gateway, so no desk has to. If a
             case with the same mark was opened meanwhile, that one is returned.
+        :param bounds: within what it stops destruction; without them, it stops all.
         :raises RefusedError: another desk keeps cases of this kind, or the time is in the future.
+        :raises MalformedError: the bounds name what no record has.
         """
         rules = self._rules.of(kind)
         if public_receipt is None and not {*rules.desks} & {*caller.roles}:
@@ -107,6 +116,7 @@ class CaseDesk:
             raise RefusedError(
                 "received_at", "received_at must not be in the future.", field="received_at"
             )
+        await self._preserving.check(bounds)
         case_id = self._ids.new()
         wrapped, key = await self._vault.new_key(case_id)
         sealed = {REQUEST: key.seal(REQUEST, request.encode())}
@@ -129,14 +139,18 @@ class CaseDesk:
                 opened_by=caller.sub,
                 exempt_until=rules.exempt_until(received_at),
                 sealed=sealed,
+                provisional=ProvisionalHold(placed_at=now, bounds=bounds),
                 public_receipt=public_receipt,
             )
             step = after.recorded(rules, step="opened", actor=caller.sub, at=now)
-            return Change(after, (Outgoing(step),))
+            placed = provisional_placed(agent(caller), now, case_id, bounds, 1)
+            return Change(after, (Outgoing(step), *placed))
 
-        found = await self._processor.change(case_id, case_id, decide)
+        await self._processor.change(case_id, case_id, decide)
         self._wake()
-        return found if before is None else before
+        if before is not None:
+            return before
+        return await self._preserving.opened(case_id)
 
     async def list_cases(self, caller: Caller, after: str | None, limit: int) -> Sequence[CaseFile]:
         """The cases at the caller's desk, by number. Opens nothing."""
@@ -229,20 +243,23 @@ class CaseDesk:
             if state.outcome == "withdrawn":
                 return None
             self._check_open(state)
-            return self._closed(state, caller.sub, self._clock.now())
+            return self._closed(state, caller, self._clock.now())
 
         found = await self._processor.change(case_id, self._ids.new(), decide)
         self._wake()
         return found
 
-    def _closed(self, state: CaseFile, by: str, at: datetime) -> Change[CaseFile]:
-        """The case withdrawn, and the events that say so and end its grants."""
+    def _closed(self, state: CaseFile, by: Caller, at: datetime) -> Change[CaseFile]:
+        """The case withdrawn, and the events that say so, end its grants and what it stopped."""
         rules = self._rules_of(state)
-        end = GrantEnd(reason="case_closed", revoked_by=by, revoked_at=at)
+        end = GrantEnd(reason="case_closed", revoked_by=by.sub, revoked_at=at)
         after, in_force = state.withdrawn(at).without_grants(end)
-        step = after.recorded(rules, step="closed", actor=by, at=at, codes=("withdrawn",))
+        step = after.recorded(rules, step="closed", actor=by.sub, at=at, codes=("withdrawn",))
         ends = [after.grant_revoked(rules, each.grant.grant_id, end) for each in in_force]
-        return Change(after, tuple(map(Outgoing, (step, *ends))))
+        told = tuple(map(Outgoing, (step, *ends)))
+        if state.provisional is not None and after.provisional != state.provisional:
+            told += provisional_ended(agent(by), at, state.record_id, state.provisional.bounds)
+        return Change(after, told)
 
     def _rules_of(self, state: CaseFile) -> KindRules:
         """The rules of an existing case."""
@@ -374,7 +391,7 @@ class PublicSubmissions:
         file = await self._cases.submitted(receipt.mark)
         if file is None:
             file = await self._desk.open_case(
-                caller, "public_records", request, contact, None, receipt
+                caller, "public_records", request, contact, None, public_receipt=receipt
             )
         kept = file.public_receipt
         if kept is None or file.received_at is None or not file.exists:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from direct311.retention.cases.domain import CaseFile, CaseKind
+from direct311.retention.holds.domain import Bounds
 
 
 class Cases(Protocol):
@@ -51,4 +52,16 @@ class Shelf(Protocol):
 
     async def put(self, case_id: str, *, received_at: datetime, closed_at: datetime | None) -> None:
         """Enter a case file, or that it was closed; may be repeated."""
+        ...
+
+
+class Preserving(Protocol):
+    """What a case stops from its opening on."""
+
+    async def check(self, bounds: Bounds | None) -> None:
+        """:raises MalformedError: the bounds name what no record has."""
+        ...
+
+    async def opened(self, case_id: str) -> CaseFile:
+        """Make sure that everybody who orders a destruction knows of a case that was written."""
         ...

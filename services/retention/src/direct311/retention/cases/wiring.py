@@ -22,7 +22,7 @@ from direct311.retention.cases.handlers import (
     PublicSubmissions,
     disposition_handlers,
 )
-from direct311.retention.cases.ports import Shelf
+from direct311.retention.cases.ports import Preserving, Shelf
 from direct311.retention.sealing import Sealing
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.disposition import Destroyer
@@ -30,18 +30,15 @@ from direct311.runtime.loops import Loop, Step
 from direct311.runtime.messaging.broker import Process
 from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.relay import Relay
-from direct311.runtime.process import Resources, processing
+from direct311.runtime.process import AggregateStore, Resources, processing
 from direct311.runtime.storage.objects import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
 class CasesPart:
-    """`processor` changes case files, and `rules` says how each kind is kept: the grants need both.
-    `process`: handles orders and holds about case files. `store_answers`: what is wrong with the
+    """`process`: handles orders and holds about case files. `store_answers`: what is wrong with the
     store, for readiness."""
 
-    processor: EventProcessor[CaseFile]
-    rules: CaseRules
     process: Process
     router: APIRouter
     public_router: APIRouter
@@ -51,6 +48,24 @@ class CasesPart:
     store_answers: Step
 
 
+@dataclass(frozen=True, slots=True)
+class CaseFiles:
+    """Where case files are, and how they change."""
+
+    rules: CaseRules
+    aggregates: AggregateStore[CaseFile]
+    processor: EventProcessor[CaseFile]
+
+
+def case_files(settings: RetentionSettings, resources: Resources) -> CaseFiles:
+    """:raises DataFileError: the file of kinds is invalid."""
+    aggregates = resources.aggregate_store(resources.database["cases"], CaseFile)
+    processor = resources.processor(
+        aggregates, lambda case_id: CaseFile(record_id=case_id), disposition_handlers()
+    )
+    return CaseFiles(load_case_rules(settings.cases_file), aggregates, processor)
+
+
 def wire(
     settings: RetentionSettings,
     resources: Resources,
@@ -58,22 +73,27 @@ def wire(
     store: ObjectStore,
     sealing: Sealing,
     shelf: Shelf,
+    files: CaseFiles,
+    preserving: Preserving,
 ) -> CasesPart:
-    """:raises DataFileError: the file of kinds is invalid."""
+    """:param preserving: what opening a case stops."""
     clock = resources.clock
-    rules = load_case_rules(settings.cases_file)
-    aggregates = resources.aggregate_store(resources.database["cases"], CaseFile)
-    records = aggregates.records
+    rules, processor, records = files.rules, files.processor, files.aggregates.records
     cases, documents = MongoCases(records), StoreDocuments(store)
-    processor = resources.processor(
-        aggregates, lambda case_id: CaseFile(record_id=case_id), disposition_handlers()
-    )
     filing = Filing(processor, cases, shelf)
     file = Loop(
         "file cases", timedelta(seconds=1), filing.step, resources.lease("file-cases"), clock
     )
     desk = CaseDesk(
-        processor, cases, documents, sealing.vault, rules, clock, resources.ids, file.wake
+        processor,
+        cases,
+        documents,
+        sealing.vault,
+        rules,
+        clock,
+        resources.ids,
+        file.wake,
+        preserving,
     )
     destroyer = Destroyer(
         holder="retention",
@@ -95,8 +115,6 @@ def wire(
         await store.ping(BUCKET)
 
     return CasesPart(
-        processor,
-        rules,
         processing(processor),
         router(desk, rules.desks, caller_of),
         public_router(PublicSubmissions(desk, cases, processor, clock, resources.ids), caller_of),
@@ -108,6 +126,6 @@ def wire(
             Loop("tidy", timedelta(minutes=1), tidy, resources.lease("tidy"), clock),
         ),
         prepare,
-        aggregates.relay,
+        files.aggregates.relay,
         store_answers,
     )

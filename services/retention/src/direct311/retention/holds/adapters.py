@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from direct311.retention.holds.domain import Hold, HoldSnapshot
+from direct311.retention.holds.domain import Hold, HoldSnapshot, OpenCases
+from direct311.retention.holds.ports import ProvisionalHolds
 from direct311.retention.versioned import Versioned
 from direct311.runtime.clock import Clock
 from direct311.runtime.messaging.state import Outgoing, RecordState
@@ -26,9 +27,14 @@ class MongoHolds(Versioned[Hold]):
     _FENCE = "holds"
 
     def __init__(
-        self, store: AggregateStore[RecordState], database: Database, clock: Clock
+        self,
+        store: AggregateStore[RecordState],
+        database: Database,
+        provisional: ProvisionalHolds,
+        clock: Clock,
     ) -> None:
         super().__init__(store, Hold, "hold_id", clock)
+        self._provisional = provisional
         self._fence: Collection = database["fence"]
         self._standing: HoldSnapshot | None = None
         self._looked_at = clock.now()
@@ -36,7 +42,12 @@ class MongoHolds(Versioned[Hold]):
     async def prepare(self) -> None:
         """Create the fence and the indexes."""
         await self._store.records.prepare(
-            [Index([("state", 1)], name="state"), Index([("settle_at", 1)], name="settle")]
+            [
+                Index([("state", 1)], name="state"),
+                Index([("settle_at", 1)], name="settle"),
+                Index([("case_id", 1)], name="case", sparse=True),
+                Index([("earliest_release_at", 1)], name="release", sparse=True),
+            ]
         )
         try:
             await self._fence.insert_one({"_id": self._FENCE, "value": 0})
@@ -65,6 +76,15 @@ class MongoHolds(Versioned[Hold]):
                 found[document["_id"]] = None
         return list(found)
 
+    async def of_case(self, case_id: str) -> Sequence[Hold]:
+        cursor = self._collection.find({"case_id": case_id}).sort("_id", 1)
+        return [self._read(document) async for document in cursor]
+
+    async def releasable(self, limit: int) -> Sequence[Hold]:
+        query = {"earliest_release_at": {"$lte": self._clock.now()}, "state": "in_force"}
+        cursor = self._collection.find(query).sort("earliest_release_at", 1).limit(limit)
+        return [self._read(document) async for document in cursor]
+
     async def raise_fence(self) -> int:
         document = await self._fence.find_one_and_update(
             {"_id": self._FENCE}, {"$inc": {"value": 1}}, return_document=True
@@ -83,13 +103,14 @@ class MongoHolds(Versioned[Hold]):
         value = self._value(await self._fence.find_one({"_id": self._FENCE}))
         known = self._standing
         if known is None or known.fence != value:
+            cases = OpenCases.of(await self._provisional.standing())
             # A hold that ends meanwhile is in neither list: nothing is placed or released because
             # of it.
             ended = self._collection.find({"state": {"$in": ["releasing", "released"]}})
             holds = [self._read(document) async for document in ended]
             standing = self._collection.find({"state": {"$in": ["placing", "in_force"]}})
             holds += [self._read(document) async for document in standing]
-            known = HoldSnapshot.of(value, holds)
+            known = HoldSnapshot.of(value, holds, cases)
         self._standing, self._looked_at = known, now
         return known
 

@@ -13,16 +13,15 @@ from direct311.retention.holds.domain import Hold, HoldQuery
 from direct311.retention.holds.handlers.holding import Holding
 from direct311.retention.holds.handlers.scopes import Scopes
 from direct311.retention.holds.ports import HoldableRecords, Holds
+from direct311.retention.holds.wire import HoldScope
 from direct311.runtime.access import reasons
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS, require
-from direct311.runtime.parameters import AskedInstant, in_order
 from direct311.runtime.text import Title
 from direct311.schemas import Model, RecordId
 from direct311.schemas import events as ev
-from direct311.schemas.model import DepartmentCode
 
 INLINE_CHUNKS: Final = 10
 """How much of a hold is written before the answer; the loop does the rest."""
@@ -39,34 +38,6 @@ _EITHER: dict[str, Any] = {
         },
     ]
 }
-_SOMETHING: dict[str, Any] = {
-    "anyOf": [
-        {"required": ["service_codes"], "properties": {"service_codes": {"minItems": 1}}},
-        *(
-            {"required": [name], "properties": {name: {"type": "string"}}}
-            for name in ("municipality", "department", "since", "until")
-        ),
-    ]
-}
-
-
-class HoldScope(HoldQuery, json_schema_extra=_SOMETHING):
-    """Needs at least one criterion, and `since` before `until`."""
-
-    service_codes: Annotated[
-        tuple[Annotated[str, Field(min_length=1, max_length=40)], ...], Field(max_length=500)
-    ] = ()
-    municipality: Annotated[str, Field(max_length=100), Title] | None = None
-    department: DepartmentCode | None = None
-    since: AskedInstant | None = None
-    until: AskedInstant | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> "HoldScope":
-        if not self.model_dump(exclude_none=True, exclude_defaults=True):
-            raise PydanticCustomError("invalid", "Give at least one criterion.")
-        in_order(self.since, self.until, inclusive=False)
-        return self
 
 
 class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):

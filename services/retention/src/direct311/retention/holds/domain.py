@@ -4,11 +4,14 @@ Every placing and every release raises a counter, the fence, after it is written
 document. A process that reads the fence and then the holds in force has every hold up to that
 value. A record carries the value up to which it was evaluated; if that is not the current one, it
 is evaluated again before anything is ordered.
+
+An open case also stops destruction, before anybody knows which records it is about: its provisional
+hold is written into no record. Opening it raises the fence too, so whoever orders sees it.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -65,6 +68,8 @@ class Hold(Model):
     `fence` and `released_fence`: the values to which its placing and its release raised the fence.
     `settle_at`: when to check again for records written meanwhile; `None` when that is done.
     `too_late`: matching records whose destruction had been ordered before.
+    `case_id`: the case that it serves; then name and authority tell only that. Nobody releases it
+    before `earliest_release_at`. `suit_at`: since then it lasts until a court's order.
     """
 
     hold_id: str
@@ -75,6 +80,8 @@ class Hold(Model):
     record_ids: tuple[str, ...] = ()
     query: HoldQuery | None = None
     case_id: str | None = None
+    earliest_release_at: Instant | None = None
+    suit_at: Instant | None = None
     state: HoldState = "placing"
     fence: int | None = None
     released_fence: int | None = None
@@ -117,6 +124,10 @@ class Hold(Model):
             settle_at=None,
         )
 
+    def sued(self, at: datetime) -> "Hold":
+        """A copy that lasts until a court's order."""
+        return replaced(self, suit_at=at, earliest_release_at=None)
+
     def release_fenced(self, fence: int) -> "Hold":
         """A copy released as of this value of the fence."""
         return replaced(self, released_fence=fence)
@@ -130,18 +141,133 @@ class Hold(Model):
         return replaced(self, settle_at=None)
 
 
+class Bounds(Model):
+    """Within what an open case stops destruction: these records, and those that the query finds."""
+
+    record_ids: tuple[str, ...] = ()
+    query: HoldQuery | None = None
+
+    def cover(self, record: InventoryRecord) -> bool:
+        """Whether the record is inside."""
+        return record.record_id in self.record_ids or (
+            self.query is not None and self.query.matches(record)
+        )
+
+
+ProvisionalState = Literal["placing", "in_force", "ending", "ended"]
+
+
+class ProvisionalHold(Model):
+    """What a case stops from its opening until its records are identified: no record inside its
+    bounds is ordered to be destroyed. Without bounds, no record at all. Nothing is written into the
+    records.
+
+    `placing`: the fence may not have been raised yet; `ending`: it ends, and others may not know
+    yet. `revision` counts its bounds.
+    """
+
+    state: ProvisionalState = "placing"
+    placed_at: Instant
+    bounds: Bounds | None = None
+    bounds_set_at: Instant | None = None
+    bounds_set_by: str | None = None
+    revision: int = 1
+    ended_at: Instant | None = None
+
+    @property
+    def standing(self) -> bool:
+        """Whether it stops anything."""
+        return self.state in ("placing", "in_force")
+
+    def covers(self, record: InventoryRecord) -> bool:
+        """Whether no order may take the record."""
+        return self.bounds is None or self.bounds.cover(record)
+
+    def bounded(self, bounds: Bounds, by: str, at: datetime) -> "ProvisionalHold":
+        """A copy with these bounds. Those who order do not know them yet."""
+        return replaced(
+            self,
+            state="placing",
+            bounds=bounds,
+            bounds_set_at=at,
+            bounds_set_by=by,
+            revision=self.revision + 1,
+        )
+
+    def placed(self) -> "ProvisionalHold":
+        """A copy that everybody who orders knows."""
+        return replaced(self, state="in_force")
+
+    def ending(self, at: datetime) -> "ProvisionalHold":
+        """A copy that stops nothing any more."""
+        return replaced(self, state="ending", ended_at=at)
+
+    def ended(self) -> "ProvisionalHold":
+        """A copy of which everybody knows that it has ended."""
+        return replaced(self, state="ended")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCases:
+    """The provisional holds that stand, arranged so that asking about one record is cheap."""
+
+    unbounded: bool = False
+    records: frozenset[str] = frozenset()
+    by_type: Mapping[str, tuple[HoldQuery, ...]] = field(default_factory=dict)
+    of_any_type: tuple[HoldQuery, ...] = ()
+
+    @classmethod
+    def of(cls, holds: Iterable[ProvisionalHold]) -> "OpenCases":
+        """:param holds: all provisional holds that stand."""
+        by_type: dict[str, tuple[HoldQuery, ...]] = {}
+        of_any_type: list[HoldQuery] = []
+        records: set[str] = set()
+        unbounded = False
+        for hold in holds:
+            if hold.bounds is None:
+                unbounded = True
+                continue
+            records.update(hold.bounds.record_ids)
+            query = hold.bounds.query
+            if query is not None and query.service_codes:
+                for code in dict.fromkeys(query.service_codes):
+                    by_type[code] = (*by_type.get(code, ()), query)
+            elif query is not None:
+                of_any_type.append(query)
+        return cls(unbounded, frozenset(records), by_type, tuple(of_any_type))
+
+    def stop(self, record: InventoryRecord) -> bool:
+        """Whether one of them covers the record."""
+        if self.unbounded or record.record_id in self.records:
+            return True
+        of_its_type = self.by_type.get(record.service_code or "", ())
+        return any(
+            query.matches(record)
+            for queries in (of_its_type, self.of_any_type)
+            for query in queries
+        )
+
+
+NO_CASES: Final = OpenCases()
+
+
 @dataclass(frozen=True, slots=True)
 class HoldSnapshot:
-    """The holds in force, and the released ones, as of a value of the fence or later."""
+    """The holds in force, the released ones, and what open cases stop, as of a value of the fence
+    or later."""
 
     fence: int
     released: frozenset[str]
     by_record: Mapping[str, tuple[Hold, ...]]
     by_query: tuple[Hold, ...]
+    cases: OpenCases = NO_CASES
 
     @classmethod
-    def of(cls, fence: int, holds: Iterable[Hold]) -> "HoldSnapshot":
-        """:param holds: all existing holds, read after the fence."""
+    def of(cls, fence: int, holds: Iterable[Hold], cases: OpenCases = NO_CASES) -> "HoldSnapshot":
+        """:param holds: all existing holds, read after the fence.
+        :param cases: read after the fence and before the holds: a case that has ended because its
+            records got a hold is missed only if that hold is seen.
+        """
         released: set[str] = set()
         by_record: dict[str, tuple[Hold, ...]] = {}
         by_query: list[Hold] = []
@@ -153,7 +279,7 @@ class HoldSnapshot:
                 by_record[record_id] = (*by_record.get(record_id, ()), hold)
             if hold.query is not None:
                 by_query.append(hold)
-        return cls(fence, frozenset(released), by_record, tuple(by_query))
+        return cls(fence, frozenset(released), by_record, tuple(by_query), cases)
 
     def matching(self, record: InventoryRecord) -> Iterator[Hold]:
         yield from self.by_record.get(record.record_id, ())

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
-from direct311.retention.holds.domain import Hold, HoldSnapshot
+from direct311.retention.holds.domain import Hold, HoldSnapshot, ProvisionalHold
 from direct311.runtime.messaging.state import Outgoing
 
 Known = Literal["service_code", "municipality", "department"]
@@ -33,6 +33,14 @@ class Holds(Protocol):
         """Ids of holds whose placing or release is not done, or not settled."""
         ...
 
+    async def of_case(self, case_id: str) -> Sequence[Hold]:
+        """All holds that were placed for a case."""
+        ...
+
+    async def releasable(self, limit: int) -> Sequence[Hold]:
+        """Holds in force whose earliest release has passed, longest first."""
+        ...
+
     async def raise_fence(self) -> int:
         """Raise the fence by one; returns the new value."""
         ...
@@ -43,6 +51,14 @@ class Holds(Protocol):
 
     async def standing_now(self) -> HoldSnapshot:
         """The holds in force as of a value of the fence that is read now."""
+        ...
+
+
+class ProvisionalHolds(Protocol):
+    """The provisional holds of open cases, wherever the cases are."""
+
+    async def standing(self) -> Sequence[ProvisionalHold]:
+        """Those that stop destruction now."""
         ...
 
 

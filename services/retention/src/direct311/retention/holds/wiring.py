@@ -20,6 +20,8 @@ from direct311.runtime.process import Resources
 
 @dataclass(frozen=True, slots=True)
 class HoldsPart:
+    holding: Holding
+    scopes: Scopes
     router: APIRouter
     loop: Loop
 
@@ -37,6 +39,8 @@ def wire(
     holding = Holding(processor, records, holds, clock, ids, settings.settle_for)
     scopes = Scopes(records, assignments)
     return HoldsPart(
+        holding,
+        scopes,
         router(holding, scopes, holds, records, ids, clock, caller_of),
         Loop("hold", timedelta(seconds=1), holding.step, resources.lease("hold"), clock),
     )

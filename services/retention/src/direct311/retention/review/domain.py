@@ -14,7 +14,8 @@ Status = Literal[
 ]
 """`closed`: audit has answered too, or nothing was left to order."""
 
-Reason = Literal["held", "changed", "not_eligible", "in_other_set", "unknown"]
+Reason = Literal["held", "case_open", "changed", "not_eligible", "in_other_set", "unknown"]
+"""Why a record is left out. `case_open`: it is inside the bounds of an open case, or may be."""
 
 
 class Proposed(Model):

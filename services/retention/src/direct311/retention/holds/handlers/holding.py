@@ -2,7 +2,7 @@
 more."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from direct311.retention.acts import agent, hold_placed, hold_released
@@ -67,7 +67,8 @@ class Holding:
         """End a hold, and write that into the audit log. The person who placed it may not release
         it.
 
-        :raises RefusedError: there is no such hold, it is the same person, or it is not in force.
+        :raises RefusedError: there is no such hold, it is the same person, it is not in force, its
+            case must keep it longer, or a suit does and the caller is not counsel.
         """
         while True:
             hold = await self._holds.get(hold_id)
@@ -83,6 +84,7 @@ class Holding:
             if hold.state != "in_force":
                 return await self.advance(hold_id, chunks=chunks)
             now = self._clock.now()
+            _check_case(hold, by, now)
             acts = hold_released(
                 agent(by),
                 now,
@@ -94,6 +96,33 @@ class Holding:
             )
             if await self._holds.replace(hold.releasing(by.sub, reason, now), acts):
                 return await self.advance(hold_id, chunks=chunks)
+
+    async def sue(self, hold_id: str, by: Caller) -> Hold:
+        """Let a case's hold last until a court's order, and write that into the audit log; does
+        nothing if that is so already, or if the hold has ended.
+
+        :raises RefusedError: there is no such hold.
+        """
+        while True:
+            hold = await self._holds.get(hold_id)
+            if hold is None:
+                raise RefusedError("unknown_hold", "There is no such hold.")
+            if hold.suit_at is not None or not hold.standing:
+                return hold
+            now = self._clock.now()
+            acts = hold_placed(
+                agent(by),
+                now,
+                hold_id=hold.hold_id,
+                kind=hold.kind,
+                authority=hold.authority,
+                record_ids=hold.record_ids,
+                query=hold.query,
+                case_id=hold.case_id,
+                again="suit",
+            )
+            if await self._holds.replace(hold.sued(now), acts):
+                return await self._holds.get(hold_id) or hold
 
     async def step(self) -> None:
         """Continue what is not finished."""
@@ -162,3 +191,17 @@ class Holding:
             return Change(found.record, found.events) if found.record != state else None
 
         await self._processor.change_each(causes(record_ids, self._ids), decide)
+
+
+def _check_case(hold: Hold, by: Caller, now: datetime) -> None:
+    """What a case asks of a release."""
+    if hold.suit_at is not None and "counsel" not in by.roles:
+        raise RefusedError(
+            "court_hold", "A suit was filed: only counsel releases the hold, by the court's order."
+        )
+    if hold.earliest_release_at is not None and now < hold.earliest_release_at:
+        raise RefusedError(
+            "hold_period",
+            "The law keeps these records for some time after the written request; see "
+            "earliest_release_at.",
+        )

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Final
 
 from direct311.retention.acts import SERVICE, agent, set_decided
-from direct311.retention.holds.domain import evaluate
+from direct311.retention.holds.domain import HoldSnapshot, evaluate
 from direct311.retention.holds.ports import Holds
 from direct311.retention.inventory.domain import RetentionRules
 from direct311.retention.inventory.ports import Inventory
@@ -241,9 +241,10 @@ class Review:
             if reason := objection(after, as_of):
                 left[state.record_id] = reason
                 return Change(after) if state.version and after != state else None
-            found = evaluate(after, await self._holds.standing_now(), self._clock.now())
-            if not found.clear:
-                left[state.record_id] = "held"
+            standing = await self._holds.standing_now()
+            found = evaluate(after, standing, self._clock.now())
+            if not found.clear or standing.cases.stop(after):
+                left[state.record_id] = "case_open" if found.clear else "held"
                 return Change(found.record, found.events) if found.record != state else None
             return Change(found.record.proposed(order_id), found.events)
 
@@ -275,15 +276,17 @@ class Review:
             left.pop(state.record_id, None)
             if not state.open_to_change and state.order_id == order_id:
                 return None
-            if state.version != versions[state.record_id] or not _within(state, order_id):
-                left[state.record_id] = "held" if state.held_by else "changed"
-                return Change(state.back_in_line()) if _within(state, order_id) else None
             # Read after the record: a hold that raised the fence before is seen here. A hold that
-            # raises it later finds the record ordered, or its write comes first and ours fails.
+            # raises it later finds the record ordered, or its write comes first and ours fails. An
+            # open case writes into the records of sets that are being ordered, and into no other.
+            standing = await self._holds.standing_now()
+            if state.version != versions[state.record_id] or not _within(state, order_id):
+                left[state.record_id] = _why(state, standing)
+                return Change(state.back_in_line()) if _within(state, order_id) else None
             now = self._clock.now()
-            found = evaluate(state, await self._holds.standing_now(), now)
-            if not found.clear:
-                left[state.record_id] = "held"
+            found = evaluate(state, standing, now)
+            if not found.clear or standing.cases.stop(state):
+                left[state.record_id] = "case_open" if found.clear else "held"
                 return Change(found.record.back_in_line(), found.events)
             after = self._rules.determined(found.record)
             if not _within(after, order_id):
@@ -320,6 +323,13 @@ def _custodian(disposition: Disposition) -> ev.AccessAgent:
 def _within(record: InventoryRecord, order_id: str) -> bool:
     """Whether the record is in this set and waits for the decision."""
     return record.stage == "in_review" and record.order_id == order_id
+
+
+def _why(record: InventoryRecord, standing: HoldSnapshot) -> Reason:
+    """Why a record that is not what was proposed is left out."""
+    if record.held_by:
+        return "held"
+    return "case_open" if standing.cases.stop(record) else "changed"
 
 
 def _left_out(left: Mapping[str, Reason]) -> tuple[LeftOut, ...]:

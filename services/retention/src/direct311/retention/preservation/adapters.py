@@ -1,0 +1,50 @@
+"""What preservation asks about case files, in the database; the business days from their file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from direct311.retention.cases.domain import CaseFile
+from direct311.retention.holds.domain import ProvisionalHold
+from direct311.retention.preservation.domain import BusinessDays, calendar_problems
+from direct311.runtime.datafile import load, packaged
+from direct311.runtime.storage.database import Index, MongoRecords
+
+_STANDING = {"provisional.state": {"$in": ["placing", "in_force"]}}
+
+
+class MongoPreservingCases:
+    """Implements `PreservingCases` over the collection of the case desk."""
+
+    INDEXES = (
+        Index([("provisional.state", 1)], name="provisional", sparse=True),
+        Index([("suit", 1)], name="suit", sparse=True),
+    )
+
+    def __init__(self, records: MongoRecords[CaseFile]) -> None:
+        self._records = records
+
+    async def standing(self) -> Sequence[ProvisionalHold]:
+        cursor = self._records.collection.find(_STANDING, {"provisional": 1})
+        return [ProvisionalHold.model_validate(each["provisional"]) async for each in cursor]
+
+    async def unfinished(self, limit: int) -> Sequence[str]:
+        found: dict[str, None] = {}
+        for query in ({"provisional.state": {"$in": ["placing", "ending"]}}, {"suit": "filing"}):
+            cursor = self._records.collection.find(query, {"_id": 1}).limit(limit)
+            async for document in cursor:
+                found[document["_id"]] = None
+        return list(found)
+
+    async def unbounded(self, limit: int) -> Sequence[CaseFile]:
+        query = {**_STANDING, "provisional.bounds": None}
+        cursor = self._records.collection.find(query).sort("_id", 1).limit(limit)
+        return [self._records.stored(document).state async for document in cursor]
+
+
+def load_business_days(path: Path | None = None) -> BusinessDays:
+    """The county's own file at `path`, or the packaged one.
+
+    :raises DataFileError: the file is invalid.
+    """
+    source = path or packaged("direct311.retention", "business_days.yaml")
+    return load(BusinessDays, source, calendar_problems).content

@@ -1,0 +1,334 @@
+"""What a case stops, from its opening to the release of its holds.
+
+Opening is one write: the case file with its provisional hold. Then the fence is raised, so whoever
+orders a record from then on sees the case. An order that looked before may still be on its way, so
+opening also writes into the records of sets that are being ordered: either the order comes first,
+or it fails and looks again. Only then is the case answered for. The same for new bounds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from direct311.retention.acts import SERVICE, agent, provisional_ended, provisional_placed
+from direct311.retention.cases.domain import CaseFile, CaseRules
+from direct311.retention.holds.domain import Bounds, Hold, ProvisionalHold, evaluate
+from direct311.retention.holds.ports import Holds
+from direct311.retention.inventory.ports import Inventory
+from direct311.retention.preservation.domain import BusinessDays, CaseTask
+from direct311.retention.preservation.ports import KnownNames, PreservingCases, RealHolds
+from direct311.retention.record import InventoryRecord
+from direct311.retention.review.ports import Dispositions
+from direct311.retention.writes import causes, chunks
+from direct311.runtime.access.rules import Caller
+from direct311.runtime.clock import Clock, Ids
+from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.records import EventProcessor
+from direct311.runtime.messaging.state import Change
+from direct311.schemas import derived_id
+
+SETS_AT_ONCE: Final = 10_000
+"""More sets are never ordered at the same time."""
+LISTED: Final = 500
+"""How many tasks are listed."""
+SUPERVISORS: Final = ("records_officer", "counsel")
+"""Roles without a desk that see what an overdue or held case stops, but not what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preserved:
+    """What a case stops. `bounds_due_at`: when it must have bounds; `None` if it needs none."""
+
+    case: CaseFile
+    holds: Sequence[Hold]
+    bounds_due_at: datetime | None
+    overdue: bool
+
+
+class Preservation:
+    """Every step is repeatable: `advance` continues a case from wherever a crash left it."""
+
+    def __init__(
+        self,
+        cases: EventProcessor[CaseFile],
+        files: PreservingCases,
+        rules: CaseRules,
+        records: EventProcessor[InventoryRecord],
+        inventory: Inventory,
+        dispositions: Dispositions,
+        holds: Holds,
+        holding: RealHolds,
+        names: KnownNames,
+        business_days: BusinessDays,
+        zone: ZoneInfo,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._cases = cases
+        self._files = files
+        self._rules = rules
+        self._records = records
+        self._inventory = inventory
+        self._dispositions = dispositions
+        self._holds = holds
+        self._holding = holding
+        self._names = names
+        self._business_days = business_days
+        self._zone = zone
+        self._clock = clock
+        self._ids = ids
+
+    # -- what people do
+
+    async def check(self, bounds: Bounds | None) -> None:
+        """:raises MalformedError: the bounds name what no record has, and so would stop nothing."""
+        if bounds is not None and bounds.query is not None:
+            await self._names.check(bounds.query, field="bounds.query", later=False)
+
+    async def look(self, caller: Caller, case_id: str) -> Preserved:
+        """What a case stops.
+
+        :raises RefusedError: there is no such case for the caller.
+        """
+        return await self._seen(caller, case_id)
+
+    async def bound(self, caller: Caller, case_id: str, bounds: Bounds) -> Preserved:
+        """Set or change the bounds of a case. A records officer may do so once they are overdue.
+
+        :raises RefusedError: there is no such case for the caller, or its records are identified.
+        :raises MalformedError: the bounds name what no record has.
+        """
+        await self._seen(caller, case_id, only_overdue=True)
+        await self.check(bounds)
+
+        async def decide(state: CaseFile) -> Change[CaseFile] | None:
+            provisional = _standing(state)
+            if provisional.bounds == bounds:
+                return None
+            now = self._clock.now()
+            after = provisional.bounded(bounds, caller.sub, now)
+            acts = provisional_placed(agent(caller), now, case_id, bounds, after.revision)
+            return Change(state.preserving(after), acts)
+
+        await self._cases.change(case_id, self._ids.new(), decide)
+        return await self._preserved(await self.advance(case_id))
+
+    async def identify(
+        self, caller: Caller, case_id: str, record_ids: Sequence[str], *, complete: bool
+    ) -> Preserved:
+        """Hold these records for the case; may be repeated.
+
+        :param complete: these are the last ones. The provisional hold ends once all of them are
+            held.
+        :raises RefusedError: the caller's desk has no such case, it is closed, or the inventory has
+            no such record.
+        """
+        state = await self._found(caller, case_id)
+        if state.state == "closed" and state.suit is None:
+            raise RefusedError("case_closed", "The case is closed.")
+        record_ids = tuple(dict.fromkeys(record_ids))
+        for index, record_id in enumerate(record_ids):
+            if await self._inventory.get(record_id) is None:
+                raise RefusedError(
+                    "unknown_record",
+                    "The inventory has no such record.",
+                    field=f"record_ids.{index}",
+                )
+        if record_ids:
+            await self._held(caller, state, record_ids)
+
+        async def decide(state: CaseFile) -> Change[CaseFile] | None:
+            provisional = state.provisional
+            # Read after the hold was placed: it may have missed a suit.
+            after = state if state.suit is None else state.sued(caller.sub, self._clock.now())
+            if complete and provisional is not None and provisional.standing:
+                now = self._clock.now()
+                after = after.preserving(provisional.ending(now))
+                acts = provisional_ended(agent(caller), now, case_id, provisional.bounds)
+                return Change(after, acts)
+            return Change(after) if after != state else None
+
+        await self._cases.change(case_id, self._ids.new(), decide)
+        return await self._preserved(await self.advance(case_id, caller))
+
+    async def sue(self, caller: Caller, case_id: str) -> Preserved:
+        """Somebody sued: every hold of the case lasts until a court's order, and so does the
+        provisional hold until the records are identified. May be repeated.
+
+        :raises RefusedError: the caller's desk has no such case.
+        """
+        await self._found(caller, case_id)
+
+        async def decide(state: CaseFile) -> Change[CaseFile] | None:
+            if state.suit is not None:
+                return None
+            return Change(state.sued(caller.sub, self._clock.now()))
+
+        await self._cases.change(case_id, self._ids.new(), decide)
+        return await self._preserved(await self.advance(case_id, caller))
+
+    async def tasks(self, caller: Caller) -> Sequence[CaseTask]:
+        """What must be done at the caller's desk; for records officers and counsel, what is overdue
+        at any."""
+        kinds = self._rules.kinds_at(caller.roles)
+        supervises = bool({*SUPERVISORS} & {*caller.roles})
+        found = []
+        for file in await self._files.unbounded(LISTED):
+            due_at = self._due_at(file)
+            overdue = self._clock.now() >= due_at
+            if file.kind in kinds or (supervises and overdue):
+                found.append(
+                    CaseTask(
+                        case_id=file.record_id, task="set_bounds", due_at=due_at, overdue=overdue
+                    )
+                )
+        for hold in await self._holds.releasable(LISTED):
+            if hold.case_id is None or hold.earliest_release_at is None:
+                continue
+            if supervises or (await self._cases.read(hold.case_id)).kind in kinds:
+                found.append(
+                    CaseTask(
+                        case_id=hold.case_id,
+                        task="release_hold",
+                        hold_id=hold.hold_id,
+                        due_at=hold.earliest_release_at,
+                        overdue=True,
+                    )
+                )
+        return found
+
+    async def alarming(self) -> Sequence[str]:
+        """The cases that stop all destruction and should have had bounds by now."""
+        now = self._clock.now()
+        files = await self._files.unbounded(LISTED)
+        return [each.record_id for each in files if now >= self._due_at(each)]
+
+    # -- continuing after each step
+
+    async def opened(self, case_id: str) -> CaseFile:
+        """Everybody who orders knows of the new case when this returns."""
+        return await self.advance(case_id)
+
+    async def step(self) -> None:
+        """Continue what is not finished."""
+        for case_id in await self._files.unfinished(LISTED):
+            await self.advance(case_id)
+
+    async def advance(self, case_id: str, by: Caller = SERVICE) -> CaseFile:
+        """Do what can be done now for this case; returns the resulting case."""
+        while True:
+            state = await self._cases.read(case_id)
+            provisional = state.provisional
+            if provisional is not None and provisional.state == "placing":
+                await self._reach(provisional, await self._holds.raise_fence())
+            elif provisional is not None and provisional.state == "ending":
+                await self._holds.raise_fence()
+            elif state.suit == "filing":
+                for hold in await self._holds.of_case(case_id):
+                    await self._holding.sue(hold.hold_id, by)
+            else:
+                return state
+            await self._done(state)
+
+    async def _done(self, read: CaseFile) -> None:
+        """Note that this step was done, unless the case has changed meanwhile."""
+
+        async def decide(state: CaseFile) -> Change[CaseFile] | None:
+            provisional = state.provisional
+            if state.version != read.version:
+                return None
+            if provisional is not None and provisional.state == "placing":
+                return Change(state.preserving(provisional.placed()))
+            if provisional is not None and provisional.state == "ending":
+                return Change(state.preserving(provisional.ended()))
+            return Change(state.suit_filed())
+
+        cause = derived_id(read.record_id, f"preserved:{read.version}")
+        await self._cases.change(read.record_id, cause, decide)
+
+    async def _reach(self, provisional: ProvisionalHold, fence: int) -> None:
+        """Write into the records that are being ordered now by somebody who may have looked before
+        the fence was raised. A set that begins later looks later."""
+
+        async def decide(state: InventoryRecord) -> Change[InventoryRecord] | None:
+            if state.stage != "in_review" or not provisional.covers(state) or state.fence >= fence:
+                return None
+            found = evaluate(state, await self._holds.standing(fence), self._clock.now())
+            return Change(found.record, found.events)
+
+        for set_id in await self._dispositions.with_status(["ordering"], SETS_AT_ONCE):
+            disposition = await self._dispositions.get(set_id)
+            if disposition is not None:
+                for chunk in chunks([each.record_id for each in disposition.records]):
+                    await self._records.change_each(causes(chunk, self._ids), decide)
+
+    async def _held(self, caller: Caller, state: CaseFile, record_ids: Sequence[str]) -> None:
+        """Place the hold of these records, and write it into each of them."""
+        case_id, received_at = state.record_id, state.received_at
+        if received_at is None:
+            raise ValueError("a case that was never received")
+        sued = state.suit is not None
+        name = f"case {case_id}"
+        hold = Hold(
+            hold_id=derived_id(case_id, f"records:{','.join(sorted(record_ids))}"),
+            name=name,
+            # The same for every kind of case, so that a hold does not tell it.
+            kind="public_records_request",
+            authority=name,
+            case_id=case_id,
+            record_ids=tuple(record_ids),
+            earliest_release_at=None if sued else received_at + self._keep_for,
+            suit_at=state.suit_at,
+            placed_by=caller.sub,
+            placed_at=self._clock.now(),
+        )
+        placed = await self._holding.place(hold, caller)
+        if placed.state != "in_force":
+            raise RefusedError("changed", "The hold of these records was released before.")
+
+    @property
+    def _keep_for(self) -> timedelta:
+        return timedelta(days=self._rules.hold_days)
+
+    # -- who sees what
+
+    async def _found(self, caller: Caller, case_id: str) -> CaseFile:
+        """The case. For another desk it does not exist."""
+        state = await self._cases.read(case_id)
+        if state.kind not in self._rules.kinds_at(caller.roles) or not state.exists:
+            raise RefusedError("unknown_case", "There is no such case at your desk.")
+        return state
+
+    async def _seen(self, caller: Caller, case_id: str, *, only_overdue: bool = False) -> Preserved:
+        """What a case at the caller's desk stops, or any case that supervisors must know of."""
+        if not {*SUPERVISORS} & {*caller.roles}:
+            return await self._preserved(await self._found(caller, case_id))
+        state = await self._cases.read(case_id)
+        found = await self._preserved(state) if state.exists else None
+        at_desk = found is not None and state.kind in self._rules.kinds_at(caller.roles)
+        if found is None or not (at_desk or found.overdue or (found.holds and not only_overdue)):
+            raise RefusedError("unknown_case", "There is no such case at your desk.")
+        return found
+
+    async def _preserved(self, state: CaseFile) -> Preserved:
+        provisional = state.provisional
+        unbounded = provisional is not None and provisional.standing and provisional.bounds is None
+        due_at = self._due_at(state) if unbounded else None
+        overdue = due_at is not None and self._clock.now() >= due_at
+        return Preserved(state, await self._holds.of_case(state.record_id), due_at, overdue)
+
+    def _due_at(self, state: CaseFile) -> datetime:
+        """When the case must have bounds. It counts from the opening, since an older date of
+        receipt would make a letter that was found late overdue at once."""
+        if state.provisional is None:
+            raise ValueError("a case without a provisional hold")
+        days = self._rules.bounds_business_days
+        return self._business_days.end_of(days, state.provisional.placed_at, self._zone)
+
+
+def _standing(state: CaseFile) -> ProvisionalHold:
+    if state.provisional is None or not state.provisional.standing or not state.exists:
+        raise RefusedError("bounds", "The case has no provisional hold any more.")
+    return state.provisional

@@ -1,0 +1,44 @@
+"""What preservation needs from outside."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from direct311.retention.cases.domain import CaseFile
+from direct311.retention.holds.domain import Hold, HoldQuery, ProvisionalHold
+from direct311.runtime.access.rules import Caller
+
+
+class PreservingCases(Protocol):
+    """Queries over case files. Writes go through the event processor."""
+
+    async def standing(self) -> Sequence[ProvisionalHold]:
+        """The provisional holds that stop destruction now."""
+        ...
+
+    async def unfinished(self, limit: int) -> Sequence[str]:
+        """Cases whose provisional hold or suit is not carried out everywhere yet."""
+        ...
+
+    async def unbounded(self, limit: int) -> Sequence[CaseFile]:
+        """Cases that stop all destruction because they have no bounds, oldest first."""
+        ...
+
+
+class RealHolds(Protocol):
+    """Placing holds, and letting them last."""
+
+    async def place(self, hold: Hold, by: Caller) -> Hold:
+        """Place it and write it into its records; does nothing if the id is already known."""
+        ...
+
+    async def sue(self, hold_id: str, by: Caller) -> Hold:
+        """Let it last until a court's order; may be repeated."""
+        ...
+
+
+class KnownNames(Protocol):
+    """The names that a query may use."""
+
+    async def check(self, query: HoldQuery, *, field: str, later: bool) -> None:
+        """:raises MalformedError: a name that no record has."""
+        ...

@@ -448,6 +448,35 @@ def test_bounds_are_found_by_type_place_time_department_and_record() -> None:
     assert not OpenCases.of([]).stop(record)
 
 
+def test_what_cases_ask_is_compared_once_for_each_combination(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An approval of a thousand records with a hundred open cases must stay cheap."""
+    compared = []
+    fits = HoldQuery.fits
+
+    def counted(query: HoldQuery, record: InventoryRecord) -> bool:
+        compared.append(query)
+        return fits(query, record)
+
+    monkeypatch.setattr(HoldQuery, "fits", counted)
+    query = HoldQuery(municipality="miami", since=START)
+    cases = OpenCases.of([ProvisionalHold(placed_at=START, bounds=Bounds(query=query))] * 100)
+    days = range(-500, 500)
+    stopped = [
+        cases.stop(
+            InventoryRecord(
+                record_id=f"r{day}",
+                municipality="City of Miami",
+                received_at=START + timedelta(days=day),
+            )
+        )
+        for day in days
+    ]
+    assert stopped == [day >= 0 for day in days]
+    assert len(compared) == 100
+
+
 # ---------------------------------------------------------------- over HTTP
 
 

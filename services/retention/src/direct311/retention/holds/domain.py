@@ -40,13 +40,21 @@ class HoldQuery(Model, extra="forbid"):
     until: Instant | None = None
 
     def matches(self, record: InventoryRecord) -> bool:
-        received = record.received_at
+        return self.fits(record) and self.received_within(record)
+
+    def fits(self, record: InventoryRecord) -> bool:
+        """Whether the record has one of the types, the municipality and the department."""
         return (
             (not self.service_codes or record.service_code in self.service_codes)
             and (self.municipality is None or same_place(self.municipality, record.municipality))
             and self.department in (None, record.department)
-            and (self.since is None or (received is not None and received >= self.since))
-            and (self.until is None or (received is not None and received < self.until))
+        )
+
+    def received_within(self, record: InventoryRecord) -> bool:
+        """Whether the record was received in the time that is asked for."""
+        received = record.received_at
+        return (self.since is None or (received is not None and received >= self.since)) and (
+            self.until is None or (received is not None and received < self.until)
         )
 
 
@@ -209,18 +217,20 @@ class ProvisionalHold(Model):
 
 @dataclass(frozen=True, slots=True)
 class OpenCases:
-    """The provisional holds that stand, arranged so that asking about one record is cheap."""
+    """The provisional holds that stand, arranged so that asking about one record is cheap: what
+    queries ask of type, municipality and department is compared once for each combination."""
 
     unbounded: bool = False
     records: frozenset[str] = frozenset()
-    by_type: Mapping[str, tuple[HoldQuery, ...]] = field(default_factory=dict)
-    of_any_type: tuple[HoldQuery, ...] = ()
+    queries: tuple[HoldQuery, ...] = ()
+    _fitting: dict[tuple[str | None, ...], tuple[HoldQuery, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @classmethod
     def of(cls, holds: Iterable[ProvisionalHold]) -> "OpenCases":
         """:param holds: all provisional holds that stand."""
-        by_type: dict[str, tuple[HoldQuery, ...]] = {}
-        of_any_type: list[HoldQuery] = []
+        queries: list[HoldQuery] = []
         records: set[str] = set()
         unbounded = False
         for hold in holds:
@@ -228,24 +238,20 @@ class OpenCases:
                 unbounded = True
                 continue
             records.update(hold.bounds.record_ids)
-            query = hold.bounds.query
-            if query is not None and query.service_codes:
-                for code in dict.fromkeys(query.service_codes):
-                    by_type[code] = (*by_type.get(code, ()), query)
-            elif query is not None:
-                of_any_type.append(query)
-        return cls(unbounded, frozenset(records), by_type, tuple(of_any_type))
+            if hold.bounds.query is not None:
+                queries.append(hold.bounds.query)
+        return cls(unbounded, frozenset(records), tuple(queries))
 
     def stop(self, record: InventoryRecord) -> bool:
         """Whether one of them covers the record."""
         if self.unbounded or record.record_id in self.records:
             return True
-        of_its_type = self.by_type.get(record.service_code or "", ())
-        return any(
-            query.matches(record)
-            for queries in (of_its_type, self.of_any_type)
-            for query in queries
-        )
+        combination = (record.service_code, record.municipality, record.department)
+        fitting = self._fitting.get(combination)
+        if fitting is None:
+            fitting = tuple(query for query in self.queries if query.fits(record))
+            self._fitting[combination] = fitting
+        return any(query.received_within(record) for query in fitting)
 
 
 NO_CASES: Final = OpenCases()

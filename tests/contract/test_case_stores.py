@@ -11,12 +11,19 @@ from deploy.local.stack import Stack
 from direct311.retention.cases.adapters import MongoCases, StoreDocuments
 from direct311.retention.cases.domain import CaseFile, CaseKind, PublicReceipt
 from direct311.retention.cases.ports import Cases, SealedDocuments
+from direct311.retention.holds.domain import Bounds, HoldQuery, ProvisionalHold
+from direct311.retention.preservation.adapters import MongoPreservingCases
+from direct311.retention.preservation.ports import PreservingCases
 from direct311.runtime.messaging.records import Records, Write
 from direct311.runtime.storage import database as mongo
 from direct311.runtime.storage.database import MongoRecords
 from direct311.runtime.storage.objects import MissingObjectError, ObjectStore
 from tests.support.memory import InMemoryRecords
-from tests.unit.retention.cases.fakes import InMemoryCases, InMemoryDocuments
+from tests.unit.retention.cases.fakes import (
+    InMemoryCases,
+    InMemoryDocuments,
+    InMemoryPreservingCases,
+)
 
 pytestmark = [pytest.mark.wire, pytest.mark.anyio]
 
@@ -81,6 +88,7 @@ def case(
         exempt_until=None,
         sealed={"case_request": b"\x00sealed\xff"},
         public_receipt=receipt,
+        provisional=ProvisionalHold(placed_at=AT),
     )
 
 
@@ -156,3 +164,54 @@ async def test_documents_go_in_every_version_and_no_other_cases_with_them(stores
     with pytest.raises(MissingObjectError):
         await stores.documents.get(case_id, "one")
     assert await stores.documents.get(other, "one") == b"other"
+
+
+# ---------------------------------------------------------------- what open cases stop
+
+
+@pytest.fixture(params=["memory", "servers"])
+async def preserving(
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[tuple[Records[CaseFile], PreservingCases]]:
+    if request.param == "memory":
+        memory: InMemoryRecords[CaseFile] = InMemoryRecords()
+        yield memory, InMemoryPreservingCases(memory)
+        return
+    servers: Stack = request.getfixturevalue("servers")
+    lines = (servers.root / "env" / "retention.env").read_text().splitlines()
+    settings = dict(line.removeprefix("RETENTION_").split("=", 1) for line in lines if "=" in line)
+    database = mongo.connect(settings["DATABASE_URL"], settings["DATABASE_NAME"])
+    records: MongoRecords[CaseFile] = MongoRecords(database[f"cases-{new_id()}"], CaseFile)
+    await records.prepare(MongoPreservingCases.INDEXES)
+    yield records, MongoPreservingCases(records)
+    await records.collection.drop()
+    mongo.disconnect(database)
+
+
+async def test_what_open_cases_stop_is_found(
+    preserving: tuple[Records[CaseFile], PreservingCases],
+) -> None:
+    records, found = preserving
+    bounds = Bounds(record_ids=("r1",), query=HoldQuery(department="PW", since=AT))
+    placing = ProvisionalHold(placed_at=AT)
+    files = {
+        "placing": case().preserving(placing),
+        "bounded": case().preserving(placing.bounded(bounds, "carla", AT).placed()),
+        "unbounded": case().preserving(placing.placed()),
+        "ending": case().preserving(placing.ending(AT)),
+        "ended": case().preserving(placing.ending(AT).ended()),
+        "sued": case().preserving(placing.ending(AT).ended()).sued("carla", AT),
+        "filed": case().preserving(placing.ending(AT).ended()).sued("carla", AT).suit_filed(),
+    }
+    writes = [Write(0, each.written(1), (), AT) for each in files.values()]
+    assert not await records.commit(writes)
+    standing = [files[name].provisional for name in ("placing", "bounded", "unbounded")]
+    read = await found.standing()
+    assert len(read) == 3
+    assert all(each in read for each in standing)
+    assert set(await found.unfinished(10)) == {
+        files[name].record_id for name in ("placing", "ending", "sued")
+    }
+    assert [each.record_id for each in await found.unbounded(10)] == sorted(
+        files[name].record_id for name in ("placing", "unbounded")
+    )

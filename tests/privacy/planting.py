@@ -435,7 +435,14 @@ async def _staff(county: County, record_id: str, answers: Path) -> None:
 async def _case_desk(county: County, answers: Path) -> None:
     """A case with its letter, opened and read, and answers to wrong questions. What the desk is
     rightly told is not kept."""
-    order = {"kind": "public_records", "request": CASE_WORDS, "contact": REQUESTER}
+    # Without bounds it would stop the destruction that is looked for next.
+    bounds = {"record_ids": ["01920000-0000-7000-8000-000000000001"]}
+    order = {
+        "kind": "public_records",
+        "request": CASE_WORDS,
+        "contact": REQUESTER,
+        "bounds": bounds,
+    }
     made = await county.post("retention", "/v1/cases", order, "custodian", "carla")
     case = f"/v1/cases/{made['case_id']}"
     letter = f"{case}/documents/{hashlib.sha256(CASE_LETTER).hexdigest()}"

@@ -473,6 +473,16 @@ async def _case_desk(county: County, answers: Path) -> None:
         for wrong in (order | {"kind": WRONG}, order | {"extra": WRONG}, order | {"contact": WRONG})
     ]
     found.append(await county.ask("GET", "retention", "/v1/cases", "custodian", "carla"))
+    gateway = f"{county.known.services['intake']}/v1/records-requests"
+    public = {"request": CASE_WORDS, "contact": REQUESTER}
+    for body in (public, public | {"extra": WRONG}, public | {"contact": {"name": [WRONG]}}):
+        found.append(await county.http.post(gateway, json=body))
+    found.append(await county.http.post(gateway, json=public, headers={"Idempotency-Key": WRONG}))
+    token = found[-4].json()["token"]
+    for said in (token, WRONG):
+        headers = {"Authorization": f"Bearer {said}"}
+        found.append(await county.http.get(f"{gateway}/status", headers=headers))
+    assert [each.status_code for each in found[-6:]] == [201, 422, 422, 422, 200, 404]
     _keep(answers, "cases", found)
 
 

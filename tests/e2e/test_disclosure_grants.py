@@ -195,6 +195,48 @@ async def test_a_grant_opens_the_accesses_to_its_record_at_audit(
     await refused("grant_revoked")
 
 
+async def test_a_grant_opens_the_history_of_its_job_at_routing(county: County, case: Case) -> None:
+    async def read(record_id: str = case.record_id) -> httpx.Response:
+        return await county.ask(
+            "POST",
+            "routing",
+            f"/v1/jobs/{record_id}/history",
+            "custodian",
+            case.worker,
+            {"purpose": "public_records", "reference": case.case_id},
+        )
+
+    async def refused(rule: str) -> None:
+        async def look() -> bool:
+            answer = await read()
+            return answer.status_code == 403 and answer.json()["type"].endswith(f":{rule}")
+
+        await until(look, f"routing refuses by {rule}")
+
+    await refused("disclosure_case")
+    grant = case.grant(fields=("job_history",))
+    await case.approved(grant, await case.approval(grant))
+
+    async def found() -> Document | None:
+        answer = await read()
+        return answer.json() if answer.status_code == 200 else None
+
+    history = await until(found, "routing opens the history")
+    assert (history["record_id"], history["revision"] > 0) == (case.record_id, True)
+    other = await read(str(uuid4()))
+    assert other.status_code == 403
+    assert other.json()["type"].endswith(":grant_records")
+    await case.revoked()
+    await refused("grant_revoked")
+
+    async def logged() -> bool:
+        path = f"/v1/entries?case={case.case_id}&service=routing&reference=LETTER-82"
+        entries = (await county.get("audit", path, "auditor"))["entries"]
+        return {"success", "denied"} <= {each["outcome"] for each in entries}
+
+    await until(logged, "the log has what routing opened and what it refused")
+
+
 async def test_a_grant_that_nobody_signed_in_for_opens_nothing(county: County, case: Case) -> None:
     """Retention, taken over, uses an approval for a wider grant."""
     approval = await case.approval(case.grant())

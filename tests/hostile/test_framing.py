@@ -149,6 +149,13 @@ def changed(body: Body, changes: Mapping[str, Any]) -> Body:
     return body
 
 
+def by_grant(**changes: Any) -> Body:
+    """What routing opens for a disclosure case."""
+    why = {"purpose": "public_records", "case_id": "0195567e-8f00-7000-8000-0000000000ca"}
+    history = {"record_ids": [RECORD], "fields": ["job_history"]}
+    return changed(access("routing", why=why, what=history), changes)
+
+
 def void(service: str, **changes: Any) -> Body:
     own = {
         "action": "void",
@@ -331,6 +338,17 @@ def forgeries() -> dict[str, tuple[str, str, Body]]:
         ("audit", "seal"),
     ):
         add(f"{each}-says-that-anna-did-{action}", each, access(each, action=action))
+    history: Body = {"what": {"record_ids": [RECORD], "fields": ["job_history"]}}
+    for name, part in {
+        "for-no-case": {"why": {"purpose": "respond"}},
+        "refused-for-no-case": {"outcome": "denied", "why": {"purpose": "respond"}},
+        "refused-for-no-purpose": {"outcome": "denied", "why": {"purpose": None}},
+        "in-the-form-of-an-export": {"action": "export"},
+        "with-a-search": {"what": {"query_fields": ["phone"]}},
+        "and-a-telephone-number": {"what": {"fields": ["job_history", "phone"]}},
+    }.items():
+        add(f"routing-opens-a-history-{name}", "routing", changed(by_grant(**history), part))
+    add("geo-opens-a-history", "geo", access("geo", **history, why={"purpose": "public_records"}))
     add("audit-holds-what-residents-say", "audit", access("audit", what={"fields": ["diary"]}))
     return found
 
@@ -342,6 +360,13 @@ TRUTHS: dict[str, tuple[str, str, Body]] = {
     **{f"{each}-has-rules-in-force": (each, "pii.accessed", in_force(each)) for each in SERVICES},
     **{f"{each}-refuses-by-role": (each, "pii.accessed", refusal(each)) for each in SERVICES},
     **{f"{each}-opens-its-own": (each, "pii.accessed", access(each)) for each in SEALING},
+    "routing-opens-a-history-for-a-case": ("routing", "pii.accessed", by_grant()),
+    "routing-refuses-a-history": ("routing", "pii.accessed", by_grant(outcome="denied")),
+    "routing-refuses-many-of-them": (
+        "routing",
+        "pii.accessed",
+        by_grant(outcome="denied", why={"purpose": None}, what={"fields": []}),
+    ),
     **{
         f"{each}-tells-of-a-token": (each, "pii.accessed", access(each, agent=NEW))
         for each in SEALING

@@ -55,7 +55,8 @@ def test_who_may_speak_of_sealed_fields_is_who_seals(topology: Topology) -> None
     assert {each.name for each in topology.services if each.seals} == set(claims.SEALING)
     fields = {each.field for each in load_access_policy().rules.fields}
     assert set(claims.HELD_BY) <= fields
-    assert set(claims.HELD_BY.values()) <= set(claims.SEALING)
+    assert set(claims.HELD_BY.values()) <= {*claims.SEALING, *claims.BY_GRANT}
+    assert set(claims.SEALING).isdisjoint(claims.BY_GRANT)
     assert set(claims.DONE_BY) == set(get_args(AccessAction))
 
 

@@ -3,14 +3,17 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 
 from direct311.schemas import Event as TypedEvent
 from direct311.schemas import claims, encode, signed_bytes
-from direct311.schemas.events import RequestOverdue
+from direct311.schemas.events import DisclosureKind, RequestOverdue
 from direct311.schemas.topics import BY_CE_TYPE
 from direct311.verifier.event import (
+    BY_GRANT,
+    DISCLOSING,
     DONE_BY,
     HELD_BY,
     SEALING,
@@ -73,6 +76,7 @@ def test_kinds_that_one_service_alone_may_sign_are_those_of_the_catalogue() -> N
 
 def test_who_may_say_what_is_as_the_services_have_it() -> None:
     assert (claims.SERVICES, claims.SEALING) == (SERVICES, SEALING)
+    assert (claims.BY_GRANT, get_args(DisclosureKind)) == (BY_GRANT, DISCLOSING)
     assert (dict(claims.HELD_BY), dict(claims.DONE_BY)) == (HELD_BY, DONE_BY)
 
 

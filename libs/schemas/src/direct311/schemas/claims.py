@@ -8,6 +8,7 @@ reject an event that claims more, and the audit log does not accept it.
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import get_args
 
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
@@ -17,9 +18,14 @@ SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
 SEALING: tuple[str, ...] = ("intake", "media", "retention", "audit")
 """The services that seal data. Add a new one here, and its fields below."""
 
+BY_GRANT: tuple[str, ...] = ("routing",)
+"""The services that seal nothing, and open what they hold only by the grant of a disclosure
+case."""
+
 HELD_BY: Mapping[str, str] = MappingProxyType(
     {
         "media_original": "media",
+        "job_history": "routing",
         "case_request": "retention",
         "case_contact": "retention",
         "case_letter": "retention",
@@ -84,17 +90,28 @@ def _of_an_access(service: str, data: ev.PiiAccessed) -> Iterator[str]:
         yield "its number is another service's"
     if any(holder_of(field) != service for field in what.fields):
         yield "another service holds these fields"
-    if data.outcome != "denied" and service not in DONE_BY.get(data.action, ()):
+    by_grant = _is_by_grant(service, data)
+    if data.outcome != "denied" and service not in DONE_BY.get(data.action, ()) and not by_grant:
         yield "another service does this"
     if data.action == "void" and not _is_empty(service, data):
         yield "a number is filled by its own service, and tells nothing"
     if service not in SEALING:
-        if what.fields or what.record_ids or what.query_fields or data.recipient:
-            yield "a service that seals nothing tells of no record and no field"
-        if data.retention.related_record or data.retention.exempt_until:
+        named = what.fields or what.record_ids or what.query_fields or data.recipient
+        if (named or data.retention.related_record or data.retention.exempt_until) and not by_grant:
             yield "a service that seals nothing tells of no record and no field"
         if data.action == "policy_change" and data.agent.authentication != "service":
             yield "what is in force is said by no person"
+
+
+def _is_by_grant(service: str, data: ev.PiiAccessed) -> bool:
+    """Whether a service that seals nothing tells of a record because a disclosure case asks for
+    it. An event for many refusals names their records, and no purpose."""
+    if service not in BY_GRANT or data.what.query_fields or data.recipient:
+        return False
+    if data.why.purpose is None:
+        told = data.what.fields or data.retention.exempt_until
+        return data.outcome == "denied" and not told
+    return data.action == "view" and data.why.purpose in get_args(ev.DisclosureKind)
 
 
 def _of_an_act(service: str, data: ev.ActRecorded) -> Iterator[str]:

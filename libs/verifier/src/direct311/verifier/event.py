@@ -37,9 +37,14 @@ SOLE_PRODUCERS = {
 SERVICES = ("intake", "media", "geo", "routing", "retention", "audit")
 SEALING = ("intake", "media", "retention", "audit")
 """Services that hold sealed fields, and so may report that one was opened."""
+BY_GRANT = ("routing",)
+"""Services that seal nothing, and open what they hold only by the grant of a disclosure case."""
+DISCLOSING = ("public_records", "law_enforcement")
+"""The purposes of a disclosure case."""
 
 HELD_BY = {
     "media_original": "media",
+    "job_history": "routing",
     "case_request": "retention",
     "case_contact": "retention",
     "case_letter": "retention",
@@ -282,12 +287,15 @@ def _overreach(service: str, kind: str, body: Any) -> Iterator[str]:
         yield "its number is another service's"
     if any(HELD_BY.get(str(field), "intake") != service for field in fields):
         yield "another service holds the fields"
-    if _in(body, "outcome") != "denied" and service not in DONE_BY.get(str(action), ()):
+    by_grant = _is_by_grant(service, body)
+    done = _in(body, "outcome") != "denied"
+    if done and service not in DONE_BY.get(str(action), ()) and not by_grant:
         yield "it reports an action of another service"
     if action == "void" and not _is_void(service, body):
         yield "it voids a number and says more than that"
     if service not in SEALING:
-        if any(_in(body, *path) for path in _OF_RECORDS) or _in(body, "recipient"):
+        named = any(_in(body, *path) for path in _OF_RECORDS) or _in(body, "recipient")
+        if named and not by_grant:
             yield "it seals nothing, but names records or fields"
         if action == "policy_change" and _in(body, "agent", "authentication") != "service":
             yield "a person is named for a rule set that came into force"
@@ -300,6 +308,18 @@ _OF_RECORDS = (
     ("retention", "related_record"),
     ("retention", "exempt_until"),
 )
+
+
+def _is_by_grant(service: str, body: Any) -> bool:
+    """Whether a service that seals nothing tells of a record because a disclosure case asks for
+    it. An event for many refusals names their records, and no purpose."""
+    if service not in BY_GRANT or _in(body, "what", "query_fields") or _in(body, "recipient"):
+        return False
+    purpose = _in(body, "why", "purpose")
+    if purpose is None:
+        told = _in(body, "what", "fields") or _in(body, "retention", "exempt_until")
+        return _in(body, "outcome") == "denied" and not told
+    return _in(body, "action") == "view" and purpose in DISCLOSING
 
 
 def _names_another(service: str, body: Any) -> bool:

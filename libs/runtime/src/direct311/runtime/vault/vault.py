@@ -123,30 +123,15 @@ class DataKey:
         return f"{self._record_id}\x00{field}\x00{version}".encode()
 
 
-class Vault:
-    """One service's vault."""
+class Door:
+    """Decides about accesses and records the decisions. By itself, for a service that seals
+    nothing."""
 
-    def __init__(
-        self,
-        keys: KeyStore,
-        provider: KeyProvider,
-        ledger: Ledger,
-        policy: AccessPolicy,
-        clock: Clock,
-    ) -> None:
-        self.keys = keys
-        self._provider = provider
+    def __init__(self, ledger: Ledger, policy: AccessPolicy, clock: Clock) -> None:
         self._ledger = ledger
         self._policy = policy
         self._rates = Rates(policy.rates)
         self._clock = clock
-
-    async def new_key(self, record_id: str) -> tuple[RecordKey, DataKey]:
-        """A key for a record without one. Insert it before anything it seals."""
-        plain = os.urandom(32)
-        kek_id, wrapped = await self._provider.wrap(plain, record_id)
-        key = RecordKey(record_id, kek_id, wrapped, self._clock.now())
-        return key, DataKey(record_id, plain)
 
     async def authorise(self, access: Access, facts: RecordFacts) -> tuple[str, Decision]:
         """Decide, and record the decision. Returns the event's id and the decision.
@@ -199,6 +184,29 @@ class Vault:
                 if isinstance(told, BaseException):
                     raise told
         return event_id
+
+
+class Vault(Door):
+    """One service's vault."""
+
+    def __init__(
+        self,
+        keys: KeyStore,
+        provider: KeyProvider,
+        ledger: Ledger,
+        policy: AccessPolicy,
+        clock: Clock,
+    ) -> None:
+        super().__init__(ledger, policy, clock)
+        self.keys = keys
+        self._provider = provider
+
+    async def new_key(self, record_id: str) -> tuple[RecordKey, DataKey]:
+        """A key for a record without one. Insert it before anything it seals."""
+        plain = os.urandom(32)
+        kek_id, wrapped = await self._provider.wrap(plain, record_id)
+        key = RecordKey(record_id, kek_id, wrapped, self._clock.now())
+        return key, DataKey(record_id, plain)
 
     async def open(
         self,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from direct311.audit.entry import Facts
 from direct311.schemas import Event, Model
 from direct311.schemas import events as ev
+from direct311.schemas.claims import SEALING
 from direct311.schemas.secrecy import NO_END
 
 PERMANENT = "series:45"
@@ -100,6 +101,8 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
     records = dict.fromkeys((*what.record_ids, *((related,) if related else ())))
     opens = (
         data.outcome == "success"
+        # Who seals nothing has no keys to fetch.
+        and service in SEALING
         and bool(what.fields)
         and data.action not in ("search", "list", "sign_in", "void")
         and what.result_count != 0

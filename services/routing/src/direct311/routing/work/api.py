@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query
 
 from direct311.routing.api import CallerOf
 from direct311.routing.job import Job
+from direct311.routing.work.history import JobHistories, JobHistory
 from direct311.routing.work.ports import Jobs
 from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller, works_for
@@ -44,8 +45,15 @@ class CountsView(Model):
     counts: dict[str, int]
 
 
-def router(jobs: Jobs, caller_of: CallerOf) -> APIRouter:
-    """The queue of a department, and one job."""
+class HistoryQuestion(Model, extra="forbid"):
+    """`purpose`: the kind of the case's grant. `reference`: the case."""
+
+    purpose: ev.DisclosureKind
+    reference: RecordId
+
+
+def router(jobs: Jobs, histories: JobHistories, caller_of: CallerOf) -> APIRouter:
+    """The queue of a department, one job, and its history for a disclosure case."""
     api = APIRouter(prefix="/v1", responses=PROBLEMS)
     who = Depends(caller_of)
 
@@ -76,6 +84,14 @@ def router(jobs: Jobs, caller_of: CallerOf) -> APIRouter:
         if found is None:
             raise RefusedError("not_found", "There is no such job.")
         return _view(found)
+
+    @api.post("/jobs/{record_id}/history")
+    async def history(
+        caller: Annotated[Caller, who], record_id: RecordId, question: HistoryQuestion
+    ) -> JobHistory:
+        """A job's history, by a grant of a disclosure case that names the record and the caller,
+        and has the field `job_history`."""
+        return await histories.read(caller, record_id, question.purpose, question.reference)
 
     return api
 

@@ -18,11 +18,13 @@ from direct311.routing.work.api import counts_router, router
 from direct311.routing.work.consumers import process
 from direct311.routing.work.domain import Refusal
 from direct311.routing.work.handlers import Answers, refuse_unknown
+from direct311.routing.work.history import JobHistories
 from direct311.runtime.loops import Loop, Step
 from direct311.runtime.messaging.broker import Process
 from direct311.runtime.messaging.records import EventProcessor, Handler, on
 from direct311.runtime.messaging.relay import Relay
 from direct311.runtime.process import AggregateStore, Resources
+from direct311.runtime.vault.vault import Door
 from direct311.schemas import events as ev
 from direct311.schemas.model import Model
 
@@ -69,12 +71,19 @@ def wire(
         await forget(refusals.records, clock.now() - REFUSALS_KEPT)
 
     jobs = MongoJobs(aggregates.records)
+    disclosures, prepare_disclosures = resources.disclosures()
+    door = Door(resources.ledger, resources.access_policy(), clock)
+
+    async def prepare() -> None:
+        await refusals.records.prepare()
+        await prepare_disclosures()
+
     return Work(
         answers.handlers(),
         processing,
-        router(jobs, caller_of),
+        router(jobs, JobHistories(jobs, disclosures, door), caller_of),
         counts_router(jobs, caller_of),
-        refusals.records.prepare,
+        prepare,
         refusals.relay,
         [Loop("forget", timedelta(hours=1), forget_refusals, resources.lease("forget"), clock)],
     )

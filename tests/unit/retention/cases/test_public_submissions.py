@@ -1,14 +1,16 @@
 """A request that somebody sent through the gateway: one write, no name, a token that only its
 requester has."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from hashlib import sha256
 
 import pytest
 
-from direct311.retention.cases.domain import MOST_TOKENS, CaseContact
+from direct311.retention.cases.domain import MOST_TOKENS, CaseContact, CaseFile
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
+from direct311.runtime.messaging.records import Write
 from tests.unit.retention.cases.fakes import CaseDeskUnderTest
 from tests.unit.retention.fakes import START
 
@@ -27,10 +29,23 @@ def county() -> CaseDeskUnderTest:
     return CaseDeskUnderTest()
 
 
-async def test_receipt_and_acknowledgement_are_one_write(county: CaseDeskUnderTest) -> None:
+async def test_receipt_hold_and_acknowledgement_are_one_write(
+    county: CaseDeskUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[CaseFile] = []
+    commit = county.files.commit
+
+    async def noting(writes: Sequence[Write[CaseFile]]) -> set[str]:
+        written.extend(each.state for each in writes)
+        return await commit(writes)
+
+    monkeypatch.setattr(county.files, "commit", noting)
     sent = await county.submissions.submit(INTAKE, KEY, WORDS, None)
-    stored = county.files.state(sent.case_id)
+    # The write after it only says that the hold reaches the sets that are being ordered.
+    stored, _ = written
     assert (stored.version, stored.state, stored.channel) == (1, "acknowledged", "public")
+    assert stored.provisional is not None
+    assert stored.provisional.bounds is None
     assert (stored.kind, stored.opened_by) == ("public_records", "svc:intake")
     assert stored.received_at == sent.received_at == START
     assert not county.access_log.entries

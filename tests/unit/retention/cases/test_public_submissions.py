@@ -12,7 +12,7 @@ from direct311.runtime.access.rules import Caller
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import Write
 from tests.unit.retention.cases.fakes import CaseDeskUnderTest
-from tests.unit.retention.fakes import START
+from tests.unit.retention.fakes import START, KilledError
 
 pytestmark = pytest.mark.anyio
 
@@ -133,3 +133,22 @@ async def test_no_desk_is_needed_only_with_a_public_receipt(county: CaseDeskUnde
     with pytest.raises(RefusedError) as refused:
         await county.desk.open_case(INTAKE, "public_records", WORDS, None, None)
     assert refused.value.code == "desk"
+
+
+async def test_a_repeat_after_a_kill_stops_destruction_as_the_first_call_would_have(
+    county: CaseDeskUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(_: str) -> CaseFile:
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(county.preservation, "opened", killed)
+        with pytest.raises(KilledError):
+            await county.submissions.submit(INTAKE, KEY, WORDS, None)
+    fence = county.retention.holds.fence
+    sent = await county.submissions.submit(INTAKE, KEY, WORDS, None)
+    assert sent.repeated
+    assert county.retention.holds.fence > fence
+    provisional = county.files.state(sent.case_id).provisional
+    assert provisional is not None
+    assert provisional.state == "in_force"

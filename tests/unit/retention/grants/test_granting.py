@@ -460,3 +460,13 @@ def test_roles_that_may_not(
     path = f"/v1/cases/{case_id}/grants" + (f"/g/{method}" if method else "")
     answer = http.post(path, json=bodies[method], headers={"x-test-caller": caller})
     assert answer.status_code == status
+
+
+async def test_work_on_a_grant_is_an_act_in_the_case(desk: Desk) -> None:
+    case_id = await desk.opened()
+    desk.clock.at += timedelta(days=2)
+    await desk.prepared(case_id)
+    assert desk.files.state(case_id).last_step == ("worked_on", desk.clock.at)
+    desk.clock.at += timedelta(days=1)
+    await desk.desk.withdraw(CARLA, case_id)
+    assert desk.files.state(case_id).last_step == ("closed", desk.clock.at)

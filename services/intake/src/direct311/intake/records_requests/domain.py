@@ -25,7 +25,7 @@ STATES: Final = (
 )
 """The states of a case, as retention names them. A state that is not here has no words, and its
 name is shown."""
-STEPS: Final = ("received", "document_added", "closed")
+STEPS: Final = ("received", "document_added", "worked_on", "closed")
 """The steps of a case, likewise."""
 
 

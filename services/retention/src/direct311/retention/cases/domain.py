@@ -28,7 +28,7 @@ CaseState = Literal[
 ]
 CaseOutcome = Literal["withdrawn"]
 CaseChannel = Literal["public"]
-CaseStep = Literal["received", "document_added", "closed"]
+CaseStep = Literal["received", "document_added", "worked_on", "closed"]
 DocumentKind = Literal["letter", "instrument"]
 GrantState = Literal["prepared", "approved", "revoked", "expired"]
 
@@ -163,6 +163,13 @@ class IssuedGrant(Model):
         end."""
         return 1 + len(self.approvals) + (self.end is not None)
 
+    @property
+    def changed_at(self) -> datetime:
+        """When somebody last did something about it."""
+        approvals = [each.approval.approved_at for each in self.approvals]
+        ends = [self.end.revoked_at] if self.end else []
+        return max([self.grant.prepared_at, *approvals, *ends])
+
     def state(self, at: datetime) -> GrantState:
         """`expired` also if it was never approved."""
         if self.end is not None:
@@ -234,9 +241,11 @@ class CaseFile(RecordState):
             return None
         steps: list[tuple[CaseStep, datetime]] = [("received", self.received_at)]
         steps += [("document_added", each.added_at) for each in self.documents]
+        steps += [("worked_on", each.changed_at) for each in self.grants]
         if self.closed_at is not None:
             steps.append(("closed", self.closed_at))
-        return max(steps, key=lambda step: step[1])
+        # Closing ends the grants in the same moment, and comes last.
+        return max(reversed(steps), key=lambda step: step[1])
 
     def document(self, sha256: str) -> CaseDocument | None:
         """The document with this hash."""

@@ -148,8 +148,10 @@ class CaseDesk:
 
         await self._processor.change(case_id, case_id, decide)
         self._wake()
-        if before is not None:
-            return before
+        return await self.reached(case_id if before is None else before.record_id)
+
+    async def reached(self, case_id: str) -> CaseFile:
+        """The case, once everybody who orders destruction knows of it."""
         return await self._preserving.opened(case_id)
 
     async def list_cases(self, caller: Caller, after: str | None, limit: int) -> Sequence[CaseFile]:
@@ -393,6 +395,9 @@ class PublicSubmissions:
             file = await self._desk.open_case(
                 caller, "public_records", request, contact, None, public_receipt=receipt
             )
+        elif file.exists:
+            # The call that opened it may have been killed before it reached everybody.
+            file = await self._desk.reached(file.record_id)
         kept = file.public_receipt
         if kept is None or file.received_at is None or not file.exists:
             raise RefusedError("unknown_case", "There is no such case any more.")

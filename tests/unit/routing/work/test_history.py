@@ -9,7 +9,7 @@ from fastapi import Request
 
 from direct311.routing.job import Job
 from direct311.routing.work.api import router
-from direct311.routing.work.history import JobHistories
+from direct311.routing.work.handlers.history import JobHistories
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.vault.vault import DeniedError, Door
 from tests.support.disclosures import CASE, DAY, Office, grant

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 
 from direct311.routing.api import CallerOf
 from direct311.routing.job import Job
-from direct311.routing.work.history import JobHistories, JobHistory
+from direct311.routing.work.handlers.history import JobHistories, JobHistory
 from direct311.routing.work.ports import Jobs
 from direct311.runtime.access.roles import ROLES
 from direct311.runtime.access.rules import Caller, works_for

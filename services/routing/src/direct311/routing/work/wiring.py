@@ -18,7 +18,7 @@ from direct311.routing.work.api import counts_router, router
 from direct311.routing.work.consumers import process
 from direct311.routing.work.domain import Refusal
 from direct311.routing.work.handlers import Answers, refuse_unknown
-from direct311.routing.work.history import JobHistories
+from direct311.routing.work.handlers.history import JobHistories
 from direct311.runtime.loops import Loop, Step
 from direct311.runtime.messaging.broker import Process
 from direct311.runtime.messaging.records import EventProcessor, Handler, on

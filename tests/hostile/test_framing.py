@@ -339,14 +339,15 @@ def forgeries() -> dict[str, tuple[str, str, Body]]:
     ):
         add(f"{each}-says-that-anna-did-{action}", each, access(each, action=action))
     history: Body = {"what": {"record_ids": [RECORD], "fields": ["job_history"]}}
-    for name, part in {
+    histories: dict[str, Body] = {
         "for-no-case": {"why": {"purpose": "respond"}},
         "refused-for-no-case": {"outcome": "denied", "why": {"purpose": "respond"}},
         "refused-for-no-purpose": {"outcome": "denied", "why": {"purpose": None}},
         "in-the-form-of-an-export": {"action": "export"},
         "with-a-search": {"what": {"query_fields": ["phone"]}},
         "and-a-telephone-number": {"what": {"fields": ["job_history", "phone"]}},
-    }.items():
+    }
+    for name, part in histories.items():
         add(f"routing-opens-a-history-{name}", "routing", changed(by_grant(**history), part))
     add("geo-opens-a-history", "geo", access("geo", **history, why={"purpose": "public_records"}))
     add("audit-holds-what-residents-say", "audit", access("audit", what={"fields": ["diary"]}))

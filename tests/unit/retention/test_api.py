@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from direct311.retention.certificates import api as certificates
 from direct311.retention.holds import api as placing
+from direct311.retention.holds.domain import Hold
 from direct311.retention.holds.handlers.scopes import Scopes
 from direct311.retention.inventory import api as records
 from direct311.retention.review import api as review
@@ -442,3 +443,22 @@ def test_what_is_nearly_an_answer_decides_nothing(
 
 def test_a_number_that_is_whole_is_one(county: County) -> None:
     assert county.post("/v1/expiry", {"dry_run": True, "limit": 5.0})["dry_run"] is True
+
+
+def test_the_hold_of_a_case_does_not_say_whose_work_it_is(county: County) -> None:
+    """The name of a liaison would say that law enforcement asked."""
+    liaison = Caller("lars-the-liaison", ("liaison",))
+    own = Hold(
+        hold_id="h1",
+        name="case case-7",
+        kind="public_records_request",
+        authority="case case-7",
+        case_id="case-7",
+        record_ids=("r1",),
+        placed_by=liaison.sub,
+        placed_at=START,
+    )
+    asyncio.run(county.retention.holding.place(own, liaison))
+    for shown in (county.get("/v1/holds/h1"), *county.get("/v1/holds")["holds"]):
+        assert shown["placed_by"] == "withheld"
+        assert "lars" not in repr(shown)

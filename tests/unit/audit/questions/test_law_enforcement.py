@@ -397,3 +397,17 @@ async def test_counsel_who_reads_the_entry_leaves_no_trace_for_the_resident(
     await county.log(entry.message)
     newest = (await county.seen()).accesses[0]
     assert (newest.purpose, newest.fields) == ("authorised_audit", ("audit_entry",))
+
+
+async def test_an_act_of_the_liaison_is_withheld_although_its_case_has_said_nothing_yet(
+    county: County,
+) -> None:
+    """The case's own events travel on another topic, and may come later."""
+    desk = Producer("retention")
+    secret = desk.acted(RECORD, actor=OFFICER, roles=("liaison",), case_id=CASE)
+    await county.log(secret, desk.acted(RECORD, OTHER, case_id="case-7"))
+    page = await county.reading.page(ASKING, Filter(), limit=10)
+    assert [each.withheld for each in page.entries] == [False, True]
+    await county.says(1, None)
+    page = await county.reading.page(ASKING, Filter(), limit=10)
+    assert [each.withheld for each in page.entries] == [False, False]

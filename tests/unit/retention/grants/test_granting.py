@@ -470,3 +470,14 @@ async def test_work_on_a_grant_is_an_act_in_the_case(desk: Desk) -> None:
     desk.clock.at += timedelta(days=1)
     await desk.desk.withdraw(CARLA, case_id)
     assert desk.files.state(case_id).last_step == ("closed", desk.clock.at)
+
+
+async def test_a_law_enforcement_case_from_an_old_letter_is_exempt_from_its_opening_on(
+    desk: Desk,
+) -> None:
+    received_at = desk.clock.now() - timedelta(days=100)
+    await desk.desk.open_case(LARS, "law_enforcement", "words", None, received_at)
+    (case_id,) = desk.files.documents
+    (step,) = desk.steps(case_id)
+    assert step.exemption.exempt
+    assert step.exemption.until == desk.clock.now() + timedelta(days=90)

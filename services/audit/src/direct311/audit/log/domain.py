@@ -7,7 +7,7 @@ from direct311.audit.entry import Facts
 from direct311.schemas import Event, Model
 from direct311.schemas import events as ev
 from direct311.schemas.claims import SEALING
-from direct311.schemas.secrecy import NO_END
+from direct311.schemas.secrecy import NO_END, shows_law_enforcement
 
 PERMANENT = "series:45"
 """Name of the key of entries about disposition. GS1-SL item 45: records disposition documentation
@@ -141,8 +141,12 @@ def _facts_of_access(event_id: str, service: str, data: ev.PiiAccessed) -> Facts
 
 def _facts_of_act(event_id: str, service: str, data: ev.ActRecorded) -> Facts:
     """An act opens nothing, so no fetch of keys follows it. It has no producer's number: retention
-    writes it in the same write as the act, and cannot do one without the other."""
-    return Facts(
+    writes it in the same write as the act, and cannot do one without the other.
+
+    It says no end of its own exemption: what the liaison does about a case is withheld until the
+    case says otherwise, also if the case's own event comes later.
+    """
+    facts = Facts(
         event_id=event_id,
         event="act.recorded",
         service=service,
@@ -158,6 +162,8 @@ def _facts_of_act(event_id: str, service: str, data: ev.ActRecorded) -> Facts:
         outcome="success",
         occurred_at=data.occurred_at,
     )
+    secret = shows_law_enforcement(facts.purpose, facts.roles)
+    return facts.exempt(NO_END) if secret else facts
 
 
 def key_names(facts: Facts) -> tuple[str, ...]:

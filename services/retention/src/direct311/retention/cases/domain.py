@@ -424,9 +424,9 @@ class KindRules(Model, extra="forbid"):
     exempt_days: int | None = None
     exempt_code: Code | None = None
 
-    def exempt_until(self, received_at: datetime) -> datetime | None:
-        """Until when entries about a case received then are withheld."""
-        return received_at + timedelta(days=self.exempt_days) if self.exempt_days else None
+    def exempt_until(self, opened_at: datetime) -> datetime | None:
+        """Until when entries about a case opened then are withheld."""
+        return opened_at + timedelta(days=self.exempt_days) if self.exempt_days else None
 
 
 class CaseRules(Model, extra="forbid"):

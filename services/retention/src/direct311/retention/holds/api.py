@@ -61,9 +61,14 @@ class HoldOrder(Model, extra="forbid", json_schema_extra=_EITHER):
         return self
 
 
+WITHHELD: Final = "withheld"
+"""Instead of who placed or released the hold of a case."""
+
+
 class HoldView(Hold):
     """`placing` until it is written into every matching record, then `in_force`. `records_held`:
-    how many records it is written into now."""
+    how many records it is written into now. For the hold of a case, `placed_by` and `released_by`
+    are `withheld`."""
 
     records_held: int
 
@@ -147,4 +152,8 @@ def router(
 
 
 def _hold(hold: Hold, held: Mapping[str, int]) -> HoldView:
-    return HoldView(**hold.model_dump(), records_held=held.get(hold.hold_id, 0))
+    shown = hold.model_dump()
+    if hold.case_id is not None:
+        # Whose work the case is would say which kind it is.
+        shown |= {"placed_by": WITHHELD, "released_by": hold.released_by and WITHHELD}
+    return HoldView(**shown, records_held=held.get(hold.hold_id, 0))

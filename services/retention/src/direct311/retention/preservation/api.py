@@ -32,7 +32,6 @@ class CaseHold(Model):
     state: HoldState
     records: int
     too_late: tuple[str, ...]
-    placed_by: str
     placed_at: Instant
     earliest_release_at: Instant | None = None
     suit_at: Instant | None = None
@@ -119,7 +118,6 @@ def _view(found: Preserved) -> PreservationView:
                 state=each.state,
                 records=len(each.record_ids),
                 too_late=each.too_late,
-                placed_by=each.placed_by,
                 placed_at=each.placed_at,
                 earliest_release_at=each.earliest_release_at,
                 suit_at=each.suit_at,

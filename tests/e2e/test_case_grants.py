@@ -43,7 +43,12 @@ class CaseWork:
         return f"/v1/cases/{self.case_id}/grants"
 
     async def opened(self) -> None:
-        order = {"kind": "public_records", "request": "Everything about one complaint."}
+        order = {
+            "kind": "public_records",
+            "request": "Everything about one complaint.",
+            # Without bounds it would stop the destruction that other tests look for.
+            "bounds": {"record_ids": [str(uuid4())]},
+        }
         made = await self.county.post("retention", "/v1/cases", order, "custodian", self.custodian)
         self.case_id = str(made["case_id"])
 

@@ -71,6 +71,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryDispositions": Contract(RETENTION, "MongoDispositions"),
     "InMemoryCertificates": Contract(RETENTION, "MongoCertificates"),
     "InMemoryCases": Contract(CONTRACT + "test_case_stores.py", "MongoCases"),
+    "InMemoryPreservingCases": Contract(CONTRACT + "test_case_stores.py", "MongoPreservingCases"),
     "InMemoryDocuments": Contract(CONTRACT + "test_case_stores.py", "StoreDocuments"),
     # audit
     "InMemoryInbox": _log("MongoInbox"),
@@ -97,6 +98,12 @@ WITHOUT: Mapping[str, str] = {
     " reading of staff's tokens is replaced; tests/contract/test_identity.py covers that.",
     "FakeMedia": "It stands for a whole service behind HTTP. tests/e2e/test_app_api.py brings files"
     " through intake to the running media service.",
+    "FakeHttp": "It stands for the command line's way to a running stack."
+    " tests/e2e/test_pages.py types the commands of docs/case-files.md against one.",
+    "FakeSession": "It stands for the command line's way to a running stack."
+    " tests/e2e/test_pages.py types the commands of docs/case-files.md against one.",
+    "FakeStack": "It stands for the command line's way to a running stack."
+    " tests/e2e/test_pages.py types the commands of docs/case-files.md against one.",
     "InMemoryPeople": "It stands for intake behind HTTP. tests/wire/test_audit.py runs the adapter"
     " against recorded answers; tests/e2e/test_request_all_the_way.py runs it against intake.",
     "InMemoryAccesses": "It stands for audit behind HTTP. tests/e2e/test_who_saw_my_data.py"

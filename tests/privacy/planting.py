@@ -483,6 +483,10 @@ async def _case_desk(county: County, answers: Path) -> None:
         headers = {"Authorization": f"Bearer {said}"}
         found.append(await county.http.get(f"{gateway}/status", headers=headers))
     assert [each.status_code for each in found[-6:]] == [201, 422, 422, 422, 200, 404]
+    path = f"/v1/cases/{found[-6].json()['case_id']}/bounds"
+    bounded = await county.ask("PUT", "retention", path, "custodian", "carla", bounds)
+    assert bounded.status_code == 200, bounded.text
+    found.append(bounded)
     _keep(answers, "cases", found)
 
 

@@ -13,6 +13,7 @@ from direct311.retention.cases.handlers import (
     PublicSubmissions,
     disposition_handlers,
 )
+from direct311.retention.cases.work import CaseWork
 from direct311.retention.holds.domain import ProvisionalHold
 from direct311.retention.holds.handlers.scopes import Scopes
 from direct311.retention.inventory.handlers import CaseFiles, Inventorying
@@ -143,17 +144,8 @@ class CaseDeskUnderTest(ServiceUnderTest):
             self.clock,
             self.ids,
         )
-        self.desk = CaseDesk(
-            self.processor,
-            cases,
-            self.documents,
-            self.vault,
-            self.rules,
-            self.clock,
-            self.ids,
-            self._wake,
-            self.preservation,
-        )
+        self.work = CaseWork(self.processor, self.vault, self.rules, self.clock, self.ids)
+        self.desk = CaseDesk(self.work, cases, self.documents, self._wake, self.preservation)
         self.submissions = PublicSubmissions(self.desk, cases, self.processor, self.clock, self.ids)
         retention = self.retention
         entries = Inventorying(retention.rules, retention.holds, self.clock)

@@ -24,32 +24,24 @@ from direct311.retention.cases.domain import (
     CaseFile,
     CaseKind,
     CaseOutcome,
-    CaseRules,
     CaseState,
     CaseStep,
     DocumentKind,
     GrantEnd,
-    KindRules,
     PublicReceipt,
 )
 from direct311.retention.cases.ports import Cases, Preserving, SealedDocuments, Shelf
+from direct311.retention.cases.work import CaseWork, Changed, check_open
 from direct311.retention.holds.domain import Bounds, ProvisionalHold
-from direct311.runtime.access.cases import AccessCase
-from direct311.runtime.access.ledger import Access
-from direct311.runtime.access.rules import Caller, RecordFacts
+from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
 from direct311.runtime.disposition import Destroyed
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.records import EventProcessor, Handler, hold_handlers
 from direct311.runtime.messaging.state import Change, Outgoing
 from direct311.runtime.storage.objects import MissingObjectError
-from direct311.runtime.vault.vault import Vault
 from direct311.schemas import Event, derived_id
-from direct311.schemas.events import AccessAction
 from direct311.schemas.model import Model
-
-PURPOSE = "county_business"
-Changed = Change[CaseFile] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +58,15 @@ class CaseDesk:
 
     def __init__(
         self,
-        processor: EventProcessor[CaseFile],
+        work: CaseWork,
         cases: Cases,
         documents: SealedDocuments,
-        vault: Vault,
-        rules: CaseRules,
-        clock: Clock,
-        ids: Ids,
         wake: Callable[[], None],
         preserving: Preserving,
     ) -> None:
-        self._processor = processor
+        self._work = work
         self._cases = cases
         self._documents = documents
-        self._vault = vault
-        self._rules = rules
-        self._clock = clock
-        self._ids = ids
         self._wake = wake
         self._preserving = preserving
 
@@ -107,23 +91,23 @@ class CaseDesk:
         :raises RefusedError: another desk keeps cases of this kind, or the time is in the future.
         :raises MalformedError: the bounds name what no record has.
         """
-        rules = self._rules.of(kind)
+        rules = self._work.rules.of(kind)
         if public_receipt is None and not {*rules.desks} & {*caller.roles}:
             raise RefusedError("desk", "Another desk keeps cases of this kind.", field="kind")
-        now = self._clock.now()
+        now = self._work.clock.now()
         received_at = received_at or now
         if received_at > now:
             raise RefusedError(
                 "received_at", "received_at must not be in the future.", field="received_at"
             )
         await self._preserving.check(bounds)
-        case_id = self._ids.new()
-        wrapped, key = await self._vault.new_key(case_id)
+        case_id = self._work.ids.new()
+        wrapped, key = await self._work.vault.new_key(case_id)
         sealed = {REQUEST: key.seal(REQUEST, request.encode())}
         if contact is not None and (said := contact.model_dump(exclude_none=True)):
             sealed[CONTACT] = key.seal(CONTACT, json.dumps(said).encode())
         # Durable before anything that it sealed is. Without a case it is forgotten after a day.
-        await self._vault.keys.insert([wrapped])
+        await self._work.vault.keys.insert([wrapped])
 
         before: CaseFile | None = None
 
@@ -147,7 +131,7 @@ class CaseDesk:
             placed = provisional_placed(agent(caller), now, case_id, bounds, 1)
             return Change(after, (Outgoing(step), *placed))
 
-        await self._processor.change(case_id, case_id, decide)
+        await self._work.processor.change(case_id, case_id, decide)
         self._wake()
         return await self.reached(case_id if before is None else before.record_id)
 
@@ -157,7 +141,7 @@ class CaseDesk:
 
     async def list_cases(self, caller: Caller, after: str | None, limit: int) -> Sequence[CaseFile]:
         """The cases at the caller's desk, by number. Opens nothing."""
-        return await self._cases.page(self._rules.kinds_at(caller.roles), after, limit)
+        return await self._cases.page(self._work.rules.kinds_at(caller.roles), after, limit)
 
     async def read_case(self, caller: Caller, case_id: str) -> OpenedCase:
         """A case with its sealed text.
@@ -166,10 +150,10 @@ class CaseDesk:
         :raises DeniedError: the rules refuse.
         :raises AuditUnavailableError: it could not be recorded; nothing was opened.
         """
-        state = await self._found(caller, case_id)
+        state = await self._work.found(caller, case_id)
         fields = tuple(each for each in (REQUEST, CONTACT) if each in state.sealed)
-        access = self._access(caller, state, "view", "GET /v1/cases/{case_id}", fields)
-        texts = await self._vault.open(access, self._facts(state), state.sealed)
+        sealed = {each: state.sealed[each] for each in fields}
+        texts = await self._work.open(caller, state, "GET /v1/cases/{case_id}", sealed)
         contact = texts.get(CONTACT)
         return OpenedCase(
             state,
@@ -186,13 +170,13 @@ class CaseDesk:
         :raises RefusedError: the caller's desk has no such case, it is closed or full, it takes no
             such documents, or the content has another hash.
         """
-        state = await self._found(caller, case_id)
+        state = await self._work.found(caller, case_id)
         document = self._document(caller, state, kind, sha256, content)
         if state.document(sha256) is not None:
             return state
         operation = "PUT /v1/cases/{case_id}/documents/{sha256}"
-        access = self._access(caller, state, "seal", operation, (document.field,))
-        async with self._vault.unlock(access, self._facts(state)) as key:
+        fields = (document.field,)
+        async with self._work.unlock(caller, state, "seal", operation, fields) as key:
             sealed = key.seal(document.sealed_name, content)
         await self._documents.put(case_id, sha256, sealed)
 
@@ -202,7 +186,7 @@ class CaseDesk:
                 return None
             after = current.deposited(document)
             step = after.recorded(
-                self._rules_of(after),
+                self._work.rules_of(after),
                 step="document_added",
                 actor=caller.sub,
                 at=document.added_at,
@@ -210,7 +194,7 @@ class CaseDesk:
             )
             return Change(after, (Outgoing(step),))
 
-        return await self._processor.change(case_id, self._ids.new(), decide)
+        return await self._work.change(case_id, decide)
 
     async def read_document(self, caller: Caller, case_id: str, sha256: str) -> bytes:
         """A letter or an instrument, as it came.
@@ -219,19 +203,19 @@ class CaseDesk:
         :raises DeniedError: the rules refuse.
         :raises AuditUnavailableError: it could not be recorded; nothing was opened.
         """
-        state = await self._found(caller, case_id)
+        state = await self._work.found(caller, case_id)
         document = state.document(sha256)
         if document is None:
             raise RefusedError("not_found", "This case has no such document.")
         operation = "GET /v1/cases/{case_id}/documents/{sha256}"
-        access = self._access(caller, state, "view", operation, (document.field,))
         try:
             # This is ciphertext. It is fetched first, so that nothing can fail after the access was
             # recorded.
             sealed = await self._documents.get(case_id, sha256)
         except MissingObjectError:
             raise RefusedError("not_readable", "The document no longer exists.") from None
-        async with self._vault.unlock(access, self._facts(state)) as key:
+        fields = (document.field,)
+        async with self._work.unlock(caller, state, "view", operation, fields) as key:
             return key.open(document.sealed_name, sealed)
 
     async def withdraw(self, caller: Caller, case_id: str) -> CaseFile:
@@ -240,21 +224,21 @@ class CaseDesk:
 
         :raises RefusedError: the caller's desk has no such case, or it was closed otherwise.
         """
-        await self._found(caller, case_id)
+        await self._work.found(caller, case_id)
 
         async def decide(state: CaseFile) -> Changed:
             if state.outcome == "withdrawn":
                 return None
-            self._check_open(state)
-            return self._closed(state, caller, self._clock.now())
+            check_open(state)
+            return self._closed(state, caller, self._work.clock.now())
 
-        found = await self._processor.change(case_id, self._ids.new(), decide)
+        found = await self._work.change(case_id, decide)
         self._wake()
         return found
 
     def _closed(self, state: CaseFile, by: Caller, at: datetime) -> Change[CaseFile]:
         """The case withdrawn, and the events that say so, end its grants and what it stopped."""
-        rules = self._rules_of(state)
+        rules = self._work.rules_of(state)
         end = GrantEnd(reason="case_closed", revoked_by=by.sub, revoked_at=at)
         after, in_force = state.withdrawn(at).without_grants(end)
         step = after.recorded(rules, step="closed", actor=by.sub, at=at, codes=("withdrawn",))
@@ -264,23 +248,10 @@ class CaseDesk:
             told += provisional_ended(agent(by), at, state.record_id, state.provisional.bounds)
         return Change(after, told)
 
-    def _rules_of(self, state: CaseFile) -> KindRules:
-        """The rules of an existing case."""
-        if state.kind is None:
-            raise RefusedError("unknown_case", "There is no such case at your desk.")
-        return self._rules.of(state.kind)
-
-    async def _found(self, caller: Caller, case_id: str) -> CaseFile:
-        """The case. For another desk it does not exist."""
-        state = await self._processor.read(case_id)
-        if state.kind not in self._rules.kinds_at(caller.roles) or not state.exists:
-            raise RefusedError("unknown_case", "There is no such case at your desk.")
-        return state
-
     def _document(
         self, caller: Caller, state: CaseFile, kind: DocumentKind, sha256: str, content: bytes
     ) -> CaseDocument:
-        if state.kind is None or kind not in self._rules.of(state.kind).documents:
+        if state.kind is None or kind not in self._work.rules.of(state.kind).documents:
             raise RefusedError("document", "A case of this kind has no such documents.")
         if not content or sha256_of(content).hexdigest() != sha256:
             raise RefusedError("sha256", "The body must have the SHA-256 in the address.")
@@ -291,44 +262,13 @@ class CaseDesk:
             kind=kind,
             size=len(content),
             added_by=caller.sub,
-            added_at=self._clock.now(),
+            added_at=self._work.clock.now(),
         )
 
     def _check_room(self, state: CaseFile) -> None:
-        self._check_open(state)
+        check_open(state)
         if len(state.documents) >= MOST_DOCUMENTS:
             raise RefusedError("full", f"A case has at most {MOST_DOCUMENTS} documents.")
-
-    @staticmethod
-    def _check_open(state: CaseFile) -> None:
-        if not state.exists or not state.may_become("closed"):
-            raise RefusedError("case_closed", "The case is closed.")
-
-    def _access(
-        self,
-        caller: Caller,
-        state: CaseFile,
-        action: AccessAction,
-        operation: str,
-        fields: tuple[str, ...],
-    ) -> Access:
-        now, until = self._clock.now(), state.exempt_until
-        return Access(
-            caller,
-            action=action,
-            purpose=PURPOSE,
-            operation=operation,
-            fields=fields,
-            record_ids=(state.record_id,),
-            reference=state.record_id,
-            case=AccessCase(state.record_id, until if until is not None and until > now else None),
-            version_seen=state.version,
-            result_count=1,
-        )
-
-    def _facts(self, state: CaseFile) -> RecordFacts:
-        desks = self._rules.of(state.kind).desks if state.kind else ()
-        return RecordFacts(state.record_id, desks=desks)
 
 
 @dataclass(frozen=True, slots=True)

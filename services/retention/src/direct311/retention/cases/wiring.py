@@ -23,6 +23,7 @@ from direct311.retention.cases.handlers import (
     disposition_handlers,
 )
 from direct311.retention.cases.ports import Preserving, Shelf
+from direct311.retention.cases.work import CaseWork
 from direct311.retention.sealing import Sealing
 from direct311.retention.settings import RetentionSettings
 from direct311.runtime.disposition import Destroyer
@@ -66,6 +67,11 @@ def case_files(settings: RetentionSettings, resources: Resources) -> CaseFiles:
     return CaseFiles(load_case_rules(settings.cases_file), aggregates, processor)
 
 
+def case_work(resources: Resources, sealing: Sealing, files: CaseFiles) -> CaseWork:
+    """What every use case of the desk does, for all who build one."""
+    return CaseWork(files.processor, sealing.vault, files.rules, resources.clock, resources.ids)
+
+
 def wire(
     settings: RetentionSettings,
     resources: Resources,
@@ -77,24 +83,15 @@ def wire(
     preserving: Preserving,
 ) -> CasesPart:
     """:param preserving: what opening a case stops."""
+    work = case_work(resources, sealing, files)
     clock = resources.clock
-    rules, processor, records = files.rules, files.processor, files.aggregates.records
+    processor, records = files.processor, files.aggregates.records
     cases, documents = MongoCases(records), StoreDocuments(store)
     filing = Filing(processor, cases, shelf)
     file = Loop(
         "file cases", timedelta(seconds=1), filing.step, resources.lease("file-cases"), clock
     )
-    desk = CaseDesk(
-        processor,
-        cases,
-        documents,
-        sealing.vault,
-        rules,
-        clock,
-        resources.ids,
-        file.wake,
-        preserving,
-    )
+    desk = CaseDesk(work, cases, documents, file.wake, preserving)
     destroyer = Destroyer(
         holder="retention",
         processor=processor,
@@ -116,7 +113,7 @@ def wire(
 
     return CasesPart(
         processing(processor),
-        router(desk, rules.desks, caller_of),
+        router(desk, files.rules.desks, caller_of),
         public_router(PublicSubmissions(desk, cases, processor, clock, resources.ids), caller_of),
         (
             file,

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from deploy.local.ports import NoPortError
 from deploy.local.stack import Stack, StackError, default_root
 
 
@@ -18,7 +19,7 @@ def main(arguments: list[str]) -> int:
         )
         stack.narrate(lambda line: print(line, flush=True))
         return _run(stack, parsed)
-    except StackError as error:
+    except (StackError, NoPortError) as error:
         print(f"stack: {error}", file=sys.stderr)
         return 1
 

@@ -12,7 +12,6 @@ import base64
 import http.client
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -28,11 +27,10 @@ from typing import Any, Literal, Self
 from deploy.local import database, environment, kafka, process, secret, store
 from deploy.local.bootstrap import REPOSITORY
 from deploy.local.environment import FIXED_PORTS, WITNESSES, Place
+from deploy.local.ports import free_ports
 from deploy.local.topology import Topology
 
 SERVERS = ("kafka", "database", "store", "identity", "mail")
-OWN_PORTS = range(20_000, 32_000)
-"""Below the ports that systems use for outgoing connections."""
 OF_DEVELOPMENT = ("identity", "mail")
 """Parts that are programs in this package: production uses others instead."""
 GIVE_WAY = ("media", "geo", "routing", "retention", "audit", *WITNESSES)
@@ -114,7 +112,7 @@ class Stack:
         root.chmod(0o700)
         settings = root / "stack.json"
         if not settings.exists():
-            numbers = dict(FIXED_PORTS) if ports == "fixed" else _free_ports(FIXED_PORTS)
+            numbers = dict(FIXED_PORTS) if ports == "fixed" else free_ports(FIXED_PORTS)
             place = Place(root, numbers, kind, compression, containers)
             secret.write_secret(settings, place.document())
         return cls(root)
@@ -292,7 +290,7 @@ class Stack:
             self._create_database_root()
 
     def _create_database_root(self) -> None:
-        port = _free_ports(["database"])["database"]
+        port = free_ports(["database"])["database"]
         address = f"127.0.0.1:{port}"
         command = database.command(self.place, auth=False, port=port)
         open_server = process.spawn(
@@ -405,32 +403,6 @@ class Stack:
         log = self.log_file(name)
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         return "\n".join([f"--- {log}", *lines[-20:]])
-
-
-def _free_ports(names: Iterable[str]) -> dict[str, int]:
-    """Free ports; all are held until all are found, so no two are the same."""
-    held: dict[str, socket.socket] = {}
-    try:
-        for name in names:
-            held[name] = _held()
-        return {name: int(one.getsockname()[1]) for name, one in held.items()}
-    finally:
-        for one in held.values():
-            one.close()
-
-
-def _held() -> socket.socket:
-    """A socket on a port that outgoing connections never use: such a port could be taken between
-    finding and using it."""
-    for port in random.sample(OWN_PORTS, 100):
-        one = socket.socket()
-        try:
-            one.bind(("127.0.0.1", port))
-        except OSError:
-            one.close()
-            continue
-        return one
-    raise StackError(f"no port is free from {OWN_PORTS[0]} to {OWN_PORTS[-1]}")
 
 
 def _connects(port: int) -> bool:

@@ -47,6 +47,7 @@ class Order(Model, extra="forbid"):
     sure: Annotated[bool, Field(strict=True)] | None = None
     reference: Reference | None = None
     renamed: Annotated[int | None, Field(alias="called")] = None
+    two: Annotated[tuple[int, ...], Field(min_length=2)] = (1, 2)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def told(client: TestClient, body: object, path: str = "/orders") -> Mapping[str
             "",
             "unknown_member",
             "The body may have only these members: files, place, either, answers, many, day, at, "
-            "sure, reference, called.",
+            "sure, reference, called, two.",
         ),
         ([CANARY], "", "wrong_type", "The body must be a JSON object."),
         (CANARY, "", "wrong_type", "The body must be a JSON object."),
@@ -161,6 +162,13 @@ def test_a_path_has_only_members_that_are_declared(
     client: TestClient, body: object, fields: list[str]
 ) -> None:
     assert list(dict.fromkeys(each["field"] for each in told(client, body)["errors"])) == fields
+
+
+def test_a_wrong_entry_does_not_make_a_list_too_short(client: TestClient) -> None:
+    wrong = told(client, {"two": [CANARY, 2]})["errors"]
+    assert [(each["field"], each["code"]) for each in wrong] == [("two.0", "wrong_type")]
+    short = told(client, {"two": [CANARY]})["errors"]
+    assert [each["code"] for each in short] == ["wrong_type", "too_short"]
 
 
 def test_a_body_of_two_parts_has_their_names_in_its_paths(client: TestClient) -> None:

@@ -145,8 +145,19 @@ def field_problems(
     :param declared: for each of these, the declared type: of the body, or of the parameters by
         name.
     """
-    found = (_field_problem(error, declared) for error in errors)
+    found = (_field_problem(error, declared) for error in errors if not _has_enough(error))
     return tuple(dict.fromkeys(found))[:MOST_PROBLEMS]
+
+
+def _has_enough(error: Mapping[str, Any]) -> bool:
+    """Whether a list that is called too short only has wrong entries, each of which is reported:
+    pydantic counts the right ones."""
+    sent = error.get("input")
+    return (
+        error["type"] == "too_short"
+        and isinstance(sent, list)
+        and len(sent) >= error["ctx"]["min_length"]
+    )
 
 
 def _field_problem(error: Mapping[str, Any], declared: Mapping[str, Any]) -> FieldProblem:

@@ -53,9 +53,10 @@ def test_the_countys_own_rules_are_loaded_with_both_names(tmp_path: Path) -> Non
     assert load_access_policy(rules, approvers).approved_by == ("rosa", "tom")
 
 
-def test_the_command_makes_keys_approves_and_checks(tmp_path: Path) -> None:
-    rules, approvers = tmp_path / "access.yaml", tmp_path / "approvers"
-    rules.write_bytes(packaged("direct311.runtime", "access.yaml").read_bytes())
+@pytest.mark.parametrize("name_of_file", ["access.yaml", "exemptions.yaml"])
+def test_the_command_makes_keys_approves_and_checks(tmp_path: Path, name_of_file: str) -> None:
+    rules, approvers = tmp_path / name_of_file, tmp_path / "approvers"
+    rules.write_bytes(packaged("direct311.runtime", name_of_file).read_bytes())
     run, lines = CliRunner(), ""
     for name in ("rosa", "tom"):
         made = run.invoke(app, ["key", name, "--out", str(tmp_path / name)])

@@ -1,16 +1,18 @@
-"""`direct311 rules`: the access rules, and the two people who approve them."""
+"""`direct311 rules`: the access rules and the exemptions, and the two people who approve them."""
 
 import base64
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from direct311.cli.screen import Screen
+from direct311.runtime.access import exemptions, rules
 from direct311.runtime.access.approvals import NotApprovedError, approve
-from direct311.runtime.access.rules import SUBJECT, load_access_policy
+from direct311.runtime.access.exemptions import load_exemptions
+from direct311.runtime.access.rules import load_access_policy
 from direct311.runtime.datafile import DataFileError
 from direct311.verifier.note import NoteError, Signer
 
@@ -50,8 +52,8 @@ def approve_file(
     seed = base64.b64decode(document["private"])
     signer = Signer(document["name"], Ed25519PrivateKey.from_private_bytes(seed))
     try:
-        load_access_policy(path, rules_only=True)
-        beside = approve(SUBJECT, path, signer)
+        _, subject = _loaded(path, None)
+        beside = approve(subject, path, signer)
     except (DataFileError, NoteError) as error:
         errors.print(str(error), style="red")
         raise typer.Exit(1) from None
@@ -67,9 +69,32 @@ def check(
 ) -> None:
     """Say whether the file could take effect, and if not, what is wrong with it."""
     try:
-        policy = load_access_policy(path, approvers, rules_only=approvers is None)
+        found, _ = _loaded(path, approvers)
     except (DataFileError, NotApprovedError) as error:
         errors.print(str(error), style="red")
         raise typer.Exit(1) from None
-    by = f", approved by {', '.join(policy.approved_by)}" if policy.approved_by else ""
-    console.print(f"{path.name} is valid: {policy.rules.version}, SHA-256 {policy.hash}{by}")
+    by = f", approved by {', '.join(found.approved_by)}" if found.approved_by else ""
+    console.print(f"{path.name} is valid: {found.version}, SHA-256 {found.sha256}{by}")
+
+
+class _Loaded(NamedTuple):
+    version: str
+    sha256: str
+    approved_by: tuple[str, ...]
+
+
+def _loaded(path: Path, approvers: Path | None) -> tuple[_Loaded, str]:
+    """The file, and the purpose named in its approvals: exemptions if its first line of content
+    says so, else access rules."""
+    alone = approvers is None
+    if _begins_with(path, exemptions.SUBJECT):
+        found = load_exemptions(path, approvers, local=True, rules_only=alone)
+        return _Loaded(found.version, found.hash, found.approved_by), exemptions.SUBJECT
+    policy = load_access_policy(path, approvers, rules_only=alone)
+    return _Loaded(policy.rules.version, policy.hash, policy.approved_by), rules.SUBJECT
+
+
+def _begins_with(path: Path, key: str) -> bool:
+    """Whether the first key of a YAML file is this one."""
+    lines = (line.strip() for line in path.read_text(errors="replace").splitlines())
+    return next((line for line in lines if line and line[0] not in "#-%"), "").startswith(f"{key}:")

@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from direct311.redaction import redact_announced, redact_reference
 from direct311.runtime.access.disclosures import Disclosures
+from direct311.runtime.access.exemptions import Exemptions, load_exemptions
 from direct311.runtime.access.fresh_sign_in import Approvals
 from direct311.runtime.access.identity import Authenticator, Issuer, Tokens
 from direct311.runtime.access.in_force import InForce
@@ -172,6 +173,19 @@ class Resources:
         policy = load_access_policy(self.settings.access_file, self.settings.approvers_file)
         self.in_force.expect("access rules", policy.hash, policy.approved_by)
         return policy
+
+    def exemptions(self) -> Exemptions:
+        """What may be withheld, and by which law: the county's own file, approved by two people,
+        or the one that comes with the software. Records that it is in force.
+
+        :raises DataFileError, NotApprovedError: the file is invalid or not approved.
+        """
+        settings = self.settings
+        found = load_exemptions(
+            settings.exemptions_file, settings.approvers_file, local=settings.is_local
+        )
+        self.in_force.expect("exemptions", found.hash, found.approved_by)
+        return found
 
     def disclosures(self) -> tuple[Disclosures, Step]:
         """What this owner of sealed data keeps about disclosure cases, fed by a consumer of its

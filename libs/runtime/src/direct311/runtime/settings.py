@@ -32,8 +32,8 @@ Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 
 class ServiceSettings(BaseSettings):
     """Read once, in `__main__`, from the environment. Frozen; secrets do not show in `repr`. An
-    empty value counts as not set. `access_file`: the county's own access rules, which two of the
-    people in `approvers_file` must have approved.
+    empty value counts as not set. `access_file`, `exemptions_file`: the county's own access rules
+    and exemptions, which two of the people in `approvers_file` must have approved.
 
     `hosts`: the host names that clients may use for the service, separated by spaces; if empty, any
     name. `proxies`: networks of the proxies in front of it; only their `X-Forwarded-For` is
@@ -84,6 +84,7 @@ class ServiceSettings(BaseSettings):
     signing_key_file: Path
     principals_file: Path
     access_file: Path | None = None
+    exemptions_file: Path | None = None
     approvers_file: Path | None = None
 
     database_log_kept: Duration = timedelta(days=7)
@@ -93,6 +94,12 @@ class ServiceSettings(BaseSettings):
     traces_file: Path | None = None
     busy_file: Path | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a local stack or a test, where data is loaded that counsel has not
+        confirmed."""
+        return self.environment in ("local", "test")
 
     @property
     def recoverable_for(self) -> timedelta:

@@ -19,6 +19,7 @@ from direct311.runtime.access.disclosures import (
 )
 from direct311.runtime.access.fresh_sign_in import Approvals, public_key
 from direct311.runtime.clock import TimeOrderedIds
+from direct311.runtime.errors import TransientError
 from direct311.runtime.messaging.broker import Received
 from direct311.runtime.messaging.signing import Principals, PublicKey, Signer
 from direct311.schemas import Encoded, Event, decode, encode
@@ -32,13 +33,26 @@ DAY = timedelta(days=1)
 
 
 class Provider:
-    """An identity provider with its keys; `publish` replaces them."""
+    """An identity provider with the keys that it publishes, and what a service knows of them.
+
+    `answers`: whether it can be asked. `known`: the keys that the service read last; `None` if it
+    asks each time.
+    """
 
     def __init__(self) -> None:
         self.key = provider_key("idp-1")
         self.published = [self.key]
+        self.known: list[OKPKey] | None = None
+        self.answers = True
 
     async def keys(self, *, newer_than: float = 0.0) -> KeySet:
+        if self.known is not None:
+            return KeySet(list(self.known))
+        return await self.keys_after(newer_than)
+
+    async def keys_after(self, instant: float) -> KeySet:
+        if not self.answers:
+            raise TransientError("no answer")
         return KeySet(list(self.published))
 
     def id_token(self, sub: str, nonce: str, at: datetime, /, **changes: Any) -> str:

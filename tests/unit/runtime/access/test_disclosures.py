@@ -189,14 +189,68 @@ async def test_a_grant_that_does_not_fit_into_the_log_is_none(office: Office) ->
 
 
 async def test_while_the_provider_does_not_answer_the_event_waits(office: Office) -> None:
-    async def silent(*, newer_than: float = 0.0) -> Any:
-        raise TransientError("no answer")
-
     message = office.message(office.approved())
-    office.provider.keys = silent  # type: ignore[method-assign]
+    office.provider.answers = False
     with pytest.raises(TransientError):
         await office.say(message)
     assert office.store.kept == {}
+    office.provider.answers = True
+    assert await office.say(message) == []
+
+
+async def test_the_end_of_a_grant_waits_for_nothing(office: Office) -> None:
+    """Neither behind a grant that waits for the provider, nor behind one of its own case."""
+    await accepted(office)
+    office.provider.answers = False
+    waiting = office.approved(grant(grant_id="grant-2"), version=2)
+    with pytest.raises(TransientError):
+        await office.say(waiting, office.revoked(version=3))
+    assert (await only(office)).revoked
+
+
+async def test_a_consumer_of_its_own_takes_the_ends_and_nothing_else(office: Office) -> None:
+    await accepted(office)
+    office.provider.answers = False
+    batch = [
+        received(office.message(each))
+        for each in (office.approved(grant(grant_id="grant-2"), version=2), office.revoked())
+    ]
+    assert await office.owner.take_ends(batch) == []
+    assert (await only(office)).revoked
+    assert len(office.store.kept) == 2
+
+
+async def test_other_cases_do_not_wait_and_what_follows_in_its_own_case_does(
+    office: Office,
+) -> None:
+    office.provider.answers = False
+    waiting = office.approved(exemption=noticed(30))
+    elsewhere = office.recorded(1).model_copy(update={"case_id": "case-2"})
+    with pytest.raises(TransientError):
+        await office.say(waiting, office.recorded(2, noticed(60)), elsewhere)
+    assert {each.case_id for each in office.store.kept.values()} == {"case-2"}
+    office.provider.answers = True
+    (error,) = await office.say(waiting, office.recorded(2, noticed(60)), elsewhere)
+    assert "document" in str(error)
+
+
+async def test_an_approval_with_a_key_that_is_new_since_the_service_asked_counts(
+    office: Office,
+) -> None:
+    office.provider.known = [provider_key("idp-0")]
+    await accepted(office)
+
+
+async def test_an_approval_with_an_unknown_key_waits_until_the_provider_was_asked(
+    office: Office,
+) -> None:
+    """Only an answer that is newer than the approval can say that the key is not published."""
+    message = office.message(office.approved())
+    office.provider.known, office.provider.answers = [provider_key("idp-0")], False
+    with pytest.raises(TransientError):
+        await office.say(message)
+    office.provider.answers = True
+    assert await office.say(message) == []
 
 
 # ---------------------------------------------------------------- its end
@@ -399,10 +453,11 @@ async def test_a_key_that_was_not_kept_on_arrival_counts_for_nothing(office: Off
 async def test_nothing_is_asked_of_the_network_at_use(office: Office) -> None:
     await accepted(office)
 
-    async def unreachable(*, newer_than: float = 0.0) -> Any:
+    async def unreachable(*_: object, **__: object) -> Any:
         raise AssertionError("asked the provider")
 
     office.provider.keys = unreachable  # type: ignore[method-assign]
+    office.provider.keys_after = unreachable  # type: ignore[method-assign]
     assert (await only(office)).grant_id == GRANT
 
 

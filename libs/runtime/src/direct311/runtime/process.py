@@ -188,9 +188,9 @@ class Resources:
         return found
 
     def disclosures(self) -> tuple[Disclosures, Step]:
-        """What this owner of sealed data keeps about disclosure cases, fed by a consumer of its
-        own: while the identity provider does not answer, only grants wait. Also the step that
-        prepares the database.
+        """What this owner of sealed data keeps about disclosure cases, fed by consumers of its own:
+        while the identity provider does not answer, grants wait and their ends do not. Also the
+        step that prepares the database.
 
         :raises ApprovalError: the principals file names a service as the client for approvals.
         """
@@ -200,6 +200,7 @@ class Resources:
         approvals = Approvals.from_file(self.settings.principals_file, self.settings.issuer_url)
         found = Disclosures(kept, self.principals, approvals, self.issuer, self.clock)
         self.consumer(("disclosure",), found.take, group=f"{self.service}.disclosures")
+        self.consumer(("disclosure",), found.take_ends, group=f"{self.service}.grant-ends")
         return found, kept.prepare
 
     def lease(self, name: str, length: timedelta = timedelta(seconds=5)) -> MongoLease:

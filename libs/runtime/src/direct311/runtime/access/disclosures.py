@@ -28,7 +28,7 @@ from direct311.runtime.access.ledger import Access
 from direct311.runtime.access.reasons import as_reference
 from direct311.runtime.access.rules import RecordFacts
 from direct311.runtime.clock import Clock
-from direct311.runtime.errors import RuntimeFaultError
+from direct311.runtime.errors import RuntimeFaultError, TransientError
 from direct311.runtime.messaging.broker import Received
 from direct311.runtime.messaging.signing import KeptEvent, Principals, SignatureError
 from direct311.runtime.persons import different_persons, same_person
@@ -136,20 +136,50 @@ class Disclosures:
         """Check and keep a batch of events; returns the ones that count for nothing, with the
         reasons. The consumer has checked who signed them.
 
-        :raises TransientError: the identity provider has never answered, or the database does not.
+        Ends of grants are kept first. If the approvals of an event cannot be checked now, all that
+        does not depend on it is kept before the batch is tried again.
+
+        :raises TransientError: the identity provider has not answered since an event came whose
+            approvals it must confirm, or the database does not answer.
         """
         failed: list[tuple[Event[Model], Exception]] = []
-        for received in batch:
+        waiting: set[str] = set()
+        unanswered: TransientError | None = None
+        for received in sorted(batch, key=lambda each: not _is_end(each)):
             data = received.event.data
             if not isinstance(data, ev.DisclosureEvent):
                 continue
+            # Whether a case may say this of its exemption depends on what it said before.
+            if data.case_id in waiting and data.exemption.exempt and not _is_end(received):
+                continue
             try:
-                disclosure = await self._checked(received, data)
-                await self._check_exemption(data)
-                await self._kept.keep(disclosure)
+                await self._take(received, data)
             except (GrantError, ApprovalError, SignatureError) as error:
                 failed.append((received.event, error))
+            except TransientError as error:
+                waiting.add(data.case_id)
+                unanswered = error
+        if unanswered is not None:
+            raise unanswered
         return failed
+
+    async def take_ends(
+        self, batch: Sequence[Received]
+    ) -> Sequence[tuple[Event[Model], Exception]]:
+        """Keep the ends of grants that are in the batch, and nothing else. They need no identity
+        provider, so with a consumer of its own an end waits behind no grant. What is wrong with
+        one, `take` returns."""
+        for received in batch:
+            data = received.event.data
+            if isinstance(data, ev.DisclosureRevoked):
+                with contextlib.suppress(GrantError, ApprovalError, SignatureError):
+                    await self._take(received, data)
+        return []
+
+    async def _take(self, received: Received, data: ev.DisclosureEvent) -> None:
+        disclosure = await self._checked(received, data)
+        await self._check_exemption(data)
+        await self._kept.keep(disclosure)
 
     async def grants(self, case_id: str) -> tuple[CaseGrant, ...]:
         """The genuine grants of the case, each checked now, oldest first.
@@ -283,6 +313,10 @@ class Disclosures:
         if len(different_persons(approvers)) < len(approvers):
             raise GrantError("approved twice by one person")
         return self._approvals
+
+
+def _is_end(received: Received) -> bool:
+    return isinstance(received.event.data, ev.DisclosureRevoked)
 
 
 def _exemption(said: Sequence[ev.DisclosureEvent]) -> ev.CaseExemption:

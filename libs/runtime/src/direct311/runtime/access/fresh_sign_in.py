@@ -54,6 +54,13 @@ class ProviderKeys(Protocol):
         """:raises TransientError: it has never answered."""
         ...
 
+    async def keys_after(self, instant: float) -> KeySet:
+        """The keys that it published after this instant (`time.monotonic`).
+
+        :raises TransientError: it has not answered since.
+        """
+        ...
+
 
 # ---------------------------------------------------------------- what is approved
 
@@ -163,15 +170,20 @@ class Approvals:
         """Check an approval that has just arrived: also, that the provider publishes the key now.
         Returns the key's thumbprint (RFC 7638).
 
+        A key that is not among those known here may be new. Whether the provider publishes it is
+        only certain once it has been asked after the approval arrived.
+
         :raises ApprovalError: as in `check`, or the key is not one of the provider's.
-        :raises TransientError: the provider has never answered.
+        :raises TransientError: the provider has never answered, or not since the approval arrived
+            with a key that is not known here.
         """
+        arrived = time.monotonic()
         self.check(approval, nonce)
         thumbprint = thumbprint_of(approval.key)
-        for newer_than in (0.0, time.monotonic() - 10):
-            published = await provider.keys(newer_than=newer_than)
-            if any(key.thumbprint() == thumbprint for key in published.keys):
-                return thumbprint
+        if _has(await provider.keys(), thumbprint):
+            return thumbprint
+        if _has(await provider.keys_after(arrived), thumbprint):
+            return thumbprint
         raise ApprovalError("signed with a key that the identity provider does not publish")
 
     async def approved(
@@ -207,6 +219,10 @@ def public_key(document: Mapping[str, Any]) -> Mapping[str, str] | None:
 def thumbprint_of(document: Mapping[str, str]) -> str:
     """:raises ApprovalError: it is not a public key."""
     return str(_key(document).thumbprint())
+
+
+def _has(published: KeySet, thumbprint: str) -> bool:
+    return any(key.thumbprint() == thumbprint for key in published.keys)
 
 
 def _key(document: Mapping[str, str]) -> Any:

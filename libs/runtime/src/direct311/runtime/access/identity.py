@@ -100,11 +100,23 @@ class Issuer:
                     return self._known()
                 try:
                     document = await self.document()
+                    asked_at = time.monotonic()
                     self._keys = _key_set(await self._read(document["jwks_uri"]))
-                    self._read_at = time.monotonic()
+                    self._read_at = asked_at
                 except TransientError:
                     self._failed_at = time.monotonic()
             return self._known()
+
+    async def keys_after(self, instant: float) -> KeySet:
+        """The keys that the provider published after this instant (`time.monotonic`). For callers
+        that nobody outside can make ask often.
+
+        :raises TransientError: it has not answered since.
+        """
+        found = await self.keys(newer_than=instant)
+        if self._read_at < instant:
+            raise TransientError("the identity provider has not answered since")
+        return found
 
     def _known(self) -> KeySet:
         if self._keys is None:

@@ -88,6 +88,13 @@ async def test_many_states_at_once_leave_the_newest(kept: KeptDisclosures) -> No
 
 
 async def test_no_two_searches_have_the_same_number(kept: KeptDisclosures) -> None:
-    numbers = await asyncio.gather(*(kept.count_search("grant-1", "person") for _ in range(20)))
-    assert sorted(numbers) == list(range(20))
-    assert await kept.count_search("grant-1", "words") == 0
+    numbers = await asyncio.gather(*(kept.count_search("grant-1", "person", 15) for _ in range(20)))
+    assert sorted(each for each in numbers if each is not None) == list(range(15))
+    assert await kept.count_search("grant-1", "words", 15) == 0
+
+
+async def test_a_number_under_which_nobody_searched_is_given_again(kept: KeptDisclosures) -> None:
+    assert [await kept.count_search("grant-1", "person", 3) for _ in range(3)] == [0, 1, 2]
+    await kept.discount_search("grant-1", "person", 1)
+    assert await kept.count_search("grant-1", "person", 3) == 1
+    assert await kept.count_search("grant-1", "person", 3) is None

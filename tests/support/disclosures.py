@@ -2,7 +2,7 @@
 owner that keeps them."""
 
 import base64
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,6 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
 from direct311.runtime.access.disclosures import (
-    MOST_COUNTED,
     Disclosures,
     KeptDisclosure,
     nonce_of_grant,
@@ -216,7 +215,7 @@ class InMemoryKeptDisclosures:
 
     def __init__(self) -> None:
         self.kept: dict[str, KeptDisclosure] = {}
-        self._searches: Counter[tuple[str, str]] = Counter()
+        self._searches: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
 
     async def keep(self, disclosure: KeptDisclosure) -> None:
         if not disclosure.is_state:
@@ -235,10 +234,15 @@ class InMemoryKeptDisclosures:
         ]
         return [each for *_, each in sorted(found, key=lambda item: item[:2])]
 
-    async def count_search(self, grant_id: str, kind: str) -> int:
-        before = self._searches[grant_id, kind]
-        self._searches[grant_id, kind] = min(before + 1, MOST_COUNTED)
-        return before
+    async def count_search(self, grant_id: str, kind: str, most: int) -> int | None:
+        taken = self._searches[grant_id, kind]
+        number = next((each for each in range(most) if each not in taken), None)
+        if number is not None:
+            taken.add(number)
+        return number
+
+    async def discount_search(self, grant_id: str, kind: str, number: int) -> None:
+        self._searches[grant_id, kind].discard(number)
 
     def edit(self, event_id: str, /, **changes: Any) -> None:
         """What somebody who writes to the database can do."""

@@ -14,9 +14,9 @@ from direct311.runtime.access.disclosures import (
     under_case,
 )
 from direct311.runtime.access.grants import CaseGrant
-from direct311.runtime.access.ledger import Access
+from direct311.runtime.access.ledger import Access, AuditUnavailableError
 from direct311.runtime.access.rules import Caller, RecordFacts, load_access_policy
-from direct311.runtime.errors import TransientError
+from direct311.runtime.errors import RefusedError, TransientError
 from direct311.runtime.messaging.signing import Principals, Signer
 from direct311.schemas import Encoded
 from direct311.schemas import events as ev
@@ -533,37 +533,74 @@ def allowed(office: Office, access: Access, facts: RecordFacts) -> bool:
     ).allowed
 
 
+async def search(office: Office, access: Access, *, logged: bool = True) -> RecordFacts | None:
+    """The facts of a search that was authorized; `None` if it was not. `logged`: the log is
+    there."""
+    try:
+        async with office.owner.searching(access, "person") as facts:
+            if not allowed(office, access, facts):
+                raise RefusedError("disclosure_case", "not allowed")
+            if not logged:
+                raise AuditUnavailableError
+            return facts
+    except RefusedError:
+        return None
+
+
+async def searches(office: Office, times: int) -> list[bool]:
+    return [await search(office, searching()) is not None for _ in range(times)]
+
+
 async def test_as_many_searches_as_were_granted(office: Office) -> None:
     await accepted(office)
-    turns = [await office.owner.facts_for(searching(), SEARCH) for _ in range(4)]
-    assert [allowed(office, searching(), facts) for facts in turns] == [True, True, False, False]
+    assert await searches(office, 4) == [True, True, False, False]
 
 
 async def test_a_further_grant_allows_further_searches(office: Office) -> None:
     await accepted(office)
     await accepted(office, office.approved(grant(grant_id="grant-2"), version=2))
-    turns = [await office.owner.facts_for(searching(), SEARCH) for _ in range(5)]
-    assert [allowed(office, searching(), facts) for facts in turns] == [True] * 4 + [False]
+    assert await searches(office, 5) == [True] * 4 + [False]
+
+
+async def test_a_search_that_could_not_be_written_down_is_not_counted(office: Office) -> None:
+    await accepted(office)
+    for _ in range(3):
+        assert await search(office, searching(), logged=False) is None
+    assert await searches(office, 3) == [True, True, False]
+
+
+async def test_a_search_that_is_not_counted_is_not_allowed(office: Office) -> None:
+    await accepted(office)
+    assert not allowed(office, searching(), await office.owner.facts_for(searching(), SEARCH))
+
+
+async def test_two_searches_at_once_have_different_numbers(office: Office) -> None:
+    await accepted(office)
+    owner = office.owner
+    async with owner.searching(searching(), "person") as first:
+        async with owner.searching(searching(), "person") as second:
+            assert {first.searched, second.searched} == {0, 1}
+        assert await search(office, searching()) is None
 
 
 async def test_nobody_else_uses_up_a_search(office: Office) -> None:
     await accepted(office)
     for _ in range(3):
-        assert await office.owner.facts_for(searching(purpose="retention"), SEARCH) == SEARCH
-        stranger = searching("vera")
-        assert not allowed(office, stranger, await office.owner.facts_for(stranger, SEARCH))
-    facts = await office.owner.facts_for(searching(), SEARCH)
-    assert facts.searched == 0
-    assert allowed(office, searching(), facts)
+        async with office.owner.searching(searching(purpose="retention"), "person") as facts:
+            assert facts == SEARCH
+        assert await search(office, searching("vera")) is None
+    found = await search(office, searching())
+    assert found is not None
+    assert found.searched == 0
 
 
 async def test_an_expired_or_revoked_grant_allows_no_search(office: Office) -> None:
     await accepted(office)
     office.clock.at += DAY
-    assert not allowed(office, searching(), await office.owner.facts_for(searching(), SEARCH))
+    assert await search(office, searching()) is None
     office.clock.at -= DAY
     await office.say(office.revoked())
-    assert not allowed(office, searching(), await office.owner.facts_for(searching(), SEARCH))
+    assert await search(office, searching()) is None
 
 
 async def test_the_access_names_the_case_and_until_when_it_is_exempt(office: Office) -> None:

@@ -8,7 +8,7 @@ database can make a grant, and a grant that cannot be checked opens nothing.
 
 import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol, get_args
 
@@ -45,7 +45,7 @@ SIGNED_BY = "retention"
 DISCLOSING = frozenset(get_args(ev.DisclosureKind))
 """The purposes that need a grant."""
 MOST_COUNTED = 1_000
-"""The most searches of one kind that a grant can allow, and that are counted."""
+"""The most searches of one kind that a grant can allow."""
 GRANT = "disclosure-grant"
 """What approvers of a grant approve; see `fresh_sign_in.nonce_of`."""
 PACKAGE = "disclosure-package"
@@ -88,9 +88,13 @@ class KeptDisclosures(Protocol):
         """Everything kept about the case, oldest version first."""
         ...
 
-    async def count_search(self, grant_id: str, kind: str) -> int:
-        """Count a search of this kind under the grant; returns how many were counted before. No two
-        calls return the same number, except `MOST_COUNTED`."""
+    async def count_search(self, grant_id: str, kind: str, most: int) -> int | None:
+        """Count a search of this kind under the grant; returns its number, from 0, or `None` if
+        `most` are counted. No two searches have the same number."""
+        ...
+
+    async def discount_search(self, grant_id: str, kind: str, number: int) -> None:
+        """Nobody has searched under this number, so it may be given again."""
         ...
 
 
@@ -208,23 +212,41 @@ class Disclosures:
     async def facts_for(self, access: Access, facts: RecordFacts) -> RecordFacts:
         """The facts, with the grants of the case that the access names, if its purpose needs one.
 
-        A search is counted on the newest grant that still allows the caller such a search, and the
-        facts then have only this grant.
+        A search must be counted (`searching`); here, no grant allows one.
         """
         if access.purpose not in DISCLOSING or not access.reference:
             return facts
         grants = await self.grants(as_reference(access.reference))
-        if facts.search is None:
-            return replace(facts, grants=grants)
+        searched = MOST_COUNTED if facts.search is not None else facts.searched
+        return replace(facts, grants=grants, searched=searched)
+
+    @contextlib.asynccontextmanager
+    async def searching(self, access: Access, kind: str) -> AsyncIterator[RecordFacts]:
+        """The facts of a search of this kind, with the grants of the case that the access names, if
+        its purpose needs one. Inside the block the search is authorized, and nothing else.
+
+        The search is counted before that on the newest grant that still allows the caller one, and
+        the facts then have only this grant. If the block fails, nobody has searched, and the count
+        is taken back; after a kill inside the block it stands.
+        """
+        facts = await self.facts_for(access, RecordFacts(search=kind))
+        counted: tuple[str, int] | None = None
         now = self._clock.now()
-        for grant in reversed(grants):
-            allowed = grant.searches.get(facts.search, 0)
+        for grant in reversed(facts.grants):
+            allowed = grant.searches.get(kind, 0)
             if not allowed or not grant.is_in_force_for(access.caller.sub, now):
                 continue
-            before = await self._kept.count_search(grant.grant_id, facts.search)
-            if before < allowed:
-                return replace(facts, grants=(grant,), searched=before)
-        return replace(facts, grants=grants, searched=MOST_COUNTED)
+            number = await self._kept.count_search(grant.grant_id, kind, allowed)
+            if number is not None:
+                counted = grant.grant_id, number
+                facts = replace(facts, grants=(grant,), searched=number)
+                break
+        try:
+            yield facts
+        except BaseException:
+            if counted is not None:
+                await self._kept.discount_search(counted[0], kind, counted[1])
+            raise
 
     async def _checked(self, received: Received, data: ev.DisclosureEvent) -> KeptDisclosure:
         event = received.event

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from direct311.runtime.access.disclosures import MOST_COUNTED, KeptDisclosure
+from direct311.runtime.access.disclosures import KeptDisclosure
 from direct311.runtime.messaging.signing import KeptEvent
 from direct311.runtime.storage.database import Collection, Document, DuplicateError, Index
 
@@ -38,18 +38,22 @@ class MongoKeptDisclosures:
         found = self._events.find({"case_id": case_id}).sort([("version", 1), ("_id", 1)])
         return [_disclosure(document) async for document in found]
 
-    async def count_search(self, grant_id: str, kind: str) -> int:
+    async def count_search(self, grant_id: str, kind: str, most: int) -> int | None:
         # One document for each search: an insert can succeed only once, on any server.
         name = f"{grant_id}:{kind}"
-        number = await self._searches.count_documents({"of": name})
-        while number < MOST_COUNTED:
+        taken = {document["_id"] async for document in self._searches.find({"of": name})}
+        for number in range(most):
+            if (each := f"{name}:{number}") in taken:
+                continue
             try:
-                await self._searches.insert_one({"_id": f"{name}:{number}", "of": name})
+                await self._searches.insert_one({"_id": each, "of": name})
             except DuplicateError:
-                number += 1
-            else:
-                break
-        return number
+                continue
+            return number
+        return None
+
+    async def discount_search(self, grant_id: str, kind: str, number: int) -> None:
+        await self._searches.delete_one({"_id": f"{grant_id}:{kind}:{number}"})
 
 
 def _document(disclosure: KeptDisclosure) -> Document:

@@ -104,8 +104,8 @@ class Contact:
             query_hmac=self._indexes.query(field, value),
             result_count=len(found),
         )
-        facts = await self._disclosures.facts_for(access, RecordFacts(search="person"))
-        await self._vault.authorise(under_case(access, facts), facts)
+        async with self._disclosures.searching(access, "person") as facts:
+            await self._vault.authorise(under_case(access, facts), facts)
         if len(found) > MOST_RECORDS:
             # A part of them would look like all of them.
             raise RefusedError(

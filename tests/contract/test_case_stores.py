@@ -212,6 +212,7 @@ async def test_what_open_cases_stop_is_found(
     assert set(await found.unfinished(10)) == {
         files[name].record_id for name in ("placing", "ending", "sued")
     }
+    assert await found.sued() == [files["filed"].record_id]
     assert [each.record_id for each in await found.unbounded(10)] == sorted(
         files[name].record_id for name in ("placing", "unbounded")
     )

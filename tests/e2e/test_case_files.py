@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from uuid_utils import compat
 
 from tests.protection.traces import trace
 from tests.support import disposition
@@ -27,8 +26,7 @@ async def opened(
         "kind": kind,
         "request": "Everything about the canary at 4417 Quetzal Terrace.",
         "contact": {"name": "Quillon Canary", "email": "quillon@canary.example"},
-        # Without bounds it would stop the destruction that other tests look for.
-        "bounds": {"record_ids": [str(compat.uuid7())]},
+        "bounds": {"record_ids": [await disposition.kept(county)]},
     }
     made = await county.post("retention", "/v1/cases", order, role, name)
     return str(made["case_id"])

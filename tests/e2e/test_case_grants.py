@@ -20,6 +20,7 @@ from direct311.runtime.messaging.signing import Signer
 from direct311.runtime.peers import HttpClient
 from direct311.schemas import Event, encode
 from direct311.schemas import events as ev
+from tests.support import disposition
 from tests.support.county import County, Document, entering, until
 from tests.support.sign_in import Browser
 from tests.support.submissions import photo, submission
@@ -46,8 +47,7 @@ class CaseWork:
         order = {
             "kind": "public_records",
             "request": "Everything about one complaint.",
-            # Without bounds it would stop the destruction that other tests look for.
-            "bounds": {"record_ids": [str(uuid4())]},
+            "bounds": {"record_ids": [await disposition.kept(self.county)]},
         }
         made = await self.county.post("retention", "/v1/cases", order, "custodian", self.custodian)
         self.case_id = str(made["case_id"])

@@ -12,6 +12,7 @@ from deploy.local.stack import Stack
 from tests.support.app_api import NOTICE, App, mailed, order, text_of
 from tests.support.canaries import Canary
 from tests.support.county import County, Document, entering, until
+from tests.support.disposition import record
 from tests.support.submissions import ENFORCEMENT, KENDALL, photo, submission
 
 # ---------------------------------------------------------------- who must never be found
@@ -250,7 +251,7 @@ async def plant(stack: Stack, answers: Path) -> Document:
         await _comments(county, kept, answers)
         await _mistakes(county, answers)
         await _staff(county, kept, answers)
-        await _case_desk(county, answers)
+        await _case_desk(county, kept, answers)
         links = await _residents(county, kept, answers)
         links += await _app(county, kept, links[1], answers)
         for record_id in (kept, doomed):
@@ -432,11 +433,12 @@ async def _staff(county: County, record_id: str, answers: Path) -> None:
     assert all(answer.status_code < 500 for answer in found)
 
 
-async def _case_desk(county: County, answers: Path) -> None:
+async def _case_desk(county: County, record_id: str, answers: Path) -> None:
     """A case with its letter, opened and read, and answers to wrong questions. What the desk is
     rightly told is not kept."""
     # Without bounds it would stop the destruction that is looked for next.
-    bounds = {"record_ids": ["01920000-0000-7000-8000-000000000001"]}
+    bounds = {"record_ids": [record_id]}
+    await until(partial(record, county, record_id), "the inventory has the record")
     order = {
         "kind": "public_records",
         "request": CASE_WORDS,

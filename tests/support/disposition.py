@@ -2,8 +2,10 @@
 certificate."""
 
 from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 from tests.support.county import County, Document, until
+from tests.support.submissions import submission
 
 LATER = timedelta(days=366 * 7)
 """Longer than any schedule item of a request whose type has no further outcome."""
@@ -18,6 +20,19 @@ async def record(county: County, record_id: str) -> Document:
     """What retention's inventory says about a record; empty if it is not there."""
     answer = await county.ask("GET", "retention", f"/v1/records/{record_id}", "custodian", "carla")
     return dict(answer.json()) if answer.status_code == 200 else {}
+
+
+async def kept(county: County) -> str:
+    """A new request that the inventory has, to which a test can bound a case: without bounds a case
+    stops the destruction that other tests look for."""
+    tag = uuid4().hex
+    record_id = await county.accepted(submission(1, description=f"Bounds of a case {tag}"))
+
+    async def there() -> bool:
+        return bool(await record(county, record_id))
+
+    await until(there, f"the inventory has {record_id}")
+    return record_id
 
 
 async def closed(county: County, record_id: str) -> Document:

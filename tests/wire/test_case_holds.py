@@ -166,7 +166,9 @@ async def test_a_case_without_bounds_is_a_task_and_then_an_alarm(world: County) 
 
     await until(alarmed, "readiness and the metric tell of it")
     path = f"/v1/cases/{case_id}/bounds"
-    body = {"record_ids": [new_id()]}
+    elsewhere = new_id()
+    await eligible(world, elsewhere)
+    body = {"record_ids": [elsewhere]}
     put = await world.ask("PUT", "retention", path, "records_officer", "raul", body)
     assert put.status_code == 200, put.text
     await ordered(world, record_id)

@@ -447,7 +447,9 @@ async def restarted(stack: Stack) -> None:
 
 async def test_case_files_are_read_under_another_key_encryption_key(world: County) -> None:
     letter = b"a letter"
-    bounds = {"record_ids": [new_id()]}  # the other tests here order records
+    record_id = new_id()
+    await eligible(world, record_id)
+    bounds = {"record_ids": [record_id]}  # the other tests here order records
     order = {"kind": "public_records", "request": "all reports of potholes", "bounds": bounds}
     made = await world.post("retention", "/v1/cases", order, "custodian", "carla")
     case = f"/v1/cases/{made['case_id']}"

@@ -235,6 +235,11 @@ class InMemoryHolds:
         await self._turn()
         return [each for each in self.holds.values() if each.case_id == case_id]
 
+    async def without_suit(self, case_ids: Sequence[str]) -> Sequence[str]:
+        await self._turn()
+        late = [each for each in self.holds.values() if each.standing and each.suit_at is None]
+        return list({each.case_id: None for each in late if each.case_id in case_ids})
+
     async def releasable(self, limit: int) -> Sequence[Hold]:
         due = [
             (each.earliest_release_at, each)

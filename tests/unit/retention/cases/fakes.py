@@ -99,6 +99,9 @@ class InMemoryPreservingCases:
             or (each.provisional is not None and each.provisional.state in ("placing", "ending"))
         ][:limit]
 
+    async def sued(self) -> Sequence[str]:
+        return [each.record_id for each in self._records.states() if each.suit == "filed"]
+
     async def unbounded(self, limit: int) -> Sequence[CaseFile]:
         found = [
             each

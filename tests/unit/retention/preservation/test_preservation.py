@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -148,6 +149,21 @@ async def test_bounds_name_what_some_record_has(county: CaseDeskUnderTest) -> No
     case_id = await opened(county)
     with pytest.raises(MalformedError):
         await county.preservation.bound(CARLA, case_id, wrong)
+
+
+async def test_bounds_name_records_that_exist(county: CaseDeskUnderTest) -> None:
+    """Bounds of records that nobody has would stop nothing, and look as if they did."""
+    wrong = Bounds(record_ids=("r1", "r9"))
+    with pytest.raises(MalformedError) as refused:
+        await opened(county, wrong)
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.code) == ("bounds.record_ids.1", "not_a_choice")
+    assert "r9" not in problem.detail
+    assert not county.files.states()
+    case_id = await opened(county, R1)
+    with pytest.raises(MalformedError) as refused:
+        await county.preservation.bound(CARLA, case_id, wrong)
+    assert refused.value.problems[0].field == "record_ids.1"
 
 
 async def test_each_change_of_bounds_is_an_entry_and_the_same_bounds_are_not(
@@ -321,6 +337,30 @@ async def test_a_suit_that_only_its_write_reached_is_carried_out_by_the_next_ste
     (hold,) = await county.retention.holds.of_case(case_id)
     assert hold.suit_at is not None
     assert county.files.state(case_id).suit == "filed"
+
+
+async def test_a_hold_that_was_being_placed_while_somebody_sued_learns_of_the_suit(
+    county: CaseDeskUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call that placed it read the case before the suit, and was killed after the hold."""
+    case_id = await opened(county, POTHOLES)
+    place = county.retention.holding.place
+
+    async def sued_and_died(*given: Any) -> Any:
+        await county.preservation.sue(CARLA, case_id)
+        await place(*given)
+        raise ConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(county.retention.holding, "place", sued_and_died)
+        with pytest.raises(ConnectionError):
+            await county.preservation.identify(CARLA, case_id, ["r1"], complete=False)
+    (hold,) = await county.retention.holds.of_case(case_id)
+    assert (hold.suit_at, county.files.state(case_id).suit) == (None, "filed")
+    await county.preservation.step()
+    (hold,) = await county.retention.holds.of_case(case_id)
+    assert hold.suit_at is not None
+    assert hold.earliest_release_at is None
 
 
 # ---------------------------------------------------------------- bounds are a task

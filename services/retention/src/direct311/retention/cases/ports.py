@@ -59,7 +59,7 @@ class Preserving(Protocol):
     """What a case stops from its opening on."""
 
     async def check(self, bounds: Bounds | None) -> None:
-        """:raises MalformedError: the bounds name what no record has."""
+        """:raises MalformedError: the bounds name what no record has, or no record."""
         ...
 
     async def opened(self, case_id: str) -> CaseFile:

@@ -80,6 +80,19 @@ class MongoHolds(Versioned[Hold]):
         cursor = self._collection.find({"case_id": case_id}).sort("_id", 1)
         return [self._read(document) async for document in cursor]
 
+    async def without_suit(self, case_ids: Sequence[str]) -> Sequence[str]:
+        if not case_ids:
+            return []
+        query = {
+            "case_id": {"$in": list(case_ids)},
+            "state": {"$in": ["placing", "in_force"]},
+            "suit_at": None,
+        }
+        found: dict[str, None] = {}
+        async for document in self._collection.find(query, {"case_id": 1}):
+            found[document["case_id"]] = None
+        return list(found)
+
     async def releasable(self, limit: int) -> Sequence[Hold]:
         query = {"earliest_release_at": {"$lte": self._clock.now()}, "state": "in_force"}
         cursor = self._collection.find(query).sort("earliest_release_at", 1).limit(limit)

@@ -37,6 +37,10 @@ class Holds(Protocol):
         """All holds that were placed for a case."""
         ...
 
+    async def without_suit(self, case_ids: Sequence[str]) -> Sequence[str]:
+        """Those of these cases that have a standing hold which does not know of a suit."""
+        ...
+
     async def releasable(self, limit: int) -> Sequence[Hold]:
         """Holds in force whose earliest release has passed, longest first."""
         ...

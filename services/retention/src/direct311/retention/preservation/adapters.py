@@ -35,6 +35,10 @@ class MongoPreservingCases:
                 found[document["_id"]] = None
         return list(found)
 
+    async def sued(self) -> Sequence[str]:
+        cursor = self._records.collection.find({"suit": "filed"}, {"_id": 1})
+        return [document["_id"] async for document in cursor]
+
     async def unbounded(self, limit: int) -> Sequence[CaseFile]:
         query = {**_STANDING, "provisional.bounds": None}
         cursor = self._records.collection.find(query).sort("_id", 1).limit(limit)

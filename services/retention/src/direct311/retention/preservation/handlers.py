@@ -24,7 +24,7 @@ from direct311.retention.review.ports import Dispositions
 from direct311.retention.writes import causes, chunks
 from direct311.runtime.access.rules import Caller
 from direct311.runtime.clock import Clock, Ids
-from direct311.runtime.errors import RefusedError
+from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
 from direct311.runtime.messaging.records import EventProcessor
 from direct311.runtime.messaging.state import Change
 from direct311.schemas import derived_id
@@ -33,6 +33,8 @@ SETS_AT_ONCE: Final = 10_000
 """More sets are never ordered at the same time."""
 LISTED: Final = 500
 """How many tasks are listed."""
+NAMED: Final = 10
+"""How many unknown records of some bounds are named at once."""
 SUPERVISORS: Final = ("records_officer", "counsel")
 """Roles without a desk that see what an overdue or held case stops, but not what it is."""
 
@@ -82,10 +84,25 @@ class Preservation:
 
     # -- what people do
 
-    async def check(self, bounds: Bounds | None) -> None:
-        """:raises MalformedError: the bounds name what no record has, and so would stop nothing."""
-        if bounds is not None and bounds.query is not None:
-            await self._names.check(bounds.query, field="bounds.query", later=False)
+    async def check(self, bounds: Bounds | None, *, within: str = "bounds.") -> None:
+        """:param within: where the bounds are in what was sent.
+        :raises MalformedError: the bounds name what no record has, or a record that does not exist,
+            and so would stop nothing."""
+        if bounds is None:
+            return
+        problems = [
+            FieldProblem(
+                field=f"{within}record_ids.{index}",
+                detail="The inventory has no such record.",
+                code="not_a_choice",
+            )
+            for index, record_id in enumerate(bounds.record_ids)
+            if await self._inventory.get(record_id) is None
+        ]
+        if problems:
+            raise MalformedError(problems[:NAMED])
+        if bounds.query is not None:
+            await self._names.check(bounds.query, field=f"{within}query", later=False)
 
     async def look(self, caller: Caller, case_id: str) -> Preserved:
         """What a case stops.
@@ -98,10 +115,10 @@ class Preservation:
         """Set or change the bounds of a case. A records officer may do so once they are overdue.
 
         :raises RefusedError: there is no such case for the caller, or its records are identified.
-        :raises MalformedError: the bounds name what no record has.
+        :raises MalformedError: the bounds name what no record has, or no record.
         """
         await self._seen(caller, case_id, only_overdue=True)
-        await self.check(bounds)
+        await self.check(bounds, within="")
 
         async def decide(state: CaseFile) -> Change[CaseFile] | None:
             provisional = _standing(state)
@@ -212,8 +229,11 @@ class Preservation:
         return await self.advance(case_id)
 
     async def step(self) -> None:
-        """Continue what is not finished."""
+        """Continue what is not finished. A hold that was being placed while somebody sued may not
+        know of the suit, if its call was killed then."""
         for case_id in await self._files.unfinished(LISTED):
+            await self.advance(case_id)
+        for case_id in await self._holds.without_suit(await self._files.sued()):
             await self.advance(case_id)
 
     async def advance(self, case_id: str, by: Caller = SERVICE) -> CaseFile:
@@ -228,6 +248,10 @@ class Preservation:
             elif state.suit == "filing":
                 for hold in await self._holds.of_case(case_id):
                     await self._holding.sue(hold.hold_id, by)
+            elif state.suit == "filed" and await self._holds.without_suit([case_id]):
+                for hold in await self._holds.of_case(case_id):
+                    await self._holding.sue(hold.hold_id, by)
+                continue
             else:
                 return state
             await self._done(state)

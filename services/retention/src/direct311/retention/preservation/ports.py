@@ -19,6 +19,10 @@ class PreservingCases(Protocol):
         """Cases whose provisional hold or suit is not carried out everywhere yet."""
         ...
 
+    async def sued(self) -> Sequence[str]:
+        """Cases whose suit is carried out everywhere, as far as the case knows."""
+        ...
+
     async def unbounded(self, limit: int) -> Sequence[CaseFile]:
         """Cases that stop all destruction because they have no bounds, oldest first."""
         ...

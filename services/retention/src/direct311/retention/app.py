@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from direct311.retention.cases import wiring as cases
+from direct311.retention.cases.adapters import MongoCases
 from direct311.retention.cases.consumers import TOPICS as CASE_TOPICS
 from direct311.retention.certificates import wiring as certificates
+from direct311.retention.charges import wiring as charges
 from direct311.retention.grants import wiring as grants
 from direct311.retention.holds import wiring as holds
 from direct311.retention.holds.adapters import MongoHolds
@@ -81,6 +83,8 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     granted = grants.wire(
         settings, resources, caller, files_of_cases.processor, files_of_cases.rules
     )
+    work = cases.case_work(resources, sealing, files_of_cases)
+    charged = charges.wire(settings, caller, work, MongoCases(case_records))
     resources.consumer(TOPICS, kept.process(certified.loop.wake), pace=PATIENT)
     resources.consumer(CASE_TOPICS, desk.process, group=f"{SERVICE}.cases")
     resources.readiness.add("store", desk.store_answers)
@@ -128,6 +132,8 @@ def create_app(settings: RetentionSettings, resources: Resources, store: ObjectS
     app.include_router(desk.public_router, max_body_size=LARGEST_BODY)
     app.include_router(granted)
     app.include_router(preserved.router)
+    app.include_router(charged.router)
+    app.include_router(charged.requester_router, max_body_size=LARGEST_BODY)
     app.include_router(key_fetches_router(sealing.keys, resources.producers, caller))
     app.include_router(keys_router(sealing.rotation, caller))
     return app

@@ -9,8 +9,8 @@ from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings,
 
 
 class RetentionSettings(ServiceSettings, StoreSettings, VaultSettings):
-    """`schedule_file`, `assignments_file`, `cases_file`, `business_days_file`: the county's own
-    files, in place of the packaged ones.
+    """`schedule_file`, `assignments_file`, `cases_file`, `business_days_file`, `fees_file`: the
+    county's own files, in place of the packaged ones.
     `expire_every`: how often to search for due records. `settle_for`: how long after placing or
     releasing a hold the records are checked once more; longer than any write takes. `audit_after`:
     how long after a certificate audit destroys its own part. Durations in seconds or as ISO
@@ -22,6 +22,7 @@ class RetentionSettings(ServiceSettings, StoreSettings, VaultSettings):
     assignments_file: Path | None = None
     cases_file: Path | None = None
     business_days_file: Path | None = None
+    fees_file: Path | None = None
     timezone: str = "America/New_York"
     expire_every: Duration = timedelta(hours=1)
     settle_for: Duration = timedelta(seconds=60)

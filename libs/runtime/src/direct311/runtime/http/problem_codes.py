@@ -26,6 +26,7 @@ class ProblemCode:
 
 PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
     {
+        "amount": ProblemCode(422, "It is more than is still owed."),
         "api_key": ProblemCode(
             401, "The API key is missing, unknown, or may not be used for this.", georeport=403
         ),
@@ -39,10 +40,14 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "boundaries": ProblemCode(422, "The boundary set cannot be imported."),
         "bounds": ProblemCode(409, "The case has no provisional hold any more."),
         "busy": ProblemCode(503, "Too many files are being sent at once."),
+        "card_number": ProblemCode(
+            422, "The number of a card or an account is never entered here."
+        ),
         "case_closed": ProblemCode(409, "The case is closed."),
         "case_desk_unavailable": ProblemCode(
             503, "The case desk does not answer now. The gateway kept nothing; send it again."
         ),
+        "case_state": ProblemCode(409, "The state of the case does not allow this."),
         "caller": ProblemCode(403, "Only one particular service may call this."),
         "changed": ProblemCode(409, "Somebody else has changed it in the meantime."),
         "closed": ProblemCode(409, "The request is closed already."),
@@ -55,6 +60,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "cursor": ProblemCode(422, "The cursor is not one that an answer gave as `next`."),
         "cursor_mismatch": ProblemCode(400, "The cursor belongs to another query."),
         "department": ProblemCode(403, "Your department must have the request."),
+        "deposit": ProblemCode(422, "A deposit is at most what is estimated."),
         "desk": ProblemCode(403, "Another desk keeps cases of this kind."),
         "destroyed": ProblemCode(410, "The request was destroyed, or is being destroyed."),
         "document": ProblemCode(422, "A case of this kind has no such documents."),
@@ -91,6 +97,8 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "no_approvals": ProblemCode(503, "No client for approvals is configured."),
         "no_email": ProblemCode(409, "The request holds no e-mail address."),
         "no_mail": ProblemCode(503, "The county cannot send e-mail now."),
+        "no_estimate": ProblemCode(409, "Nothing was estimated for the case yet."),
+        "no_fees": ProblemCode(422, "Only a public-records case has fees."),
         "no_policy": ProblemCode(503, "No privacy policy is in force, so nothing is collected."),
         "no_register": ProblemCode(404, "No register of disclosure cases is connected."),
         "not_found": ProblemCode(404, "It does not exist, or this caller may not see it."),
@@ -106,10 +114,15 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "ordered": ProblemCode(409, "The record's destruction has been ordered."),
         "origin": ProblemCode(403, "This web page may not use the client's key."),
         "outcome": ProblemCode(422, "The assignments do not list this outcome."),
+        "over_estimate": ProblemCode(
+            409, "It is more than was estimated; another estimate is needed."
+        ),
         "placing": ProblemCode(409, "The hold is still being written."),
         "proposed": ProblemCode(409, "It has already been proposed."),
         "quota": ProblemCode(429, "The client's quota is used up."),
         "rate": ProblemCode(429, "Too many codes were requested."),
+        "receipt": ProblemCode(422, "This is not the form of a cashier's receipt number."),
+        "receipt_used": ProblemCode(409, "The receipt was recorded with another amount."),
         "received_at": ProblemCode(422, "It cannot have been received then."),
         "reference": ProblemCode(409, "It was proposed with another file number."),
         RATE: ProblemCode(429, "Too many calls were refused; `Retry-After` says when to continue."),
@@ -136,6 +149,7 @@ PROBLEMS: Final[Mapping[str, ProblemCode]] = MappingProxyType(
         "too_slow": ProblemCode(408, "The body did not arrive in time."),
         "unauthenticated": ProblemCode(401, "The caller is not signed in."),
         "unavailable": ProblemCode(503, "The service cannot answer now; try again."),
+        "unpaid": ProblemCode(409, "Something is still to be paid, so nothing is released."),
         "unknown_case": ProblemCode(404, "There is no such case, or not at this desk."),
         "unknown_certificate": ProblemCode(404, "There is no such certificate."),
         "unknown_disposition": ProblemCode(404, "There is no such disposition set."),

@@ -5,7 +5,9 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
+from direct311.retention.case_charges import CaseCharges
 from direct311.retention.holds.domain import ProvisionalHold
+from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Instant, Model, replaced
 from direct311.schemas import events as ev
@@ -204,7 +206,7 @@ class CaseFile(RecordState):
     through the gateway; then `public_receipt` says how its requester comes back to it.
     `provisional`: what it stops until its records are identified; a case from before has none.
     `suit_at`: somebody sued, so its holds last until a court's order; `suit` is `filed` once they
-    do.
+    do. `charges`: what it costs.
     """
 
     kind: CaseKind | None = None
@@ -224,6 +226,7 @@ class CaseFile(RecordState):
     suit: Literal["filing", "filed"] | None = None
     suit_at: Instant | None = None
     suit_by: str | None = None
+    charges: CaseCharges = CaseCharges()
 
     @property
     def exists(self) -> bool:
@@ -234,6 +237,15 @@ class CaseFile(RecordState):
         """Whether the case may enter this state now."""
         return state in TRANSITIONS[self.state]
 
+    def entering(self, state: CaseState) -> "CaseFile":
+        """A copy in this state.
+
+        :raises RefusedError: the case may not enter it now.
+        """
+        if not self.may_become(state):
+            raise RefusedError("case_state", "The state of the case does not allow this.")
+        return replaced(self, state=state)
+
     @property
     def last_step(self) -> tuple[CaseStep, datetime] | None:
         """The newest act in this case and its time; `None` if there is no case."""
@@ -242,6 +254,7 @@ class CaseFile(RecordState):
         steps: list[tuple[CaseStep, datetime]] = [("received", self.received_at)]
         steps += [("document_added", each.added_at) for each in self.documents]
         steps += [("worked_on", each.changed_at) for each in self.grants]
+        steps += [("worked_on", at) for at in self.charges.acts]
         if self.closed_at is not None:
             steps.append(("closed", self.closed_at))
         # Closing ends the grants in the same moment, and comes last.
@@ -326,6 +339,10 @@ class CaseFile(RecordState):
         """A copy all of whose holds last until a court's order."""
         return replaced(self, suit="filed")
 
+    def charged(self, charges: CaseCharges) -> "CaseFile":
+        """A copy with these fees."""
+        return replaced(self, charges=charges)
+
     def filed(self) -> "CaseFile":
         """A copy whose dates the inventory knows."""
         return replaced(self, unfiled=False)
@@ -362,8 +379,11 @@ class CaseFile(RecordState):
         actor: str,
         at: datetime,
         codes: Collection[str] = (),
+        counts: Mapping[str, int] | None = None,
+        hashes: Mapping[str, str] | None = None,
     ) -> ev.DisclosureRecorded:
-        """A step that led to this state. It says codes and counts, and nothing that was written."""
+        """A step that led to this state. It says codes, counts and hashes, and nothing that was
+        written."""
         return ev.DisclosureRecorded(
             case_id=self.record_id,
             version=self.version + 1,
@@ -373,7 +393,12 @@ class CaseFile(RecordState):
             state=self.state,
             actor=actor,
             codes=tuple(codes),
-            counts={"documents": len(self.documents), "grants": len(self.grants)},
+            counts={
+                "documents": len(self.documents),
+                "grants": len(self.grants),
+                **(counts or {}),
+            },
+            hashes=dict(hashes or {}),
             occurred_at=at,
         )
 

@@ -2,17 +2,25 @@
 
 from datetime import UTC, datetime
 
-from direct311.intake.records_requests.domain import CaseReceipt, CaseStatus, RecordsRequest
+from direct311.intake.records_requests.domain import (
+    CaseEstimate,
+    CaseReceipt,
+    CaseStatus,
+    EstimateLine,
+    RecordsRequest,
+)
 from direct311.runtime.errors import RefusedError
 
 RECEIVED = datetime(2026, 3, 2, 17, tzinfo=UTC)
 
 
 class InMemoryCaseDesk:
-    """`CaseDesk` in dictionaries. `away`: it does not answer."""
+    """`CaseDesk` and `EstimateDesk` in dictionaries. `away`: it does not answer. `estimates`: by
+    the number of the case."""
 
     def __init__(self) -> None:
         self.away = False
+        self.estimates: dict[str, CaseEstimate] = {}
         self.requests: dict[str, RecordsRequest] = {}
         self._cases: dict[str, str] = {}
 
@@ -33,6 +41,36 @@ class InMemoryCaseDesk:
             raise RefusedError("unknown_case", "No case has this token.")
         return CaseStatus(
             self._cases[token], "acknowledged", None, RECEIVED, 0, 0, "received", RECEIVED
+        )
+
+    async def estimate(self, token: str) -> CaseEstimate:
+        case_id = (await self.status(token)).case_id
+        if case_id not in self.estimates:
+            raise RefusedError("no_estimate", "Nothing was estimated.")
+        return self.estimates[case_id]
+
+    async def accept(self, token: str, version: int) -> CaseEstimate:
+        found = await self.estimate(token)
+        if found.version != version:
+            raise RefusedError("changed", "Newer.", field="version")
+        accepted = found.model_copy(update={"accepted_at": found.accepted_at or RECEIVED})
+        self.estimates[found.case_id] = accepted
+        return accepted
+
+    def estimated(self, case_id: str, version: int = 1) -> None:
+        """The desk says what this case costs."""
+        line = EstimateLine(code="one_sided", citation="119.07(4)(a)1", units=10, cents=150)
+        self.estimates[case_id] = CaseEstimate(
+            case_id=case_id,
+            version=version,
+            state="awaiting_payment",
+            medium="paper",
+            lines=(line,),
+            total_cents=150,
+            made_at=RECEIVED,
+            due_cents=150,
+            paid_cents=0,
+            owed_cents=150,
         )
 
     def _answer(self) -> None:

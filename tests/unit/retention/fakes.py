@@ -238,7 +238,8 @@ class InMemoryHolds:
     async def without_suit(self, case_ids: Sequence[str]) -> Sequence[str]:
         await self._turn()
         late = [each for each in self.holds.values() if each.standing and each.suit_at is None]
-        return list({each.case_id: None for each in late if each.case_id in case_ids})
+        of_them = {each.case_id for each in late}
+        return [each for each in case_ids if each in of_them]
 
     async def releasable(self, limit: int) -> Sequence[Hold]:
         due = [

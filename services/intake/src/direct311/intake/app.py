@@ -32,7 +32,7 @@ from direct311.intake.protection import wiring as protection_wiring
 from direct311.intake.protection.api import protections_router
 from direct311.intake.protection.wiring import Protection
 from direct311.intake.records_requests import wiring as records_request_wiring
-from direct311.intake.records_requests.api import records_requests_router
+from direct311.intake.records_requests.api import estimates_router, records_requests_router
 from direct311.intake.records_requests.wiring import RecordsRequests
 from direct311.intake.reporter import wiring as reporter_wiring
 from direct311.intake.reporter.api.accesses import accesses_router
@@ -289,6 +289,9 @@ def routers_of(intake: Intake) -> list[APIRouter]:
             intake.records_requests.follow,
             intake.records_requests.notices,
             clients.failed_keys,
+        ),
+        estimates_router(
+            intake.records_requests.estimate, intake.records_requests.notices, clients.failed_keys
         ),
         feeds_router(settings, requests, catalogue.by_language, agreement, clock),
         internal_router(staff.contact, who),

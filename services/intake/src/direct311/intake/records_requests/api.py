@@ -1,6 +1,7 @@
 """The gateway's calls for public records: without a key, a name or a reason."""
 
-from typing import Annotated, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Header, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -9,8 +10,12 @@ from pydantic import Field
 from direct311.intake.api_types import IdempotencyKey
 from direct311.intake.clients.api.failed_keys import FailedKeys
 from direct311.intake.language import Language, preferred
-from direct311.intake.records_requests.domain import RecordsRequestNotices
-from direct311.intake.records_requests.handlers import AskForRecords, FollowCase
+from direct311.intake.records_requests.domain import (
+    CaseEstimate,
+    EstimateLine,
+    RecordsRequestNotices,
+)
+from direct311.intake.records_requests.handlers import AskForRecords, FollowCase, SeeEstimate
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.http.api import PROBLEMS
 from direct311.runtime.text import Line, Lines
@@ -20,6 +25,7 @@ LARGEST_REQUEST: Final = 256 * 1024
 """In bytes."""
 LONGEST_TOKEN: Final = 200
 
+T = TypeVar("T")
 _TOKEN = HTTPBearer(
     auto_error=False,
     scheme_name="CaseToken",
@@ -210,3 +216,140 @@ def records_requests_router(
 def _in_private(answer: Response, language: Language) -> None:
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Content-Language"], answer.headers["Vary"] = language, "Accept-Language"
+
+
+class EstimateLineAnswer(EstimateLine):
+    """`text`: what is charged for, in the language of `Accept-Language`."""
+
+    text: str
+
+
+class EstimateAnswer(
+    CaseEstimate,
+    json_schema_extra={
+        "examples": [
+            {
+                "case_id": _CASE,
+                "version": 1,
+                "state": "awaiting_payment",
+                "medium": "paper",
+                "lines": [
+                    {
+                        "code": "one_sided",
+                        "text": "One-sided pages",
+                        "citation": "119.07(4)(a)1",
+                        "units": 40,
+                        "cents": 600,
+                    }
+                ],
+                "total_cents": 600,
+                "made_at": "2026-12-01T02:50:11.482Z",
+                "due_cents": 600,
+                "paid_cents": 0,
+                "owed_cents": 600,
+            }
+        ]
+    },
+):
+    """What your request costs, in cents of a dollar. Accept the `version` that you have read. Pay
+    at the county's cashier, never here; the records are released once nothing is owed."""
+
+    lines: tuple[EstimateLineAnswer, ...]
+    invoice_lines: tuple[EstimateLineAnswer, ...] | None = None
+
+
+class AcceptanceOrder(Model, extra="forbid", json_schema_extra={"examples": [{"version": 1}]}):
+    """`version`: of the estimate that you accept."""
+
+    version: Annotated[int, Field(ge=1, le=2**53 - 1, strict=True)]
+
+
+def estimates_router(
+    see: SeeEstimate, notices: RecordsRequestNotices, failed_tokens: FailedKeys
+) -> APIRouter:
+    """For the holder of a case token."""
+    api = APIRouter(
+        prefix="/v1/records-requests/estimate",
+        tags=["records requests"],
+        responses={status: PROBLEMS[status] for status in (401, 404, 409, 422, 429, 503)},
+    )
+
+    @api.get("", response_model_exclude_none=True)
+    async def estimate(
+        request: Request,
+        answer: Response,
+        given: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None,
+        accept_language: Annotated[str | None, Header()] = None,
+    ) -> EstimateAnswer:
+        """What your request costs, by its token. 409 `no_estimate` if nothing was estimated."""
+        found = await _by_token(request, given, failed_tokens, see)
+        return _estimate(found, answer, notices, preferred(accept_language))
+
+    @api.post(
+        "/acceptance",
+        response_model_exclude_none=True,
+        responses={status: PROBLEMS[status] for status in (400, 408, 413)},
+    )
+    async def accept(
+        order: AcceptanceOrder,
+        request: Request,
+        answer: Response,
+        given: Annotated[HTTPAuthorizationCredentials | None, Security(_TOKEN)] = None,
+        accept_language: Annotated[str | None, Header()] = None,
+    ) -> EstimateAnswer:
+        """Accept the estimate. 409 `changed` if there is a newer one. May be repeated."""
+
+        async def accepted(token: str) -> CaseEstimate:
+            return await see.accept(token, order.version)
+
+        found = await _by_token(request, given, failed_tokens, accepted)
+        return _estimate(found, answer, notices, preferred(accept_language))
+
+    return api
+
+
+async def _by_token(
+    request: Request,
+    given: HTTPAuthorizationCredentials | None,
+    failed_tokens: FailedKeys,
+    ask: Callable[[str], Awaitable[T]],
+) -> T:
+    """What the holder of a case token is told.
+
+    :raises RefusedError: there is no token, or no case has it, or its sender tried too many.
+    """
+    token = given.credentials.strip() if given else ""
+    if not token:
+        raise RefusedError("unauthenticated", "Send the case token as Authorization: Bearer.")
+    try:
+        if len(token) > LONGEST_TOKEN:
+            raise RefusedError("unknown_case", "No case has this token.")
+        return await ask(token)
+    except RefusedError as error:
+        wait = failed_tokens.wait(request) if error.code == "unknown_case" else None
+        if wait is not None:
+            raise RefusedError(
+                "too_often", "Too many calls without a good token.", retry_after=wait
+            ) from None
+        raise
+
+
+def _estimate(
+    found: CaseEstimate, answer: Response, notices: RecordsRequestNotices, language: Language
+) -> EstimateAnswer:
+    _in_private(answer, language)
+
+    def lines(given: tuple[EstimateLine, ...]) -> tuple[EstimateLineAnswer, ...]:
+        return tuple(
+            EstimateLineAnswer(**dict(each), text=notices.charge(language, each.code))
+            for each in given
+        )
+
+    invoice = found.invoice_lines
+    return EstimateAnswer(
+        **{
+            **dict(found),
+            "lines": lines(found.lines),
+            "invoice_lines": None if invoice is None else lines(invoice),
+        }
+    )

@@ -7,7 +7,8 @@ from string import Template
 from typing import Final
 
 from direct311.intake.language import LANGUAGES, Language
-from direct311.schemas import Model
+from direct311.schemas import Instant, Model
+from direct311.schemas.model import nothing
 
 STATES: Final = (
     "received",
@@ -72,13 +73,43 @@ class CaseStatus:
     last_step_at: datetime
 
 
+class EstimateLine(Model):
+    """What one thing costs. `units`: pages, copies, or minutes of work that are charged."""
+
+    code: str
+    citation: str
+    units: int
+    cents: int
+
+
+class CaseEstimate(Model):
+    """What a case costs, in cents of a dollar. `version`: the estimate's; it is what the requester
+    accepts. `deposit_cents`: what must be paid before the work begins; absent if it is all.
+    `invoice_lines`: what it cost after all."""
+
+    case_id: str
+    version: int
+    state: str
+    medium: str
+    lines: tuple[EstimateLine, ...]
+    total_cents: int
+    deposit_cents: int | None = None
+    made_at: Instant
+    accepted_at: Instant | None = None
+    invoice_lines: tuple[EstimateLine, ...] | None = None
+    due_cents: int
+    paid_cents: int
+    owed_cents: int
+
+
 class NoticeWords(Model, extra="forbid"):
     """What a requester reads, in one language. `acknowledgement` may have `$case`. `states` and
-    `steps` are the words for what retention names."""
+    `steps` are the words for what retention names, `charges` those for the lines of an estimate."""
 
     acknowledgement: str
     states: Mapping[str, str]
     steps: Mapping[str, str]
+    charges: Mapping[str, str] = nothing()
 
 
 class RecordsRequestNotices(Model, extra="forbid"):
@@ -101,6 +132,10 @@ class RecordsRequestNotices(Model, extra="forbid"):
     def step(self, language: Language, step: str) -> str:
         """The step, likewise."""
         return self.texts[language].steps.get(step, step)
+
+    def charge(self, language: Language, code: str) -> str:
+        """What is charged for, likewise."""
+        return self.texts[language].charges.get(code, code)
 
 
 def notice_problems(notices: RecordsRequestNotices) -> Iterator[tuple[str, str, str]]:

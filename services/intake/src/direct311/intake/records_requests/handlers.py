@@ -4,8 +4,13 @@ import secrets
 from collections.abc import Mapping
 
 from direct311.intake.clients.handlers.reads import ReadLimits, SharedNames
-from direct311.intake.records_requests.domain import CaseReceipt, CaseStatus, RecordsRequest
-from direct311.intake.records_requests.ports import CaseDesk
+from direct311.intake.records_requests.domain import (
+    CaseEstimate,
+    CaseReceipt,
+    CaseStatus,
+    RecordsRequest,
+)
+from direct311.intake.records_requests.ports import CaseDesk, EstimateDesk
 from direct311.intake.retries import unguessable
 from direct311.runtime.errors import FieldProblem, MalformedError, RefusedError
 
@@ -92,3 +97,22 @@ class FollowCase:
     async def __call__(self, token: str) -> CaseStatus:
         """:raises RefusedError: no case has this token, or the case desk does not answer."""
         return await self._desk.status(token)
+
+
+class SeeEstimate:
+    """Tells the holder of a case token what the case costs, and takes their acceptance."""
+
+    def __init__(self, desk: EstimateDesk) -> None:
+        self._desk = desk
+
+    async def __call__(self, token: str) -> CaseEstimate:
+        """:raises RefusedError: no case has this token, nothing was estimated, or the case desk
+        does not answer."""
+        return await self._desk.estimate(token)
+
+    async def accept(self, token: str, version: int) -> CaseEstimate:
+        """Accept the estimate with this version; may be repeated.
+
+        :raises RefusedError: as above, there is a newer estimate, or the case is closed.
+        """
+        return await self._desk.accept(token, version)

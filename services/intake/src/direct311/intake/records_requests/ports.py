@@ -2,7 +2,12 @@
 
 from typing import Protocol
 
-from direct311.intake.records_requests.domain import CaseReceipt, CaseStatus, RecordsRequest
+from direct311.intake.records_requests.domain import (
+    CaseEstimate,
+    CaseReceipt,
+    CaseStatus,
+    RecordsRequest,
+)
 
 
 class CaseDesk(Protocol):
@@ -21,5 +26,24 @@ class CaseDesk(Protocol):
 
         :raises RefusedError: `unknown_case` if no case has this token; `case_desk_unavailable` if
             the desk does not answer.
+        """
+        ...
+
+
+class EstimateDesk(Protocol):
+    """The county's case desk, as far as fees go."""
+
+    async def estimate(self, token: str) -> CaseEstimate:
+        """What the token's case costs.
+
+        :raises RefusedError: `unknown_case` if no case has this token; `no_estimate` if nothing was
+            estimated; `case_desk_unavailable` if the desk does not answer.
+        """
+        ...
+
+    async def accept(self, token: str, version: int) -> CaseEstimate:
+        """The requester accepts this version of the estimate; may be repeated.
+
+        :raises RefusedError: as above; `changed` if there is a newer one; `case_closed`.
         """
         ...

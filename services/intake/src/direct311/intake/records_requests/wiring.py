@@ -4,10 +4,16 @@ from dataclasses import dataclass
 
 from direct311.intake.clients.handlers.reads import ReadLimits
 from direct311.intake.clients.wiring import Clients
+from direct311.intake.records_requests.adapters.estimates import RetentionEstimates
 from direct311.intake.records_requests.adapters.notices import load_notices
 from direct311.intake.records_requests.adapters.retention import RetentionCases
 from direct311.intake.records_requests.domain import RecordsRequestNotices
-from direct311.intake.records_requests.handlers import AddressLimit, AskForRecords, FollowCase
+from direct311.intake.records_requests.handlers import (
+    AddressLimit,
+    AskForRecords,
+    FollowCase,
+    SeeEstimate,
+)
 from direct311.intake.settings import IntakeSettings
 from direct311.runtime.process import Resources
 
@@ -21,19 +27,22 @@ class RecordsRequests:
 
     ask: AskForRecords
     follow: FollowCase
+    estimate: SeeEstimate
     notices: RecordsRequestNotices
     limit: AddressLimit
 
 
 def wire(settings: IntakeSettings, resources: Resources, clients: Clients) -> RecordsRequests:
     """:raises DataFileError: the file of texts lacks one."""
-    desk = RetentionCases(resources.peer("retention", settings.retention_url))
+    retention = resources.peer("retention", settings.retention_url)
+    desk = RetentionCases(retention)
     # So few are allowed that every one matters to the other copies.
     limits = ReadLimits(clients.counts, resources.clock, worth=1, seconds=AN_HOUR)
     limit = AddressLimit(limits, clients.names, settings.records_requests_per_hour)
     return RecordsRequests(
         AskForRecords(desk, limit),
         FollowCase(desk),
+        SeeEstimate(RetentionEstimates(retention)),
         load_notices(settings.records_requests_file).content,
         limit,
     )

@@ -54,7 +54,7 @@ class RetentionCases:
                     "This key was used for something else; send a new key.",
                     field="idempotency_key",
                 ) from None
-            raise _away(error.retry_after) from None
+            raise away(error.retry_after) from None
         return CaseReceipt(**dict(opened))
 
     async def status(self, token: str) -> CaseStatus:
@@ -64,7 +64,7 @@ class RetentionCases:
         except HttpError as error:
             if _code(error.problem) == "unknown_case":
                 raise RefusedError("unknown_case", "No case has this token.") from None
-            raise _away(error.retry_after) from None
+            raise away(error.retry_after) from None
 
     async def _post(self, path: str, body: object) -> Any:
         try:
@@ -81,7 +81,8 @@ class RetentionCases:
             raise HttpError(None) from None
 
 
-def _away(seconds: int | None) -> RefusedError:
+def away(seconds: int | None) -> RefusedError:
+    """The case desk does not answer; `seconds` is when it said to try again."""
     return RefusedError("case_desk_unavailable", AWAY, retry_after=seconds or TRY_AGAIN)
 
 

@@ -1,4 +1,4 @@
-"""The auditor's command: check a receipt, a bundle or a whole log from its files, offline."""
+"""The auditor's command: check a receipt, a bundle, a whole log or a released package, offline."""
 
 import argparse
 import sys
@@ -11,10 +11,14 @@ from direct311.verifier.checkpoint import Quorum, Trust
 from direct311.verifier.event import EventError, EventKey, decode_json, parse_event_keys
 from direct311.verifier.log import directory, verify_log
 from direct311.verifier.note import Algorithm, NoteError, VerifierKey
+from direct311.verifier.package.bag import SIGNED_BY
+from direct311.verifier.package.check import verify_package
 from direct311.verifier.policy import Policy, PolicyError
 from direct311.verifier.report import Report
 
 GOOD, WRONG, USAGE = 0, 1, 2
+_SIGNER = "retention"
+"""The service whose key signs packages."""
 
 _EPILOG = (
     "Exits with 0 if everything is correct, 1 if something is wrong (the report says what and "
@@ -27,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        report: Report = options.run(options, _trust(options))
+        report: Report = options.run(options)
     except OSError as error:
         parser.error(f"{error.filename}: {error.strerror}")
     except (NoteError, EventError, PolicyError, UnicodeDecodeError) as error:
@@ -43,7 +47,7 @@ def _say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="direct311-verifier",
-        description="Check what was taken from Direct311's audit log, offline.",
+        description="Check what was taken from Direct311's audit log, or released, offline.",
         epilog=_EPILOG,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -102,6 +106,34 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("file", type=Path, metavar="FILE")
         command.set_defaults(run=run)
 
+    package = commands.add_parser(
+        "package",
+        parents=[trust, producers],
+        help="check a released package of a disclosure case",
+        description="Check a package: the zip, its manifests, the note of retention, and the marks "
+        "in the records against the exemption log. With --receipt, also that it is the package "
+        "that was released; this takes the log's key.",
+        epilog=_EPILOG,
+    )
+    package.add_argument("file", type=Path, metavar="FILE")
+    package.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help=f"key of {SIGNED_BY} (name+id+base64), from a source that you trust; may be repeated; "
+        "not needed with --producers",
+    )
+    package.add_argument(
+        "--receipt",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a receipt of the package's release; may be repeated",
+    )
+    package.set_defaults(run=_package)
+
     log = commands.add_parser(
         "log",
         parents=[trust],
@@ -155,15 +187,32 @@ def _producers(options: argparse.Namespace) -> tuple[EventKey, ...] | None:
     return parse_event_keys(decode_json(options.producers.read_bytes()))
 
 
-def _bundle(options: argparse.Namespace, trust: Trust) -> Report:
-    return verify_bundle(options.file.read_bytes(), trust, _producers(options))
+def _bundle(options: argparse.Namespace) -> Report:
+    return verify_bundle(options.file.read_bytes(), _trust(options), _producers(options))
 
 
-def _receipt(options: argparse.Namespace, trust: Trust) -> Report:
-    return verify_receipt(options.file.read_bytes(), trust, _producers(options))
+def _receipt(options: argparse.Namespace) -> Report:
+    return verify_receipt(options.file.read_bytes(), _trust(options), _producers(options))
 
 
-def _log(options: argparse.Namespace, trust: Trust) -> Report:
+def _package(options: argparse.Namespace) -> Report:
+    producers = _producers(options)
+    keys = [VerifierKey.parse(key) for key in options.key]
+    if any((key.name, key.algorithm) != (SIGNED_BY, Algorithm.ED25519) for key in keys):
+        raise NoteError(f"--key takes a key of {SIGNED_BY}")
+    keys += [
+        VerifierKey(SIGNED_BY, key.public) for key in producers or () if key.service == _SIGNER
+    ]
+    if not keys:
+        raise NoteError(f"a key of {SIGNED_BY} is required: give --key, or --producers with one")
+    receipts = {str(path): path.read_bytes() for path in options.receipt}
+    trust = _trust(options) if receipts else None
+    with options.file.open("rb") as file:
+        return verify_package(file, keys, receipts=receipts, trust=trust, producers=producers)
+
+
+def _log(options: argparse.Namespace) -> Report:
+    trust = _trust(options)
     if not options.directory.is_dir():
         raise NotADirectoryError(ENOTDIR, "not a directory", str(options.directory))
     checkpoint = None if options.checkpoint is None else _note(options.checkpoint)

@@ -49,19 +49,30 @@ class Fault(StrEnum):
     """Two signed checkpoints contradict each other."""
     ROLLED_BACK = "rolled back"
     """The log is shorter than an older checkpoint says."""
+    ARCHIVE = "archive"
+    """A package's zip does not have its one form."""
+    NOTE = "note"
+    """A package's note is not signed by a key that the verifier trusts, or signs other files."""
+    MARK = "mark"
+    """Marks in a package's records and rows of its exemption log differ."""
+    RECEIPT = "receipt"
+    """A receipt is of something else than the release of the package."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong; `index` is the entry's number in the log, if there is one."""
+    """One thing that is wrong; `index` is the entry's number in the log, if there is one, and
+    `where` the file and the place in it, if there are files."""
 
     fault: Fault
     says: str
     index: int | None = None
+    where: str = ""
 
     def __str__(self) -> str:
-        where = "" if self.index is None else f"entry {self.index}: "
-        return f"{where}{self.says} [{self.fault}]"
+        entry = "" if self.index is None else f"entry {self.index}"
+        where = ", ".join(filter(None, (self.where, entry)))
+        return f"{where}: {self.says} [{self.fault}]" if where else f"{self.says} [{self.fault}]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ CALLERS: dict[str, tuple[tuple[str, str], ...]] = {
         (r"/v1/protections", "custodian"),
         (r"/internal/persons/group", "svc-audit"),
         (r"/internal/work-notes", "svc-routing"),
+        (r"/v1/cases/.*/searches$", "custodian"),
         (r"/v1/clients|/internal/keys", "admin"),
         (r"/release$", "inspector"),
         (r"/internal/key-fetches", "svc-audit"),

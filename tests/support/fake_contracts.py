@@ -48,6 +48,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "InMemoryRequests": Contract(CONTRACT + "test_requests.py", "MongoRequests"),
     "InMemorySubmissions": Contract(CONTRACT + "test_requests.py", "BatchedSubmissions"),
     "InMemoryTickets": Contract(CONTRACT + "test_intake_collections.py", "MongoUploadTickets"),
+    "InMemoryCandidates": Contract(CONTRACT + "test_search_candidates.py", "MongoCandidates"),
     "InMemoryCodes": Contract(CONTRACT + "test_intake_collections.py", "MongoCodes"),
     "InMemoryMailer": Contract(CONTRACT + "test_smtp.py", "SmtpMailer"),
     "InMemoryProtections": Contract(CONTRACT + "test_protection_stores.py", "MongoProtections"),

@@ -7,7 +7,8 @@ from typing import Literal
 
 from direct311.intake.reporter.adapters.codes import GOOD_FOR, MOST_ASKED, MOST_TRIES, WINDOW
 from direct311.intake.reporter.ports import WaitingCode
-from direct311.intake.request import READINGS, ServiceRequest
+from direct311.intake.request import READINGS, ServiceRequest, public_jurisdiction
+from direct311.intake.searches.domain import Narrowing
 from direct311.intake.uploads.domain import UploadTicket
 from direct311.runtime.messaging.records import Write
 from direct311.runtime.vault.vault import RecordKey
@@ -67,6 +68,66 @@ class InMemoryRequests:
             for each in self._active()
             if each.record_id > after and each.home_unread_at is not None
         ][:limit]
+
+
+class InMemoryCandidates:
+    """`Candidates`, over the records."""
+
+    def __init__(self, records: InMemoryRecords[ServiceRequest]) -> None:
+        self._records = records
+
+    def _matching(self, narrowing: Narrowing) -> list[ServiceRequest]:
+        """In the order of their receipt, whatever the box."""
+        found = [
+            (each.received_at, each.record_id, each)
+            for each in self._records.states()
+            if each.lifecycle == "active"
+            and each.received_at
+            and (narrowing.received_from is None or each.received_at >= narrowing.received_from)
+            and (narrowing.received_before is None or each.received_at < narrowing.received_before)
+            and narrowing.municipality in (None, public_jurisdiction(each))
+            and (not narrowing.types or each.service_code in narrowing.types)
+            and (not narrowing.departments or each.department in narrowing.departments)
+        ]
+        return [each for *_, each in sorted(found, key=lambda item: item[:2])]
+
+    async def found(self, narrowing: Narrowing, limit: int) -> Sequence[str]:
+        matching = self._matching(narrowing)
+        return [each.record_id for each in matching if _in_box(each, narrowing)][:limit]
+
+    async def among(self, record_ids: Sequence[str], narrowing: Narrowing) -> Sequence[str]:
+        matching = await self.found(narrowing, len(self._records.documents))
+        return [each for each in record_ids if each in matching]
+
+    async def without_point(self, narrowing: Narrowing, limit: int) -> int:
+        if narrowing.box is None:
+            return 0
+        without = [
+            each
+            for each in self._matching(narrowing)
+            if each.protected or each.located is None or each.located.latitude is None
+        ]
+        return min(len(without), limit)
+
+    async def sealed(
+        self, record_ids: Sequence[str], fields: Sequence[str]
+    ) -> Mapping[str, Mapping[str, bytes]]:
+        found = {}
+        for each in self._records.states():
+            sealed = {name: each.sealed[name] for name in fields if name in each.sealed}
+            if each.record_id in record_ids and each.lifecycle == "active" and sealed:
+                found[each.record_id] = sealed
+        return found
+
+
+def _in_box(request: ServiceRequest, narrowing: Narrowing) -> bool:
+    if narrowing.box is None:
+        return True
+    at = request.located
+    if request.protected or at is None or at.latitude is None or at.longitude is None:
+        return False
+    west, south, east, north = narrowing.box
+    return west <= at.longitude <= east and south <= at.latitude <= north
 
 
 class InMemorySubmissions:

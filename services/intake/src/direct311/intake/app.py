@@ -41,6 +41,10 @@ from direct311.intake.reporter.api.subject import link_router, subject_router
 from direct311.intake.reporter.wiring import Reporters
 from direct311.intake.request import ServiceRequest
 from direct311.intake.sealing import Sealing
+from direct311.intake.searches import wiring as search_wiring
+from direct311.intake.searches.adapters import MongoCandidates
+from direct311.intake.searches.api import searches_router
+from direct311.intake.searches.handlers import SearchForCase
 from direct311.intake.settings import IntakeSettings
 from direct311.intake.staff import wiring as staff_wiring
 from direct311.intake.staff.api.records import internal_router, staff_router
@@ -81,6 +85,7 @@ class Intake:
     staff: Staff
     seal_work_note: SealWorkNote
     records_requests: RecordsRequests
+    search_for_case: SearchForCase
     destroyer: Destroyer[ServiceRequest]
     prepare_disclosures: Step
 
@@ -171,6 +176,9 @@ def build(settings: IntakeSettings, resources: Resources) -> Intake:
         staff=staff,
         seal_work_note=seal_work_note,
         records_requests=records_request_wiring.wire(settings, resources, clients),
+        search_for_case=search_wiring.wire(
+            settings, resources, sealing, lifecycle, staff.contact, disclosures
+        ),
         destroyer=destroyer,
         prepare_disclosures=prepare_disclosures,
     )
@@ -215,7 +223,7 @@ def loops_of(intake: Intake) -> list[Loop]:
 def run(intake: Intake, loops: list[Loop]) -> contextlib.AbstractAsyncContextManager[None]:
     """Everything that must be ready before a call is accepted, and the loops that run alongside."""
     aggregates, sealing = intake.lifecycle.aggregates, intake.sealing
-    indexes = (*MongoRequests.INDEXES, *open311_wiring.INDEXES)
+    indexes = (*MongoRequests.INDEXES, *open311_wiring.INDEXES, *MongoCandidates.INDEXES)
     return running(
         intake.resources,
         relays=[aggregates.relay],
@@ -296,6 +304,7 @@ def routers_of(intake: Intake) -> list[APIRouter]:
         feeds_router(settings, requests, catalogue.by_language, agreement, clock),
         internal_router(staff.contact, who),
         work_notes_router(intake.seal_work_note, who),
+        searches_router(intake.search_for_case, who),
         key_fetches_router(intake.sealing.keys, resources.producers, who),
         keys_router(intake.sealing.rotation, who),
         protections_router(intake.protection.protect, who),

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from direct311.runtime.settings import Duration, ServiceSettings, VaultSettings
@@ -29,6 +29,8 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     `records_requests_per_hour`: requests for public records from one address. `files_in_hand`:
     bytes of files that all submissions being received may hold in memory together; those from one
     address may hold a quarter of it.
+
+    `most_searched`: in how many requests a search for a disclosure case looks at most.
 
     `link_lifetime`: how long a resident's signed link is valid. `largest_file` in bytes.
     `registry_every`: how often a copy reads a changed protection registry; entering a protection
@@ -61,6 +63,7 @@ class IntakeSettings(ServiceSettings, VaultSettings):
     failed_keys_per_minute: int = 60
     records_requests_per_hour: int = 10
     files_in_hand: int = 256 * 1024 * 1024
+    most_searched: int = Field(20_000, ge=1, le=100_000)
 
     emergencies_file: Path | None = None
     messages_file: Path | None = None

@@ -33,6 +33,7 @@ class RolesFile(Model, extra="forbid"):
     record_counts: Roles
     request_counts: Roles
     app_counts: Roles
+    case_searches: Roles
 
 
 def problems(file: RolesFile) -> Iterable[Problem]:

@@ -94,3 +94,7 @@ class PersonIndexes(Protocol):
     def query(self, field: str, value: str) -> str:
         """A hash of a search under this month's key, only for the log."""
         ...
+
+    def text_query(self, kind: str, words: str) -> str:
+        """The same for a search of some kind in texts; `words` in their normal form."""
+        ...

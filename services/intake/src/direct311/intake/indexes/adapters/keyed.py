@@ -230,10 +230,12 @@ class KeyedIndexes:
         )
 
     def query(self, field: str, value: str) -> str:
+        return self.text_query(field, next(iter(self._readings(field, value).sought), ""))
+
+    def text_query(self, kind: str, words: str) -> str:
         month = self._clock.now().strftime("%Y-%m")
         key = digest(self._keys["search"], month.encode(), sha256)
-        normalised = next(iter(self._readings(field, value).sought), "")
-        return f"{month}:{digest(key, f'{field}={normalised}'.encode(), sha256).hex()}"
+        return f"{month}:{digest(key, f'{kind}={words}'.encode(), sha256).hex()}"
 
     def _cell(self, north: int, east: int) -> tuple[str, ...]:
         return self._blind("cell", f"{_CELL_METRES:g} m {north}:{east}")

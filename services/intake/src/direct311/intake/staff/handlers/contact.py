@@ -1,6 +1,7 @@
 """Reading sealed data: one record's fields, and the search for a person's records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from direct311.intake.indexes.domain.persons import Persons, sorted_by_person
 from direct311.intake.indexes.ports import PersonIndexes
@@ -13,6 +14,16 @@ from direct311.runtime.errors import RefusedError
 from direct311.runtime.vault.vault import Vault
 
 MOST_RECORDS = 10_000
+Narrow = Callable[[Sequence[str]], Awaitable[Sequence[str]]]
+"""Keeps those of some records that are wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFound:
+    """The records of a person. `search_id`: the first entry of the log about the search."""
+
+    search_id: str
+    record_ids: Sequence[str]
 
 
 class Contact:
@@ -74,7 +85,31 @@ class Contact:
         justification: str | None,
         operation: str,
     ) -> Sequence[str]:
-        """Ids of the records of a person, by one of `phone`, `email`, `name`.
+        """Ids of the records of a person; see `search`."""
+        found = await self.search(
+            caller,
+            person,
+            purpose=purpose,
+            reference=reference,
+            justification=justification,
+            operation=operation,
+        )
+        return found.record_ids
+
+    async def search(
+        self,
+        caller: Caller,
+        person: Mapping[str, str],
+        *,
+        purpose: str,
+        reference: str | None,
+        justification: str | None,
+        operation: str,
+        narrow: Narrow | None = None,
+        narrowed_by: tuple[str, ...] = (),
+    ) -> PersonFound:
+        """The records of a person, by one of `phone`, `email`, `name`. `narrow`: keeps some of
+        them, by what `narrowed_by` names.
 
         The search itself is an access, even if it finds nothing; the log gets the names of the
         fields, a keyed hash of the query under a monthly key, and every record found.
@@ -91,6 +126,9 @@ class Contact:
                 "malformed", f"{field} cannot be used; give it in full.", field=field
             )
         found = await self._requests.with_index(field, hashed, MOST_RECORDS + 1)
+        too_many = len(found) > MOST_RECORDS
+        if narrow is not None and not too_many:
+            found = await narrow(found)
         access = Access(
             caller,
             action="search",
@@ -100,20 +138,20 @@ class Contact:
             record_ids=tuple(found),
             reference=reference,
             justification=justification,
-            query_fields=(field,),
+            query_fields=(field, *narrowed_by),
             query_hmac=self._indexes.query(field, value),
             result_count=len(found),
         )
         async with self._disclosures.searching(access, "person") as facts:
-            await self._vault.authorise(under_case(access, facts), facts)
-        if len(found) > MOST_RECORDS:
+            search_id, _ = await self._vault.authorise(under_case(access, facts), facts)
+        if too_many:
             # A part of them would look like all of them.
             raise RefusedError(
                 "too_many",
                 f"More than {MOST_RECORDS} requests match. Search by telephone number or e-mail.",
                 field=field,
             )
-        return found
+        return PersonFound(search_id, found)
 
     async def persons_of(
         self,

@@ -9,8 +9,8 @@ from direct311.runtime.settings import Duration, ServiceSettings, StoreSettings,
 
 
 class RetentionSettings(ServiceSettings, StoreSettings, VaultSettings):
-    """`schedule_file`, `assignments_file`, `cases_file`, `business_days_file`, `fees_file`: the
-    county's own files, in place of the packaged ones.
+    """`schedule_file`, `assignments_file`, `cases_file`, `business_days_file`, `fees_file`,
+    `instruments_file`, `agencies_file`: the county's own files, in place of the packaged ones.
     `expire_every`: how often to search for due records. `settle_for`: how long after placing or
     releasing a hold the records are checked once more; longer than any write takes. `audit_after`:
     how long after a certificate audit destroys its own part. Durations in seconds or as ISO
@@ -23,6 +23,8 @@ class RetentionSettings(ServiceSettings, StoreSettings, VaultSettings):
     cases_file: Path | None = None
     business_days_file: Path | None = None
     fees_file: Path | None = None
+    instruments_file: Path | None = None
+    agencies_file: Path | None = None
     timezone: str = "America/New_York"
     expire_every: Duration = timedelta(hours=1)
     settle_for: Duration = timedelta(seconds=60)

@@ -7,6 +7,7 @@ from typing import Final, Literal, get_args
 
 from direct311.retention.case_charges import CaseCharges
 from direct311.retention.holds.domain import ProvisionalHold
+from direct311.retention.legal import LegalProcess
 from direct311.runtime.errors import RefusedError
 from direct311.runtime.messaging.state import RecordState
 from direct311.schemas import Instant, Model, replaced
@@ -27,6 +28,13 @@ CaseState = Literal[
     "approved",
     "released",
     "closed",
+    "verifying",
+    "verified",
+    "refused",
+    "scoped",
+    "granted",
+    "minimising",
+    "receipted",
 ]
 CaseOutcome = Literal["withdrawn"]
 CaseChannel = Literal["public"]
@@ -79,8 +87,26 @@ TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProxyType(
 )
 """Which states a public-records case may enter from which. It pays only if something is charged; a
 partial release goes back to collecting; a closed case is reopened at its scope; withdrawing closes
-it from every state. A law-enforcement case is received or closed; the states of its own work come
-with that work."""
+it from every state."""
+LEGAL_TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = MappingProxyType(
+    {
+        "received": _CLOSING | {"verifying", "refused"},
+        "verifying": _CLOSING | {"verified", "refused"},
+        "verified": _CLOSING | {"scoped", "refused"},
+        "refused": _CLOSING,
+        "scoped": _CLOSING | {"granted", "refused"},
+        "granted": _CLOSING | {"collecting"},
+        "collecting": _CLOSING | {"minimising"},
+        "minimising": _CLOSING | {"packaged"},
+        "packaged": _CLOSING | {"minimising", "approved"},
+        "approved": _CLOSING | {"released"},
+        "released": _CLOSING | {"collecting", "receipted"},
+        "receipted": _CLOSING | {"collecting"},
+        "closed": frozenset(),
+    }
+)
+"""The same for a law-enforcement case. An objection or a narrowing changes what it may open, in
+every state, and not the state itself."""
 
 
 class CaseContact(Model, extra="forbid"):
@@ -206,7 +232,8 @@ class CaseFile(RecordState):
     through the gateway; then `public_receipt` says how its requester comes back to it.
     `provisional`: what it stops until its records are identified; a case from before has none.
     `suit_at`: somebody sued, so its holds last until a court's order; `suit` is `filed` once they
-    do. `charges`: what it costs.
+    do. `charges`: what it costs. `legal`: by which instrument law enforcement asked, and what
+    became of it.
     """
 
     kind: CaseKind | None = None
@@ -227,6 +254,7 @@ class CaseFile(RecordState):
     suit_at: Instant | None = None
     suit_by: str | None = None
     charges: CaseCharges = CaseCharges()
+    legal: LegalProcess | None = None
 
     @property
     def exists(self) -> bool:
@@ -235,7 +263,8 @@ class CaseFile(RecordState):
 
     def may_become(self, state: CaseState) -> bool:
         """Whether the case may enter this state now."""
-        return state in TRANSITIONS[self.state]
+        moves = LEGAL_TRANSITIONS if self.kind == "law_enforcement" else TRANSITIONS
+        return state in moves.get(self.state, ())
 
     def entering(self, state: CaseState) -> "CaseFile":
         """A copy in this state.
@@ -278,6 +307,7 @@ class CaseFile(RecordState):
         sealed: Mapping[str, bytes],
         provisional: ProvisionalHold,
         public_receipt: PublicReceipt | None = None,
+        legal: LegalProcess | None = None,
     ) -> "CaseFile":
         """A copy that was received, and that stops destruction from this write on. At the gateway
         the answer is the acknowledgement, so a case that came through it is acknowledged by the
@@ -294,6 +324,7 @@ class CaseFile(RecordState):
             sealed=sealed,
             provisional=provisional,
             unfiled=True,
+            legal=legal,
         )
 
     def with_token(self, token_hash: str) -> "CaseFile":
@@ -342,6 +373,28 @@ class CaseFile(RecordState):
     def charged(self, charges: CaseCharges) -> "CaseFile":
         """A copy with these fees."""
         return replaced(self, charges=charges)
+    def processed(self, legal: LegalProcess) -> "CaseFile":
+        """A copy with this legal process."""
+        return replaced(self, legal=legal)
+
+    def grant_in_force(self, follow_up_due_at: datetime | None) -> "CaseFile":
+        """A copy in which a grant takes effect. `follow_up_due_at`: when an instrument must have
+        followed, if it was granted without one."""
+        if self.legal is None:
+            return self
+        return replaced(
+            self,
+            state="granted" if self.may_become("granted") else self.state,
+            legal=self.legal.opened(follow_up_due_at),
+        )
+
+    def exempt(self, until: datetime) -> "CaseFile":
+        """A copy about which entries are withheld until then."""
+        return replaced(self, exempt_until=until)
+
+    def with_sealed(self, name: str, sealed: bytes) -> "CaseFile":
+        """A copy with one more sealed text."""
+        return replaced(self, sealed={**self.sealed, name: sealed})
 
     def filed(self) -> "CaseFile":
         """A copy whose dates the inventory knows."""
@@ -433,7 +486,8 @@ class CaseFile(RecordState):
         until = self.exempt_until
         if until is None or until <= at:
             return ev.CaseExemption()
-        return ev.CaseExemption(exempt=True, until=until, code=rules.exempt_code)
+        notice = self.legal.notice if self.legal is not None else None
+        return ev.CaseExemption(exempt=True, until=until, code=rules.exempt_code, notice=notice)
 
 
 class KindRules(Model, extra="forbid"):
@@ -448,6 +502,10 @@ class KindRules(Model, extra="forbid"):
     searches: tuple[Code, ...] = ()
     exempt_days: int | None = None
     exempt_code: Code | None = None
+
+    def with_approvers(self, approvers: tuple[str, ...]) -> "KindRules":
+        """A copy for a case whose grants others approve."""
+        return replaced(self, approvers=approvers)
 
     def exempt_until(self, opened_at: datetime) -> datetime | None:
         """Until when entries about a case opened then are withheld."""

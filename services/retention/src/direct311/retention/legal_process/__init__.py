@@ -1,0 +1,1 @@
+"""Law enforcement asks: instruments, call-backs, scopes, secrecy, custody, referrals."""
